@@ -1,0 +1,84 @@
+# What run.sh, test.sh and the commands in bin/ share. Sourced, never run. Sets ROOT.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ARTIFACTS=$ROOT/artifacts
+TOOLS=$ROOT/.tools
+
+# The Claude Code that the lockdown tests run against; keep ClaudeBinary.NewestTestedVersion in step.
+CLAUDE_CODE_VERSION=2.1.330
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+require_dotnet() {
+  command -v dotnet >/dev/null || die "claude-relay needs the .NET SDK 10, and there is no 'dotnet' on PATH. Install it (https://dot.net), then run this again."
+  # Quiet, and nothing sent to anybody.
+  export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+}
+
+# A fingerprint of everything that decides what `dotnet build` makes.
+fingerprint() {
+  (cd "$ROOT" && find "$@" Directory.Build.props Directory.Packages.props global.json .editorconfig BannedSymbols.txt \
+    -type f -not -path '*/obj/*' -not -path '*/bin/*' -print0 | sort -z | xargs -0 cksum | cksum)
+}
+
+# build NAME PROJECTS-OR-SOLUTION -- SOURCES: builds Release unless nothing changed since the last time, and then needs
+# neither the network nor a restore.
+build() {
+  local name=$1 target=$2
+  shift 3
+  local stamp=$ARTIFACTS/$name.stamp wanted
+  wanted=$(fingerprint "$@")
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    return 0
+  fi
+  require_dotnet
+  say "Building $name (Release); the first time takes a minute ..."
+  local log=$ARTIFACTS/$name.build.log
+  mkdir -p "$ARTIFACTS"
+  if ! dotnet build "$ROOT/$target" -c Release -v quiet --tl:off >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    die "The build failed; the whole log is in $log."
+  fi
+  printf '%s' "$wanted" >"$stamp"
+}
+
+build_relay() { build relay src/Relay.Api/Relay.Api.csproj -- src; }
+build_relayctl() { build relayctl src/Relay.Cli/Relay.Cli.csproj -- src; }
+build_all() { build all ClaudeRelay.sln -- src tests bench ClaudeRelay.sln; }
+
+relayctl() {
+  build_relayctl
+  require_dotnet
+  dotnet "$ARTIFACTS/bin/Relay.Cli/release/relayctl.dll" "$@"
+}
+
+# Installs the pinned Claude Code below .tools, once, and prints its path.
+pinned_claude() {
+  local system machine libc=''
+  system=$(uname -s | tr '[:upper:]' '[:lower:]')
+  case $(uname -m) in
+    x86_64 | amd64) machine=x64 ;;
+    aarch64 | arm64) machine=arm64 ;;
+    *) die "There is no Claude Code for $(uname -m)." ;;
+  esac
+  if [ "$system" = linux ] && ldd --version 2>&1 | grep -qi musl; then libc=-musl; fi
+  local package=@anthropic-ai/claude-code-$system-$machine$libc
+  local home=$TOOLS/claude-code-$CLAUDE_CODE_VERSION
+  local claude=$home/node_modules/$package/claude
+  if [ ! -x "$claude" ]; then
+    command -v npm >/dev/null || die "Claude Code $CLAUDE_CODE_VERSION comes from npm, and there is no 'npm' on PATH. Install Node.js 20 or later."
+    say "Installing Claude Code $CLAUDE_CODE_VERSION below .tools (about 360 MB) ..."
+    rm -rf "$home.part"
+    mkdir -p "$home.part"
+    npm install --ignore-scripts --no-audit --no-fund --loglevel error --prefix "$home.part" "$package@$CLAUDE_CODE_VERSION" >&2 ||
+      die "npm could not install $package@$CLAUDE_CODE_VERSION; what it said is above."
+    rm -rf "$home"
+    mv "$home.part" "$home"
+  fi
+  printf '%s\n' "$claude"
+}

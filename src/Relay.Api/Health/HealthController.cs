@@ -1,0 +1,47 @@
+using MediatR;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc;
+using Relay.Api.Http;
+using Relay.Application.Health;
+
+namespace Relay.Api.Health;
+
+/// <summary>The answer of <c>GET /health</c>: the process runs. It says nothing else, for anybody may ask.</summary>
+internal sealed record HealthAnswer(bool Ok);
+
+/// <summary>The answer of <c>GET /health/ready</c>.</summary>
+/// <param name="Ok">Whether a completion can succeed now; the status is 200 or 503 accordingly.</param>
+/// <param name="ClaudeVersion">The Claude Code in use.</param>
+/// <param name="Sandbox"><c>bwrap</c> or <c>off</c>.</param>
+/// <param name="SandboxNote">Why there is no jail.</param>
+/// <param name="LockdownVerified">Whether the last self-test passed.</param>
+/// <param name="Problems">What stands in the way, and what to do about it.</param>
+internal sealed record ReadinessAnswer(
+    bool Ok, string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems);
+
+[AllowAnonymous]
+[Route("health")]
+internal sealed class HealthController(IMediator mediator) : ControllerBase
+{
+    /// <summary>Does the process run.</summary>
+    [HttpGet]
+    public IActionResult Live() => Ok(new HealthAnswer(Ok: true));
+
+    /// <summary>Can a completion succeed now.</summary>
+    [HttpGet("ready")]
+    public async Task<IActionResult> ReadyAsync(CancellationToken cancellationToken)
+    {
+        var result = await mediator.Send(new GetReadinessQuery(), cancellationToken);
+        if (!result.TryGet(out var readiness, out var error))
+        {
+            return error.ToActionResult(HttpContext);
+        }
+
+        var engine = readiness.Engine;
+        var problems = readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field));
+        return new JsonResult(new ReadinessAnswer(readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, problems))
+        {
+            StatusCode = readiness.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
+        };
+    }
+}

@@ -1,0 +1,145 @@
+using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using Relay.Api.Authentication;
+using Relay.Api.Http;
+using Relay.Application;
+using Relay.Application.Configuration;
+using Relay.Infrastructure;
+using Relay.Infrastructure.Home;
+using Serilog;
+using Serilog.Events;
+using Serilog.Formatting.Compact;
+
+namespace Relay.Api.Hosting;
+
+/// <summary>Puts the relay together.</summary>
+internal static class RelayHost
+{
+    /// <summary>A relay, ready to run.</summary>
+    /// <param name="args">Settings as <c>--name value</c> or <c>--name=value</c>: <c>--port 8800</c>, <c>--warm-processes=0</c>.</param>
+    /// <exception cref="FormatException"><c>config.env</c> or the command line can't be read.</exception>
+    public static WebApplication Build(string[] args)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        var home = AddSettings(builder, args);
+        builder.AddRelayLogging();
+        builder.AddRelayServer();
+        builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
+        var app = builder.Build();
+        app.UseRelayPipeline();
+        app.ReportSettings(home);
+        return app;
+    }
+
+    /// <summary><c>config.env</c>, then the environment, then the command line; the later wins.</summary>
+    private static RelayHome AddSettings(WebApplicationBuilder builder, string[] args)
+    {
+        var configuration = builder.Configuration;
+        configuration.AddEnvironmentVariables();
+        configuration.AddCommandLine(SettingNames(args));
+        var home = RelayHome.Open(configuration["RELAY_HOME"]);
+        configuration.Sources.Clear();
+        configuration.AddConfigEnv(home.ConfigFile);
+        configuration.AddEnvironmentVariables();
+        configuration.AddCommandLine(SettingNames(args));
+        return home;
+    }
+
+    /// <summary><c>--warm-processes</c> on the command line is <c>WARM_PROCESSES</c>.</summary>
+    private static string[] SettingNames(string[] args) =>
+    [
+        .. args.Select(arg =>
+        {
+            if (!arg.StartsWith("--", StringComparison.Ordinal))
+            {
+                return arg;
+            }
+
+            var parts = arg.Split('=', 2);
+            return string.Join('=', ["--" + parts[0][2..].Replace('-', '_').ToUpperInvariant(), .. parts[1..]]);
+        }),
+    ];
+
+    private static void AddRelayLogging(this WebApplicationBuilder builder) =>
+        builder.Services.AddSerilog((services, logging) =>
+        {
+            var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
+            logging.MinimumLevel.Is(options.LogLevel)
+                .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+                .MinimumLevel.Override("System", LogEventLevel.Warning)
+                // One line per request says who was refused.
+                .MinimumLevel.Override(typeof(ApiKeyAuthentication).FullName!, LogEventLevel.Warning);
+            if (options.LogFormat == LogFormat.Json)
+            {
+                logging.WriteTo.Console(new CompactJsonFormatter());
+            }
+            else
+            {
+                logging.WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}");
+            }
+        });
+
+    private static void AddRelayServer(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddSettings<ServerOptions>().AddSingleton<IValidateOptions<ServerOptions>, ServerOptionsValidator>();
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>>((kestrel, server) =>
+        {
+            kestrel.AddServerHeader = false;
+            // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port);
+        });
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout);
+    }
+
+    private static void AddRelayApi(this IServiceCollection services)
+    {
+        services.AddRouting();
+        services.AddControllers()
+            .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
+            .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
+        services.AddRelayAuthentication();
+    }
+
+    private static void UseRelayPipeline(this WebApplication app)
+    {
+        app.UseMiddleware<RequestLog>();
+        app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapControllers().RequireAuthorization();
+    }
+
+    /// <summary>Makes a first <c>config.env</c>, and warns of names in it that mean nothing.</summary>
+    private static void ReportSettings(this WebApplication app, RelayHome home)
+    {
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Relay.Settings");
+        var known = app.Services.GetServices<SettingDescription>().ToList();
+        if (home.WriteDefaultConfig(known))
+        {
+            logger.LogInformation("Wrote {File}: every setting with its default", home.ConfigFile);
+        }
+
+        foreach (var name in UnknownNames((IConfigurationRoot)app.Configuration, known))
+        {
+            logger.LogWarning("{Name} in config.env or on the command line is no setting of this relay", name);
+        }
+
+        app.Lifetime.ApplicationStarted.Register(() => logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls, home.Path));
+        app.Lifetime.ApplicationStopping.Register(() => logger.LogInformation("Stopping: running requests may finish"));
+    }
+
+    /// <summary>Names from the file or the command line, where every name is meant for the relay; the environment is everybody's.</summary>
+    private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known)
+    {
+        var names = known.Select(setting => setting.Name).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return configuration.Providers
+            .Where(provider => provider is not Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider)
+            .SelectMany(provider => provider.GetChildKeys([], null))
+            .Where(name => !names.Contains(name))
+            .Distinct(StringComparer.OrdinalIgnoreCase);
+    }
+}

@@ -1,0 +1,130 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+using Relay.Domain;
+
+namespace Relay.Api.Http;
+
+/// <summary>Reads a JSON body: bounded, uncompressed, strict, and with an error that names what is wrong.</summary>
+internal static class RequestBody
+{
+    private const int MaxEchoedName = 64;
+
+    /// <summary>The body as a contract.</summary>
+    /// <param name="request">Already authenticated.</param>
+    /// <param name="maxBytes">Largest body; of a larger one nothing is kept, and Kestrel drains what still comes, for 5 s.</param>
+    /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
+    public static async Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (FindHeaderProblem(request, maxBytes) is { } problem)
+        {
+            return problem;
+        }
+
+        try
+        {
+            while (true)
+            {
+                var read = await request.BodyReader.ReadAsync(cancellationToken);
+                if (read.Buffer.Length > maxBytes)
+                {
+                    request.BodyReader.AdvanceTo(read.Buffer.End);
+                    return TooLarge(maxBytes);
+                }
+
+                if (read.IsCompleted)
+                {
+                    var body = Parse<T>(read.Buffer);
+                    request.BodyReader.AdvanceTo(read.Buffer.End);
+                    return body;
+                }
+
+                request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            }
+        }
+        catch (BadHttpRequestException exception)
+        {
+            return new RelayError(ErrorCode.InvalidRequest, $"The body did not arrive whole: {exception.Message}");
+        }
+    }
+
+    private static RelayError? FindHeaderProblem(HttpRequest request, long maxBytes)
+    {
+        if (!StringValues.IsNullOrEmpty(request.Headers.ContentEncoding) && request.Headers.ContentEncoding != "identity")
+        {
+            return new RelayError(ErrorCode.UnsupportedMediaType, "Send the body uncompressed: Content-Encoding is not supported.");
+        }
+
+        var isJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            && (type.Charset.Length == 0 || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+        if (!isJson)
+        {
+            return new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.");
+        }
+
+        return request.ContentLength > maxBytes ? TooLarge(maxBytes) : null;
+    }
+
+    private static Result<T> Parse<T>(ReadOnlySequence<byte> body)
+        where T : class
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
+            if (JsonSerializer.Deserialize<T>(ref reader, JsonContract.Options) is not { } contract)
+            {
+                return NotAnObject;
+            }
+
+            return reader.Read() ? NotAnObject : contract;
+        }
+        catch (JsonException exception)
+        {
+            return Explain(exception);
+        }
+    }
+
+    private static RelayError NotAnObject { get; } = new(ErrorCode.InvalidJson, "The body must be one JSON object.");
+
+    private static RelayError TooLarge(long maxBytes) => new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
+
+    /// <summary>
+    /// The reader's own exceptions are about JSON, the serializer's about fields. Neither message is passed on: they
+    /// name .NET types and echo the caller's text.
+    /// </summary>
+    private static RelayError Explain(JsonException exception)
+    {
+        var isSyntax = exception.InnerException is JsonException || exception.GetType() != typeof(JsonException);
+        if (isSyntax)
+        {
+            return new RelayError(
+                ErrorCode.InvalidJson,
+                $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
+        }
+
+        if (exception.Path is not { Length: > 2 } path || !path.StartsWith("$.", StringComparison.Ordinal))
+        {
+            return NotAnObject;
+        }
+
+        var field = Printable(path[2..]);
+        return exception.Message switch
+        {
+            _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not a field of this request."),
+            _ when exception.Message.Contains("uplicate", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is there twice."),
+            _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-16", StringComparison.Ordinal) =>
+                RelayError.Invalid(field, $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold."),
+            _ => RelayError.Invalid(field, $"'{field}' has a wrong type or value."),
+        };
+    }
+
+    /// <summary>A name the caller made up, safe to show in a terminal and not long.</summary>
+    private static string Printable(string name)
+    {
+        var shown = new string([.. name.Select(letter => char.IsControl(letter) || char.IsSurrogate(letter) ? '?' : letter)]);
+        return shown.Length <= MaxEchoedName ? shown : shown[..MaxEchoedName] + "…";
+    }
+}

@@ -1,0 +1,21 @@
+using Relay.Api.Hosting;
+using Relay.Infrastructure.Processes;
+using Serilog;
+
+ProcessHardening.Apply();
+try
+{
+    await using var app = RelayHost.Build(args);
+    await app.RunAsync();
+    return 0;
+}
+catch (Exception exception) when (StartupProblems.Of(exception) is { Count: > 0 } problems)
+{
+    await using var logger = new LoggerConfiguration().WriteTo.Console(outputTemplate: "{Level:u3} {Message:lj}{NewLine}").CreateLogger();
+    foreach (var problem in problems)
+    {
+        logger.Fatal("{Problem}", problem);
+    }
+
+    return 1;
+}

@@ -1,0 +1,25 @@
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Domain.Models;
+
+namespace Relay.Application.Completions;
+
+/// <summary>Runs completions, each in a locked-down process of its own.</summary>
+public interface ICompletionEngine
+{
+    /// <summary>
+    /// Runs one completion. When the token is cancelled, or the time limit passes, the process and its group are gone
+    /// within a second.
+    /// </summary>
+    /// <param name="keyId">The caller: what is prepared for one key never serves another.</param>
+    /// <param name="model">An allow-listed model.</param>
+    /// <param name="request">What to complete.</param>
+    /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
+    /// <returns>
+    /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>,
+    /// <see cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>,
+    /// <see cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>,
+    /// <see cref="ErrorCode.ShuttingDown"/> and <see cref="ErrorCode.Timeout"/>.
+    /// </returns>
+    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, CancellationToken cancellationToken);
+}

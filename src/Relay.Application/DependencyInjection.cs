@@ -1,0 +1,56 @@
+using FluentValidation;
+using MediatR;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Application.Configuration;
+using Relay.Application.Models;
+using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
+
+namespace Relay.Application;
+
+/// <summary>Registers the use cases, their pipeline and their options.</summary>
+public static class DependencyInjection
+{
+    /// <summary>Everything of this project. The ports are the infrastructure's to register.</summary>
+    public static IServiceCollection AddRelayApplication(this IServiceCollection services) => services
+        .AddRelayOptions()
+        .AddUseCases()
+        .AddPipeline();
+
+    private static IServiceCollection AddRelayOptions(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
+        return services.AddSettings<CompletionOptions>().AddSettings<QuotaOptions>();
+    }
+
+    private static IServiceCollection AddUseCases(this IServiceCollection services)
+    {
+        services.AddSingleton<ModelCatalog>();
+        services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
+
+        // MediatR 5 leaves the registration to its host; a newer one would change these lines only.
+        services.AddSingleton<ServiceFactory>(provider => provider.GetService!);
+        services.AddSingleton<IMediator, Mediator>();
+        var handlers =
+            from type in typeof(DependencyInjection).Assembly.GetTypes()
+            from port in type.GetInterfaces()
+            where port.IsGenericType && port.GetGenericTypeDefinition() == typeof(IRequestHandler<,>)
+            select (port, type);
+        foreach (var (port, type) in handlers)
+        {
+            services.AddSingleton(port, type);
+        }
+
+        return services;
+    }
+
+    /// <summary>The order is the order of work: audit, then validation, then admission.</summary>
+    private static IServiceCollection AddPipeline(this IServiceCollection services) => services
+        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AuditBehavior<,>))
+        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>))
+        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AdmissionBehavior<,>));
+}

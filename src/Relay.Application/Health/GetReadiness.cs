@@ -1,0 +1,46 @@
+using MediatR;
+using Relay.Application.Keys;
+using Relay.Domain;
+
+namespace Relay.Application.Health;
+
+/// <summary>Can a completion succeed now, and if not, why not.</summary>
+public sealed record GetReadinessQuery : IRequest<Result<Readiness>>;
+
+/// <param name="Problems">What stands in the way; empty when ready.</param>
+/// <param name="Engine">What the engine runs on.</param>
+public sealed record Readiness(IReadOnlyList<RelayError> Problems, EngineStatus Engine)
+{
+    /// <summary>Whether a completion can succeed now.</summary>
+    public bool IsReady => Problems.Count == 0;
+}
+
+/// <summary>What the completion engine runs on.</summary>
+/// <param name="ClaudeVersion">The version in use; null when there is none.</param>
+/// <param name="Sandbox"><c>bwrap</c>, or <c>off</c> with the reason in <paramref name="SandboxNote"/>.</param>
+/// <param name="SandboxNote">Why there is no jail; null with one.</param>
+/// <param name="LockdownVerified">Whether the last self-test passed.</param>
+/// <param name="Problems">What keeps the engine from working; empty when it works.</param>
+public sealed record EngineStatus(string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IReadOnlyList<RelayError> Problems);
+
+/// <summary>The engine's own word on whether it works.</summary>
+public interface IEngineHealth
+{
+    /// <summary>As of now; costs nothing.</summary>
+    EngineStatus Status { get; }
+}
+
+internal sealed class GetReadinessHandler(IEngineHealth engine, IKeyDirectory keys) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
+{
+    public Task<Result<Readiness>> Handle(GetReadinessQuery query, CancellationToken cancellationToken)
+    {
+        var status = engine.Status;
+        var problems = status.Problems.ToList();
+        if (keys.Problem is { } problem)
+        {
+            problems.Add(new RelayError(ErrorCode.InternalError, problem));
+        }
+
+        return Task.FromResult<Result<Readiness>>(new Readiness(problems, status));
+    }
+}

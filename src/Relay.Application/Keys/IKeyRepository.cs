@@ -1,0 +1,28 @@
+using Relay.Domain;
+using Relay.Domain.Keys;
+
+namespace Relay.Application.Keys;
+
+/// <summary>Where keys live, for those who change them.</summary>
+public interface IKeyRepository
+{
+    /// <summary>
+    /// Changes the set of keys in one atomic step, safe against other processes doing the same.
+    /// </summary>
+    /// <param name="change">Given the keys as they are; answers the keys as they should be and a value, or an error that changes nothing.</param>
+    /// <param name="cancellationToken">Gives up waiting for the lock.</param>
+    Task<Result<T>> ChangeAsync<T>(Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken);
+}
+
+/// <summary>Where keys are looked up, on every request: in memory, following the file.</summary>
+public interface IKeyDirectory
+{
+    /// <summary>The active key of a secret, or null.</summary>
+    ApiKey? Find(KeySecret secret);
+
+    /// <summary>Raised with the ids of the active keys after each reload.</summary>
+    event Action<IReadOnlySet<string>> Reloaded;
+
+    /// <summary>Why the keys in use are not those in the file; null when they are.</summary>
+    string? Problem { get; }
+}

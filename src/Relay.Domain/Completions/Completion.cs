@@ -1,0 +1,52 @@
+using Relay.Domain.Models;
+
+namespace Relay.Domain.Completions;
+
+/// <summary>A finished answer. <see cref="Text"/> is the model's and must never be logged.</summary>
+/// <param name="Model">The model as the caller may name it.</param>
+/// <param name="Text">The answer.</param>
+/// <param name="StopReason">Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, …).</param>
+/// <param name="Usage">What it cost.</param>
+/// <param name="Timings">Where the time went.</param>
+public sealed record Completion(ModelName Model, string Text, string? StopReason, TokenUsage Usage, CompletionTimings Timings)
+{
+    /// <summary>Without the text.</summary>
+    public override string ToString() => $"Completion {{ Model = {Model}, Text = ***, StopReason = {StopReason} }}";
+}
+
+/// <summary>Tokens and money of one completion, as Claude Code reports them.</summary>
+/// <param name="InputTokens">Tokens read at the full price.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CacheCreationInputTokens">Tokens put into Anthropic's prompt cache.</param>
+/// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
+/// <param name="CostUsd">
+/// US dollars by list price, also on a subscription; null for an answer cut at the output cap, which ends before Claude
+/// Code has summed it up.
+/// </param>
+public sealed record TokenUsage(
+    long InputTokens,
+    long OutputTokens,
+    long CacheCreationInputTokens,
+    long CacheReadInputTokens,
+    decimal? CostUsd);
+
+/// <summary>How a completion got its process.</summary>
+public enum ProcessOrigin
+{
+    /// <summary>Started for this request.</summary>
+    Cold,
+
+    /// <summary>A parked spare that knew nothing of the caller.</summary>
+    Blank,
+
+    /// <summary>A parked spare that already had the key's model and system prompt.</summary>
+    Prepared,
+}
+
+/// <summary>Where the time of one completion went inside the engine; each from the end of the one before.</summary>
+/// <param name="Origin">How the process came about.</param>
+/// <param name="Claim">Getting a process: next to nothing from the pool, a process start when cold.</param>
+/// <param name="Write">From having a process to the last byte of the prompt in its stdin.</param>
+/// <param name="FirstToken">From there to the model's first words, or to the result when it sent none.</param>
+/// <param name="Generate">From there to the result line.</param>
+public sealed record CompletionTimings(ProcessOrigin Origin, TimeSpan Claim, TimeSpan Write, TimeSpan FirstToken, TimeSpan Generate);

@@ -1,0 +1,57 @@
+using System.Text;
+
+namespace Relay.Domain.Completions;
+
+/// <summary>
+/// Words of a caller on their way to the model: well-formed Unicode with something in it, kept exactly as written.
+/// Prints <c>***</c>.
+/// </summary>
+public sealed class PromptText : IEquatable<PromptText>
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private PromptText(string value, int utf8Bytes) => (Value, Utf8Bytes) = (value, utf8Bytes);
+
+    /// <summary>The words. Never log this.</summary>
+    public string Value { get; }
+
+    /// <summary>Length in UTF-8 bytes, the unit of <c>MAX_INPUT_BYTES</c>.</summary>
+    public int Utf8Bytes { get; }
+
+    /// <summary>Accepts any text that is not blank and has no lone surrogate.</summary>
+    /// <param name="field">The wire name used in the error.</param>
+    /// <param name="text">The caller's words; null counts as missing.</param>
+    public static Result<PromptText> Create(string field, string? text)
+    {
+        if (text is null)
+        {
+            return RelayError.Invalid(field, $"'{field}' is required: a string with the text to send.");
+        }
+
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            return RelayError.Invalid(field, $"'{field}' is blank: it needs at least one visible character.");
+        }
+
+        try
+        {
+            return new PromptText(text, StrictUtf8.GetByteCount(text));
+        }
+        catch (EncoderFallbackException)
+        {
+            return RelayError.Invalid(field, $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(PromptText? other) => other is not null && string.Equals(Value, other.Value, StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as PromptText);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Value.GetHashCode(StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override string ToString() => "***";
+}

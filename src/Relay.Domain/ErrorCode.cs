@@ -1,0 +1,77 @@
+namespace Relay.Domain;
+
+/// <summary>
+/// Every way a request can fail. The wire name is the snake_case form of the member
+/// (<see cref="RelayError.WireName"/>); the HTTP status is decided in one table of Relay.Api.
+/// </summary>
+public enum ErrorCode
+{
+    /// <summary>The caller's fields are wrong; the message names the field.</summary>
+    InvalidRequest,
+
+    /// <summary>The body is not JSON.</summary>
+    InvalidJson,
+
+    /// <summary>The model is not on the operator's list.</summary>
+    UnknownModel,
+
+    /// <summary>Anthropic refused the prompt as longer than the model's context.</summary>
+    PromptTooLong,
+
+    /// <summary>No key, or one that is unknown, malformed, expired or revoked: never said which.</summary>
+    Unauthorized,
+
+    /// <summary>No such route or thing.</summary>
+    NotFound,
+
+    /// <summary>The route exists, the method does not.</summary>
+    MethodNotAllowed,
+
+    /// <summary>The body is not plain <c>application/json</c>.</summary>
+    UnsupportedMediaType,
+
+    /// <summary>Body or input beyond the configured size.</summary>
+    TooLarge,
+
+    /// <summary>The key has used up its requests of the (UTC) day.</summary>
+    DailyLimit,
+
+    /// <summary>All relay keys together have used up the (UTC) day.</summary>
+    GlobalDailyLimit,
+
+    /// <summary>Too many requests are waiting already.</summary>
+    QueueFull,
+
+    /// <summary>The Claude account itself is rate limited.</summary>
+    UpstreamRateLimited,
+
+    /// <summary>The caller left before the answer. Only ever logged.</summary>
+    ClientClosed,
+
+    /// <summary>A fault of the relay itself.</summary>
+    InternalError,
+
+    /// <summary>Claude Code or Anthropic's API failed.</summary>
+    UpstreamError,
+
+    /// <summary>Claude Code has no valid login.</summary>
+    NotLoggedIn,
+
+    /// <summary>No usable <c>claude</c> executable.</summary>
+    ClaudeMissing,
+
+    /// <summary>A Claude Code process was not locked down as expected; nothing of it was let out.</summary>
+    LockdownViolation,
+
+    /// <summary>The request waited in the queue for too long, or the engine is not ready yet.</summary>
+    Overloaded,
+
+    /// <summary>The relay is stopping.</summary>
+    ShuttingDown,
+
+    /// <summary>The completion did not end within the configured time.</summary>
+    Timeout,
+
+    /// <summary>A key of that label exists already. Operators only.</summary>
+    Conflict,
+}

@@ -1,0 +1,29 @@
+using System.Buffers;
+
+namespace Relay.Domain.Models;
+
+/// <summary>
+/// A model alias or id as Claude Code takes it (<c>opus</c>, <c>claude-opus-5-5</c>). It is the one piece of a request
+/// that reaches a command line, so the alphabet is closed and the first character is a letter: it can't be an option.
+/// </summary>
+public sealed record ModelName
+{
+    /// <summary>Longest name accepted, in characters.</summary>
+    public const int MaxLength = 64;
+
+    private static readonly SearchValues<char> Allowed = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-._[]:@");
+
+    private ModelName(string value) => Value = value;
+
+    /// <summary>The name.</summary>
+    public string Value { get; }
+
+    /// <summary>Accepts 1 to 64 of lower-case letters, digits and <c>-._[]:@</c>, beginning with a letter.</summary>
+    public static Result<ModelName> Create(string text) =>
+        text.Length is > 0 and <= MaxLength && char.IsAsciiLetterLower(text[0]) && !text.AsSpan().ContainsAnyExcept(Allowed)
+            ? new ModelName(text)
+            : new RelayError(ErrorCode.UnknownModel, "'model' is not the name of a model. GET /v1/models lists those you can use.", "model");
+
+    /// <inheritdoc/>
+    public override string ToString() => Value;
+}

@@ -1,0 +1,35 @@
+using System.Text;
+
+namespace Relay.Domain;
+
+/// <summary>An expected failure, as data.</summary>
+/// <param name="Code">What failed.</param>
+/// <param name="Message">A sentence for the caller: says what to do next and never holds a secret or a prompt.</param>
+/// <param name="Field">The request field at fault, in its wire name, where there is one.</param>
+/// <param name="RetryAfter">How long to wait before the same request can succeed, where that is known.</param>
+public sealed record RelayError(ErrorCode Code, string Message, string? Field = null, TimeSpan? RetryAfter = null)
+{
+    /// <summary>The code as callers see it: <c>rate_limited</c> for <c>RateLimited</c>.</summary>
+    public string WireName => WireNames[(int)Code];
+
+    /// <summary>A 400 that names the field.</summary>
+    public static RelayError Invalid(string field, string message) => new(ErrorCode.InvalidRequest, message, field);
+
+    private static readonly string[] WireNames = [.. Enum.GetNames<ErrorCode>().Select(SnakeCase)];
+
+    private static string SnakeCase(string name)
+    {
+        var text = new StringBuilder(name.Length + 4);
+        foreach (var letter in name)
+        {
+            if (char.IsAsciiLetterUpper(letter) && text.Length > 0)
+            {
+                text.Append('_');
+            }
+
+            text.Append(char.ToLowerInvariant(letter));
+        }
+
+        return text.ToString();
+    }
+}

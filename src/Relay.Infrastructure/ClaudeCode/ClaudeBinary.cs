@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Options;
+using Relay.Domain;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>A claude executable as it lies on the disk now; another size or time means another CLI.</summary>
+/// <param name="Path">Absolute, symbolic links followed.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="ModifiedAt">UTC.</param>
+internal sealed record ClaudeBinary(string Path, long Length, DateTime ModifiedAt)
+{
+    /// <summary>Oldest version that knows <c>client_composed</c>, <c>--restricted</c> and a clean <c>set_model</c>.</summary>
+    public static readonly Version MinimumVersion = new(2, 1, 290);
+
+    /// <summary>Newest version the lockdown tests have run against.</summary>
+    public static readonly Version NewestTestedVersion = new(2, 1, 330);
+}
+
+/// <summary>Finds claude: <c>CLAUDE_BIN</c>, <c>PATH</c>, <c>~/.local/bin</c>.</summary>
+internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
+{
+    private static readonly string FileName = OperatingSystem.IsWindows() ? "claude.exe" : "claude";
+
+    /// <summary>The executable, or <see cref="ErrorCode.ClaudeMissing"/> with what to do. Cheap: a few look-ups of file names.</summary>
+    public Result<ClaudeBinary> Find()
+    {
+        var named = options.Value.ClaudeBin;
+        var found = string.IsNullOrEmpty(named) ? Candidates().FirstOrDefault(File.Exists) : named;
+        if (found is null)
+        {
+            return new RelayError(
+                ErrorCode.ClaudeMissing,
+                "No 'claude' on PATH or in ~/.local/bin. Install Claude Code (npm install -g @anthropic-ai/claude-code), or set CLAUDE_BIN in config.env.");
+        }
+
+        var file = new FileInfo(Path.GetFullPath(found));
+        var target = file.Exists ? (FileInfo)(file.ResolveLinkTarget(returnFinalTarget: true) ?? file) : file;
+        return target.Exists
+            ? new ClaudeBinary(target.FullName, target.Length, target.LastWriteTimeUtc)
+            : new RelayError(ErrorCode.ClaudeMissing, $"There is no file at CLAUDE_BIN ({found}). Correct CLAUDE_BIN in config.env, or remove it to search PATH.");
+    }
+
+    private static IEnumerable<string> Candidates() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Where(Path.IsPathRooted)
+            .Append(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "bin"))
+            .Select(directory => Path.Combine(directory, FileName));
+}

@@ -1,0 +1,100 @@
+using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>Whose account pays.</summary>
+public enum ClaudeAuth
+{
+    /// <summary>A login in a Claude configuration directory.</summary>
+    Login,
+
+    /// <summary>A token of <c>claude setup-token</c>.</summary>
+    OauthToken,
+
+    /// <summary>An Anthropic API key.</summary>
+    ApiKey,
+
+    /// <summary>Amazon Bedrock.</summary>
+    Bedrock,
+
+    /// <summary>Google Vertex AI.</summary>
+    Vertex,
+}
+
+/// <summary>Whether Claude Code runs in a jail.</summary>
+public enum SandboxMode
+{
+    /// <summary>With bubblewrap where it works.</summary>
+    Auto,
+
+    /// <summary>With bubblewrap or not at all.</summary>
+    Bwrap,
+
+    /// <summary>Without.</summary>
+    Off,
+}
+
+/// <summary>How Claude Code is found, logged in, confined and kept warm.</summary>
+public sealed class ClaudeCodeOptions
+{
+    [Setting("CLAUDE_BIN", "The claude executable; found on PATH, then in ~/.local/bin, when unset.")]
+    public string? ClaudeBin { get; set; }
+
+    [Setting("CLAUDE_AUTH", "Whose account pays: login, oauth-token (CLAUDE_CODE_OAUTH_TOKEN), api-key (ANTHROPIC_API_KEY), bedrock or vertex.")]
+    public ClaudeAuth Auth { get; set; } = ClaudeAuth.Login;
+
+    [Setting("CLAUDE_CODE_OAUTH_TOKEN", "The token of 'claude setup-token', for CLAUDE_AUTH=oauth-token.", Secret = true)]
+    public string? OAuthToken { get; set; }
+
+    [Setting("ANTHROPIC_API_KEY", "The API key, for CLAUDE_AUTH=api-key.", Secret = true)]
+    public string? ApiKey { get; set; }
+
+    [Setting("CLAUDE_BASE_URL", "Another address of Anthropic's API: https, or http on loopback. ANTHROPIC_BASE_URL is ignored.")]
+    public Uri? BaseUrl { get; set; }
+
+    [Setting("CLAUDE_PASS_ENV", "Further environment variables for Claude Code, by name: HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS.")]
+    public IReadOnlyList<string> PassEnv { get; set; } = [];
+
+    [Setting("SANDBOX", "The jail: auto (bubblewrap where it works), bwrap (or refuse to start) or off.")]
+    public SandboxMode Sandbox { get; set; } = SandboxMode.Auto;
+
+    [Setting("WARM_PROCESSES", "Spare Claude Code processes kept started, about 150 MB each; 0 for none.", Min = "0", Max = "100")]
+    public int WarmProcesses { get; set; } = 2;
+
+    [Setting("WARM_PROFILES", "Further spares, each prepared for a key that repeats its model and system prompt; 0 for none.", Min = "0", Max = "100")]
+    public int WarmProfiles { get; set; } = 4;
+
+    [Setting("WARM_PROFILES_PER_KEY", "Most of those for one key.", Min = "1", Max = "100")]
+    public int WarmProfilesPerKey { get; set; } = 2;
+
+    [Setting("WARM_IDLE", "A prepared spare unused for this long is let go.", Min = "1s", Max = "1d")]
+    public TimeSpan WarmIdle { get; set; } = TimeSpan.FromMinutes(10);
+}
+
+internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ClaudeCodeOptions options)
+    {
+        var problems = new List<string>();
+        if (options.Auth == ClaudeAuth.OauthToken && string.IsNullOrEmpty(options.OAuthToken))
+        {
+            problems.Add("CLAUDE_CODE_OAUTH_TOKEN: missing, and CLAUDE_AUTH=oauth-token needs it. 'claude setup-token' makes one.");
+        }
+
+        if (options.Auth == ClaudeAuth.ApiKey && string.IsNullOrEmpty(options.ApiKey))
+        {
+            problems.Add("ANTHROPIC_API_KEY: missing, and CLAUDE_AUTH=api-key needs it.");
+        }
+
+        if (options.BaseUrl is { } url && url.Scheme != Uri.UriSchemeHttps && !(url.Scheme == Uri.UriSchemeHttp && url.IsLoopback))
+        {
+            problems.Add("CLAUDE_BASE_URL: must be https, or http on loopback: prompts and the login travel over it.");
+        }
+
+        problems.AddRange(options.PassEnv
+            .Where(ClaudeEnvironment.IsReserved)
+            .Select(variable => $"CLAUDE_PASS_ENV: {variable} can't be passed: it decides who pays, where the login goes, or what Claude Code loads."));
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+}

@@ -1,0 +1,171 @@
+using System.ComponentModel;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Domain.Models;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>One completion, one process: claim it, write to it, follow its frames to the result, end it.</summary>
+internal sealed class ClaudeEngine(
+    EngineState state,
+    WarmPool pool,
+    ClaudeProcesses processes,
+    ClaudeEnvironment environment,
+    IOptions<CompletionOptions> options,
+    IHostApplicationLifetime lifetime,
+    TimeProvider clock,
+    ILogger<ClaudeEngine> logger) : ICompletionEngine
+{
+    private static readonly RelayError ShuttingDown = new(
+        ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
+
+    /// <inheritdoc/>
+    public async Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, CancellationToken cancellationToken)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return ShuttingDown;
+        }
+
+        if (state.Current is not { } generation)
+        {
+            return state.Problem ?? EngineState.Violation;
+        }
+
+        using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        var job = new Job(keyId, model, request, generation, ProfileId.Of(keyId, model, request.System));
+        try
+        {
+            var started = clock.GetTimestamp();
+            var claimed = await pool.ClaimAsync(generation, job.Profile, request.System, ended.Token);
+            var (completion, usedUp) = await RunAsync(job, claimed, started, ended.Token);
+            if (usedUp)
+            {
+                return completion;
+            }
+
+            // The spare had died between its last check and now: nothing was sent to the API, so a new one may take over.
+            claimed = await pool.StartColdAsync(generation, model.Value, ended.Token);
+            return (await RunAsync(job, claimed, started, ended.Token)).Completion;
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return new RelayError(ErrorCode.Timeout, $"The completion did not end within {options.Value.RequestTimeout.TotalSeconds:0.###} s.");
+        }
+        catch (Exception exception) when (exception is Win32Exception or IOException)
+        {
+            logger.LogError(exception, "Claude Code could not be started");
+            return new RelayError(ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");
+        }
+    }
+
+    /// <summary>Runs the job in a process, which is gone soon after.</summary>
+    /// <returns>The answer, and whether the process was used up: false when a spare turned out to be dead.</returns>
+    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, long startedAt, CancellationToken cancellationToken)
+    {
+        var (process, origin) = claimed;
+        var coldStartOpen = origin == ProcessOrigin.Cold;
+        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock);
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var silenceTimer = clock.CreateTimer(
+            source => ((CancellationTokenSource)source!).Cancel(), silence, options.Value.IdleTimeout, Timeout.InfiniteTimeSpan);
+        var claimedAt = clock.GetTimestamp();
+        var writing = WriteAsync(job, process, cancellationToken);
+        long? firstTokenAt = null;
+        try
+        {
+            while (await process.ReadAsync(silence.Token) is { } frame)
+            {
+                silenceTimer.Change(options.Value.IdleTimeout, Timeout.InfiniteTimeSpan);
+                TurnOutcome? outcome;
+                using (frame)
+                {
+                    outcome = turn.Accept(frame);
+                    if (coldStartOpen && frame.Type != "control_response")
+                    {
+                        coldStartOpen = false;
+                        pool.ColdStartEnded();
+                    }
+                }
+
+                if (outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
+                {
+                    // The CLI believes its turn goes on, and would call the API again within milliseconds.
+                    process.Kill();
+                }
+
+                if (turn.HasFirstToken)
+                {
+                    firstTokenAt ??= clock.GetTimestamp();
+                }
+
+                switch (outcome)
+                {
+                    case TurnOutcome.Answered answer:
+                        var answeredAt = clock.GetTimestamp();
+                        var writtenAt = await writing;
+                        var timings = new CompletionTimings(
+                            origin,
+                            clock.GetElapsedTime(startedAt, claimedAt),
+                            clock.GetElapsedTime(claimedAt, writtenAt),
+                            clock.GetElapsedTime(writtenAt, firstTokenAt ?? answeredAt),
+                            clock.GetElapsedTime(firstTokenAt ?? answeredAt, answeredAt));
+                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings), true);
+                    case TurnOutcome.Failed failure:
+                        return (failure.Error, true);
+                    case TurnOutcome.Violated violation:
+                        processes.ReportViolation(process, job.KeyId, violation.Detail);
+                        return (EngineState.Violation, true);
+                }
+            }
+
+            return (ClaudeFailures.Broken, UsedUp: origin == ProcessOrigin.Cold || turn.HasStarted);
+        }
+        catch (ClaudeProtocolException exception)
+        {
+            logger.LogWarning("A completion broke off: {Problem}", exception.Message);
+            return (ClaudeFailures.Broken, true);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (new RelayError(ErrorCode.Timeout, $"The model was silent for {options.Value.IdleTimeout.TotalSeconds:0.###} s."), true);
+        }
+        finally
+        {
+            if (coldStartOpen)
+            {
+                pool.ColdStartEnded();
+            }
+
+            processes.End(process);
+            // Fails or is cancelled with the process, whose end has been told above.
+            await writing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>Everything at once, while the frames are read: nobody waits for the other.</summary>
+    /// <returns>When the last byte was in the pipe.</returns>
+    private async Task<long> WriteAsync(Job job, ClaudeProcess process, CancellationToken cancellationToken)
+    {
+        var input = new ClaudeInput();
+        if (!process.IsPrepared)
+        {
+            input.Initialize(job.Request.System);
+        }
+
+        if (process.Model != job.Model.Value)
+        {
+            input.SetModel(job.Model.Value);
+        }
+
+        await process.WriteAsync(input.Prompt(job.Request.Prompt), holdsCallersData: true, cancellationToken);
+        return clock.GetTimestamp();
+    }
+
+    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, EngineGeneration Generation, ProfileId Profile);
+}

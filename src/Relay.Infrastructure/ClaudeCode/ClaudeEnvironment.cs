@@ -1,0 +1,154 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>Composes the child's environment from nothing: only what is named here exists for it.</summary>
+internal sealed class ClaudeEnvironment(
+    IOptions<ClaudeCodeOptions> options,
+    IOptions<CompletionOptions> completionOptions,
+    IConfiguration configuration,
+    RelayHome home)
+{
+    /// <summary>
+    /// Each stands alone against one leak or delay measured on the real CLI; the lockdown does not depend on any single one.
+    /// </summary>
+    private static readonly string[] Switches =
+    [
+        "DISABLE_AUTOUPDATER",
+        "DISABLE_TELEMETRY",
+        "DISABLE_ERROR_REPORTING",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        "CLAUDE_CODE_DISABLE_FILE_MENTIONS",
+        "CLAUDE_CODE_DISABLE_CLAUDE_MDS",
+        "CLAUDE_CODE_DISABLE_AUTO_MEMORY",
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
+        "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS",
+        "CLAUDE_CODE_DISABLE_CRON",
+        "CLAUDE_CODE_DISABLE_WORKFLOWS",
+        "CLAUDE_CODE_DISABLE_WEB_FETCH",
+    ];
+
+    private static readonly Dictionary<ClaudeAuth, string[]> CredentialNames = new()
+    {
+        [ClaudeAuth.Login] = [],
+        [ClaudeAuth.OauthToken] = ["CLAUDE_CODE_OAUTH_TOKEN"],
+        [ClaudeAuth.ApiKey] = ["ANTHROPIC_API_KEY"],
+        [ClaudeAuth.Bedrock] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"],
+        [ClaudeAuth.Vertex] = ["CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
+    };
+
+    /// <summary>The CLI doubles its pause from half a second: five retries take about 16 s.</summary>
+    private const int MaxRetries = 5;
+
+    /// <summary>
+    /// How often the CLI may retry a call, such that its pauses take no more than half of <c>REQ_TIMEOUT</c>.
+    /// </summary>
+    public int Retries { get; } =
+        Enumerable.Range(1, MaxRetries).LastOrDefault(count => 0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2);
+
+    /// <summary>The Claude configuration directory to use, or null where credentials come by environment.</summary>
+    public string? LoginDirectory => options.Value.Auth switch
+    {
+        ClaudeAuth.Login when Directory.Exists(home.ClaudeDirectory) => home.ClaudeDirectory,
+        ClaudeAuth.Login => Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".claude"),
+        _ => null,
+    };
+
+    /// <summary>Files named by variables that are passed on; a jail must show them.</summary>
+    public IEnumerable<string> PassedFiles => Credentials()
+        .Concat(Passed())
+        .Where(pair => pair.Key is "GOOGLE_APPLICATION_CREDENTIALS" or "NODE_EXTRA_CA_CERTS" or "SSL_CERT_FILE")
+        .Select(pair => pair.Value)
+        .Where(File.Exists);
+
+    /// <summary>Credential variables of another mode that are set here and were left out.</summary>
+    public IEnumerable<string> StrayVariables => CredentialNames
+        .Where(pair => pair.Key != options.Value.Auth)
+        .SelectMany(pair => pair.Value)
+        .Where(name => name.StartsWith("ANTHROPIC_", StringComparison.Ordinal) || name.StartsWith("CLAUDE_", StringComparison.Ordinal))
+        .Concat(["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL", "CLAUDE_CONFIG_DIR"])
+        .Where(name => !string.IsNullOrEmpty(configuration[name]));
+
+    /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown owns it.</summary>
+    public static bool IsReserved(string name) =>
+        name.StartsWith("CLAUDE", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("ANTHROPIC", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("DISABLE_", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("LD_", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("DYLD_", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("BUN_", StringComparison.OrdinalIgnoreCase)
+        || name.ToUpperInvariant() is "PATH" or "HOME" or "TMPDIR" or "NODE_OPTIONS" or "TZ" or "XDG_CONFIG_HOME"
+        || CredentialNames.Values.Any(names => names.Contains(name, StringComparer.OrdinalIgnoreCase));
+
+    /// <summary>The whole environment of one child.</summary>
+    /// <param name="homeDirectory">Its home, as the child sees it.</param>
+    /// <param name="temporaryDirectory">Its temporary directory, as the child sees it.</param>
+    /// <param name="loginDirectory">Its configuration directory, as the child sees it, or null.</param>
+    public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, string? loginDirectory)
+    {
+        var environment = Switches.ToDictionary(name => name, _ => "1", StringComparer.Ordinal);
+        environment["HOME"] = homeDirectory;
+        environment["TMPDIR"] = temporaryDirectory;
+        environment["LANG"] = "C.UTF-8";
+        environment["TZ"] = "UTC";
+        // Nothing to find: with git on its PATH the CLI runs it at start.
+        environment["PATH"] = OperatingSystem.IsWindows() ? Environment.SystemDirectory : "/nonexistent";
+        environment["CLAUDE_CODE_MAX_RETRIES"] = SettingNumber(Retries);
+        environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = SettingNumber(completionOptions.Value.MaxOutputTokens);
+        if (loginDirectory is not null)
+        {
+            environment["CLAUDE_CONFIG_DIR"] = loginDirectory;
+        }
+
+        if (options.Value.BaseUrl is { } url)
+        {
+            environment["ANTHROPIC_BASE_URL"] = url.AbsoluteUri.TrimEnd('/');
+        }
+
+        if (options.Value.Auth is ClaudeAuth.Bedrock or ClaudeAuth.Vertex)
+        {
+            environment[options.Value.Auth == ClaudeAuth.Bedrock ? "CLAUDE_CODE_USE_BEDROCK" : "CLAUDE_CODE_USE_VERTEX"] = "1";
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            AddWindowsEssentials(environment);
+        }
+
+        foreach (var (name, value) in Credentials().Concat(Passed()))
+        {
+            environment[name] = value;
+        }
+
+        return environment;
+    }
+
+    /// <summary>Without these no Windows program finds its libraries or its own profile.</summary>
+    private static void AddWindowsEssentials(Dictionary<string, string> environment)
+    {
+        foreach (var name in (string[])["SystemRoot", "windir", "USERPROFILE", "APPDATA", "LOCALAPPDATA"])
+        {
+            if (Environment.GetEnvironmentVariable(name) is { } value)
+            {
+                environment[name] = value;
+            }
+        }
+
+        environment["TEMP"] = environment["TMP"] = environment["TMPDIR"];
+    }
+
+    private IEnumerable<KeyValuePair<string, string>> Credentials() => Values(CredentialNames[options.Value.Auth]);
+
+    private IEnumerable<KeyValuePair<string, string>> Passed() => Values(options.Value.PassEnv);
+
+    private IEnumerable<KeyValuePair<string, string>> Values(IEnumerable<string> names) =>
+        from name in names
+        let value = configuration[name]
+        where !string.IsNullOrEmpty(value)
+        select KeyValuePair.Create(name, value);
+
+    private static string SettingNumber(int number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+}

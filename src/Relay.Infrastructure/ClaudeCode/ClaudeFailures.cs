@@ -1,0 +1,48 @@
+using Relay.Domain;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>What Claude Code tells of a turn that failed.</summary>
+/// <param name="Subtype">Of the result frame.</param>
+/// <param name="ApiStatus">HTTP status of Anthropic's API, when it came to that.</param>
+/// <param name="AssistantError">The <c>error</c> of the assistant frame before.</param>
+/// <param name="TerminalReason">Of the result frame.</param>
+/// <param name="RetryAfter">Until the account's limit resets, when the CLI named that time.</param>
+internal sealed record ClaudeFailure(string? Subtype, long? ApiStatus, string? AssistantError, string? TerminalReason, TimeSpan? RetryAfter);
+
+/// <summary>
+/// The one table from Claude Code's failures (measured, see docs/decisions/0004-failures.md) to the relay's errors. The
+/// CLI's own words never go through: they can name hosts, files and accounts.
+/// </summary>
+internal static class ClaudeFailures
+{
+    private static readonly TimeSpan DefaultBackoff = TimeSpan.FromSeconds(30);
+
+    /// <summary>The login is missing or refused; only the operator can mend it.</summary>
+    public static RelayError NotLoggedIn { get; } = new(
+        ErrorCode.NotLoggedIn, "Claude Code on the relay's host is not logged in, or Anthropic refused its login. Tell the relay's operator.");
+
+    /// <summary>Claude Code ended, or fell out of its protocol, in the middle of a turn.</summary>
+    public static RelayError Broken { get; } = new(ErrorCode.UpstreamError, "Claude Code ended without an answer. Try again.");
+
+    /// <summary>Which error a failure is.</summary>
+    public static RelayError ToError(ClaudeFailure failure) => failure switch
+    {
+        { ApiStatus: 401 or 403 } or { AssistantError: "authentication_failed" or "oauth_org_not_allowed" } => NotLoggedIn,
+        { ApiStatus: 400 or 413, TerminalReason: "prompt_too_long" } => new RelayError(
+            ErrorCode.PromptTooLong, "Anthropic refused the prompt as longer than the model's context. Shorten it."),
+        { ApiStatus: 404 } or { AssistantError: "model_not_found" } => new RelayError(
+            ErrorCode.UnknownModel, "Anthropic does not know this model, or the account may not use it. Choose another.", "model"),
+        { ApiStatus: 429 } or { AssistantError: "rate_limit" } => new RelayError(
+            ErrorCode.UpstreamRateLimited, "The Claude account behind the relay has reached its own limit. Wait for it to reset.", RetryAfter: failure.RetryAfter ?? DefaultBackoff),
+        { ApiStatus: 529 } or { AssistantError: "overloaded" } => new RelayError(
+            ErrorCode.Overloaded, "Anthropic is overloaded. Try again shortly.", RetryAfter: DefaultBackoff),
+        { ApiStatus: >= 400 and < 500 } => new RelayError(
+            ErrorCode.UpstreamError, $"Anthropic refused the request (status {failure.ApiStatus})."),
+        { ApiStatus: >= 500 } => new RelayError(
+            ErrorCode.UpstreamError, $"Anthropic's API failed (status {failure.ApiStatus}). Try again."),
+        { Subtype: "error_max_turns" } => new RelayError(
+            ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."),
+        _ => new RelayError(ErrorCode.UpstreamError, "Anthropic's API could not be reached, or answered with something unreadable. Try again."),
+    };
+}

@@ -1,0 +1,178 @@
+using System.Text.Json;
+using Relay.Domain.Completions;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
+internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// One Claude Code process: frames in, frames out, one completion at most. Its stderr may be shown until a caller's first
+/// byte has been written to it, and never afterwards.
+/// </summary>
+internal sealed class ClaudeProcess : IAsyncDisposable
+{
+    /// <summary>The longest frame is the result with the whole answer: 128,000 tokens are far below this.</summary>
+    public const int MaxLineBytes = 8 * 1024 * 1024;
+
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(20);
+
+    private readonly ChildProcess _child;
+    private readonly IDisposable? _scratch;
+    private readonly TimeProvider _clock;
+    private bool _holdsCallersData;
+
+    private ClaudeProcess(ChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, TimeProvider clock) =>
+        (_child, _scratch, Generation, Model, _clock, StartedAt) = (child, command.Scratch, generation, model, clock, clock.GetTimestamp());
+
+    /// <summary>The verified CLI it was started from.</summary>
+    public EngineGeneration Generation { get; }
+
+    /// <summary>The model it was started with.</summary>
+    public string Model { get; }
+
+    /// <summary>Process id on the host: the jail's, where there is one.</summary>
+    public int Id => _child.Id;
+
+    /// <summary>Timestamp of its start.</summary>
+    public long StartedAt { get; }
+
+    /// <summary>Whether the system prompt was set and the <c>init</c> frame checked while it was parked.</summary>
+    public bool IsPrepared { get; private set; }
+
+    /// <summary>Completes when it has ended.</summary>
+    public Task Exited => _child.Exited;
+
+    /// <summary>Starts one.</summary>
+    public static async Task<ClaudeProcess> StartAsync(
+        ProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model));
+        try
+        {
+            return new ClaudeProcess(await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken), command, generation, model, clock);
+        }
+        catch
+        {
+            command.Scratch?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Sets the system prompt and has the process show its <c>init</c> frame, without a call to the API.
+    /// </summary>
+    /// <returns>What its login is, and the violation found, if any.</returns>
+    /// <exception cref="ClaudeProtocolException">It did not get that far.</exception>
+    public async Task<PreparedProcess> PrepareAsync(PromptText? system, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var timer = _clock.CreateTimer(source => ((CancellationTokenSource)source!).Cancel(), timeout, ReadyTimeout, Timeout.InfiniteTimeSpan);
+        var found = new PreparedProcess(null, null);
+        var checkedInit = false;
+        try
+        {
+            await WriteAsync(new ClaudeInput().Initialize(system).AskForInit(), holdsCallersData: system is not null, timeout.Token);
+            while (await ReadAsync(timeout.Token) is { } frame)
+            {
+                using (frame)
+                {
+                    switch (frame)
+                    {
+                        case { Type: "control_response" } when RefusedControl(frame.Json):
+                            throw new ClaudeProtocolException("Claude Code refused the system prompt.");
+                        case { Type: "control_response" }:
+                            found = found with { IsLoggedIn = IsLoggedIn(frame.Json) };
+                            break;
+                        case { Type: "system", Subtype: "init" }:
+                            found = found with { Violation = ClaudeLockdown.FindViolation(frame.Json, Generation.Version) };
+                            checkedInit = true;
+                            break;
+                        case { Type: "result" }:
+                            IsPrepared = checkedInit && found.Violation is null;
+                            return checkedInit ? found : found with { Violation = "a turn without an init frame" };
+                        case { Type: "assistant" or "stream_event" }:
+                            return found with { Violation = "an answer to a turn that asked for none" };
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ClaudeProtocolException($"Claude Code was not ready within {ReadyTimeout.TotalSeconds} s. {Complaint}");
+        }
+        catch (IOException exception)
+        {
+            throw new ClaudeProtocolException($"Claude Code ended before it was ready. {Complaint}", exception);
+        }
+
+        await _child.Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}");
+    }
+
+    /// <summary>Writes frames to stdin and flushes.</summary>
+    /// <exception cref="IOException">It has ended.</exception>
+    public async Task WriteAsync(ClaudeInput input, bool holdsCallersData, CancellationToken cancellationToken)
+    {
+        _holdsCallersData |= holdsCallersData;
+        await _child.Stdin.WriteAsync(input.Bytes, cancellationToken);
+        await _child.Stdin.FlushAsync(cancellationToken);
+    }
+
+    /// <summary>The next frame; null at the end.</summary>
+    /// <exception cref="ClaudeProtocolException">What came is not a frame.</exception>
+    public async ValueTask<ClaudeFrame?> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _child.Stdout.ReadAsync(ClaudeFrame.Parse, cancellationToken);
+        }
+        catch (JsonException exception)
+        {
+            throw new ClaudeProtocolException("Claude Code wrote something that is not a frame.", exception);
+        }
+        catch (LineTooLongException exception)
+        {
+            throw new ClaudeProtocolException("Claude Code wrote a line without an end.", exception);
+        }
+    }
+
+    /// <summary>Whether a <c>control_response</c> is a refusal.</summary>
+    public static bool RefusedControl(JsonElement frame) => frame.Member("response")?.Text("subtype") != "success";
+
+    /// <summary>Ends the process at once, before it can do one more thing.</summary>
+    public void Kill() => _child.Kill();
+
+    /// <summary>Ends the process, its group and its home, and returns when they are gone.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _child.StopAsync();
+        _scratch?.Dispose();
+    }
+
+    /// <summary>What stderr holds, when nobody's words can be in it.</summary>
+    private string Complaint => _holdsCallersData || _child.Stderr.TotalBytes == 0 ? string.Empty : $"It said: {_child.Stderr.Redacted()}";
+
+    /// <summary>
+    /// False only when the CLI says outright that it has neither token nor key. A login in a credentials file shows no
+    /// <c>tokenSource</c> at all, and other providers than Anthropic keep their own credentials.
+    /// </summary>
+    private static bool? IsLoggedIn(JsonElement frame) =>
+        frame.Member("response")?.Member("response")?.Member("account") is not { } account
+            ? null
+            : account.Text("apiProvider") is not (null or "firstParty")
+                || account.Text("tokenSource") != "none"
+                || account.Text("apiKeySource") is not (null or "none");
+}
+
+/// <summary>What a process showed of itself before its first real turn.</summary>
+/// <param name="Violation">What is not locked down; null when all is.</param>
+/// <param name="IsLoggedIn">Null when it did not say.</param>
+internal sealed record PreparedProcess(string? Violation, bool? IsLoggedIn);
+
+/// <summary>One state of the world in which a self-test passed: processes of another are never used.</summary>
+/// <param name="Number">Counts up.</param>
+/// <param name="Binary">The executable.</param>
+/// <param name="Version">What it says it is.</param>
+internal sealed record EngineGeneration(int Number, ClaudeBinary Binary, Version Version);

@@ -1,0 +1,56 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Relay.Application.Auditing;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
+internal sealed class ClaudeProcesses(
+    ProcessStarter starter, ClaudeSandbox sandbox, EngineState state, IAuditLog auditLog, TimeProvider clock, ILogger<ClaudeProcesses> logger)
+    : IHostedService
+{
+    private readonly ConcurrentDictionary<ClaudeProcess, Task> _ending = new();
+
+    /// <summary>Starts one.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
+    public Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, CancellationToken cancellationToken) =>
+        ClaudeProcess.StartAsync(starter, sandbox, generation, model, clock, cancellationToken);
+
+    /// <summary>Ends one in the background; whoever stops the relay waits for it.</summary>
+    public void End(ClaudeProcess process) => _ending.TryAdd(process, EndAsync(process));
+
+    /// <summary>Ends a process that was not what it should be, and takes the engine out of service.</summary>
+    public void ReportViolation(ClaudeProcess process, string keyId, string violation)
+    {
+        process.Kill();
+        End(process);
+        logger.LogError("Lockdown violation: {Violation}. No completion runs until the self-test passes", violation);
+        auditLog.Write(new AuditEntry("lockdown_violation", keyId, null, EngineState.Violation.WireName, TimeSpan.Zero, violation));
+        state.Doubt(process.Generation);
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Waits for all that are ending. Requests and the pool have stopped before, so no other can come.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_ending.Values).WaitAsync(cancellationToken);
+
+    private async Task EndAsync(ClaudeProcess process)
+    {
+        await Task.Yield();
+        try
+        {
+            await process.DisposeAsync();
+        }
+        catch (Exception exception)
+        {
+            logger.LogError(exception, "Process {ProcessId} could not be cleaned up", process.Id);
+        }
+        finally
+        {
+            _ending.TryRemove(process, out _);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using System.Text;
+using Microsoft.Extensions.Options;
+using Relay.Infrastructure.Home;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>A command ready to start, and what is to be cleaned up when it has ended.</summary>
+internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
+
+/// <summary>
+/// Puts Claude Code into a jail where bubblewrap works: it sees a read-only system without programs, its own
+/// executable, a temporary home, certificates and the resolver's files, and the host's network. Elsewhere it gets an
+/// empty directory and a throw-away home.
+/// </summary>
+internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter)
+{
+    private const string Bubblewrap = "/usr/bin/bwrap";
+    private const int MaxProbeLine = 4096;
+
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Files of the host that name resolution and TLS need.</summary>
+    private static readonly string[] VisibleFiles =
+    [
+        "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+    ];
+
+    /// <summary>Directories whose settings Claude Code obeys whatever its flags say, and which its <c>init</c> frame does not show.</summary>
+    private static readonly string[] ManagedPolicyDirectories = OperatingSystem.IsWindows()
+        ? [@"C:\ProgramData\ClaudeCode", @"C:\Program Files\ClaudeCode"]
+        : OperatingSystem.IsMacOS() ? ["/Library/Application Support/ClaudeCode"] : ["/etc/claude-code"];
+
+    private string _note = "not probed yet";
+
+    /// <summary>Whether the jail is in force.</summary>
+    public bool IsJailed { get; private set; }
+
+    /// <summary>Why there is no jail; null with one.</summary>
+    public string? Note => IsJailed ? null : _note;
+
+    /// <summary>Decides, once, by launching something in a jail.</summary>
+    /// <returns>Null, or why <c>SANDBOX=bwrap</c> can't be honoured.</returns>
+    public async Task<string?> ProbeAsync(CancellationToken cancellationToken)
+    {
+        if (options.Value.Sandbox == SandboxMode.Off)
+        {
+            _note = "switched off with SANDBOX=off";
+            return null;
+        }
+
+        var obstacle = await FindObstacleAsync(cancellationToken);
+        IsJailed = obstacle is null;
+        _note = obstacle ?? _note;
+        return !IsJailed && options.Value.Sandbox == SandboxMode.Bwrap
+            ? $"SANDBOX=bwrap, but there is no working jail: {obstacle}. Mend that, or choose SANDBOX=auto or off."
+            : null;
+    }
+
+    /// <summary>A directory of managed policy that would reach into the completions; null when none can.</summary>
+    public string? FindManagedPolicy() => IsJailed ? null : ManagedPolicyDirectories.FirstOrDefault(Directory.Exists);
+
+    /// <summary>The command line and environment of one Claude Code process.</summary>
+    public ConfinedCommand Confine(ClaudeBinary binary, IReadOnlyList<string> arguments) => IsJailed ? InJail(binary, arguments) : Unjailed(binary, arguments);
+
+    private ConfinedCommand Unjailed(ClaudeBinary binary, IReadOnlyList<string> arguments)
+    {
+        var scratch = ScratchDirectory.Create(home);
+        // On macOS the login is in the keychain, which belongs to the real home.
+        var homeDirectory = OperatingSystem.IsMacOS() && environment.LoginDirectory is not null
+            ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)
+            : scratch.Home;
+        var variables = environment.Compose(homeDirectory, scratch.Temporary, environment.LoginDirectory);
+        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, WorkingDirectory.Ensure()), scratch);
+    }
+
+    private ConfinedCommand InJail(ClaudeBinary binary, IReadOnlyList<string> arguments)
+    {
+        const string claude = "/claude";
+        const string config = "/config";
+        List<string> jail =
+        [
+            .. Isolation, "--ro-bind", "/usr", "/usr",
+            // No program of the host is there to be run, so that even a breach could start nothing.
+            "--tmpfs", "/usr/bin", "--tmpfs", "/usr/sbin", "--tmpfs", "/usr/local", .. SystemLinks(),
+            .. VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
+            .. environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
+            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home", "--dir", "/home/relay", "--dir", "/work",
+            "--ro-bind", binary.Path, claude,
+        ];
+        var login = environment.LoginDirectory;
+        if (login is not null && Directory.Exists(login))
+        {
+            // The directory, writable: the CLI renews its token by renaming a new file over the old one.
+            jail.AddRange(["--bind", login, config]);
+        }
+
+        jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
+        var variables = environment.Compose("/home/relay", "/tmp", login is null ? null : config);
+        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), Scratch: null);
+    }
+
+    /// <summary>
+    /// Not <c>--unshare-net</c>: Claude Code must reach its API, and the host's network comes whole (see SECURITY.md).
+    /// </summary>
+    private static readonly string[] Isolation =
+    [
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "relay",
+        "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+    ];
+
+    /// <summary><c>/lib</c> and its like, as links into <c>/usr</c> or, on systems that keep them apart, as they are.</summary>
+    private static IEnumerable<string> SystemLinks()
+    {
+        foreach (var directory in (string[])["/lib", "/lib64", "/lib32", "/bin", "/sbin"])
+        {
+            var link = new DirectoryInfo(directory);
+            if (link.LinkTarget is { } target)
+            {
+                yield return "--symlink";
+                yield return target;
+                yield return directory;
+            }
+            else if (link.Exists && directory.StartsWith("/lib", StringComparison.Ordinal))
+            {
+                yield return "--ro-bind";
+                yield return directory;
+                yield return directory;
+            }
+        }
+    }
+
+    private async Task<string?> FindObstacleAsync(CancellationToken cancellationToken)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return "bubblewrap exists for Linux only";
+        }
+
+        if (!File.Exists(Bubblewrap))
+        {
+            return "bubblewrap is not installed (Debian: apt install bubblewrap)";
+        }
+
+        // Installed is not usable: containers and AppArmor forbid user namespaces.
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        var probe = new ProcessSpec(Bubblewrap, [.. Isolation, "--ro-bind", "/", "/", "--", "/bin/sh", "-c", "echo jailed"], variables, "/");
+        await using var child = await starter.StartAsync(probe, MaxProbeLine, cancellationToken);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(ProbeTimeout);
+        try
+        {
+            var line = await child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), timeout.Token);
+            await child.Exited.WaitAsync(timeout.Token);
+            return line == "jailed" ? null : $"bubblewrap can't make a jail here ({child.Stderr.Redacted()})";
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return $"bubblewrap did not answer within {ProbeTimeout.TotalSeconds} s";
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using System.Text;
+using System.Text.Json;
+using Relay.Domain;
+using Relay.Domain.Completions;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>How a turn ended.</summary>
+internal abstract record TurnOutcome
+{
+    /// <summary>With an answer.</summary>
+    public sealed record Answered(string Text, string? StopReason, TokenUsage Usage) : TurnOutcome;
+
+    /// <summary>With a failure that callers may see.</summary>
+    public sealed record Failed(RelayError Error) : TurnOutcome;
+
+    /// <summary>With a process that is not what it should be.</summary>
+    public sealed record Violated(string Detail) : TurnOutcome;
+}
+
+/// <summary>
+/// Follows the frames of one turn. Nothing of them is an answer until the <c>init</c> frame has passed, and a result is an
+/// answer only when it says <c>success</c> and <c>is_error: false</c>: Claude Code puts the text of its errors into results.
+/// A message that stops at the output cap or with a refusal ends the turn here, because Claude Code would call the API again
+/// (three times and once, measured on 2.1.330).
+/// </summary>
+/// <param name="version">The version the self-test found.</param>
+/// <param name="maxApiCalls">Calls of the API that the CLI's own retries can explain.</param>
+/// <param name="clock">For the reset time of a rate limit.</param>
+internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvider clock)
+{
+    private readonly StringBuilder _words = new();
+
+    private bool _initPassed;
+    private bool _messageEnded;
+    private int _apiCalls;
+    private JsonElement? _startUsage;
+    private string? _assistantError;
+    private DateTimeOffset? _limitResetsAt;
+
+    /// <summary>Whether the model's first words have come.</summary>
+    public bool HasFirstToken { get; private set; }
+
+    /// <summary>Whether the CLI has begun the turn: from then on the API may have been called.</summary>
+    public bool HasStarted { get; private set; }
+
+    /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
+    public TurnOutcome? Accept(ClaudeFrame frame)
+    {
+        switch (frame.Type, frame.Subtype)
+        {
+            case ("control_response", _):
+                return ClaudeProcess.RefusedControl(frame.Json)
+                    ? new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code refused the system prompt or the model."))
+                    : null;
+            case ("system", "init"):
+                var violation = ClaudeLockdown.FindViolation(frame.Json, version);
+                _initPassed = violation is null;
+                HasStarted = true;
+                return violation is null ? null : new TurnOutcome.Violated(violation);
+            case ("system", "api_retry"):
+                // A refused login is retried for minutes by the CLI, and no retry helps it.
+                return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : null;
+            case ("rate_limit_event", _):
+                NoteRateLimit(frame.Json);
+                return null;
+            case ("stream_event" or "assistant" or "result", _) when !_initPassed:
+                return new TurnOutcome.Violated($"a frame '{frame.Type}' before the init frame");
+            case ("stream_event", _):
+                return AcceptStreamEvent(frame.Json);
+            case ("assistant", _):
+                _assistantError = frame.Json.Text("error") ?? _assistantError;
+                return UsesTool(frame.Json) ? ToolUse : null;
+            case ("result", _):
+                return AcceptResult(frame.Json);
+            default:
+                return null;
+        }
+    }
+
+    private static TurnOutcome ToolUse { get; } = new TurnOutcome.Failed(
+        new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."));
+
+    private TurnOutcome? AcceptStreamEvent(JsonElement frame)
+    {
+        if (frame.Member("event") is not { } streamEvent)
+        {
+            return null;
+        }
+
+        switch (streamEvent.Text("type"))
+        {
+            case "message_start" when _messageEnded:
+                return new TurnOutcome.Violated("another call of the API after a complete message");
+            case "message_start" when ++_apiCalls > maxApiCalls:
+                return new TurnOutcome.Violated($"more than {maxApiCalls} calls of the API in one turn");
+            case "message_start":
+                // After a broken stream the CLI begins anew: so do we.
+                _words.Clear();
+                _startUsage = streamEvent.Member("message")?.Member("usage")?.Clone();
+                return null;
+            case "content_block_start" when streamEvent.Member("content_block")?.Text("type") is { } block && !IsWords(block):
+                return ToolUse;
+            case "content_block_delta":
+                HasFirstToken = true;
+                _words.Append(streamEvent.Member("delta")?.Text("text"));
+                return null;
+            case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
+                _messageEnded = true;
+                return AcceptStop(stopReason, streamEvent.Member("usage") ?? default);
+            default:
+                return null;
+        }
+    }
+
+    private TurnOutcome? AcceptStop(string stopReason, JsonElement usage) => stopReason switch
+    {
+        "tool_use" => ToolUse,
+        "refusal" => new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "The model declined to answer this prompt.")),
+        "max_tokens" or "model_context_window_exceeded" => new TurnOutcome.Answered(
+            _words.ToString(),
+            stopReason,
+            ReadUsage(_startUsage ?? default, cost: null) with { OutputTokens = usage.Number("output_tokens") ?? 0 }),
+        _ => null,
+    };
+
+    private TurnOutcome AcceptResult(JsonElement result)
+    {
+        if (result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False && result.Text("result") is { } text)
+        {
+            return new TurnOutcome.Answered(text, result.Text("stop_reason"), ReadUsage(result.Member("usage") ?? default, ReadCost(result)));
+        }
+
+        var failure = new ClaudeFailure(
+            result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
+        return new TurnOutcome.Failed(ClaudeFailures.ToError(failure));
+    }
+
+    private void NoteRateLimit(JsonElement frame)
+    {
+        var info = frame.Member("rate_limit_info") ?? frame;
+        if ((info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000)
+        {
+            _limitResetsAt = DateTimeOffset.FromUnixTimeSeconds(seconds);
+        }
+    }
+
+    private TimeSpan? RetryAfter() =>
+        _limitResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
+
+    private static bool UsesTool(JsonElement frame) =>
+        frame.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks
+        && blocks.EnumerateArray().Any(block => block.Text("type") is { } type && !IsWords(type));
+
+    /// <summary>What a model may answer with where there are no tools; anything else is an attempt to act.</summary>
+    private static bool IsWords(string blockType) => blockType is "text" or "thinking" or "redacted_thinking" or "fallback";
+
+    private static TokenUsage ReadUsage(JsonElement usage, decimal? cost) => new(
+        usage.Number("input_tokens") ?? 0,
+        usage.Number("output_tokens") ?? 0,
+        usage.Number("cache_creation_input_tokens") ?? 0,
+        usage.Number("cache_read_input_tokens") ?? 0,
+        cost);
+
+    private static decimal? ReadCost(JsonElement result) =>
+        result.Member("total_cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var dollars) ? dollars : null;
+}

@@ -1,0 +1,103 @@
+using Relay.Application.Health;
+using Relay.Domain;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// Whether completions may run, and on which CLI. Out of service until a self-test has passed, and again from the first
+/// doubt on.
+/// </summary>
+internal sealed class EngineState(ClaudeSandbox sandbox) : IEngineHealth, IDisposable
+{
+    private static readonly RelayError NotChecked = new(
+        ErrorCode.Overloaded, "The relay is checking its Claude Code and will be ready in a moment.", RetryAfter: TimeSpan.FromSeconds(2));
+
+    private readonly SemaphoreSlim _doubts = new(0, 1);
+
+    private volatile Snapshot _snapshot = new(null, NotChecked, null);
+    private int _generations;
+
+    /// <summary>Raised after every change.</summary>
+    public event Action? Changed;
+
+    /// <inheritdoc/>
+    public EngineStatus Status
+    {
+        get
+        {
+            var (generation, _, lastVersion) = _snapshot;
+            var problem = Problem;
+            return new EngineStatus(
+                (generation?.Version ?? lastVersion)?.ToString(),
+                sandbox.IsJailed ? "bwrap" : "off",
+                sandbox.Note,
+                generation is not null,
+                problem is null ? [] : [problem]);
+        }
+    }
+
+    /// <summary>The CLI in use; null while out of service.</summary>
+    public EngineGeneration? Current => sandbox.FindManagedPolicy() is null ? _snapshot.Generation : null;
+
+    /// <summary>Why there is none.</summary>
+    public RelayError? Problem => sandbox.FindManagedPolicy() is { } policy ? ManagedPolicy(policy) : _snapshot.Problem;
+
+    /// <summary>A self-test passed: processes of this binary may serve.</summary>
+    public EngineGeneration EnterService(ClaudeBinary binary, Version version)
+    {
+        var generation = new EngineGeneration(++_generations, binary, version);
+        Set(new Snapshot(generation, null, version));
+        return generation;
+    }
+
+    /// <summary>Nothing may run until a self-test passes.</summary>
+    public void LeaveService(RelayError problem, Version? version = null) => Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion));
+
+    /// <summary>A process of this generation was not what it should be: out of service, and a self-test at once.</summary>
+    public void Doubt(EngineGeneration generation)
+    {
+        if (_snapshot.Generation?.Number == generation.Number)
+        {
+            LeaveService(Violation);
+        }
+
+        lock (_doubts)
+        {
+            if (_doubts.CurrentCount == 0)
+            {
+                _doubts.Release();
+            }
+        }
+    }
+
+    /// <summary>Waits for a doubt, or for the time to pass.</summary>
+    public async Task WaitForDoubtAsync(TimeSpan time, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(time, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        await _doubts.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _doubts.Dispose();
+
+    /// <summary>What callers are told about a violation: not what was found.</summary>
+    public static RelayError Violation { get; } = new(
+        ErrorCode.LockdownViolation,
+        "Claude Code was not locked down as expected, so nothing of it was let out. The relay is checking it; its operator finds the finding in the audit log.",
+        RetryAfter: TimeSpan.FromSeconds(5));
+
+    private static RelayError ManagedPolicy(string directory) => new(
+        ErrorCode.LockdownViolation,
+        $"{directory} exists: managed policy (hooks, settings) would reach into completions. Run the relay with bubblewrap, or remove that directory.",
+        RetryAfter: TimeSpan.FromMinutes(1));
+
+    private void Set(Snapshot snapshot)
+    {
+        _snapshot = snapshot;
+        Changed?.Invoke();
+    }
+
+    private sealed record Snapshot(EngineGeneration? Generation, RelayError? Problem, Version? LastVersion);
+}

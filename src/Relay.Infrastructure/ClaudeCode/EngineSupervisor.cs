@@ -1,0 +1,141 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Relay.Application.Auditing;
+using Relay.Domain;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>The relay can't start as it is configured; the message says what to change.</summary>
+public sealed class StartupException(string message) : Exception(message);
+
+/// <summary>
+/// Keeps the engine's state true: probes the jail at start, runs the self-test then, after every change of the CLI binary
+/// and after every doubt, and tries again with growing pauses while something is missing.
+/// </summary>
+internal sealed class EngineSupervisor(
+    EngineState state,
+    ClaudeLocator locator,
+    ClaudeSandbox sandbox,
+    ClaudeEnvironment environment,
+    LockdownSelfTest selfTest,
+    RelayHome home,
+    IAuditLog auditLog,
+    IOptions<ClaudeCodeOptions> options,
+    TimeProvider clock,
+    ILogger<EngineSupervisor> logger) : BackgroundService
+{
+    private static readonly TimeSpan BinaryCheckInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
+
+    private RelayError? _reported;
+
+    /// <inheritdoc/>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        ScratchDirectory.Sweep(home);
+        if (await sandbox.ProbeAsync(cancellationToken) is { } problem)
+        {
+            throw new StartupException(problem);
+        }
+
+        if (sandbox.IsJailed)
+        {
+            logger.LogInformation("Claude Code runs in a bubblewrap jail");
+        }
+        else
+        {
+            logger.LogWarning("Claude Code runs without a jail: {Reason}. Its own lockdown still holds", sandbox.Note);
+        }
+
+        if (environment.StrayVariables.Distinct(StringComparer.Ordinal).ToList() is { Count: > 0 } stray)
+        {
+            logger.LogWarning("{Variables} are set here but not given to Claude Code: CLAUDE_AUTH={Mode} does not use them", stray, options.Value.Auth);
+        }
+
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var pause = FirstRetry;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await CheckAsync(stoppingToken);
+            pause = state.Current is not null ? FirstRetry : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastRetry.Ticks));
+            await state.WaitForDoubtAsync(state.Current is not null ? BinaryCheckInterval : pause, clock, stoppingToken);
+        }
+    }
+
+    private async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        if (!locator.Find().TryGet(out var binary, out var missing))
+        {
+            Refuse(new SelfTestReport(null, missing));
+            return;
+        }
+
+        var current = state.Current;
+        if (current?.Binary == binary)
+        {
+            return;
+        }
+
+        if (current is not null)
+        {
+            logger.LogInformation("The claude executable changed; testing it before it serves");
+            state.LeaveService(new RelayError(ErrorCode.Overloaded, "The relay's Claude Code was updated and is being checked.", RetryAfter: FirstRetry));
+        }
+
+        if (sandbox.FindManagedPolicy() is not null && state.Problem is { } policy)
+        {
+            Refuse(new SelfTestReport(null, policy));
+            return;
+        }
+
+        var report = await selfTest.RunAsync(binary, cancellationToken);
+        if (report is { Problem: null, Version: { } version })
+        {
+            Serve(binary, version);
+        }
+        else
+        {
+            Refuse(report);
+        }
+    }
+
+    private void Serve(ClaudeBinary binary, Version version)
+    {
+        state.EnterService(binary, version);
+        _reported = null;
+        logger.LogInformation("Claude Code {Version} at {Path} passed the lockdown self-test", version, binary.Path);
+        if (version > ClaudeBinary.NewestTestedVersion)
+        {
+            logger.LogWarning("Claude Code {Version} is newer than {Tested}, the newest this relay was tested with", version, ClaudeBinary.NewestTestedVersion);
+        }
+    }
+
+    private void Refuse(SelfTestReport report)
+    {
+        var problem = report.Problem!;
+        state.LeaveService(problem, report.Version);
+        if (_reported == problem)
+        {
+            return;
+        }
+
+        _reported = problem;
+        if (report.Violation is { } violation)
+        {
+            logger.LogError("Lockdown self-test failed: {Violation}. No completion runs until it passes", violation);
+            auditLog.Write(new AuditEntry("lockdown_violation", null, null, problem.WireName, TimeSpan.Zero, $"self-test: {violation}"));
+        }
+        else
+        {
+            logger.LogError("Not ready: {Problem}", problem.Message);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using System.ComponentModel;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// Starts a sacrificial process exactly as completions are started, and looks at its version, its login and its
+/// <c>init</c> frame. Costs no call of the API.
+/// </summary>
+internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox sandbox, IOptions<CompletionOptions> options, TimeProvider clock, ILogger<LockdownSelfTest> logger)
+{
+    private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>Runs it against one binary.</summary>
+    public async Task<SelfTestReport> RunAsync(ClaudeBinary binary, CancellationToken cancellationToken)
+    {
+        Version? version = null;
+        try
+        {
+            version = await ReadVersionAsync(binary, cancellationToken);
+            if (version is null)
+            {
+                return new SelfTestReport(null, new RelayError(ErrorCode.ClaudeMissing, $"The claude executable does not answer --version like Claude Code. Check CLAUDE_BIN."));
+            }
+
+            if (version < ClaudeBinary.MinimumVersion)
+            {
+                return new SelfTestReport(version, new RelayError(
+                    ErrorCode.ClaudeMissing, $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later. Run 'claude update'."));
+            }
+
+            return await CheckLockdownAsync(new EngineGeneration(0, binary, version), cancellationToken);
+        }
+        catch (ClaudeProtocolException exception)
+        {
+            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, $"Claude Code {version} does not start as it should. {exception.Message}"));
+        }
+        catch (Exception exception) when (exception is Win32Exception or IOException)
+        {
+            logger.LogError(exception, "{Path} can't be run", binary.Path);
+            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "The claude executable can't be run. The log says why; check CLAUDE_BIN and its permissions."));
+        }
+    }
+
+    private async Task<SelfTestReport> CheckLockdownAsync(EngineGeneration generation, CancellationToken cancellationToken)
+    {
+        var system = PromptText.Create("system", "This is a self-test.").Value;
+        await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, options.Value.DefaultModel, clock, cancellationToken);
+        var found = await process.PrepareAsync(system, cancellationToken);
+        if (found.Violation is not null)
+        {
+            return new SelfTestReport(generation.Version, EngineState.Violation, found.Violation);
+        }
+
+        return found.IsLoggedIn == false
+            ? new SelfTestReport(generation.Version, new RelayError(
+                ErrorCode.NotLoggedIn,
+                "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."))
+            : new SelfTestReport(generation.Version, null);
+    }
+
+    private async Task<Version?> ReadVersionAsync(ClaudeBinary binary, CancellationToken cancellationToken)
+    {
+        var command = sandbox.Confine(binary, ["--version"]);
+        using var scratch = command.Scratch;
+        await using var child = await starter.StartAsync(command.Spec, ClaudeProcess.MaxLineBytes, cancellationToken);
+        using var timeout = new CancellationTokenSource(VersionTimeout, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            var line = await child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), either.Token);
+            if (line is null)
+            {
+                await child.Exited.WaitAsync(either.Token);
+                throw new ClaudeProtocolException($"It ended with exit code {child.ExitCode}. {child.Stderr.Redacted()}");
+            }
+
+            return ClaudeLockdown.ParseVersion(line);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ClaudeProtocolException($"It did not answer --version within {VersionTimeout.TotalSeconds} s.");
+        }
+        catch (LineTooLongException exception)
+        {
+            throw new ClaudeProtocolException("It answers --version with megabytes.", exception);
+        }
+    }
+}
+
+/// <summary>What a self-test found.</summary>
+/// <param name="Version">What the CLI says it is, when it came to that.</param>
+/// <param name="Problem">Why it may not serve; null when it may.</param>
+/// <param name="Violation">What is not locked down, for the operator; null when that is not the problem.</param>
+internal sealed record SelfTestReport(Version? Version, RelayError? Problem, string? Violation = null);

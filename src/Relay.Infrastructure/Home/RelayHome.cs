@@ -1,0 +1,94 @@
+using System.Text;
+using Relay.Application.Configuration;
+
+namespace Relay.Infrastructure.Home;
+
+/// <summary>
+/// <c>RELAY_HOME</c>: the one directory the relay writes to. Readable by its owner only, like all that is in it.
+/// </summary>
+public sealed class RelayHome
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnerDirectory = OwnerOnly | UnixFileMode.UserExecute;
+
+    private RelayHome(string path) => Path = path;
+
+    /// <summary>Absolute.</summary>
+    public string Path { get; }
+
+    /// <summary>The operator's settings.</summary>
+    public string ConfigFile => System.IO.Path.Combine(Path, "config.env");
+
+    /// <summary>The keys' hashes.</summary>
+    public string KeyFile => System.IO.Path.Combine(Path, "keys.json");
+
+    /// <summary>The audit log, a file a day.</summary>
+    public string AuditDirectory => System.IO.Path.Combine(Path, "audit");
+
+    /// <summary>Throw-away homes of running Claude Code processes; emptied at start.</summary>
+    public string RunDirectory => System.IO.Path.Combine(Path, "run");
+
+    /// <summary>A Claude login of the relay's own, if one was made.</summary>
+    public string ClaudeDirectory => System.IO.Path.Combine(Path, "claude");
+
+    /// <summary>Finds the directory and makes it, 0700, if it is missing.</summary>
+    /// <param name="path">The operator's choice; null or empty for <c>~/.local/share/claude-relay</c>.</param>
+    public static RelayHome Open(string? path)
+    {
+        var fallback = System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "claude-relay");
+        var home = new RelayHome(System.IO.Path.GetFullPath(string.IsNullOrWhiteSpace(path) ? fallback : path));
+        CreatePrivateDirectory(home.Path);
+        return home;
+    }
+
+    /// <summary>Makes a directory that only its owner may enter; tightens one that is open to others.</summary>
+    public static void CreatePrivateDirectory(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+            return;
+        }
+
+        Directory.CreateDirectory(path, OwnerDirectory);
+        if (File.GetUnixFileMode(path) != OwnerDirectory)
+        {
+            File.SetUnixFileMode(path, OwnerDirectory);
+        }
+    }
+
+    /// <summary>Options for a file that only its owner may read, from its first byte on.</summary>
+    public static FileStreamOptions PrivateFile(FileMode mode, FileAccess access, FileShare share)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = access, Share = share };
+        if (!OperatingSystem.IsWindows() && mode is not (FileMode.Open or FileMode.Truncate))
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        return options;
+    }
+
+    /// <summary>Writes a <c>config.env</c> in which every setting stands with its default, commented out. Leaves an existing one alone.</summary>
+    /// <returns>Whether there was none.</returns>
+    public bool WriteDefaultConfig(IEnumerable<SettingDescription> settings)
+    {
+        if (File.Exists(ConfigFile))
+        {
+            return false;
+        }
+
+        var text = new StringBuilder()
+            .AppendLine("# claude-relay's settings. Remove the # of a line to change it, then restart the relay.")
+            .AppendLine("# The environment overrides this file, the command line overrides both.")
+            .AppendLine();
+        foreach (var setting in settings)
+        {
+            text.Append("# ").AppendLine(setting.Help).Append('#').Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
+        }
+
+        using var file = new FileStream(ConfigFile, PrivateFile(FileMode.CreateNew, FileAccess.Write, FileShare.None));
+        file.Write(Encoding.UTF8.GetBytes(text.ToString()));
+        return true;
+    }
+}

@@ -1,0 +1,62 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace Relay.Infrastructure.Processes;
+
+/// <summary>A line was longer than allowed.</summary>
+internal sealed class LineTooLongException(int maxBytes) : Exception($"A line was longer than {maxBytes} bytes.");
+
+/// <summary>
+/// Reads lines from a stream, one at a time, on demand: what is not asked for stays in the pipe and holds its writer back.
+/// </summary>
+internal sealed class LineReader(Stream stream, int maxLineBytes) : IAsyncDisposable
+{
+    private readonly PipeReader _pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
+
+    /// <summary>Parses the next line that is not empty.</summary>
+    /// <param name="parse">Called with the line, without its newline; the bytes are only valid during the call.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>What <paramref name="parse"/> made of it, or default at the end of the stream, where half a line counts as nothing.</returns>
+    /// <exception cref="LineTooLongException">More than the allowed bytes came without a newline.</exception>
+    public async ValueTask<T?> ReadAsync<T>(Func<ReadOnlySequence<byte>, T> parse, CancellationToken cancellationToken)
+        where T : class
+    {
+        while (true)
+        {
+            var read = await _pipe.ReadAsync(cancellationToken);
+            var buffer = read.Buffer;
+            while (buffer.PositionOf((byte)'\n') is { } newline)
+            {
+                var line = buffer.Slice(0, newline);
+                var rest = buffer.GetPosition(1, newline);
+                if (line.Length > maxLineBytes)
+                {
+                    throw new LineTooLongException(maxLineBytes);
+                }
+
+                if (line.Length > 0)
+                {
+                    var value = parse(line);
+                    _pipe.AdvanceTo(rest);
+                    return value;
+                }
+
+                buffer = buffer.Slice(rest);
+            }
+
+            if (buffer.Length > maxLineBytes)
+            {
+                throw new LineTooLongException(maxLineBytes);
+            }
+
+            _pipe.AdvanceTo(buffer.Start, buffer.End);
+            if (read.IsCompleted)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Closes the stream.</summary>
+    public ValueTask DisposeAsync() => _pipe.CompleteAsync();
+}

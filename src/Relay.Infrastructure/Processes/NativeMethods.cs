@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+
+namespace Relay.Infrastructure.Processes;
+
+/// <summary>The few calls of the C library that .NET does not offer. Linux and macOS only.</summary>
+internal static partial class NativeMethods
+{
+    public const int SigKill = 9;
+    public const int SigTerm = 15;
+
+    private const int RlimitCoreLinux = 4;
+    private const int RlimitCoreMacOS = 4;
+    private const int PrSetDumpable = 4;
+
+    /// <summary>Signals a process group. False when it is gone already.</summary>
+    public static bool SignalGroup(int groupId, int signal) => Kill(-groupId, signal) == 0;
+
+    /// <summary>Makes a directory the relay's own. False when it is somebody else's and this is not root.</summary>
+    public static bool TakeOwnership(string path) => ChangeOwner(path, GetEffectiveUserId(), GetEffectiveGroupId()) == 0;
+
+    /// <summary>
+    /// Forbids core dumps, which would hold prompts and tokens: no core file for this process and its children, and on
+    /// Linux no dump to a handler and no debugger of the same user either.
+    /// </summary>
+    public static void ForbidCoreDumps()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        var none = default(ResourceLimit);
+        if (SetResourceLimit(OperatingSystem.IsMacOS() ? RlimitCoreMacOS : RlimitCoreLinux, in none) != 0)
+        {
+            throw new InvalidOperationException($"setrlimit(RLIMIT_CORE) failed with error {Marshal.GetLastPInvokeError()}.");
+        }
+
+        if (OperatingSystem.IsLinux() && ProcessControl(PrSetDumpable, 0, 0, 0, 0) != 0)
+        {
+            throw new InvalidOperationException($"prctl(PR_SET_DUMPABLE) failed with error {Marshal.GetLastPInvokeError()}.");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUserId();
+
+    [LibraryImport("libc", EntryPoint = "getegid")]
+    private static partial uint GetEffectiveGroupId();
+
+    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int ChangeOwner(string path, uint owner, uint group);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    private static partial int SetResourceLimit(int resource, in ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    private static partial int ProcessControl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ResourceLimit
+    {
+        public nuint Soft;
+        public nuint Hard;
+    }
+}

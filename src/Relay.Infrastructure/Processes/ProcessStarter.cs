@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace Relay.Infrastructure.Processes;
+
+/// <summary>
+/// Starts children from one thread that lives as long as the relay. bubblewrap's <c>--die-with-parent</c> follows the
+/// thread that started it: from a pool thread the child would die when that thread retires.
+/// </summary>
+internal sealed class ProcessStarter : IDisposable
+{
+    private readonly BlockingCollection<Action> _work = [];
+    private readonly OrphanGuard _guard;
+    private readonly ILogger<ProcessStarter> _logger;
+    private readonly TimeProvider _clock;
+    private readonly Thread _thread;
+
+    /// <summary>Starts the thread.</summary>
+    public ProcessStarter(OrphanGuard guard, ILogger<ProcessStarter> logger, TimeProvider clock)
+    {
+        (_guard, _logger, _clock) = (guard, logger, clock);
+        _thread = new Thread(Run) { Name = "process starter", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Starts a child.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
+    public async Task<ChildProcess> StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = new TaskCompletionSource<ChildProcess>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(
+            () =>
+            {
+                try
+                {
+                    started.SetResult(ChildProcess.Start(spec, _guard, maxLineBytes, _logger, _clock));
+                }
+                catch (Exception exception)
+                {
+                    started.SetException(exception);
+                }
+            },
+            cancellationToken);
+
+        // A start takes a millisecond or two and can't be taken back: it is awaited to its end, then handed over or ended.
+        var child = await started.Task;
+        if (cancellationToken.IsCancellationRequested)
+        {
+            await child.StopAsync();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return child;
+    }
+
+    /// <summary>Ends the thread, and with it what is still in a jail.</summary>
+    public void Dispose()
+    {
+        _work.CompleteAdding();
+        _thread.Join();
+        _work.Dispose();
+    }
+
+    private void Run()
+    {
+        foreach (var start in _work.GetConsumingEnumerable())
+        {
+            start();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Relay.Infrastructure.Processes;
+
+/// <summary>
+/// Drains a child's stderr so that it never blocks, and keeps the last few KB. What is shown has credentials cut out;
+/// whether it may be shown at all is the caller's to know, for a child may echo its input.
+/// </summary>
+internal sealed partial class StderrTail
+{
+    private const int Capacity = 4 * 1024;
+
+    private readonly byte[] _ring = new byte[Capacity];
+    private long _total;
+
+    private StderrTail()
+    {
+    }
+
+    /// <summary>Bytes written so far.</summary>
+    public long TotalBytes => Interlocked.Read(ref _total);
+
+    /// <summary>Starts draining; ends with the stream.</summary>
+    public static StderrTail Drain(Stream stderr)
+    {
+        var tail = new StderrTail();
+        _ = tail.PumpAsync(stderr);
+        return tail;
+    }
+
+    /// <summary>The last 4 KB, without credentials and control characters.</summary>
+    public string Redacted()
+    {
+        var total = TotalBytes;
+        var text = total <= Capacity
+            ? Encoding.UTF8.GetString(_ring, 0, (int)total)
+            : Encoding.UTF8.GetString([.. _ring.AsSpan((int)(total % Capacity)), .. _ring.AsSpan(0, (int)(total % Capacity))]);
+        return ControlCharacters().Replace(Credentials().Replace(text, "***"), " ").Trim();
+    }
+
+    private async Task PumpAsync(Stream stderr)
+    {
+        var buffer = new byte[Capacity];
+        try
+        {
+            int read;
+            while ((read = await stderr.ReadAsync(buffer)) > 0)
+            {
+                for (var index = 0; index < read; index++)
+                {
+                    _ring[(int)((_total + index) % Capacity)] = buffer[index];
+                }
+
+                Interlocked.Add(ref _total, read);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The child is being disposed of: its last words end here.
+        }
+    }
+
+    [GeneratedRegex(@"sk-[A-Za-z0-9_-]{8,}|crk_[A-Za-z0-9_-]{8,}|(?i:bearer|token|api[-_]?key|authorization|secret)[""']?\s*[:=]?\s*\S{8,}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Credentials();
+
+    [GeneratedRegex(@"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ControlCharacters();
+}

@@ -1,0 +1,56 @@
+namespace Relay.AnthropicSimulator;
+
+/// <summary>An assistant message, before it is written as events or as one JSON object: either text or tool calls.</summary>
+internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, IReadOnlyList<ToolCall> ToolCalls, string StopReason, Behavior Behavior)
+{
+    private const string StructuredOutputTool = "StructuredOutput";
+
+    public string MessageId => $"msg_sim{RequestIndex:D8}";
+
+    public int OutputTokens => Behavior.OutputTokens ?? Text?.Count ?? ToolCalls.Count;
+
+    public string ToolCallId(int call) => $"toolu_sim{RequestIndex:D8}_{call}";
+
+    public static Answer To(RecordedRequest request, Behavior behavior, UpstreamFailure failure)
+    {
+        var body = request.Parsed;
+        var calls = body.AnswersToolCalls && !behavior.ToolCallsForever || failure != UpstreamFailure.None ? [] : ToolCallsFor(body, behavior);
+        var stopReason = failure switch
+        {
+            UpstreamFailure.MaxTokens => "max_tokens",
+            UpstreamFailure.Refusal => "refusal",
+            _ => calls.Count > 0 ? "tool_use" : "end_turn",
+        };
+        return new Answer(request.Index, body.Model ?? "", calls.Count > 0 ? null : TextFor(request, behavior), calls, stopReason, behavior);
+    }
+
+    private static IReadOnlyList<ToolCall> ToolCallsFor(RequestBody body, Behavior behavior) =>
+        (behavior.StructuredOutput, body.StructuredOutputTool) switch
+        {
+            ({ } json, var tool) when tool is not null || body.OutputSchema is null => [ToolCall.Of(StructuredOutputTool, json)],
+            (null, { } schema) when SaysNothing(behavior) => [new ToolCall { Name = StructuredOutputTool, Input = SchemaSample.Of(schema) }],
+            _ => behavior.ToolCalls,
+        };
+
+    private static AnswerText TextFor(RecordedRequest request, Behavior behavior)
+    {
+        if (behavior.Words is { } words)
+        {
+            return AnswerText.OfWords(words);
+        }
+
+        if (behavior.Echo)
+        {
+            return AnswerText.Of(request.LastUserText);
+        }
+
+        return AnswerText.Of(behavior.Text ?? SchemaText(request.Parsed, behavior) ?? Behavior.DefaultText);
+    }
+
+    private static string? SchemaText(RequestBody body, Behavior behavior) =>
+        body.OutputSchema is { } schema ? behavior.StructuredOutput ?? SchemaSample.Of(schema).GetRawText() : null;
+
+    /// <summary>A model told to answer by schema does so, unless the behaviour has an answer of its own.</summary>
+    private static bool SaysNothing(Behavior behavior) =>
+        behavior is { Text: null, Echo: false, Words: null, ToolCalls.Count: 0 };
+}

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Relay.AnthropicSimulator;
+
+/// <summary>
+/// How a request to <c>/v1/messages</c> is answered. Pure data; what it says first in this list wins: <see cref="Failure"/>,
+/// <see cref="StructuredOutput"/>, <see cref="ToolCalls"/>, <see cref="Words"/>, <see cref="Echo"/>, <see cref="Text"/>,
+/// and without any of them a sample of the JSON schema that the request asks for, or else <see cref="DefaultText"/>.
+/// As JSON (<c>PUT /_simulator/behavior</c>) the names are snake_case and durations are milliseconds.
+/// </summary>
+public sealed record Behavior
+{
+    /// <summary>The answer when nothing else is asked for.</summary>
+    public const string DefaultText = "Hello! This is the simulated Anthropic API, wishing you well.";
+
+    /// <summary>The answer's text, sent in up to 32 deltas; null for <see cref="DefaultText"/>.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Answer with exactly <see cref="RecordedRequest.LastUserText"/>.</summary>
+    public bool Echo { get; init; }
+
+    /// <summary>Answer with that many short words, one delta each: the text that <see cref="WordsText"/> returns.</summary>
+    public int? Words { get; init; }
+
+    /// <summary>How long nothing is sent at all, not even response headers. Applies to failures too.</summary>
+    [JsonPropertyName("before_first_token_ms"), JsonConverter(typeof(MillisecondsConverter))]
+    public TimeSpan BeforeFirstToken { get; init; }
+
+    /// <summary>The pause before every delta but the first. With it each event is flushed alone.</summary>
+    [JsonPropertyName("between_tokens_ms"), JsonConverter(typeof(MillisecondsConverter))]
+    public TimeSpan BetweenTokens { get; init; }
+
+    /// <summary>Answer with one assistant message of these <c>tool_use</c> blocks and <c>stop_reason: tool_use</c>.</summary>
+    public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>Also answer tool results with <see cref="ToolCalls"/>; otherwise they are answered with text.</summary>
+    public bool ToolCallsForever { get; init; }
+
+    /// <summary>JSON answered as a call of the tool <c>StructuredOutput</c>, or as text when the request asks for a schema without that tool.</summary>
+    public string? StructuredOutput { get; init; }
+
+    /// <summary>What goes wrong.</summary>
+    public UpstreamFailure Failure { get; init; }
+
+    /// <summary>How many requests fail before the rest succeed; null for all. Counted per simulator and instance of this record.</summary>
+    public int? FailTimes { get; init; }
+
+    /// <summary>Extra response headers; they replace the simulator's own of the same name.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Usage: tokens read outside the cache.</summary>
+    public int InputTokens { get; init; } = 12;
+
+    /// <summary>Usage: tokens written; null for the number of deltas sent.</summary>
+    public int? OutputTokens { get; init; }
+
+    /// <summary>Usage: tokens written to the cache.</summary>
+    public int CacheCreationInputTokens { get; init; }
+
+    /// <summary>Usage: tokens read from the cache.</summary>
+    public int CacheReadInputTokens { get; init; }
+
+    /// <summary>The text of an answer of <paramref name="count"/> <see cref="Words"/>.</summary>
+    public static string WordsText(int count) => AnswerText.OfWords(count).ToString();
+
+    /// <summary>What contradicts itself or cannot be sent; null when nothing does.</summary>
+    internal string? Problem() =>
+        Words is < 1 ? "words must be at least 1"
+        : FailTimes is < 0 ? "fail_times must not be negative"
+        : BeforeFirstToken < TimeSpan.Zero ? "before_first_token_ms must not be negative"
+        : BetweenTokens < TimeSpan.Zero ? "between_tokens_ms must not be negative"
+        : ToolCallsForever && ToolCalls.Count == 0 ? "tool_calls_forever needs tool_calls"
+        : ToolCalls.Any(call => call.Input.ValueKind != JsonValueKind.Object) ? "the input of a tool call must be a JSON object"
+        : StructuredOutput is { } json && !IsJsonObject(json) ? "structured_output must be the text of a JSON object"
+        : new[] { InputTokens, OutputTokens ?? 0, CacheCreationInputTokens, CacheReadInputTokens }.Min() < 0 ? "token counts must not be negative"
+        : null;
+
+    private static bool IsJsonObject(string text)
+    {
+        try
+        {
+            return JsonElement.Parse(text).ValueKind == JsonValueKind.Object;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+}
