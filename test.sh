@@ -25,19 +25,23 @@ if [ "$(uname -s)" = Linux ] && ! command -v bwrap >/dev/null && command -v apt-
 fi
 
 build_all
-passed=0 failed=0 broken=0
+passed=0 failed=0
 for suite in Relay.UnitTests Relay.EndToEndTests; do
   log=$ARTIFACTS/$suite.test.log
   say "Running $suite ..."
   status=0
-  "$ARTIFACTS/bin/$suite/release/$suite" --no-ansi --no-progress --output Normal "$@" 2>&1 | tee "$log" || status=$?
-  # The runner's own summary: "  succeeded: 12" and "  failed: 0".
-  passed=$((passed + $(sed -n 's/^ *succeeded: \([0-9]*\)$/\1/p' "$log" | tail -n 1 | grep . || echo 0)))
-  failed=$((failed + $(sed -n 's/^ *failed: \([0-9]*\)$/\1/p' "$log" | tail -n 1 | grep . || echo 0)))
-  # A runner that died counted nothing: that is a failure of its own.
-  if [ "$status" != 0 ] && ! grep -q '^ *failed: [1-9]' "$log"; then broken=1; fi
+  "$ARTIFACTS/bin/$suite/release/$suite" -noColor -noLogo "$@" 2>&1 | tee "$log" || status=$?
+  # The runner's own summary: "Total: 12, Errors: 0, Failed: 1, Skipped: 0, ...".
+  summary=$(grep -o 'Total: [0-9]*, Errors: [0-9]*, Failed: [0-9]*' "$log" | tail -n 1 || true)
+  if [ -z "$summary" ]; then
+    say "$suite ended with $status and without a summary."
+    failed=$((failed + 1))
+    continue
+  fi
+  read -r total errors wrong < <(printf '%s\n' "$summary" | tr -dc '0-9 \n' | xargs)
+  failed=$((failed + errors + wrong))
+  passed=$((passed + total - wrong))
 done
 
-failed=$((failed + broken))
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

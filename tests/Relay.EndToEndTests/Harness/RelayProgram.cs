@@ -1,0 +1,247 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Relay.AnthropicSimulator;
+
+namespace Relay.EndToEndTests.Harness;
+
+/// <summary>What a route answered.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Body">The body's text.</param>
+/// <param name="Headers">The response's headers.</param>
+internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders Headers)
+{
+    /// <summary>The body as JSON.</summary>
+    public JsonElement Json { get; } = Body.Length == 0 ? default : JsonDocument.Parse(Body).RootElement;
+
+    /// <summary>The answer's <c>text</c>.</summary>
+    public string Text => Json.GetProperty("text").GetString()!;
+
+    /// <summary>The error's code; null for a success.</summary>
+    public string? ErrorCode => Json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
+}
+
+/// <summary>A running relay: the built program in a process of its own, with a home and a port of its own.</summary>
+internal sealed partial class RelayProgram : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _log = new();
+
+    private RelayProgram(Process process, string home)
+    {
+        (_process, Home) = (process, home);
+        Http = new HttpClient { Timeout = TimeSpan.FromSeconds(100) };
+    }
+
+    /// <summary>Its <c>RELAY_HOME</c>; removed at the end.</summary>
+    public string Home { get; }
+
+    /// <summary>Speaks to it; the address is its base.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>Its process.</summary>
+    public int ProcessId => _process.Id;
+
+    /// <summary>What it wrote to stdout and stderr so far, a line each.</summary>
+    public IReadOnlyList<string> Log => [.. _log];
+
+    /// <summary>Its exit code; null while it runs.</summary>
+    public int? ExitCode => _process.HasExited ? _process.ExitCode : null;
+
+    /// <summary>Claude Code processes (and jails around them) that run now. The guard's shell is not one.</summary>
+    public IReadOnlyList<int> Children =>
+        [.. TestMachine.DescendantsOf(ProcessId).Where(id => { try { return !TestMachine.CommandLineOf(id).StartsWith("/bin/sh -c trap", StringComparison.Ordinal); } catch (IOException) { return false; } })];
+
+    /// <summary>A relay over the real CLI and a simulated API, ready to serve.</summary>
+    /// <param name="simulator">The API.</param>
+    /// <param name="settings">Further settings, by their flat names; <c>SANDBOX</c> among them.</param>
+    public static Task<RelayProgram> WithRealClaudeAsync(Simulator simulator, params (string Name, string Value)[] settings) =>
+        StartAsync([
+            ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+            ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()), .. settings,
+        ]);
+
+    /// <summary>A relay over a fake CLI (see <c>FakeClaudeInstall.Install</c>), unjailed and without spares unless told otherwise, ready to serve.</summary>
+    public static Task<RelayProgram> WithFakeClaudeAsync(string claude, params (string Name, string Value)[] settings) =>
+        StartAsync([
+            ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+            ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings,
+        ]);
+
+    /// <summary>Starts a relay with these settings and nothing else in its environment.</summary>
+    /// <param name="settings">Later ones win. <c>RELAY_HOME</c> may be given; it is then left alone at the end.</param>
+    /// <param name="waitUntilReady">Whether to wait for <c>/health/ready</c>.</param>
+    public static async Task<RelayProgram> StartAsync((string Name, string Value)[] settings, bool waitUntilReady = true)
+    {
+        var relay = Launch(settings);
+        try
+        {
+            await TestMachine.EventuallyAsync(() => relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromSeconds(30), "the relay does not listen");
+            relay.Http.BaseAddress = new Uri(relay.FindAddress() ?? throw new InvalidOperationException($"The relay ended with {relay.ExitCode}:\n{string.Join('\n', relay.Log)}"));
+            if (waitUntilReady)
+            {
+                await relay.WaitUntilReadyAsync();
+            }
+
+            return relay;
+        }
+        catch
+        {
+            await relay.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a relay without waiting for anything: for starts that are to fail.</summary>
+    public static RelayProgram Launch((string Name, string Value)[] settings)
+    {
+        var home = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value ?? TestMachine.NewDirectory();
+        var start = new ProcessStartInfo(DotNet, [TestMachine.ProgramOf("Relay.Api", "Relay.Api")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = "/",
+        };
+        start.Environment.Clear();
+        foreach (var (name, value) in (IEnumerable<(string, string)>)[
+            ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
+            ("RELAY_HOME", home), ("PORT", "0"), ("LOG_LEVEL", "debug"), .. settings])
+        {
+            start.Environment[name] = value;
+        }
+
+        var relay = new RelayProgram(Process.Start(start)!, home);
+        relay._process.OutputDataReceived += (_, line) => relay.Note(line.Data);
+        relay._process.ErrorDataReceived += (_, line) => relay.Note(line.Data);
+        relay._process.BeginOutputReadLine();
+        relay._process.BeginErrorReadLine();
+        return relay;
+    }
+
+    /// <summary>Mints a key with the operator's own command and waits until the relay knows it.</summary>
+    public async Task<string> MintAsync(string label, int? dailyLimit = null)
+    {
+        string[] limit = dailyLimit is { } number ? ["--daily-limit", number.ToString()] : [];
+        var (code, output, error) = await RelayctlAsync(["keys", "add", .. limit, label]);
+        var secret = output.Trim();
+        Assert.True(code == 0, error);
+        await EventuallyAsync(async () => (await GetAsync("/v1/models", secret)).Status == 200, "the relay does not know the new key");
+        return secret;
+    }
+
+    /// <summary>Runs <c>relayctl</c> on this relay's home.</summary>
+    public async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(DotNet, [TestMachine.ProgramOf("Relay.Cli", "relayctl"), "--home", Home, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Posts a completion: an object becomes JSON, a string is sent as it is.</summary>
+    public async Task<RelayAnswer> CompleteAsync(string key, object body, CancellationToken? cancellationToken = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/complete")
+        {
+            Content = body is string text ? new StringContent(text, new MediaTypeHeaderValue("application/json")) : JsonContent.Create(body),
+        };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return await SendAsync(request, cancellationToken);
+    }
+
+    /// <summary>Gets a path, with a key or without.</summary>
+    public async Task<RelayAnswer> GetAsync(string path, string? key = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (key is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        }
+
+        return await SendAsync(request, null);
+    }
+
+    /// <summary>Sends any request.</summary>
+    public async Task<RelayAnswer> SendAsync(HttpRequestMessage request, CancellationToken? cancellationToken)
+    {
+        using var response = await Http.SendAsync(request, cancellationToken ?? TestContext.Current.CancellationToken);
+        return new RelayAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
+    }
+
+    /// <summary>Waits for <c>/health/ready</c> to say yes.</summary>
+    public Task WaitUntilReadyAsync() => EventuallyAsync(async () => (await GetAsync("/health/ready")).Status == 200, "the relay is not ready");
+
+    /// <summary>Waits until something holds, up to 30 s; the relay's log is part of the failure.</summary>
+    public async Task EventuallyAsync(Func<Task<bool>> condition, string otherwise)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!await condition())
+        {
+            if (watch.Elapsed > TimeSpan.FromSeconds(30) || ExitCode is not null)
+            {
+                throw new TimeoutException($"{otherwise}; its log:\n{string.Join('\n', Log)}");
+            }
+
+            await Task.Delay(25, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Asks it to stop and waits until it has.</summary>
+    public async Task<int> StopAsync(PosixSignal signal = PosixSignal.SIGTERM)
+    {
+        if (!_process.HasExited)
+        {
+            TestMachine.Signal(ProcessId, signal);
+        }
+
+        await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60));
+        return _process.ExitCode;
+    }
+
+    /// <summary>Stops it, and checks that it left no process behind.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        var children = _process.HasExited ? [] : TestMachine.DescendantsOf(ProcessId);
+        if (!_process.HasExited)
+        {
+            await StopAsync();
+        }
+
+        Http.Dispose();
+        _process.Dispose();
+        await TestMachine.EventuallyAsync(() => !children.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(2), "a stopped relay left processes behind");
+        if (Home.Contains("claude-relay-test-", StringComparison.Ordinal) && Directory.Exists(Home))
+        {
+            Directory.Delete(Home, recursive: true);
+        }
+    }
+
+    private static string DotNet { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
+        ? path
+        : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+
+    private void Note(string? line)
+    {
+        if (line is not null)
+        {
+            _log.Enqueue(line);
+        }
+    }
+
+    private string? FindAddress() => _log.Select(line => Address().Match(line)).FirstOrDefault(match => match.Success)?.Groups["url"].Value;
+
+    [GeneratedRegex("listens on \\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Address();
+}

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Relay.EndToEndTests.Harness;
+
+/// <summary>Where things are on the machine that runs the tests, and what runs on it.</summary>
+internal static class TestMachine
+{
+    /// <summary>The checkout.</summary>
+    public static string Root { get; } = FindRoot();
+
+    /// <summary>The pinned real CLI, which <c>./test.sh</c> installs.</summary>
+    public static string RealClaude =>
+        Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CLAUDE") is { Length: > 0 } path && File.Exists(path)
+            ? path
+            : Directory.Exists(Path.Combine(Root, ".tools"))
+                && Directory.EnumerateFiles(Path.Combine(Root, ".tools"), "claude", SearchOption.AllDirectories).FirstOrDefault() is { } installed
+                ? installed
+                : throw new InvalidOperationException("The pinned Claude Code is not installed. Run ./test.sh, which installs it.");
+
+    /// <summary>Whether the long versions were asked for.</summary>
+    public static bool RunsEverything { get; } = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1";
+
+    /// <summary>The built program of a project, as its users start it.</summary>
+    public static string ProgramOf(string project, string assembly)
+    {
+        var configuration = Path.GetFileName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        return Path.Combine(Root, "artifacts", "bin", project, configuration, assembly + ".dll");
+    }
+
+    /// <summary>A new, empty directory; the caller removes it.</summary>
+    public static string NewDirectory() => Directory.CreateTempSubdirectory("claude-relay-test-").FullName;
+
+    /// <summary>Whether a process runs. A zombie has ended; only its parent has not looked yet.</summary>
+    public static bool IsRunning(int processId)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            return stat[(stat.LastIndexOf(')') + 2)..][0] is not ('Z' or 'X');
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Running descendants of a process.</summary>
+    public static IReadOnlyList<int> DescendantsOf(int processId)
+    {
+        var parents = new Dictionary<int, int>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), out var id) && ParentOf(id) is { } parent)
+            {
+                parents[id] = parent;
+            }
+        }
+
+        var found = new List<int>();
+        var generation = new List<int> { processId };
+        while (generation.Count > 0)
+        {
+            generation = [.. parents.Where(pair => generation.Contains(pair.Value)).Select(pair => pair.Key)];
+            found.AddRange(generation);
+        }
+
+        return [.. found.Where(IsRunning)];
+    }
+
+    /// <summary>The command line of a process, its arguments separated by blanks.</summary>
+    public static string CommandLineOf(int processId) => File.ReadAllText($"/proc/{processId}/cmdline").Replace('\0', ' ');
+
+    /// <summary>Waits until something holds; fails with a sentence when it does not in time.</summary>
+    public static async Task EventuallyAsync(Func<bool> condition, TimeSpan within, string otherwise)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!condition())
+        {
+            if (watch.Elapsed > within)
+            {
+                throw new TimeoutException($"After {within.TotalSeconds} s: {otherwise}");
+            }
+
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Sends a signal to one process.</summary>
+    public static void Signal(int processId, PosixSignal signal) => Run("/bin/kill", signal == PosixSignal.SIGTERM ? "-TERM" : signal == PosixSignal.SIGINT ? "-INT" : throw new ArgumentOutOfRangeException(nameof(signal)), processId.ToString());
+
+    /// <summary>Kills one process, as the kernel would.</summary>
+    public static void Kill(int processId) => Run("/bin/kill", "-KILL", processId.ToString());
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        process.WaitForExit();
+    }
+
+    private static int? ParentOf(int processId)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            return int.Parse(stat[(stat.LastIndexOf(')') + 4)..].Split(' ')[0]);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null; // It has ended since it was listed.
+        }
+    }
+
+    private static string FindRoot()
+    {
+        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
+        {
+            if (File.Exists(Path.Combine(directory.FullName, "ClaudeRelay.sln")))
+            {
+                return directory.FullName;
+            }
+        }
+
+        throw new InvalidOperationException("The tests run from within a checkout.");
+    }
+}
