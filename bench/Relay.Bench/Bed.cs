@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Relay.FakeClaude;
+
+namespace Relay.Bench;
+
+/// <summary>The servers of one scenario: the simulated API, the relay, and the obvious approach, over the same claude.</summary>
+internal sealed partial class Bed : IAsyncDisposable
+{
+    private readonly string _home = Directory.CreateTempSubdirectory("claude-relay-bench-").FullName;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(3) };
+    private readonly List<Child> _children = [];
+
+    private Bed()
+    {
+    }
+
+    public Child Simulator { get; private set; } = null!;
+
+    public Child Relay { get; private set; } = null!;
+
+    public Child Obvious { get; private set; } = null!;
+
+    public string Home => _home;
+
+    private string Key { get; set; } = string.Empty;
+
+    /// <summary>Everything over the real CLI.</summary>
+    public static async Task<Bed> WithRealClaudeAsync(string claude, TimeSpan modelLatency, CancellationToken cancellationToken, params (string Name, string Value)[] settings)
+    {
+        var bed = new Bed();
+        bed.Simulator = await bed.StartAsync(
+            Program("Relay.AnthropicSimulator"), ["--before-first-token-ms", modelLatency.TotalMilliseconds.ToString("0")], [], cancellationToken);
+        var api = bed.Simulator.Address.ToString();
+        await bed.StartRelayAsync(claude, [("CLAUDE_BASE_URL", api), .. settings], cancellationToken);
+        var obviousHome = Directory.CreateDirectory(Path.Combine(bed._home, "obvious")).FullName;
+        bed.Obvious = await bed.StartAsync(Program("Relay.Bench"), ["obvious", claude, api, obviousHome], [], cancellationToken);
+        return bed;
+    }
+
+    /// <summary>The relay over a CLI that answers at once, unjailed: what is left is the relay's own share.</summary>
+    public static async Task<Bed> WithFakeClaudeAsync(CancellationToken cancellationToken)
+    {
+        var bed = new Bed();
+        var claude = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(bed._home, "fake")).FullName, new FakeScript());
+        await bed.StartRelayAsync(claude, [("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0")], cancellationToken);
+        return bed;
+    }
+
+    /// <summary>One completion over HTTP; answers how long it took.</summary>
+    public async Task<TimeSpan> CompleteAsync(Child server, string prompt, string? system, CancellationToken cancellationToken)
+    {
+        var watch = Stopwatch.StartNew();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/v1/complete")) { Content = JsonContent.Create(new { prompt, system }) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        using var response = await _http.SendAsync(request, cancellationToken);
+        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        return response.IsSuccessStatusCode ? watch.Elapsed : throw new InvalidOperationException($"{(int)response.StatusCode}: {body}");
+    }
+
+    /// <summary>What the simulator was sent since the last time.</summary>
+    public async Task<IReadOnlyList<int>> TakeBodyLengthsAsync(CancellationToken cancellationToken)
+    {
+        var requests = new Uri(Simulator.Address, "/_simulator/requests");
+        var recorded = await _http.GetFromJsonAsync<JsonElement>(requests, cancellationToken);
+        using var deleted = await _http.DeleteAsync(requests, cancellationToken);
+        return [.. recorded.EnumerateArray().Select(request => request.GetProperty("body_length").GetInt32())];
+    }
+
+    /// <summary>The relay's own milliseconds (socket to stdin, result line to socket) of each completion so far, from its log.</summary>
+    public IReadOnlyList<double> OwnMilliseconds() =>
+    [
+        .. Relay.Lines.Where(line => line.Contains("\"OwnMs\":", StringComparison.Ordinal))
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("OwnMs").GetDouble()),
+    ];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var child in Enumerable.Reverse(_children))
+        {
+            await child.DisposeAsync();
+        }
+
+        _http.Dispose();
+        Directory.Delete(_home, recursive: true);
+    }
+
+    private static string Program(string project, string? assembly = null)
+    {
+        var output = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
+        return Path.Combine(output, "..", "..", project, Path.GetFileName(output), (assembly ?? project) + ".dll");
+    }
+
+    private async Task StartRelayAsync(string claude, (string Name, string Value)[] settings, CancellationToken cancellationToken)
+    {
+        var relayHome = Path.Combine(_home, "relay");
+        Relay = await StartAsync(
+            Program("Relay.Api"),
+            [],
+            [
+                ("RELAY_HOME", relayHome), ("PORT", "0"), ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "key-of-a-benchmark"),
+                ("LOG_FORMAT", "json"), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000"), ("DOTNET_EnableDiagnostics", "0"), .. settings,
+            ],
+            cancellationToken);
+        await Relay.WaitForAsync(SelfTest(), cancellationToken);
+        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", relayHome, "keys", "add", "bench"]) { RedirectStandardOutput = true, UseShellExecute = false };
+        using var relayctl = Process.Start(start)!;
+        Key = (await relayctl.StandardOutput.ReadToEndAsync(cancellationToken)).Trim();
+        await Relay.WaitForAsync(OneKey(), cancellationToken);
+    }
+
+    private async Task<Child> StartAsync(string program, string[] arguments, (string Name, string Value)[] environment, CancellationToken cancellationToken)
+    {
+        var child = await Child.StartAsync(program, arguments, environment.ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal), cancellationToken);
+        _children.Add(child);
+        return child;
+    }
+
+    [GeneratedRegex("(?<found>passed the lockdown self-test)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex SelfTest();
+
+    [GeneratedRegex("keys in force\",\"Count\":(?<found>1)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex OneKey();
+}

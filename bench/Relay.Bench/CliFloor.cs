@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Relay.Bench;
+
+/// <summary>
+/// The second and later turns of one Claude Code process: nothing that starts a process per completion can be faster, and
+/// nothing that keeps callers apart may do this.
+/// </summary>
+internal sealed class CliFloor : IAsyncDisposable
+{
+    private readonly Process _process;
+
+    private CliFloor(Process process) => _process = process;
+
+    /// <summary>Starts the process and runs its first turn.</summary>
+    public static async Task<CliFloor> StartAsync(string claude, string api, string home, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(
+            claude,
+            [
+                "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--include-partial-messages", "--tools", "", "--restricted",
+                "--disable-slash-commands", "--setting-sources", "", "--strict-mcp-config", "--mcp-config", """{"mcpServers":{}}""", "--no-session-persistence", "--model", "opus",
+            ])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = home,
+            UseShellExecute = false,
+        };
+        start.Environment.Clear();
+        foreach (var (name, value) in Child.Environment(api, home))
+        {
+            start.Environment[name] = value;
+        }
+
+        var floor = new CliFloor(Process.Start(start)!);
+        await floor.WriteAsync("""{"type":"control_request","request_id":"1","request":{"subtype":"initialize","systemPrompt":[]}}""", cancellationToken);
+        await floor.TurnAsync("first", cancellationToken);
+        return floor;
+    }
+
+    /// <summary>One more turn; answers how long it took.</summary>
+    public async Task<TimeSpan> TurnAsync(string prompt, CancellationToken cancellationToken)
+    {
+        var watch = Stopwatch.StartNew();
+        await WriteAsync(JsonSerializer.Serialize(new { type = "user", client_composed = true, message = new { role = "user", content = prompt } }), cancellationToken);
+        while (await _process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
+        {
+            using var frame = JsonDocument.Parse(line);
+            if (frame.RootElement.GetProperty("type").GetString() == "result")
+            {
+                return watch.Elapsed;
+            }
+        }
+
+        throw new InvalidOperationException("Claude Code ended.");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private async Task WriteAsync(string line, CancellationToken cancellationToken)
+    {
+        await _process.StandardInput.WriteLineAsync(line.AsMemory(), cancellationToken);
+        await _process.StandardInput.FlushAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Measures the relay: bench/run.sh [latency] [own] [burst] [saturation]. Takes about eight minutes for all.
+set -euo pipefail
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../bin/lib.sh"
+require_dotnet
+claude=$(pinned_claude)
+build_all
+dotnet "$ARTIFACTS/bin/Relay.Bench/release/Relay.Bench.dll" "$claude" "$@"
