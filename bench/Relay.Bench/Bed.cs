@@ -105,7 +105,7 @@ internal sealed partial class Bed : IAsyncDisposable
             ],
             cancellationToken);
         await Relay.WaitForAsync(SelfTest(), cancellationToken);
-        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", relayHome, "keys", "add", "bench"]) { RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", relayHome, "keys", "add", "bench"]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         using var relayctl = Process.Start(start)!;
         Key = (await relayctl.StandardOutput.ReadToEndAsync(cancellationToken)).Trim();
         await Relay.WaitForAsync(OneKey(), cancellationToken);

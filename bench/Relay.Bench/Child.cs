@@ -29,13 +29,14 @@ internal sealed partial class Child : IAsyncDisposable
         }
     }
 
-    /// <summary>CPU seconds of the process and of its children that have ended.</summary>
-    public double CpuSeconds
+    /// <summary>CPU seconds that anything on this machine has used: what is in a jail is counted nowhere else.</summary>
+    public static double MachineCpuSeconds
     {
         get
         {
-            var stat = File.ReadAllText($"/proc/{Id}/stat");
-            return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[11..15].Sum(double.Parse) / TicksPerSecond;
+            var ticks = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..].Select(double.Parse).ToArray();
+            var (user, nice, system, irq, softIrq) = (ticks[0], ticks[1], ticks[2], ticks[5], ticks[6]);
+            return (user + nice + system + irq + softIrq) / TicksPerSecond;
         }
     }
 

@@ -17,12 +17,12 @@ internal static class Scenarios
         const int rounds = 40;
         Title($"Added time, one caller (a model that takes {ModelLatency.TotalMilliseconds} ms, {ThinkTime.TotalMilliseconds} ms between requests)");
         await using var bed = await Bed.WithRealClaudeAsync(claude, ModelLatency, cancellationToken);
-        await using var floorProcess = await CliFloor.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
+        await using var floorProcess = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
         Distribution obvious = new(), fresh = new(), repeated = new(), floor = new();
-        double relayCpu = 0, obviousCpu = 0;
+        await floorProcess.TurnAsync("first", cancellationToken);
+        Dictionary<Distribution, double> cpu = new() { [obvious] = 0, [fresh] = 0, [repeated] = 0, [floor] = 0 };
         for (var round = -3; round < rounds; round++)
         {
-            (double Obvious, double Relay) before = (bed.Obvious.CpuSeconds, bed.Relay.CpuSeconds);
             (Distribution Into, Func<Task<TimeSpan>> Run)[] steps =
             [
                 (obvious, () => bed.CompleteAsync(bed.Obvious, "hi", $"You are number {round}.", cancellationToken)),
@@ -32,19 +32,14 @@ internal static class Scenarios
             ];
             foreach (var (into, run) in steps)
             {
+                var busyBefore = Child.MachineCpuSeconds;
                 var added = await run() - ModelLatency;
+                await Task.Delay(ThinkTime, cancellationToken);
                 if (round >= 0)
                 {
                     into.Add(added.TotalMilliseconds);
+                    cpu[into] += Child.MachineCpuSeconds - busyBefore;
                 }
-
-                await Task.Delay(ThinkTime, cancellationToken);
-            }
-
-            if (round >= 0)
-            {
-                obviousCpu += bed.Obvious.CpuSeconds - before.Obvious;
-                relayCpu += bed.Relay.CpuSeconds - before.Relay;
             }
         }
 
@@ -54,8 +49,9 @@ internal static class Scenarios
         Line("the CLI's floor (shared process)", floor);
         Ratio("new / obvious, p50", fresh.At(0.5), obvious.At(0.5), 0.33);
         Ratio("repeated / obvious, p50", repeated.At(0.5), obvious.At(0.5), 0.22);
-        Ratio("CPU per completion, relay / obvious", relayCpu / (2 * rounds), obviousCpu / rounds, null);
-        Console.WriteLine($"  CPU per completion: relay {relayCpu / (2 * rounds):0.000} s, obvious {obviousCpu / rounds:0.000} s");
+        Console.WriteLine($"  CPU per completion, whole machine: obvious {cpu[obvious] / rounds:0.00} s, new {cpu[fresh] / rounds:0.00} s, repeated {cpu[repeated] / rounds:0.00} s");
+        Ratio("CPU, new / obvious", cpu[fresh], cpu[obvious], null);
+        Ratio("CPU, repeated / obvious", cpu[repeated], cpu[obvious], null);
         await ReportSizesAsync(bed, cancellationToken);
     }
 
@@ -111,26 +107,45 @@ internal static class Scenarios
         Ratio("p95, relay / obvious", relay.At(0.95), obvious.At(0.95), 1);
     }
 
-    /// <summary>As many completions as the machine can do, against what its cores allow given the CLI's own CPU.</summary>
+    /// <summary>
+    /// As many completions as the machine can do, against what its cores allow: the same locked-down CLI, one process a
+    /// completion, driven directly, with the same number at once.
+    /// </summary>
     public static async Task SaturationAsync(string claude, CancellationToken cancellationToken)
     {
+        const int concurrency = 4;
         const int callers = 8;
-        Title($"Saturation: {callers} callers without a pause, a model that answers at once");
-        await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken, ("QUEUE_TIMEOUT", "60s"));
-        foreach (var (name, server) in ((string, Child)[])[("obvious approach", bed.Obvious), ("relay", bed.Relay)])
+        Title($"Saturation: {callers} callers without a pause, {concurrency} completions at once, a model that answers at once");
+        await using var bed = await Bed.WithRealClaudeAsync(
+            claude, TimeSpan.Zero, cancellationToken, ("GLOBAL_CONCURRENCY", concurrency.ToString()), ("QUEUE_TIMEOUT", "60s"));
+        var api = bed.Simulator.Address.ToString();
+        (string Name, int Callers, Func<int, Task> Complete)[] ways =
+        [
+            ("the CLI alone", concurrency, async _ =>
+            {
+                await using var direct = await DirectClaude.StartAsync(claude, api, bed.Home, cancellationToken);
+                await direct.TurnAsync("hi", cancellationToken);
+            }),
+            ("relay", callers, caller => bed.CompleteAsync(bed.Relay, "hi", $"You are {caller}.", cancellationToken)),
+            ("obvious approach", concurrency, caller => bed.CompleteAsync(bed.Obvious, "hi", $"You are {caller}.", cancellationToken)),
+        ];
+        var rates = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var (name, callersOfWay, complete) in ways)
         {
-            await LoadAsync(bed, server, callers, TimeSpan.FromSeconds(5), cancellationToken);
-            var cpu = server.CpuSeconds;
+            await LoadAsync(callersOfWay, TimeSpan.FromSeconds(5), complete);
+            var cpu = Child.MachineCpuSeconds;
             var watch = Stopwatch.StartNew();
-            var done = await LoadAsync(bed, server, callers, TimeSpan.FromSeconds(25), cancellationToken);
-            var (rate, perCompletion) = (done / watch.Elapsed.TotalSeconds, (server.CpuSeconds - cpu) / done);
-            var possible = Environment.ProcessorCount / perCompletion;
-            Console.WriteLine($"  {name}: {rate:0.00} completions a second, {perCompletion:0.000} s of CPU each; the cores allow {possible:0.00}");
-            Ratio($"{name}, done / possible", rate, possible, server == bed.Relay ? -0.9 : null);
+            var done = await LoadAsync(callersOfWay, TimeSpan.FromSeconds(30), complete);
+            rates[name] = done / watch.Elapsed.TotalSeconds;
+            Console.WriteLine($"  {name,-20} {rates[name]:0.00} completions a second, {(Child.MachineCpuSeconds - cpu) / done:0.00} s of CPU each (whole machine)");
         }
+
+        Ratio("relay / the CLI alone", rates["relay"], rates["the CLI alone"], -0.9);
+        Ratio("relay / obvious approach", rates["relay"], rates["obvious approach"], null);
     }
 
-    private static async Task<int> LoadAsync(Bed bed, Child server, int callers, TimeSpan time, CancellationToken cancellationToken)
+    /// <summary>Callers without a pause; answers how many completions they had.</summary>
+    private static async Task<int> LoadAsync(int callers, TimeSpan time, Func<int, Task> complete)
     {
         var watch = Stopwatch.StartNew();
         var done = 0;
@@ -138,7 +153,7 @@ internal static class Scenarios
         {
             while (watch.Elapsed < time)
             {
-                await bed.CompleteAsync(server, "hi", $"You are {caller}.", cancellationToken);
+                await complete(caller);
                 Interlocked.Increment(ref done);
             }
         }));

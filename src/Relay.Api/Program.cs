@@ -9,6 +9,10 @@ try
     await app.RunAsync();
     return 0;
 }
+catch (OperationCanceledException)
+{
+    return 0; // It was asked to stop while it was still starting.
+}
 catch (Exception exception) when (StartupProblems.Of(exception) is { Count: > 0 } problems)
 {
     await using var logger = new LoggerConfiguration().WriteTo.Console(outputTemplate: "{Level:u3} {Message:lj}{NewLine}").CreateLogger();

@@ -7,6 +7,7 @@ using Relay.Application;
 using Relay.Application.Configuration;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
+using Relay.Infrastructure.Processes;
 using Serilog;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
@@ -126,6 +127,11 @@ internal static class RelayHost
         foreach (var name in UnknownNames((IConfigurationRoot)app.Configuration, known))
         {
             logger.LogWarning("{Name} in config.env or on the command line is no setting of this relay", name);
+        }
+
+        if (ProcessHardening.HasDiagnosticsPort)
+        {
+            logger.LogWarning("The .NET diagnostics port is open: other programs of this user can read the relay's memory. Start it with ./run.sh, or with DOTNET_EnableDiagnostics=0");
         }
 
         app.Lifetime.ApplicationStarted.Register(() => logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls, home.Path));

@@ -69,7 +69,7 @@ internal sealed class ClaudeEngine(
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, long startedAt, CancellationToken cancellationToken)
     {
         var (process, origin) = claimed;
-        var coldStartOpen = origin == ProcessOrigin.Cold;
+        var opening = true;
         var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var silenceTimer = clock.CreateTimer(
@@ -86,10 +86,10 @@ internal sealed class ClaudeEngine(
                 using (frame)
                 {
                     outcome = turn.Accept(frame);
-                    if (coldStartOpen && frame.Type != "control_response")
+                    if (opening && turn.HasCalledApi)
                     {
-                        coldStartOpen = false;
-                        pool.ColdStartEnded();
+                        opening = false;
+                        pool.Opened();
                     }
                 }
 
@@ -137,9 +137,9 @@ internal sealed class ClaudeEngine(
         }
         finally
         {
-            if (coldStartOpen)
+            if (opening)
             {
-                pool.ColdStartEnded();
+                pool.Opened();
             }
 
             processes.End(process);

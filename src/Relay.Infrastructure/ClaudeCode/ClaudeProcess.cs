@@ -19,12 +19,12 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(20);
 
     private readonly ChildProcess _child;
-    private readonly IDisposable? _scratch;
+    private readonly ConfinedCommand _command;
     private readonly TimeProvider _clock;
     private bool _holdsCallersData;
 
     private ClaudeProcess(ChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, TimeProvider clock) =>
-        (_child, _scratch, Generation, Model, _clock, StartedAt) = (child, command.Scratch, generation, model, clock, clock.GetTimestamp());
+        (_child, _command, Generation, Model, _clock, StartedAt) = (child, command, generation, model, clock, clock.GetTimestamp());
 
     /// <summary>The verified CLI it was started from.</summary>
     public EngineGeneration Generation { get; }
@@ -147,8 +147,14 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Ends the process, its group and its home, and returns when they are gone.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (!_command.SharesLogin)
+        {
+            // Nothing it could still write is of use to anybody: a polite end costs 5 % of its processor time.
+            Kill();
+        }
+
         await _child.StopAsync();
-        _scratch?.Dispose();
+        _command.Scratch?.Dispose();
     }
 
     /// <summary>What stderr holds, when nobody's words can be in it.</summary>

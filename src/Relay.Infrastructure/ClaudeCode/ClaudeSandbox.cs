@@ -5,8 +5,11 @@ using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>A command ready to start, and what is to be cleaned up when it has ended.</summary>
-internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
+/// <summary>A command ready to start.</summary>
+/// <param name="Spec">What to start.</param>
+/// <param name="SharesLogin">Whether it may write to the login's directory, and must be given the time to finish that.</param>
+/// <param name="Scratch">What is to be cleaned up when it has ended.</param>
+internal sealed record ConfinedCommand(ProcessSpec Spec, bool SharesLogin, IDisposable? Scratch);
 
 /// <summary>
 /// Puts Claude Code into a jail where bubblewrap works: it sees a read-only system without programs, its own
@@ -71,7 +74,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
             ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)
             : scratch.Home;
         var variables = environment.Compose(homeDirectory, scratch.Temporary, environment.LoginDirectory);
-        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, WorkingDirectory.Ensure()), scratch);
+        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, WorkingDirectory.Ensure()), environment.LoginDirectory is not null, scratch);
     }
 
     private ConfinedCommand InJail(ClaudeBinary binary, IReadOnlyList<string> arguments)
@@ -97,7 +100,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
         var variables = environment.Compose("/home/relay", "/tmp", login is null ? null : config);
-        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), Scratch: null);
+        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), login is not null, Scratch: null);
     }
 
     /// <summary>

@@ -44,9 +44,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Whether the CLI has begun the turn: from then on the API may have been called.</summary>
     public bool HasStarted { get; private set; }
 
+    /// <summary>Whether the CLI has said that it is calling the API, or has shown that it did.</summary>
+    public bool HasCalledApi { get; private set; }
+
     /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
     public TurnOutcome? Accept(ClaudeFrame frame)
     {
+        HasCalledApi |= (frame.Type, frame.Subtype) is ("system", "status") or ("stream_event", _);
         switch (frame.Type, frame.Subtype)
         {
             case ("control_response", _):

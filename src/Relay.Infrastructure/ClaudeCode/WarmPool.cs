@@ -26,8 +26,8 @@ internal sealed record ClaimedProcess(ClaudeProcess Process, ProcessOrigin Origi
 
 /// <summary>
 /// Parked, locked-down, already started processes, each for one completion. Blank spares know nothing of any caller;
-/// prepared ones have the model and system prompt that a key repeats. Refilled one at a time in the background, and never
-/// while a request waits for a process of its own.
+/// prepared ones have the model and system prompt that a key repeats. Refilled one at a time in the background, while the
+/// models think: never while a request still waits for its own process to get going.
 /// </summary>
 internal sealed class WarmPool : BackgroundService
 {
@@ -53,7 +53,7 @@ internal sealed class WarmPool : BackgroundService
     private readonly List<ClaudeProcess> _blanks = [];
     private readonly Dictionary<ProfileId, Profile> _profiles = [];
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private int _coldStarts;
+    private int _opening;
     private long _hits;
     private long _misses;
 
@@ -72,13 +72,13 @@ internal sealed class WarmPool : BackgroundService
         _keys.Reloaded += DropProfilesOfOtherKeys;
     }
 
-    /// <summary>The best spare there is, or a cold start.</summary>
+    /// <summary>The best spare there is, or a cold start. <see cref="Opened"/> must follow, once.</summary>
     /// <exception cref="Win32Exception">A cold start failed.</exception>
     public async Task<ClaimedProcess> ClaimAsync(EngineGeneration generation, ProfileId id, PromptText? system, CancellationToken cancellationToken)
     {
         if (TakeSpare(generation, id, system) is { } spare)
         {
-            Wake();
+            Interlocked.Increment(ref _opening);
             var origin = spare.IsPrepared ? ProcessOrigin.Prepared : ProcessOrigin.Blank;
             _logger.LogDebug(
                 "Pool hit: {Origin} process {ProcessId}, parked for {Age}; {Hits} hits, {Misses} misses so far",
@@ -90,26 +90,26 @@ internal sealed class WarmPool : BackgroundService
         return await StartColdAsync(generation, id.Model, cancellationToken);
     }
 
-    /// <summary>A new process, whatever the pool holds.</summary>
+    /// <summary>A new process, whatever the pool holds. <see cref="Opened"/> must follow, once.</summary>
     /// <exception cref="Win32Exception">It can't be started.</exception>
     public async Task<ClaimedProcess> StartColdAsync(EngineGeneration generation, string model, CancellationToken cancellationToken)
     {
-        Interlocked.Increment(ref _coldStarts);
+        Interlocked.Increment(ref _opening);
         try
         {
             return new ClaimedProcess(await _processes.StartAsync(generation, model, cancellationToken), ProcessOrigin.Cold);
         }
         catch
         {
-            ColdStartEnded();
+            Opened();
             throw;
         }
     }
 
-    /// <summary>To be called once for every cold start that came back, when it has shown its <c>init</c> frame or ended.</summary>
-    public void ColdStartEnded()
+    /// <summary>A claimed process has sent its request to the API, or ended: its start needs the processor no more.</summary>
+    public void Opened()
     {
-        if (Interlocked.Decrement(ref _coldStarts) == 0)
+        if (Interlocked.Decrement(ref _opening) == 0)
         {
             Wake();
         }
@@ -265,7 +265,7 @@ internal sealed class WarmPool : BackgroundService
     /// <summary>One blank spare first, then what callers repeat, then the other blank ones.</summary>
     private Refill? NextNeed()
     {
-        if (_state.Current is not { } generation || Volatile.Read(ref _coldStarts) > 0)
+        if (_state.Current is not { } generation || Volatile.Read(ref _opening) > 0)
         {
             return null;
         }

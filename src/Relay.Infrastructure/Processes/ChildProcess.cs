@@ -9,7 +9,7 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan CloseGrace = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan CloseGrace = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan TermGrace = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan KillBound = TimeSpan.FromSeconds(5);
 

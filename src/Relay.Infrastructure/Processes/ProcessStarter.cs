@@ -9,7 +9,8 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal sealed class ProcessStarter : IDisposable
 {
-    private readonly BlockingCollection<Action> _work = [];
+    /// <summary>Bounded far above what admission lets through at once.</summary>
+    private readonly BlockingCollection<Action> _work = new(boundedCapacity: 1024);
     private readonly OrphanGuard _guard;
     private readonly ILogger<ProcessStarter> _logger;
     private readonly TimeProvider _clock;

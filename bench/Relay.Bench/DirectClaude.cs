@@ -4,17 +4,18 @@ using System.Text.Json;
 namespace Relay.Bench;
 
 /// <summary>
-/// The second and later turns of one Claude Code process: nothing that starts a process per completion can be faster, and
-/// nothing that keeps callers apart may do this.
+/// Claude Code, locked down as the relay does it, with nothing around it. The second and later turns of one process are the
+/// floor: nothing that starts a process per completion can be faster, and nothing that keeps callers apart may do this. One
+/// turn each of many processes is what the cores allow.
 /// </summary>
-internal sealed class CliFloor : IAsyncDisposable
+internal sealed class DirectClaude : IAsyncDisposable
 {
     private readonly Process _process;
 
-    private CliFloor(Process process) => _process = process;
+    private DirectClaude(Process process) => _process = process;
 
-    /// <summary>Starts the process and runs its first turn.</summary>
-    public static async Task<CliFloor> StartAsync(string claude, string api, string home, CancellationToken cancellationToken)
+    /// <summary>Starts a process; its first turn can be asked for at once.</summary>
+    public static async Task<DirectClaude> StartAsync(string claude, string api, string home, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(
             claude,
@@ -34,10 +35,9 @@ internal sealed class CliFloor : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        var floor = new CliFloor(Process.Start(start)!);
-        await floor.WriteAsync("""{"type":"control_request","request_id":"1","request":{"subtype":"initialize","systemPrompt":[]}}""", cancellationToken);
-        await floor.TurnAsync("first", cancellationToken);
-        return floor;
+        var direct = new DirectClaude(Process.Start(start)!);
+        await direct.WriteAsync("""{"type":"control_request","request_id":"1","request":{"subtype":"initialize","systemPrompt":[]}}""", cancellationToken);
+        return direct;
     }
 
     /// <summary>One more turn; answers how long it took.</summary>
