@@ -57,7 +57,7 @@ internal sealed class ClaudeEngine(
         {
             return new RelayError(ErrorCode.Timeout, $"The completion did not end within {options.Value.RequestTimeout.TotalSeconds:0.###} s.");
         }
-        catch (Exception exception) when (exception is Win32Exception or IOException)
+        catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
             logger.LogError(exception, "Claude Code could not be started");
             return new RelayError(ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");

@@ -41,7 +41,7 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
         {
             return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, $"Claude Code {version} does not start as it should. {exception.Message}"));
         }
-        catch (Exception exception) when (exception is Win32Exception or IOException)
+        catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
             logger.LogError(exception, "{Path} can't be run", binary.Path);
             return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "The claude executable can't be run. The log says why; check CLAUDE_BIN and its permissions."));

@@ -228,6 +228,7 @@ internal sealed class WarmPool : BackgroundService
                 {
                     profile.Spares.ForEach(_processes.End);
                     profile.Spares.Clear();
+                    profile.System = null;
                 }
             }
 
@@ -308,7 +309,7 @@ internal sealed class WarmPool : BackgroundService
             await Task.Delay(RefillSpacing, _clock, cancellationToken);
             return true;
         }
-        catch (Exception exception) when (exception is Win32Exception or IOException)
+        catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
             _logger.LogWarning(exception, "A spare process could not be started");
             return false;

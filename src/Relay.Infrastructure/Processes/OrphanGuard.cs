@@ -12,7 +12,10 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
 {
-    /// <summary>Lines <c>+ID</c> and <c>-ID</c> come in; at the end every group still listed is killed.</summary>
+    /// <summary>
+    /// Lines <c>+ID</c> and <c>-ID</c> come in; at the end every group still listed is killed, or the one process where it has
+    /// no group of its own (macOS).
+    /// </summary>
     private const string Script = """
         trap '' INT TERM HUP
         groups=
@@ -22,7 +25,7 @@ internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
             -*) rest=; for group in $groups; do [ "$group" = "${line#-}" ] || rest="$rest $group"; done; groups=$rest ;;
           esac
         done
-        for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
+        for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null || kill -s KILL "$group" 2>/dev/null; done
         """;
 
     private readonly Lock _lock = new();
