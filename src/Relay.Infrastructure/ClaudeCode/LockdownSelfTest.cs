@@ -43,8 +43,8 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
         }
         catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
-            logger.LogError(exception, "{Path} can't be run", binary.Path);
-            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "The claude executable can't be run. The log says why; check CLAUDE_BIN and its permissions."));
+            logger.LogError(exception, "{Path} can't be started", binary.Path);
+            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "Claude Code can't be started. The relay's log says why."));
         }
     }
 
