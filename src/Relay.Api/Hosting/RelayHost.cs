@@ -65,6 +65,8 @@ internal static class RelayHost
     private static void AddRelayLogging(this WebApplicationBuilder builder) =>
         builder.Services.AddSerilog((services, logging) =>
         {
+            // The logger comes first and reads options of its own: a problem in those would hide all the others.
+            services.GetRequiredService<IStartupValidator>().Validate();
             var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
             logging.MinimumLevel.Is(options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)

@@ -48,7 +48,8 @@ internal static class SettingParser
 
         if (target.IsEnum)
         {
-            var member = Enum.GetNames(target).FirstOrDefault(name => string.Equals(EnumNotation(name), text, StringComparison.OrdinalIgnoreCase));
+            var kebab = text.Replace('_', '-');
+            var member = Enum.GetNames(target).FirstOrDefault(name => string.Equals(EnumNotation(name), kebab, StringComparison.OrdinalIgnoreCase));
             return member is not null
                 ? (Enum.Parse(target, member), null)
                 : (null, $"is none of {string.Join(", ", Enum.GetNames(target).Select(EnumNotation))}");
@@ -91,7 +92,8 @@ internal static class SettingParser
             _ when text.EndsWith('d') => (text[..^1], 86400),
             _ => (text, 1.0),
         };
-        var valid = double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number * factor < 1e8;
+        // The range is also for "-Infinity" and "NaN", which are doubles whatever the style.
+        var valid = double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number * factor is >= 0 and < 1e8;
         duration = valid ? TimeSpan.FromSeconds(number * factor) : default;
         return valid;
     }

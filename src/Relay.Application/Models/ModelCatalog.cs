@@ -5,7 +5,7 @@ using Relay.Domain.Models;
 namespace Relay.Application.Models;
 
 /// <summary>The models the operator allows, in the operator's order.</summary>
-public sealed class ModelCatalog(IOptions<CompletionOptions> options)
+internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
 {
     private readonly Dictionary<string, ModelName> _allowed = options.Value.AllowedModels
         .Distinct(StringComparer.Ordinal)

@@ -10,13 +10,15 @@ public sealed class PromptText : IEquatable<PromptText>
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private PromptText(string value, int utf8Bytes) => (Value, Utf8Bytes) = (value, utf8Bytes);
+    private readonly string _text;
 
-    /// <summary>The words. Never log this.</summary>
-    public string Value { get; }
+    private PromptText(string text, int utf8Bytes) => (_text, Utf8Bytes) = (text, utf8Bytes);
 
     /// <summary>Length in UTF-8 bytes, the unit of <c>MAX_INPUT_BYTES</c>.</summary>
     public int Utf8Bytes { get; }
+
+    /// <summary>The words, for the model. A method, so that no serialiser and no logger finds them.</summary>
+    public string Reveal() => _text;
 
     /// <summary>Accepts any text that is not blank and has no lone surrogate.</summary>
     /// <param name="field">The wire name used in the error.</param>
@@ -44,13 +46,13 @@ public sealed class PromptText : IEquatable<PromptText>
     }
 
     /// <inheritdoc/>
-    public bool Equals(PromptText? other) => other is not null && string.Equals(Value, other.Value, StringComparison.Ordinal);
+    public bool Equals(PromptText? other) => other is not null && string.Equals(_text, other._text, StringComparison.Ordinal);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as PromptText);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => Value.GetHashCode(StringComparison.Ordinal);
+    public override int GetHashCode() => _text.GetHashCode(StringComparison.Ordinal);
 
     /// <inheritdoc/>
     public override string ToString() => "***";

@@ -29,7 +29,7 @@ internal sealed class ClaudeInput
         writer.WriteStartArray("systemPrompt");
         if (system is not null)
         {
-            writer.WriteStringValue(system.Value);
+            writer.WriteStringValue(system.Reveal());
         }
 
         writer.WriteEndArray();
@@ -66,7 +66,7 @@ internal sealed class ClaudeInput
         writer.WriteBoolean("client_composed", true);
         writer.WriteStartObject("message");
         writer.WriteString("role", "user");
-        writer.WriteString("content", prompt.Value);
+        writer.WriteString("content", prompt.Reveal());
         writer.WriteEndObject();
     });
 

@@ -16,7 +16,7 @@ internal sealed record ConfinedCommand(ProcessSpec Spec, bool SharesLogin, IDisp
 /// executable, a temporary home, certificates and the resolver's files, and the host's network. Elsewhere it gets an
 /// empty directory and a throw-away home.
 /// </summary>
-internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter)
+internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, TimeProvider clock)
 {
     private const string Bubblewrap = "/usr/bin/bwrap";
     private const int MaxProbeLine = 4096;
@@ -149,8 +149,8 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
         var probe = new ProcessSpec(Bubblewrap, [.. Isolation, "--ro-bind", "/", "/", "--", "/bin/sh", "-c", "echo jailed"], variables, "/");
         await using var child = await starter.StartAsync(probe, MaxProbeLine, cancellationToken);
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(ProbeTimeout);
+        using var patience = new CancellationTokenSource(ProbeTimeout, clock);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
             var line = await child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), timeout.Token);

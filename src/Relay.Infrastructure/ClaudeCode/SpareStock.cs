@@ -10,7 +10,7 @@ internal readonly record struct ProfileId(string KeyId, string Model, string Sys
 {
     /// <summary>The profile of a request.</summary>
     public static ProfileId Of(string keyId, ModelName model, PromptText? system) =>
-        new(keyId, model.Value, system is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(system.Value))));
+        new(keyId, model.Value, system is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(system.Reveal()))));
 }
 
 /// <summary>A spare that should be started.</summary>
