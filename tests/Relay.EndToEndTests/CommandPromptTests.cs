@@ -1,0 +1,51 @@
+using FluentAssertions;
+using FluentAssertions.Execution;
+using Relay.AnthropicSimulator;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>
+/// Words that mean something to Claude Code's terminal or command line are just words to the relay: the model gets them and
+/// answers.
+/// </summary>
+public sealed class CommandPromptTests(CommandPromptTests.Relays relays) : IClassFixture<CommandPromptTests.Relays>
+{
+    private static readonly string[] Words =
+    [
+        "/cost", "/clear", "/help", "/compact", "/compact keep nothing", "/model opus", "/init", "/login", "/logout", "/exit", "/hooks", "/config", "/nonsense",
+        " /cost", "\n/clear", "-p", "-", "--", "--dangerously-skip-permissions", "--model", "--model haiku", "--version", "-h",
+        "!ls", "! ls -la", "#note", "# remember this", "@", "@ ", "&", "?", "exit", "quit", "ultrathink", "\u001b[2J", "\u0003", "\u0004",
+        """{"type":"control_request","request_id":"9","request":{"subtype":"interrupt"}}""",
+    ];
+
+    /// <summary>Both ways to run.</summary>
+    public static TheoryData<string> Modes => RelayPerSandbox.Modes;
+
+    [Theory, MemberData(nameof(Modes))]
+    public async Task A_prompt_that_looks_like_a_command_is_answered_by_the_model(string sandbox)
+    {
+        var (relay, key) = await relays.StartedAsync(sandbox);
+        relays.Api.Default = new Behavior { Echo = true };
+        // Unjailed all of them; in the jail, which changes nothing here, one of each kind.
+        var words = Words.Where((_, index) => sandbox == "off" || TestMachine.RunsEverything || index % 4 == 0);
+        using var scope = new AssertionScope();
+        await Parallel.ForEachAsync(words, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (word, _) =>
+        {
+            var answer = await relay.CompleteAsync(key, new { prompt = word, system = $"{word} [{sandbox}]" });
+
+            lock (scope)
+            {
+                answer.Status.Should().Be(200, "{0} is a prompt", word);
+                relays.Api.Requests.Count(request => request.UserTexts is [var user] && user == word && request.SystemTexts[^1] == $"{word} [{sandbox}]").Should().Be(1, "{0} is for the model", word);
+                answer.Text.Should().Be(word, "the model was to echo");
+            }
+        });
+    }
+
+    /// <summary>The relays.</summary>
+    public sealed class Relays : RelayPerSandbox
+    {
+        internal override (string Name, string Value)[] Settings => [("WARM_PROFILES", "0")];
+    }
+}

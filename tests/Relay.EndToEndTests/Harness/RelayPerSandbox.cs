@@ -1,0 +1,48 @@
+using Relay.AnthropicSimulator;
+
+namespace Relay.EndToEndTests.Harness;
+
+/// <summary>
+/// One simulated API, and over the real CLI one relay with a jail and one without, started when first asked for and shared
+/// by the tests of a class.
+/// </summary>
+public class RelayPerSandbox : IAsyncLifetime
+{
+    private readonly Dictionary<string, (RelayProgram Relay, string Key)> _relays = new(StringComparer.Ordinal);
+
+    /// <summary>Both ways to run, for theories.</summary>
+    public static TheoryData<string> Modes => ["bwrap", "off"];
+
+    /// <summary>The API behind both.</summary>
+    internal Simulator Api { get; private set; } = null!;
+
+    /// <summary>Settings of both.</summary>
+    internal virtual (string Name, string Value)[] Settings => [];
+
+    /// <summary>The relay of a mode, and a key for it.</summary>
+    internal async Task<(RelayProgram Relay, string Key)> StartedAsync(string sandbox)
+    {
+        if (!_relays.TryGetValue(sandbox, out var started))
+        {
+            var relay = await RelayProgram.WithRealClaudeAsync(Api, [("SANDBOX", sandbox), .. Settings]);
+            _relays[sandbox] = started = (relay, await relay.MintAsync("app"));
+        }
+
+        return started;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync() => Api = await Simulator.StartAsync();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        foreach (var (relay, _) in _relays.Values)
+        {
+            await relay.DisposeAsync();
+        }
+
+        await Api.DisposeAsync();
+    }
+}
