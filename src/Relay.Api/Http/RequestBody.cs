@@ -105,12 +105,12 @@ internal static class RequestBody
                 $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
         }
 
-        if (exception.Path is not { Length: > 2 } path || !path.StartsWith("$.", StringComparison.Ordinal))
+        if (FieldName(exception.Path) is not { } name)
         {
             return NotAnObject;
         }
 
-        var field = Printable(path[2..]);
+        var field = Printable(name);
         return exception.Message switch
         {
             _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not a field of this request."),
@@ -120,6 +120,14 @@ internal static class RequestBody
             _ => RelayError.Invalid(field, $"'{field}' has a wrong type or value."),
         };
     }
+
+    /// <summary>The name in a path such as <c>$.prompt</c>, or <c>$['my field']</c> for one with blanks, dots and the like.</summary>
+    private static string? FieldName(string? path) => path switch
+    {
+        not null when path.StartsWith("$.", StringComparison.Ordinal) => path[2..],
+        not null when path.StartsWith("$['", StringComparison.Ordinal) && path.EndsWith("']", StringComparison.Ordinal) => path[3..^2],
+        _ => null,
+    };
 
     /// <summary>A name the caller made up, safe to show in a terminal and not long.</summary>
     private static string Printable(string name)

@@ -16,6 +16,7 @@ internal sealed record KeyFileDocument
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         AllowDuplicateProperties = false,
+        RespectNullableAnnotations = true,
         WriteIndented = true,
     };
 
@@ -41,7 +42,7 @@ internal sealed record KeyFileDocument
         {
             null or { Version: < 1 } => throw new FormatException("it has no version"),
             { Version: > CurrentVersion } => throw new FormatException($"its version {document.Version} is newer than {CurrentVersion}, the newest this relay reads"),
-            _ => [.. document.Keys.Select(ToKey)],
+            _ => ToKeys(document.Keys),
         };
     }
 
@@ -53,6 +54,13 @@ internal sealed record KeyFileDocument
             Keys = [.. keys.Select(key => new Entry(key.Id, key.Label.Value, key.Hash.Value, key.Prefix, key.CreatedAt, key.RevokedAt, key.DailyLimit))],
         },
         Json);
+
+    private static List<ApiKey> ToKeys(IEnumerable<Entry?> entries)
+    {
+        var keys = entries.Select(entry => ToKey(entry ?? throw new FormatException("an entry is null"))).ToList();
+        var isUnique = keys.DistinctBy(key => key.Id, StringComparer.Ordinal).Count() == keys.Count && keys.DistinctBy(key => key.Hash).Count() == keys.Count;
+        return isUnique ? keys : throw new FormatException("two entries have the same id or hash");
+    }
 
     private static ApiKey ToKey(Entry entry)
     {

@@ -18,6 +18,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly TimeProvider _clock;
     private readonly Lock _stopLock = new();
+    private readonly Task<int> _exit;
 
     private Task? _stop;
 
@@ -28,7 +29,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         Stdin = process.StandardInput.BaseStream;
         Stdout = new LineReader(process.StandardOutput.BaseStream, maxLineBytes);
         Stderr = StderrTail.Drain(process.StandardError.BaseStream);
-        Exited = process.WaitForExitAsync(CancellationToken.None);
+        _exit = ReadExitCodeAsync(process);
     }
 
     /// <summary>Process id, and on Linux the id of its group and session.</summary>
@@ -44,10 +45,10 @@ internal sealed class ChildProcess : IAsyncDisposable
     public StderrTail Stderr { get; }
 
     /// <summary>Completes when the process (not all of its group) has ended.</summary>
-    public Task Exited { get; }
+    public Task Exited => _exit;
 
     /// <summary>Its exit code, once <see cref="Exited"/> has completed; null before.</summary>
-    public int? ExitCode => Exited.IsCompletedSuccessfully ? _process.ExitCode : null;
+    public int? ExitCode => _exit.IsCompletedSuccessfully ? _exit.Result : null;
 
     /// <summary>
     /// Starts a child. To be called from <see cref="ProcessStarter"/>'s thread only, for a jail dies with the thread that
@@ -164,20 +165,27 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Known for good: the process object forgets it when it is disposed of.</summary>
+    private static async Task<int> ReadExitCodeAsync(Process process)
+    {
+        await process.WaitForExitAsync(CancellationToken.None);
+        return process.ExitCode;
+    }
+
     private void SignalAll(int signal)
     {
-        if (OwnSession)
+        if (OwnSession && NativeMethods.SignalGroup(Id, signal))
         {
-            NativeMethods.SignalGroup(Id, signal);
             return;
         }
 
-        // Without a group the tree is all there is; it is read at this moment and has no polite form.
+        // There is no group: for the first millisecond of a child, until setsid has made it, and on systems without
+        // setsid. There the tree is all there is; it is read at this moment. Neither has a polite form.
         if (signal == NativeMethods.SigKill && !Exited.IsCompleted)
         {
             try
             {
-                _process.Kill(entireProcessTree: true);
+                _process.Kill(entireProcessTree: !OwnSession);
             }
             catch (InvalidOperationException)
             {

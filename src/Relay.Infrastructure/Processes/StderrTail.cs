@@ -29,15 +29,18 @@ internal sealed partial class StderrTail
         return tail;
     }
 
-    /// <summary>The last 4 KB, without credentials and control characters.</summary>
+    /// <summary>What fits into the last 4 KB, without credentials and control characters.</summary>
     public string Redacted()
     {
         var total = TotalBytes;
         var text = total <= Capacity
             ? Encoding.UTF8.GetString(_ring, 0, (int)total)
-            : Encoding.UTF8.GetString([.. _ring.AsSpan((int)(total % Capacity)), .. _ring.AsSpan(0, (int)(total % Capacity))]);
+            : WholeLines(Encoding.UTF8.GetString([.. _ring.AsSpan((int)(total % Capacity)), .. _ring.AsSpan(0, (int)(total % Capacity))]));
         return ControlCharacters().Replace(Credentials().Replace(text, "***"), " ").Trim();
     }
+
+    /// <summary>Without the line whose beginning is lost: the rest of a cut credential no longer looks like one.</summary>
+    private static string WholeLines(string text) => text.IndexOf('\n', StringComparison.Ordinal) is var end and >= 0 ? text[(end + 1)..] : string.Empty;
 
     private async Task PumpAsync(Stream stderr)
     {

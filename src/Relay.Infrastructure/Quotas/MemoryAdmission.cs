@@ -34,7 +34,7 @@ internal sealed class MemoryAdmission : IAdmission, IDisposable
     /// <inheritdoc/>
     public async Task<Result<IDisposable>> AdmitAsync(ApiKey caller, CancellationToken cancellationToken)
     {
-        if (Charge(caller) is { } refusal)
+        if (!Charge(caller).TryGet(out var day, out var refusal))
         {
             return refusal;
         }
@@ -59,7 +59,7 @@ internal sealed class MemoryAdmission : IAdmission, IDisposable
         {
             if (!admitted)
             {
-                GiveBack(caller);
+                GiveBack(caller, day);
             }
         }
     }
@@ -67,7 +67,8 @@ internal sealed class MemoryAdmission : IAdmission, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _places.Dispose();
 
-    private RelayError? Charge(ApiKey caller)
+    /// <summary>The day that was charged, or a refusal.</summary>
+    private Result<DateOnly> Charge(ApiKey caller)
     {
         lock (_lock)
         {
@@ -95,15 +96,16 @@ internal sealed class MemoryAdmission : IAdmission, IDisposable
 
             _spentByKey[caller.Id] = spentByKey + 1;
             _spent++;
-            return null;
+            return _day;
         }
     }
 
-    private void GiveBack(ApiKey caller)
+    private void GiveBack(ApiKey caller, DateOnly day)
     {
         lock (_lock)
         {
-            if (_spentByKey.GetValueOrDefault(caller.Id) is > 0 and var spent)
+            // What was charged before midnight and given up after it is no part of the new day's count.
+            if (day == _day && _spentByKey.GetValueOrDefault(caller.Id) is > 0 and var spent)
             {
                 _spentByKey[caller.Id] = spent - 1;
                 _spent--;

@@ -1,0 +1,106 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Relay.Api.Http;
+using Relay.Domain;
+
+namespace Relay.UnitTests.Api.Http;
+
+public sealed class ErrorResponseTests : IDisposable
+{
+    private readonly DefaultHttpContext _context = new();
+    private readonly MemoryStream _body = new();
+
+    public ErrorResponseTests()
+    {
+        _context.Features.Set(new RequestLogEntry("req_1"));
+        _context.Response.Body = _body;
+    }
+
+    public void Dispose() => _body.Dispose();
+
+    private static readonly Dictionary<ErrorCode, int> Statuses = new()
+    {
+        [ErrorCode.InvalidRequest] = 400,
+        [ErrorCode.InvalidJson] = 400,
+        [ErrorCode.UnknownModel] = 400,
+        [ErrorCode.PromptTooLong] = 400,
+        [ErrorCode.Unauthorized] = 401,
+        [ErrorCode.NotFound] = 404,
+        [ErrorCode.MethodNotAllowed] = 405,
+        [ErrorCode.Conflict] = 409,
+        [ErrorCode.TooLarge] = 413,
+        [ErrorCode.UnsupportedMediaType] = 415,
+        [ErrorCode.DailyLimit] = 429,
+        [ErrorCode.GlobalDailyLimit] = 429,
+        [ErrorCode.QueueFull] = 429,
+        [ErrorCode.UpstreamRateLimited] = 429,
+        [ErrorCode.ClientClosed] = 499,
+        [ErrorCode.InternalError] = 500,
+        [ErrorCode.UpstreamError] = 502,
+        [ErrorCode.NotLoggedIn] = 503,
+        [ErrorCode.ClaudeMissing] = 503,
+        [ErrorCode.LockdownViolation] = 503,
+        [ErrorCode.Overloaded] = 503,
+        [ErrorCode.ShuttingDown] = 503,
+        [ErrorCode.Timeout] = 504,
+    };
+
+    [Fact]
+    public void Every_code_has_its_status() => Enum.GetValues<ErrorCode>().ToDictionary(code => code, ErrorResponse.StatusOf).Should().Equal(Statuses);
+
+    [Fact]
+    public void A_code_nobody_gave_a_status_is_a_bug() => ((Action)(() => ErrorResponse.StatusOf((ErrorCode)(-1)))).Should().Throw<InvalidOperationException>();
+
+    [Fact]
+    public async Task A_failure_has_one_shape()
+    {
+        await ErrorResponse.WriteAsync(_context, RelayError.Invalid("prompt", "'prompt' is blank."));
+
+        _context.Response.StatusCode.Should().Be(400);
+        _context.Response.ContentType.Should().StartWith("application/json");
+        Body().Should().Be("""{"ok":false,"error":{"code":"invalid_request","message":"'prompt' is blank.","field":"prompt"},"request_id":"req_1"}""");
+        _context.Log().Error.Should().Be("invalid_request");
+        _context.Response.Headers.RetryAfter.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData(0.2, "1")]
+    [InlineData(0, "1")]
+    [InlineData(1, "1")]
+    [InlineData(1.001, "2")]
+    [InlineData(86_399.5, "86400")]
+    public async Task The_time_to_wait_is_whole_seconds_and_never_too_short(double seconds, string header)
+    {
+        await ErrorResponse.WriteAsync(_context, new RelayError(ErrorCode.QueueFull, "Full.", RetryAfter: TimeSpan.FromSeconds(seconds)));
+
+        _context.Response.Headers.RetryAfter.ToString().Should().Be(header);
+    }
+
+    [Fact]
+    public void An_actions_failure_has_the_same_shape_and_headers()
+    {
+        var result = new RelayError(ErrorCode.DailyLimit, "Used up.", RetryAfter: TimeSpan.FromSeconds(9)).ToActionResult(_context);
+
+        var json = result.Should().BeOfType<JsonResult>().Subject;
+        json.StatusCode.Should().Be(429);
+        JsonSerializer.Serialize(json.Value, JsonContract.Options).Should().Be("""{"ok":false,"error":{"code":"daily_limit","message":"Used up."},"request_id":"req_1"}""");
+        _context.Response.Headers.RetryAfter.ToString().Should().Be("9");
+    }
+
+    [Theory]
+    [InlineData(404, "not_found")]
+    [InlineData(405, "method_not_allowed")]
+    [InlineData(415, "unsupported_media_type")]
+    public async Task The_frameworks_own_refusals_get_the_same_shape(int status, string code)
+    {
+        _context.Response.StatusCode = status;
+
+        await ErrorResponse.WriteForStatusAsync(_context);
+
+        _context.Response.StatusCode.Should().Be(status);
+        JsonSerializer.Deserialize<JsonElement>(Body()).GetProperty("error").GetProperty("code").GetString().Should().Be(code);
+    }
+
+    private string Body() => System.Text.Encoding.UTF8.GetString(_body.ToArray());
+}

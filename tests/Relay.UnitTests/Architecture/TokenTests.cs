@@ -1,0 +1,38 @@
+using System.Reflection;
+
+namespace Relay.UnitTests.Architecture;
+
+/// <summary>Without a token a caller that left keeps a process running.</summary>
+public sealed class TokenTests
+{
+    private static readonly Dictionary<string, string> WithoutToken = new(StringComparer.Ordinal)
+    {
+        ["Relay.Infrastructure.Processes.ChildProcess.StopAsync"] = "an end that can't be escaped can't be called off; it is bounded by its own graces",
+        ["Relay.Infrastructure.Processes.ChildProcess.DisposeAsync"] = "IAsyncDisposable's signature; the same end",
+        ["Relay.Infrastructure.Processes.LineReader.DisposeAsync"] = "IAsyncDisposable's signature",
+        ["Relay.Infrastructure.ClaudeCode.ClaudeProcess.DisposeAsync"] = "IAsyncDisposable's signature",
+        ["Relay.Api.Http.RequestLog.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
+        ["Relay.Api.Http.ErrorResponse.WriteAsync"] = "takes the context, whose RequestAborted it passes on",
+        ["Relay.Api.Http.ErrorResponse.WriteForStatusAsync"] = "takes the context, whose RequestAborted it passes on",
+    };
+
+    [Fact]
+    public void Every_public_async_method_takes_a_cancellation_token()
+    {
+        var methods = Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods).Where(method => method.IsPublic && Solution.IsAsync(method)).ToList();
+
+        Rule.ForEach(methods, method => TakesToken(method) || WithoutToken.ContainsKey(NameOf(method)) ? null : NameOf(method), "cancellation is a protocol");
+        Rule.HasNoStaleExceptions(WithoutToken.Keys, methods.Where(method => !TakesToken(method)).Select(NameOf));
+    }
+
+    [Fact]
+    public void The_token_comes_last_and_has_no_default() =>
+        Rule.ForEach(
+            Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods).Where(method => method.IsPublic && TakesToken(method) && method.Name != "Handle"),
+            method => method.GetParameters()[^1] is { HasDefaultValue: false } last && last.ParameterType == typeof(CancellationToken) ? null : NameOf(method),
+            "a default is a token forgotten in silence");
+
+    private static bool TakesToken(MethodInfo method) => method.GetParameters().Any(parameter => parameter.ParameterType == typeof(CancellationToken));
+
+    private static string NameOf(MethodInfo method) => $"{method.DeclaringType!.FullName}.{method.Name}";
+}

@@ -1,0 +1,252 @@
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.UnitTests.Infrastructure.ClaudeCode;
+
+public sealed class CompletionTurnTests
+{
+    private const int MaxApiCalls = 3;
+
+    private readonly FakeTimeProvider _clock = new(Any.Time);
+    private readonly CompletionTurn _turn;
+
+    public CompletionTurnTests() => _turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock);
+
+    [Fact]
+    public void A_normal_turn_ends_with_the_results_text_and_usage()
+    {
+        var outcome = Play(
+            """{"type":"control_response","response":{"subtype":"success","request_id":"initialize"}}""",
+            Frames.Init,
+            """{"type":"system","subtype":"status","status":"requesting"}""",
+            Frames.MessageStart, Frames.TextStart, Frames.Delta("Fo"), Frames.Delta("ur."), Frames.Assistant("text"),
+            """{"type":"stream_event","event":{"type":"content_block_stop","index":0}}""",
+            Frames.Stop("end_turn"),
+            """{"type":"stream_event","event":{"type":"message_stop"}}""",
+            Frames.Success("Four."));
+
+        outcome.Should().Be(new TurnOutcome.Answered("Four.", "end_turn", new TokenUsage(11, 22, 33, 44, 0.0125m)));
+    }
+
+    [Fact]
+    public void It_has_started_with_the_init_frame_and_has_words_with_the_first_delta()
+    {
+        (_turn.HasStarted, _turn.HasFirstToken).Should().Be((false, false));
+        Play(Frames.Init);
+        (_turn.HasStarted, _turn.HasFirstToken).Should().Be((true, false));
+        Play(Frames.MessageStart, Frames.TextStart);
+        _turn.HasFirstToken.Should().BeFalse();
+        Play(Frames.Delta("F"));
+        _turn.HasFirstToken.Should().BeTrue();
+    }
+
+    [Fact]
+    public void The_text_of_a_failed_result_is_never_an_answer() =>
+        Play(Frames.Init, Frames.Failure(status: 500)).Should().BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("some words"));
+
+    [Theory]
+    [InlineData("is_error", null)]
+    [InlineData("is_error", "\"false\"")]
+    [InlineData("is_error", "null")]
+    [InlineData("is_error", "0")]
+    [InlineData("subtype", "\"error_during_execution\"")]
+    [InlineData("subtype", null)]
+    [InlineData("result", null)]
+    [InlineData("result", "null")]
+    [InlineData("result", "{}")]
+    public void Only_a_result_that_says_success_and_no_error_is_an_answer(string property, string? json) =>
+        Play(Frames.Init, Frames.With(Frames.Success("Four."), property, json)).Should().BeOfType<TurnOutcome.Failed>();
+
+    [Fact]
+    public void A_result_without_numbers_is_still_an_answer() =>
+        Play(Frames.Init, """{"type":"result","subtype":"success","is_error":false,"result":"Four."}""")
+            .Should().Be(new TurnOutcome.Answered("Four.", null, new TokenUsage(0, 0, 0, 0, null)));
+
+    public static TheoryData<string> AnswerFrames => [Frames.MessageStart, Frames.Delta("x"), Frames.Assistant("text"), Frames.Success("x"), Frames.Failure()];
+
+    [Theory]
+    [MemberData(nameof(AnswerFrames))]
+    public void Nothing_counts_before_the_init_frame(string frame) => Play(frame).Should().BeOfType<TurnOutcome.Violated>().Which.Detail.Should().Contain("before the init frame");
+
+    [Fact]
+    public void An_init_frame_after_the_first_words_comes_too_late() => Play(Frames.Assistant("text"), Frames.Init, Frames.Success("x")).Should().BeOfType<TurnOutcome.Violated>();
+
+    [Fact]
+    public void An_init_frame_with_a_tool_ends_the_turn() =>
+        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]")).Should().BeOfType<TurnOutcome.Violated>().Which.Detail.Should().Contain("tools");
+
+    [Fact]
+    public void A_second_init_frame_is_checked_too() =>
+        Play(Frames.Init, Frames.MessageStart, Frames.With(Frames.Init, "permissionMode", "\"bypassPermissions\"")).Should().BeOfType<TurnOutcome.Violated>();
+
+    [Fact]
+    public void After_a_bad_init_frame_nothing_counts_either()
+    {
+        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]"));
+
+        Play(Frames.Success("x")).Should().BeOfType<TurnOutcome.Violated>();
+    }
+
+    [Theory]
+    [InlineData("tool_use")]
+    [InlineData("server_tool_use")]
+    [InlineData("mcp_tool_use")]
+    [InlineData("something_new")]
+    public void A_tool_in_the_stream_ends_the_turn(string block) =>
+        ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart, Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block, name = "Bash" } })));
+
+    [Theory]
+    [InlineData("tool_use")]
+    [InlineData("server_tool_use")]
+    [InlineData("something_new")]
+    public void A_tool_in_the_whole_message_ends_the_turn(string block) => ShouldBeToolUse(Play(Frames.Init, Frames.Assistant(block)));
+
+    [Fact]
+    public void A_message_that_stops_for_a_tool_ends_the_turn() => ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart, Frames.Stop("tool_use")));
+
+    [Theory]
+    [InlineData("text")]
+    [InlineData("thinking")]
+    [InlineData("redacted_thinking")]
+    public void Words_and_thoughts_are_no_tools(string block) =>
+        Play(Frames.Init, Frames.MessageStart, Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block } }), Frames.Assistant(block)).Should().BeNull();
+
+    [Theory]
+    [InlineData("max_tokens")]
+    [InlineData("model_context_window_exceeded")]
+    public void An_answer_cut_at_the_cap_is_what_was_said_so_far(string reason) =>
+        Play(Frames.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Once upon"), Frames.Delta(" a ti"), Frames.Stop(reason, outputTokens: 77))
+            .Should().Be(new TurnOutcome.Answered("Once upon a ti", reason, new TokenUsage(10, 77, 20, 30, null)));
+
+    [Fact]
+    public void Thoughts_are_no_part_of_a_cut_answer() =>
+        Play(
+            Frames.Init, Frames.MessageStart,
+            Frames.Event(new { type = "content_block_delta", index = 0, delta = new { type = "thinking_delta", thinking = "hmm" } }),
+            Frames.Delta("Well"), Frames.Stop("max_tokens"))
+            .Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("Well");
+
+    [Fact]
+    public void A_broken_stream_that_is_retried_begins_the_words_anew() =>
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.MessageStart, Frames.Delta("A tale"), Frames.Stop("max_tokens"))
+            .Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("A tale");
+
+    [Fact]
+    public void A_refusal_is_an_error() =>
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("I"), Frames.Stop("refusal")).Should().BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("declined"));
+
+    [Fact]
+    public void Another_call_of_the_API_after_a_complete_message_is_a_violation() =>
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn"), Frames.MessageStart).Should().BeOfType<TurnOutcome.Violated>();
+
+    [Fact]
+    public void As_many_calls_of_the_API_as_retries_explain_are_allowed_and_no_more()
+    {
+        Play([Frames.Init, .. Enumerable.Repeat(Frames.MessageStart, MaxApiCalls)]).Should().BeNull();
+
+        Play(Frames.MessageStart).Should().BeOfType<TurnOutcome.Violated>().Which.Detail.Should().Contain("more than 3");
+    }
+
+    [Fact]
+    public void A_refused_login_ends_the_retries_at_once() =>
+        Play(Frames.Init, Retry(401)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.NotLoggedIn);
+
+    [Fact]
+    public void Other_retries_go_on() => Play(Frames.Init, Retry(500), Retry(429), Retry(null), Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
+
+    [Theory]
+    [InlineData("resetsAt")]
+    [InlineData("resets_at")]
+    public void A_rate_limit_tells_when_it_resets(string name)
+    {
+        var reset = _clock.GetUtcNow().AddMinutes(90).ToUnixTimeSeconds();
+
+        var outcome = Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","{{{name}}}":{{{reset}}}}}""", Frames.Failure(429));
+
+        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should().BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromMinutes(90) });
+    }
+
+    [Fact]
+    public void The_time_to_a_reset_is_counted_from_the_failure()
+    {
+        Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":{{{_clock.GetUtcNow().AddSeconds(60).ToUnixTimeSeconds()}}}}}""");
+        _clock.Advance(TimeSpan.FromSeconds(45));
+
+        Play(Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should().Be(TimeSpan.FromSeconds(15));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"rate_limit_event"}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":1}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":-5}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":9223372036854775807}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":"soon"}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":[]}""")]
+    public void A_rate_limit_without_a_time_to_come_has_a_default(string frame) =>
+        Play(Frames.Init, frame, Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should().Be(TimeSpan.FromSeconds(30));
+
+    [Fact]
+    public void A_rate_limit_event_alone_ends_nothing() =>
+        Play(Frames.Init, """{"type":"rate_limit_event","rate_limit_info":{"status":"allowed_warning"}}""", Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
+
+    [Fact]
+    public void The_error_of_the_assistant_frame_decides_when_the_result_has_no_status() =>
+        Play(Frames.Init, Frames.Assistant("text", error: "authentication_failed"), Frames.Failure()).Should().BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Code.Should().Be(ErrorCode.NotLoggedIn);
+
+    [Theory]
+    [InlineData("error")]
+    [InlineData("something_new")]
+    public void A_refused_control_request_ends_the_turn(string subtype) =>
+        Play($$"""{"type":"control_response","response":{"subtype":"{{subtype}}","error":"words"} }""").Should().BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("words"));
+
+    [Theory]
+    [InlineData("""{"type":"something_new"}""")]
+    [InlineData("""{"type":"system","subtype":"something_new"}""")]
+    [InlineData("""{"type":"system"}""")]
+    [InlineData("""{"type":"user","message":{"content":[{"type":"tool_result"}]}}""")]
+    [InlineData("""{"type":"stream_event"}""")]
+    [InlineData("""{"type":"stream_event","event":[]}""")]
+    [InlineData("""{"type":"stream_event","event":{"type":"ping"}}""")]
+    [InlineData("""{"type":"stream_event","event":{"type":"message_delta","delta":{"stop_reason":null}}}""")]
+    [InlineData("""{"type":"assistant"}""")]
+    [InlineData("""{"type":"assistant","message":{"content":"words"}}""")]
+    public void Frames_that_mean_nothing_to_the_relay_are_passed_over(string frame) => Play(Frames.Init, frame).Should().BeNull();
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("\"text\"")]
+    [InlineData("""{"type":1}""")]
+    [InlineData("<html>")]
+    [InlineData("{\"type\":\"result\"")]
+    public void What_is_no_frame_can_not_be_parsed(string line) => ((Action)(() => Frames.Parse(line).Dispose())).Should().Throw<JsonException>();
+
+    private static void ShouldBeToolUse(TurnOutcome? outcome) =>
+        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("tool"));
+
+    private static string Retry(int? status) =>
+        JsonSerializer.Serialize(new { type = "system", subtype = "api_retry", attempt = 1, max_retries = 10, error_status = status });
+
+    /// <summary>The first outcome, as the engine would see it.</summary>
+    private TurnOutcome? Play(params string[] lines)
+    {
+        foreach (var line in lines)
+        {
+            using var frame = Frames.Parse(line);
+            if (_turn.Accept(frame) is { } outcome)
+            {
+                return outcome;
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,144 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Relay.Domain.Keys;
+using Relay.Infrastructure.KeyFile;
+
+namespace Relay.UnitTests.Infrastructure.KeyFile;
+
+public sealed class KeyDirectoryTests : IAsyncLifetime
+{
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
+
+    private readonly TemporaryHome _home = new();
+    private readonly FakeTimeProvider _clock = new();
+    private readonly (ApiKey Key, KeySecret Secret) _first = ApiKey.Create(Any.Label("first"), null, Any.Time);
+    private readonly (ApiKey Key, KeySecret Secret) _second = ApiKey.Create(Any.Label("second"), null, Any.Time);
+    private readonly KeyDirectory _directory;
+
+    public KeyDirectoryTests() => _directory = new KeyDirectory(_home.Home, _clock, NullLogger<KeyDirectory>.Instance);
+
+    public async ValueTask InitializeAsync()
+    {
+        Write(_first.Key);
+        await _directory.StartAsync(Waiting.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _directory.StopAsync(CancellationToken.None);
+        _directory.Dispose();
+        _home.Dispose();
+    }
+
+    [Fact]
+    public void The_keys_of_the_file_are_in_force_when_it_has_started()
+    {
+        _directory.Find(_first.Secret).Should().Be(_first.Key);
+        _directory.Find(_second.Secret).Should().BeNull();
+        _directory.Find(KeySecret.Generate()).Should().BeNull();
+        _directory.Problem.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_new_key_works_at_the_next_look_at_the_file()
+    {
+        Write(_first.Key, _second.Key);
+
+        await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the new key works");
+        _directory.Find(_first.Secret).Should().Be(_first.Key);
+    }
+
+    [Fact]
+    public async Task A_revoked_key_is_refused_at_the_next_look_at_the_file()
+    {
+        Write(_first.Key.Revoke(Any.Time), _second.Key);
+
+        await LaterAsync(() => _directory.Find(_first.Secret) is null, "the revoked key is refused");
+        _directory.Find(_second.Secret).Should().Be(_second.Key);
+    }
+
+    [Fact]
+    public async Task A_reload_tells_which_keys_are_active()
+    {
+        IReadOnlySet<string>? active = null;
+        _directory.Reloaded += ids => active = ids;
+        Write(_first.Key.Revoke(Any.Time), _second.Key);
+
+        await LaterAsync(() => active is not null, "the reload is told");
+
+        active.Should().BeEquivalentTo([_second.Key.Id]);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"version\":1,\"keys\":[")]
+    [InlineData("{\"version\":1,\"keys\":null}")]
+    [InlineData("{\"version\":1,\"keys\":[null]}")]
+    public async Task A_broken_file_keeps_the_last_good_keys_and_says_so_until_it_is_mended(string content)
+    {
+        File.WriteAllText(_home.Home.KeyFile, content);
+        await LaterAsync(() => _directory.Problem is not null, "the problem is told");
+        _directory.Problem.Should().Contain("last good keys");
+        _directory.Find(_first.Secret).Should().Be(_first.Key);
+
+        Write(_second.Key);
+        await LaterAsync(() => _directory.Problem is null, "the problem is gone");
+        _directory.Find(_first.Secret).Should().BeNull();
+        _directory.Find(_second.Secret).Should().Be(_second.Key);
+    }
+
+    [Fact]
+    public async Task A_key_that_stands_twice_in_the_file_is_a_problem_and_not_the_end()
+    {
+        Write(_first.Key, _first.Key);
+
+        await LaterAsync(() => _directory.Problem is not null, "the problem is told");
+        _directory.Find(_first.Secret).Should().Be(_first.Key);
+        _directory.ExecuteTask!.IsCompleted.Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task A_file_that_is_taken_away_takes_all_keys_along()
+    {
+        File.Delete(_home.Home.KeyFile);
+
+        await LaterAsync(() => _directory.Find(_first.Secret) is null, "no key works");
+        _directory.Problem.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Without_a_file_there_are_no_keys_and_no_problem_and_the_first_key_works()
+    {
+        using var home = new TemporaryHome();
+        using var directory = new KeyDirectory(home.Home, _clock, NullLogger<KeyDirectory>.Instance);
+        await directory.StartAsync(Waiting.Token);
+        (directory.Find(_first.Secret), directory.Problem).Should().Be((null, null));
+
+        File.WriteAllBytes(home.Home.KeyFile, KeyFileDocument.Format([_first.Key]));
+        await LaterAsync(() => directory.Find(_first.Secret) is not null, "the first key works");
+        await directory.StopAsync(Waiting.Token);
+    }
+
+    [Fact]
+    public async Task A_broken_file_at_start_is_a_problem_and_no_key_works()
+    {
+        using var home = new TemporaryHome();
+        File.WriteAllText(home.Home.KeyFile, "garbage");
+        using var directory = new KeyDirectory(home.Home, _clock, NullLogger<KeyDirectory>.Instance);
+
+        await directory.StartAsync(Waiting.Token);
+
+        directory.Problem.Should().NotBeNull();
+        directory.Find(_first.Secret).Should().BeNull();
+        await directory.StopAsync(Waiting.Token);
+    }
+
+    /// <summary>As the repository does it: beside, then renamed.</summary>
+    private void Write(params ApiKey[] keys)
+    {
+        File.WriteAllBytes(_home.File("next"), KeyFileDocument.Format(keys));
+        File.Move(_home.File("next"), _home.Home.KeyFile, overwrite: true);
+    }
+
+    private Task LaterAsync(Func<bool> condition, string what) => Waiting.UntilAsync(condition, what, () => _clock.Advance(CheckInterval));
+}

@@ -1,0 +1,109 @@
+using System.Text;
+using Relay.Domain.Keys;
+using Relay.Infrastructure.KeyFile;
+
+namespace Relay.UnitTests.Infrastructure.KeyFile;
+
+public sealed class KeyFileDocumentTests
+{
+    private static readonly string Hash = KeyHash.Of("x").Value;
+
+    [Fact]
+    public void Keys_survive_being_written_and_read_again()
+    {
+        ApiKey[] keys = [Any.Key("a"), Any.Key("b", 5), Any.Key("c").Revoke(Any.Time.AddDays(1))];
+
+        KeyFileDocument.Parse(KeyFileDocument.Format(keys)).Should().Equal(keys);
+    }
+
+    [Fact]
+    public void No_keys_survive_too() => KeyFileDocument.Parse(KeyFileDocument.Format([])).Should().BeEmpty();
+
+    [Fact]
+    public void The_file_has_the_documented_names()
+    {
+        var text = Encoding.UTF8.GetString(KeyFileDocument.Format([Any.Key("a", 5).Revoke(Any.Time)]));
+
+        foreach (var name in (string[])["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "daily_limit"])
+        {
+            text.Should().Contain($"\"{name}\":");
+        }
+    }
+
+    [Fact]
+    public void A_file_written_by_hand_with_what_is_needed_is_read() =>
+        Parse($$"""{"version":1,"keys":[{{Entry()}}]}""").Should().ContainSingle().Which.Should().Match<ApiKey>(key => key.IsActive && key.DailyLimit == null && key.Label.Value == "app");
+
+    [Fact]
+    public void A_newer_version_is_refused_by_its_number() => Refusing("""{"version":2,"keys":[]}""").Should().Throw<FormatException>().WithMessage("*version 2 is newer than 1*");
+
+    public static TheoryData<string> Broken =>
+    [
+        "",
+        " ",
+        "null",
+        "[]",
+        "{}",
+        "garbage",
+        "\0\0\0\0",
+        """{"version":1}""",
+        """{"keys":[]}""",
+        """{"version":0,"keys":[]}""",
+        """{"version":-1,"keys":[]}""",
+        """{"version":"1","keys":[]}""",
+        """{"version":1,"keys":null}""",
+        """{"version":1,"keys":{}}""",
+        """{"version":1,"keys":[null]}""",
+        """{"version":1,"keys":["app"]}""",
+        """{"version":1,"version":1,"keys":[]}""",
+        """{"version":1,"keys":[],"more":1}""",
+        """{"version":1,"keys":[]} {}""",
+        $$"""{"version":1,"keys":[{{Entry()}}]""",
+        $$"""{"version":1,"keys":[{{Entry(id: "")}}]}""",
+        $$"""{"version":1,"keys":[{{Entry(label: "a b")}}]}""",
+        $$"""{"version":1,"keys":[{{Entry(hash: "sha256:00")}}]}""",
+        $$"""{"version":1,"keys":[{{Entry(more: ",\"colour\":\"red\"")}}]}""",
+        $$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":\"5\"")}}]}""",
+        $$"""{"version":1,"keys":[{{Entry(more: ",\"revoked_at\":\"yesterday\"")}}]}""",
+        $$"""{"version":1,"keys":[{{Entry()}},{{Entry()}}]}""",
+        $$"""{"version":1,"keys":[{{Entry()}},{{Entry(id: "key_2", label: "other")}}]}""",
+        """{"version":1,"keys":[{}]}""",
+        """{"version":1,"keys":[{"id":null,"label":null,"hash":null,"prefix":null}]}""",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
+    public void Anything_else_is_refused_and_never_taken_for_no_keys(string text) => Refusing(text).Should().Throw<FormatException>();
+
+    [Fact]
+    public void Every_file_cut_short_is_refused()
+    {
+        var whole = KeyFileDocument.Format([Any.Key("a"), Any.Key("b")]);
+
+        Enumerable.Range(0, whole.Length).Where(length => CanParse(whole.AsSpan(0, length))).Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_refusal_holds_nothing_of_the_content() =>
+        Refusing($$"""{"version":1,"keys":[{{Entry(label: "private words")}}]}""").Should().Throw<FormatException>().Which.Message.Should().NotContain("private");
+
+    private static string Entry(string id = "key_1", string label = "app", string? hash = null, string more = "") =>
+        $$"""{"id":"{{id}}","label":"{{label}}","hash":"{{hash ?? Hash}}","prefix":"crk_abcdef","created_at":"2026-03-14T15:09:26+00:00"{{more}}}""";
+
+    private static IReadOnlyList<ApiKey> Parse(string text) => KeyFileDocument.Parse(Encoding.UTF8.GetBytes(text));
+
+    private static Action Refusing(string text) => () => Parse(text);
+
+    private static bool CanParse(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            KeyFileDocument.Parse(bytes);
+            return true;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using Relay.Domain.Completions;
+using Relay.Domain.Keys;
+using Relay.Domain.Models;
+
+namespace Relay.UnitTests.Support;
+
+/// <summary>Things that tests need and don't care about.</summary>
+internal static class Any
+{
+    public static DateTimeOffset Time { get; } = new(2026, 3, 14, 15, 9, 26, TimeSpan.Zero);
+
+    public static KeyLabel Label(string text = "app") => KeyLabel.Create(text).Value;
+
+    public static ApiKey Key(string label = "app", int? dailyLimit = null) => ApiKey.Create(Label(label), dailyLimit, Time).Key;
+
+    public static PromptText Text(string text) => PromptText.Create("prompt", text).Value;
+
+    public static ModelName Model(string name = "opus") => ModelName.Create(name).Value;
+
+    public static CompletionRequest Request(string prompt = "hi", string? system = null, string? model = null) =>
+        CompletionRequest.Create(prompt, system, model).Value;
+
+    public static Completion Completion(string text = "hello") => new(
+        Model(), text, "end_turn", new TokenUsage(1, 2, 3, 4, 0.5m), new CompletionTimings(ProcessOrigin.Cold, default, default, default, default));
+}
