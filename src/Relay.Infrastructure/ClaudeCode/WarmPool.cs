@@ -128,7 +128,8 @@ internal sealed class WarmPool : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await using var sweeps = _clock.CreateTimer(_ => Wake(), null, SweepInterval, SweepInterval);
-        var pause = FirstPause;
+        var pause = TimeSpan.Zero;
+        var troubleAt = 0L;
         while (!stoppingToken.IsCancellationRequested)
         {
             await _wake.WaitAsync(stoppingToken);
@@ -141,15 +142,15 @@ internal sealed class WarmPool : BackgroundService
 
             if (died || failed)
             {
-                // What dies while it is parked would die again: no spinning, and requests start their own meanwhile.
+                // What dies while it is parked would die again: no spinning, and requests start their own meanwhile. A start
+                // that succeeds proves nothing, so only a quiet minute begins anew.
+                pause = pause > TimeSpan.Zero && _clock.GetElapsedTime(troubleAt) < LastPause
+                    ? TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastPause.Ticks))
+                    : FirstPause;
                 _logger.LogWarning("Spare processes do not last; the next is started in {Pause}", pause);
                 await Task.Delay(pause, _clock, stoppingToken);
-                pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastPause.Ticks));
+                troubleAt = _clock.GetTimestamp();
                 Wake();
-            }
-            else
-            {
-                pause = FirstPause;
             }
         }
     }
@@ -304,6 +305,7 @@ internal sealed class WarmPool : BackgroundService
                 _blanks.Add(spare);
             }
 
+            LogParked(spare);
             _ = spare.Exited.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             await Task.Delay(RefillSpacing, _clock, cancellationToken);
             return true;
@@ -331,6 +333,7 @@ internal sealed class WarmPool : BackgroundService
                 if (_profiles.TryGetValue(id, out var profile) && profile.Spares.Count == 0)
                 {
                     profile.Spares.Add(spare);
+                    LogParked(spare);
                     _ = spare.Exited.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
                     return true;
                 }
@@ -370,6 +373,9 @@ internal sealed class WarmPool : BackgroundService
             profile.Spares.ForEach(_processes.End);
         }
     }
+
+    private void LogParked(ClaudeProcess spare) =>
+        _logger.LogDebug("Parked {Origin} process {ProcessId}", spare.IsPrepared ? ProcessOrigin.Prepared : ProcessOrigin.Blank, spare.Id);
 
     private void Wake()
     {
