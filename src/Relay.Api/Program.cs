@@ -6,7 +6,7 @@ ProcessHardening.Apply();
 try
 {
     await using var app = RelayHost.Build(args);
-    await app.RunAsync();
+    await app.RunToEndAsync();
     return 0;
 }
 catch (OperationCanceledException)

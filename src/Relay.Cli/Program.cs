@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using MediatR;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,6 +13,12 @@ var root = new RootCommand("Operates a claude-relay on this machine.") { home };
 var parsed = default(ParseResult);
 root.Add(KeyCommands.Create(Open));
 parsed = root.Parse(args);
+if (parsed.Action is ParseErrorAction mistake)
+{
+    // The help would go to stdout, where a script expects a secret or nothing.
+    mistake.ShowHelp = false;
+}
+
 return await parsed.InvokeAsync();
 
 (IMediator Mediator, RelayHome Home) Open()

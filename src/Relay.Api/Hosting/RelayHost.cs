@@ -28,9 +28,30 @@ internal static class RelayHost
         builder.AddRelayServer();
         builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
         var app = builder.Build();
+        // Before anything reads an option and stops at its problems: an operator is told all of them at once.
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.UseRelayPipeline();
         app.ReportSettings(home);
         return app;
+    }
+
+    /// <summary>
+    /// Runs until asked to stop. A start that fails is stopped, too: left to be disposed of, the services that had begun
+    /// would report their end as a crash, and a self-test's process would be cut off instead of ended.
+    /// </summary>
+    public static async Task RunToEndAsync(this WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.StopAsync();
+            throw;
+        }
+
+        await app.WaitForShutdownAsync();
     }
 
     /// <summary><c>config.env</c>, then the environment, then the command line; the later wins.</summary>
@@ -63,16 +84,17 @@ internal static class RelayHost
     ];
 
     private static void AddRelayLogging(this WebApplicationBuilder builder) =>
-        builder.Services.AddSerilog((services, logging) =>
+        builder.Services.AddSerilog(logging =>
         {
-            // The logger comes first and reads options of its own: a problem in those would hide all the others.
-            services.GetRequiredService<IStartupValidator>().Validate();
-            var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
+            var options = SettingsBinder.Read<ServerOptions>(builder.Configuration);
             logging.MinimumLevel.Is(options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
+                // "Hosting failed to start" with a stack trace: Program says what an operator can mend, and a bug ends the process.
+                .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
                 // One line per request says who was refused.
                 .MinimumLevel.Override(typeof(ApiKeyAuthentication).FullName!, LogEventLevel.Warning);
+            logging.Enrich.With<OnlyWhatIsSaid>();
             if (options.LogFormat == LogFormat.Json)
             {
                 logging.WriteTo.Console(new CompactJsonFormatter());
@@ -94,7 +116,8 @@ internal static class RelayHost
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port);
         });
-        builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout);
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + DrainLimit.Afterwards);
+        builder.Services.AddSingleton<DrainLimit>();
     }
 
     private static void AddRelayApi(this IServiceCollection services)
@@ -109,6 +132,7 @@ internal static class RelayHost
     private static void UseRelayPipeline(this WebApplication app)
     {
         app.UseMiddleware<RequestLog>();
+        app.UseMiddleware<DrainLimit>();
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
         app.UseAuthentication();

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -59,7 +60,7 @@ internal static class RequestBody
 
         var isJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-            && (type.Charset.Length == 0 || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+            && (type.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
         if (!isJson)
         {
             return new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.");
@@ -68,9 +69,17 @@ internal static class RequestBody
         return request.ContentLength > maxBytes ? TooLarge(maxBytes) : null;
     }
 
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
     private static Result<T> Parse<T>(ReadOnlySequence<byte> body)
         where T : class
     {
+        // A file that a Windows editor saved begins with one, and nobody sees it there.
+        if (new SequenceReader<byte>(body).IsNext(ByteOrderMark))
+        {
+            body = body.Slice(ByteOrderMark.Length);
+        }
+
         try
         {
             var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
@@ -105,34 +114,38 @@ internal static class RequestBody
                 $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
         }
 
-        if (FieldName(exception.Path) is not { } name)
+        if (FieldOf(exception.Path) is not { } field)
         {
             return NotAnObject;
         }
 
-        var field = Printable(name);
         return exception.Message switch
         {
             _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not a field of this request."),
             _ when exception.Message.Contains("uplicate", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is there twice."),
+            _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-8", StringComparison.Ordinal) =>
+                RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-16", StringComparison.Ordinal) =>
                 RelayError.Invalid(field, $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold."),
             _ => RelayError.Invalid(field, $"'{field}' has a wrong type or value."),
         };
     }
 
-    /// <summary>The name in a path such as <c>$.prompt</c>, or <c>$['my field']</c> for one with blanks, dots and the like.</summary>
-    private static string? FieldName(string? path) => path switch
-    {
-        not null when path.StartsWith("$.", StringComparison.Ordinal) => path[2..],
-        not null when path.StartsWith("$['", StringComparison.Ordinal) && path.EndsWith("']", StringComparison.Ordinal) => path[3..^2],
-        _ => null,
-    };
+    /// <summary>The field of a serializer's path, <c>$.name</c> or, with anything unusual in it, <c>$['name']</c>; null for the body itself.</summary>
+    private static string? FieldOf(string? path) =>
+        path is null ? null
+        : path.StartsWith("$.", StringComparison.Ordinal) ? Printable(path[2..])
+        : path.StartsWith("$['", StringComparison.Ordinal) ? Printable(path[3..].TrimEnd(']').TrimEnd('\''))
+        : null;
 
     /// <summary>A name the caller made up, safe to show in a terminal and not long.</summary>
     private static string Printable(string name)
     {
-        var shown = new string([.. name.Select(letter => char.IsControl(letter) || char.IsSurrogate(letter) ? '?' : letter)]);
+        var shown = new string([.. name.Select(letter => IsVisible(letter) ? letter : '?')]);
         return shown.Length <= MaxEchoedName ? shown : shown[..MaxEchoedName] + "…";
     }
+
+    /// <summary>Not what a terminal obeys, turns around or breaks lines at.</summary>
+    private static bool IsVisible(char letter) => char.GetUnicodeCategory(letter) is not (
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 }

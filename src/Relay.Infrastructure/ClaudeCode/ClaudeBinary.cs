@@ -37,7 +37,7 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
         var target = file.Exists ? (FileInfo)(file.ResolveLinkTarget(returnFinalTarget: true) ?? file) : file;
         return target.Exists
             ? new ClaudeBinary(target.FullName, target.Length, target.LastWriteTimeUtc)
-            : new RelayError(ErrorCode.ClaudeMissing, $"There is no file at CLAUDE_BIN ({found}). Correct CLAUDE_BIN in config.env, or remove it to search PATH.");
+            : new RelayError(ErrorCode.ClaudeMissing, "There is no file where CLAUDE_BIN says. Correct CLAUDE_BIN in config.env, or remove it to search PATH.");
     }
 
     private static IEnumerable<string> Candidates() =>

@@ -75,7 +75,7 @@ internal sealed class ClaudeEngine(
         using var silenceTimer = clock.CreateTimer(
             source => ((CancellationTokenSource)source!).Cancel(), silence, options.Value.IdleTimeout, Timeout.InfiniteTimeSpan);
         var claimedAt = clock.GetTimestamp();
-        var writing = WriteAsync(job, process, cancellationToken);
+        var writing = WriteAsync(job, process, turn, cancellationToken);
         long? firstTokenAt = null;
         try
         {
@@ -150,17 +150,19 @@ internal sealed class ClaudeEngine(
 
     /// <summary>Everything at once, while the frames are read: nobody waits for the other.</summary>
     /// <returns>When the last byte was in the pipe.</returns>
-    private async Task<long> WriteAsync(Job job, ClaudeProcess process, CancellationToken cancellationToken)
+    private async Task<long> WriteAsync(Job job, ClaudeProcess process, CompletionTurn turn, CancellationToken cancellationToken)
     {
         var input = new ClaudeInput();
         if (!process.IsPrepared)
         {
             input.Initialize(job.Request.System);
+            turn.PendingControls++;
         }
 
         if (process.Model != job.Model.Value)
         {
             input.SetModel(job.Model.Value);
+            turn.PendingControls++;
         }
 
         await process.WriteAsync(input.Prompt(job.Request.Prompt), holdsCallersData: true, cancellationToken);

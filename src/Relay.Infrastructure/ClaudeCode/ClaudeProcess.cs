@@ -70,7 +70,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var timer = _clock.CreateTimer(source => ((CancellationTokenSource)source!).Cancel(), timeout, ReadyTimeout, Timeout.InfiniteTimeSpan);
         var found = new PreparedProcess(null, null);
-        var checkedInit = false;
+        var (taken, checkedInit) = (false, false);
         try
         {
             await WriteAsync(new ClaudeInput().Initialize(system).AskForInit(), holdsCallersData: system is not null, timeout.Token);
@@ -84,7 +84,10 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                             throw new ClaudeProtocolException("Claude Code refused the system prompt.");
                         case { Type: "control_response" }:
                             found = found with { IsLoggedIn = IsLoggedIn(frame.Json) };
+                            taken = true;
                             break;
+                        case { Type: "system", Subtype: "init" } when !taken:
+                            throw new ClaudeProtocolException("Claude Code did not take the system prompt.");
                         case { Type: "system", Subtype: "init" }:
                             found = found with { Violation = ClaudeLockdown.FindViolation(frame.Json, Generation.Version) };
                             checkedInit = true;

@@ -38,6 +38,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private string? _assistantError;
     private DateTimeOffset? _limitResetsAt;
 
+    /// <summary>
+    /// Control requests whose answers are still to come. A CLI that begins the turn before it has taken them would answer
+    /// under a system prompt or as a model that nobody asked for.
+    /// </summary>
+    public int PendingControls { get; set; }
+
     /// <summary>Whether the model's first words have come.</summary>
     public bool HasFirstToken { get; private set; }
 
@@ -54,9 +60,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         switch (frame.Type, frame.Subtype)
         {
             case ("control_response", _):
-                return ClaudeProcess.RefusedControl(frame.Json)
-                    ? new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code refused the system prompt or the model."))
-                    : null;
+                PendingControls--;
+                return ClaudeProcess.RefusedControl(frame.Json) ? NotTaken : null;
+            case ("system", "init") when PendingControls > 0:
+                return NotTaken;
             case ("system", "init"):
                 var violation = ClaudeLockdown.FindViolation(frame.Json, version);
                 _initPassed = violation is null;
@@ -81,6 +88,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return null;
         }
     }
+
+    private static TurnOutcome NotTaken { get; } = new TurnOutcome.Failed(
+        new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
 
     private static TurnOutcome ToolUse { get; } = new TurnOutcome.Failed(
         new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."));

@@ -26,7 +26,7 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
             version = await ReadVersionAsync(binary, cancellationToken);
             if (version is null)
             {
-                return new SelfTestReport(null, new RelayError(ErrorCode.ClaudeMissing, $"The claude executable does not answer --version like Claude Code. Check CLAUDE_BIN."));
+                return new SelfTestReport(null, new RelayError(ErrorCode.ClaudeMissing, "The claude executable does not answer --version like Claude Code. Check CLAUDE_BIN."));
             }
 
             if (version < ClaudeBinary.MinimumVersion)
@@ -39,7 +39,9 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
         }
         catch (ClaudeProtocolException exception)
         {
-            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, $"Claude Code {version} does not start as it should. {exception.Message}"));
+            // Not to callers: what a program says when it fails names files of this host.
+            logger.LogError("The self-test of {Path} broke off: {Problem}", binary.Path, exception.Message);
+            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "Claude Code does not start as it should. The relay's log says how; check CLAUDE_BIN."));
         }
         catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {

@@ -112,7 +112,7 @@ internal sealed class WarmPool : BackgroundService
     {
         await using var sweeps = _clock.CreateTimer(_ => Wake(), null, SweepInterval, SweepInterval);
         var pause = TimeSpan.Zero;
-        var troubledAt = _clock.GetTimestamp();
+        var troubleAt = 0L;
         while (!stoppingToken.IsCancellationRequested)
         {
             await _wake.WaitAsync(stoppingToken);
@@ -125,12 +125,14 @@ internal sealed class WarmPool : BackgroundService
 
             if (died || failed)
             {
-                // What dies while it is parked would die again: no spinning, and requests start their own meanwhile.
-                var isNewTrouble = pause == TimeSpan.Zero || _clock.GetElapsedTime(troubledAt) > 2 * LastPause;
-                pause = isNewTrouble ? FirstPause : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastPause.Ticks));
-                troubledAt = _clock.GetTimestamp();
+                // What dies while it is parked would die again: no spinning, and requests start their own meanwhile. A start
+                // that succeeds proves nothing, so only a quiet minute begins anew.
+                pause = pause > TimeSpan.Zero && _clock.GetElapsedTime(troubleAt) < LastPause
+                    ? TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastPause.Ticks))
+                    : FirstPause;
                 _logger.LogWarning("Spare processes do not last; the next is started in {Pause}", pause);
                 await Task.Delay(pause, _clock, stoppingToken);
+                troubleAt = _clock.GetTimestamp();
                 Wake();
             }
         }
@@ -158,7 +160,7 @@ internal sealed class WarmPool : BackgroundService
             }
 
             _stock.Park(spare);
-            WakeWhenItEnds(spare);
+            Parked(spare);
             await Task.Delay(RefillSpacing, _clock, cancellationToken);
             return true;
         }
@@ -182,7 +184,7 @@ internal sealed class WarmPool : BackgroundService
 
             if (_stock.TryPark(spare, id))
             {
-                WakeWhenItEnds(spare);
+                Parked(spare);
             }
             else
             {
@@ -204,8 +206,11 @@ internal sealed class WarmPool : BackgroundService
         }
     }
 
-    private void WakeWhenItEnds(ClaudeProcess spare) => _ =
-        spare.Exited.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    private void Parked(ClaudeProcess spare)
+    {
+        _logger.LogDebug("Parked {Origin} process {ProcessId}", spare.IsPrepared ? ProcessOrigin.Prepared : ProcessOrigin.Blank, spare.Id);
+        _ = spare.Exited.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
 
     private void Wake()
     {

@@ -12,7 +12,9 @@ namespace Relay.Infrastructure.KeyFile;
 internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IKeyRepository
 {
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Long, for the lock ends with its holder: who waits this long waits behind many, on a slow machine.</summary>
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(30);
 
     /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(

@@ -31,13 +31,15 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
-    private RelayProgram(Process process, string home)
+    private readonly bool _ownsHome;
+
+    private RelayProgram(Process process, string home, bool ownsHome)
     {
-        (_process, Home) = (process, home);
+        (_process, Home, _ownsHome) = (process, home, ownsHome);
         Http = new HttpClient { Timeout = TimeSpan.FromSeconds(100) };
     }
 
-    /// <summary>Its <c>RELAY_HOME</c>; removed at the end.</summary>
+    /// <summary>Its <c>RELAY_HOME</c>; removed at the end unless it was given.</summary>
     public string Home { get; }
 
     /// <summary>Speaks to it; the address is its base.</summary>
@@ -75,9 +77,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <summary>Starts a relay with these settings and nothing else in its environment.</summary>
     /// <param name="settings">Later ones win. <c>RELAY_HOME</c> may be given; it is then left alone at the end.</param>
     /// <param name="waitUntilReady">Whether to wait for <c>/health/ready</c>.</param>
-    public static async Task<RelayProgram> StartAsync((string Name, string Value)[] settings, bool waitUntilReady = true)
+    /// <param name="arguments">The command line.</param>
+    /// <param name="wrapper">A program and its arguments that starts the relay in its own place (by <c>exec</c>, so that the process id stays).</param>
+    public static async Task<RelayProgram> StartAsync(
+        (string Name, string Value)[] settings, bool waitUntilReady = true, string[]? arguments = null, string[]? wrapper = null)
     {
-        var relay = Launch(settings);
+        var relay = Launch(settings, arguments, wrapper);
         try
         {
             await TestMachine.EventuallyAsync(() => relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromSeconds(30), "the relay does not listen");
@@ -97,10 +102,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>Starts a relay without waiting for anything: for starts that are to fail.</summary>
-    public static RelayProgram Launch((string Name, string Value)[] settings)
+    public static RelayProgram Launch((string Name, string Value)[] settings, string[]? arguments = null, string[]? wrapper = null)
     {
-        var home = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value ?? TestMachine.NewDirectory();
-        var start = new ProcessStartInfo(DotNet, [TestMachine.ProgramOf("Relay.Api", "Relay.Api")])
+        var given = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value;
+        var home = given ?? TestMachine.NewDirectory();
+        string[] command = [.. wrapper ?? [], DotNet, TestMachine.ProgramOf("Relay.Api", "Relay.Api"), .. arguments ?? []];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -115,7 +122,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        var relay = new RelayProgram(Process.Start(start)!, home);
+        var relay = new RelayProgram(Process.Start(start)!, home, ownsHome: given is null);
         relay._process.OutputDataReceived += (_, line) => relay.Note(line.Data);
         relay._process.ErrorDataReceived += (_, line) => relay.Note(line.Data);
         relay._process.BeginOutputReadLine();
@@ -206,8 +213,26 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             TestMachine.Signal(ProcessId, signal);
         }
 
+        return await WaitForExitAsync();
+    }
+
+    /// <summary>Waits until it has ended, and for the last line it wrote.</summary>
+    public async Task<int> WaitForExitAsync()
+    {
         await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60));
         return _process.ExitCode;
+    }
+
+    /// <summary>The lines of its audit log so far.</summary>
+    public IReadOnlyList<JsonElement> Audit
+    {
+        get
+        {
+            var directory = Path.Combine(Home, "audit");
+            return Directory.Exists(directory)
+                ? [.. Directory.EnumerateFiles(directory).Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines).Select(line => JsonElement.Parse(line))]
+                : [];
+        }
     }
 
     /// <summary>Stops it, and checks that it left no process behind.</summary>
@@ -222,13 +247,14 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         Http.Dispose();
         _process.Dispose();
         await TestMachine.EventuallyAsync(() => !children.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(2), "a stopped relay left processes behind");
-        if (Home.Contains("claude-relay-test-", StringComparison.Ordinal) && Directory.Exists(Home))
+        if (_ownsHome && Directory.Exists(Home))
         {
             Directory.Delete(Home, recursive: true);
         }
     }
 
-    private static string DotNet { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
+    /// <summary>The <c>dotnet</c> that runs these tests.</summary>
+    public static string DotNet { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
         ? path
         : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 
@@ -242,6 +268,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     private string? FindAddress() => _log.Select(line => Address().Match(line)).FirstOrDefault(match => match.Success)?.Groups["url"].Value;
 
-    [GeneratedRegex("listens on \\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    // As text, and as LOG_FORMAT=json has it.
+    [GeneratedRegex("(listens on |listens on .*\"Urls\":)\\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Address();
 }

@@ -68,6 +68,10 @@ internal static class TestMachine
         return [.. found.Where(IsRunning)];
     }
 
+    /// <summary>Resident memory of a process in bytes: now (<c>VmRSS</c>), or at its most (<c>VmHWM</c>).</summary>
+    public static long MemoryOf(int processId, string what = "VmRSS") =>
+        long.Parse(File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith(what + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+
     /// <summary>The command line of a process, its arguments separated by blanks.</summary>
     public static string CommandLineOf(int processId) => File.ReadAllText($"/proc/{processId}/cmdline").Replace('\0', ' ');
 

@@ -1,0 +1,183 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using FluentAssertions;
+using Relay.AnthropicSimulator;
+using Relay.EndToEndTests.Harness;
+using Relay.FakeClaude;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>However a request or the relay itself ends, every process ends with it, within a second.</summary>
+public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClassFixture<CancellationTests.Fixture>
+{
+    private static readonly TimeSpan OneSecond = TimeSpan.FromSeconds(1);
+
+    private readonly FakeRelay _shared = fixture.Relay;
+
+    [Theory(Timeout = 30_000)]
+    [InlineData(FakeBehavior.Stall)]
+    [InlineData(FakeBehavior.IgnoreSigterm)]
+    [InlineData(FakeBehavior.SlowAnswer)]
+    public async Task A_caller_who_leaves_ends_the_process(FakeBehavior behavior)
+    {
+        var started = _shared.Pids.Count;
+        _shared.Script(new FakeScript { Behavior = behavior, DelayMs = 60_000, IgnoreEof = true });
+        using var caller = new CancellationTokenSource();
+        var asking = _shared.AskAsync(cancellationToken: caller.Token);
+        await TestMachine.EventuallyAsync(() => _shared.Pids.Count > started && _shared.Survivors.Count > 0, TimeSpan.FromSeconds(5), "nothing was started");
+        var process = _shared.Survivors[^1];
+
+        await caller.CancelAsync();
+
+        await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
+        await _shared.NobodySurvivesAsync(OneSecond);
+        TestMachine.IsRunning(process).Should().BeFalse();
+        await TestMachine.EventuallyAsync(
+            () => _shared.Program.Log.Any(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal)), OneSecond, "the log does not tell that the caller left");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_completion_that_outlasts_its_time_is_a_timeout_and_gone()
+    {
+        // Never silent for long enough to end sooner, and never done.
+        await using var relay = await FakeRelay.StartAsync(
+            new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 60_000, IgnoreEof = true }, ("REQ_TIMEOUT", "1s"), ("IDLE_TIMEOUT", "30s"));
+
+        var answer = await relay.AskAsync();
+
+        answer.Status.Should().Be(504);
+        answer.ErrorCode.Should().Be("timeout");
+        await relay.NobodySurvivesAsync(OneSecond);
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData(PosixSignal.SIGTERM)]
+    [InlineData(PosixSignal.SIGINT)]
+    public async Task A_stop_lets_running_requests_finish_and_takes_no_new_ones(PosixSignal signal)
+    {
+        await using var relay = await FakeRelay.StartAsync(
+            new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 1500, Answer = "Finished." }, ("WARM_PROCESSES", "1"));
+        var running = relay.AskAsync();
+        await TestMachine.EventuallyAsync(() => relay.Pids.Count >= 2 && !running.IsCompleted, TimeSpan.FromSeconds(5), "nothing was started");
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Log.Any(line => line.Contains("Pool ", StringComparison.Ordinal))), "nothing runs");
+
+        var stopping = relay.Program.StopAsync(signal);
+
+        await relay.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Program.Log.Any(line => line.Contains("Stopping: running requests may finish", StringComparison.Ordinal))), "it does not stop");
+        var late = async () => (await relay.AskAsync()).ErrorCode.Should().Be("shutting_down");
+        try
+        {
+            await late();
+        }
+        catch (HttpRequestException exception)
+        {
+            exception.InnerException.Should().BeOfType<SocketException>("the door is shut");
+        }
+
+        running.IsCompleted.Should().BeFalse("it was to be refused while the other still ran");
+        var answer = await running;
+        answer.Status.Should().Be(200);
+        answer.Text.Should().Be("Finished.");
+        (await stopping).Should().Be(0);
+        relay.Survivors.Should().BeEmpty("the relay ends after its processes");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_request_that_outlasts_the_drain_is_cut_and_nothing_stays()
+    {
+        await using var relay = await FakeRelay.StartAsync(
+            new FakeScript { Behavior = FakeBehavior.IgnoreSigterm }, ("DRAIN_TIMEOUT", "1s"), ("WARM_PROCESSES", "1"));
+        var running = relay.AskAsync();
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Log.Any(line => line.Contains("Pool ", StringComparison.Ordinal))), "nothing runs");
+
+        var code = await relay.Program.StopAsync();
+
+        relay.Survivors.Should().BeEmpty("the relay ends after its processes");
+        code.Should().Be(0, string.Join('\n', relay.Program.Log));
+        (await running.Invoking(task => task).Should().ThrowAsync<Exception>()).Which.Should().BeAssignableTo<HttpRequestException>();
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_relay_that_is_killed_takes_everything_with_it()
+    {
+        await using var relay = await FakeRelay.StartAsync(script: null, ("WARM_PROCESSES", "2"), ("GLOBAL_CONCURRENCY", "8"), ("DRAIN_TIMEOUT", "1s"));
+        await TestMachine.EventuallyAsync(() => relay.Survivors.Count == 2, TimeSpan.FromSeconds(10), "there are no spares");
+        // Two take these spares, which answer; every later process follows a script.
+        relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall, IgnoreEof = true });
+        (await relay.AskAsync()).Status.Should().Be(200);
+        (await relay.AskAsync()).Status.Should().Be(200);
+        var asked = new List<Task> { relay.AskAsync(), relay.AskAsync() };
+        await TestMachine.EventuallyAsync(() => FakeClaudeInstall.GrandchildPids(relay.Directory).Count == 2, TimeSpan.FromSeconds(10), "there are no grandchildren");
+        relay.Script(new FakeScript { Behavior = FakeBehavior.IgnoreSigterm });
+        asked.AddRange([relay.AskAsync(), relay.AskAsync(), relay.AskAsync()]);
+        await TestMachine.EventuallyAsync(
+            () => relay.Program.Log.Count(line => line.Contains("DBG Pool ", StringComparison.Ordinal)) == 7 && relay.Survivors.Count >= 7, TimeSpan.FromSeconds(10), "the others do not run");
+        var everything = TestMachine.DescendantsOf(relay.Program.ProcessId);
+        everything.Count.Should().BeGreaterThanOrEqualTo(8, "two with grandchildren, three that ignore signals, and the guard");
+
+        TestMachine.Kill(relay.Program.ProcessId);
+
+        await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning), OneSecond, "something outlived the relay");
+        relay.Survivors.Should().BeEmpty();
+        foreach (var request in asked)
+        {
+            await request.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();
+        }
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("bwrap")]
+    [InlineData("off")]
+    public async Task A_relay_that_is_killed_takes_the_real_cli_with_it(string sandbox)
+    {
+        await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
+        api.Default = new Behavior { Failure = UpstreamFailure.StalledBeforeHeaders };
+        await using var relay = await RelayProgram.WithRealClaudeAsync(api, ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"), ("WARM_PROFILES", "0"));
+        var key = await relay.MintAsync("app");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        var asking = relay.CompleteAsync(key, new { prompt = "hi" });
+        await api.WaitForRequestAsync(request => request.LastUserText == "hi", patience.Token);
+        var everything = TestMachine.DescendantsOf(relay.ProcessId);
+        relay.Children.Should().NotBeEmpty();
+
+        TestMachine.Kill(relay.ProcessId);
+
+        await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning), OneSecond, "something outlived the relay");
+        await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();
+    }
+
+    [Fact(Timeout = 600_000)]
+    public async Task Crash_after_crash_leaves_no_process_no_broken_file_and_no_litter()
+    {
+        var random = new Random(20260);
+        using var directory = new TemporaryDirectory();
+        var home = directory.Path;
+        for (var round = 0; round < (TestMachine.RunsEverything ? 200 : 5); round++)
+        {
+            await using var relay = await FakeRelay.StartAsync(
+                new FakeScript { Behavior = FakeBehavior.IgnoreSigterm }, ("RELAY_HOME", home), ("WARM_PROCESSES", "1"), ("WARM_PROFILES", "1"));
+            var asking = relay.Program.CompleteAsync(relay.Key, new { prompt = "hi", system = "Repeated." });
+            // Minting goes on while the relay dies, too: the key file is the old one or the new one.
+            var minting = relay.Program.RelayctlAsync("keys", "add", $"round-{round}");
+            var wait = Task.Delay(random.Next(0, 400), TestContext.Current.CancellationToken);
+            await wait;
+
+            var everything = TestMachine.DescendantsOf(relay.Program.ProcessId);
+            TestMachine.Kill(relay.Program.ProcessId);
+
+            await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning) && relay.Survivors.Count == 0, OneSecond, "something outlived the relay");
+            await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();
+            (await minting).ExitCode.Should().Be(0);
+            (await relay.Program.RelayctlAsync("keys", "revoke", "app")).ExitCode.Should().Be(0);
+        }
+
+        // The last of all starts on what the crashes left, knows the keys, and has swept.
+        await using var last = await FakeRelay.StartAsync(script: null, ("RELAY_HOME", home));
+        (await last.AskAsync()).Status.Should().Be(200);
+        await TestMachine.EventuallyAsync(
+            () => !Directory.Exists(Path.Combine(home, "run")) || Directory.GetDirectories(Path.Combine(home, "run")).Length == 0, OneSecond, "homes of dead processes are left");
+    }
+
+    public sealed class Fixture() : FakeRelayFixture;
+}

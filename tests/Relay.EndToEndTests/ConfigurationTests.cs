@@ -1,0 +1,203 @@
+using System.Net;
+using System.Net.Sockets;
+using FluentAssertions;
+using Relay.EndToEndTests.Harness;
+using Relay.FakeClaude;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>Settings: all checked at start, all problems told at once, and only what is meant for Claude Code reaches it.</summary>
+public sealed class ConfigurationTests : IDisposable
+{
+    private readonly string _home = TestMachine.NewDirectory();
+
+    public void Dispose() => Directory.Delete(_home, recursive: true);
+
+    [Fact(Timeout = 30_000)]
+    public async Task Every_problem_is_told_at_once_and_nothing_starts()
+    {
+        await using var relay = RelayProgram.Launch([
+            ("HOST", "example.org"), ("PORT", "99999"), ("LOG_FORMAT", "yaml"), ("MAX_BODY_BYTES", "-1"), ("MAX_INPUT_BYTES", "much"), ("REQ_TIMEOUT", "0s"),
+            ("IDLE_TIMEOUT", "soon"), ("DEFAULT_MODEL", "gpt"), ("ALLOWED_MODELS", "opus,--evil"), ("GLOBAL_CONCURRENCY", "0"), ("PER_KEY_DAILY", "1.5"),
+            ("SANDBOX", "yes"), ("WARM_PROCESSES", "101"), ("CLAUDE_AUTH", "api-key"), ("CLAUDE_BASE_URL", "http://example.org/"), ("CLAUDE_PASS_ENV", "HTTPS_PROXY,ANTHROPIC_API_KEY,LD_PRELOAD"),
+        ]);
+
+        (await relay.WaitForExitAsync()).Should().Be(1);
+
+        var log = string.Join('\n', relay.Log);
+        foreach (var name in (string[])["HOST", "PORT", "LOG_FORMAT", "MAX_BODY_BYTES", "MAX_INPUT_BYTES", "REQ_TIMEOUT", "IDLE_TIMEOUT", "DEFAULT_MODEL", "ALLOWED_MODELS", "GLOBAL_CONCURRENCY",
+            "PER_KEY_DAILY", "SANDBOX", "WARM_PROCESSES", "ANTHROPIC_API_KEY", "CLAUDE_BASE_URL", "CLAUDE_PASS_ENV: ANTHROPIC_API_KEY", "CLAUDE_PASS_ENV: LD_PRELOAD"])
+        {
+            relay.Log.Should().Contain(line => line.StartsWith($"FTL {name}", StringComparison.Ordinal), $"{name} is wrong, too:\n{log}");
+        }
+
+        log.Should().NotContain("   at ").And.NotContain("listens on");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_secret_of_a_wrong_configuration_is_not_printed()
+    {
+        await using var relay = RelayProgram.Launch([("CLAUDE_AUTH", "oauth"), ("ANTHROPIC_API_KEY", "sk-ant-canary-1"), ("CLAUDE_CODE_OAUTH_TOKEN", "canary-2"), ("PORT", "x")]);
+
+        (await relay.WaitForExitAsync()).Should().Be(1);
+
+        string.Join('\n', relay.Log).Should().NotContain("canary").And.Contain("CLAUDE_AUTH");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_line_of_the_file_that_says_nothing_is_told_with_its_number()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_home, "config.env"), "PORT=0\n\n# fine\nMAX_INPUT_BYTES 5\n", TestContext.Current.CancellationToken);
+        await using var relay = RelayProgram.Launch([("RELAY_HOME", _home)]);
+
+        (await relay.WaitForExitAsync()).Should().Be(1);
+
+        relay.Log.Should().ContainSingle().Which.Should().Contain("config.env, line 4").And.NotContain("MAX_INPUT_BYTES 5");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Names_that_mean_nothing_are_warned_about_where_they_are_meant_for_the_relay()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_home, "config.env"), "MAX_IMPUT_BYTES=5\n", TestContext.Current.CancellationToken);
+        await using var relay = await RelayProgram.StartAsync([("RELAY_HOME", _home), ("SANDBOX", "off"), ("SOMETHING_ELSE", "1")], waitUntilReady: false, arguments: ["--prot", "80"]);
+
+        relay.Log.Should().ContainSingle(line => line.Contains("WRN MAX_IMPUT_BYTES", StringComparison.Ordinal));
+        relay.Log.Should().ContainSingle(line => line.Contains("WRN PROT", StringComparison.Ordinal));
+        relay.Log.Should().NotContain(line => line.Contains("SOMETHING_ELSE", StringComparison.Ordinal), "the environment is everybody's");
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task The_environment_overrides_the_file_and_the_command_line_overrides_both()
+    {
+        using var fake = new TemporaryDirectory();
+        var claude = FakeClaudeInstall.Install(fake.Path, new FakeScript());
+        // A comment, quotes, export, and a line that a later one overrides.
+        await File.WriteAllTextAsync(
+            Path.Combine(_home, "config.env"),
+            $"# mine\nexport MAX_INPUT_BYTES=10\nMAX_INPUT_BYTES='20'\nCLAUDE_BIN=\"{claude}\"\nCLAUDE_AUTH=api-key\nANTHROPIC_API_KEY=dummy\nSANDBOX=off\nWARM_PROCESSES=0\n",
+            TestContext.Current.CancellationToken);
+
+        (await LargestInputAsync()).Should().Be(20);
+        (await LargestInputAsync(environment: "30")).Should().Be(30);
+        (await LargestInputAsync("30", "--max-input-bytes=40")).Should().Be(40);
+        (await LargestInputAsync("30", "--max-input-bytes", "40")).Should().Be(40);
+
+        async Task<int> LargestInputAsync(string? environment = null, params string[] arguments)
+        {
+            (string, string)[] settings = environment is null ? [("RELAY_HOME", _home)] : [("RELAY_HOME", _home), ("MAX_INPUT_BYTES", environment)];
+            await using var relay = await RelayProgram.StartAsync(settings, arguments: arguments);
+            var key = await relay.MintAsync("app");
+            var largest = 0;
+            foreach (var size in (int[])[10, 20, 30, 40, 50])
+            {
+                largest = (await relay.CompleteAsync(key, new { prompt = new string('a', size) })).Status == 200 ? size : largest;
+            }
+
+            (await relay.RelayctlAsync("keys", "revoke", "app")).ExitCode.Should().Be(0);
+            return largest;
+        }
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_first_start_writes_every_setting_down_commented_out()
+    {
+        var home = Path.Combine(_home, "new", "home");
+        var file = Path.Combine(home, "config.env");
+        await using (await RelayProgram.StartAsync([("RELAY_HOME", home), ("SANDBOX", "off")], waitUntilReady: false))
+        {
+            File.GetUnixFileMode(file).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            File.GetUnixFileMode(home).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        var lines = await File.ReadAllLinesAsync(file, TestContext.Current.CancellationToken);
+        lines.Should().OnlyContain(line => line.Length == 0 || line[0] == '#');
+        string[] settings = [.. lines.Where(line => line.Length > 1 && line[0] == '#' && line[1] != ' ').Select(line => line[1..])];
+        settings.Select(line => line.Split('=')[0]).Should().Contain(["HOST", "PORT", "CLAUDE_BIN", "CLAUDE_AUTH", "SANDBOX", "MAX_INPUT_BYTES", "GLOBAL_CONCURRENCY", "WARM_PROCESSES", "REQ_TIMEOUT"]);
+
+        // Every # removed, it means the same: the defaults can be read back.
+        await File.WriteAllLinesAsync(file, [.. lines.Select(line => line.StartsWith('#') && !line.StartsWith("# ", StringComparison.Ordinal) ? line[1..] : line)], TestContext.Current.CancellationToken);
+        await using var relay = await RelayProgram.StartAsync([("RELAY_HOME", home), ("SANDBOX", "off")], waitUntilReady: false);
+        relay.Log.Should().NotContain(line => line.Contains("is no setting", StringComparison.Ordinal) || line.Contains("Wrote", StringComparison.Ordinal));
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    public async Task An_address_that_others_reach_must_be_meant(string host)
+    {
+        await using var relay = RelayProgram.Launch([("HOST", host)]);
+
+        (await relay.WaitForExitAsync()).Should().Be(1);
+
+        relay.Log.Should().Contain(line => line.Contains("HOST:", StringComparison.Ordinal) && line.Contains("ALLOW_REMOTE=true", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_port_in_use_is_told_in_a_sentence()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port.ToString();
+        await using var relay = RelayProgram.Launch([("PORT", port), ("SANDBOX", "off")]);
+
+        (await relay.WaitForExitAsync()).Should().Be(1);
+
+        relay.Log.Should().Contain(line => line.StartsWith("FTL ", StringComparison.Ordinal) && line.Contains(port, StringComparison.Ordinal) && line.Contains("choose another PORT", StringComparison.Ordinal));
+        string.Join('\n', relay.Log).Should().NotContain("   at ");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Only_what_is_meant_for_claude_reaches_it()
+    {
+        using var fake = new TemporaryDirectory();
+        var claude = FakeClaudeInstall.Install(fake.Path, new FakeScript());
+        await using var relay = await RelayProgram.StartAsync([
+            ("CLAUDE_BIN", claude), ("SANDBOX", "off"), ("WARM_PROCESSES", "1"),
+            ("CLAUDE_AUTH", "login"), ("ANTHROPIC_API_KEY", "stray-1"), ("CLAUDE_CODE_OAUTH_TOKEN", "stray-2"), ("ANTHROPIC_AUTH_TOKEN", "stray-3"),
+            ("ANTHROPIC_BASE_URL", "http://stray-4.example/"), ("NODE_OPTIONS", "--stray-5"), ("AWS_SECRET_ACCESS_KEY", "stray-6"), ("CLAUDE_CONFIG_DIR", "/stray-7"), ("SECRET_OF_ANOTHER_APP", "stray-8"),
+            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"), ("HTTPS_PROXY", "http://127.0.0.1:9/"), ("NO_PROXY", "localhost"), ("HTTP_PROXY", "stray-9"),
+        ]);
+        await TestMachine.EventuallyAsync(() => FakeClaudeInstall.Pids(fake.Path).Any(TestMachine.IsRunning), TimeSpan.FromSeconds(5), "there is no spare");
+        var child = FakeClaudeInstall.Pids(fake.Path).First(TestMachine.IsRunning);
+
+        var variables = (await File.ReadAllTextAsync($"/proc/{child}/environ", TestContext.Current.CancellationToken)).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+
+        variables.Should().NotContain(variable => variable.Contains("stray", StringComparison.OrdinalIgnoreCase));
+        variables.Should().Contain("HTTPS_PROXY=http://127.0.0.1:9/").And.Contain("NO_PROXY=localhost").And.Contain("DISABLE_TELEMETRY=1");
+        var stray = relay.Log.Single(line => line.Contains("are set here but not given to Claude Code", StringComparison.Ordinal));
+        stray.Should().Contain("ANTHROPIC_API_KEY").And.Contain("CLAUDE_CODE_OAUTH_TOKEN").And.Contain("ANTHROPIC_BASE_URL").And.Contain("WRN").And.NotContain("stray-");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task The_key_of_the_chosen_mode_reaches_claude_and_no_command_line()
+    {
+        await using var relay = await FakeRelay.StartAsync(
+            new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 30_000 },
+            ("ANTHROPIC_API_KEY", "canary-key-of-a-test"), ("CLAUDE_BASE_URL", "http://127.0.0.1:9/"), ("DRAIN_TIMEOUT", "1s"));
+        using var caller = new CancellationTokenSource();
+        var asking = relay.Program.CompleteAsync(relay.Key, new { prompt = "canary-prompt", system = "canary-system" }, caller.Token);
+        await TestMachine.EventuallyAsync(() => relay.Survivors.Count == 1 && relay.Pids.Count == 2, TimeSpan.FromSeconds(5), "nothing runs");
+
+        (await File.ReadAllTextAsync($"/proc/{relay.Survivors[0]}/environ", TestContext.Current.CancellationToken))
+            .Should().Contain("ANTHROPIC_API_KEY=canary-key-of-a-test\0").And.Contain("ANTHROPIC_BASE_URL=http://127.0.0.1:9\0").And.NotContain("canary-prompt").And.NotContain("canary-system");
+        foreach (var process in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)))
+        {
+            CommandLineOf(int.Parse(process!)).Should().NotContain("canary-").And.NotContain(relay.Key);
+        }
+
+        await caller.CancelAsync();
+        await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    private static string CommandLineOf(int processId)
+    {
+        try
+        {
+            return TestMachine.CommandLineOf(processId);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return string.Empty; // It has ended meanwhile, or is another user's.
+        }
+    }
+}

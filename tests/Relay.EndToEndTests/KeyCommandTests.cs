@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using FluentAssertions;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>Keys as operators have them: two commands, one file, and a relay that follows it.</summary>
+public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFixture<KeyCommandTests.Fixture>
+{
+    private readonly FakeRelay _relay = fixture.Relay;
+
+    private string KeyFile => Path.Combine(_relay.Program.Home, "keys.json");
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_minted_key_works_and_a_revoked_one_does_not_within_a_second_each()
+    {
+        // The first run builds the command; that is not what is measured.
+        await RunAsync("bin/genkey", "warm-up");
+        var (code, output, error) = await RunAsync("bin/genkey", "Shop.app_1-x");
+        var watch = Stopwatch.StartNew();
+
+        code.Should().Be(0);
+        output.Should().MatchRegex("^crk_[A-Za-z0-9_-]{49}\n$", "the secret is the only line on stdout");
+        error.Should().Contain("Shop.app_1-x").And.NotContain(output.Trim());
+        var secret = output.Trim();
+        await BecomesAsync(200, secret);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1.5));
+
+        (code, output, error) = await RunAsync("bin/revoke", "Shop.app_1-x");
+        watch.Restart();
+
+        code.Should().Be(0);
+        output.Should().BeEmpty();
+        error.Should().Contain("revoked");
+        await BecomesAsync(401, secret);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1.5));
+
+        // The label is free again, for another key.
+        (code, output, _) = await RunAsync("bin/genkey", "Shop.app_1-x");
+        code.Should().Be(0);
+        output.Trim().Should().NotBe(secret);
+        await BecomesAsync(200, output.Trim());
+        (await _relay.Program.GetAsync("/v1/models", secret)).Status.Should().Be(401);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task The_secret_is_in_no_file_and_its_hash_is_the_owners_only()
+    {
+        var secret = await _relay.Program.MintAsync("secretive");
+
+        File.GetUnixFileMode(KeyFile).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var text = await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken);
+        text.Should().Contain("sha256:").And.Contain("secretive");
+        foreach (var file in Directory.EnumerateFiles(_relay.Program.Home, "*", SearchOption.AllDirectories))
+        {
+            (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Should().NotContain(secret[10..], "that is beyond the prefix that keys.json shows");
+        }
+
+        string.Join('\n', _relay.Program.Log).Should().NotContain(secret[10..]);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("bin/genkey")]
+    [InlineData("bin/genkey", "")]
+    [InlineData("bin/genkey", "two words")]
+    [InlineData("bin/genkey", "../../etc")]
+    [InlineData("bin/genkey", "Ünicode")]
+    [InlineData("bin/genkey", "evil\u001b[31m")]
+    [InlineData("bin/genkey", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    [InlineData("bin/genkey", "app")]
+    [InlineData("bin/genkey", "limited", "0")]
+    [InlineData("bin/genkey", "limited", "-5")]
+    [InlineData("bin/genkey", "limited", "many")]
+    [InlineData("bin/genkey", "limited", "10000001")]
+    [InlineData("bin/genkey", "limited", "5", "6")]
+    [InlineData("bin/revoke")]
+    [InlineData("bin/revoke", "nobody")]
+    [InlineData("bin/revoke", "bad label")]
+    [InlineData("bin/revoke", "a", "b")]
+    public async Task What_can_not_be_done_is_told_and_changes_nothing(string command, params string[] arguments)
+    {
+        var before = await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken);
+
+        var (code, output, error) = await RunAsync(command, arguments);
+
+        code.Should().BePositive();
+        output.Should().BeEmpty("whoever captures stdout must not take it for a secret");
+        error.Should().NotBeNullOrWhiteSpace().And.NotContain("   at ").And.NotContain("Exception").And.NotContain("\u001b");
+        (await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken)).Should().Be(before);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_keys_daily_limit_holds_until_midnight()
+    {
+        var (code, output, error) = await RunAsync("bin/genkey", "twice", "2");
+        code.Should().Be(0, error);
+        var secret = output.Trim();
+        await BecomesAsync(200, secret);
+
+        (await _relay.Program.CompleteAsync(secret, new { prompt = "hi" })).Status.Should().Be(200);
+        (await _relay.Program.CompleteAsync(secret, "{}")).Status.Should().Be(400, "and that is not charged");
+        (await _relay.Program.CompleteAsync(secret, new { prompt = "hi" })).Status.Should().Be(200);
+        var before = UntilMidnight();
+        var third = await _relay.Program.CompleteAsync(secret, new { prompt = "hi" });
+        var after = UntilMidnight();
+
+        third.Status.Should().Be(429);
+        third.ErrorCode.Should().Be("daily_limit");
+        var wait = third.Headers.RetryAfter!.Delta!.Value.TotalSeconds;
+        wait.Should().BeInRange(1, 86_400);
+        (wait <= before + 1 && wait >= after || after > before).Should().BeTrue("a client that waits that long comes just after midnight (UTC)");
+        (await _relay.Program.GetAsync("/v1/models", secret)).Status.Should().Be(200, "what spends nothing goes on");
+        (await _relay.AskAsync()).Status.Should().Be(200, "another key has its own limit");
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_broken_key_file_keeps_the_last_good_keys_and_is_told()
+    {
+        await using var relay = await FakeRelay.StartAsync();
+        var file = Path.Combine(relay.Program.Home, "keys.json");
+        var good = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
+        foreach (var broken in (string[])["", "{", good[..^20], "[]", """{"version":99,"keys":[]}""", good.Replace("sha256:", "md5:", StringComparison.Ordinal)])
+        {
+            await File.WriteAllTextAsync(file, broken, TestContext.Current.CancellationToken);
+
+            await relay.Program.EventuallyAsync(async () => (await relay.ProblemCodesAsync()).Contains("internal_error", StringComparer.Ordinal), $"readiness does not tell of the broken file: {broken}");
+            var ready = await relay.Program.GetAsync("/health/ready");
+            ready.Status.Should().Be(503);
+            ready.Body.Should().Contain("keys.json").And.NotContain(relay.Program.Home);
+            (await relay.AskAsync()).Status.Should().Be(200);
+            var (code, output, error) = await relay.Program.RelayctlAsync("keys", "add", "another");
+            code.Should().Be(1);
+            output.Should().BeEmpty();
+            error.Should().Contain("keys.json").And.NotContain("   at ");
+            (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Should().Be(broken, "an operator may still mend it");
+
+            await File.WriteAllTextAsync(file, good + " ", TestContext.Current.CancellationToken);
+            await relay.Program.WaitUntilReadyAsync();
+        }
+
+        File.Delete(file);
+        await relay.Program.EventuallyAsync(async () => (await relay.Program.GetAsync("/v1/models", relay.Key)).Status == 401, "no file means no keys");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Keys_minted_at_once_are_all_there()
+    {
+        var minted = await Task.WhenAll(Enumerable.Range(0, 20).Select(number => _relay.Program.RelayctlAsync("keys", "add", $"crowd-{number}")));
+
+        minted.Should().OnlyContain(result => result.ExitCode == 0);
+        minted.Select(result => result.Output).Should().OnlyHaveUniqueItems();
+        using var document = JsonDocument.Parse(await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken));
+        document.RootElement.GetProperty("keys").EnumerateArray().Count(key => key.GetProperty("label").GetString()!.StartsWith("crowd-", StringComparison.Ordinal)).Should().Be(20);
+        foreach (var (_, output, _) in minted)
+        {
+            await BecomesAsync(200, output.Trim());
+        }
+    }
+
+    private static double UntilMidnight() => 86_400 - TimeProvider.System.GetUtcNow().TimeOfDay.TotalSeconds;
+
+    private Task BecomesAsync(int status, string secret) =>
+        _relay.Program.EventuallyAsync(async () => (await _relay.Program.GetAsync("/v1/models", secret)).Status == status, $"the key is never answered {status.ToString(CultureInfo.InvariantCulture)}");
+
+    /// <summary>Runs a script of the checkout as an operator does, from another directory.</summary>
+    private async Task<(int ExitCode, string Output, string Error)> RunAsync(string script, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(TestMachine.Root, script), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = "/",
+            Environment = { ["RELAY_HOME"] = _relay.Program.Home, ["PATH"] = $"{Path.GetDirectoryName(RelayProgram.DotNet)}:{Environment.GetEnvironmentVariable("PATH")}" },
+        };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await error);
+    }
+
+    public sealed class Fixture() : FakeRelayFixture;
+}
