@@ -26,8 +26,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
     public async Task A_request_beyond_the_queue_is_turned_away_at_once()
     {
         var running = await RunAsync();
-        var waiting = _relay.AskAsync("waiting", _callers.Token);
-        var third = await ThirdAsync();
+        var (waiting, third) = await FillAsync("waiting");
 
         third.Status.Should().Be(429);
         third.ErrorCode.Should().Be("queue_full");
@@ -45,7 +44,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         answer.Status.Should().Be(503);
         answer.ErrorCode.Should().Be("overloaded");
         answer.Headers.RetryAfter.Should().NotBeNull();
-        answer.Json.GetProperty("error").GetProperty("message").GetString().Should().Contain("2 s");
+        answer.Json.GetProperty("error").GetProperty("message").GetString().Should().Contain("3 s");
     }
 
     [Fact(Timeout = 30_000)]
@@ -53,14 +52,13 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
     {
         await RunAsync();
         using var impatient = new CancellationTokenSource();
-        var leaving = _relay.AskAsync("leaving", impatient.Token);
-        (await ThirdAsync()).ErrorCode.Should().Be("queue_full");
+        var (leaving, _) = await FillAsync("leaving", impatient.Token);
 
         await impatient.CancelAsync();
         await leaving.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
 
-        // The next one waits now, until the wait is over, instead of being turned away.
-        await _relay.Program.EventuallyAsync(async () => (await _relay.AskAsync("next", _callers.Token)).ErrorCode == "overloaded", "the place in the queue stays taken");
+        // The next one waits now instead of being turned away.
+        await _relay.Program.EventuallyAsync(async () => await AskBrieflyAsync() is null, "the place in the queue stays taken");
     }
 
     [Fact(Timeout = 30_000)]
@@ -69,8 +67,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         using var first = new CancellationTokenSource();
         var running = await RunAsync(first.Token);
         _relay.Script(new FakeScript { EchoPrompt = true });
-        var waiting = _relay.AskAsync("I waited.", _callers.Token);
-        (await ThirdAsync()).ErrorCode.Should().Be("queue_full");
+        var (waiting, _) = await FillAsync("I waited.");
 
         await first.CancelAsync();
 
@@ -83,8 +80,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
     {
         var key = await _relay.Program.MintAsync("twice", dailyLimit: 2);
         await RunAsync();
-        var waiting = _relay.AskAsync("waiting", _callers.Token);
-        await ThirdAsync();
+        var (waiting, _) = await FillAsync("waiting");
         for (var refused = 0; refused < 3; refused++)
         {
             (await _relay.Program.CompleteAsync(key, new { prompt = "hi" })).ErrorCode.Should().Be("queue_full");
@@ -104,34 +100,45 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
     /// <summary>Takes the one place there is.</summary>
     private async Task<Task<RelayAnswer>> RunAsync(CancellationToken? caller = null)
     {
-        _relay.Script(new FakeScript { Behavior = FakeBehavior.Stall, IgnoreEof = true });
-        var before = _relay.Pids.Count;
+        // Its child is the sign that it has read its script, which tests change for those who come after it.
+        _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall, IgnoreEof = true });
+        var before = FakeClaudeInstall.GrandchildPids(_relay.Directory).Count;
         var running = _relay.AskAsync("running", caller ?? _callers.Token);
-        await TestMachine.EventuallyAsync(() => _relay.Pids.Count > before, TimeSpan.FromSeconds(5), "nothing runs");
+        await TestMachine.EventuallyAsync(() => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before, TimeSpan.FromSeconds(5), "nothing runs");
         return running;
     }
 
-    /// <summary>Asks until the one before it stands in the queue, and it is turned away.</summary>
-    private async Task<RelayAnswer> ThirdAsync()
+    /// <summary>Has a request wait, and another be turned away, which shows that the first does wait.</summary>
+    private async Task<(Task<RelayAnswer> Waiting, RelayAnswer TurnedAway)> FillAsync(string prompt, CancellationToken? caller = null)
     {
-        RelayAnswer? answer = null;
+        Task<RelayAnswer>? waiting = null;
+        RelayAnswer? turnedAway = null;
         await _relay.Program.EventuallyAsync(
             async () =>
             {
-                using var brief = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
-                try
-                {
-                    answer = await _relay.AskAsync("third", brief.Token);
-                    return true;
-                }
-                catch (OperationCanceledException)
-                {
-                    return false; // It got into the queue before the other: it has left it again.
-                }
+                // A brief one that came first has taken the place, and this one was turned away instead: again.
+                waiting = waiting is null or { IsCompleted: true } ? _relay.AskAsync(prompt, caller ?? _callers.Token) : waiting;
+                turnedAway = await AskBrieflyAsync();
+                return turnedAway is not null && !waiting.IsCompleted;
             },
             "the queue is never full");
-        return answer!;
+        turnedAway!.ErrorCode.Should().Be("queue_full");
+        return (waiting!, turnedAway);
     }
 
-    public sealed class Fixture() : FakeRelayFixture(("GLOBAL_CONCURRENCY", "1"), ("QUEUE_LIMIT", "1"), ("QUEUE_TIMEOUT", "2s"));
+    /// <summary>The answer of one that leaves soon; null when it had to wait.</summary>
+    private async Task<RelayAnswer?> AskBrieflyAsync()
+    {
+        using var brief = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        try
+        {
+            return await _relay.AskAsync("brief", brief.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    public sealed class Fixture() : FakeRelayFixture(("GLOBAL_CONCURRENCY", "1"), ("QUEUE_LIMIT", "1"), ("QUEUE_TIMEOUT", "3s"));
 }

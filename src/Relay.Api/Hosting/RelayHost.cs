@@ -27,9 +27,8 @@ internal static class RelayHost
         builder.AddRelayLogging();
         builder.AddRelayServer();
         builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
+        builder.CheckSettings();
         var app = builder.Build();
-        // Before anything reads an option and stops at its problems: an operator is told all of them at once.
-        app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.UseRelayPipeline();
         app.ReportSettings(home);
         return app;
@@ -52,6 +51,18 @@ internal static class RelayHost
         }
 
         await app.WaitForShutdownAsync();
+    }
+
+    /// <summary>
+    /// Tells an operator all problems at once. In a provider of its own, for the application's own already reads the
+    /// server's settings while it is built, and would stop at their problems.
+    /// </summary>
+    private static void CheckSettings(this WebApplicationBuilder builder)
+    {
+#pragma warning disable ASP0000 // A second set of singletons: of the validators only, and gone at once.
+        using var services = builder.Services.BuildServiceProvider();
+#pragma warning restore ASP0000
+        services.GetRequiredService<IStartupValidator>().Validate();
     }
 
     /// <summary><c>config.env</c>, then the environment, then the command line; the later wins.</summary>
@@ -84,9 +95,9 @@ internal static class RelayHost
     ];
 
     private static void AddRelayLogging(this WebApplicationBuilder builder) =>
-        builder.Services.AddSerilog(logging =>
+        builder.Services.AddSerilog((services, logging) =>
         {
-            var options = SettingsBinder.Read<ServerOptions>(builder.Configuration);
+            var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
             logging.MinimumLevel.Is(options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)

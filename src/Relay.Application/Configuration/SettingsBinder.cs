@@ -34,18 +34,6 @@ public static class SettingsBinder
         return services;
     }
 
-    /// <summary>
-    /// The settings as far as they can be read; what can't be is at its default. For what is needed before the check at
-    /// start, which reports it: the log, first of all.
-    /// </summary>
-    public static TOptions Read<TOptions>(IConfiguration configuration)
-        where TOptions : class, new()
-    {
-        var options = new TOptions();
-        Bind(options, configuration);
-        return options;
-    }
-
     /// <summary>The settings of an options class, in the order they are declared.</summary>
     public static IEnumerable<SettingDescription> Describe(Type optionsType)
     {
