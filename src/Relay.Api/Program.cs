@@ -6,7 +6,7 @@ ProcessHardening.Apply();
 try
 {
     await using var app = RelayHost.Build(args);
-    await app.RunToEndAsync();
+    await app.RunToEndAsync(CancellationToken.None);
     return 0;
 }
 catch (OperationCanceledException)

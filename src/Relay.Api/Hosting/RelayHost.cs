@@ -38,19 +38,19 @@ internal static class RelayHost
     /// Runs until asked to stop. A start that fails is stopped, too: left to be disposed of, the services that had begun
     /// would report their end as a crash, and a self-test's process would be cut off instead of ended.
     /// </summary>
-    public static async Task RunToEndAsync(this WebApplication app)
+    public static async Task RunToEndAsync(this WebApplication app, CancellationToken cancellationToken)
     {
         try
         {
-            await app.StartAsync();
+            await app.StartAsync(cancellationToken);
         }
         catch
         {
-            await app.StopAsync();
+            await app.StopAsync(CancellationToken.None);
             throw;
         }
 
-        await app.WaitForShutdownAsync();
+        await app.WaitForShutdownAsync(cancellationToken);
     }
 
     /// <summary>

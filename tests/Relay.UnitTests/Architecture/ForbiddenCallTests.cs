@@ -33,7 +33,12 @@ public sealed class ForbiddenCallTests
     [Fact]
     public void Nothing_reads_the_static_clock()
     {
-        string[] allowed = ["Relay.Application.DependencyInjection calls System.TimeProvider::get_System"];
+        string[] allowed =
+        [
+            "Relay.Application.DependencyInjection calls System.TimeProvider::get_System",
+            // Its source was made with the injected clock, which the call then uses.
+            "Relay.Api.Hosting.DrainLimit calls System.Threading.CancellationTokenSource::CancelAfter",
+        ];
         var calls = Solution.All.SelectMany(assembly => Solution.Calls(assembly)).ToList();
         calls.Should().Contain(call => NameOf(call.Called) == "System.TimeProvider::GetTimestamp", "the scan must see the clock being used");
 

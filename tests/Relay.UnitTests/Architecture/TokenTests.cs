@@ -12,6 +12,7 @@ public sealed class TokenTests
         ["Relay.Infrastructure.Processes.LineReader.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Infrastructure.ClaudeCode.ClaudeProcess.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Api.Http.RequestLog.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
+        ["Relay.Api.Hosting.DrainLimit.InvokeAsync"] = "a middleware's signature; it is itself what cuts the context's RequestAborted",
         ["Relay.Api.Http.ErrorResponse.WriteAsync"] = "takes the context, whose RequestAborted it passes on",
         ["Relay.Api.Http.ErrorResponse.WriteForStatusAsync"] = "takes the context, whose RequestAborted it passes on",
     };

@@ -63,7 +63,7 @@ public sealed class ChildProcessTests : IDisposable
 
         var stopping = child.StopAsync();
         stopping.IsCompleted.Should().BeFalse();
-        _clock.Advance(TimeSpan.FromMilliseconds(150));
+        _clock.Advance(TimeSpan.FromMilliseconds(300));
         await stopping.InTime();
 
         Said().Should().Be("asked");
