@@ -65,7 +65,7 @@ public sealed class LayerTests
             "Relay.Infrastructure");
 
     [Fact]
-    public void Only_the_Api_s_http_folders_know_ASP_NET() =>
+    public void Commands_run_without_a_web_server() =>
         Forbid(Types.InAssembly(Solution.Cli), "commands run without a web server", "Microsoft.AspNetCore");
 
     private static void Forbid(PredicateList types, string because, params string[] dependencies)
