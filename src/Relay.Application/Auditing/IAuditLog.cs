@@ -24,6 +24,9 @@ public sealed record AuditEntry(string Action, string? KeyId, string? KeyLabel, 
 /// <summary>Where audit entries go.</summary>
 public interface IAuditLog
 {
-    /// <summary>Takes an entry in order. Blocks briefly rather than lose it when the disk is far behind.</summary>
+    /// <summary>
+    /// Takes an entry, in order, without waiting for the disk. One that finds the buffer full (the disk is ten thousand
+    /// entries behind) goes to the log as an error instead: none is lost in silence.
+    /// </summary>
     void Write(AuditEntry entry);
 }

@@ -23,7 +23,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     {
         if (!_entries.Writer.TryWrite((clock.GetUtcNow(), entry)))
         {
-            logger.LogError("The audit log is behind by {Count} entries; this one is only here: {Entry}", BufferedEntries, entry);
+            logger.LogError("The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count, entry);
         }
     }
 

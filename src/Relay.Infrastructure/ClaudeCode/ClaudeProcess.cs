@@ -45,9 +45,16 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     public Task Exited => _child.Exited;
 
     /// <summary>Starts one.</summary>
+    /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
     public static async Task<ClaudeProcess> StartAsync(
         ProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, TimeProvider clock, CancellationToken cancellationToken)
     {
+        if (!File.Exists(generation.Binary.Path))
+        {
+            // What starts it (setsid, the jail) would start, and only then find nothing.
+            throw new FileNotFoundException("The claude executable is gone.", generation.Binary.Path);
+        }
+
         var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model));
         try
         {
