@@ -128,7 +128,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     {
         if (result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False && result.Text("result") is { } text)
         {
-            return new TurnOutcome.Answered(text, result.Text("stop_reason"), ReadUsage(result.Member("usage") ?? default, ReadCost(result)));
+            // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
+            // ("[Request interrupted by user]"). What was streamed is what the model said.
+            var words = _messageEnded && _words.Length > 0 ? _words.ToString() : text;
+            return new TurnOutcome.Answered(words, result.Text("stop_reason"), ReadUsage(result.Member("usage") ?? default, ReadCost(result)));
         }
 
         var failure = new ClaudeFailure(
