@@ -34,7 +34,7 @@ public sealed class LeftoversTests : IAsyncLifetime
     {
         var started = File.GetLastWriteTimeUtc(_home.Path);
         await using var relay = await RelayProgram.StartAsync(
-            [("HOME", _home.Path), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()), ("SANDBOX", sandbox), ("IDLE_TIMEOUT", "2s")]);
+            [("HOME", _home.Path), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()), ("SANDBOX", sandbox), ("IDLE_TIMEOUT", "4s")]);
         var key = await relay.MintAsync("app");
         _api.Default = new Behavior { Text = $"{_mark} answers." };
         for (var time = 0; time < 3; time++)
