@@ -1,0 +1,214 @@
+using System.Diagnostics;
+using FluentAssertions;
+using FluentAssertions.Execution;
+using Relay.AnthropicSimulator;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>
+/// Whatever goes wrong at Anthropic has its own code and status, says what to do, repeats none of the upstream's words, and
+/// comes within the request's time.
+/// </summary>
+public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : IClassFixture<UpstreamFailureTests.Relays>
+{
+    private const string Prompt = "Tell me something.";
+
+    private static readonly string[] UpstreamWords =
+    [
+        "x-api-key", "authentication_error", "permission_error", "Request not allowed", "210000", "simulated", "not_found_error", "claude-opus", "rate_limit_error",
+        "Please try again later", "overloaded_error", "Internal server error", "api_error", "no event stream", "req_sim", "127.0.0.1", "localhost", "ECONN", "/login", "Output token limit",
+    ];
+
+    [Theory]
+    [InlineData(UpstreamFailure.Unauthorized, 503, "not_logged_in", null)]
+    [InlineData(UpstreamFailure.Forbidden, 503, "not_logged_in", null)]
+    [InlineData(UpstreamFailure.PromptTooLong, 400, "prompt_too_long", null)]
+    [InlineData(UpstreamFailure.InvalidRequest, 502, "upstream_error", null)]
+    [InlineData(UpstreamFailure.ModelNotFound, 400, "unknown_model", null)]
+    [InlineData(UpstreamFailure.RateLimited, 429, "upstream_rate_limited", 30)]
+    [InlineData(UpstreamFailure.UsageLimitReached, 429, "upstream_rate_limited", 30)]
+    [InlineData(UpstreamFailure.Overloaded, 503, "overloaded", 30)]
+    [InlineData(UpstreamFailure.ServerError, 502, "upstream_error", null)]
+    [InlineData(UpstreamFailure.Garbage, 502, "upstream_error", null)]
+    [InlineData(UpstreamFailure.EmptyStream, 502, "upstream_error", null)]
+    [InlineData(UpstreamFailure.BrokenStream, 502, "upstream_error", null)]
+    [InlineData(UpstreamFailure.ErrorEvent, 503, "overloaded", 30)]
+    [InlineData(UpstreamFailure.Refusal, 502, "upstream_error", null)]
+    public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(UpstreamFailure failure, int status, string code, int? retryAfter)
+    {
+        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure });
+
+        using var scope = new AssertionScope();
+        answer.Status.Should().Be(status);
+        answer.ErrorCode.Should().Be(code);
+        answer.Headers.RetryAfter?.Delta?.TotalSeconds.Should().Be(retryAfter);
+        (answer.Headers.RetryAfter is null).Should().Be(retryAfter is null);
+        AssertDiscreet(answer);
+    }
+
+    /// <summary>Two and three calls are the CLI's own second thoughts, without a pause: not streamed, and with less in the body.</summary>
+    [Theory]
+    [InlineData(UpstreamFailure.Refusal, 1)]
+    [InlineData(UpstreamFailure.Forbidden, 1)]
+    [InlineData(UpstreamFailure.PromptTooLong, 1)]
+    [InlineData(UpstreamFailure.ModelNotFound, 2)]
+    [InlineData(UpstreamFailure.InvalidRequest, 3)]
+    public async Task What_no_retry_can_help_is_not_retried(UpstreamFailure failure, int calls)
+    {
+        await AskAsync(await relays.ImpatientAsync(), new Behavior { Failure = failure });
+
+        relays.Api.Requests.Count.Should().Be(calls);
+    }
+
+    [Fact]
+    public async Task A_refused_login_ends_at_once()
+    {
+        // The patient relay: its retries alone would take 15 s.
+        var relay = await relays.PatientAsync();
+        var watch = Stopwatch.StartNew();
+
+        var answer = await AskAsync(relay, new Behavior { Failure = UpstreamFailure.Unauthorized });
+
+        answer.ErrorCode.Should().Be("not_logged_in");
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(8));
+        relays.Api.Requests.Count.Should().BeLessThanOrEqualTo(2);
+    }
+
+    [Fact]
+    public async Task An_answer_cut_at_the_output_cap_costs_one_call_and_comes_with_what_there_is()
+    {
+        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = "Half an ans", Failure = UpstreamFailure.MaxTokens });
+
+        answer.Status.Should().Be(200);
+        answer.Text.Should().Be("Half an ans");
+        answer.Json.GetProperty("stop_reason").GetString().Should().Be("max_tokens");
+        relays.Api.Requests.Count.Should().Be(1);
+    }
+
+    [Theory]
+    [InlineData(UpstreamFailure.BrokenStream)]
+    [InlineData(UpstreamFailure.ServerError)]
+    [InlineData(UpstreamFailure.Overloaded)]
+    [InlineData(UpstreamFailure.ErrorEvent)]
+    public async Task What_goes_wrong_once_is_tried_again_and_the_answer_stands_there_once(UpstreamFailure failure)
+    {
+        var text = Behavior.WordsText(100);
+
+        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = text, Failure = failure, FailTimes = 1 });
+
+        answer.Status.Should().Be(200);
+        answer.Text.Should().Be(text);
+        relays.Api.Requests.Count.Should().Be(2);
+    }
+
+    [Theory]
+    [InlineData(UpstreamFailure.StalledStream)]
+    [InlineData(UpstreamFailure.StalledBeforeHeaders)]
+    public async Task A_silent_model_is_given_up_and_its_connection_closed(UpstreamFailure failure)
+    {
+        var answer = await AskAsync(await relays.ListeningAsync(), new Behavior { Failure = failure });
+
+        answer.Status.Should().Be(504);
+        answer.ErrorCode.Should().Be("timeout");
+        AssertDiscreet(answer);
+        await Task.WhenAll(relays.Api.Requests.Select(request => request.Aborted)).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        relays.Api.Requests.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_model_that_never_ends_is_cut_off_by_the_time_limit()
+    {
+        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Words = 1000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
+
+        answer.Status.Should().Be(504);
+        answer.ErrorCode.Should().Be("timeout");
+        answer.Body.Should().Contain("6.9 s").And.NotContain("one two three");
+        await Task.WhenAll(relays.Api.Requests.Select(request => request.Aborted)).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_plan_that_is_used_up_says_when_it_resets()
+    {
+        var answer = await AskAsync(await relays.SubscribedAsync(), new Behavior { Failure = UpstreamFailure.UsageLimitReached });
+
+        answer.Status.Should().Be(429);
+        answer.ErrorCode.Should().Be("upstream_rate_limited");
+        answer.Headers.RetryAfter!.Delta!.Value.Should().BeCloseTo(TimeSpan.FromHours(1), TimeSpan.FromMinutes(1));
+        relays.Api.Requests.Count.Should().Be(1, "such a limit is no reason to try again");
+        AssertDiscreet(answer);
+    }
+
+    [Fact]
+    public async Task An_API_that_is_not_there_is_an_upstream_error()
+    {
+        var gone = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var relay = await RelayProgram.WithRealClaudeAsync(gone, ("REQ_TIMEOUT", "6900ms"));
+        var key = await relay.MintAsync("app");
+        await gone.DisposeAsync();
+
+        var answer = await relay.CompleteAsync(key, new { prompt = Prompt });
+
+        answer.Status.Should().Be(502);
+        answer.ErrorCode.Should().Be("upstream_error");
+        AssertDiscreet(answer);
+    }
+
+    /// <summary>Relays of different patience over one API.</summary>
+    public sealed class Relays : IAsyncLifetime
+    {
+        private readonly Dictionary<string, (RelayProgram Relay, string Key)> _relays = new(StringComparer.Ordinal);
+
+        internal Simulator Api { get; private set; } = null!;
+
+        /// <summary>Gives up after 6.9 s, and retries twice: a third time would not fit.</summary>
+        internal Task<(RelayProgram Relay, string Key)> ImpatientAsync() => StartedAsync("impatient", ("REQ_TIMEOUT", "6900ms"));
+
+        /// <summary>Gives up after 3 s of silence.</summary>
+        internal Task<(RelayProgram Relay, string Key)> ListeningAsync() => StartedAsync("listening", ("IDLE_TIMEOUT", "3s"));
+
+        internal Task<(RelayProgram Relay, string Key)> PatientAsync() => StartedAsync("patient", ("WARM_PROCESSES", "1"));
+
+        internal Task<(RelayProgram Relay, string Key)> SubscribedAsync() =>
+            StartedAsync("subscribed", ("CLAUDE_AUTH", "oauth-token"), ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-dummy-of-a-test"), ("WARM_PROCESSES", "1"));
+
+        /// <inheritdoc/>
+        public async ValueTask InitializeAsync() => Api = await Simulator.StartAsync();
+
+        /// <inheritdoc/>
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var (relay, _) in _relays.Values)
+            {
+                await relay.DisposeAsync();
+            }
+
+            await Api.DisposeAsync();
+        }
+
+        private async Task<(RelayProgram Relay, string Key)> StartedAsync(string name, params (string Name, string Value)[] settings)
+        {
+            if (!_relays.TryGetValue(name, out var started))
+            {
+                var relay = await RelayProgram.WithRealClaudeAsync(Api, [("WARM_PROFILES", "0"), .. settings]);
+                _relays[name] = started = (relay, await relay.MintAsync("app"));
+            }
+
+            return started;
+        }
+    }
+
+    private async Task<RelayAnswer> AskAsync((RelayProgram Relay, string Key) started, Behavior behavior)
+    {
+        relays.Api.Reset();
+        relays.Api.Default = behavior;
+        return await started.Relay.CompleteAsync(started.Key, new { prompt = Prompt });
+    }
+
+    private void AssertDiscreet(RelayAnswer answer)
+    {
+        answer.Body.Should().NotContainAny([.. UpstreamWords, "Words of the upstream", Behavior.DefaultText, Prompt, relays.Api.BaseAddress.Port.ToString()]);
+        answer.Json.GetProperty("ok").GetBoolean().Should().BeFalse();
+        answer.Json.GetProperty("request_id").GetString().Should().StartWith("req_");
+    }
+}
