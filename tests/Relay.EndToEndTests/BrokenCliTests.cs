@@ -92,7 +92,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         var answer = await _relay.AskAsync();
 
         answer.Text.Should().Be("Prompt.");
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(3), "the grandchild sleeps for 300 s, and the relay would wait 1 s for silence");
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(3), "the grandchild sleeps for 300 s, and the relay would call 2 s of silence a timeout");
         FakeClaudeInstall.GrandchildPids(_relay.Directory).Should().HaveCount(before + 1);
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
     }
@@ -221,7 +221,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Body.Should().NotContain("CANARY");
     }
 
-    public sealed class Fixture() : FakeRelayFixture(("IDLE_TIMEOUT", "1s"), ("REQ_TIMEOUT", "20s"));
+    public sealed class Fixture() : FakeRelayFixture(("IDLE_TIMEOUT", "2s"), ("REQ_TIMEOUT", "20s"));
 }
 
 /// <summary>Spares that do not last cost nobody an answer, and no processor.</summary>

@@ -21,11 +21,13 @@ internal sealed class LineReader(Stream stream, int maxLineBytes) : IAsyncDispos
     public async ValueTask<T?> ReadAsync<T>(Func<ReadOnlySequence<byte>, T> parse, CancellationToken cancellationToken)
         where T : class
     {
+        // What was looked through stays so: a line of megabytes comes in hundreds of pieces.
+        var searched = 0L;
         while (true)
         {
             var read = await _pipe.ReadAsync(cancellationToken);
             var buffer = read.Buffer;
-            while (buffer.PositionOf((byte)'\n') is { } newline)
+            while (buffer.Slice(searched).PositionOf((byte)'\n') is { } newline)
             {
                 var line = buffer.Slice(0, newline);
                 var rest = buffer.GetPosition(1, newline);
@@ -41,7 +43,7 @@ internal sealed class LineReader(Stream stream, int maxLineBytes) : IAsyncDispos
                     return value;
                 }
 
-                buffer = buffer.Slice(rest);
+                (buffer, searched) = (buffer.Slice(rest), 0);
             }
 
             if (buffer.Length > maxLineBytes)
@@ -49,6 +51,7 @@ internal sealed class LineReader(Stream stream, int maxLineBytes) : IAsyncDispos
                 throw new LineTooLongException(maxLineBytes);
             }
 
+            searched = buffer.Length;
             _pipe.AdvanceTo(buffer.Start, buffer.End);
             if (read.IsCompleted)
             {

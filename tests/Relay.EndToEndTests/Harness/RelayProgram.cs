@@ -21,6 +21,9 @@ internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders 
     /// <summary>The answer's <c>text</c>.</summary>
     public string Text => Json.GetProperty("text").GetString()!;
 
+    /// <inheritdoc/>
+    public override string ToString() => $"{Status} {Body}";
+
     /// <summary>The error's code; null for a success.</summary>
     public string? ErrorCode => Json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
 }
