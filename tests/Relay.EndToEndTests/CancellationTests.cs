@@ -31,7 +31,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
         await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
         await _shared.NobodySurvivesAsync(OneSecond);
-        TestMachine.IsRunning(process).Should().BeFalse();
+        await TestMachine.EventuallyAsync(() => !TestMachine.IsRunning(process), OneSecond, "the process still runs");
         await TestMachine.EventuallyAsync(
             () => _shared.Program.Log.Any(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal)), OneSecond, "the log does not tell that the caller left");
     }
