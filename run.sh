@@ -19,31 +19,34 @@ relay() {
   exec dotnet "$ARTIFACTS/bin/Relay.Api/release/Relay.Api.dll" "$@"
 }
 
+# Not local: the trap that ends them runs when the function is over.
+demo_relay='' demo_simulator=''
+
 demo() {
   build_relay
   build_relayctl
   build simulator tests/Relay.AnthropicSimulator/Relay.AnthropicSimulator.csproj -- tests/Relay.AnthropicSimulator
-  local claude scratch simulator='' relay='' url api key port=${PORT:-8799}
+  local claude scratch url api key port=${PORT:-8799}
   claude=${CLAUDE_BIN:-$(command -v claude || true)}
   claude=${claude:-$(pinned_claude)}
   scratch=$(mktemp -d)
   # shellcheck disable=SC2064 # The directory of now.
-  trap "trap - EXIT INT TERM; kill \$relay 2>/dev/null; wait \$relay 2>/dev/null; kill \$simulator 2>/dev/null; wait 2>/dev/null; rm -rf '$scratch'" EXIT
+  trap "trap - EXIT INT TERM; kill \$demo_relay 2>/dev/null; wait \$demo_relay 2>/dev/null; kill \$demo_simulator 2>/dev/null; wait 2>/dev/null; rm -rf '$scratch'" EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
 
   dotnet "$ARTIFACTS/bin/Relay.AnthropicSimulator/release/Relay.AnthropicSimulator.dll" >"$scratch/simulator.log" 2>&1 &
-  simulator=$!
+  demo_simulator=$!
   api=$(wait_for "$scratch/simulator.log" 's/^listening on //p') || die "The simulated API did not start: $(cat "$scratch/simulator.log")"
   say "Simulated Anthropic API: $api"
 
   # A home, credentials and a login that have nothing to do with yours.
   env -u CLAUDE_CODE_OAUTH_TOKEN RELAY_HOME="$scratch/home" CLAUDE_BIN="$claude" CLAUDE_AUTH=api-key ANTHROPIC_API_KEY=demo-key-that-opens-nothing \
-    CLAUDE_BASE_URL="$api" PORT="$port" DOTNET_EnableDiagnostics=0 \
+    CLAUDE_BASE_URL="$api" HOST=127.0.0.1 PORT="$port" LOG_FORMAT=text LOG_LEVEL=information DOTNET_EnableDiagnostics=0 \
     dotnet "$ARTIFACTS/bin/Relay.Api/release/Relay.Api.dll" >"$scratch/relay.log" 2>&1 &
-  relay=$!
+  demo_relay=$!
   url=$(wait_for "$scratch/relay.log" 's/.*listens on \["\([^"]*\)"\].*/\1/p') || die "The relay did not start: $(cat "$scratch/relay.log")"
-  key=$(RELAY_HOME="$scratch/home" relayctl keys add demo 2>/dev/null)
+  key=$(RELAY_HOME="$scratch/home" relayctl keys add demo 2>"$scratch/relayctl.log") || die "No key could be minted: $(cat "$scratch/relayctl.log")"
   wait_for "$scratch/relay.log" 's/.*passed the lockdown self-test.*/ready/p' >/dev/null || die "The relay did not become ready: $(cat "$scratch/relay.log")"
   wait_for "$scratch/relay.log" 's/.*1 keys in force.*/ready/p' >/dev/null || die "The relay did not see its key: $(cat "$scratch/relay.log")"
 
@@ -60,8 +63,8 @@ demo() {
   printf '\n'
   say ""
   say "The relay stays up; Ctrl-C stops it. Its log:"
-  tail -n +1 -f --pid "$relay" "$scratch/relay.log" >&2 &
-  wait "$relay"
+  tail -n +1 -f --pid "$demo_relay" "$scratch/relay.log" >&2 &
+  wait "$demo_relay"
 }
 
 # wait_for FILE SED-SCRIPT: the first line the script prints of the file, within 20 s.
@@ -87,6 +90,7 @@ case ${1:-} in
   *)
     require_dotnet
     build_relay
+    build_relayctl
     relay "$@"
     ;;
 esac

@@ -31,8 +31,9 @@ fingerprint() {
 build() {
   local name=$1 target=$2
   shift 3
-  local stamp=$ARTIFACTS/$name.stamp wanted
-  wanted=$(fingerprint "$@")
+  local stamp=$ARTIFACTS/$name.stamp sources wanted other
+  sources=$(fingerprint src)
+  wanted="$sources; $(fingerprint "$@")"
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     return 0
   fi
@@ -40,7 +41,11 @@ build() {
   say "Building $name (Release); the first time takes a minute ..."
   local log=$ARTIFACTS/$name.build.log
   mkdir -p "$ARTIFACTS"
-  if ! dotnet build "$ROOT/$target" -c Release -v quiet --tl:off >"$log" 2>&1; then
+  # All targets share their outputs: what was built of other sources is overwritten now.
+  for other in "$ARTIFACTS"/*.stamp; do
+    if [ -f "$other" ] && [ "$(sed 's/;.*//' "$other")" != "$sources" ]; then rm -f "$other"; fi
+  done
+  if ! dotnet build "$ROOT/$target" -c Release -v quiet --tl:off --disable-build-servers >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     die "The build failed; the whole log is in $log."
   fi

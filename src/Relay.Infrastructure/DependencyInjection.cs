@@ -22,6 +22,7 @@ public static class DependencyInjection
     /// <summary>What a running relay needs. Hosted services stop in the reverse of this order, so the audit log is last.</summary>
     public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home) => services
         .AddSingleton(home)
+        .AddHosted<HomeLock>()
         .AddAuditing()
         .AddKeyFile()
         .AddQuotas()

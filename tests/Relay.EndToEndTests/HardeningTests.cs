@@ -23,7 +23,7 @@ public sealed class HardeningTests
 
         foreach (var process in (int[])[relay.ProcessId, .. TestMachine.DescendantsOf(relay.ProcessId)])
         {
-            CoreLimitOf(process).Should().Be("0 0", TestMachine.CommandLineOf(process));
+            CoreLimitOf(process).Should().Be("1 1", TestMachine.CommandLineOf(process));
         }
     }
 

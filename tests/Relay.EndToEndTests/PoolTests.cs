@@ -109,7 +109,10 @@ public sealed class PoolTests : IAsyncLifetime
             await TestMachine.EventuallyAsync(() => Claims(relay, "passed the lockdown self-test") == 2, TimeSpan.FromSeconds(30), "the new CLI is not tested");
             (await relay.CompleteAsync(key, Repeated)).Status.Should().Be(200);
             await TestMachine.EventuallyAsync(() => relay.Children.Count == 2 && !old.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(20), "spares of the old CLI remain");
-            relay.Children.Select(TestMachine.CommandLineOf).Should().OnlyContain(command => command.StartsWith(updated, StringComparison.Ordinal));
+            await TestMachine.EventuallyAsync(
+                () => relay.Children.Select(TestMachine.CommandLineOf).All(command => command.StartsWith(updated, StringComparison.Ordinal)),
+                TimeSpan.FromSeconds(5),
+                "a spare is not of the new CLI");
             _api.Requests.Count.Should().Be(1, "a self-test costs no call of the API");
         }
         finally

@@ -10,7 +10,7 @@ namespace Relay.Api.Health;
 internal sealed record HealthAnswer(bool Ok);
 
 /// <summary>The answer of <c>GET /health/ready</c>.</summary>
-/// <param name="Ok">Whether a completion can succeed now; the status is 200 or 503 accordingly.</param>
+/// <param name="Ok">Whether nothing known stands in the way of a completion; the status is 200 or 503 accordingly.</param>
 /// <param name="ClaudeVersion">The Claude Code in use.</param>
 /// <param name="Sandbox"><c>bwrap</c> or <c>off</c>.</param>
 /// <param name="SandboxNote">Why there is no jail.</param>

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Options;
-using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure;
 
 namespace Relay.Api.Hosting;
 

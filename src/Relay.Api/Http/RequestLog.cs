@@ -37,7 +37,7 @@ internal sealed class RequestLog(RequestDelegate next, TimeProvider clock, ILogg
             // Buffered bytes are the relay's time too.
             await context.Response.CompleteAsync();
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
             (status, entry.Error) = (StatusCodes.Status499ClientClosedRequest, "client_closed");
         }

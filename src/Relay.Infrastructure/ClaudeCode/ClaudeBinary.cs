@@ -33,12 +33,20 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
                 "No 'claude' on PATH or in ~/.local/bin. Install Claude Code (npm install -g @anthropic-ai/claude-code), or set CLAUDE_BIN in config.env.");
         }
 
-        var file = new FileInfo(Path.GetFullPath(found));
-        var target = file.Exists ? (FileInfo)(file.ResolveLinkTarget(returnFinalTarget: true) ?? file) : file;
-        return target.Exists
-            ? new ClaudeBinary(target.FullName, target.Length, target.LastWriteTimeUtc)
-            : new RelayError(ErrorCode.ClaudeMissing, "There is no file where CLAUDE_BIN says. Correct CLAUDE_BIN in config.env, or remove it to search PATH.");
+        try
+        {
+            var file = new FileInfo(Path.GetFullPath(found));
+            var target = file.Exists ? (FileInfo)(file.ResolveLinkTarget(returnFinalTarget: true) ?? file) : file;
+            return target.Exists ? new ClaudeBinary(target.FullName, target.Length, target.LastWriteTimeUtc) : Gone;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Gone; // A link in a circle, or an update that has just taken it away.
+        }
     }
+
+    private static RelayError Gone { get; } = new(
+        ErrorCode.ClaudeMissing, "There is no executable where CLAUDE_BIN, or the 'claude' on PATH, points to. Correct CLAUDE_BIN in config.env, or remove it to search PATH.");
 
     private static IEnumerable<string> Candidates() =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)

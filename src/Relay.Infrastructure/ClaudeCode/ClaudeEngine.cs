@@ -71,9 +71,8 @@ internal sealed class ClaudeEngine(
         var (process, origin) = claimed;
         var opening = true;
         var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock);
-        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var silenceTimer = clock.CreateTimer(
-            source => ((CancellationTokenSource)source!).Cancel(), silence, options.Value.IdleTimeout, Timeout.InfiniteTimeSpan);
+        using var idle = new CancellationTokenSource(options.Value.IdleTimeout, clock);
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
         var claimedAt = clock.GetTimestamp();
         var writing = WriteAsync(job, process, turn, cancellationToken);
         long? firstTokenAt = null;
@@ -81,7 +80,7 @@ internal sealed class ClaudeEngine(
         {
             while (await process.ReadAsync(silence.Token) is { } frame)
             {
-                silenceTimer.Change(options.Value.IdleTimeout, Timeout.InfiniteTimeSpan);
+                idle.CancelAfter(options.Value.IdleTimeout);
                 TurnOutcome? outcome;
                 using (frame)
                 {
@@ -137,12 +136,12 @@ internal sealed class ClaudeEngine(
         }
         finally
         {
+            processes.End(process);
             if (opening)
             {
                 pool.Opened();
             }
 
-            processes.End(process);
             // Fails or is cancelled with the process, whose end has been told above.
             await writing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }

@@ -44,10 +44,13 @@ internal sealed class ClaudeEnvironment(
     private const int MaxRetries = 5;
 
     /// <summary>
-    /// How often the CLI may retry a call, such that its pauses take no more than half of <c>REQ_TIMEOUT</c>.
+    /// How often the CLI may retry a call, such that its pauses take no more than half of <c>REQ_TIMEOUT</c>, and the longest
+    /// no more than half of <c>IDLE_TIMEOUT</c>.
     /// </summary>
     public int Retries { get; } =
-        Enumerable.Range(1, MaxRetries).LastOrDefault(count => 0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2);
+        Enumerable.Range(1, MaxRetries).LastOrDefault(count =>
+            0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2
+            && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2);
 
     /// <summary>The Claude configuration directory to use, or null where credentials come by environment.</summary>
     public string? LoginDirectory => options.Value.Auth switch
@@ -61,7 +64,7 @@ internal sealed class ClaudeEnvironment(
     public IEnumerable<string> PassedFiles => Credentials()
         .Concat(Passed())
         .Where(pair => pair.Key is "GOOGLE_APPLICATION_CREDENTIALS" or "NODE_EXTRA_CA_CERTS" or "SSL_CERT_FILE")
-        .Select(pair => pair.Value)
+        .Select(pair => Path.GetFullPath(pair.Value))
         .Where(File.Exists);
 
     /// <summary>Credential variables of another mode that are set here and were left out.</summary>

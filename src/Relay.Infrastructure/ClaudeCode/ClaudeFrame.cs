@@ -45,9 +45,18 @@ internal static class JsonElementReading
     public static JsonElement? Member(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : null;
 
-    /// <summary>A string property; null when it is missing or something else.</summary>
-    public static string? Text(this JsonElement element, string name) =>
-        element.Member(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+    /// <summary>A string property; null when it is missing, something else, or no valid Unicode.</summary>
+    public static string? Text(this JsonElement element, string name)
+    {
+        try
+        {
+            return element.Member(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // Half a surrogate pair, or bytes that are not UTF-8.
+        }
+    }
 
     /// <summary>A whole number; null when it is missing or something else.</summary>
     public static long? Number(this JsonElement element, string name) =>

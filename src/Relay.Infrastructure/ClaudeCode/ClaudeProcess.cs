@@ -74,8 +74,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <exception cref="ClaudeProtocolException">It did not get that far.</exception>
     public async Task<PreparedProcess> PrepareAsync(PromptText? system, CancellationToken cancellationToken)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var timer = _clock.CreateTimer(source => ((CancellationTokenSource)source!).Cancel(), timeout, ReadyTimeout, Timeout.InfiniteTimeSpan);
+        using var limit = new CancellationTokenSource(ReadyTimeout, _clock);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var found = new PreparedProcess(null, null);
         var (taken, checkedInit) = (false, false);
         try

@@ -19,7 +19,14 @@ internal sealed class ClaudeProcesses(
         ClaudeProcess.StartAsync(starter, sandbox, generation, model, clock, cancellationToken);
 
     /// <summary>Ends one in the background; whoever stops the relay waits for it.</summary>
-    public void End(ClaudeProcess process) => _ending.TryAdd(process, EndAsync(process));
+    public void End(ClaudeProcess process)
+    {
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_ending.TryAdd(process, gone.Task))
+        {
+            _ = EndAsync(process, gone);
+        }
+    }
 
     /// <summary>Ends a process that was not what it should be, and takes the engine out of service.</summary>
     public void ReportViolation(ClaudeProcess process, string keyId, string violation)
@@ -37,7 +44,7 @@ internal sealed class ClaudeProcesses(
     /// <summary>Waits for all that are ending. Requests and the pool have stopped before, so no other can come.</summary>
     public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_ending.Values).WaitAsync(cancellationToken);
 
-    private async Task EndAsync(ClaudeProcess process)
+    private async Task EndAsync(ClaudeProcess process, TaskCompletionSource gone)
     {
         await Task.Yield();
         try
@@ -51,6 +58,7 @@ internal sealed class ClaudeProcesses(
         finally
         {
             _ending.TryRemove(process, out _);
+            gone.SetResult();
         }
     }
 }

@@ -26,7 +26,9 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
     /// <summary>Files of the host that name resolution and TLS need.</summary>
     private static readonly string[] VisibleFiles =
     [
-        "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+        // The certificates, not the private keys that lie beside them.
+        "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/ca-trust", "/etc/ca-certificates",
+        "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
     ];
 
     /// <summary>Directories whose settings Claude Code obeys whatever its flags say, and which its <c>init</c> frame does not show.</summary>
@@ -68,13 +70,14 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
 
     private ConfinedCommand Unjailed(ClaudeBinary binary, IReadOnlyList<string> arguments)
     {
+        var workingDirectory = WorkingDirectory.Ensure();
         var scratch = ScratchDirectory.Create(home);
         // On macOS the login is in the keychain, which belongs to the real home.
         var homeDirectory = OperatingSystem.IsMacOS() && environment.LoginDirectory is not null
             ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)
             : scratch.Home;
         var variables = environment.Compose(homeDirectory, scratch.Temporary, environment.LoginDirectory);
-        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, WorkingDirectory.Ensure()), environment.LoginDirectory is not null, scratch);
+        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, workingDirectory), environment.LoginDirectory is not null, scratch);
     }
 
     private ConfinedCommand InJail(ClaudeBinary binary, IReadOnlyList<string> arguments)
@@ -84,11 +87,12 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         List<string> jail =
         [
             .. Isolation, "--ro-bind", "/usr", "/usr",
-            // No program of the host is there to be run, so that even a breach could start nothing.
+            // None of the host's commands is there to be run: no shell, no curl, no git.
             "--tmpfs", "/usr/bin", "--tmpfs", "/usr/sbin", "--tmpfs", "/usr/local", .. SystemLinks(),
             .. VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
+            .. Mounts, "--dir", "/home/relay", "--dir", "/work",
+            // After the mounts, which would hide what lies below them.
             .. environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
-            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home", "--dir", "/home/relay", "--dir", "/work",
             "--ro-bind", binary.Path, claude,
         ];
         var login = environment.LoginDirectory;
@@ -111,6 +115,9 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "relay",
         "--die-with-parent", "--new-session", "--cap-drop", "ALL",
     ];
+
+    /// <summary>What every jail has of its own instead of the host's.</summary>
+    private static readonly string[] Mounts = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home"];
 
     /// <summary><c>/lib</c> and its like, as links into <c>/usr</c> or, on systems that keep them apart, as they are.</summary>
     private static IEnumerable<string> SystemLinks()
@@ -145,9 +152,9 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
             return "bubblewrap is not installed (Debian: apt install bubblewrap)";
         }
 
-        // Installed is not usable: containers and AppArmor forbid user namespaces.
+        // Installed is not usable: containers and AppArmor forbid user namespaces, or mounts of their own in them.
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
-        var probe = new ProcessSpec(Bubblewrap, [.. Isolation, "--ro-bind", "/", "/", "--", "/bin/sh", "-c", "echo jailed"], variables, "/");
+        var probe = new ProcessSpec(Bubblewrap, [.. Isolation, "--ro-bind", "/", "/", .. Mounts, "--remount-ro", "/", "--", "/bin/sh", "-c", "echo jailed"], variables, "/");
         await using var child = await starter.StartAsync(probe, MaxProbeLine, cancellationToken);
         using var patience = new CancellationTokenSource(ProbeTimeout, clock);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);

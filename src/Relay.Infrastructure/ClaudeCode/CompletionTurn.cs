@@ -29,9 +29,13 @@ internal abstract record TurnOutcome
 /// <param name="clock">For the reset time of a rate limit.</param>
 internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvider clock)
 {
+    /// <summary>Longer than any pause of the CLI's own doubling.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(12);
+
     private readonly StringBuilder _words = new();
 
     private bool _initPassed;
+    private bool _messageStopped;
     private bool _messageEnded;
     private int _apiCalls;
     private JsonElement? _startUsage;
@@ -71,7 +75,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return violation is null ? null : new TurnOutcome.Violated(violation);
             case ("system", "api_retry"):
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
-                return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : null;
+                return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
                 NoteRateLimit(frame.Json);
                 return null;
@@ -110,6 +114,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return new TurnOutcome.Violated($"more than {maxApiCalls} calls of the API in one turn");
             case "message_start":
                 // After a broken stream the CLI begins anew: so do we.
+                _messageStopped = false;
                 _words.Clear();
                 _startUsage = streamEvent.Member("message")?.Member("usage")?.Clone();
                 return null;
@@ -118,13 +123,26 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case "content_block_delta":
                 HasFirstToken = true;
                 _words.Append(streamEvent.Member("delta")?.Text("text"));
-                return null;
+                return _words.Length > ClaudeProcess.MaxLineBytes ? new TurnOutcome.Failed(ClaudeFailures.Broken) : null;
             case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
-                _messageEnded = true;
+                _messageStopped = true;
                 return AcceptStop(stopReason, streamEvent.Member("usage") ?? default);
+            case "message_stop":
+                // Of a broken stream the CLI makes up a message_stop, but no reason to stop before it.
+                _messageEnded = _messageStopped;
+                return null;
             default:
                 return null;
         }
+    }
+
+    /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
+    private TurnOutcome.Failed? AcceptRetry(JsonElement frame)
+    {
+        var pause = TimeSpan.FromMilliseconds(frame.Number("retry_delay_ms") ?? 0);
+        return pause <= LongestPause
+            ? null
+            : new TurnOutcome.Failed(ClaudeFailures.ToError(new ClaudeFailure(null, frame.Number("error_status"), frame.Text("error"), null, RetryAfter() ?? pause)));
     }
 
     private TurnOutcome? AcceptStop(string stopReason, JsonElement usage) => stopReason switch
@@ -156,7 +174,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private void NoteRateLimit(JsonElement frame)
     {
         var info = frame.Member("rate_limit_info") ?? frame;
-        if ((info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000)
+        // It comes with every answer of a subscription; only a rejection says when there will be more.
+        if (info.Text("status") == "rejected" && (info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000)
         {
             _limitResetsAt = DateTimeOffset.FromUnixTimeSeconds(seconds);
         }

@@ -7,9 +7,6 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>The relay can't start as it is configured; the message says what to change.</summary>
-public sealed class StartupException(string message) : Exception(message);
-
 /// <summary>
 /// Keeps the engine's state true: probes the jail at start, runs the self-test then, after every change of the CLI binary
 /// and after every doubt, and tries again with growing pauses while something is missing.
@@ -64,7 +61,17 @@ internal sealed class EngineSupervisor(
         var pause = FirstRetry;
         while (!stoppingToken.IsCancellationRequested)
         {
-            await CheckAsync(stoppingToken);
+            try
+            {
+                await CheckAsync(stoppingToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                // Whatever it is, nothing may run, and the relay stays to say so.
+                logger.LogError(exception, "The check of Claude Code failed");
+                state.LeaveService(new RelayError(ErrorCode.ClaudeMissing, "The relay could not check its Claude Code. Its log says why.", RetryAfter: LastRetry));
+            }
+
             pause = state.Current is not null ? FirstRetry : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastRetry.Ticks));
             await state.WaitForDoubtAsync(state.Current is not null ? BinaryCheckInterval : pause, clock, stoppingToken);
         }

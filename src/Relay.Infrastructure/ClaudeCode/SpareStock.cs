@@ -35,12 +35,19 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     private readonly Lock _lock = new();
     private readonly List<ClaudeProcess> _blanks = [];
     private readonly Dictionary<ProfileId, Profile> _profiles = [];
+    private IReadOnlySet<string>? _activeKeyIds;
 
     /// <summary>Counts a use of the profile, and takes its spare, or else a blank one; null when there is neither.</summary>
     public ClaudeProcess? Take(EngineGeneration generation, ProfileId id, PromptText? system)
     {
         lock (_lock)
         {
+            if (_activeKeyIds?.Contains(id.KeyId) == false)
+            {
+                // A request that was let in before its key was revoked: nothing is prepared for that key again.
+                return TakeLive(_blanks, generation);
+            }
+
             var profile = Observe(id, system);
             return TakeLive(profile.Spares, generation) ?? TakeLive(_blanks, generation);
         }
@@ -130,6 +137,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         lock (_lock)
         {
+            _activeKeyIds = activeKeyIds;
             foreach (var id in _profiles.Keys.Where(id => !activeKeyIds.Contains(id.KeyId)).ToList())
             {
                 Drop(id);

@@ -164,7 +164,7 @@ internal sealed class WarmPool : BackgroundService
             await Task.Delay(RefillSpacing, _clock, cancellationToken);
             return true;
         }
-        catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             _logger.LogWarning(exception, "A spare process could not be started");
             return false;

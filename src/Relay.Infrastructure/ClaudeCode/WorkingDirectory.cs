@@ -5,7 +5,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
 /// Where Claude Code runs when there is no jail. Its path reaches the model with every prompt, so it is the same for
-/// everybody and says nothing; it is empty, and nobody else can put anything in.
+/// everybody and says nothing (unless <c>TMPDIR</c> does); it is empty, and nobody else can put anything in.
 /// </summary>
 internal static class WorkingDirectory
 {

@@ -29,7 +29,9 @@ internal static partial class NativeMethods
             return;
         }
 
-        var none = default(ResourceLimit);
+        // One byte, not none: a limit of zero does not keep Linux from piping a dump to a handler, a limit of one does, and
+        // children inherit it (man 5 core).
+        var none = new ResourceLimit { Soft = 1, Hard = 1 };
         if (SetResourceLimit(OperatingSystem.IsMacOS() ? RlimitCoreMacOS : RlimitCoreLinux, in none) != 0)
         {
             throw new InvalidOperationException($"setrlimit(RLIMIT_CORE) failed with error {Marshal.GetLastPInvokeError()}.");

@@ -21,7 +21,7 @@ public sealed class VisibilityTests
         [typeof(RelayHome)] = "both hosts open it before there is a container",
         [typeof(ConfigEnv)] = "a configuration source of the Api",
         [typeof(ProcessHardening)] = "the first thing the relay does",
-        [typeof(StartupException)] = "the relay turns it into a sentence and exit code 1",
+        [typeof(Relay.Infrastructure.StartupException)] = "the relay turns it into a sentence and exit code 1",
     };
 
     /// <summary>Classes that others in their project inherit from.</summary>

@@ -24,6 +24,8 @@ internal static class Frames
 
     public static string Delta(string text) => Event(new { type = "content_block_delta", index = 0, delta = new { type = "text_delta", text } });
 
+    public const string MessageStop = """{"type":"stream_event","event":{"type":"message_stop"}}""";
+
     public static string Stop(string reason, int outputTokens = 2) =>
         Event(new { type = "message_delta", delta = new { stop_reason = reason }, usage = new { output_tokens = outputTokens } });
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 using Relay.Api.Hosting;
-using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure;
 
 namespace Relay.UnitTests.Api.Hosting;
 

@@ -142,7 +142,25 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void Another_call_of_the_API_after_a_complete_message_is_a_violation() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn"), Frames.MessageStart).Should().BeOfType<TurnOutcome.Violated>();
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn"), Frames.MessageStop, Frames.MessageStart).Should().BeOfType<TurnOutcome.Violated>();
+
+    [Fact]
+    public void A_stream_that_breaks_just_before_its_end_may_begin_anew() =>
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn"), Frames.MessageStart).Should().BeNull();
+
+    [Fact]
+    public void A_made_up_end_of_a_broken_stream_is_none() =>
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.MessageStop, Frames.MessageStart).Should().BeNull();
+
+    [Fact]
+    public void A_pause_that_the_API_asked_for_is_the_callers()
+    {
+        var outcome = Play(Frames.Init, """{"type":"system","subtype":"api_retry","error_status":429,"error":"rate_limit","retry_delay_ms":60000}""");
+
+        var error = outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error;
+        error.Code.Should().Be(ErrorCode.UpstreamRateLimited);
+        error.RetryAfter.Should().Be(TimeSpan.FromSeconds(60));
+    }
 
     [Fact]
     public void As_many_calls_of_the_API_as_retries_explain_are_allowed_and_no_more()
@@ -174,7 +192,7 @@ public sealed class CompletionTurnTests
     [Fact]
     public void The_time_to_a_reset_is_counted_from_the_failure()
     {
-        Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":{{{_clock.GetUtcNow().AddSeconds(60).ToUnixTimeSeconds()}}}}}""");
+        Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":{{{_clock.GetUtcNow().AddSeconds(60).ToUnixTimeSeconds()}}}}}""");
         _clock.Advance(TimeSpan.FromSeconds(45));
 
         Play(Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should().Be(TimeSpan.FromSeconds(15));
@@ -182,11 +200,12 @@ public sealed class CompletionTurnTests
 
     [Theory]
     [InlineData("""{"type":"rate_limit_event"}""")]
-    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":1}}""")]
-    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":-5}}""")]
-    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":9223372036854775807}}""")]
-    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"resetsAt":"soon"}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":-5}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":9223372036854775807}}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":"soon"}}""")]
     [InlineData("""{"type":"rate_limit_event","rate_limit_info":[]}""")]
+    [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"allowed","resetsAt":4102444800}}""")]
     public void A_rate_limit_without_a_time_to_come_has_a_default(string frame) =>
         Play(Frames.Init, frame, Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should().Be(TimeSpan.FromSeconds(30));
 

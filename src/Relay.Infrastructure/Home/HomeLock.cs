@@ -1,0 +1,32 @@
+using Microsoft.Extensions.Hosting;
+
+namespace Relay.Infrastructure.Home;
+
+/// <summary>
+/// Keeps a home to one relay: a second one would sweep away the running processes' directories and write into the same
+/// audit log. The lock is the system's, so that it ends with the process that holds it.
+/// </summary>
+internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
+{
+    private FileStream? _lock;
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _lock = new FileStream(Path.Combine(home.Path, "relay.lock"), RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            return Task.CompletedTask;
+        }
+        catch (IOException)
+        {
+            throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one a RELAY_HOME of its own.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock?.Dispose();
+}
