@@ -14,7 +14,7 @@ internal static class Scenarios
     /// <summary>Time added to the model's, one caller: the obvious approach, a new system prompt, a repeated one, the floor.</summary>
     public static async Task LatencyAsync(string claude, CancellationToken cancellationToken)
     {
-        const int rounds = 40;
+        const int rounds = 24;
         Title($"Added time, one caller (a model that takes {ModelLatency.TotalMilliseconds} ms, {ThinkTime.TotalMilliseconds} ms between requests)");
         await using var bed = await Bed.WithRealClaudeAsync(claude, ModelLatency, cancellationToken);
         await using var floorProcess = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);

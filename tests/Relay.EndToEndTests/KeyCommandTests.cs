@@ -53,7 +53,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         File.GetUnixFileMode(KeyFile).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var text = await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken);
         text.Should().Contain("sha256:").And.Contain("secretive");
-        foreach (var file in Directory.EnumerateFiles(_relay.Program.Home, "*", SearchOption.AllDirectories))
+        foreach (var file in _relay.Program.FilesWithContent)
         {
             (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Should().NotContain(secret[10..], "that is beyond the prefix that keys.json shows");
         }

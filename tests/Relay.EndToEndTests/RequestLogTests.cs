@@ -50,8 +50,7 @@ public sealed class RequestLogTests
         log.Should().NotContain(Canary).And.NotContain(relay.Key[10..]).And.NotContain("dummy-key-of-a-test");
         log.Should().Contain("lockdown_violation").And.Contain("invalid_json").And.Contain("timeout").And.Contain("upstream_error");
         audit.Should().Contain("lockdown_violation").And.Contain("timeout").And.Contain("\"key_label\":\"app\"");
-        Directory.EnumerateFiles(relay.Program.Home, "*", SearchOption.AllDirectories)
-            .Should().NotContain(file => File.ReadAllText(file).Contains(Canary, StringComparison.Ordinal), "no file of the relay holds what was said");
+        relay.Program.FilesWithContent.Should().NotContain(file => File.ReadAllText(file).Contains(Canary, StringComparison.Ordinal), "no file of the relay holds what was said");
     }
 
     [Fact(Timeout = 30_000)]

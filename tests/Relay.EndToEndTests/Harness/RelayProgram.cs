@@ -54,6 +54,10 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <summary>What it wrote to stdout and stderr so far, a line each.</summary>
     public IReadOnlyList<string> Log => [.. _log];
 
+    /// <summary>The files in its home. Empty ones hold nothing, and those that are locks can't be opened besides.</summary>
+    public IReadOnlyList<string> FilesWithContent =>
+        [.. Directory.EnumerateFiles(Home, "*", SearchOption.AllDirectories).Where(file => new FileInfo(file).Length > 0)];
+
     /// <summary>Its exit code; null while it runs.</summary>
     public int? ExitCode => _process.HasExited ? _process.ExitCode : null;
 
@@ -78,7 +82,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         ]);
 
     /// <summary>Starts a relay with these settings and nothing else in its environment.</summary>
-    /// <param name="settings">Later ones win. <c>RELAY_HOME</c> may be given; it is then left alone at the end.</param>
+    /// <param name="settings">Later ones win. <c>RELAY_HOME</c> may be given; it is then left alone at the end unless a test made it.</param>
     /// <param name="waitUntilReady">Whether to wait for <c>/health/ready</c>.</param>
     /// <param name="arguments">The command line.</param>
     /// <param name="wrapper">A program and its arguments that starts the relay in its own place (by <c>exec</c>, so that the process id stays).</param>
