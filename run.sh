@@ -20,7 +20,19 @@ relay() {
 }
 
 # Not local: the trap that ends them runs when the function is over.
-demo_relay='' demo_simulator=''
+demo_relay='' demo_simulator='' demo_scratch=''
+
+end_demo() {
+  # One that has ended already must not keep the others from being ended.
+  set +e
+  trap - EXIT
+  trap '' INT TERM
+  kill $demo_relay 2>/dev/null
+  wait $demo_relay 2>/dev/null
+  kill $demo_simulator 2>/dev/null
+  wait 2>/dev/null
+  rm -rf "$demo_scratch"
+}
 
 demo() {
   build_relay
@@ -30,8 +42,8 @@ demo() {
   claude=${CLAUDE_BIN:-$(command -v claude || true)}
   claude=${claude:-$(pinned_claude)}
   scratch=$(mktemp -d)
-  # shellcheck disable=SC2064 # The directory of now.
-  trap "trap - EXIT INT TERM; kill \$demo_relay 2>/dev/null; wait \$demo_relay 2>/dev/null; kill \$demo_simulator 2>/dev/null; wait 2>/dev/null; rm -rf '$scratch'" EXIT
+  demo_scratch=$scratch
+  trap end_demo EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
 
