@@ -5,9 +5,11 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Application.Configuration;
+using Relay.Application.Keys;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
+using Relay.Application.Serving;
 
 namespace Relay.Application;
 
@@ -23,13 +25,15 @@ public static class DependencyInjection
     private static IServiceCollection AddRelayOptions(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IValidateOptions<ServerOptions>, ServerOptionsValidator>();
         services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
-        return services.AddSettings<CompletionOptions>().AddSettings<QuotaOptions>();
+        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>();
     }
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
-        services.AddSingleton<ModelCatalog>();
+        services.AddSingleton<ModelCatalog>().AddSingleton<KeyEditor>();
+        services.AddSingleton<FairQueue>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>();
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
         // MediatR 5 leaves the registration to its host; a newer one would change these lines only.
@@ -48,9 +52,8 @@ public static class DependencyInjection
         return services;
     }
 
-    /// <summary>The order is the order of work: audit, then validation, then admission.</summary>
+    /// <summary>The order is the order of work: validation, then admission.</summary>
     private static IServiceCollection AddPipeline(this IServiceCollection services) => services
-        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AuditBehavior<,>))
         .AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>))
         .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AdmissionBehavior<,>));
 }

@@ -21,6 +21,12 @@ public enum ErrorCode
     /// <summary>No key, or one that is unknown, malformed, expired or revoked: never said which.</summary>
     Unauthorized,
 
+    /// <summary>The key is good, but not for this: a scope or a model it does not have.</summary>
+    Forbidden,
+
+    /// <summary>The Host header names another server.</summary>
+    WrongHost,
+
     /// <summary>No such route or thing.</summary>
     NotFound,
 
@@ -33,7 +39,10 @@ public enum ErrorCode
     /// <summary>Body or input beyond the configured size.</summary>
     TooLarge,
 
-    /// <summary>The key has used up its requests of the (UTC) day.</summary>
+    /// <summary>The key has asked too often in the last minute.</summary>
+    RateLimited,
+
+    /// <summary>The key has used up its requests, or its money, of the (UTC) day.</summary>
     DailyLimit,
 
     /// <summary>All relay keys together have used up the (UTC) day.</summary>

@@ -36,6 +36,9 @@ public sealed class Result<T> : IResult<Result<T>>
     /// <summary>Makes a failed result.</summary>
     public static Result<T> Failure(RelayError error) => new(default, error);
 
+    /// <summary>Makes a successful result, where the value's type is an interface and converts to nothing.</summary>
+    public static Result<T> Success(T value) => new(value, null);
+
     /// <summary>A value is a success.</summary>
     public static implicit operator Result<T>(T value) => new(value, null);
 

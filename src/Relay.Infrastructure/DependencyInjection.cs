@@ -7,12 +7,13 @@ using Relay.Application.Configuration;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
+using Relay.Application.Usage;
 using Relay.Infrastructure.Auditing;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Processes;
-using Relay.Infrastructure.Quotas;
+using Relay.Infrastructure.Sqlite;
 
 namespace Relay.Infrastructure;
 
@@ -25,26 +26,36 @@ public static class DependencyInjection
         .AddHosted<HomeLock>()
         .AddAuditing()
         .AddKeyFile()
-        .AddQuotas()
+        .AddSqlite()
         .AddProcesses()
         .AddClaudeCode();
 
-    /// <summary>What the operator's commands on keys need: the file, without following it.</summary>
-    public static IServiceCollection AddRelayKeyFile(this IServiceCollection services, RelayHome home) => services
+    /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
+    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home) => services
         .AddSingleton(home)
-        .AddSingleton<IKeyRepository, KeyFileRepository>();
+        .AddAuditing()
+        .AddSingleton<IKeyRepository, KeyFileRepository>()
+        .AddSingleton<RelayDatabase>()
+        .AddSingleton<IUsageReader, UsageReader>();
 
     private static IServiceCollection AddAuditing(this IServiceCollection services) => services
         .AddHosted<AuditFile>()
-        .AddSingleton<IAuditLog>(provider => provider.GetRequiredService<AuditFile>());
+        .AddSettings<AuditOptions>()
+        .AddSingleton<IAuditLog>(provider => provider.GetRequiredService<AuditFile>())
+        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<AuditFile>());
 
     private static IServiceCollection AddKeyFile(this IServiceCollection services) => services
         .AddSingleton<IKeyRepository, KeyFileRepository>()
         .AddHosted<KeyDirectory>()
-        .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<KeyDirectory>());
+        .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<KeyDirectory>())
+        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<KeyDirectory>());
 
-    private static IServiceCollection AddQuotas(this IServiceCollection services) => services
-        .AddSingleton<IAdmission, MemoryAdmission>();
+    private static IServiceCollection AddSqlite(this IServiceCollection services) => services
+        .AddSingleton<RelayDatabase>()
+        .AddHosted<QuotaStore>()
+        .AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<QuotaStore>())
+        .AddSingleton<IUsageReader>(provider => provider.GetRequiredService<QuotaStore>())
+        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<QuotaStore>());
 
     private static IServiceCollection AddProcesses(this IServiceCollection services) => services
         .AddSingleton<OrphanGuard>()

@@ -1,10 +1,13 @@
+using System.Globalization;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Relay.Api.Http;
+using Relay.Api.Quotas;
 using Relay.Application.Keys;
+using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Keys;
 
@@ -23,7 +26,7 @@ internal sealed class ApiKeyAuthentication(
 
     private const string Bearer = "Bearer ";
 
-    private static readonly RelayError Refusal = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
+    private static readonly string[] PatienceHeaders = ["X-Stainless-Timeout", "Request-Timeout"];
 
     /// <inheritdoc/>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
@@ -34,9 +37,10 @@ internal sealed class ApiKeyAuthentication(
             return Task.FromResult(AuthenticateResult.NoResult());
         }
 
-        Context.Features.Set(key);
-        Context.Log().KeyLabel = key.Label.Value;
-        var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, key.Id)], SchemeName);
+        var request = new RequestContext(Context.Log().RequestId, key, AnnouncedPatience());
+        Context.Features.Set(request);
+        RateLimitHeaders.AddTo(Context, request);
+        var identity = new ClaimsIdentity([.. key.Scopes.ToNames().Select(scope => new Claim(Scope.ClaimType, scope))], SchemeName);
         return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName)));
     }
 
@@ -44,14 +48,42 @@ internal sealed class ApiKeyAuthentication(
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         Response.Headers.WWWAuthenticate = "Bearer";
-        return ErrorResponse.WriteAsync(Context, Refusal);
+        return ErrorResponse.WriteAsync(Context, ErrorResponse.Unauthorized);
     }
+
+    /// <inheritdoc/>
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        ErrorResponse.WriteAsync(Context, new RelayError(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator."));
+
+    /// <summary>
+    /// How long the client waits for an answer, in seconds: OpenAI's and Anthropic's SDKs say so in
+    /// <c>X-Stainless-Timeout</c>, others may in <c>Request-Timeout</c>. What is no sensible number is as good as nothing.
+    /// </summary>
+    private TimeSpan? AnnouncedPatience() =>
+        PatienceHeaders
+            .Select(name => double.TryParse(Request.Headers[name], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 86_400
+                ? TimeSpan.FromSeconds(seconds)
+                : (TimeSpan?)null)
+            .Min();
 
     private IEnumerable<string?> Candidates() =>
         Request.Headers.Authorization
             .Where(value => value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true)
             .Select(value => value?[Bearer.Length..].Trim())
             .Concat(Request.Headers["x-api-key"]);
+}
+
+/// <summary>What a route asks of a key, see <see cref="KeyScopes"/>; the names are those of the authorization policies, too.</summary>
+internal static class Scope
+{
+    /// <summary>The claims that hold a key's scopes.</summary>
+    public const string ClaimType = "scope";
+
+    /// <summary><see cref="KeyScopes.Complete"/>.</summary>
+    public const string Complete = "complete";
+
+    /// <summary><see cref="KeyScopes.Usage"/>.</summary>
+    public const string Usage = "usage";
 }
 
 internal static class ApiKeyAuthenticationExtensions
@@ -67,9 +99,18 @@ internal static class ApiKeyAuthenticationExtensions
         });
         services.AddTransient<ApiKeyAuthentication>();
         services.AddWebEncoders();
-        services.AddAuthorization();
+        services.AddAuthorization(authorization =>
+        {
+            foreach (var scope in KeyScopeNames.All)
+            {
+                authorization.AddPolicy(scope, policy => policy.RequireClaim(Scope.ClaimType, scope));
+            }
+        });
     }
 
     /// <summary>The key of an authenticated request.</summary>
-    public static ApiKey Caller(this HttpContext context) => context.Features.GetRequiredFeature<ApiKey>();
+    public static ApiKey Caller(this HttpContext context) => context.RelayRequest().Caller;
+
+    /// <summary>An authenticated request on its way through the relay.</summary>
+    public static RequestContext RelayRequest(this HttpContext context) => context.Features.GetRequiredFeature<RequestContext>();
 }

@@ -1,13 +1,15 @@
 using MediatR;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
-using Relay.Api.Hosting;
 using Relay.Api.Http;
 using Relay.Application.Completions;
+using Relay.Application.Serving;
 
 namespace Relay.Api.Completions;
 
+[Authorize(Scope.Complete)]
 [Route("v1/complete")]
 internal sealed class CompleteController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
 {
@@ -22,13 +24,12 @@ internal sealed class CompleteController(IMediator mediator, IOptions<ServerOpti
             return error.ToActionResult(HttpContext);
         }
 
-        var result = await mediator.Send(new CompleteCommand(HttpContext.Caller(), parsed.Request), cancellationToken);
+        var result = await mediator.Send(new CompleteCommand(HttpContext.RelayRequest(), parsed.Request), cancellationToken);
         if (!result.TryGet(out var completion, out error))
         {
             return error.ToActionResult(HttpContext);
         }
 
-        HttpContext.Log().Completion = completion;
         return new JsonResult(CompleteAnswer.From(completion, parsed.Format, clock.GetElapsedTime(started)));
     }
 }

@@ -37,6 +37,11 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
             return error.ToActionResult(HttpContext);
         }
 
+        if (!readiness.IsReady)
+        {
+            HttpContext.Log().Error = "not_ready";
+        }
+
         var engine = readiness.Engine;
         var problems = readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field));
         return new JsonResult(new ReadinessAnswer(readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, problems))

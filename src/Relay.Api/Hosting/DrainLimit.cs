@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Relay.Application.Serving;
 
 namespace Relay.Api.Hosting;
 

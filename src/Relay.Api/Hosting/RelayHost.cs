@@ -4,7 +4,9 @@ using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
 using Relay.Application;
+using Relay.Application.Auditing;
 using Relay.Application.Configuration;
+using Relay.Application.Serving;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
@@ -98,7 +100,7 @@ internal static class RelayHost
         builder.Services.AddSerilog((services, logging) =>
         {
             var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
-            logging.MinimumLevel.Is(options.LogLevel)
+            logging.MinimumLevel.Is((LogEventLevel)options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
                 // "Hosting failed to start" with a stack trace: Program says what an operator can mend, and a bug ends the process.
@@ -119,16 +121,23 @@ internal static class RelayHost
     private static void AddRelayServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseKestrelCore();
-        builder.Services.AddSettings<ServerOptions>().AddSingleton<IValidateOptions<ServerOptions>, ServerOptionsValidator>();
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>>((kestrel, server) =>
         {
             kestrel.AddServerHeader = false;
             // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
             kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MaxConcurrentConnections = server.Value.MaxConnections;
+            kestrel.Limits.RequestHeadersTimeout = server.Value.HeaderTimeout;
+            kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
             kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port);
         });
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + DrainLimit.Afterwards);
-        builder.Services.AddSingleton<DrainLimit>();
+        builder.Services.AddSingleton<DrainLimit>().AddSingleton<HostFilter>().AddSingleton<RevocationWatch>();
     }
 
     private static void AddRelayApi(this IServiceCollection services)
@@ -143,10 +152,12 @@ internal static class RelayHost
     private static void UseRelayPipeline(this WebApplication app)
     {
         app.UseMiddleware<RequestLog>();
+        app.Use(app.Services.GetRequiredService<HostFilter>().InvokeAsync);
         app.UseMiddleware<DrainLimit>();
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
         app.UseAuthentication();
+        app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
         app.UseAuthorization();
         app.MapControllers().RequireAuthorization();
     }
@@ -171,6 +182,9 @@ internal static class RelayHost
             logger.LogWarning("The .NET diagnostics port is open: other programs of this user can read the relay's memory. Start it with ./run.sh, or with DOTNET_EnableDiagnostics=0");
         }
 
+        var auditLog = app.Services.GetRequiredService<IAuditLog>();
+        app.Lifetime.ApplicationStarted.Register(() => auditLog.Write(new AuditEntry("relay_started") { Detail = typeof(RelayHost).Assembly.GetName().Version?.ToString(3) }));
+        app.Lifetime.ApplicationStopping.Register(() => auditLog.Write(new AuditEntry("relay_stopping")));
         app.Lifetime.ApplicationStarted.Register(() => logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls, home.Path));
         app.Lifetime.ApplicationStopping.Register(() => logger.LogInformation("Stopping: running requests may finish"));
     }

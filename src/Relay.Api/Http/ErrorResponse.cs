@@ -20,12 +20,14 @@ internal static class ErrorResponse
     {
         ErrorCode.InvalidRequest or ErrorCode.InvalidJson or ErrorCode.UnknownModel or ErrorCode.PromptTooLong => StatusCodes.Status400BadRequest,
         ErrorCode.Unauthorized => StatusCodes.Status401Unauthorized,
+        ErrorCode.Forbidden => StatusCodes.Status403Forbidden,
         ErrorCode.NotFound => StatusCodes.Status404NotFound,
         ErrorCode.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
         ErrorCode.Conflict => StatusCodes.Status409Conflict,
         ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCode.UnsupportedMediaType => StatusCodes.Status415UnsupportedMediaType,
-        ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
+        ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
+        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
         ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
         ErrorCode.UpstreamError => StatusCodes.Status502BadGateway,
@@ -34,6 +36,9 @@ internal static class ErrorResponse
         ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
         _ => throw new InvalidOperationException($"{code} has no status."),
     };
+
+    /// <summary>The one answer to whoever has no good key.</summary>
+    public static RelayError Unauthorized { get; } = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
 
     /// <summary>An error as an action's result.</summary>
     public static IActionResult ToActionResult(this RelayError error, HttpContext context)
@@ -53,7 +58,7 @@ internal static class ErrorResponse
     /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
     public static Task WriteForStatusAsync(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete and GET /v1/models are.")),
+        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete, GET /v1/models and GET /v1/usage are.")),
         StatusCodes.Status405MethodNotAllowed => WriteAsync(
             context, new RelayError(ErrorCode.MethodNotAllowed, $"This route takes {context.Response.Headers.Allow} only.")),
         StatusCodes.Status415UnsupportedMediaType => WriteAsync(context, new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")),

@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.Features;
+using Relay.Application.Auditing;
+using Relay.Application.Pipeline;
 using Relay.Domain;
-using Relay.Domain.Completions;
 
 namespace Relay.Api.Http;
 
@@ -11,18 +12,15 @@ internal sealed class RequestLogEntry(string requestId)
     /// <summary>Also in the answer, as <c>X-Request-Id</c>.</summary>
     public string RequestId { get; } = requestId;
 
-    /// <summary>The key's label, once known.</summary>
-    public string? KeyLabel { get; set; }
-
     /// <summary>The error's wire name.</summary>
     public string? Error { get; set; }
-
-    /// <summary>The answer, for its model, timings and usage.</summary>
-    public Completion? Completion { get; set; }
 }
 
-/// <summary>Gives every request an id, logs it in one line, and turns what nobody expected into a 500 without details.</summary>
-internal sealed class RequestLog(RequestDelegate next, TimeProvider clock, ILogger<RequestLog> logger)
+/// <summary>
+/// Gives every request an id, writes its one line into the log and into the audit log, and turns what nobody expected into a
+/// 500 without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
+/// </summary>
+internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeProvider clock, ILogger<RequestLog> logger)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -50,34 +48,63 @@ internal sealed class RequestLog(RequestDelegate next, TimeProvider clock, ILogg
             }
             else
             {
-                await ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.InternalError, "The relay failed. Its operator finds the request id in the log."));
+                context.Response.Clear();
+                context.Response.Headers["X-Request-Id"] = entry.RequestId;
+                await ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.InternalError, "The relay failed on this request. Its operator finds the request id in the log."));
             }
         }
         finally
         {
-            Log(context, entry, status ?? context.Response.StatusCode, clock.GetElapsedTime(started));
+            Record(context, entry, status ?? context.Response.StatusCode, clock.GetElapsedTime(started));
         }
     }
 
-    private void Log(HttpContext context, RequestLogEntry entry, int status, TimeSpan total)
+    private void Record(HttpContext context, RequestLogEntry entry, int status, TimeSpan total)
     {
-        var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
-        if (entry.Completion is not { } completion)
+        var endpoint = context.GetEndpoint() as RouteEndpoint;
+        var route = $"{KnownMethod(context.Request.Method)} {endpoint?.RoutePattern.RawText ?? "(none)"}";
+        if (context.Features.Get<RequestContext>() is not { } request)
         {
-            logger.LogInformation(
-                "{Method} {Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}",
-                KnownMethod(context.Request.Method), route, status, entry.Error ?? "ok", entry.KeyLabel, total.TotalMilliseconds, entry.RequestId);
+            if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status421MisdirectedRequest)
+            {
+                auditLog.CountUnauthenticated(entry.Error ?? "unauthorized");
+            }
+
+            // Anybody can ask without a key: no line of the log for each.
+            logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", total.TotalMilliseconds, entry.RequestId);
             return;
         }
 
-        var timings = completion.Timings;
-        var elsewhere = timings.Claim + timings.Write + timings.FirstToken + timings.Generate;
-        var own = total - elsewhere + timings.Write;
+        Audit(context, request, new AuditEntry(ActionOf(endpoint)) { Route = route, Status = status, Error = entry.Error, Total = total });
+        var label = request.Caller.Label.Value;
+        if (request.Timings is not { } timings)
+        {
+            logger.LogInformation("{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", label, total.TotalMilliseconds, entry.RequestId);
+            return;
+        }
+
+        var queue = request.QueueTime ?? TimeSpan.Zero;
+        var elsewhere = queue + timings.Claim + timings.FirstToken + timings.Generate;
         logger.LogInformation(
-            "{Method} {Route} {Status} ok key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms {RequestId}",
-            KnownMethod(context.Request.Method), route, status, entry.KeyLabel, completion.Model.Value, timings.Origin,
-            own.TotalMilliseconds, timings.Claim.TotalMilliseconds, timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds, entry.RequestId);
+            "{Route} {Status} ok key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms queue={QueueMs:0.0}ms claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms {RequestId}",
+            route, status, label, request.Model?.Value, timings.Origin, (total - elsewhere).TotalMilliseconds, queue.TotalMilliseconds, timings.Claim.TotalMilliseconds,
+            timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds, entry.RequestId);
     }
+
+    private void Audit(HttpContext context, RequestContext request, AuditEntry entry) => auditLog.Write(entry with
+    {
+        RequestId = request.RequestId,
+        KeyId = request.Caller.Id,
+        KeyLabel = request.Caller.Label.Value,
+        Model = request.Model?.Value,
+        Queue = request.QueueTime,
+        FirstToken = request.Timings is { } timings ? timings.Claim + timings.Write + timings.FirstToken : null,
+        Usage = request.Spending.Usage,
+        RequestBytes = context.Request.ContentLength,
+    });
+
+    /// <summary>What was asked, as one word: the last part of the route.</summary>
+    private static string ActionOf(RouteEndpoint? endpoint) => endpoint?.RoutePattern.RawText?.Split('/')[^1] ?? "none";
 
     /// <summary>A method is the caller's free text.</summary>
     private static string KnownMethod(string method) => method is "GET" or "POST" or "PUT" or "PATCH" or "DELETE" or "HEAD" or "OPTIONS" ? method : "(other)";

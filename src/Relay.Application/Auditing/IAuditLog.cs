@@ -1,25 +1,66 @@
+using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 
 namespace Relay.Application.Auditing;
 
-/// <summary>A request whose outcome the operator can read in the audit log.</summary>
-public interface IAudited
+/// <summary>One line of the audit log. Never a prompt, an answer, a secret or what an URL asked for.</summary>
+/// <param name="Action">
+/// <c>complete</c>, <c>models</c>, <c>usage</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
+/// <c>key_limits_set</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
+/// </param>
+public sealed record AuditEntry(string Action)
 {
-    /// <summary>Who asks.</summary>
-    ApiKey Caller { get; }
+    /// <summary>The request's id, as in its answer's <c>X-Request-Id</c>.</summary>
+    public string? RequestId { get; init; }
 
-    /// <summary>What is asked, as one word.</summary>
-    string AuditAction { get; }
+    /// <summary>Whose request it was, or which key was changed; null for what the relay noticed by itself.</summary>
+    public string? KeyId { get; init; }
+
+    /// <summary>That key's label.</summary>
+    public string? KeyLabel { get; init; }
+
+    /// <summary>Method and route template, never the path that was asked for.</summary>
+    public string? Route { get; init; }
+
+    /// <summary>The model that was to answer.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The HTTP status.</summary>
+    public int? Status { get; init; }
+
+    /// <summary>The error's wire name; null for success.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>Time in the queue.</summary>
+    public TimeSpan? Queue { get; init; }
+
+    /// <summary>Time from the end of the queue to the model's first words.</summary>
+    public TimeSpan? FirstToken { get; init; }
+
+    /// <summary>Time from the request's head to the end of its answer.</summary>
+    public TimeSpan? Total { get; init; }
+
+    /// <summary>Tokens and cost, as far as they are known.</summary>
+    public TokenUsage? Usage { get; init; }
+
+    /// <summary>Size of the request's body, as announced.</summary>
+    public long? RequestBytes { get; init; }
+
+    /// <summary>How many of the same this line stands for; null for one.</summary>
+    public long? Count { get; init; }
+
+    /// <summary>What was found, for violations; the version, for starts.</summary>
+    public string? Detail { get; init; }
+
+    /// <summary>The system's user who ran the operator's command.</summary>
+    public string? By { get; init; }
+
+    /// <summary>The key before the change; its hashes are not written.</summary>
+    public ApiKey? Before { get; init; }
+
+    /// <summary>The key after the change; its hashes are not written.</summary>
+    public ApiKey? After { get; init; }
 }
-
-/// <summary>One line of the audit log. Never a prompt, an answer or a secret.</summary>
-/// <param name="Action">What was asked, or what happened (<c>lockdown_violation</c>).</param>
-/// <param name="KeyId">Whose request it was; null for what the relay noticed by itself.</param>
-/// <param name="KeyLabel">That key's label.</param>
-/// <param name="Error">The error's wire name; null for success.</param>
-/// <param name="Duration">How long it took.</param>
-/// <param name="Detail">What was found, for violations.</param>
-public sealed record AuditEntry(string Action, string? KeyId, string? KeyLabel, string? Error, TimeSpan Duration, string? Detail = null);
 
 /// <summary>Where audit entries go.</summary>
 public interface IAuditLog
@@ -29,4 +70,10 @@ public interface IAuditLog
     /// entries behind) goes to the log as an error instead: none is lost in silence.
     /// </summary>
     void Write(AuditEntry entry);
+
+    /// <summary>
+    /// Counts a request that came without a good key. One line a minute says how many there were of each error, so that a
+    /// flood fills no disk.
+    /// </summary>
+    void CountUnauthenticated(string error);
 }

@@ -1,6 +1,7 @@
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
+using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
@@ -14,6 +15,7 @@ public interface ICompletionEngine
     /// <param name="keyId">The caller: what is prepared for one key never serves another.</param>
     /// <param name="model">An allow-listed model.</param>
     /// <param name="request">What to complete.</param>
+    /// <param name="spending">Where to note, as it happens, that the API was called and what it counted.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
     /// <returns>
     /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>,
@@ -21,5 +23,5 @@ public interface ICompletionEngine
     /// <see cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>,
     /// <see cref="ErrorCode.ShuttingDown"/> and <see cref="ErrorCode.Timeout"/>.
     /// </returns>
-    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, CancellationToken cancellationToken);
+    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, Spending spending, CancellationToken cancellationToken);
 }

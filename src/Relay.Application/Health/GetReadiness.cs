@@ -1,5 +1,4 @@
 using MediatR;
-using Relay.Application.Keys;
 using Relay.Domain;
 
 namespace Relay.Application.Health;
@@ -30,17 +29,21 @@ public interface IEngineHealth
     EngineStatus Status { get; }
 }
 
-internal sealed class GetReadinessHandler(IEngineHealth engine, IKeyDirectory keys) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
+/// <summary>A part of the relay that works on after a failure, and whose failure the operator must see.</summary>
+public interface IHealthCheck
+{
+    /// <summary>What is wrong, and what to do about it; null while nothing is. Costs nothing.</summary>
+    string? Problem { get; }
+}
+
+internal sealed class GetReadinessHandler(IEngineHealth engine, IEnumerable<IHealthCheck> checks) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
 {
     public Task<Result<Readiness>> Handle(GetReadinessQuery query, CancellationToken cancellationToken)
     {
         var status = engine.Status;
-        var problems = status.Problems.ToList();
-        if (keys.Problem is { } problem)
-        {
-            problems.Add(new RelayError(ErrorCode.InternalError, problem));
-        }
-
+        var problems = status.Problems
+            .Concat(checks.Select(check => check.Problem).OfType<string>().Select(problem => new RelayError(ErrorCode.InternalError, problem)))
+            .ToList();
         return Task.FromResult<Result<Readiness>>(new Readiness(problems, status));
     }
 }

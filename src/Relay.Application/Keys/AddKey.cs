@@ -1,13 +1,20 @@
-using Relay.Application.Pipeline;
 using FluentValidation;
 using MediatR;
+using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Keys;
+using Relay.Domain.Models;
 
 namespace Relay.Application.Keys;
 
 /// <summary>Mints a key. The secret is in the answer and nowhere else.</summary>
-public sealed record AddKeyCommand(KeyLabel Label, int? DailyLimit) : IRequest<Result<AddedKey>>;
+/// <param name="Label">No active key has it.</param>
+/// <param name="Limits">Its own limits.</param>
+/// <param name="Scopes">What it may be used for.</param>
+/// <param name="Models">The only models it may name; null for all.</param>
+/// <param name="ExpiresIn">How long it works; null for until it is revoked.</param>
+public sealed record AddKeyCommand(KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null, TimeSpan? ExpiresIn = null)
+    : IRequest<Result<AddedKey>>;
 
 /// <param name="Key">The key as stored.</param>
 /// <param name="Secret">To be shown once.</param>
@@ -15,25 +22,30 @@ public sealed record AddedKey(ApiKey Key, KeySecret Secret);
 
 internal sealed class AddKeyValidator : AbstractValidator<AddKeyCommand>
 {
-    public AddKeyValidator() =>
-        RuleFor(command => command.DailyLimit)
-            .InclusiveBetween(1, ApiKey.MaxDailyLimit)
-            .WithRelayError(ErrorCode.InvalidRequest, "daily_limit", $"A daily limit is a whole number from 1 to {ApiKey.MaxDailyLimit}.");
+    public AddKeyValidator()
+    {
+        RuleFor(command => command.Limits).MustBeInRange();
+        RuleFor(command => command.Scopes).NotEqual(KeyScopes.None);
+        RuleFor(command => command.Models)
+            .Must(models => models is not { Count: 0 })
+            .WithRelayError(ErrorCode.InvalidRequest, "models", "A list of models has at least one; leave it out to allow all.");
+        RuleFor(command => command.ExpiresIn)
+            .Must(time => time is null || (time > TimeSpan.Zero && time <= TimeSpan.FromDays(3650)))
+            .WithRelayError(ErrorCode.InvalidRequest, "expires_in", "A key expires in more than no time and at most ten years.");
+    }
 }
 
-internal sealed class AddKeyHandler(IKeyRepository repository, TimeProvider clock) : IRequestHandler<AddKeyCommand, Result<AddedKey>>
+internal sealed class AddKeyHandler(KeyEditor keys) : IRequestHandler<AddKeyCommand, Result<AddedKey>>
 {
     public Task<Result<AddedKey>> Handle(AddKeyCommand command, CancellationToken cancellationToken) =>
-        repository.ChangeAsync<AddedKey>(
-            keys =>
+        keys.AddAsync(
+            command.Label,
+            key => key with
             {
-                if (keys.Any(key => key.IsActive && key.Label == command.Label))
-                {
-                    return new RelayError(ErrorCode.Conflict, $"There is a key '{command.Label}' already. Revoke it first, or choose another label.", "label");
-                }
-
-                var (key, secret) = ApiKey.Create(command.Label, command.DailyLimit, clock.GetUtcNow());
-                return ((IReadOnlyList<ApiKey>)[.. keys, key], new AddedKey(key, secret));
+                Limits = command.Limits,
+                Scopes = command.Scopes,
+                Models = command.Models,
+                ExpiresAt = key.CreatedAt + command.ExpiresIn,
             },
             cancellationToken);
 }

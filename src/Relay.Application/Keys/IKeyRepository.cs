@@ -11,7 +11,11 @@ public interface IKeyRepository
     /// </summary>
     /// <param name="change">Given the keys as they are; answers the keys as they should be and a value, or an error that changes nothing.</param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
+    /// <returns>The value, or <see cref="ErrorCode.Conflict"/>, <see cref="ErrorCode.InternalError"/> or the change's own error.</returns>
     Task<Result<T>> ChangeAsync<T>(Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken);
+
+    /// <summary>The keys as they are now; <see cref="ErrorCode.InternalError"/> for a file that can't be read.</summary>
+    Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Where keys are looked up, on every request: in memory, following the file.</summary>
@@ -20,9 +24,9 @@ public interface IKeyDirectory
     /// <summary>The active key of a secret, or null.</summary>
     ApiKey? Find(KeySecret secret);
 
+    /// <summary>Whether a key of this id opens the door, as of the last reload.</summary>
+    bool IsActive(string keyId);
+
     /// <summary>Raised with the ids of the active keys after each reload.</summary>
     event Action<IReadOnlySet<string>> Reloaded;
-
-    /// <summary>Why the keys in use are not those in the file; null when they are.</summary>
-    string? Problem { get; }
 }

@@ -1,17 +1,26 @@
+using FluentValidation;
 using MediatR;
 using Relay.Domain;
+using Relay.Domain.Keys;
 
 namespace Relay.Application.Models;
 
 /// <summary>What a caller may name as a model. Spends nothing.</summary>
-public sealed record ListModelsQuery : IRequest<Result<ModelList>>;
+public sealed record ListModelsQuery(ApiKey Caller) : IRequest<Result<ModelList>>;
 
-/// <param name="Default">What a request gets that names none.</param>
-/// <param name="Names">All that may be named, in the operator's order.</param>
-public sealed record ModelList(string Default, IReadOnlyCollection<string> Names);
+/// <param name="Default">What a request gets that names none; null when the key may not use that one.</param>
+/// <param name="Names">All that the key may name, in the operator's order.</param>
+public sealed record ModelList(string? Default, IReadOnlyCollection<string> Names);
+
+internal sealed class ListModelsValidator : AbstractValidator<ListModelsQuery>
+{
+    public ListModelsValidator() => RuleFor(query => query.Caller).NotNull();
+}
 
 internal sealed class ListModelsHandler(ModelCatalog models) : IRequestHandler<ListModelsQuery, Result<ModelList>>
 {
     public Task<Result<ModelList>> Handle(ListModelsQuery query, CancellationToken cancellationToken) =>
-        Task.FromResult<Result<ModelList>>(new ModelList(models.Default.Value, models.Names));
+        Task.FromResult<Result<ModelList>>(new ModelList(
+            query.Caller.Allows(models.Default) ? models.Default.Value : null,
+            [.. models.All.Where(query.Caller.Allows).Select(model => model.Value)]));
 }

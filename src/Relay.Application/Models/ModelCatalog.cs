@@ -15,6 +15,9 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
     public ModelName Default => _allowed[options.Value.DefaultModel];
 
     /// <summary>All of them.</summary>
+    public IReadOnlyCollection<ModelName> All => _allowed.Values;
+
+    /// <summary>The names of all.</summary>
     public IReadOnlyCollection<string> Names => _allowed.Keys;
 
     /// <summary>Whether callers may name it.</summary>

@@ -4,22 +4,28 @@ using Relay.Domain;
 
 namespace Relay.Application.Pipeline;
 
-/// <summary>Lets a request that spends something through when the limits and a free place allow it.</summary>
-internal sealed class AdmissionBehavior<TRequest, TResponse>(IAdmission admission) : IPipelineBehavior<TRequest, TResponse>
+/// <summary>Lets a request that spends something through when the limits and a free place allow it, and settles what it spent.</summary>
+internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission) : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>, IAdmissible
     where TResponse : IResult<TResponse>
 {
     public async Task<TResponse> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResponse> next)
     {
-        var admitted = await admission.AdmitAsync(request.Caller, cancellationToken);
-        if (!admitted.TryGet(out var lease, out var refusal))
+        if (!(await admission.AdmitAsync(request, cancellationToken)).TryGet(out var admitted, out var refusal))
         {
             return TResponse.Failure(refusal);
         }
 
-        using (lease)
+        var succeeded = false;
+        try
         {
-            return await next();
+            var response = await next();
+            succeeded = response.Error is null;
+            return response;
+        }
+        finally
+        {
+            await admission.EndAsync(admitted, request.Context.Spending, succeeded);
         }
     }
 }

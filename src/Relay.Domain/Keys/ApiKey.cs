@@ -1,4 +1,12 @@
+using System.Security.Cryptography;
+using Relay.Domain.Models;
+
 namespace Relay.Domain.Keys;
+
+/// <summary>A secret that was replaced and still works for a while.</summary>
+/// <param name="Hash">Of that secret.</param>
+/// <param name="Until">UTC; from then on it opens nothing.</param>
+public sealed record RetiredSecret(KeyHash Hash, DateTimeOffset Until);
 
 /// <summary>One app's permission to use the relay. Immutable; counters belong to its id, never to its hash.</summary>
 /// <param name="Id">Stable and random, <c>key_</c> and 16 hex digits.</param>
@@ -6,31 +14,60 @@ namespace Relay.Domain.Keys;
 /// <param name="Hash">Of the secret.</param>
 /// <param name="Prefix">The first characters of the secret, to recognise it by.</param>
 /// <param name="CreatedAt">UTC.</param>
-/// <param name="RevokedAt">UTC; null while it works.</param>
-/// <param name="DailyLimit">Requests a UTC day; null for the operator's default.</param>
-public sealed record ApiKey(
-    string Id,
-    KeyLabel Label,
-    KeyHash Hash,
-    string Prefix,
-    DateTimeOffset CreatedAt,
-    DateTimeOffset? RevokedAt = null,
-    int? DailyLimit = null)
+public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Prefix, DateTimeOffset CreatedAt)
 {
-    /// <summary>Largest daily limit that can be set.</summary>
-    public const int MaxDailyLimit = 10_000_000;
+    /// <summary>Longest time a replaced secret may go on working.</summary>
+    public static readonly TimeSpan MaxOverlap = TimeSpan.FromDays(30);
 
-    /// <summary>Whether it opens the door.</summary>
-    public bool IsActive => RevokedAt is null;
+    /// <summary>UTC; null for a key that does not expire.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>UTC; null while it works.</summary>
+    public DateTimeOffset? RevokedAt { get; init; }
+
+    /// <summary>What it may be used for.</summary>
+    public KeyScopes Scopes { get; init; } = KeyScopes.Default;
+
+    /// <summary>The only models it may name; null for all that the operator allows.</summary>
+    public IReadOnlyList<ModelName>? Models { get; init; }
+
+    /// <summary>Its own limits.</summary>
+    public KeyLimits Limits { get; init; } = KeyLimits.Default;
+
+    /// <summary>Secrets that were replaced not long ago.</summary>
+    public IReadOnlyList<RetiredSecret> Retired { get; init; } = [];
 
     /// <summary>Makes a key and the secret that is shown once.</summary>
-    public static (ApiKey Key, KeySecret Secret) Create(KeyLabel label, int? dailyLimit, DateTimeOffset now)
+    public static (ApiKey Key, KeySecret Secret) Create(KeyLabel label, DateTimeOffset now)
     {
         var secret = KeySecret.Generate();
-        var id = "key_" + Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
-        return (new ApiKey(id, label, secret.Hash, secret.Prefix, now, DailyLimit: dailyLimit), secret);
+        var id = "key_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+        return (new ApiKey(id, label, secret.Hash, secret.Prefix, now), secret);
     }
+
+    /// <summary>Whether it opens the door now.</summary>
+    public bool IsActive(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
+
+    /// <summary>Whether a secret of this hash is one of its own now.</summary>
+    public bool Accepts(KeyHash hash, DateTimeOffset now) =>
+        Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash));
+
+    /// <summary>Whether it may use the model.</summary>
+    public bool Allows(ModelName model) => Models is null || Models.Contains(model);
 
     /// <summary>The same key, shut.</summary>
     public ApiKey Revoke(DateTimeOffset now) => this with { RevokedAt = RevokedAt ?? now };
+
+    /// <summary>The same key with a new secret; the one it had works until the overlap is over.</summary>
+    public (ApiKey Key, KeySecret Secret) Rotate(TimeSpan overlap, DateTimeOffset now)
+    {
+        var secret = KeySecret.Generate();
+        var retired = Retired.Where(old => old.Until > now);
+        if (overlap > TimeSpan.Zero)
+        {
+            retired = retired.Append(new RetiredSecret(Hash, now + overlap));
+        }
+
+        return (this with { Hash = secret.Hash, Prefix = secret.Prefix, Retired = [.. retired] }, secret);
+    }
 }

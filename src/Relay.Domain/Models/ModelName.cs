@@ -18,6 +18,13 @@ public sealed record ModelName
     /// <summary>The name.</summary>
     public string Value { get; }
 
+    /// <summary><c>opus</c>, <c>sonnet</c> or <c>haiku</c>, which have their own prices and limits; the whole name of any other.</summary>
+    public string Family =>
+        Value.Contains("opus", StringComparison.Ordinal) ? "opus"
+        : Value.Contains("sonnet", StringComparison.Ordinal) ? "sonnet"
+        : Value.Contains("haiku", StringComparison.Ordinal) ? "haiku"
+        : Value;
+
     /// <summary>Accepts 1 to 64 of lower-case letters, digits and <c>-._[]:@</c>, beginning with a letter.</summary>
     public static Result<ModelName> Create(string text) =>
         text.Length is > 0 and <= MaxLength && char.IsAsciiLetterLower(text[0]) && !text.AsSpan().ContainsAnyExcept(Allowed)

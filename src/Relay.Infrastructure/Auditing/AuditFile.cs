@@ -1,95 +1,199 @@
-using System.Buffers;
-using System.Text.Json;
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Relay.Application.Auditing;
+using Relay.Application.Health;
 using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.Auditing;
 
 /// <summary>
-/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600. One writer; a bounded buffer between it and the requests.
+/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600, kept for <c>AUDIT_DAYS</c>. One writer; a bounded buffer
+/// between it and the requests. A lock keeps the relay and the operator's commands from writing into each other's lines.
+/// While the disk fails, the lines wait, and <c>/health/ready</c> says so.
 /// </summary>
-internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<AuditFile> logger) : BackgroundService, IAuditLog
+internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, TimeProvider clock, ILogger<AuditFile> logger) : BackgroundService, IAuditLog, IHealthCheck
 {
     private const int BufferedEntries = 10_000;
+    private const int LinesAtOnce = 1000;
+
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan TallyInterval = TimeSpan.FromMinutes(1);
 
     private readonly Channel<(DateTimeOffset At, AuditEntry Entry)> _entries =
         Channel.CreateBounded<(DateTimeOffset, AuditEntry)>(new BoundedChannelOptions(BufferedEntries) { SingleReader = true });
+
+    private readonly ConcurrentDictionary<string, long> _unauthenticated = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _giveUp = new();
+    private volatile string? _problem;
+    private DateOnly _cleanedOn;
+
+    /// <inheritdoc/>
+    public string? Problem => _problem;
 
     /// <inheritdoc/>
     public void Write(AuditEntry entry)
     {
         if (!_entries.Writer.TryWrite((clock.GetUtcNow(), entry)))
         {
-            logger.LogError("The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count, entry);
+            logger.LogError(
+                "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count, AuditLine.Text(clock.GetUtcNow(), entry));
         }
     }
 
     /// <inheritdoc/>
+    public void CountUnauthenticated(string error) => _unauthenticated.AddOrUpdate(error, 1, static (_, count) => count + 1);
+
+    /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        // What is buffered is written before the relay ends.
+        WriteTally();
+        // What is buffered is written before the relay ends, unless the disk still fails when there is no more time.
         _entries.Writer.TryComplete();
         if (ExecuteTask is { } writing)
         {
             await writing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _giveUp.CancelAsync();
+            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         await base.StopAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _giveUp.Dispose();
+    }
+
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        RelayHome.CreatePrivateDirectory(home.AuditDirectory);
+        await using var tally = clock.CreateTimer(_ => WriteTally(), null, TallyInterval, TallyInterval);
+        var lines = new List<(DateOnly Day, ReadOnlyMemory<byte> Line)>();
         // Not the stopping token: StopAsync ends the channel, and the rest is still to be written.
-        await foreach (var (at, entry) in _entries.Reader.ReadAllAsync(CancellationToken.None))
+        while (await _entries.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            while (lines.Count < LinesAtOnce && _entries.Reader.TryRead(out var next))
+            {
+                lines.Add((DateOnly.FromDateTime(next.At.UtcDateTime), AuditLine.Format(next.At, next.Entry)));
+            }
+
+            foreach (var day in lines.GroupBy(line => line.Day))
+            {
+                await AppendAsync(day.Key, [.. day.Select(line => line.Line)]);
+            }
+
+            lines.Clear();
+        }
+    }
+
+    private void WriteTally()
+    {
+        foreach (var error in _unauthenticated.Keys)
+        {
+            if (_unauthenticated.TryRemove(error, out var count))
+            {
+                Write(new AuditEntry("unauthenticated") { Error = error, Count = count });
+                logger.LogInformation("{Count} requests without a valid key were refused ({Error}) since the last such line", count, error);
+            }
+        }
+    }
+
+    /// <summary>Writes the lines, as often as it takes.</summary>
+    private async Task AppendAsync(DateOnly day, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    {
+        while (true)
         {
             try
             {
-                await AppendAsync(at, entry);
+                await TryAppendAsync(day, lines);
+                _problem = null;
+                return;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                logger.LogError(exception, "The audit log could not be written; this entry is only here: {Entry}", entry);
+                if (_problem is null)
+                {
+                    _problem = "The audit log can't be written; the relay's log says why. Its lines wait in memory.";
+                    logger.LogError(exception, "The audit log can't be written; its lines wait in memory");
+                }
+            }
+
+            if (_giveUp.IsCancellationRequested)
+            {
+                logger.LogError("{Count} lines of the audit log are lost: the disk failed until the end", lines.Count);
+                return;
+            }
+
+            await Task.Delay(Retry, clock, _giveUp.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task TryAppendAsync(DateOnly day, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    {
+        RelayHome.CreatePrivateDirectory(home.AuditDirectory);
+        await using var writeLock = await LockAsync();
+        CleanUp(day);
+        await using var file = new FileStream(PathOf(day), RelayHome.PrivateFile(FileMode.Append, FileAccess.Write, FileShare.ReadWrite));
+        var length = file.Length;
+        try
+        {
+            foreach (var line in lines)
+            {
+                await file.WriteAsync(line);
+            }
+
+            await file.FlushAsync();
+        }
+        catch (IOException)
+        {
+            // Half a line of a full disk would spoil the next one.
+            file.SetLength(length);
+            throw;
+        }
+    }
+
+    /// <summary>The system's lock, so that it ends with the process that holds it.</summary>
+    private async Task<FileStream> LockAsync()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(Path.Combine(home.AuditDirectory, "write.lock"), RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            }
+            catch (IOException) when (attempt < 100)
+            {
+                await Task.Delay(LockRetry, clock);
             }
         }
     }
 
-    private async Task AppendAsync(DateTimeOffset at, AuditEntry entry)
+    /// <summary>Removes the files of days that are too long ago, once a day.</summary>
+    private void CleanUp(DateOnly today)
     {
-        var path = Path.Combine(home.AuditDirectory, $"{at:yyyy-MM-dd}.jsonl");
-        await using var file = new FileStream(path, RelayHome.PrivateFile(FileMode.Append, FileAccess.Write, FileShare.Read));
-        await file.WriteAsync(Format(at, entry));
-    }
-
-    private static byte[] Format(DateTimeOffset at, AuditEntry entry)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+        if (today <= _cleanedOn)
         {
-            writer.WriteStartObject();
-            writer.WriteString("time", at);
-            writer.WriteString("action", entry.Action);
-            Write(writer, "key_id", entry.KeyId);
-            Write(writer, "key_label", entry.KeyLabel);
-            Write(writer, "error", entry.Error);
-            writer.WriteNumber("duration_ms", (long)entry.Duration.TotalMilliseconds);
-            Write(writer, "detail", entry.Detail);
-            writer.WriteEndObject();
+            return;
         }
 
-        buffer.Write("\n"u8);
-        return buffer.WrittenSpan.ToArray();
+        foreach (var file in Directory.EnumerateFiles(home.AuditDirectory, "*.jsonl"))
+        {
+            if (DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
+                && day <= today.AddDays(-options.Value.AuditDays))
+            {
+                File.Delete(file);
+            }
+        }
+
+        _cleanedOn = today;
     }
 
-    private static void Write(Utf8JsonWriter writer, string name, string? value)
-    {
-        if (value is not null)
-        {
-            writer.WriteString(name, value);
-        }
-    }
+    private string PathOf(DateOnly day) => Path.Combine(home.AuditDirectory, $"{day:yyyy-MM-dd}.jsonl");
 }

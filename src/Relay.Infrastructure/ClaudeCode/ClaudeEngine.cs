@@ -6,6 +6,7 @@ using Relay.Application.Completions;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
+using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
@@ -24,7 +25,7 @@ internal sealed class ClaudeEngine(
         ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <inheritdoc/>
-    public async Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, CancellationToken cancellationToken)
+    public async Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, Spending spending, CancellationToken cancellationToken)
     {
         if (lifetime.ApplicationStopping.IsCancellationRequested)
         {
@@ -38,7 +39,7 @@ internal sealed class ClaudeEngine(
 
         using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        var job = new Job(keyId, model, request, generation, ProfileId.Of(keyId, model, request.System));
+        var job = new Job(keyId, model, request, generation, ProfileId.Of(keyId, model, request.System), spending);
         try
         {
             var started = clock.GetTimestamp();
@@ -85,6 +86,7 @@ internal sealed class ClaudeEngine(
                 using (frame)
                 {
                     outcome = turn.Accept(frame);
+                    Note(job.Spending, turn, outcome);
                     if (opening && turn.HasCalledApi)
                     {
                         opening = false;
@@ -147,6 +149,18 @@ internal sealed class ClaudeEngine(
         }
     }
 
+    /// <summary>
+    /// What is known of the turn's cost by now. A turn that is left after it began may have called the API: it counts, in
+    /// doubt. One that failed before it called counts for nothing.
+    /// </summary>
+    private static void Note(Spending spending, CompletionTurn turn, TurnOutcome? outcome)
+    {
+        spending.ReachedApi = turn.HasCalledApi || (turn.HasStarted && outcome is null);
+        spending.IsFinal = outcome is not null;
+        spending.Usage = turn.Usage;
+        spending.HitLimit = turn.HitLimit;
+    }
+
     /// <summary>Everything at once, while the frames are read: nobody waits for the other.</summary>
     /// <returns>When the last byte was in the pipe.</returns>
     private async Task<long> WriteAsync(Job job, ClaudeProcess process, CompletionTurn turn, CancellationToken cancellationToken)
@@ -168,5 +182,5 @@ internal sealed class ClaudeEngine(
         return clock.GetTimestamp();
     }
 
-    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, EngineGeneration Generation, ProfileId Profile);
+    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, EngineGeneration Generation, ProfileId Profile, Spending Spending);
 }

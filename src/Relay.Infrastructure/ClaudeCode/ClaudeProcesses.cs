@@ -34,7 +34,7 @@ internal sealed class ClaudeProcesses(
         process.Kill();
         End(process);
         logger.LogError("Lockdown violation: {Violation}. No completion runs until the self-test passes", violation);
-        auditLog.Write(new AuditEntry("lockdown_violation", keyId, null, EngineState.Violation.WireName, TimeSpan.Zero, violation));
+        auditLog.Write(new AuditEntry("lockdown_violation") { KeyId = keyId, Error = EngineState.Violation.WireName, Detail = violation });
         state.Doubt(process.Generation);
     }
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
@@ -32,15 +33,18 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Longer than any pause of the CLI's own doubling.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(12);
 
+    private const int CharactersPerToken = 3;
+
     private readonly StringBuilder _words = new();
 
     private bool _initPassed;
     private bool _messageStopped;
     private bool _messageEnded;
     private int _apiCalls;
-    private JsonElement? _startUsage;
+    private TokenUsage? _startUsage;
+    private TokenUsage? _finalUsage;
     private string? _assistantError;
-    private DateTimeOffset? _limitResetsAt;
+    private UpstreamLimit? _rejection;
 
     /// <summary>
     /// Control requests whose answers are still to come. A CLI that begins the turn before it has taken them would answer
@@ -56,6 +60,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>Whether the CLI has said that it is calling the API, or has shown that it did.</summary>
     public bool HasCalledApi { get; private set; }
+
+    /// <summary>
+    /// Tokens so far: as Claude Code has summed them up, or as the API has counted the prompt, with a guess of what has been
+    /// written since; null while nothing is counted. Of an answer that is streamed again, the last attempt's.
+    /// </summary>
+    public TokenUsage? Usage => _finalUsage ?? (_startUsage is { } start ? start with { OutputTokens = (_words.Length / CharactersPerToken) + 1 } : null);
+
+    /// <summary>The account's limit that the turn ran into; null for none.</summary>
+    public UpstreamLimit? HitLimit { get; private set; }
 
     /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
     public TurnOutcome? Accept(ClaudeFrame frame)
@@ -116,7 +129,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 // After a broken stream the CLI begins anew: so do we.
                 _messageStopped = false;
                 _words.Clear();
-                _startUsage = streamEvent.Member("message")?.Member("usage")?.Clone();
+                _startUsage = ReadUsage(streamEvent.Member("message")?.Member("usage") ?? default, cost: null);
                 return null;
             case "content_block_start" when streamEvent.Member("content_block")?.Text("type") is { } block && !IsWords(block):
                 return ToolUse;
@@ -142,17 +155,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         var pause = TimeSpan.FromMilliseconds(frame.Number("retry_delay_ms") ?? 0);
         return pause <= LongestPause
             ? null
-            : new TurnOutcome.Failed(ClaudeFailures.ToError(new ClaudeFailure(null, frame.Number("error_status"), frame.Text("error"), null, RetryAfter() ?? pause)));
+            : Fail(new ClaudeFailure(null, frame.Number("error_status"), frame.Text("error"), null, RetryAfter() ?? pause));
     }
 
     private TurnOutcome? AcceptStop(string stopReason, JsonElement usage) => stopReason switch
     {
         "tool_use" => ToolUse,
         "refusal" => new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "The model declined to answer this prompt.")),
-        "max_tokens" or "model_context_window_exceeded" => new TurnOutcome.Answered(
-            _words.ToString(),
-            stopReason,
-            ReadUsage(_startUsage ?? default, cost: null) with { OutputTokens = usage.Number("output_tokens") ?? 0 }),
+        "max_tokens" or "model_context_window_exceeded" => Answer(
+            _words.ToString(), stopReason, (_startUsage ?? ReadUsage(default, cost: null)) with { OutputTokens = usage.Number("output_tokens") ?? 0 }),
         _ => null,
     };
 
@@ -163,26 +174,50 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
             // ("[Request interrupted by user]"). What was streamed is what the model said.
             var words = _messageEnded && _words.Length > 0 ? _words.ToString() : text;
-            return new TurnOutcome.Answered(words, result.Text("stop_reason"), ReadUsage(result.Member("usage") ?? default, ReadCost(result)));
+            return Answer(words, result.Text("stop_reason"), ReadUsage(result.Member("usage") ?? default, ReadCost(result)));
         }
 
-        var failure = new ClaudeFailure(
-            result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
-        return new TurnOutcome.Failed(ClaudeFailures.ToError(failure));
+        if (ReadCost(result) is { } cost)
+        {
+            // A failure costs, too, when it came after words.
+            _finalUsage = ReadUsage(result.Member("usage") ?? default, cost);
+        }
+
+        return Fail(new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter()));
+    }
+
+    private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage)
+    {
+        _finalUsage = usage;
+        return new TurnOutcome.Answered(text, stopReason, usage);
+    }
+
+    private TurnOutcome.Failed Fail(ClaudeFailure failure)
+    {
+        var error = ClaudeFailures.ToError(failure);
+        if (error.Code == ErrorCode.UpstreamRateLimited)
+        {
+            HitLimit = _rejection ?? new UpstreamLimit(null, failure.RetryAfter is { } wait ? clock.GetUtcNow() + wait : null);
+        }
+
+        return new TurnOutcome.Failed(error);
     }
 
     private void NoteRateLimit(JsonElement frame)
     {
         var info = frame.Member("rate_limit_info") ?? frame;
         // It comes with every answer of a subscription; only a rejection says when there will be more.
-        if (info.Text("status") == "rejected" && (info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000)
+        if (info.Text("status") == "rejected")
         {
-            _limitResetsAt = DateTimeOffset.FromUnixTimeSeconds(seconds);
+            var resetsAt = (info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000
+                ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+                : (DateTimeOffset?)null;
+            _rejection = new UpstreamLimit(info.Text("rateLimitType") ?? info.Text("rate_limit_type"), resetsAt);
         }
     }
 
     private TimeSpan? RetryAfter() =>
-        _limitResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
+        _rejection?.ResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
 
     private static bool UsesTool(JsonElement frame) =>
         frame.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks

@@ -138,7 +138,7 @@ internal sealed class EngineSupervisor(
         if (report.Violation is { } violation)
         {
             logger.LogError("Lockdown self-test failed: {Violation}. No completion runs until it passes", violation);
-            auditLog.Write(new AuditEntry("lockdown_violation", null, null, problem.WireName, TimeSpan.Zero, $"self-test: {violation}"));
+            auditLog.Write(new AuditEntry("lockdown_violation") { Error = problem.WireName, Detail = $"self-test: {violation}" });
         }
         else
         {

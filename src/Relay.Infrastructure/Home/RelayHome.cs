@@ -22,6 +22,9 @@ public sealed class RelayHome
     /// <summary>The keys' hashes.</summary>
     public string KeyFile => System.IO.Path.Combine(Path, "keys.json");
 
+    /// <summary>What keys used.</summary>
+    public string DatabaseFile => System.IO.Path.Combine(Path, "relay.db");
+
     /// <summary>The audit log, a file a day.</summary>
     public string AuditDirectory => System.IO.Path.Combine(Path, "audit");
 

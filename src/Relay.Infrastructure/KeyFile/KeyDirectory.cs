@@ -1,6 +1,6 @@
-using System.Collections.Frozen;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
 using Relay.Infrastructure.Home;
@@ -8,15 +8,20 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.KeyFile;
 
 /// <summary>
-/// The keys in memory, found by their hash, following <c>keys.json</c> within a quarter of a second. A file that can't be
-/// read keeps the last good keys and says so; a missing one means no keys.
+/// The keys in memory, found by their hash, following <c>keys.json</c>: told of changes by the system, and looking itself
+/// four times a second, for not every file system tells. A file that can't be read keeps the last good keys and says so; a
+/// missing one means no keys.
 /// </summary>
-internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<KeyDirectory> logger) : BackgroundService, IKeyDirectory
+internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<KeyDirectory> logger) : BackgroundService, IKeyDirectory, IHealthCheck
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
 
-    private volatile FrozenDictionary<string, ApiKey> _active = FrozenDictionary<string, ApiKey>.Empty;
+    private readonly SemaphoreSlim _wake = new(0, 1);
+
+    private volatile Dictionary<string, ApiKey> _byHash = [];
+    private volatile HashSet<string> _activeIds = [];
     private volatile string? _problem;
+    private volatile bool _told;
     private (bool Exists, long Length, DateTime ModifiedAt)? _seen;
 
     /// <inheritdoc/>
@@ -29,8 +34,12 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     public ApiKey? Find(KeySecret secret)
     {
         var hash = secret.Hash;
-        return _active.TryGetValue(hash.Value, out var key) && key.Hash.FixedTimeEquals(hash) ? key : null;
+        var now = clock.GetUtcNow();
+        return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
     }
+
+    /// <inheritdoc/>
+    public bool IsActive(string keyId) => _activeIds.Contains(keyId);
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -40,12 +49,59 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     }
 
     /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(CheckInterval, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        using var watcher = Watch();
+        await using var timer = clock.CreateTimer(_ => Wake(), null, CheckInterval, CheckInterval);
+        while (!stoppingToken.IsCancellationRequested)
         {
+            await _wake.WaitAsync(stoppingToken);
             await CheckAsync(stoppingToken);
+        }
+    }
+
+    /// <summary>Null where the system has no watch left to give: looking is enough.</summary>
+    private FileSystemWatcher? Watch()
+    {
+        try
+        {
+            var watcher = new FileSystemWatcher(home.Path, Path.GetFileName(home.KeyFile)) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
+            watcher.Changed += (_, _) => Told();
+            watcher.Created += (_, _) => Told();
+            watcher.Deleted += (_, _) => Told();
+            watcher.Renamed += (_, _) => Told();
+            watcher.EnableRaisingEvents = true;
+            return watcher;
+        }
+        catch (IOException exception)
+        {
+            logger.LogWarning(exception, "keys.json can't be watched; the relay looks at it four times a second");
+            return null;
+        }
+    }
+
+    /// <summary>Also what looks the same is read again: two changes within one tick of the file system's clock may be of one length.</summary>
+    private void Told()
+    {
+        _told = true;
+        Wake();
+    }
+
+    private void Wake()
+    {
+        lock (_wake)
+        {
+            if (_wake.CurrentCount == 0)
+            {
+                _wake.Release();
+            }
         }
     }
 
@@ -53,9 +109,11 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     {
         try
         {
+            var told = _told;
+            _told = false;
             var file = new FileInfo(home.KeyFile);
             var found = file.Exists ? (true, file.Length, file.LastWriteTimeUtc) : (false, 0L, default);
-            if (found == _seen)
+            if (found == _seen && !told)
             {
                 return;
             }
@@ -75,11 +133,24 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
 
     private void Load(IReadOnlyList<ApiKey> keys)
     {
-        var active = keys.Where(key => key.IsActive).ToList();
-        _active = active.ToFrozenDictionary(key => key.Hash.Value, StringComparer.Ordinal);
+        var startedAt = clock.GetTimestamp();
+        var now = clock.GetUtcNow();
+        var byHash = new Dictionary<string, ApiKey>(keys.Count, StringComparer.Ordinal);
+        var ids = new HashSet<string>(keys.Count, StringComparer.Ordinal);
+        foreach (var key in keys.Where(key => key.IsActive(now)))
+        {
+            ids.Add(key.Id);
+            byHash.Add(key.Hash.Value, key);
+            foreach (var retired in key.Retired)
+            {
+                byHash.Add(retired.Hash.Value, key);
+            }
+        }
+
+        (_byHash, _activeIds) = (byHash, ids);
         _problem = null;
-        logger.LogInformation("{Count} keys in force", active.Count);
-        Reloaded?.Invoke(active.Select(key => key.Id).ToHashSet(StringComparer.Ordinal));
+        logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", ids.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
+        Reloaded?.Invoke(ids);
     }
 
     private void Report(string problem, Exception exception)

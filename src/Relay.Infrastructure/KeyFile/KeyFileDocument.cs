@@ -1,14 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Domain.Keys;
+using Relay.Domain.Models;
 
 namespace Relay.Infrastructure.KeyFile;
 
 /// <summary><c>keys.json</c> as it stands on the disk.</summary>
 internal sealed record KeyFileDocument
 {
-    /// <summary>The version written; an older one would be read, a newer one is refused.</summary>
-    public const int CurrentVersion = 1;
+    /// <summary>The version written; version 1, in which a key had at most a <c>daily_limit</c>, is read, a newer one is refused.</summary>
+    public const int CurrentVersion = 2;
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -28,38 +29,77 @@ internal sealed record KeyFileDocument
     /// <exception cref="FormatException">It is not a key file this relay can read; says why, without its content.</exception>
     public static IReadOnlyList<ApiKey> Parse(ReadOnlySpan<byte> bytes)
     {
-        KeyFileDocument? document;
+        CheckVersion(bytes);
         try
         {
-            document = JsonSerializer.Deserialize<KeyFileDocument>(bytes, Json);
+            return ToKeys(JsonSerializer.Deserialize<KeyFileDocument>(bytes, Json)!.Keys);
         }
         catch (JsonException exception)
         {
-            throw new FormatException($"it is not a key file (line {exception.LineNumber + 1}, {exception.Path})", exception);
+            throw NotAKeyFile(exception);
         }
-
-        return document switch
-        {
-            null or { Version: < 1 } => throw new FormatException("it has no version"),
-            { Version: > CurrentVersion } => throw new FormatException($"its version {document.Version} is newer than {CurrentVersion}, the newest this relay reads"),
-            _ => ToKeys(document.Keys),
-        };
     }
 
     /// <summary>The bytes of a file with these keys.</summary>
-    public static byte[] Format(IEnumerable<ApiKey> keys) => JsonSerializer.SerializeToUtf8Bytes(
-        new KeyFileDocument
-        {
-            Version = CurrentVersion,
-            Keys = [.. keys.Select(key => new Entry(key.Id, key.Label.Value, key.Hash.Value, key.Prefix, key.CreatedAt, key.RevokedAt, key.DailyLimit))],
-        },
-        Json);
+    public static byte[] Format(IEnumerable<ApiKey> keys) =>
+        JsonSerializer.SerializeToUtf8Bytes(new KeyFileDocument { Version = CurrentVersion, Keys = [.. keys.Select(ToEntry)] }, Json);
 
-    private static List<ApiKey> ToKeys(IEnumerable<Entry?> entries)
+    /// <summary>First, and by itself: a newer file may have fields that this relay does not know, and its version says more about it than they do.</summary>
+    private static void CheckVersion(ReadOnlySpan<byte> bytes)
     {
-        var keys = entries.Select(entry => ToKey(entry ?? throw new FormatException("an entry is null"))).ToList();
-        var isUnique = keys.DistinctBy(key => key.Id, StringComparer.Ordinal).Count() == keys.Count && keys.DistinctBy(key => key.Hash).Count() == keys.Count;
-        return isUnique ? keys : throw new FormatException("two entries have the same id or hash");
+        var reader = new Utf8JsonReader(bytes);
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName } && reader.ValueTextEquals("version"u8) && reader.Read())
+                {
+                    var version = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number) ? number : 0;
+                    if (version is >= 1 and <= CurrentVersion)
+                    {
+                        return;
+                    }
+
+                    throw new FormatException(version > CurrentVersion
+                        ? $"its version {version} is newer than {CurrentVersion}, the newest this relay reads"
+                        : "it has no version");
+                }
+            }
+        }
+        catch (JsonException exception)
+        {
+            throw NotAKeyFile(exception);
+        }
+
+        throw new FormatException("it has no version");
+    }
+
+    private static FormatException NotAKeyFile(JsonException exception) =>
+        new($"it is not a key file (line {exception.LineNumber + 1}, {exception.Path})", exception);
+
+    private static List<ApiKey> ToKeys(IReadOnlyList<Entry?> entries)
+    {
+        var keys = new List<ApiKey>(entries.Count);
+        var ids = new HashSet<string>(entries.Count, StringComparer.Ordinal);
+        var hashes = new HashSet<KeyHash>(entries.Count);
+        var labels = new HashSet<KeyLabel>(entries.Count);
+        foreach (var entry in entries)
+        {
+            var key = ToKey(entry ?? throw new FormatException("an entry is null"));
+            if (!ids.Add(key.Id) || !hashes.Add(key.Hash) || !key.Retired.All(retired => hashes.Add(retired.Hash)))
+            {
+                throw new FormatException("two entries have the same id or hash");
+            }
+
+            if (key.RevokedAt is null && !labels.Add(key.Label))
+            {
+                throw new FormatException($"two keys in force have the label '{key.Label}'");
+            }
+
+            keys.Add(key);
+        }
+
+        return keys;
     }
 
     private static ApiKey ToKey(Entry entry)
@@ -69,9 +109,67 @@ internal sealed record KeyFileDocument
             throw new FormatException($"the entry '{entry.Id}' has a wrong id, label or hash");
         }
 
-        return new ApiKey(entry.Id, label, hash, entry.Prefix, entry.CreatedAt, entry.RevokedAt, entry.DailyLimit);
+        var limits = entry.Limits is { } own ? new KeyLimits(own.Rpm, own.Daily, own.Concurrency, own.UsdPerDay) : new KeyLimits(RequestsPerDay: entry.DailyLimit);
+        if (limits.Problem is { } problem)
+        {
+            throw new FormatException($"the entry '{entry.Id}' has a wrong limit: {problem.Message}");
+        }
+
+        var scopes = KeyScopes.Default;
+        if (entry.Scopes is not null && !KeyScopeNames.Parse(entry.Scopes).TryGet(out scopes, out var unknown))
+        {
+            throw new FormatException($"the entry '{entry.Id}' has a wrong scope: {unknown.Message}");
+        }
+
+        return new ApiKey(entry.Id, label, hash, entry.Prefix, entry.CreatedAt)
+        {
+            ExpiresAt = entry.ExpiresAt,
+            RevokedAt = entry.RevokedAt,
+            Scopes = scopes,
+            Models = entry.Models is { Count: > 0 } models ? [.. models.Select(name => ToModel(entry, name))] : null,
+            Limits = limits,
+            Retired = entry.Retired is { } retired ? [.. retired.Select(old => ToRetired(entry, old))] : [],
+        };
     }
 
-    internal sealed record Entry(
-        string Id, string Label, string Hash, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? RevokedAt, int? DailyLimit);
+    private static ModelName ToModel(Entry entry, string name) =>
+        ModelName.Create(name).TryGet(out var model, out _) ? model : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
+
+    private static RetiredSecret ToRetired(Entry entry, RetiredEntry old) =>
+        new(KeyHash.Parse(old.Hash) ?? throw new FormatException($"the entry '{entry.Id}' has a wrong retired hash"), old.Until);
+
+    private static Entry ToEntry(ApiKey key) => new(key.Id, key.Label.Value, key.Hash.Value, key.Prefix, key.CreatedAt)
+    {
+        ExpiresAt = key.ExpiresAt,
+        RevokedAt = key.RevokedAt,
+        Scopes = key.Scopes.ToNames(),
+        Models = key.Models?.Select(model => model.Value).ToList(),
+        Limits = key.Limits == KeyLimits.Default
+            ? null
+            : new LimitsEntry(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay),
+        Retired = key.Retired.Count == 0 ? null : [.. key.Retired.Select(retired => new RetiredEntry(retired.Hash.Value, retired.Until))],
+    };
+
+    /// <summary>See <see cref="ApiKey"/>.</summary>
+    internal sealed record Entry(string Id, string Label, string Hash, string Prefix, DateTimeOffset CreatedAt)
+    {
+        public DateTimeOffset? ExpiresAt { get; init; }
+
+        public DateTimeOffset? RevokedAt { get; init; }
+
+        public IReadOnlyList<string>? Scopes { get; init; }
+
+        public IReadOnlyList<string>? Models { get; init; }
+
+        public LimitsEntry? Limits { get; init; }
+
+        public IReadOnlyList<RetiredEntry>? Retired { get; init; }
+
+        /// <summary>Of version 1.</summary>
+        public int? DailyLimit { get; init; }
+    }
+
+    internal sealed record LimitsEntry(int? Rpm, int? Daily, int? Concurrency, decimal? UsdPerDay);
+
+    internal sealed record RetiredEntry(string Hash, DateTimeOffset Until);
 }

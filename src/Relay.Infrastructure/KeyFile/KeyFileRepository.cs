@@ -26,23 +26,32 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
             return new RelayError(ErrorCode.Conflict, $"Another process has held {home.KeyFile}.lock for {LockTimeout.TotalSeconds} s. Try again.");
         }
 
-        IReadOnlyList<ApiKey> keys;
-        try
+        if (!(await ReadAsync(cancellationToken)).TryGet(out var keys, out var error))
         {
-            keys = File.Exists(home.KeyFile) ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : [];
-        }
-        catch (FormatException exception)
-        {
-            return new RelayError(ErrorCode.InternalError, $"{home.KeyFile} can't be changed: {exception.Message}. Mend it or restore a copy.");
+            return error;
         }
 
-        if (!change(keys).TryGet(out var changed, out var error))
+        if (!change(keys).TryGet(out var changed, out error))
         {
             return error;
         }
 
         await WriteAsync(KeyFileDocument.Format(changed.Keys), cancellationToken);
         return changed.Value;
+    }
+
+    /// <inheritdoc/>
+    public async Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Result<IReadOnlyList<ApiKey>>.Success(
+                File.Exists(home.KeyFile) ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+        }
+        catch (FormatException exception)
+        {
+            return new RelayError(ErrorCode.InternalError, $"{home.KeyFile} can't be read: {exception.Message}. Mend it or restore a copy.");
+        }
     }
 
     private async Task WriteAsync(byte[] bytes, CancellationToken cancellationToken)

@@ -1,0 +1,39 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+using Relay.Api.Http;
+using Relay.Application.Serving;
+using Relay.Domain;
+
+namespace Relay.Api.Hosting;
+
+/// <summary>
+/// Answers only to its own names: a page on some other name that was made to resolve to this machine (DNS rebinding) gets 421
+/// before anything else is looked at.
+/// </summary>
+internal sealed class HostFilter
+{
+    private static readonly RelayError WrongHost = new(
+        ErrorCode.WrongHost, "This relay does not answer to the name in the Host header. Its operator can add it to ALLOWED_HOSTS.");
+
+    private readonly HashSet<string> _allowed;
+
+    public HostFilter(IOptions<ServerOptions> options)
+    {
+        var server = options.Value;
+        var own = IPAddress.Parse(server.Host);
+        _allowed = new HashSet<string>(server.AllowedHosts, StringComparer.OrdinalIgnoreCase);
+        if (!own.Equals(IPAddress.Any) && !own.Equals(IPAddress.IPv6Any))
+        {
+            _allowed.Add(own.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{own}]" : own.ToString());
+        }
+
+        if (server.NgrokDomain is { Length: > 0 } tunnel)
+        {
+            _allowed.Add(tunnel);
+        }
+    }
+
+    /// <summary>Passes the request on, or answers 421.</summary>
+    public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
+        _allowed.Contains(context.Request.Host.Host.TrimEnd('.')) ? next(context) : ErrorResponse.WriteAsync(context, WrongHost);
+}

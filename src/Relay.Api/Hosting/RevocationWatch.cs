@@ -1,0 +1,110 @@
+using System.Collections.Concurrent;
+using Relay.Api.Http;
+using Relay.Application.Keys;
+using Relay.Application.Pipeline;
+
+namespace Relay.Api.Hosting;
+
+/// <summary>Ends what a key has queued or running when the key is revoked: the callers get the 401 they would get from then on.</summary>
+internal sealed class RevocationWatch : IDisposable
+{
+    private readonly ConcurrentDictionary<Running, string> _running = new();
+    private readonly IKeyDirectory _keys;
+
+    public RevocationWatch(IKeyDirectory keys)
+    {
+        _keys = keys;
+        _keys.Reloaded += EndRevoked;
+    }
+
+    /// <summary>Passes the request on, with a token that also the revocation of its key cancels.</summary>
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<RequestContext>() is not { } request)
+        {
+            await next(context);
+            return;
+        }
+
+        var left = context.RequestAborted;
+        using var running = new Running(left);
+        _running[running] = request.Caller.Id;
+        context.RequestAborted = running.Ended.Token;
+        if (!_keys.IsActive(request.Caller.Id))
+        {
+            running.Revoke(); // Between its look-up and this line.
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (running.IsRevoked && !left.IsCancellationRequested && !context.Response.HasStarted)
+        {
+            context.RequestAborted = left;
+            await ErrorResponse.WriteAsync(context, ErrorResponse.Unauthorized);
+        }
+        finally
+        {
+            context.RequestAborted = left;
+            _running.TryRemove(running, out _);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _keys.Reloaded -= EndRevoked;
+
+    private void EndRevoked(IReadOnlySet<string> activeIds)
+    {
+        foreach (var (running, keyId) in _running)
+        {
+            if (!activeIds.Contains(keyId))
+            {
+                running.Revoke();
+            }
+        }
+    }
+
+    private sealed class Running(CancellationToken left) : IDisposable
+    {
+        private readonly Lock _lock = new();
+        private bool _disposed;
+
+        public CancellationTokenSource Ended { get; } = CancellationTokenSource.CreateLinkedTokenSource(left);
+
+        public bool IsRevoked { get; private set; }
+
+        public void Revoke()
+        {
+            lock (_lock)
+            {
+                if (_disposed)
+                {
+                    return;
+                }
+
+                IsRevoked = true;
+            }
+
+            // Not under the lock: what runs on it may end this very request.
+            try
+            {
+                Ended.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                return; // It ended by itself just now.
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (_lock)
+            {
+                _disposed = true;
+            }
+
+            Ended.Dispose();
+        }
+    }
+}

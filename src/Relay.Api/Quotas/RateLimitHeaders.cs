@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Extensions.Options;
+using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.Quotas;
+
+/// <summary>
+/// Puts <c>RateLimit</c> and <c>RateLimit-Policy</c> (draft-ietf-httpapi-ratelimit-headers-11) on every answer to a good key:
+/// from the decision that admitted or refused the request, or, where none was taken, from how the key stands.
+/// </summary>
+internal static class RateLimitHeaders
+{
+    /// <summary>Both headers of an answer that is about to start.</summary>
+    public static void Write(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
+    {
+        var policy = new StringBuilder(128);
+        var limit = new StringBuilder(96);
+        foreach (var quota in quotas)
+        {
+            AppendPolicy(policy, quota);
+            AppendLimit(limit, quota);
+        }
+
+        context.Response.Headers["RateLimit-Policy"] = policy.ToString();
+        context.Response.Headers["RateLimit"] = limit.ToString();
+    }
+
+    /// <summary>Has them written when the answer starts.</summary>
+    public static void AddTo(HttpContext context, RequestContext request) =>
+        context.Response.OnStarting(
+            static async state =>
+            {
+                var (http, request) = ((HttpContext, RequestContext))state;
+                Write(http, request.Quotas ?? await PeekAsync(http, request, http.RequestAborted));
+            },
+            (context, request));
+
+    private static ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(HttpContext context, RequestContext request, CancellationToken cancellationToken)
+    {
+        var services = context.RequestServices;
+        var limits = services.GetRequiredService<IOptions<QuotaOptions>>().Value.LimitsOf(request.Caller);
+        return services.GetRequiredService<IQuotaStore>().PeekAsync(request.Caller.Id, limits, cancellationToken);
+    }
+
+    /// <summary><c>"minute";q=30;w=60</c>; requests are the default unit, and cents are no registered one.</summary>
+    private static void AppendPolicy(StringBuilder text, in QuotaStatus quota)
+    {
+        Separate(text).Append(CultureInfo.InvariantCulture, $"\"{quota.Policy}\";q={quota.Limit}");
+        if (quota.Window is { } window)
+        {
+            text.Append(CultureInfo.InvariantCulture, $";w={(long)window.TotalSeconds}");
+        }
+        else
+        {
+            text.Append(";qu=\"concurrent-requests\"");
+        }
+
+        if (quota.Policy == "usd-day")
+        {
+            text.Append(";crk-unit=\"us-cent\"");
+        }
+    }
+
+    /// <summary><c>"minute";r=29;t=60</c>.</summary>
+    private static void AppendLimit(StringBuilder text, in QuotaStatus quota)
+    {
+        Separate(text).Append(CultureInfo.InvariantCulture, $"\"{quota.Policy}\";r={quota.Remaining}");
+        if (quota.Reset is { } reset)
+        {
+            text.Append(CultureInfo.InvariantCulture, $";t={(long)Math.Ceiling(reset.TotalSeconds)}");
+        }
+    }
+
+    private static StringBuilder Separate(StringBuilder text) => text.Length == 0 ? text : text.Append(", ");
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using MediatR;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc;
+using Relay.Api.Authentication;
+using Relay.Api.Http;
+using Relay.Application.Usage;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.Usage;
+
+/// <summary>The answer of <c>GET /v1/usage</c>.</summary>
+/// <param name="Ok">Always true.</param>
+/// <param name="Key">The key's label.</param>
+/// <param name="Days">What was used, by UTC day and model; days without use are left out.</param>
+/// <param name="Total">All of it together.</param>
+/// <param name="Limits">The key's limits and what is left of each.</param>
+internal sealed record UsageAnswer(bool Ok, string Key, IEnumerable<UsageDay> Days, UsageSum Total, IEnumerable<UsageLimit> Limits);
+
+/// <summary>What was used of one model on one UTC day (<c>2026-11-23</c>); what runs now is among it.</summary>
+internal sealed record UsageDay(
+    string Day, string Model, long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
+
+/// <summary>The sum of some days.</summary>
+internal sealed record UsageSum(long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
+
+/// <param name="Name">As in the <c>RateLimit</c> header: <c>minute</c>, <c>day</c>, <c>concurrency</c>; <c>usd-day</c> in dollars here.</param>
+/// <param name="Limit">All of it.</param>
+/// <param name="Remaining">What is left.</param>
+/// <param name="ResetSeconds">Until there is more; none for <c>concurrency</c>.</param>
+internal sealed record UsageLimit(string Name, decimal Limit, decimal Remaining, long? ResetSeconds);
+
+[Authorize(Scope.Usage)]
+[Route("v1/usage")]
+internal sealed class UsageController(IMediator mediator) : ControllerBase
+{
+    private const int DefaultDays = 7;
+
+    /// <summary>What the caller's key used, and what is left of its limits.</summary>
+    [HttpGet]
+    public async Task<IActionResult> GetAsync(CancellationToken cancellationToken)
+    {
+        if (!ParseDays().TryGet(out var days, out var error))
+        {
+            return error.ToActionResult(HttpContext);
+        }
+
+        var caller = HttpContext.Caller();
+        var result = await mediator.Send(new GetUsageQuery(caller, days), cancellationToken);
+        return result.TryGet(out var usage, out error)
+            ? new JsonResult(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Select(ToDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
+            : error.ToActionResult(HttpContext);
+    }
+
+    private Result<int> ParseDays() => Request.Query["days"] switch
+    {
+        { Count: 0 } => DefaultDays,
+        { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
+        _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
+    };
+
+    private static UsageDay ToDay(UsageRow row) => new(
+        row.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        row.Model,
+        row.Requests,
+        row.Usage.InputTokens,
+        row.Usage.OutputTokens,
+        row.Usage.CacheCreationInputTokens,
+        row.Usage.CacheReadInputTokens,
+        CostOf(row.Usage));
+
+    private static UsageSum ToSum(IReadOnlyList<UsageRow> rows) => new(
+        rows.Sum(row => row.Requests),
+        rows.Sum(row => row.Usage.InputTokens),
+        rows.Sum(row => row.Usage.OutputTokens),
+        rows.Sum(row => row.Usage.CacheCreationInputTokens),
+        rows.Sum(row => row.Usage.CacheReadInputTokens),
+        rows.Sum(row => CostOf(row.Usage)));
+
+    private static decimal CostOf(TokenUsage usage) => usage.CostUsd ?? 0;
+
+    private static UsageLimit ToLimit(QuotaStatus status, QuotaLimits limits)
+    {
+        var reset = status.Reset is { } time ? (long?)Math.Ceiling(time.TotalSeconds) : null;
+        return status.Policy == "usd-day"
+            ? new UsageLimit(status.Policy, limits.UsdPerDay ?? 0, status.Remaining / 100m, reset)
+            : new UsageLimit(status.Policy, status.Limit, status.Remaining, reset);
+    }
+}

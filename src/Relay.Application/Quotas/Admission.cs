@@ -1,0 +1,167 @@
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Application.Models;
+using Relay.Application.Pipeline;
+using Relay.Domain;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
+
+namespace Relay.Application.Quotas;
+
+/// <summary>A request that spends something of the account.</summary>
+public interface IAdmissible
+{
+    /// <summary>Who pays, and what is found out on the way.</summary>
+    RequestContext Context { get; }
+
+    /// <summary>The model asked for; null for the operator's default.</summary>
+    ModelName? Model { get; }
+
+    /// <summary>UTF-8 bytes of the caller's text, from which the cost is estimated.</summary>
+    long InputBytes { get; }
+}
+
+/// <summary>
+/// Decides who may spend, and when: the account's own limits, then the key's, then a place to run in. What is refused costs
+/// nothing.
+/// </summary>
+internal sealed class Admission(
+    IQuotaStore quotas, FairQueue queue, UpstreamLimits upstream, ModelCatalog models, IOptions<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+{
+    /// <summary>Lets a request in.</summary>
+    /// <returns>
+    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.RateLimited"/>,
+    /// <see cref="ErrorCode.DailyLimit"/>, <see cref="ErrorCode.GlobalDailyLimit"/>, <see cref="ErrorCode.UpstreamRateLimited"/>,
+    /// <see cref="ErrorCode.QueueFull"/> and <see cref="ErrorCode.Overloaded"/>, each with a retry time and without a charge.
+    /// </returns>
+    /// <exception cref="OperationCanceledException">The caller left while it waited; it was not charged.</exception>
+    public async Task<Result<Admitted>> AdmitAsync(IAdmissible request, CancellationToken cancellationToken)
+    {
+        var context = request.Context;
+        var model = context.Model = request.Model ?? models.Default;
+        var limits = options.Value.LimitsOf(context.Caller);
+        if (upstream.Find(model) is { } known)
+        {
+            return known;
+        }
+
+        var reserve = ModelPrice.Of(model).Estimate(request.InputBytes, completions.Value.MaxOutputTokens);
+        var decision = await quotas.ChargeAsync(context.Caller.Id, model, limits, reserve, cancellationToken);
+        context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
+        if (decision.Charge is not { } charge)
+        {
+            return decision.Refusal!;
+        }
+
+        var admitted = new Admitted(charge, model);
+        try
+        {
+            var refusal = await EnterAsync(admitted, context, limits, cancellationToken);
+            if (refusal is null)
+            {
+                return admitted;
+            }
+
+            await DismissAsync(admitted);
+            return refusal;
+        }
+        catch
+        {
+            await DismissAsync(admitted);
+            throw;
+        }
+    }
+
+    /// <summary>The request is over, however it ended: what it spent is settled, its place is free.</summary>
+    public async Task EndAsync(Admitted admitted, Spending spending, bool succeeded)
+    {
+        // Not the caller's token: what it has spent counts also when it has left.
+        try
+        {
+            if (spending.ReachedApi)
+            {
+                var cost = spending.Cost(ModelPrice.Of(admitted.Model), admitted.Charge.ReservedUsd);
+                await quotas.SettleAsync(admitted.Charge, admitted.Model, spending, cost, CancellationToken.None);
+            }
+            else
+            {
+                await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
+            }
+        }
+        finally
+        {
+            if (admitted.Pass is { } pass)
+            {
+                upstream.Report(pass, spending, succeeded);
+            }
+
+            admitted.Place?.Dispose();
+        }
+    }
+
+    /// <summary>A key's limits with how many of its places are free.</summary>
+    public IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, IReadOnlyList<QuotaStatus> statuses) =>
+        [.. statuses, new QuotaStatus("concurrency", limits.Concurrency, Math.Max(0, limits.Concurrency - queue.RunningOf(keyId)), null, null)];
+
+    private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaLimits limits, CancellationToken cancellationToken)
+    {
+        var startedAt = clock.GetTimestamp();
+        var patience = Patience(context);
+        admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, cancellationToken);
+        context.QueueTime = clock.GetElapsedTime(startedAt);
+        switch (admitted.Place.Refusal)
+        {
+            case QueueRefusal.Full:
+                return new RelayError(
+                    ErrorCode.QueueFull, "Too many requests are waiting already. Try again shortly.", RetryAfter: queue.EstimateWait(context.Caller.Id, limits.Concurrency));
+            case QueueRefusal.WaitedTooLong:
+                return new RelayError(
+                    ErrorCode.Overloaded,
+                    $"No place became free within {patience.TotalSeconds:0.###} s. Try again shortly.",
+                    RetryAfter: queue.EstimateWait(context.Caller.Id, limits.Concurrency));
+        }
+
+        // Again, for the limit may have been met while this request waited.
+        if (!upstream.Enter(admitted.Model).TryGet(out var pass, out var refusal))
+        {
+            return refusal;
+        }
+
+        admitted.Pass = pass;
+        return null;
+    }
+
+    /// <summary>As long as the operator says; less when the client would be gone before an answer of the usual length.</summary>
+    private TimeSpan Patience(RequestContext context)
+    {
+        if (context.Patience is not { } announced)
+        {
+            return options.Value.QueueTimeout;
+        }
+
+        var answering = TimeSpan.FromTicks(Math.Min(queue.RecentHold.Ticks, announced.Ticks / 2));
+        return TimeSpan.FromTicks(Math.Min(options.Value.QueueTimeout.Ticks, Math.Max(0, (announced - answering).Ticks)));
+    }
+
+    private async Task DismissAsync(Admitted admitted)
+    {
+        admitted.Place?.Dispose();
+        await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
+    }
+}
+
+/// <summary>Leave to spend, until it is ended.</summary>
+internal sealed class Admitted(QuotaCharge charge, ModelName model)
+{
+    /// <summary>What was taken from the key's limits.</summary>
+    public QuotaCharge Charge { get; } = charge;
+
+    /// <summary>The model that is to answer.</summary>
+    public ModelName Model { get; } = model;
+
+    /// <summary>The place it runs in.</summary>
+    public QueuePlace? Place { get; set; }
+
+    /// <summary>Leave of the account's own limits.</summary>
+    public UpstreamPass? Pass { get; set; }
+}

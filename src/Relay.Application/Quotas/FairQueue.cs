@@ -1,0 +1,288 @@
+using Microsoft.Extensions.Options;
+
+namespace Relay.Application.Quotas;
+
+/// <summary>Why a request got no place.</summary>
+internal enum QueueRefusal
+{
+    /// <summary>Too many are waiting already.</summary>
+    Full,
+
+    /// <summary>No place became free in time.</summary>
+    WaitedTooLong,
+}
+
+/// <summary>A place to run in, given back when disposed of; or why there is none.</summary>
+internal sealed class QueuePlace : IDisposable
+{
+    private Action? _leave;
+
+    public QueuePlace(Action leave) => _leave = leave;
+
+    public QueuePlace(QueueRefusal refusal) => Refusal = refusal;
+
+    /// <summary>Why there is no place; null when there is one.</summary>
+    public QueueRefusal? Refusal { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke();
+}
+
+/// <summary>
+/// The places in which completions run, and the queue for them, fair between keys: a free place goes to the key with the
+/// fewest running, of those to the one that has waited longest since it was last served. A key with a hundred waiting delays
+/// another key's first by none of them. A queue that is full makes room for a key that has less in it by turning away the
+/// newest of the key that has most.
+/// </summary>
+internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clock)
+{
+    private static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a place was taken lately; a guess until one was.</summary>
+    private const double FirstGuessSeconds = 5;
+    private const double Memory = 0.8;
+
+    private readonly Lock _lock = new();
+    private readonly int _places = options.Value.GlobalConcurrency;
+    private readonly int _limit = options.Value.QueueLimit;
+    private readonly Dictionary<string, Line> _lines = new(StringComparer.Ordinal);
+
+    private int _running;
+    private int _waiting;
+    private long _served;
+    private long _arrived;
+    private double _holdSeconds = FirstGuessSeconds;
+
+    /// <summary>Requests that wait now.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiting;
+            }
+        }
+    }
+
+    /// <summary>How long a place was taken lately, on average.</summary>
+    public TimeSpan RecentHold
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return TimeSpan.FromSeconds(_holdSeconds);
+            }
+        }
+    }
+
+    /// <summary>How many of a key run now.</summary>
+    public int RunningOf(string keyId)
+    {
+        lock (_lock)
+        {
+            return _lines.GetValueOrDefault(keyId)?.Running ?? 0;
+        }
+    }
+
+    /// <summary>How long a request of this key that came now would wait, from how long places were taken lately.</summary>
+    public TimeSpan EstimateWait(string keyId, int keyPlaces)
+    {
+        lock (_lock)
+        {
+            var line = _lines.GetValueOrDefault(keyId);
+            var rounds = Math.Max((_waiting + 1.0) / _places, ((line?.Waiters.Count ?? 0) + 1.0) / keyPlaces);
+            var seconds = Math.Clamp(_holdSeconds * rounds, ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds);
+            return TimeSpan.FromSeconds(seconds);
+        }
+    }
+
+    /// <summary>Takes a place, or waits for one.</summary>
+    /// <param name="keyId">Whose request it is.</param>
+    /// <param name="keyPlaces">How many of that key may run at once.</param>
+    /// <param name="patience">Longest wait.</param>
+    /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    public async Task<QueuePlace> EnterAsync(string keyId, int keyPlaces, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Waiter waiter;
+        lock (_lock)
+        {
+            var line = LineOf(keyId);
+            // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
+            if (_running < _places && line.Running < keyPlaces && line.Waiters.Count == 0)
+            {
+                return Admit(line);
+            }
+
+            if (_waiting >= _limit && !TryMakeRoom(line))
+            {
+                ForgetIdle(line);
+                return new QueuePlace(QueueRefusal.Full);
+            }
+
+            waiter = new Waiter(line, keyPlaces);
+            waiter.Node = line.Waiters.AddLast(waiter);
+            _waiting++;
+        }
+
+        using var timeout = new CancellationTokenSource(patience, clock);
+        await using var late = timeout.Token.UnsafeRegister(_ => Withdraw(waiter, new QueuePlace(QueueRefusal.WaitedTooLong)), null);
+        await using var left = cancellationToken.UnsafeRegister(_ => Withdraw(waiter, null), null);
+        return await waiter.Place.Task;
+    }
+
+    /// <summary>Takes a waiter out, unless it has its place already.</summary>
+    private void Withdraw(Waiter waiter, QueuePlace? answer)
+    {
+        lock (_lock)
+        {
+            if (!TakeOut(waiter))
+            {
+                return;
+            }
+
+            ForgetIdle(waiter.Line);
+        }
+
+        if (answer is null)
+        {
+            waiter.Place.TrySetCanceled();
+        }
+        else
+        {
+            waiter.Place.TrySetResult(answer);
+        }
+    }
+
+    /// <summary>Turns away the newest of the longest line, if that is longer than the newcomer's would be.</summary>
+    private bool TryMakeRoom(Line newcomer)
+    {
+        var longest = _lines.Values.MaxBy(line => line.Waiters.Count);
+        if (longest is null || longest.Waiters.Count <= newcomer.Waiters.Count + 1)
+        {
+            return false;
+        }
+
+        var last = longest.Waiters.Last!.Value;
+        TakeOut(last);
+        last.Place.TrySetResult(new QueuePlace(QueueRefusal.Full));
+        return true;
+    }
+
+    private bool TakeOut(Waiter waiter)
+    {
+        if (waiter.Node is not { } node)
+        {
+            return false;
+        }
+
+        waiter.Node = null;
+        waiter.Line.Waiters.Remove(node);
+        _waiting--;
+        return true;
+    }
+
+    private QueuePlace Admit(Line line)
+    {
+        _running++;
+        line.Running++;
+        line.LastServed = ++_served;
+        var startedAt = clock.GetTimestamp();
+        return new QueuePlace(() => Leave(line, clock.GetElapsedTime(startedAt)));
+    }
+
+    private void Leave(Line line, TimeSpan held)
+    {
+        lock (_lock)
+        {
+            _running--;
+            line.Running--;
+            _holdSeconds = (_holdSeconds * Memory) + (held.TotalSeconds * (1 - Memory));
+            while (_running < _places && NextLine() is { } next)
+            {
+                var waiter = next.Waiters.First!.Value;
+                TakeOut(waiter);
+                waiter.Place.TrySetResult(Admit(next));
+            }
+
+            ForgetIdle(line);
+        }
+    }
+
+    private Line? NextLine()
+    {
+        Line? best = null;
+        foreach (var line in _lines.Values)
+        {
+            if (line.Waiters.First is { } first && line.Running < first.Value.KeyPlaces && (best is null || line.Rank.CompareTo(best.Rank) < 0))
+            {
+                best = line;
+            }
+        }
+
+        return best;
+    }
+
+    private Line LineOf(string keyId)
+    {
+        if (!_lines.TryGetValue(keyId, out var line))
+        {
+            _lines[keyId] = line = new Line(keyId, ++_arrived);
+        }
+
+        return line;
+    }
+
+    /// <summary>
+    /// A key with nothing running and nothing waiting takes no memory; but while anybody waits, it is remembered when it was
+    /// served, or else a few keys that come back one request at a time would always be the newcomers who go first.
+    /// </summary>
+    private void ForgetIdle(Line line)
+    {
+        if (line is { IsIdle: true, LastServed: 0 })
+        {
+            _lines.Remove(line.KeyId);
+        }
+
+        if (_waiting == 0)
+        {
+            foreach (var idle in _lines.Values.Where(other => other.IsIdle).ToList())
+            {
+                _lines.Remove(idle.KeyId);
+            }
+        }
+    }
+
+    private sealed class Line(string keyId, long arrived)
+    {
+        public string KeyId { get; } = keyId;
+
+        public LinkedList<Waiter> Waiters { get; } = [];
+
+        public int Running { get; set; }
+
+        /// <summary>0 for never.</summary>
+        public long LastServed { get; set; }
+
+        public bool IsIdle => Running == 0 && Waiters.Count == 0;
+
+        /// <summary>The lowest is next.</summary>
+        public (int Running, long LastServed, long Arrived) Rank => (Running, LastServed, arrived);
+    }
+
+    private sealed class Waiter(Line line, int keyPlaces)
+    {
+        public Line Line { get; } = line;
+
+        public int KeyPlaces { get; } = keyPlaces;
+
+        /// <summary>Where it stands in its line; null when it has left it.</summary>
+        public LinkedListNode<Waiter>? Node { get; set; }
+
+        public TaskCompletionSource<QueuePlace> Place { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

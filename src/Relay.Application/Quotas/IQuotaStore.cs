@@ -1,0 +1,23 @@
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
+
+namespace Relay.Application.Quotas;
+
+/// <summary>
+/// Keeps count of what keys use, across restarts. Check and count are one operation; asynchronous, so that an adapter may
+/// ask another machine for it.
+/// </summary>
+public interface IQuotaStore
+{
+    /// <summary>Takes one request, and what it may cost, from a key's limits, if all of them allow it.</summary>
+    ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
+
+    /// <summary>A charged request has ended, and counts, with what it spent.</summary>
+    ValueTask SettleAsync(QuotaCharge charge, ModelName model, Spending spending, decimal costUsd, CancellationToken cancellationToken);
+
+    /// <summary>A charged request came to nothing, and costs nothing.</summary>
+    ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken);
+
+    /// <summary>How a key stands, without taking anything.</summary>
+    ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken);
+}

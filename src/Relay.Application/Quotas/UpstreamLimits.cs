@@ -1,0 +1,146 @@
+using Relay.Domain;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
+
+namespace Relay.Application.Quotas;
+
+/// <summary>
+/// Remembers limits that the Claude account itself has run into, so that what they cover is refused at once instead of tried
+/// again and again. After a limit's reset one request at a time tries whether it is over.
+/// </summary>
+internal sealed class UpstreamLimits(TimeProvider clock)
+{
+    private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LastBackoff = TimeSpan.FromMinutes(15);
+
+    /// <summary>How soon a probe is likely to be over.</summary>
+    private static readonly TimeSpan ProbeRetry = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Limit> _limits = new(StringComparer.Ordinal);
+
+    /// <summary>Why a request for this model would be refused now; null when it would not. Starts no probe.</summary>
+    public RelayError? Find(ModelName model)
+    {
+        lock (_lock)
+        {
+            return Covering(model).Select(Refusal).FirstOrDefault(refusal => refusal is not null);
+        }
+    }
+
+    /// <summary>Lets a request for this model go on, as a probe where a limit may be over; or says why not.</summary>
+    public Result<UpstreamPass> Enter(ModelName model)
+    {
+        lock (_lock)
+        {
+            var limits = Covering(model).ToList();
+            if (limits.Select(Refusal).FirstOrDefault(refusal => refusal is not null) is { } refusal)
+            {
+                return refusal;
+            }
+
+            foreach (var limit in limits)
+            {
+                limit.IsProbed = true;
+            }
+
+            return new UpstreamPass(model, limits);
+        }
+    }
+
+    /// <summary>What came of a request that was let through.</summary>
+    public void Report(UpstreamPass pass, Spending spending, bool succeeded)
+    {
+        lock (_lock)
+        {
+            foreach (var limit in pass.Probed)
+            {
+                limit.IsProbed = false;
+                if (succeeded)
+                {
+                    _limits.Remove(limit.Scope);
+                }
+            }
+
+            if (spending.HitLimit is { } hit)
+            {
+                Remember(pass.Model, hit);
+            }
+        }
+    }
+
+    /// <summary>Without a kind, or of one that is not about one family, see <see cref="UpstreamLimit.Kind"/>.</summary>
+    private static string ScopeOf(ModelName model, UpstreamLimit hit) => hit.Kind switch
+    {
+        // An API key's limits are counted by family, and come without a name.
+        null => model.Family,
+        var kind when kind.EndsWith("_opus", StringComparison.Ordinal) => "opus",
+        var kind when kind.EndsWith("_sonnet", StringComparison.Ordinal) => "sonnet",
+        var kind when kind.EndsWith("_haiku", StringComparison.Ordinal) => "haiku",
+        _ => All,
+    };
+
+    private const string All = "";
+
+    private void Remember(ModelName model, UpstreamLimit hit)
+    {
+        var scope = ScopeOf(model, hit);
+        var now = clock.GetUtcNow();
+        if (!_limits.TryGetValue(scope, out var limit))
+        {
+            _limits[scope] = limit = new Limit(scope);
+        }
+
+        if (hit.ResetsAt is { } reset && reset > now)
+        {
+            limit.Until = reset;
+            return;
+        }
+
+        // Those that were on their way when the limit was met come back with it, too: no longer pause for them.
+        if (limit.Until <= now)
+        {
+            limit.Backoff = limit.Backoff == TimeSpan.Zero ? FirstBackoff : TimeSpan.FromTicks(Math.Min(limit.Backoff.Ticks * 2, LastBackoff.Ticks));
+            limit.Until = now + limit.Backoff;
+        }
+    }
+
+    private IEnumerable<Limit> Covering(ModelName model) => _limits.Values.Where(limit => limit.Scope == All || limit.Scope == model.Family);
+
+    private RelayError? Refusal(Limit limit)
+    {
+        var wait = limit.Until - clock.GetUtcNow();
+        if (wait <= TimeSpan.Zero && !limit.IsProbed)
+        {
+            return null;
+        }
+
+        return new RelayError(
+            ErrorCode.UpstreamRateLimited,
+            limit.Scope == All
+                ? "The Claude account behind the relay has reached its own limit. Wait for it to reset."
+                : $"The Claude account behind the relay has reached its own limit for {limit.Scope}. Wait for it to reset, or use another model.",
+            RetryAfter: wait > TimeSpan.Zero ? wait : ProbeRetry);
+    }
+
+    /// <summary>One remembered limit.</summary>
+    internal sealed class Limit(string scope)
+    {
+        /// <summary>A model family, or empty for all models.</summary>
+        public string Scope { get; } = scope;
+
+        /// <summary>UTC; after it, one request at a time may try.</summary>
+        public DateTimeOffset Until { get; set; }
+
+        /// <summary>The last pause that nobody named.</summary>
+        public TimeSpan Backoff { get; set; }
+
+        /// <summary>Whether a request is trying now.</summary>
+        public bool IsProbed { get; set; }
+    }
+}
+
+/// <summary>Leave to call Anthropic's API.</summary>
+/// <param name="Model">For this model.</param>
+/// <param name="Probed">The limits that this request tries.</param>
+internal sealed record UpstreamPass(ModelName Model, IReadOnlyList<UpstreamLimits.Limit> Probed);

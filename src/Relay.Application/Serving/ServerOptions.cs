@@ -1,0 +1,96 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
+
+namespace Relay.Application.Serving;
+
+/// <summary>How log lines look.</summary>
+public enum LogFormat
+{
+    /// <summary>For people.</summary>
+    Text,
+
+    /// <summary>One JSON object a line.</summary>
+    Json,
+}
+
+/// <summary>How much is logged.</summary>
+public enum LogLevel
+{
+    /// <summary>Everything.</summary>
+    Verbose,
+
+    /// <summary>Also what the pool does, and every request without a good key.</summary>
+    Debug,
+
+    /// <summary>A line for every request with a key.</summary>
+    Information,
+
+    /// <summary>What an operator should look at.</summary>
+    Warning,
+
+    /// <summary>What an operator must look at.</summary>
+    Error,
+}
+
+/// <summary>Where the relay listens, whom it lets connect, and how it starts and stops.</summary>
+public sealed class ServerOptions
+{
+    [Setting("HOST", "The IP address to listen on.")]
+    public string Host { get; set; } = "127.0.0.1";
+
+    [Setting("PORT", "The port to listen on; 0 for any free one.", Min = "0", Max = "65535")]
+    public int Port { get; set; } = 8799;
+
+    [Setting("ALLOW_REMOTE", "Whether HOST may be an address that other machines reach.")]
+    public bool AllowRemote { get; set; }
+
+    [Setting("ALLOWED_HOSTS", "Names and addresses that clients may have in their Host header, without a port. HOST and NGROK_DOMAIN are always among them.")]
+    public IReadOnlyList<string> AllowedHosts { get; set; } = ["localhost", "127.0.0.1", "[::1]"];
+
+    [Setting("NGROK_DOMAIN", "The tunnel's name, when an ngrok tunnel leads here.")]
+    public string? NgrokDomain { get; set; }
+
+    [Setting("MAX_CONNECTIONS", "Connections at once; further ones are closed as they come.", Min = "1", Max = "100000")]
+    public int MaxConnections { get; set; } = 1000;
+
+    [Setting("MAX_BODY_BYTES", "Largest request body, as sent.", Min = "1KB", Max = "100MB")]
+    public long MaxBodyBytes { get; set; } = 8_000_000;
+
+    [Setting("HEADER_TIMEOUT", "Longest time for a request's head to arrive.", Min = "1s", Max = "5m")]
+    public TimeSpan HeaderTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    [Setting("MIN_DATA_RATE", "Bytes a second below which a client that sends a body, or reads an answer, is cut off after five seconds.", Min = "1", Max = "10MB")]
+    public long MinDataRate { get; set; } = 240;
+
+    [Setting("DRAIN_TIMEOUT", "How long running requests may go on after a stop was asked for.", Min = "0s", Max = "1h")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    [Setting("LOG_LEVEL", "verbose, debug, information, warning or error.")]
+    public LogLevel LogLevel { get; set; } = LogLevel.Information;
+
+    [Setting("LOG_FORMAT", "text or json.")]
+    public LogFormat LogFormat { get; set; } = LogFormat.Text;
+}
+
+internal sealed class ServerOptionsValidator : IValidateOptions<ServerOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ServerOptions options)
+    {
+        var problems = new List<string>();
+        if (!IPAddress.TryParse(options.Host, out var address))
+        {
+            problems.Add($"HOST: '{options.Host}' is not an IP address.");
+        }
+        else if (!IPAddress.IsLoopback(address) && !options.AllowRemote)
+        {
+            problems.Add($"HOST: {address} is reachable from other machines. Set ALLOW_REMOTE=true if that is meant, and put TLS in front.");
+        }
+
+        problems.AddRange(options.AllowedHosts
+            .Append(options.NgrokDomain ?? "localhost")
+            .Where(host => Uri.CheckHostName(host.Trim('[', ']')) == UriHostNameType.Unknown)
+            .Select(host => $"ALLOWED_HOSTS: '{host}' is not the name of a host: no scheme, no port, no path."));
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+}

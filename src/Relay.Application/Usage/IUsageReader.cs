@@ -1,0 +1,24 @@
+using Relay.Domain.Completions;
+
+namespace Relay.Application.Usage;
+
+/// <summary>What one key used of one model on one day.</summary>
+/// <param name="Day">UTC.</param>
+/// <param name="KeyId">Whose.</param>
+/// <param name="Model">The model that was asked for.</param>
+/// <param name="Requests">Completions that count.</param>
+/// <param name="Usage">Their tokens and cost together; what is still running counts with its reserved cost.</param>
+public sealed record UsageRow(DateOnly Day, string KeyId, string Model, long Requests, TokenUsage Usage);
+
+/// <summary>Reads what was used. Counts up to now, as far as this process knows.</summary>
+public interface IUsageReader
+{
+    /// <summary>The rows since a day, by day, key and model.</summary>
+    /// <param name="keyId">One key's rows; null for all.</param>
+    /// <param name="since">The first day, UTC.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken);
+
+    /// <summary>When each key was last let in, UTC; those never let in are missing.</summary>
+    Task<IReadOnlyDictionary<string, DateTimeOffset>> ReadLastUsedAsync(CancellationToken cancellationToken);
+}

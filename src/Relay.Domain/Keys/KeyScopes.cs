@@ -1,0 +1,57 @@
+namespace Relay.Domain.Keys;
+
+/// <summary>What a key may be used for.</summary>
+[Flags]
+public enum KeyScopes
+{
+    /// <summary>Nothing; no key has it.</summary>
+    None = 0,
+
+    /// <summary>Completions, and the list of models.</summary>
+    Complete = 1,
+
+    /// <summary>Fetching pages.</summary>
+    Fetch = 2,
+
+    /// <summary>Reading its own usage.</summary>
+    Usage = 4,
+
+    /// <summary>What concerns other keys. Never by default.</summary>
+    Admin = 8,
+
+    /// <summary>What a key gets when nobody says otherwise.</summary>
+    Default = Complete | Fetch | Usage,
+}
+
+/// <summary>The names of scopes, as in <c>keys.json</c> and on the command line.</summary>
+public static class KeyScopeNames
+{
+    private static readonly (string Name, KeyScopes Scope)[] Known =
+        [("complete", KeyScopes.Complete), ("fetch", KeyScopes.Fetch), ("usage", KeyScopes.Usage), ("admin", KeyScopes.Admin)];
+
+    /// <summary>All names.</summary>
+    public static IReadOnlyList<string> All { get; } = [.. Known.Select(known => known.Name)];
+
+    /// <summary>The names of a set, in a fixed order.</summary>
+    public static IReadOnlyList<string> ToNames(this KeyScopes scopes) => [.. Known.Where(known => scopes.HasFlag(known.Scope)).Select(known => known.Name)];
+
+    /// <summary>The set of some names; at least one, and no other than the four.</summary>
+    public static Result<KeyScopes> Parse(IEnumerable<string> names)
+    {
+        var scopes = KeyScopes.None;
+        foreach (var name in names)
+        {
+            var scope = Known.FirstOrDefault(known => known.Name == name).Scope;
+            if (scope == KeyScopes.None)
+            {
+                return Unknown;
+            }
+
+            scopes |= scope;
+        }
+
+        return scopes == KeyScopes.None ? Unknown : scopes;
+    }
+
+    private static RelayError Unknown { get; } = RelayError.Invalid("scopes", "Scopes are one or more of complete, fetch, usage and admin.");
+}

@@ -1,0 +1,37 @@
+using Relay.Domain.Completions;
+using Relay.Domain.Models;
+
+namespace Relay.Domain.Quotas;
+
+/// <summary>
+/// Anthropic's list price of a model family, in US dollars per million tokens: for what a completion may cost before it ends,
+/// and for one that ends before Claude Code has summed it up. Claude Code's own sum always wins over it.
+/// </summary>
+public sealed record ModelPrice(decimal Input, decimal Output)
+{
+    /// <summary>Tokens that an ordinary answer is reckoned to have.</summary>
+    private const int OrdinaryAnswer = 1000;
+
+    /// <summary>UTF-8 bytes of a token, at the least: English has four, other scripts fewer.</summary>
+    private const int BytesPerToken = 3;
+
+    private const decimal Million = 1_000_000m;
+
+    /// <summary>The price of a model, by its family; of an unknown one, the dearest.</summary>
+    public static ModelPrice Of(ModelName model) => model.Family switch
+    {
+        "haiku" => new ModelPrice(1, 5),
+        "sonnet" => new ModelPrice(3, 15),
+        _ => new ModelPrice(5, 25),
+    };
+
+    /// <summary>What a request of this size may cost, with an ordinary answer.</summary>
+    /// <param name="inputBytes">UTF-8 bytes of all the caller's text.</param>
+    /// <param name="maxOutputTokens">The cap on the answer.</param>
+    public decimal Estimate(long inputBytes, int maxOutputTokens) =>
+        CostOf(new TokenUsage(inputBytes / BytesPerToken + 1, Math.Min(maxOutputTokens, OrdinaryAnswer), 0, 0, null));
+
+    /// <summary>What these tokens cost. Cache writes are dearer by a quarter, cache reads cost a tenth.</summary>
+    public decimal CostOf(TokenUsage usage) =>
+        (usage.InputTokens * Input + usage.CacheCreationInputTokens * Input * 1.25m + usage.CacheReadInputTokens * Input * 0.1m + usage.OutputTokens * Output) / Million;
+}

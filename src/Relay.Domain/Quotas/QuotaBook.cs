@@ -1,0 +1,220 @@
+namespace Relay.Domain.Quotas;
+
+/// <summary>
+/// What all keys have used of their minute and their day. Check and count are one step, so that of any number of requests
+/// at once exactly as many are admitted as the limits allow. Counts in memory, of the keys that were active this day;
+/// whoever owns it keeps it safe (see <see cref="Restore"/>).
+/// </summary>
+public sealed class QuotaBook
+{
+    private static readonly TimeSpan OneDay = TimeSpan.FromDays(1);
+
+    /// <summary>How soon a running request is likely to have settled what it reserved.</summary>
+    private static readonly TimeSpan SettlesSoon = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Counters> _keys = new(StringComparer.Ordinal);
+
+    private DateOnly _day = DateOnly.MinValue;
+    private long _total;
+
+    /// <summary>The UTC day that is counted. It only ever goes forwards: a clock that jumps back gives nothing back.</summary>
+    public DateOnly Day
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _day;
+            }
+        }
+    }
+
+    /// <summary>Brings back what was counted before a restart.</summary>
+    /// <param name="day">The day it was counted for; an older one than another call named is ignored.</param>
+    /// <param name="keyId">Whose.</param>
+    /// <param name="requests">Requests of that day.</param>
+    /// <param name="costUsd">Cost of that day.</param>
+    public void Restore(DateOnly day, string keyId, long requests, decimal costUsd)
+    {
+        lock (_lock)
+        {
+            Enter(day);
+            if (day == _day)
+            {
+                var counters = Of(keyId);
+                counters.Requests += requests;
+                counters.CostUsd += costUsd;
+                _total += requests;
+            }
+        }
+    }
+
+    /// <summary>Brings back requests of the last minute before a restart.</summary>
+    public void RestoreMinute(string keyId, long second, int requests)
+    {
+        lock (_lock)
+        {
+            Of(keyId).Minute.Add(second, requests);
+        }
+    }
+
+    /// <summary>Takes one request and what it may cost from the key's limits, if all of them allow it.</summary>
+    /// <param name="keyId">Who pays.</param>
+    /// <param name="limits">The key's limits.</param>
+    /// <param name="reserveUsd">What it may cost. A key's only running request is admitted also when this is more than what is left.</param>
+    /// <param name="now">UTC.</param>
+    /// <param name="uptime">A time that only goes forwards.</param>
+    public QuotaDecision Charge(string keyId, in QuotaLimits limits, decimal reserveUsd, DateTimeOffset now, TimeSpan uptime)
+    {
+        lock (_lock)
+        {
+            Enter(DateOnly.FromDateTime(now.UtcDateTime));
+            var counters = Of(keyId);
+            counters.Minute.Advance(uptime);
+            if (FindRefusal(counters, limits, reserveUsd, now, uptime) is { } refusal)
+            {
+                return new QuotaDecision(null, refusal, Statuses(counters, limits, now, uptime, refusal));
+            }
+
+            var charge = new QuotaCharge(keyId, _day, MinuteWindow.SecondOf(uptime), reserveUsd);
+            counters.Requests++;
+            counters.ReservedUsd += reserveUsd;
+            counters.Minute.Add(charge.Second, 1);
+            _total++;
+            return new QuotaDecision(charge, null, Statuses(counters, limits, now, uptime, null));
+        }
+    }
+
+    /// <summary>How a key stands, without taking anything.</summary>
+    public IReadOnlyList<QuotaStatus> Peek(string keyId, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
+    {
+        lock (_lock)
+        {
+            Enter(DateOnly.FromDateTime(now.UtcDateTime));
+            var counters = _keys.GetValueOrDefault(keyId) ?? new Counters();
+            counters.Minute.Advance(uptime);
+            return Statuses(counters, limits, now, uptime, null);
+        }
+    }
+
+    /// <summary>The request cost this much.</summary>
+    public void Settle(QuotaCharge charge, decimal costUsd)
+    {
+        lock (_lock)
+        {
+            // What was charged before midnight and ends after it is no part of the new day.
+            if (charge.Day == _day)
+            {
+                var counters = Of(charge.KeyId);
+                counters.ReservedUsd -= charge.ReservedUsd;
+                counters.CostUsd += costUsd;
+            }
+        }
+    }
+
+    /// <summary>The request came to nothing, and costs nothing.</summary>
+    public void GiveBack(QuotaCharge charge)
+    {
+        lock (_lock)
+        {
+            var counters = Of(charge.KeyId);
+            counters.Minute.Add(charge.Second, -1);
+            if (charge.Day == _day)
+            {
+                counters.Requests--;
+                counters.ReservedUsd -= charge.ReservedUsd;
+                _total--;
+            }
+        }
+    }
+
+    private RelayError? FindRefusal(Counters counters, in QuotaLimits limits, decimal reserveUsd, DateTimeOffset now, TimeSpan uptime)
+    {
+        var tomorrow = UntilTomorrow(now);
+        var refusal =
+            counters.Requests >= limits.PerDay
+                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {limits.PerDay} requests of the day (UTC).", RetryAfter: tomorrow)
+            : limits.UsdPerDay is { } usd && counters.CostUsd >= usd
+                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {usd:0.##} US dollars of the day (UTC).", RetryAfter: tomorrow)
+            : _total >= limits.GlobalPerDay
+                ? new RelayError(ErrorCode.GlobalDailyLimit, "The relay has used all its requests of the day (UTC).", RetryAfter: tomorrow)
+            : null;
+        var wait = counters.Minute.UntilBelow(limits.PerMinute, uptime);
+        if (wait > (refusal?.RetryAfter ?? TimeSpan.Zero))
+        {
+            return new RelayError(ErrorCode.RateLimited, $"This key may ask {limits.PerMinute} times a minute.", RetryAfter: wait);
+        }
+
+        return refusal is null && limits.UsdPerDay is { } budget && counters.ReservedUsd > 0 && counters.CostUsd + counters.ReservedUsd + reserveUsd > budget
+            ? new RelayError(
+                ErrorCode.RateLimited, $"This key's running requests may use up its {budget:0.##} US dollars of the day. Try again when they have ended.", RetryAfter: SettlesSoon)
+            : refusal;
+    }
+
+    private QuotaStatus[] Statuses(Counters counters, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime, RelayError? refusal)
+    {
+        var tomorrow = UntilTomorrow(now);
+        var statuses = new QuotaStatus[2 + (limits.UsdPerDay is null ? 0 : 1) + (refusal?.Code == ErrorCode.GlobalDailyLimit ? 1 : 0)];
+        var minute = counters.Minute;
+        var reset = minute.Count >= limits.PerMinute ? minute.UntilBelow(limits.PerMinute, uptime) : minute.UntilBelow(minute.Count, uptime);
+        statuses[0] = new QuotaStatus("minute", limits.PerMinute, Math.Max(0, limits.PerMinute - minute.Count), MinuteWindow.Length, reset);
+        statuses[1] = new QuotaStatus("day", limits.PerDay, Math.Max(0, limits.PerDay - counters.Requests), OneDay, tomorrow);
+        if (limits.UsdPerDay is { } usd)
+        {
+            var left = Math.Max(0, usd - counters.CostUsd - counters.ReservedUsd);
+            statuses[2] = new QuotaStatus("usd-day", (long)(usd * 100), (long)(left * 100), OneDay, tomorrow);
+        }
+
+        if (refusal?.Code == ErrorCode.GlobalDailyLimit)
+        {
+            // Only when it is what refuses: how much the others use is nobody's business.
+            statuses[^1] = new QuotaStatus("global-day", limits.GlobalPerDay, 0, OneDay, tomorrow);
+        }
+
+        return statuses;
+    }
+
+    /// <summary>By the day that is counted: with a clock that jumped back, that is more than a day.</summary>
+    private TimeSpan UntilTomorrow(DateTimeOffset now) => _day.AddDays(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) - now.UtcDateTime;
+
+    private void Enter(DateOnly day)
+    {
+        if (day <= _day)
+        {
+            return;
+        }
+
+        _day = day;
+        _total = 0;
+        foreach (var (keyId, counters) in _keys)
+        {
+            (counters.Requests, counters.CostUsd, counters.ReservedUsd) = (0, 0, 0);
+            if (counters.Minute.Count == 0)
+            {
+                _keys.Remove(keyId);
+            }
+        }
+    }
+
+    private Counters Of(string keyId)
+    {
+        if (!_keys.TryGetValue(keyId, out var counters))
+        {
+            _keys[keyId] = counters = new Counters();
+        }
+
+        return counters;
+    }
+
+    private sealed class Counters
+    {
+        public MinuteWindow Minute { get; } = new();
+
+        public long Requests { get; set; }
+
+        public decimal CostUsd { get; set; }
+
+        public decimal ReservedUsd { get; set; }
+    }
+}

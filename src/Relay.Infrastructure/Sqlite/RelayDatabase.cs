@@ -1,0 +1,111 @@
+using Microsoft.Data.Sqlite;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Infrastructure.Sqlite;
+
+/// <summary>
+/// <c>relay.db</c>: what keys used. Write-ahead log, so that the operator's commands can read while the relay writes; after a
+/// crash of the process nothing that was committed is missing.
+/// </summary>
+internal sealed class RelayDatabase(RelayHome home)
+{
+    /// <summary>What each version adds to the one before; the version is SQLite's <c>user_version</c>.</summary>
+    private static readonly string[] Migrations =
+    [
+        """
+        CREATE TABLE usage (
+            day TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            model TEXT NOT NULL,
+            requests INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            cache_creation_input_tokens INTEGER NOT NULL,
+            cache_read_input_tokens INTEGER NOT NULL,
+            cost_micro_usd INTEGER NOT NULL,
+            reserved_micro_usd INTEGER NOT NULL,
+            PRIMARY KEY (day, key_id, model)
+        ) WITHOUT ROWID;
+        CREATE TABLE minute (
+            key_id TEXT NOT NULL,
+            unix_second INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            PRIMARY KEY (key_id, unix_second)
+        ) WITHOUT ROWID;
+        CREATE INDEX minute_by_second ON minute (unix_second);
+        CREATE TABLE last_use (
+            key_id TEXT PRIMARY KEY,
+            unix_second INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """,
+    ];
+
+    /// <summary>Whether there is one.</summary>
+    public bool Exists => File.Exists(home.DatabaseFile);
+
+    /// <summary>Opens it, made and migrated where needed. The caller's to dispose of.</summary>
+    /// <exception cref="StartupException">It is no database of this relay's, or of a newer one.</exception>
+    public SqliteConnection Open()
+    {
+        // From its first byte on the owner's only; SQLite gives its companions the same mode.
+        new FileStream(home.DatabaseFile, RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite)).Dispose();
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = home.DatabaseFile,
+            Mode = SqliteOpenMode.ReadWrite,
+            Pooling = false,
+            DefaultTimeout = 5,
+        }.ToString());
+        try
+        {
+            connection.Open();
+            Execute(connection, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;");
+            Migrate(connection);
+            return connection;
+        }
+        catch (Exception exception)
+        {
+            connection.Dispose();
+            throw exception is SqliteException
+                ? new StartupException($"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.")
+                : exception;
+        }
+    }
+
+    /// <summary>Runs statements that answer nothing.</summary>
+    public static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private void Migrate(SqliteConnection connection)
+    {
+        var version = ReadVersion(connection);
+        if (version > Migrations.Length)
+        {
+            throw new StartupException(
+                $"{home.DatabaseFile} is of version {version}, and this relay knows {Migrations.Length}. Run the relay that wrote it, or move it away: the day's limits then begin anew.");
+        }
+
+        for (; version < Migrations.Length; version++)
+        {
+            using var transaction = connection.BeginTransaction();
+            // Another process may have done it meanwhile.
+            if (ReadVersion(connection) == version)
+            {
+                Execute(connection, $"{Migrations[version]} PRAGMA user_version = {version + 1};");
+            }
+
+            transaction.Commit();
+        }
+    }
+
+    private static long ReadVersion(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA user_version;";
+        return (long)command.ExecuteScalar()!;
+    }
+}

@@ -1,0 +1,165 @@
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+using Relay.Application.Usage;
+using Relay.Domain.Completions;
+
+namespace Relay.Infrastructure.Sqlite;
+
+/// <summary>Which row of the usage a request counts for.</summary>
+internal readonly record struct UsageKey(DateOnly Day, string KeyId, string Model);
+
+/// <summary>What is to be added to a row; money in millionths of a US dollar.</summary>
+internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, long CostMicroUsd, long ReservedMicroUsd)
+{
+    /// <summary>Both.</summary>
+    public static UsageDelta operator +(UsageDelta left, UsageDelta right) => new(
+        left.Requests + right.Requests,
+        left.Tokens is { } one && right.Tokens is { } other
+            ? new TokenUsage(
+                one.InputTokens + other.InputTokens,
+                one.OutputTokens + other.OutputTokens,
+                one.CacheCreationInputTokens + other.CacheCreationInputTokens,
+                one.CacheReadInputTokens + other.CacheReadInputTokens,
+                null)
+            : left.Tokens ?? right.Tokens,
+        left.CostMicroUsd + right.CostMicroUsd,
+        left.ReservedMicroUsd + right.ReservedMicroUsd);
+}
+
+/// <summary>The tables' SQL.</summary>
+internal static class UsageTable
+{
+    private const decimal Million = 1_000_000m;
+
+    /// <summary>Rounded up: no request is too cheap to count.</summary>
+    public static long ToMicro(decimal usd) => (long)Math.Ceiling(usd * Million);
+
+    /// <summary>The stored form of a day.</summary>
+    public static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    /// <summary>Adds to the rows.</summary>
+    public static void Add(SqliteConnection connection, IReadOnlyDictionary<UsageKey, UsageDelta> deltas)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            """
+            INSERT INTO usage VALUES ($day, $key, $model, $requests, $input, $output, $created, $read, $cost, $reserved)
+            ON CONFLICT DO UPDATE SET
+                requests = requests + excluded.requests,
+                input_tokens = input_tokens + excluded.input_tokens,
+                output_tokens = output_tokens + excluded.output_tokens,
+                cache_creation_input_tokens = cache_creation_input_tokens + excluded.cache_creation_input_tokens,
+                cache_read_input_tokens = cache_read_input_tokens + excluded.cache_read_input_tokens,
+                cost_micro_usd = cost_micro_usd + excluded.cost_micro_usd,
+                reserved_micro_usd = reserved_micro_usd + excluded.reserved_micro_usd;
+            """;
+        foreach (var (row, delta) in deltas)
+        {
+            command.Parameters.Clear();
+            command.Parameters.AddWithValue("$day", Format(row.Day));
+            command.Parameters.AddWithValue("$key", row.KeyId);
+            command.Parameters.AddWithValue("$model", row.Model);
+            command.Parameters.AddWithValue("$requests", delta.Requests);
+            command.Parameters.AddWithValue("$input", delta.Tokens?.InputTokens ?? 0);
+            command.Parameters.AddWithValue("$output", delta.Tokens?.OutputTokens ?? 0);
+            command.Parameters.AddWithValue("$created", delta.Tokens?.CacheCreationInputTokens ?? 0);
+            command.Parameters.AddWithValue("$read", delta.Tokens?.CacheReadInputTokens ?? 0);
+            command.Parameters.AddWithValue("$cost", delta.CostMicroUsd);
+            command.Parameters.AddWithValue("$reserved", delta.ReservedMicroUsd);
+            command.ExecuteNonQuery();
+        }
+    }
+
+    /// <summary>Adds to the seconds of the last minute, and forgets those that are over.</summary>
+    public static void AddMinutes(SqliteConnection connection, IReadOnlyDictionary<(string KeyId, long UnixSecond), int> deltas, long oldestSecond)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "INSERT INTO minute VALUES ($key, $second, $requests) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests;";
+        foreach (var ((keyId, second), requests) in deltas)
+        {
+            command.Parameters.Clear();
+            command.Parameters.AddWithValue("$key", keyId);
+            command.Parameters.AddWithValue("$second", second);
+            command.Parameters.AddWithValue("$requests", requests);
+            command.ExecuteNonQuery();
+        }
+
+        RelayDatabase.Execute(connection, string.Create(CultureInfo.InvariantCulture, $"DELETE FROM minute WHERE unix_second < {oldestSecond};"));
+    }
+
+    /// <summary>Notes when keys were used.</summary>
+    public static void NoteUse(SqliteConnection connection, IReadOnlyDictionary<string, long> lastUsed)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "INSERT INTO last_use VALUES ($key, $second) ON CONFLICT DO UPDATE SET unix_second = max(unix_second, excluded.unix_second);";
+        foreach (var (keyId, second) in lastUsed)
+        {
+            command.Parameters.Clear();
+            command.Parameters.AddWithValue("$key", keyId);
+            command.Parameters.AddWithValue("$second", second);
+            command.ExecuteNonQuery();
+        }
+    }
+
+    /// <summary>The rows since a day, by day, key and model; rows of nothing are left out.</summary>
+    public static List<UsageRow> Read(SqliteConnection connection, string? keyId, DateOnly since)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            """
+            SELECT day, key_id, model, requests, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd + reserved_micro_usd
+            FROM usage WHERE day >= $since AND ($key IS NULL OR key_id = $key) AND (requests <> 0 OR cost_micro_usd <> 0)
+            ORDER BY day, key_id, model;
+            """;
+        command.Parameters.AddWithValue("$since", Format(since));
+        command.Parameters.AddWithValue("$key", (object?)keyId ?? DBNull.Value);
+        using var reader = command.ExecuteReader();
+        var rows = new List<UsageRow>();
+        while (reader.Read())
+        {
+            rows.Add(new UsageRow(
+                DateOnly.ParseExact(reader.GetString(0), "yyyy-MM-dd", CultureInfo.InvariantCulture),
+                reader.GetString(1),
+                reader.GetString(2),
+                reader.GetInt64(3),
+                new TokenUsage(reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt64(8) / Million)));
+        }
+
+        return rows;
+    }
+
+    /// <summary>When each key was used last, in Unix seconds.</summary>
+    public static Dictionary<string, DateTimeOffset> ReadLastUsed(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT key_id, unix_second FROM last_use;";
+        using var reader = command.ExecuteReader();
+        var found = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        while (reader.Read())
+        {
+            found[reader.GetString(0)] = DateTimeOffset.FromUnixTimeSeconds(reader.GetInt64(1));
+        }
+
+        return found;
+    }
+
+    /// <summary>The seconds of the last minute, oldest first.</summary>
+    public static List<(string KeyId, long UnixSecond, int Requests)> ReadMinutes(SqliteConnection connection, long oldestSecond)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT key_id, unix_second, requests FROM minute WHERE unix_second >= $oldest AND requests > 0 ORDER BY unix_second;";
+        command.Parameters.AddWithValue("$oldest", oldestSecond);
+        using var reader = command.ExecuteReader();
+        var rows = new List<(string, long, int)>();
+        while (reader.Read())
+        {
+            rows.Add((reader.GetString(0), reader.GetInt64(1), reader.GetInt32(2)));
+        }
+
+        return rows;
+    }
+
+    /// <summary>What crashed while it ran may have cost what was reserved for it.</summary>
+    public static void SettleCrashed(SqliteConnection connection) =>
+        RelayDatabase.Execute(connection, "UPDATE usage SET cost_micro_usd = cost_micro_usd + reserved_micro_usd, reserved_micro_usd = 0 WHERE reserved_micro_usd <> 0;");
+}
