@@ -25,7 +25,9 @@ internal sealed partial class Bed : IAsyncDisposable
 
     public string Home => _home;
 
-    private string Key { get; set; } = string.Empty;
+    public string Key { get; private set; } = string.Empty;
+
+    public string RelayHome => Path.Combine(_home, "relay");
 
     /// <summary>Everything over the real CLI.</summary>
     public static async Task<Bed> WithRealClaudeAsync(string claude, TimeSpan modelLatency, CancellationToken cancellationToken, params (string Name, string Value)[] settings)
@@ -41,11 +43,11 @@ internal sealed partial class Bed : IAsyncDisposable
     }
 
     /// <summary>The relay over a CLI that answers at once, unjailed: what is left is the relay's own share.</summary>
-    public static async Task<Bed> WithFakeClaudeAsync(CancellationToken cancellationToken)
+    public static async Task<Bed> WithFakeClaudeAsync(CancellationToken cancellationToken, params (string Name, string Value)[] settings)
     {
         var bed = new Bed();
         var claude = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(bed._home, "fake")).FullName, new FakeScript());
-        await bed.StartRelayAsync(claude, [("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0")], cancellationToken);
+        await bed.StartRelayAsync(claude, [("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings], cancellationToken);
         return bed;
     }
 
@@ -95,25 +97,24 @@ internal sealed partial class Bed : IAsyncDisposable
 
     private async Task StartRelayAsync(string claude, (string Name, string Value)[] settings, CancellationToken cancellationToken)
     {
-        var relayHome = Path.Combine(_home, "relay");
         Relay = await StartAsync(
             Program("Relay.Api"),
             [],
             [
-                ("RELAY_HOME", relayHome), ("PORT", "0"), ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "key-of-a-benchmark"),
-                ("LOG_FORMAT", "json"), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000"), ("DOTNET_EnableDiagnostics", "0"), .. settings,
+                ("RELAY_HOME", RelayHome), ("PORT", "0"), ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "key-of-a-benchmark"),
+                ("LOG_FORMAT", "json"), ("PER_KEY_RPM", "1000000"), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000"), ("DOTNET_EnableDiagnostics", "0"), .. settings,
             ],
             cancellationToken);
         await Relay.WaitForAsync(SelfTest(), cancellationToken);
-        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", relayHome, "keys", "add", "bench"]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", RelayHome, "keys", "add", "bench"]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         using var relayctl = Process.Start(start)!;
         Key = (await relayctl.StandardOutput.ReadToEndAsync(cancellationToken)).Trim();
-        await Relay.WaitForAsync(OneKey(), cancellationToken);
+        await Relay.WaitForAsync(KeysLoaded(1), cancellationToken);
     }
 
     private async Task<Child> StartAsync(string program, string[] arguments, (string Name, string Value)[] environment, CancellationToken cancellationToken)
     {
-        var child = await Child.StartAsync(program, arguments, environment.ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal), cancellationToken);
+        var child = await Child.StartAsync(program, arguments, environment.Reverse().DistinctBy(pair => pair.Name, StringComparer.Ordinal).ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal), cancellationToken);
         _children.Add(child);
         return child;
     }
@@ -121,6 +122,14 @@ internal sealed partial class Bed : IAsyncDisposable
     [GeneratedRegex("(?<found>passed the lockdown self-test)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex SelfTest();
 
-    [GeneratedRegex("keys in force\",\"Count\":(?<found>1)", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex OneKey();
+    /// <summary>The line that says that so many keys are in force, and how long they took to load, as text or JSON.</summary>
+    public static Regex KeysLoaded(int count) =>
+        new($"({count} keys in force, loaded in (?<found>[0-9]+) ms|\"Count\":{count},\"Milliseconds\":(?<found>[0-9]+))", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+
+    /// <summary>How long each load of so many keys took.</summary>
+    public IReadOnlyList<double> LoadMilliseconds(int count) =>
+        [.. Relay.Lines.Select(line => KeysLoaded(count).Match(line)).Where(match => match.Success).Select(match => double.Parse(match.Groups["found"].Value))];
+
+    /// <summary>A bare Kestrel endpoint.</summary>
+    public Task<Child> StartBareAsync(CancellationToken cancellationToken) => StartAsync(Program("Relay.Bench"), ["bare"], [], cancellationToken);
 }

@@ -6,9 +6,15 @@ if (args is ["obvious", .. var settings])
     return 0;
 }
 
+if (args is ["bare"])
+{
+    await BareServer.RunAsync();
+    return 0;
+}
+
 if (args is not [var claude, .. var names])
 {
-    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation]   (all of them when none is named)");
+    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [admission] [refusals] [keys]   (all of them when none is named)");
     return 2;
 }
 
@@ -18,6 +24,9 @@ Dictionary<string, Func<string, CancellationToken, Task>> scenarios = new(String
     ["own"] = Scenarios.OwnShareAsync,
     ["burst"] = Scenarios.BurstAsync,
     ["saturation"] = Scenarios.SaturationAsync,
+    ["admission"] = AdmissionScenarios.AdmissionAsync,
+    ["refusals"] = AdmissionScenarios.RefusalsAsync,
+    ["keys"] = AdmissionScenarios.KeysAsync,
 };
 if (names.FirstOrDefault(name => !scenarios.ContainsKey(name)) is { } unknown)
 {

@@ -173,12 +173,12 @@ internal static class Scenarios
         Console.WriteLine($"  relay's resident memory: {bed.Relay.ResidentMegabytes:0} MB; a spare: {(spares.Count == 0 ? double.NaN : spares.Average()):0} MB (PSS, {spares.Count} parked)");
     }
 
-    private static void Title(string text) => Console.WriteLine($"\n{text}");
+    public static void Title(string text) => Console.WriteLine($"\n{text}");
 
     private static void Line(string name, Distribution times) => Console.WriteLine($"  {name,-34} {times}");
 
-    /// <summary>A negative target is a least value, a positive one a largest.</summary>
-    private static void Ratio(string name, double value, double of, double? target)
+    /// <summary>Prints a ratio. A negative target is a least value, a positive one a largest.</summary>
+    public static void Ratio(string name, double value, double of, double? target)
     {
         var ratio = value / of;
         var verdict = target switch

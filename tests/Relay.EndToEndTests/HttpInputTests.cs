@@ -342,15 +342,16 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     }
 
     [Fact(Timeout = 30_000)]
-    public async Task Http_1_0_is_answered()
+    public async Task Http_1_0_is_answered_when_it_names_the_host()
     {
         var body = Encoding.UTF8.GetBytes("""{"prompt":"Old."}""");
 
         var answer = await RawHttp.ExchangeAsync(
-            _relay, $"POST /v1/complete HTTP/1.0\nAuthorization: Bearer {_key}\nContent-Type: application/json\nContent-Length: {body.Length}\n\n", body);
+            _relay, $"POST /v1/complete HTTP/1.0\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: application/json\nContent-Length: {body.Length}\n\n", body);
 
         answer.Status.Should().Be(200);
         answer.Json.GetProperty("text").GetString().Should().Be("Old.");
+        (await RawHttp.ExchangeAsync(_relay, "GET /health HTTP/1.0\n\n")).ErrorCode.Should().Be("wrong_host");
     }
 
     [Fact(Timeout = 30_000)]

@@ -37,7 +37,10 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.Refusal, 502, "upstream_error", null)]
     public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(UpstreamFailure failure, int status, string code, int? retryAfter)
     {
-        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure });
+        // A limit is remembered, for its model: those have one of their own, out of the others' way.
+        var model = failure switch { UpstreamFailure.RateLimited => "haiku", UpstreamFailure.UsageLimitReached => "sonnet", _ => "opus" };
+
+        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure }, model);
 
         using var scope = new AssertionScope();
         answer.Status.Should().Be(status);
@@ -137,6 +140,15 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         answer.Headers.RetryAfter!.Delta!.Value.Should().BeCloseTo(TimeSpan.FromHours(1), TimeSpan.FromMinutes(1));
         relays.Api.Requests.Count.Should().Be(1, "such a limit is no reason to try again");
         AssertDiscreet(answer);
+
+        foreach (var model in (string[])["opus", "haiku"])
+        {
+            var next = await AskAsync(await relays.SubscribedAsync(), new Behavior(), model);
+
+            next.ErrorCode.Should().Be("upstream_rate_limited", "five hours are used up for all models");
+            next.Headers.RetryAfter!.Delta!.Value.Should().BeCloseTo(TimeSpan.FromHours(1), TimeSpan.FromMinutes(1));
+            relays.Api.Requests.Count.Should().Be(0, "it is refused at once");
+        }
     }
 
     [Fact]
@@ -198,11 +210,11 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         }
     }
 
-    private async Task<RelayAnswer> AskAsync((RelayProgram Relay, string Key) started, Behavior behavior)
+    private async Task<RelayAnswer> AskAsync((RelayProgram Relay, string Key) started, Behavior behavior, string model = "opus")
     {
         relays.Api.Reset();
         relays.Api.Default = behavior;
-        return await started.Relay.CompleteAsync(started.Key, new { prompt = Prompt });
+        return await started.Relay.CompleteAsync(started.Key, new { prompt = Prompt, model });
     }
 
     private void AssertDiscreet(RelayAnswer answer)

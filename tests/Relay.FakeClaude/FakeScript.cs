@@ -77,6 +77,15 @@ public sealed record FakeScript
 
     public string ErrorText { get; set; } = "API Error";
 
+    /// <summary>The <c>total_cost_usd</c> of an answer.</summary>
+    public decimal CostUsd { get; set; } = 0.000002m;
+
+    /// <summary>The kind of a <c>rate_limit_event</c> with the status <c>rejected</c>, sent before the result of <see cref="FakeBehavior.ErrorResult"/>; null for none.</summary>
+    public string? LimitKind { get; set; }
+
+    /// <summary>In how many seconds that limit resets.</summary>
+    public int LimitResetsIn { get; set; } = 60;
+
     public string TerminalReason { get; set; } = "api_error";
 
     internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, FakeScriptJson.Default.FakeScript);

@@ -49,6 +49,9 @@ internal static class FakeScriptReader
             case "error_status": script.ErrorStatus = value.ValueKind == JsonValueKind.Null ? null : value.GetInt32(); break;
             case "error_name": script.ErrorName = value.GetString()!; break;
             case "error_text": script.ErrorText = value.GetString()!; break;
+            case "cost_usd": script.CostUsd = value.GetDecimal(); break;
+            case "limit_kind": script.LimitKind = value.ValueKind == JsonValueKind.Null ? null : value.GetString(); break;
+            case "limit_resets_in": script.LimitResetsIn = value.GetInt32(); break;
             case "terminal_reason": script.TerminalReason = value.GetString()!; break;
             default: throw new InvalidDataException($"Unknown property {name} in the script.");
         }

@@ -104,6 +104,16 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         Emit($$$"""{"duration_api_ms":0,"stop_reason":"stop_sequence","session_id":"{{{session}}}","total_cost_usd":0,"usage":{{{NoUsage}}},"modelUsage":{},"permission_denials":[],"terminal_reason":{{{Text(reason)}}},{{{FastMode}}},"subagent_stats":{{{Subagents}}},"safety_stops":0,"is_error":true,"num_turns":1,"subtype":"success","api_error_status":{{{code}}},"result":{{{Text(text)}}},"type":"result","duration_ms":1,"uuid":"{{{Guid.NewGuid()}}}","begun_message_ids":[],"queued_turn_count":0,"result_index":{{{results++}}},"model_usage_since_last_result":{}}""");
     }
 
+    /// <summary>The event of a limit that was hit, if the script names one.</summary>
+    public void LimitRejected()
+    {
+        if (script.LimitKind is { } kind)
+        {
+            var resetsAt = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + script.LimitResetsIn;
+            Emit($$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":{{{resetsAt}}},"rateLimitType":{{{Text(kind)}}}},"uuid":"{{{Guid.NewGuid()}}}","session_id":"{{{session}}}"}""");
+        }
+    }
+
     public void MaxTurns() =>
         Emit($$"""{"duration_api_ms":1,"stop_reason":"tool_use","session_id":"{{session}}","total_cost_usd":0.000002,"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"max_turns",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":true,"num_turns":2,"subtype":"error_max_turns","errors":["Reached maximum number of turns (1)"],"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""");
 
@@ -138,7 +148,7 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
 
     /// <param name="result">The answer as a JSON string, quotes included.</param>
     private string SuccessFrame(string result) =>
-        $$"""{"duration_api_ms":1,"stop_reason":"end_turn","session_id":"{{session}}","total_cost_usd":0.000002,"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"completed",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":false,"num_turns":1,"subtype":"success","api_error_status":null,"result":{{result}},"ttft_ms":1,"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"ttft_stream_ms":1,"time_to_request_ms":1,"first_content_frame_ms":1,"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""";
+        $$"""{"duration_api_ms":1,"stop_reason":"end_turn","session_id":"{{session}}","total_cost_usd":{{script.CostUsd}},"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"completed",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":false,"num_turns":1,"subtype":"success","api_error_status":null,"result":{{result}},"ttft_ms":1,"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"ttft_stream_ms":1,"time_to_request_ms":1,"first_content_frame_ms":1,"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""";
 
     private void Event(string body, string more = "") =>
         Emit($$"""{"type":"stream_event","event":{{body}},"session_id":"{{session}}","parent_tool_use_id":null,"uuid":"{{Guid.NewGuid()}}",{{more}}"api_message_id":"msg_{{messages}}"}""");

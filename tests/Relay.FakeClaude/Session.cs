@@ -157,6 +157,7 @@ internal sealed class Session(FakeScript script, string folder, Frames frames) :
                 return null;
             case FakeBehavior.ErrorResult:
                 exitCode = 1;
+                frames.LimitRejected();
                 frames.Error(script.ErrorStatus, script.ErrorName, script.ErrorText, script.TerminalReason);
                 return null;
             case FakeBehavior.NotLoggedIn:

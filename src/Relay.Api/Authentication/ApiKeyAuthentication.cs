@@ -1,9 +1,5 @@
 using System.Globalization;
-using System.Security.Claims;
-using System.Text.Encodings.Web;
-using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Options;
+using Microsoft.AspNetCore.Authorization;
 using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Application.Keys;
@@ -14,103 +10,114 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Authentication;
 
 /// <summary>
-/// From <c>Authorization: Bearer KEY</c> or <c>x-api-key: KEY</c> to the key. The first header that holds a good key
-/// decides, in that order; a junk one beside it does no harm. Every refusal is the same 401.
+/// From <c>Authorization: Bearer KEY</c> or <c>x-api-key: KEY</c> to the key, before anything of the body is read. The first
+/// header that holds a good key decides, in that order; a junk one beside it does no harm. Every refusal is the same 401;
+/// a good key without the route's scope gets 403. A middleware of its own: the framework's authentication and authorization
+/// together cost more than all the rest of a refusal (see docs/decisions/0009-own-authentication.md).
 /// </summary>
-internal sealed class ApiKeyAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, IKeyDirectory keys)
-    : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+internal sealed class ApiKeyAuthentication(IKeyDirectory keys)
 {
-    /// <summary>The scheme's name.</summary>
-    public const string SchemeName = "ApiKey";
-
     private const string Bearer = "Bearer ";
 
     private static readonly string[] PatienceHeaders = ["X-Stainless-Timeout", "Request-Timeout"];
 
-    /// <inheritdoc/>
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    private static readonly RelayError MissingScope = new(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator.");
+
+    /// <summary>Passes the request on, with its key; or answers 401 or 403.</summary>
+    public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        var key = Candidates().Select(KeySecret.Parse).OfType<KeySecret>().Select(keys.Find).FirstOrDefault(found => found is not null);
-        if (key is null)
+        var key = FindKey(context.Request.Headers);
+        if (key is not null)
         {
-            return Task.FromResult(AuthenticateResult.NoResult());
+            var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers));
+            context.Features.Set(request);
+            RateLimitHeaders.AddTo(context, request);
         }
 
-        var request = new RequestContext(Context.Log().RequestId, key, AnnouncedPatience());
-        Context.Features.Set(request);
-        RateLimitHeaders.AddTo(Context, request);
-        var identity = new ClaimsIdentity([.. key.Scopes.ToNames().Select(scope => new Claim(Scope.ClaimType, scope))], SchemeName);
-        return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName)));
+        // Where there is no such route there is nothing to protect; routes that forgot to say ask for a key.
+        var metadata = context.GetEndpoint()?.Metadata;
+        if (metadata?.GetMetadata<KeyRequired>() is null || metadata.GetMetadata<IAllowAnonymous>() is not null)
+        {
+            return next(context);
+        }
+
+        if (key is null)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return ErrorResponse.WriteAsync(context, ErrorResponse.Unauthorized);
+        }
+
+        return metadata.GetMetadata<RequireScopeAttribute>() is { } required && !key.Scopes.HasFlag(required.Scope)
+            ? ErrorResponse.WriteAsync(context, MissingScope)
+            : next(context);
     }
 
-    /// <inheritdoc/>
-    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    private ApiKey? FindKey(IHeaderDictionary headers)
     {
-        Response.Headers.WWWAuthenticate = "Bearer";
-        return ErrorResponse.WriteAsync(Context, ErrorResponse.Unauthorized);
+        foreach (var value in headers.Authorization)
+        {
+            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true && Find(value[Bearer.Length..].Trim()) is { } key)
+            {
+                return key;
+            }
+        }
+
+        foreach (var value in headers["x-api-key"])
+        {
+            if (Find(value) is { } key)
+            {
+                return key;
+            }
+        }
+
+        return null;
     }
 
-    /// <inheritdoc/>
-    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
-        ErrorResponse.WriteAsync(Context, new RelayError(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator."));
+    private ApiKey? Find(string? text) => KeySecret.Parse(text) is { } secret ? keys.Find(secret) : null;
 
     /// <summary>
     /// How long the client waits for an answer, in seconds: OpenAI's and Anthropic's SDKs say so in
     /// <c>X-Stainless-Timeout</c>, others may in <c>Request-Timeout</c>. What is no sensible number is as good as nothing.
     /// </summary>
-    private TimeSpan? AnnouncedPatience() =>
-        PatienceHeaders
-            .Select(name => double.TryParse(Request.Headers[name], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 86_400
-                ? TimeSpan.FromSeconds(seconds)
-                : (TimeSpan?)null)
-            .Min();
-
-    private IEnumerable<string?> Candidates() =>
-        Request.Headers.Authorization
-            .Where(value => value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true)
-            .Select(value => value?[Bearer.Length..].Trim())
-            .Concat(Request.Headers["x-api-key"]);
-}
-
-/// <summary>What a route asks of a key, see <see cref="KeyScopes"/>; the names are those of the authorization policies, too.</summary>
-internal static class Scope
-{
-    /// <summary>The claims that hold a key's scopes.</summary>
-    public const string ClaimType = "scope";
-
-    /// <summary><see cref="KeyScopes.Complete"/>.</summary>
-    public const string Complete = "complete";
-
-    /// <summary><see cref="KeyScopes.Usage"/>.</summary>
-    public const string Usage = "usage";
-}
-
-internal static class ApiKeyAuthenticationExtensions
-{
-    /// <summary>Makes keys the only way in.</summary>
-    public static void AddRelayAuthentication(this IServiceCollection services)
+    private static TimeSpan? AnnouncedPatience(IHeaderDictionary headers)
     {
-        // The core only: AddAuthentication would bring data protection, which writes keys of its own to the disk.
-        services.AddAuthenticationCore(authentication =>
+        TimeSpan? least = null;
+        foreach (var name in PatienceHeaders)
         {
-            authentication.AddScheme<ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, displayName: null);
-            authentication.DefaultScheme = ApiKeyAuthentication.SchemeName;
-        });
-        services.AddTransient<ApiKeyAuthentication>();
-        services.AddWebEncoders();
-        services.AddAuthorization(authorization =>
-        {
-            foreach (var scope in KeyScopeNames.All)
+            if (headers.TryGetValue(name, out var text)
+                && double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+                && seconds is > 0 and < 86_400
+                && !(least?.TotalSeconds <= seconds))
             {
-                authorization.AddPolicy(scope, policy => policy.RequireClaim(Scope.ClaimType, scope));
+                least = TimeSpan.FromSeconds(seconds);
             }
-        });
-    }
+        }
 
+        return least;
+    }
+}
+
+/// <summary>On every route that does not allow anybody.</summary>
+internal sealed class KeyRequired
+{
+    /// <summary>The one there is.</summary>
+    public static KeyRequired Instance { get; } = new();
+}
+
+/// <summary>What a route asks of a key.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+internal sealed class RequireScopeAttribute(KeyScopes scope) : Attribute
+{
+    /// <summary>The key has all of these.</summary>
+    public KeyScopes Scope { get; } = scope;
+}
+
+internal static class AuthenticatedRequest
+{
     /// <summary>The key of an authenticated request.</summary>
     public static ApiKey Caller(this HttpContext context) => context.RelayRequest().Caller;
 
     /// <summary>An authenticated request on its way through the relay.</summary>
-    public static RequestContext RelayRequest(this HttpContext context) => context.Features.GetRequiredFeature<RequestContext>();
+    public static RequestContext RelayRequest(this HttpContext context) =>
+        context.Features.Get<RequestContext>() ?? throw new InvalidOperationException("The route lets in requests without a key.");
 }

@@ -1,15 +1,17 @@
 using MediatR;
-using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.Quotas;
 using Relay.Application.Completions;
 using Relay.Application.Serving;
+using Relay.Domain.Keys;
 
 namespace Relay.Api.Completions;
 
-[Authorize(Scope.Complete)]
+[RequireScope(KeyScopes.Complete)]
+[SpendsQuota]
 [Route("v1/complete")]
 internal sealed class CompleteController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
 {
@@ -21,13 +23,13 @@ internal sealed class CompleteController(IMediator mediator, IOptions<ServerOpti
         var body = await Request.ReadJsonAsync<CompleteBody>(options.Value.MaxBodyBytes, cancellationToken);
         if (!body.TryGet(out var contract, out var error) || !contract.Parse().TryGet(out var parsed, out error))
         {
-            return error.ToActionResult(HttpContext);
+            return error.ToActionResult();
         }
 
         var result = await mediator.Send(new CompleteCommand(HttpContext.RelayRequest(), parsed.Request), cancellationToken);
         if (!result.TryGet(out var completion, out error))
         {
-            return error.ToActionResult(HttpContext);
+            return error.ToActionResult();
         }
 
         return new JsonResult(CompleteAnswer.From(completion, parsed.Format, clock.GetElapsedTime(started)));

@@ -34,7 +34,7 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
         var result = await mediator.Send(new GetReadinessQuery(), cancellationToken);
         if (!result.TryGet(out var readiness, out var error))
         {
-            return error.ToActionResult(HttpContext);
+            return error.ToActionResult();
         }
 
         if (!readiness.IsReady)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.Quotas;
 using Relay.Application;
 using Relay.Application.Auditing;
 using Relay.Application.Configuration;
@@ -143,10 +144,10 @@ internal static class RelayHost
     private static void AddRelayApi(this IServiceCollection services)
     {
         services.AddRouting();
-        services.AddControllers()
+        services.AddMvcCore()
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddRelayAuthentication();
+        services.AddSingleton<ApiKeyAuthentication>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)
@@ -156,10 +157,10 @@ internal static class RelayHost
         app.UseMiddleware<DrainLimit>();
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
-        app.UseAuthentication();
+        app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);
+        app.Use(QuotaGate.InvokeAsync);
         app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
-        app.UseAuthorization();
-        app.MapControllers().RequireAuthorization();
+        app.MapControllers().WithMetadata(KeyRequired.Instance);
     }
 
     /// <summary>Makes a first <c>config.env</c>, and warns of names in it that mean nothing.</summary>

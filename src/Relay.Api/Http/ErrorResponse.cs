@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Domain;
 
@@ -41,18 +42,19 @@ internal static class ErrorResponse
     public static RelayError Unauthorized { get; } = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
 
     /// <summary>An error as an action's result.</summary>
-    public static IActionResult ToActionResult(this RelayError error, HttpContext context)
-    {
-        SetHeaders(context, error);
-        return new JsonResult(ToContract(context, error)) { StatusCode = StatusOf(error.Code) };
-    }
+    public static IActionResult ToActionResult(this RelayError error) => new ErrorResult(error);
 
     /// <summary>Writes an error where there is no action.</summary>
     public static Task WriteAsync(HttpContext context, RelayError error)
     {
-        context.Response.StatusCode = StatusOf(error.Code);
         SetHeaders(context, error);
-        return context.Response.WriteAsJsonAsync(ToContract(context, error), JsonContract.Options, context.RequestAborted);
+        var contract = new ErrorContract(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), context.Log().RequestId);
+        var body = JsonSerializer.SerializeToUtf8Bytes(contract, JsonContract.Options);
+        var response = context.Response;
+        response.StatusCode = StatusOf(error.Code);
+        response.ContentType = "application/json; charset=utf-8";
+        response.ContentLength = body.Length;
+        return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
     /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
@@ -75,6 +77,8 @@ internal static class ErrorResponse
         }
     }
 
-    private static ErrorContract ToContract(HttpContext context, RelayError error) =>
-        new(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), context.Log().RequestId);
+    private sealed class ErrorResult(RelayError error) : IActionResult
+    {
+        public Task ExecuteResultAsync(ActionContext context) => WriteAsync(context.HttpContext, error);
+    }
 }

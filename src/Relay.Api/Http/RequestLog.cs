@@ -70,8 +70,12 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
                 auditLog.CountUnauthenticated(entry.Error ?? "unauthorized");
             }
 
-            // Anybody can ask without a key: no line of the log for each.
-            logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", total.TotalMilliseconds, entry.RequestId);
+            if (logger.IsEnabled(LogLevel.Debug))
+            {
+                // Anybody can ask without a key: no line of the log for each.
+                logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", total.TotalMilliseconds, entry.RequestId);
+            }
+
             return;
         }
 
@@ -79,7 +83,15 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         var label = request.Caller.Label.Value;
         if (request.Timings is not { } timings)
         {
-            logger.LogInformation("{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", label, total.TotalMilliseconds, entry.RequestId);
+            // A client that asks in a loop although it is refused would fill the log: the audit log has each.
+            var level = status == StatusCodes.Status429TooManyRequests ? LogLevel.Debug : LogLevel.Information;
+            if (!logger.IsEnabled(level))
+            {
+                return;
+            }
+
+            logger.Log(
+                level, "{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", label, total.TotalMilliseconds, entry.RequestId);
             return;
         }
 

@@ -26,6 +26,6 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
         return result.TryGet(out var models, out var error)
             ? new JsonResult(new ModelsAnswer(
                 Ok: true, models.Default, models.Names, "list", models.Names.Select(name => new ModelContract(name, "model", 0, "anthropic"))))
-            : error.ToActionResult(HttpContext);
+            : error.ToActionResult();
     }
 }

@@ -34,11 +34,12 @@ internal static class RateLimitHeaders
             static async state =>
             {
                 var (http, request) = ((HttpContext, RequestContext))state;
-                Write(http, request.Quotas ?? await PeekAsync(http, request, http.RequestAborted));
+                Write(http, request.Quotas ?? (await PeekAsync(http, request, http.RequestAborted)).Statuses);
             },
             (context, request));
 
-    private static ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(HttpContext context, RequestContext request, CancellationToken cancellationToken)
+    /// <summary>How the request's key stands.</summary>
+    public static ValueTask<QuotaDecision> PeekAsync(HttpContext context, RequestContext request, CancellationToken cancellationToken)
     {
         var services = context.RequestServices;
         var limits = services.GetRequiredService<IOptions<QuotaOptions>>().Value.LimitsOf(request.Caller);

@@ -1,12 +1,12 @@
 using System.Globalization;
 using MediatR;
-using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
 using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 
 namespace Relay.Api.Usage;
@@ -32,7 +32,7 @@ internal sealed record UsageSum(long Requests, long InputTokens, long OutputToke
 /// <param name="ResetSeconds">Until there is more; none for <c>concurrency</c>.</param>
 internal sealed record UsageLimit(string Name, decimal Limit, decimal Remaining, long? ResetSeconds);
 
-[Authorize(Scope.Usage)]
+[RequireScope(KeyScopes.Usage)]
 [Route("v1/usage")]
 internal sealed class UsageController(IMediator mediator) : ControllerBase
 {
@@ -44,14 +44,14 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
     {
         if (!ParseDays().TryGet(out var days, out var error))
         {
-            return error.ToActionResult(HttpContext);
+            return error.ToActionResult();
         }
 
         var caller = HttpContext.Caller();
         var result = await mediator.Send(new GetUsageQuery(caller, days), cancellationToken);
         return result.TryGet(out var usage, out error)
             ? new JsonResult(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Select(ToDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
-            : error.ToActionResult(HttpContext);
+            : error.ToActionResult();
     }
 
     private Result<int> ParseDays() => Request.Query["days"] switch

@@ -18,6 +18,6 @@ public interface IQuotaStore
     /// <summary>A charged request came to nothing, and costs nothing.</summary>
     ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken);
 
-    /// <summary>How a key stands, without taking anything.</summary>
-    ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken);
+    /// <summary>How a key stands, and whether a request would be refused now, without taking anything.</summary>
+    ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken);
 }

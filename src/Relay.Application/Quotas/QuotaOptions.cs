@@ -10,8 +10,8 @@ public sealed class QuotaOptions
     [Setting("GLOBAL_CONCURRENCY", "Completions that run at once.", Min = "1", Max = "1000")]
     public int GlobalConcurrency { get; set; } = 4;
 
-    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, unless the key carries its own limit; more of them wait.", Min = "1", Max = "1000")]
-    public int PerKeyConcurrency { get; set; } = 4;
+    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, unless the key carries its own limit; more of them wait. As many as of all keys when unset.", Min = "1", Max = "1000")]
+    public int? PerKeyConcurrency { get; set; }
 
     [Setting("QUEUE_LIMIT", "Requests that may wait for a free place.", Min = "0", Max = "100000")]
     public int QueueLimit { get; set; } = 32;
@@ -33,6 +33,6 @@ public sealed class QuotaOptions
         key.Limits.RequestsPerMinute ?? PerKeyRpm,
         key.Limits.RequestsPerDay ?? PerKeyDaily,
         GlobalDaily,
-        Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency, GlobalConcurrency),
+        Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? GlobalConcurrency, GlobalConcurrency),
         key.Limits.UsdPerDay);
 }

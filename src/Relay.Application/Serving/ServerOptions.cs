@@ -20,7 +20,7 @@ public enum LogLevel
     /// <summary>Everything.</summary>
     Verbose,
 
-    /// <summary>Also what the pool does, and every request without a good key.</summary>
+    /// <summary>Also what the pool does, and every request without a good key or beyond a limit.</summary>
     Debug,
 
     /// <summary>A line for every request with a key.</summary>

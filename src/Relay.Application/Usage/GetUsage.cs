@@ -39,7 +39,7 @@ internal sealed class GetUsageHandler(IUsageReader usage, IQuotaStore quotas, Ad
         var limits = options.Value.LimitsOf(query.Caller);
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         var rows = await usage.ReadAsync(query.Caller.Id, today.AddDays(1 - query.Days), cancellationToken);
-        var statuses = await quotas.PeekAsync(query.Caller.Id, limits, cancellationToken);
-        return new KeyUsage(rows, limits, admission.WithConcurrency(query.Caller.Id, limits, statuses));
+        var decision = await quotas.PeekAsync(query.Caller.Id, limits, cancellationToken);
+        return new KeyUsage(rows, limits, admission.WithConcurrency(query.Caller.Id, limits, decision.Statuses));
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
@@ -33,7 +34,9 @@ public sealed class KeySecret
     public static KeySecret Generate()
     {
         var body = Scheme + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(RandomBytes));
-        return new KeySecret(body + Checksum(body));
+        Span<char> checksum = stackalloc char[ChecksumLength];
+        TryWriteChecksum(body, checksum);
+        return new KeySecret(string.Concat(body, checksum));
     }
 
     /// <summary>Null unless the text has the shape and the checksum of a secret.</summary>
@@ -44,8 +47,8 @@ public sealed class KeySecret
             return null;
         }
 
-        var expected = Checksum(text[..^ChecksumLength]);
-        return string.Equals(text[^ChecksumLength..], expected, StringComparison.Ordinal) ? new KeySecret(text) : null;
+        Span<char> expected = stackalloc char[ChecksumLength];
+        return TryWriteChecksum(text.AsSpan(..^ChecksumLength), expected) && text.AsSpan(^ChecksumLength..).SequenceEqual(expected) ? new KeySecret(text) : null;
     }
 
     /// <summary>The secret itself, for the one time it is shown to the operator.</summary>
@@ -54,6 +57,20 @@ public sealed class KeySecret
     /// <inheritdoc/>
     public override string ToString() => "***";
 
-    private static string Checksum(string body) =>
-        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(body)))[..ChecksumLength];
+    /// <summary>The first characters of the body's hash; false for a body that is not ASCII. On every request's way, so without the heap.</summary>
+    private static bool TryWriteChecksum(ReadOnlySpan<char> body, Span<char> checksum)
+    {
+        Span<byte> bytes = stackalloc byte[Length];
+        if (Ascii.FromUtf16(body, bytes, out var length) != OperationStatus.Done)
+        {
+            return false;
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(bytes[..length], hash);
+        Span<char> encoded = stackalloc char[RandomLength];
+        Base64Url.EncodeToChars(hash, encoded);
+        encoded[..ChecksumLength].CopyTo(checksum);
+        return true;
+    }
 }

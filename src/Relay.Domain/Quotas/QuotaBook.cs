@@ -86,15 +86,16 @@ public sealed class QuotaBook
         }
     }
 
-    /// <summary>How a key stands, without taking anything.</summary>
-    public IReadOnlyList<QuotaStatus> Peek(string keyId, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
+    /// <summary>How a key stands, and whether a request would be refused now, without taking anything.</summary>
+    public QuotaDecision Peek(string keyId, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
     {
         lock (_lock)
         {
             Enter(DateOnly.FromDateTime(now.UtcDateTime));
             var counters = _keys.GetValueOrDefault(keyId) ?? new Counters();
             counters.Minute.Advance(uptime);
-            return Statuses(counters, limits, now, uptime, null);
+            var refusal = FindRefusal(counters, limits, reserveUsd: 0, now, uptime);
+            return new QuotaDecision(null, refusal, Statuses(counters, limits, now, uptime, refusal));
         }
     }
 

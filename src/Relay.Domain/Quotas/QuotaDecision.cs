@@ -16,7 +16,7 @@ public readonly record struct QuotaStatus(string Policy, long Limit, long Remain
 public sealed record QuotaCharge(string KeyId, DateOnly Day, long Second, decimal ReservedUsd);
 
 /// <summary>Whether a request may spend, and how its key stands after that decision.</summary>
-/// <param name="Charge">What was taken; null when refused.</param>
+/// <param name="Charge">What was taken; null when refused, and when nobody asked to take anything.</param>
 /// <param name="Refusal">Why not; null when admitted.</param>
 /// <param name="Statuses">The key's limits, as of this decision.</param>
 public sealed record QuotaDecision(QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses);

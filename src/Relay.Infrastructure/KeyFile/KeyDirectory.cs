@@ -118,7 +118,9 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
                 return;
             }
 
+            var startedAt = clock.GetTimestamp();
             Load(found.Item1 ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", _activeIds.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
             _seen = found;
         }
         catch (FormatException exception)
@@ -133,7 +135,6 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
 
     private void Load(IReadOnlyList<ApiKey> keys)
     {
-        var startedAt = clock.GetTimestamp();
         var now = clock.GetUtcNow();
         var byHash = new Dictionary<string, ApiKey>(keys.Count, StringComparer.Ordinal);
         var ids = new HashSet<string>(keys.Count, StringComparer.Ordinal);
@@ -149,7 +150,6 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
 
         (_byHash, _activeIds) = (byHash, ids);
         _problem = null;
-        logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", ids.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
         Reloaded?.Invoke(ids);
     }
 

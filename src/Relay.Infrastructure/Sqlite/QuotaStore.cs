@@ -89,7 +89,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
+    public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_book.Peek(keyId, limits, _clock.GetUtcNow(), Uptime));
 
     /// <inheritdoc/>

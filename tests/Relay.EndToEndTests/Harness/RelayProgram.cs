@@ -124,7 +124,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         start.Environment.Clear();
         foreach (var (name, value) in (IEnumerable<(string, string)>)[
             ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
-            ("RELAY_HOME", home), ("PORT", "0"), ("LOG_LEVEL", "debug"), .. settings])
+            ("RELAY_HOME", home), ("PORT", "0"), ("LOG_LEVEL", "debug"), ("PER_KEY_RPM", "1000000"), .. settings])
         {
             start.Environment[name] = value;
         }

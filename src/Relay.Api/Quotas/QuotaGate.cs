@@ -1,0 +1,32 @@
+using Relay.Api.Http;
+using Relay.Application.Pipeline;
+
+namespace Relay.Api.Quotas;
+
+/// <summary>On routes that take from a key's limits.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class SpendsQuotaAttribute : Attribute;
+
+/// <summary>
+/// Turns a request away before its body is read when its key's limits are used up anyway. It only looks: what is let through
+/// here is decided, and counted, at admission.
+/// </summary>
+internal static class QuotaGate
+{
+    /// <summary>Passes the request on, or answers 429.</summary>
+    public static async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not null)
+        {
+            var decision = await RateLimitHeaders.PeekAsync(context, request, context.RequestAborted);
+            if (decision.Refusal is { } refusal)
+            {
+                request.Quotas = decision.Statuses;
+                await ErrorResponse.WriteAsync(context, refusal);
+                return;
+            }
+        }
+
+        await next(context);
+    }
+}
