@@ -1,0 +1,181 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using FluentAssertions;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>Before anything else is looked at: by what name, how many, how fast.</summary>
+public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixture<FrontDoorTests.Fixture>
+{
+    private readonly FakeRelay _relay = fixture.Relay;
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("localhost", 200)]
+    [InlineData("LOCALHOST:8799", 200)]
+    [InlineData("127.0.0.1:1", 200)]
+    [InlineData("[::1]:80", 200)]
+    [InlineData("relay.example", 200)]
+    [InlineData("tunnel.example", 200)]
+    [InlineData("evil.example", 421)]
+    [InlineData("localhost.evil.example", 421)]
+    [InlineData("evil-localhost", 421)]
+    [InlineData("127.0.0.2", 421)]
+    [InlineData("0.0.0.0", 421)]
+    [InlineData("2130706433", 421)]
+    public async Task Only_its_own_names_are_answered(string host, int status)
+    {
+        foreach (var path in (string[])["/health", "/v1/models", "/nowhere"])
+        {
+            var answer = await RawHttp.ExchangeAsync(_relay.Program, $"GET {path} HTTP/1.1\nHost: {host}\nAuthorization: Bearer {_relay.Key}\n\n");
+
+            answer.Status.Should().Be(status == 421 ? 421 : path == "/nowhere" ? 404 : 200);
+            if (status == 421)
+            {
+                answer.ErrorCode.Should().Be("wrong_host");
+                answer.Body.Should().NotContain(host);
+            }
+        }
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task No_other_site_may_read_answers()
+    {
+        foreach (var method in (string[])["OPTIONS", "GET"])
+        {
+            var answer = await RawHttp.ExchangeAsync(
+                _relay.Program,
+                $"{method} /v1/models HTTP/1.1\nHost: localhost\nOrigin: https://evil.example\nAccess-Control-Request-Method: POST\nAccess-Control-Request-Headers: authorization\n\n");
+
+            answer.Status.Should().BeOneOf(401, 405);
+            answer.Headers.Keys.Should().NotContain(name => name.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
+        }
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Nothing_is_granted_for_coming_from_loopback()
+    {
+        foreach (var header in (string[])["X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Forwarded-Host: localhost"])
+        {
+            (await RawHttp.ExchangeAsync(_relay.Program, $"GET /v1/usage HTTP/1.1\nHost: localhost\n{header}\n\n")).Status.Should().Be(401);
+        }
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("Authorization: Bearer junk\nx-api-key: KEY", 200)]
+    [InlineData("Authorization: Bearer KEY\nx-api-key: junk", 200)]
+    [InlineData("Authorization: Basic dXNlcjpwYXNz\nx-api-key: KEY", 200)]
+    [InlineData("Authorization: bearer KEY", 200)]
+    [InlineData("x-api-key: junk\nx-api-key: KEY", 200)]
+    [InlineData("Authorization: KEY", 401)]
+    [InlineData("Authorization: Bearer KEYx", 401)]
+    [InlineData("Authorization: Bearer kEY", 401)]
+    [InlineData("Cookie: key=KEY", 401)]
+    public async Task A_good_key_in_either_header_opens_the_door(string headers, int status)
+    {
+        var sent = headers.Replace("KEY", _relay.Key, StringComparison.Ordinal).Replace("kEY", _relay.Key.ToUpperInvariant(), StringComparison.Ordinal);
+
+        (await RawHttp.ExchangeAsync(_relay.Program, $"GET /v1/models HTTP/1.1\nHost: localhost\n{sent}\n\n")).Status.Should().Be(status);
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Connections_beyond_the_limit_are_closed_and_the_others_go_on()
+    {
+        await using var relay = await FakeRelay.StartAsync(script: null, ("MAX_CONNECTIONS", "10"));
+        relay.Program.Http.CancelPendingRequests();
+        var open = new List<TcpClient>();
+        try
+        {
+            var refused = 0;
+            for (var number = 0; number < 20; number++)
+            {
+                var client = new TcpClient();
+                open.Add(client);
+                await client.ConnectAsync(relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+                refused += await IsClosedAsync(client) ? 1 : 0;
+            }
+
+            refused.Should().BeInRange(10, 12, "the test's own client may hold a connection or two");
+            (await relay.Program.GetAsync("/health")).Status.Should().Be(200, "on a connection that it has");
+        }
+        finally
+        {
+            open.ForEach(client => client.Dispose());
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_client_that_sends_its_head_too_slowly_is_cut_off()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(_relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var watch = Stopwatch.StartNew();
+        await client.GetStream().WriteAsync("GET /health HTTP/1.1\r\nHost: loc"u8.ToArray(), TestContext.Current.CancellationToken);
+
+        var answer = await ReadToEndAsync(client);
+
+        answer.Should().StartWith("HTTP/1.1 408");
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_client_that_sends_its_body_too_slowly_is_cut_off()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(_relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var head = $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {_relay.Key}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{";
+        var watch = Stopwatch.StartNew();
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), TestContext.Current.CancellationToken);
+
+        await ReadToEndAsync(client);
+
+        watch.Elapsed.Should().BeInRange(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12), "five seconds of grace");
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task An_address_beyond_loopback_needs_to_be_meant()
+    {
+        await using var relay = RelayProgram.Launch([("HOST", "0.0.0.0"), ("ALLOWED_HOSTS", "https://relay.example")]);
+
+        (await relay.WaitForExitAsync()).Should().Be(1);
+
+        string.Join('\n', relay.Log).Should().Contain("ALLOW_REMOTE").And.Contain("ALLOWED_HOSTS: 'https://relay.example'");
+    }
+
+    /// <summary>Whether the server hung up at once.</summary>
+    private static async Task<bool> IsClosedAsync(TcpClient client)
+    {
+        using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(150));
+        try
+        {
+            return await client.GetStream().ReadAsync(new byte[1], soon.Token) == 0;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
+    private static async Task<string> ReadToEndAsync(TcpClient client)
+    {
+        var received = new MemoryStream();
+        try
+        {
+            await client.GetStream().CopyToAsync(received, TestContext.Current.CancellationToken);
+        }
+        catch (IOException)
+        {
+            // Cut off with a reset: that is an end, too.
+        }
+
+        return Encoding.ASCII.GetString(received.ToArray());
+    }
+
+    public sealed class Fixture() : FakeRelayFixture(
+        ("HEADER_TIMEOUT", "2s"), ("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],relay.example"), ("NGROK_DOMAIN", "tunnel.example"));
+}
