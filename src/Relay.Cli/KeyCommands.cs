@@ -1,75 +1,101 @@
 using System.CommandLine;
-using MediatR;
 using Relay.Application.Keys;
-using Relay.Domain;
 using Relay.Domain.Keys;
-using Relay.Infrastructure.Home;
 
 namespace Relay.Cli;
 
 /// <summary><c>relayctl keys</c>.</summary>
 internal static class KeyCommands
 {
+    private static readonly TimeSpan DefaultOverlap = TimeSpan.FromHours(24);
+
     /// <summary>The command with its subcommands.</summary>
-    /// <param name="mediator">Made late: help needs no home.</param>
-    public static Command Create(Func<(IMediator Mediator, RelayHome Home)> mediator) => new("keys", "Mint and revoke the keys of your apps.") { Add(mediator), Revoke(mediator) };
-
-    private static Command Add(Func<(IMediator Mediator, RelayHome Home)> services)
+    public static Command Create() => new ExampleCommand("keys", "Mint, look at, change and revoke the keys of your apps. A running relay follows within a second.")
     {
-        var label = LabelArgument();
-        var dailyLimit = new Option<int?>("--daily-limit") { Description = "Requests a UTC day; the relay's PER_KEY_DAILY when left out." };
-        var command = new Command("add", "Mint a key. Its secret is the only line on stdout, and is shown this once.") { label, dailyLimit };
-        command.SetAction(async (parsed, cancellationToken) =>
+        KeyAdd.Create(),
+        KeyViews.List(),
+        KeyViews.Show(),
+        Rotate(),
+        Revoke(),
+        KeySetLimits.Create(),
+    };
+
+    /// <summary>Every command on one key takes its label.</summary>
+    public static Argument<KeyLabel> LabelArgument() => new("label")
+    {
+        Description = $"The app's name: 1 to {KeyLabel.MaxLength} letters, digits, dots, underscores or hyphens.",
+        CustomParser = Parsing.Label,
+    };
+
+    /// <summary>Shows a secret: the only line on stdout, or in a JSON document.</summary>
+    public static async Task ShowSecretAsync(Operation operation, AddedKey added, bool json, string explanation)
+    {
+        if (json)
         {
-            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
-            var (mediator, home) = services();
-            if (!KeyLabel.Create(parsed.GetValue(label)).TryGet(out var keyLabel, out var problem))
-            {
-                return await RefuseAsync(error, problem);
-            }
+            Json.Write(operation.Output, new { secret = added.Secret.Reveal(), key = KeyDocument.Of(added.Key, lastUsedAt: null) });
+        }
+        else
+        {
+            await operation.Output.WriteLineAsync(added.Secret.Reveal());
+        }
 
-            var added = await mediator.Send(new AddKeyCommand(keyLabel, parsed.GetValue(dailyLimit)), cancellationToken);
-            if (!added.TryGet(out var key, out problem))
-            {
-                return await RefuseAsync(error, problem);
-            }
-
-            await output.WriteLineAsync(key.Secret.Reveal());
-            await error.WriteLineAsync($"Key '{keyLabel}' ({key.Key.Id}) works from now on. {home.KeyFile} holds its hash; the secret above is not stored anywhere.");
-            return 0;
-        });
-        return command;
+        await operation.Error.WriteLineAsync(explanation);
     }
 
-    private static Command Revoke(Func<(IMediator Mediator, RelayHome Home)> services)
+    private static Command Rotate()
     {
         var label = LabelArgument();
-        var command = new Command("revoke", "Shut a key for good, within a second.") { label };
-        command.SetAction(async (parsed, cancellationToken) =>
+        var json = Json.Option();
+        var overlap = new Option<TimeSpan?>("--overlap")
         {
-            var error = parsed.InvocationConfiguration.Error;
-            if (!KeyLabel.Create(parsed.GetValue(label)).TryGet(out var keyLabel, out var problem))
+            Description = $"How long the old secret goes on working: 0 for not at all, 30m, 7d; at most {ApiKey.MaxOverlap.TotalDays}d; 24h when left out.",
+            CustomParser = result => Parsing.Duration(result),
+            HelpName = "time",
+        };
+        return new ExampleCommand(
+            "rotate",
+            "Give a key a new secret, which is the only line on stdout and shown this once. Its limits and usage stay, and so does, for a day, the old secret.",
+            "relayctl keys rotate shop",
+            "relayctl keys rotate shop --overlap 0   # the old secret leaked")
+        {
+            label, overlap, json,
+        }.Runs(
+            async (operation, cancellationToken) =>
             {
-                return await RefuseAsync(error, problem);
-            }
+                var time = operation.Value(overlap) ?? DefaultOverlap;
+                var rotated = await operation.Mediator.Send(new RotateKeyCommand(operation.Value(label), time), cancellationToken);
+                if (!rotated.TryGet(out var key, out var problem))
+                {
+                    return operation.Refuse(problem);
+                }
 
-            var revoked = await services().Mediator.Send(new RevokeKeyCommand(keyLabel), cancellationToken);
-            if (!revoked.TryGet(out var key, out problem))
-            {
-                return await RefuseAsync(error, problem);
-            }
-
-            await error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) is revoked.");
-            return 0;
-        });
-        return command;
+                await ShowSecretAsync(
+                    operation,
+                    key,
+                    operation.Value(json),
+                    time == TimeSpan.Zero
+                        ? $"Key '{key.Key.Label}' has a new secret. The old one stops working within a second."
+                        : $"Key '{key.Key.Label}' has a new secret. The old one works until {KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.");
+                return ExitCode.Done;
+            },
+            needsSettings: false);
     }
 
-    private static Argument<string> LabelArgument() => new("label") { Description = $"The app's name: 1 to {KeyLabel.MaxLength} letters, digits, dots, underscores or hyphens." };
-
-    private static async Task<int> RefuseAsync(TextWriter error, RelayError problem)
+    private static Command Revoke()
     {
-        await error.WriteLineAsync(problem.Message);
-        return 1;
+        var label = LabelArgument();
+        return new ExampleCommand("revoke", "Shut a key for good, within a second, with all it has queued or running.", "relayctl keys revoke shop") { label }.Runs(
+            async (operation, cancellationToken) =>
+            {
+                var revoked = await operation.Mediator.Send(new RevokeKeyCommand(operation.Value(label)), cancellationToken);
+                if (!revoked.TryGet(out var key, out var problem))
+                {
+                    return operation.Refuse(problem);
+                }
+
+                await operation.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) is revoked.");
+                return ExitCode.Done;
+            },
+            needsSettings: false);
     }
 }

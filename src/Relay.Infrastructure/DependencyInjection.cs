@@ -4,12 +4,14 @@ using Microsoft.Extensions.Options;
 using Relay.Application.Auditing;
 using Relay.Application.Completions;
 using Relay.Application.Configuration;
+using Relay.Application.Diagnostics;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
 using Relay.Application.Usage;
 using Relay.Infrastructure.Auditing;
 using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Processes;
@@ -36,7 +38,11 @@ public static class DependencyInjection
         .AddAuditing()
         .AddSingleton<IKeyRepository, KeyFileRepository>()
         .AddSingleton<RelayDatabase>()
-        .AddSingleton<IUsageReader, UsageReader>();
+        .AddSingleton<IUsageReader, UsageReader>()
+        .AddSingleton<IAuditReader, AuditReader>()
+        .AddProcesses()
+        .AddClaudeLaunch()
+        .AddDiagnostics();
 
     private static IServiceCollection AddAuditing(this IServiceCollection services) => services
         .AddHosted<AuditFile>()
@@ -62,18 +68,36 @@ public static class DependencyInjection
         .AddSingleton<ProcessStarter>();
 
     private static IServiceCollection AddClaudeCode(this IServiceCollection services) => services
-        .AddSettings<ClaudeCodeOptions>()
-        .AddSingleton<IValidateOptions<ClaudeCodeOptions>, ClaudeCodeOptionsValidator>()
-        .AddSingleton<ClaudeLocator>()
-        .AddSingleton<ClaudeEnvironment>()
-        .AddSingleton<ClaudeSandbox>()
-        .AddSingleton<LockdownSelfTest>()
+        .AddClaudeLaunch()
         .AddSingleton<EngineState>()
         .AddSingleton<IEngineHealth>(provider => provider.GetRequiredService<EngineState>())
         .AddHosted<ClaudeProcesses>()
         .AddHosted<WarmPool>()
         .AddHosted<EngineSupervisor>()
         .AddSingleton<ICompletionEngine, ClaudeEngine>();
+
+    /// <summary>What starts a locked-down Claude Code, for the relay and for those who look at it.</summary>
+    private static IServiceCollection AddClaudeLaunch(this IServiceCollection services) => services
+        .AddSettings<ClaudeCodeOptions>()
+        .AddSingleton<IValidateOptions<ClaudeCodeOptions>, ClaudeCodeOptionsValidator>()
+        .AddSingleton<ClaudeLocator>()
+        .AddSingleton<ClaudeEnvironment>()
+        .AddSingleton<ClaudeSandbox>()
+        .AddSingleton<LockdownSelfTest>();
+
+    /// <summary>The order is the order of the findings.</summary>
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services) => services
+        .AddSingleton<LoginStatusReader>()
+        .AddSingleton<TrialCompletion>()
+        .AddSingleton<IClaudeLogin, ClaudeLogin>()
+        .AddSingleton<IDiagnosticCheck, ConfigurationCheck>()
+        .AddSingleton<IDiagnosticCheck, JailCheck>()
+        .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
+        .AddSingleton<IDiagnosticCheck, HomeCheck>()
+        .AddSingleton<IDiagnosticCheck, KeyFileCheck>()
+        .AddSingleton<IDiagnosticCheck, DatabaseCheck>()
+        .AddSingleton<IDiagnosticCheck, PortCheck>()
+        .AddSingleton<IDiagnosticCheck, ClockCheck>();
 
     private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
         where TService : class, IHostedService => services

@@ -40,6 +40,9 @@ internal sealed class ClaudeEnvironment(
         [ClaudeAuth.Vertex] = ["CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
     };
 
+    /// <summary>Every variable that some mode of <c>CLAUDE_AUTH</c> hands on; they may stand in <c>config.env</c>, too.</summary>
+    public static IEnumerable<string> CredentialVariables => CredentialNames.Values.SelectMany(names => names);
+
     /// <summary>The CLI doubles its pause from half a second: five retries take about 16 s.</summary>
     private const int MaxRetries = 5;
 
@@ -47,7 +50,7 @@ internal sealed class ClaudeEnvironment(
     /// How often the CLI may retry a call, such that its pauses take no more than half of <c>REQ_TIMEOUT</c>, and the longest
     /// no more than half of <c>IDLE_TIMEOUT</c>.
     /// </summary>
-    public int Retries { get; } =
+    public int Retries =>
         Enumerable.Range(1, MaxRetries).LastOrDefault(count =>
             0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2
             && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2);

@@ -38,10 +38,17 @@ public sealed class RelayHome
     /// <param name="path">The operator's choice; null or empty for <c>~/.local/share/claude-relay</c>.</param>
     public static RelayHome Open(string? path)
     {
-        var fallback = System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "claude-relay");
-        var home = new RelayHome(System.IO.Path.GetFullPath(string.IsNullOrWhiteSpace(path) ? fallback : path));
+        var home = Find(path);
         CreatePrivateDirectory(home.Path);
         return home;
+    }
+
+    /// <summary>Finds the directory and leaves it as it is, if it is there at all.</summary>
+    /// <param name="path">As for <see cref="Open"/>.</param>
+    public static RelayHome Find(string? path)
+    {
+        var fallback = System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "claude-relay");
+        return new RelayHome(System.IO.Path.GetFullPath(string.IsNullOrWhiteSpace(path) ? fallback : path));
     }
 
     /// <summary>Makes a directory that only its owner may enter; tightens one that is open to others.</summary>

@@ -8,6 +8,7 @@ internal static partial class NativeMethods
     public const int SigKill = 9;
     public const int SigTerm = 15;
 
+    private const int StandardInput = 0;
     private const int RlimitCoreLinux = 4;
     private const int RlimitCoreMacOS = 4;
     private const int PrSetDumpable = 4;
@@ -42,6 +43,12 @@ internal static partial class NativeMethods
             throw new InvalidOperationException($"prctl(PR_SET_DUMPABLE) failed with error {Marshal.GetLastPInvokeError()}.");
         }
     }
+
+    /// <summary>Whether somebody can type into standard input.</summary>
+    public static bool IsTerminal() => IsTerminal(StandardInput) == 1;
+
+    [LibraryImport("libc", EntryPoint = "isatty", SetLastError = true)]
+    private static partial int IsTerminal(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int processId, int signal);

@@ -1,0 +1,35 @@
+using System.CommandLine;
+
+namespace Relay.Cli;
+
+/// <summary>How every command runs: in an opened home, and without ever showing a stack trace.</summary>
+internal static class CommandExtensions
+{
+    /// <summary>Sets what a command does.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="action">Answers the exit code.</param>
+    /// <param name="asItIs">Whether to leave an open home open, to be able to tell of it.</param>
+    /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way.</param>
+    public static Command Runs(this Command command, Func<Operation, CancellationToken, Task<int>> action, bool asItIs = false, bool needsSettings = true)
+    {
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            try
+            {
+                await using var operation = Operation.Open(parsed, asItIs, needsSettings);
+                await operation.StartAsync(cancellationToken);
+                return await action(operation, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return ExitCode.Failed; // Ctrl-C: whoever pressed it knows.
+            }
+            catch (Exception exception)
+            {
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(Printable.Text(Sentences.Of(exception)));
+                return ExitCode.Failed;
+            }
+        });
+        return command;
+    }
+}

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using Relay.Application.Configuration;
+using Relay.Application.Diagnostics;
+
+namespace Relay.Cli;
+
+/// <summary><c>relayctl config</c>.</summary>
+internal static partial class ConfigCommands
+{
+    private const string Environment = "environment";
+    private const string File = "config.env";
+    private const string Default = "default";
+
+    /// <summary>The command with its subcommands.</summary>
+    public static Command Create() => new ExampleCommand("config", "Look at the relay's settings.") { Show(), Check() };
+
+    private static Command Show()
+    {
+        var json = Json.Option();
+        return new ExampleCommand(
+            "show",
+            "Show every setting with its value and where that comes from. The environment is this shell's, which may not be the relay's. Credentials are shown as ***.",
+            "relayctl config show",
+            "relayctl config show --json")
+        {
+            json,
+        }.Runs(async (operation, _) =>
+        {
+            var settings = operation.GetAll<SettingDescription>().Select(setting => ToValue(operation, setting)).ToList();
+            if (operation.Value(json))
+            {
+                Json.Write(operation.Output, new { home = operation.Home.Path, settings });
+            }
+            else
+            {
+                Terminal.WriteTable(operation.Output, ["SETTING", "VALUE", "FROM"], settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source]));
+                await operation.Error.WriteLineAsync(Printable.Text($"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with."));
+            }
+
+            return ExitCode.Done;
+        });
+    }
+
+    private static Command Check()
+    {
+        var json = Json.Option();
+        return new ExampleCommand(
+            "check",
+            "Check the settings as the relay does when it starts: all problems at once, and names in config.env that mean nothing. Exits with 1 when the relay would not start.",
+            "relayctl config check",
+            "relayctl config check && systemctl restart claude-relay")
+        {
+            json,
+        }.Runs(
+            async (operation, cancellationToken) =>
+            {
+                var diagnosis = await operation.Mediator.Send(new DiagnoseQuery(DiagnosticArea.Configuration), cancellationToken);
+                return DoctorCommand.Report(operation, diagnosis, operation.Value(json));
+            },
+            asItIs: true);
+    }
+
+    private static SettingValue ToValue(Operation operation, SettingDescription setting)
+    {
+        // As the relay reads them: the environment overrides the file, also with nothing, and nothing means the default.
+        var (value, source) = operation.EnvironmentSettings[setting.Name] is { } variable
+            ? (variable, Environment)
+            : (operation.FileSettings[setting.Name] ?? string.Empty, File);
+        return value.Length == 0
+            ? new SettingValue(setting.Name, setting.Default, Default, setting.Help)
+            : new SettingValue(setting.Name, setting.Secret ? "***" : Login().Replace(value, "://***@"), source, setting.Help);
+    }
+
+    private sealed record SettingValue(string Name, string Value, string Source, string Help);
+
+    /// <summary>A name and a password in an URL.</summary>
+    [GeneratedRegex("://[^/@]*@", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Login();
+}

@@ -1,0 +1,22 @@
+using Relay.Domain;
+
+namespace Relay.Cli;
+
+/// <summary>What a script learns without reading.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int WrongUsage = 2;
+    public const int NoSuchKey = 3;
+    public const int LabelTaken = 4;
+
+    /// <summary>The code of a refusal.</summary>
+    public static int Of(RelayError error) => error switch
+    {
+        { Code: ErrorCode.NotFound } => NoSuchKey,
+        { Code: ErrorCode.Conflict, Field: "label" } => LabelTaken,
+        { Code: ErrorCode.InvalidRequest or ErrorCode.UnknownModel } => WrongUsage,
+        _ => Failed,
+    };
+}

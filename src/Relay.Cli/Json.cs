@@ -1,0 +1,21 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Relay.Cli;
+
+/// <summary>Results for programs: one JSON document on stdout, everything beyond ASCII escaped.</summary>
+internal static class Json
+{
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        WriteIndented = true,
+    };
+
+    /// <summary>For every command that has a result.</summary>
+    public static System.CommandLine.Option<bool> Option() => new("--json") { Description = "Write the result as JSON." };
+
+    /// <summary>Writes one document.</summary>
+    public static void Write<T>(TextWriter output, T document) => output.WriteLine(JsonSerializer.Serialize(document, Options));
+}

@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Relay.Application.Keys;
+using Relay.Domain.Keys;
+using Relay.Domain.Models;
+
+namespace Relay.Cli;
+
+/// <summary><c>relayctl keys add</c>.</summary>
+internal static class KeyAdd
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var label = KeyCommands.LabelArgument();
+        var json = Json.Option();
+        var daily = new Option<int?>("--daily", "--daily-limit") { Description = "Requests a UTC day; the relay's PER_KEY_DAILY when left out.", HelpName = "n" };
+        var rpm = new Option<int?>("--rpm") { Description = "Requests in any sixty seconds; the relay's PER_KEY_RPM when left out.", HelpName = "n" };
+        var concurrency = new Option<int?>("--concurrency") { Description = "Requests that run at once; the relay's PER_KEY_CONCURRENCY when left out.", HelpName = "n" };
+        var usd = new Option<decimal?>("--usd") { Description = "US dollars a UTC day, by list price; no such limit when left out.", HelpName = "x", CustomParser = result => Parsing.Money(result) };
+        var scopes = new Option<KeyScopes?>("--scope")
+        {
+            Description = $"What it may be used for: some of {string.Join(", ", KeyScopeNames.All)}, separated by commas; {string.Join(",", KeyScopes.Default.ToNames())} when left out.",
+            CustomParser = result => Parsing.Scopes(result),
+            HelpName = "names",
+        };
+        var models = new Option<IReadOnlyList<ModelName>?>("--model") { Description = "The only models it may name, separated by commas; all that the relay allows when left out.", CustomParser = Parsing.Models, HelpName = "names" };
+        var expires = new Option<TimeSpan?>("--expires") { Description = "How long it works: 12h, 30d, 52w; until it is revoked when left out.", CustomParser = result => Parsing.Duration(result), HelpName = "time" };
+        return new ExampleCommand(
+            "add",
+            "Mint a key. Its secret is the only line on stdout, and is shown this once.",
+            "relayctl keys add shop",
+            "relayctl keys add shop --daily 500 --rpm 10 --usd 2.50",
+            "relayctl keys add trial --model haiku --expires 30d",
+            "SECRET=$(relayctl keys add shop)   # everything but the secret goes to stderr")
+        {
+            label, daily, rpm, concurrency, usd, scopes, models, expires, json,
+        }.Runs(
+            async (operation, cancellationToken) =>
+            {
+                var limits = new KeyLimits(operation.Value(rpm), operation.Value(daily), operation.Value(concurrency), operation.Value(usd));
+                var added = await operation.Mediator.Send(
+                    new AddKeyCommand(operation.Value(label), limits, operation.Value(scopes) ?? KeyScopes.Default, operation.Value(models), operation.Value(expires)), cancellationToken);
+                if (!added.TryGet(out var key, out var problem))
+                {
+                    return operation.Refuse(problem);
+                }
+
+                await KeyCommands.ShowSecretAsync(
+                    operation,
+                    key,
+                    operation.Value(json),
+                    Printable.Text($"Key '{key.Key.Label}' ({key.Key.Id}) works from now on. {operation.Home.KeyFile} holds its hash; the secret above is not stored anywhere."));
+                return ExitCode.Done;
+            },
+            needsSettings: false);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+using Relay.Domain.Keys;
+
+namespace Relay.Cli;
+
+/// <summary>A key as programs read it: without its hashes, and of its secret only the prefix.</summary>
+internal sealed record KeyDocument(
+    string Id,
+    string Label,
+    string Prefix,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset? ExpiresAt,
+    DateTimeOffset? RevokedAt,
+    DateTimeOffset? LastUsedAt,
+    DateTimeOffset? OldSecretUntil,
+    IReadOnlyList<string> Scopes,
+    IReadOnlyList<string>? Models,
+    KeyLimitsDocument Limits)
+{
+    /// <summary>The key's.</summary>
+    public static KeyDocument Of(ApiKey key, DateTimeOffset? lastUsedAt) => new(
+        key.Id,
+        key.Label.Value,
+        key.Prefix,
+        key.CreatedAt,
+        key.ExpiresAt,
+        key.RevokedAt,
+        lastUsedAt,
+        key.Retired.Count == 0 ? null : key.Retired.Max(retired => retired.Until),
+        key.Scopes.ToNames(),
+        key.Models?.Select(model => model.Value).ToList(),
+        new KeyLimitsDocument(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay));
+
+    /// <summary>A time as people read it.</summary>
+    public static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture) ?? "-";
+}
+
+/// <summary>A key's own limits; null for the relay's setting.</summary>
+internal sealed record KeyLimitsDocument(int? Rpm, int? Daily, int? Concurrency, decimal? UsdPerDay);

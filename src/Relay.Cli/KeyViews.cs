@@ -1,0 +1,108 @@
+using System.CommandLine;
+using Microsoft.Extensions.Options;
+using Relay.Application.Keys;
+using Relay.Application.Quotas;
+using Relay.Application.Usage;
+using Relay.Domain;
+using Relay.Domain.Keys;
+
+namespace Relay.Cli;
+
+/// <summary><c>relayctl keys list</c> and <c>relayctl keys show</c>.</summary>
+internal static class KeyViews
+{
+    /// <summary>The list.</summary>
+    public static Command List()
+    {
+        var all = new Option<bool>("--all") { Description = "Also those that are revoked." };
+        var json = Json.Option();
+        return new ExampleCommand("list", "List the keys, in the order they were made.", "relayctl keys list", "relayctl keys list --all --json") { all, json }.Runs(
+            async (operation, cancellationToken) =>
+            {
+                if (!(await operation.Mediator.Send(new ListKeysQuery(operation.Value(all)), cancellationToken)).TryGet(out var keys, out var problem))
+                {
+                    return operation.Refuse(problem);
+                }
+
+                if (operation.Value(json))
+                {
+                    Json.Write(operation.Output, keys.Select(listed => KeyDocument.Of(listed.Key, listed.LastUsedAt)));
+                    return ExitCode.Done;
+                }
+
+                var now = operation.Get<TimeProvider>().GetUtcNow();
+                Terminal.WriteTable(
+                    operation.Output,
+                    ["LABEL", "SECRET", "STATE", "CREATED", "LAST USED", "SCOPES"],
+                    keys.Select(listed => (IReadOnlyList<string>)
+                    [
+                        listed.Key.Label.Value, $"{listed.Key.Prefix}…", StateOf(listed.Key, now), KeyDocument.Time(listed.Key.CreatedAt), KeyDocument.Time(listed.LastUsedAt),
+                        string.Join(",", listed.Key.Scopes.ToNames()),
+                    ]));
+                return ExitCode.Done;
+            },
+            needsSettings: false);
+    }
+
+    /// <summary>One key, whole.</summary>
+    public static Command Show()
+    {
+        var label = KeyCommands.LabelArgument();
+        var json = Json.Option();
+        return new ExampleCommand("show", "Show one key with its limits and what it used today. Of a label without an active key, the last revoked one.", "relayctl keys show shop") { label, json }.Runs(
+            async (operation, cancellationToken) =>
+            {
+                if (!(await operation.Mediator.Send(new ListKeysQuery(WithRevoked: true), cancellationToken)).TryGet(out var keys, out var problem)
+                    || !(await operation.Mediator.Send(new ReportUsageQuery(Days: 1), cancellationToken)).TryGet(out var report, out problem))
+                {
+                    return operation.Refuse(problem);
+                }
+
+                var wanted = operation.Value(label);
+                var ofLabel = keys.Where(listed => listed.Key.Label == wanted).ToList();
+                if ((ofLabel.Find(listed => listed.Key.RevokedAt is null) ?? ofLabel.LastOrDefault()) is not { } found)
+                {
+                    return operation.Refuse(new RelayError(ErrorCode.NotFound, $"There is no key '{wanted}'. 'relayctl keys list --all' shows those there are."));
+                }
+
+                var today = UsageDocument.Sum(report.Rows.Where(row => row.KeyId == found.Key.Id));
+                if (operation.Value(json))
+                {
+                    Json.Write(operation.Output, new { key = KeyDocument.Of(found.Key, found.LastUsedAt), today });
+                    return ExitCode.Done;
+                }
+
+                var limits = operation.Get<IOptions<QuotaOptions>>().Value.LimitsOf(found.Key);
+                var own = found.Key.Limits;
+                Terminal.WriteTable(
+                    operation.Output,
+                    ["KEY", found.Key.Label.Value],
+                    [
+                        ["id", found.Key.Id],
+                        ["secret", $"{found.Key.Prefix}…"],
+                        ["state", StateOf(found.Key, operation.Get<TimeProvider>().GetUtcNow())],
+                        ["created", KeyDocument.Time(found.Key.CreatedAt)],
+                        ["expires", KeyDocument.Time(found.Key.ExpiresAt)],
+                        ["last used", KeyDocument.Time(found.LastUsedAt)],
+                        ["scopes", string.Join(",", found.Key.Scopes.ToNames())],
+                        ["models", found.Key.Models is { } models ? string.Join(",", models) : "all that the relay allows"],
+                        ["requests a minute", Limit(limits.PerMinute, own.RequestsPerMinute is null)],
+                        ["requests a day", Limit(limits.PerDay, own.RequestsPerDay is null)],
+                        ["requests at once", Limit(limits.Concurrency, own.Concurrency is null)],
+                        ["US dollars a day", own.UsdPerDay is { } usd ? UsageDocument.Money(usd) : "no limit"],
+                        ["today", $"{today.Requests} requests, {today.InputTokens} tokens in, {today.OutputTokens} out, ${UsageDocument.Money(today.CostUsd)}"],
+                    ]);
+                return ExitCode.Done;
+            });
+    }
+
+    private static string Limit(int limit, bool isDefault) => isDefault ? $"{limit} (the relay's setting)" : limit.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private static string StateOf(ApiKey key, DateTimeOffset now) => key switch
+    {
+        { RevokedAt: { } revoked } => $"revoked {KeyDocument.Time(revoked)}",
+        { ExpiresAt: { } expires } when expires <= now => $"expired {KeyDocument.Time(expires)}",
+        _ when key.Retired.Any(retired => retired.Until > now) => $"active; old secret until {KeyDocument.Time(key.Retired.Max(retired => retired.Until))}",
+        _ => "active",
+    };
+}

@@ -1,0 +1,131 @@
+using System.CommandLine;
+using MediatR;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Relay.Application;
+using Relay.Domain;
+using Relay.Infrastructure;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Cli;
+
+/// <summary>One command at work: the relay's home, its use cases, and where to write.</summary>
+internal sealed class Operation : IAsyncDisposable
+{
+    /// <summary>For all commands.</summary>
+    public static Option<string?> HomeOption { get; } = new("--home") { Description = "The relay's home directory; RELAY_HOME, or ~/.local/share/claude-relay, when left out.", Recursive = true };
+
+    /// <summary>Time for the audit log to get its lines to the disk.</summary>
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly ServiceProvider _services;
+    private readonly List<IHostedService> _started = [];
+
+    private Operation(ParseResult parsed, RelayHome home, IConfiguration file, IConfiguration environment)
+    {
+        (Parsed, Home, FileSettings, EnvironmentSettings) = (parsed, home, file, environment);
+        _services = new ServiceCollection()
+            .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddConfiguration(file).AddConfiguration(environment).Build())
+            .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new SentenceLoggerProvider(Error)))
+            .AddRelayApplication()
+            .AddRelayOperations(home)
+            .BuildServiceProvider();
+    }
+
+    /// <summary>What was asked for.</summary>
+    public ParseResult Parsed { get; }
+
+    /// <summary>Where the relay's files are.</summary>
+    public RelayHome Home { get; }
+
+    /// <summary>What <c>config.env</c> says, without the environment.</summary>
+    public IConfiguration FileSettings { get; }
+
+    /// <summary>What the environment says, which overrides it.</summary>
+    public IConfiguration EnvironmentSettings { get; }
+
+    /// <summary>For results, and nothing else.</summary>
+    public TextWriter Output => Parsed.InvocationConfiguration.Output;
+
+    /// <summary>For everything else.</summary>
+    public TextWriter Error => Parsed.InvocationConfiguration.Error;
+
+    /// <summary>The use cases.</summary>
+    public IMediator Mediator => Get<IMediator>();
+
+    /// <summary>A part of the application.</summary>
+    public T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
+
+    /// <summary>All parts of a kind.</summary>
+    public IEnumerable<T> GetAll<T>() => _services.GetServices<T>();
+
+    /// <summary>The value of an option.</summary>
+    public T? Value<T>(Option<T> option) => Parsed.GetValue(option);
+
+    /// <summary>The value of an argument that must be there.</summary>
+    public T Value<T>(Argument<T> argument) => Parsed.GetRequiredValue(argument);
+
+    /// <summary>Opens the home. It is made if it is missing.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="asItIs">Whether to leave a home alone that is there, even one that is open to others.</param>
+    /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way. A key can be revoked without it.</param>
+    public static Operation Open(ParseResult parsed, bool asItIs, bool needsSettings)
+    {
+        var environment = new ConfigurationBuilder().AddEnvironmentVariables().Build();
+        var path = parsed.GetValue(HomeOption) ?? environment["RELAY_HOME"];
+        var home = RelayHome.Find(path);
+        if (!asItIs || !Directory.Exists(home.Path))
+        {
+            home = RelayHome.Open(path);
+        }
+
+        var file = new ConfigurationBuilder().Build();
+        try
+        {
+            file = new ConfigurationBuilder().AddConfigEnv(home.ConfigFile).Build();
+        }
+        catch (FormatException exception) when (!needsSettings)
+        {
+            parsed.InvocationConfiguration.Error.WriteLine(Printable.Text($"{exception.Message} Its settings count for nothing here."));
+        }
+
+        return new Operation(parsed, home, file, environment);
+    }
+
+    /// <summary>Starts what runs beside a command: the audit log's writer.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var service in GetAll<IHostedService>())
+        {
+            await service.StartAsync(cancellationToken);
+            _started.Add(service);
+        }
+    }
+
+    /// <summary>Says on stderr why something is refused.</summary>
+    /// <returns>The exit code.</returns>
+    public int Refuse(RelayError error)
+    {
+        Error.WriteLine(Printable.Text(error.Message));
+        return ExitCode.Of(error);
+    }
+
+    /// <summary>Writes what the audit log still holds, and ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var service in _started)
+        {
+            using var limit = new CancellationTokenSource(FlushTimeout, Get<TimeProvider>());
+            await service.StopAsync(limit.Token);
+            if (service is BackgroundService { ExecuteTask.Exception: { } failure })
+            {
+                await Error.WriteLineAsync(Printable.Text($"The audit log could not be written: {Sentences.Of(failure)}"));
+            }
+        }
+
+        await _services.DisposeAsync();
+    }
+}

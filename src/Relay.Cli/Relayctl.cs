@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+
+namespace Relay.Cli;
+
+/// <summary>All commands, put together.</summary>
+internal static class Relayctl
+{
+    private const string Outcomes = """
+        Exit codes:
+          0  done; for 'doctor' and 'config check', nothing failed
+          1  failed or refused; stderr says why
+          2  wrong usage
+          3  there is no such key
+          4  the label is taken
+        """;
+
+    /// <summary>Parses and runs one command line.</summary>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
+    {
+        var parsed = CreateRoot().Parse(args);
+        if (parsed.Action is ParseErrorAction)
+        {
+            // By itself it would write to stdout as well, where a script expects a secret or nothing.
+            var error = parsed.InvocationConfiguration.Error;
+            foreach (var mistake in parsed.Errors)
+            {
+                await error.WriteLineAsync(Printable.Text(mistake.Message));
+            }
+
+            await error.WriteLineAsync("The same command with --help shows how it is used.");
+            return ExitCode.WrongUsage;
+        }
+
+        return await parsed.InvokeAsync(cancellationToken: cancellationToken);
+    }
+
+    private static RootCommand CreateRoot()
+    {
+        var root = new RootCommand("Operates a claude-relay on this machine: its keys, usage, audit log, settings and health. It works on the relay's files, so also while the relay is down.")
+        {
+            Operation.HomeOption,
+            KeyCommands.Create(),
+            UsageCommand.Create(),
+            AuditCommands.Create(),
+            ConfigCommands.Create(),
+            DoctorCommand.Create(),
+            LoginCommand.Create(),
+        };
+        ExampleHelp.AddTo(root, Outcomes);
+        return root;
+    }
+}

@@ -1,0 +1,35 @@
+using Microsoft.Extensions.Logging;
+
+namespace Relay.Cli;
+
+/// <summary>Turns warnings and errors of the relay's parts into plain lines on stderr.</summary>
+internal sealed class SentenceLoggerProvider(TextWriter error) : ILoggerProvider
+{
+    /// <inheritdoc/>
+    public ILogger CreateLogger(string categoryName) => new SentenceLogger(error);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // The writer is the caller's.
+    }
+
+    private sealed class SentenceLogger(TextWriter error) : ILogger
+    {
+        /// <inheritdoc/>
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        /// <inheritdoc/>
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        /// <inheritdoc/>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                error.WriteLine(Printable.Text(exception is null ? formatter(state, exception) : $"{formatter(state, exception)}: {exception.Message}"));
+            }
+        }
+    }
+}

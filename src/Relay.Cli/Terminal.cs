@@ -1,0 +1,52 @@
+using Spectre.Console;
+
+namespace Relay.Cli;
+
+/// <summary>Tables and colours for people. A file or a pipe gets neither colours nor broken lines.</summary>
+internal static class Terminal
+{
+    private const int WidthOfFiles = 400;
+
+    /// <summary>A console over a writer.</summary>
+    public static IAnsiConsole Over(TextWriter writer)
+    {
+        var output = new AnsiConsoleOutput(writer);
+        var plain = !output.IsTerminal || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = output,
+            Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
+            ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+            Interactive = InteractionSupport.No,
+        });
+        if (!output.IsTerminal)
+        {
+            console.Profile.Width = WidthOfFiles;
+        }
+
+        return console;
+    }
+
+    /// <summary>Writes a table; a heading that begins with &gt; is of numbers.</summary>
+    public static void WriteTable(TextWriter writer, IEnumerable<string> headings, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        var table = new Table { Border = TableBorder.None };
+        foreach (var heading in headings)
+        {
+            var isNumber = heading.StartsWith('>');
+            table.AddColumn(new TableColumn(new Text(heading.TrimStart('>'), new Style(decoration: Decoration.Bold)))
+            {
+                Alignment = isNumber ? Justify.Right : Justify.Left,
+                Padding = new Padding(0, 0, 2, 0),
+            });
+        }
+
+        foreach (var row in rows)
+        {
+            // As text, never as markup: brackets mean nothing in it.
+            table.AddRow(row.Select(cell => new Text(Printable.Text(cell))));
+        }
+
+        Over(writer).Write(table);
+    }
+}

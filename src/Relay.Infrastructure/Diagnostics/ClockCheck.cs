@@ -1,0 +1,45 @@
+using System.Globalization;
+using Relay.Application.Diagnostics;
+using Relay.Application.Usage;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Infrastructure.Diagnostics;
+
+/// <summary>Whether the clock can be right: daily limits, expiry and the audit log all hang on it.</summary>
+internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvider clock) : IDiagnosticCheck
+{
+    /// <summary>The relay is not older than this.</summary>
+    private const int BuildYear = 2026;
+
+    /// <inheritdoc/>
+    public DiagnosticArea Area => DiagnosticArea.Machine;
+
+    /// <inheritdoc/>
+    public string Name => "clock";
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var today = DateOnly.FromDateTime(now.UtcDateTime);
+        if (now.Year < BuildYear)
+        {
+            return [Finding.Fail(Name, $"The clock says {now:yyyy-MM-dd}, and this relay is of {BuildYear}.", "Set the clock, and let it follow a time server.")];
+        }
+
+        var counted = (await usage.ReadAsync(keyId: null, today.AddDays(1), cancellationToken)).Select(row => ("relay.db", row.Day));
+        // Looked at afterwards: it may have become midnight meanwhile.
+        var newest = counted.Concat(AuditedDays().Select(day => ("the audit log", day))).Where(seen => seen.Item2 > DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)).ToList();
+        return
+        [
+            newest.Count == 0
+                ? Finding.Pass(Name, $"{now:yyyy-MM-dd HH:mm} UTC, and nothing on record is later.")
+                : Finding.Fail(Name, $"The clock says {now:yyyy-MM-dd}, and {newest[0].Item1} has entries of {newest.Max(seen => seen.Item2):yyyy-MM-dd}: it is wrong, or was.", "Set the clock, and let it follow a time server."),
+        ];
+    }
+
+    private IEnumerable<DateOnly> AuditedDays() => Directory.Exists(home.AuditDirectory)
+        ? Directory.EnumerateFiles(home.AuditDirectory, "*.jsonl")
+            .Select(file => DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : DateOnly.MinValue)
+        : [];
+}

@@ -1,0 +1,63 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
+using Relay.Application.Diagnostics;
+using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Infrastructure.Diagnostics;
+
+/// <summary>The settings, by the relay's own validators: all problems at once, and the names in <c>config.env</c> that mean nothing.</summary>
+internal sealed class ConfigurationCheck(IStartupValidator validator, IEnumerable<SettingDescription> settings, IConfiguration configuration, RelayHome home) : IDiagnosticCheck
+{
+    /// <inheritdoc/>
+    public DiagnosticArea Area => DiagnosticArea.Configuration;
+
+    /// <inheritdoc/>
+    public string Name => "configuration";
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
+    {
+        var findings = FindProblems().Select(problem => Finding.Fail(Name, problem, $"Change it in {home.ConfigFile} or in the environment."))
+            .Concat(UnknownNames().Select(name => Finding.Warn(Name, $"{name} in config.env is no setting of this relay.", "Correct the name or remove the line; 'relayctl config show' lists all settings.")))
+            .ToList();
+        if (findings.All(finding => finding.Status != FindingStatus.Fail))
+        {
+            findings.Insert(0, Finding.Pass(Name, File.Exists(home.ConfigFile) ? $"All settings are valid ({home.ConfigFile}, then the environment)." : "All settings are valid; there is no config.env."));
+        }
+
+        return Task.FromResult<IReadOnlyList<Finding>>(findings);
+    }
+
+    private IReadOnlyList<string> FindProblems()
+    {
+        try
+        {
+            validator.Validate();
+            return [];
+        }
+        catch (OptionsValidationException invalid)
+        {
+            return [.. invalid.Failures];
+        }
+        catch (AggregateException several) when (several.InnerExceptions.All(inner => inner is OptionsValidationException))
+        {
+            return [.. several.InnerExceptions.Cast<OptionsValidationException>().SelectMany(invalid => invalid.Failures)];
+        }
+    }
+
+    /// <summary>Names that are neither settings nor handed on to Claude Code.</summary>
+    private IEnumerable<string> UnknownNames()
+    {
+        if (!File.Exists(home.ConfigFile))
+        {
+            return [];
+        }
+
+        // Straight from the configuration: the options it belongs to may be among those that are not valid.
+        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return ConfigEnv.Parse(File.ReadLines(home.ConfigFile), home.ConfigFile).Keys.Where(name => !known.Contains(name)).Order(StringComparer.Ordinal);
+    }
+}

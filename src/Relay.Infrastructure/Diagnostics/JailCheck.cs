@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Options;
+using Relay.Application.Diagnostics;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.Infrastructure.Diagnostics;
+
+/// <summary>Whether Claude Code runs in a jail, and what reaches into it where it does not.</summary>
+internal sealed class JailCheck(ClaudeSandbox sandbox, IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
+{
+    /// <inheritdoc/>
+    public DiagnosticArea Area => DiagnosticArea.ClaudeCode;
+
+    /// <inheritdoc/>
+    public string Name => "jail";
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
+    {
+        if (await sandbox.ProbeAsync(cancellationToken) is { } problem)
+        {
+            return [Finding.Fail(Name, problem)];
+        }
+
+        var findings = new List<Finding>
+        {
+            sandbox.IsJailed
+                ? Finding.Pass(Name, "Claude Code runs in a bubblewrap jail.")
+                : Finding.Warn(
+                    Name,
+                    $"Claude Code runs without a jail: {sandbox.Note}. Its own lockdown still holds.",
+                    options.Value.Sandbox == SandboxMode.Off ? "Set SANDBOX=auto, where bubblewrap works." : "Make bubblewrap work for this user, and set SANDBOX=bwrap to insist on it."),
+        };
+        if (sandbox.FindManagedPolicy() is { } policy)
+        {
+            findings.Add(Finding.Fail("managed policy", $"{policy} exists: its hooks and settings would reach into completions.", "Make the jail work, or remove that directory."));
+        }
+
+        return findings;
+    }
+}
