@@ -49,11 +49,11 @@ public sealed class LayerTests
             "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.KeyFile", "Relay.Infrastructure.Home", "Relay.Application");
 
     [Fact]
-    public void Key_file_audit_and_quotas_know_nothing_of_Claude() =>
+    public void Key_file_audit_and_database_know_nothing_of_Claude() =>
         Forbid(
             Types.InAssembly(Solution.Infrastructure).That()
                 .ResideInNamespace("Relay.Infrastructure.KeyFile").Or().ResideInNamespace("Relay.Infrastructure.Auditing")
-                .Or().ResideInNamespace("Relay.Infrastructure.Quotas").Or().ResideInNamespace("Relay.Infrastructure.Home"),
+                .Or().ResideInNamespace("Relay.Infrastructure.Sqlite").Or().ResideInNamespace("Relay.Infrastructure.Home"),
             "one folder per technology",
             "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes");
 

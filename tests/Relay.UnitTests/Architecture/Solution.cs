@@ -20,7 +20,7 @@ internal static class Solution
 
     public static Assembly Infrastructure { get; } = typeof(RelayHome).Assembly;
 
-    public static Assembly Api { get; } = typeof(ServerOptions).Assembly;
+    public static Assembly Api { get; } = typeof(RelayHost).Assembly;
 
     public static Assembly Cli { get; } = Assembly.Load("relayctl");
 

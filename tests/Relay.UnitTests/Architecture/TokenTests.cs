@@ -11,8 +11,11 @@ public sealed class TokenTests
         ["Relay.Infrastructure.Processes.ChildProcess.DisposeAsync"] = "IAsyncDisposable's signature; the same end",
         ["Relay.Infrastructure.Processes.LineReader.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Infrastructure.ClaudeCode.ClaudeProcess.DisposeAsync"] = "IAsyncDisposable's signature",
+        ["Relay.Application.Quotas.Admission.EndAsync"] = "what was spent counts also when the caller has left",
         ["Relay.Api.Http.RequestLog.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
         ["Relay.Api.Hosting.DrainLimit.InvokeAsync"] = "a middleware's signature; it is itself what cuts the context's RequestAborted",
+        ["Relay.Api.Hosting.HostFilter.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
+        ["Relay.Api.Hosting.RevocationWatch.InvokeAsync"] = "a middleware's signature; it puts its own token into the context's RequestAborted",
         ["Relay.Api.Http.ErrorResponse.WriteAsync"] = "takes the context, whose RequestAborted it passes on",
         ["Relay.Api.Http.ErrorResponse.WriteForStatusAsync"] = "takes the context, whose RequestAborted it passes on",
     };

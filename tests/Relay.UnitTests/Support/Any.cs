@@ -1,3 +1,4 @@
+using Relay.Application.Pipeline;
 using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;
@@ -11,7 +12,11 @@ internal static class Any
 
     public static KeyLabel Label(string text = "app") => KeyLabel.Create(text).Value;
 
-    public static ApiKey Key(string label = "app", int? dailyLimit = null) => ApiKey.Create(Label(label), dailyLimit, Time).Key;
+    public static ApiKey Key(string label = "app", int? dailyLimit = null) =>
+        ApiKey.Create(Label(label), Time).Key with { Limits = new KeyLimits(RequestsPerDay: dailyLimit) };
+
+    /// <summary>A request of a key, as it enters the pipeline.</summary>
+    public static RequestContext Context(ApiKey? caller = null, TimeSpan? patience = null) => new("req_1", caller ?? Key(), patience);
 
     public static PromptText Text(string text) => PromptText.Create("prompt", text).Value;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Relay.Api.Hosting;
+using Relay.Application.Serving;
 using Relay.Infrastructure;
 
 namespace Relay.UnitTests.Api.Hosting;

@@ -3,6 +3,7 @@ using NSubstitute;
 using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Domain;
+using Relay.Domain.Keys;
 
 namespace Relay.UnitTests.Application.Completions;
 
@@ -42,26 +43,63 @@ public sealed class CompleteTests
     public async Task The_engine_gets_the_caller_and_the_model_asked_for_or_the_default(string? asked, string used)
     {
         var engine = Substitute.For<ICompletionEngine>();
-        var command = new CompleteCommand(Any.Key(), Any.Request(model: asked));
-        engine.CompleteAsync(command.Caller.Id, Any.Model(used), command.Request, Waiting.Token).Returns(Any.Completion("yes"));
+        var command = new CompleteCommand(Any.Context(), Any.Request(model: asked));
+        engine.CompleteAsync(command.Context.Caller.Id, Any.Model(used), command.Request, command.Context.Spending, Waiting.Token).Returns(Any.Completion("yes"));
 
         var answer = await new CompleteHandler(engine, Models()).Handle(command, Waiting.Token);
 
         answer.Value.Text.Should().Be("yes");
+        command.Context.Timings.Should().BeSameAs(answer.Value.Timings, "the request's lines are written from it");
+    }
+
+    [Fact]
+    public async Task A_failure_has_no_timings()
+    {
+        var engine = Substitute.For<ICompletionEngine>();
+        var command = new CompleteCommand(Any.Context(), Any.Request());
+        engine.CompleteAsync(default!, default!, default!, default!, Waiting.Token).ReturnsForAnyArgs(new RelayError(ErrorCode.Timeout, "Late."));
+
+        (await new CompleteHandler(engine, Models()).Handle(command, Waiting.Token)).Error!.Code.Should().Be(ErrorCode.Timeout);
+
+        command.Context.Timings.Should().BeNull();
     }
 
     [Fact]
     public async Task The_list_of_models_is_the_operators_without_repetition()
     {
-        var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(), Waiting.Token);
+        var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(Any.Key()), Waiting.Token);
 
         answer.Value.Default.Should().Be("haiku");
         answer.Value.Names.Should().Equal("opus", "haiku");
     }
 
-    private RelayError? ErrorOf(string prompt, string? system, string? model = null)
+    [Theory]
+    [InlineData("opus", null, true)]
+    [InlineData("opus", "opus", true)]
+    [InlineData("opus", "haiku", false)]
+    [InlineData(null, "opus", false)]
+    [InlineData(null, "haiku", true)]
+    [InlineData(null, null, true)]
+    public void A_key_with_a_model_of_its_own_may_name_that_one_and_gets_it_by_default(string? asked, string? only, bool allowed)
     {
-        var result = new CompleteValidator(Options.Create(_options), Models()).Validate(new CompleteCommand(Any.Key(), Any.Request(prompt, system, model)));
+        var key = Any.Key() with { Models = only is null ? null : [Any.Model(only)] };
+
+        (ErrorOf("hi", null, asked, key)?.Code).Should().Be(allowed ? null : ErrorCode.Forbidden);
+    }
+
+    [Fact]
+    public async Task A_key_with_a_list_of_models_sees_those_of_the_operators_that_are_on_it()
+    {
+        var key = Any.Key() with { Models = [Any.Model("opus"), Any.Model("sonnet")] };
+        var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(key), Waiting.Token);
+
+        answer.Value.Names.Should().Equal("opus");
+        answer.Value.Default.Should().BeNull("this key gets an error when it names none");
+    }
+
+    private RelayError? ErrorOf(string prompt, string? system, string? model = null, ApiKey? caller = null)
+    {
+        var result = new CompleteValidator(Options.Create(_options), Models()).Validate(new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model)));
         return (RelayError?)result.Errors.SingleOrDefault()?.CustomState;
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
+using Relay.Application.Auditing;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Domain;
@@ -14,26 +15,34 @@ public sealed class KeyCommandTests : IDisposable
     private readonly TemporaryHome _home = new();
     private readonly FakeTimeProvider _clock = new(Any.Time);
     private readonly KeyFileRepository _repository;
+    private readonly List<AuditEntry> _audited = [];
+    private readonly KeyEditor _editor;
 
-    public KeyCommandTests() => _repository = new KeyFileRepository(_home.Home, _clock);
+    public KeyCommandTests()
+    {
+        _repository = new KeyFileRepository(_home.Home, _clock);
+        var auditLog = Substitute.For<IAuditLog>();
+        auditLog.Write(Arg.Do<AuditEntry>(_audited.Add));
+        _editor = new KeyEditor(_repository, auditLog, _clock);
+    }
 
     public void Dispose() => _home.Dispose();
 
     [Theory]
     [InlineData(null)]
     [InlineData(1)]
-    [InlineData(ApiKey.MaxDailyLimit)]
+    [InlineData(KeyLimits.MaxRequests)]
     public void A_daily_limit_in_range_or_none_is_valid(int? limit) =>
-        new AddKeyValidator().Validate(new AddKeyCommand(Any.Label(), limit)).IsValid.Should().BeTrue();
+        new AddKeyValidator().Validate(new AddKeyCommand(Any.Label(), new KeyLimits(RequestsPerDay: limit))).IsValid.Should().BeTrue();
 
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]
-    [InlineData(ApiKey.MaxDailyLimit + 1)]
+    [InlineData(KeyLimits.MaxRequests + 1)]
     [InlineData(int.MinValue)]
     public void Another_daily_limit_is_not(int limit) =>
-        new AddKeyValidator().Validate(new AddKeyCommand(Any.Label(), limit)).Errors.Should().ContainSingle()
-            .Which.CustomState.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "daily_limit" });
+        new AddKeyValidator().Validate(new AddKeyCommand(Any.Label(), new KeyLimits(RequestsPerDay: limit))).Errors.Should().ContainSingle()
+            .Which.CustomState.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "daily" });
 
     [Fact]
     public async Task A_minted_key_is_stored_and_its_secret_is_not()
@@ -42,7 +51,7 @@ public sealed class KeyCommandTests : IDisposable
 
         var stored = Stored().Should().ContainSingle().Subject;
         stored.Should().Be(added.Key);
-        (stored.CreatedAt, stored.DailyLimit).Should().Be((Any.Time, 5));
+        (stored.CreatedAt, stored.Limits.RequestsPerDay).Should().Be((Any.Time, 5));
         stored.Hash.Should().Be(added.Secret.Hash);
         (await File.ReadAllTextAsync(_home.Home.KeyFile, Waiting.Token)).Should().NotContain(added.Secret.Reveal()[added.Secret.Prefix.Length..]);
     }
@@ -55,7 +64,7 @@ public sealed class KeyCommandTests : IDisposable
         (await AddAsync("billing")).Error!.Code.Should().Be(ErrorCode.Conflict);
         (await RevokeAsync("billing")).Value.Id.Should().Be(first.Id);
         (await AddAsync("billing")).Value.Key.Id.Should().NotBe(first.Id);
-        Stored().Should().HaveCount(2).And.ContainSingle(key => key.IsActive);
+        Stored().Should().HaveCount(2).And.ContainSingle(key => key.IsActive(_clock.GetUtcNow()));
     }
 
     [Fact]
@@ -81,14 +90,15 @@ public sealed class KeyCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task The_relay_is_ready_when_neither_engine_nor_keys_have_a_problem()
+    public async Task The_relay_is_ready_when_neither_engine_nor_any_part_has_a_problem()
     {
         var engine = Substitute.For<IEngineHealth>();
-        var keys = Substitute.For<IKeyDirectory>();
+        var (keys, audit) = (Substitute.For<IHealthCheck>(), Substitute.For<IHealthCheck>());
         var problem = new RelayError(ErrorCode.ClaudeMissing, "No claude.");
-        var handler = new GetReadinessHandler(engine, keys);
+        var handler = new GetReadinessHandler(engine, [keys, audit]);
 
         keys.Problem.Returns((string?)null);
+        audit.Problem.Returns((string?)null);
         engine.Status.Returns(new EngineStatus("2.1.330", "bwrap", null, true, []));
         (await handler.Handle(new GetReadinessQuery(), Waiting.Token)).Value.IsReady.Should().BeTrue();
 
@@ -100,10 +110,10 @@ public sealed class KeyCommandTests : IDisposable
     }
 
     private Task<Result<AddedKey>> AddAsync(string label, int? limit = null) =>
-        new AddKeyHandler(_repository, _clock).Handle(new AddKeyCommand(Any.Label(label), limit), Waiting.Token);
+        new AddKeyHandler(_editor).Handle(new AddKeyCommand(Any.Label(label), new KeyLimits(RequestsPerDay: limit)), Waiting.Token);
 
     private Task<Result<ApiKey>> RevokeAsync(string label) =>
-        new RevokeKeyHandler(_repository, _clock).Handle(new RevokeKeyCommand(Any.Label(label)), Waiting.Token);
+        new RevokeKeyHandler(_editor).Handle(new RevokeKeyCommand(Any.Label(label)), Waiting.Token);
 
     private IReadOnlyList<ApiKey> Stored() => KeyFileDocument.Parse(File.ReadAllBytes(_home.Home.KeyFile));
 }

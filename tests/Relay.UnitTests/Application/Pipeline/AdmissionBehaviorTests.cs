@@ -1,63 +1,75 @@
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Relay.Application.Completions;
+using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
 
 namespace Relay.UnitTests.Application.Pipeline;
 
-public sealed class AdmissionBehaviorTests : IDisposable
+/// <summary>Over the real admission: what counts is that each admitted request is ended once, however it went.</summary>
+public sealed class AdmissionBehaviorTests
 {
-    private readonly IAdmission _admission = Substitute.For<IAdmission>();
-    private readonly CompleteCommand _command = new(Any.Key(), Any.Request());
-    private readonly Lease _lease = new();
+    private readonly IQuotaStore _quotas = Substitute.For<IQuotaStore>();
+    private readonly FairQueue _queue;
+    private readonly CompleteCommand _command = new(Any.Context(), Any.Request());
+    private readonly QuotaCharge _charge;
     private readonly AdmissionBehavior<CompleteCommand, Result<Completion>> _behavior;
 
     public AdmissionBehaviorTests()
     {
-        _behavior = new AdmissionBehavior<CompleteCommand, Result<Completion>>(_admission);
-        _admission.AdmitAsync(_command.Caller, Waiting.Token).Returns(_lease.Admitted());
+        var (options, completions, clock) = (Options.Create(new QuotaOptions()), Options.Create(new CompletionOptions()), new FakeTimeProvider());
+        _queue = new FairQueue(options, clock);
+        _behavior = new AdmissionBehavior<CompleteCommand, Result<Completion>>(
+            new Admission(_quotas, _queue, new UpstreamLimits(clock), new ModelCatalog(completions), options, completions, clock));
+        _charge = new QuotaCharge(_command.Context.Caller.Id, new DateOnly(2026, 3, 14), 0, 0.25m);
+        Decide(new QuotaDecision(_charge, null, []));
     }
-
-    public void Dispose() => _lease.Dispose();
 
     [Fact]
     public async Task The_place_is_held_while_the_handler_runs_and_given_back_after_a_success()
     {
         var answer = await _behavior.Handle(_command, Waiting.Token, () =>
         {
-            _lease.GivenBack.Should().Be(0);
+            Running.Should().Be(1);
+            _command.Context.Spending.ReachedApi = true;
             return Task.FromResult<Result<Completion>>(Any.Completion());
         });
 
         answer.Value.Text.Should().Be("hello");
-        _lease.GivenBack.Should().Be(1);
+        Running.Should().Be(0);
+        await _quotas.Received(1).SettleAsync(_charge, Any.Model(), _command.Context.Spending, 0.25m, Arg.Is<CancellationToken>(token => !token.CanBeCanceled));
+        await _quotas.DidNotReceiveWithAnyArgs().GiveBackAsync(default!, default!, Waiting.Token);
     }
 
     [Fact]
-    public async Task The_place_is_given_back_after_a_failure()
+    public async Task The_place_and_the_charge_are_given_back_after_a_failure_of_the_relays_own()
     {
         var answer = await _behavior.Handle(_command, Waiting.Token, () => Task.FromResult(Result<Completion>.Failure(new RelayError(ErrorCode.Timeout, "Late."))));
 
         answer.Error!.Code.Should().Be(ErrorCode.Timeout);
-        _lease.GivenBack.Should().Be(1);
+        await ShouldHaveGivenBackAsync();
     }
 
     [Fact]
-    public async Task The_place_is_given_back_after_an_exception()
+    public async Task The_place_and_the_charge_are_given_back_after_an_exception()
     {
         var handling = () => _behavior.Handle(_command, Waiting.Token, () => throw new InvalidOperationException("a bug"));
 
         await handling.Should().ThrowAsync<InvalidOperationException>();
-        _lease.GivenBack.Should().Be(1);
+        await ShouldHaveGivenBackAsync();
     }
 
     [Fact]
     public async Task A_refusal_is_the_answer_and_the_handler_does_not_run()
     {
         var refusal = new RelayError(ErrorCode.DailyLimit, "Used up.", RetryAfter: TimeSpan.FromHours(1));
-        _admission.AdmitAsync(_command.Caller, Waiting.Token).Returns(Result<IDisposable>.Failure(refusal));
+        Decide(new QuotaDecision(null, refusal, []));
         var ran = false;
 
         var answer = await _behavior.Handle(_command, Waiting.Token, () =>
@@ -68,6 +80,19 @@ public sealed class AdmissionBehaviorTests : IDisposable
 
         answer.Error.Should().BeSameAs(refusal);
         ran.Should().BeFalse();
-        _lease.GivenBack.Should().Be(0);
+        Running.Should().Be(0);
+        await _quotas.DidNotReceiveWithAnyArgs().GiveBackAsync(default!, default!, Waiting.Token);
+    }
+
+    private int Running => _queue.RunningOf(_command.Context.Caller.Id);
+
+    private void Decide(QuotaDecision decision) =>
+        _quotas.ChargeAsync(Arg.Any<string>(), Arg.Any<ModelName>(), Arg.Any<QuotaLimits>(), Arg.Any<decimal>(), Arg.Any<CancellationToken>()).Returns(decision);
+
+    private async Task ShouldHaveGivenBackAsync()
+    {
+        Running.Should().Be(0);
+        await _quotas.Received(1).GiveBackAsync(_charge, Any.Model(), Arg.Is<CancellationToken>(token => !token.CanBeCanceled));
+        await _quotas.DidNotReceiveWithAnyArgs().SettleAsync(default!, default!, default!, default, Waiting.Token);
     }
 }

@@ -68,7 +68,7 @@ public sealed class KeySecretTests
     [Fact]
     public void It_never_prints_or_serialises_itself()
     {
-        var (key, secret) = ApiKey.Create(Any.Label(), null, Any.Time);
+        var (key, secret) = ApiKey.Create(Any.Label(), Any.Time);
         var added = new AddedKey(key, secret);
         var hidden = secret.Reveal()[secret.Prefix.Length..];
 

@@ -33,13 +33,14 @@ public sealed class KeyTests
     [Fact]
     public void A_new_key_works_and_knows_its_secret_only_as_a_hash()
     {
-        var (key, secret) = ApiKey.Create(Any.Label("billing"), 7, Any.Time);
+        var (key, secret) = ApiKey.Create(Any.Label("billing"), Any.Time);
 
-        key.IsActive.Should().BeTrue();
+        key.IsActive(Any.Time).Should().BeTrue();
         key.Id.Should().MatchRegex("^key_[0-9a-f]{16}$");
         key.Hash.Should().Be(secret.Hash);
         key.Prefix.Should().Be(secret.Reveal()[..10]);
-        (key.CreatedAt, key.RevokedAt, key.DailyLimit, key.Label.Value).Should().Be((Any.Time, null, 7, "billing"));
+        (key.CreatedAt, key.RevokedAt, key.ExpiresAt, key.Label.Value).Should().Be((Any.Time, null, null, "billing"));
+        (key.Limits, key.Scopes, key.Models).Should().Be((KeyLimits.Default, KeyScopes.Default, null));
         $"{key} {JsonSerializer.Serialize(key)}".Should().NotContain(secret.Reveal()).And.NotContain(secret.Reveal()[10..]);
     }
 
@@ -57,7 +58,7 @@ public sealed class KeyTests
     {
         var revoked = Any.Key().Revoke(Any.Time);
 
-        revoked.IsActive.Should().BeFalse();
+        revoked.IsActive(Any.Time).Should().BeFalse();
         revoked.Revoke(Any.Time.AddDays(1)).RevokedAt.Should().Be(Any.Time);
     }
 }

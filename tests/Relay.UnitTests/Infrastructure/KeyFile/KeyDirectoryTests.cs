@@ -11,8 +11,8 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
 
     private readonly TemporaryHome _home = new();
     private readonly FakeTimeProvider _clock = new();
-    private readonly (ApiKey Key, KeySecret Secret) _first = ApiKey.Create(Any.Label("first"), null, Any.Time);
-    private readonly (ApiKey Key, KeySecret Secret) _second = ApiKey.Create(Any.Label("second"), null, Any.Time);
+    private readonly (ApiKey Key, KeySecret Secret) _first = ApiKey.Create(Any.Label("first"), Any.Time);
+    private readonly (ApiKey Key, KeySecret Secret) _second = ApiKey.Create(Any.Label("second"), Any.Time);
     private readonly KeyDirectory _directory;
 
     public KeyDirectoryTests() => _directory = new KeyDirectory(_home.Home, _clock, NullLogger<KeyDirectory>.Instance);

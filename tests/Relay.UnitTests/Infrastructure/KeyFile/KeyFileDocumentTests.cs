@@ -24,7 +24,7 @@ public sealed class KeyFileDocumentTests
     {
         var text = Encoding.UTF8.GetString(KeyFileDocument.Format([Any.Key("a", 5).Revoke(Any.Time)]));
 
-        foreach (var name in (string[])["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "daily_limit"])
+        foreach (var name in (string[])["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "scopes", "limits", "daily"])
         {
             text.Should().Contain($"\"{name}\":");
         }
@@ -32,10 +32,10 @@ public sealed class KeyFileDocumentTests
 
     [Fact]
     public void A_file_written_by_hand_with_what_is_needed_is_read() =>
-        Parse($$"""{"version":1,"keys":[{{Entry()}}]}""").Should().ContainSingle().Which.Should().Match<ApiKey>(key => key.IsActive && key.DailyLimit == null && key.Label.Value == "app");
+        Parse($$"""{"version":1,"keys":[{{Entry()}}]}""").Should().ContainSingle().Which.Should().Match<ApiKey>(key => key.IsActive(Any.Time) && key.Limits == KeyLimits.Default && key.Label.Value == "app");
 
     [Fact]
-    public void A_newer_version_is_refused_by_its_number() => Refusing("""{"version":2,"keys":[]}""").Should().Throw<FormatException>().WithMessage("*version 2 is newer than 1*");
+    public void A_newer_version_is_refused_by_its_number() => Refusing("""{"version":3,"keys":[],"new":{"version":1}}""").Should().Throw<FormatException>().WithMessage("*version 3 is newer than 2*");
 
     public static TheoryData<string> Broken =>
     [

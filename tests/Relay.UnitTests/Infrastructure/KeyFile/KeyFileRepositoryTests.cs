@@ -100,7 +100,7 @@ public sealed class KeyFileRepositoryTests : IDisposable
     [Theory]
     [InlineData("")]
     [InlineData("{\"version\":1,\"keys\":[")]
-    [InlineData("{\"version\":2,\"keys\":[]}")]
+    [InlineData("{\"version\":3,\"keys\":[]}")]
     public async Task A_file_that_can_not_be_read_is_not_written_over(string content)
     {
         File.WriteAllText(_home.Home.KeyFile, content);
