@@ -47,7 +47,7 @@ public sealed class CrashTests
                         return;
                     }
                 }
-            });
+            }, TestContext.Current.CancellationToken);
             var pause = killAt - TimeProvider.System.GetUtcNow();
             await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, TestContext.Current.CancellationToken);
             var killedAt = TimeProvider.System.GetUtcNow();

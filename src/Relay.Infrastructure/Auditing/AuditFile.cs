@@ -20,8 +20,6 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
     private const int BufferedEntries = 10_000;
     private const int LinesAtOnce = 5000;
 
-    /// <summary>How long lines gather before they are written together: opening the file for each would cost more than the request.</summary>
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan TallyInterval = TimeSpan.FromMinutes(1);
@@ -30,7 +28,6 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
         Channel.CreateBounded<(DateTimeOffset, AuditEntry)>(new BoundedChannelOptions(BufferedEntries) { SingleReader = true });
 
     private readonly ConcurrentDictionary<string, long> _unauthenticated = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _ending = new();
     private readonly CancellationTokenSource _giveUp = new();
     private volatile string? _problem;
     private DateOnly _cleanedOn;
@@ -59,7 +56,6 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
         _entries.Writer.TryComplete();
         if (ExecuteTask is { } writing)
         {
-            await _ending.CancelAsync();
             await writing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _giveUp.CancelAsync();
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -72,7 +68,6 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
     public override void Dispose()
     {
         base.Dispose();
-        _ending.Dispose();
         _giveUp.Dispose();
     }
 
@@ -84,7 +79,6 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
         // Not the stopping token: StopAsync ends the channel, and the rest is still to be written.
         while (await _entries.Reader.WaitToReadAsync(CancellationToken.None))
         {
-            await Task.Delay(Gather, clock, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             while (lines.Count < LinesAtOnce && _entries.Reader.TryRead(out var next))
             {
                 lines.Add((DateOnly.FromDateTime(next.At.UtcDateTime), AuditLine.Format(next.At, next.Entry)));

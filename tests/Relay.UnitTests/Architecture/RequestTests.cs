@@ -6,6 +6,7 @@ using NSubstitute;
 using Relay.Application;
 using Relay.Application.Auditing;
 using Relay.Application.Completions;
+using Relay.Application.Diagnostics;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Models;
@@ -36,6 +37,7 @@ public sealed class RequestTests : IDisposable
         new AddKeyCommand(Any.Label(), KeyLimits.Default, ExpiresIn: TimeSpan.Zero),
         new AddKeyCommand(Any.Label(), KeyLimits.Default, ExpiresIn: TimeSpan.FromDays(3651)),
         new RevokeKeyCommand(null!),
+        new DiagnoseQuery(DiagnosticArea.Home, WithCall: true),
         new RotateKeyCommand(Any.Label(), TimeSpan.FromSeconds(-1)),
         new RotateKeyCommand(Any.Label(), ApiKey.MaxOverlap + TimeSpan.FromSeconds(1)),
         new SetKeyLimitsCommand(Any.Label()),
@@ -164,11 +166,11 @@ public sealed class RequestTests : IDisposable
         _keys.ReadAsync(Arg.Any<CancellationToken>()).Returns(Result<IReadOnlyList<ApiKey>>.Success([]));
         _usage.ReadAsync(default, default, Waiting.Token).ReturnsForAnyArgs([]);
         _usage.ReadLastUsedAsync(Arg.Any<CancellationToken>()).Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
-        _quotas.PeekAsync(default!, default, Waiting.Token).ReturnsForAnyArgs([]);
+        _quotas.PeekAsync(default!, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(null, null, []));
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1),
+            new ListModelsQuery(Any.Key()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new DiagnoseQuery(),
         ];
         queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 

@@ -81,13 +81,15 @@ public sealed class ErrorResponseTests : IDisposable
     }
 
     [Fact]
-    public void An_actions_failure_has_the_same_shape_and_headers()
+    public async Task An_actions_failure_has_the_same_shape_and_headers()
     {
-        var result = new RelayError(ErrorCode.DailyLimit, "Used up.", RetryAfter: TimeSpan.FromSeconds(9)).ToActionResult(_context);
+        var result = new RelayError(ErrorCode.DailyLimit, "Used up.", RetryAfter: TimeSpan.FromSeconds(9)).ToActionResult();
 
-        var json = result.Should().BeOfType<JsonResult>().Subject;
-        json.StatusCode.Should().Be(429);
-        JsonSerializer.Serialize(json.Value, JsonContract.Options).Should().Be("""{"ok":false,"error":{"code":"daily_limit","message":"Used up."},"request_id":"req_1"}""");
+        await result.ExecuteResultAsync(new ActionContext { HttpContext = _context });
+
+        _context.Response.StatusCode.Should().Be(429);
+        _context.Response.ContentLength.Should().Be(_body.Length);
+        Body().Should().Be("""{"ok":false,"error":{"code":"daily_limit","message":"Used up."},"request_id":"req_1"}""");
         _context.Response.Headers.RetryAfter.ToString().Should().Be("9");
     }
 
