@@ -2,7 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using FluentAssertions;
+using Relay.Domain.Keys;
 using Relay.EndToEndTests.Harness;
+using Relay.Infrastructure.Home;
+using Relay.Infrastructure.KeyFile;
 
 namespace Relay.EndToEndTests;
 
@@ -144,19 +147,64 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         await relay.Program.EventuallyAsync(async () => (await relay.Program.GetAsync("/v1/models", relay.Key)).Status == 401, "no file means no keys");
     }
 
+    /// <summary>A hundred writers: eight commands, and this process with the rest of them, through the same lock.</summary>
     [Fact(Timeout = 120_000)]
     public async Task Keys_minted_at_once_are_all_there()
     {
-        var minted = await Task.WhenAll(Enumerable.Range(0, 20).Select(number => _relay.Program.RelayctlAsync("keys", "add", $"crowd-{number}")));
+        const int commands = 8;
+        var repository = new KeyFileRepository(RelayHome.Open(_relay.Program.Home), TimeProvider.System);
+        var mine = Enumerable.Range(commands, 100 - commands).Select(number => repository.ChangeAsync<string>(
+            keys => ((IReadOnlyList<ApiKey>)[.. keys, ApiKey.Create(KeyLabel.Create($"crowd-{number}").Value, TimeProvider.System.GetUtcNow()).Key], "added"),
+            TestContext.Current.CancellationToken));
+
+        var minting = Task.WhenAll(Enumerable.Range(0, commands).Select(number => _relay.Program.RelayctlAsync("keys", "add", $"crowd-{number}")));
+        (await Task.WhenAll(mine)).Should().OnlyContain(result => result.Error == null);
+        var minted = await minting;
 
         minted.Should().OnlyContain(result => result.ExitCode == 0);
         minted.Select(result => result.Output).Should().OnlyHaveUniqueItems();
         using var document = JsonDocument.Parse(await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken));
-        document.RootElement.GetProperty("keys").EnumerateArray().Count(key => key.GetProperty("label").GetString()!.StartsWith("crowd-", StringComparison.Ordinal)).Should().Be(20);
+        document.RootElement.GetProperty("keys").EnumerateArray().Count(key => key.GetProperty("label").GetString()!.StartsWith("crowd-", StringComparison.Ordinal)).Should().Be(100);
         foreach (var (_, output, _) in minted)
         {
             await BecomesAsync(200, output.Trim());
         }
+    }
+
+    [Fact(Timeout = 1_200_000)]
+    public async Task A_command_that_is_killed_leaves_the_old_keys_or_the_new()
+    {
+        using var directory = new TemporaryDirectory();
+        var file = Path.Combine(directory.Path, "keys.json");
+        var random = new Random(20261123);
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        for (var round = 0; round < (TestMachine.RunsEverything ? 200 : 8); round++)
+        {
+            var start = new ProcessStartInfo(RelayProgram.DotNet, [TestMachine.ProgramOf("Relay.Cli", "relayctl"), "--home", directory.Path, "keys", "add", $"round-{round}"])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            };
+            using var process = Process.Start(start)!;
+            // At the first sign of writing, or a moment later: the moment that counts is short.
+            using var written = new FileSystemWatcher(directory.Path, "keys.json*") { EnableRaisingEvents = true };
+            var kill = new TaskCompletionSource();
+            written.Created += (_, _) => kill.TrySetResult();
+            await Task.WhenAny(kill.Task, process.WaitForExitAsync(TestContext.Current.CancellationToken));
+            await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 4), TestContext.Current.CancellationToken);
+            process.Kill();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+            var now = File.Exists(file) ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken)).Select(key => key.Label.Value).ToList() : [];
+            now.Except([.. keys, $"round-{round}"], StringComparer.Ordinal).Should().BeEmpty();
+            keys.Except(now, StringComparer.Ordinal).Should().BeEmpty("what was there before is there still");
+            keys.UnionWith(now);
+        }
+
+        var afterwards = await new KeyFileRepository(RelayHome.Open(directory.Path), TimeProvider.System).ChangeAsync<int>(
+            found => (found, found.Count), TestContext.Current.CancellationToken);
+        afterwards.Value.Should().Be(keys.Count, "no lock is left behind");
     }
 
     private static double UntilMidnight() => 86_400 - TimeProvider.System.GetUtcNow().TimeOfDay.TotalSeconds;

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using FluentAssertions;
 using Relay.EndToEndTests.Harness;
@@ -15,9 +16,10 @@ public sealed class RequestLogTests
     [InlineData("json")]
     public async Task Nothing_that_was_said_is_written_down(string format)
     {
+        using var temporary = new TemporaryDirectory();
         await using var relay = await FakeRelay.StartAsync(
             new FakeScript { Answer = $"{Canary}-answer" },
-            ("LOG_FORMAT", format), ("LOG_LEVEL", "verbose"), ("IDLE_TIMEOUT", "1s"), ("MAX_INPUT_BYTES", "1000"), ("WARM_PROFILES", "1"));
+            ("TMPDIR", temporary.Path), ("LOG_FORMAT", format), ("LOG_LEVEL", "verbose"), ("IDLE_TIMEOUT", "1s"), ("MAX_INPUT_BYTES", "1000"), ("WARM_PROFILES", "1"));
         var program = relay.Program;
         var request = new { prompt = $"{Canary}-prompt", system = $"{Canary}-system", output_format = "json" };
 
@@ -42,7 +44,9 @@ public sealed class RequestLogTests
             (await program.CompleteAsync(relay.Key, new { prompt = $"{Canary}-prompt", system = $"{Canary}-{behavior}" })).ErrorCode.Should().Be(code);
         }
 
+        await AssertNoCanaryAsync(program, temporary.Path, relay.Key[10..]);
         await program.StopAsync();
+        await AssertNoCanaryAsync(program, temporary.Path, relay.Key[10..]);
 
         var audit = string.Join('\n', program.Audit);
         var log = string.Join('\n', program.Log);
@@ -50,7 +54,6 @@ public sealed class RequestLogTests
         log.Should().NotContain(Canary).And.NotContain(relay.Key[10..]).And.NotContain("dummy-key-of-a-test");
         log.Should().Contain("lockdown_violation").And.Contain("invalid_json").And.Contain("timeout").And.Contain("upstream_error");
         audit.Should().Contain("lockdown_violation").And.Contain("timeout").And.Contain("\"key_label\":\"app\"");
-        relay.Program.FilesWithContent.Should().NotContain(file => File.ReadAllText(file).Contains(Canary, StringComparison.Ordinal), "no file of the relay holds what was said");
     }
 
     [Fact(Timeout = 30_000)]
@@ -106,6 +109,19 @@ public sealed class RequestLogTests
             () => Task.FromResult(relay.Program.Log.Any(line => line.Contains(last.Headers.GetValues("X-Request-Id").Single(), StringComparison.Ordinal))), "the last request is not logged");
         relay.Program.Log.Should().NotContain(line => line.Any(letter => char.IsControl(letter)));
         string.Join('\n', relay.Program.Log).Should().NotContain("forged").And.NotContain("FORGED").And.NotContain("red\\u").And.NotContain("[31m");
+    }
+
+    /// <summary>Neither the home (keys, database, audit log, running processes' directories) nor the temporary directory holds what was said.</summary>
+    private static async Task AssertNoCanaryAsync(RelayProgram program, string temporary, string secret)
+    {
+        program.FilesWithContent.Should().Contain(file => file.EndsWith("relay.db", StringComparison.Ordinal));
+        foreach (var file in program.FilesWithContent.Concat(Directory.EnumerateFiles(temporary, "*", SearchOption.AllDirectories)))
+        {
+            await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var reader = new StreamReader(stream, Encoding.Latin1);
+            var content = await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
+            content.Should().NotContain(Canary, $"{file} is no place for what was said").And.NotContain(secret);
+        }
     }
 
     private static async Task<JsonElement> LineAsync(FakeRelay relay, RelayAnswer answer)

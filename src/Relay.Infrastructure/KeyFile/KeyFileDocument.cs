@@ -109,7 +109,12 @@ internal sealed record KeyFileDocument
             throw new FormatException($"the entry '{entry.Id}' has a wrong id, label or hash");
         }
 
-        var limits = entry.Limits is { } own ? new KeyLimits(own.Rpm, own.Daily, own.Concurrency, own.UsdPerDay) : new KeyLimits(RequestsPerDay: entry.DailyLimit);
+        var limits = entry switch
+        {
+            { Limits: { } own } => new KeyLimits(own.Rpm, own.Daily, own.Concurrency, own.UsdPerDay),
+            { DailyLimit: { } daily } => new KeyLimits(RequestsPerDay: daily),
+            _ => KeyLimits.Default,
+        };
         if (limits.Problem is { } problem)
         {
             throw new FormatException($"the entry '{entry.Id}' has a wrong limit: {problem.Message}");
