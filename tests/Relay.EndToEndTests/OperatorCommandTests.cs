@@ -88,7 +88,6 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     [InlineData(2, "usage", "--by", "moon")]
     [InlineData(2, "audit", "tail", "--lines", "-1")]
     [InlineData(2, "frobnicate")]
-    [InlineData(1, "login")]
     public async Task What_can_not_be_done_is_told_on_stderr_and_by_the_exit_code(int expected, params string[] arguments)
     {
         var (code, output, error) = await RunAsync(arguments);
@@ -301,7 +300,10 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
         (string, string)[] environment = [("CLAUDE_BIN", claude), ("ANTHROPIC_API_KEY", "sk-ant-of-a-test"), ("CLAUDE_CODE_OAUTH_TOKEN", "of-a-test")];
         await File.WriteAllTextAsync(claude + ".broken", string.Empty, TestContext.Current.CancellationToken);
 
-        var (code, _, error) = await RunAsync(environment, "--home", home.Path, "login", "--force");
+        var (code, _, error) = await RunAsync(environment, "--home", home.Path, "login");
+        code.Should().Be(1);
+        error.Should().Contain("terminal").And.NotContain("logged in", "nobody could answer its questions");
+        (code, _, error) = await RunAsync(environment, "--home", home.Path, "login", "--force");
         code.Should().Be(1);
         error.Should().Contain("not logged in");
         Directory.Exists(own).Should().BeFalse("the relay would use it at once");
@@ -320,7 +322,7 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     [InlineData("Exit codes:")]
     [InlineData("relayctl keys add shop", "keys", "add")]
     [InlineData("relayctl keys rotate shop", "keys", "rotate")]
-    [InlineData("relayctl audit tail", "audit", "tail")]
+    [InlineData("relayctl audit tail --follow --key shop", "audit", "tail")]
     [InlineData("costs one request", "doctor")]
     public async Task Help_has_examples_and_the_exit_codes(string expected, params string[] command)
     {
