@@ -16,9 +16,17 @@ internal static class CommandExtensions
         {
             try
             {
-                await using var operation = Operation.Open(parsed, asItIs, needsSettings);
+                using var operation = Operation.Open(parsed, asItIs, needsSettings);
                 await operation.StartAsync(cancellationToken);
-                return await action(operation, cancellationToken);
+                try
+                {
+                    return await action(operation, cancellationToken);
+                }
+                finally
+                {
+                    // Also after Ctrl-C: what was done is put on record.
+                    await operation.StopAsync(CancellationToken.None);
+                }
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {

@@ -43,17 +43,22 @@ internal static class DoctorCommand
         }
         else
         {
-            var console = Terminal.Over(operation.Output);
+            var grid = new Grid()
+                .AddColumn(new GridColumn { NoWrap = true, Padding = new Padding(0, 0, 2, 0) })
+                .AddColumn(new GridColumn { NoWrap = true, Padding = new Padding(0, 0, 2, 0) })
+                .AddColumn(new GridColumn { Padding = new Padding(0) });
             foreach (var finding in diagnosis.Findings)
             {
-                Write(console, finding);
+                AddRow(grid, finding);
             }
+
+            Terminal.Write(operation.Output, grid);
         }
 
         return diagnosis.IsHealthy ? ExitCode.Done : ExitCode.Failed;
     }
 
-    private static void Write(IAnsiConsole console, Finding finding)
+    private static void AddRow(Grid grid, Finding finding)
     {
         var (word, color) = finding.Status switch
         {
@@ -61,14 +66,7 @@ internal static class DoctorCommand
             FindingStatus.Warn => ("warn", Color.Yellow),
             _ => ("fail", Color.Red),
         };
-        console.Write(new Text($"{word}  ", new Style(color)));
-        console.Write(new Text($"{finding.Check,-15} ", new Style(decoration: Decoration.Bold)));
-        console.Write(new Text(Printable.Text(finding.Detail)));
-        console.WriteLine();
-        if (finding.Advice is { } advice)
-        {
-            console.Write(new Text($"      {string.Empty,-15} -> {Printable.Text(advice)}"));
-            console.WriteLine();
-        }
+        var advice = finding.Advice is { } text ? $"\n-> {Printable.Text(text)}" : string.Empty;
+        grid.AddRow(new Text(word, new Style(color)), new Text(finding.Check, new Style(decoration: Decoration.Bold)), new Text(Printable.Text(finding.Detail) + advice));
     }
 }

@@ -27,8 +27,8 @@ internal static class KeyCommands
         CustomParser = Parsing.Label,
     };
 
-    /// <summary>Shows a secret: the only line on stdout, or in a JSON document.</summary>
-    public static async Task ShowSecretAsync(Operation operation, AddedKey added, bool json, string explanation)
+    /// <summary>Shows a secret: the only line on stdout, or in a JSON document. Not to be called off: there is no other time.</summary>
+    public static async Task ShowSecretAsync(Operation operation, AddedKey added, bool json, string explanation, CancellationToken cancellationToken)
     {
         if (json)
         {
@@ -36,10 +36,10 @@ internal static class KeyCommands
         }
         else
         {
-            await operation.Output.WriteLineAsync(added.Secret.Reveal());
+            await operation.Output.WriteLineAsync(added.Secret.Reveal().AsMemory(), cancellationToken);
         }
 
-        await operation.Error.WriteLineAsync(explanation);
+        await operation.Error.WriteLineAsync(explanation.AsMemory(), cancellationToken);
     }
 
     private static Command Rotate()
@@ -75,7 +75,8 @@ internal static class KeyCommands
                     operation.Value(json),
                     time == TimeSpan.Zero
                         ? $"Key '{key.Key.Label}' has a new secret. The old one stops working within a second."
-                        : $"Key '{key.Key.Label}' has a new secret. The old one works until {KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.");
+                        : $"Key '{key.Key.Label}' has a new secret. The old one works until {KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.",
+                    CancellationToken.None);
                 return ExitCode.Done;
             },
             needsSettings: false);

@@ -12,13 +12,13 @@ using Relay.Infrastructure.Home;
 namespace Relay.Cli;
 
 /// <summary>One command at work: the relay's home, its use cases, and where to write.</summary>
-internal sealed class Operation : IAsyncDisposable
+internal sealed class Operation : IDisposable
 {
     /// <summary>For all commands.</summary>
     public static Option<string?> HomeOption { get; } = new("--home") { Description = "The relay's home directory; RELAY_HOME, or ~/.local/share/claude-relay, when left out.", Recursive = true };
 
     /// <summary>Time for the audit log to get its lines to the disk.</summary>
-    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ServiceProvider _services;
     private readonly List<IHostedService> _started = [];
@@ -113,19 +113,21 @@ internal sealed class Operation : IAsyncDisposable
         return ExitCode.Of(error);
     }
 
-    /// <summary>Writes what the audit log still holds, and ends.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Writes what the audit log still holds; says on stderr when that fails.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var service in _started)
         {
             using var limit = new CancellationTokenSource(FlushTimeout, Get<TimeProvider>());
-            await service.StopAsync(limit.Token);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            await service.StopAsync(either.Token);
             if (service is BackgroundService { ExecuteTask.Exception: { } failure })
             {
                 await Error.WriteLineAsync(Printable.Text($"The audit log could not be written: {Sentences.Of(failure)}"));
             }
         }
-
-        await _services.DisposeAsync();
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _services.Dispose();
 }

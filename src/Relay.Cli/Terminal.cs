@@ -1,11 +1,12 @@
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Relay.Cli;
 
 /// <summary>Tables and colours for people. A file or a pipe gets neither colours nor broken lines.</summary>
 internal static class Terminal
 {
-    private const int WidthOfFiles = 400;
+    private const int WidthOfFiles = 10_000;
 
     /// <summary>A console over a writer.</summary>
     public static IAnsiConsole Over(TextWriter writer)
@@ -25,6 +26,23 @@ internal static class Terminal
         }
 
         return console;
+    }
+
+    /// <summary>Writes something laid out; in files without the blanks that fill its lines.</summary>
+    public static void Write(TextWriter writer, IRenderable layout)
+    {
+        if (new AnsiConsoleOutput(writer).IsTerminal)
+        {
+            Over(writer).Write(layout);
+            return;
+        }
+
+        using var text = new StringWriter();
+        Over(text).Write(layout);
+        foreach (var line in text.ToString().TrimEnd().Split('\n'))
+        {
+            writer.WriteLine(line.TrimEnd());
+        }
     }
 
     /// <summary>Writes a table; a heading that begins with &gt; is of numbers.</summary>
@@ -47,6 +65,6 @@ internal static class Terminal
             table.AddRow(row.Select(cell => new Text(Printable.Text(cell))));
         }
 
-        Over(writer).Write(table);
+        Write(writer, table);
     }
 }

@@ -65,7 +65,7 @@ internal sealed class ClaudeCodeCheck(
         { Version: { } version } when version < ClaudeBinary.MinimumVersion =>
             Finding.Fail("version", $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.", "Run 'claude update'."),
         { Version: { } version } when version > ClaudeBinary.NewestTestedVersion =>
-            Finding.Warn("version", $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.", "It may serve, for it passes the self-test or not; update the relay when there is a newer one."),
+            Finding.Warn("version", $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.", "The self-test decides whether it may serve; look for a newer version of the relay."),
         { Version: { } version } => Finding.Pass("version", $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."),
     };
 
@@ -73,7 +73,7 @@ internal sealed class ClaudeCodeCheck(
     {
         { Violation: { } violation } => Finding.Fail("lockdown", $"The self-test failed: {violation}. No completion would run.", "Install a tested version of Claude Code, or see SECURITY.md."),
         { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass("lockdown", "A process started as completions are can't act: no tools, no commands, no servers."),
-        _ => Finding.Fail("lockdown", "Not tested: Claude Code did not get that far.", report.Version is null ? null : report.Problem.Message),
+        _ => Finding.Fail("lockdown", $"Not tested: {report.Problem.Message}"),
     };
 
     private async Task<Finding> OfLoginAsync(ClaudeBinary binary, SelfTestReport report, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Data.Sqlite;
 using Relay.Application.Diagnostics;
 using Relay.Application.Usage;
 using Relay.Infrastructure.Home;
@@ -27,7 +28,7 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
             return [Finding.Fail(Name, $"The clock says {now:yyyy-MM-dd}, and this relay is of {BuildYear}.", "Set the clock, and let it follow a time server.")];
         }
 
-        var counted = (await usage.ReadAsync(keyId: null, today.AddDays(1), cancellationToken)).Select(row => ("relay.db", row.Day));
+        var counted = (await CountedAfterAsync(today, cancellationToken)).Select(day => ("relay.db", day));
         // Looked at afterwards: it may have become midnight meanwhile.
         var newest = counted.Concat(AuditedDays().Select(day => ("the audit log", day))).Where(seen => seen.Item2 > DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)).ToList();
         return
@@ -36,6 +37,18 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
                 ? Finding.Pass(Name, $"{now:yyyy-MM-dd HH:mm} UTC, and nothing on record is later.")
                 : Finding.Fail(Name, $"The clock says {now:yyyy-MM-dd}, and {newest[0].Item1} has entries of {newest.Max(seen => seen.Item2):yyyy-MM-dd}: it is wrong, or was.", "Set the clock, and let it follow a time server."),
         ];
+    }
+
+    private async Task<IEnumerable<DateOnly>> CountedAfterAsync(DateOnly today, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await usage.ReadAsync(keyId: null, today.AddDays(1), cancellationToken)).Select(row => row.Day);
+        }
+        catch (Exception exception) when (exception is StartupException or SqliteException)
+        {
+            return []; // The check of the database tells.
+        }
     }
 
     private IEnumerable<DateOnly> AuditedDays() => Directory.Exists(home.AuditDirectory)

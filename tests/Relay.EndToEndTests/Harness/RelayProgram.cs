@@ -148,20 +148,38 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         return secret;
     }
 
-    /// <summary>Runs <c>relayctl</c> on this relay's home.</summary>
-    public async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments)
+    /// <summary>Runs <c>relayctl</c> on this relay's home, unless the arguments name another.</summary>
+    public Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments) =>
+        RelayctlAsync([], arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments]);
+
+    /// <summary>Runs <c>relayctl</c> with further variables in its environment.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RelayctlAsync((string Name, string Value)[] environment, string[] arguments)
     {
-        var start = new ProcessStartInfo(DotNet, [TestMachine.ProgramOf("Relay.Cli", "relayctl"), "--home", Home, .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        using var process = Process.Start(start)!;
+        using var process = StartRelayctl(environment, arguments);
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Starts <c>relayctl</c>, whose standard input is at its end.</summary>
+    public static Process StartRelayctl((string Name, string Value)[] environment, string[] arguments)
+    {
+        var start = new ProcessStartInfo(DotNet, [TestMachine.ProgramOf("Relay.Cli", "relayctl"), .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return process;
     }
 
     /// <summary>Posts a completion: an object becomes JSON, a string is sent as it is.</summary>
