@@ -48,7 +48,7 @@ public sealed class AdmissionTests : IDisposable
     {
         var request = new Request(_key);
 
-        var admitted = (await AdmitAsync(request)).Value;
+        var admitted = (await NowAsync(request)).Value;
 
         (admitted.Charge.KeyId, admitted.Model.Value).Should().Be((_key.Id, "opus"));
         admitted.Charge.ReservedUsd.Should().Be(ModelPrice.Of(Any.Model()).Estimate(300, 16_000));
@@ -64,7 +64,7 @@ public sealed class AdmissionTests : IDisposable
         (_options.GlobalConcurrency, _options.PerKeyConcurrency) = (8, 3);
         var request = new Request(Any.Key() with { Limits = new KeyLimits(RequestsPerMinute: 7, Concurrency: 20) });
 
-        await AdmitAsync(request);
+        await NowAsync(request);
 
         request.Context.Quotas!.Select(quota => (quota.Policy, quota.Limit)).Should().Equal(("minute", 7), ("day", 100), ("concurrency", 8));
         _options.LimitsOf(Any.Key()).Should().Be(new QuotaLimits(100, 100, 5000, 3, null));
@@ -73,7 +73,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task Time_in_the_queue_is_told()
     {
-        var running = (await AdmitAsync(new Request(_key))).Value;
+        var running = (await NowAsync(new Request(_key))).Value;
         var request = new Request(_key);
         var waiting = AdmitAsync(request);
         _clock.Advance(TimeSpan.FromSeconds(3));
@@ -86,10 +86,10 @@ public sealed class AdmissionTests : IDisposable
     public async Task A_key_at_its_limit_is_refused_and_told_how_it_stands()
     {
         _options.PerKeyRpm = 1;
-        await AdmitAsync(new Request(_key));
+        await NowAsync(new Request(_key));
         var request = new Request(_key);
 
-        (await AdmitAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(61) });
+        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(61) });
 
         request.Context.Quotas!.First(quota => quota.Policy == "minute").Remaining.Should().Be(0);
         request.Context.QueueTime.Should().BeNull("it never came that far");
@@ -98,10 +98,10 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task A_full_queue_costs_nothing()
     {
-        await AdmitAsync(new Request(_key));
+        await NowAsync(new Request(_key));
         _ = AdmitAsync(new Request(_key));
 
-        var refusal = (await AdmitAsync(new Request(_key)).InTime()).Error!;
+        var refusal = (await NowAsync(new Request(_key)).InTime()).Error!;
 
         refusal.Code.Should().Be(ErrorCode.QueueFull);
         refusal.RetryAfter.Should().Be(Queue.EstimateWait(_key.Id, 1)).And.BeGreaterThan(TimeSpan.Zero);
@@ -112,7 +112,7 @@ public sealed class AdmissionTests : IDisposable
     public async Task To_be_pushed_out_of_the_queue_costs_nothing()
     {
         _options.QueueLimit = 2;
-        await AdmitAsync(new Request(_key));
+        await NowAsync(new Request(_key));
         var (first, second) = (AdmitAsync(new Request(_key)), AdmitAsync(new Request(_key)));
 
         _ = AdmitAsync(new Request(Any.Key("other")));
@@ -125,7 +125,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task To_have_waited_too_long_costs_nothing()
     {
-        await AdmitAsync(new Request(_key));
+        await NowAsync(new Request(_key));
         var waiting = AdmitAsync(new Request(_key));
         _clock.Advance(_options.QueueTimeout);
 
@@ -139,7 +139,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task To_leave_the_queue_costs_nothing()
     {
-        await AdmitAsync(new Request(_key));
+        await NowAsync(new Request(_key));
         using var left = new CancellationTokenSource();
         var leaver = Admission.AdmitAsync(new Request(_key), left.Token);
 
@@ -164,7 +164,7 @@ public sealed class AdmissionTests : IDisposable
         Hit(AccountLimit);
         var request = new Request(_key);
 
-        (await AdmitAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromSeconds(30) });
+        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromSeconds(30) });
 
         await ShouldHaveUsedAsync(requests: 0);
         request.Context.Model.Should().Be(Any.Model(), "its line in the audit log names it");
@@ -173,7 +173,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task A_limit_of_the_account_that_is_met_while_a_request_waits_costs_it_nothing_and_frees_its_place()
     {
-        var running = (await AdmitAsync(new Request(_key))).Value;
+        var running = (await NowAsync(new Request(_key))).Value;
         var waiting = AdmitAsync(new Request(_key));
 
         await Admission.EndAsync(running, new Spending { HitLimit = AccountLimit }, succeeded: false);
@@ -193,7 +193,7 @@ public sealed class AdmissionTests : IDisposable
         await admitting.Should().ThrowAsync<InvalidOperationException>();
 
         Queue.RunningOf(_key.Id).Should().Be(0);
-        (await AdmitAsync(new Request(_key)).InTime()).Error.Should().BeNull();
+        (await NowAsync(new Request(_key)).InTime()).Error.Should().BeNull();
     }
 
     [Fact]
@@ -201,7 +201,7 @@ public sealed class AdmissionTests : IDisposable
     {
         Hit(AccountLimit);
         _clock.Advance(TimeSpan.FromSeconds(30));
-        var admitted = (await AdmitAsync(new Request(_key))).Value;
+        var admitted = (await NowAsync(new Request(_key))).Value;
         var ending = () => Over(new FailingStore()).EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
 
         await ending.Should().ThrowAsync<InvalidOperationException>();
@@ -213,7 +213,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task What_reached_the_API_is_settled_and_its_place_is_free()
     {
-        var admitted = (await AdmitAsync(new Request(_key))).Value;
+        var admitted = (await NowAsync(new Request(_key))).Value;
 
         await Admission.EndAsync(admitted, new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 2.5m) }, succeeded: true);
 
@@ -224,7 +224,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task What_was_left_before_a_token_was_counted_costs_what_was_reserved()
     {
-        var admitted = (await AdmitAsync(new Request(_key, inputBytes: 600_000))).Value;
+        var admitted = (await NowAsync(new Request(_key, inputBytes: 600_000))).Value;
         await Admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
         await ShouldHaveUsedAsync(requests: 1, cents: (long)Math.Ceiling(admitted.Charge.ReservedUsd * 100));
         admitted.Charge.ReservedUsd.Should().BeGreaterThan(1);
@@ -233,7 +233,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task What_the_relay_itself_failed_costs_nothing()
     {
-        var admitted = (await AdmitAsync(new Request(_key, inputBytes: 600_000))).Value;
+        var admitted = (await NowAsync(new Request(_key, inputBytes: 600_000))).Value;
         await Admission.EndAsync(admitted, new Spending(), succeeded: false);
         await ShouldHaveUsedAsync(requests: 0);
         Queue.RunningOf(_key.Id).Should().Be(0);
@@ -247,7 +247,7 @@ public sealed class AdmissionTests : IDisposable
     public async Task A_client_that_says_how_long_it_waits_is_told_in_time(int? announcedSeconds, int waitSeconds)
     {
         // Nothing has run yet: an answer is reckoned to take five seconds, or half of what the client waits.
-        await AdmitAsync(new Request(_key));
+        await NowAsync(new Request(_key));
         var waiting = AdmitAsync(new Request(_key, patience: announcedSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null));
 
         _clock.Advance(TimeSpan.FromSeconds(waitSeconds) - TimeSpan.FromMilliseconds(1));
@@ -303,6 +303,9 @@ public sealed class AdmissionTests : IDisposable
     }
 
     private Task<Result<Admitted>> AdmitAsync(Request request) => Admission.AdmitAsync(request, Waiting.Token);
+
+    /// <summary>Of which the answer is there at once.</summary>
+    private Task<Result<Admitted>> NowAsync(Request request) => AdmitAsync(request).InTime();
 
     private void Hit(UpstreamLimit limit) => _upstream.Report(new UpstreamPass(Any.Model(), []), new Spending { HitLimit = limit }, succeeded: false);
 

@@ -20,7 +20,7 @@ public sealed class FairQueueTests
     public async Task A_key_with_a_hundred_waiting_does_not_delay_anothers_first()
     {
         var queue = Queue(places: 2, limit: 1000);
-        var running = new Queue<QueuePlace>([await EnterAsync(queue, "greedy"), await EnterAsync(queue, "greedy")]);
+        var running = new Queue<QueuePlace>([await NowAsync(queue, "greedy"), await NowAsync(queue, "greedy")]);
         var waiting = Enumerable.Range(0, 100).Select(_ => EnterAsync(queue, "greedy")).ToList();
         var modest = EnterAsync(queue, "modest");
         var second = EnterAsync(queue, "modest");
@@ -42,7 +42,7 @@ public sealed class FairQueueTests
     public async Task Keys_that_come_back_one_at_a_time_starve_nobody()
     {
         var queue = Queue(places: 1, limit: 1000);
-        var place = await EnterAsync(queue, "b");
+        var place = await NowAsync(queue, "b");
         var patient = Enumerable.Range(0, 20).Select(_ => EnterAsync(queue, "a")).ToList();
         var others = new Dictionary<string, Task<QueuePlace>>(StringComparer.Ordinal) { ["c"] = EnterAsync(queue, "c"), ["d"] = EnterAsync(queue, "d") };
         var holder = "b";
@@ -72,7 +72,7 @@ public sealed class FairQueueTests
     public async Task Within_a_key_the_first_come_is_the_first_served()
     {
         var queue = Queue(places: 1, limit: 100);
-        var place = await EnterAsync(queue, "a");
+        var place = await NowAsync(queue, "a");
         var waiting = Enumerable.Range(0, 50).Select(_ => EnterAsync(queue, "a")).ToList();
 
         foreach (var (index, next) in waiting.Index())
@@ -87,9 +87,9 @@ public sealed class FairQueueTests
     public async Task Above_its_own_places_a_key_waits_while_others_pass()
     {
         var queue = Queue(places: 4, limit: 10);
-        var first = await EnterAsync(queue, "a", keyPlaces: 1);
+        var first = await NowAsync(queue, "a", keyPlaces: 1);
         var second = EnterAsync(queue, "a", keyPlaces: 1);
-        (await EnterAsync(queue, "b", keyPlaces: 1).InTime()).Refusal.Should().BeNull();
+        (await NowAsync(queue, "b", keyPlaces: 1).InTime()).Refusal.Should().BeNull();
         second.IsCompleted.Should().BeFalse();
         queue.RunningOf("a").Should().Be(1);
 
@@ -102,12 +102,12 @@ public sealed class FairQueueTests
     public async Task A_full_queue_turns_away_at_once()
     {
         var queue = Queue(places: 1, limit: 2);
-        _ = await EnterAsync(queue, "a");
+        _ = await NowAsync(queue, "a");
         var waiting = new[] { EnterAsync(queue, "a"), EnterAsync(queue, "b") };
 
-        (await EnterAsync(queue, "a").InTime()).Refusal.Should().Be(QueueRefusal.Full);
-        (await EnterAsync(queue, "b").InTime()).Refusal.Should().Be(QueueRefusal.Full, "its line would be as long as the longest");
-        (await EnterAsync(queue, "c").InTime()).Refusal.Should().Be(QueueRefusal.Full, "nobody has more than it would have");
+        (await NowAsync(queue, "a").InTime()).Refusal.Should().Be(QueueRefusal.Full);
+        (await NowAsync(queue, "b").InTime()).Refusal.Should().Be(QueueRefusal.Full, "its line would be as long as the longest");
+        (await NowAsync(queue, "c").InTime()).Refusal.Should().Be(QueueRefusal.Full, "nobody has more than it would have");
         waiting.Should().OnlyContain(task => !task.IsCompleted);
         queue.Waiting.Should().Be(2);
     }
@@ -116,17 +116,17 @@ public sealed class FairQueueTests
     public async Task Without_a_queue_whoever_finds_no_place_is_turned_away()
     {
         var queue = Queue(places: 1, limit: 0);
-        var place = await EnterAsync(queue, "a");
-        (await EnterAsync(queue, "b").InTime()).Refusal.Should().Be(QueueRefusal.Full);
+        var place = await NowAsync(queue, "a");
+        (await NowAsync(queue, "b").InTime()).Refusal.Should().Be(QueueRefusal.Full);
         place.Dispose();
-        (await EnterAsync(queue, "b").InTime()).Refusal.Should().BeNull();
+        (await NowAsync(queue, "b").InTime()).Refusal.Should().BeNull();
     }
 
     [Fact]
     public async Task When_it_is_full_the_newest_of_the_longest_line_makes_room_for_a_shorter_one()
     {
         var queue = Queue(places: 1, limit: 4);
-        var place = await EnterAsync(queue, "a");
+        var place = await NowAsync(queue, "a");
         var (a, b) = (new[] { EnterAsync(queue, "a"), EnterAsync(queue, "a"), EnterAsync(queue, "a") }, EnterAsync(queue, "b"));
 
         var newcomer = EnterAsync(queue, "c");
@@ -142,7 +142,7 @@ public sealed class FairQueueTests
     public async Task Patience_ends_to_the_millisecond()
     {
         var queue = Queue(places: 1, limit: 4);
-        var place = await EnterAsync(queue, "a");
+        var place = await NowAsync(queue, "a");
         var waiting = EnterAsync(queue, "b");
 
         _clock.Advance(Patience - TimeSpan.FromMilliseconds(1));
@@ -159,7 +159,7 @@ public sealed class FairQueueTests
     public async Task Who_has_no_patience_is_told_at_once()
     {
         var queue = Queue(places: 1, limit: 4);
-        _ = await EnterAsync(queue, "a");
+        _ = await NowAsync(queue, "a");
         (await queue.EnterAsync("b", 4, TimeSpan.Zero, Waiting.Token).InTime()).Refusal.Should().Be(QueueRefusal.WaitedTooLong);
         queue.Waiting.Should().Be(0);
     }
@@ -168,7 +168,7 @@ public sealed class FairQueueTests
     public async Task A_caller_that_leaves_is_out_of_the_queue_at_once()
     {
         var queue = Queue(places: 1, limit: 1);
-        var place = await EnterAsync(queue, "a");
+        var place = await NowAsync(queue, "a");
         using var left = new CancellationTokenSource();
         var leaver = queue.EnterAsync("b", 4, Patience, left.Token);
 
@@ -196,11 +196,11 @@ public sealed class FairQueueTests
     public async Task A_place_is_given_back_once_however_often_it_is_disposed_of()
     {
         var queue = Queue(places: 1, limit: 0);
-        var place = await EnterAsync(queue, "a");
+        var place = await NowAsync(queue, "a");
         place.Dispose();
         place.Dispose();
-        (await EnterAsync(queue, "a")).Refusal.Should().BeNull();
-        (await EnterAsync(queue, "a")).Refusal.Should().Be(QueueRefusal.Full);
+        (await NowAsync(queue, "a")).Refusal.Should().BeNull();
+        (await NowAsync(queue, "a")).Refusal.Should().Be(QueueRefusal.Full);
     }
 
     [Fact]
@@ -209,12 +209,12 @@ public sealed class FairQueueTests
         var queue = Queue(places: 1, limit: 3);
         for (var round = 0; round < 3; round++)
         {
-            var place = await EnterAsync(queue, $"first-{round}");
+            var place = await NowAsync(queue, $"first-{round}");
             using var left = new CancellationTokenSource();
             var leaver = queue.EnterAsync($"leaver-{round}", 4, Patience, left.Token);
             var served = EnterAsync(queue, $"served-{round}");
             var late = EnterAsync(queue, $"late-{round}");
-            (await EnterAsync(queue, $"full-{round}")).Refusal.Should().Be(QueueRefusal.Full);
+            (await NowAsync(queue, $"full-{round}")).Refusal.Should().Be(QueueRefusal.Full);
             await left.CancelAsync();
             place.Dispose();
             place = await served.InTime();
@@ -233,13 +233,13 @@ public sealed class FairQueueTests
         queue.EstimateWait("a", 2).Should().Be(TimeSpan.FromSeconds(2.5), "a guess of five seconds for each place, until one was taken");
         for (var round = 0; round < 40; round++)
         {
-            var place = await EnterAsync(queue, "a");
+            var place = await NowAsync(queue, "a");
             _clock.Advance(TimeSpan.FromSeconds(8));
             place.Dispose();
         }
 
         queue.RecentHold.Should().BeCloseTo(TimeSpan.FromSeconds(8), TimeSpan.FromMilliseconds(10));
-        _ = (await EnterAsync(queue, "a"), await EnterAsync(queue, "a"));
+        _ = (await NowAsync(queue, "a"), await NowAsync(queue, "a"));
         _ = Enumerable.Range(0, 5).Select(_ => EnterAsync(queue, "a")).ToList();
         queue.EstimateWait("b", 2).Should().BeCloseTo(TimeSpan.FromSeconds(24), TimeSpan.FromMilliseconds(50), "six for two places");
         queue.EstimateWait("a", 1).Should().BeCloseTo(TimeSpan.FromSeconds(48), TimeSpan.FromMilliseconds(50), "six of its own for its one place");
@@ -253,7 +253,7 @@ public sealed class FairQueueTests
         var queue = Queue(places: 4, limit: 4);
         for (var round = 0; round < 60; round++)
         {
-            (await EnterAsync(queue, "a")).Dispose();
+            (await NowAsync(queue, "a")).Dispose();
         }
 
         queue.EstimateWait("a", 4).Should().Be(TimeSpan.FromSeconds(1));
@@ -262,6 +262,9 @@ public sealed class FairQueueTests
     private static bool IsEmpty(FairQueue queue) => ((ICollection)typeof(FairQueue).GetField("_lines", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(queue)!).Count == 0;
 
     private static Task<QueuePlace> EnterAsync(FairQueue queue, string keyId, int keyPlaces = 10) => queue.EnterAsync(keyId, keyPlaces, Patience, Waiting.Token);
+
+    /// <summary>Of which the answer is there at once.</summary>
+    private static Task<QueuePlace> NowAsync(FairQueue queue, string keyId, int keyPlaces = 10) => EnterAsync(queue, keyId, keyPlaces).InTime();
 
     private FairQueue Queue(int places, int limit) => new(Options.Create(new QuotaOptions { GlobalConcurrency = places, QueueLimit = limit }), _clock);
 

@@ -74,6 +74,7 @@ public sealed class QuotaStoreTests : IDisposable
         var again = await StartAsync();
 
         (await LeftAsync(again, "a")).Should().Equal(("minute", 8), ("day", 18), ("usd-day", 800));
+        Count("SELECT sum(reserved_micro_usd) FROM usage;").Should().Be(0);
         (await again.ReadAsync("a", Today, Waiting.Token)).Should().ContainSingle().Which.Usage.CostUsd.Should().Be(2.0m);
         var third = await StartAsync();
         (await LeftAsync(third, "a"))[2].Should().Be(("usd-day", 800), "settled once, not at every start");
