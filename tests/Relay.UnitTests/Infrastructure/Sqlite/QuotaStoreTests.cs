@@ -160,6 +160,7 @@ public sealed class QuotaStoreTests : IDisposable
     {
         var store = await StartAsync();
         await SpendAsync(store, "a", 0.1m, tokens: new TokenUsage(1, 20, 300, 4000, null));
+        (await store.ReadAsync(null, Today, Waiting.Token)).Should().ContainSingle("the next one is added to what is on the disk");
         await SpendAsync(store, "a", 0.2m, tokens: new TokenUsage(1, 20, 300, 4000, null));
         await SpendAsync(store, "a", 0.4m, model: "haiku");
         await SpendAsync(store, "b", 0.8m);
