@@ -155,6 +155,10 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
     [Fact]
     public async Task A_change_that_nobody_tells_of_is_seen_all_the_same()
     {
+        await Waiting.UntilAsync(() => _directory.Find(_second.Secret) is not null, "the watch has begun", () => Write(_second.Key));
+        Write(_first.Key);
+        await Waiting.UntilAsync(() => _directory.Find(_first.Secret) is not null, "the system tells of the change");
+
         // The watch ends with the directory it is on.
         Directory.Delete(_home.Home.Path, recursive: true);
         await Waiting.UntilAsync(() => _directory.Find(_first.Secret) is null, "the system tells of the end");
