@@ -21,17 +21,20 @@ internal sealed class HostFilter
     {
         var server = options.Value;
         var own = IPAddress.Parse(server.Host);
-        _allowed = new HashSet<string>(server.AllowedHosts, StringComparer.OrdinalIgnoreCase);
+        _allowed = new HashSet<string>(server.AllowedHosts.Select(AsInHeader), StringComparer.OrdinalIgnoreCase);
         if (!own.Equals(IPAddress.Any) && !own.Equals(IPAddress.IPv6Any))
         {
-            _allowed.Add(own.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{own}]" : own.ToString());
+            _allowed.Add(AsInHeader(own.ToString()));
         }
 
         if (server.NgrokDomain is { Length: > 0 } tunnel)
         {
-            _allowed.Add(tunnel);
+            _allowed.Add(AsInHeader(tunnel));
         }
     }
+
+    /// <summary>An IPv6 address stands in brackets there; a name may end in a dot on either side.</summary>
+    private static string AsInHeader(string host) => Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : host.TrimEnd('.');
 
     /// <summary>Passes the request on, or answers 421.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next) =>

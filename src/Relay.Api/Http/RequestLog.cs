@@ -44,6 +44,7 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
             logger.LogError(exception, "Request {RequestId} failed on a fault of the relay", entry.RequestId);
             if (context.Response.HasStarted)
             {
+                entry.Error = "internal_error";
                 context.Abort();
             }
             else

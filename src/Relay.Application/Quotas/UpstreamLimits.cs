@@ -24,7 +24,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
     {
         lock (_lock)
         {
-            return Covering(model).Select(Refusal).FirstOrDefault(refusal => refusal is not null);
+            return Longest(Covering(model));
         }
     }
 
@@ -34,7 +34,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
         lock (_lock)
         {
             var limits = Covering(model).ToList();
-            if (limits.Select(Refusal).FirstOrDefault(refusal => refusal is not null) is { } refusal)
+            if (Longest(limits) is { } refusal)
             {
                 return refusal;
             }
@@ -106,6 +106,9 @@ internal sealed class UpstreamLimits(TimeProvider clock)
     }
 
     private IEnumerable<Limit> Covering(ModelName model) => _limits.Values.Where(limit => limit.Scope == All || limit.Scope == model.Family);
+
+    /// <summary>Who waits as long as one limit says must not find another still in force.</summary>
+    private RelayError? Longest(IEnumerable<Limit> limits) => limits.Select(Refusal).OfType<RelayError>().MaxBy(refusal => refusal.RetryAfter);
 
     private RelayError? Refusal(Limit limit)
     {

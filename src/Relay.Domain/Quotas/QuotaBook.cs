@@ -39,7 +39,7 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            Enter(day);
+            Enter(day, TimeSpan.Zero);
             if (day == _day)
             {
                 var counters = Of(keyId);
@@ -69,7 +69,7 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            Enter(DateOnly.FromDateTime(now.UtcDateTime));
+            Enter(DateOnly.FromDateTime(now.UtcDateTime), uptime);
             var counters = Of(keyId);
             counters.Minute.Advance(uptime);
             if (FindRefusal(counters, limits, reserveUsd, now, uptime) is { } refusal)
@@ -91,7 +91,7 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            Enter(DateOnly.FromDateTime(now.UtcDateTime));
+            Enter(DateOnly.FromDateTime(now.UtcDateTime), uptime);
             var counters = _keys.GetValueOrDefault(keyId) ?? new Counters();
             counters.Minute.Advance(uptime);
             var refusal = FindRefusal(counters, limits, reserveUsd: 0, now, uptime);
@@ -179,7 +179,7 @@ public sealed class QuotaBook
     /// <summary>By the day that is counted: with a clock that jumped back, that is more than a day.</summary>
     private TimeSpan UntilTomorrow(DateTimeOffset now) => _day.AddDays(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) - now.UtcDateTime;
 
-    private void Enter(DateOnly day)
+    private void Enter(DateOnly day, TimeSpan uptime)
     {
         if (day <= _day)
         {
@@ -191,7 +191,7 @@ public sealed class QuotaBook
         foreach (var (keyId, counters) in _keys)
         {
             (counters.Requests, counters.CostUsd, counters.ReservedUsd) = (0, 0, 0);
-            if (counters.Minute.Count == 0)
+            if (counters.Minute.IsEmpty(uptime))
             {
                 _keys.Remove(keyId);
             }

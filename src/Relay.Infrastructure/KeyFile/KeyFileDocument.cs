@@ -131,17 +131,23 @@ internal sealed record KeyFileDocument
             ExpiresAt = entry.ExpiresAt,
             RevokedAt = entry.RevokedAt,
             Scopes = scopes,
-            Models = entry.Models is { Count: > 0 } models ? [.. models.Select(name => ToModel(entry, name))] : null,
+            Models = entry.Models is { } models ? ToModels(entry, models) : null,
             Limits = limits,
             Retired = entry.Retired is { } retired ? [.. retired.Select(old => ToRetired(entry, old))] : [],
         };
     }
 
-    private static ModelName ToModel(Entry entry, string name) =>
-        ModelName.Create(name).TryGet(out var model, out _) ? model : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
+    /// <summary>An empty list is refused: read as no list, it would allow what somebody meant to forbid.</summary>
+    private static List<ModelName> ToModels(Entry entry, IReadOnlyList<string?> names) =>
+        names.Count == 0 ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models") : [.. names.Select(name => ToModel(entry, name))];
 
-    private static RetiredSecret ToRetired(Entry entry, RetiredEntry old) =>
-        new(KeyHash.Parse(old.Hash) ?? throw new FormatException($"the entry '{entry.Id}' has a wrong retired hash"), old.Until);
+    private static ModelName ToModel(Entry entry, string? name) =>
+        name is not null && ModelName.Create(name).TryGet(out var model, out _) ? model : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
+
+    private static RetiredSecret ToRetired(Entry entry, RetiredEntry? old) =>
+        old is not null && KeyHash.Parse(old.Hash) is { } hash
+            ? new RetiredSecret(hash, old.Until)
+            : throw new FormatException($"the entry '{entry.Id}' has a wrong retired hash");
 
     private static Entry ToEntry(ApiKey key) => new(key.Id, key.Label.Value, key.Hash.Value, key.Prefix, key.CreatedAt)
     {

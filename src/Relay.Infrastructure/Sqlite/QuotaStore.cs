@@ -28,6 +28,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     private readonly Lock _lock = new();
     private readonly long _startedAt;
     private readonly long _startedUnixSecond;
+    private readonly bool _startsWithinSecond;
 
     private SqliteConnection? _connection;
     private Changes _changes = new();
@@ -37,7 +38,9 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     {
         (_database, _clock, _logger) = (database, clock, logger);
         _startedAt = clock.GetTimestamp();
-        _startedUnixSecond = clock.GetUtcNow().ToUnixTimeSeconds();
+        var now = clock.GetUtcNow();
+        _startedUnixSecond = now.ToUnixTimeSeconds();
+        _startsWithinSecond = now != DateTimeOffset.FromUnixTimeSeconds(_startedUnixSecond);
     }
 
     /// <inheritdoc/>
@@ -143,8 +146,11 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     private static UsageKey RowOf(QuotaCharge charge, ModelName model) => new(charge.Day, charge.KeyId, model.Value);
 
-    /// <summary>The second on the wall's clock, by which a restarted relay finds it again.</summary>
-    private long UnixSecondOf(QuotaCharge charge) => _startedUnixSecond + charge.Second;
+    /// <summary>
+    /// The second on the wall's clock, by which a restarted relay finds it again. Uptime's seconds begin within the clock's:
+    /// rounded up, for a request must not leave the window before its sixty seconds are over.
+    /// </summary>
+    private long UnixSecondOf(QuotaCharge charge) => _startedUnixSecond + (_startsWithinSecond ? 1 : 0) + charge.Second;
 
     private void Restore(SqliteConnection connection)
     {

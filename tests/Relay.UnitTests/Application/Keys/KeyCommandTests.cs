@@ -3,6 +3,7 @@ using NSubstitute;
 using Relay.Application.Auditing;
 using Relay.Application.Health;
 using Relay.Application.Keys;
+using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
 using Relay.Infrastructure.KeyFile;
@@ -87,6 +88,97 @@ public sealed class KeyCommandTests : IDisposable
         await RevokeAsync("billing");
 
         (await RevokeAsync("billing")).Error.Should().BeEquivalentTo(new { Code = ErrorCode.NotFound, Field = "label" });
+    }
+
+    [Fact]
+    public async Task A_key_is_made_with_what_was_asked_for()
+    {
+        var command = new AddKeyCommand(Any.Label("app"), new KeyLimits(1, 2, 3, 4), KeyScopes.Usage, [Any.Model("haiku")], TimeSpan.FromDays(9));
+
+        var key = (await new AddKeyHandler(_editor).Handle(command, Waiting.Token)).Value.Key;
+
+        (key.Limits, key.Scopes, key.ExpiresAt).Should().Be((command.Limits, KeyScopes.Usage, Any.Time.AddDays(9)));
+        key.Models.Should().Equal(Any.Model("haiku"));
+        Stored().Should().ContainSingle().Which.Should().BeEquivalentTo(key);
+        (await AddAsync("forever")).Value.Key.ExpiresAt.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Rotating_changes_the_secret_and_nothing_else_and_the_old_one_works_for_the_overlap()
+    {
+        var added = (await AddAsync("app", 5)).Value;
+        await AddAsync("other");
+        _clock.Advance(TimeSpan.FromDays(1));
+
+        var rotated = (await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(Any.Label("app"), TimeSpan.FromHours(1)), Waiting.Token)).Value;
+
+        var stored = Stored()[0];
+        stored.Should().BeEquivalentTo(rotated.Key);
+        (stored.Id, stored.Label, stored.Limits, stored.CreatedAt).Should().Be((added.Key.Id, added.Key.Label, added.Key.Limits, added.Key.CreatedAt));
+        var now = _clock.GetUtcNow();
+        (stored.Accepts(rotated.Secret.Hash, now), stored.Accepts(added.Secret.Hash, now), stored.Accepts(added.Secret.Hash, now.AddHours(1))).Should().Be((true, true, false));
+        Stored().Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task Setting_limits_changes_those_that_are_named()
+    {
+        await AddAsync("app", 5);
+        var set = async (SetKeyLimitsCommand command) => (await new SetKeyLimitsHandler(_editor).Handle(command, Waiting.Token)).Value.Limits;
+
+        (await set(new SetKeyLimitsCommand(Any.Label("app"), RequestsPerMinute: new LimitChange<int>(7), UsdPerDay: new LimitChange<decimal>(2.5m))))
+            .Should().Be(new KeyLimits(7, 5, null, 2.5m));
+        (await set(new SetKeyLimitsCommand(Any.Label("app"), RequestsPerDay: new LimitChange<int>(null), Concurrency: new LimitChange<int>(2))))
+            .Should().Be(new KeyLimits(7, null, 2, 2.5m));
+        Stored().Should().ContainSingle().Which.Limits.Should().Be(new KeyLimits(7, null, 2, 2.5m));
+    }
+
+    [Fact]
+    public async Task What_has_no_key_in_force_can_not_be_changed_and_nothing_is_put_on_record()
+    {
+        await AddAsync("old");
+        await RevokeAsync("old");
+        _audited.Clear();
+
+        foreach (var label in (string[])["old", "never"])
+        {
+            (await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(Any.Label(label), TimeSpan.Zero), Waiting.Token)).Error!.Code.Should().Be(ErrorCode.NotFound);
+            (await new SetKeyLimitsHandler(_editor).Handle(new SetKeyLimitsCommand(Any.Label(label), Concurrency: new LimitChange<int>(1)), Waiting.Token)).Error!.Code.Should().Be(ErrorCode.NotFound);
+            (await RevokeAsync(label)).Error!.Code.Should().Be(ErrorCode.NotFound);
+        }
+
+        await AddAsync("app");
+        _audited.Clear();
+        (await AddAsync("app")).Error!.Code.Should().Be(ErrorCode.Conflict);
+        _audited.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Every_change_is_put_on_record_with_what_was_and_what_is()
+    {
+        var added = (await AddAsync("app")).Value.Key;
+        var rotated = (await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(Any.Label("app"), TimeSpan.FromHours(1)), Waiting.Token)).Value.Key;
+        var limited = (await new SetKeyLimitsHandler(_editor).Handle(new SetKeyLimitsCommand(Any.Label("app"), Concurrency: new LimitChange<int>(1)), Waiting.Token)).Value;
+        var revoked = (await RevokeAsync("app")).Value;
+
+        _audited.Select(entry => entry.Action).Should().Equal("key_added", "key_rotated", "key_limits_set", "key_revoked");
+        _audited.Should().OnlyContain(entry => entry.KeyId == added.Id && entry.KeyLabel == "app" && entry.By == Environment.UserName);
+        _audited.Select(entry => entry.After).Should().BeEquivalentTo([added, rotated, limited, revoked], options => options.WithStrictOrdering());
+        _audited.Select(entry => entry.Before).Should().BeEquivalentTo([null, added, rotated, limited], options => options.WithStrictOrdering());
+    }
+
+    [Fact]
+    public async Task Keys_are_listed_in_the_order_they_were_made_with_their_last_use()
+    {
+        var (first, second) = ((await AddAsync("b")).Value.Key, (await AddAsync("a")).Value.Key);
+        await AddAsync("old");
+        await RevokeAsync("old");
+        var usage = Substitute.For<IUsageReader>();
+        usage.ReadLastUsedAsync(Waiting.Token).Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { [second.Id] = Any.Time });
+        var handler = new ListKeysHandler(_repository, usage);
+
+        (await handler.Handle(new ListKeysQuery(WithRevoked: false), Waiting.Token)).Value.Should().Equal(new ListedKey(first, null), new ListedKey(second, Any.Time));
+        (await handler.Handle(new ListKeysQuery(WithRevoked: true), Waiting.Token)).Value.Select(listed => listed.Key.Label.Value).Should().Equal("b", "a", "old");
     }
 
     [Fact]

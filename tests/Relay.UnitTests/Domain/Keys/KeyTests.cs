@@ -61,4 +61,115 @@ public sealed class KeyTests
         revoked.IsActive(Any.Time).Should().BeFalse();
         revoked.Revoke(Any.Time.AddDays(1)).RevokedAt.Should().Be(Any.Time);
     }
+
+    [Fact]
+    public void A_key_that_expires_works_until_its_time_and_not_from_then_on()
+    {
+        var key = Any.Key() with { ExpiresAt = Any.Time };
+        key.IsActive(Any.Time.AddTicks(-1)).Should().BeTrue();
+        key.IsActive(Any.Time).Should().BeFalse();
+        (key with { ExpiresAt = null }).IsActive(DateTimeOffset.MaxValue).Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_rotated_key_is_the_same_key_with_a_new_secret()
+    {
+        var (key, _) = ApiKey.Create(Any.Label("billing"), Any.Time);
+        key = key with { ExpiresAt = Any.Time.AddDays(90), Scopes = KeyScopes.Usage, Models = [Any.Model()], Limits = new KeyLimits(1, 2, 3, 4) };
+
+        var (rotated, secret) = key.Rotate(TimeSpan.Zero, Any.Time.AddDays(1));
+
+        (rotated with { Hash = key.Hash, Prefix = key.Prefix, Retired = key.Retired }).Should().Be(key);
+        (rotated.Hash, rotated.Prefix).Should().Be((secret.Hash, secret.Prefix));
+        rotated.Hash.Should().NotBe(key.Hash);
+    }
+
+    [Fact]
+    public void The_old_secret_works_until_the_overlap_is_over_and_not_from_then_on()
+    {
+        var (key, old) = ApiKey.Create(Any.Label(), Any.Time);
+        var (rotated, current) = key.Rotate(TimeSpan.FromHours(1), Any.Time);
+
+        rotated.Accepts(old.Hash, Any.Time.AddHours(1).AddTicks(-1)).Should().BeTrue();
+        rotated.Accepts(old.Hash, Any.Time.AddHours(1)).Should().BeFalse();
+        rotated.Accepts(current.Hash, Any.Time.AddYears(1)).Should().BeTrue();
+        rotated.Accepts(KeySecret.Generate().Hash, Any.Time).Should().BeFalse();
+    }
+
+    [Fact]
+    public void Without_an_overlap_the_old_secret_is_shut_at_once()
+    {
+        var (key, old) = ApiKey.Create(Any.Label(), Any.Time);
+
+        var rotated = key.Rotate(TimeSpan.Zero, Any.Time).Key;
+
+        rotated.Accepts(old.Hash, Any.Time).Should().BeFalse();
+        rotated.Retired.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_second_rotation_keeps_the_overlaps_that_last_and_drops_those_that_are_over()
+    {
+        var (key, first) = ApiKey.Create(Any.Label(), Any.Time);
+        var (again, second) = key.Rotate(TimeSpan.FromHours(3), Any.Time);
+        var third = again.Rotate(TimeSpan.FromHours(3), Any.Time.AddHours(1)).Key;
+
+        third.Accepts(first.Hash, Any.Time.AddHours(2)).Should().BeTrue("its overlap is not over");
+        third.Accepts(second.Hash, Any.Time.AddHours(2)).Should().BeTrue();
+        third.Rotate(TimeSpan.Zero, Any.Time.AddHours(3)).Key.Retired.Should().ContainSingle().Which.Hash.Should().Be(second.Hash);
+    }
+
+    [Fact]
+    public void A_key_allows_its_own_models_and_without_a_list_all()
+    {
+        var key = Any.Key() with { Models = [Any.Model("haiku"), Any.Model("sonnet")] };
+        (key.Allows(Any.Model("haiku")), key.Allows(Any.Model("sonnet")), key.Allows(Any.Model("opus"))).Should().Be((true, true, false));
+        Any.Key().Allows(Any.Model("opus")).Should().BeTrue();
+    }
+
+    [Fact]
+    public void Scopes_have_names_in_a_fixed_order()
+    {
+        KeyScopeNames.All.Should().Equal("complete", "fetch", "usage", "admin");
+        KeyScopes.Default.ToNames().Should().Equal("complete", "fetch", "usage");
+        KeyScopeNames.Parse(["admin", "complete", "admin"]).Value.Should().Be(KeyScopes.Complete | KeyScopes.Admin);
+        foreach (var scopes in Enumerable.Range(1, 15).Select(bits => (KeyScopes)bits))
+        {
+            KeyScopeNames.Parse(scopes.ToNames()).Value.Should().Be(scopes);
+        }
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("")]
+    [InlineData("Complete")]
+    [InlineData("complete", "everything")]
+    [InlineData("complete,usage")]
+    [InlineData("none")]
+    public void Other_scopes_or_none_are_refused(params string[] names) => KeyScopeNames.Parse(names).Error!.Field.Should().Be("scopes");
+
+    [Fact]
+    public void Limits_within_their_bounds_have_no_problem()
+    {
+        KeyLimits.Default.Problem.Should().BeNull();
+        new KeyLimits(1, 1, 1, 0.000001m).Problem.Should().BeNull();
+        new KeyLimits(KeyLimits.MaxRequests, KeyLimits.MaxRequests, KeyLimits.MaxConcurrency, KeyLimits.MaxUsd).Problem.Should().BeNull();
+    }
+
+    public static TheoryData<KeyLimits, string> WrongLimits => new()
+    {
+        { new KeyLimits(RequestsPerMinute: 0), "rpm" },
+        { new KeyLimits(RequestsPerMinute: KeyLimits.MaxRequests + 1), "rpm" },
+        { new KeyLimits(RequestsPerDay: 0), "daily" },
+        { new KeyLimits(RequestsPerDay: KeyLimits.MaxRequests + 1), "daily" },
+        { new KeyLimits(Concurrency: 0), "concurrency" },
+        { new KeyLimits(Concurrency: KeyLimits.MaxConcurrency + 1), "concurrency" },
+        { new KeyLimits(UsdPerDay: 0), "usd" },
+        { new KeyLimits(UsdPerDay: -0.01m), "usd" },
+        { new KeyLimits(UsdPerDay: KeyLimits.MaxUsd + 0.01m), "usd" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongLimits), DisableDiscoveryEnumeration = true)]
+    public void Limits_beyond_their_bounds_are_named(KeyLimits limits, string field) => limits.Problem!.Field.Should().Be(field);
 }

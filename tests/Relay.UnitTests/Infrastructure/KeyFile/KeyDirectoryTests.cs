@@ -107,6 +107,77 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_key_expires_while_it_is_loaded()
+    {
+        var now = _clock.GetUtcNow();
+        Write(_first.Key with { ExpiresAt = now.AddDays(1) }, _second.Key);
+        await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the file is read");
+        _directory.Find(_first.Secret).Should().NotBeNull();
+
+        _clock.Advance(now.AddDays(1) - _clock.GetUtcNow());
+
+        _directory.Find(_first.Secret).Should().BeNull();
+        _directory.Find(_second.Secret).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_retired_secret_works_until_its_time_and_not_after_it()
+    {
+        var now = _clock.GetUtcNow();
+        var (rotated, secret) = _first.Key.Rotate(TimeSpan.FromDays(1), now);
+        Write(rotated);
+        await LaterAsync(() => _directory.Find(secret) is not null, "the new secret works");
+        _directory.Find(_first.Secret)!.Id.Should().Be(_first.Key.Id, "the counters are those of the one key");
+
+        _clock.Advance(now.AddDays(1) - _clock.GetUtcNow());
+
+        _directory.Find(_first.Secret).Should().BeNull();
+        _directory.Find(secret).Should().NotBeNull();
+        _directory.IsActive(_first.Key.Id).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_revoked_key_is_shut_with_its_retired_secrets()
+    {
+        var (rotated, secret) = _first.Key.Rotate(TimeSpan.FromDays(1), _clock.GetUtcNow());
+        Write(rotated.Revoke(_clock.GetUtcNow()), _second.Key);
+        await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the file is read");
+        (_directory.Find(_first.Secret), _directory.Find(secret), _directory.IsActive(rotated.Id)).Should().Be((null, null, false));
+    }
+
+    [Fact]
+    public async Task A_change_is_told_by_the_system_before_anybody_looks()
+    {
+        // The clock stands still: nothing looks by itself. Again and again, for the watch begins soon after the start.
+        await Waiting.UntilAsync(() => _directory.Find(_second.Secret) is not null, "the system tells of the change", () => Write(_second.Key));
+    }
+
+    [Fact]
+    public async Task A_change_that_nobody_tells_of_is_seen_all_the_same()
+    {
+        await Waiting.UntilAsync(() => _directory.Find(_second.Secret) is not null, "the watch has begun", () => Write(_second.Key));
+        Write(_first.Key);
+        await Waiting.UntilAsync(() => _directory.Find(_first.Secret) is not null, "the system tells of the change");
+
+        // The watch ends with the directory it is on.
+        Directory.Delete(_home.Home.Path, recursive: true);
+        await Waiting.UntilAsync(() => _directory.Find(_first.Secret) is null, "the system tells of the end");
+        Directory.CreateDirectory(_home.Home.Path);
+        Write(_second.Key);
+        await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the new file is seen");
+    }
+
+    [Fact]
+    public async Task A_hundred_thousand_keys_are_found_each_by_its_own_secret()
+    {
+        var many = Enumerable.Range(0, 100_000).Select(number => new ApiKey($"key_{number}", Any.Label($"app-{number}"), KeyHash.Of($"secret {number}"), "crk_abcdef", Any.Time));
+        Write([.. many, _second.Key]);
+        await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the file is read");
+        _directory.Find(_first.Secret).Should().BeNull();
+        (_directory.IsActive("key_0"), _directory.IsActive("key_99999"), _directory.IsActive("key_100000")).Should().Be((true, true, false));
+    }
+
+    [Fact]
     public async Task Without_a_file_there_are_no_keys_and_no_problem_and_the_first_key_works()
     {
         using var home = new TemporaryHome();

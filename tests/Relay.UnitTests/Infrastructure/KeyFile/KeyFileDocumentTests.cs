@@ -17,6 +17,64 @@ public sealed class KeyFileDocumentTests
     }
 
     [Fact]
+    public void Every_field_survives_being_written_and_read_again()
+    {
+        var (key, _) = ApiKey.Create(Any.Label("a"), Any.Time);
+        key = key with
+        {
+            ExpiresAt = Any.Time.AddDays(30).AddTicks(1),
+            RevokedAt = Any.Time.AddDays(2),
+            Scopes = KeyScopes.Usage | KeyScopes.Admin,
+            Models = [Any.Model("opus"), Any.Model("sonnet[1m]")],
+            Limits = new KeyLimits(1, 2, 3, 4.000001m),
+        };
+        key = key.Rotate(TimeSpan.FromHours(1), Any.Time).Key.Rotate(TimeSpan.FromHours(2), Any.Time).Key;
+
+        var read = KeyFileDocument.Parse(KeyFileDocument.Format([key])).Should().ContainSingle().Subject;
+
+        (read with { Models = key.Models, Retired = key.Retired }).Should().Be(key);
+        read.Models.Should().Equal(key.Models);
+        read.Retired.Should().HaveCount(2).And.Equal(key.Retired);
+        typeof(ApiKey).GetProperties().Select(property => property.GetValue(key)).Should().NotContainNulls("a property that this test leaves out could get lost");
+    }
+
+    [Fact]
+    public void Version_1_had_a_daily_limit_and_nothing_else_of_its_own()
+    {
+        var key = Parse($$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":5,\"revoked_at\":\"2026-03-15T00:00:00Z\"")}}]}""").Should().ContainSingle().Subject;
+        (key.Limits, key.Scopes, key.Models, key.ExpiresAt).Should().Be((new KeyLimits(RequestsPerDay: 5), KeyScopes.Default, null, null));
+        key.RevokedAt.Should().Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero));
+        Encoding.UTF8.GetString(KeyFileDocument.Format([key])).Should().Contain("\"version\": 2").And.Contain("\"daily\": 5").And.NotContain("daily_limit");
+    }
+
+    [Fact]
+    public void A_label_may_be_that_of_a_revoked_key_again()
+    {
+        ApiKey[] keys = [Any.Key("a").Revoke(Any.Time), Any.Key("a").Revoke(Any.Time), Any.Key("a")];
+        KeyFileDocument.Parse(KeyFileDocument.Format(keys)).Should().HaveCount(3);
+    }
+
+    [Fact]
+    public void Two_keys_in_force_of_one_label_are_refused() =>
+        ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format([Any.Key("a"), Any.Key("a")])))).Should().Throw<FormatException>().WithMessage("*label 'a'*");
+
+    [Fact]
+    public void A_retired_secret_that_is_also_another_keys_is_refused()
+    {
+        var (first, second) = (Any.Key("a"), Any.Key("b"));
+        ApiKey[][] doubled =
+        [
+            [first, second with { Retired = [new RetiredSecret(first.Hash, Any.Time)] }],
+            [first with { Retired = [new RetiredSecret(second.Hash, Any.Time)] }, second],
+            [first with { Retired = [new RetiredSecret(first.Hash, Any.Time)] }],
+        ];
+        foreach (var keys in doubled)
+        {
+            ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format(keys)))).Should().Throw<FormatException>().WithMessage("*same id or hash*");
+        }
+    }
+
+    [Fact]
     public void No_keys_survive_too() => KeyFileDocument.Parse(KeyFileDocument.Format([])).Should().BeEmpty();
 
     [Fact]
@@ -67,6 +125,18 @@ public sealed class KeyFileDocumentTests
         $$"""{"version":1,"keys":[{{Entry(more: ",\"revoked_at\":\"yesterday\"")}}]}""",
         $$"""{"version":1,"keys":[{{Entry()}},{{Entry()}}]}""",
         $$"""{"version":1,"keys":[{{Entry()}},{{Entry(id: "key_2", label: "other")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[null]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[\"everything\"]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[null]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[\"--help\"]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"rpm\":0}")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"usd_per_day\":-1}")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"colour\":1}")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"daily_limit\":0")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"retired\":[null]")}}]}""",
+        $$"""{"version":2,"keys":[{{Entry(more: ",\"retired\":[{\"hash\":\"x\",\"until\":\"2026-03-14T15:09:26Z\"}]")}}]}""",
         """{"version":1,"keys":[{}]}""",
         """{"version":1,"keys":[{"id":null,"label":null,"hash":null,"prefix":null}]}""",
     ];

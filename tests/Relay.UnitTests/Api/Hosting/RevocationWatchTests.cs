@@ -1,0 +1,116 @@
+using Microsoft.AspNetCore.Http;
+using NSubstitute;
+using Relay.Api.Hosting;
+using Relay.Api.Http;
+using Relay.Application.Keys;
+using Relay.Application.Pipeline;
+using Relay.Domain.Keys;
+
+namespace Relay.UnitTests.Api.Hosting;
+
+public sealed class RevocationWatchTests : IDisposable
+{
+    private readonly IKeyDirectory _keys = Substitute.For<IKeyDirectory>();
+    private readonly ApiKey _key = Any.Key();
+    private readonly CancellationTokenSource _left = new();
+    private readonly RevocationWatch _watch;
+
+    public RevocationWatchTests()
+    {
+        _keys.IsActive(Arg.Any<string>()).Returns(true);
+        _watch = new RevocationWatch(_keys);
+    }
+
+    public void Dispose()
+    {
+        _watch.Dispose();
+        _left.Dispose();
+    }
+
+    [Fact]
+    public async Task A_request_of_a_key_that_is_revoked_ends_at_once_with_the_401_of_any_other()
+    {
+        var context = Context(_key);
+        var asking = AskAsync(context);
+        Reload("key_of_somebody_else");
+
+        await asking.InTime();
+
+        context.Response.StatusCode.Should().Be(401);
+        context.Log().Error.Should().Be("unauthorized");
+        context.RequestAborted.Should().Be(_left.Token, "what comes after it goes by the connection's own token");
+    }
+
+    [Fact]
+    public async Task Requests_of_keys_that_stay_go_on()
+    {
+        var context = Context(_key);
+        var asking = AskAsync(context);
+        Reload(_key.Id);
+        asking.IsCompleted.Should().BeFalse();
+        await _left.CancelAsync();
+        await ((Func<Task>)(() => asking.InTime())).Should().ThrowAsync<OperationCanceledException>("the caller has left, which is no 401");
+        context.Response.StatusCode.Should().Be(200);
+    }
+
+    [Fact]
+    public async Task A_key_that_is_revoked_between_its_look_up_and_the_watch_is_refused_too()
+    {
+        _keys.IsActive(_key.Id).Returns(false);
+        var context = Context(_key);
+        await AskAsync(context).InTime();
+        context.Response.StatusCode.Should().Be(401);
+    }
+
+    [Fact]
+    public async Task A_request_that_ended_is_watched_no_longer()
+    {
+        var context = Context(_key);
+        await _watch.InvokeAsync(context, _ => Task.CompletedTask);
+        Reload();
+        context.Response.StatusCode.Should().Be(200);
+        context.RequestAborted.Should().Be(_left.Token);
+    }
+
+    [Fact]
+    public async Task A_request_that_was_answered_all_the_same_keeps_its_answer()
+    {
+        var context = Context(_key);
+        await _watch.InvokeAsync(context, http =>
+        {
+            Reload();
+            http.RequestAborted.IsCancellationRequested.Should().BeTrue();
+            return Task.CompletedTask;
+        });
+        context.Response.StatusCode.Should().Be(200);
+    }
+
+    [Fact]
+    public async Task A_request_without_a_key_is_none_of_its_business()
+    {
+        var context = Context(null);
+        await _watch.InvokeAsync(context, http =>
+        {
+            Reload();
+            http.RequestAborted.Should().Be(_left.Token);
+            return Task.CompletedTask;
+        });
+    }
+
+    private void Reload(params string[] activeIds) => _keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(activeIds, StringComparer.Ordinal));
+
+    /// <summary>What runs until its token is cancelled.</summary>
+    private Task AskAsync(HttpContext context) => _watch.InvokeAsync(context, http => Task.Delay(Timeout.InfiniteTimeSpan, http.RequestAborted));
+
+    private DefaultHttpContext Context(ApiKey? key)
+    {
+        var context = new DefaultHttpContext { RequestAborted = _left.Token };
+        context.Features.Set(new RequestLogEntry("req_1"));
+        if (key is not null)
+        {
+            context.Features.Set(new RequestContext("req_1", key, null));
+        }
+
+        return context;
+    }
+}

@@ -1,0 +1,345 @@
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
+using Relay.Application.Completions;
+using Relay.Application.Models;
+using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Domain.Keys;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
+using Relay.Infrastructure.Sqlite;
+
+namespace Relay.UnitTests.Application.Quotas;
+
+/// <summary>Over the real counts: that something costs nothing is only seen in what is left.</summary>
+public sealed class AdmissionTests : IDisposable
+{
+    private static readonly UpstreamLimit AccountLimit = new("five_hour", null);
+
+    private readonly TemporaryHome _home = new();
+    private readonly FakeTimeProvider _clock = new(Any.Time);
+    private readonly QuotaOptions _options = new() { GlobalConcurrency = 1, QueueLimit = 1, PerKeyDaily = 100, PerKeyRpm = 100 };
+    private readonly QuotaStore _store;
+    private readonly UpstreamLimits _upstream;
+    private readonly ApiKey _key = Any.Key() with { Limits = new KeyLimits(UsdPerDay: 10) };
+    private FairQueue? _queue;
+
+    public AdmissionTests()
+    {
+        // Not started: it counts, and has no file to write to.
+        _store = new QuotaStore(new RelayDatabase(_home.Home), _clock, new LogLines<QuotaStore>());
+        _upstream = new UpstreamLimits(_clock);
+    }
+
+    /// <summary>Made with the options as the test has set them.</summary>
+    private FairQueue Queue => _queue ??= new FairQueue(Options.Create(_options), _clock);
+
+    public void Dispose()
+    {
+        _store.Dispose();
+        _home.Dispose();
+    }
+
+    [Fact]
+    public async Task What_is_admitted_has_a_charge_a_place_and_a_pass_and_the_request_knows_how_its_key_stands()
+    {
+        var request = new Request(_key);
+
+        var admitted = (await NowAsync(request)).Value;
+
+        (admitted.Charge.KeyId, admitted.Model.Value).Should().Be((_key.Id, "opus"));
+        admitted.Charge.ReservedUsd.Should().Be(ModelPrice.Of(Any.Model()).Estimate(300, 16_000));
+        Queue.RunningOf(_key.Id).Should().Be(1);
+        request.Context.Model.Should().Be(Any.Model());
+        request.Context.QueueTime.Should().Be(TimeSpan.Zero);
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should().Equal(("minute", 99), ("day", 99), ("usd-day", 997), ("concurrency", 1));
+    }
+
+    [Fact]
+    public async Task A_key_counts_by_its_own_limits_and_by_the_operators_where_it_has_none()
+    {
+        (_options.GlobalConcurrency, _options.PerKeyConcurrency) = (8, 3);
+        var request = new Request(Any.Key() with { Limits = new KeyLimits(RequestsPerMinute: 7, Concurrency: 20) });
+
+        await NowAsync(request);
+
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Limit)).Should().Equal(("minute", 7), ("day", 100), ("concurrency", 8));
+        _options.LimitsOf(Any.Key()).Should().Be(new QuotaLimits(100, 100, 5000, 3, null));
+    }
+
+    [Fact]
+    public async Task Time_in_the_queue_is_told()
+    {
+        var running = (await NowAsync(new Request(_key))).Value;
+        var request = new Request(_key);
+        var waiting = AdmitAsync(request);
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        await Admission.EndAsync(running, new Spending(), succeeded: true);
+        (await waiting.InTime()).Error.Should().BeNull();
+        request.Context.QueueTime.Should().Be(TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task A_key_at_its_limit_is_refused_and_told_how_it_stands()
+    {
+        _options.PerKeyRpm = 1;
+        await NowAsync(new Request(_key));
+        var request = new Request(_key);
+
+        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(61) });
+
+        request.Context.Quotas!.First(quota => quota.Policy == "minute").Remaining.Should().Be(0);
+        request.Context.QueueTime.Should().BeNull("it never came that far");
+    }
+
+    [Fact]
+    public async Task A_full_queue_costs_nothing()
+    {
+        await NowAsync(new Request(_key));
+        _ = AdmitAsync(new Request(_key));
+
+        var refusal = (await NowAsync(new Request(_key)).InTime()).Error!;
+
+        refusal.Code.Should().Be(ErrorCode.QueueFull);
+        refusal.RetryAfter.Should().Be(Queue.EstimateWait(_key.Id, 1)).And.BeGreaterThan(TimeSpan.Zero);
+        await ShouldHaveUsedAsync(requests: 2);
+    }
+
+    [Fact]
+    public async Task To_be_pushed_out_of_the_queue_costs_nothing()
+    {
+        _options.QueueLimit = 2;
+        await NowAsync(new Request(_key));
+        var (first, second) = (AdmitAsync(new Request(_key)), AdmitAsync(new Request(_key)));
+
+        _ = AdmitAsync(new Request(Any.Key("other")));
+
+        (await second.InTime()).Error!.Code.Should().Be(ErrorCode.QueueFull);
+        first.IsCompleted.Should().BeFalse();
+        await ShouldHaveUsedAsync(requests: 2);
+    }
+
+    [Fact]
+    public async Task To_have_waited_too_long_costs_nothing()
+    {
+        await NowAsync(new Request(_key));
+        var waiting = AdmitAsync(new Request(_key));
+        _clock.Advance(_options.QueueTimeout);
+
+        var refusal = (await waiting.InTime()).Error!;
+
+        (refusal.Code, refusal.RetryAfter).Should().Be((ErrorCode.Overloaded, Queue.EstimateWait(_key.Id, 1)));
+        refusal.Message.Should().Contain("20 s");
+        await ShouldHaveUsedAsync(requests: 1);
+    }
+
+    [Fact]
+    public async Task To_leave_the_queue_costs_nothing()
+    {
+        await NowAsync(new Request(_key));
+        using var left = new CancellationTokenSource();
+        var leaver = Admission.AdmitAsync(new Request(_key), left.Token);
+
+        await left.CancelAsync();
+
+        await ((Func<Task>)(() => leaver.InTime())).Should().ThrowAsync<OperationCanceledException>();
+        await ShouldHaveUsedAsync(requests: 1);
+        Queue.Waiting.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_caller_that_has_left_before_it_is_charged_costs_nothing()
+    {
+        var admitting = () => Admission.AdmitAsync(new Request(_key), new CancellationToken(canceled: true));
+        await admitting.Should().ThrowAsync<OperationCanceledException>();
+        await ShouldHaveUsedAsync(requests: 0);
+    }
+
+    [Fact]
+    public async Task The_accounts_own_limit_refuses_before_anything_is_charged()
+    {
+        Hit(AccountLimit);
+        var request = new Request(_key);
+
+        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromSeconds(30) });
+
+        await ShouldHaveUsedAsync(requests: 0);
+        request.Context.Model.Should().Be(Any.Model(), "its line in the audit log names it");
+    }
+
+    [Fact]
+    public async Task A_limit_of_the_account_that_is_met_while_a_request_waits_costs_it_nothing_and_frees_its_place()
+    {
+        var running = (await NowAsync(new Request(_key))).Value;
+        var waiting = AdmitAsync(new Request(_key));
+
+        await Admission.EndAsync(running, new Spending { HitLimit = AccountLimit }, succeeded: false);
+
+        (await waiting.InTime()).Error!.Code.Should().Be(ErrorCode.UpstreamRateLimited);
+        await ShouldHaveUsedAsync(requests: 0);
+        Queue.RunningOf(_key.Id).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_store_that_fails_takes_no_place()
+    {
+        var store = Substitute.For<IQuotaStore>();
+        store.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs<QuotaDecision>(_ => throw new InvalidOperationException("a bug"));
+        var admitting = () => Over(store).AdmitAsync(new Request(_key), Waiting.Token);
+
+        await admitting.Should().ThrowAsync<InvalidOperationException>();
+
+        Queue.RunningOf(_key.Id).Should().Be(0);
+        (await NowAsync(new Request(_key)).InTime()).Error.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_store_that_fails_at_the_end_keeps_no_place_and_no_try()
+    {
+        Hit(AccountLimit);
+        _clock.Advance(TimeSpan.FromSeconds(30));
+        var admitted = (await NowAsync(new Request(_key))).Value;
+        var ending = () => Over(new FailingStore()).EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
+
+        await ending.Should().ThrowAsync<InvalidOperationException>();
+
+        Queue.RunningOf(_key.Id).Should().Be(0);
+        _upstream.Enter(Any.Model()).Error.Should().BeNull("the next one may try");
+    }
+
+    [Fact]
+    public async Task What_reached_the_API_is_settled_and_its_place_is_free()
+    {
+        var admitted = (await NowAsync(new Request(_key))).Value;
+
+        await Admission.EndAsync(admitted, new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 2.5m) }, succeeded: true);
+
+        await ShouldHaveUsedAsync(requests: 1, cents: 250);
+        Queue.RunningOf(_key.Id).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task What_was_left_before_a_token_was_counted_costs_what_was_reserved()
+    {
+        var admitted = (await NowAsync(new Request(_key, inputBytes: 600_000))).Value;
+        await Admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
+        await ShouldHaveUsedAsync(requests: 1, cents: (long)Math.Ceiling(admitted.Charge.ReservedUsd * 100));
+        admitted.Charge.ReservedUsd.Should().BeGreaterThan(1);
+    }
+
+    [Fact]
+    public async Task What_the_relay_itself_failed_costs_nothing()
+    {
+        var admitted = (await NowAsync(new Request(_key, inputBytes: 600_000))).Value;
+        await Admission.EndAsync(admitted, new Spending(), succeeded: false);
+        await ShouldHaveUsedAsync(requests: 0);
+        Queue.RunningOf(_key.Id).Should().Be(0);
+    }
+
+    [Theory]
+    [InlineData(null, 20)]
+    [InlineData(4, 2)]
+    [InlineData(12, 7)]
+    [InlineData(600, 20)]
+    public async Task A_client_that_says_how_long_it_waits_is_told_in_time(int? announcedSeconds, int waitSeconds)
+    {
+        // Nothing has run yet: an answer is reckoned to take five seconds, or half of what the client waits.
+        await NowAsync(new Request(_key));
+        var waiting = AdmitAsync(new Request(_key, patience: announcedSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null));
+
+        _clock.Advance(TimeSpan.FromSeconds(waitSeconds) - TimeSpan.FromMilliseconds(1));
+        waiting.IsCompleted.Should().BeFalse();
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+
+        (await waiting.InTime()).Error!.Code.Should().Be(ErrorCode.Overloaded);
+    }
+
+    [Fact]
+    public async Task Of_many_at_once_as_many_are_charged_as_the_limits_allow_and_never_more_run_than_there_are_places()
+    {
+        (_options.GlobalConcurrency, _options.PerKeyConcurrency, _options.QueueLimit, _options.PerKeyDaily, _options.PerKeyRpm) = (4, 4, 1000, 100, 1000);
+        var (running, most) = (0, 0);
+        var admission = Admission;
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Task.Run(
+            async () =>
+            {
+                if (!(await admission.AdmitAsync(new Request(_key), Waiting.Token)).TryGet(out var admitted, out var refusal))
+                {
+                    return refusal.Code;
+                }
+
+                InterlockedMax(ref most, Interlocked.Increment(ref running));
+                await Task.Yield();
+                Interlocked.Decrement(ref running);
+                await admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: true);
+                return (ErrorCode?)null;
+            },
+            Waiting.Token))).InTime();
+
+        results.Count(code => code is null).Should().Be(100);
+        results.OfType<ErrorCode>().Should().HaveCount(400).And.OnlyContain(code => code == ErrorCode.DailyLimit);
+        most.Should().BeInRange(1, 4);
+        Queue.RunningOf(_key.Id).Should().Be(0);
+    }
+
+    private Admission Admission => Over(_store);
+
+    private Admission Over(IQuotaStore store)
+    {
+        var completions = Options.Create(new CompletionOptions());
+        return new Admission(store, Queue, _upstream, new ModelCatalog(completions), Options.Create(_options), completions, _clock);
+    }
+
+    private static void InterlockedMax(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); seen < value; seen = Volatile.Read(ref most))
+        {
+            Interlocked.CompareExchange(ref most, value, seen);
+        }
+    }
+
+    private Task<Result<Admitted>> AdmitAsync(Request request) => Admission.AdmitAsync(request, Waiting.Token);
+
+    /// <summary>Of which the answer is there at once.</summary>
+    private Task<Result<Admitted>> NowAsync(Request request) => AdmitAsync(request).InTime();
+
+    private void Hit(UpstreamLimit limit) => _upstream.Report(new UpstreamPass(Any.Model(), []), new Spending { HitLimit = limit }, succeeded: false);
+
+    private async Task ShouldHaveUsedAsync(int requests, long? cents = null)
+    {
+        var statuses = await _store.PeekAsync(_key.Id, _options.LimitsOf(_key), Waiting.Token);
+        statuses.Where(status => status.Policy is "minute" or "day").Select(status => status.Limit - status.Remaining).Should().Equal(requests, requests);
+        if (requests == 0 || cents is not null)
+        {
+            statuses.Single(status => status.Policy == "usd-day").Remaining.Should().Be(1000 - (cents ?? 0));
+        }
+    }
+
+    private sealed class Request(ApiKey key, long inputBytes = 300, TimeSpan? patience = null) : IAdmissible
+    {
+        public RequestContext Context { get; } = Any.Context(key, patience);
+
+        public ModelName? Model => null;
+
+        public long InputBytes => inputBytes;
+    }
+
+    private sealed class FailingStore : IQuotaStore
+    {
+        public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a bug");
+
+        public ValueTask SettleAsync(QuotaCharge charge, ModelName model, Spending spending, decimal costUsd, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a bug");
+
+        public ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a bug");
+
+        public ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a bug");
+    }
+}
