@@ -311,7 +311,7 @@ public sealed class AdmissionTests : IDisposable
 
     private async Task ShouldHaveUsedAsync(int requests, long? cents = null)
     {
-        var statuses = await _store.PeekAsync(_key.Id, _options.LimitsOf(_key), Waiting.Token);
+        var statuses = (await _store.PeekAsync(_key.Id, _options.LimitsOf(_key), Waiting.Token)).Statuses;
         statuses.Where(status => status.Policy is "minute" or "day").Select(status => status.Limit - status.Remaining).Should().Equal(requests, requests);
         if (requests == 0 || cents is not null)
         {
@@ -339,7 +339,7 @@ public sealed class AdmissionTests : IDisposable
         public ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
-        public ValueTask<IReadOnlyList<QuotaStatus>> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
+        public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
     }
 }

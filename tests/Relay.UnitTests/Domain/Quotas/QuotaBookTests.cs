@@ -131,8 +131,8 @@ public sealed class QuotaBookTests
 
         for (var look = 0; look < 20; look++)
         {
-            _book.Peek("a", limits, _now, _uptime).Should().Equal(decision.Statuses);
-            _book.Peek("never seen", limits, _now, _uptime).Should().Equal(new QuotaBook().Peek("b", limits, _now, _uptime));
+            _book.Peek("a", limits, _now, _uptime).Statuses.Should().Equal(decision.Statuses);
+            _book.Peek("never seen", limits, _now, _uptime).Statuses.Should().Equal(new QuotaBook().Peek("b", limits, _now, _uptime).Statuses);
         }
 
         Status("a", limits, "minute").Remaining.Should().Be(4);
@@ -157,7 +157,10 @@ public sealed class QuotaBookTests
         Charge("a", limits).Statuses.Should().NotContain(status => status.Policy == "global-day");
 
         Charge("b", limits).Statuses[^1].Should().Be(new QuotaStatus("global-day", 1, 0, TimeSpan.FromDays(1), UntilMidnight));
-        _book.Peek("b", limits, _now, _uptime).Should().NotContain(status => status.Policy == "global-day");
+        var looked = _book.Peek("b", limits, _now, _uptime);
+        looked.Charge.Should().BeNull("a look takes nothing");
+        looked.Refusal!.Code.Should().Be(ErrorCode.GlobalDailyLimit);
+        _book.Peek("b", limits with { GlobalPerDay = 2 }, _now, _uptime).Statuses.Should().NotContain(status => status.Policy == "global-day");
     }
 
     [Fact]
@@ -303,7 +306,7 @@ public sealed class QuotaBookTests
         _book.Restore(new DateOnly(2026, 3, 13), "a", 2, 0.5m);
         _book.RestoreMinute("a", -30, 4);
 
-        var statuses = _book.Peek("a", limits, _now, _uptime);
+        var statuses = _book.Peek("a", limits, _now, _uptime).Statuses;
 
         statuses.Select(status => status.Remaining).Should().Equal(1, 2, 50);
         Charge("a", limits).Charge.Should().NotBeNull();
@@ -336,7 +339,7 @@ public sealed class QuotaBookTests
 
     private QuotaDecision Charge(string keyId, QuotaLimits limits, decimal reserve = 0.01m) => _book.Charge(keyId, limits, reserve, _now, _uptime);
 
-    private QuotaStatus Status(string keyId, QuotaLimits limits, string policy) => _book.Peek(keyId, limits, _now, _uptime).Single(status => status.Policy == policy);
+    private QuotaStatus Status(string keyId, QuotaLimits limits, string policy) => _book.Peek(keyId, limits, _now, _uptime).Statuses.Single(status => status.Policy == policy);
 
     private void Pass(TimeSpan time, bool clockToo = true)
     {
@@ -437,7 +440,7 @@ public sealed class QuotaBookTests
         /// <summary>Nothing left of a limit means that it refuses, and what refuses has nothing left; below a cent there is still money.</summary>
         private void ShouldAgree(string keyId, QuotaDecision decision)
         {
-            var next = _book.Peek(keyId, _limits, _now, _uptime).ToDictionary(status => status.Policy, status => status.Remaining, StringComparer.Ordinal);
+            var next = _book.Peek(keyId, _limits, _now, _uptime).Statuses.ToDictionary(status => status.Policy, status => status.Remaining, StringComparer.Ordinal);
             if (decision.Refusal is { } refusal)
             {
                 var empty = refusal.Code switch

@@ -374,7 +374,7 @@ public sealed class QuotaStoreTests : IDisposable
         await store.SettleAsync(await ChargeAsync(store, keyId, model: model), Any.Model(model), new Spending { Usage = tokens }, usd, Waiting.Token);
 
     private static async Task<List<(string Policy, long Remaining)>> LeftAsync(QuotaStore store, string keyId) =>
-        [.. (await store.PeekAsync(keyId, Limits, Waiting.Token)).Select(status => (status.Policy, status.Remaining))];
+        [.. (await store.PeekAsync(keyId, Limits, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining))];
 
     private long StoredRequests() => Count("SELECT coalesce(sum(requests), 0) FROM usage;");
 
