@@ -178,6 +178,8 @@ public sealed class AuditFileTests : IDisposable
     public async Task Requests_without_a_key_are_one_line_a_minute_for_each_error_and_the_rest_one_at_the_end()
     {
         await _audit.StartAsync(Waiting.Token);
+        _audit.Write(Entry("a"));
+        await Waiting.UntilAsync(() => File.Exists(FileOf("2026-03-14")), "the writer, and with it its minute, has begun");
         for (var request = 0; request < 1000; request++)
         {
             _audit.CountUnauthenticated("unauthorized");
