@@ -190,14 +190,11 @@ internal static class RelayHost
         app.Lifetime.ApplicationStopping.Register(() => logger.LogInformation("Stopping: running requests may finish"));
     }
 
-    /// <summary>Names from the file or the command line, where every name is meant for the relay; the environment is everybody's.</summary>
-    private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known)
-    {
-        var names = known.Select(setting => setting.Name).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return configuration.Providers
+    /// <summary>From the file and the command line; the environment is everybody's.</summary>
+    private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known) => ConfigEnv.FindUnknown(
+        configuration.Providers
             .Where(provider => provider is not Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider)
-            .SelectMany(provider => provider.GetChildKeys([], null))
-            .Where(name => !names.Contains(name))
-            .Distinct(StringComparer.OrdinalIgnoreCase);
-    }
+            .SelectMany(provider => provider.GetChildKeys([], null)),
+        known,
+        configuration);
 }

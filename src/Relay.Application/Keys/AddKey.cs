@@ -25,7 +25,9 @@ internal sealed class AddKeyValidator : AbstractValidator<AddKeyCommand>
     public AddKeyValidator()
     {
         RuleFor(command => command.Limits).MustBeInRange();
-        RuleFor(command => command.Scopes).NotEqual(KeyScopes.None);
+        RuleFor(command => command.Scopes)
+            .NotEqual(KeyScopes.None)
+            .WithRelayError(ErrorCode.InvalidRequest, "scopes", "A key has at least one scope.");
         RuleFor(command => command.Models)
             .Must(models => models is not { Count: 0 })
             .WithRelayError(ErrorCode.InvalidRequest, "models", "A list of models has at least one; leave it out to allow all.");

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
-using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.Diagnostics;
@@ -55,9 +54,6 @@ internal sealed class ConfigurationCheck(IStartupValidator validator, IEnumerabl
             return [];
         }
 
-        // Straight from the configuration: the options it belongs to may be among those that are not valid.
-        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return ConfigEnv.Parse(File.ReadLines(home.ConfigFile), home.ConfigFile).Keys.Where(name => !known.Contains(name)).Order(StringComparer.Ordinal);
+        return ConfigEnv.FindUnknown(ConfigEnv.Parse(File.ReadLines(home.ConfigFile), home.ConfigFile).Keys, settings, configuration).Order(StringComparer.Ordinal);
     }
 }

@@ -80,7 +80,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             watcher.EnableRaisingEvents = true;
             return watcher;
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or ArgumentException)
         {
             logger.LogWarning(exception, "keys.json can't be watched; the relay looks at it four times a second");
             return null;

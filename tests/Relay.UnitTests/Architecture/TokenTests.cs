@@ -15,8 +15,6 @@ public sealed class TokenTests
         ["Relay.Api.Authentication.ApiKeyAuthentication.InvokeAsync"] = "a middleware's signature",
         ["Relay.Api.Quotas.QuotaGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Http.ErrorResponse+ErrorResult.ExecuteResultAsync"] = "IActionResult's signature; passes the context's RequestAborted on",
-        ["Relay.Cli.KeyCommands.ShowSecretAsync"] = "two lines to a terminal: a secret that was minted is shown, come what may",
-        ["Relay.Cli.Operation.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Api.Http.RequestLog.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
         ["Relay.Api.Hosting.DrainLimit.InvokeAsync"] = "a middleware's signature; it is itself what cuts the context's RequestAborted",
         ["Relay.Api.Hosting.HostFilter.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",

@@ -453,7 +453,8 @@ public sealed class QuotaBookTests
             }
             else
             {
-                decision.Statuses.Select(status => status.Remaining).Should().Equal(next.Values);
+                // The last request of all keys finds the global limit used up only afterwards.
+                decision.Statuses.Select(status => status.Remaining).Should().Equal(next.Where(status => status.Key != "global-day").Select(status => status.Value));
             }
         }
 
