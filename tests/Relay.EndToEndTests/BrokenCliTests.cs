@@ -153,7 +153,8 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
             Behavior = FakeBehavior.ErrorResult, ErrorStatus = upstream, ErrorName = name, ErrorText = "CANARY: connect to internal.example:443 failed",
         });
 
-        var answer = await _relay.AskAsync();
+        // A limit is remembered for its model: it has one of its own, out of the others' way.
+        var answer = await _relay.Program.CompleteAsync(_relay.Key, new { prompt = "hi", model = upstream == 429 ? "haiku" : "opus" });
 
         answer.Status.Should().Be(status);
         answer.ErrorCode.Should().Be(code);

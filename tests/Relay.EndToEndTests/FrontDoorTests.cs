@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using FluentAssertions;
 using Relay.EndToEndTests.Harness;
+using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
@@ -134,6 +136,23 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task A_client_that_does_not_read_its_answer_is_cut_off()
+    {
+        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) });
+        using var client = new TcpClient { ReceiveBufferSize = 4096 };
+        await client.ConnectAsync(relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        const string body = """{"prompt":"hi"}""";
+        var request = $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {relay.Key}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
+
+        var audited = await AuditedAsync(relay);
+
+        audited.GetProperty("status").GetInt32().Should().Be(499);
+        (await ReadToEndAsync(client)).Length.Should().BeLessThan(6_000_000, "the rest was never sent");
+        (await relay.AskAsync()).Status.Should().Be(200, "others go on");
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task An_address_beyond_loopback_needs_to_be_meant()
     {
         await using var relay = RelayProgram.Launch([("HOST", "0.0.0.0"), ("ALLOWED_HOSTS", "https://relay.example")]);
@@ -141,6 +160,14 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         (await relay.WaitForExitAsync()).Should().Be(1);
 
         string.Join('\n', relay.Log).Should().Contain("ALLOW_REMOTE").And.Contain("ALLOWED_HOSTS: 'https://relay.example'");
+    }
+
+    private static async Task<JsonElement> AuditedAsync(FakeRelay relay)
+    {
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(IsCompletion)), "the connection is never cut off");
+        return relay.Program.Audit.Last(IsCompletion);
+
+        static bool IsCompletion(JsonElement line) => line.GetProperty("action").GetString() == "complete";
     }
 
     /// <summary>Whether the server hung up at once.</summary>

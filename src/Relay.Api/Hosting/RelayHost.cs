@@ -9,6 +9,7 @@ using Relay.Application.Auditing;
 using Relay.Application.Configuration;
 using Relay.Application.Serving;
 using Relay.Infrastructure;
+using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
 using Serilog;
@@ -191,7 +192,7 @@ internal static class RelayHost
     }
 
     /// <summary>From the file and the command line; the environment is everybody's.</summary>
-    private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known) => ConfigEnv.FindUnknown(
+    private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known) => UnknownSettings.Find(
         configuration.Providers
             .Where(provider => provider is not Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider)
             .SelectMany(provider => provider.GetChildKeys([], null)),

@@ -54,6 +54,6 @@ internal sealed class ConfigurationCheck(IStartupValidator validator, IEnumerabl
             return [];
         }
 
-        return ConfigEnv.FindUnknown(ConfigEnv.Parse(File.ReadLines(home.ConfigFile), home.ConfigFile).Keys, settings, configuration).Order(StringComparer.Ordinal);
+        return UnknownSettings.Find(ConfigEnv.Parse(File.ReadLines(home.ConfigFile), home.ConfigFile).Keys, settings, configuration).Order(StringComparer.Ordinal);
     }
 }

@@ -1,6 +1,4 @@
 using Microsoft.Extensions.Configuration;
-using Relay.Application.Configuration;
-using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Home;
 
@@ -14,17 +12,6 @@ public static class ConfigEnv
     /// <exception cref="FormatException">A line is none of the above; says which.</exception>
     public static IConfigurationBuilder AddConfigEnv(this IConfigurationBuilder builder, string path) =>
         builder.AddInMemoryCollection(File.Exists(path) ? Parse(File.ReadLines(path), path) : []);
-
-    /// <summary>Which of these names are neither settings nor handed on to Claude Code.</summary>
-    /// <param name="names">From the file or the command line, where every name is meant for the relay.</param>
-    /// <param name="settings">All settings there are.</param>
-    /// <param name="configuration">Asked for <c>CLAUDE_PASS_ENV</c>: the options it belongs to may be among those that are not valid.</param>
-    public static IEnumerable<string> FindUnknown(IEnumerable<string> names, IEnumerable<SettingDescription> settings, IConfiguration configuration)
-    {
-        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return names.Where(name => !known.Contains(name)).Distinct(StringComparer.OrdinalIgnoreCase);
-    }
 
     /// <summary>The values of the lines; a later line wins.</summary>
     internal static Dictionary<string, string?> Parse(IEnumerable<string> lines, string path)

@@ -2,6 +2,7 @@ using System.Reflection;
 using Relay.Application;
 using Relay.Application.Configuration;
 using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
 
@@ -20,6 +21,7 @@ public sealed class VisibilityTests
         [typeof(Relay.Infrastructure.DependencyInjection)] = "AddRelayInfrastructure",
         [typeof(RelayHome)] = "both hosts open it before there is a container",
         [typeof(ConfigEnv)] = "a configuration source of the Api",
+        [typeof(UnknownSettings)] = "the relay warns about them at its start",
         [typeof(ProcessHardening)] = "the first thing the relay does",
         [typeof(Relay.Infrastructure.StartupException)] = "the relay turns it into a sentence and exit code 1",
     };

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Configuration;
+using Relay.Application.Configuration;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.Infrastructure.Diagnostics;
+
+/// <summary>Finds what an operator has misspelt.</summary>
+public static class UnknownSettings
+{
+    /// <summary>Which of these names are neither settings nor handed on to Claude Code.</summary>
+    /// <param name="names">From the file or the command line, where every name is meant for the relay.</param>
+    /// <param name="settings">All settings there are.</param>
+    /// <param name="configuration">Asked for <c>CLAUDE_PASS_ENV</c>: the options it belongs to may be among those that are not valid.</param>
+    public static IEnumerable<string> Find(IEnumerable<string> names, IEnumerable<SettingDescription> settings, IConfiguration configuration)
+    {
+        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return names.Where(name => !known.Contains(name)).Distinct(StringComparer.OrdinalIgnoreCase);
+    }
+}
