@@ -138,7 +138,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     [Fact(Timeout = 60_000)]
     public async Task A_client_that_does_not_read_its_answer_is_cut_off()
     {
-        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) });
+        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) }, ("MIN_DATA_RATE", "2MB"));
         using var client = new TcpClient { ReceiveBufferSize = 4096 };
         await client.ConnectAsync(relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
         const string body = """{"prompt":"hi"}""";

@@ -60,8 +60,8 @@ public sealed class ServerOptions
     [Setting("HEADER_TIMEOUT", "Longest time for a request's head to arrive.", Min = "1s", Max = "5m")]
     public TimeSpan HeaderTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    [Setting("MIN_DATA_RATE", "Bytes a second below which a client that sends a body, or reads an answer, is cut off after five seconds.", Min = "1", Max = "10MB")]
-    public long MinDataRate { get; set; } = 240;
+    [Setting("MIN_DATA_RATE", "Bytes a second at which a client must send its body, and read its answer, on average and after five seconds of grace; or else it is cut off.", Min = "1", Max = "10MB")]
+    public long MinDataRate { get; set; } = 4000;
 
     [Setting("DRAIN_TIMEOUT", "How long running requests may go on after a stop was asked for.", Min = "0s", Max = "1h")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);

@@ -26,14 +26,11 @@ public enum KeyScopes
 /// <summary>The names of scopes, as in <c>keys.json</c> and on the command line.</summary>
 public static class KeyScopeNames
 {
-    private static readonly (string Name, KeyScopes Scope)[] Known =
-        [("complete", KeyScopes.Complete), ("fetch", KeyScopes.Fetch), ("usage", KeyScopes.Usage), ("admin", KeyScopes.Admin)];
-
-    /// <summary>All names.</summary>
-    public static IReadOnlyList<string> All { get; } = [.. Known.Select(known => known.Name)];
+    /// <summary>All names, in a fixed order.</summary>
+    public static IReadOnlyList<string> All { get; } = ["complete", "fetch", "usage", "admin"];
 
     /// <summary>The names of a set, in a fixed order.</summary>
-    public static IReadOnlyList<string> ToNames(this KeyScopes scopes) => [.. Known.Where(known => scopes.HasFlag(known.Scope)).Select(known => known.Name)];
+    public static IReadOnlyList<string> ToNames(this KeyScopes scopes) => [.. All.Where(name => Parse([name]) is { Error: null } known && scopes.HasFlag(known.Value))];
 
     /// <summary>The set of some names; at least one, and no other than the four.</summary>
     public static Result<KeyScopes> Parse(IEnumerable<string> names)
@@ -41,7 +38,14 @@ public static class KeyScopeNames
         var scopes = KeyScopes.None;
         foreach (var name in names)
         {
-            var scope = Known.FirstOrDefault(known => known.Name == name).Scope;
+            var scope = name switch
+            {
+                "complete" => KeyScopes.Complete,
+                "fetch" => KeyScopes.Fetch,
+                "usage" => KeyScopes.Usage,
+                "admin" => KeyScopes.Admin,
+                _ => KeyScopes.None,
+            };
             if (scope == KeyScopes.None)
             {
                 return Unknown;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application.Health;
@@ -16,6 +17,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
 
+    private readonly KeyFileReader _reader = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
 
     private volatile Dictionary<string, ApiKey> _byHash = [];
@@ -119,7 +121,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             }
 
             var startedAt = clock.GetTimestamp();
-            Load(found.Item1 ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+            Load(found.Item1 ? await ReadAsync(cancellationToken) : []);
             logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", _activeIds.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
             _seen = found;
         }
@@ -130,6 +132,22 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             Report("keys.json can't be opened; the log says why. The last good keys stay in force.", exception);
+        }
+    }
+
+    /// <summary>Into a buffer that is used again: tens of megabytes of garbage at each change would be the requests' to wait for.</summary>
+    private async Task<IReadOnlyList<ApiKey>> ReadAsync(CancellationToken cancellationToken)
+    {
+        await using var file = new FileStream(home.KeyFile, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0 });
+        var buffer = ArrayPool<byte>.Shared.Rent((int)file.Length + 1);
+        try
+        {
+            var length = await file.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
+            return length < buffer.Length ? _reader.Read(buffer.AsSpan(0, length)) : throw new IOException("keys.json grew while it was read.");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -27,82 +27,24 @@ internal sealed record KeyFileDocument
 
     /// <summary>Reads a file's bytes.</summary>
     /// <exception cref="FormatException">It is not a key file this relay can read; says why, without its content.</exception>
-    public static IReadOnlyList<ApiKey> Parse(ReadOnlySpan<byte> bytes)
-    {
-        CheckVersion(bytes);
-        try
-        {
-            return ToKeys(JsonSerializer.Deserialize<KeyFileDocument>(bytes, Json)!.Keys);
-        }
-        catch (JsonException exception)
-        {
-            throw NotAKeyFile(exception);
-        }
-    }
+    public static IReadOnlyList<ApiKey> Parse(ReadOnlySpan<byte> bytes) => new KeyFileReader().Read(bytes);
+
+    /// <summary>Reads one entry of a file.</summary>
+    /// <exception cref="FormatException">A value is none that this relay can read.</exception>
+    /// <exception cref="JsonException">It is not an entry.</exception>
+    public static ApiKey ParseEntry(ReadOnlySpan<byte> bytes) => ToKey(JsonSerializer.Deserialize<Entry>(bytes, Json)!);
+
+    /// <summary>Reads a list of entries; each goes through <see cref="ToKey"/>.</summary>
+    /// <exception cref="JsonException">It is no list of entries.</exception>
+    public static IReadOnlyList<Entry> ParseEntries(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<List<Entry>>(bytes, Json)!;
 
     /// <summary>The bytes of a file with these keys.</summary>
     public static byte[] Format(IEnumerable<ApiKey> keys) =>
         JsonSerializer.SerializeToUtf8Bytes(new KeyFileDocument { Version = CurrentVersion, Keys = [.. keys.Select(ToEntry)] }, Json);
 
-    /// <summary>First, and by itself: a newer file may have fields that this relay does not know, and its version says more about it than they do.</summary>
-    private static void CheckVersion(ReadOnlySpan<byte> bytes)
-    {
-        var reader = new Utf8JsonReader(bytes);
-        try
-        {
-            while (reader.Read())
-            {
-                if (reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName } && reader.ValueTextEquals("version"u8) && reader.Read())
-                {
-                    var version = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number) ? number : 0;
-                    if (version is >= 1 and <= CurrentVersion)
-                    {
-                        return;
-                    }
-
-                    throw new FormatException(version > CurrentVersion
-                        ? $"its version {version} is newer than {CurrentVersion}, the newest this relay reads"
-                        : "it has no version");
-                }
-            }
-        }
-        catch (JsonException exception)
-        {
-            throw NotAKeyFile(exception);
-        }
-
-        throw new FormatException("it has no version");
-    }
-
-    private static FormatException NotAKeyFile(JsonException exception) =>
-        new($"it is not a key file (line {exception.LineNumber + 1}, {exception.Path})", exception);
-
-    private static List<ApiKey> ToKeys(IReadOnlyList<Entry?> entries)
-    {
-        var keys = new List<ApiKey>(entries.Count);
-        var ids = new HashSet<string>(entries.Count, StringComparer.Ordinal);
-        var hashes = new HashSet<KeyHash>(entries.Count);
-        var labels = new HashSet<KeyLabel>(entries.Count);
-        foreach (var entry in entries)
-        {
-            var key = ToKey(entry ?? throw new FormatException("an entry is null"));
-            if (!ids.Add(key.Id) || !hashes.Add(key.Hash) || !key.Retired.All(retired => hashes.Add(retired.Hash)))
-            {
-                throw new FormatException("two entries have the same id or hash");
-            }
-
-            if (key.RevokedAt is null && !labels.Add(key.Label))
-            {
-                throw new FormatException($"two keys in force have the label '{key.Label}'");
-            }
-
-            keys.Add(key);
-        }
-
-        return keys;
-    }
-
-    private static ApiKey ToKey(Entry entry)
+    /// <summary>The key of an entry.</summary>
+    /// <exception cref="FormatException">A value is none that this relay can read.</exception>
+    public static ApiKey ToKey(Entry entry)
     {
         if (!KeyLabel.Create(entry.Label).TryGet(out var label, out _) || KeyHash.Parse(entry.Hash) is not { } hash || string.IsNullOrEmpty(entry.Id))
         {
