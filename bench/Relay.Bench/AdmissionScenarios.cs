@@ -146,7 +146,7 @@ internal static class AdmissionScenarios
         Console.WriteLine($"  loaded {loads.Count} times: {string.Join(", ", loads.Select(load => $"{load:0} ms"))}");
         Scenarios.Ratio("slowest load / 1 s", loads.Max(), 1000, 1);
         Console.WriteLine($"  requests at 1000 a second: quiet p99 {quiet.At(0.99):0.0} ms, max {quiet.At(1):0.0} ms; while reloading p99 {busy.At(0.99):0.0} ms, max {busy.At(1):0.0} ms");
-        Scenarios.Ratio("p99, reloading / quiet", busy.At(0.99), quiet.At(0.99), null);
+        Scenarios.Ratio("p99, reloading / quiet", busy.At(0.99), quiet.At(0.99), 2);
         Scenarios.Ratio("answers 200, reloading / quiet", busy.Answers.GetValueOrDefault(200), quiet.Answers.GetValueOrDefault(200), -0.97);
     }
 

@@ -33,7 +33,7 @@ public static class DependencyInjection
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
         services.AddSingleton<ModelCatalog>().AddSingleton<KeyEditor>();
-        services.AddSingleton<FairQueue>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>();
+        services.AddSingleton<FairQueue>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
         // MediatR 5 leaves the registration to its host; a newer one would change these lines only.

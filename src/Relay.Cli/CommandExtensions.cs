@@ -8,15 +8,15 @@ internal static class CommandExtensions
     /// <summary>Sets what a command does.</summary>
     /// <param name="command">The command.</param>
     /// <param name="action">Answers the exit code.</param>
-    /// <param name="asItIs">Whether to leave an open home open, to be able to tell of it.</param>
+    /// <param name="home">What it needs of the home.</param>
     /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way.</param>
-    public static Command Runs(this Command command, Func<Operation, CancellationToken, Task<int>> action, bool asItIs = false, bool needsSettings = true)
+    public static Command Runs(this Command command, Func<Operation, CancellationToken, Task<int>> action, HomeUse home = HomeUse.Existing, bool needsSettings = true)
     {
         command.SetAction(async (parsed, cancellationToken) =>
         {
             try
             {
-                using var operation = Operation.Open(parsed, asItIs, needsSettings);
+                using var operation = Operation.Open(parsed, home, needsSettings);
                 await operation.StartAsync(cancellationToken);
                 try
                 {

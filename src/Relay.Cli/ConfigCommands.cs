@@ -58,7 +58,7 @@ internal static partial class ConfigCommands
                 var diagnosis = await operation.Mediator.Send(new DiagnoseQuery(DiagnosticArea.Configuration), cancellationToken);
                 return DoctorCommand.Report(operation, diagnosis, operation.Value(json));
             },
-            asItIs: true);
+            home: HomeUse.AsItIs);
     }
 
     private static SettingValue ToValue(Operation operation, SettingDescription setting)

@@ -25,7 +25,7 @@ internal static class DoctorCommand
         }.Runs(
             async (operation, cancellationToken) =>
                 Report(operation, await operation.Mediator.Send(new DiagnoseQuery(WithCall: operation.Value(call)), cancellationToken), operation.Value(json)),
-            asItIs: true);
+            home: HomeUse.AsItIs);
     }
 
     /// <summary>Writes what was found.</summary>

@@ -53,6 +53,7 @@ internal static class KeyAdd
                     CancellationToken.None);
                 return ExitCode.Done;
             },
+            home: HomeUse.Made,
             needsSettings: false);
     }
 }

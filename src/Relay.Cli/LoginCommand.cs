@@ -38,6 +38,6 @@ internal static class LoginCommand
                     ? "A relay that says it is not logged in picks it up within half a minute. Restart one that used another login."
                     : "The relay's CLAUDE_AUTH is another than 'login': set CLAUDE_AUTH=login in config.env, and restart it.");
             return ExitCode.Done;
-        });
+        }, home: HomeUse.Made);
     }
 }

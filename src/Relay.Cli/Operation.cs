@@ -11,6 +11,19 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Cli;
 
+/// <summary>What a command needs of the relay's home.</summary>
+internal enum HomeUse
+{
+    /// <summary>It must be there, and is left as it is: a mistyped <c>--home</c> must not become one, nor lose its mode.</summary>
+    Existing,
+
+    /// <summary>It is made if it is missing, and left as it is if it is there, even open to others: to be able to tell of it.</summary>
+    AsItIs,
+
+    /// <summary>It is made if it is missing, and closed to others.</summary>
+    Made,
+}
+
 /// <summary>One command at work: the relay's home, its use cases, and where to write.</summary>
 internal sealed class Operation : IDisposable
 {
@@ -68,16 +81,22 @@ internal sealed class Operation : IDisposable
     /// <summary>The value of an argument that must be there.</summary>
     public T Value<T>(Argument<T> argument) => Parsed.GetRequiredValue(argument);
 
-    /// <summary>Opens the home. It is made if it is missing.</summary>
+    /// <summary>Opens the home.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="asItIs">Whether to leave a home alone that is there, even one that is open to others.</param>
+    /// <param name="use">What the command needs of the home.</param>
     /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way. A key can be revoked without it.</param>
-    public static Operation Open(ParseResult parsed, bool asItIs, bool needsSettings)
+    public static Operation Open(ParseResult parsed, HomeUse use, bool needsSettings)
     {
         var environment = new ConfigurationBuilder().AddEnvironmentVariables().Build();
         var path = parsed.GetValue(HomeOption) ?? environment["RELAY_HOME"];
         var home = RelayHome.Find(path);
-        if (!asItIs || !Directory.Exists(home.Path))
+        var exists = Directory.Exists(home.Path);
+        if (use == HomeUse.Existing && !exists)
+        {
+            throw new IOException($"There is no relay's home at {home.Path}. Name another with --home or RELAY_HOME, or make one: 'relayctl keys add LABEL'.");
+        }
+
+        if (use == HomeUse.Made || !exists)
         {
             home = RelayHome.Open(path);
         }

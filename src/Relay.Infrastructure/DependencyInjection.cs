@@ -27,6 +27,7 @@ public static class DependencyInjection
         .AddSingleton(home)
         .AddHosted<HomeLock>()
         .AddAuditing()
+        .AddHosted<AuditRetention>()
         .AddKeyFile()
         .AddSqlite()
         .AddProcesses()

@@ -284,6 +284,9 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         {
             key = await MintAsync(relay, "survivor", "--daily", "3", "--rpm", "3", "--usd", "5");
             (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
+            // Others look at the database meanwhile: that must not take its locks away.
+            (await relay.GetAsync("/v1/usage", key)).Status.Should().Be(200);
+            (await relay.RelayctlAsync("usage")).ExitCode.Should().Be(0);
             (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
             if (killed)
             {

@@ -15,7 +15,7 @@ namespace Relay.Api.Authentication;
 /// a good key without the route's scope gets 403. A middleware of its own: the framework's authentication and authorization
 /// together cost more than all the rest of a refusal (see docs/decisions/0009-own-authentication.md).
 /// </summary>
-internal sealed class ApiKeyAuthentication(IKeyDirectory keys)
+internal sealed class ApiKeyAuthentication(IKeyDirectory keys, TimeProvider clock)
 {
     private const string Bearer = "Bearer ";
 
@@ -29,7 +29,7 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys)
         var key = FindKey(context.Request.Headers);
         if (key is not null)
         {
-            var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers));
+            var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
             context.Features.Set(request);
             RateLimitHeaders.AddTo(context, request);
         }

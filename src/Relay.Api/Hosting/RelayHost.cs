@@ -106,9 +106,7 @@ internal static class RelayHost
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
                 // "Hosting failed to start" with a stack trace: Program says what an operator can mend, and a bug ends the process.
-                .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
-                // One line per request says who was refused.
-                .MinimumLevel.Override(typeof(ApiKeyAuthentication).FullName!, LogEventLevel.Warning);
+                .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal);
             logging.Enrich.With<OnlyWhatIsSaid>();
             if (options.LogFormat == LogFormat.Json)
             {
@@ -148,7 +146,7 @@ internal static class RelayHost
         services.AddMvcCore()
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<BodyBudget>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)

@@ -38,6 +38,12 @@ internal sealed class RevocationWatch : IDisposable
         try
         {
             await next(context);
+            if (running.IsRevoked && context.Response.HasStarted && !left.IsCancellationRequested)
+            {
+                // MVC ends an answer politely where it was cut: that must not look whole.
+                context.Log().Error = ErrorResponse.Unauthorized.WireName;
+                context.Abort();
+            }
         }
         catch (OperationCanceledException) when (running.IsRevoked && !left.IsCancellationRequested && !context.Response.HasStarted)
         {

@@ -24,6 +24,8 @@ internal static class RequestBody
             return problem;
         }
 
+        var budget = request.HttpContext.RequestServices.GetRequiredService<BodyBudget>();
+        var taken = 0L;
         try
         {
             while (true)
@@ -34,6 +36,14 @@ internal static class RequestBody
                     request.BodyReader.AdvanceTo(read.Buffer.End);
                     return TooLarge(maxBytes);
                 }
+
+                if (!budget.TryTake(read.Buffer.Length - taken))
+                {
+                    request.BodyReader.AdvanceTo(read.Buffer.End);
+                    return BodyBudget.Full;
+                }
+
+                taken = read.Buffer.Length;
 
                 if (read.IsCompleted)
                 {
@@ -48,6 +58,10 @@ internal static class RequestBody
         catch (BadHttpRequestException exception)
         {
             return new RelayError(ErrorCode.InvalidRequest, $"The body did not arrive whole: {exception.Message}");
+        }
+        finally
+        {
+            budget.GiveBack(taken);
         }
     }
 

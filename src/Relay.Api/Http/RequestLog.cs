@@ -104,7 +104,21 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
             timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds, entry.RequestId);
     }
 
-    private void Audit(HttpContext context, RequestContext request, AuditEntry entry) => auditLog.Write(entry with
+    private void Audit(HttpContext context, RequestContext request, AuditEntry entry)
+    {
+        var whole = Complete(context, request, entry);
+        // What was let in is bounded by the limits; what was not, by nothing.
+        if (request.QueueTime is null)
+        {
+            auditLog.WriteRepeated(whole);
+        }
+        else
+        {
+            auditLog.Write(whole);
+        }
+    }
+
+    private static AuditEntry Complete(HttpContext context, RequestContext request, AuditEntry entry) => entry with
     {
         RequestId = request.RequestId,
         KeyId = request.Caller.Id,
@@ -112,9 +126,10 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         Model = request.Model?.Value,
         Queue = request.QueueTime,
         FirstToken = request.Timings is { } timings ? timings.Claim + timings.Write + timings.FirstToken : null,
+        CostUsd = request.CostUsd,
         Usage = request.Spending.Usage,
         RequestBytes = context.Request.ContentLength,
-    });
+    };
 
     /// <summary>What was asked, as one word: the last part of the route.</summary>
     private static string ActionOf(RouteEndpoint? endpoint) => endpoint?.RoutePattern.RawText?.Split('/')[^1] ?? "none";

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Microsoft.Extensions.Options;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Domain.Quotas;
@@ -39,12 +38,8 @@ internal static class RateLimitHeaders
             (context, request));
 
     /// <summary>How the request's key stands.</summary>
-    public static ValueTask<QuotaDecision> PeekAsync(HttpContext context, RequestContext request, CancellationToken cancellationToken)
-    {
-        var services = context.RequestServices;
-        var limits = services.GetRequiredService<IOptions<QuotaOptions>>().Value.LimitsOf(request.Caller);
-        return services.GetRequiredService<IQuotaStore>().PeekAsync(request.Caller.Id, limits, cancellationToken);
-    }
+    public static ValueTask<QuotaDecision> PeekAsync(HttpContext context, RequestContext request, CancellationToken cancellationToken) =>
+        context.RequestServices.GetRequiredService<IAdmission>().PeekAsync(request.Caller, cancellationToken);
 
     /// <summary><c>"minute";q=30;w=60</c>; requests are the default unit, and cents are no registered one.</summary>
     private static void AppendPolicy(StringBuilder text, in QuotaStatus quota)

@@ -40,7 +40,10 @@ public sealed record AuditEntry(string Action)
     /// <summary>Time from the request's head to the end of its answer.</summary>
     public TimeSpan? Total { get; init; }
 
-    /// <summary>Tokens and cost, as far as they are known.</summary>
+    /// <summary>What the key was charged; null for nothing.</summary>
+    public decimal? CostUsd { get; init; }
+
+    /// <summary>Tokens, as far as they are known.</summary>
     public TokenUsage? Usage { get; init; }
 
     /// <summary>Size of the request's body, as announced.</summary>
@@ -70,6 +73,12 @@ public interface IAuditLog
     /// entries behind) goes to the log as an error instead: none is lost in silence.
     /// </summary>
     void Write(AuditEntry entry);
+
+    /// <summary>
+    /// Takes an entry of a kind that one caller can cause in any number: a thousand a minute of the same action, key and error
+    /// are written, the rest are counted in one line.
+    /// </summary>
+    void WriteRepeated(AuditEntry entry);
 
     /// <summary>
     /// Counts a request that came without a good key. One line a minute says how many there were of each error, so that a

@@ -9,7 +9,7 @@ public interface IClaudeLogin
     bool IsInteractive { get; }
 
     /// <summary>
-    /// Has Claude Code log in, in this terminal, into the relay's own directory. A login that fails leaves what was there.
+    /// Has Claude Code log in, in this terminal, into the relay's own directory. A first login that fails leaves nothing behind.
     /// </summary>
     /// <param name="cancellationToken">Ends Claude Code.</param>
     /// <returns>What Claude Code says of the login, or <see cref="ErrorCode.ClaudeMissing"/> or <see cref="ErrorCode.NotLoggedIn"/>.</returns>

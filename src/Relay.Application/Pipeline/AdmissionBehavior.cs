@@ -25,7 +25,7 @@ internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission
         }
         finally
         {
-            await admission.EndAsync(admitted, request.Context.Spending, succeeded);
+            request.Context.CostUsd = await admission.EndAsync(admitted, request.Context.Spending, succeeded);
         }
     }
 }

@@ -23,6 +23,12 @@ public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? pa
     /// <summary>How long the client said that it waits; null when it said nothing.</summary>
     public TimeSpan? Patience { get; } = patience;
 
+    /// <summary>The clock's timestamp of when its head had come; null for a request that came from nowhere far.</summary>
+    public long? ArrivedAt { get; init; }
+
+    /// <summary>What the request was charged in the end, by estimate where nobody summed it up; null for nothing.</summary>
+    public decimal? CostUsd { get; set; }
+
     /// <summary>What the request spends.</summary>
     public Spending Spending { get; } = new();
 

@@ -3,6 +3,7 @@ using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Domain;
+using Relay.Domain.Keys;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 
@@ -21,12 +22,20 @@ public interface IAdmissible
     long InputBytes { get; }
 }
 
+/// <summary>How keys stand with their limits.</summary>
+public interface IAdmission
+{
+    /// <summary>A key's limits and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
+    ValueTask<QuotaDecision> PeekAsync(ApiKey key, CancellationToken cancellationToken);
+}
+
 /// <summary>
 /// Decides who may spend, and when: the account's own limits, then the key's, then a place to run in. What is refused costs
 /// nothing.
 /// </summary>
 internal sealed class Admission(
     IQuotaStore quotas, FairQueue queue, UpstreamLimits upstream, ModelCatalog models, IOptions<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+    : IAdmission
 {
     /// <summary>Lets a request in.</summary>
     /// <returns>
@@ -59,6 +68,7 @@ internal sealed class Admission(
             var refusal = await EnterAsync(admitted, context, limits, cancellationToken);
             if (refusal is null)
             {
+                context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
                 return admitted;
             }
 
@@ -73,7 +83,8 @@ internal sealed class Admission(
     }
 
     /// <summary>The request is over, however it ended: what it spent is settled, its place is free.</summary>
-    public async Task EndAsync(Admitted admitted, Spending spending, bool succeeded)
+    /// <returns>What it was charged, in US dollars; null for nothing.</returns>
+    public async Task<decimal?> EndAsync(Admitted admitted, Spending spending, bool succeeded)
     {
         // Not the caller's token: what it has spent counts also when it has left.
         try
@@ -82,11 +93,11 @@ internal sealed class Admission(
             {
                 var cost = spending.Cost(ModelPrice.Of(admitted.Model), admitted.Charge.ReservedUsd);
                 await quotas.SettleAsync(admitted.Charge, admitted.Model, spending, cost, CancellationToken.None);
+                return cost;
             }
-            else
-            {
-                await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
-            }
+
+            await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
+            return null;
         }
         finally
         {
@@ -99,8 +110,15 @@ internal sealed class Admission(
         }
     }
 
-    /// <summary>A key's limits with how many of its places are free.</summary>
-    public IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, IReadOnlyList<QuotaStatus> statuses) =>
+    /// <inheritdoc/>
+    public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, CancellationToken cancellationToken)
+    {
+        var limits = options.Value.LimitsOf(key);
+        var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
+        return decision with { Statuses = WithConcurrency(key.Id, limits, decision.Statuses) };
+    }
+
+    private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, IReadOnlyList<QuotaStatus> statuses) =>
         [.. statuses, new QuotaStatus("concurrency", limits.Concurrency, Math.Max(0, limits.Concurrency - queue.RunningOf(keyId)), null, null)];
 
     private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaLimits limits, CancellationToken cancellationToken)
@@ -134,18 +152,20 @@ internal sealed class Admission(
     /// <summary>As long as the operator says; less when the client would be gone before an answer of the usual length.</summary>
     private TimeSpan Patience(RequestContext context)
     {
-        if (context.Patience is not { } announced)
+        if (context.Patience is not { } patience)
         {
             return options.Value.QueueTimeout;
         }
 
+        // The client counts from when it sent the first byte.
+        var announced = patience - (context.ArrivedAt is { } arrivedAt ? clock.GetElapsedTime(arrivedAt) : TimeSpan.Zero);
         var answering = TimeSpan.FromTicks(Math.Min(queue.RecentHold.Ticks, announced.Ticks / 2));
         return TimeSpan.FromTicks(Math.Min(options.Value.QueueTimeout.Ticks, Math.Max(0, (announced - answering).Ticks)));
     }
 
     private async Task DismissAsync(Admitted admitted)
     {
-        admitted.Place?.Dispose();
+        admitted.Place?.Decline();
         await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
     }
 }

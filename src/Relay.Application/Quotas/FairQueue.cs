@@ -15,9 +15,9 @@ internal enum QueueRefusal
 /// <summary>A place to run in, given back when disposed of; or why there is none.</summary>
 internal sealed class QueuePlace : IDisposable
 {
-    private Action? _leave;
+    private Action<bool>? _leave;
 
-    public QueuePlace(Action leave) => _leave = leave;
+    public QueuePlace(Action<bool> leave) => _leave = leave;
 
     public QueuePlace(QueueRefusal refusal) => Refusal = refusal;
 
@@ -25,7 +25,10 @@ internal sealed class QueuePlace : IDisposable
     public QueueRefusal? Refusal { get; }
 
     /// <inheritdoc/>
-    public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke();
+    public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke(true);
+
+    /// <summary>Gives it back unused: how long it was held says nothing about how long others will hold theirs.</summary>
+    public void Decline() => Interlocked.Exchange(ref _leave, null)?.Invoke(false);
 }
 
 /// <summary>
@@ -192,16 +195,20 @@ internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clo
         line.Running++;
         line.LastServed = ++_served;
         var startedAt = clock.GetTimestamp();
-        return new QueuePlace(() => Leave(line, clock.GetElapsedTime(startedAt)));
+        return new QueuePlace(used => Leave(line, used ? clock.GetElapsedTime(startedAt) : null));
     }
 
-    private void Leave(Line line, TimeSpan held)
+    private void Leave(Line line, TimeSpan? held)
     {
         lock (_lock)
         {
             _running--;
             line.Running--;
-            _holdSeconds = (_holdSeconds * Memory) + (held.TotalSeconds * (1 - Memory));
+            if (held is { } time)
+            {
+                _holdSeconds = (_holdSeconds * Memory) + (time.TotalSeconds * (1 - Memory));
+            }
+
             while (_running < _places && NextLine() is { } next)
             {
                 var waiter = next.Waiters.First!.Value;

@@ -17,7 +17,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
     private static readonly TimeSpan ProbeRetry = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Limit> _limits = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string? Kind, string Scope), Limit> _limits = [];
 
     /// <summary>Why a request for this model would be refused now; null when it would not. Starts no probe.</summary>
     public RelayError? Find(ModelName model)
@@ -58,7 +58,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
                 limit.IsProbed = false;
                 if (succeeded)
                 {
-                    _limits.Remove(limit.Scope);
+                    _limits.Remove((limit.Kind, limit.Scope));
                 }
             }
 
@@ -86,9 +86,9 @@ internal sealed class UpstreamLimits(TimeProvider clock)
     {
         var scope = ScopeOf(model, hit);
         var now = clock.GetUtcNow();
-        if (!_limits.TryGetValue(scope, out var limit))
+        if (!_limits.TryGetValue((hit.Kind, scope), out var limit))
         {
-            _limits[scope] = limit = new Limit(scope);
+            _limits[(hit.Kind, scope)] = limit = new Limit(hit.Kind, scope);
         }
 
         if (hit.ResetsAt is { } reset && reset > now)
@@ -127,8 +127,11 @@ internal sealed class UpstreamLimits(TimeProvider clock)
     }
 
     /// <summary>One remembered limit.</summary>
-    internal sealed class Limit(string scope)
+    internal sealed class Limit(string? kind, string scope)
     {
+        /// <summary>In Anthropic's words; null where it had none.</summary>
+        public string? Kind { get; } = kind;
+
         /// <summary>A model family, or empty for all models.</summary>
         public string Scope { get; } = scope;
 

@@ -31,7 +31,7 @@ internal sealed class GetUsageValidator : AbstractValidator<GetUsageQuery>
             .WithRelayError(ErrorCode.InvalidRequest, "days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}.");
 }
 
-internal sealed class GetUsageHandler(IUsageReader usage, IQuotaStore quotas, Admission admission, IOptions<QuotaOptions> options, TimeProvider clock)
+internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, IOptions<QuotaOptions> options, TimeProvider clock)
     : IRequestHandler<GetUsageQuery, Result<KeyUsage>>
 {
     public async Task<Result<KeyUsage>> Handle(GetUsageQuery query, CancellationToken cancellationToken)
@@ -39,7 +39,7 @@ internal sealed class GetUsageHandler(IUsageReader usage, IQuotaStore quotas, Ad
         var limits = options.Value.LimitsOf(query.Caller);
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         var rows = await usage.ReadAsync(query.Caller.Id, today.AddDays(1 - query.Days), cancellationToken);
-        var decision = await quotas.PeekAsync(query.Caller.Id, limits, cancellationToken);
-        return new KeyUsage(rows, limits, admission.WithConcurrency(query.Caller.Id, limits, decision.Statuses));
+        var decision = await admission.PeekAsync(query.Caller, cancellationToken);
+        return new KeyUsage(rows, limits, decision.Statuses);
     }
 }

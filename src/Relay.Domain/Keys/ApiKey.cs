@@ -58,16 +58,15 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>The same key, shut.</summary>
     public ApiKey Revoke(DateTimeOffset now) => this with { RevokedAt = RevokedAt ?? now };
 
-    /// <summary>The same key with a new secret; the one it had works until the overlap is over.</summary>
+    /// <summary>The same key with a new secret. The one it had, and those before, work until the overlap is over and no longer: without one, none does.</summary>
     public (ApiKey Key, KeySecret Secret) Rotate(TimeSpan overlap, DateTimeOffset now)
     {
         var secret = KeySecret.Generate();
-        var retired = Retired.Where(old => old.Until > now);
-        if (overlap > TimeSpan.Zero)
-        {
-            retired = retired.Append(new RetiredSecret(Hash, now + overlap));
-        }
-
+        var until = now + overlap;
+        var retired = Retired
+            .Append(new RetiredSecret(Hash, until))
+            .Select(old => old.Until <= until ? old : old with { Until = until })
+            .Where(old => old.Until > now);
         return (this with { Hash = secret.Hash, Prefix = secret.Prefix, Retired = [.. retired] }, secret);
     }
 }

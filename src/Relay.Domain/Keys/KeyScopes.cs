@@ -7,7 +7,7 @@ public enum KeyScopes
     /// <summary>Nothing; no key has it.</summary>
     None = 0,
 
-    /// <summary>Completions, and the list of models.</summary>
+    /// <summary>Completions. The list of models is for every key.</summary>
     Complete = 1,
 
     /// <summary>Fetching pages.</summary>

@@ -1,9 +1,8 @@
+using System.Buffers;
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Relay.Application.Auditing;
 using Relay.Application.Health;
 using Relay.Infrastructure.Home;
@@ -11,14 +10,15 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.Auditing;
 
 /// <summary>
-/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600, kept for <c>AUDIT_DAYS</c>. One writer; a bounded buffer
+/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600. One writer; a bounded buffer
 /// between it and the requests. A lock keeps the relay and the operator's commands from writing into each other's lines.
 /// While the disk fails, the lines wait, and <c>/health/ready</c> says so.
 /// </summary>
-internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, TimeProvider clock, ILogger<AuditFile> logger) : BackgroundService, IAuditLog, IHealthCheck
+internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<AuditFile> logger) : BackgroundService, IAuditLog, IHealthCheck
 {
     private const int BufferedEntries = 10_000;
     private const int LinesAtOnce = 5000;
+    private const int RepeatedLines = 1000;
 
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(10);
@@ -28,9 +28,9 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
         Channel.CreateBounded<(DateTimeOffset, AuditEntry)>(new BoundedChannelOptions(BufferedEntries) { SingleReader = true });
 
     private readonly ConcurrentDictionary<string, long> _unauthenticated = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<AuditEntry, long> _repeated = new();
     private readonly CancellationTokenSource _giveUp = new();
     private volatile string? _problem;
-    private DateOnly _cleanedOn;
 
     /// <inheritdoc/>
     public string? Problem => _problem;
@@ -42,6 +42,16 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
         {
             logger.LogError(
                 "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count, AuditLine.Text(clock.GetUtcNow(), entry));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void WriteRepeated(AuditEntry entry)
+    {
+        var kind = new AuditEntry(entry.Action) { KeyId = entry.KeyId, KeyLabel = entry.KeyLabel, Error = entry.Error };
+        if (_repeated.AddOrUpdate(kind, 1, static (_, count) => count + 1) <= RepeatedLines)
+        {
+            Write(entry);
         }
     }
 
@@ -95,6 +105,14 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
 
     private void WriteTally()
     {
+        foreach (var kind in _repeated.Keys)
+        {
+            if (_repeated.TryRemove(kind, out var count) && count > RepeatedLines)
+            {
+                Write(kind with { Count = count - RepeatedLines });
+            }
+        }
+
         foreach (var error in _unauthenticated.Keys)
         {
             if (_unauthenticated.TryRemove(error, out var count))
@@ -139,24 +157,31 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
     {
         RelayHome.CreatePrivateDirectory(home.AuditDirectory);
         await using var writeLock = await LockAsync();
-        CleanUp(day);
-        await using var file = new FileStream(PathOf(day), RelayHome.PrivateFile(FileMode.Append, FileAccess.Write, FileShare.ReadWrite));
+        // Unbuffered, and in one piece: what a full disk took of it must be taken back before the next attempt.
+        await using var file = new FileStream(PathOf(day), Unbuffered(FileMode.Append));
         var length = file.Length;
+        var bytes = new ArrayBufferWriter<byte>();
+        foreach (var line in lines)
+        {
+            bytes.Write(line.Span);
+        }
+
         try
         {
-            foreach (var line in lines)
-            {
-                await file.WriteAsync(line);
-            }
-
-            await file.FlushAsync();
+            await file.WriteAsync(bytes.WrittenMemory);
         }
         catch (IOException)
         {
-            // Half a line of a full disk would spoil the next one.
             file.SetLength(length);
             throw;
         }
+    }
+
+    private static FileStreamOptions Unbuffered(FileMode mode)
+    {
+        var options = RelayHome.PrivateFile(mode, FileAccess.Write, FileShare.ReadWrite);
+        options.BufferSize = 0;
+        return options;
     }
 
     /// <summary>The system's lock, so that it ends with the process that holds it.</summary>
@@ -173,26 +198,6 @@ internal sealed class AuditFile(RelayHome home, IOptions<AuditOptions> options, 
                 await Task.Delay(LockRetry, clock);
             }
         }
-    }
-
-    /// <summary>Removes the files of days that are too long ago, once a day.</summary>
-    private void CleanUp(DateOnly today)
-    {
-        if (today <= _cleanedOn)
-        {
-            return;
-        }
-
-        foreach (var file in Directory.EnumerateFiles(home.AuditDirectory, "*.jsonl"))
-        {
-            if (DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
-                && day <= today.AddDays(-options.Value.AuditDays))
-            {
-                File.Delete(file);
-            }
-        }
-
-        _cleanedOn = today;
     }
 
     private string PathOf(DateOnly day) => Path.Combine(home.AuditDirectory, $"{day:yyyy-MM-dd}.jsonl");

@@ -42,6 +42,11 @@ internal static class AuditLine
         Write(writer, "first_token_ms", entry.FirstToken);
         Write(writer, "total_ms", entry.Total);
         WriteUsage(writer, entry.Usage);
+        if (entry.CostUsd is { } cost)
+        {
+            writer.WriteNumber("cost_usd", cost);
+        }
+
         Write(writer, "request_bytes", entry.RequestBytes);
         Write(writer, "count", entry.Count);
         Write(writer, "detail", entry.Detail);
@@ -59,10 +64,6 @@ internal static class AuditLine
             writer.WriteNumber("output_tokens", usage.OutputTokens);
             writer.WriteNumber("cache_creation_input_tokens", usage.CacheCreationInputTokens);
             writer.WriteNumber("cache_read_input_tokens", usage.CacheReadInputTokens);
-            if (usage.CostUsd is { } cost)
-            {
-                writer.WriteNumber("cost_usd", cost);
-            }
         }
     }
 

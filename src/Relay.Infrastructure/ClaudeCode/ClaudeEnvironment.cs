@@ -75,7 +75,7 @@ internal sealed class ClaudeEnvironment(
         .Where(pair => pair.Key != options.Value.Auth)
         .SelectMany(pair => pair.Value)
         .Where(name => name.StartsWith("ANTHROPIC_", StringComparison.Ordinal) || name.StartsWith("CLAUDE_", StringComparison.Ordinal))
-        .Concat(["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL", "CLAUDE_CONFIG_DIR"])
+        .Concat(["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CONFIG_DIR"])
         .Where(name => !string.IsNullOrEmpty(configuration[name]));
 
     /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown owns it.</summary>

@@ -39,7 +39,7 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
                 return new RelayError(
                     ErrorCode.NotLoggedIn,
                     exitCode == 0
-                        ? "Claude Code says that it is not logged in. Nothing was changed; try again."
+                        ? "Claude Code says that it is not logged in. Try again."
                         : $"The login ended with exit code {exitCode}, and Claude Code says that it is not logged in. Try again.");
             }
 

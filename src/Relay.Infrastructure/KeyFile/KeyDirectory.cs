@@ -24,6 +24,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     private volatile HashSet<string> _activeIds = [];
     private volatile string? _problem;
     private volatile bool _told;
+    private string? _reported;
     private (bool Exists, long Length, DateTime ModifiedAt)? _seen;
 
     /// <inheritdoc/>
@@ -125,13 +126,10 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", _activeIds.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
             _seen = found;
         }
-        catch (FormatException exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            Report($"keys.json can't be read: {exception.Message}. The last good keys stay in force.", exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            Report("keys.json can't be opened; the log says why. The last good keys stay in force.", exception);
+            // Whatever it is, the relay goes on with the keys it has, and looks again.
+            Report(exception);
         }
     }
 
@@ -166,17 +164,21 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             }
         }
 
-        (_byHash, _activeIds) = (byHash, ids);
-        _problem = null;
+        // In this order: who is found by a new hash must be found active.
+        _activeIds = ids;
+        _byHash = byHash;
+        (_problem, _reported) = (null, null);
         Reloaded?.Invoke(ids);
     }
 
-    private void Report(string problem, Exception exception)
+    /// <summary>What is wrong with the file is for the log: anybody may ask <c>/health/ready</c>, and the file holds labels.</summary>
+    private void Report(Exception exception)
     {
-        if (_problem != problem)
+        if (_reported != exception.Message)
         {
-            _problem = problem;
-            logger.LogError(exception, "{Problem}", problem);
+            _reported = exception.Message;
+            _problem = "keys.json can't be read; the relay's log says why. The last good keys stay in force.";
+            logger.LogError(exception, "keys.json can't be read: {Reason}. The last good keys stay in force", exception.Message);
         }
     }
 }

@@ -1,5 +1,4 @@
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text.Json;
 using Relay.Domain.Keys;
 
@@ -27,6 +26,10 @@ internal sealed class KeyFileReader
         catch (JsonException exception)
         {
             throw new FormatException($"it is not a key file (line {exception.LineNumber + 1}, {exception.Path})", exception);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new FormatException("it holds text that is no Unicode", exception);
         }
     }
 
@@ -114,11 +117,10 @@ internal sealed class KeyFileReader
         return unique.Keys;
     }
 
-    /// <summary>Where each entry is, with half of its SHA-256: as many bits as nobody can make two entries share.</summary>
+    /// <summary>Where each entry is, with a hash of 128 bits. Who could make two of them share it may write the file anyway.</summary>
     private static List<(UInt128 Hash, int Start, int Length)> FindEntries(ref Utf8JsonReader reader, ReadOnlySpan<byte> bytes)
     {
         var found = new List<(UInt128, int, int)>();
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType != JsonTokenType.StartObject)
@@ -129,8 +131,7 @@ internal sealed class KeyFileReader
             var start = (int)reader.TokenStartIndex;
             reader.Skip();
             var length = (int)reader.BytesConsumed - start;
-            SHA256.HashData(bytes.Slice(start, length), hash);
-            found.Add((MemoryMarshal.Read<UInt128>(hash), start, length));
+            found.Add((XxHash128.HashToUInt128(bytes.Slice(start, length)), start, length));
         }
 
         return found;

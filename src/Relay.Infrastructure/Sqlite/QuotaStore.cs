@@ -19,6 +19,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     /// <summary>Longer than what anybody can ask for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
     private const int UsageDays = 400;
+    private const long OneDay = 86_400;
 
     private readonly RelayDatabase _database;
     private readonly TimeProvider _clock;
@@ -172,7 +173,10 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         }
 
         var now = _startedUnixSecond;
-        foreach (var (keyId, second, requests) in UsageTable.ReadMinutes(connection, now - (long)MinuteWindow.Length.TotalSeconds))
+        var minute = (long)MinuteWindow.Length.TotalSeconds;
+        // As with days: what is further ahead was written by a clock that was wrong.
+        RelayDatabase.Execute(connection, $"DELETE FROM minute WHERE unix_second > {now + OneDay + minute};");
+        foreach (var (keyId, second, requests) in UsageTable.ReadMinutes(connection, now - minute))
         {
             _book.RestoreMinute(keyId, Math.Min(second, now) - now, requests);
         }

@@ -47,8 +47,11 @@ internal sealed class RelayDatabase(RelayHome home)
     /// <exception cref="StartupException">It is no database of this relay's, or of a newer one.</exception>
     public SqliteConnection Open()
     {
-        // From its first byte on the owner's only; SQLite gives its companions the same mode.
-        new FileStream(home.DatabaseFile, RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite)).Dispose();
+        if (!Exists)
+        {
+            Create();
+        }
+
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = home.DatabaseFile,
@@ -69,6 +72,22 @@ internal sealed class RelayDatabase(RelayHome home)
             throw exception is SqliteException
                 ? new StartupException($"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.")
                 : exception;
+        }
+    }
+
+    /// <summary>
+    /// From its first byte on the owner's only; SQLite gives its companions the same mode. Never on a file that is there: to
+    /// close any handle of it drops all locks that this process has on it (POSIX), those of SQLite's connections among them.
+    /// </summary>
+    private void Create()
+    {
+        try
+        {
+            new FileStream(home.DatabaseFile, RelayHome.PrivateFile(FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite)).Dispose();
+        }
+        catch (IOException) when (Exists)
+        {
+            return; // Another process was faster.
         }
     }
 

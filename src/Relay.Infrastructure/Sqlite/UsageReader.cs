@@ -1,9 +1,11 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
 using Relay.Application.Usage;
 
 namespace Relay.Infrastructure.Sqlite;
 
 /// <summary>Reads what a relay wrote, also while it runs; for the operator's commands.</summary>
-internal sealed class UsageReader(RelayDatabase database) : IUsageReader
+internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> logger) : IUsageReader
 {
     /// <inheritdoc/>
     public Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
@@ -25,7 +27,16 @@ internal sealed class UsageReader(RelayDatabase database) : IUsageReader
             return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
         }
 
-        using var connection = database.Open();
-        return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(UsageTable.ReadLastUsed(connection));
+        try
+        {
+            using var connection = database.Open();
+            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(UsageTable.ReadLastUsed(connection));
+        }
+        catch (Exception exception) when (exception is StartupException or SqliteException)
+        {
+            // Keys can be looked at, and revoked, without it.
+            logger.LogWarning("When keys were last used is not known: {Reason}", exception.Message);
+            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
+        }
     }
 }

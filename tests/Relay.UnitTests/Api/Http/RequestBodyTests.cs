@@ -1,7 +1,10 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Application.Serving;
 using Relay.Domain;
 
 namespace Relay.UnitTests.Api.Http;
@@ -203,12 +206,32 @@ public sealed class RequestBodyTests
     private static Task<Result<CompleteBody>> ReadAsync(string body, string? contentType = "application/json", long maxBytes = MaxBytes) =>
         ReadAsync(Encoding.UTF8.GetBytes(body), contentType, maxBytes);
 
-    private static Task<Result<CompleteBody>> ReadAsync(byte[] body, string? contentType = "application/json", long maxBytes = MaxBytes) =>
-        Request(new MemoryStream(body), contentType).ReadJsonAsync<CompleteBody>(maxBytes, Waiting.Token).InTime();
-
-    private static HttpRequest Request(Stream body, string? contentType = "application/json")
+    [Fact]
+    public async Task All_bodies_together_take_no_more_than_the_budget_and_each_gives_its_room_back()
     {
-        var request = new DefaultHttpContext().Request;
+        var budget = Budget();
+        var body = Encoding.UTF8.GetBytes($$"""{"prompt":"{{new string('a', 900)}}"}""");
+        budget.TryTake((32 * MaxBytes) - 500).Should().BeTrue();
+
+        var refused = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
+        budget.GiveBack(500);
+        var taken = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
+        var again = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
+
+        refused.Error!.Code.Should().Be(ErrorCode.QueueFull);
+        refused.Error.RetryAfter.Should().BePositive();
+        (taken.Error, again.Error).Should().Be((null, null), "what was read is given back");
+    }
+
+    private static Task<Result<CompleteBody>> ReadAsync(byte[] body, string? contentType = "application/json", long maxBytes = MaxBytes) =>
+        Request(new MemoryStream(body), contentType, Budget(maxBytes)).ReadJsonAsync<CompleteBody>(maxBytes, Waiting.Token).InTime();
+
+    private static BodyBudget Budget(long maxBytes = MaxBytes) => new(Options.Create(new ServerOptions { MaxBodyBytes = maxBytes }));
+
+    private static HttpRequest Request(Stream body, string? contentType = "application/json", BodyBudget? budget = null)
+    {
+        var services = new ServiceCollection().AddSingleton(budget ?? Budget()).BuildServiceProvider();
+        var request = new DefaultHttpContext { RequestServices = services }.Request;
         request.Body = body;
         request.ContentType = contentType;
         return request;

@@ -118,6 +118,7 @@ public sealed class RequestLogTests
             withKey: false);
 
         _auditLog.DidNotReceiveWithAnyArgs().Write(default!);
+        _auditLog.DidNotReceiveWithAnyArgs().WriteRepeated(default!);
         _auditLog.ReceivedWithAnyArgs(counted).CountUnauthenticated(default!);
         if (counted > 0)
         {
@@ -135,7 +136,7 @@ public sealed class RequestLogTests
         _context.Request.QueryString = new QueryString("?q=private");
         _context.SetEndpoint(null);
         await AskAsync(_ => Task.CompletedTask);
-        _auditLog.Received(1).Write(Arg.Is<AuditEntry>(entry => entry.Route == $"{written} (none)" && entry.Action == "none"));
+        _auditLog.Received(1).WriteRepeated(Arg.Is<AuditEntry>(entry => entry.Route == $"{written} (none)" && entry.Action == "none"));
     }
 
     [Fact]
@@ -175,7 +176,15 @@ public sealed class RequestLogTests
     private void ShouldHaveWritten(AuditEntry entry)
     {
         _auditLog.ReceivedCalls().Should().ContainSingle();
-        _auditLog.Received(1).Write(entry);
+        if (entry.Queue is null)
+        {
+            // Never let in: a caller can cause any number of these.
+            _auditLog.Received(1).WriteRepeated(entry);
+        }
+        else
+        {
+            _auditLog.Received(1).Write(entry);
+        }
     }
 
     private sealed class StartedResponse : HttpResponseFeature

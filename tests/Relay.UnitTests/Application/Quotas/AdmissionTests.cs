@@ -55,7 +55,7 @@ public sealed class AdmissionTests : IDisposable
         Queue.RunningOf(_key.Id).Should().Be(1);
         request.Context.Model.Should().Be(Any.Model());
         request.Context.QueueTime.Should().Be(TimeSpan.Zero);
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should().Equal(("minute", 99), ("day", 99), ("usd-day", 997), ("concurrency", 1));
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should().Equal(("minute", 99), ("day", 99), ("usd-day", 997), ("concurrency", 0));
     }
 
     [Fact]

@@ -58,6 +58,18 @@ public sealed class UpstreamLimitsTests
         Enter("opus").Error.Should().BeNull();
     }
 
+    [Fact]
+    public void A_short_limit_does_not_make_it_forget_a_long_one()
+    {
+        Hit("opus", "seven_day", Any.Time.AddDays(3));
+
+        Hit("opus", "five_hour", Any.Time.AddHours(1));
+
+        Find("haiku")!.RetryAfter.Should().Be(TimeSpan.FromDays(3));
+        _clock.Advance(TimeSpan.FromHours(2));
+        Find("opus")!.RetryAfter.Should().Be(TimeSpan.FromDays(3) - TimeSpan.FromHours(2));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -116,7 +116,8 @@ public sealed class KeyTests
 
         third.Accepts(first.Hash, Any.Time.AddHours(2)).Should().BeTrue("its overlap is not over");
         third.Accepts(second.Hash, Any.Time.AddHours(2)).Should().BeTrue();
-        third.Rotate(TimeSpan.Zero, Any.Time.AddHours(3)).Key.Retired.Should().ContainSingle().Which.Hash.Should().Be(second.Hash);
+        third.Rotate(TimeSpan.FromMinutes(1), Any.Time.AddHours(3)).Key.Accepts(second.Hash, Any.Time.AddHours(3).AddMinutes(1)).Should().BeFalse("no older secret outlives the overlap that was named last");
+        third.Rotate(TimeSpan.Zero, Any.Time.AddHours(2)).Key.Retired.Should().BeEmpty("a secret that leaked is shut, whatever was promised before");
     }
 
     [Fact]

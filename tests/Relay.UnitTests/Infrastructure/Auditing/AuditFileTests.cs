@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Relay.Application.Auditing;
 using Relay.Domain;
@@ -16,7 +15,6 @@ public sealed class AuditFileTests : IDisposable
     private readonly TemporaryHome _home = new();
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero));
     private readonly LogLines<AuditFile> _log = new();
-    private readonly AuditOptions _options = new();
     private readonly AuditFile _audit;
 
     public AuditFileTests() => _audit = Open();
@@ -59,7 +57,8 @@ public sealed class AuditFileTests : IDisposable
             Queue = TimeSpan.FromMilliseconds(0.26),
             FirstToken = TimeSpan.FromMilliseconds(800),
             Total = TimeSpan.FromMilliseconds(1234.96),
-            Usage = new TokenUsage(1, 2, 3, 4, 0.0125m),
+            Usage = new TokenUsage(1, 2, 3, 4, 9m),
+            CostUsd = 0.0125m,
             RequestBytes = 77,
         });
         _audit.Write(new AuditEntry("lockdown_violation") { Detail = "a \"detail\"\nwith lines, \u001b[31m and ä" });
@@ -143,35 +142,22 @@ public sealed class AuditFileTests : IDisposable
     }
 
     [Fact]
-    public async Task Days_beyond_those_to_keep_are_removed_and_nothing_else()
+    public async Task Of_what_one_key_repeats_a_thousand_lines_a_minute_are_written_and_the_rest_counted()
     {
-        _options.AuditDays = 3;
-        Directory.CreateDirectory(_home.Home.AuditDirectory);
-        foreach (var name in (string[])["2025-12-31.jsonl", "2026-03-10.jsonl", "2026-03-11.jsonl", "2026-03-12.jsonl", "2026-03-13.jsonl", "notes.jsonl", "2026-03-10.txt"])
+        await _audit.StartAsync(Waiting.Token);
+        for (var request = 0; request < 1500; request++)
         {
-            File.WriteAllText(Path.Combine(_home.Home.AuditDirectory, name), "x\n");
+            _audit.WriteRepeated(Entry("complete") with { RequestId = $"req_{request}" });
+            _audit.WriteRepeated(new AuditEntry("models") { KeyId = "key_2" });
         }
 
-        await WriteAsync("today");
-
-        Directory.EnumerateFiles(_home.Home.AuditDirectory).Select(Path.GetFileName)
-            .Should().BeEquivalentTo("2026-03-12.jsonl", "2026-03-13.jsonl", "2026-03-14.jsonl", "notes.jsonl", "2026-03-10.txt", "write.lock");
-    }
-
-    [Fact]
-    public async Task A_relay_that_runs_over_midnight_removes_the_day_that_is_over_then()
-    {
-        _options.AuditDays = 1;
-        await _audit.StartAsync(Waiting.Token);
-        _audit.Write(Entry("yesterday"));
-        await Waiting.UntilAsync(() => File.Exists(FileOf("2026-03-14")), "the first day is written");
-
-        _clock.Advance(TimeSpan.FromSeconds(1));
-        _audit.Write(Entry("today"));
         await _audit.StopAsync(Waiting.Token).InTime();
 
-        File.Exists(FileOf("2026-03-14")).Should().BeFalse();
-        Actions("2026-03-15").Should().Equal("today");
+        var lines = Lines("2026-03-14");
+        lines.Count(line => line.TryGetProperty("request_id", out _)).Should().Be(1000, "each of its own");
+        lines.Where(line => line.TryGetProperty("count", out _)).Select(line => (line.GetProperty("action").GetString(), line.GetProperty("key_id").GetString(), line.GetProperty("count").GetInt64()))
+            .Should().BeEquivalentTo([("complete", "key_1", 500L), ("models", "key_2", 500L)]);
+        lines.Should().HaveCount(2002);
     }
 
     [Fact]
@@ -204,8 +190,8 @@ public sealed class AuditFileTests : IDisposable
     [Fact]
     public async Task Two_writers_on_one_home_do_not_break_each_others_lines()
     {
-        using var other = new AuditFile(_home.Home, Options.Create(_options), TimeProvider.System, _log);
-        using var third = new AuditFile(_home.Home, Options.Create(_options), TimeProvider.System, _log);
+        using var other = new AuditFile(_home.Home, TimeProvider.System, _log);
+        using var third = new AuditFile(_home.Home, TimeProvider.System, _log);
         AuditFile[] writers = [other, third];
         var filler = new string('x', 3000);
         await Task.WhenAll(writers.Select(writer => writer.StartAsync(Waiting.Token)));
@@ -303,7 +289,7 @@ public sealed class AuditFileTests : IDisposable
         Actions("2026-03-15").Should().Equal("second");
     }
 
-    private AuditFile Open() => new(_home.Home, Options.Create(_options), _clock, _log);
+    private AuditFile Open() => new(_home.Home, _clock, _log);
 
     private async Task WriteAsync(string action)
     {

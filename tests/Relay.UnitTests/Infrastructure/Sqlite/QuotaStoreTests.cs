@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -174,7 +175,7 @@ public sealed class QuotaStoreTests : IDisposable
             new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)),
             new UsageRow(Today.AddDays(1), "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 1.6m)));
         (await store.ReadAsync("a", Today.AddDays(1), Waiting.Token)).Should().ContainSingle().Which.Usage.CostUsd.Should().Be(1.6m);
-        (await new UsageReader(_database).ReadAsync("b", Today, Waiting.Token)).Should().ContainSingle("the operator's commands read the same while the relay runs");
+        (await new UsageReader(_database, NullLogger<UsageReader>.Instance).ReadAsync("b", Today, Waiting.Token)).Should().ContainSingle("the operator's commands read the same while the relay runs");
     }
 
     [Fact]
@@ -202,13 +203,13 @@ public sealed class QuotaStoreTests : IDisposable
 
         var expected = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { ["a"] = Any.Time, ["b"] = Any.Time.AddSeconds(90) };
         (await (await StartAsync()).ReadLastUsedAsync(Waiting.Token)).Should().Equal(expected);
-        (await new UsageReader(_database).ReadLastUsedAsync(Waiting.Token)).Should().Equal(expected);
+        (await new UsageReader(_database, NullLogger<UsageReader>.Instance).ReadLastUsedAsync(Waiting.Token)).Should().Equal(expected);
     }
 
     [Fact]
     public async Task Where_no_relay_has_run_nothing_was_used_and_looking_makes_no_file()
     {
-        var reader = new UsageReader(_database);
+        var reader = new UsageReader(_database, NullLogger<UsageReader>.Instance);
         (await reader.ReadAsync(null, Today, Waiting.Token)).Should().BeEmpty();
         (await reader.ReadLastUsedAsync(Waiting.Token)).Should().BeEmpty();
         _database.Exists.Should().BeFalse();
@@ -329,7 +330,7 @@ public sealed class QuotaStoreTests : IDisposable
         var options = Options.Create(new QuotaOptions { PerKeyDaily = 9 });
         var completions = Options.Create(new CompletionOptions());
         var queue = new FairQueue(options, _clock);
-        var handler = new GetUsageHandler(store, store, new Admission(store, queue, new UpstreamLimits(_clock), new ModelCatalog(completions), options, completions, _clock), options, _clock);
+        var handler = new GetUsageHandler(store, new Admission(store, queue, new UpstreamLimits(_clock), new ModelCatalog(completions), options, completions, _clock), options, _clock);
         using var place = await queue.EnterAsync(key.Id, 4, TimeSpan.Zero, Waiting.Token);
 
         var (one, two) = ((await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value, (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value);
