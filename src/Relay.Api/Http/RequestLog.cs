@@ -32,6 +32,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         try
         {
             await next(context);
+            // A connection that was lost, or cut off, takes the rest of an answer without a word.
+            context.RequestAborted.ThrowIfCancellationRequested();
             // Buffered bytes are the relay's time too.
             await context.Response.CompleteAsync();
         }
