@@ -10,6 +10,7 @@ namespace Relay.EndToEndTests;
 /// Whatever goes wrong at Anthropic has its own code and status, says what to do, repeats none of the upstream's words, and
 /// comes within the request's time.
 /// </summary>
+[Collection(nameof(Alone))]
 public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : IClassFixture<UpstreamFailureTests.Relays>
 {
     private const string Prompt = "Tell me something.";

@@ -10,9 +10,9 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.Auditing;
 
 /// <summary>
-/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600. One writer; a bounded buffer
-/// between it and the requests. A lock keeps the relay and the operator's commands from writing into each other's lines.
-/// While the disk fails, the lines wait, and <c>/health/ready</c> says so.
+/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600. One writer; a bounded buffer between it and the requests.
+/// A lock keeps the relay and the operator's commands from writing into each other's lines. While the disk fails, the lines
+/// wait, and <c>/health/ready</c> says so.
 /// </summary>
 internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<AuditFile> logger) : BackgroundService, IAuditLog, IHealthCheck
 {
