@@ -1,5 +1,8 @@
 using FluentAssertions;
 using Relay.AnthropicSimulator;
+using Relay.Domain.Completions;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
 using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
@@ -36,5 +39,24 @@ public sealed class CompletionTests : IAsyncLifetime
         answer.Json.GetProperty("ok").GetBoolean().Should().BeTrue();
         answer.Json.GetProperty("model").GetString().Should().Be("opus");
         _api.Requests.Should().ContainSingle(request => request.LastUserText == "What is two and two?");
+    }
+
+    /// <summary>What a completion is reckoned to cost before Claude Code has summed it up must be what it would sum up.</summary>
+    [Theory]
+    [InlineData("opus")]
+    [InlineData("sonnet")]
+    [InlineData("haiku")]
+    public async Task The_relays_prices_are_those_of_Claude_Code(string model)
+    {
+        _api.Default = new Behavior { Words = 500 };
+
+        var answer = await _relay.CompleteAsync(_key, new { prompt = "Count.", model, output_format = "json" });
+
+        var usage = answer.Json.GetProperty("usage");
+        long Tokens(string name) => usage.GetProperty(name).GetInt64();
+        var tokens = new TokenUsage(
+            Tokens("input_tokens"), Tokens("output_tokens"), Tokens("cache_creation_input_tokens"), Tokens("cache_read_input_tokens"), null);
+        tokens.OutputTokens.Should().BeGreaterThan(100);
+        ModelPrice.Of(ModelName.Create(model).Value).CostOf(tokens).Should().BeApproximately(usage.GetProperty("cost_usd").GetDecimal(), 0.000001m);
     }
 }

@@ -4,7 +4,7 @@ using Relay.Domain.Models;
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// Anthropic's list price of a model family, in US dollars per million tokens: for what a completion may cost before it ends,
+/// The price of a model family in US dollars per million tokens, as Claude Code 2.1.330 reckons (a test compares): for what a completion may cost before it ends,
 /// and for one that ends before Claude Code has summed it up. Claude Code's own sum always wins over it.
 /// </summary>
 public sealed record ModelPrice(decimal Input, decimal Output)
@@ -20,9 +20,9 @@ public sealed record ModelPrice(decimal Input, decimal Output)
     /// <summary>The price of a model, by its family; of an unknown one, the dearest.</summary>
     public static ModelPrice Of(ModelName model) => model.Family switch
     {
-        "haiku" => new ModelPrice(1, 5),
-        "sonnet" => new ModelPrice(3, 15),
-        _ => new ModelPrice(5, 25),
+        "haiku" => new ModelPrice(0.1m, 0.5m),
+        "sonnet" => new ModelPrice(2, 10),
+        _ => new ModelPrice(4, 20),
     };
 
     /// <summary>What a request of this size may cost, with an ordinary answer.</summary>

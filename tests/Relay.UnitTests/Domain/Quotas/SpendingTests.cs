@@ -8,13 +8,13 @@ public sealed class SpendingTests
     private static readonly ModelPrice Price = new(3, 15);
 
     [Theory]
-    [InlineData("haiku", 1, 5)]
-    [InlineData("claude-haiku-4-5", 1, 5)]
-    [InlineData("sonnet", 3, 15)]
-    [InlineData("sonnet[1m]", 3, 15)]
-    [InlineData("opus", 5, 25)]
-    [InlineData("claude-opus-5-5", 5, 25)]
-    [InlineData("something-new", 5, 25)]
+    [InlineData("haiku", "0.1", "0.5")]
+    [InlineData("claude-haiku-4-5", "0.1", "0.5")]
+    [InlineData("sonnet", "2", "10")]
+    [InlineData("sonnet[1m]", "2", "10")]
+    [InlineData("opus", "4", "20")]
+    [InlineData("claude-opus-5-5", "4", "20")]
+    [InlineData("something-new", "4", "20")]
     public void A_price_is_the_familys_and_of_an_unknown_one_the_dearest(string model, decimal input, decimal output) =>
         ModelPrice.Of(Any.Model(model)).Should().Be(new ModelPrice(input, output));
 
