@@ -15,7 +15,7 @@ namespace Relay.Api.Authentication;
 /// a good key without the route's scope gets 403. A middleware of its own: the framework's authentication and authorization
 /// together cost more than all the rest of a refusal (see docs/decisions/0009-own-authentication.md).
 /// </summary>
-internal sealed class ApiKeyAuthentication(IKeyDirectory keys, TimeProvider clock)
+internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders rateLimits, TimeProvider clock)
 {
     private const string Bearer = "Bearer ";
 
@@ -31,7 +31,7 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, TimeProvider cloc
         {
             var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
             context.Features.Set(request);
-            RateLimitHeaders.AddTo(context, request);
+            rateLimits.AddTo(context, request);
         }
 
         // Where there is no such route there is nothing to protect; routes that forgot to say ask for a key.

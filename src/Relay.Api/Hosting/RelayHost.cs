@@ -146,7 +146,7 @@ internal static class RelayHost
         services.AddMvcCore()
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<BodyBudget>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<BodyBudget>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)
@@ -157,7 +157,7 @@ internal static class RelayHost
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
         app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);
-        app.Use(QuotaGate.InvokeAsync);
+        app.Use(app.Services.GetRequiredService<QuotaGate>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
         app.MapControllers().WithMetadata(KeyRequired.Instance);
     }

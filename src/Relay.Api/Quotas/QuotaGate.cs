@@ -1,5 +1,6 @@
 using Relay.Api.Http;
 using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
 
 namespace Relay.Api.Quotas;
 
@@ -11,14 +12,14 @@ internal sealed class SpendsQuotaAttribute : Attribute;
 /// Turns a request away before its body is read when its key's limits are used up anyway. It only looks: what is let through
 /// here is decided, and counted, at admission.
 /// </summary>
-internal static class QuotaGate
+internal sealed class QuotaGate(IAdmission admission)
 {
     /// <summary>Passes the request on, or answers 429.</summary>
-    public static async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not null)
         {
-            var decision = await RateLimitHeaders.PeekAsync(context, request, context.RequestAborted);
+            var decision = await admission.PeekAsync(request.Caller, context.RequestAborted);
             if (decision.Refusal is { } refusal)
             {
                 request.Quotas = decision.Statuses;

@@ -10,7 +10,7 @@ namespace Relay.Api.Quotas;
 /// Puts <c>RateLimit</c> and <c>RateLimit-Policy</c> (draft-ietf-httpapi-ratelimit-headers-11) on every answer to a good key:
 /// from the decision that admitted or refused the request, or, where none was taken, from how the key stands.
 /// </summary>
-internal static class RateLimitHeaders
+internal sealed class RateLimitHeaders(IAdmission admission)
 {
     /// <summary>Both headers of an answer that is about to start.</summary>
     public static void Write(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
@@ -28,18 +28,8 @@ internal static class RateLimitHeaders
     }
 
     /// <summary>Has them written when the answer starts.</summary>
-    public static void AddTo(HttpContext context, RequestContext request) =>
-        context.Response.OnStarting(
-            static async state =>
-            {
-                var (http, request) = ((HttpContext, RequestContext))state;
-                Write(http, request.Quotas ?? (await PeekAsync(http, request, http.RequestAborted)).Statuses);
-            },
-            (context, request));
-
-    /// <summary>How the request's key stands.</summary>
-    public static ValueTask<QuotaDecision> PeekAsync(HttpContext context, RequestContext request, CancellationToken cancellationToken) =>
-        context.RequestServices.GetRequiredService<IAdmission>().PeekAsync(request.Caller, cancellationToken);
+    public void AddTo(HttpContext context, RequestContext request) =>
+        context.Response.OnStarting(async () => Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, context.RequestAborted)).Statuses));
 
     /// <summary><c>"minute";q=30;w=60</c>; requests are the default unit, and cents are no registered one.</summary>
     private static void AppendPolicy(StringBuilder text, in QuotaStatus quota)

@@ -63,23 +63,26 @@ internal sealed class Admission(
         }
 
         var admitted = new Admitted(charge, model);
+        RelayError? refusal;
         try
         {
-            var refusal = await EnterAsync(admitted, context, limits, cancellationToken);
-            if (refusal is null)
-            {
-                context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
-                return admitted;
-            }
-
-            await DismissAsync(admitted);
-            return refusal;
+            refusal = await EnterAsync(admitted, context, limits, cancellationToken);
         }
         catch
         {
             await DismissAsync(admitted);
             throw;
         }
+
+        if (refusal is not null)
+        {
+            await DismissAsync(admitted);
+            return refusal;
+        }
+
+        // The same decision, with the place that was taken since.
+        context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
+        return admitted;
     }
 
     /// <summary>The request is over, however it ended: what it spent is settled, its place is free.</summary>
