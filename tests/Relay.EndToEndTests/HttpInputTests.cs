@@ -3,14 +3,13 @@ using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json;
 using FluentAssertions;
 using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>Whatever is sent to the relay: a clear JSON error that names what is wrong, and nothing lost.</summary>
+/// <summary>Whatever is sent as a body: a clear JSON error that names what is wrong, and nothing lost.</summary>
 public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixture<HttpInputTests.Fixture>, IAsyncLifetime
 {
     private const int MaxInputBytes = 20_000;
@@ -88,7 +87,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     {
         var answer = await PostAsync(Encoding.UTF8.GetBytes(body));
 
-        IsError(answer, 400, code, field);
+        ErrorAnswer.Check(answer, 400, code, field);
     }
 
     [Fact(Timeout = 30_000)]
@@ -98,7 +97,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
 
         var answer = await _relay.CompleteAsync(_key, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = "hi", [name] = "CANARY-value" });
 
-        IsError(answer, 400, "invalid_request", field: null);
+        ErrorAnswer.Check(answer, 400, "invalid_request", field: null);
         var error = answer.Json.GetProperty("error");
         var shown = error.GetProperty("field").GetString()!;
         shown.Should().StartWith("evil").And.Match(text => text.Length <= 65);
@@ -113,7 +112,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
 
         var answer = await PostAsync(body);
 
-        IsError(answer, 400, "invalid_request", "prompt");
+        ErrorAnswer.Check(answer, 400, "invalid_request", "prompt");
         answer.Json.GetProperty("error").GetProperty("message").GetString().Should().Contain("UTF-8").And.NotContain("surrogate");
     }
 
@@ -139,13 +138,13 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     public async Task Ten_thousand_levels_of_json_are_refused()
     {
         var body = "{\"prompt\":" + new string('[', 10_000) + new string(']', 10_000) + "}";
-        IsError(await PostAsync(Encoding.UTF8.GetBytes(body)), 400, code: null, field: null);
+        ErrorAnswer.Check(await PostAsync(Encoding.UTF8.GetBytes(body)), 400, code: null, field: null);
 
         body = "{\"unknown\":" + string.Concat(Enumerable.Repeat("{\"a\":", 10_000)) + "1" + new string('}', 10_001);
-        IsError(await PostAsync(Encoding.UTF8.GetBytes(body)), 400, code: null, field: null);
+        ErrorAnswer.Check(await PostAsync(Encoding.UTF8.GetBytes(body)), 400, code: null, field: null);
 
         body = new string('[', 10_000);
-        IsError(await PostAsync(Encoding.UTF8.GetBytes(body)), 400, "invalid_json", field: null);
+        ErrorAnswer.Check(await PostAsync(Encoding.UTF8.GetBytes(body)), 400, "invalid_json", field: null);
     }
 
     [Fact(Timeout = 30_000)]
@@ -162,8 +161,8 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         var whole = new string('ü', MaxInputBytes / 2);
         (await _relay.CompleteAsync(_key, new { prompt = whole })).Text.Should().Be(whole);
 
-        IsError(await _relay.CompleteAsync(_key, new { prompt = whole + "a" }), 413, "too_large", "prompt");
-        IsError(await _relay.CompleteAsync(_key, new { prompt = whole, system = "a" }), 413, "too_large", field: null);
+        ErrorAnswer.Check(await _relay.CompleteAsync(_key, new { prompt = whole + "a" }), 413, "too_large", "prompt");
+        ErrorAnswer.Check(await _relay.CompleteAsync(_key, new { prompt = whole, system = "a" }), 413, "too_large", field: null);
     }
 
     [Theory(Timeout = 30_000)]
@@ -174,7 +173,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         using var request = Request(new ByteArrayContent(new byte[MaxBodyBytes + 1]) { Headers = { ContentType = Json } });
         request.Headers.TransferEncodingChunked = chunked;
 
-        IsError(await _relay.SendAsync(request, null), 413, "too_large", field: null);
+        ErrorAnswer.Check(await _relay.SendAsync(request, null), 413, "too_large", field: null);
     }
 
     [Theory(Timeout = 60_000)]
@@ -253,7 +252,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         }
 
         using var request = Request(content);
-        IsError(await _relay.SendAsync(request, null), 415, "unsupported_media_type", field: null);
+        ErrorAnswer.Check(await _relay.SendAsync(request, null), 415, "unsupported_media_type", field: null);
     }
 
     [Theory(Timeout = 30_000)]
@@ -283,169 +282,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         using var request = Request(new ByteArrayContent(packed.ToArray()) { Headers = { ContentType = Json } });
         request.Content!.Headers.TryAddWithoutValidation("Content-Encoding", encoding);
 
-        IsError(await _relay.SendAsync(request, null), 415, "unsupported_media_type", field: null);
-    }
-
-    [Theory(Timeout = 30_000)]
-    [InlineData("GET", "/v1/complete", "POST")]
-    [InlineData("PUT", "/v1/complete", "POST")]
-    [InlineData("DELETE", "/v1/complete", "POST")]
-    [InlineData("PATCH", "/v1/complete", "POST")]
-    [InlineData("OPTIONS", "/v1/complete", "POST")]
-    [InlineData("TRACE", "/v1/complete", "POST")]
-    [InlineData("MADEUP", "/v1/complete", "POST")]
-    [InlineData("POST", "/v1/models", "GET")]
-    [InlineData("POST", "/health", "GET")]
-    public async Task A_wrong_method_is_told_with_the_right_one(string method, string path, string allowed)
-    {
-        using var request = new HttpRequestMessage(new HttpMethod(method), path);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _key);
-        using var response = await _relay.Http.SendAsync(request, TestContext.Current.CancellationToken);
-
-        IsError(new RelayAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), response.Headers), 405, "method_not_allowed", field: null);
-        response.Content.Headers.Allow.Should().Equal(allowed);
-    }
-
-    [Theory(Timeout = 30_000)]
-    [InlineData("/")]
-    [InlineData("/v1")]
-    [InlineData("/v1/complete/more")]
-    [InlineData("/v1//complete")]
-    [InlineData("/v1/%2e%2e/health/x")]
-    [InlineData("/etc/passwd")]
-    [InlineData("/index.html")]
-    [InlineData("/v1/complete%00")]
-    public async Task An_unknown_path_is_told(string path)
-    {
-        var answer = await RawHttp.ExchangeAsync(_relay, $"GET {path} HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_key}\n\n");
-
-        if (path.Contains("%00", StringComparison.Ordinal))
-        {
-            answer.Status.Should().BeOneOf(400, 404);
-            return;
-        }
-
-        answer.Status.Should().Be(404);
-        answer.ErrorCode.Should().Be("not_found");
-        answer.Json.GetProperty("request_id").GetString().Should().Be(answer.Headers["X-Request-Id"]);
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task Head_answers_without_a_body()
-    {
-        await using var connection = await RawHttp.ConnectAsync(_relay);
-        await connection.SendAsync("HEAD /health HTTP/1.1\nHost: localhost\nConnection: close\n\n");
-        var answer = await connection.ReadAsync(hasBody: false);
-
-        answer.Status.Should().BeOneOf(200, 405);
-        answer.Headers.Should().ContainKey("X-Request-Id");
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task Http_1_0_is_answered_when_it_names_the_host()
-    {
-        var body = Encoding.UTF8.GetBytes("""{"prompt":"Old."}""");
-
-        var answer = await RawHttp.ExchangeAsync(
-            _relay, $"POST /v1/complete HTTP/1.0\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: application/json\nContent-Length: {body.Length}\n\n", body);
-
-        answer.Status.Should().Be(200);
-        answer.Json.GetProperty("text").GetString().Should().Be("Old.");
-        (await RawHttp.ExchangeAsync(_relay, "GET /health HTTP/1.0\n\n")).ErrorCode.Should().Be("wrong_host");
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task Huge_headers_are_refused()
-    {
-        var answer = await RawHttp.ExchangeAsync(_relay, $"GET /health HTTP/1.1\nHost: localhost\nX-Much: {new string('a', 60_000)}\n\n");
-
-        answer.Status.Should().Be(431);
-    }
-
-    [Theory(Timeout = 30_000)]
-    [InlineData("GET / HTTP/9.9\nHost: localhost\n\n")]
-    [InlineData("nonsense\n\n")]
-    [InlineData("GET /\u001b[31m HTTP/1.1\nHost: localhost\n\n")]
-    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: 5\nContent-Length: 6\n\n")]
-    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: -1\n\n")]
-    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: 99999999999999999999\n\n")]
-    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: gzip\n\n")]
-    [InlineData("GET /health HTTP/1.1\n\n")]
-    public async Task What_is_not_http_is_refused(string text)
-    {
-        var answer = await RawHttp.ExchangeAsync(_relay, text);
-
-        answer.Status.Should().BeOneOf(400, 404, 411, 501, 505);
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task Every_way_not_to_have_a_key_gets_the_same_answer()
-    {
-        var revoked = await _relay.MintAsync("revoked");
-        (await _relay.RelayctlAsync("keys", "revoke", "revoked")).ExitCode.Should().Be(0);
-        await _relay.EventuallyAsync(async () => (await _relay.GetAsync("/v1/models", revoked)).Status == 401, "the key still works");
-        var foreign = Domain.Keys.KeySecret.Generate().Reveal();
-        string?[] headers =
-        [
-            null, "", "Bearer", "Bearer ", "Bearer x", "Basic dXNlcjpwYXNz", $"Basic {_key}", _key, $"Bearer {_key}x", $"Bearer {_key[..^1]}",
-            $"Bearer {_key.ToUpperInvariant()}", $"Bearer {_key[..^1]}{(_key[^1] == 'A' ? 'B' : 'A')}", $"Bearer {foreign}", $"Bearer {revoked}",
-            "Bearer " + new string('a', 5000), "Bearer sk-ant-api03-foreign", $"Bearer {_key} {_key}",
-        ];
-
-        var bodies = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var header in headers)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/complete") { Content = new StringContent("not even JSON") };
-            request.Headers.TryAddWithoutValidation("Authorization", header);
-            var answer = await _relay.SendAsync(request, null);
-
-            IsError(answer, 401, "unauthorized", field: null);
-            answer.Headers.WwwAuthenticate.ToString().Should().Be("Bearer");
-            bodies.Add(answer.Body.Replace(answer.Json.GetProperty("request_id").GetString()!, "ID", StringComparison.Ordinal));
-        }
-
-        bodies.Should().ContainSingle("nobody learns which part was wrong");
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task Without_a_key_no_body_is_read()
-    {
-        await using var connection = await RawHttp.ConnectAsync(_relay);
-
-        // Eight megabytes are announced, and none comes: whoever wanted them would wait.
-        await connection.SendAsync("POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer wrong\nContent-Type: application/json\nContent-Length: 8000000\n\n");
-
-        (await connection.ReadAsync()).Status.Should().Be(401);
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task A_key_may_also_come_as_x_api_key_beside_junk()
-    {
-        foreach (var junk in (string?[])[null, "Bearer placeholder", "Basic dXNlcjpwYXNz", "junk"])
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/models");
-            request.Headers.TryAddWithoutValidation("x-api-key", _key);
-            request.Headers.TryAddWithoutValidation("Authorization", junk);
-
-            (await _relay.SendAsync(request, null)).Status.Should().Be(200);
-        }
-
-        using var other = new HttpRequestMessage(HttpMethod.Get, "/v1/models");
-        other.Headers.TryAddWithoutValidation("x-api-key", "junk");
-        other.Headers.TryAddWithoutValidation("Authorization", $"bearer  {_key}");
-        (await _relay.SendAsync(other, null)).Status.Should().Be(200);
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task A_key_in_the_url_is_none()
-    {
-        (await _relay.GetAsync($"/v1/models?key={_key}&api_key={_key}&access_token={_key}")).Status.Should().Be(401);
-    }
-
-    [Fact(Timeout = 30_000)]
-    public async Task Health_needs_no_key_and_says_nothing_else()
-    {
-        (await _relay.GetAsync("/health")).Body.Should().Be("""{"ok":true}""");
+        ErrorAnswer.Check(await _relay.SendAsync(request, null), 415, "unsupported_media_type", field: null);
     }
 
     [Fact(Timeout = 600_000)]
@@ -463,7 +300,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
             answer.Json.GetProperty("ok").GetBoolean().Should().Be(answer.Status == 200, told);
             if (answer.Status != 200)
             {
-                IsError(answer, answer.Status, code: null, field: null);
+                ErrorAnswer.Check(answer, answer.Status, code: null, field: null);
             }
         }
     }
@@ -506,26 +343,6 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         9 => $"[{Value(random, depth + 1)},{Value(random, depth + 1)}]",
         _ => $"{{\"prompt\":{Value(random, depth + 1)}}}",
     };
-
-    private static void IsError(RelayAnswer answer, int status, string? code, string? field)
-    {
-        answer.Status.Should().Be(status, answer.Body);
-        answer.Json.ValueKind.Should().Be(JsonValueKind.Object);
-        answer.Json.EnumerateObject().Select(member => member.Name).Should().Equal("ok", "error", "request_id");
-        answer.Json.GetProperty("ok").GetBoolean().Should().BeFalse();
-        answer.Json.GetProperty("request_id").GetString().Should().Be(answer.Headers.GetValues("X-Request-Id").Single()).And.MatchRegex("^req_[0-9a-f]{24}$");
-        answer.Json.GetProperty("error").GetProperty("message").GetString().Should().NotBeNullOrEmpty().And.NotContain("System.").And.NotContain("Relay.Api");
-        if (code is not null)
-        {
-            answer.ErrorCode.Should().Be(code, answer.Body);
-        }
-
-        if (field is not null)
-        {
-            answer.Json.GetProperty("error").GetProperty("field").GetString().Should().Be(field);
-            answer.Json.GetProperty("error").GetProperty("message").GetString().Should().ContainEquivalentOf(field);
-        }
-    }
 
     private string Head(params string[] headers) =>
         $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: application/json\n{string.Join('\n', headers)}\n\n";

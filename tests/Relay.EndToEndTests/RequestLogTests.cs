@@ -53,6 +53,8 @@ public sealed class RequestLogTests
         audit.Should().NotContain(Canary).And.NotContain(relay.Key[10..]);
         log.Should().NotContain(Canary).And.NotContain(relay.Key[10..]).And.NotContain("dummy-key-of-a-test");
         log.Should().Contain("lockdown_violation").And.Contain("invalid_json").And.Contain("timeout").And.Contain("upstream_error");
+        program.Audit.Select(line => line.GetProperty("action").GetString()).Where(action => action!.StartsWith("relay_", StringComparison.Ordinal))
+            .Should().Equal("relay_started", "relay_stopping");
         audit.Should().Contain("lockdown_violation").And.Contain("timeout").And.Contain("\"key_label\":\"app\"");
     }
 

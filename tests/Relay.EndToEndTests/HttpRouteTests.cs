@@ -1,0 +1,109 @@
+using System.Net.Http.Headers;
+using System.Text;
+using FluentAssertions;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>Methods, paths and heads that lead nowhere are told so, in the same shape as every other failure.</summary>
+public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>, IAsyncLifetime
+{
+    private readonly RelayProgram _relay = fixture.Relay.Program;
+    private readonly string _key = fixture.Relay.Key;
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync() => await fixture.ShouldStillAnswerAsync();
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("GET", "/v1/complete", "POST")]
+    [InlineData("PUT", "/v1/complete", "POST")]
+    [InlineData("DELETE", "/v1/complete", "POST")]
+    [InlineData("PATCH", "/v1/complete", "POST")]
+    [InlineData("OPTIONS", "/v1/complete", "POST")]
+    [InlineData("TRACE", "/v1/complete", "POST")]
+    [InlineData("MADEUP", "/v1/complete", "POST")]
+    [InlineData("POST", "/v1/models", "GET")]
+    [InlineData("POST", "/health", "GET")]
+    public async Task A_wrong_method_is_told_with_the_right_one(string method, string path, string allowed)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _key);
+        using var response = await _relay.Http.SendAsync(request, TestContext.Current.CancellationToken);
+
+        ErrorAnswer.Check(new RelayAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), response.Headers), 405, "method_not_allowed", field: null);
+        response.Content.Headers.Allow.Should().Equal(allowed);
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("/")]
+    [InlineData("/v1")]
+    [InlineData("/v1/complete/more")]
+    [InlineData("/v1//complete")]
+    [InlineData("/v1/%2e%2e/health/x")]
+    [InlineData("/etc/passwd")]
+    [InlineData("/index.html")]
+    [InlineData("/v1/complete%00")]
+    public async Task An_unknown_path_is_told(string path)
+    {
+        var answer = await RawHttp.ExchangeAsync(_relay, $"GET {path} HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_key}\n\n");
+
+        if (path.Contains("%00", StringComparison.Ordinal))
+        {
+            answer.Status.Should().BeOneOf(400, 404);
+            return;
+        }
+
+        answer.Status.Should().Be(404);
+        answer.ErrorCode.Should().Be("not_found");
+        answer.Json.GetProperty("request_id").GetString().Should().Be(answer.Headers["X-Request-Id"]);
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Head_answers_without_a_body()
+    {
+        await using var connection = await RawHttp.ConnectAsync(_relay);
+        await connection.SendAsync("HEAD /health HTTP/1.1\nHost: localhost\nConnection: close\n\n");
+        var answer = await connection.ReadAsync(hasBody: false);
+
+        answer.Status.Should().BeOneOf(200, 405);
+        answer.Headers.Should().ContainKey("X-Request-Id");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Http_1_0_is_answered_when_it_names_the_host()
+    {
+        var body = Encoding.UTF8.GetBytes("""{"prompt":"Old."}""");
+
+        var answer = await RawHttp.ExchangeAsync(
+            _relay, $"POST /v1/complete HTTP/1.0\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: application/json\nContent-Length: {body.Length}\n\n", body);
+
+        answer.Status.Should().Be(200);
+        answer.Json.GetProperty("text").GetString().Should().Be("Old.");
+        (await RawHttp.ExchangeAsync(_relay, "GET /health HTTP/1.0\n\n")).ErrorCode.Should().Be("wrong_host");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Huge_headers_are_refused()
+    {
+        var answer = await RawHttp.ExchangeAsync(_relay, $"GET /health HTTP/1.1\nHost: localhost\nX-Much: {new string('a', 60_000)}\n\n");
+
+        answer.Status.Should().Be(431);
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("GET / HTTP/9.9\nHost: localhost\n\n")]
+    [InlineData("nonsense\n\n")]
+    [InlineData("GET /\u001b[31m HTTP/1.1\nHost: localhost\n\n")]
+    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: 5\nContent-Length: 6\n\n")]
+    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: -1\n\n")]
+    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: 99999999999999999999\n\n")]
+    [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: gzip\n\n")]
+    [InlineData("GET /health HTTP/1.1\n\n")]
+    public async Task What_is_not_http_is_refused(string text)
+    {
+        var answer = await RawHttp.ExchangeAsync(_relay, text);
+
+        answer.Status.Should().BeOneOf(400, 404, 411, 501, 505);
+    }
+}
