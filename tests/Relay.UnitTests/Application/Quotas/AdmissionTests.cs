@@ -224,7 +224,7 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task What_was_left_before_a_token_was_counted_costs_what_was_reserved()
     {
-        var admitted = (await NowAsync(new Request(_key, inputBytes: 600_000))).Value;
+        var admitted = (await NowAsync(new Request(_key, inputBytes: 900_000))).Value;
         await Admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
         await ShouldHaveUsedAsync(requests: 1, cents: (long)Math.Ceiling(admitted.Charge.ReservedUsd * 100));
         admitted.Charge.ReservedUsd.Should().BeGreaterThan(1);
