@@ -1,0 +1,25 @@
+using System.Text.Json;
+
+namespace Relay.Domain.Fetching;
+
+/// <summary>A page in the form that was asked for.</summary>
+/// <param name="Content">The piece of the content that was asked for: valid UTF-8, never begun or ended inside a character or a tag.</param>
+/// <param name="TotalChars">Unicode code points of the whole content, of which <paramref name="Content"/> is a piece; null when the relay did not read the page to its end.</param>
+/// <param name="NextOffset">Where the next piece begins, in code points; null when no more of it can be had.</param>
+/// <param name="IsTruncated">Whether there is more of the page behind this piece, also where it can't be had.</param>
+/// <param name="Charset">The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body.</param>
+/// <param name="Metadata">What the whole page says about itself.</param>
+public sealed record Page(ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata);
+
+/// <summary>What a page says about itself; read from the whole page, before anything is cut.</summary>
+/// <param name="Title">The text of the first <c>title</c> element, white space collapsed; else <c>og:title</c>.</param>
+/// <param name="Description">The <c>description</c> meta element; else <c>og:description</c>.</param>
+/// <param name="Language">The <c>lang</c> of the <c>html</c> element; else <c>content-language</c>, as it was written.</param>
+/// <param name="Canonical">The absolute URL of <c>link rel=canonical</c>; null unless it is http or https.</param>
+/// <param name="JsonLd">The JSON-LD blocks; one that is not valid JSON is a JSON string of its text.</param>
+/// <param name="JsonLdOmitted">Blocks left out because all together would be too large.</param>
+public sealed record PageMetadata(string? Title, string? Description, string? Language, string? Canonical, IReadOnlyList<JsonElement> JsonLd, int JsonLdOmitted)
+{
+    /// <summary>Nothing, as of a document that is no HTML.</summary>
+    public static PageMetadata None { get; } = new(null, null, null, null, [], 0);
+}
