@@ -18,6 +18,9 @@ public enum ErrorCode
     /// <summary>Anthropic refused the prompt as longer than the model's context.</summary>
     PromptTooLong,
 
+    /// <summary>The text of the URL to fetch alone decides that it is not fetched.</summary>
+    UrlRejected,
+
     /// <summary>No key, or one that is unknown, malformed, expired or revoked: never said which.</summary>
     Unauthorized,
 
@@ -36,7 +39,10 @@ public enum ErrorCode
     /// <summary>The body is not plain <c>application/json</c>.</summary>
     UnsupportedMediaType,
 
-    /// <summary>Body or input beyond the configured size.</summary>
+    /// <summary>The page to fetch is of a kind that is not text.</summary>
+    UnsupportedContentType,
+
+    /// <summary>Body or input beyond the configured size, or a page that can't be cut to the size asked for.</summary>
     TooLarge,
 
     /// <summary>The key has asked too often in the last minute.</summary>
@@ -63,6 +69,9 @@ public enum ErrorCode
     /// <summary>Claude Code or Anthropic's API failed.</summary>
     UpstreamError,
 
+    /// <summary>A page could not be fetched; never said why, for that would tell what is inside the relay's network.</summary>
+    FetchFailed,
+
     /// <summary>Claude Code has no valid login.</summary>
     NotLoggedIn,
 
@@ -78,7 +87,7 @@ public enum ErrorCode
     /// <summary>The relay is stopping.</summary>
     ShuttingDown,
 
-    /// <summary>The completion did not end within the configured time.</summary>
+    /// <summary>The completion, or the page, did not end within the configured time.</summary>
     Timeout,
 
     /// <summary>A key of that label exists already. Operators only.</summary>

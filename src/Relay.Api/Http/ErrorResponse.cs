@@ -19,19 +19,20 @@ internal static class ErrorResponse
     /// <summary>The status of an error.</summary>
     public static int StatusOf(ErrorCode code) => code switch
     {
-        ErrorCode.InvalidRequest or ErrorCode.InvalidJson or ErrorCode.UnknownModel or ErrorCode.PromptTooLong => StatusCodes.Status400BadRequest,
+        ErrorCode.InvalidRequest or ErrorCode.InvalidJson or ErrorCode.UnknownModel or ErrorCode.PromptTooLong or ErrorCode.UrlRejected =>
+            StatusCodes.Status400BadRequest,
         ErrorCode.Unauthorized => StatusCodes.Status401Unauthorized,
         ErrorCode.Forbidden => StatusCodes.Status403Forbidden,
         ErrorCode.NotFound => StatusCodes.Status404NotFound,
         ErrorCode.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
         ErrorCode.Conflict => StatusCodes.Status409Conflict,
         ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
-        ErrorCode.UnsupportedMediaType => StatusCodes.Status415UnsupportedMediaType,
+        ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
         ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
         ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
         ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
-        ErrorCode.UpstreamError => StatusCodes.Status502BadGateway,
+        ErrorCode.UpstreamError or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
         ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown =>
             StatusCodes.Status503ServiceUnavailable,
         ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,

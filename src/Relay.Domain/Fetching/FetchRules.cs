@@ -1,0 +1,32 @@
+namespace Relay.Domain.Fetching;
+
+/// <summary>The operator's part of what may be fetched, as far as a URL's text decides.</summary>
+/// <param name="Ports">Ports that may be asked.</param>
+/// <param name="Allowed">Exact targets, <c>host:port</c> in lower case, that are taken whatever the name or the port.</param>
+/// <param name="DeniedNames">Names that are refused, in lower case; <c>*.example.com</c> for every name below one.</param>
+public sealed record FetchRules(IReadOnlySet<int> Ports, IReadOnlySet<string> Allowed, IReadOnlySet<string> DeniedNames)
+{
+    /// <summary>What counts when the operator says nothing.</summary>
+    public static FetchRules Default { get; } = new(
+        new HashSet<int> { 80, 443 }, new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+
+    /// <summary>Whether the operator named exactly this host (IPv6 in brackets) and port.</summary>
+    public bool Allows(string host, int port) => Allowed.Count > 0 && Allowed.Contains($"{host}:{port}");
+
+    /// <summary>Whether the operator refuses this name, or one above it with all below.</summary>
+    public bool Denies(string name)
+    {
+        if (DeniedNames.Count == 0)
+        {
+            return false;
+        }
+
+        var denied = DeniedNames.Contains(name);
+        for (var dot = name.IndexOf('.', StringComparison.Ordinal); dot >= 0 && !denied; dot = name.IndexOf('.', dot + 1))
+        {
+            denied = DeniedNames.Contains($"*{name.AsSpan(dot)}");
+        }
+
+        return denied;
+    }
+}
