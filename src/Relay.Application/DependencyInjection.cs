@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Application.Configuration;
+using Relay.Application.Fetching;
 using Relay.Application.Keys;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
@@ -26,14 +27,16 @@ public static class DependencyInjection
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IValidateOptions<ServerOptions>, ServerOptionsValidator>();
+        services.AddSingleton<IValidateOptions<FetchOptions>, FetchOptionsValidator>();
         services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
-        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>();
+        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>().AddSettings<FetchOptions>();
     }
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
         services.AddSingleton<ModelCatalog>().AddSingleton<KeyEditor>();
-        services.AddSingleton<FairQueue>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
+        services.AddSingleton<FairQueues>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
+        services.AddSingleton(provider => FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value, provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
         // MediatR 5 leaves the registration to its host; a newer one would change these lines only.

@@ -5,13 +5,14 @@ using Relay.Application.Usage;
 namespace Relay.Cli;
 
 /// <summary>What was used, summed up.</summary>
-internal sealed record UsageDocument(long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd)
+internal sealed record UsageDocument(long Requests, long Pages, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd)
 {
     /// <summary>Of some rows.</summary>
     public static UsageDocument Sum(IEnumerable<UsageRow> rows) => rows.Aggregate(
-        new UsageDocument(0, 0, 0, 0, 0, 0),
+        new UsageDocument(0, 0, 0, 0, 0, 0, 0),
         (sum, row) => new UsageDocument(
-            sum.Requests + row.Requests,
+            sum.Requests + (row.Model is null ? 0 : row.Requests),
+            sum.Pages + (row.Model is null ? row.Requests : 0),
             sum.InputTokens + row.Usage.InputTokens,
             sum.OutputTokens + row.Usage.OutputTokens,
             sum.CacheCreationInputTokens + row.Usage.CacheCreationInputTokens,
@@ -23,7 +24,7 @@ internal sealed record UsageDocument(long Requests, long InputTokens, long Outpu
 
     /// <summary>The cells of a table.</summary>
     public IReadOnlyList<string> Cells(string name) =>
-        [name, Number(Requests), Number(InputTokens), Number(OutputTokens), Number(CacheCreationInputTokens), Number(CacheReadInputTokens), Money(CostUsd)];
+        [name, Number(Requests), Number(Pages), Number(InputTokens), Number(OutputTokens), Number(CacheCreationInputTokens), Number(CacheReadInputTokens), Money(CostUsd)];
 
     private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }
@@ -42,7 +43,7 @@ internal static class UsageCommand
         by.AcceptOnlyFromAmong(ByKey, ByModel, ByDay);
         var days = new Option<int>("--days") { Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.", DefaultValueFactory = _ => 7, HelpName = "n" };
         var json = Json.Option();
-        return new ExampleCommand("usage", "Show what was used: requests, tokens, and US dollars by list price. What still runs counts with what it may cost.", "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
+        return new ExampleCommand("usage", "Show what was used: requests, pages, tokens, and US dollars by list price. What still runs counts with what it may cost.", "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
         {
             by, days, json,
         }.Runs(async (operation, cancellationToken) =>
@@ -63,7 +64,7 @@ internal static class UsageCommand
 
             Terminal.WriteTable(
                 operation.Output,
-                [chosen.ToUpperInvariant(), ">REQUESTS", ">TOKENS IN", ">OUT", ">CACHE WRITTEN", ">READ", ">USD"],
+                [chosen.ToUpperInvariant(), ">REQUESTS", ">PAGES", ">TOKENS IN", ">OUT", ">CACHE WRITTEN", ">READ", ">USD"],
                 [.. groups.Select(group => group.Sum.Cells(chosen == ByKey ? LabelOf(group.Key, report) : group.Key)), total.Cells("total")]);
             return ExitCode.Done;
         });
@@ -71,7 +72,7 @@ internal static class UsageCommand
 
     private static string NameOf(UsageRow row, string by) => by switch
     {
-        ByModel => row.Model,
+        ByModel => row.Model ?? "(pages)",
         ByDay => row.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         _ => row.KeyId,
     };

@@ -17,7 +17,8 @@ public sealed record RelayError(ErrorCode Code, string Message, string? Field = 
 
     private static readonly string[] WireNames = [.. Enum.GetNames<ErrorCode>().Select(SnakeCase)];
 
-    private static string SnakeCase(string name)
+    /// <summary>A member's wire name.</summary>
+    internal static string SnakeCase(string name)
     {
         var text = new StringBuilder(name.Length + 4);
         foreach (var letter in name)

@@ -5,6 +5,7 @@ using Relay.Application.Auditing;
 using Relay.Application.Completions;
 using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
+using Relay.Application.Fetching;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
@@ -13,6 +14,8 @@ using Relay.Infrastructure.Auditing;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
+using Relay.Infrastructure.Html;
+using Relay.Infrastructure.HttpFetching;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Processes;
 using Relay.Infrastructure.Sqlite;
@@ -31,7 +34,9 @@ public static class DependencyInjection
         .AddKeyFile()
         .AddSqlite()
         .AddProcesses()
-        .AddClaudeCode();
+        .AddClaudeCode()
+        .AddHttpFetching()
+        .AddSingleton<IPageReader, PageReader>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
     public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home) => services

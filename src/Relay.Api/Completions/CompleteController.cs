@@ -7,11 +7,12 @@ using Relay.Api.Quotas;
 using Relay.Application.Completions;
 using Relay.Application.Serving;
 using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
 
 namespace Relay.Api.Completions;
 
 [RequireScope(KeyScopes.Complete)]
-[SpendsQuota]
+[SpendsQuota(QuotaBucket.Completions)]
 [Route("v1/complete")]
 internal sealed class CompleteController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
 {

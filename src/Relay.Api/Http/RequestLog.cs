@@ -126,6 +126,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         KeyId = request.Caller.Id,
         KeyLabel = request.Caller.Label.Value,
         Model = request.Model?.Value,
+        Host = request.Fetch?.Host,
+        Detail = request.Fetch?.Failure,
         Queue = request.QueueTime,
         FirstToken = request.Timings is { } timings ? timings.Claim + timings.Write + timings.FirstToken : null,
         CostUsd = request.CostUsd,

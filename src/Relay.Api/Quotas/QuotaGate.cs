@@ -1,12 +1,17 @@
 using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
+using Relay.Domain.Quotas;
 
 namespace Relay.Api.Quotas;
 
 /// <summary>On routes that take from a key's limits.</summary>
 [AttributeUsage(AttributeTargets.Class)]
-internal sealed class SpendsQuotaAttribute : Attribute;
+internal sealed class SpendsQuotaAttribute(QuotaBucket bucket) : Attribute
+{
+    /// <summary>From what they take.</summary>
+    public QuotaBucket Bucket { get; } = bucket;
+}
 
 /// <summary>
 /// Turns a request away before its body is read when its key's limits are used up anyway. It only looks: what is let through
@@ -17,9 +22,9 @@ internal sealed class QuotaGate(IAdmission admission)
     /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not null)
+        if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is { Bucket: var bucket })
         {
-            var decision = await admission.PeekAsync(request.Caller, context.RequestAborted);
+            var decision = await admission.PeekAsync(request.Caller, bucket, context.RequestAborted);
             if (decision.Refusal is { } refusal)
             {
                 request.Quotas = decision.Statuses;

@@ -29,7 +29,9 @@ internal sealed class RateLimitHeaders(IAdmission admission)
 
     /// <summary>Has them written when the answer starts.</summary>
     public void AddTo(HttpContext context, RequestContext request) =>
-        context.Response.OnStarting(async () => Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, context.RequestAborted)).Statuses));
+        context.Response.OnStarting(async () => Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, BucketOf(context), context.RequestAborted)).Statuses));
+
+    private static QuotaBucket BucketOf(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket ?? QuotaBucket.Completions;
 
     /// <summary><c>"minute";q=30;w=60</c>; requests are the default unit, and cents are no registered one.</summary>
     private static void AppendPolicy(StringBuilder text, in QuotaStatus quota)

@@ -15,18 +15,22 @@ namespace Relay.Api.Usage;
 /// <param name="Ok">Always true.</param>
 /// <param name="Key">The key's label.</param>
 /// <param name="Days">What was used, by UTC day and model; days without use are left out.</param>
+/// <param name="Fetches">Pages that were fetched, or refused, by UTC day.</param>
 /// <param name="Total">All of it together.</param>
 /// <param name="Limits">The key's limits and what is left of each.</param>
-internal sealed record UsageAnswer(bool Ok, string Key, IEnumerable<UsageDay> Days, UsageSum Total, IEnumerable<UsageLimit> Limits);
+internal sealed record UsageAnswer(bool Ok, string Key, IEnumerable<UsageDay> Days, IEnumerable<FetchDay> Fetches, UsageSum Total, IEnumerable<UsageLimit> Limits);
 
 /// <summary>What was used of one model on one UTC day (<c>2026-11-23</c>); what runs now is among it.</summary>
 internal sealed record UsageDay(
     string Day, string Model, long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
 
-/// <summary>The sum of some days.</summary>
-internal sealed record UsageSum(long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
+/// <summary>Pages of one UTC day.</summary>
+internal sealed record FetchDay(string Day, long Requests);
 
-/// <param name="Name">As in the <c>RateLimit</c> header: <c>minute</c>, <c>day</c>, <c>concurrency</c>; <c>usd-day</c> in dollars here.</param>
+/// <summary>The sum of some days.</summary>
+internal sealed record UsageSum(long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd, long Fetches);
+
+/// <param name="Name">As in the <c>RateLimit</c> header: <c>minute</c>, <c>day</c>, <c>concurrency</c>; <c>usd-day</c> in dollars here; <c>fetch-minute</c>, … for pages.</param>
 /// <param name="Limit">All of it.</param>
 /// <param name="Remaining">What is left.</param>
 /// <param name="ResetSeconds">Until there is more; none for <c>concurrency</c>.</param>
@@ -50,7 +54,7 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
         var caller = HttpContext.Caller();
         var result = await mediator.Send(new GetUsageQuery(caller, days), cancellationToken);
         return result.TryGet(out var usage, out error)
-            ? new JsonResult(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Select(ToDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
+            ? new JsonResult(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Where(row => row.Model is not null).Select(ToDay), usage.Rows.Where(row => row.Model is null).Select(ToFetchDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
             : error.ToActionResult();
     }
 
@@ -62,8 +66,8 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
     };
 
     private static UsageDay ToDay(UsageRow row) => new(
-        row.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        row.Model,
+        Format(row.Day),
+        row.Model!,
         row.Requests,
         row.Usage.InputTokens,
         row.Usage.OutputTokens,
@@ -71,13 +75,18 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
         row.Usage.CacheReadInputTokens,
         CostOf(row.Usage));
 
+    private static FetchDay ToFetchDay(UsageRow row) => new(Format(row.Day), row.Requests);
+
+    private static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
     private static UsageSum ToSum(IReadOnlyList<UsageRow> rows) => new(
-        rows.Sum(row => row.Requests),
+        rows.Where(row => row.Model is not null).Sum(row => row.Requests),
         rows.Sum(row => row.Usage.InputTokens),
         rows.Sum(row => row.Usage.OutputTokens),
         rows.Sum(row => row.Usage.CacheCreationInputTokens),
         rows.Sum(row => row.Usage.CacheReadInputTokens),
-        rows.Sum(row => CostOf(row.Usage)));
+        rows.Sum(row => CostOf(row.Usage)),
+        rows.Where(row => row.Model is null).Sum(row => row.Requests));
 
     private static decimal CostOf(TokenUsage usage) => usage.CostUsd ?? 0;
 

@@ -5,7 +5,7 @@ namespace Relay.Application.Auditing;
 
 /// <summary>One line of the audit log. Never a prompt, an answer, a secret or what an URL asked for.</summary>
 /// <param name="Action">
-/// <c>complete</c>, <c>models</c>, <c>usage</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
+/// <c>complete</c>, <c>fetch</c>, <c>models</c>, <c>usage</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
 /// <c>key_limits_set</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
 /// </param>
 public sealed record AuditEntry(string Action)
@@ -31,6 +31,9 @@ public sealed record AuditEntry(string Action)
     /// <summary>The error's wire name; null for success.</summary>
     public string? Error { get; init; }
 
+    /// <summary>The host that a page was fetched from, or was refused to be fetched from after it was asked for by name.</summary>
+    public string? Host { get; init; }
+
     /// <summary>Time in the queue.</summary>
     public TimeSpan? Queue { get; init; }
 
@@ -52,7 +55,7 @@ public sealed record AuditEntry(string Action)
     /// <summary>How many of the same this line stands for; null for one.</summary>
     public long? Count { get; init; }
 
-    /// <summary>What was found, for violations; the version, for starts.</summary>
+    /// <summary>What was found, for violations; why a page was not fetched; the version, for starts.</summary>
     public string? Detail { get; init; }
 
     /// <summary>The system's user who ran the operator's command.</summary>

@@ -7,12 +7,16 @@ using Relay.Application.Quotas;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
+using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
 /// <summary>One prompt in, one answer out. Spends.</summary>
-public sealed record CompleteCommand(RequestContext Context, CompletionRequest Request) : IRequest<Result<Completion>>, IAdmissible
+public sealed record CompleteCommand(RequestContext Context, CompletionRequest Request) : IRequest<Result<Completion>>, ISpendsTokens
 {
+    /// <inheritdoc/>
+    public QuotaBucket Bucket => QuotaBucket.Completions;
+
     /// <inheritdoc/>
     public ModelName? Model => Request.Model;
 

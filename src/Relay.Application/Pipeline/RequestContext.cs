@@ -1,3 +1,4 @@
+using Relay.Application.Fetching;
 using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;
@@ -40,6 +41,9 @@ public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? pa
 
     /// <summary>Time in the queue; null for a request that never came that far.</summary>
     public TimeSpan? QueueTime { get; set; }
+
+    /// <summary>What was found out about a page; null for what fetches none.</summary>
+    public FetchTrace? Fetch { get; set; }
 
     /// <summary>Where the engine's time went, once there is an answer.</summary>
     public CompletionTimings? Timings { get; set; }

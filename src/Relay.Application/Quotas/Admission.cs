@@ -9,12 +9,19 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Quotas;
 
-/// <summary>A request that spends something of the account.</summary>
+/// <summary>A request that takes from its key's limits.</summary>
 public interface IAdmissible
 {
     /// <summary>Who pays, and what is found out on the way.</summary>
     RequestContext Context { get; }
 
+    /// <summary>From what it takes.</summary>
+    QuotaBucket Bucket { get; }
+}
+
+/// <summary>A request that a model answers: it also spends of the account.</summary>
+public interface ISpendsTokens : IAdmissible
+{
     /// <summary>The model asked for; null for the operator's default.</summary>
     ModelName? Model { get; }
 
@@ -25,8 +32,8 @@ public interface IAdmissible
 /// <summary>How keys stand with their limits.</summary>
 public interface IAdmission
 {
-    /// <summary>A key's limits and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
-    ValueTask<QuotaDecision> PeekAsync(ApiKey key, CancellationToken cancellationToken);
+    /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
+    ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
 }
 
 /// <summary>
@@ -34,7 +41,7 @@ public interface IAdmission
 /// nothing.
 /// </summary>
 internal sealed class Admission(
-    IQuotaStore quotas, FairQueue queue, UpstreamLimits upstream, ModelCatalog models, IOptions<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+    IQuotaStore quotas, FairQueues queues, UpstreamLimits upstream, ModelCatalog models, IOptions<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
     : IAdmission
 {
     /// <summary>Lets a request in.</summary>
@@ -47,14 +54,20 @@ internal sealed class Admission(
     public async Task<Result<Admitted>> AdmitAsync(IAdmissible request, CancellationToken cancellationToken)
     {
         var context = request.Context;
-        var model = context.Model = request.Model ?? models.Default;
-        var limits = options.Value.LimitsOf(context.Caller);
-        if (upstream.Find(model) is { } known)
+        var limits = options.Value.LimitsOf(context.Caller, request.Bucket);
+        var reserve = 0m;
+        if (request is ISpendsTokens spends)
         {
-            return known;
+            var asked = context.Model = spends.Model ?? models.Default;
+            if (upstream.Find(asked) is { } known)
+            {
+                return known;
+            }
+
+            reserve = ModelPrice.Of(asked).Estimate(spends.InputBytes, completions.Value.MaxOutputTokens);
         }
 
-        var reserve = ModelPrice.Of(model).Estimate(request.InputBytes, completions.Value.MaxOutputTokens);
+        var model = context.Model;
         var decision = await quotas.ChargeAsync(context.Caller.Id, model, limits, reserve, cancellationToken);
         context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
         if (decision.Charge is not { } charge)
@@ -92,6 +105,13 @@ internal sealed class Admission(
         // Not the caller's token: what it has spent counts also when it has left.
         try
         {
+            if (admitted.Model is null)
+            {
+                // Whatever came of it, or else a key could try out for nothing what is refused.
+                await quotas.SettleAsync(admitted.Charge, null, spending, 0, CancellationToken.None);
+                return null;
+            }
+
             if (spending.ReachedApi)
             {
                 var cost = spending.Cost(ModelPrice.Of(admitted.Model), admitted.Charge.ReservedUsd);
@@ -114,20 +134,21 @@ internal sealed class Admission(
     }
 
     /// <inheritdoc/>
-    public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, CancellationToken cancellationToken)
+    public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)
     {
-        var limits = options.Value.LimitsOf(key);
+        var limits = options.Value.LimitsOf(key, bucket);
         var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
         return decision with { Statuses = WithConcurrency(key.Id, limits, decision.Statuses) };
     }
 
     private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, IReadOnlyList<QuotaStatus> statuses) =>
-        [.. statuses, new QuotaStatus("concurrency", limits.Concurrency, Math.Max(0, limits.Concurrency - queue.RunningOf(keyId)), null, null)];
+        [.. statuses, new QuotaStatus(QuotaBook.NameOf("concurrency", limits), limits.Concurrency, Math.Max(0, limits.Concurrency - queues[limits.Bucket].RunningOf(keyId)), null, null)];
 
     private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaLimits limits, CancellationToken cancellationToken)
     {
         var startedAt = clock.GetTimestamp();
-        var patience = Patience(context);
+        var queue = queues[limits.Bucket];
+        var patience = Patience(context, queue);
         admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, cancellationToken);
         context.QueueTime = clock.GetElapsedTime(startedAt);
         switch (admitted.Place.Refusal)
@@ -142,8 +163,13 @@ internal sealed class Admission(
                     RetryAfter: queue.EstimateWait(context.Caller.Id, limits.Concurrency));
         }
 
+        if (admitted.Model is not { } model)
+        {
+            return null;
+        }
+
         // Again, for the limit may have been met while this request waited.
-        if (!upstream.Enter(admitted.Model).TryGet(out var pass, out var refusal))
+        if (!upstream.Enter(model).TryGet(out var pass, out var refusal))
         {
             return refusal;
         }
@@ -153,7 +179,7 @@ internal sealed class Admission(
     }
 
     /// <summary>As long as the operator says; less when the client would be gone before an answer of the usual length.</summary>
-    private TimeSpan Patience(RequestContext context)
+    private TimeSpan Patience(RequestContext context, FairQueue queue)
     {
         if (context.Patience is not { } patience)
         {
@@ -174,13 +200,13 @@ internal sealed class Admission(
 }
 
 /// <summary>Leave to spend, until it is ended.</summary>
-internal sealed class Admitted(QuotaCharge charge, ModelName model)
+internal sealed class Admitted(QuotaCharge charge, ModelName? model)
 {
     /// <summary>What was taken from the key's limits.</summary>
     public QuotaCharge Charge { get; } = charge;
 
-    /// <summary>The model that is to answer.</summary>
-    public ModelName Model { get; } = model;
+    /// <summary>The model that is to answer; null for pages.</summary>
+    public ModelName? Model { get; } = model;
 
     /// <summary>The place it runs in.</summary>
     public QueuePlace? Place { get; set; }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Relay.Domain.Quotas;
 
 namespace Relay.Application.Quotas;
 
@@ -32,12 +33,15 @@ internal sealed class QueuePlace : IDisposable
 }
 
 /// <summary>
-/// The places in which completions run, and the queue for them, fair between keys: a free place goes to the key with the
+/// The places in which requests run, and the queue for them, fair between keys: a free place goes to the key with the
 /// fewest running, of those to the one that has waited longest since it was last served. A key with a hundred waiting delays
 /// another key's first by none of them. A queue that is full makes room for a key that has less in it by turning away the
 /// newest of the key that has most.
 /// </summary>
-internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clock)
+/// <param name="places">How many run at once.</param>
+/// <param name="limit">How many may wait.</param>
+/// <param name="clock">What waits are measured by.</param>
+internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 {
     private static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
@@ -47,8 +51,6 @@ internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clo
     private const double Memory = 0.8;
 
     private readonly Lock _lock = new();
-    private readonly int _places = options.Value.GlobalConcurrency;
-    private readonly int _limit = options.Value.QueueLimit;
     private readonly Dictionary<string, Line> _lines = new(StringComparer.Ordinal);
 
     private int _running;
@@ -96,7 +98,7 @@ internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clo
         lock (_lock)
         {
             var line = _lines.GetValueOrDefault(keyId);
-            var rounds = Math.Max((_waiting + 1.0) / _places, ((line?.Waiters.Count ?? 0) + 1.0) / keyPlaces);
+            var rounds = Math.Max((_waiting + 1.0) / places, ((line?.Waiters.Count ?? 0) + 1.0) / keyPlaces);
             var seconds = Math.Clamp(_holdSeconds * rounds, ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds);
             return TimeSpan.FromSeconds(seconds);
         }
@@ -116,12 +118,12 @@ internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clo
         {
             var line = LineOf(keyId);
             // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
-            if (_running < _places && line.Running < keyPlaces && line.Waiters.Count == 0)
+            if (_running < places && line.Running < keyPlaces && line.Waiters.Count == 0)
             {
                 return Admit(line);
             }
 
-            if (_waiting >= _limit && !TryMakeRoom(line))
+            if (_waiting >= limit && !TryMakeRoom(line))
             {
                 ForgetIdle(line);
                 return new QueuePlace(QueueRefusal.Full);
@@ -209,7 +211,7 @@ internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clo
                 _holdSeconds = (_holdSeconds * Memory) + (time.TotalSeconds * (1 - Memory));
             }
 
-            while (_running < _places && NextLine() is { } next)
+            while (_running < places && NextLine() is { } next)
             {
                 var waiter = next.Waiters.First!.Value;
                 TakeOut(waiter);
@@ -292,4 +294,14 @@ internal sealed class FairQueue(IOptions<QuotaOptions> options, TimeProvider clo
 
         public TaskCompletionSource<QueuePlace> Place { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
+}
+
+/// <summary>A queue for each bucket: completions wait for Claude, pages for the network.</summary>
+internal sealed class FairQueues(IOptions<QuotaOptions> options, TimeProvider clock)
+{
+    private readonly FairQueue _completions = new(options.Value.GlobalConcurrency, options.Value.QueueLimit, clock);
+    private readonly FairQueue _fetches = new(options.Value.FetchConcurrency, options.Value.QueueLimit, clock);
+
+    /// <summary>The queue of a bucket.</summary>
+    public FairQueue this[QuotaBucket bucket] => bucket == QuotaBucket.Completions ? _completions : _fetches;
 }

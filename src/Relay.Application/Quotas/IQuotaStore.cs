@@ -10,13 +10,18 @@ namespace Relay.Application.Quotas;
 public interface IQuotaStore
 {
     /// <summary>Takes one request, and what it may cost, from a key's limits, if all of them allow it.</summary>
-    ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
+    /// <param name="keyId">Who pays.</param>
+    /// <param name="model">The model that is to answer; null for pages.</param>
+    /// <param name="limits">The key's limits, and of what.</param>
+    /// <param name="reserveUsd">What it may cost.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
 
     /// <summary>A charged request has ended, and counts, with what it spent.</summary>
-    ValueTask SettleAsync(QuotaCharge charge, ModelName model, Spending spending, decimal costUsd, CancellationToken cancellationToken);
+    ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken);
 
     /// <summary>A charged request came to nothing, and costs nothing.</summary>
-    ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken);
+    ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken);
 
     /// <summary>How a key stands, and whether a request would be refused now, without taking anything.</summary>
     ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken);

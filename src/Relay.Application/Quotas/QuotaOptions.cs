@@ -13,7 +13,7 @@ public sealed class QuotaOptions
     [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, unless the key carries its own limit; more of them wait. As many as of all keys when unset.", Min = "1", Max = "1000")]
     public int? PerKeyConcurrency { get; set; }
 
-    [Setting("QUEUE_LIMIT", "Requests that may wait for a free place.", Min = "0", Max = "100000")]
+    [Setting("QUEUE_LIMIT", "Requests that may wait for a free place; completions and pages each.", Min = "0", Max = "100000")]
     public int QueueLimit { get; set; } = 32;
 
     [Setting("QUEUE_TIMEOUT", "Longest wait for a free place.", Min = "100ms", Max = "1h")]
@@ -28,11 +28,25 @@ public sealed class QuotaOptions
     [Setting("GLOBAL_DAILY", "Completions of all keys together in a UTC day.", Min = "1", Max = "10000000")]
     public int GlobalDaily { get; set; } = 5000;
 
+    [Setting("FETCH_RPM", "Pages that one key may fetch in any sixty seconds; refused ones count.", Min = "1", Max = "10000000")]
+    public int FetchRpm { get; set; } = 60;
+
+    [Setting("FETCH_DAILY", "Pages that one key may fetch in a UTC day; refused ones count.", Min = "1", Max = "10000000")]
+    public int FetchDaily { get; set; } = 2000;
+
+    [Setting("FETCH_CONCURRENCY", "Pages that are fetched at once.", Min = "1", Max = "1000")]
+    public int FetchConcurrency { get; set; } = 16;
+
+    [Setting("FETCH_PER_KEY_CONCURRENCY", "Pages of one key that are fetched at once; more of them wait.", Min = "1", Max = "1000")]
+    public int FetchPerKeyConcurrency { get; set; } = 8;
+
     /// <summary>The limits that count for a key.</summary>
-    public QuotaLimits LimitsOf(ApiKey key) => new(
-        key.Limits.RequestsPerMinute ?? PerKeyRpm,
-        key.Limits.RequestsPerDay ?? PerKeyDaily,
-        GlobalDaily,
-        Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? GlobalConcurrency, GlobalConcurrency),
-        key.Limits.UsdPerDay);
+    public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket = QuotaBucket.Completions) => bucket == QuotaBucket.Fetches
+        ? new QuotaLimits(FetchRpm, FetchDaily, int.MaxValue, Math.Min(FetchPerKeyConcurrency, FetchConcurrency), null, bucket)
+        : new QuotaLimits(
+            key.Limits.RequestsPerMinute ?? PerKeyRpm,
+            key.Limits.RequestsPerDay ?? PerKeyDaily,
+            GlobalDaily,
+            Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? GlobalConcurrency, GlobalConcurrency),
+            key.Limits.UsdPerDay);
 }

@@ -19,8 +19,8 @@ public sealed record GetUsageQuery(ApiKey Caller, int Days) : IRequest<Result<Ke
 }
 
 /// <param name="Rows">By day and model.</param>
-/// <param name="Limits">The limits that count for the key.</param>
-/// <param name="Statuses">What is left of each.</param>
+/// <param name="Limits">The limits that count for the key's completions.</param>
+/// <param name="Statuses">What is left of each limit, also of those of pages.</param>
 public sealed record KeyUsage(IReadOnlyList<UsageRow> Rows, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses);
 
 internal sealed class GetUsageValidator : AbstractValidator<GetUsageQuery>
@@ -39,7 +39,8 @@ internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, 
         var limits = options.Value.LimitsOf(query.Caller);
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         var rows = await usage.ReadAsync(query.Caller.Id, today.AddDays(1 - query.Days), cancellationToken);
-        var decision = await admission.PeekAsync(query.Caller, cancellationToken);
-        return new KeyUsage(rows, limits, decision.Statuses);
+        var completions = await admission.PeekAsync(query.Caller, QuotaBucket.Completions, cancellationToken);
+        var fetches = await admission.PeekAsync(query.Caller, QuotaBucket.Fetches, cancellationToken);
+        return new KeyUsage(rows, limits, [.. completions.Statuses, .. fetches.Statuses]);
     }
 }

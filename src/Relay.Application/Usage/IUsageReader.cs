@@ -2,13 +2,13 @@ using Relay.Domain.Completions;
 
 namespace Relay.Application.Usage;
 
-/// <summary>What one key used of one model on one day.</summary>
+/// <summary>What one key used of one model, or of pages, on one day.</summary>
 /// <param name="Day">UTC.</param>
 /// <param name="KeyId">Whose.</param>
-/// <param name="Model">The model that was asked for.</param>
-/// <param name="Requests">Completions that count.</param>
+/// <param name="Model">The model that was asked for; null for pages.</param>
+/// <param name="Requests">Completions, or pages, that count.</param>
 /// <param name="Usage">Their tokens and cost together; what is still running counts with its reserved cost.</param>
-public sealed record UsageRow(DateOnly Day, string KeyId, string Model, long Requests, TokenUsage Usage);
+public sealed record UsageRow(DateOnly Day, string KeyId, string? Model, long Requests, TokenUsage Usage);
 
 /// <summary>Reads what was used. Counts up to now, as far as this process knows.</summary>
 public interface IUsageReader

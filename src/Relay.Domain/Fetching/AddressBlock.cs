@@ -4,7 +4,7 @@ namespace Relay.Domain.Fetching;
 
 /// <summary>
 /// The addresses of one family that begin with the same bits. By code of its own: for an IPv4-mapped address .NET 10's
-/// <see cref="IPNetwork.Contains"/> compares other bits than the address has, and finds <c>::ffff:10.0.0.1</c> in
+/// <c>IPNetwork.Contains</c> compares other bits than the address has, and finds <c>::ffff:10.0.0.1</c> in
 /// <c>2000::/3</c> (measured on 10.0.12).
 /// </summary>
 public sealed record AddressBlock

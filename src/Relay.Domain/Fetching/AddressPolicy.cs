@@ -44,3 +44,8 @@ public sealed record AddressPolicy(IReadOnlySet<IPEndPoint> Allowed, IReadOnlyLi
         return AddressTable.IsPublic(address) || (AllowNat64 && Nat64Prefix.WellKnown.Find(address) is { } translated && IsOpen(translated, host));
     }
 }
+
+/// <summary>What the relay fetches for its callers.</summary>
+/// <param name="Rules">By the text of URLs.</param>
+/// <param name="Addresses">By the addresses that names have.</param>
+public sealed record FetchPolicy(FetchRules Rules, AddressPolicy Addresses);

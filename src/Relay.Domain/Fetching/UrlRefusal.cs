@@ -25,6 +25,9 @@ public enum UrlRefusal
 /// <summary>What a refusal is called and says.</summary>
 public static class UrlRefusals
 {
+    /// <summary>The refusal as one word: <c>target_forbidden</c>.</summary>
+    public static string WireName(this UrlRefusal refusal) => RelayError.SnakeCase(refusal.ToString());
+
     /// <summary>The refusal as callers see it: why, and what to do.</summary>
     public static RelayError ToError(this UrlRefusal refusal, FetchRules rules) => new(
         ErrorCode.UrlRejected,

@@ -1,7 +1,7 @@
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// What all keys have used of their minute and their day. Check and count are one step, so that of any number of requests
+/// What all keys have used of their minute and their day, in one bucket. Check and count are one step, so that of any number of requests
 /// at once exactly as many are admitted as the limits allow. Counts in memory, of the keys that were active this day;
 /// whoever owns it keeps it safe (see <see cref="Restore"/>).
 /// </summary>
@@ -77,7 +77,7 @@ public sealed class QuotaBook
                 return new QuotaDecision(null, refusal, Statuses(counters, limits, now, uptime, refusal));
             }
 
-            var charge = new QuotaCharge(keyId, _day, MinuteWindow.SecondOf(uptime), reserveUsd);
+            var charge = new QuotaCharge(keyId, _day, MinuteWindow.SecondOf(uptime), reserveUsd, limits.Bucket);
             counters.Requests++;
             counters.ReservedUsd += reserveUsd;
             counters.Minute.Add(charge.Second, 1);
@@ -135,7 +135,7 @@ public sealed class QuotaBook
         var tomorrow = UntilTomorrow(now);
         var refusal =
             counters.Requests >= limits.PerDay
-                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {limits.PerDay} requests of the day (UTC).", RetryAfter: tomorrow)
+                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {limits.PerDay} {Noun(limits)} of the day (UTC).", RetryAfter: tomorrow)
             : limits.UsdPerDay is { } usd && counters.CostUsd >= usd
                 ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {usd:0.##} US dollars of the day (UTC).", RetryAfter: tomorrow)
             : _total >= limits.GlobalPerDay
@@ -144,7 +144,7 @@ public sealed class QuotaBook
         var wait = counters.Minute.UntilBelow(limits.PerMinute, uptime);
         if (wait > (refusal?.RetryAfter ?? TimeSpan.Zero))
         {
-            return new RelayError(ErrorCode.RateLimited, $"This key may ask {limits.PerMinute} times a minute.", RetryAfter: wait);
+            return new RelayError(ErrorCode.RateLimited, $"This key has {limits.PerMinute} {Noun(limits)} a minute.", RetryAfter: wait);
         }
 
         return refusal is null && limits.UsdPerDay is { } budget && counters.ReservedUsd > 0 && counters.CostUsd + counters.ReservedUsd + reserveUsd > budget
@@ -159,8 +159,8 @@ public sealed class QuotaBook
         var statuses = new QuotaStatus[2 + (limits.UsdPerDay is null ? 0 : 1) + (refusal?.Code == ErrorCode.GlobalDailyLimit ? 1 : 0)];
         var minute = counters.Minute;
         var reset = minute.Count >= limits.PerMinute ? minute.UntilBelow(limits.PerMinute, uptime) : minute.UntilBelow(minute.Count, uptime);
-        statuses[0] = new QuotaStatus("minute", limits.PerMinute, Math.Max(0, limits.PerMinute - minute.Count), MinuteWindow.Length, reset);
-        statuses[1] = new QuotaStatus("day", limits.PerDay, Math.Max(0, limits.PerDay - counters.Requests), OneDay, tomorrow);
+        statuses[0] = new QuotaStatus(NameOf("minute", limits), limits.PerMinute, Math.Max(0, limits.PerMinute - minute.Count), MinuteWindow.Length, reset);
+        statuses[1] = new QuotaStatus(NameOf("day", limits), limits.PerDay, Math.Max(0, limits.PerDay - counters.Requests), OneDay, tomorrow);
         if (limits.UsdPerDay is { } usd)
         {
             var left = Math.Max(0, usd - counters.CostUsd - counters.ReservedUsd);
@@ -175,6 +175,11 @@ public sealed class QuotaBook
 
         return statuses;
     }
+
+    /// <summary>A limit's name, so that those of two buckets can stand beside each other.</summary>
+    public static string NameOf(string limit, in QuotaLimits limits) => limits.Bucket == QuotaBucket.Completions ? limit : $"fetch-{limit}";
+
+    private static string Noun(in QuotaLimits limits) => limits.Bucket == QuotaBucket.Completions ? "requests" : "pages";
 
     /// <summary>By the day that is counted: with a clock that jumped back, that is more than a day.</summary>
     private TimeSpan UntilTomorrow(DateTimeOffset now) => _day.AddDays(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) - now.UtcDateTime;

@@ -1,7 +1,7 @@
 namespace Relay.Domain.Quotas;
 
 /// <summary>How a key stands with one of its limits.</summary>
-/// <param name="Policy">The limit's name: <c>minute</c>, <c>day</c>, <c>usd-day</c>, <c>global-day</c> or <c>concurrency</c>.</param>
+/// <param name="Policy">The limit's name: <c>minute</c>, <c>day</c>, <c>usd-day</c>, <c>global-day</c> or <c>concurrency</c>; for pages <c>fetch-minute</c>, <c>fetch-day</c> or <c>fetch-concurrency</c>.</param>
 /// <param name="Limit">All of it, in requests; in US cents, rounded down, for <c>usd-day</c>.</param>
 /// <param name="Remaining">What is left of it.</param>
 /// <param name="Window">The time it counts; null for <c>concurrency</c>.</param>
@@ -13,7 +13,8 @@ public readonly record struct QuotaStatus(string Policy, long Limit, long Remain
 /// <param name="Day">The UTC day it counts for, also when it is settled after midnight.</param>
 /// <param name="Second">The second of uptime it counts for.</param>
 /// <param name="ReservedUsd">What it may cost.</param>
-public sealed record QuotaCharge(string KeyId, DateOnly Day, long Second, decimal ReservedUsd);
+/// <param name="Bucket">From what it was taken.</param>
+public sealed record QuotaCharge(string KeyId, DateOnly Day, long Second, decimal ReservedUsd, QuotaBucket Bucket = QuotaBucket.Completions);
 
 /// <summary>Whether a request may spend, and how its key stands after that decision.</summary>
 /// <param name="Charge">What was taken; null when refused, and when nobody asked to take anything.</param>

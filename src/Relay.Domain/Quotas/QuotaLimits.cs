@@ -1,9 +1,20 @@
 namespace Relay.Domain.Quotas;
 
-/// <summary>The limits that count for one key: its own, and the operator's where it has none.</summary>
+/// <summary>What is counted apart from each other.</summary>
+public enum QuotaBucket
+{
+    /// <summary>Requests that a model answers.</summary>
+    Completions,
+
+    /// <summary>Pages that are fetched, and those that are refused.</summary>
+    Fetches,
+}
+
+/// <summary>The limits that count for one key in one bucket: its own, and the operator's where it has none.</summary>
 /// <param name="PerMinute">Requests in any sixty seconds.</param>
 /// <param name="PerDay">Requests of the key a UTC day.</param>
 /// <param name="GlobalPerDay">Requests of all keys together a UTC day.</param>
 /// <param name="Concurrency">Requests of the key at once; more of them wait.</param>
 /// <param name="UsdPerDay">US dollars of the key a UTC day; null for no such limit.</param>
-public readonly record struct QuotaLimits(int PerMinute, int PerDay, int GlobalPerDay, int Concurrency, decimal? UsdPerDay);
+/// <param name="Bucket">Of what they are the limits.</param>
+public readonly record struct QuotaLimits(int PerMinute, int PerDay, int GlobalPerDay, int Concurrency, decimal? UsdPerDay, QuotaBucket Bucket = QuotaBucket.Completions);

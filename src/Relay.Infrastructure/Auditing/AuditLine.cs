@@ -38,6 +38,7 @@ internal static class AuditLine
         Write(writer, "model", entry.Model);
         Write(writer, "status", entry.Status);
         Write(writer, "error", entry.Error);
+        Write(writer, "host", entry.Host);
         Write(writer, "queue_ms", entry.Queue);
         Write(writer, "first_token_ms", entry.FirstToken);
         Write(writer, "total_ms", entry.Total);

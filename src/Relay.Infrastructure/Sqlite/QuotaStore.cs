@@ -24,7 +24,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     private readonly RelayDatabase _database;
     private readonly TimeProvider _clock;
     private readonly ILogger<QuotaStore> _logger;
-    private readonly QuotaBook _book = new();
+    private readonly QuotaBook _completions = new();
+    private readonly QuotaBook _fetches = new();
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly Lock _lock = new();
     private readonly long _startedAt;
@@ -50,16 +51,16 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     private TimeSpan Uptime => _clock.GetElapsedTime(_startedAt);
 
     /// <inheritdoc/>
-    public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken)
+    public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken)
     {
         var now = _clock.GetUtcNow();
-        var decision = _book.Charge(keyId, limits, reserveUsd, now, Uptime);
+        var decision = BookOf(limits.Bucket).Charge(keyId, limits, reserveUsd, now, Uptime);
         if (decision.Charge is { } charge)
         {
             lock (_lock)
             {
                 _changes.Add(RowOf(charge, model), new UsageDelta(1, null, 0, UsageTable.ToMicro(charge.ReservedUsd)));
-                _changes.AddMinute(keyId, UnixSecondOf(charge), 1);
+                _changes.AddMinute(MinuteOf(charge), 1);
                 _changes.LastUsed[keyId] = now.ToUnixTimeSeconds();
             }
         }
@@ -68,9 +69,9 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     }
 
     /// <inheritdoc/>
-    public ValueTask SettleAsync(QuotaCharge charge, ModelName model, Spending spending, decimal costUsd, CancellationToken cancellationToken)
+    public ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken)
     {
-        _book.Settle(charge, costUsd);
+        BookOf(charge.Bucket).Settle(charge, costUsd);
         lock (_lock)
         {
             _changes.Add(RowOf(charge, model), new UsageDelta(0, spending.Usage, UsageTable.ToMicro(costUsd), -UsageTable.ToMicro(charge.ReservedUsd)));
@@ -80,13 +81,13 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     }
 
     /// <inheritdoc/>
-    public ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken)
+    public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken)
     {
-        _book.GiveBack(charge);
+        BookOf(charge.Bucket).GiveBack(charge);
         lock (_lock)
         {
             _changes.Add(RowOf(charge, model), new UsageDelta(-1, null, 0, -UsageTable.ToMicro(charge.ReservedUsd)));
-            _changes.AddMinute(charge.KeyId, UnixSecondOf(charge), -1);
+            _changes.AddMinute(MinuteOf(charge), -1);
         }
 
         return ValueTask.CompletedTask;
@@ -94,7 +95,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     /// <inheritdoc/>
     public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_book.Peek(keyId, limits, _clock.GetUtcNow(), Uptime));
+        ValueTask.FromResult(BookOf(limits.Bucket).Peek(keyId, limits, _clock.GetUtcNow(), Uptime));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
@@ -145,13 +146,15 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         }
     }
 
-    private static UsageKey RowOf(QuotaCharge charge, ModelName model) => new(charge.Day, charge.KeyId, model.Value);
+    private QuotaBook BookOf(QuotaBucket bucket) => bucket == QuotaBucket.Completions ? _completions : _fetches;
+
+    private static UsageKey RowOf(QuotaCharge charge, ModelName? model) => new(charge.Day, charge.KeyId, charge.Bucket, model?.Value ?? string.Empty);
 
     /// <summary>
     /// The second on the wall's clock, by which a restarted relay finds it again. Uptime's seconds begin within the clock's:
     /// rounded up, for a request must not leave the window before its sixty seconds are over.
     /// </summary>
-    private long UnixSecondOf(QuotaCharge charge) => _startedUnixSecond + (_startsWithinSecond ? 1 : 0) + charge.Second;
+    private MinuteKey MinuteOf(QuotaCharge charge) => new(charge.KeyId, charge.Bucket, _startedUnixSecond + (_startsWithinSecond ? 1 : 0) + charge.Second);
 
     private void Restore(SqliteConnection connection)
     {
@@ -169,16 +172,16 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
         foreach (var row in rows.Where(row => row.Day == day))
         {
-            _book.Restore(day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
+            BookOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions).Restore(day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
         }
 
         var now = _startedUnixSecond;
         var minute = (long)MinuteWindow.Length.TotalSeconds;
         // As with days: what is further ahead was written by a clock that was wrong.
         RelayDatabase.Execute(connection, $"DELETE FROM minute WHERE unix_second > {now + OneDay + minute};");
-        foreach (var (keyId, second, requests) in UsageTable.ReadMinutes(connection, now - minute))
+        foreach (var ((keyId, bucket, second), requests) in UsageTable.ReadMinutes(connection, now - minute))
         {
-            _book.RestoreMinute(keyId, Math.Min(second, now) - now, requests);
+            BookOf(bucket).RestoreMinute(keyId, Math.Min(second, now) - now, requests);
         }
     }
 
@@ -237,9 +240,9 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
                 _changes.Add(row, delta);
             }
 
-            foreach (var ((keyId, second), requests) in changes.Minutes)
+            foreach (var (minute, requests) in changes.Minutes)
             {
-                _changes.AddMinute(keyId, second, requests);
+                _changes.AddMinute(minute, requests);
             }
 
             foreach (var (keyId, second) in changes.LastUsed)
@@ -254,7 +257,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     {
         public Dictionary<UsageKey, UsageDelta> Usage { get; } = [];
 
-        public Dictionary<(string KeyId, long UnixSecond), int> Minutes { get; } = [];
+        public Dictionary<MinuteKey, int> Minutes { get; } = [];
 
         public Dictionary<string, long> LastUsed { get; } = new(StringComparer.Ordinal);
 
@@ -262,6 +265,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
         public void Add(UsageKey row, UsageDelta delta) => Usage[row] = Usage.GetValueOrDefault(row) + delta;
 
-        public void AddMinute(string keyId, long unixSecond, int requests) => Minutes[(keyId, unixSecond)] = Minutes.GetValueOrDefault((keyId, unixSecond)) + requests;
+        public void AddMinute(MinuteKey minute, int requests) => Minutes[minute] = Minutes.GetValueOrDefault(minute) + requests;
     }
 }

@@ -38,6 +38,39 @@ internal sealed class RelayDatabase(RelayHome home)
             unix_second INTEGER NOT NULL
         ) WITHOUT ROWID;
         """,
+        // What pages take is counted beside what completions take; SQLite adds no column to a primary key.
+        """
+        CREATE TABLE usage_by_bucket (
+            day TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            bucket TEXT NOT NULL,
+            model TEXT NOT NULL,
+            requests INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            cache_creation_input_tokens INTEGER NOT NULL,
+            cache_read_input_tokens INTEGER NOT NULL,
+            cost_micro_usd INTEGER NOT NULL,
+            reserved_micro_usd INTEGER NOT NULL,
+            PRIMARY KEY (day, key_id, bucket, model)
+        ) WITHOUT ROWID;
+        INSERT INTO usage_by_bucket
+            SELECT day, key_id, 'completions', model, requests, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd, reserved_micro_usd
+            FROM usage;
+        DROP TABLE usage;
+        ALTER TABLE usage_by_bucket RENAME TO usage;
+        CREATE TABLE minute_by_bucket (
+            key_id TEXT NOT NULL,
+            bucket TEXT NOT NULL,
+            unix_second INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            PRIMARY KEY (key_id, bucket, unix_second)
+        ) WITHOUT ROWID;
+        INSERT INTO minute_by_bucket SELECT key_id, 'completions', unix_second, requests FROM minute;
+        DROP TABLE minute;
+        ALTER TABLE minute_by_bucket RENAME TO minute;
+        CREATE INDEX minute_by_second ON minute (unix_second);
+        """,
     ];
 
     /// <summary>Whether there is one.</summary>

@@ -2,11 +2,15 @@ using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Relay.Application.Usage;
 using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.Sqlite;
 
-/// <summary>Which row of the usage a request counts for.</summary>
-internal readonly record struct UsageKey(DateOnly Day, string KeyId, string Model);
+/// <summary>Which row of the usage a request counts for; without a model for pages.</summary>
+internal readonly record struct UsageKey(DateOnly Day, string KeyId, QuotaBucket Bucket, string Model);
+
+/// <summary>Which row of the last minute's seconds a request counts for.</summary>
+internal readonly record struct MinuteKey(string KeyId, QuotaBucket Bucket, long UnixSecond);
 
 /// <summary>What is to be added to a row; money in millionths of a US dollar.</summary>
 internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, long CostMicroUsd, long ReservedMicroUsd)
@@ -30,6 +34,8 @@ internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, lo
 internal static class UsageTable
 {
     private const decimal Million = 1_000_000m;
+    private const string Completions = "completions";
+    private const string Fetches = "fetches";
 
     /// <summary>Rounded up: no request is too cheap to count.</summary>
     public static long ToMicro(decimal usd) => (long)Math.Ceiling(usd * Million);
@@ -43,7 +49,7 @@ internal static class UsageTable
         using var command = connection.CreateCommand();
         command.CommandText =
             """
-            INSERT INTO usage VALUES ($day, $key, $model, $requests, $input, $output, $created, $read, $cost, $reserved)
+            INSERT INTO usage VALUES ($day, $key, $bucket, $model, $requests, $input, $output, $created, $read, $cost, $reserved)
             ON CONFLICT DO UPDATE SET
                 requests = requests + excluded.requests,
                 input_tokens = input_tokens + excluded.input_tokens,
@@ -58,6 +64,7 @@ internal static class UsageTable
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$day", Format(row.Day));
             command.Parameters.AddWithValue("$key", row.KeyId);
+            command.Parameters.AddWithValue("$bucket", NameOf(row.Bucket));
             command.Parameters.AddWithValue("$model", row.Model);
             command.Parameters.AddWithValue("$requests", delta.Requests);
             command.Parameters.AddWithValue("$input", delta.Tokens?.InputTokens ?? 0);
@@ -71,14 +78,15 @@ internal static class UsageTable
     }
 
     /// <summary>Adds to the seconds of the last minute, and forgets those that are over.</summary>
-    public static void AddMinutes(SqliteConnection connection, IReadOnlyDictionary<(string KeyId, long UnixSecond), int> deltas, long oldestSecond)
+    public static void AddMinutes(SqliteConnection connection, IReadOnlyDictionary<MinuteKey, int> deltas, long oldestSecond)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO minute VALUES ($key, $second, $requests) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests;";
-        foreach (var ((keyId, second), requests) in deltas)
+        command.CommandText = "INSERT INTO minute VALUES ($key, $bucket, $second, $requests) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests;";
+        foreach (var ((keyId, bucket, second), requests) in deltas)
         {
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$key", keyId);
+            command.Parameters.AddWithValue("$bucket", NameOf(bucket));
             command.Parameters.AddWithValue("$second", second);
             command.Parameters.AddWithValue("$requests", requests);
             command.ExecuteNonQuery();
@@ -101,15 +109,15 @@ internal static class UsageTable
         }
     }
 
-    /// <summary>The rows since a day, by day, key and model; rows of nothing are left out.</summary>
+    /// <summary>The rows since a day, by day, key, bucket and model; rows of nothing are left out.</summary>
     public static List<UsageRow> Read(SqliteConnection connection, string? keyId, DateOnly since)
     {
         using var command = connection.CreateCommand();
         command.CommandText =
             """
-            SELECT day, key_id, model, requests, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd + reserved_micro_usd
+            SELECT day, key_id, nullif(model, ''), requests, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd + reserved_micro_usd
             FROM usage WHERE day >= $since AND ($key IS NULL OR key_id = $key) AND (requests <> 0 OR cost_micro_usd <> 0)
-            ORDER BY day, key_id, model;
+            ORDER BY day, key_id, bucket, model;
             """;
         command.Parameters.AddWithValue("$since", Format(since));
         command.Parameters.AddWithValue("$key", (object?)keyId ?? DBNull.Value);
@@ -120,7 +128,7 @@ internal static class UsageTable
             rows.Add(new UsageRow(
                 DateOnly.ParseExact(reader.GetString(0), "yyyy-MM-dd", CultureInfo.InvariantCulture),
                 reader.GetString(1),
-                reader.GetString(2),
+                reader.IsDBNull(2) ? null : reader.GetString(2),
                 reader.GetInt64(3),
                 new TokenUsage(reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt64(8) / Million)));
         }
@@ -144,20 +152,22 @@ internal static class UsageTable
     }
 
     /// <summary>The seconds of the last minute, oldest first.</summary>
-    public static List<(string KeyId, long UnixSecond, int Requests)> ReadMinutes(SqliteConnection connection, long oldestSecond)
+    public static List<(MinuteKey Key, int Requests)> ReadMinutes(SqliteConnection connection, long oldestSecond)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT key_id, unix_second, requests FROM minute WHERE unix_second >= $oldest AND requests > 0 ORDER BY unix_second;";
+        command.CommandText = "SELECT key_id, bucket, unix_second, requests FROM minute WHERE unix_second >= $oldest AND requests > 0 ORDER BY unix_second;";
         command.Parameters.AddWithValue("$oldest", oldestSecond);
         using var reader = command.ExecuteReader();
-        var rows = new List<(string, long, int)>();
+        var rows = new List<(MinuteKey, int)>();
         while (reader.Read())
         {
-            rows.Add((reader.GetString(0), reader.GetInt64(1), reader.GetInt32(2)));
+            rows.Add((new MinuteKey(reader.GetString(0), reader.GetString(1) == Fetches ? QuotaBucket.Fetches : QuotaBucket.Completions, reader.GetInt64(2)), reader.GetInt32(3)));
         }
 
         return rows;
     }
+
+    private static string NameOf(QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? Fetches : Completions;
 
     /// <summary>What crashed while it ran may have cost what was reserved for it.</summary>
     public static void SettleCrashed(SqliteConnection connection) =>

@@ -7,6 +7,7 @@ using Relay.Application;
 using Relay.Application.Auditing;
 using Relay.Application.Completions;
 using Relay.Application.Diagnostics;
+using Relay.Application.Fetching;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Models;
@@ -26,6 +27,7 @@ public sealed class RequestTests : IDisposable
     [
         new CompleteCommand(Any.Context(), Any.Request(prompt: new string('a', 200_001))),
         new CompleteCommand(Any.Context(), Any.Request(model: "gpt")),
+        new FetchPageCommand(Any.Context(), null!),
         new ListModelsQuery(null!),
         new GetUsageQuery(Any.Key(), 0),
         new GetUsageQuery(Any.Key(), GetUsageQuery.MaxDays + 1),
@@ -52,6 +54,8 @@ public sealed class RequestTests : IDisposable
     private readonly ICompletionEngine _engine = Substitute.For<ICompletionEngine>();
     private readonly IKeyRepository _keys = Substitute.For<IKeyRepository>();
     private readonly IUsageReader _usage = Substitute.For<IUsageReader>();
+    private readonly IPageFetcher _fetcher = Substitute.For<IPageFetcher>();
+    private readonly IPageReader _pages = Substitute.For<IPageReader>();
     private readonly IEngineHealth _health = Substitute.For<IEngineHealth>();
     private readonly ServiceProvider _services;
     private readonly IMediator _mediator;
@@ -61,7 +65,7 @@ public sealed class RequestTests : IDisposable
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health)
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_fetcher).AddSingleton(_pages)
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }
@@ -108,6 +112,7 @@ public sealed class RequestTests : IDisposable
         _keys.ReceivedCalls().Should().BeEmpty();
         _quotas.ReceivedCalls().Should().BeEmpty();
         _usage.ReceivedCalls().Should().BeEmpty();
+        _fetcher.ReceivedCalls().Should().BeEmpty();
     }
 
     [Fact]

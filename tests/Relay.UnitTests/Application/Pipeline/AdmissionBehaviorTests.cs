@@ -24,9 +24,10 @@ public sealed class AdmissionBehaviorTests
     public AdmissionBehaviorTests()
     {
         var (options, completions, clock) = (Options.Create(new QuotaOptions()), Options.Create(new CompletionOptions()), new FakeTimeProvider());
-        _queue = new FairQueue(options, clock);
+        var queues = new FairQueues(options, clock);
+        _queue = queues[QuotaBucket.Completions];
         _behavior = new AdmissionBehavior<CompleteCommand, Result<Completion>>(
-            new Admission(_quotas, _queue, new UpstreamLimits(clock), new ModelCatalog(completions), options, completions, clock));
+            new Admission(_quotas, queues, new UpstreamLimits(clock), new ModelCatalog(completions), options, completions, clock));
         _charge = new QuotaCharge(_command.Context.Caller.Id, new DateOnly(2026, 3, 14), 0, 0.25m);
         Decide(new QuotaDecision(_charge, null, []));
     }

@@ -25,7 +25,7 @@ public sealed class AdmissionTests : IDisposable
     private readonly QuotaStore _store;
     private readonly UpstreamLimits _upstream;
     private readonly ApiKey _key = Any.Key() with { Limits = new KeyLimits(UsdPerDay: 10) };
-    private FairQueue? _queue;
+    private FairQueues? _queues;
 
     public AdmissionTests()
     {
@@ -35,7 +35,9 @@ public sealed class AdmissionTests : IDisposable
     }
 
     /// <summary>Made with the options as the test has set them.</summary>
-    private FairQueue Queue => _queue ??= new FairQueue(Options.Create(_options), _clock);
+    private FairQueues Queues => _queues ??= new FairQueues(Options.Create(_options), _clock);
+
+    private FairQueue Queue => Queues[QuotaBucket.Completions];
 
     public void Dispose()
     {
@@ -50,7 +52,7 @@ public sealed class AdmissionTests : IDisposable
 
         var admitted = (await NowAsync(request)).Value;
 
-        (admitted.Charge.KeyId, admitted.Model.Value).Should().Be((_key.Id, "opus"));
+        (admitted.Charge.KeyId, admitted.Model!.Value).Should().Be((_key.Id, "opus"));
         admitted.Charge.ReservedUsd.Should().Be(ModelPrice.Of(Any.Model()).Estimate(300, 16_000));
         Queue.RunningOf(_key.Id).Should().Be(1);
         request.Context.Model.Should().Be(Any.Model());
@@ -222,6 +224,21 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_page_is_charged_whatever_came_of_it_and_takes_nothing_of_completions()
+    {
+        _options.FetchPerKeyConcurrency = 2;
+        var request = new PageRequest(Any.Context(_key));
+
+        var admitted = (await Over(_store).AdmitAsync(request, Waiting.Token)).Value;
+
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should().Equal(("fetch-minute", 59), ("fetch-day", 1999), ("fetch-concurrency", 1));
+        (Queue.RunningOf(_key.Id), Queues[QuotaBucket.Fetches].RunningOf(_key.Id), admitted.Charge.ReservedUsd).Should().Be((0, 1, 0));
+        (await Over(_store).EndAsync(admitted, request.Context.Spending, succeeded: false)).Should().BeNull();
+        (await Over(_store).PeekAsync(_key, QuotaBucket.Fetches, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should().Equal(59, 1999, 2);
+        (await Over(_store).PeekAsync(_key, QuotaBucket.Completions, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should().Equal(100, 100, 1000, 1);
+    }
+
+    [Fact]
     public async Task What_was_left_before_a_token_was_counted_costs_what_was_reserved()
     {
         var admitted = (await NowAsync(new Request(_key, inputBytes: 900_000))).Value;
@@ -291,7 +308,7 @@ public sealed class AdmissionTests : IDisposable
     private Admission Over(IQuotaStore store)
     {
         var completions = Options.Create(new CompletionOptions());
-        return new Admission(store, Queue, _upstream, new ModelCatalog(completions), Options.Create(_options), completions, _clock);
+        return new Admission(store, Queues, _upstream, new ModelCatalog(completions), Options.Create(_options), completions, _clock);
     }
 
     private static void InterlockedMax(ref int most, int value)
@@ -319,8 +336,15 @@ public sealed class AdmissionTests : IDisposable
         }
     }
 
-    private sealed class Request(ApiKey key, long inputBytes = 300, TimeSpan? patience = null) : IAdmissible
+    private sealed record PageRequest(RequestContext Context) : IAdmissible
     {
+        public QuotaBucket Bucket => QuotaBucket.Fetches;
+    }
+
+    private sealed class Request(ApiKey key, long inputBytes = 300, TimeSpan? patience = null) : ISpendsTokens
+    {
+        public QuotaBucket Bucket => QuotaBucket.Completions;
+
         public RequestContext Context { get; } = Any.Context(key, patience);
 
         public ModelName? Model => null;
@@ -330,13 +354,13 @@ public sealed class AdmissionTests : IDisposable
 
     private sealed class FailingStore : IQuotaStore
     {
-        public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken) =>
+        public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
-        public ValueTask SettleAsync(QuotaCharge charge, ModelName model, Spending spending, decimal costUsd, CancellationToken cancellationToken) =>
+        public ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
-        public ValueTask GiveBackAsync(QuotaCharge charge, ModelName model, CancellationToken cancellationToken) =>
+        public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
         public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>

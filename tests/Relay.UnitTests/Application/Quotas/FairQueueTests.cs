@@ -1,6 +1,5 @@
 using System.Collections;
 using System.Reflection;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Relay.Application.Quotas;
 
@@ -266,7 +265,7 @@ public sealed class FairQueueTests
     /// <summary>Of which the answer is there at once.</summary>
     private static Task<QueuePlace> NowAsync(FairQueue queue, string keyId, int keyPlaces = 10) => EnterAsync(queue, keyId, keyPlaces).InTime();
 
-    private FairQueue Queue(int places, int limit) => new(Options.Create(new QuotaOptions { GlobalConcurrency = places, QueueLimit = limit }), _clock);
+    private FairQueue Queue(int places, int limit) => new(places, limit, _clock);
 
     /// <summary>A random walk of arrivals, departures, cancellations and time, with the rules checked after every step.</summary>
     private sealed class Walk
@@ -289,7 +288,7 @@ public sealed class FairQueueTests
                 _keyPlaces[$"key-{key}"] = 1 + (numbers[2 + key] % 3);
             }
 
-            _queue = new FairQueue(Options.Create(new QuotaOptions { GlobalConcurrency = _places, QueueLimit = _limit }), _clock);
+            _queue = new FairQueue(_places, _limit, _clock);
         }
 
         private IEnumerable<Request> Pending => _requests.Where(request => !request.Task.IsCompleted);

@@ -151,9 +151,9 @@ public sealed class QuotaStoreTests : IDisposable
     public async Task A_database_of_a_newer_relay_is_refused_by_its_number()
     {
         await (await StartAsync()).StopAsync(Waiting.Token);
-        Execute("PRAGMA user_version = 2;");
+        Execute("PRAGMA user_version = 3;");
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("of version 2, and this relay knows 1");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("of version 3, and this relay knows 2");
     }
 
     [Fact]
@@ -329,16 +329,65 @@ public sealed class QuotaStoreTests : IDisposable
         await SpendAsync(store, key.Id, 4);
         var options = Options.Create(new QuotaOptions { PerKeyDaily = 9 });
         var completions = Options.Create(new CompletionOptions());
-        var queue = new FairQueue(options, _clock);
-        var handler = new GetUsageHandler(store, new Admission(store, queue, new UpstreamLimits(_clock), new ModelCatalog(completions), options, completions, _clock), options, _clock);
-        using var place = await queue.EnterAsync(key.Id, 4, TimeSpan.Zero, Waiting.Token);
+        var queues = new FairQueues(options, _clock);
+        var handler = new GetUsageHandler(store, new Admission(store, queues, new UpstreamLimits(_clock), new ModelCatalog(completions), options, completions, _clock), options, _clock);
+        using var place = await queues[QuotaBucket.Completions].EnterAsync(key.Id, 4, TimeSpan.Zero, Waiting.Token);
 
         var (one, two) = ((await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value, (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value);
 
         one.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 4));
         two.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 1), (key.Id, 4));
         one.Limits.PerDay.Should().Be(9);
-        one.Statuses.Select(status => (status.Policy, status.Remaining)).Should().Equal(("minute", 29), ("day", 8), ("concurrency", 3));
+        one.Statuses.Select(status => (status.Policy, status.Remaining)).Should().Equal(
+            ("minute", 29), ("day", 8), ("concurrency", 3), ("fetch-minute", 60), ("fetch-day", 2000), ("fetch-concurrency", 8));
+    }
+
+    [Fact]
+    public async Task Pages_are_counted_apart_from_completions_also_after_a_restart()
+    {
+        var pages = new QuotaLimits(3, 5, Many, 4, null, QuotaBucket.Fetches);
+        var store = await StartAsync();
+        await SpendAsync(store, "a", 1.25m);
+        for (var page = 0; page < 3; page++)
+        {
+            var charge = (await store.ChargeAsync("a", null, pages, 0, Waiting.Token)).Charge!;
+            await store.SettleAsync(charge, null, new Spending(), 0, Waiting.Token);
+        }
+
+        (await store.ChargeAsync("a", null, pages, 0, Waiting.Token)).Refusal!.Should().Match<RelayError>(error => error.Code == ErrorCode.RateLimited && error.Message.Contains("3 pages"));
+        await store.StopAsync(Waiting.Token).InTime();
+        _clock.Advance(TimeSpan.FromSeconds(20));
+
+        var again = await StartAsync();
+
+        (await LeftAsync(again, "a")).Should().Equal(("minute", 9), ("day", 19), ("usd-day", 875));
+        (await again.PeekAsync("a", pages, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining)).Should().Equal(("fetch-minute", 0), ("fetch-day", 2));
+        (await again.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should().Equal(("opus", 1), (null, 3));
+    }
+
+    [Fact]
+    public async Task A_database_of_the_version_before_keeps_its_counts()
+    {
+        using (var old = new SqliteConnection($"Data Source={_home.Home.DatabaseFile};Pooling=False"))
+        {
+            old.Open();
+            RelayDatabase.Execute(
+                old,
+                $"""
+                CREATE TABLE usage (day TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL, requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+                    cache_creation_input_tokens INTEGER NOT NULL, cache_read_input_tokens INTEGER NOT NULL, cost_micro_usd INTEGER NOT NULL, reserved_micro_usd INTEGER NOT NULL, PRIMARY KEY (day, key_id, model)) WITHOUT ROWID;
+                CREATE TABLE minute (key_id TEXT NOT NULL, unix_second INTEGER NOT NULL, requests INTEGER NOT NULL, PRIMARY KEY (key_id, unix_second)) WITHOUT ROWID;
+                CREATE INDEX minute_by_second ON minute (unix_second);
+                CREATE TABLE last_use (key_id TEXT PRIMARY KEY, unix_second INTEGER NOT NULL) WITHOUT ROWID;
+                INSERT INTO usage VALUES ('2026-03-14', 'a', 'opus', 3, 1, 2, 3, 4, 1500000, 0);
+                INSERT INTO minute VALUES ('a', {Any.Time.ToUnixTimeSeconds() - 5}, 2);
+                PRAGMA user_version = 1;
+                """);
+        }
+
+        var store = await StartAsync();
+
+        (await LeftAsync(store, "a")).Should().Equal(("minute", 8), ("day", 17), ("usd-day", 850));
     }
 
     [Fact]

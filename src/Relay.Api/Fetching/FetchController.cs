@@ -1,0 +1,51 @@
+using System.Text.Json;
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Relay.Api.Authentication;
+using Relay.Api.Http;
+using Relay.Api.Quotas;
+using Relay.Application.Fetching;
+using Relay.Application.Serving;
+using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.Fetching;
+
+[RequireScope(KeyScopes.Fetch)]
+[SpendsQuota(QuotaBucket.Fetches)]
+[Route("v1/fetch")]
+internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
+{
+    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JsonContract.Options.Encoder };
+
+    /// <summary>A page of the public web.</summary>
+    [HttpPost]
+    public async Task<IActionResult> FetchAsync(CancellationToken cancellationToken)
+    {
+        var started = clock.GetTimestamp();
+        // What it answers is somebody else's text: no browser may take it for a page of the relay's, and no cache keep it.
+        Response.Headers.XContentTypeOptions = "nosniff";
+        Response.Headers.CacheControl = "no-store";
+        var body = await Request.ReadJsonAsync<FetchBody>(options.Value.MaxBodyBytes, cancellationToken);
+        if (!body.TryGet(out var contract, out var error) || !contract.Parse().TryGet(out var request, out error))
+        {
+            return error.ToActionResult();
+        }
+
+        var result = await mediator.Send(new FetchPageCommand(HttpContext.RelayRequest(), request), cancellationToken);
+        if (!result.TryGet(out var page, out error))
+        {
+            return error.ToActionResult();
+        }
+
+        Response.ContentType = "application/json; charset=utf-8";
+        await using (var writer = new Utf8JsonWriter(Response.BodyWriter, WriterOptions))
+        {
+            FetchAnswer.Write(writer, page, request.Format, clock.GetElapsedTime(started));
+        }
+
+        await Response.BodyWriter.FlushAsync(cancellationToken);
+        return new EmptyResult();
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
+using Relay.Application.Serving;
+
+namespace Relay.Application.Fetching;
+
+/// <summary>What becomes of a page that is longer than the relay reads.</summary>
+public enum OversizePages
+{
+    /// <summary>Its beginning is answered, and said to be one.</summary>
+    Cut,
+
+    /// <summary>It is refused.</summary>
+    Refuse,
+}
+
+/// <summary>From where pages are fetched, and how much of them. How often is in <see cref="Quotas.QuotaOptions"/>.</summary>
+public sealed class FetchOptions
+{
+    [Setting("FETCH_TIMEOUT", "Longest time for a page: look-up, connection, redirects and body together.", Min = "1s", Max = "60s")]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(20);
+
+    [Setting("FETCH_MAX_PAGE_BYTES", "Most of a page that is read, decompressed.", Min = "100KB", Max = "20MB")]
+    public long MaxPageBytes { get; set; } = 5_000_000;
+
+    [Setting("FETCH_OVERSIZE", "What becomes of a longer page: cut, or refuse. JSON and XML are never cut.")]
+    public OversizePages Oversize { get; set; } = OversizePages.Cut;
+
+    [Setting("FETCH_PER_HOST_CONCURRENCY", "Pages that are fetched from one host at once; more of them wait.", Min = "1", Max = "1000")]
+    public int PerHostConcurrency { get; set; } = 2;
+
+    [Setting("FETCH_USER_AGENT", "What sites are told who asks.")]
+    public string UserAgent { get; set; } = "Mozilla/5.0 (compatible; claude-relay/0.1)";
+
+    [Setting("FETCH_PORTS", "Ports that may be asked.")]
+    public IReadOnlyList<string> Ports { get; set; } = ["80", "443"];
+
+    [Setting("FETCH_ALLOW", "Exact targets inside your network that may be asked, as host:port and ip:port, IPv6 in brackets. A host's addresses have to be public or be listed, too.")]
+    public IReadOnlyList<string> Allow { get; set; } = [];
+
+    [Setting("FETCH_DENY", "Further targets that may not be asked: names, *.names, addresses and blocks such as 203.0.113.0/24.")]
+    public IReadOnlyList<string> Deny { get; set; } = [];
+
+    [Setting("FETCH_NAT64", "Whether 64:ff9b::/96 counts as the IPv4 address inside: for machines that reach IPv4 through DNS64 only.")]
+    public bool Nat64 { get; set; }
+}
+
+internal sealed class FetchOptionsValidator : IValidateOptions<FetchOptions>
+{
+    public ValidateOptionsResult Validate(string? name, FetchOptions options)
+    {
+        var (_, problems) = FetchPolicyReader.Read(options, new ServerOptions());
+        if (options.UserAgent.Length == 0 || options.UserAgent.Any(letter => letter is < ' ' or > '~'))
+        {
+            problems = [.. problems, "FETCH_USER_AGENT: must be plain ASCII."];
+        }
+
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+}

@@ -1,0 +1,65 @@
+using FluentValidation;
+using MediatR;
+using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
+using Relay.Domain;
+using Relay.Domain.Fetching;
+using Relay.Domain.Quotas;
+
+namespace Relay.Application.Fetching;
+
+/// <summary>A page of the public web, in the form that was asked for. Takes from the key's own limits of pages.</summary>
+public sealed record FetchPageCommand(RequestContext Context, FetchRequest Request) : IRequest<Result<FetchedPage>>, IAdmissible
+{
+    /// <inheritdoc/>
+    public QuotaBucket Bucket => QuotaBucket.Fetches;
+}
+
+/// <param name="Reply">What the site answered.</param>
+/// <param name="Page">The page made of it.</param>
+public sealed record FetchedPage(FetchReply Reply, Page Page);
+
+internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
+{
+    public FetchPageValidator() => RuleFor(command => command.Request).NotNull().WithRelayError(ErrorCode.InvalidRequest, "url", "'url' is missing: the page to fetch.");
+}
+
+/// <summary>
+/// The URL is judged here, behind admission, and not in a validator: a refused one is charged, or else the rules could be
+/// tried out for nothing.
+/// </summary>
+internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader, FetchPolicy policy, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
+{
+    /// <summary>
+    /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
+    /// take different times, and that would tell which it was.
+    /// </summary>
+    private static readonly TimeSpan FailureStep = TimeSpan.FromSeconds(1);
+
+    public async Task<Result<FetchedPage>> Handle(FetchPageCommand command, CancellationToken cancellationToken)
+    {
+        var started = clock.GetTimestamp();
+        var (context, request) = (command.Context, command.Request);
+        var trace = context.Fetch = new FetchTrace();
+        if (FetchUrl.Parse(request.Url, policy.Rules, out var refusal) is not { } url)
+        {
+            trace.Failure = refusal.WireName();
+            return refusal.ToError(policy.Rules);
+        }
+
+        if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, trace, cancellationToken)).TryGet(out var reply, out var error))
+        {
+            if (error.Code == ErrorCode.FetchFailed)
+            {
+                var elapsed = clock.GetElapsedTime(started);
+                await Task.Delay(FailureStep - TimeSpan.FromTicks(elapsed.Ticks % FailureStep.Ticks), clock, cancellationToken);
+            }
+
+            return error;
+        }
+
+        return reader.Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset)).TryGet(out var page, out error)
+            ? new FetchedPage(reply, page)
+            : error;
+    }
+}

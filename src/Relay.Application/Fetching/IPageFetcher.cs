@@ -1,0 +1,42 @@
+using Relay.Domain;
+using Relay.Domain.Fetching;
+
+namespace Relay.Application.Fetching;
+
+/// <summary>A redirect that was followed.</summary>
+/// <param name="Url">The page that answered it.</param>
+/// <param name="Status">Its HTTP status.</param>
+public sealed record FollowedRedirect(Uri Url, int Status);
+
+/// <summary>What a site answered.</summary>
+/// <param name="Status">The HTTP status, of an error page, too.</param>
+/// <param name="ContentType">The <c>Content-Type</c> header, as sent; null for none.</param>
+/// <param name="Redirects">In the order in which they were followed.</param>
+/// <param name="Document">The document.</param>
+public sealed record FetchReply(int Status, string? ContentType, IReadOnlyList<FollowedRedirect> Redirects, FetchedDocument Document);
+
+/// <summary>What the operator is told of a fetch, and the caller is not.</summary>
+public sealed class FetchTrace
+{
+    /// <summary>The host that was asked last.</summary>
+    public string? Host { get; set; }
+
+    /// <summary>Why it failed, as one word.</summary>
+    public string? Failure { get; set; }
+}
+
+/// <summary>Fetches pages of the public web.</summary>
+public interface IPageFetcher
+{
+    /// <summary>One page, with its redirects.</summary>
+    /// <param name="url">Where to begin.</param>
+    /// <param name="acceptLanguage">The languages wanted; null for the relay's default.</param>
+    /// <param name="trace">Filled on the way.</param>
+    /// <param name="cancellationToken">The caller has left: the connection is closed at once.</param>
+    /// <returns>
+    /// The answer, or <see cref="ErrorCode.FetchFailed"/>, <see cref="ErrorCode.Timeout"/>, <see cref="ErrorCode.TooLarge"/>,
+    /// <see cref="ErrorCode.UnsupportedContentType"/> or <see cref="ErrorCode.Overloaded"/>.
+    /// </returns>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, FetchTrace trace, CancellationToken cancellationToken);
+}

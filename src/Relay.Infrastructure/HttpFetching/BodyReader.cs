@@ -1,0 +1,79 @@
+using System.Buffers;
+using System.IO.Compression;
+using System.IO.Pipelines;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>Reads a body, decompressed, up to a number of decompressed bytes: what the wire carries says nothing.</summary>
+internal static class BodyReader
+{
+    private const int FirstBuffer = 64 * 1024;
+
+    /// <summary>What the relay asks sites to use.</summary>
+    public const string AcceptEncoding = "gzip, deflate, br";
+
+    /// <summary>The body's first bytes, and whether they are all of it.</summary>
+    /// <exception cref="FetchFaultException">It is compressed otherwise, or more than once.</exception>
+    /// <exception cref="InvalidDataException">It is not compressed as it says.</exception>
+    /// <exception cref="IOException">The connection was lost.</exception>
+    public static async Task<(byte[] Body, bool IsWhole)> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
+    {
+        var encodings = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values) ? string.Join(',', values) : string.Empty;
+        await using var wire = await content.ReadAsStreamAsync(cancellationToken);
+        await using var plain = encodings.Trim().ToLowerInvariant() switch
+        {
+            "" => wire,
+            "gzip" => new GZipStream(wire, CompressionMode.Decompress),
+            "br" => new BrotliStream(wire, CompressionMode.Decompress),
+            "deflate" => await InflateAsync(wire, cancellationToken),
+            _ => throw new FetchFaultException(FetchFault.UnsupportedEncoding),
+        };
+        return await ReadToAsync(plain, maxBytes, cancellationToken);
+    }
+
+    private static async Task<(byte[] Body, bool IsWhole)> ReadToAsync(Stream stream, int maxBytes, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(Math.Min(FirstBuffer, maxBytes + 1));
+        try
+        {
+            var length = 0;
+            while (length <= maxBytes)
+            {
+                if (length == buffer.Length)
+                {
+                    var larger = ArrayPool<byte>.Shared.Rent(Math.Min(buffer.Length * 2, maxBytes + 1));
+                    buffer.AsSpan(0, length).CopyTo(larger);
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = larger;
+                }
+
+                var read = await stream.ReadAsync(buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
+                if (read == 0)
+                {
+                    return (buffer.AsSpan(0, length).ToArray(), true);
+                }
+
+                length += read;
+            }
+
+            return (buffer.AsSpan(0, maxBytes).ToArray(), false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>"deflate" means zlib's format (RFC 9110, 8.4.1.2), and some sites send it without its envelope.</summary>
+    private static async Task<Stream> InflateAsync(Stream wire, CancellationToken cancellationToken)
+    {
+        var reader = PipeReader.Create(wire);
+        var head = (await reader.ReadAtLeastAsync(2, cancellationToken)).Buffer;
+        var isZlib = head.Length >= 2 && IsZlib(head.Slice(0, 2).ToArray());
+        reader.AdvanceTo(head.Start);
+        return isZlib ? new ZLibStream(reader.AsStream(), CompressionMode.Decompress) : new DeflateStream(reader.AsStream(), CompressionMode.Decompress);
+    }
+
+    /// <summary>RFC 1950, 2.2: method 8, and a check over both bytes.</summary>
+    private static bool IsZlib(ReadOnlySpan<byte> head) => (head[0] & 0x0F) == 8 && ((head[0] << 8) | head[1]) % 31 == 0;
+}

@@ -1,0 +1,67 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Relay.Application.Fetching;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>Puts the named client together: what the framework would do by itself and must not is switched off here.</summary>
+internal static class FetchClient
+{
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    private const int MaxHeaderKilobytes = 32;
+    private static readonly TimeSpan MaxConnect = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectionAge = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ConnectionIdle = TimeSpan.FromSeconds(15);
+
+    /// <summary>The client, its guard and its resilience.</summary>
+    public static IServiceCollection AddHttpFetching(this IServiceCollection services)
+    {
+        services.AddSingleton<HostNetworksReader>().AddSingleton<GuardedConnector>().AddSingleton<FetchResilience>().AddTransient<ResilientRequests>();
+        services.AddSingleton<IPageFetcher, PageFetcher>();
+        services.AddHttpClient(PageFetcher.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .ConfigurePrimaryHttpMessageHandler(provider => MakeHandler(provider.GetRequiredService<GuardedConnector>(), provider.GetRequiredService<IOptions<FetchOptions>>().Value))
+            .AddHttpMessageHandler<ResilientRequests>()
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
+            // The factory's own lines would hold URLs.
+            .RemoveAllLoggers();
+        return services;
+    }
+
+    private static SocketsHttpHandler MakeHandler(GuardedConnector connector, FetchOptions options) => new()
+    {
+        ConnectCallback = connector.ConnectAsync,
+        AllowAutoRedirect = false,
+        // With a proxy the guard would judge the proxy.
+        UseProxy = false,
+        UseCookies = false,
+        Credentials = null,
+        // Counted while it is decompressed, which only the reader of the body can.
+        AutomaticDecompression = System.Net.DecompressionMethods.None,
+        ActivityHeadersPropagator = null,
+        MaxResponseHeadersLength = MaxHeaderKilobytes,
+        // Look-up, connection and TLS.
+        ConnectTimeout = options.Timeout / 2 < MaxConnect ? options.Timeout / 2 : MaxConnect,
+        PooledConnectionLifetime = ConnectionAge,
+        PooledConnectionIdleTimeout = ConnectionIdle,
+        // What is not wanted of an answer is not waited for.
+        MaxResponseDrainSize = 0,
+        ResponseDrainTimeout = TimeSpan.Zero,
+        ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            // A certificate names addresses to fetch things from, and they are its maker's choice.
+            CertificateChainPolicy = new X509ChainPolicy
+            {
+                RevocationMode = X509RevocationMode.NoCheck,
+                DisableCertificateDownloads = true,
+                ApplicationPolicy = { new Oid(ServerAuthentication) },
+                // Not when this object was made, but when a certificate is shown.
+                VerificationTimeIgnored = true,
+            },
+        },
+    };
+}

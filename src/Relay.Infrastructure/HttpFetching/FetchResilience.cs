@@ -1,0 +1,162 @@
+using System.Net;
+using System.Threading.RateLimiting;
+using Microsoft.Extensions.Options;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Retry;
+using Relay.Application.Fetching;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>
+/// How the relay treats a host that is slow, busy or gone: a few pages of it at once, one more try where nothing was
+/// answered yet or the host asks for it, and a pause after many failures. All of it is here.
+/// </summary>
+internal sealed class FetchResilience : IDisposable
+{
+    /// <summary>When a request has to be answered, as a timestamp of the clock.</summary>
+    public static readonly HttpRequestOptionsKey<long> Deadline = new("deadline");
+
+    /// <summary>The same, on its way through a pipeline.</summary>
+    public static readonly ResiliencePropertyKey<long> DeadlineProperty = new("deadline");
+
+    private const int MaxWaiting = 64;
+
+    /// <summary>Hosts are the callers' choice: those not asked for longest are forgotten.</summary>
+    private const int MaxOrigins = 1000;
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RetryMargin = TimeSpan.FromSeconds(1);
+
+    private const int BreakAfter = 5;
+    private static readonly TimeSpan BreakWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan BreakFor = TimeSpan.FromSeconds(15);
+
+    private readonly TimeProvider _clock;
+    private readonly PartitionedRateLimiter<string> _places;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, LinkedListNode<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)>> _pipelines = new(StringComparer.Ordinal);
+    private readonly LinkedList<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)> _byUse = [];
+
+    public FetchResilience(IOptions<FetchOptions> options, TimeProvider clock)
+    {
+        _clock = clock;
+        var places = new ConcurrencyLimiterOptions { PermitLimit = options.Value.PerHostConcurrency, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+        _places = PartitionedRateLimiter.Create<string, string>(host => RateLimitPartition.GetConcurrencyLimiter(host, _ => places), StringComparer.Ordinal);
+    }
+
+    /// <summary>A place at a host, to be held until its answer has been read and then disposed of.</summary>
+    /// <exception cref="FetchFaultException">Too many wait already.</exception>
+    public async ValueTask<RateLimitLease> EnterAsync(string host, CancellationToken cancellationToken)
+    {
+        var lease = await _places.AcquireAsync(host, 1, cancellationToken);
+        if (!lease.IsAcquired)
+        {
+            lease.Dispose();
+            throw new FetchFaultException(FetchFault.HostBusy);
+        }
+
+        return lease;
+    }
+
+    /// <summary>The pipeline of an origin, in which its failures are counted.</summary>
+    public ResiliencePipeline<HttpResponseMessage> PipelineOf(string origin)
+    {
+        lock (_lock)
+        {
+            if (_pipelines.TryGetValue(origin, out var known))
+            {
+                _byUse.Remove(known);
+                _byUse.AddLast(known);
+                return known.Value.Pipeline;
+            }
+
+            if (_pipelines.Count == MaxOrigins)
+            {
+                _pipelines.Remove(_byUse.First!.Value.Origin);
+                _byUse.RemoveFirst();
+            }
+
+            var made = Build();
+            _pipelines[origin] = _byUse.AddLast((origin, made));
+            return made;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _places.Dispose();
+
+    private ResiliencePipeline<HttpResponseMessage> Build() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _clock }
+        .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+        {
+            MaxRetryAttempts = 1,
+            ShouldHandle = args => ValueTask.FromResult(MayRetry(args.Context, args.Outcome)),
+            DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(DelayOf(args.Outcome.Result)),
+            OnRetry = args =>
+            {
+                args.Outcome.Result?.Dispose();
+                return ValueTask.CompletedTask;
+            },
+        })
+        .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
+        {
+            ShouldHandle = args => ValueTask.FromResult(IsConnectFailure(args.Outcome.Exception)),
+            FailureRatio = 0.9,
+            MinimumThroughput = BreakAfter,
+            SamplingDuration = BreakWithin,
+            BreakDuration = BreakFor,
+        })
+        .Build();
+
+    /// <summary>Before a byte was answered, or when the host itself says that it is for now; and only when there is time for it.</summary>
+    private bool MayRetry(ResilienceContext context, Outcome<HttpResponseMessage> outcome)
+    {
+        var isSafe = IsConnectFailure(outcome.Exception)
+            || outcome.Result?.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+        return isSafe && context.Properties.TryGetValue(DeadlineProperty, out var deadline) && DelayOf(outcome.Result) + RetryMargin < _clock.GetElapsedTime(_clock.GetTimestamp(), deadline);
+    }
+
+    private TimeSpan DelayOf(HttpResponseMessage? response)
+    {
+        var after = response?.Headers.RetryAfter;
+        var wait = after?.Delta ?? after?.Date - _clock.GetUtcNow() ?? RetryDelay;
+        return wait < RetryDelay ? RetryDelay : wait;
+    }
+
+    private static bool IsConnectFailure(Exception? exception) => FaultOf(exception) == FetchFault.UpstreamConnect;
+
+    /// <summary>The fault inside what the framework threw; null when there is none.</summary>
+    public static FetchFault? FaultOf(Exception? exception)
+    {
+        while (exception is not null and not FetchFaultException)
+        {
+            exception = exception.InnerException;
+        }
+
+        return (exception as FetchFaultException)?.Fault;
+    }
+}
+
+/// <summary>Sends requests through the pipeline of their origin.</summary>
+internal sealed class ResilientRequests(FetchResilience resilience) : DelegatingHandler
+{
+    /// <inheritdoc/>
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var context = ResilienceContextPool.Shared.Get(cancellationToken);
+        try
+        {
+            if (request.Options.TryGetValue(FetchResilience.Deadline, out var deadline))
+            {
+                context.Properties.Set(FetchResilience.DeadlineProperty, deadline);
+            }
+
+            var origin = request.RequestUri!.GetLeftPart(UriPartial.Authority);
+            return await resilience.PipelineOf(origin).ExecuteAsync(async inner => await base.SendAsync(request, inner.CancellationToken), context);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+}

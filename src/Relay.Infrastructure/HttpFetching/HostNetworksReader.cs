@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Relay.Domain.Fetching;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>
+/// The networks that this machine stands in: its addresses and prefixes, read anew when they change and every half minute,
+/// and the prefixes under which its network translates to IPv4 (RFC 7050), asked for once an hour.
+/// </summary>
+internal sealed class HostNetworksReader : IDisposable
+{
+    private const string Nat64Name = "ipv4only.arpa.";
+    private static readonly TimeSpan InterfacesAge = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Nat64Age = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Nat64Timeout = TimeSpan.FromSeconds(3);
+
+    private readonly TimeProvider _clock;
+    private readonly ILogger<HostNetworksReader> _logger;
+    private readonly SemaphoreSlim _reading = new(1, 1);
+
+    private HostNetworks _networks = HostNetworks.None;
+    private long? _interfacesReadAt;
+    private long? _nat64ReadAt;
+    private volatile bool _changed;
+
+    public HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger)
+    {
+        (_clock, _logger) = (clock, logger);
+        NetworkChange.NetworkAddressChanged += OnChanged;
+    }
+
+    /// <summary>The networks as they are now.</summary>
+    /// <exception cref="NetworkInformationException">The machine does not say: then nothing may be fetched.</exception>
+    public async ValueTask<HostNetworks> ReadAsync(CancellationToken cancellationToken)
+    {
+        await _reading.WaitAsync(cancellationToken);
+        try
+        {
+            if (IsOlder(_nat64ReadAt, Nat64Age))
+            {
+                _networks = _networks with { Nat64 = await ReadNat64Async(cancellationToken) };
+                _nat64ReadAt = _clock.GetTimestamp();
+            }
+
+            if (_changed || IsOlder(_interfacesReadAt, InterfacesAge))
+            {
+                // Before the reading: a change in the middle of it is one more.
+                _changed = false;
+                _networks = ReadInterfaces(_networks.Nat64);
+                _interfacesReadAt = _clock.GetTimestamp();
+            }
+
+            return _networks;
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NetworkChange.NetworkAddressChanged -= OnChanged;
+        _reading.Dispose();
+    }
+
+    private static HostNetworks ReadInterfaces(IReadOnlyList<Nat64Prefix> nat64)
+    {
+        var addresses = NetworkInterface.GetAllNetworkInterfaces().SelectMany(one => one.GetIPProperties().UnicastAddresses).ToList();
+        return new HostNetworks(
+            // Without the interface's number, which no look-up's answer has.
+            [.. addresses.Select(one => new IPAddress(one.Address.GetAddressBytes()))],
+            // 0 is what a system says that knows none.
+            [.. addresses.Where(one => one.PrefixLength > 0).Select(one => new AddressBlock(one.Address, one.PrefixLength))],
+            nat64);
+    }
+
+    private bool IsOlder(long? readAt, TimeSpan age) => readAt is not { } at || _clock.GetElapsedTime(at) >= age;
+
+    /// <summary>A network without translation has no such name, or does not answer.</summary>
+    private async Task<IReadOnlyList<Nat64Prefix>> ReadNat64Async(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var timeout = new CancellationTokenSource(Nat64Timeout, _clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            return Nat64Prefix.Discover(await Dns.GetHostAddressesAsync(Nat64Name, AddressFamily.InterNetworkV6, either.Token));
+        }
+        catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            _logger.LogDebug("No translation to IPv4 was found in this network: {Reason}", exception.Message);
+            return [];
+        }
+    }
+
+    private void OnChanged(object? sender, EventArgs e) => _changed = true;
+}

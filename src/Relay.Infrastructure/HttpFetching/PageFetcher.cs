@@ -1,0 +1,166 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using Microsoft.Extensions.Options;
+using Polly.CircuitBreaker;
+using Relay.Application.Fetching;
+using Relay.Domain;
+using Relay.Domain.Fetching;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>
+/// Follows redirects by itself, each judged like the first URL, and reads the last answer. One deadline over all of it, and
+/// one answer for everything that goes wrong after the URL's text was judged: what a caller could tell apart would show
+/// what is inside the relay's network.
+/// </summary>
+internal sealed class PageFetcher(IHttpClientFactory clients, FetchResilience resilience, FetchPolicy policy, IOptions<FetchOptions> options, TimeProvider clock) : IPageFetcher
+{
+    /// <summary>The named client, put together in <see cref="DependencyInjection"/>.</summary>
+    public const string Client = "fetch";
+
+    /// <summary>Redirects that are followed.</summary>
+    public const int MaxRedirects = 5;
+
+    private static readonly RelayError Failed = new(
+        ErrorCode.FetchFailed, "The page could not be fetched. Check that the URL opens in a browser on the public internet; whether it is the name, the address or the site is not said.");
+
+    /// <inheritdoc/>
+    public async Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, FetchTrace trace, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(options.Value.Timeout, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            return await FollowAsync(new Visit(url, acceptLanguage, trace, clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)), either.Token);
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            trace.Failure = NameOf(FetchFault.UpstreamTimeout);
+            return new RelayError(ErrorCode.Timeout, $"The page did not come within {options.Value.Timeout.TotalSeconds:0.###} s.");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or FetchFaultException or BrokenCircuitException or IOException or InvalidDataException or OperationCanceledException or NetworkInformationException)
+        {
+            var fault = FaultOf(exception);
+            trace.Failure = NameOf(fault);
+            return fault == FetchFault.HostBusy
+                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1))
+                : Failed;
+        }
+    }
+
+    private async Task<Result<FetchReply>> FollowAsync(Visit visit, CancellationToken cancellationToken)
+    {
+        var url = visit.Url;
+        var redirects = new List<FollowedRedirect>();
+        while (true)
+        {
+            visit.Trace.Host = url.Host;
+            using var place = await resilience.EnterAsync(url.Host, cancellationToken);
+            using var request = MakeRequest(url, visit);
+            using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            if (FindRedirect(response) is not { } location)
+            {
+                return await ReadAsync(url, response, redirects, visit.Trace, cancellationToken);
+            }
+
+            if (redirects.Count == MaxRedirects)
+            {
+                throw new FetchFaultException(FetchFault.TooManyRedirects);
+            }
+
+            redirects.Add(new FollowedRedirect(url.Uri, (int)response.StatusCode));
+            if (url.Resolve(location, policy.Rules, out var refusal) is not { } next)
+            {
+                visit.Trace.Failure = refusal == UrlRefusal.InvalidUrl ? NameOf(FetchFault.BadRedirect) : refusal.WireName();
+                return Failed;
+            }
+
+            if (url.Uri.Scheme == Uri.UriSchemeHttps && next.Uri.Scheme != Uri.UriSchemeHttps)
+            {
+                throw new FetchFaultException(FetchFault.RedirectDowngrade);
+            }
+
+            url = next;
+        }
+    }
+
+    /// <summary>Nothing in it is of an answer before it, and nothing but the languages is of the caller.</summary>
+    private HttpRequestMessage MakeRequest(FetchUrl url, Visit visit)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, url.Uri) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        request.Options.Set(FetchResilience.Deadline, visit.Deadline);
+        var headers = request.Headers;
+        headers.TryAddWithoutValidation("User-Agent", options.Value.UserAgent);
+        headers.TryAddWithoutValidation("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        headers.TryAddWithoutValidation("Accept-Language", visit.AcceptLanguage ?? "en-US,en;q=0.9,*;q=0.5");
+        headers.TryAddWithoutValidation("Accept-Encoding", BodyReader.AcceptEncoding);
+        return request;
+    }
+
+    /// <summary>Where an answer leads to; null for one that is a page: 300, 304 and 305 are.</summary>
+    private static string? FindRedirect(HttpResponseMessage response) =>
+        response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect
+            ? FirstHeader(response.Headers.NonValidated, "Location")
+            : null;
+
+    private async Task<Result<FetchReply>> ReadAsync(
+        FetchUrl url, HttpResponseMessage response, List<FollowedRedirect> redirects, FetchTrace trace, CancellationToken cancellationToken)
+    {
+        var headers = response.Content.Headers.NonValidated;
+        if (headers.TryGetValues("Content-Length", out var lengths) && lengths.Distinct(StringComparer.Ordinal).Skip(1).Any())
+        {
+            throw new FetchFaultException(FetchFault.UpstreamProtocol);
+        }
+
+        var header = FirstHeader(headers, "Content-Type");
+        var (mediaType, charset) = header is null ? (null, null) : ContentKinds.Read(header);
+        var kind = mediaType is null ? null : ContentKinds.Of(mediaType);
+        if (mediaType is not null && kind is null)
+        {
+            return Unsupported(trace);
+        }
+
+        var (body, isWhole) = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
+        if ((kind ?? ContentKinds.Sniff(body)) is not { } known)
+        {
+            return Unsupported(trace);
+        }
+
+        if (!isWhole && (known == DocumentKind.Data || options.Value.Oversize == OversizePages.Refuse))
+        {
+            trace.Failure = "body_too_large";
+            return new RelayError(ErrorCode.TooLarge, $"The page is larger than the {options.Value.MaxPageBytes} bytes this relay reads, and is not cut.");
+        }
+
+        return new FetchReply((int)response.StatusCode, header, redirects, new FetchedDocument(url.Uri, known, charset, body, isWhole));
+    }
+
+    private static RelayError Unsupported(FetchTrace trace)
+    {
+        trace.Failure = "unsupported_content_type";
+        return new RelayError(ErrorCode.UnsupportedContentType, "The page is no text. This relay takes HTML, XHTML, text, JSON and XML.");
+    }
+
+    /// <summary>The first of several: joined they would be something that nobody sent.</summary>
+    private static string? FirstHeader(System.Net.Http.Headers.HttpHeadersNonValidated headers, string name) =>
+        headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+
+    private static FetchFault FaultOf(Exception exception) => FetchResilience.FaultOf(exception) ?? exception switch
+    {
+        BrokenCircuitException => FetchFault.HostBroken,
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => FetchFault.TlsError,
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or OperationCanceledException => FetchFault.UpstreamConnect,
+        NetworkInformationException => FetchFault.TargetForbidden,
+        _ => FetchFault.UpstreamProtocol,
+    };
+
+    private static string NameOf(FetchFault fault) => string.Concat(fault.ToString().Select((letter, index) =>
+        char.IsAsciiLetterUpper(letter) ? (index > 0 ? "_" : string.Empty) + char.ToLowerInvariant(letter) : letter.ToString()));
+
+    /// <summary>What stays the same over all redirects.</summary>
+    private sealed record Visit(FetchUrl Url, string? AcceptLanguage, FetchTrace Trace, long Deadline);
+}
