@@ -8,6 +8,10 @@ internal static class ContentKinds
     /// <summary>How much of a body without a type is looked at, as browsers do (WHATWG MIME Sniffing).</summary>
     private const int SniffedBytes = 1445;
 
+    /// <summary>How PNG, GIF, JPEG, PDF, PostScript, ZIP, gzip, RAR, Ogg, RIFF and MP3 files begin.</summary>
+    private static readonly byte[][] Signatures =
+        [[0x89, .. "PNG"u8], [.. "GIF8"u8], [0xFF, 0xD8, 0xFF], [.. "%PDF-"u8], [.. "%!PS-"u8], [.. "PK"u8, 3, 4], [0x1F, 0x8B], [.. "Rar!"u8], [.. "OggS"u8], [.. "RIFF"u8], [.. "ID3"u8]];
+
     /// <summary>The kind of a media type; null for what is no text, or never ends.</summary>
     public static DocumentKind? Of(string mediaType) => mediaType switch
     {
@@ -27,6 +31,14 @@ internal static class ContentKinds
         if (head is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..])
         {
             return DocumentKind.Text;
+        }
+
+        foreach (var signature in Signatures)
+        {
+            if (head.StartsWith(signature))
+            {
+                return null;
+            }
         }
 
         // The bytes that no text has, of any encoding that keeps ASCII.

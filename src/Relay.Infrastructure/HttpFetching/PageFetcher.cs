@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Polly.CircuitBreaker;
 using Relay.Application.Fetching;
@@ -13,7 +14,8 @@ namespace Relay.Infrastructure.HttpFetching;
 /// one answer for everything that goes wrong after the URL's text was judged: what a caller could tell apart would show
 /// what is inside the relay's network.
 /// </summary>
-internal sealed class PageFetcher(IHttpClientFactory clients, FetchResilience resilience, FetchPolicy policy, IOptions<FetchOptions> options, TimeProvider clock) : IPageFetcher
+internal sealed class PageFetcher(
+    IHttpClientFactory clients, FetchResilience resilience, FetchPolicy policy, IOptions<FetchOptions> options, TimeProvider clock, ILogger<PageFetcher> logger) : IPageFetcher
 {
     /// <summary>The named client, put together in <see cref="DependencyInjection"/>.</summary>
     public const string Client = "fetch";
@@ -46,6 +48,7 @@ internal sealed class PageFetcher(IHttpClientFactory clients, FetchResilience re
         {
             var fault = FaultOf(exception);
             trace.Failure = NameOf(fault);
+            logger.LogDebug("A page of {Host} was not fetched: {Failure}: {Reason}", trace.Host, trace.Failure, exception.GetBaseException().Message);
             return fault == FetchFault.HostBusy
                 ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1))
                 : Failed;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.InteropServices;
@@ -36,10 +37,16 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     private readonly bool _ownsHome;
 
-    private RelayProgram(Process process, string home, bool ownsHome)
+    private RelayProgram(Process process, string home, bool ownsHome, Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect)
     {
         (_process, Home, _ownsHome) = (process, home, ownsHome);
-        Http = new HttpClient { Timeout = TimeSpan.FromSeconds(100) };
+        var handler = new SocketsHttpHandler();
+        if (connect is not null)
+        {
+            handler.ConnectCallback = (context, cancellationToken) => connect(context.DnsEndPoint, cancellationToken);
+        }
+
+        Http = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(100) };
     }
 
     /// <summary>Its <c>RELAY_HOME</c>; removed at the end unless it was given.</summary>
@@ -86,10 +93,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <param name="waitUntilReady">Whether to wait for <c>/health/ready</c>.</param>
     /// <param name="arguments">The command line.</param>
     /// <param name="wrapper">A program and its arguments that starts the relay in its own place (by <c>exec</c>, so that the process id stays).</param>
+    /// <param name="connect">How to reach it, when it is in another network than the test.</param>
     public static async Task<RelayProgram> StartAsync(
-        (string Name, string Value)[] settings, bool waitUntilReady = true, string[]? arguments = null, string[]? wrapper = null)
+        (string Name, string Value)[] settings, bool waitUntilReady = true, string[]? arguments = null, string[]? wrapper = null,
+        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
     {
-        var relay = Launch(settings, arguments, wrapper);
+        var relay = Launch(settings, arguments, wrapper, connect);
         try
         {
             await TestMachine.EventuallyAsync(() => relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromSeconds(30), "the relay does not listen");
@@ -109,7 +118,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>Starts a relay without waiting for anything: for starts that are to fail.</summary>
-    public static RelayProgram Launch((string Name, string Value)[] settings, string[]? arguments = null, string[]? wrapper = null)
+    public static RelayProgram Launch(
+        (string Name, string Value)[] settings, string[]? arguments = null, string[]? wrapper = null, Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
     {
         var given = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value;
         var home = given ?? TestMachine.NewDirectory();
@@ -129,7 +139,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        var relay = new RelayProgram(Process.Start(start)!, home, ownsHome: given is null);
+        var relay = new RelayProgram(Process.Start(start)!, home, ownsHome: given is null, connect);
         relay._process.OutputDataReceived += (_, line) => relay.Note(line.Data);
         relay._process.ErrorDataReceived += (_, line) => relay.Note(line.Data);
         relay._process.BeginOutputReadLine();
@@ -183,9 +193,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>Posts a completion: an object becomes JSON, a string is sent as it is.</summary>
-    public async Task<RelayAnswer> CompleteAsync(string key, object body, CancellationToken? cancellationToken = null)
+    public Task<RelayAnswer> CompleteAsync(string key, object body, CancellationToken? cancellationToken = null) => PostAsync("/v1/complete", key, body, cancellationToken);
+
+    /// <summary>Posts to a path: an object becomes JSON, a string is sent as it is.</summary>
+    public async Task<RelayAnswer> PostAsync(string path, string key, object body, CancellationToken? cancellationToken = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/complete")
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
             Content = body is string text ? new StringContent(text, new MediaTypeHeaderValue("application/json")) : JsonContent.Create(body),
         };
