@@ -1,10 +1,60 @@
+using System.Buffers;
+using System.Text;
 using Relay.Application.Fetching;
 using Relay.Domain;
 using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
+/// <summary>Decodes a document, reads what it says about itself, brings it into the form that was asked for, and cuts a piece of that.</summary>
 internal sealed class PageReader : IPageReader
 {
-    public Result<Page> Read(FetchedDocument document, PageView view) => new Page(document.Body, document.Body.Length, null, !document.IsWhole, "utf-8", PageMetadata.None);
+    /// <inheritdoc/>
+    public Result<Page> Read(FetchedDocument document, PageView view)
+    {
+        var decoded = PageDecoder.Decode(document.Body, document.Charset, document.Kind, document.IsWhole);
+        var head = document.Kind == DocumentKind.Html ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url) : new PageHead(PageMetadata.None, document.Url);
+        var content = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, document.Url, head.BaseUrl) : decoded.Utf8;
+        if (document.Kind == DocumentKind.Data && (view.Offset > 0 || content.Length > view.MaxBytes))
+        {
+            return new RelayError(
+                ErrorCode.TooLarge, $"The document has {content.Length} bytes, and JSON and XML are not cut. Ask for it whole, with 'max_bytes' of up to {FetchRequest.MaxMaxBytes}.", "max_bytes");
+        }
+
+        var isMarkup = document.Kind == DocumentKind.Html && view.Format == PageFormat.Html;
+        if (ContentCutter.Cut(content.Span, isMarkup, view.Offset, view.MaxBytes, out var problem) is not { } piece)
+        {
+            return problem == CutProblem.OffsetBehindEnd
+                ? RelayError.Invalid("offset", "'offset' is behind the end of the page.")
+                : new RelayError(ErrorCode.TooLarge, $"What begins at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
+        }
+
+        return new Page(
+            content[piece.Start..piece.End],
+            document.IsWhole ? piece.TotalChars : null,
+            piece.NextOffset,
+            piece.NextOffset is not null || !document.IsWhole,
+            decoded.Charset,
+            head.Metadata);
+    }
+
+    private static ReadOnlyMemory<byte> Render(ReadOnlyMemory<byte> html, PageView view, Uri url, Uri baseUrl)
+    {
+        if (view is { Format: PageFormat.Html, Strip: false })
+        {
+            return html;
+        }
+
+        var stripped = new ArrayBufferWriter<byte>(Math.Max(256, html.Length));
+        HtmlStripper.Strip(html.Span, stripped);
+        if (view.Format == PageFormat.Html)
+        {
+            return stripped.WrittenMemory;
+        }
+
+        // Its links are absolute already where there is an article.
+        var part = ReadablePart.Find(stripped.WrittenSpan, url);
+        var readable = part is null ? stripped.WrittenSpan : part;
+        return Encoding.UTF8.GetBytes(view.Format == PageFormat.Markdown ? PageRenderer.ToMarkdown(readable, baseUrl) : PageRenderer.ToText(readable, baseUrl));
+    }
 }

@@ -1,0 +1,177 @@
+using System.Buffers;
+using System.Text;
+
+namespace Relay.Infrastructure.Html;
+
+/// <summary>A piece of a content.</summary>
+/// <param name="Start">Its first byte.</param>
+/// <param name="End">The byte behind it.</param>
+/// <param name="TotalChars">Unicode code points of the whole.</param>
+/// <param name="NextOffset">Where the next piece begins, in code points; null when this is the last.</param>
+internal sealed record ContentPiece(int Start, int End, long TotalChars, long? NextOffset);
+
+/// <summary>Why there is no piece.</summary>
+internal enum CutProblem
+{
+    /// <summary>There is one.</summary>
+    None,
+
+    /// <summary>The content ends before the offset.</summary>
+    OffsetBehindEnd,
+
+    /// <summary>What comes first, a tag, is larger than a piece may be.</summary>
+    TooLargeToCut,
+}
+
+/// <summary>
+/// Cuts a content into pieces that, one after the other by their next offsets, are all of it. No piece begins or ends in a
+/// character, nor, of markup, in a tag or a character reference.
+/// </summary>
+internal static class ContentCutter
+{
+    /// <summary>A piece may be this part smaller, to end where a line, a word or an element does.</summary>
+    private const int Slack = 50;
+
+    private const int LongestReference = 40;
+
+    private static readonly SearchValues<byte> Breaks = SearchValues.Create(" \n\t"u8);
+
+    /// <summary>Cuts a piece.</summary>
+    /// <param name="content">The whole: valid UTF-8.</param>
+    /// <param name="isMarkup">Whether it is HTML.</param>
+    /// <param name="offset">Where to begin, in code points; inside of a tag it means the tag's end.</param>
+    /// <param name="maxBytes">Most bytes of the piece.</param>
+    /// <param name="problem">Why there is none.</param>
+    public static ContentPiece? Cut(ReadOnlySpan<byte> content, bool isMarkup, long offset, int maxBytes, out CutProblem problem)
+    {
+        problem = CutProblem.None;
+        var total = Count(content);
+        if (offset > total)
+        {
+            problem = CutProblem.OffsetBehindEnd;
+            return null;
+        }
+
+        var start = IndexOf(content, offset);
+        var limit = Math.Min(content.Length, start + (long)maxBytes);
+        var tokens = new HtmlTokenizer(isMarkup ? content : default);
+        if (isMarkup && start > 0)
+        {
+            while (tokens.End < start && tokens.Read())
+            {
+            }
+
+            if (tokens.End > start && !IsText(tokens))
+            {
+                start = tokens.End;
+                limit = Math.Min(content.Length, start + (long)maxBytes);
+            }
+        }
+
+        var end = (int)limit;
+        if (end < content.Length)
+        {
+            end = ToBoundary(content, start, end, isMarkup, ref tokens);
+            if (end <= start)
+            {
+                problem = CutProblem.TooLargeToCut;
+                return null;
+            }
+        }
+
+        var before = start == 0 ? 0 : Count(content[..start]);
+        return new ContentPiece(start, end, total, end < content.Length ? before + Count(content[start..end]) : null);
+    }
+
+    private static int ToBoundary(ReadOnlySpan<byte> content, int start, int end, bool isMarkup, ref HtmlTokenizer tokens)
+    {
+        while (end > start && IsContinuation(content[end]))
+        {
+            end--;
+        }
+
+        if (isMarkup)
+        {
+            while (tokens.End <= end && tokens.Read())
+            {
+            }
+
+            if (!IsText(tokens))
+            {
+                return tokens.Start;
+            }
+
+            // Text: not in a reference, which ends in a semicolon, as a rule.
+            var from = Math.Max(Math.Max(tokens.Start, start), end - LongestReference);
+            var mark = content[from..end].LastIndexOf((byte)'&');
+            if (mark >= 0 && from + mark > start && content[(from + mark)..end].IndexOfAny((byte)';', (byte)' ', (byte)'\n') < 0)
+            {
+                end = from + mark;
+            }
+
+            start = Math.Max(tokens.Start, start);
+        }
+
+        var last = content[Math.Max(start, end - ((end - start) / Slack))..end].LastIndexOfAny(Breaks);
+        return last < 0 ? end : Math.Max(start, end - ((end - start) / Slack)) + last + 1;
+    }
+
+    private static bool IsText(in HtmlTokenizer tokens) => tokens.Kind == HtmlTokenKind.Text && !tokens.Raw.StartsWith("<![CDATA["u8);
+
+    /// <summary>Code points: the bytes that begin one.</summary>
+    private static long Count(ReadOnlySpan<byte> utf8)
+    {
+        // By its UTF-16 length, which is fast, less what a code point beyond the first plane has too much.
+        return Encoding.UTF8.GetCharCount(utf8) - CountFourByteOnes(utf8);
+    }
+
+    private static long CountFourByteOnes(ReadOnlySpan<byte> utf8)
+    {
+        var count = 0L;
+        for (var at = utf8.IndexOfAnyInRange((byte)0xF0, (byte)0xF4); at >= 0; at = utf8.IndexOfAnyInRange((byte)0xF0, (byte)0xF4))
+        {
+            count++;
+            utf8 = utf8[(at + 1)..];
+        }
+
+        return count;
+    }
+
+    private static int IndexOf(ReadOnlySpan<byte> utf8, long offset)
+    {
+        const int step = 4096;
+        var at = 0;
+        while (offset > step && at + step < utf8.Length)
+        {
+            var end = at + step;
+            while (end > at && IsContinuation(utf8[end]))
+            {
+                end--;
+            }
+
+            var count = Count(utf8[at..end]);
+            if (count > offset)
+            {
+                break;
+            }
+
+            offset -= count;
+            at = end;
+        }
+
+        while (offset > 0 && at < utf8.Length)
+        {
+            at++;
+            while (at < utf8.Length && IsContinuation(utf8[at]))
+            {
+                at++;
+            }
+
+            offset--;
+        }
+
+        return at;
+    }
+
+    private static bool IsContinuation(byte letter) => (letter & 0xC0) == 0x80;
+}

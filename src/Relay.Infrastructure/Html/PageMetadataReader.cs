@@ -1,0 +1,176 @@
+using System.Text;
+using System.Text.Json;
+using Relay.Domain.Fetching;
+
+namespace Relay.Infrastructure.Html;
+
+/// <summary>What a page says about itself, and against which URL its links are read.</summary>
+/// <param name="Metadata">What it says.</param>
+/// <param name="BaseUrl">Its <c>base</c> element's URL, or its own.</param>
+internal sealed record PageHead(PageMetadata Metadata, Uri BaseUrl);
+
+/// <summary>Reads a whole page for what it says about itself, in one pass.</summary>
+internal static class PageMetadataReader
+{
+    private const int MaxText = 1000;
+    private const int MaxJsonLdBytes = 1_000_000;
+
+    /// <summary>Reads it.</summary>
+    /// <param name="html">The page as it came: valid UTF-8.</param>
+    /// <param name="url">Where it came from.</param>
+    public static PageHead Read(ReadOnlySpan<byte> html, Uri url)
+    {
+        var found = new Found();
+        var tokens = new HtmlTokenizer(html);
+        while (tokens.Read())
+        {
+            if (tokens.Kind != HtmlTokenKind.StartTag)
+            {
+                continue;
+            }
+
+            switch (tokens.Tag)
+            {
+                case HtmlTag.Html:
+                    found.Language ??= HtmlAttributes.Find(tokens.Attributes, "lang"u8);
+                    break;
+                case HtmlTag.Title when !tokens.IsForeign && tokens.ForeignDepth == 0:
+                    found.Title ??= ReadText(ref tokens);
+                    break;
+                case HtmlTag.Base:
+                    found.Base ??= HtmlAttributes.Find(tokens.Attributes, "href"u8);
+                    break;
+                case HtmlTag.Meta:
+                    ReadMeta(tokens.Attributes, found);
+                    break;
+                case HtmlTag.Link when HtmlAttributes.Find(tokens.Attributes, "rel"u8) is { } relation && relation.Split((char[]?)null).Contains("canonical", StringComparer.OrdinalIgnoreCase):
+                    found.Canonical ??= HtmlAttributes.Find(tokens.Attributes, "href"u8);
+                    break;
+                case HtmlTag.Script when HtmlStripper.IsJsonLd(tokens.Attributes):
+                    ReadJsonLd(ref tokens, found);
+                    break;
+            }
+        }
+
+        var baseUrl = ToWebUrl(url, found.Base) ?? url;
+        return new PageHead(
+            new PageMetadata(
+                Tidy(found.Title) ?? Tidy(found.OpenGraphTitle),
+                Tidy(found.Description) ?? Tidy(found.OpenGraphDescription),
+                Tidy(found.Language) ?? Tidy(found.ContentLanguage),
+                ToWebUrl(baseUrl, found.Canonical)?.AbsoluteUri,
+                found.JsonLd,
+                found.JsonLdOmitted),
+            baseUrl);
+    }
+
+    /// <summary>A link's URL, made absolute; null for none, and for what is neither http nor https.</summary>
+    public static Uri? ToWebUrl(Uri baseUrl, string? link) =>
+        link is not null && Uri.TryCreate(baseUrl, link.Trim(), out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) ? url : null;
+
+    private static string? ReadText(ref HtmlTokenizer tokens) => tokens.Read() && tokens.Kind == HtmlTokenKind.Text ? CharacterReferences.Decode(tokens.Raw, inAttribute: false) : null;
+
+    private static void ReadMeta(HtmlAttributes attributes, Found found)
+    {
+        if (HtmlAttributes.Find(attributes, "content"u8) is not { } content)
+        {
+            return;
+        }
+
+        var name = HtmlAttributes.Find(attributes, "name"u8) ?? HtmlAttributes.Find(attributes, "property"u8) ?? HtmlAttributes.Find(attributes, "http-equiv"u8);
+        switch (name?.Trim().ToLowerInvariant())
+        {
+            case "description":
+                found.Description ??= content;
+                break;
+            case "og:description":
+                found.OpenGraphDescription ??= content;
+                break;
+            case "og:title":
+                found.OpenGraphTitle ??= content;
+                break;
+            case "content-language":
+                found.ContentLanguage ??= content;
+                break;
+        }
+    }
+
+    private static void ReadJsonLd(ref HtmlTokenizer tokens, Found found)
+    {
+        if (tokens.IsForeign || !tokens.Read() || tokens.Kind != HtmlTokenKind.Text)
+        {
+            return;
+        }
+
+        if (found.JsonLdBytes + tokens.Raw.Length > MaxJsonLdBytes)
+        {
+            found.JsonLdOmitted++;
+            return;
+        }
+
+        found.JsonLdBytes += tokens.Raw.Length;
+        found.JsonLd.Add(ParseJson(tokens.Raw));
+    }
+
+    /// <summary>What is no JSON is kept as the text that it is: a person, or a model, may read it all the same.</summary>
+    private static JsonElement ParseJson(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            var element = JsonElement.ParseValue(ref reader);
+            if (!reader.Read())
+            {
+                return element;
+            }
+        }
+        catch (JsonException)
+        {
+            // Sites make them by hand, and search engines forgive a lot.
+        }
+
+        return JsonSerializer.SerializeToElement(Encoding.UTF8.GetString(utf8).Trim());
+    }
+
+    /// <summary>On one line, and not endless; null for nothing.</summary>
+    private static string? Tidy(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        var words = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        if (words.Length > MaxText)
+        {
+            words = words[..(char.IsHighSurrogate(words[MaxText - 1]) ? MaxText - 1 : MaxText)];
+        }
+
+        return words.Length == 0 ? null : words;
+    }
+
+    private sealed class Found
+    {
+        public string? Title { get; set; }
+
+        public string? OpenGraphTitle { get; set; }
+
+        public string? Description { get; set; }
+
+        public string? OpenGraphDescription { get; set; }
+
+        public string? Language { get; set; }
+
+        public string? ContentLanguage { get; set; }
+
+        public string? Canonical { get; set; }
+
+        public string? Base { get; set; }
+
+        public List<JsonElement> JsonLd { get; } = [];
+
+        public int JsonLdBytes { get; set; }
+
+        public int JsonLdOmitted { get; set; }
+    }
+}

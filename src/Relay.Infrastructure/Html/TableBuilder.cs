@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Text;
+
+namespace Relay.Infrastructure.Html;
+
+/// <summary>A table of data: rows of cells, spans filled with empty ones.</summary>
+internal sealed class TableBuilder
+{
+    private const int MaxSpan = 100;
+    private const int MaxCells = 200_000;
+
+    private readonly List<List<string>> _rows = [];
+    private readonly Dictionary<int, int> _rowsBelow = [];
+    private readonly List<(int Column, int Left)> _pending = [];
+    private int _cells;
+    private bool _hasHead;
+
+    /// <summary>A new row.</summary>
+    public void StartRow()
+    {
+        _rows.Add([]);
+        FillFromAbove();
+    }
+
+    /// <summary>A cell of the row at hand.</summary>
+    /// <param name="text">Its content, on one line.</param>
+    /// <param name="isHead">Whether it is a heading.</param>
+    /// <param name="columns">Its <c>colspan</c>.</param>
+    /// <param name="rows">Its <c>rowspan</c>.</param>
+    public void AddCell(string text, bool isHead, string? columns, string? rows)
+    {
+        if (_rows.Count == 0)
+        {
+            StartRow();
+        }
+
+        var row = _rows[^1];
+        _hasHead |= isHead && _rows.Count == 1;
+        var (width, height) = (Span(columns), Span(rows));
+        for (var column = 0; column < width && _cells < MaxCells; column++, _cells++)
+        {
+            if (height > 1)
+            {
+                _rowsBelow[row.Count] = height - 1;
+            }
+
+            row.Add(column == 0 ? text : string.Empty);
+        }
+
+        FillFromAbove();
+    }
+
+    /// <summary>The table; empty when it has no text.</summary>
+    /// <param name="asMarkdown">As GitHub's Markdown has it, else with tabs.</param>
+    public string Build(bool asMarkdown)
+    {
+        _rows.RemoveAll(row => row.TrueForAll(cell => cell.Length == 0));
+        if (_rows.Count == 0)
+        {
+            return string.Empty;
+        }
+
+        var text = new StringBuilder();
+        if (!asMarkdown)
+        {
+            return text.AppendJoin('\n', _rows.Select(row => string.Join('\t', row).TrimEnd('\t'))).ToString();
+        }
+
+        var width = _rows.Max(row => row.Count);
+        // A table without a head still needs its line, for else it is none.
+        var head = _hasHead ? _rows[0] : [];
+        Append(text, head, width);
+        text.Append('\n').Append('|').Insert(text.Length, " --- |", width);
+        foreach (var row in _hasHead ? _rows.Skip(1) : _rows)
+        {
+            text.Append('\n');
+            Append(text, row, width);
+        }
+
+        return text.ToString();
+    }
+
+    private static void Append(StringBuilder text, List<string> row, int width)
+    {
+        text.Append('|');
+        for (var column = 0; column < width; column++)
+        {
+            text.Append(' ').Append(column < row.Count ? row[column] : string.Empty).Append(" |");
+        }
+    }
+
+    private static int Span(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var span) ? Math.Clamp(span, 1, MaxSpan) : 1;
+
+    /// <summary>Cells of rows above that reach down to here.</summary>
+    private void FillFromAbove()
+    {
+        var row = _rows[^1];
+        while (_cells < MaxCells && _rowsBelow.Remove(row.Count, out var left) && left > 0)
+        {
+            if (left > 1)
+            {
+                // Counted down once for each row that is filled.
+                _pending.Add((row.Count, left - 1));
+            }
+
+            row.Add(string.Empty);
+            _cells++;
+        }
+    }
+
+    /// <summary>The row at hand is over.</summary>
+    public void EndRow()
+    {
+        foreach (var (column, left) in _pending)
+        {
+            _rowsBelow[column] = left;
+        }
+
+        _pending.Clear();
+    }
+}
