@@ -116,7 +116,7 @@ internal static class ContentCutter
         return last < 0 ? end : Math.Max(start, end - ((end - start) / Slack)) + last + 1;
     }
 
-    private static bool IsText(in HtmlTokenizer tokens) => tokens.Kind == HtmlTokenKind.Text && !tokens.Raw.StartsWith("<![CDATA["u8);
+    private static bool IsText(in HtmlTokenizer tokens) => tokens.Kind == HtmlTokenKind.Text && !tokens.IsCData;
 
     /// <summary>Code points: the bytes that begin one.</summary>
     private static long Count(ReadOnlySpan<byte> utf8)

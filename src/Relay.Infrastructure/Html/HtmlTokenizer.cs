@@ -72,8 +72,8 @@ internal ref struct HtmlTokenizer
     /// <summary>Whether a tag ends in <c>/&gt;</c>.</summary>
     public bool IsSelfClosing { get; private set; }
 
-    /// <summary>Whether text stands as it is, without character references: raw text, and CDATA sections with their marks.</summary>
-    public bool IsVerbatim { get; private set; }
+    /// <summary>Whether text is a CDATA section, with its marks.</summary>
+    public bool IsCData { get; private set; }
 
     /// <summary>How many SVG and MathML elements, and HTML inside them, are open around what follows the token.</summary>
     public readonly int ForeignDepth => _depth;
@@ -93,7 +93,7 @@ internal ref struct HtmlTokenizer
         }
 
         Start = _position;
-        IsVerbatim = false;
+        IsCData = false;
         if (_raw != HtmlTag.Unknown)
         {
             var end = FindRawEnd(_raw);
@@ -179,7 +179,7 @@ internal ref struct HtmlTokenizer
             var end = rest.IndexOf("]]>"u8);
             _position = end < 0 ? _html.Length : _position + 2 + end + 3;
             Kind = HtmlTokenKind.Text;
-            IsVerbatim = true;
+            IsCData = true;
         }
         else
         {

@@ -71,7 +71,7 @@ internal ref struct PageRenderer
             switch (_tokens.Kind)
             {
                 case HtmlTokenKind.Text:
-                    _inline.Append(_tokens.IsVerbatim ? TextOfCData(_tokens.Raw) : CharacterReferences.Decode(_tokens.Raw, inAttribute: false));
+                    _inline.Append(_tokens.IsCData ? TextOfCData(_tokens.Raw) : CharacterReferences.Decode(_tokens.Raw, inAttribute: false));
                     break;
                 case HtmlTokenKind.StartTag when IsUnread(_tokens.Tag):
                     SkipElement();
