@@ -17,10 +17,15 @@ CLAUDE_RELAY_TEST_CLAUDE=$(pinned_claude)
 export CLAUDE_RELAY_TEST_CLAUDE
 
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
-if [ "$(uname -s)" = Linux ] && ! command -v bwrap >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-  say "Installing bubblewrap ..."
-  if ! { apt-get install -y -qq bubblewrap || { apt-get update -qq && apt-get install -y -qq bubblewrap; }; } >"$TOOLS/apt.log" 2>&1; then
-    say "apt could not install bubblewrap; see $TOOLS/apt.log."
+# And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.
+missing=()
+command -v bwrap >/dev/null || missing+=(bubblewrap)
+command -v ip >/dev/null || missing+=(iproute2)
+{ ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
+if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  say "Installing ${missing[*]} ..."
+  if ! { apt-get install -y -qq "${missing[@]}" || { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; }; } >"$TOOLS/apt.log" 2>&1; then
+    say "apt could not install ${missing[*]}; see $TOOLS/apt.log."
   fi
 fi
 

@@ -137,6 +137,124 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         await ((Func<Task>)(() => fetch)).Should().ThrowAsync<OperationCanceledException>();
     }
 
+    [Theory]
+    [InlineData("html")]
+    [InlineData("text")]
+    [InlineData("markdown")]
+    public async Task A_page_comes_in_the_form_that_was_asked_for_and_nothing_else_is_asked(string format)
+    {
+        var host = $"article-{format}.example.net";
+        internet.Names.Set(host, ["93.184.215.14"]);
+        var text = string.Concat(Enumerable.Repeat("<p>The museum of boats opened on Monday, and by noon, to everybody's surprise, hundreds had come to see it.</p>", 12));
+        internet.Sites.Sites[host] = Site.Page(
+            $$"""<html lang=en><head><title>Boats</title><link rel=stylesheet href=/s.css><script src=/s.js></script><script type="application/ld+json">{"a":1}</script></head><body><nav><a href=/n>News</a></nav><article><h1>Boats</h1>{{text}}<img src=/i.png></article></body></html>""");
+        await using var relay = await internet.StartRelayAsync();
+
+        var answer = await relay.FetchAsync(new { url = $"https://{host}/a?secret=1", format });
+
+        answer.Status.Should().Be(200, answer.Body);
+        answer.Json.EnumerateObject().Select(member => member.Name).Should().Equal(
+            "ok", "status", "final_url", "truncated", format, "content_type", "charset", "title", "description", "language", "canonical", "json_ld", "redirects", "total_chars", "next_offset", "bytes", "duration_ms");
+        answer.Json.GetProperty(format).GetString().Should().Contain("museum of boats").And.NotContain("s.js");
+        answer.Json.GetProperty("json_ld")[0].GetProperty("a").GetInt32().Should().Be(1);
+        internet.Sites.Requests.Count(request => request.Host == host).Should().Be(1);
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(entry => entry.GetProperty("action").GetString() == "fetch")), "nothing was audited");
+        var line = relay.Program.Audit.Single(entry => entry.GetProperty("action").GetString() == "fetch");
+        line.GetProperty("host").GetString().Should().Be(host);
+        string.Join('\n', [.. relay.Program.Log, line.GetRawText()]).Should().NotContain("secret=1");
+    }
+
+    /// <summary>A private address, an unknown name, a closed port and a wrong certificate must not be told apart.</summary>
+    [Fact]
+    public async Task Whatever_fails_behind_the_URL_has_one_answer_at_one_time()
+    {
+        internet.Names.Set("private.example.net", ["10.1.2.3"]);
+        internet.Names.Set("metadata.example.net", ["169.254.169.254"]);
+        internet.Names.Set("own.example.net", [TestInternet.OwnPublicAddress]);
+        internet.Names.Set("neighbour.example.net", ["93.184.220.77"]);
+        internet.Names.Set("refused.example.net", ["93.184.215.14"]);
+        internet.Names.Set("selfsigned.example.net", ["93.184.215.14"]);
+        internet.Names.Set("ssh.example.net", ["93.184.215.14"]);
+        internet.Names.Set("inside.example.net", ["93.184.215.14"]);
+        internet.Sites.Sites["selfsigned.example.net"] = Site.Page("a") with { Certificate = SiteCertificate.SelfSigned };
+        internet.Sites.Sites["ssh.example.net"] = Site.Sending("SSH-2.0-OpenSSH_9.6\r\n"u8.ToArray());
+        internet.Sites.Sites["inside.example.net"] = Site.Sending(302, "Location: http://192.168.0.1/\r\n", []);
+        await using var relay = await internet.StartRelayAsync(settings: [("FETCH_PORTS", "80,81,443")]);
+        // The first fetch of a relay also looks around in its own network.
+        await relay.FetchAsync(new { url = "https://unknown.example.net/" });
+        var seen = new List<(string Name, string Body, double Seconds)>();
+        foreach (var name in (string[])["private", "metadata", "own", "neighbour", "unknown", "refused", "selfsigned", "ssh", "inside"])
+        {
+            var watch = System.Diagnostics.Stopwatch.StartNew();
+            var answer = await relay.FetchAsync(new { url = $"https://{name}.example.net{(name == "refused" ? ":81" : string.Empty)}/" });
+            seen.Add((name, $"{answer.Status} {answer.Body.Replace(answer.Json.GetProperty("request_id").GetString()!, "id", StringComparison.Ordinal)}", watch.Elapsed.TotalSeconds));
+        }
+
+        seen.Select(one => one.Body).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should().StartWith("502").And.Contain("fetch_failed");
+        seen.Should().OnlyContain(one => one.Seconds > 0.9 && one.Seconds < 1.3, string.Join(", ", seen.Select(one => $"{one.Name} {one.Seconds:0.000}")));
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Count(entry => entry.GetProperty("action").GetString() == "fetch") == 10), "not all were audited");
+        var reasons = relay.Program.Audit.Where(entry => entry.GetProperty("action").GetString() == "fetch").Skip(1).Select(entry => entry.GetProperty("detail").GetString());
+        reasons.Should().Equal("target_forbidden", "target_forbidden", "target_forbidden", "target_forbidden", "dns_failure", "upstream_connect", "tls_error", "upstream_protocol", "target_forbidden");
+    }
+
+    [Fact]
+    public async Task A_certificate_without_its_issuer_is_refused_and_the_issuer_is_not_fetched()
+    {
+        internet.Names.Set("issuer.example.net", ["93.184.215.14"]);
+        internet.Sites.Sites["issuer.example.net"] = Site.Page("a") with { Certificate = SiteCertificate.WithMissingIssuer };
+        await using var relay = await internet.StartRelayAsync();
+
+        (await relay.FetchAsync(new { url = "https://issuer.example.net/" })).ErrorCode.Should().Be("fetch_failed");
+
+        internet.NearSites.Connections.Should().BeEmpty();
+    }
+
+    /// <summary>Read to the cap and no further, whatever they say of their size, and answered as the beginning that they are.</summary>
+    [Theory]
+    [InlineData("bomb:gzip:256MiB", "gzip")]
+    [InlineData("bomb:br:256MiB", "br")]
+    [InlineData("bomb:deflate:256MiB", "deflate")]
+    public async Task A_bomb_costs_no_more_than_the_cap(string body, string encoding)
+    {
+        var host = $"bomb-{encoding}.example.net";
+        internet.Names.Set(host, ["93.184.215.14"]);
+        internet.Sites.Sites[host] = Site.Sending(200, $"Content-Type: text/html\r\nContent-Encoding: {encoding}\r\n", SsrfScenario.Expand(body));
+        await using var relay = await internet.StartRelayAsync();
+        var before = TestMachine.MemoryOf(relay.Program.ProcessId, "VmHWM");
+
+        for (var time = 0; time < 5; time++)
+        {
+            var answer = await relay.FetchAsync(new { url = $"https://{host}/", max_bytes = 1000 });
+            answer.Status.Should().Be(200, answer.Body);
+            (answer.Json.GetProperty("truncated").GetBoolean(), answer.Json.GetProperty("bytes").GetInt64()).Should().Be((true, 5_000_000));
+            answer.Json.GetProperty("total_chars").ValueKind.Should().Be(System.Text.Json.JsonValueKind.Null);
+        }
+
+        (TestMachine.MemoryOf(relay.Program.ProcessId, "VmHWM") - before).Should().BeLessThan(160_000_000);
+    }
+
+    [Fact]
+    public async Task What_is_wrong_with_a_request_is_named()
+    {
+        await using var relay = await internet.StartRelayAsync();
+        (string Body, string Field)[] wrong =
+        [
+            ("{\"url\":1}", "url"),
+            ("{}", "url"),
+            ("{\"url\":\"https://a.example.net/\",\"max_bytes\":0}", "max_bytes"),
+            ("{\"url\":\"https://a.example.net/\",\"max_bytes\":2000001}", "max_bytes"),
+            ("{\"url\":\"https://a.example.net/\",\"format\":\"pdf\"}", "format"),
+            ("{\"url\":\"https://a.example.net/\",\"offset\":-1}", "offset"),
+            ("{\"url\":\"https://a.example.net/\",\"accept_language\":\"de\\r\\nX: y\"}", "accept_language"),
+            ("{\"url\":\"https://a.example.net/\",\"headers\":{\"Host\":\"127.0.0.1\"}}", "headers"),
+        ];
+
+        foreach (var (body, field) in wrong)
+        {
+            ErrorAnswer.Check(await relay.FetchAsync(body), 400, "invalid_request", field);
+        }
+    }
+
     /// <summary>Null when it ended as it should.</summary>
     private async Task<string?> PlayAsync(SsrfScenario scenario, InternetRelay relay)
     {
@@ -146,7 +264,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
             var answer = await relay.FetchAsync(scenario.Body);
             if (!IsExpected(scenario.Row, answer))
             {
-                return $"{answer}\n{string.Join('\n', relay.Program.Log.TakeLast(5))}";
+                return $"{answer}\n{string.Join('\n', relay.Program.Log.Where(line => line.Contains(scenario.Row.Id, StringComparison.Ordinal)))}";
             }
         }
 

@@ -115,6 +115,8 @@ internal ref struct HtmlStripper
             _keptFrom = _tokens.End;
         }
 
+        // What it opened and did not close goes with it.
+        _tokens.CloseTo(outside);
         _keptFrom = _tokens.End;
     }
 

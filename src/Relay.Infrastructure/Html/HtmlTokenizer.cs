@@ -84,6 +84,9 @@ internal ref struct HtmlTokenizer
     /// <summary>A tag's attributes.</summary>
     public readonly HtmlAttributes Attributes => new(_html[_nameEnd.._position]);
 
+    /// <summary>Ends SVG, MathML and HTML inside them that were opened deeper than this.</summary>
+    public void CloseTo(int foreignDepth) => _depth = Math.Min(_depth, foreignDepth);
+
     /// <summary>Goes to the next token; false at the end.</summary>
     public bool Read()
     {
@@ -117,8 +120,17 @@ internal ref struct HtmlTokenizer
         while (true)
         {
             var mark = _html[next..].IndexOf((byte)'<');
-            next = mark < 0 ? _html.Length : next + mark;
-            if (mark < 0 || IsMarkup(next))
+            if (mark < 0)
+            {
+                next = _html.Length;
+                break;
+            }
+
+            // Of several the last only can open one.
+            next += mark;
+            var others = _html[next..].IndexOfAnyExcept((byte)'<');
+            next = (others < 0 ? _html.Length : next + others) - 1;
+            if (IsMarkup(next))
             {
                 break;
             }
@@ -134,6 +146,8 @@ internal ref struct HtmlTokenizer
     private static bool IsLetter(byte letter) => (uint)((letter | 0x20) - 'a') <= 'z' - 'a';
 
     private static bool IsSpace(byte letter) => letter is (byte)' ' or (byte)'\n' or (byte)'\t' or (byte)'\r' or (byte)'\f';
+
+    private static bool EndsName(byte letter) => letter is (byte)'>' or (byte)'/' || IsSpace(letter);
 
     private readonly bool IsMarkup(int at)
     {
@@ -230,9 +244,16 @@ internal ref struct HtmlTokenizer
     private void ReadTag(HtmlTokenKind kind, int name)
     {
         _nameStart = name;
-        var length = _html[name..].IndexOfAny(NameEnds);
-        _nameEnd = length < 0 ? _html.Length : name + length;
-        var (end, isSelfClosing) = FindTagEnd(_nameEnd);
+        var html = _html;
+        var nameEnd = name + 1;
+        // Names are short, and most tags have nothing but a name: no search is faster than looking.
+        while (nameEnd < html.Length && !EndsName(html[nameEnd]))
+        {
+            nameEnd++;
+        }
+
+        _nameEnd = nameEnd;
+        var (end, isSelfClosing) = nameEnd < html.Length && html[nameEnd] == '>' ? (nameEnd + 1, false) : FindTagEnd(nameEnd);
         IsSelfClosing = isSelfClosing;
         if (end < 0)
         {
@@ -440,7 +461,7 @@ internal ref struct HtmlTokenizer
     /// <summary>End tags that no SVG or MathML has.</summary>
     private static bool EndsHtml(HtmlTag tag) => BreaksOut(tag) || tag is
         HtmlTag.Article or HtmlTag.Aside or HtmlTag.Button or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Header or HtmlTag.Html or HtmlTag.Main or HtmlTag.Nav
-        or HtmlTag.Section or HtmlTag.Td or HtmlTag.Template or HtmlTag.Th or HtmlTag.Tr;
+        or HtmlTag.Section or HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr;
 
     private readonly bool HasFontAttribute()
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Relay.Infrastructure.Html;
 
@@ -6,7 +7,7 @@ namespace Relay.Infrastructure.Html;
 /// One paragraph of text as it is read: white space collapsed as browsers do, and in Markdown with emphasis, code and links.
 /// A mark is opened when the first letter comes, and closed before the space that follows, for Markdown knows no other.
 /// </summary>
-internal sealed class InlineWriter(bool asMarkdown)
+internal sealed partial class InlineWriter(bool asMarkdown)
 {
     /// <summary>More marks around each other than these mean nothing to anybody.</summary>
     private const int MaxOpen = 16;
@@ -137,8 +138,12 @@ internal sealed class InlineWriter(bool asMarkdown)
         var text = _line.ToString().TrimEnd();
         _line.Clear();
         _space = false;
-        return text;
+        return asMarkdown && !IsCell ? BlockMark().Replace(text, "${number}\\${mark}") : text;
     }
+
+    /// <summary>What at a line's beginning would make it a heading, a list, a quote or a fence.</summary>
+    [GeneratedRegex(@"^(?<number>[0-9]{0,9})(?<mark>#{1,6}(?= )|>|[-+](?= )|~~~|---|===|(?<=[0-9])[.)](?= ))", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex BlockMark();
 
     private void Begin()
     {
@@ -202,7 +207,7 @@ internal sealed class InlineWriter(bool asMarkdown)
 
     private void AppendLetter(char letter)
     {
-        if (asMarkdown && (letter is '\\' or '`' or '*' or '[' or ']' or '<' || (letter == '|' && IsCell) || (letter == '_' && IsWordEdge()) || IsBlockMark(letter)))
+        if (asMarkdown && (letter is '\\' or '`' or '*' or '[' or ']' or '<' || (letter == '|' && IsCell) || (letter == '_' && IsWordEdge())))
         {
             _line.Append('\\');
         }
@@ -212,29 +217,4 @@ internal sealed class InlineWriter(bool asMarkdown)
 
     /// <summary>Inside a word it is a letter like others.</summary>
     private bool IsWordEdge() => _line.Length == 0 || !char.IsLetterOrDigit(_line[^1]);
-
-    /// <summary>What at a line's beginning would make it a heading, a list or a quote.</summary>
-    private bool IsBlockMark(char letter)
-    {
-        var at = _line.Length;
-        if (letter is '#' or '>' or '-' or '+' or '~' or '=')
-        {
-            return at == 0 || _line[at - 1] == '\n';
-        }
-
-        if (letter is not ('.' or ')') || at is 0 or > 9)
-        {
-            return false;
-        }
-
-        for (var index = 0; index < at; index++)
-        {
-            if (!char.IsAsciiDigit(_line[index]))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
 }

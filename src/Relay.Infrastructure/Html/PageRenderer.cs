@@ -50,6 +50,9 @@ internal ref struct PageRenderer
         /// <summary>What stands before its further lines.</summary>
         public string Indent { get; set; } = string.Empty;
 
+        /// <summary>Whether a block of it has been written.</summary>
+        public bool HasBegun { get; set; }
+
         /// <summary>Whether its first block stands right below what is before.</summary>
         public bool IsTight { get; set; }
     }
@@ -119,6 +122,11 @@ internal ref struct PageRenderer
     /// <summary>To the end tag that belongs to the start tag at hand; an element that ends by itself ends with the next tag of a block.</summary>
     private void SkipElement()
     {
+        if (_tokens.Tag is HtmlTag.Select or HtmlTag.Textarea or HtmlTag.Button)
+        {
+            _inline.Append(" ");
+        }
+
         if (_tokens.IsSelfClosing && (_tokens.IsForeign || _tokens.Tag == HtmlTag.Svg))
         {
             return;
@@ -254,6 +262,9 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.Input when _inline.IsEmpty && string.Equals(HtmlAttributes.Find(_tokens.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
                 _inline.AppendMarkdown(HtmlAttributes.Find(_tokens.Attributes, "checked"u8) is null ? "[ ]" : "[x]");
+                _inline.Append(" ");
+                break;
+            case HtmlTag.Input or HtmlTag.Label:
                 _inline.Append(" ");
                 break;
             case HtmlTag.Rt:
@@ -508,13 +519,14 @@ internal ref struct PageRenderer
             return;
         }
 
-        var (first, further) = (new StringBuilder(), new StringBuilder());
+        var (first, further, between) = (new StringBuilder(), new StringBuilder(), new StringBuilder());
         foreach (var container in _containers)
         {
             isTight |= container.Marker is not null && container.IsTight;
             first.Append(container.Marker ?? container.Indent);
             further.Append(container.Indent);
-            container.Marker = null;
+            between.Append(container.HasBegun ? container.Indent : string.Empty);
+            (container.Marker, container.HasBegun) = (null, true);
         }
 
         if (_output.Length > 0)
@@ -522,7 +534,7 @@ internal ref struct PageRenderer
             _output.Append('\n');
             if (!isTight)
             {
-                _output.Append(further.ToString().TrimEnd()).Append('\n');
+                _output.Append(between.ToString().TrimEnd()).Append('\n');
             }
         }
 

@@ -91,10 +91,13 @@ internal sealed class PageFetcher(
         }
     }
 
-    /// <summary>Nothing in it is of an answer before it, and nothing but the languages is of the caller.</summary>
+    /// <summary>
+    /// Nothing in it is of an answer before it, and nothing but the languages is of the caller. HTTP/1.1: over HTTP/2 .NET gives up
+    /// on servers that name their other hosts (ORIGIN frames, RFC 8336), and HTTP/3 does not ask the guard.
+    /// </summary>
     private HttpRequestMessage MakeRequest(FetchUrl url, Visit visit)
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, url.Uri) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        var request = new HttpRequestMessage(HttpMethod.Get, url.Uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Options.Set(FetchResilience.Deadline, visit.Deadline);
         var headers = request.Headers;
         headers.TryAddWithoutValidation("User-Agent", options.Value.UserAgent);

@@ -268,7 +268,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         {
             var directory = Path.Combine(Home, "audit");
             return Directory.Exists(directory)
-                ? [.. Directory.EnumerateFiles(directory).Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines).Select(line => JsonElement.Parse(line))]
+                ? [.. Directory.EnumerateFiles(directory, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines).Select(line => JsonElement.Parse(line))]
                 : [];
         }
     }

@@ -46,13 +46,11 @@ internal enum SiteCertificate
 /// <param name="Certificate">What it shows for TLS.</param>
 /// <param name="Handshake">What it does instead of the rest of a TLS handshake; null for nothing.</param>
 /// <param name="KeepsAlive">Whether a connection is for more than one request.</param>
-/// <param name="Http2">Speaks HTTP/2 on connections that offer it; null for HTTP/1.1.</param>
 internal sealed record Site(
     Func<SiteRequest, Stream, CancellationToken, Task> Answer,
     SiteCertificate Certificate = SiteCertificate.Good,
     Func<Stream, CancellationToken, Task>? Handshake = null,
-    bool KeepsAlive = false,
-    Func<Stream, CancellationToken, Task>? Http2 = null)
+    bool KeepsAlive = false)
 {
     /// <summary>Sends bytes, whatever is asked for.</summary>
     public static Site Sending(byte[] response) => new(async (_, stream, cancellationToken) => await stream.WriteAsync(response, cancellationToken));
@@ -151,17 +149,12 @@ internal sealed class TestSites : IDisposable
                         return new SslServerAuthenticationOptions
                         {
                             ServerCertificateContext = CertificateOf(name),
-                            ApplicationProtocols = [called.Http2 is null ? SslApplicationProtocol.Http11 : SslApplicationProtocol.Http2],
+                            ApplicationProtocols = [SslApplicationProtocol.Http11],
                         };
                     },
                     null,
                     _stopping.Token);
                 stream = secure;
-                if (Find(name).Http2 is { } http2)
-                {
-                    await http2(secure, _stopping.Token);
-                    return;
-                }
             }
 
             await using (stream)

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Reflection;
 using NetArchTest.Rules;
 
@@ -57,6 +60,30 @@ public sealed class LayerTests
             "one folder per technology",
             "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes");
 
+    /// <summary>Whoever makes a connection of its own makes one past the guard.</summary>
+    [Fact]
+    public void One_type_connects_to_where_a_caller_chose()
+    {
+        Type[] connecting = [typeof(Socket), typeof(TcpClient), typeof(UdpClient), typeof(Dns), typeof(HttpClient), typeof(HttpMessageInvoker), typeof(SocketsHttpHandler), typeof(HttpClientHandler), typeof(WebSocket)];
+        var found = Solution.All.SelectMany(assembly => assembly.GetTypes())
+            .Where(type => Types.InAssembly(type.Assembly).That().HaveName(type.Name).And().HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)]).GetTypes().Contains(Outer(type)))
+            .Select(Outer).Distinct().Select(type => type.Name);
+
+        found.Should().BeEquivalentTo(
+            "GuardedConnector", // it is the one
+            "HostNetworksReader", // looks up one fixed name, and connects to nothing
+            "FetchClient", // gives the client its handler, whose connections the guard makes
+            "PageFetcher", // asks that client
+            "PortCheck"); // doctor asks the relay's own address
+    }
+
+    [Fact]
+    public void Fetching_and_HTML_know_nothing_of_Claude_or_of_each_other() =>
+        Forbid(
+            Types.InAssembly(Solution.Infrastructure).That().ResideInNamespace("Relay.Infrastructure.HttpFetching").Or().ResideInNamespace("Relay.Infrastructure.Html"),
+            "one folder per technology",
+            "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes", "Relay.Infrastructure.Sqlite", "Relay.Infrastructure.KeyFile");
+
     [Fact]
     public void Only_the_composition_of_the_Api_knows_the_infrastructure() =>
         Forbid(
@@ -93,4 +120,7 @@ public sealed class LayerTests
     }
 
     private static bool IsBaseClassLibrary(AssemblyName name) => name.Name!.StartsWith("System.", StringComparison.Ordinal);
+
+    /// <summary>The type that a compiler's own type, of a lambda or a state machine, belongs to.</summary>
+    private static Type Outer(Type type) => type.DeclaringType is { } outer ? Outer(outer) : type;
 }

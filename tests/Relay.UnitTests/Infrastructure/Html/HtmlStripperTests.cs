@@ -48,6 +48,7 @@ public sealed class HtmlStripperTests
     [InlineData("<template><template></template>a</template>b", "b")]
     [InlineData("<template><script></template></script></template>b", "b")]
     [InlineData("<math><mi>x</mi><annotation>y</annotation></math>", "<math><mi>x</mi><annotation>y</annotation></math>")]
+    [InlineData("<math><script><mi></script><iframe><b></math>a", "<math><iframe><b></math>a")]
     // Tags.
     [InlineData("<a title='<script>'>b</a>", "<a title='<script>'>b</a>")]
     [InlineData("<a =\"x>y\">b", "<a =\"x>y\">b")]

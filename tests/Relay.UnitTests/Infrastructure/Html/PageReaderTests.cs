@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using Relay.Application.Fetching;
+using Relay.Domain;
+using Relay.Domain.Fetching;
+using Relay.Infrastructure.Html;
+using Relay.Infrastructure.HttpFetching;
+
+namespace Relay.UnitTests.Infrastructure.Html;
+
+/// <summary>The pages of <c>tests/Pages</c>: what the relay makes of each stands beside it, and was read by a person before it was put there.</summary>
+public sealed class PageReaderTests
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly PageReader _reader = new();
+
+    public static TheoryData<string> Names => [.. Directory.EnumerateFiles(Folder(), "*.html").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_page_becomes_what_stands_beside_it(string name)
+    {
+        var made = Render(name);
+        var file = Path.Combine(Folder(), name + ".expected");
+        if (Environment.GetEnvironmentVariable("RELAY_APPROVE_PAGES") == "1")
+        {
+            File.WriteAllText(file, made);
+        }
+
+        made.Should().Be(File.Exists(file) ? File.ReadAllText(file) : string.Empty, "RELAY_APPROVE_PAGES=1 writes anew what is expected; read what changes");
+    }
+
+    [Fact]
+    public void There_are_enough_of_them() => Names.Count.Should().BeGreaterThanOrEqualTo(40);
+
+    [Fact]
+    public void A_long_page_comes_in_pieces_that_are_all_of_it()
+    {
+        var html = string.Concat(Enumerable.Range(0, 5000).Select(number => $"<p>Paragraph <b>{number}</b> ü</p>\n"));
+        var pieces = new List<string>();
+        long? offset = 0;
+        while (offset is { } at)
+        {
+            var page = _reader.Read(Document(html), new PageView(PageFormat.Html, Strip: true, 20_000, at)).Value;
+            page.TotalChars.Should().Be(html.Length);
+            page.IsTruncated.Should().Be(page.NextOffset is not null);
+            pieces.Add(Encoding.UTF8.GetString(page.Content.Span));
+            offset = page.NextOffset;
+        }
+
+        string.Concat(pieces).Should().Be(html);
+        pieces.Should().HaveCountGreaterThan(5);
+    }
+
+    [Fact]
+    public void Of_a_page_that_was_not_read_to_its_end_the_last_piece_says_so()
+    {
+        var page = _reader.Read(Document("<p>a") with { IsWhole = false }, new PageView(PageFormat.Html, Strip: true, 100, 0)).Value;
+
+        (page.IsTruncated, page.NextOffset, page.TotalChars).Should().Be((true, null, null));
+    }
+
+    [Theory]
+    [InlineData("{\"a\":1}", 0, 6)]
+    [InlineData("{\"a\":1}", 1, 100)]
+    public void Half_a_JSON_document_is_never_answered(string json, long offset, int maxBytes) =>
+        _reader.Read(Document(json) with { Kind = DocumentKind.Data }, new PageView(PageFormat.Html, Strip: true, maxBytes, offset)).Error!.Code.Should().Be(ErrorCode.TooLarge);
+
+    [Fact]
+    public void What_is_no_HTML_stays_as_it_is_in_every_form()
+    {
+        foreach (var format in Enum.GetValues<PageFormat>())
+        {
+            Encoding.UTF8.GetString(_reader.Read(Document("a <b> *c* &amp;") with { Kind = DocumentKind.Text }, new PageView(format, Strip: true, 100, 0)).Value.Content.Span).Should().Be("a <b> *c* &amp;");
+        }
+    }
+
+    [Fact]
+    public void An_offset_behind_the_end_and_a_tag_that_does_not_fit_are_errors_that_name_a_field()
+    {
+        var behind = _reader.Read(Document("abc"), new PageView(PageFormat.Html, Strip: true, 100, 4)).Error!;
+        (behind.Code, behind.Field).Should().Be((ErrorCode.InvalidRequest, "offset"));
+        var large = _reader.Read(Document($"<img src=\"{new string('x', 100)}\">"), new PageView(PageFormat.Html, Strip: true, 50, 0)).Error!;
+        (large.Code, large.Field).Should().Be((ErrorCode.TooLarge, "max_bytes"));
+    }
+
+    /// <summary>A parser that makes a tree of one of these would need all the stack, minutes, or gigabytes.</summary>
+    [Theory]
+    [InlineData("<div>", 100_000)]
+    [InlineData("<p>a</b>", 300_000)]
+    [InlineData("<b a=1>", 250)]
+    [InlineData("<table><tr><td>", 30_000)]
+    [InlineData("<font color=red><p>text ", 20_000)]
+    [InlineData("<a href=x>a", 60_000)]
+    [InlineData("a ", 600_000)]
+    [InlineData("<li class='article body content main'>text, text, text. ", 9_000)]
+    [InlineData("<div class=comment>text, text</div>", 9_000)]
+    [InlineData("<div class=post>text, text</div>", 100_000)]
+    [InlineData("<br>", 25_000)]
+    public void Hostile_pages_are_read_without_a_tree_or_with_a_small_one(string unit, int times)
+    {
+        var html = string.Concat(Enumerable.Repeat(unit, times)) + string.Concat(Enumerable.Repeat("<p>a</p>", 200));
+
+        foreach (var format in Enum.GetValues<PageFormat>())
+        {
+            _reader.Read(Document(html), new PageView(format, Strip: true, 2_000_000, 0)).Error.Should().BeNull();
+        }
+    }
+
+    private static string Render(string name)
+    {
+        var folder = Folder();
+        var typeFile = Path.Combine(folder, name + ".type");
+        var (type, charset) = ContentKinds.Read(File.Exists(typeFile) ? File.ReadAllText(typeFile).Trim() : "text/html; charset=utf-8");
+        var document = new FetchedDocument(new Uri("https://pages.example.net/" + name), ContentKinds.Of(type)!.Value, charset, File.ReadAllBytes(Path.Combine(folder, name + ".html")), IsWhole: true);
+        Page Read(PageFormat format) => new PageReader().Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0)).Value;
+        var html = Read(PageFormat.Html);
+        var text = new StringBuilder();
+        foreach (var (heading, content) in (IEnumerable<(string, string)>)[
+            ($"metadata ({html.Charset})", JsonSerializer.Serialize(html.Metadata, Indented)),
+            ("markdown", TextOf(Read(PageFormat.Markdown))),
+            ("text", TextOf(Read(PageFormat.Text))),
+            ("html", TextOf(html)),
+        ])
+        {
+            text.Append("======== ").Append(heading).Append(" ========\n").Append(content.ReplaceLineEndings("\n")).Append('\n');
+        }
+
+        return text.ToString();
+    }
+
+    private static string TextOf(Page page) => Encoding.UTF8.GetString(page.Content.Span);
+
+    private static FetchedDocument Document(string text) => new(new Uri("https://example.com/"), DocumentKind.Html, "utf-8", Encoding.UTF8.GetBytes(text), IsWhole: true);
+
+    private static string Folder([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "..", "Pages"));
+}
