@@ -255,6 +255,32 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         }
     }
 
+    [Fact]
+    public async Task A_site_that_is_busy_is_asked_once_more_when_it_said_and_one_that_is_gone_is_left_alone_for_a_while()
+    {
+        var asked = new List<TimeSpan>();
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        internet.Names.Set("busy.example.net", ["93.184.215.14"]);
+        internet.Names.Set("down.example.net", ["93.184.215.14"]);
+        internet.Sites.Sites["busy.example.net"] = new Site(async (_, stream, cancellationToken) =>
+        {
+            asked.Add(watch.Elapsed);
+            await stream.WriteAsync(Site.Response(asked.Count == 2 ? 200 : 503, "Content-Type: text/html\r\nRetry-After: 1\r\n", "<p>hi</p>"u8.ToArray()), cancellationToken);
+        });
+        await using var relay = await internet.StartRelayAsync(settings: [("FETCH_PORTS", "81,443")]);
+
+        var busy = await relay.FetchAsync(new { url = "https://busy.example.net/" });
+        var stillBusy = await relay.FetchAsync(new { url = "https://busy.example.net/" });
+        for (var time = 0; time < 5; time++)
+        {
+            (await relay.FetchAsync(new { url = "http://down.example.net:81/" })).ErrorCode.Should().Be("fetch_failed");
+        }
+
+        (busy.Json.GetProperty("status").GetInt32(), stillBusy.Json.GetProperty("status").GetInt32(), asked.Count).Should().Be((200, 503, 4));
+        (asked[1] - asked[0]).Should().BeGreaterThan(TimeSpan.FromSeconds(0.9));
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(entry => entry.TryGetProperty("detail", out var detail) && detail.GetString() == "host_broken")), "the host was never left alone");
+    }
+
     /// <summary>Null when it ended as it should.</summary>
     private async Task<string?> PlayAsync(SsrfScenario scenario, InternetRelay relay)
     {

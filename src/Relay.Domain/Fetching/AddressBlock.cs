@@ -39,7 +39,7 @@ public sealed record AddressBlock
     /// <exception cref="FormatException">It is neither.</exception>
     public static AddressBlock Parse(string text) => TryParse(text) ?? throw new FormatException($"'{text}' is neither an address nor a block of addresses.");
 
-    /// <summary>As <see cref="Parse"/>, or null. Bits behind the prefix have to be zero.</summary>
+    /// <summary>As <see cref="Parse"/>, or null.</summary>
     public static AddressBlock? TryParse(string text)
     {
         if (IPAddress.TryParse(text, out var single))
