@@ -248,7 +248,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
             .Should().Equal(("haiku", 1, 10, 0.25m), ("opus", 2, 20, 0.5m));
         days.Should().OnlyContain(day => day.GetProperty("day").GetString() == TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         usage.Json.GetProperty("limits").EnumerateArray().Select(limit => (limit.GetProperty("name").GetString(), limit.GetProperty("limit").GetDecimal(), limit.GetProperty("remaining").GetDecimal()))
-            .Should().Equal(("minute", 1000000, 999997), ("day", 5, 2), ("usd-day", 2.5m, 1.75m), ("concurrency", 2, 2));
+            .Should().Equal(("minute", 1000000, 999997), ("day", 5, 2), ("usd-day", 2.5m, 1.75m), ("concurrency", 2, 2),
+                ("fetch-minute", 60, 60), ("fetch-day", 2000, 2000), ("fetch-concurrency", 8, 8));
         foreach (var wrong in (string[])["0", "-1", "367", "x", "1&days=2"])
         {
             (await Program.GetAsync($"/v1/usage?days={wrong}", key)).ErrorCode.Should().Be("invalid_request");
