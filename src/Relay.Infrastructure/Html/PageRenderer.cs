@@ -106,6 +106,12 @@ internal ref struct PageRenderer
 
     private readonly bool IsHidden()
     {
+        // A whole page that is hidden waits for a script to show it.
+        if (_tokens.Tag is HtmlTag.Html or HtmlTag.Body or HtmlTag.Main)
+        {
+            return false;
+        }
+
         foreach (var attribute in _tokens.Attributes)
         {
             if (attribute.Is("hidden"u8)

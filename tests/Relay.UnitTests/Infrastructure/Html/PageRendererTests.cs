@@ -37,6 +37,7 @@ public sealed class PageRendererTests
     [InlineData("<p>*a* _b_ c_d 1. [e] &lt;f> # g</p><p># h</p><p>1. i</p><p>- j</p>", "\\*a\\* \\_b_ c_d 1. \\[e\\] \\<f> # g\n\n\\# h\n\n1\\. i\n\n\\- j")]
     [InlineData("a<script>b</script><style>c</style><template>d</template><noscript>e</noscript><button>f</button><select><option>g</select>h", "a h")]
     [InlineData("<div hidden>a<div>b</div></div><p aria-hidden=true>c<p style='display: none'>d</p>e", "e")]
+    [InlineData("<body style='display:none'>a<main hidden>b</main>", "a\n\nb")]
     [InlineData("<label>a <input value=b></label><textarea>c</textarea>", "a")]
     [InlineData("a\n\n\u00A0 b\u00ADc", "a bc")]
     [InlineData("<math><mi>x</mi><mo>=</mo><mn>1</mn><annotation>x=1</annotation></math>", "x=1")]
