@@ -125,15 +125,27 @@ internal sealed class FetchResilience : IDisposable
 
     private static bool IsConnectFailure(Exception? exception) => FaultOf(exception) == FetchFault.UpstreamConnect;
 
-    /// <summary>The fault inside what the framework threw; null when there is none.</summary>
+    /// <summary>
+    /// The fault inside what the framework threw; null when there is none. A breaker that is open carries the failure that
+    /// opened it, which is no failure of this request.
+    /// </summary>
     public static FetchFault? FaultOf(Exception? exception)
     {
-        while (exception is not null and not FetchFaultException)
+        while (exception is not null)
         {
-            exception = exception.InnerException;
+            switch (exception)
+            {
+                case FetchFaultException fault:
+                    return fault.Fault;
+                case BrokenCircuitException:
+                    return FetchFault.HostBroken;
+                default:
+                    exception = exception.InnerException;
+                    break;
+            }
         }
 
-        return (exception as FetchFaultException)?.Fault;
+        return null;
     }
 }
 

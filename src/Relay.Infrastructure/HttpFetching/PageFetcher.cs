@@ -157,7 +157,6 @@ internal sealed class PageFetcher(
 
     private static FetchFault FaultOf(Exception exception) => FetchResilience.FaultOf(exception) ?? exception switch
     {
-        BrokenCircuitException => FetchFault.HostBroken,
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => FetchFault.TlsError,
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or OperationCanceledException => FetchFault.UpstreamConnect,
         NetworkInformationException => FetchFault.TargetForbidden,
