@@ -182,7 +182,7 @@ internal static class AdmissionScenarios
     /// <summary>Answers at once, as if it had asked the API.</summary>
     private sealed class InstantEngine : ICompletionEngine
     {
-        public Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, Spending spending, CancellationToken cancellationToken)
+        public Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken)
         {
             var usage = new TokenUsage(10, 2, 0, 0, 0.000002m);
             (spending.ReachedApi, spending.IsFinal, spending.Usage) = (true, true, usage);

@@ -69,6 +69,9 @@ public enum ErrorCode
     /// <summary>Claude Code or Anthropic's API failed.</summary>
     UpstreamError,
 
+    /// <summary>The model was asked several times, and no answer fits the schema.</summary>
+    SchemaNotSatisfied,
+
     /// <summary>A page could not be fetched; never said why, for that would tell what is inside the relay's network.</summary>
     FetchFailed,
 
@@ -89,6 +92,12 @@ public enum ErrorCode
 
     /// <summary>The completion, or the page, did not end within the configured time.</summary>
     Timeout,
+
+    /// <summary>A request with this idempotency key is still running.</summary>
+    IdempotencyInFlight,
+
+    /// <summary>This idempotency key was used for another request.</summary>
+    IdempotencyMismatch,
 
     /// <summary>A key of that label exists already. Operators only.</summary>
     Conflict,

@@ -1,6 +1,9 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using Relay.Api.Http;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 
 namespace Relay.Api.Completions;
 
@@ -15,31 +18,61 @@ internal enum OutputFormat
 }
 
 /// <summary>The body of <c>POST /v1/complete</c>.</summary>
-/// <param name="Prompt">Required: what to answer.</param>
+/// <param name="Prompt">What to answer; required, unless there are messages.</param>
 /// <param name="System">The system prompt.</param>
 /// <param name="Model">One of <c>GET /v1/models</c>; the operator's default when missing.</param>
 /// <param name="OutputFormat"><c>text</c> (default) or <c>json</c>.</param>
-internal sealed record CompleteBody(string? Prompt, string? System, string? Model, string? OutputFormat)
+/// <param name="Messages">A conversation instead of the prompt: <c>[{"role":"user","content":"…"}, …]</c>, see <see cref="MessageReader"/>.</param>
+/// <param name="Stream">Whether to answer with events; false when missing.</param>
+/// <param name="JsonSchema">The schema that the answer must fit.</param>
+/// <param name="Effort"><c>low</c>, <c>medium</c>, <c>high</c>, <c>xhigh</c> or <c>max</c>.</param>
+/// <param name="MaxTokens">Most tokens of the answer.</param>
+/// <param name="Stop">Texts at which the answer ends.</param>
+internal sealed record CompleteBody(
+    string? Prompt,
+    string? System,
+    string? Model,
+    string? OutputFormat,
+    JsonElement? Messages = null,
+    bool? Stream = null,
+    JsonElement? JsonSchema = null,
+    string? Effort = null,
+    long? MaxTokens = null,
+    IReadOnlyList<string?>? Stop = null)
 {
     /// <summary>The body as the domain sees it.</summary>
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
     {
-        if (!CompletionRequest.Create(Prompt, System, Model).TryGet(out var request, out var error))
+        var fields = new FieldReader();
+        if (Prompt is not null && Messages is not null)
         {
-            return error;
+            fields.Refuse("messages", "Send either 'prompt' or 'messages', not both.");
         }
 
-        return OutputFormat switch
+        var conversation = Messages is { } messages
+            ? fields.Take(MessageReader.ReadNative(messages))
+            : fields.Take(PromptText.Create("prompt", Prompt)) is { } prompt ? Conversation.Of(prompt) : null;
+        var system = string.IsNullOrEmpty(System) ? null : fields.Take(PromptText.Create("system", System));
+        var model = Model is null ? null : fields.Take(ModelName.Create(Model));
+        var schema = JsonSchema is { } given ? fields.Take(OutputSchema.Create("json_schema", given)) : null;
+        var effort = Effort is null ? (Effort?)null : fields.Take(EffortNames.Parse("effort", Effort));
+        var maxTokens = MaxTokens is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens)) : (int?)null;
+        var stop = Stop is null or [] ? null : fields.Take(StopSequences.Create("stop", Stop));
+        var format = OutputFormat switch
         {
-            null or "text" => (request, Completions.OutputFormat.Text),
-            "json" => (request, Completions.OutputFormat.Json),
-            _ => RelayError.Invalid("output_format", "'output_format' is either \"text\" or \"json\"."),
+            null or "text" => Completions.OutputFormat.Text,
+            "json" => Completions.OutputFormat.Json,
+            _ => fields.Refuse("output_format", "'output_format' is either \"text\" or \"json\".", Completions.OutputFormat.Text),
         };
+        return fields.Error is { } error
+            ? error
+            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop }, format);
     }
 }
 
-/// <summary>The answer of <c>POST /v1/complete</c>: <c>text</c>, or <c>result</c> and <c>usage</c>.</summary>
-internal sealed record CompleteAnswer(bool Ok, string Model, long DurationMs, string? Text, string? Result, string? StopReason, UsageContract? Usage)
+/// <summary>The answer of <c>POST /v1/complete</c>: <c>text</c>, or <c>result</c> and <c>usage</c>; with a schema also <c>structured_output</c>.</summary>
+internal sealed record CompleteAnswer(
+    bool Ok, string Model, long DurationMs, string? Text, string? Result, JsonElement? StructuredOutput, string? StopReason, string? StopSequence, UsageContract? Usage)
 {
     /// <summary>Lays an answer out.</summary>
     public static CompleteAnswer From(Completion completion, OutputFormat format, TimeSpan duration)
@@ -51,9 +84,27 @@ internal sealed record CompleteAnswer(bool Ok, string Model, long DurationMs, st
             (long)duration.TotalMilliseconds,
             isJson ? null : completion.Text,
             isJson ? completion.Text : null,
+            StructuredOutputOf(completion),
             completion.StopReason,
+            completion.StopSequence,
             isJson ? UsageContract.From(completion.Usage) : null);
     }
+
+    /// <summary>The answer as the object it is; null for one without a schema.</summary>
+    public static JsonElement? StructuredOutputOf(Completion completion) => completion.IsStructured ? JsonElement.Parse(completion.Text) : null;
+}
+
+/// <summary>The data of the event <c>done</c>.</summary>
+internal sealed record DoneEvent(string Model, long DurationMs, UsageContract Usage, string? StopReason, string? StopSequence, JsonElement? StructuredOutput)
+{
+    /// <summary>Sums an answer up.</summary>
+    public static DoneEvent From(Completion completion, TimeSpan duration) => new(
+        completion.Model.Value,
+        (long)duration.TotalMilliseconds,
+        UsageContract.From(completion.Usage),
+        completion.StopReason,
+        completion.StopSequence,
+        CompleteAnswer.StructuredOutputOf(completion));
 }
 
 /// <summary>Tokens and cost of an answer; <c>cost_usd</c> is null for an answer cut at the output cap.</summary>

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
 using Relay.Api.Quotas;
+using Relay.Api.Streaming;
 using Relay.Application.Completions;
 using Relay.Application.Serving;
 using Relay.Domain.Keys;
@@ -16,7 +17,7 @@ namespace Relay.Api.Completions;
 [Route("v1/complete")]
 internal sealed class CompleteController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
 {
-    /// <summary>One prompt in, one answer out.</summary>
+    /// <summary>A prompt or a conversation in, its answer out: at its end, or as it comes.</summary>
     [HttpPost]
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
@@ -27,12 +28,16 @@ internal sealed class CompleteController(IMediator mediator, IOptions<ServerOpti
             return error.ToActionResult();
         }
 
-        var result = await mediator.Send(new CompleteCommand(HttpContext.RelayRequest(), parsed.Request), cancellationToken);
-        if (!result.TryGet(out var completion, out error))
+        var context = HttpContext.RelayRequest();
+        if (contract.Stream == true)
         {
-            return error.ToActionResult();
+            await using var stream = new EventStream(HttpContext, options.Value, clock);
+            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started)).RunAsync(mediator, context, parsed.Request);
         }
 
-        return new JsonResult(CompleteAnswer.From(completion, parsed.Format, clock.GetElapsedTime(started)));
+        var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);
+        return result.TryGet(out var completion, out error)
+            ? new JsonResult(CompleteAnswer.From(completion, parsed.Format, clock.GetElapsedTime(started)))
+            : error.ToActionResult();
     }
 }

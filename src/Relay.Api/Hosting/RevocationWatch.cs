@@ -41,9 +41,12 @@ internal sealed class RevocationWatch : IDisposable
             if (running.IsRevoked && context.Response.HasStarted && !left.IsCancellationRequested)
             {
                 // MVC ends an answer politely where it was cut: that must not look whole.
-                context.Log().Error = ErrorResponse.Unauthorized.WireName;
-                context.Abort();
+                Cut(context);
             }
+        }
+        catch (OperationCanceledException) when (running.IsRevoked && !left.IsCancellationRequested && context.Response.HasStarted)
+        {
+            Cut(context);
         }
         catch (OperationCanceledException) when (running.IsRevoked && !left.IsCancellationRequested && !context.Response.HasStarted)
         {
@@ -59,6 +62,13 @@ internal sealed class RevocationWatch : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _keys.Reloaded -= EndRevoked;
+
+    private static void Cut(HttpContext context)
+    {
+        context.Log().Error = ErrorResponse.Unauthorized.WireName;
+        context.Log().IsCut = true;
+        context.Abort();
+    }
 
     private void EndRevoked(IReadOnlySet<string> activeIds)
     {

@@ -1,12 +1,19 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
+using Relay.Api.Anthropic;
+using Relay.Api.OpenAi;
+using Relay.Application.Pipeline;
 using Relay.Domain;
 
 namespace Relay.Api.Http;
 
 /// <summary>The body of every failure.</summary>
-internal sealed record ErrorContract(bool Ok, ErrorDetail Error, string RequestId);
+internal sealed record ErrorContract(bool Ok, ErrorDetail Error, string RequestId)
+{
+    /// <summary>Maps an error.</summary>
+    public static ErrorContract From(RelayError error, string requestId) => new(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), requestId);
+}
 
 /// <param name="Code">The error's wire name.</param>
 /// <param name="Message">What to do about it.</param>
@@ -25,19 +32,33 @@ internal static class ErrorResponse
         ErrorCode.Forbidden => StatusCodes.Status403Forbidden,
         ErrorCode.NotFound => StatusCodes.Status404NotFound,
         ErrorCode.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
-        ErrorCode.Conflict => StatusCodes.Status409Conflict,
+        ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => StatusCodes.Status409Conflict,
         ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
         ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
+        ErrorCode.IdempotencyMismatch => StatusCodes.Status422UnprocessableEntity,
         ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
         ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
-        ErrorCode.UpstreamError or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
+        ErrorCode.UpstreamError or ErrorCode.SchemaNotSatisfied or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
         ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown =>
             StatusCodes.Status503ServiceUnavailable,
         ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
         _ => throw new InvalidOperationException($"{code} has no status."),
     };
+
+    /// <summary>The status where another API has one of its own for the same thing.</summary>
+    private static int StatusOf(ErrorCode code, ApiSurface surface) => (surface, code) switch
+    {
+        (ApiSurface.OpenAi or ApiSurface.Anthropic, ErrorCode.UnknownModel) => StatusCodes.Status404NotFound,
+        (ApiSurface.Anthropic, ErrorCode.Overloaded) => AnthropicOverloaded,
+        _ => StatusOf(code),
+    };
+
+    private const int AnthropicOverloaded = 529;
+
+    /// <summary>SDKs of other APIs sleep as long as they are told, and one of them for a day.</summary>
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(1);
 
     /// <summary>The one answer to whoever has no good key.</summary>
     public static RelayError Unauthorized { get; } = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
@@ -48,35 +69,53 @@ internal static class ErrorResponse
     /// <summary>Writes an error where there is no action.</summary>
     public static Task WriteAsync(HttpContext context, RelayError error)
     {
-        SetHeaders(context, error);
-        var contract = new ErrorContract(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), context.Log().RequestId);
-        var body = JsonSerializer.SerializeToUtf8Bytes(contract, JsonContract.Options);
+        var surface = context.Surface();
+        context.Log().Error = error.WireName;
+        SetRetry(context, error, surface);
+        var body = Serialize(error, surface, context.Log().RequestId);
         var response = context.Response;
-        response.StatusCode = StatusOf(error.Code);
+        response.StatusCode = StatusOf(error.Code, surface);
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.Length;
         return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
+    private static byte[] Serialize(RelayError error, ApiSurface surface, string requestId) => surface switch
+    {
+        ApiSurface.OpenAi => JsonSerializer.SerializeToUtf8Bytes(OpenAiError.From(error), JsonContract.Options),
+        ApiSurface.Anthropic => JsonSerializer.SerializeToUtf8Bytes(AnthropicError.From(error, requestId), JsonContract.Options),
+        _ => JsonSerializer.SerializeToUtf8Bytes(ErrorContract.From(error, requestId), JsonContract.Options),
+    };
+
     /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
     public static Task WriteForStatusAsync(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete, POST /v1/fetch, GET /v1/models and GET /v1/usage are.")),
+        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/messages and /v1/fetch, GET /v1/models and GET /v1/usage are.")),
         StatusCodes.Status405MethodNotAllowed => WriteAsync(
             context, new RelayError(ErrorCode.MethodNotAllowed, $"This route takes {context.Response.Headers.Allow} only.")),
         StatusCodes.Status415UnsupportedMediaType => WriteAsync(context, new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")),
         _ => Task.CompletedTask,
     };
 
-    private static void SetHeaders(HttpContext context, RelayError error)
+    private static void SetRetry(HttpContext context, RelayError error, ApiSurface surface)
     {
-        context.Log().Error = error.WireName;
-        if (error.RetryAfter is { } wait)
+        var headers = context.Response.Headers;
+        var isFar = error.RetryAfter > LongestRetryAfter;
+        if (error.RetryAfter is { } wait && (surface == ApiSurface.Native || !isFar))
         {
             // Rounded up: a client that waits this long must not come too early.
-            context.Response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (surface != ApiSurface.Native)
+        {
+            headers["x-should-retry"] = IsWorthRetrying(error.Code) && !isFar && !(context.Features.Get<RequestContext>()?.CostUsd > 0) ? "true" : "false";
         }
     }
+
+    /// <summary>Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.</summary>
+    private static bool IsWorthRetrying(ErrorCode code) => code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
+        or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.IdempotencyInFlight;
 
     private sealed class ErrorResult(RelayError error) : IActionResult
     {

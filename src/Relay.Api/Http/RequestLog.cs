@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.Features;
+using Relay.Api.Quotas;
 using Relay.Application.Auditing;
 using Relay.Application.Pipeline;
 using Relay.Domain;
+using Relay.Domain.Quotas;
 
 namespace Relay.Api.Http;
 
@@ -14,6 +16,9 @@ internal sealed class RequestLogEntry(string requestId)
 
     /// <summary>The error's wire name.</summary>
     public string? Error { get; set; }
+
+    /// <summary>Whether the relay itself cuts the connection, in the middle of an answer: not its client, then.</summary>
+    public bool IsCut { get; set; }
 }
 
 /// <summary>
@@ -27,15 +32,22 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         var started = clock.GetTimestamp();
         var entry = new RequestLogEntry("req_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12)));
         context.Features.Set(entry);
-        context.Response.Headers["X-Request-Id"] = entry.RequestId;
+        SetRequestId(context, entry);
         int? status = null;
         try
         {
             await next(context);
-            // A connection that was lost, or cut off, takes the rest of an answer without a word.
-            context.RequestAborted.ThrowIfCancellationRequested();
-            // Buffered bytes are the relay's time too.
-            await context.Response.CompleteAsync();
+            if (!entry.IsCut)
+            {
+                // A connection that was lost, or cut off, takes the rest of an answer without a word.
+                context.RequestAborted.ThrowIfCancellationRequested();
+                // Buffered bytes are the relay's time too.
+                await context.Response.CompleteAsync();
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException && entry.IsCut)
+        {
+            logger.LogDebug("{RequestId} was left before it could be told why it was cut", entry.RequestId);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
@@ -52,7 +64,7 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
             else
             {
                 context.Response.Clear();
-                context.Response.Headers["X-Request-Id"] = entry.RequestId;
+                SetRequestId(context, entry);
                 await ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.InternalError, "The relay failed on this request. Its operator finds the request id in the log."));
             }
         }
@@ -60,6 +72,13 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         {
             Record(context, entry, status ?? context.Response.StatusCode, clock.GetElapsedTime(started));
         }
+    }
+
+    private static void SetRequestId(HttpContext context, RequestLogEntry entry)
+    {
+        context.Response.Headers["X-Request-Id"] = entry.RequestId;
+        // Anthropic's SDKs look for theirs.
+        context.Response.Headers["request-id"] = entry.RequestId;
     }
 
     private void Record(HttpContext context, RequestLogEntry entry, int status, TimeSpan total)
@@ -135,8 +154,13 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         RequestBytes = context.Request.ContentLength,
     };
 
-    /// <summary>What was asked, as one word: the last part of the route.</summary>
-    private static string ActionOf(RouteEndpoint? endpoint) => endpoint?.RoutePattern.RawText?.Split('/')[^1] ?? "none";
+    /// <summary>What was asked, as one word, whatever the API: what it spends, or the last word of its route.</summary>
+    private static string ActionOf(RouteEndpoint? endpoint) => endpoint?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket switch
+    {
+        QuotaBucket.Completions => "complete",
+        QuotaBucket.Fetches => "fetch",
+        _ => endpoint?.RoutePattern.RawText?.Split('/').Last(part => !part.StartsWith('{')) ?? "none",
+    };
 
     /// <summary>A method is the caller's free text.</summary>
     private static string KnownMethod(string method) => method is "GET" or "POST" or "PUT" or "PATCH" or "DELETE" or "HEAD" or "OPTIONS" ? method : "(other)";

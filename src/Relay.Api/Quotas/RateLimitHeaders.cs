@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Domain.Quotas;
@@ -25,6 +26,33 @@ internal sealed class RateLimitHeaders(IAdmission admission)
 
         context.Response.Headers["RateLimit-Policy"] = policy.ToString();
         context.Response.Headers["RateLimit"] = limit.ToString();
+        WriteForSurface(context, quotas);
+    }
+
+    /// <summary>The minute again, as the SDKs of another API read it: they know of requests and tokens, and tokens are not limited here.</summary>
+    private static void WriteForSurface(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
+    {
+        var minute = quotas.FirstOrDefault(quota => quota.Policy == "minute");
+        if (minute.Policy is null || context.Surface() is var surface && surface == ApiSurface.Native)
+        {
+            return;
+        }
+
+        var headers = context.Response.Headers;
+        var reset = TimeSpan.FromSeconds(Math.Ceiling((minute.Reset ?? TimeSpan.Zero).TotalSeconds));
+        if (surface == ApiSurface.OpenAi)
+        {
+            headers["x-ratelimit-limit-requests"] = minute.Limit.ToString(CultureInfo.InvariantCulture);
+            headers["x-ratelimit-remaining-requests"] = minute.Remaining.ToString(CultureInfo.InvariantCulture);
+            headers["x-ratelimit-reset-requests"] = $"{(long)reset.TotalSeconds}s"; // Go's notation.
+        }
+        else
+        {
+            var clock = context.RequestServices.GetRequiredService<TimeProvider>();
+            headers["anthropic-ratelimit-requests-limit"] = minute.Limit.ToString(CultureInfo.InvariantCulture);
+            headers["anthropic-ratelimit-requests-remaining"] = minute.Remaining.ToString(CultureInfo.InvariantCulture);
+            headers["anthropic-ratelimit-requests-reset"] = (clock.GetUtcNow() + reset).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        }
     }
 
     /// <summary>Has them written when the answer starts.</summary>

@@ -5,6 +5,16 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
+/// <summary>Where the words of an answer go as they come.</summary>
+public interface ICompletionSink
+{
+    /// <summary>
+    /// Takes the next words. The model waits meanwhile: an implementation bounds the time, and cancels the request of a reader
+    /// that takes nothing.
+    /// </summary>
+    ValueTask WriteAsync(string text, CancellationToken cancellationToken);
+}
+
 /// <summary>Runs completions, each in a locked-down process of its own.</summary>
 public interface ICompletionEngine
 {
@@ -15,13 +25,17 @@ public interface ICompletionEngine
     /// <param name="keyId">The caller: what is prepared for one key never serves another.</param>
     /// <param name="model">An allow-listed model.</param>
     /// <param name="request">What to complete.</param>
+    /// <param name="sink">
+    /// Gets the words as they come; together they are the answer's text. Null for none. An answer that must fit a schema comes
+    /// at its end, all at once: before, nobody knows whether it fits.
+    /// </param>
     /// <param name="spending">Where to note, as it happens, that the API was called and what it counted.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
     /// <returns>
     /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>,
     /// <see cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>,
-    /// <see cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>,
+    /// <see cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for what is no schema, <see cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>,
     /// <see cref="ErrorCode.ShuttingDown"/> and <see cref="ErrorCode.Timeout"/>.
     /// </returns>
-    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, Spending spending, CancellationToken cancellationToken);
+    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken);
 }

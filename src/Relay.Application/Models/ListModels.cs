@@ -22,5 +22,5 @@ internal sealed class ListModelsHandler(ModelCatalog models) : IRequestHandler<L
     public Task<Result<ModelList>> Handle(ListModelsQuery query, CancellationToken cancellationToken) =>
         Task.FromResult<Result<ModelList>>(new ModelList(
             query.Caller.Allows(models.Default) ? models.Default.Value : null,
-            [.. models.All.Where(query.Caller.Allows).Select(model => model.Value)]));
+            [.. models.NamesFor(query.Caller)]));
 }

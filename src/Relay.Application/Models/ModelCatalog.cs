@@ -1,27 +1,45 @@
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Domain.Keys;
 using Relay.Domain.Models;
 
 namespace Relay.Application.Models;
 
-/// <summary>The models the operator allows, in the operator's order.</summary>
+/// <summary>The models the operator allows, in the operator's order, and further names for them.</summary>
 internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
 {
     private readonly Dictionary<string, ModelName> _allowed = options.Value.AllowedModels
         .Distinct(StringComparer.Ordinal)
         .ToDictionary(name => name, name => ModelName.Create(name).Value, StringComparer.Ordinal);
 
+    private readonly Dictionary<string, ModelName> _aliases = options.Value.ModelAliases
+        .Select(ModelAlias.Parse)
+        .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.Ordinal);
+
     /// <summary>What a request gets that names none.</summary>
     public ModelName Default => _allowed[options.Value.DefaultModel];
 
-    /// <summary>All of them.</summary>
-    public IReadOnlyCollection<ModelName> All => _allowed.Values;
-
-    /// <summary>The names of all.</summary>
+    /// <summary>The names of all that are allowed, without the further ones.</summary>
     public IReadOnlyCollection<string> Names => _allowed.Keys;
 
-    /// <summary>Whether callers may name it.</summary>
-    public bool IsAllowed(ModelName model) => _allowed.ContainsKey(model.Value);
+    /// <summary>Every name that the key may use, in the operator's order: models, then further names.</summary>
+    public IEnumerable<string> NamesFor(ApiKey key) =>
+        from pair in _allowed.Concat(_aliases)
+        where key.Allows(pair.Value)
+        select pair.Key;
+
+    /// <summary>The model behind a name; the default for none. Not whether it is allowed.</summary>
+    public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.GetValueOrDefault(asked.Value, asked);
+
+    /// <summary>Whether callers may name it, or name none.</summary>
+    public bool IsAllowed(ModelName? asked) => Resolve(asked) is var model && _allowed.Values.Any(allowed => allowed.Covers(model));
+}
+
+/// <summary>One of <c>MODEL_ALIASES</c>: <c>gpt-4o=sonnet</c>.</summary>
+internal readonly record struct ModelAlias(string Name, string Target)
+{
+    /// <summary>Splits at the first <c>=</c>; without one, the target is empty.</summary>
+    public static ModelAlias Parse(string text) => text.Split('=', 2, StringSplitOptions.TrimEntries) is [var name, var target] ? new(name, target) : new(text, string.Empty);
 }
 
 /// <summary>Checks the model names at start, so that the catalog can't fail later.</summary>
@@ -33,6 +51,15 @@ internal sealed class ModelOptionsValidator : IValidateOptions<CompletionOptions
             .Where(model => ModelName.Create(model).Error is not null)
             .Select(model => $"ALLOWED_MODELS: '{model}' is not a model's name.")
             .ToList();
+        var aliases = options.ModelAliases.Select(ModelAlias.Parse).ToList();
+        problems.AddRange(aliases
+            .Where(alias => ModelName.Create(alias.Name).Error is not null || !options.AllowedModels.Contains(alias.Target, StringComparer.Ordinal))
+            .Select(alias => $"MODEL_ALIASES: '{alias.Name}={alias.Target}' is not NAME=MODEL with a model of ALLOWED_MODELS."));
+        problems.AddRange(aliases
+            .Where(alias => options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal) || aliases.Count(other => other.Name == alias.Name) > 1)
+            .Select(alias => alias.Name)
+            .Distinct(StringComparer.Ordinal)
+            .Select(name => $"MODEL_ALIASES: '{name}' names a model already."));
         if (!options.AllowedModels.Contains(options.DefaultModel, StringComparer.Ordinal))
         {
             problems.Add($"DEFAULT_MODEL: '{options.DefaultModel}' is not among ALLOWED_MODELS ({string.Join(", ", options.AllowedModels)}).");

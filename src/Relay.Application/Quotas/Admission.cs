@@ -3,6 +3,7 @@ using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Domain;
+using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
@@ -22,11 +23,8 @@ public interface IAdmissible
 /// <summary>A request that a model answers: it also spends of the account.</summary>
 public interface ISpendsTokens : IAdmissible
 {
-    /// <summary>The model asked for; null for the operator's default.</summary>
-    ModelName? Model { get; }
-
-    /// <summary>UTF-8 bytes of the caller's text, from which the cost is estimated.</summary>
-    long InputBytes { get; }
+    /// <summary>What is to be completed: its model, and its size, from which the cost is estimated.</summary>
+    CompletionRequest Request { get; }
 }
 
 /// <summary>How keys stand with their limits.</summary>
@@ -58,13 +56,14 @@ internal sealed class Admission(
         var reserve = 0m;
         if (request is ISpendsTokens spends)
         {
-            var asked = context.Model = spends.Model ?? models.Default;
+            var asked = context.Model = models.Resolve(spends.Request.Model);
             if (upstream.Find(asked) is { } known)
             {
                 return known;
             }
 
-            reserve = ModelPrice.Of(asked).Estimate(spends.InputBytes, completions.Value.MaxOutputTokens);
+            reserve = ModelPrice.Of(asked).Estimate(
+                spends.Request.EstimatedInputTokens, Math.Min(spends.Request.MaxOutputTokens ?? int.MaxValue, completions.Value.MaxOutputTokens));
         }
 
         var model = context.Model;

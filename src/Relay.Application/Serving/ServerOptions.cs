@@ -63,6 +63,12 @@ public sealed class ServerOptions
     [Setting("MIN_DATA_RATE", "Bytes a second at which a client must send its body, and read its answer, on average and after five seconds of grace; or else it is cut off.", Min = "1", Max = "10MB")]
     public long MinDataRate { get; set; } = 4000;
 
+    [Setting("HEARTBEAT_AFTER", "Silence after which a stream sends a comment, so that nobody on the way takes it for dead; 0s for never.", Min = "0s", Max = "5m")]
+    public TimeSpan HeartbeatAfter { get; set; } = TimeSpan.FromSeconds(10);
+
+    [Setting("WRITE_TIMEOUT", "Longest time that a client may leave a piece of a stream unread before it is cut off.", Min = "100ms", Max = "5m")]
+    public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
     [Setting("DRAIN_TIMEOUT", "How long running requests may go on after a stop was asked for.", Min = "0s", Max = "1h")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 

@@ -5,11 +5,17 @@ namespace Relay.Domain.Completions;
 /// <summary>A finished answer. <see cref="Text"/> is the model's and must never be logged.</summary>
 /// <param name="Model">The model as the caller may name it.</param>
 /// <param name="Text">The answer.</param>
-/// <param name="StopReason">Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, …).</param>
+/// <param name="StopReason">Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, …).</param>
 /// <param name="Usage">What it cost.</param>
 /// <param name="Timings">Where the time went.</param>
 public sealed record Completion(ModelName Model, string Text, string? StopReason, TokenUsage Usage, CompletionTimings Timings)
 {
+    /// <summary>The stop sequence that ended it; null when none did.</summary>
+    public string? StopSequence { get; init; }
+
+    /// <summary>Whether <see cref="Text"/> is a JSON object that fits the schema asked for.</summary>
+    public bool IsStructured { get; init; }
+
     /// <summary>Without the text.</summary>
     public override string ToString() => $"Completion {{ Model = {Model}, Text = ***, StopReason = {StopReason} }}";
 }

@@ -2,16 +2,37 @@ using Relay.Domain.Models;
 
 namespace Relay.Domain.Completions;
 
-/// <summary>What one completion asks for. Holding one proves that every field is well formed.</summary>
-/// <param name="Prompt">The user's words.</param>
+/// <summary>What one completion asks for. Its types prove that every field is well formed.</summary>
+/// <param name="Conversation">What was said so far; its last turn is to be answered.</param>
 /// <param name="System">The system prompt, or null for none.</param>
 /// <param name="Model">The model asked for, or null for the operator's default.</param>
-public sealed record CompletionRequest(PromptText Prompt, PromptText? System, ModelName? Model)
+public sealed record CompletionRequest(Conversation Conversation, PromptText? System, ModelName? Model)
 {
-    /// <summary>UTF-8 bytes of everything the caller wrote that reaches the model.</summary>
-    public long InputBytes => (long)Prompt.Utf8Bytes + (System?.Utf8Bytes ?? 0);
+    /// <summary>What a picture is reckoned to be in tokens, about the most that Anthropic makes of one.</summary>
+    private const int TokensPerImage = 1600;
 
-    /// <summary>Checks the fields as they came; the first wrong one is named in the error. An empty system prompt is none.</summary>
+    /// <summary>UTF-8 bytes of a token, at the least: English has four, other scripts fewer.</summary>
+    private const int BytesPerToken = 3;
+
+    /// <summary>The schema the answer must fit; null for free text.</summary>
+    public OutputSchema? Schema { get; init; }
+
+    /// <summary>How hard to think; null for Claude Code's own default.</summary>
+    public Effort? Effort { get; init; }
+
+    /// <summary>Most tokens of the answer, at least 1; null, or beyond the operator's cap, for that cap.</summary>
+    public int? MaxOutputTokens { get; init; }
+
+    /// <summary>Where the answer ends early; null for nowhere.</summary>
+    public StopSequences? Stop { get; init; }
+
+    /// <summary>UTF-8 bytes of every word the caller wrote that reaches the model.</summary>
+    public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0);
+
+    /// <summary>Tokens that the input is reckoned to have, rather too many than too few.</summary>
+    public long EstimatedInputTokens => (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage);
+
+    /// <summary>A single question; the first wrong field is named in the error. An empty system prompt is none.</summary>
     public static Result<CompletionRequest> Create(string? prompt, string? system, string? model)
     {
         if (!PromptText.Create("prompt", prompt).TryGet(out var promptText, out var error))
@@ -31,6 +52,13 @@ public sealed record CompletionRequest(PromptText Prompt, PromptText? System, Mo
             return error;
         }
 
-        return new CompletionRequest(promptText, systemText, modelName);
+        return new CompletionRequest(Conversation.Of(promptText), systemText, modelName);
     }
+
+    /// <summary>A cap on the answer as it came.</summary>
+    /// <param name="field">The wire name used in the error.</param>
+    /// <param name="tokens">As the caller wrote it.</param>
+    public static Result<int> ReadMaxOutputTokens(string field, long tokens) => tokens >= 1
+        ? (int)Math.Min(tokens, int.MaxValue)
+        : RelayError.Invalid(field, $"'{field}' is a number of tokens, at least 1.");
 }

@@ -53,7 +53,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
         Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash));
 
     /// <summary>Whether it may use the model.</summary>
-    public bool Allows(ModelName model) => Models is null || Models.Contains(model);
+    public bool Allows(ModelName model) => Models is null || Models.Any(own => own.Covers(model));
 
     /// <summary>The same key, shut.</summary>
     public ApiKey Revoke(DateTimeOffset now) => this with { RevokedAt = RevokedAt ?? now };

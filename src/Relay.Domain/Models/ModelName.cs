@@ -31,6 +31,9 @@ public sealed record ModelName
             ? new ModelName(text)
             : new RelayError(ErrorCode.UnknownModel, "'model' is not the name of a model. GET /v1/models lists those you can use.", "model");
 
+    /// <summary>Whether leave to use this one is leave to use the other: the same, or a full id (<c>claude-…</c>) of the family that this names.</summary>
+    public bool Covers(ModelName other) => Value == other.Value || (other.Value.StartsWith("claude-", StringComparison.Ordinal) && other.Family == Value);
+
     /// <inheritdoc/>
     public override string ToString() => Value;
 }

@@ -12,9 +12,6 @@ public sealed record ModelPrice(decimal Input, decimal Output)
     /// <summary>Tokens that an ordinary answer is reckoned to have.</summary>
     private const int OrdinaryAnswer = 1000;
 
-    /// <summary>UTF-8 bytes of a token, at the least: English has four, other scripts fewer.</summary>
-    private const int BytesPerToken = 3;
-
     private const decimal Million = 1_000_000m;
 
     /// <summary>The price of a model, by its family; of an unknown one, the dearest.</summary>
@@ -26,10 +23,10 @@ public sealed record ModelPrice(decimal Input, decimal Output)
     };
 
     /// <summary>What a request of this size may cost, with an ordinary answer.</summary>
-    /// <param name="inputBytes">UTF-8 bytes of all the caller's text.</param>
+    /// <param name="inputTokens">Tokens of all that the caller sent.</param>
     /// <param name="maxOutputTokens">The cap on the answer.</param>
-    public decimal Estimate(long inputBytes, int maxOutputTokens) =>
-        CostOf(new TokenUsage(inputBytes / BytesPerToken + 1, Math.Min(maxOutputTokens, OrdinaryAnswer), 0, 0, null));
+    public decimal Estimate(long inputTokens, int maxOutputTokens) =>
+        CostOf(new TokenUsage(inputTokens, Math.Min(maxOutputTokens, OrdinaryAnswer), 0, 0, null));
 
     /// <summary>What these tokens cost. Cache writes are dearer by a quarter, cache reads cost a tenth.</summary>
     public decimal CostOf(TokenUsage usage) =>

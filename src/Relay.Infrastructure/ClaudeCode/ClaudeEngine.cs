@@ -24,8 +24,12 @@ internal sealed class ClaudeEngine(
     private static readonly RelayError ShuttingDown = new(
         ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
 
+    private static readonly RelayError NoSchema = RelayError.Invalid(
+        "json_schema", "The JSON schema is none: the validator inside Claude Code does not take it. Check its types, references and patterns; references to other documents are not followed.");
+
     /// <inheritdoc/>
-    public async Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, Spending spending, CancellationToken cancellationToken)
+    public async Task<Result<Completion>> CompleteAsync(
+        string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken)
     {
         if (lifetime.ApplicationStopping.IsCancellationRequested)
         {
@@ -39,11 +43,12 @@ internal sealed class ClaudeEngine(
 
         using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        var job = new Job(keyId, model, request, generation, ProfileId.Of(keyId, model, request.System), spending);
+        var preparation = Preparation.Of(request);
+        var job = new Job(keyId, model, request, sink, generation, spending);
         try
         {
             var started = clock.GetTimestamp();
-            var claimed = await pool.ClaimAsync(generation, job.Profile, request.System, ended.Token);
+            var claimed = await pool.ClaimAsync(generation, ProfileId.Of(keyId, model, preparation), preparation, ended.Token);
             var (completion, usedUp) = await RunAsync(job, claimed, started, ended.Token);
             if (usedUp)
             {
@@ -51,7 +56,7 @@ internal sealed class ClaudeEngine(
             }
 
             // The spare had died between its last check and now: nothing was sent to the API, so a new one may take over.
-            claimed = await pool.StartColdAsync(generation, model.Value, ended.Token);
+            claimed = await pool.StartColdAsync(generation, model.Value, request.Schema is not null, ended.Token);
             return (await RunAsync(job, claimed, started, ended.Token)).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -71,21 +76,47 @@ internal sealed class ClaudeEngine(
     {
         var (process, origin) = claimed;
         var opening = true;
-        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock);
+        var request = job.Request;
+        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock) { HasSchema = request.Schema is not null, Stop = request.Stop, PendingHistory = request.Conversation.Turns.Count / 2 };
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var idle = new CancellationTokenSource(options.Value.IdleTimeout, clock);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
+        using var historyTaken = new SemaphoreSlim(0);
         var claimedAt = clock.GetTimestamp();
-        var writing = WriteAsync(job, process, turn, cancellationToken);
+        var writing = Task.FromResult(claimedAt);
         long? firstTokenAt = null;
         try
         {
+            if (request.Schema is { } schema && !process.IsPrepared)
+            {
+                // Whether it is a schema shows in the init frame, which must come before the model is asked.
+                var found = await process.PrepareAsync(request.System, schema, cancellationToken);
+                if (found.Violation is { } unlocked)
+                {
+                    processes.ReportViolation(process, job.KeyId, unlocked);
+                    return (EngineState.Violation, true);
+                }
+
+                if (!found.AcceptsSchema)
+                {
+                    return (NoSchema, true);
+                }
+            }
+
+            writing = WriteAsync(job, process, turn, historyTaken, over.Token);
             while (await process.ReadAsync(silence.Token) is { } frame)
             {
                 idle.CancelAfter(options.Value.IdleTimeout);
                 TurnOutcome? outcome;
                 using (frame)
                 {
+                    var history = turn.PendingHistory;
                     outcome = turn.Accept(frame);
+                    if (turn.PendingHistory < history)
+                    {
+                        historyTaken.Release();
+                    }
+
                     Note(job.Spending, turn, outcome);
                     if (opening && turn.HasCalledApi)
                     {
@@ -105,6 +136,16 @@ internal sealed class ClaudeEngine(
                     firstTokenAt ??= clock.GetTimestamp();
                 }
 
+                if (job.Sink is { } sink && outcome is null or TurnOutcome.Answered)
+                {
+                    var words = outcome is TurnOutcome.Answered { Text: var whole } ? turn.TakeRest(whole) : turn.TakeWords();
+                    if (words is not null)
+                    {
+                        await sink.WriteAsync(words, cancellationToken);
+                        idle.CancelAfter(options.Value.IdleTimeout); // The reader's time is not the model's silence.
+                    }
+                }
+
                 switch (outcome)
                 {
                     case TurnOutcome.Answered answer:
@@ -116,7 +157,7 @@ internal sealed class ClaudeEngine(
                             clock.GetElapsedTime(claimedAt, writtenAt),
                             clock.GetElapsedTime(writtenAt, firstTokenAt ?? answeredAt),
                             clock.GetElapsedTime(firstTokenAt ?? answeredAt, answeredAt));
-                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings), true);
+                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings) { StopSequence = answer.StopSequence, IsStructured = turn.HasSchema }, true);
                     case TurnOutcome.Failed failure:
                         return (failure.Error, true);
                     case TurnOutcome.Violated violation:
@@ -145,6 +186,7 @@ internal sealed class ClaudeEngine(
             }
 
             // Fails or is cancelled with the process, whose end has been told above.
+            await over.CancelAsync();
             await writing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
@@ -161,14 +203,17 @@ internal sealed class ClaudeEngine(
         spending.HitLimit = turn.HitLimit;
     }
 
-    /// <summary>Everything at once, while the frames are read: nobody waits for the other.</summary>
+    /// <summary>
+    /// Everything at once, while the frames are read: nobody waits for the other. Only after each turn of the caller's side that
+    /// was answered long ago the CLI's own result is waited for: sent in one go, those turns would be merged into the last.
+    /// </summary>
     /// <returns>When the last byte was in the pipe.</returns>
-    private async Task<long> WriteAsync(Job job, ClaudeProcess process, CompletionTurn turn, CancellationToken cancellationToken)
+    private async Task<long> WriteAsync(Job job, ClaudeProcess process, CompletionTurn turn, SemaphoreSlim historyTaken, CancellationToken cancellationToken)
     {
-        var input = new ClaudeInput();
+        var (request, input) = (job.Request, new ClaudeInput());
         if (!process.IsPrepared)
         {
-            input.Initialize(job.Request.System);
+            input.Initialize(request.System);
             turn.PendingControls++;
         }
 
@@ -178,9 +223,29 @@ internal sealed class ClaudeEngine(
             turn.PendingControls++;
         }
 
-        await process.WriteAsync(input.Prompt(job.Request.Prompt), holdsCallersData: true, cancellationToken);
+        var cap = request.MaxOutputTokens < options.Value.MaxOutputTokens ? request.MaxOutputTokens : null;
+        if (request.Effort is not null || cap is not null)
+        {
+            input.ApplySettings(request.Effort, cap);
+            turn.PendingControls++;
+        }
+
+        foreach (var past in request.Conversation.History)
+        {
+            if (past.Role == ChatRole.Assistant)
+            {
+                input.PastAnswer(past);
+                continue;
+            }
+
+            await process.WriteAsync(input.PastPrompt(past), holdsCallersData: true, cancellationToken);
+            await historyTaken.WaitAsync(cancellationToken);
+            input = new ClaudeInput();
+        }
+
+        await process.WriteAsync(input.Prompt(request.Conversation.Last), holdsCallersData: true, cancellationToken);
         return clock.GetTimestamp();
     }
 
-    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, EngineGeneration Generation, ProfileId Profile, Spending Spending);
+    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, ICompletionSink? Sink, EngineGeneration Generation, Spending Spending);
 }

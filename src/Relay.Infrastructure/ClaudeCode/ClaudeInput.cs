@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -20,7 +21,7 @@ internal sealed class ClaudeInput
     public ReadOnlyMemory<byte> Bytes => _buffer.WrittenMemory;
 
     /// <summary>Sets the system prompt. Only the first one a process gets counts; without it the CLI's own long one applies.</summary>
-    public ClaudeInput Initialize(PromptText? system) => Line(writer =>
+    public ClaudeInput Initialize(PromptText? system, OutputSchema? schema = null) => Line(writer =>
     {
         writer.WriteString("type", "control_request");
         writer.WriteString("request_id", InitializeId);
@@ -33,6 +34,12 @@ internal sealed class ClaudeInput
         }
 
         writer.WriteEndArray();
+        if (schema is not null)
+        {
+            writer.WritePropertyName("jsonSchema");
+            writer.WriteRawValue(schema.Reveal());
+        }
+
         writer.WriteEndObject();
     });
 
@@ -44,6 +51,30 @@ internal sealed class ClaudeInput
         writer.WriteStartObject("request");
         writer.WriteString("subtype", "set_model");
         writer.WriteString("model", model);
+        writer.WriteEndObject();
+    });
+
+    /// <summary>Sets how hard the model thinks, and the most it may write; null for what the process was started with.</summary>
+    public ClaudeInput ApplySettings(Effort? effort, int? maxOutputTokens) => Line(writer =>
+    {
+        writer.WriteString("type", "control_request");
+        writer.WriteString("request_id", ApplySettingsId);
+        writer.WriteStartObject("request");
+        writer.WriteString("subtype", "apply_flag_settings");
+        writer.WriteStartObject("settings");
+        if (effort is { } level)
+        {
+            writer.WriteString("effortLevel", level.WireName());
+        }
+
+        if (maxOutputTokens is { } tokens)
+        {
+            writer.WriteStartObject("env");
+            writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", tokens.ToString(CultureInfo.InvariantCulture));
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndObject();
         writer.WriteEndObject();
     });
 
@@ -59,15 +90,23 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    /// <summary>The prompt; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
-    public ClaudeInput Prompt(PromptText prompt) => Line(writer =>
+    /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
+    public ClaudeInput Prompt(ChatMessage turn) => UserTurn(turn, query: true);
+
+    /// <summary>A turn of the caller's side that was answered long ago. Its empty result must have come before the next line is written.</summary>
+    public ClaudeInput PastPrompt(ChatMessage turn) => UserTurn(turn, query: false);
+
+    /// <summary>What the model answered long ago.</summary>
+    public ClaudeInput PastAnswer(ChatMessage turn) => Line(writer =>
     {
-        writer.WriteString("type", "user");
-        writer.WriteBoolean("client_composed", true);
+        writer.WriteString("type", "assistant");
         writer.WriteStartObject("message");
-        writer.WriteString("role", "user");
-        writer.WriteString("content", prompt.Reveal());
+        writer.WriteString("role", "assistant");
+        WriteBlocks(writer, turn);
         writer.WriteEndObject();
+        writer.WriteString("uuid", Guid.NewGuid());
+        writer.WriteString("session_id", string.Empty);
+        writer.WriteNull("parent_tool_use_id");
     });
 
     /// <summary>Request id of <see cref="Initialize"/>.</summary>
@@ -75,6 +114,62 @@ internal sealed class ClaudeInput
 
     /// <summary>Request id of <see cref="SetModel"/>.</summary>
     public const string SetModelId = "set_model";
+
+    /// <summary>Request id of <see cref="ApplySettings"/>.</summary>
+    public const string ApplySettingsId = "apply_settings";
+
+    private ClaudeInput UserTurn(ChatMessage turn, bool query) => Line(writer =>
+    {
+        writer.WriteString("type", "user");
+        writer.WriteBoolean("client_composed", true);
+        if (!query)
+        {
+            writer.WriteBoolean("shouldQuery", false);
+        }
+
+        writer.WriteStartObject("message");
+        writer.WriteString("role", "user");
+        if (turn.Content is [TextBlock only])
+        {
+            writer.WriteString("content", only.Text.Reveal());
+        }
+        else
+        {
+            WriteBlocks(writer, turn);
+        }
+
+        writer.WriteEndObject();
+    });
+
+    private static void WriteBlocks(Utf8JsonWriter writer, ChatMessage turn)
+    {
+        writer.WriteStartArray("content");
+        foreach (var block in turn.Content)
+        {
+            writer.WriteStartObject();
+            switch (block)
+            {
+                case TextBlock words:
+                    writer.WriteString("type", "text");
+                    writer.WriteString("text", words.Text.Reveal());
+                    break;
+                case ImageBlock image:
+                    writer.WriteString("type", "image");
+                    writer.WriteStartObject("source");
+                    writer.WriteString("type", "base64");
+                    writer.WriteString("media_type", image.MediaType);
+                    writer.WriteString("data", image.Reveal());
+                    writer.WriteEndObject();
+                    break;
+                default:
+                    throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(turn));
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
 
     private ClaudeInput Line(Action<Utf8JsonWriter> write)
     {

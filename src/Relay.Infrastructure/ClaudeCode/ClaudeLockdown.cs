@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -10,8 +11,17 @@ internal static class ClaudeLockdown
 {
     private const string PermissionMode = "default";
 
-    /// <summary>Everything but the model is constant; no byte of a caller ever stands here.</summary>
-    public static IReadOnlyList<string> Arguments(string model) =>
+    /// <summary>The one tool there may be: what an answer that must fit a schema is handed in with. It does nothing.</summary>
+    public const string SchemaTool = "StructuredOutput";
+
+    /// <summary>
+    /// How often a model may be asked for an answer that fits a schema. Claude Code tells it what was wrong (measured on
+    /// 2.1.330: one call of the API each).
+    /// </summary>
+    public const int SchemaAttempts = 3;
+
+    /// <summary>Everything but the model, and whether there will be a schema, is constant; no byte of a caller ever stands here.</summary>
+    public static IReadOnlyList<string> Arguments(string model, bool takesSchema = false) =>
     [
         "-p",
         "--input-format", "stream-json",
@@ -25,14 +35,15 @@ internal static class ClaudeLockdown
         "--strict-mcp-config",
         "--mcp-config", """{"mcpServers":{}}""",
         "--no-session-persistence",
-        "--max-turns", "1",
+        "--max-turns", takesSchema ? SchemaAttempts.ToString(CultureInfo.InvariantCulture) : "1",
         "--model", model,
     ];
 
     /// <summary>Null, or what is wrong with an <c>init</c> frame, in words without a caller's data.</summary>
     /// <param name="init">The frame.</param>
     /// <param name="version">The version the self-test found.</param>
-    public static string? FindViolation(JsonElement init, Version version)
+    /// <param name="takesSchema">Whether <see cref="SchemaTool"/> may be there.</param>
+    public static string? FindViolation(JsonElement init, Version version, bool takesSchema = false)
     {
         foreach (var list in (string[])["tools", "mcp_servers", "slash_commands", "skills"])
         {
@@ -41,7 +52,7 @@ internal static class ClaudeLockdown
                 return $"init has no list '{list}'";
             }
 
-            if (items.GetArrayLength() > 0)
+            if (items.GetArrayLength() > 0 && !(takesSchema && list == "tools" && HasSchemaTool(init)))
             {
                 return $"init lists {items.GetArrayLength()} of '{list}'";
             }
@@ -64,6 +75,10 @@ internal static class ClaudeLockdown
 
         return ParseVersion(init.Text("claude_code_version")) == version ? null : "init shows another version than the one tested";
     }
+
+    /// <summary>Whether the tool that a schema brings is the only one. It is missing when the schema is none.</summary>
+    public static bool HasSchemaTool(JsonElement init) =>
+        init.Member("tools") is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() == 1 && tools[0].ValueKind == JsonValueKind.String && tools[0].ValueEquals(SchemaTool);
 
     /// <summary>The version at the start of a text such as <c>2.1.330 (Claude Code)</c>; null when there is none.</summary>
     public static Version? ParseVersion(string? text) => Version.TryParse(text?.Split(' ', 2)[0], out var version) ? version : null;

@@ -23,8 +23,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     private readonly TimeProvider _clock;
     private bool _holdsCallersData;
 
-    private ClaudeProcess(ChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, TimeProvider clock) =>
-        (_child, _command, Generation, Model, _clock, StartedAt) = (child, command, generation, model, clock, clock.GetTimestamp());
+    private ClaudeProcess(ChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
+        (_child, _command, Generation, Model, TakesSchema, _clock, StartedAt) = (child, command, generation, model, takesSchema, clock, clock.GetTimestamp());
 
     /// <summary>The verified CLI it was started from.</summary>
     public EngineGeneration Generation { get; }
@@ -32,13 +32,16 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>The model it was started with.</summary>
     public string Model { get; }
 
+    /// <summary>Whether it was started for an answer that must fit a schema.</summary>
+    public bool TakesSchema { get; }
+
     /// <summary>Process id on the host: the jail's, where there is one.</summary>
     public int Id => _child.Id;
 
     /// <summary>Timestamp of its start.</summary>
     public long StartedAt { get; }
 
-    /// <summary>Whether the system prompt was set and the <c>init</c> frame checked while it was parked.</summary>
+    /// <summary>Whether the system prompt and the schema were set and the <c>init</c> frame checked while it was parked.</summary>
     public bool IsPrepared { get; private set; }
 
     /// <summary>Completes when it has ended.</summary>
@@ -47,7 +50,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
     public static async Task<ClaudeProcess> StartAsync(
-        ProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, TimeProvider clock, CancellationToken cancellationToken)
+        ProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!File.Exists(generation.Binary.Path))
         {
@@ -55,10 +58,10 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             throw new FileNotFoundException("The claude executable is gone.", generation.Binary.Path);
         }
 
-        var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model));
+        var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model, takesSchema));
         try
         {
-            return new ClaudeProcess(await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken), command, generation, model, clock);
+            return new ClaudeProcess(await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken), command, generation, model, takesSchema, clock);
         }
         catch
         {
@@ -68,19 +71,19 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Sets the system prompt and has the process show its <c>init</c> frame, without a call to the API.
+    /// Sets the system prompt and the schema, and has the process show its <c>init</c> frame, without a call to the API.
     /// </summary>
-    /// <returns>What its login is, and the violation found, if any.</returns>
+    /// <returns>What its login is, and the violation found, if any; and whether the schema is one.</returns>
     /// <exception cref="ClaudeProtocolException">It did not get that far.</exception>
-    public async Task<PreparedProcess> PrepareAsync(PromptText? system, CancellationToken cancellationToken)
+    public async Task<PreparedProcess> PrepareAsync(PromptText? system, OutputSchema? schema, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(ReadyTimeout, _clock);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var found = new PreparedProcess(null, null);
+        var found = new PreparedProcess(null, null, schema is null);
         var (taken, checkedInit) = (false, false);
         try
         {
-            await WriteAsync(new ClaudeInput().Initialize(system).AskForInit(), holdsCallersData: system is not null, timeout.Token);
+            await WriteAsync(new ClaudeInput().Initialize(system, schema).AskForInit(), holdsCallersData: system is not null || schema is not null, timeout.Token);
             while (await ReadAsync(timeout.Token) is { } frame)
             {
                 using (frame)
@@ -96,11 +99,15 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                         case { Type: "system", Subtype: "init" } when !taken:
                             throw new ClaudeProtocolException("Claude Code did not take the system prompt.");
                         case { Type: "system", Subtype: "init" }:
-                            found = found with { Violation = ClaudeLockdown.FindViolation(frame.Json, Generation.Version) };
+                            found = found with
+                            {
+                                Violation = ClaudeLockdown.FindViolation(frame.Json, Generation.Version, TakesSchema),
+                                AcceptsSchema = schema is null || ClaudeLockdown.HasSchemaTool(frame.Json),
+                            };
                             checkedInit = true;
                             break;
                         case { Type: "result" }:
-                            IsPrepared = checkedInit && found.Violation is null;
+                            IsPrepared = checkedInit && found is { Violation: null, AcceptsSchema: true };
                             return checkedInit ? found : found with { Violation = "a turn without an init frame" };
                         case { Type: "assistant" or "stream_event" }:
                             return found with { Violation = "an answer to a turn that asked for none" };
@@ -185,7 +192,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 /// <summary>What a process showed of itself before its first real turn.</summary>
 /// <param name="Violation">What is not locked down; null when all is.</param>
 /// <param name="IsLoggedIn">Null when it did not say.</param>
-internal sealed record PreparedProcess(string? Violation, bool? IsLoggedIn);
+/// <param name="AcceptsSchema">Whether the schema, if there was one, is a schema.</param>
+internal sealed record PreparedProcess(string? Violation, bool? IsLoggedIn, bool AcceptsSchema);
 
 /// <summary>One state of the world in which a self-test passed: processes of another are never used.</summary>
 /// <param name="Number">Counts up.</param>

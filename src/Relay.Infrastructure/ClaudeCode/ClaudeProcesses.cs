@@ -15,8 +15,8 @@ internal sealed class ClaudeProcesses(
 
     /// <summary>Starts one.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
-    public Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, CancellationToken cancellationToken) =>
-        ClaudeProcess.StartAsync(starter, sandbox, generation, model, clock, cancellationToken);
+    public Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken) =>
+        ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema, clock, cancellationToken);
 
     /// <summary>Ends one in the background; whoever stops the relay waits for it.</summary>
     public void End(ClaudeProcess process)

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -10,7 +11,11 @@ namespace Relay.Infrastructure.ClaudeCode;
 internal abstract record TurnOutcome
 {
     /// <summary>With an answer.</summary>
-    public sealed record Answered(string Text, string? StopReason, TokenUsage Usage) : TurnOutcome;
+    public sealed record Answered(string Text, string? StopReason, TokenUsage Usage) : TurnOutcome
+    {
+        /// <summary>The stop sequence that ended it; null when none did.</summary>
+        public string? StopSequence { get; init; }
+    }
 
     /// <summary>With a failure that callers may see.</summary>
     public sealed record Failed(RelayError Error) : TurnOutcome;
@@ -41,6 +46,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private bool _messageStopped;
     private bool _messageEnded;
     private int _apiCalls;
+    private int _wholeMessages;
+    private int _taken;
+    private int _heldBack;
     private TokenUsage? _startUsage;
     private TokenUsage? _finalUsage;
     private string? _assistantError;
@@ -51,6 +59,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// under a system prompt or as a model that nobody asked for.
     /// </summary>
     public int PendingControls { get; set; }
+
+    /// <summary>Turns of long ago whose empty results are still to come. None of them may reach the API.</summary>
+    public int PendingHistory { get; set; }
+
+    /// <summary>Whether the answer must fit a schema that the process was told: it is then handed in with a tool, and may take several attempts.</summary>
+    public bool HasSchema { get; init; }
+
+    /// <summary>Where the answer ends early; null for nowhere.</summary>
+    public StopSequences? Stop { get; init; }
 
     /// <summary>Whether the model's first words have come.</summary>
     public bool HasFirstToken { get; private set; }
@@ -70,6 +87,31 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>The account's limit that the turn ran into; null for none.</summary>
     public UpstreamLimit? HitLimit { get; private set; }
 
+    /// <summary>
+    /// The words that have come since the last call and may be shown; null for none. Held back is what could be the beginning
+    /// of a stop sequence, and of an answer that must fit a schema everything, for nobody knows yet whether it does.
+    /// </summary>
+    public string? TakeWords()
+    {
+        var end = HasSchema ? 0 : _words.Length - _heldBack;
+        if (end <= _taken)
+        {
+            return null;
+        }
+
+        var words = _words.ToString(_taken, end - _taken);
+        _taken = end;
+        return words;
+    }
+
+    /// <summary>What of the whole answer has not been taken yet; null for nothing.</summary>
+    public string? TakeRest(string text)
+    {
+        var rest = _taken < text.Length ? text[_taken..] : null;
+        _taken = text.Length;
+        return rest;
+    }
+
     /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
     public TurnOutcome? Accept(ClaudeFrame frame)
     {
@@ -82,10 +124,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case ("system", "init") when PendingControls > 0:
                 return NotTaken;
             case ("system", "init"):
-                var violation = ClaudeLockdown.FindViolation(frame.Json, version);
-                _initPassed = violation is null;
-                HasStarted = true;
-                return violation is null ? null : new TurnOutcome.Violated(violation);
+                return AcceptInit(frame.Json);
+            case ("result", _) when PendingHistory > 0:
+                PendingHistory--;
+                return IsSuccess(frame.Json) ? null : new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("system", "api_retry"):
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
                 return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : AcceptRetry(frame.Json);
@@ -98,7 +140,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return AcceptStreamEvent(frame.Json);
             case ("assistant", _):
                 _assistantError = frame.Json.Text("error") ?? _assistantError;
-                return UsesTool(frame.Json) ? ToolUse : null;
+                return frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks && blocks.EnumerateArray().Any(IsAction) ? ToolUse : null;
             case ("result", _):
                 return AcceptResult(frame.Json);
             default:
@@ -106,11 +148,28 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
+    private TurnOutcome.Violated? AcceptInit(JsonElement init)
+    {
+        var violation = ClaudeLockdown.FindViolation(init, version, HasSchema)
+            ?? (HasSchema && !ClaudeLockdown.HasSchemaTool(init) ? "init lacks the tool that the schema brought" : null);
+        // The init of a turn of long ago says nothing of the one that counts.
+        _initPassed = violation is null && PendingHistory == 0;
+        HasStarted |= PendingHistory == 0;
+        return violation is null ? null : new TurnOutcome.Violated(violation);
+    }
+
     private static TurnOutcome NotTaken { get; } = new TurnOutcome.Failed(
         new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
 
     private static TurnOutcome ToolUse { get; } = new TurnOutcome.Failed(
         new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."));
+
+    private static RelayError BrokenOff { get; } = new(ErrorCode.UpstreamError, "The answer broke off in the middle. Try again.");
+
+    private static RelayError NotSatisfied { get; } = new(
+        ErrorCode.SchemaNotSatisfied, $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the prompt what belongs where.");
+
+    private static readonly JsonSerializerOptions AsWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private TurnOutcome? AcceptStreamEvent(JsonElement frame)
     {
@@ -121,32 +180,62 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         switch (streamEvent.Text("type"))
         {
-            case "message_start" when _messageEnded:
+            case "message_start" when _wholeMessages >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1):
                 return new TurnOutcome.Violated("another call of the API after a complete message");
-            case "message_start" when ++_apiCalls > maxApiCalls:
+            case "message_start" when ++_apiCalls - _wholeMessages > maxApiCalls:
                 return new TurnOutcome.Violated($"more than {maxApiCalls} calls of the API in one turn");
+            case "message_start" when _taken > 0:
+                // The CLI begins anew after a broken stream. What was shown can't be taken back.
+                return new TurnOutcome.Failed(BrokenOff);
             case "message_start":
-                // After a broken stream the CLI begins anew: so do we.
-                _messageStopped = false;
+                // Nothing was shown: so do we.
+                (_messageStopped, _messageEnded) = (false, false);
                 _words.Clear();
+                _heldBack = 0;
                 _startUsage = ReadUsage(streamEvent.Member("message")?.Member("usage") ?? default, cost: null);
                 return null;
-            case "content_block_start" when streamEvent.Member("content_block")?.Text("type") is { } block && !IsWords(block):
+            case "content_block_start" when streamEvent.Member("content_block") is { } block && IsAction(block):
                 return ToolUse;
             case "content_block_delta":
                 HasFirstToken = true;
-                _words.Append(streamEvent.Member("delta")?.Text("text"));
-                return _words.Length > ClaudeProcess.MaxLineBytes ? new TurnOutcome.Failed(ClaudeFailures.Broken) : null;
+                return streamEvent.Member("delta")?.Text("text") is { } words ? AcceptWords(words) : null;
             case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
                 _messageStopped = true;
                 return AcceptStop(stopReason, streamEvent.Member("usage") ?? default);
             case "message_stop":
                 // Of a broken stream the CLI makes up a message_stop, but no reason to stop before it.
                 _messageEnded = _messageStopped;
+                _wholeMessages += _messageEnded ? 1 : 0;
                 return null;
             default:
                 return null;
         }
+    }
+
+    private TurnOutcome? AcceptWords(string words)
+    {
+        var from = Math.Max(_taken, _words.Length - StopSequences.MaxLength);
+        _words.Append(words);
+        if (_words.Length > ClaudeProcess.MaxLineBytes)
+        {
+            return new TurnOutcome.Failed(ClaudeFailures.Broken);
+        }
+
+        // Half a character is nothing to show either.
+        _heldBack = words is [.., var last] && char.IsHighSurrogate(last) ? 1 : 0;
+        if (Stop is null || HasSchema)
+        {
+            return null;
+        }
+
+        var recent = _words.ToString(from, _words.Length - from);
+        if (Stop.Find(recent) is { } found)
+        {
+            return Answer(_words.ToString(0, from + found.Index), "stop_sequence", Usage ?? ReadUsage(default, cost: null), found.Sequence);
+        }
+
+        _heldBack = Math.Max(_heldBack, Stop.CountHeldBack(recent));
+        return null;
     }
 
     /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
@@ -160,7 +249,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private TurnOutcome? AcceptStop(string stopReason, JsonElement usage) => stopReason switch
     {
-        "tool_use" => ToolUse,
+        "tool_use" => HasSchema ? null : ToolUse,
+        "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(new RelayError(
+            ErrorCode.SchemaNotSatisfied, "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap.")),
         "refusal" => new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "The model declined to answer this prompt.")),
         "max_tokens" or "model_context_window_exceeded" => Answer(
             _words.ToString(), stopReason, (_startUsage ?? ReadUsage(default, cost: null)) with { OutputTokens = usage.Number("output_tokens") ?? 0 }),
@@ -169,27 +260,39 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private TurnOutcome AcceptResult(JsonElement result)
     {
-        if (result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False && result.Text("result") is { } text)
+        var usage = ReadUsage(result.Member("usage") ?? default, ReadCost(result));
+        if (!HasSchema && IsSuccess(result) && result.Text("result") is { } text)
         {
             // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
             // ("[Request interrupted by user]"). What was streamed is what the model said.
-            var words = _messageEnded && _words.Length > 0 ? _words.ToString() : text;
-            return Answer(words, result.Text("stop_reason"), ReadUsage(result.Member("usage") ?? default, ReadCost(result)));
+            var words = (_messageEnded || _taken > 0) && _words.Length > 0 ? _words.ToString() : text;
+            return Answer(words, result.Text("stop_reason"), usage);
         }
 
-        if (ReadCost(result) is { } cost)
+        if (HasSchema && IsSuccess(result) && result.Member("structured_output") is { ValueKind: JsonValueKind.Object } output)
+        {
+            // That it was handed in with a tool is nobody's business.
+            return Answer(JsonSerializer.Serialize(output, AsWritten), "end_turn", usage);
+        }
+
+        if (usage.CostUsd is not null)
         {
             // A failure costs, too, when it came after words.
-            _finalUsage = ReadUsage(result.Member("usage") ?? default, cost);
+            _finalUsage = usage;
+        }
+
+        if (HasSchema && (IsSuccess(result) || result.Text("subtype") == "error_max_turns"))
+        {
+            return new TurnOutcome.Failed(NotSatisfied);
         }
 
         return Fail(new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter()));
     }
 
-    private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage)
+    private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null)
     {
         _finalUsage = usage;
-        return new TurnOutcome.Answered(text, stopReason, usage);
+        return new TurnOutcome.Answered(text, stopReason, usage) { StopSequence = stopSequence };
     }
 
     private TurnOutcome.Failed Fail(ClaudeFailure failure)
@@ -219,12 +322,19 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private TimeSpan? RetryAfter() =>
         _rejection?.ResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
 
-    private static bool UsesTool(JsonElement frame) =>
-        frame.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks
-        && blocks.EnumerateArray().Any(block => block.Text("type") is { } type && !IsWords(type));
+    /// <summary>A result is an answer only when it says so twice: Claude Code puts the text of its errors into results.</summary>
+    private static bool IsSuccess(JsonElement result) => result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False;
 
-    /// <summary>What a model may answer with where there are no tools; anything else is an attempt to act.</summary>
-    private static bool IsWords(string blockType) => blockType is "text" or "thinking" or "redacted_thinking" or "fallback";
+    /// <summary>
+    /// Whether a block is more than words. What a model may answer with where there are no tools is text and thought, and with a
+    /// schema the one tool that hands the answer in; anything else is an attempt to act.
+    /// </summary>
+    private bool IsAction(JsonElement block) => block.Text("type") switch
+    {
+        null or "text" or "thinking" or "redacted_thinking" or "fallback" => false,
+        "tool_use" => !HasSchema || block.Text("name") != ClaudeLockdown.SchemaTool,
+        _ => true,
+    };
 
     private static TokenUsage ReadUsage(JsonElement usage, decimal? cost) => new(
         usage.Number("input_tokens") ?? 0,

@@ -53,8 +53,8 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
     private async Task<SelfTestReport> CheckLockdownAsync(EngineGeneration generation, CancellationToken cancellationToken)
     {
         var system = PromptText.Create("system", "This is a self-test.").Value;
-        await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, options.Value.DefaultModel, clock, cancellationToken);
-        var found = await process.PrepareAsync(system, cancellationToken);
+        await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, options.Value.DefaultModel, takesSchema: false, clock, cancellationToken);
+        var found = await process.PrepareAsync(system, schema: null, cancellationToken);
         if (found.Violation is not null)
         {
             return new SelfTestReport(generation.Version, EngineState.Violation, found.Violation);

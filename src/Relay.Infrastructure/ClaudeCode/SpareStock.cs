@@ -5,18 +5,29 @@ using Relay.Domain.Models;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>What a spare can be prepared for. It belongs to one key; the system prompt stands in it as its hash.</summary>
-internal readonly record struct ProfileId(string KeyId, string Model, string SystemHash)
+/// <summary>What a process is told before a caller's turn, and can be told while it is parked.</summary>
+/// <param name="System">The system prompt; null for none.</param>
+/// <param name="Schema">The schema its answer must fit; null for free text.</param>
+internal sealed record Preparation(PromptText? System, OutputSchema? Schema)
+{
+    /// <summary>What a request asks for.</summary>
+    public static Preparation Of(CompletionRequest request) => new(request.System, request.Schema);
+}
+
+/// <summary>What a spare can be prepared for. It belongs to one key; system prompt and schema stand in it as their hashes.</summary>
+internal readonly record struct ProfileId(string KeyId, string Model, string SystemHash, string SchemaHash)
 {
     /// <summary>The profile of a request.</summary>
-    public static ProfileId Of(string keyId, ModelName model, PromptText? system) =>
-        new(keyId, model.Value, system is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(system.Reveal()))));
+    public static ProfileId Of(string keyId, ModelName model, Preparation preparation) =>
+        new(keyId, model.Value, Hash(preparation.System?.Reveal()), Hash(preparation.Schema?.Reveal()));
+
+    private static string Hash(string? text) => text is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }
 
 /// <summary>A spare that should be started.</summary>
 /// <param name="Profile">What to prepare it for; null for a blank one.</param>
-/// <param name="System">That profile's system prompt.</param>
-internal sealed record SpareNeed(ProfileId? Profile, PromptText? System);
+/// <param name="Preparation">What that profile's processes are told.</param>
+internal sealed record SpareNeed(ProfileId? Profile, Preparation? Preparation);
 
 /// <summary>
 /// Which spares are parked, and which are worth having: a fixed number of blank ones, and one for each of the profiles that
@@ -37,19 +48,22 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     private readonly Dictionary<ProfileId, Profile> _profiles = [];
     private IReadOnlySet<string>? _activeKeyIds;
 
-    /// <summary>Counts a use of the profile, and takes its spare, or else a blank one; null when there is neither.</summary>
-    public ClaudeProcess? Take(EngineGeneration generation, ProfileId id, PromptText? system)
+    /// <summary>
+    /// Counts a use of the profile, and takes its spare, or else a blank one; null when there is neither. For a schema no blank
+    /// one will do: they are started to make a single call of the API.
+    /// </summary>
+    public ClaudeProcess? Take(EngineGeneration generation, ProfileId id, Preparation preparation)
     {
         lock (_lock)
         {
             if (_activeKeyIds?.Contains(id.KeyId) == false)
             {
                 // A request that was let in before its key was revoked: nothing is prepared for that key again.
-                return TakeLive(_blanks, generation);
+                return TakeBlank(generation, preparation);
             }
 
-            var profile = Observe(id, system);
-            return TakeLive(profile.Spares, generation) ?? TakeLive(_blanks, generation);
+            var profile = Observe(id, preparation);
+            return TakeLive(profile.Spares, generation) ?? TakeBlank(generation, preparation);
         }
     }
 
@@ -91,7 +105,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             {
                 if (_profiles[id] is { Spares.Count: 0 } profile)
                 {
-                    return new SpareNeed(id, profile.System);
+                    return new SpareNeed(id, profile.Preparation);
                 }
             }
 
@@ -114,7 +128,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             {
                 unwanted.Spares.ForEach(end);
                 unwanted.Spares.Clear();
-                unwanted.System = null;
+                unwanted.Preparation = null;
             }
 
             var died = false;
@@ -156,6 +170,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
+    private ClaudeProcess? TakeBlank(EngineGeneration generation, Preparation preparation) => preparation.Schema is null ? TakeLive(_blanks, generation) : null;
+
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation)
     {
@@ -168,8 +184,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         return spare;
     }
 
-    /// <summary>Counts a use. The system prompt itself is kept only of profiles that repeat.</summary>
-    private Profile Observe(ProfileId id, PromptText? system)
+    /// <summary>Counts a use. The caller's words themselves are kept only of profiles that repeat.</summary>
+    private Profile Observe(ProfileId id, Preparation preparation)
     {
         if (!_profiles.TryGetValue(id, out var profile))
         {
@@ -184,7 +200,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         profile.LastUsedAt = clock.GetTimestamp();
         if (profile.Uses++ > 0)
         {
-            profile.System = system;
+            profile.Preparation = preparation;
         }
 
         return profile;
@@ -218,7 +234,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         public List<ClaudeProcess> Spares { get; } = [];
 
-        public PromptText? System { get; set; }
+        public Preparation? Preparation { get; set; }
 
         public int Uses { get; set; }
 

@@ -22,9 +22,9 @@ internal sealed class TrialCompletion(ProcessStarter starter, ClaudeSandbox sand
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, model, clock, either.Token);
+            await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema: false, clock, either.Token);
             var turn = new CompletionTurn(generation.Version, environment.Retries + 2, clock) { PendingControls = 1 };
-            var input = new ClaudeInput().Initialize(PromptText.Create("system", "Do as you are told, in one word.").Value).Prompt(PromptText.Create("prompt", "Say OK.").Value);
+            var input = new ClaudeInput().Initialize(PromptText.Create("system", "Do as you are told, in one word.").Value).Prompt(ChatMessage.Of(ChatRole.User, PromptText.Create("prompt", "Say OK.").Value));
             await process.WriteAsync(input, holdsCallersData: false, either.Token);
             while (await process.ReadAsync(either.Token) is { } frame)
             {

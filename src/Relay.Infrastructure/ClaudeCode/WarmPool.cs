@@ -57,9 +57,9 @@ internal sealed class WarmPool : BackgroundService
 
     /// <summary>The best spare there is, or a cold start. <see cref="Opened"/> must follow, once.</summary>
     /// <exception cref="Win32Exception">A cold start failed.</exception>
-    public async Task<ClaimedProcess> ClaimAsync(EngineGeneration generation, ProfileId id, PromptText? system, CancellationToken cancellationToken)
+    public async Task<ClaimedProcess> ClaimAsync(EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
     {
-        if (_stock.Take(generation, id, system) is { } spare)
+        if (_stock.Take(generation, id, preparation) is { } spare)
         {
             Interlocked.Increment(ref _opening);
             var origin = spare.IsPrepared ? ProcessOrigin.Prepared : ProcessOrigin.Blank;
@@ -70,17 +70,17 @@ internal sealed class WarmPool : BackgroundService
         }
 
         _logger.LogDebug("Pool miss: starting a process; {Hits} hits, {Misses} misses so far", Interlocked.Read(ref _hits), Interlocked.Increment(ref _misses));
-        return await StartColdAsync(generation, id.Model, cancellationToken);
+        return await StartColdAsync(generation, id.Model, preparation.Schema is not null, cancellationToken);
     }
 
     /// <summary>A new process, whatever the pool holds. <see cref="Opened"/> must follow, once.</summary>
     /// <exception cref="Win32Exception">It can't be started.</exception>
-    public async Task<ClaimedProcess> StartColdAsync(EngineGeneration generation, string model, CancellationToken cancellationToken)
+    public async Task<ClaimedProcess> StartColdAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _opening);
         try
         {
-            return new ClaimedProcess(await _processes.StartAsync(generation, model, cancellationToken), ProcessOrigin.Cold);
+            return new ClaimedProcess(await _processes.StartAsync(generation, model, takesSchema, cancellationToken), ProcessOrigin.Cold);
         }
         catch
         {
@@ -153,10 +153,10 @@ internal sealed class WarmPool : BackgroundService
     {
         try
         {
-            var spare = await _processes.StartAsync(refill.Generation, refill.Need.Profile?.Model ?? _defaultModel, cancellationToken);
-            if (refill.Need.Profile is { } id)
+            var spare = await _processes.StartAsync(refill.Generation, refill.Need.Profile?.Model ?? _defaultModel, refill.Need.Preparation?.Schema is not null, cancellationToken);
+            if (refill.Need is { Profile: { } id, Preparation: { } preparation })
             {
-                return await PrepareAsync(spare, id, refill.Need.System, cancellationToken);
+                return await PrepareAsync(spare, id, preparation, cancellationToken);
             }
 
             _stock.Park(spare);
@@ -171,18 +171,18 @@ internal sealed class WarmPool : BackgroundService
         }
     }
 
-    private async Task<bool> PrepareAsync(ClaudeProcess spare, ProfileId id, PromptText? system, CancellationToken cancellationToken)
+    private async Task<bool> PrepareAsync(ClaudeProcess spare, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
     {
         try
         {
-            var found = await spare.PrepareAsync(system, cancellationToken);
+            var found = await spare.PrepareAsync(preparation.System, preparation.Schema, cancellationToken);
             if (found.Violation is { } violation)
             {
                 _processes.ReportViolation(spare, id.KeyId, violation);
                 return false;
             }
 
-            if (_stock.TryPark(spare, id))
+            if (found.AcceptsSchema && _stock.TryPark(spare, id))
             {
                 Parked(spare);
             }

@@ -125,7 +125,7 @@ public sealed class RequestTests : IDisposable
         var result = await _mediator.Send(command, Waiting.Token);
 
         result.Value.Text.Should().Be("hello");
-        await _engine.Received(1).CompleteAsync(command.Context.Caller.Id, Any.Model(), command.Request, command.Context.Spending, Arg.Any<CancellationToken>());
+        await _engine.Received(1).CompleteAsync(command.Context.Caller.Id, Any.Model(), command.Request, null, command.Context.Spending, Arg.Any<CancellationToken>());
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class RequestTests : IDisposable
     {
         List<string>? before = null;
         Decide(Admitted);
-        _engine.CompleteAsync(default!, default!, default!, default!, Waiting.Token).ReturnsForAnyArgs(_ =>
+        _engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(_ =>
         {
             before = CallsOfQuotas();
             return Any.Completion();
@@ -194,7 +194,7 @@ public sealed class RequestTests : IDisposable
 
     private List<string> CallsOfQuotas() => [.. _quotas.ReceivedCalls().Select(call => call.GetMethodInfo().Name)];
 
-    private void Answer() => _engine.CompleteAsync(default!, default!, default!, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion());
+    private void Answer() => _engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion());
 
     /// <summary>MediatR 5 sends what it knows the type of.</summary>
     private Task<RelayError?> SendAsync(IBaseRequest request)

@@ -20,6 +20,8 @@ internal static class Any
 
     public static PromptText Text(string text) => PromptText.Create("prompt", text).Value;
 
+    public static ChatMessage Turn(string text) => ChatMessage.Of(ChatRole.User, Text(text));
+
     public static ModelName Model(string name = "opus") => ModelName.Create(name).Value;
 
     public static CompletionRequest Request(string prompt = "hi", string? system = null, string? model = null) =>

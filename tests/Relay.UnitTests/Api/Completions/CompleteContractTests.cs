@@ -38,7 +38,8 @@ public sealed class CompleteContractTests
         var (request, parsed) = new CompleteBody("hi", "sys", "opus", text).Parse().Value;
 
         parsed.Should().Be(isJson ? OutputFormat.Json : OutputFormat.Text);
-        request.Should().Be(Any.Request("hi", "sys", "opus"));
+        request.Conversation.Last.Content.Should().Equal(new TextBlock(Any.Text("hi")));
+        (request.System, request.Model).Should().Be((Any.Text("sys"), Any.Model("opus")));
     }
 
     [Theory]

@@ -44,7 +44,7 @@ public sealed class CompleteTests
     {
         var engine = Substitute.For<ICompletionEngine>();
         var command = new CompleteCommand(Any.Context(), Any.Request(model: asked));
-        engine.CompleteAsync(command.Context.Caller.Id, Any.Model(used), command.Request, command.Context.Spending, Waiting.Token).Returns(Any.Completion("yes"));
+        engine.CompleteAsync(command.Context.Caller.Id, Any.Model(used), command.Request, null, command.Context.Spending, Waiting.Token).Returns(Any.Completion("yes"));
 
         var answer = await new CompleteHandler(engine, Models()).Handle(command, Waiting.Token);
 
@@ -57,7 +57,7 @@ public sealed class CompleteTests
     {
         var engine = Substitute.For<ICompletionEngine>();
         var command = new CompleteCommand(Any.Context(), Any.Request());
-        engine.CompleteAsync(default!, default!, default!, default!, Waiting.Token).ReturnsForAnyArgs(new RelayError(ErrorCode.Timeout, "Late."));
+        engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(new RelayError(ErrorCode.Timeout, "Late."));
 
         (await new CompleteHandler(engine, Models()).Handle(command, Waiting.Token)).Error!.Code.Should().Be(ErrorCode.Timeout);
 

@@ -53,7 +53,7 @@ public sealed class AdmissionTests : IDisposable
         var admitted = (await NowAsync(request)).Value;
 
         (admitted.Charge.KeyId, admitted.Model!.Value).Should().Be((_key.Id, "opus"));
-        admitted.Charge.ReservedUsd.Should().Be(ModelPrice.Of(Any.Model()).Estimate(300, 16_000));
+        admitted.Charge.ReservedUsd.Should().Be(ModelPrice.Of(Any.Model()).Estimate(101, 16_000));
         Queue.RunningOf(_key.Id).Should().Be(1);
         request.Context.Model.Should().Be(Any.Model());
         request.Context.QueueTime.Should().Be(TimeSpan.Zero);
@@ -341,15 +341,13 @@ public sealed class AdmissionTests : IDisposable
         public QuotaBucket Bucket => QuotaBucket.Fetches;
     }
 
-    private sealed class Request(ApiKey key, long inputBytes = 300, TimeSpan? patience = null) : ISpendsTokens
+    private sealed class Request(ApiKey key, int inputBytes = 300, TimeSpan? patience = null) : ISpendsTokens
     {
         public QuotaBucket Bucket => QuotaBucket.Completions;
 
         public RequestContext Context { get; } = Any.Context(key, patience);
 
-        public ModelName? Model => null;
-
-        public long InputBytes => inputBytes;
+        CompletionRequest ISpendsTokens.Request { get; } = Any.Request(prompt: new string('a', inputBytes));
     }
 
     private sealed class FailingStore : IQuotaStore

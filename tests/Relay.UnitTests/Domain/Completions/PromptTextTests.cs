@@ -63,7 +63,7 @@ public sealed class PromptTextTests
         const string words = "the launch code is 0000";
         var request = CompletionRequest.Create(words, words, "opus").Value;
 
-        $"{request.Prompt} {request}".Should().Contain("***").And.NotContain("launch");
+        $"{request.Conversation} {request.Conversation.Last} {request}".Should().Contain("***").And.NotContain("launch");
         JsonSerializer.Serialize(request).Should().NotContain("launch");
     }
 

@@ -1,0 +1,45 @@
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Relay.Api.Authentication;
+using Relay.Api.Http;
+using Relay.Api.Quotas;
+using Relay.Api.Streaming;
+using Relay.Application.Completions;
+using Relay.Application.Serving;
+using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.Anthropic;
+
+[RequireScope(KeyScopes.Complete)]
+[SpendsQuota(QuotaBucket.Completions)]
+[Speaks(ApiSurface.Anthropic)]
+[Route("v1/messages")]
+internal sealed class MessagesController(IMediator mediator, IOptions<ServerOptions> server, IOptions<CompletionOptions> completions, TimeProvider clock) : ControllerBase
+{
+    /// <summary>A completion for programs that speak Anthropic's API.</summary>
+    [HttpPost]
+    public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
+    {
+        var body = await Request.ReadJsonAsync<MessageBody>(server.Value.MaxBodyBytes, cancellationToken);
+        if (!body.TryGet(out var contract, out var error) || !contract.Parse(completions.Value.IgnoreUnsupported, needsMaxTokens: true).TryGet(out var request, out error))
+        {
+            return error.ToActionResult();
+        }
+
+        var context = HttpContext.RelayRequest();
+        var id = context.RequestId.Replace("req_", "msg_", StringComparison.Ordinal);
+        if (contract.Stream == true)
+        {
+            await using var stream = new EventStream(HttpContext, server.Value, clock);
+            return await new MessageStream(stream, id, () => context.Model!.Value, context.RequestId, request.EstimatedInputTokens).RunAsync(mediator, context, request);
+        }
+
+        var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
+        return result.TryGet(out var completion, out error)
+            ? new JsonResult(MessageAnswer.Of(
+                id, completion.Model.Value, [MessageText.Of(completion.Text)], completion.StopReason, completion.StopSequence, MessageUsage.From(completion.Usage)))
+            : error.ToActionResult();
+    }
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using Relay.Domain;
+
+namespace Relay.Api.Http;
+
+/// <summary>Takes the fields of a body one after the other, and remembers the first that is wrong.</summary>
+internal sealed class FieldReader
+{
+    /// <summary>What is wrong; null while nothing is.</summary>
+    public RelayError? Error { get; private set; }
+
+    /// <summary>The value; the type's default for a wrong one.</summary>
+    public T? Take<T>(Result<T> result)
+    {
+        if (result.TryGet(out var value, out var error))
+        {
+            return value;
+        }
+
+        Error ??= error;
+        return default;
+    }
+
+    /// <summary>A field is wrong.</summary>
+    public void Refuse(string field, string message) => Error ??= RelayError.Invalid(field, message);
+
+    /// <summary>A field is wrong; something to go on with.</summary>
+    public T Refuse<T>(string field, string message, T instead)
+    {
+        Refuse(field, message);
+        return instead;
+    }
+
+    /// <summary>A text inside of something whose form is only known here; null when it is missing, null, or wrong.</summary>
+    /// <param name="element">The object it is in.</param>
+    /// <param name="name">Its name there.</param>
+    /// <param name="field">Where the object is, for the error.</param>
+    public string? Text(JsonElement element, string name, string field)
+    {
+        if (!element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            Refuse($"{field}.{name}", $"'{field}.{name}' is not a string.");
+            return null;
+        }
+
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            Refuse($"{field}.{name}", $"'{field}.{name}' is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
+            return null;
+        }
+    }
+
+    /// <summary>Whether it is an object with nothing in it but these; others may be there as null or empty list, which ask for nothing.</summary>
+    public bool IsObject(JsonElement element, string field, params ReadOnlySpan<string> known)
+    {
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            Refuse(field, $"'{field}' is not an object.");
+            return false;
+        }
+
+        foreach (var property in element.EnumerateObject())
+        {
+            if (property.Value.ValueKind != JsonValueKind.Null
+                && !(property.Value.ValueKind == JsonValueKind.Array && property.Value.GetArrayLength() == 0)
+                && !Contains(known, property))
+            {
+                Refuse(field, $"'{field}' has a property that is not read here. It takes {string.Join(", ", known)}.");
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool Contains(ReadOnlySpan<string> names, JsonProperty property)
+    {
+        foreach (var name in names)
+        {
+            if (property.NameEquals(name))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

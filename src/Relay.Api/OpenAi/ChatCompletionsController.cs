@@ -1,0 +1,52 @@
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Relay.Api.Authentication;
+using Relay.Api.Http;
+using Relay.Api.Quotas;
+using Relay.Api.Streaming;
+using Relay.Application.Completions;
+using Relay.Application.Serving;
+using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.OpenAi;
+
+[RequireScope(KeyScopes.Complete)]
+[SpendsQuota(QuotaBucket.Completions)]
+[Speaks(ApiSurface.OpenAi)]
+[Route("v1/chat/completions")]
+internal sealed class ChatCompletionsController(IMediator mediator, IOptions<ServerOptions> server, IOptions<CompletionOptions> completions, TimeProvider clock) : ControllerBase
+{
+    /// <summary>A completion for programs that speak OpenAI's API.</summary>
+    [HttpPost]
+    public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
+    {
+        var body = await Request.ReadJsonAsync<ChatCompletionBody>(server.Value.MaxBodyBytes, cancellationToken);
+        if (!body.TryGet(out var contract, out var error) || !contract.Parse(completions.Value.IgnoreUnsupported).TryGet(out var request, out error))
+        {
+            return error.ToActionResult();
+        }
+
+        var context = HttpContext.RelayRequest();
+        var id = context.RequestId.Replace("req_", "chatcmpl-", StringComparison.Ordinal);
+        var created = clock.GetUtcNow().ToUnixTimeSeconds();
+        if (contract.Stream == true)
+        {
+            await using var stream = new EventStream(HttpContext, server.Value, clock);
+            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, contract.IncludesUsage).RunAsync(mediator, context, request);
+        }
+
+        var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
+        if (!result.TryGet(out var completion, out error))
+        {
+            return error.ToActionResult();
+        }
+
+        var message = new ChatMessageContract("assistant", completion.Text, null);
+        return new JsonResult(new ChatCompletion(id, "chat.completion", created, completion.Model.Value, [new ChatChoice(0, message, null, null, FinishReason.From(completion.StopReason))])
+        {
+            Usage = ChatUsage.From(completion.Usage),
+        });
+    }
+}

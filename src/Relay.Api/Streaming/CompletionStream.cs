@@ -1,0 +1,71 @@
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using Relay.Api.Http;
+using Relay.Application.Completions;
+using Relay.Application.Pipeline;
+using Relay.Domain;
+using Relay.Domain.Completions;
+
+namespace Relay.Api.Streaming;
+
+/// <summary>A completion as events, in the words of one of the APIs.</summary>
+internal abstract class CompletionStream(EventStream stream) : ICompletionSink
+{
+    private bool _opened;
+
+    /// <summary>Runs it to its end.</summary>
+    /// <returns>What is left to answer: an error while nothing was sent, otherwise nothing.</returns>
+    public async Task<IActionResult> RunAsync(IMediator mediator, RequestContext context, CompletionRequest request)
+    {
+        var result = await mediator.Send(new CompleteCommand(context, request, this), stream.Ended);
+        if (result.TryGet(out var completion, out var error))
+        {
+            await stream.SendAsync(
+                events =>
+                {
+                    OpenOnce(events);
+                    Close(events, completion);
+                },
+                stream.Ended);
+            return new EmptyResult();
+        }
+
+        if (!stream.HasStarted)
+        {
+            return error.ToActionResult();
+        }
+
+        await stream.FailAsync(error, events => Fail(events, error));
+        return new EmptyResult();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask WriteAsync(string text, CancellationToken cancellationToken) => stream.SendAsync(
+        events =>
+        {
+            OpenOnce(events);
+            Continue(events, text);
+        },
+        cancellationToken);
+
+    /// <summary>What comes before the first words. The model is known by then.</summary>
+    protected abstract void Open(EventBuffer events);
+
+    /// <summary>The next words.</summary>
+    protected abstract void Continue(EventBuffer events, string text);
+
+    /// <summary>The end of a whole answer.</summary>
+    protected abstract void Close(EventBuffer events, Completion completion);
+
+    /// <summary>The end of one that failed, perhaps before <see cref="Open"/>.</summary>
+    protected abstract void Fail(EventBuffer events, RelayError error);
+
+    private void OpenOnce(EventBuffer events)
+    {
+        if (!_opened)
+        {
+            _opened = true;
+            Open(events);
+        }
+    }
+}

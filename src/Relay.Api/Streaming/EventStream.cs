@@ -1,0 +1,203 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Relay.Api.Http;
+using Relay.Application.Serving;
+using Relay.Domain;
+
+namespace Relay.Api.Streaming;
+
+/// <summary>
+/// An answer of server-sent events, written as they come. Until the first it can still become an ordinary answer with a status
+/// of its own; after it, whatever goes wrong is an event and a connection that is cut. Silence is broken by comments, and a
+/// reader that takes nothing is cut off: what it holds back at most is Kestrel's buffer.
+/// </summary>
+internal sealed class EventStream : IAsyncDisposable
+{
+    /// <summary>Between the last event and the cut: a reset may overtake on the way, and take with it, what was sent just before.</summary>
+    private static readonly TimeSpan CutDelay = TimeSpan.FromMilliseconds(200);
+
+    private readonly HttpContext _context;
+    private readonly ServerOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly SemaphoreSlim _writing = new(1);
+    private readonly CancellationTokenSource _ended;
+    private readonly CancellationTokenSource _quiet = new();
+    private readonly EventBuffer _buffer = new();
+    private readonly Task _heartbeat;
+    private long _lastWriteAt;
+
+    public EventStream(HttpContext context, ServerOptions options, TimeProvider clock)
+    {
+        (_context, _options, _clock) = (context, options, clock);
+        _ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        _lastWriteAt = clock.GetTimestamp();
+        _heartbeat = options.HeartbeatAfter > TimeSpan.Zero ? BeatAsync() : Task.CompletedTask;
+    }
+
+    /// <summary>Cancelled when the reader has left, takes nothing, or may no longer read.</summary>
+    public CancellationToken Ended => _ended.Token;
+
+    /// <summary>Whether something was sent, be it a comment: the status is gone, then.</summary>
+    public bool HasStarted => _context.Response.HasStarted;
+
+    /// <summary>Sends events, at once.</summary>
+    /// <exception cref="OperationCanceledException">The reader has left, or took nothing for <c>WRITE_TIMEOUT</c>.</exception>
+    public async ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            write(_buffer);
+            await FlushAsync(cancellationToken);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    /// <summary>Ends a stream that has started and failed: with an event that says so, and a connection that does not end as a whole answer's does.</summary>
+    public async Task FailAsync(RelayError error, Action<EventBuffer> write)
+    {
+        _context.Log().Error = error.WireName;
+        _context.Log().IsCut = true;
+        await SendAsync(write, Ended);
+        await Task.Delay(CutDelay, _clock, Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _context.Abort();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _quiet.CancelAsync();
+        await _heartbeat;
+        _quiet.Dispose();
+        _ended.Dispose();
+        _writing.Dispose();
+        _buffer.Dispose();
+    }
+
+    private async Task BeatAsync()
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_quiet.Token, Ended);
+        try
+        {
+            while (true)
+            {
+                var silence = _clock.GetElapsedTime(Volatile.Read(ref _lastWriteAt));
+                if (silence < _options.HeartbeatAfter)
+                {
+                    await Task.Delay(_options.HeartbeatAfter - silence, _clock, either.Token);
+                    continue;
+                }
+
+                await SendAsync(events => events.AddComment("still working"), either.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return; // The stream is over.
+        }
+    }
+
+    private async ValueTask FlushAsync(CancellationToken cancellationToken)
+    {
+        var response = _context.Response;
+        if (!response.HasStarted)
+        {
+            response.ContentType = "text/event-stream; charset=utf-8";
+            response.Headers.CacheControl = "no-store";
+            response.Headers["X-Accel-Buffering"] = "no"; // nginx would collect the answer first.
+        }
+
+        response.BodyWriter.Write(_buffer.Written);
+        _buffer.Clear();
+        var flush = response.BodyWriter.FlushAsync(cancellationToken);
+        if (!flush.IsCompleted)
+        {
+            var flushing = flush.AsTask();
+            await Task.WhenAny(flushing, Task.Delay(_options.WriteTimeout, _clock, cancellationToken));
+            if (!flushing.IsCompleted)
+            {
+                await CutOffAsync();
+            }
+
+            await flushing;
+        }
+        else if ((await flush).IsCompleted)
+        {
+            await CutOffAsync();
+        }
+
+        Volatile.Write(ref _lastWriteAt, _clock.GetTimestamp());
+    }
+
+    /// <summary>Ends everything that is done for this reader.</summary>
+    private async Task CutOffAsync()
+    {
+        _context.Abort();
+        await _ended.CancelAsync();
+        // Told to the request by another thread.
+        await Task.Delay(Timeout.InfiniteTimeSpan, _clock, _context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        throw new OperationCanceledException(_ended.Token);
+    }
+}
+
+/// <summary>Events on their way: each a line for its name, if it has one, a line for its data, and an empty line.</summary>
+internal sealed class EventBuffer : IDisposable
+{
+    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JsonContract.Options.Encoder };
+
+    private readonly ArrayBufferWriter<byte> _bytes = new(1024);
+    private readonly Utf8JsonWriter _json;
+
+    public EventBuffer() => _json = new Utf8JsonWriter(_bytes, WriterOptions);
+
+    /// <summary>All that was added since <see cref="Clear"/>.</summary>
+    public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
+
+    /// <summary>An event.</summary>
+    /// <param name="name">Its name; null for none.</param>
+    /// <param name="data">Written as JSON on one line.</param>
+    /// <param name="json">How, where it is not the relay's own way.</param>
+    public void Add<T>(string? name, T data, JsonSerializerOptions? json = null)
+    {
+        if (name is not null)
+        {
+            AddLine("event: ", name);
+        }
+
+        _bytes.Write("data: "u8);
+        _json.Reset();
+        JsonSerializer.Serialize(_json, data, json ?? JsonContract.Options);
+        _bytes.Write("\n\n"u8);
+    }
+
+    /// <summary>An event whose data is no JSON.</summary>
+    public void AddText(string data)
+    {
+        AddLine("data: ", data);
+        _bytes.Write("\n"u8);
+    }
+
+    /// <summary>What no reader takes for an event.</summary>
+    public void AddComment(string text)
+    {
+        AddLine(": ", text);
+        _bytes.Write("\n"u8);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _json.Dispose();
+
+    /// <summary>Begins anew.</summary>
+    public void Clear() => _bytes.ResetWrittenCount();
+
+    private void AddLine(string prefix, string text)
+    {
+        Encoding.UTF8.GetBytes(prefix, _bytes);
+        Encoding.UTF8.GetBytes(text, _bytes);
+        _bytes.Write("\n"u8);
+    }
+}

@@ -1,0 +1,78 @@
+namespace Relay.Domain.Completions;
+
+/// <summary>
+/// What was said so far, oldest first: begins and ends with the caller's side, and the sides take turns. Several messages of
+/// one side in a row are one turn of it, as Anthropic's API reads them.
+/// </summary>
+public sealed class Conversation
+{
+    /// <summary>Most messages taken; each costs the CLI about 12 ms to take in.</summary>
+    public const int MaxMessages = 500;
+
+    /// <summary>Most pictures in all of them.</summary>
+    public const int MaxImages = 20;
+
+    private Conversation(IReadOnlyList<ChatMessage> turns) => Turns = turns;
+
+    /// <summary>User, assistant, user, …, user.</summary>
+    public IReadOnlyList<ChatMessage> Turns { get; }
+
+    /// <summary>What came before the turn that is to be answered.</summary>
+    public IEnumerable<ChatMessage> History => Turns.Take(Turns.Count - 1);
+
+    /// <summary>What is to be answered.</summary>
+    public ChatMessage Last => Turns[^1];
+
+    /// <summary>UTF-8 bytes of all words.</summary>
+    public long TextBytes => Blocks.OfType<TextBlock>().Sum(block => (long)block.Text.Utf8Bytes);
+
+    /// <summary>Pictures.</summary>
+    public int Images => Blocks.OfType<ImageBlock>().Count();
+
+    private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content);
+
+    /// <summary>A single question.</summary>
+    public static Conversation Of(PromptText prompt) => new([ChatMessage.Of(ChatRole.User, prompt)]);
+
+    /// <summary>Accepts messages that somebody could answer.</summary>
+    /// <param name="field">The wire name used in errors.</param>
+    /// <param name="messages">As the caller ordered them.</param>
+    public static Result<Conversation> Create(string field, IReadOnlyList<ChatMessage> messages)
+    {
+        if (messages.Count is 0 or > MaxMessages)
+        {
+            return RelayError.Invalid(field, $"'{field}' takes 1 to {MaxMessages} messages.");
+        }
+
+        if (messages[0].Role != ChatRole.User)
+        {
+            return RelayError.Invalid(field, $"'{field}' must begin with a message of the user.");
+        }
+
+        if (messages[^1].Role != ChatRole.User)
+        {
+            return RelayError.Invalid(field, $"'{field}' must end with a message of the user: Claude Code can't go on with an answer that was begun for it.");
+        }
+
+        var turns = new List<ChatMessage>();
+        foreach (var message in messages)
+        {
+            if (turns.Count > 0 && turns[^1].Role == message.Role)
+            {
+                turns[^1] = message with { Content = [.. turns[^1].Content, .. message.Content] };
+            }
+            else
+            {
+                turns.Add(message);
+            }
+        }
+
+        var conversation = new Conversation(turns);
+        return conversation.Images <= MaxImages
+            ? conversation
+            : RelayError.Invalid(field, $"'{field}' holds more than {MaxImages} pictures.");
+    }
+
+    /// <summary>Without the words.</summary>
+    public override string ToString() => $"Conversation {{ {Turns.Count} turns, *** }}";
+}

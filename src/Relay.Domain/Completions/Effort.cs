@@ -1,0 +1,36 @@
+namespace Relay.Domain.Completions;
+
+/// <summary>How hard the model thinks. Claude Code's own default, <c>medium</c>, when nothing is said.</summary>
+public enum Effort
+{
+    /// <summary>Quick and cheap.</summary>
+    Low,
+
+    /// <summary>The usual.</summary>
+    Medium,
+
+    /// <summary>More.</summary>
+    High,
+
+    /// <summary>Still more.</summary>
+    XHigh,
+
+    /// <summary>As hard as it can.</summary>
+    Max,
+}
+
+/// <summary>The wire names of efforts, the same for callers and for Claude Code.</summary>
+public static class EffortNames
+{
+    private static readonly string[] All = ["low", "medium", "high", "xhigh", "max"];
+
+    /// <summary>An effort's wire name.</summary>
+    public static string WireName(this Effort effort) => All[(int)effort];
+
+    /// <summary>Accepts a wire name.</summary>
+    /// <param name="field">The wire name of the field, for the error.</param>
+    /// <param name="name">As the caller wrote it.</param>
+    public static Result<Effort> Parse(string field, string name) => Array.IndexOf(All, name) is var index and >= 0
+        ? (Effort)index
+        : RelayError.Invalid(field, $"'{field}' is one of {string.Join(", ", All)}.");
+}

@@ -1,0 +1,60 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Relay.Domain.Completions;
+
+/// <summary>
+/// The JSON schema an answer must fit. Here only its outside is checked; whether it is a schema is decided by the validator
+/// inside Claude Code, before the model is asked. Prints <c>***</c>.
+/// </summary>
+public sealed class OutputSchema : IEquatable<OutputSchema>
+{
+    /// <summary>Largest schema, in UTF-8 bytes.</summary>
+    public const int MaxBytes = 64 * 1024;
+
+    private readonly string _json;
+
+    private OutputSchema(string json) => _json = json;
+
+    /// <summary>A schema that any JSON object fits.</summary>
+    public static OutputSchema AnyObject { get; } = new("""{"type":"object"}""");
+
+    /// <summary>Length in UTF-8 bytes.</summary>
+    public int Utf8Bytes => Encoding.UTF8.GetByteCount(_json);
+
+    /// <summary>The schema as JSON, for the model. A method, so that no serialiser and no logger finds it.</summary>
+    public string Reveal() => _json;
+
+    /// <summary>Accepts an object that describes objects: what Claude Code takes the answer from is the input of a tool.</summary>
+    /// <param name="field">The wire name used in errors.</param>
+    /// <param name="schema">As the caller wrote it.</param>
+    public static Result<OutputSchema> Create(string field, JsonElement schema)
+    {
+        if (schema.ValueKind != JsonValueKind.Object)
+        {
+            return RelayError.Invalid(field, $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}.");
+        }
+
+        if (schema.TryGetProperty("type", out var type) && (type.ValueKind != JsonValueKind.String || !type.ValueEquals("object")))
+        {
+            return RelayError.Invalid(field, $"'{field}' must describe an object (\"type\":\"object\"). Put a list or a value into a property of one.");
+        }
+
+        var json = JsonSerializer.Serialize(schema);
+        return Encoding.UTF8.GetByteCount(json) <= MaxBytes
+            ? new OutputSchema(json)
+            : new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(OutputSchema? other) => other is not null && string.Equals(_json, other._json, StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as OutputSchema);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _json.GetHashCode(StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override string ToString() => "***";
+}

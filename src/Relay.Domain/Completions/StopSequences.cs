@@ -1,0 +1,63 @@
+namespace Relay.Domain.Completions;
+
+/// <summary>
+/// Texts at which an answer ends, without them. Claude Code knows none: the relay looks for them while the answer comes, and
+/// ends the process at the first. Prints <c>***</c>.
+/// </summary>
+public sealed class StopSequences
+{
+    /// <summary>Most of them.</summary>
+    public const int MaxCount = 16;
+
+    /// <summary>Longest one, in UTF-16 units.</summary>
+    public const int MaxLength = 256;
+
+    private readonly string[] _sequences;
+
+    private StopSequences(string[] sequences) => _sequences = sequences;
+
+    /// <summary>Accepts 1 to 16 texts of 1 to 256 characters.</summary>
+    /// <param name="field">The wire name used in errors.</param>
+    /// <param name="sequences">As the caller wrote them.</param>
+    public static Result<StopSequences> Create(string field, IReadOnlyList<string?> sequences) =>
+        sequences.Count is > 0 and <= MaxCount && sequences.All(sequence => sequence?.Length is > 0 and <= MaxLength)
+            ? new StopSequences([.. sequences.OfType<string>().Distinct(StringComparer.Ordinal)])
+            : RelayError.Invalid(field, $"'{field}' takes 1 to {MaxCount} texts of 1 to {MaxLength} characters.");
+
+    /// <summary>The first in a text: where it begins, and which; of two that begin at the same place the longer one. Null for none.</summary>
+    public (int Index, string Sequence)? Find(ReadOnlySpan<char> text)
+    {
+        (int Index, string Sequence)? first = null;
+        foreach (var sequence in _sequences)
+        {
+            var index = text.IndexOf(sequence, StringComparison.Ordinal);
+            if (index >= 0 && (first is not { } known || index < known.Index || (index == known.Index && sequence.Length > known.Sequence.Length)))
+            {
+                first = (index, sequence);
+            }
+        }
+
+        return first;
+    }
+
+    /// <summary>How many characters at the end of a text could be the beginning of one: not to be shown yet.</summary>
+    public int CountHeldBack(ReadOnlySpan<char> text)
+    {
+        var most = 0;
+        foreach (var sequence in _sequences)
+        {
+            for (var length = Math.Min(sequence.Length - 1, text.Length); length > most; length--)
+            {
+                if (text[^length..].SequenceEqual(sequence.AsSpan(0, length)))
+                {
+                    most = length;
+                }
+            }
+        }
+
+        return most;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => "***";
+}
