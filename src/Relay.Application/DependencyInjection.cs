@@ -6,6 +6,7 @@ using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Application.Configuration;
 using Relay.Application.Fetching;
+using Relay.Application.Idempotency;
 using Relay.Application.Keys;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
@@ -29,7 +30,7 @@ public static class DependencyInjection
         services.AddSingleton<IValidateOptions<ServerOptions>, ServerOptionsValidator>();
         services.AddSingleton<IValidateOptions<FetchOptions>, FetchOptionsValidator>();
         services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
-        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>().AddSettings<FetchOptions>();
+        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>().AddSettings<FetchOptions>().AddSettings<IdempotencyOptions>();
     }
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)

@@ -7,6 +7,7 @@ using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
 using Relay.Application.Fetching;
 using Relay.Application.Health;
+using Relay.Application.Idempotency;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
 using Relay.Application.Usage;
@@ -65,6 +66,8 @@ public static class DependencyInjection
     private static IServiceCollection AddSqlite(this IServiceCollection services) => services
         .AddSingleton<RelayDatabase>()
         .AddHosted<QuotaStore>()
+        .AddHosted<IdempotencyStore>()
+        .AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>())
         .AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<QuotaStore>())
         .AddSingleton<IUsageReader>(provider => provider.GetRequiredService<QuotaStore>())
         .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<QuotaStore>());

@@ -33,7 +33,7 @@ internal sealed class MessagesController(IMediator mediator, IOptions<ServerOpti
         if (contract.Stream == true)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new MessageStream(stream, id, () => context.Model!.Value, context.RequestId, request.EstimatedInputTokens).RunAsync(mediator, context, request);
+            return await new MessageStream(stream, id, () => context.Model!.Value, context.RequestId, request.EstimatedInputTokens).RunAsync(mediator, context, request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);

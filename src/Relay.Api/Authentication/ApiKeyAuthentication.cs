@@ -26,9 +26,10 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders 
     /// <summary>Passes the request on, with its key; or answers 401 or 403.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        var key = FindKey(context.Request.Headers);
+        var (key, secret) = FindKey(context.Request.Headers);
         if (key is not null)
         {
+            context.Features.Set(secret);
             var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
             context.Features.Set(request);
             rateLimits.AddTo(context, request);
@@ -52,28 +53,28 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders 
             : next(context);
     }
 
-    private ApiKey? FindKey(IHeaderDictionary headers)
+    private (ApiKey? Key, KeySecret? Secret) FindKey(IHeaderDictionary headers)
     {
         foreach (var value in headers.Authorization)
         {
-            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true && Find(value[Bearer.Length..].Trim()) is { } key)
+            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true && Find(value[Bearer.Length..].Trim()) is { Key: not null } found)
             {
-                return key;
+                return found;
             }
         }
 
         foreach (var value in headers["x-api-key"])
         {
-            if (Find(value) is { } key)
+            if (Find(value) is { Key: not null } found)
             {
-                return key;
+                return found;
             }
         }
 
-        return null;
+        return (null, null);
     }
 
-    private ApiKey? Find(string? text) => KeySecret.Parse(text) is { } secret ? keys.Find(secret) : null;
+    private (ApiKey? Key, KeySecret? Secret) Find(string? text) => KeySecret.Parse(text) is { } secret ? (keys.Find(secret), secret) : (null, null);
 
     /// <summary>
     /// How long the client waits for an answer, in seconds: OpenAI's and Anthropic's SDKs say so in

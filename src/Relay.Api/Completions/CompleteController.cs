@@ -32,7 +32,7 @@ internal sealed class CompleteController(IMediator mediator, IOptions<ServerOpti
         if (contract.Stream == true)
         {
             await using var stream = new EventStream(HttpContext, options.Value, clock);
-            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started)).RunAsync(mediator, context, parsed.Request);
+            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started)).RunAsync(mediator, context, parsed.Request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);

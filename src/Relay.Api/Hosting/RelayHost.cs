@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.Idempotency;
 using Relay.Api.Quotas;
 using Relay.Application;
 using Relay.Application.Auditing;
@@ -146,7 +147,7 @@ internal static class RelayHost
         services.AddMvcCore()
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<BodyBudget>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)
@@ -157,8 +158,9 @@ internal static class RelayHost
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
         app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);
-        app.Use(app.Services.GetRequiredService<QuotaGate>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
+        app.Use(app.Services.GetRequiredService<IdempotencyGate>().InvokeAsync);
+        app.Use(app.Services.GetRequiredService<QuotaGate>().InvokeAsync);
         app.MapControllers().WithMetadata(KeyRequired.Instance);
     }
 

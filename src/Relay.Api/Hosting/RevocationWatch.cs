@@ -66,7 +66,7 @@ internal sealed class RevocationWatch : IDisposable
     private static void Cut(HttpContext context)
     {
         context.Log().Error = ErrorResponse.Unauthorized.WireName;
-        context.Log().IsCut = true;
+        context.Log().IsOver = true;
         context.Abort();
     }
 

@@ -16,7 +16,15 @@ internal static class RequestBody
     /// <param name="request">Already authenticated.</param>
     /// <param name="maxBytes">Largest body; of a larger one nothing is kept, and Kestrel drains what still comes, for 5 s.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
-    public static async Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
+    public static Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
+        where T : class =>
+        request.ReadAsync(Parse<T>, maxBytes, cancellationToken);
+
+    /// <summary>The body as it is, of the same kind and size.</summary>
+    public static Task<Result<byte[]>> ReadBytesAsync(this HttpRequest request, long maxBytes, CancellationToken cancellationToken) =>
+        request.ReadAsync<byte[]>(body => body.ToArray(), maxBytes, cancellationToken);
+
+    private static async Task<Result<T>> ReadAsync<T>(this HttpRequest request, Func<ReadOnlySequence<byte>, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
         where T : class
     {
         if (FindHeaderProblem(request, maxBytes) is { } problem)
@@ -47,7 +55,7 @@ internal static class RequestBody
 
                 if (read.IsCompleted)
                 {
-                    var body = Parse<T>(read.Buffer);
+                    var body = parse(read.Buffer);
                     request.BodyReader.AdvanceTo(read.Buffer.End);
                     return body;
                 }

@@ -17,8 +17,8 @@ internal sealed class RequestLogEntry(string requestId)
     /// <summary>The error's wire name.</summary>
     public string? Error { get; set; }
 
-    /// <summary>Whether the relay itself cuts the connection, in the middle of an answer: not its client, then.</summary>
-    public bool IsCut { get; set; }
+    /// <summary>Whether the answer is over although its connection may be gone: its last event is sent, or the relay itself has cut it.</summary>
+    public bool IsOver { get; set; }
 }
 
 /// <summary>
@@ -37,7 +37,7 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         try
         {
             await next(context);
-            if (!entry.IsCut)
+            if (!entry.IsOver)
             {
                 // A connection that was lost, or cut off, takes the rest of an answer without a word.
                 context.RequestAborted.ThrowIfCancellationRequested();
@@ -45,9 +45,9 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
                 await context.Response.CompleteAsync();
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException && entry.IsCut)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException && entry.IsOver)
         {
-            logger.LogDebug("{RequestId} was left before it could be told why it was cut", entry.RequestId);
+            logger.LogDebug("{RequestId} was left before the last of its answer", entry.RequestId);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
@@ -146,7 +146,7 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
         KeyLabel = request.Caller.Label.Value,
         Model = request.Model?.Value,
         Host = request.Fetch?.Host,
-        Detail = request.Fetch?.Failure,
+        Detail = request.IsReplay ? "replayed" : request.Fetch?.Failure,
         Queue = request.QueueTime,
         FirstToken = request.Timings is { } timings ? timings.Claim + timings.Write + timings.FirstToken : null,
         CostUsd = request.CostUsd,

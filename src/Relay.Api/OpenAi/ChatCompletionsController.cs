@@ -34,7 +34,7 @@ internal sealed class ChatCompletionsController(IMediator mediator, IOptions<Ser
         if (contract.Stream == true)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, contract.IncludesUsage).RunAsync(mediator, context, request);
+            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, contract.IncludesUsage).RunAsync(mediator, context, request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);

@@ -14,19 +14,23 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
     private bool _opened;
 
     /// <summary>Runs it to its end.</summary>
+    /// <param name="mediator">The way to the use case.</param>
+    /// <param name="context">Who asks.</param>
+    /// <param name="request">What to complete.</param>
+    /// <param name="cancellationToken">The stream's own: cancelled also when its reader takes nothing.</param>
     /// <returns>What is left to answer: an error while nothing was sent, otherwise nothing.</returns>
-    public async Task<IActionResult> RunAsync(IMediator mediator, RequestContext context, CompletionRequest request)
+    public async Task<IActionResult> RunAsync(IMediator mediator, RequestContext context, CompletionRequest request, CancellationToken cancellationToken)
     {
-        var result = await mediator.Send(new CompleteCommand(context, request, this), stream.Ended);
+        var result = await mediator.Send(new CompleteCommand(context, request, this), cancellationToken);
         if (result.TryGet(out var completion, out var error))
         {
-            await stream.SendAsync(
+            await stream.CloseAsync(
                 events =>
                 {
                     OpenOnce(events);
                     Close(events, completion);
                 },
-                stream.Ended);
+                cancellationToken);
             return new EmptyResult();
         }
 
@@ -35,7 +39,7 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
             return error.ToActionResult();
         }
 
-        await stream.FailAsync(error, events => Fail(events, error));
+        await stream.FailAsync(error, events => Fail(events, error), cancellationToken);
         return new EmptyResult();
     }
 

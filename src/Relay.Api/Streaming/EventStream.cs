@@ -57,13 +57,20 @@ internal sealed class EventStream : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends the last events of a whole answer: who leaves after them has it.</summary>
+    public async Task CloseAsync(Action<EventBuffer> write, CancellationToken cancellationToken)
+    {
+        await SendAsync(write, cancellationToken);
+        _context.Log().IsOver = true;
+    }
+
     /// <summary>Ends a stream that has started and failed: with an event that says so, and a connection that does not end as a whole answer's does.</summary>
-    public async Task FailAsync(RelayError error, Action<EventBuffer> write)
+    public async Task FailAsync(RelayError error, Action<EventBuffer> write, CancellationToken cancellationToken)
     {
         _context.Log().Error = error.WireName;
-        _context.Log().IsCut = true;
-        await SendAsync(write, Ended);
-        await Task.Delay(CutDelay, _clock, Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _context.Log().IsOver = true;
+        await SendAsync(write, cancellationToken);
+        await Task.Delay(CutDelay, _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _context.Abort();
     }
 

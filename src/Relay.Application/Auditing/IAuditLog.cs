@@ -55,7 +55,7 @@ public sealed record AuditEntry(string Action)
     /// <summary>How many of the same this line stands for; null for one.</summary>
     public long? Count { get; init; }
 
-    /// <summary>What was found, for violations; why a page was not fetched; the version, for starts.</summary>
+    /// <summary>What was found, for violations; why a page was not fetched; <c>replayed</c> for what was answered from memory; the version, for starts.</summary>
     public string? Detail { get; init; }
 
     /// <summary>The system's user who ran the operator's command.</summary>

@@ -27,6 +27,9 @@ public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? pa
     /// <summary>The clock's timestamp of when its head had come; null for a request that came from nowhere far.</summary>
     public long? ArrivedAt { get; init; }
 
+    /// <summary>Whether it was answered from memory, for its idempotency key.</summary>
+    public bool IsReplay { get; set; }
+
     /// <summary>What the request was charged in the end, by estimate where nobody summed it up; null for nothing.</summary>
     public decimal? CostUsd { get; set; }
 

@@ -221,8 +221,6 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(ClaudeFailures.Broken);
         }
 
-        // Half a character is nothing to show either.
-        _heldBack = words is [.., var last] && char.IsHighSurrogate(last) ? 1 : 0;
         if (Stop is null || HasSchema)
         {
             return null;
@@ -234,7 +232,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return Answer(_words.ToString(0, from + found.Index), "stop_sequence", Usage ?? ReadUsage(default, cost: null), found.Sequence);
         }
 
-        _heldBack = Math.Max(_heldBack, Stop.CountHeldBack(recent));
+        _heldBack = Stop.CountHeldBack(recent);
         return null;
     }
 

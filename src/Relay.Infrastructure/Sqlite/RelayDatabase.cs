@@ -71,6 +71,16 @@ internal sealed class RelayDatabase(RelayHome home)
         ALTER TABLE minute_by_bucket RENAME TO minute;
         CREATE INDEX minute_by_second ON minute (unix_second);
         """,
+        // With a rowid: the oldest go first.
+        """
+        CREATE TABLE idempotency (
+            name TEXT NOT NULL UNIQUE,
+            fingerprint TEXT NOT NULL,
+            answer BLOB NOT NULL,
+            bytes INTEGER NOT NULL,
+            unix_second INTEGER NOT NULL
+        );
+        """,
     ];
 
     /// <summary>Whether there is one.</summary>

@@ -27,6 +27,8 @@ public sealed class RequestTests : IDisposable
     [
         new CompleteCommand(Any.Context(), Any.Request(prompt: new string('a', 200_001))),
         new CompleteCommand(Any.Context(), Any.Request(model: "gpt")),
+        new CountTokensQuery(Any.Key(), Any.Request(model: "gpt")),
+        new FindModelQuery(Any.Key(), "Not a model"),
         new FetchPageCommand(Any.Context(), null!),
         new ListModelsQuery(null!),
         new GetUsageQuery(Any.Key(), 0),
@@ -175,7 +177,7 @@ public sealed class RequestTests : IDisposable
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new DiagnoseQuery(),
+            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new DiagnoseQuery(),
         ];
         queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 

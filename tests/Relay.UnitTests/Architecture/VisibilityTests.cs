@@ -1,6 +1,8 @@
 using System.Reflection;
+using Relay.Api.Streaming;
 using Relay.Application;
 using Relay.Application.Configuration;
+using Relay.Domain.Completions;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
@@ -27,7 +29,7 @@ public sealed class VisibilityTests
     };
 
     /// <summary>Classes that others in their project inherit from.</summary>
-    private static readonly Type[] Inherited = [typeof(TurnOutcome)];
+    private static readonly Type[] Inherited = [typeof(TurnOutcome), typeof(ContentBlock), typeof(CompletionStream)];
 
     [Fact]
     public void What_is_public_is_a_request_a_port_an_option_what_those_speak_of_or_needed_by_a_host()

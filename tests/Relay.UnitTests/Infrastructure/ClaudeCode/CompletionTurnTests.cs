@@ -44,6 +44,135 @@ public sealed class CompletionTurnTests
     }
 
     [Fact]
+    public void Words_can_be_taken_as_they_come_and_the_rest_with_the_answer()
+    {
+        var taken = new List<string?>();
+        foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Fo"), Frames.Delta("ur😀")])
+        {
+            Play(frame);
+            taken.Add(_turn.TakeWords());
+        }
+
+        taken.Should().Equal(null, null, null, "Fo", "ur😀");
+        _turn.TakeRest("Four😀 and").Should().Be(" and");
+        _turn.TakeRest("Four😀 and").Should().BeNull();
+    }
+
+    [Fact]
+    public void A_stream_that_begins_anew_after_words_were_taken_can_only_fail()
+    {
+        Play(Frames.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Fo"));
+        _turn.TakeWords();
+
+        Play(Frames.MessageStart).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Message.Should().Contain("broke off");
+    }
+
+    [Theory]
+    [InlineData("Hello STOP more", "Hello ")]
+    [InlineData("STOP", "")]
+    public void A_stop_sequence_ends_the_turn_before_it_wherever_the_pieces_are_cut(string answer, string text)
+    {
+        for (var cut = 1; cut <= 4; cut++)
+        {
+            var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["STOP"]).Value };
+            var shown = string.Empty;
+            TurnOutcome? outcome = null;
+            foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, .. answer.Chunk(cut).Select(piece => Frames.Delta(new string(piece)))])
+            {
+                outcome = Accept(turn, frame);
+                if (outcome is not null)
+                {
+                    break;
+                }
+
+                shown += turn.TakeWords();
+            }
+
+            var answered = outcome.Should().BeOfType<TurnOutcome.Answered>().Subject;
+            (answered.Text, answered.StopReason, answered.StopSequence).Should().Be((text, "stop_sequence", "STOP"));
+            (shown + turn.TakeRest(answered.Text)).Should().Be(text);
+            answered.Usage.CostUsd.Should().BeNull("nobody has summed it up");
+        }
+    }
+
+    [Fact]
+    public void The_results_of_turns_of_long_ago_are_no_answers_and_their_init_frames_are_checked()
+    {
+        _turn.PendingHistory = 2;
+
+        Play(Frames.Init, Frames.Success(""), Frames.Init).Should().BeNull();
+        (_turn.PendingHistory, _turn.HasStarted).Should().Be((1, false));
+        Play(Frames.Success("")).Should().BeNull();
+        Play(Frames.Success("early")).Should().BeOfType<TurnOutcome.Violated>("the turn itself has shown no init frame yet");
+        Play(Frames.Init, Frames.Success("Four.")).Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("Four.");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_turn_of_long_ago_that_is_answered_or_refused_ends_everything(bool answered)
+    {
+        _turn.PendingHistory = 1;
+
+        var outcome = Play(Frames.Init, answered ? Frames.MessageStart : Frames.Failure());
+
+        (outcome is TurnOutcome.Violated).Should().Be(answered);
+        outcome.Should().NotBeNull();
+    }
+
+    [Fact]
+    public void A_tool_in_the_init_of_a_turn_of_long_ago_is_a_violation()
+    {
+        _turn.PendingHistory = 1;
+
+        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]")).Should().BeOfType<TurnOutcome.Violated>();
+    }
+
+    [Fact]
+    public void With_a_schema_the_answer_is_what_was_handed_in_and_earlier_attempts_are_not()
+    {
+        var turn = WithSchema();
+
+        string[] attempt = [Frames.MessageStart, SchemaUse, Frames.Stop("tool_use"), MessageStop];
+        var outcome = Accept(turn, [SchemaInit, .. attempt, .. attempt, Frames.With(Frames.Success("{}"), "structured_output", """{"a":[1,"ä"]}""")]);
+
+        outcome.Should().BeOfType<TurnOutcome.Answered>().Which.Should().Match<TurnOutcome.Answered>(answer => answer.Text == """{"a":[1,"ä"]}""" && answer.StopReason == "end_turn");
+        turn.TakeWords().Should().BeNull();
+    }
+
+    [Fact]
+    public void With_a_schema_a_fourth_call_is_a_violation()
+    {
+        string[] attempt = [Frames.MessageStart, SchemaUse, Frames.Stop("tool_use"), MessageStop];
+
+        Accept(WithSchema(), [SchemaInit, .. attempt, .. attempt, .. attempt, Frames.MessageStart]).Should().BeOfType<TurnOutcome.Violated>();
+    }
+
+    [Fact]
+    public void With_a_schema_text_alone_does_not_satisfy_it_nor_does_running_out_of_attempts()
+    {
+        Accept(WithSchema(), [SchemaInit, Frames.Success("just words")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.With(Frames.Failure(), "subtype", "\"error_max_turns\"")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("max_tokens")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+    }
+
+    [Theory]
+    [InlineData("""["Bash"]""")]
+    [InlineData("""["StructuredOutput","Bash"]""")]
+    [InlineData("""["StructuredOutput","StructuredOutput"]""")]
+    [InlineData("[]")]
+    [InlineData("[1]")]
+    public void With_a_schema_there_is_exactly_the_one_tool(string tools) =>
+        Accept(WithSchema(), [Frames.With(Frames.Init, "tools", tools)]).Should().BeOfType<TurnOutcome.Violated>();
+
+    [Fact]
+    public void With_a_schema_another_tool_is_still_an_attempt_to_act() =>
+        ShouldBeToolUse(Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "Bash" } })]));
+
+    [Fact]
+    public void Without_a_schema_its_tool_is_a_violation() => Play(SchemaInit).Should().BeOfType<TurnOutcome.Violated>();
+
+    [Fact]
     public void The_text_of_a_failed_result_is_never_an_answer() =>
         Play(Frames.Init, Frames.Failure(status: 500)).Should().BeOfType<TurnOutcome.Failed>()
             .Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("some words"));
@@ -248,6 +377,15 @@ public sealed class CompletionTurnTests
     [InlineData("{\"type\":\"result\"")]
     public void What_is_no_frame_can_not_be_parsed(string line) => ((Action)(() => Frames.Parse(line).Dispose())).Should().Throw<JsonException>();
 
+    /// <summary>The <c>init</c> frame of a process that was told a schema.</summary>
+    private static string SchemaInit => Frames.With(Frames.Init, "tools", """["StructuredOutput"]""");
+
+    private static string SchemaUse => Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "StructuredOutput" } });
+
+    private static string MessageStop => Frames.MessageStop;
+
+    private CompletionTurn WithSchema() => new(Frames.Version, MaxApiCalls, _clock) { HasSchema = true };
+
     private static void ShouldBeToolUse(TurnOutcome? outcome) =>
         outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("tool"));
 
@@ -255,12 +393,14 @@ public sealed class CompletionTurnTests
         JsonSerializer.Serialize(new { type = "system", subtype = "api_retry", attempt = 1, max_retries = 10, error_status = status });
 
     /// <summary>The first outcome, as the engine would see it.</summary>
-    private TurnOutcome? Play(params string[] lines)
+    private TurnOutcome? Play(params string[] lines) => Accept(_turn, lines);
+
+    private static TurnOutcome? Accept(CompletionTurn turn, params string[] lines)
     {
         foreach (var line in lines)
         {
             using var frame = Frames.Parse(line);
-            if (_turn.Accept(frame) is { } outcome)
+            if (turn.Accept(frame) is { } outcome)
             {
                 return outcome;
             }

@@ -151,9 +151,9 @@ public sealed class QuotaStoreTests : IDisposable
     public async Task A_database_of_a_newer_relay_is_refused_by_its_number()
     {
         await (await StartAsync()).StopAsync(Waiting.Token);
-        Execute("PRAGMA user_version = 3;");
+        Execute("PRAGMA user_version = 4;");
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("of version 3, and this relay knows 2");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("of version 4, and this relay knows 3");
     }
 
     [Fact]

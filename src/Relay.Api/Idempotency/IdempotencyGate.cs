@@ -1,0 +1,124 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+using Relay.Api.Http;
+using Relay.Api.Quotas;
+using Relay.Application.Idempotency;
+using Relay.Application.Pipeline;
+using Relay.Application.Serving;
+using Relay.Domain;
+using Relay.Domain.Keys;
+
+namespace Relay.Api.Idempotency;
+
+/// <summary>
+/// On routes that spend: a request with an <c>Idempotency-Key</c> that was answered in the last day gets that answer again,
+/// whatever the limits say, and spends nothing. Kept is what succeeded, and what failed after it had cost money; what failed
+/// for nothing, or broke off, may be tried again.
+/// </summary>
+internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOptions> server, ILogger<IdempotencyGate> logger)
+{
+    /// <summary>As the header of Stripe's API, which most clients know.</summary>
+    public const string Header = "Idempotency-Key";
+
+    private const int MaxKeyLength = 255;
+
+    /// <summary>Larger than any answer but the longest pages.</summary>
+    private const int MaxAnswerBytes = 4 * 1024 * 1024;
+
+    private static readonly RelayError WrongKey = RelayError.Invalid(Header, $"'{Header}' is one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID.");
+
+    private static readonly RelayError InFlight = new(
+        ErrorCode.IdempotencyInFlight, "A request with this Idempotency-Key is still running. Ask again shortly for its answer.", Header, TimeSpan.FromSeconds(1));
+
+    private static readonly RelayError Mismatch = new(
+        ErrorCode.IdempotencyMismatch, "This Idempotency-Key was used for another request within the last day. Make a new key for each request.", Header);
+
+    /// <summary>Passes the request on, or answers it from memory.</summary>
+    public Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var header = context.Request.Headers[Header];
+        if (header.Count == 0
+            || context.Features.Get<RequestContext>() is not { } request
+            || context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is null)
+        {
+            return next(context);
+        }
+
+        return header is [{ Length: > 0 and <= MaxKeyLength } key] && !key.AsSpan().ContainsAnyExceptInRange('!', '~')
+            ? ClaimAsync(context, request, key, next)
+            : ErrorResponse.WriteAsync(context, WrongKey);
+    }
+
+    private async Task ClaimAsync(HttpContext context, RequestContext request, string key, RequestDelegate next)
+    {
+        var read = await context.Request.ReadBytesAsync(server.Value.MaxBodyBytes, context.RequestAborted);
+        if (!read.TryGet(out var body, out var error))
+        {
+            await ErrorResponse.WriteAsync(context, error);
+            return;
+        }
+
+        using var seal = new IdempotencySeal(context.Features.GetRequiredFeature<KeySecret>());
+        var name = seal.NameOf(((RouteEndpoint)context.GetEndpoint()!).RoutePattern.RawText!, key);
+        var fingerprint = seal.FingerprintOf(body);
+        var claim = await store.ClaimAsync(name, fingerprint, context.RequestAborted);
+        switch (claim.State)
+        {
+            case IdempotencyState.InFlight:
+                await ErrorResponse.WriteAsync(context, InFlight);
+                return;
+            case IdempotencyState.Mismatch:
+                await ErrorResponse.WriteAsync(context, Mismatch);
+                return;
+            case IdempotencyState.Answered when seal.Open(name, claim.SealedAnswer.Span) is { } answer:
+                request.IsReplay = true;
+                await RecordedAnswer.FromBytes(answer).ReplayAsync(context.Response, context.RequestAborted);
+                return;
+            case IdempotencyState.Answered:
+                logger.LogError("A kept answer can't be opened with the secret it was sealed with: relay.db was changed from outside");
+                await ErrorResponse.WriteAsync(context, Mismatch);
+                return;
+        }
+
+        context.Request.Body = new MemoryStream(body, writable: false);
+        var isKept = false;
+        try
+        {
+            if (await RecordAsync(context, next) is { } recorded && IsWorthKeeping(context, request))
+            {
+                // Not the caller's token: the answer is theirs also when they have left just now.
+                await store.KeepAsync(name, fingerprint, seal.Seal(name, recorded.ToBytes()), CancellationToken.None);
+                isKept = true;
+            }
+        }
+        finally
+        {
+            if (!isKept)
+            {
+                await store.ReleaseAsync(name, CancellationToken.None);
+            }
+        }
+    }
+
+    private static async Task<RecordedAnswer?> RecordAsync(HttpContext context, RequestDelegate next)
+    {
+        var original = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        await using var recording = new RecordingStream(original.Stream, MaxAnswerBytes);
+        var replaced = new StreamResponseBodyFeature(recording, original);
+        context.Features.Set<IHttpResponseBodyFeature>(replaced);
+        try
+        {
+            await next(context);
+            await replaced.CompleteAsync();
+        }
+        finally
+        {
+            context.Features.Set(original);
+        }
+
+        return recording.Copy is { } bytes ? new RecordedAnswer(context.Response.StatusCode, context.Response.ContentType, bytes) : null;
+    }
+
+    private static bool IsWorthKeeping(HttpContext context, RequestContext request) =>
+        (context.Log().IsOver ? context.Log().Error is null : !context.RequestAborted.IsCancellationRequested) && (context.Response.StatusCode == StatusCodes.Status200OK || request.CostUsd > 0);
+}

@@ -1,0 +1,89 @@
+using System.Text.Json;
+
+namespace Relay.Api.Idempotency;
+
+/// <summary>An answer as it was sent: its status, what says how to read it, and its bytes.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="ContentType">As it was sent.</param>
+/// <param name="Body">As it was sent.</param>
+internal sealed record RecordedAnswer(int Status, string? ContentType, byte[] Body)
+{
+    /// <summary>As bytes, to be kept.</summary>
+    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this);
+
+    /// <summary>From bytes that were kept.</summary>
+    public static RecordedAnswer FromBytes(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<RecordedAnswer>(bytes)!;
+
+    /// <summary>Sends it once more.</summary>
+    public async Task ReplayAsync(HttpResponse response, CancellationToken cancellationToken)
+    {
+        response.StatusCode = Status;
+        response.ContentType = ContentType;
+        response.ContentLength = Body.Length;
+        response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers["Idempotent-Replayed"] = "true";
+        await response.Body.WriteAsync(Body, cancellationToken);
+    }
+}
+
+/// <summary>Passes an answer's bytes on and keeps a copy, up to a size; beyond it, none.</summary>
+internal sealed class RecordingStream(Stream inner, int maxBytes) : Stream
+{
+    private MemoryStream? _copy = new();
+
+    /// <summary>All that was written; null when that was too much.</summary>
+    public byte[]? Copy => _copy?.ToArray();
+
+    /// <inheritdoc/>
+    public override bool CanRead => false;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <inheritdoc/>
+    public override long Length => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <inheritdoc/>
+    public override void Flush() => throw new NotSupportedException("An answer is written without blocking.");
+
+    /// <inheritdoc/>
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("An answer is written without blocking.");
+
+    /// <inheritdoc/>
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <inheritdoc/>
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_copy?.Length + buffer.Length > maxBytes)
+        {
+            _copy = null;
+        }
+
+        _copy?.Write(buffer.Span);
+        return inner.WriteAsync(buffer, cancellationToken);
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using Relay.Api.Anthropic;
+using Relay.Api.Http;
+using Relay.Domain;
+using Relay.Domain.Completions;
+
+namespace Relay.UnitTests.Api.Anthropic;
+
+public sealed class MessageBodyTests
+{
+    private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+    private const string Hi = "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
+
+    [Fact]
+    public void A_conversation_comes_whole_and_in_order_without_the_models_earlier_thoughts()
+    {
+        var request = Parse($$$"""
+            "system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}},{"type":"text","text":"And kind."}],
+            "messages":[
+              {"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{Png}}}"}},{"type":"text","text":"What is it?","cache_control":{"type":"ephemeral"}}]},
+              {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"text","text":"A dot."}]},
+              {"role":"user","content":"Sure?"}]
+            """).Value;
+
+        request.System!.Reveal().Should().Be("Be brief.\n\nAnd kind.");
+        request.Conversation.Turns[0].Content.Select(block => block.GetType()).Should().Equal(typeof(ImageBlock), typeof(TextBlock));
+        request.Conversation.Turns[1].Content.Should().Equal(new TextBlock(Any.Text("A dot.")));
+        request.Conversation.Last.Content.Should().Equal(new TextBlock(Any.Text("Sure?")));
+    }
+
+    [Fact]
+    public void What_can_be_honoured_is()
+    {
+        var request = Parse($$"""
+            {{Hi}},"max_tokens":7,"stop_sequences":["x"],"thinking":{"type":"adaptive"},"system":"s",
+            "output_config":{"effort":"max","format":{"type":"json_schema","schema":{"type":"object"} } }
+            """).Value;
+
+        (request.MaxOutputTokens, request.Effort, request.Schema, request.System!.Reveal()).Should().Be((7, Effort.Max, OutputSchema.AnyObject, "s"));
+        request.Stop!.Find("ax").Should().Be((1, "x"));
+        Parse($$"""{{Hi}},"output_format":{"type":"json_schema","schema":{"type":"object"} }""").Value.Schema.Should().Be(OutputSchema.AnyObject);
+    }
+
+    [Theory]
+    [InlineData("\"tools\":[{\"name\":\"x\"}]", "tools", false)]
+    [InlineData("\"tool_choice\":{\"type\":\"any\"}", "tool_choice", false)]
+    [InlineData("\"mcp_servers\":[{\"name\":\"x\"}]", "mcp_servers", false)]
+    [InlineData("\"container\":\"x\"", "container", false)]
+    [InlineData("\"context_management\":{\"edits\":[1]}", "context_management", false)]
+    [InlineData("\"thinking\":{\"type\":\"disabled\"}", "thinking", true)]
+    [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}", "thinking", true)]
+    [InlineData("\"temperature\":0", "temperature", true)]
+    [InlineData("\"top_p\":0.9", "top_p", true)]
+    [InlineData("\"top_k\":5", "top_k", true)]
+    public void What_can_not_be_is_refused_by_name_or_passes_when_it_is_harmless_and_the_operator_says_so(string field, string name, bool harmless)
+    {
+        Parse($"{Hi},{field}").Error!.Field.Should().Be(name);
+        (Parse($"{Hi},{field}", ignore: true).Error is null).Should().Be(harmless);
+    }
+
+    [Theory]
+    [InlineData("\"tools\":[],\"tool_choice\":{\"type\":\"auto\"},\"temperature\":1,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\",\"cache_control\":{\"type\":\"ephemeral\"}")]
+    [InlineData("\"system\":\"\"")]
+    [InlineData("\"system\":[],\"stop_sequences\":[],\"output_config\":null,\"output_format\":null")]
+    public void What_asks_for_what_happens_anyway_is_taken(string fields) => Parse($"{Hi},{fields}").Error.Should().BeNull();
+
+    [Theory]
+    [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages[0].role")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://example.com\"}}]}]", "messages[0].content[0].source")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]", "messages[0].content[0]")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0]")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0]")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]", "messages")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":5", "system")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"image\"}]", "system[0]")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"effort\":\"huge\"}", "output_config.effort")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"speed\":1}", "output_config")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"format\":{\"type\":\"xml\"}}", "output_config.format")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop_sequences\":[\"\"]", "stop_sequences")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":-1", "max_tokens")]
+    public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
+
+    [Fact]
+    public void A_cap_on_the_answer_is_required_where_there_is_one()
+    {
+        var body = JsonSerializer.Deserialize<MessageBody>($"{{\"model\":\"opus\",{Hi}}}", JsonContract.Options)!;
+
+        body.Parse(ignoreHarmless: false, needsMaxTokens: true).Error!.Field.Should().Be("max_tokens");
+        body.Parse(ignoreHarmless: false, needsMaxTokens: false).Error.Should().BeNull();
+    }
+
+    private static Result<CompletionRequest> Parse(string fields, bool ignore = false) =>
+        JsonSerializer.Deserialize<MessageBody>($"{{\"model\":\"opus\",{fields}}}", JsonContract.Options)!.Parse(ignore, needsMaxTokens: false);
+}

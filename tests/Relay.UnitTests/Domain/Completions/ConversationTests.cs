@@ -1,0 +1,99 @@
+using Relay.Domain;
+using Relay.Domain.Completions;
+
+namespace Relay.UnitTests.Domain.Completions;
+
+public sealed class ConversationTests
+{
+    private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
+    [Theory]
+    [InlineData("u", 1)]
+    [InlineData("uau", 3)]
+    [InlineData("uuaauu", 3)]
+    [InlineData("uauau", 5)]
+    public void Messages_of_one_side_in_a_row_are_one_turn(string sides, int turns)
+    {
+        var conversation = Conversation.Create("messages", Messages(sides)).Value;
+
+        conversation.Turns.Should().HaveCount(turns);
+        conversation.Turns.SelectMany(turn => turn.Content).Should().Equal(Messages(sides).SelectMany(message => message.Content), "nothing is lost, and the order stays");
+        conversation.Turns.Select(turn => turn.Role).Should().Equal(Enumerable.Range(0, turns).Select(index => index % 2 == 0 ? ChatRole.User : ChatRole.Assistant));
+        conversation.History.Append(conversation.Last).Should().Equal(conversation.Turns);
+    }
+
+    [Theory]
+    [InlineData("", "1 to 500")]
+    [InlineData("a", "begin")]
+    [InlineData("au", "begin")]
+    [InlineData("ua", "end")]
+    public void What_nobody_could_answer_is_refused(string sides, string why) =>
+        Conversation.Create("messages", Messages(sides)).Error.Should().Match<RelayError>(error => error.Field == "messages" && error.Message.Contains(why));
+
+    [Fact]
+    public void There_is_a_most_of_messages_and_of_pictures()
+    {
+        Conversation.Create("messages", Messages(new string('u', 500))).Error.Should().BeNull();
+        Conversation.Create("messages", Messages(new string('u', 501))).Error.Should().NotBeNull();
+        var picture = ImageBlock.Create("x", "image/png", Png).Value;
+        Conversation.Create("messages", [new ChatMessage(ChatRole.User, [.. Enumerable.Repeat(picture, 20)])]).Value.Images.Should().Be(20);
+        Conversation.Create("messages", [new ChatMessage(ChatRole.User, [.. Enumerable.Repeat(picture, 21)])]).Error!.Message.Should().Contain("20 pictures");
+    }
+
+    [Theory]
+    [InlineData("image/png", Png, null)]
+    [InlineData("image/jpeg", "/9j/4AAQSkZJRgABAQEA", null)]
+    [InlineData("image/gif", "R0lGODlhAQABAAAAACw=", null)]
+    [InlineData("image/webp", "UklGRiQAAABXRUJQVlA4", null)]
+    [InlineData("image/jpeg", Png, "begin")]
+    [InlineData("image/svg+xml", Png, "kind")]
+    [InlineData(null, Png, "kind")]
+    [InlineData("image/png", "", "base64")]
+    [InlineData("image/png", null, "base64")]
+    [InlineData("image/png", "iVBORw0KGgo", "base64")]
+    [InlineData("image/png", "iVBO Rw0K", "base64")]
+    [InlineData("image/png", "iVBORw0K", "begin")]
+    [InlineData("image/png", "AAAAAAAAAAAAAAAA", "begin")]
+    public void A_picture_is_what_it_says_it_is(string? mediaType, string? base64, string? why)
+    {
+        var error = ImageBlock.Create("messages[0].content[1]", mediaType, base64).Error;
+
+        (error is null).Should().Be(why is null);
+        error?.Message.Should().Contain(why!).And.Contain("messages[0].content[1]");
+    }
+
+    [Fact]
+    public void A_picture_has_a_most_of_bytes()
+    {
+        var bytes = new byte[ImageBlock.MaxBytes + 1];
+        Convert.FromBase64String(Png).CopyTo(bytes, 0);
+
+        ImageBlock.Create("x", "image/png", Convert.ToBase64String(bytes.AsSpan(0, ImageBlock.MaxBytes))).Error.Should().BeNull();
+        ImageBlock.Create("x", "image/png", Convert.ToBase64String(bytes)).Error!.Code.Should().Be(ErrorCode.TooLarge);
+    }
+
+    [Fact]
+    public void Nothing_of_it_prints_what_was_said()
+    {
+        var picture = ImageBlock.Create("x", "image/png", Png).Value;
+        var conversation = Conversation.Create("messages", [new ChatMessage(ChatRole.User, [new TextBlock(Any.Text("launch")), picture])]).Value;
+
+        $"{conversation} {conversation.Last} {picture} {conversation.Last.Content[0]}".Should().NotContain("launch").And.NotContain(Png[..12]);
+    }
+
+    [Fact]
+    public void A_picture_counts_as_tokens_and_not_as_words()
+    {
+        var picture = ImageBlock.Create("x", "image/png", Png).Value;
+        var request = new CompletionRequest(Conversation.Create("messages", [new ChatMessage(ChatRole.User, [new TextBlock(Any.Text("abc")), picture])]).Value, Any.Text("def"), null)
+        {
+            Schema = OutputSchema.AnyObject,
+        };
+
+        request.InputBytes.Should().Be(3 + 3 + OutputSchema.AnyObject.Utf8Bytes);
+        request.EstimatedInputTokens.Should().Be((request.InputBytes / 3) + 1 + 1600);
+    }
+
+    private static List<ChatMessage> Messages(string sides) =>
+        [.. sides.Select((side, index) => ChatMessage.Of(side == 'u' ? ChatRole.User : ChatRole.Assistant, Any.Text($"{side}{index}")))];
+}
