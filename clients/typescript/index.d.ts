@@ -216,7 +216,7 @@ export class RelayError extends Error {
   readonly retryAfter: number | null;
 }
 
-/** 400, 404, 405, 413, 415, 421, 422: the same request will fail again. */
+/** 400, 404, 405, 413, 415, 421, 422: the same request will fail again. (Of a 421, Node 18's `fetch` makes a broken connection.) */
 export class BadRequestError extends RelayError {}
 /** 401: no such key. */
 export class AuthenticationError extends RelayError {}

@@ -261,7 +261,9 @@ test("An event of more than 16 MB is an error, and any number of comments is non
 
 test("Every status has its error", async () => {
   const classes = [
-    ...[400, 404, 405, 413, 415, 421, 422].map((status) => [status, BadRequestError]),
+    ...[400, 404, 405, 413, 415, 422].map((status) => [status, BadRequestError]),
+    // Node 18's fetch() fails by itself at a 421.
+    ...(process.version.startsWith("v18.") ? [] : [[421, BadRequestError]]),
     [401, AuthenticationError], [403, PermissionDeniedError], [409, ConflictError], [429, RateLimitError],
     ...[500, 502, 503, 504].map((status) => [status, ServerError]), [499, RelayError], [302, RelayError],
   ];
