@@ -106,7 +106,8 @@ class Server:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
-                return  # close() was called
+                # close() was called.
+                return
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -437,7 +438,8 @@ class BothClients:
         start = time.monotonic()
         error = self.failure_of(lambda: self.run_stream(self.client(timeout=0.15), "Hi", texts=texts))
         self.assertEqual((RelayTimeoutError, ["a"]), (type(error), texts))
-        self.assertGreater(time.monotonic() - start, 0.4)
+        took = time.monotonic() - start
+        self.assertTrue(0.4 < took < 1.4, took)
         self.wait_until(lambda: closed == [True])
 
     def test_reads_a_refusal_of_a_body_that_was_not_read(self) -> None:
