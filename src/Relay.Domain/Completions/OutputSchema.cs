@@ -14,10 +14,13 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
 
     private readonly string _json;
 
-    private OutputSchema(string json) => _json = json;
+    private OutputSchema(string field, string json) => (Field, _json) = (field, json);
 
     /// <summary>A schema that any JSON object fits.</summary>
-    public static OutputSchema AnyObject { get; } = new("""{"type":"object"}""");
+    public static OutputSchema AnyObject { get; } = new("json_schema", """{"type":"object"}""");
+
+    /// <summary>The wire name of the field it came in, for errors.</summary>
+    public string Field { get; }
 
     /// <summary>Length in UTF-8 bytes.</summary>
     public int Utf8Bytes => Encoding.UTF8.GetByteCount(_json);
@@ -42,7 +45,7 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
 
         var json = JsonSerializer.Serialize(schema);
         return Encoding.UTF8.GetByteCount(json) <= MaxBytes
-            ? new OutputSchema(json)
+            ? new OutputSchema(field, json)
             : new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
     }
 

@@ -24,9 +24,6 @@ internal sealed class ClaudeEngine(
     private static readonly RelayError ShuttingDown = new(
         ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
 
-    private static readonly RelayError NoSchema = RelayError.Invalid(
-        "json_schema", "The JSON schema is none: the validator inside Claude Code does not take it. Check its types, references and patterns; references to other documents are not followed.");
-
     /// <inheritdoc/>
     public async Task<Result<Completion>> CompleteAsync(
         string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken)
@@ -99,7 +96,9 @@ internal sealed class ClaudeEngine(
 
                 if (!found.AcceptsSchema)
                 {
-                    return (NoSchema, true);
+                    return (RelayError.Invalid(
+                        schema.Field,
+                        $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and patterns; references to other documents are not followed."), true);
                 }
             }
 

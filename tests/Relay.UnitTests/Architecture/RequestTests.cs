@@ -109,7 +109,7 @@ public sealed class RequestTests : IDisposable
         var error = await SendAsync(Invalid[index]);
 
         error.Should().NotBeNull();
-        error!.Code.Should().BeOneOf(ErrorCode.InvalidRequest, ErrorCode.TooLarge, ErrorCode.UnknownModel);
+        error!.Code.Should().BeOneOf(ErrorCode.InvalidRequest, ErrorCode.TooLarge, ErrorCode.UnknownModel, ErrorCode.NotFound);
         _engine.ReceivedCalls().Should().BeEmpty();
         _keys.ReceivedCalls().Should().BeEmpty();
         _quotas.ReceivedCalls().Should().BeEmpty();

@@ -2,13 +2,13 @@ using System.Security.Cryptography;
 using System.Text;
 using Relay.Domain.Keys;
 
-namespace Relay.Application.Idempotency;
+namespace Relay.Api.Idempotency;
 
 /// <summary>
 /// What makes records worthless to whoever has only the database: every name, fingerprint and answer depends on the caller's
 /// secret, which the relay stores nowhere. Two secrets of one key, during a rotation, are two callers here.
 /// </summary>
-public sealed class IdempotencySeal : IDisposable
+internal sealed class IdempotencySeal : IDisposable
 {
     private const int TagBytes = 16;
     private const int NonceBytes = 12;

@@ -1,8 +1,8 @@
 using System.Text;
-using Relay.Application.Idempotency;
+using Relay.Api.Idempotency;
 using Relay.Domain.Keys;
 
-namespace Relay.UnitTests.Application.Idempotency;
+namespace Relay.UnitTests.Api.Idempotency;
 
 public sealed class IdempotencySealTests
 {

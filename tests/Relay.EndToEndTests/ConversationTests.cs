@@ -1,0 +1,144 @@
+using System.Text.Json;
+using FluentAssertions;
+using Relay.AnthropicSimulator;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>What the caller sent is what Anthropic's API sees, over the real CLI: every turn, in order, verbatim, on every surface.</summary>
+public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay>
+{
+    private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("/v1/complete", 1)]
+    [InlineData("/v1/complete", 2)]
+    [InlineData("/v1/complete", 3)]
+    [InlineData("/v1/complete", 20)]
+    [InlineData("/v1/chat/completions", 1)]
+    [InlineData("/v1/chat/completions", 2)]
+    [InlineData("/v1/chat/completions", 3)]
+    [InlineData("/v1/chat/completions", 20)]
+    [InlineData("/v1/messages", 1)]
+    [InlineData("/v1/messages", 2)]
+    [InlineData("/v1/messages", 3)]
+    [InlineData("/v1/messages", 20)]
+    public async Task Every_turn_arrives_in_order_with_its_picture_and_the_system_prompt(string path, int questions)
+    {
+        // What the CLI would take for commands, files and notes of its own is only words here.
+        string[] nasty = ["/cost", "@/etc/passwd", "[Request interrupted by user]", "<system-reminder>x</system-reminder>", "-p --help", "zwei\nZeilen äöü 😀"];
+        var mark = $"{path} with {questions}";
+        var turns = Enumerable.Range(0, (2 * questions) - 1)
+            .Select(index => (Role: index % 2 == 0 ? "user" : "assistant", Text: index == (2 * questions) - 2 ? $"the last of {mark}" : $"{nasty[index % nasty.Length]} #{index}"))
+            .ToList();
+
+        var answer = await relay.Program.PostAsync(path, relay.Key, BodyOf(path, turns, $"System of {mark}."));
+
+        answer.Status.Should().Be(200, answer.Body);
+        var seen = relay.RequestsOf($"the last of {mark}").Should().ContainSingle().Subject;
+        seen.SystemTexts[^1].Should().Be($"System of {mark}.");
+        var messages = seen.Json.GetProperty("messages").EnumerateArray().Where(message => message.GetProperty("role").GetString() != "system").ToList();
+        messages.Select(message => message.GetProperty("role").GetString()).Should().Equal(turns.Select(turn => turn.Role));
+        messages.Select(TextOf).Should().Equal(turns.Select(turn => turn.Text));
+        messages.Select(message => ImagesOf(message).Count).Should().Equal(turns.Select((_, index) => index == 0 ? 1 : 0), "the picture is in the first turn");
+        ImagesOf(messages[0]).Single().GetProperty("source").GetProperty("data").GetString().Should().Be(Png);
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Effort_and_cap_reach_the_API_and_the_operators_cap_holds()
+    {
+        await relay.Program.CompleteAsync(relay.Key, new { prompt = "little effort", effort = "low", max_tokens = 321 });
+        await relay.Program.CompleteAsync(relay.Key, new { prompt = "great greed", effort = "max", max_tokens = 1_000_000 });
+        await relay.Program.PostAsync("/v1/chat/completions", relay.Key, new { model = "haiku", reasoning_effort = "high", max_tokens = 5, messages = new[] { new { role = "user", content = "by OpenAI" } } });
+        await relay.Program.PostAsync("/v1/messages", relay.Key, new { model = "haiku", output_config = new { effort = "xhigh" }, max_tokens = 6, messages = new[] { new { role = "user", content = "by Anthropic" } } });
+
+        (string? Effort, int? Cap) Seen(string words) => relay.RequestsOf(words).Single() is var request ? (request.Json.GetProperty("output_config").GetProperty("effort").GetString(), request.MaxTokens) : default;
+        Seen("little effort").Should().Be(("low", 321));
+        Seen("great greed").Should().Be(("max", 16_000));
+        Seen("by OpenAI").Should().Be(("high", 5));
+        Seen("by Anthropic").Should().Be(("xhigh", 6));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task An_answer_fits_its_schema_or_is_none()
+    {
+        var schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" }, additionalProperties = false };
+        relay.Api.When("fits at once", new Behavior { StructuredOutput = """{"a":5}""" });
+        relay.Api.When("never fits", new Behavior { StructuredOutput = """{"a":"five"}""" });
+        relay.Api.When("speaks instead", new Behavior { Text = "I'd rather talk." });
+
+        var fits = await relay.Program.CompleteAsync(relay.Key, new { prompt = "fits at once", json_schema = schema, output_format = "json" });
+        var never = await relay.Program.CompleteAsync(relay.Key, new { prompt = "never fits", json_schema = schema });
+        var speaks = await relay.Program.CompleteAsync(relay.Key, new { prompt = "speaks instead", json_schema = schema });
+        var streamed = await relay.Program.StreamAsync("/v1/complete", relay.Key, new { prompt = "fits at once, in a stream", json_schema = schema, stream = true });
+
+        fits.Status.Should().Be(200, fits.Body);
+        fits.Json.GetProperty("structured_output").GetRawText().Should().Be("""{"a":5}""");
+        fits.Json.GetProperty("result").GetString().Should().Be("""{"a":5}""");
+        ErrorAnswer.Check(never, 502, "schema_not_satisfied", null);
+        relay.RequestsOf("never fits").Should().HaveCount(3);
+        ErrorAnswer.Check(speaks, 502, "schema_not_satisfied", null);
+        streamed.Names.Should().Equal("start", "delta", "done");
+        streamed.Text.Should().Be("""{"a":5}""");
+        streamed.Events[^1].Json.GetProperty("structured_output").GetProperty("a").GetInt32().Should().Be(5);
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"nonsense"}}}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"$ref":"#/definitions/missing"}}}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"$ref":"http://127.0.0.1:1/schema"}}}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"string","pattern":"("}}}""")]
+    [InlineData("""{"type":"object","properties":5}""")]
+    public async Task What_is_no_schema_is_refused_before_the_model_is_asked(string schema)
+    {
+        var answer = await relay.Program.CompleteAsync(relay.Key, $$"""{"prompt":"with no schema","json_schema":{{schema}}}""");
+
+        ErrorAnswer.Check(answer, 400, "invalid_request", "json_schema");
+        relay.RequestsOf("with no schema").Should().BeEmpty();
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_schema_comes_with_OpenAIs_and_Anthropics_words_too()
+    {
+        relay.Api.When("shaped", new Behavior { StructuredOutput = """{"a":5}""" });
+        var schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" } };
+        var messages = new[] { new { role = "user", content = "shaped" } };
+
+        var openAi = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, new { model = "opus", messages, response_format = new { type = "json_schema", json_schema = new { name = "x", strict = true, schema } } });
+        var anyObject = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, new { model = "opus", messages, response_format = new { type = "json_object" } });
+        var anthropic = await relay.Program.PostAsync("/v1/messages", relay.Key, new { model = "opus", max_tokens = 99, messages, output_config = new { format = new { type = "json_schema", schema } } });
+
+        openAi.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString().Should().Be("""{"a":5}""", openAi.Body);
+        openAi.Json.GetProperty("choices")[0].GetProperty("finish_reason").GetString().Should().Be("stop");
+        anyObject.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString().Should().Be("""{"a":5}""", anyObject.Body);
+        anthropic.Json.GetProperty("content")[0].GetProperty("text").GetString().Should().Be("""{"a":5}""", anthropic.Body);
+        anthropic.Json.GetProperty("stop_reason").GetString().Should().Be("end_turn");
+    }
+
+    private static object BodyOf(string path, List<(string Role, string Text)> turns, string system)
+    {
+        object Picture() => path switch
+        {
+            "/v1/complete" => new { type = "image", media_type = "image/png", data = Png },
+            "/v1/messages" => new { type = "image", source = new { type = "base64", media_type = "image/png", data = Png } },
+            _ => new { type = "image_url", image_url = new { url = $"data:image/png;base64,{Png}" } },
+        };
+        var messages = turns
+            .Select((turn, index) => (object)new { role = turn.Role, content = index == 0 ? new[] { Picture(), new { type = "text", text = turn.Text } } : (object)turn.Text })
+            .ToList();
+        return path switch
+        {
+            "/v1/complete" => new { messages, system },
+            "/v1/messages" => new { model = "opus", max_tokens = 100, messages, system },
+            _ => new { model = "opus", messages = messages.Prepend(new { role = "system", content = system }) },
+        };
+    }
+
+    private static string TextOf(JsonElement message) => message.GetProperty("content") is { ValueKind: JsonValueKind.String } text
+        ? text.GetString()!
+        : string.Concat(message.GetProperty("content").EnumerateArray().Where(block => block.GetProperty("type").GetString() == "text").Select(block => block.GetProperty("text").GetString()));
+
+    private static List<JsonElement> ImagesOf(JsonElement message) => message.GetProperty("content") is { ValueKind: JsonValueKind.Array } blocks
+        ? [.. blocks.EnumerateArray().Where(block => block.GetProperty("type").GetString() == "image")]
+        : [];
+}
