@@ -15,6 +15,8 @@ fi
 require_dotnet
 CLAUDE_RELAY_TEST_CLAUDE=$(pinned_claude)
 export CLAUDE_RELAY_TEST_CLAUDE
+CLAUDE_RELAY_TEST_SDKS=$(pinned_sdks)
+export CLAUDE_RELAY_TEST_SDKS
 
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
 # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.

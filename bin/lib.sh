@@ -91,3 +91,22 @@ pinned_claude() {
   fi
   printf '%s\n' "$claude"
 }
+
+# Installs the JavaScript SDKs that tests run against a relay, once for each set of versions, and prints their folder.
+pinned_sdks() {
+  local home
+  home=$TOOLS/sdks-$(cksum <"$ROOT/tests/sdks/package.json" | cut -d' ' -f1)
+  if [ ! -d "$home/node_modules" ]; then
+    command -v npm >/dev/null || die "The SDKs that tests run come from npm, and there is no 'npm' on PATH. Install Node.js 20 or later."
+    say "Installing the JavaScript SDKs below .tools (about 70 MB) ..."
+    rm -rf "$home.part"
+    mkdir -p "$home.part"
+    cp "$ROOT/tests/sdks/package.json" "$home.part/"
+    npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel error --prefix "$home.part" >&2 || die "npm could not install the SDKs; what it said is above."
+    rm -rf "$home"
+    mv "$home.part" "$home"
+  fi
+  # Beside the packages: Node looks for them from where a script lies.
+  cp "$ROOT"/tests/sdks/*.mjs "$home/"
+  printf '%s\n' "$home"
+}

@@ -18,6 +18,12 @@ internal static class TestMachine
                 ? installed
                 : throw new InvalidOperationException("The pinned Claude Code is not installed. Run ./test.sh, which installs it.");
 
+    /// <summary>Where the JavaScript SDKs are installed, with the scripts that use them.</summary>
+    public static string Sdks =>
+        Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_SDKS") is { Length: > 0 } path && Directory.Exists(path)
+            ? path
+            : throw new InvalidOperationException("The JavaScript SDKs are not installed. Run ./test.sh, which installs them.");
+
     /// <summary>Whether the long versions were asked for.</summary>
     public static bool RunsEverything { get; } = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1";
 
