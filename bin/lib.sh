@@ -58,7 +58,7 @@ build() {
 
 build_relay() { build relay src/Relay.Api/Relay.Api.csproj -- src; }
 build_relayctl() { build relayctl src/Relay.Cli/Relay.Cli.csproj -- src; }
-build_all() { build all ClaudeRelay.sln -- src tests bench ClaudeRelay.sln; }
+build_all() { build all ClaudeRelay.sln -- src clients tests bench ClaudeRelay.sln; }
 
 relayctl() {
   build_relayctl

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Relay.FakeClaude;
@@ -43,10 +44,14 @@ internal sealed partial class Bed : IAsyncDisposable
     }
 
     /// <summary>The relay over a CLI that answers at once, unjailed: what is left is the relay's own share.</summary>
-    public static async Task<Bed> WithFakeClaudeAsync(CancellationToken cancellationToken, params (string Name, string Value)[] settings)
+    public static Task<Bed> WithFakeClaudeAsync(CancellationToken cancellationToken, params (string Name, string Value)[] settings) =>
+        WithFakeClaudeAsync(new FakeScript(), cancellationToken, settings);
+
+    /// <summary>The same, with a script.</summary>
+    public static async Task<Bed> WithFakeClaudeAsync(FakeScript script, CancellationToken cancellationToken, params (string Name, string Value)[] settings)
     {
         var bed = new Bed();
-        var claude = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(bed._home, "fake")).FullName, new FakeScript());
+        var claude = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(bed._home, "fake")).FullName, script);
         await bed.StartRelayAsync(claude, [("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings], cancellationToken);
         return bed;
     }
@@ -60,6 +65,37 @@ internal sealed partial class Bed : IAsyncDisposable
         using var response = await _http.SendAsync(request, cancellationToken);
         var body = await response.Content.ReadAsStringAsync(cancellationToken);
         return response.IsSuccessStatusCode ? watch.Elapsed : throw new InvalidOperationException($"{(int)response.StatusCode}: {body}");
+    }
+
+    /// <summary>One stream over HTTP; calls back with each piece of text as it is read.</summary>
+    public async Task StreamAsync(string prompt, Action<string> onText, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Relay.Address, "/v1/complete")) { Content = JsonContent.Create(new { prompt, stream = true }) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var isWhole = false;
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellationToken))
+        {
+            if (item.EventType == "delta")
+            {
+                onText(JsonElement.Parse(item.Data).GetProperty("text").GetString()!);
+            }
+
+            isWhole |= item.EventType == "done";
+        }
+
+        if (!isWhole)
+        {
+            throw new InvalidOperationException($"{(int)response.StatusCode}: a stream without an end.");
+        }
+    }
+
+    /// <summary>Sets what the simulator answers from now on.</summary>
+    public async Task SetBehaviorAsync(object behavior, CancellationToken cancellationToken)
+    {
+        using var response = await _http.PutAsJsonAsync(new Uri(Simulator.Address, "/_simulator/behavior"), behavior, cancellationToken);
+        response.EnsureSuccessStatusCode();
     }
 
     /// <summary>What the simulator was sent since the last time.</summary>

@@ -41,8 +41,13 @@ internal sealed class DirectClaude : IAsyncDisposable
     }
 
     /// <summary>One more turn; answers how long it took.</summary>
-    public async Task<TimeSpan> TurnAsync(string prompt, CancellationToken cancellationToken)
+    public async Task<TimeSpan> TurnAsync(string prompt, CancellationToken cancellationToken) => (await StreamAsync(prompt, cancellationToken)).Whole;
+
+    /// <summary>One more turn; answers how long it took, and how long from its first words to its last.</summary>
+    public async Task<(TimeSpan Whole, TimeSpan Words)> StreamAsync(string prompt, CancellationToken cancellationToken)
     {
+        TimeSpan? first = null;
+        var last = TimeSpan.Zero;
         var watch = Stopwatch.StartNew();
         await WriteAsync(JsonSerializer.Serialize(new { type = "user", client_composed = true, message = new { role = "user", content = prompt } }), cancellationToken);
         while (await _process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
@@ -50,7 +55,13 @@ internal sealed class DirectClaude : IAsyncDisposable
             using var frame = JsonDocument.Parse(line);
             if (frame.RootElement.GetProperty("type").GetString() == "result")
             {
-                return watch.Elapsed;
+                return (watch.Elapsed, last - (first ?? last));
+            }
+
+            if (frame.RootElement.TryGetProperty("event", out var item) && item.GetProperty("type").ValueEquals("content_block_delta"))
+            {
+                last = watch.Elapsed;
+                first ??= last;
             }
         }
 

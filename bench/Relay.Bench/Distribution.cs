@@ -9,6 +9,8 @@ internal sealed class Distribution
 
     public void Add(double milliseconds) => _milliseconds.Add(milliseconds);
 
+    public void AddAll(Distribution other) => _milliseconds.AddRange(other._milliseconds);
+
     /// <summary>The value that a share of the runs did not exceed (nearest rank).</summary>
     public double At(double share) => _milliseconds.Order().ElementAt(Math.Clamp((int)Math.Ceiling(share * Count) - 1, 0, Count - 1));
 

@@ -22,6 +22,15 @@ public sealed record FakeScript
     /// <summary>How many <c>text_delta</c> events the answer is cut into.</summary>
     public int Deltas { get; set; } = 1;
 
+    /// <summary>Milliseconds before each delta but the first.</summary>
+    public int DeltaDelayMs { get; set; }
+
+    /// <summary>
+    /// Instead of the answer, each delta's text is the moment of its writing, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> tells it
+    /// to every process of a Linux machine, and a blank.
+    /// </summary>
+    public bool TimedDeltas { get; set; }
+
     /// <summary>Milliseconds of silence after init and before the first token; under <see cref="FakeBehavior.SlowAnswer"/> before the result instead.</summary>
     public int DelayMs { get; set; }
 

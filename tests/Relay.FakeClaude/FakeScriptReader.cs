@@ -29,6 +29,8 @@ internal static class FakeScriptReader
             case "answer": script.Answer = value.GetString()!; break;
             case "echo_prompt": script.EchoPrompt = value.GetBoolean(); break;
             case "deltas": script.Deltas = value.GetInt32(); break;
+            case "delta_delay_ms": script.DeltaDelayMs = value.GetInt32(); break;
+            case "timed_deltas": script.TimedDeltas = value.GetBoolean(); break;
             case "delay_ms": script.DelayMs = value.GetInt32(); break;
             case "init_tools": script.InitTools = Strings(value); break;
             case "init_mcp_servers": script.InitMcpServers = Strings(value); break;

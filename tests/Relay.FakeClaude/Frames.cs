@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Encodings.Web;
 
@@ -26,6 +27,9 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
     private readonly string session = $"{Guid.NewGuid()}";
     private readonly FakeScript locked = new() { Version = script.Version, ApiKeySource = script.ApiKeySource };
     private string model = model;
+
+    /// <summary>Whether the process was told a schema, and so has the one tool that hands an answer in.</summary>
+    public bool HasSchema { get; set; }
     private int messages;
     private int results;
 
@@ -60,7 +64,7 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         var servers = List(shown.InitMcpServers, name => $$"""{"name":{{Text(name)}},"status":"connected"}""");
         var plugins = List(shown.InitPlugins, Plugin);
         var folder = Text(Environment.CurrentDirectory);
-        Emit($$"""{"type":"system","subtype":"init","cwd":{{folder}},"session_id":"{{session}}","tools":{{Names(shown.InitTools)}},"mcp_servers":{{servers}},"model":{{Text(model)}},"permissionMode":{{Text(shown.InitPermissionMode)}},"slash_commands":{{Names(shown.InitSlashCommands)}},"apiKeySource":{{Text(key)}},"claude_code_version":{{Text(shown.Version)}},"output_style":"default","agents":["claude","Explore","general-purpose","Plan","statusline-setup"],"skills":{{Names(shown.InitSkills)}},"plugins":{{plugins}},"capabilities":["interrupt_receipt_v1","msg_lifecycle_v1","ui_surface_v1"],"analytics_disabled":true,"product_feedback_disabled":true,"served_by_anthropic":false,"uuid":"{{Guid.NewGuid()}}","original_cwd":{{folder}},"additional_directories":[],{{FastMode}},"per_turn_effort_active":true,"ultrathink_available":false,"ultrathink_typed_raises":false,"view_mode":"default"}""");
+        Emit($$"""{"type":"system","subtype":"init","cwd":{{folder}},"session_id":"{{session}}","tools":{{Names(HasSchema ? ["StructuredOutput", .. shown.InitTools] : shown.InitTools)}},"mcp_servers":{{servers}},"model":{{Text(model)}},"permissionMode":{{Text(shown.InitPermissionMode)}},"slash_commands":{{Names(shown.InitSlashCommands)}},"apiKeySource":{{Text(key)}},"claude_code_version":{{Text(shown.Version)}},"output_style":"default","agents":["claude","Explore","general-purpose","Plan","statusline-setup"],"skills":{{Names(shown.InitSkills)}},"plugins":{{plugins}},"capabilities":["interrupt_receipt_v1","msg_lifecycle_v1","ui_surface_v1"],"analytics_disabled":true,"product_feedback_disabled":true,"served_by_anthropic":false,"uuid":"{{Guid.NewGuid()}}","original_cwd":{{folder}},"additional_directories":[],{{FastMode}},"per_turn_effort_active":true,"ultrathink_available":false,"ultrathink_typed_raises":false,"view_mode":"default"}""");
     }
 
     public void Status() =>
@@ -78,9 +82,16 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
 
         Event($$"""{"type":"message_start","message":{{Body("")}}}""", "\"ttft_ms\":1,\"thinking_display\":\"updates\",");
         Event("""{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""");
+        var first = true;
         foreach (var piece in Pieces(text, deltas))
         {
-            Event($$$"""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":{{{Text(piece)}}}}}""");
+            if (!first && script.DeltaDelayMs > 0)
+            {
+                Task.Delay(script.DeltaDelayMs).Wait();
+            }
+
+            first = false;
+            Event($$$"""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":{{{Text(script.TimedDeltas ? $"{Stopwatch.GetTimestamp()} " : piece)}}}}}""");
         }
 
         var whole = Body($$"""{"type":"text","text":{{Text(text)}}}""", ",\"context_management\":null");
@@ -148,7 +159,7 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
 
     /// <param name="result">The answer as a JSON string, quotes included.</param>
     private string SuccessFrame(string result) =>
-        $$"""{"duration_api_ms":1,"stop_reason":"end_turn","session_id":"{{session}}","total_cost_usd":{{script.CostUsd}},"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"completed",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":false,"num_turns":1,"subtype":"success","api_error_status":null,"result":{{result}},"ttft_ms":1,"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"ttft_stream_ms":1,"time_to_request_ms":1,"first_content_frame_ms":1,"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""";
+        $$"""{"duration_api_ms":1,"stop_reason":"end_turn","session_id":"{{session}}","total_cost_usd":{{script.CostUsd}},"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"completed",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":false,"num_turns":1,"subtype":"success","api_error_status":null,{{(HasSchema ? "\"structured_output\":{}," : string.Empty)}}"result":{{result}},"ttft_ms":1,"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"ttft_stream_ms":1,"time_to_request_ms":1,"first_content_frame_ms":1,"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""";
 
     private void Event(string body, string more = "") =>
         Emit($$"""{"type":"stream_event","event":{{body}},"session_id":"{{session}}","parent_tool_use_id":null,"uuid":"{{Guid.NewGuid()}}",{{more}}"api_message_id":"msg_{{messages}}"}""");

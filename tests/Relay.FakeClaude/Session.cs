@@ -86,6 +86,7 @@ internal sealed class Session(FakeScript script, string folder, Frames frames) :
                 frames.ControlError(id, "Refused by the script", "initialize_failed");
                 break;
             case "initialize":
+                frames.HasSchema = request.TryGetProperty("jsonSchema", out _);
                 frames.Initialized(id);
                 LimitParkedLife();
                 break;

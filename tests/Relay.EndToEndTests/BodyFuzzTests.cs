@@ -1,0 +1,131 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>Bodies that nobody would write, on all three surfaces: never a 500, never a process left over, never a stream without an end.</summary>
+public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
+{
+    private static readonly (string Path, string Body)[] Sound =
+    [
+        ("/v1/complete", """{"prompt":"hi","system":"s","model":"opus","output_format":"json","stream":false,"json_schema":{"type":"object"},"effort":"low","max_tokens":5,"stop":["x"]}"""),
+        ("/v1/complete", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":[{"type":"image","media_type":"image/gif","data":"R0lGODlhAQABAAAAACw="}]}],"stream":true}"""),
+        ("/v1/chat/completions", """{"model":"opus","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="}}]}],"stream":true,"stream_options":{"include_usage":true},"response_format":{"type":"text"},"stop":"x","max_completion_tokens":5,"temperature":1,"n":1,"tools":[]}"""),
+        ("/v1/messages", """{"model":"opus","max_tokens":5,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"},"stop_sequences":["x"]}"""),
+        ("/v1/messages/count_tokens", """{"model":"opus","messages":[{"role":"user","content":"a"}]}"""),
+    ];
+
+    private static readonly string[] Strange =
+    [
+        "null", "true", "0", "-1", "1e400", "123456789012345678901234567890", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "[]", "{}", "[null]", "[[]]", "[{}]", "{\"type\":null}",
+        "{\"a\":1,\"a\":2}", "\"data:image/png;base64,\"", "[\"\"]", "{\"role\":\"user\",\"content\":[]}", "\"user\"", "9007199254740993", "0.5", "\"system\"", "{\"type\":\"object\",\"$ref\":\"#\"}",
+    ];
+
+    [Fact(Timeout = 600_000)]
+    public async Task Whatever_is_sent_is_answered_and_nothing_is_left_over()
+    {
+        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Random.Shared.Next();
+        var random = new Random(seed);
+        var rounds = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1" ? 5000 : 250;
+        var statuses = new Dictionary<int, int>();
+        for (var round = 0; round < rounds; round++)
+        {
+            var (path, body) = Sound[random.Next(Sound.Length)];
+            var mutated = Mutate(body, random);
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(mutated) };
+            request.Content.Headers.ContentType = new("application/json");
+            request.Headers.Authorization = new("Bearer", fixture.Relay.Key);
+            using var response = await fixture.Relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
+            var answer = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+            var context = $"seed {seed}, round {round}, {path}: {Encoding.UTF8.GetString(mutated)}\nanswered {(int)response.StatusCode} {answer}";
+
+            ((int)response.StatusCode).Should().BeOneOf([200, 400, 404, 413], context);
+            statuses[(int)response.StatusCode] = statuses.GetValueOrDefault((int)response.StatusCode) + 1;
+            if (response.Content.Headers.ContentType?.MediaType == "text/event-stream")
+            {
+                answer.TrimEnd().Should().Match(text => text.EndsWith("[DONE]", StringComparison.Ordinal) || text.Contains("event: done") || text.Contains("event: message_stop"), context);
+            }
+            else
+            {
+                JsonElement.Parse(answer).ValueKind.Should().Be(JsonValueKind.Object, context);
+                answer.Should().NotContainAny("System.", "Relay.Api", "Exception");
+            }
+        }
+
+        statuses.Should().ContainKeys([200, 400], "both kinds were tried");
+        await fixture.ShouldStillAnswerAsync();
+    }
+
+    /// <summary>One to three values replaced, removed or doubled, or bytes damaged.</summary>
+    private static byte[] Mutate(string body, Random random)
+    {
+        if (random.Next(6) == 0)
+        {
+            var bytes = Encoding.UTF8.GetBytes(body);
+            for (var count = random.Next(1, 4); count > 0; count--)
+            {
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            }
+
+            return random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes;
+        }
+
+        var text = body;
+        for (var count = random.Next(0, 4); count > 0; count--)
+        {
+            JsonNode? root;
+            var places = new List<JsonNode>();
+            try
+            {
+                root = JsonNode.Parse(text);
+                Collect(root, places);
+            }
+            catch (Exception exception) when (exception is JsonException or ArgumentException)
+            {
+                return Encoding.UTF8.GetBytes(text); // No JSON, or a name twice: it is strange enough already.
+            }
+
+            var place = places[random.Next(places.Count)];
+            var mark = $"MARK{random.Next()}";
+            switch (place.Parent)
+            {
+                case JsonObject parent when random.Next(5) == 0:
+                    parent.Remove(place.GetPropertyName());
+                    break;
+                case JsonObject parent:
+                    parent[place.GetPropertyName()] = mark;
+                    break;
+                case JsonArray parent when random.Next(5) == 0:
+                    parent.Add(place.DeepClone());
+                    break;
+                case JsonArray parent:
+                    parent[place.GetElementIndex()] = mark;
+                    break;
+                default:
+                    root!.AsObject()["telepathy"] = mark;
+                    break;
+            }
+
+            text = root!.ToJsonString().Replace($"\"{mark}\"", Strange[random.Next(Strange.Length)], StringComparison.Ordinal);
+        }
+
+        return Encoding.UTF8.GetBytes(text);
+    }
+
+    private static void Collect(JsonNode? node, List<JsonNode> places)
+    {
+        if (node is null)
+        {
+            return;
+        }
+
+        places.Add(node);
+        foreach (var child in node is JsonObject map ? map.Select(pair => pair.Value) : node is JsonArray list ? list : [])
+        {
+            Collect(child, places);
+        }
+    }
+}
