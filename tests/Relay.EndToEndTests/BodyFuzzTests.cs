@@ -76,6 +76,11 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         var text = body;
         for (var count = random.Next(0, 4); count > 0; count--)
         {
+            if (text.Contains("\\ud800", StringComparison.Ordinal))
+            {
+                break; // What reads and writes JSON here can't.
+            }
+
             JsonNode? root;
             var places = new List<JsonNode>();
             try
