@@ -14,7 +14,7 @@ if (args is ["bare"])
 
 if (args is not [var claude, .. var names])
 {
-    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [admission] [refusals] [keys] [strip] [fetch] [streams]   (all of them when none is named)");
+    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [admission] [refusals] [keys] [strip] [fetch] [tokens] [streams] [rate]   (all of them when none is named)");
     return 2;
 }
 
@@ -29,7 +29,9 @@ Dictionary<string, Func<string, CancellationToken, Task>> scenarios = new(String
     ["keys"] = AdmissionScenarios.KeysAsync,
     ["strip"] = PageScenarios.StripAsync,
     ["fetch"] = PageScenarios.FetchAsync,
+    ["tokens"] = StreamScenarios.TokensAsync,
     ["streams"] = StreamScenarios.StreamsAsync,
+    ["rate"] = StreamScenarios.RateAsync,
 };
 if (names.FirstOrDefault(name => !scenarios.ContainsKey(name)) is { } unknown)
 {

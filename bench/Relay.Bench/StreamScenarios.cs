@@ -7,17 +7,10 @@ namespace Relay.Bench;
 /// <summary>Streams: what the relay adds to each token, how many it carries at once, and how fast.</summary>
 internal static class StreamScenarios
 {
-    /// <summary>All of it.</summary>
-    public static async Task StreamsAsync(string claude, CancellationToken cancellationToken)
-    {
-        await FirstTokenAsync(cancellationToken);
-        await ManyAsync(cancellationToken);
-        await RateAsync(claude, cancellationToken);
-    }
-
     /// <summary>From the write of a delta into the CLI's stdout to its text in the client, one stream after the other.</summary>
-    private static async Task FirstTokenAsync(CancellationToken cancellationToken)
+    public static async Task TokensAsync(string claude, CancellationToken cancellationToken)
     {
+        _ = claude;
         const int rounds = 300;
         Scenarios.Title("Time added to tokens, one stream at a time (fake CLI that writes the time into each of 20 deltas, 5 ms apart)");
         await using var bed = await Bed.WithFakeClaudeAsync(Timed(20, 5), cancellationToken);
@@ -27,15 +20,15 @@ internal static class StreamScenarios
             var number = 0;
             await bed.StreamAsync(
                 "hi",
-                text =>
+                text => Each(text, age =>
                 {
                     if (round >= 0)
                     {
-                        (number == 0 ? first : later).Add(AgeOf(text));
+                        (number == 0 ? first : later).Add(age);
                     }
 
                     number++;
-                },
+                }),
                 cancellationToken);
         }
 
@@ -44,8 +37,9 @@ internal static class StreamScenarios
     }
 
     /// <summary>A hundred streams of 2,000 tokens at once.</summary>
-    private static async Task ManyAsync(CancellationToken cancellationToken)
+    public static async Task StreamsAsync(string claude, CancellationToken cancellationToken)
     {
+        _ = claude;
         const int streams = 100;
         const int tokens = 2000;
         Scenarios.Title($"{streams} streams at once, {tokens} tokens each, 20 ms apart (fake CLI)");
@@ -59,7 +53,7 @@ internal static class StreamScenarios
             var own = ages[number] = new Distribution();
             var token = 0;
             // The start of a hundred processes on few cores is not what is measured: the second half is.
-            await bed.StreamAsync("hi", text => { if (++token > tokens / 2) { own.Add(AgeOf(text)); } }, cancellationToken);
+            await bed.StreamAsync("hi", text => Each(text, age => { if (++token > tokens / 2) { own.Add(age); } }), cancellationToken);
             Interlocked.Decrement(ref open);
         }).ToList();
         var whole = Task.WhenAll(running);
@@ -84,7 +78,7 @@ internal static class StreamScenarios
     }
 
     /// <summary>From the first words to the last, over the real CLI: read from the CLI itself, and through the relay.</summary>
-    private static async Task RateAsync(string claude, CancellationToken cancellationToken)
+    public static async Task RateAsync(string claude, CancellationToken cancellationToken)
     {
         const int words = 5000;
         const int rounds = 10;
@@ -113,9 +107,14 @@ internal static class StreamScenarios
 
     private static FakeScript Timed(int deltas, int delayMs) => new() { TimedDeltas = true, Deltas = deltas, DeltaDelayMs = delayMs, Answer = new string('a', deltas) };
 
-    /// <summary>Milliseconds since the fake CLI wrote it; several deltas may have become one piece, of which the first counts.</summary>
-    private static double AgeOf(string text) =>
-        Stopwatch.GetElapsedTime(long.Parse(text.AsSpan(0, text.IndexOf(' ', StringComparison.Ordinal)), CultureInfo.InvariantCulture)).TotalMilliseconds;
+    /// <summary>Milliseconds since the fake CLI wrote each of the deltas that became one piece.</summary>
+    private static void Each(string text, Action<double> onAge)
+    {
+        foreach (var range in text.AsSpan().TrimEnd(' ').Split(' '))
+        {
+            onAge(Stopwatch.GetElapsedTime(long.Parse(text.AsSpan(range), CultureInfo.InvariantCulture)).TotalMilliseconds);
+        }
+    }
 
     private static void Report(string name, Distribution ages, double? targetMs) => Console.WriteLine(
         $"  {name,-34} p50 {ages.At(0.5):0.00} ms   p99 {ages.At(0.99):0.00} ms   max {ages.At(1):0.00} ms   n {ages.Count}{(targetMs is { } target ? $"   (target: p99 at most {target} ms, {(ages.At(0.99) <= target ? "met" : "MISSED")})" : string.Empty)}");

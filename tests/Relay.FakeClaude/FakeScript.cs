@@ -22,7 +22,7 @@ public sealed record FakeScript
     /// <summary>How many <c>text_delta</c> events the answer is cut into.</summary>
     public int Deltas { get; set; } = 1;
 
-    /// <summary>Milliseconds before each delta but the first.</summary>
+    /// <summary>Milliseconds before each of the <see cref="TimedDeltas"/> but the first.</summary>
     public int DeltaDelayMs { get; set; }
 
     /// <summary>

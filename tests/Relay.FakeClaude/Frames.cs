@@ -82,16 +82,16 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
 
         Event($$"""{"type":"message_start","message":{{Body("")}}}""", "\"ttft_ms\":1,\"thinking_display\":\"updates\",");
         Event("""{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""");
-        var first = true;
-        foreach (var piece in Pieces(text, deltas))
+        if (script.TimedDeltas)
         {
-            if (!first && script.DeltaDelayMs > 0)
+            TimedDeltas(deltas);
+        }
+        else
+        {
+            foreach (var piece in Pieces(text, deltas))
             {
-                Task.Delay(script.DeltaDelayMs).Wait();
+                Event($$$"""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":{{{Text(piece)}}}}}""");
             }
-
-            first = false;
-            Event($$$"""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":{{{Text(script.TimedDeltas ? $"{Stopwatch.GetTimestamp()} " : piece)}}}}}""");
         }
 
         var whole = Body($$"""{"type":"text","text":{{Text(text)}}}""", ",\"context_management\":null");
@@ -99,6 +99,29 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         Event("""{"type":"content_block_stop","index":0}""");
         Event("""{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}}""");
         Event("""{"type":"message_stop"}""");
+    }
+
+    /// <summary>With as little work as can be: a hundred of these processes share a machine with what is measured.</summary>
+    private void TimedDeltas(int deltas)
+    {
+        const string Mark = "MOMENT";
+        var frame = $$$"""{"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"{{{Mark}}} "}},"session_id":"{{{session}}}","parent_tool_use_id":null,"uuid":"{{{Guid.NewGuid()}}}"}""" + "\n";
+        var parts = frame.Split(Mark).Select(Encoding.UTF8.GetBytes).ToArray();
+        var line = new byte[frame.Length + 20];
+        for (var delta = 0; delta < deltas; delta++)
+        {
+            if (delta > 0 && script.DeltaDelayMs > 0)
+            {
+#pragma warning disable RS0030 // A timer would wake a second thread for each token.
+                Thread.Sleep(script.DeltaDelayMs);
+#pragma warning restore RS0030
+            }
+
+            parts[0].CopyTo(line, 0);
+            Stopwatch.GetTimestamp().TryFormat(line.AsSpan(parts[0].Length), out var digits);
+            parts[1].CopyTo(line, parts[0].Length + digits);
+            output.Write(line.AsSpan(0, parts[0].Length + digits + parts[1].Length));
+        }
     }
 
     public void Result(string text) => Emit(SuccessFrame(Text(text)));

@@ -103,8 +103,21 @@ internal sealed class ClaudeEngine(
             }
 
             writing = WriteAsync(job, process, turn, historyTaken, over.Token);
-            while (await process.ReadAsync(silence.Token) is { } frame)
+            while (true)
             {
+                var reading = process.ReadAsync(silence.Token);
+                if (!reading.IsCompleted && job.Sink is not null && turn.TakeWords() is { } words)
+                {
+                    // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
+                    await job.Sink.WriteAsync(words, cancellationToken);
+                    idle.CancelAfter(options.Value.IdleTimeout); // The reader's time is not the model's silence.
+                }
+
+                if (await reading is not { } frame)
+                {
+                    break;
+                }
+
                 idle.CancelAfter(options.Value.IdleTimeout);
                 TurnOutcome? outcome;
                 using (frame)
@@ -135,20 +148,15 @@ internal sealed class ClaudeEngine(
                     firstTokenAt ??= clock.GetTimestamp();
                 }
 
-                if (job.Sink is { } sink && outcome is null or TurnOutcome.Answered)
-                {
-                    var words = outcome is TurnOutcome.Answered { Text: var whole } ? turn.TakeRest(whole) : turn.TakeWords();
-                    if (words is not null)
-                    {
-                        await sink.WriteAsync(words, cancellationToken);
-                        idle.CancelAfter(options.Value.IdleTimeout); // The reader's time is not the model's silence.
-                    }
-                }
-
                 switch (outcome)
                 {
                     case TurnOutcome.Answered answer:
                         var answeredAt = clock.GetTimestamp();
+                        if (job.Sink is not null && turn.TakeRest(answer.Text) is { } rest)
+                        {
+                            await job.Sink.WriteAsync(rest, cancellationToken);
+                        }
+
                         var writtenAt = await writing;
                         var timings = new CompletionTimings(
                             origin,
