@@ -17,6 +17,12 @@ internal sealed class EventStream : IAsyncDisposable
     /// <summary>Between the last event and the cut: a reset may overtake on the way, and take with it, what was sent just before.</summary>
     private static readonly TimeSpan CutDelay = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>
+    /// Words that follow this soon after others go together with them: a write of its own for each costs more than all else that
+    /// is done for it. Models write slower than that; what a cache or a schema brings at once is faster.
+    /// </summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(1);
+
     private readonly HttpContext _context;
     private readonly ServerOptions _options;
     private readonly TimeProvider _clock;
@@ -25,6 +31,9 @@ internal sealed class EventStream : IAsyncDisposable
     private readonly CancellationTokenSource _quiet = new();
     private readonly EventBuffer _buffer = new();
     private readonly Task _heartbeat;
+    private readonly ITimer _gathered;
+    private Task _flushing = Task.CompletedTask;
+    private bool _isGathering;
     private long _lastWriteAt;
 
     public EventStream(HttpContext context, ServerOptions options, TimeProvider clock)
@@ -32,6 +41,7 @@ internal sealed class EventStream : IAsyncDisposable
         (_context, _options, _clock) = (context, options, clock);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         _lastWriteAt = clock.GetTimestamp();
+        _gathered = clock.CreateTimer(static state => ((EventStream)state!).FlushGathered(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _heartbeat = options.HeartbeatAfter > TimeSpan.Zero ? BeatAsync() : Task.CompletedTask;
     }
 
@@ -41,14 +51,27 @@ internal sealed class EventStream : IAsyncDisposable
     /// <summary>Whether something was sent, be it a comment: the status is gone, then.</summary>
     public bool HasStarted => _context.Response.HasStarted;
 
-    /// <summary>Sends events, at once.</summary>
+    /// <summary>Sends events: at once, or with those that follow within milliseconds.</summary>
     /// <exception cref="OperationCanceledException">The reader has left, or took nothing for <c>WRITE_TIMEOUT</c>.</exception>
-    public async ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken)
+    public ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken) => SendAsync(write, mayGather: true, cancellationToken);
+
+    private async ValueTask SendAsync(Action<EventBuffer> write, bool mayGather, CancellationToken cancellationToken)
     {
         await _writing.WaitAsync(cancellationToken);
         try
         {
             write(_buffer);
+            if (mayGather && HasStarted && _clock.GetElapsedTime(_lastWriteAt) is var since && since < Gathering)
+            {
+                if (!_isGathering)
+                {
+                    _isGathering = true;
+                    _gathered.Change(Gathering - since, Timeout.InfiniteTimeSpan);
+                }
+
+                return;
+            }
+
             await FlushAsync(cancellationToken);
         }
         finally
@@ -57,10 +80,25 @@ internal sealed class EventStream : IAsyncDisposable
         }
     }
 
+    private void FlushGathered() => _flushing = FlushGatheredAsync();
+
+    private async Task FlushGatheredAsync()
+    {
+        try
+        {
+            // Whoever writes next waits for this, and so learns from the reader how fast it may go.
+            await SendAsync(static _ => { }, mayGather: false, Ended);
+        }
+        catch (OperationCanceledException)
+        {
+            return; // The reader is gone, which whoever writes next finds out by itself.
+        }
+    }
+
     /// <summary>Sends the last events of a whole answer: who leaves after them has it.</summary>
     public async Task CloseAsync(Action<EventBuffer> write, CancellationToken cancellationToken)
     {
-        await SendAsync(write, cancellationToken);
+        await SendAsync(write, mayGather: false, cancellationToken);
         _context.Log().IsOver = true;
     }
 
@@ -69,7 +107,7 @@ internal sealed class EventStream : IAsyncDisposable
     {
         _context.Log().Error = error.WireName;
         _context.Log().IsOver = true;
-        await SendAsync(write, cancellationToken);
+        await SendAsync(write, mayGather: false, cancellationToken);
         await Task.Delay(CutDelay, _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _context.Abort();
     }
@@ -79,6 +117,8 @@ internal sealed class EventStream : IAsyncDisposable
     {
         await _quiet.CancelAsync();
         await _heartbeat;
+        await _gathered.DisposeAsync();
+        await _flushing;
         _quiet.Dispose();
         _ended.Dispose();
         _writing.Dispose();
@@ -99,7 +139,7 @@ internal sealed class EventStream : IAsyncDisposable
                     continue;
                 }
 
-                await SendAsync(events => events.AddComment("still working"), either.Token);
+                await SendAsync(static events => events.AddComment("still working"), mayGather: false, either.Token);
             }
         }
         catch (OperationCanceledException)
@@ -110,6 +150,7 @@ internal sealed class EventStream : IAsyncDisposable
 
     private async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
+        _isGathering = false;
         var response = _context.Response;
         if (!response.HasStarted)
         {

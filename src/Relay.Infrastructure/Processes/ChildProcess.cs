@@ -27,7 +27,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         (_process, _guard, _logger, _clock) = (process, guard, logger, clock);
         Id = process.Id;
         Stdin = process.StandardInput.BaseStream;
-        Stdout = new LineReader(process.StandardOutput.BaseStream, maxLineBytes);
+        Stdout = new LineReader(process.StandardOutput.BaseStream, maxLineBytes, clock);
         Stderr = StderrTail.Drain(process.StandardError.BaseStream);
         _exit = ReadExitCodeAsync(process);
     }

@@ -44,7 +44,7 @@ public sealed class LineReaderTests
     [Fact]
     public async Task The_lines_before_one_that_is_too_long_are_still_read()
     {
-        await using var reader = new LineReader(new Pieces([Encoding.UTF8.GetBytes("one\n0123456789abc\n")]), Cap);
+        await using var reader = new LineReader(new Pieces([Encoding.UTF8.GetBytes("one\n0123456789abc\n")]), Cap, TimeProvider.System);
 
         (await ReadAsync(reader)).Should().Be("one");
         await ((Func<Task>)(() => ReadAsync(reader))).Should().ThrowAsync<LineTooLongException>();
@@ -54,7 +54,7 @@ public sealed class LineReaderTests
     public async Task What_is_not_asked_for_stays_in_the_pipe()
     {
         var stream = new Pieces(Enumerable.Repeat("line\n"u8.ToArray(), 100));
-        await using var reader = new LineReader(stream, Cap);
+        await using var reader = new LineReader(stream, Cap, TimeProvider.System);
 
         await ReadAsync(reader);
 
@@ -65,7 +65,7 @@ public sealed class LineReaderTests
 
     private static async Task<List<string>> ReadAllAsync(byte[][] pieces)
     {
-        await using var reader = new LineReader(new Pieces(pieces), Cap);
+        await using var reader = new LineReader(new Pieces(pieces), Cap, TimeProvider.System);
         List<string> lines = [];
         while (await ReadAsync(reader) is { } line)
         {
