@@ -51,7 +51,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         chunks[^1].GetProperty("usage").GetProperty("total_tokens").GetInt64().Should().Be(12);
         chunks.SkipLast(1).Should().OnlyContain(chunk => chunk.GetProperty("usage").ValueKind == System.Text.Json.JsonValueKind.Null);
         without.Events.SkipLast(1).Should().OnlyContain(item => !item.Data.Contains("\"usage\"", StringComparison.Ordinal));
-        without.Events.Should().HaveCount(with.Events.Count - 1);
+        without.Events.SkipLast(1).Should().OnlyContain(item => item.Json.GetProperty("choices").GetArrayLength() == 1);
     }
 
     [Fact(Timeout = 30_000)]
@@ -61,8 +61,9 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
 
         var stream = await relay.Program.StreamAsync("/v1/messages", relay.Key, new { model = "claude-haiku-5-5", max_tokens = 50, stream = true, messages = new[] { new { role = "user", content = "in blocks" } } });
 
-        stream.Names.Should().Equal(
-            "message_start", "content_block_start", "content_block_delta", "content_block_delta", "content_block_delta", "content_block_stop", "message_delta", "message_stop");
+        // Words that came together go together: how many deltas there are is nobody's business, their place is.
+        stream.Names.Should().StartWith(["message_start", "content_block_start", "content_block_delta"]).And.EndWith(["content_block_delta", "content_block_stop", "message_delta", "message_stop"]);
+        stream.Names.Distinct(StringComparer.Ordinal).Should().HaveCount(6);
         stream.Events.Should().OnlyContain(item => item.Json.GetProperty("type").GetString() == item.Name);
         var message = stream.Events[0].Json.GetProperty("message");
         (message.GetProperty("role").GetString(), message.GetProperty("model").GetString(), message.GetProperty("content").GetArrayLength()).Should().Be(("assistant", "claude-haiku-5-5", 0));

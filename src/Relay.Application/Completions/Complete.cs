@@ -29,6 +29,9 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
         RuleFor(command => command.Request.InputBytes)
             .LessThanOrEqualTo(maxInputBytes)
             .WithRelayError(ErrorCode.TooLarge, "prompt", $"Prompt, history, system prompt and schema are larger than the {maxInputBytes} UTF-8 bytes this relay takes.");
+        RuleFor(command => command.Request)
+            .Must(request => request.Schema is null || request.Stop is null)
+            .WithRelayError(ErrorCode.InvalidRequest, "stop", "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema.");
         RuleFor(command => command.Request.Model)
             .Must(models.IsAllowed)
             .WithRelayError(ErrorCode.UnknownModel, "model", $"This relay serves the models {string.Join(", ", models.Names)}.");

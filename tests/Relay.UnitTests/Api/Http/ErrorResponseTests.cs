@@ -100,6 +100,67 @@ public sealed class ErrorResponseTests : IDisposable
     }
 
     [Theory]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.RateLimited, 20, 429, "20", "true")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.DailyLimit, 40_000, 429, "", "false")]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.UpstreamRateLimited, 61, 429, "", "false")]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.UpstreamRateLimited, 60, 429, "60", "true")]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.Overloaded, 5, 529, "5", "true")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.Overloaded, 5, 503, "5", "true")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UnknownModel, 0, 404, "", "false")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.SchemaNotSatisfied, 0, 502, "", "false")]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.NotLoggedIn, 0, 503, "", "false")]
+    [InlineData(nameof(ApiSurface.Native), ErrorCode.DailyLimit, 40_000, 429, "40000", "")]
+    public async Task Other_APIs_have_their_own_statuses_and_nobody_sleeps_for_more_than_a_minute(string api, ErrorCode code, int seconds, int status, string retryAfter, string shouldRetry)
+    {
+        var surface = Enum.Parse<ApiSurface>(api);
+        _context.SetEndpoint(new Endpoint(null, surface == ApiSurface.Native ? null : new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));
+
+        await ErrorResponse.WriteAsync(_context, new RelayError(code, "No.", RetryAfter: seconds == 0 ? null : TimeSpan.FromSeconds(seconds)));
+
+        _context.Response.StatusCode.Should().Be(status);
+        _context.Response.Headers.RetryAfter.ToString().Should().Be(retryAfter);
+        _context.Response.Headers["x-should-retry"].ToString().Should().Be(shouldRetry);
+    }
+
+    [Fact]
+    public async Task What_has_cost_money_is_not_to_be_tried_again_by_itself()
+    {
+        _context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new SpeaksAttribute(ApiSurface.OpenAi)), null));
+        var request = Any.Context();
+        request.CostUsd = 0.01m;
+        _context.Features.Set(request);
+
+        await ErrorResponse.WriteAsync(_context, new RelayError(ErrorCode.UpstreamError, "No."));
+
+        _context.Response.Headers["x-should-retry"].ToString().Should().Be("false");
+    }
+
+    [Fact]
+    public async Task Every_error_has_the_words_of_the_API_it_is_told_in()
+    {
+        foreach (var code in Enum.GetValues<ErrorCode>())
+        {
+            foreach (var surface in (ApiSurface[])[ApiSurface.OpenAi, ApiSurface.Anthropic])
+            {
+                _body.SetLength(0);
+                _context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));
+                await ErrorResponse.WriteAsync(_context, new RelayError(code, "No.", "model"));
+                var error = JsonSerializer.Deserialize<JsonElement>(Body()).GetProperty("error");
+                error.GetProperty("message").GetString().Should().Be("No.");
+                error.GetProperty("type").GetString().Should().NotBeNullOrEmpty();
+                if (surface == ApiSurface.OpenAi)
+                {
+                    (error.GetProperty("param").GetString(), error.GetProperty("code").ValueKind).Should().Be(("model", JsonValueKind.String));
+                }
+                else
+                {
+                    JsonSerializer.Deserialize<JsonElement>(Body()).GetProperty("request_id").GetString().Should().Be("req_1");
+                }
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(404, "not_found")]
     [InlineData(405, "method_not_allowed")]
     [InlineData(415, "unsupported_media_type")]

@@ -3,6 +3,7 @@ using NSubstitute;
 using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Domain;
+using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 
 namespace Relay.UnitTests.Application.Completions;
@@ -36,6 +37,56 @@ public sealed class CompleteTests
     [InlineData("opu")]
     public void Another_model_is_unknown_and_those_there_are_are_told(string model) =>
         ErrorOf("hi", null, model).Should().BeEquivalentTo(new { Code = ErrorCode.UnknownModel, Field = "model", Message = "This relay serves the models opus, haiku." });
+
+    [Fact]
+    public void A_stop_sequence_and_a_schema_exclude_each_other()
+    {
+        var stop = StopSequences.Create("stop", ["x"]).Value;
+        RelayError? ErrorOf(CompletionRequest request) =>
+            (RelayError?)new CompleteValidator(Options.Create(_options), Models()).Validate(new CompleteCommand(Any.Context(), request)).Errors.SingleOrDefault()?.CustomState;
+
+        _options.MaxInputBytes = 100;
+        ErrorOf(Any.Request() with { Stop = stop }).Should().BeNull();
+        ErrorOf(Any.Request() with { Schema = OutputSchema.AnyObject }).Should().BeNull();
+        ErrorOf(Any.Request() with { Schema = OutputSchema.AnyObject, Stop = stop })!.Field.Should().Be("stop");
+    }
+
+    [Theory]
+    [InlineData("claude-opus-5-5", true)]
+    [InlineData("claude-haiku-4-5", true)]
+    [InlineData("claude-sonnet-5-5", false)]
+    [InlineData("gpt-4o", true)]
+    [InlineData("gpt-4o-mini", false)]
+    [InlineData("opus-claude", false)]
+    public void A_full_id_of_an_allowed_family_and_an_alias_are_names_too(string model, bool allowed)
+    {
+        _options.ModelAliases = ["gpt-4o=opus"];
+
+        (ErrorOf("hi", null, model)?.Code).Should().Be(allowed ? null : ErrorCode.UnknownModel);
+        Models().Resolve(Any.Model("gpt-4o")).Should().Be(Any.Model("opus"));
+    }
+
+    [Theory]
+    [InlineData("opus", "claude-opus-5-5", true)]
+    [InlineData("opus", "gpt-4o", true)]
+    [InlineData("haiku", "gpt-4o", false)]
+    [InlineData("haiku", "claude-opus-5-5", false)]
+    [InlineData("claude-opus-5-5", "opus", false)]
+    public void A_keys_own_models_hold_for_full_ids_and_aliases(string only, string asked, bool allowed)
+    {
+        _options.ModelAliases = ["gpt-4o=opus"];
+
+        (ErrorOf("hi", null, asked, Any.Key() with { Models = [Any.Model(only)] })?.Code).Should().Be(allowed ? null : ErrorCode.Forbidden);
+    }
+
+    [Theory]
+    [InlineData("gpt-4o=opus", true)]
+    [InlineData("gpt-4o=sonnet", false)]
+    [InlineData("gpt-4o", false)]
+    [InlineData("GPT=opus", false)]
+    [InlineData("opus=haiku", false)]
+    public void An_alias_names_an_allowed_model_by_a_name_of_its_own(string alias, bool valid) =>
+        new ModelOptionsValidator().Validate(null, new CompletionOptions { AllowedModels = ["opus", "haiku"], DefaultModel = "opus", ModelAliases = [alias] }).Succeeded.Should().Be(valid);
 
     [Theory]
     [InlineData(null, "haiku")]
