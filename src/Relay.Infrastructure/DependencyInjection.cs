@@ -82,6 +82,7 @@ public static class DependencyInjection
         .AddSingleton<IEngineHealth>(provider => provider.GetRequiredService<EngineState>())
         .AddHosted<ClaudeProcesses>()
         .AddHosted<WarmPool>()
+        .AddSingleton<IEngineLoad>(provider => provider.GetRequiredService<WarmPool>())
         .AddHosted<EngineSupervisor>()
         .AddSingleton<ICompletionEngine, ClaudeEngine>();
 

@@ -25,7 +25,7 @@ internal sealed class RequestLogEntry(string requestId)
 /// Gives every request an id, writes its one line into the log and into the audit log, and turns what nobody expected into a
 /// 500 without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
 /// </summary>
-internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeProvider clock, ILogger<RequestLog> logger)
+internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnumerable<IRequestObserver> observers, TimeProvider clock, ILogger<RequestLog> logger)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -128,6 +128,11 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, TimeP
     private void Audit(HttpContext context, RequestContext request, AuditEntry entry)
     {
         var whole = Complete(context, request, entry);
+        foreach (var observer in observers)
+        {
+            observer.Observe(whole);
+        }
+
         // What was let in is bounded by the limits; what was not, by nothing.
         if (request.QueueTime is null)
         {

@@ -27,9 +27,18 @@ public interface ISpendsTokens : IAdmissible
     CompletionRequest Request { get; }
 }
 
-/// <summary>How keys stand with their limits.</summary>
+/// <summary>How full a queue is.</summary>
+/// <param name="Places">Requests that may run at once.</param>
+/// <param name="Running">Requests that run now.</param>
+/// <param name="Waiting">Requests that wait for a place now.</param>
+public sealed record QueueLoad(int Places, int Running, int Waiting);
+
+/// <summary>How keys stand with their limits, and how much there is to do.</summary>
 public interface IAdmission
 {
+    /// <summary>How full the queue of a bucket is now; costs nothing.</summary>
+    QueueLoad LoadOf(QuotaBucket bucket);
+
     /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
     ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
 }
@@ -131,6 +140,9 @@ internal sealed class Admission(
             admitted.Place?.Dispose();
         }
     }
+
+    /// <inheritdoc/>
+    public QueueLoad LoadOf(QuotaBucket bucket) => queues[bucket].Load;
 
     /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)

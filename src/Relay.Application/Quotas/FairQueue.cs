@@ -59,14 +59,14 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     private long _arrived;
     private double _holdSeconds = FirstGuessSeconds;
 
-    /// <summary>Requests that wait now.</summary>
-    public int Waiting
+    /// <summary>How full it is now.</summary>
+    public QueueLoad Load
     {
         get
         {
             lock (_lock)
             {
-                return _waiting;
+                return new QueueLoad(places, _running, _waiting);
             }
         }
     }

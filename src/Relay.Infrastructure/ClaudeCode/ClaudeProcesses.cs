@@ -12,11 +12,19 @@ internal sealed class ClaudeProcesses(
     : IHostedService
 {
     private readonly ConcurrentDictionary<ClaudeProcess, Task> _ending = new();
+    private int _alive;
+
+    /// <summary>How many live: working, parked, and ending.</summary>
+    public int Alive => Volatile.Read(ref _alive);
 
     /// <summary>Starts one.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
-    public Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken) =>
-        ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema, clock, cancellationToken);
+    public async Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
+    {
+        var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema, clock, cancellationToken);
+        Interlocked.Increment(ref _alive);
+        return process;
+    }
 
     /// <summary>Ends one in the background; whoever stops the relay waits for it.</summary>
     public void End(ClaudeProcess process)
@@ -58,6 +66,7 @@ internal sealed class ClaudeProcesses(
         finally
         {
             _ending.TryRemove(process, out _);
+            Interlocked.Decrement(ref _alive);
             gone.SetResult();
         }
     }

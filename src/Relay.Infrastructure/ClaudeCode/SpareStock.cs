@@ -48,6 +48,20 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     private readonly Dictionary<ProfileId, Profile> _profiles = [];
     private IReadOnlySet<string>? _activeKeyIds;
 
+    /// <summary>How many are parked of either kind, and for how long the oldest has been.</summary>
+    public (int Blank, int Prepared, TimeSpan? Oldest) Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var prepared = _profiles.Values.SelectMany(profile => profile.Spares).ToList();
+                TimeSpan? oldest = _blanks.Count + prepared.Count == 0 ? null : _blanks.Concat(prepared).Max(spare => clock.GetElapsedTime(spare.StartedAt));
+                return (_blanks.Count, prepared.Count, oldest);
+            }
+        }
+    }
+
     /// <summary>
     /// Counts a use of the profile, and takes its spare, or else a blank one; null when there is neither. For a schema no blank
     /// one will do: they are started to make a single call of the API.

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Domain.Completions;
 
@@ -18,7 +19,7 @@ internal sealed record ClaimedProcess(ClaudeProcess Process, ProcessOrigin Origi
 /// prepared ones have the model and system prompt that a key repeats. Refilled one at a time in the background, while the
 /// models think: never while a request still waits for its own process to get going.
 /// </summary>
-internal sealed class WarmPool : BackgroundService
+internal sealed class WarmPool : BackgroundService, IEngineLoad
 {
     /// <summary>A process starts in about 0.4 s of one core: one in that time is what a small machine can spare.</summary>
     private static readonly TimeSpan RefillSpacing = TimeSpan.FromMilliseconds(400);
@@ -53,6 +54,16 @@ internal sealed class WarmPool : BackgroundService
         _defaultModel = completionOptions.Value.DefaultModel;
         _state.Changed += Wake;
         _keys.Reloaded += _stock.KeepKeys;
+    }
+
+    /// <inheritdoc/>
+    public EngineLoad Load
+    {
+        get
+        {
+            var parked = _stock.Count;
+            return new EngineLoad(_processes.Alive, parked.Blank, parked.Prepared, parked.Oldest, Interlocked.Read(ref _hits), Interlocked.Read(ref _misses));
+        }
     }
 
     /// <summary>The best spare there is, or a cold start. <see cref="Opened"/> must follow, once.</summary>

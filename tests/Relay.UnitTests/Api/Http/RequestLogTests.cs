@@ -16,6 +16,7 @@ namespace Relay.UnitTests.Api.Http;
 public sealed class RequestLogTests
 {
     private readonly IAuditLog _auditLog = Substitute.For<IAuditLog>();
+    private readonly IRequestObserver _observer = Substitute.For<IRequestObserver>();
     private readonly FakeTimeProvider _clock = new();
     private readonly LogLines<RequestLog> _log = new();
     private readonly DefaultHttpContext _context = new();
@@ -117,6 +118,7 @@ public sealed class RequestLogTests
             },
             withKey: false);
 
+        _observer.DidNotReceiveWithAnyArgs().Observe(default!);
         _auditLog.DidNotReceiveWithAnyArgs().Write(default!);
         _auditLog.DidNotReceiveWithAnyArgs().WriteRepeated(default!);
         _auditLog.ReceivedWithAnyArgs(counted).CountUnauthenticated(default!);
@@ -158,6 +160,7 @@ public sealed class RequestLogTests
             await next(context);
         },
         _auditLog,
+        [_observer],
         _clock,
         _log).InvokeAsync(_context).InTime();
 
@@ -175,6 +178,8 @@ public sealed class RequestLogTests
 
     private void ShouldHaveWritten(AuditEntry entry)
     {
+        _observer.ReceivedCalls().Should().ContainSingle();
+        _observer.Received(1).Observe(entry);
         _auditLog.ReceivedCalls().Should().ContainSingle();
         if (entry.Queue is null)
         {

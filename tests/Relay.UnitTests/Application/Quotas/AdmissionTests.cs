@@ -149,7 +149,7 @@ public sealed class AdmissionTests : IDisposable
 
         await ((Func<Task>)(() => leaver.InTime())).Should().ThrowAsync<OperationCanceledException>();
         await ShouldHaveUsedAsync(requests: 1);
-        Queue.Waiting.Should().Be(0);
+        Queue.Load.Waiting.Should().Be(0);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class FairQueueTests
 
         (await modest).Dispose();
         (await waiting[0].InTime()).Refusal.Should().BeNull("greedy has waited longest since it was served");
-        queue.Waiting.Should().Be(100);
+        queue.Load.Waiting.Should().Be(100);
     }
 
     [Fact]
@@ -108,7 +108,7 @@ public sealed class FairQueueTests
         (await NowAsync(queue, "b").InTime()).Refusal.Should().Be(QueueRefusal.Full, "its line would be as long as the longest");
         (await NowAsync(queue, "c").InTime()).Refusal.Should().Be(QueueRefusal.Full, "nobody has more than it would have");
         waiting.Should().OnlyContain(task => !task.IsCompleted);
-        queue.Waiting.Should().Be(2);
+        queue.Load.Waiting.Should().Be(2);
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class FairQueueTests
 
         (await a[2].InTime()).Refusal.Should().Be(QueueRefusal.Full);
         new Task[] { a[0], a[1], b, newcomer }.Should().OnlyContain(task => !task.IsCompleted);
-        queue.Waiting.Should().Be(4);
+        queue.Load.Waiting.Should().Be(4);
         place.Dispose();
         (await b.InTime()).Refusal.Should().BeNull("it has nothing running, like c, and came before it");
     }
@@ -149,7 +149,7 @@ public sealed class FairQueueTests
         _clock.Advance(TimeSpan.FromMilliseconds(1));
 
         (await waiting.InTime()).Refusal.Should().Be(QueueRefusal.WaitedTooLong);
-        queue.Waiting.Should().Be(0);
+        queue.Load.Waiting.Should().Be(0);
         place.Dispose();
         queue.RunningOf("b").Should().Be(0, "a place goes to nobody who has given up");
     }
@@ -160,7 +160,7 @@ public sealed class FairQueueTests
         var queue = Queue(places: 1, limit: 4);
         _ = await NowAsync(queue, "a");
         (await queue.EnterAsync("b", 4, TimeSpan.Zero, Waiting.Token).InTime()).Refusal.Should().Be(QueueRefusal.WaitedTooLong);
-        queue.Waiting.Should().Be(0);
+        queue.Load.Waiting.Should().Be(0);
     }
 
     [Fact]
@@ -173,7 +173,7 @@ public sealed class FairQueueTests
 
         await left.CancelAsync();
 
-        queue.Waiting.Should().Be(0);
+        queue.Load.Waiting.Should().Be(0);
         await ((Func<Task>)(() => leaver.InTime())).Should().ThrowAsync<OperationCanceledException>();
         var next = EnterAsync(queue, "c");
         place.Dispose();
@@ -372,7 +372,7 @@ public sealed class FairQueueTests
         }
 
         /// <summary>What the queue has decided reaches those who wait on threads of their own.</summary>
-        private void Settle() => SpinWait.SpinUntil(() => Pending.Count() == _queue.Waiting, TimeSpan.FromSeconds(10)).Should().BeTrue("who waits no longer in the queue has its answer");
+        private void Settle() => SpinWait.SpinUntil(() => Pending.Count() == _queue.Load.Waiting, TimeSpan.FromSeconds(10)).Should().BeTrue("who waits no longer in the queue has its answer");
 
         private void Check()
         {

@@ -1,0 +1,8 @@
+namespace Relay.Application.Auditing;
+
+/// <summary>Is told of every request with a good key, once, when it is over.</summary>
+public interface IRequestObserver
+{
+    /// <summary>Takes what the audit log takes; must not wait.</summary>
+    void Observe(AuditEntry entry);
+}
