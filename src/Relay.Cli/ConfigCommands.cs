@@ -35,7 +35,7 @@ internal static partial class ConfigCommands
             else
             {
                 Terminal.WriteTable(operation.Output, ["SETTING", "VALUE", "FROM"], settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source]));
-                await operation.Error.WriteLineAsync(Printable.Text($"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with."));
+                await operation.Error.WriteLineAsync(Printable.Text($"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with, but for limits, which it follows."));
             }
 
             return ExitCode.Done;
@@ -68,11 +68,11 @@ internal static partial class ConfigCommands
             ? (variable, Environment)
             : (operation.FileSettings[setting.Name] ?? string.Empty, File);
         return value.Length == 0
-            ? new SettingValue(setting.Name, setting.Default, Default, setting.Help)
-            : new SettingValue(setting.Name, setting.Secret ? "***" : Login().Replace(value, "://***@"), source, setting.Help);
+            ? new SettingValue(setting.Name, setting.Default, Default, setting.Help, setting.Reloads)
+            : new SettingValue(setting.Name, setting.Secret ? "***" : Login().Replace(value, "://***@"), source, setting.Help, setting.Reloads);
     }
 
-    private sealed record SettingValue(string Name, string Value, string Source, string Help);
+    private sealed record SettingValue(string Name, string Value, string Source, string Help, bool Reloads);
 
     /// <summary>A name and a password in an URL.</summary>
     [GeneratedRegex("://[^/@]*@", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -32,6 +32,7 @@ public static class DependencyInjection
         .AddHosted<HomeLock>()
         .AddAuditing()
         .AddHosted<AuditRetention>()
+        .AddHosted<ConfigFileWatcher>()
         .AddKeyFile()
         .AddSqlite()
         .AddProcesses()

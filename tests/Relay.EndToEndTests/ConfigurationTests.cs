@@ -115,6 +115,42 @@ public sealed class ConfigurationTests : IDisposable
         relay.Log.Should().NotContain(line => line.Contains("is no setting", StringComparison.Ordinal) || line.Contains("Wrote", StringComparison.Ordinal));
     }
 
+    [Fact(Timeout = 30_000)]
+    public async Task Limits_are_followed_without_a_restart_and_a_file_with_a_fault_changes_nothing()
+    {
+        await using var relay = await FakeRelay.StartAsync();
+        var file = Path.Combine(relay.Program.Home, "config.env");
+        Task LogsAsync(string text) => relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Log.Any(line => line.Contains(text, StringComparison.Ordinal))), $"it does not say '{text}'");
+        async Task WriteAsync(string text) => await File.WriteAllTextAsync(file, text, TestContext.Current.CancellationToken);
+
+        await WriteAsync("PER_KEY_DAILY=2\nMAX_INPUT_BYTES=10\n");
+        await LogsAsync("PER_KEY_DAILY is 2 from now on");
+        (await relay.AskAsync()).Status.Should().Be(200);
+        (await relay.Program.CompleteAsync(relay.Key, new { prompt = "eleven byte" })).Status.Should().Be(413);
+        (await relay.AskAsync()).Status.Should().Be(200);
+        (await relay.AskAsync()).ErrorCode.Should().Be("daily_limit", "what was used before the change counts");
+
+        await WriteAsync("PER_KEY_DAILY=0\nQUEUE_LIMIT=many\nMAX_INPUT_BYTES=20\n");
+        await LogsAsync("config.env was changed, and is wrong: PER_KEY_DAILY");
+        await LogsAsync("config.env was changed, and is wrong: QUEUE_LIMIT");
+        (await relay.AskAsync()).ErrorCode.Should().Be("daily_limit");
+
+        await WriteAsync("what is this\n");
+        await LogsAsync("config.env, line 1");
+
+        await WriteAsync("PER_KEY_DAILY=5\nPORT=1\nPER_KEY_RPM=7\n");
+        await LogsAsync("PER_KEY_DAILY is 5 from now on");
+        await LogsAsync("MAX_INPUT_BYTES is 200000 from now on");
+        await LogsAsync("PORT was changed in config.env: it takes effect when the relay is started again");
+        await LogsAsync("PER_KEY_RPM was changed in config.env, but the environment or the command line overrides it");
+        (await relay.Program.CompleteAsync(relay.Key, new { prompt = "eleven byte" })).Status.Should().Be(200);
+
+        File.Delete(file);
+        await LogsAsync("PER_KEY_DAILY is 1000 from now on");
+        relay.Program.Audit.Where(line => line.GetProperty("action").GetString() == "setting_changed").Select(line => line.GetProperty("detail").GetString())
+            .Should().Equal("MAX_INPUT_BYTES=10", "PER_KEY_DAILY=2", "MAX_INPUT_BYTES=200000", "PER_KEY_DAILY=5", "PER_KEY_DAILY=1000");
+    }
+
     [Theory(Timeout = 30_000)]
     [InlineData("0.0.0.0")]
     [InlineData("::")]

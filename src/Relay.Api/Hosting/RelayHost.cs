@@ -137,8 +137,8 @@ internal static class RelayHost
             kestrel.Limits.MinResponseDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
             kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port);
         });
-        builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + DrainLimit.Afterwards);
-        builder.Services.AddSingleton<DrainLimit>().AddSingleton<HostFilter>().AddSingleton<RevocationWatch>();
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + Drain.Afterwards);
+        builder.Services.AddSingleton<Drain>().AddHostedService(services => services.GetRequiredService<Drain>()).AddSingleton<HostFilter>().AddSingleton<RevocationWatch>();
     }
 
     private static void AddRelayApi(this IServiceCollection services)
@@ -154,7 +154,7 @@ internal static class RelayHost
     {
         app.UseMiddleware<RequestLog>();
         app.Use(app.Services.GetRequiredService<HostFilter>().InvokeAsync);
-        app.UseMiddleware<DrainLimit>();
+        app.UseMiddleware<Drain>();
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
         app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);

@@ -6,7 +6,7 @@ namespace Relay.Application.Auditing;
 /// <summary>One line of the audit log. Never a prompt, an answer, a secret or what an URL asked for.</summary>
 /// <param name="Action">
 /// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
-/// <c>key_limits_set</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
+/// <c>key_limits_set</c>; <c>setting_changed</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
 /// </param>
 public sealed record AuditEntry(string Action)
 {
@@ -55,7 +55,7 @@ public sealed record AuditEntry(string Action)
     /// <summary>How many of the same this line stands for; null for one.</summary>
     public long? Count { get; init; }
 
-    /// <summary>What was found, for violations; why a page was not fetched; <c>replayed</c> for what was answered from memory; the version, for starts.</summary>
+    /// <summary>What was found, for violations; why a page was not fetched; <c>replayed</c> for what was answered from memory; the version, for starts; name and value, for settings.</summary>
     public string? Detail { get; init; }
 
     /// <summary>The system's user who ran the operator's command.</summary>

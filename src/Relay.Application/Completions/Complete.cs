@@ -23,12 +23,11 @@ public sealed record CompleteCommand(RequestContext Context, CompletionRequest R
 /// <summary>The operator's rules: size and models, for all and for the key.</summary>
 internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
 {
-    public CompleteValidator(IOptions<CompletionOptions> options, ModelCatalog models)
+    public CompleteValidator(IOptionsMonitor<CompletionOptions> options, ModelCatalog models)
     {
-        var maxInputBytes = options.Value.MaxInputBytes;
         RuleFor(command => command.Request.InputBytes)
-            .LessThanOrEqualTo(maxInputBytes)
-            .WithRelayError(ErrorCode.TooLarge, "prompt", $"Prompt, history, system prompt and schema are larger than the {maxInputBytes} UTF-8 bytes this relay takes.");
+            .Must(bytes => bytes <= options.CurrentValue.MaxInputBytes)
+            .WithRelayError(ErrorCode.TooLarge, "prompt", () => $"Prompt, history, system prompt and schema are larger than the {options.CurrentValue.MaxInputBytes} UTF-8 bytes this relay takes.");
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.Stop is null)
             .WithRelayError(ErrorCode.InvalidRequest, "stop", "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema.");

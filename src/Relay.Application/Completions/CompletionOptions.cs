@@ -17,7 +17,7 @@ public sealed class CompletionOptions
     [Setting("IGNORE_UNSUPPORTED", "Whether the OpenAI and Anthropic routes take parameters that change only how the model samples (temperature, top_p, seed, …) and have no effect here; otherwise they are refused.")]
     public bool IgnoreUnsupported { get; set; }
 
-    [Setting("MAX_INPUT_BYTES", "Most UTF-8 bytes of prompt, history, system prompt and schema together.", Min = "1", Max = "10MB")]
+    [Setting("MAX_INPUT_BYTES", "Most UTF-8 bytes of prompt, history, system prompt and schema together.", Min = "1", Max = "10MB", Reloads = true)]
     public long MaxInputBytes { get; set; } = 200_000;
 
     [Setting("MAX_OUTPUT_TOKENS", "Most tokens of one answer.", Min = "1", Max = "128000")]

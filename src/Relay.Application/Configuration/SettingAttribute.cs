@@ -23,4 +23,10 @@ public sealed class SettingAttribute(string name, string help) : Attribute
 
     /// <summary>Whether its value is a credential: never printed.</summary>
     public bool Secret { get; init; }
+
+    /// <summary>
+    /// Whether a change in <c>config.env</c> takes effect within a second, without a restart. Whoever uses such a setting reads it
+    /// from <c>IOptionsMonitor</c> at each use.
+    /// </summary>
+    public bool Reloads { get; init; }
 }

@@ -2,6 +2,7 @@ using System.Reflection;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 
 namespace Relay.Application.Configuration;
 
@@ -10,7 +11,12 @@ namespace Relay.Application.Configuration;
 /// <param name="Help">What it does.</param>
 /// <param name="Default">The default in the notation of <c>config.env</c>; empty for none.</param>
 /// <param name="Secret">Whether its value must never be printed.</param>
-public sealed record SettingDescription(string Name, string Help, string Default, bool Secret);
+/// <param name="Reloads">Whether a change in <c>config.env</c> takes effect without a restart.</param>
+public sealed record SettingDescription(string Name, string Help, string Default, bool Secret, bool Reloads = false);
+
+/// <summary>Binds and checks one options class anew, before a changed configuration takes effect.</summary>
+/// <param name="Run">Throws <see cref="OptionsValidationException"/> for what is wrong.</param>
+public sealed record SettingsTrial(Action Run);
 
 /// <summary>Binds options classes whose properties carry <see cref="SettingAttribute"/>.</summary>
 public static class SettingsBinder
@@ -26,9 +32,16 @@ public static class SettingsBinder
             .Configure<IConfiguration>((options, configuration) => Bind(options, configuration))
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<TOptions>, Validator<TOptions>>();
-        foreach (var description in Describe(typeof(TOptions)))
+        var descriptions = Describe(typeof(TOptions)).ToList();
+        foreach (var description in descriptions)
         {
             services.AddSingleton(description);
+        }
+
+        if (descriptions.Exists(description => description.Reloads))
+        {
+            services.AddSingleton<IOptionsChangeTokenSource<TOptions>, Reload<TOptions>>();
+            services.AddSingleton(provider => new SettingsTrial(() => provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(Options.DefaultName)));
         }
 
         return services;
@@ -42,7 +55,8 @@ public static class SettingsBinder
             setting.Attribute.Name,
             setting.Attribute.Help,
             SettingParser.Format(setting.Property.GetValue(defaults)),
-            setting.Attribute.Secret));
+            setting.Attribute.Secret,
+            setting.Attribute.Reloads));
     }
 
     private static void Bind(object options, IConfiguration configuration)
@@ -61,6 +75,14 @@ public static class SettingsBinder
         let attribute = property.GetCustomAttribute<SettingAttribute>()
         where attribute is not null
         select (property, attribute);
+
+    /// <summary>Has options bound again when the configuration says that it changed.</summary>
+    private sealed class Reload<TOptions>(IConfiguration configuration) : IOptionsChangeTokenSource<TOptions>
+    {
+        public string Name => Options.DefaultName;
+
+        public IChangeToken GetChangeToken() => configuration.GetReloadToken();
+    }
 
     /// <summary>Reports what <see cref="Bind"/> had to leave at its default, and what is out of range.</summary>
     private sealed class Validator<TOptions>(IConfiguration configuration) : IValidateOptions<TOptions>

@@ -1,4 +1,5 @@
 using MediatR;
+using Relay.Application.Quotas;
 using Relay.Domain;
 
 namespace Relay.Application.Health;
@@ -36,12 +37,14 @@ public interface IHealthCheck
     string? Problem { get; }
 }
 
-internal sealed class GetReadinessHandler(IEngineHealth engine, IEnumerable<IHealthCheck> checks) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
+internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admission, IEnumerable<IHealthCheck> checks) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
 {
     public Task<Result<Readiness>> Handle(GetReadinessQuery query, CancellationToken cancellationToken)
     {
         var status = engine.Status;
-        var problems = status.Problems
+        IEnumerable<RelayError> stopping = admission.IsClosed ? [new RelayError(ErrorCode.ShuttingDown, "The relay is stopping: what runs may end, nothing new is let in.")] : [];
+        var problems = stopping
+            .Concat(status.Problems)
             .Concat(checks.Select(check => check.Problem).OfType<string>().Select(problem => new RelayError(ErrorCode.InternalError, problem)))
             .ToList();
         return Task.FromResult<Result<Readiness>>(new Readiness(problems, status));

@@ -39,6 +39,13 @@ public interface IAdmission
     /// <summary>How full the queue of a bucket is now; costs nothing.</summary>
     QueueLoad LoadOf(QuotaBucket bucket);
 
+    /// <summary>Whether the relay is stopping: nothing is let in any more.</summary>
+    bool IsClosed { get; }
+
+    /// <summary>Lets nothing in from now on, and refuses what waits. What runs may end.</summary>
+    /// <returns>Completes when nothing runs any more.</returns>
+    Task CloseAsync(CancellationToken cancellationToken);
+
     /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
     ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
 }
@@ -48,20 +55,27 @@ public interface IAdmission
 /// nothing.
 /// </summary>
 internal sealed class Admission(
-    IQuotaStore quotas, FairQueues queues, UpstreamLimits upstream, ModelCatalog models, IOptions<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+    IQuotaStore quotas, FairQueues queues, UpstreamLimits upstream, ModelCatalog models, IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
     : IAdmission
 {
+    private static readonly RelayError ShuttingDown = new(ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
+
     /// <summary>Lets a request in.</summary>
     /// <returns>
-    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.RateLimited"/>,
+    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.ShuttingDown"/>, <see cref="ErrorCode.RateLimited"/>,
     /// <see cref="ErrorCode.DailyLimit"/>, <see cref="ErrorCode.GlobalDailyLimit"/>, <see cref="ErrorCode.UpstreamRateLimited"/>,
     /// <see cref="ErrorCode.QueueFull"/> and <see cref="ErrorCode.Overloaded"/>, each with a retry time and without a charge.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left while it waited; it was not charged.</exception>
     public async Task<Result<Admitted>> AdmitAsync(IAdmissible request, CancellationToken cancellationToken)
     {
+        if (queues.IsClosed)
+        {
+            return ShuttingDown;
+        }
+
         var context = request.Context;
-        var limits = options.Value.LimitsOf(context.Caller, request.Bucket);
+        var limits = options.CurrentValue.LimitsOf(context.Caller, request.Bucket);
         var reserve = 0m;
         if (request is ISpendsTokens spends)
         {
@@ -145,11 +159,21 @@ internal sealed class Admission(
     public QueueLoad LoadOf(QuotaBucket bucket) => queues[bucket].Load;
 
     /// <inheritdoc/>
+    public bool IsClosed => queues.IsClosed;
+
+    /// <inheritdoc/>
+    public Task CloseAsync(CancellationToken cancellationToken)
+    {
+        queues.Close();
+        return queues.Drained.WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)
     {
-        var limits = options.Value.LimitsOf(key, bucket);
+        var limits = options.CurrentValue.LimitsOf(key, bucket);
         var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
-        return decision with { Statuses = WithConcurrency(key.Id, limits, decision.Statuses) };
+        return decision with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision.Statuses) };
     }
 
     private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, IReadOnlyList<QuotaStatus> statuses) =>
@@ -164,6 +188,8 @@ internal sealed class Admission(
         context.QueueTime = clock.GetElapsedTime(startedAt);
         switch (admitted.Place.Refusal)
         {
+            case QueueRefusal.Closed:
+                return ShuttingDown;
             case QueueRefusal.Full:
                 return new RelayError(
                     ErrorCode.QueueFull, "Too many requests are waiting already. Try again shortly.", RetryAfter: queue.EstimateWait(context.Caller.Id, limits.Concurrency));
@@ -194,13 +220,13 @@ internal sealed class Admission(
     {
         if (context.Patience is not { } patience)
         {
-            return options.Value.QueueTimeout;
+            return options.CurrentValue.QueueTimeout;
         }
 
         // The client counts from when it sent the first byte.
         var announced = patience - (context.ArrivedAt is { } arrivedAt ? clock.GetElapsedTime(arrivedAt) : TimeSpan.Zero);
         var answering = TimeSpan.FromTicks(Math.Min(queue.RecentHold.Ticks, announced.Ticks / 2));
-        return TimeSpan.FromTicks(Math.Min(options.Value.QueueTimeout.Ticks, Math.Max(0, (announced - answering).Ticks)));
+        return TimeSpan.FromTicks(Math.Min(options.CurrentValue.QueueTimeout.Ticks, Math.Max(0, (announced - answering).Ticks)));
     }
 
     private async Task DismissAsync(Admitted admitted)

@@ -11,6 +11,9 @@ internal enum QueueRefusal
 
     /// <summary>No place became free in time.</summary>
     WaitedTooLong,
+
+    /// <summary>The relay is stopping.</summary>
+    Closed,
 }
 
 /// <summary>A place to run in, given back when disposed of; or why there is none.</summary>
@@ -52,7 +55,11 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Line> _lines = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private int _places = places;
+    private int _limit = limit;
+    private bool _closed;
     private int _running;
     private int _waiting;
     private long _served;
@@ -66,7 +73,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         {
             lock (_lock)
             {
-                return new QueueLoad(places, _running, _waiting);
+                return new QueueLoad(_places, _running, _waiting);
             }
         }
     }
@@ -98,7 +105,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         lock (_lock)
         {
             var line = _lines.GetValueOrDefault(keyId);
-            var rounds = Math.Max((_waiting + 1.0) / places, ((line?.Waiters.Count ?? 0) + 1.0) / keyPlaces);
+            var rounds = Math.Max((_waiting + 1.0) / _places, ((line?.Waiters.Count ?? 0) + 1.0) / keyPlaces);
             var seconds = Math.Clamp(_holdSeconds * rounds, ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds);
             return TimeSpan.FromSeconds(seconds);
         }
@@ -116,14 +123,19 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         Waiter waiter;
         lock (_lock)
         {
+            if (_closed)
+            {
+                return new QueuePlace(QueueRefusal.Closed);
+            }
+
             var line = LineOf(keyId);
             // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
-            if (_running < places && line.Running < keyPlaces && line.Waiters.Count == 0)
+            if (_running < _places && line.Running < keyPlaces && line.Waiters.Count == 0)
             {
                 return Admit(line);
             }
 
-            if (_waiting >= limit && !TryMakeRoom(line))
+            if (_waiting >= _limit && !TryMakeRoom(line))
             {
                 ForgetIdle(line);
                 return new QueuePlace(QueueRefusal.Full);
@@ -138,6 +150,38 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         await using var late = timeout.Token.UnsafeRegister(_ => Withdraw(waiter, new QueuePlace(QueueRefusal.WaitedTooLong)), null);
         await using var left = cancellationToken.UnsafeRegister(_ => Withdraw(waiter, null), null);
         return await waiter.Place.Task;
+    }
+
+    /// <summary>
+    /// Changes how many run at once and how many may wait. New places are taken at once by those who wait; of fewer, what runs
+    /// or waits already is not turned away.
+    /// </summary>
+    public void Resize(int places, int limit)
+    {
+        lock (_lock)
+        {
+            (_places, _limit) = (places, limit);
+            AdmitNext();
+        }
+    }
+
+    /// <summary>Completes when it is closed and nobody has a place any more.</summary>
+    public Task Drained => _drained.Task;
+
+    /// <summary>Refuses those who wait and all who come.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            foreach (var waiter in _lines.Values.SelectMany(line => line.Waiters).ToList())
+            {
+                TakeOut(waiter);
+                waiter.Place.TrySetResult(new QueuePlace(QueueRefusal.Closed));
+            }
+
+            ReportDrained();
+        }
     }
 
     /// <summary>Takes a waiter out, unless it has its place already.</summary>
@@ -211,14 +255,27 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 _holdSeconds = (_holdSeconds * Memory) + (time.TotalSeconds * (1 - Memory));
             }
 
-            while (_running < places && NextLine() is { } next)
-            {
-                var waiter = next.Waiters.First!.Value;
-                TakeOut(waiter);
-                waiter.Place.TrySetResult(Admit(next));
-            }
-
+            AdmitNext();
             ForgetIdle(line);
+            ReportDrained();
+        }
+    }
+
+    private void AdmitNext()
+    {
+        while (_running < _places && NextLine() is { } next)
+        {
+            var waiter = next.Waiters.First!.Value;
+            TakeOut(waiter);
+            waiter.Place.TrySetResult(Admit(next));
+        }
+    }
+
+    private void ReportDrained()
+    {
+        if (_closed && _running == 0)
+        {
+            _drained.TrySetResult();
         }
     }
 
@@ -296,12 +353,43 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     }
 }
 
-/// <summary>A queue for each bucket: completions wait for Claude, pages for the network.</summary>
-internal sealed class FairQueues(IOptions<QuotaOptions> options, TimeProvider clock)
+/// <summary>A queue for each bucket: completions wait for Claude, pages for the network. Sizes follow the settings.</summary>
+internal sealed class FairQueues : IDisposable
 {
-    private readonly FairQueue _completions = new(options.Value.GlobalConcurrency, options.Value.QueueLimit, clock);
-    private readonly FairQueue _fetches = new(options.Value.FetchConcurrency, options.Value.QueueLimit, clock);
+    private readonly FairQueue _completions;
+    private readonly FairQueue _fetches;
+    private readonly IDisposable? _changes;
+    private volatile bool _closed;
+
+    public FairQueues(IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
+    {
+        var sizes = options.CurrentValue;
+        _completions = new FairQueue(sizes.GlobalConcurrency, sizes.QueueLimit, clock);
+        _fetches = new FairQueue(sizes.FetchConcurrency, sizes.QueueLimit, clock);
+        _changes = options.OnChange(changed =>
+        {
+            _completions.Resize(changed.GlobalConcurrency, changed.QueueLimit);
+            _fetches.Resize(changed.FetchConcurrency, changed.QueueLimit);
+        });
+    }
+
+    /// <summary>Whether nobody gets a place any more.</summary>
+    public bool IsClosed => _closed;
 
     /// <summary>The queue of a bucket.</summary>
     public FairQueue this[QuotaBucket bucket] => bucket == QuotaBucket.Completions ? _completions : _fetches;
+
+    /// <summary>Completes when they are closed and nothing runs any more.</summary>
+    public Task Drained => Task.WhenAll(_completions.Drained, _fetches.Drained);
+
+    /// <summary>Refuses those who wait and all who come.</summary>
+    public void Close()
+    {
+        _closed = true;
+        _completions.Close();
+        _fetches.Close();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _changes?.Dispose();
 }

@@ -31,12 +31,12 @@ internal sealed class GetUsageValidator : AbstractValidator<GetUsageQuery>
             .WithRelayError(ErrorCode.InvalidRequest, "days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}.");
 }
 
-internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, IOptions<QuotaOptions> options, TimeProvider clock)
+internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
     : IRequestHandler<GetUsageQuery, Result<KeyUsage>>
 {
     public async Task<Result<KeyUsage>> Handle(GetUsageQuery query, CancellationToken cancellationToken)
     {
-        var limits = options.Value.LimitsOf(query.Caller);
+        var limits = options.CurrentValue.LimitsOf(query.Caller);
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         var rows = await usage.ReadAsync(query.Caller.Id, today.AddDays(1 - query.Days), cancellationToken);
         var completions = await admission.PeekAsync(query.Caller, QuotaBucket.Completions, cancellationToken);

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
@@ -17,22 +16,13 @@ internal sealed class ClaudeEngine(
     ClaudeProcesses processes,
     ClaudeEnvironment environment,
     IOptions<CompletionOptions> options,
-    IHostApplicationLifetime lifetime,
     TimeProvider clock,
     ILogger<ClaudeEngine> logger) : ICompletionEngine
 {
-    private static readonly RelayError ShuttingDown = new(
-        ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
-
     /// <inheritdoc/>
     public async Task<Result<Completion>> CompleteAsync(
         string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken)
     {
-        if (lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            return ShuttingDown;
-        }
-
         if (state.Current is not { } generation)
         {
             return state.Problem ?? EngineState.Violation;

@@ -8,10 +8,13 @@ namespace Relay.Infrastructure.Home;
 /// </summary>
 public static class ConfigEnv
 {
-    /// <summary>Adds the file as a configuration source; a missing file adds nothing.</summary>
+    /// <summary>Adds the file, as it is now, as a configuration source; a missing file adds nothing.</summary>
     /// <exception cref="FormatException">A line is none of the above; says which.</exception>
-    public static IConfigurationBuilder AddConfigEnv(this IConfigurationBuilder builder, string path) =>
-        builder.AddInMemoryCollection(File.Exists(path) ? Parse(File.ReadLines(path), path) : []);
+    public static IConfigurationBuilder AddConfigEnv(this IConfigurationBuilder builder, string path) => builder.Add(new ConfigEnvSource(path));
+
+    /// <summary>The values of a file; none of a file that is not there.</summary>
+    /// <exception cref="FormatException">A line is none of the above; says which.</exception>
+    internal static Dictionary<string, string?> Read(string path) => File.Exists(path) ? Parse(File.ReadLines(path), path) : new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The values of the lines; a later line wins.</summary>
     internal static Dictionary<string, string?> Parse(IEnumerable<string> lines, string path)
@@ -47,4 +50,27 @@ public static class ConfigEnv
 
         return values;
     }
+}
+
+/// <summary>A <c>config.env</c> among the configuration's sources.</summary>
+internal sealed class ConfigEnvSource(string path) : IConfigurationSource
+{
+    /// <inheritdoc/>
+    public IConfigurationProvider Build(IConfigurationBuilder builder) => new ConfigEnvProvider(path);
+}
+
+/// <summary>The values of a <c>config.env</c>: as they were when it was loaded, or as they were replaced since.</summary>
+internal sealed class ConfigEnvProvider(string path) : ConfigurationProvider
+{
+    /// <summary>All values.</summary>
+    public IReadOnlyDictionary<string, string?> Values => Data.AsReadOnly();
+
+    /// <inheritdoc/>
+    public override void Load() => Data = ConfigEnv.Read(path);
+
+    /// <summary>Puts other values in place, of which nobody is told before <see cref="Announce"/>.</summary>
+    public void Replace(IReadOnlyDictionary<string, string?> values) => Data = new Dictionary<string, string?>(values, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Has options that follow the configuration bound again.</summary>
+    public void Announce() => OnReload();
 }

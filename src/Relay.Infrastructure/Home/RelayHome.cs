@@ -89,12 +89,12 @@ public sealed class RelayHome
         }
 
         var text = new StringBuilder()
-            .AppendLine("# claude-relay's settings. Remove the # of a line to change it, then restart the relay.")
+            .AppendLine("# claude-relay's settings. Remove the # of a line to change it, then restart the relay; where it says so, no restart is needed.")
             .AppendLine("# The environment overrides this file, the command line overrides both.")
             .AppendLine();
         foreach (var setting in settings)
         {
-            text.Append("# ").AppendLine(setting.Help).Append('#').Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
+            text.Append("# ").Append(setting.Help).AppendLine(setting.Reloads ? " No restart needed." : string.Empty).Append('#').Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
         }
 
         using var file = new FileStream(ConfigFile, PrivateFile(FileMode.CreateNew, FileAccess.Write, FileShare.None));

@@ -37,7 +37,7 @@ public sealed class ForbiddenCallTests
         [
             "Relay.Application.DependencyInjection calls System.TimeProvider::get_System",
             // Their sources were made with the injected clock, which the call then uses.
-            "Relay.Api.Hosting.DrainLimit calls System.Threading.CancellationTokenSource::CancelAfter",
+            "Relay.Api.Hosting.Drain calls System.Threading.CancellationTokenSource::CancelAfter",
             "Relay.Infrastructure.ClaudeCode.ClaudeEngine calls System.Threading.CancellationTokenSource::CancelAfter",
         ];
         var calls = Solution.All.SelectMany(assembly => Solution.Calls(assembly)).ToList();

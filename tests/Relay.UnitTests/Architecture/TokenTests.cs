@@ -18,7 +18,7 @@ public sealed class TokenTests
         ["Relay.Api.Quotas.QuotaGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Http.ErrorResponse+ErrorResult.ExecuteResultAsync"] = "IActionResult's signature; passes the context's RequestAborted on",
         ["Relay.Api.Http.RequestLog.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
-        ["Relay.Api.Hosting.DrainLimit.InvokeAsync"] = "a middleware's signature; it is itself what cuts the context's RequestAborted",
+        ["Relay.Api.Hosting.Drain.InvokeAsync"] = "a middleware's signature; it is itself what cuts the context's RequestAborted",
         ["Relay.Api.Hosting.HostFilter.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
         ["Relay.Api.Hosting.RevocationWatch.InvokeAsync"] = "a middleware's signature; it puts its own token into the context's RequestAborted",
         ["Relay.Api.Http.ErrorResponse.WriteAsync"] = "takes the context, whose RequestAborted it passes on",

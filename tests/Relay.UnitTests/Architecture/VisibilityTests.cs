@@ -20,6 +20,7 @@ public sealed class VisibilityTests
         [typeof(SettingsBinder)] = "the Api registers its own options with it",
         [typeof(SettingAttribute)] = "on the Api's own options",
         [typeof(SettingDescription)] = "the first config.env is written from it",
+        [typeof(SettingsTrial)] = "a changed config.env is tried with it",
         [typeof(Relay.Infrastructure.DependencyInjection)] = "AddRelayInfrastructure",
         [typeof(RelayHome)] = "both hosts open it before there is a container",
         [typeof(ConfigEnv)] = "a configuration source of the Api",

@@ -43,7 +43,7 @@ public sealed class CompleteTests
     {
         var stop = StopSequences.Create("stop", ["x"]).Value;
         RelayError? ErrorOf(CompletionRequest request) =>
-            (RelayError?)new CompleteValidator(Options.Create(_options), Models()).Validate(new CompleteCommand(Any.Context(), request)).Errors.SingleOrDefault()?.CustomState;
+            (RelayError?)new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models()).Validate(new CompleteCommand(Any.Context(), request)).Errors.SingleOrDefault()?.CustomState;
 
         _options.MaxInputBytes = 100;
         ErrorOf(Any.Request() with { Stop = stop }).Should().BeNull();
@@ -150,7 +150,7 @@ public sealed class CompleteTests
 
     private RelayError? ErrorOf(string prompt, string? system, string? model = null, ApiKey? caller = null)
     {
-        var result = new CompleteValidator(Options.Create(_options), Models()).Validate(new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model)));
+        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models()).Validate(new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model)));
         return (RelayError?)result.Errors.SingleOrDefault()?.CustomState;
     }
 

@@ -3,6 +3,7 @@ using NSubstitute;
 using Relay.Application.Auditing;
 using Relay.Application.Health;
 using Relay.Application.Keys;
+using Relay.Application.Quotas;
 using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
@@ -187,7 +188,8 @@ public sealed class KeyCommandTests : IDisposable
         var engine = Substitute.For<IEngineHealth>();
         var (keys, audit) = (Substitute.For<IHealthCheck>(), Substitute.For<IHealthCheck>());
         var problem = new RelayError(ErrorCode.ClaudeMissing, "No claude.");
-        var handler = new GetReadinessHandler(engine, [keys, audit]);
+        var admission = Substitute.For<IAdmission>();
+        var handler = new GetReadinessHandler(engine, admission, [keys, audit]);
 
         keys.Problem.Returns((string?)null);
         audit.Problem.Returns((string?)null);
@@ -199,6 +201,9 @@ public sealed class KeyCommandTests : IDisposable
         var readiness = (await handler.Handle(new GetReadinessQuery(), Waiting.Token)).Value;
         readiness.IsReady.Should().BeFalse();
         readiness.Problems.Should().Equal(problem, new RelayError(ErrorCode.InternalError, "keys.json can't be read."));
+
+        admission.IsClosed.Returns(true);
+        (await handler.Handle(new GetReadinessQuery(), Waiting.Token)).Value.Problems[0].Code.Should().Be(ErrorCode.ShuttingDown, "it is the first thing to know");
     }
 
     private Task<Result<AddedKey>> AddAsync(string label, int? limit = null) =>

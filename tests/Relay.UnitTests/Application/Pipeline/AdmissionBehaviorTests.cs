@@ -23,7 +23,7 @@ public sealed class AdmissionBehaviorTests
 
     public AdmissionBehaviorTests()
     {
-        var (options, completions, clock) = (Options.Create(new QuotaOptions()), Options.Create(new CompletionOptions()), new FakeTimeProvider());
+        var (options, completions, clock) = (new LiveOptions<QuotaOptions>(new QuotaOptions()), Options.Create(new CompletionOptions()), new FakeTimeProvider());
         var queues = new FairQueues(options, clock);
         _queue = queues[QuotaBucket.Completions];
         _behavior = new AdmissionBehavior<CompleteCommand, Result<Completion>>(

@@ -25,6 +25,7 @@ public sealed class AdmissionTests : IDisposable
     private readonly QuotaStore _store;
     private readonly UpstreamLimits _upstream;
     private readonly ApiKey _key = Any.Key() with { Limits = new KeyLimits(UsdPerDay: 10) };
+    private LiveOptions<QuotaOptions>? _live;
     private FairQueues? _queues;
 
     public AdmissionTests()
@@ -35,12 +36,13 @@ public sealed class AdmissionTests : IDisposable
     }
 
     /// <summary>Made with the options as the test has set them.</summary>
-    private FairQueues Queues => _queues ??= new FairQueues(Options.Create(_options), _clock);
+    private FairQueues Queues => _queues ??= new FairQueues(_live ??= new LiveOptions<QuotaOptions>(_options), _clock);
 
     private FairQueue Queue => Queues[QuotaBucket.Completions];
 
     public void Dispose()
     {
+        _queues?.Dispose();
         _store.Dispose();
         _home.Dispose();
     }
@@ -303,12 +305,48 @@ public sealed class AdmissionTests : IDisposable
         Queue.RunningOf(_key.Id).Should().Be(0);
     }
 
+    [Fact]
+    public async Task Limits_that_are_changed_count_from_the_next_request_on()
+    {
+        await NowAsync(new Request(_key));
+        var waiting = AdmitAsync(new Request(Any.Key()));
+        waiting.IsCompleted.Should().BeFalse("there is one place");
+
+        _live!.Change(new QuotaOptions { GlobalConcurrency = 3, PerKeyDaily = 1 });
+
+        (await waiting.InTime()).Error.Should().BeNull();
+        (await NowAsync(new Request(Any.Key()))).Error.Should().BeNull("there are three places now");
+        (await NowAsync(new Request(_key))).Error!.Code.Should().Be(ErrorCode.DailyLimit);
+    }
+
+    [Fact]
+    public async Task A_stopping_relay_lets_nothing_in_charges_nothing_and_says_so_before_a_body_is_read()
+    {
+        var running = (await NowAsync(new Request(_key))).Value;
+        var waiting = AdmitAsync(new Request(_key));
+        var admission = Admission;
+
+        var drained = admission.CloseAsync(Waiting.Token);
+
+        (await waiting.InTime()).Error!.Code.Should().Be(ErrorCode.ShuttingDown);
+        var refused = (await NowAsync(new Request(_key))).Error!;
+        refused.Code.Should().Be(ErrorCode.ShuttingDown);
+        refused.RetryAfter.Should().BePositive();
+        (await admission.PeekAsync(_key, QuotaBucket.Fetches, Waiting.Token)).Refusal!.Code.Should().Be(ErrorCode.ShuttingDown);
+        admission.IsClosed.Should().BeTrue();
+        drained.IsCompleted.Should().BeFalse();
+
+        await admission.EndAsync(running, new Spending { ReachedApi = true }, succeeded: true);
+        await drained.InTime();
+        await ShouldHaveUsedAsync(1);
+    }
+
     private Admission Admission => Over(_store);
 
     private Admission Over(IQuotaStore store)
     {
         var completions = Options.Create(new CompletionOptions());
-        return new Admission(store, Queues, _upstream, new ModelCatalog(completions), Options.Create(_options), completions, _clock);
+        return new Admission(store, Queues, _upstream, new ModelCatalog(completions), _live!, completions, _clock);
     }
 
     private static void InterlockedMax(ref int most, int value)

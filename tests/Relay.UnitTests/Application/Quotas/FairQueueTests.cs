@@ -38,6 +38,54 @@ public sealed class FairQueueTests
     }
 
     [Fact]
+    public async Task New_places_are_taken_at_once_by_those_who_wait()
+    {
+        var queue = Queue(places: 1, limit: 10);
+        await NowAsync(queue, "a");
+        var (second, third) = (EnterAsync(queue, "b"), EnterAsync(queue, "c"));
+
+        queue.Resize(places: 2, limit: 10);
+
+        (await second.InTime()).Refusal.Should().BeNull();
+        third.IsCompleted.Should().BeFalse();
+        queue.Load.Should().Be(new QueueLoad(2, 2, 1));
+    }
+
+    [Fact]
+    public async Task Of_fewer_places_and_a_shorter_queue_nobody_is_turned_away_who_is_there_already()
+    {
+        var queue = Queue(places: 2, limit: 2);
+        var (first, second) = (await NowAsync(queue, "a"), await NowAsync(queue, "b"));
+        var (third, fourth) = (EnterAsync(queue, "c"), EnterAsync(queue, "d"));
+
+        queue.Resize(places: 1, limit: 1);
+
+        (third.IsCompleted, fourth.IsCompleted).Should().Be((false, false));
+        (await NowAsync(queue, "e")).Refusal.Should().Be(QueueRefusal.Full);
+        first.Dispose();
+        third.IsCompleted.Should().BeFalse("there is one place, and it is taken");
+        second.Dispose();
+        (await third.InTime()).Refusal.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_closed_queue_refuses_who_waits_and_who_comes_and_is_drained_when_the_last_has_left()
+    {
+        var queue = Queue(places: 2, limit: 10);
+        var (first, second) = (await NowAsync(queue, "a"), await NowAsync(queue, "b"));
+        var waiting = EnterAsync(queue, "c");
+
+        queue.Close();
+
+        (await waiting.InTime()).Refusal.Should().Be(QueueRefusal.Closed);
+        (await NowAsync(queue, "d")).Refusal.Should().Be(QueueRefusal.Closed);
+        first.Dispose();
+        queue.Drained.IsCompleted.Should().BeFalse("one still runs");
+        second.Decline();
+        await queue.Drained.InTime();
+    }
+
+    [Fact]
     public async Task Keys_that_come_back_one_at_a_time_starve_nobody()
     {
         var queue = Queue(places: 1, limit: 1000);

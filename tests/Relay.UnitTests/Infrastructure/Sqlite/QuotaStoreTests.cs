@@ -327,7 +327,7 @@ public sealed class QuotaStoreTests : IDisposable
         await SpendAsync(store, other.Id, 2);
         _clock.Advance(TimeSpan.FromDays(1));
         await SpendAsync(store, key.Id, 4);
-        var options = Options.Create(new QuotaOptions { PerKeyDaily = 9 });
+        var options = new LiveOptions<QuotaOptions>(new QuotaOptions { PerKeyDaily = 9 });
         var completions = Options.Create(new CompletionOptions());
         var queues = new FairQueues(options, _clock);
         var handler = new GetUsageHandler(store, new Admission(store, queues, new UpstreamLimits(_clock), new ModelCatalog(completions), options, completions, _clock), options, _clock);

@@ -1,0 +1,150 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Relay.Application.Auditing;
+using Relay.Application.Configuration;
+
+namespace Relay.Infrastructure.Home;
+
+/// <summary>
+/// Takes changes of <c>config.env</c> into the running relay: those of settings that say so (<see cref="SettingAttribute.Reloads"/>),
+/// all of them or, when one is wrong, none. Of the others it says that they wait for a restart. It looks twice a second: no file
+/// system has to tell it.
+/// </summary>
+internal sealed class ConfigFileWatcher(
+    RelayHome home,
+    IConfiguration configuration,
+    IEnumerable<SettingDescription> settings,
+    IEnumerable<SettingsTrial> trials,
+    IAuditLog auditLog,
+    TimeProvider clock,
+    ILogger<ConfigFileWatcher> logger) : BackgroundService
+{
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(500);
+
+    private readonly IConfigurationRoot _root = (IConfigurationRoot)configuration;
+    private readonly ConfigEnvProvider _provider = ((IConfigurationRoot)configuration).Providers.OfType<ConfigEnvProvider>().Single();
+    private readonly Dictionary<string, SettingDescription> _settings = settings.ToDictionary(setting => setting.Name, StringComparer.OrdinalIgnoreCase);
+    private IReadOnlyDictionary<string, string?>? _file;
+    private (long Length, DateTime ModifiedAt)? _seen;
+    private string? _reported;
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(CheckInterval, clock);
+        do
+        {
+            try
+            {
+                Check();
+            }
+            catch (Exception exception) when (exception is FormatException or IOException or UnauthorizedAccessException)
+            {
+                if (_reported != exception.Message)
+                {
+                    _reported = exception.Message;
+                    logger.LogError("config.env can't be read: {Reason} The settings stay as they are", exception.Message);
+                }
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>Looks whether the file has changed, and takes in what has.</summary>
+    internal void Check()
+    {
+        var file = new FileInfo(home.ConfigFile);
+        var found = file.Exists ? (file.Length, file.LastWriteTimeUtc) : ((long, DateTime)?)null;
+        if (found == _seen)
+        {
+            return;
+        }
+
+        var wanted = ConfigEnv.Read(home.ConfigFile);
+        (_seen, _reported) = (found, null);
+        // At the first look against what the relay was started with: the file may have changed since.
+        var before = _file ?? _provider.Values;
+        var changed = wanted.Keys.Union(before.Keys, StringComparer.OrdinalIgnoreCase).Where(name => wanted.GetValueOrDefault(name) != before.GetValueOrDefault(name)).Order(StringComparer.Ordinal).ToList();
+        var reloadable = changed.Where(name => _settings.GetValueOrDefault(name) is { Reloads: true }).ToList();
+        if (reloadable.Count > 0 && !TryApply(reloadable, wanted))
+        {
+            return;
+        }
+
+        _file = wanted;
+        foreach (var name in changed.Where(name => _settings.GetValueOrDefault(name) is not { Reloads: true }))
+        {
+            logger.LogWarning("{Name} was changed in config.env: it takes effect when the relay is started again", name);
+        }
+    }
+
+    private bool TryApply(IReadOnlyList<string> names, Dictionary<string, string?> wanted)
+    {
+        var before = _provider.Values;
+        var after = new Dictionary<string, string?>(before, StringComparer.OrdinalIgnoreCase);
+        foreach (var name in names)
+        {
+            if (wanted.TryGetValue(name, out var value))
+            {
+                after[name] = value;
+            }
+            else
+            {
+                after.Remove(name);
+            }
+        }
+
+        _provider.Replace(after);
+        if (FindProblems() is { Count: > 0 } problems)
+        {
+            _provider.Replace(before);
+            foreach (var problem in problems)
+            {
+                logger.LogError("config.env was changed, and is wrong: {Problem} The settings stay as they are", problem);
+            }
+
+            return false;
+        }
+
+        _provider.Announce();
+        foreach (var name in names)
+        {
+            Report(name, wanted.GetValueOrDefault(name));
+        }
+
+        return true;
+    }
+
+    private List<string> FindProblems()
+    {
+        var problems = new List<string>();
+        foreach (var trial in trials)
+        {
+            try
+            {
+                trial.Run();
+            }
+            catch (OptionsValidationException invalid)
+            {
+                problems.AddRange(invalid.Failures);
+            }
+        }
+
+        return problems;
+    }
+
+    private void Report(string name, string? value)
+    {
+        var shown = string.IsNullOrEmpty(value) ? _settings[name].Default : value;
+        if (value is { Length: > 0 } && _root[name] != value)
+        {
+            logger.LogWarning("{Name} was changed in config.env, but the environment or the command line overrides it", name);
+            return;
+        }
+
+        logger.LogInformation("{Name} is {Value} from now on", name, shown.Length == 0 ? "unset" : shown);
+        auditLog.Write(new AuditEntry("setting_changed") { Detail = $"{name}={shown}" });
+    }
+}
