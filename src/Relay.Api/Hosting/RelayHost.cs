@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
@@ -64,9 +65,10 @@ internal static class RelayHost
     /// </summary>
     private static void CheckSettings(this WebApplicationBuilder builder)
     {
-#pragma warning disable ASP0000 // A second set of singletons: of the validators only, and gone at once.
-        using var services = builder.Services.BuildServiceProvider();
-#pragma warning restore ASP0000
+        // With the configuration as an instance: one that a provider has made ends with it, and would follow no change any more.
+        IServiceCollection registrations = new ServiceCollection();
+        registrations.Add(builder.Services).AddSingleton<IConfiguration>(builder.Configuration);
+        using var services = registrations.BuildServiceProvider(); // A second set of singletons: of the validators only, and gone at once.
         services.GetRequiredService<IStartupValidator>().Validate();
     }
 

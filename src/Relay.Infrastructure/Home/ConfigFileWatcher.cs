@@ -96,6 +96,7 @@ internal sealed class ConfigFileWatcher(
             }
         }
 
+        var inForce = names.ToDictionary(name => name, name => _root[name], StringComparer.OrdinalIgnoreCase);
         _provider.Replace(after);
         if (FindProblems() is { Count: > 0 } problems)
         {
@@ -111,7 +112,7 @@ internal sealed class ConfigFileWatcher(
         _provider.Announce();
         foreach (var name in names)
         {
-            Report(name, wanted.GetValueOrDefault(name));
+            Report(name, isOverridden: _root[name] == inForce[name]);
         }
 
         return true;
@@ -135,16 +136,16 @@ internal sealed class ConfigFileWatcher(
         return problems;
     }
 
-    private void Report(string name, string? value)
+    private void Report(string name, bool isOverridden)
     {
-        var shown = string.IsNullOrEmpty(value) ? _settings[name].Default : value;
-        if (value is { Length: > 0 } && _root[name] != value)
+        if (isOverridden)
         {
             logger.LogWarning("{Name} was changed in config.env, but the environment or the command line overrides it", name);
             return;
         }
 
-        logger.LogInformation("{Name} is {Value} from now on", name, shown.Length == 0 ? "unset" : shown);
-        auditLog.Write(new AuditEntry("setting_changed") { Detail = $"{name}={shown}" });
+        var value = _root[name] is { Length: > 0 } text ? text : _settings[name].Default;
+        logger.LogInformation("{Name} is {Value} from now on", name, value.Length == 0 ? "unset" : value);
+        auditLog.Write(new AuditEntry("setting_changed") { Detail = $"{name}={value}" });
     }
 }
