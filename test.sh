@@ -23,6 +23,7 @@ export CLAUDE_RELAY_TEST_SDKS
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v ip >/dev/null || missing+=(iproute2)
+command -v sqlite3 >/dev/null || missing+=(sqlite3)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
