@@ -13,6 +13,9 @@ public sealed record AuditEntry(string Action)
     /// <summary>The request's id, as in its answer's <c>X-Request-Id</c>.</summary>
     public string? RequestId { get; init; }
 
+    /// <summary>The trace that the request was part of, in hexadecimal; as in the log's lines of it.</summary>
+    public string? TraceId { get; init; }
+
     /// <summary>Whose request it was, or which key was changed; null for what the relay noticed by itself.</summary>
     public string? KeyId { get; init; }
 
