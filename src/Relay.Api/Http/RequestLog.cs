@@ -88,7 +88,7 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
     private void Record(HttpContext context, RequestLogEntry entry, Activity span, int status, TimeSpan total)
     {
         var endpoint = context.GetEndpoint() as RouteEndpoint;
-        var (method, template) = (KnownMethod(context.Request.Method), endpoint?.RoutePattern.RawText);
+        var (method, template) = (KnownMethod(context.Request.Method), endpoint?.RoutePattern.RawText?.TrimStart('/'));
         var route = $"{method} {template ?? "(none)"}";
         var request = context.Features.Get<RequestContext>();
         RequestSpan.End(span, method, template, status, entry.Error, request);

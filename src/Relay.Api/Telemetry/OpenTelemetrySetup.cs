@@ -42,6 +42,7 @@ internal static class OpenTelemetrySetup
             });
         if (hasCollector)
         {
+            builder.Services.AddSingleton<ExportFailures>();
             telemetry
                 .WithTracing(traces => traces
                     .AddSource(RelayTracing.SourceName)

@@ -19,6 +19,7 @@ internal sealed class TelemetryService(IServiceProvider services) : IHostedServi
     {
         services.GetRequiredService<MeterProvider>();
         services.ShowMetrics();
+        services.GetService<ExportFailures>();
         return Task.CompletedTask;
     }
 

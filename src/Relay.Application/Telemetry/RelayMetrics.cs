@@ -201,7 +201,7 @@ public sealed class RelayMetrics
     /// <summary>A page was fetched, or not.</summary>
     /// <param name="failure">Why not, in a word of the fetcher's own; null for an answer of the site's.</param>
     /// <param name="elapsed">What it took, without the wait that hides the reason from callers.</param>
-    public void PageFetched(string? failure, TimeSpan elapsed) => _fetches.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("relay.outcome", failure ?? Ok));
+    public void PageFetched(string? failure, TimeSpan elapsed) => _fetches.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("relay.fetch.outcome", failure ?? Ok));
 
     /// <summary>The name of a bucket in labels.</summary>
     internal static string NameOf(QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? "fetches" : "completions";
