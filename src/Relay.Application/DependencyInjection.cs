@@ -47,7 +47,7 @@ public static class DependencyInjection
     private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddMetrics()
         .AddSingleton(provider => new RelayMetrics(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ModelCatalog>()))
-        .AddSingleton<RelayGauges>();
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider)); // Not checked where a container is: relayctl has no engine to look at.
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {

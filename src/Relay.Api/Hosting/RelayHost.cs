@@ -31,11 +31,11 @@ internal static class RelayHost
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         var home = AddSettings(builder, args);
-        builder.AddRelayTelemetry();
         builder.AddRelayLogging();
         builder.AddRelayServer();
         builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
         builder.CheckSettings();
+        builder.AddRelayTelemetry(); // Its exporters begin as soon as anything is asked of the container, with settings that must be good.
         var app = builder.Build();
         app.UseRelayPipeline();
         app.ReportSettings(home);

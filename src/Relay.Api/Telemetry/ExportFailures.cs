@@ -20,14 +20,14 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
     {
         if (eventSource.Name == Exporter)
         {
-            EnableEvents(eventSource, EventLevel.Error);
+            EnableEvents(eventSource, EventLevel.Warning);
         }
     }
 
     /// <inheritdoc/>
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
-        if (eventData.EventSource.Name != Exporter || eventData.Level > EventLevel.Error)
+        if (eventData.EventSource.Name != Exporter || eventData.Level > EventLevel.Warning)
         {
             return; // Listeners are shown sources of others, too.
         }

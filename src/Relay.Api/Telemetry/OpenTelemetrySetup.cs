@@ -52,7 +52,7 @@ internal static class OpenTelemetrySetup
         }
 
         // Before all others: they stop in the reverse order, and what they say while they do is exported, too.
-        builder.Services.AddHostedService<TelemetryService>();
+        builder.Services.Insert(0, ServiceDescriptor.Singleton<IHostedService, TelemetryService>());
     }
 
     /// <summary>The metrics for keys that are trusted with what concerns other keys.</summary>
