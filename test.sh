@@ -17,6 +17,8 @@ CLAUDE_RELAY_TEST_CLAUDE=$(pinned_claude)
 export CLAUDE_RELAY_TEST_CLAUDE
 CLAUDE_RELAY_TEST_SDKS=$(pinned_sdks)
 export CLAUDE_RELAY_TEST_SDKS
+CLAUDE_RELAY_TEST_PROMETHEUS=$(pinned_prometheus)
+export CLAUDE_RELAY_TEST_PROMETHEUS
 
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
 # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.

@@ -92,6 +92,33 @@ pinned_claude() {
   printf '%s\n' "$claude"
 }
 
+# Unpacks Debian's Prometheus below .tools, once, and prints where its programs are: as files only, so that no service starts.
+# Nothing where there is none, and the tests that need it say so.
+pinned_prometheus() {
+  local home=$TOOLS/prometheus
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    dirname "$(command -v prometheus)"
+    return 0
+  fi
+  if [ ! -x "$home/usr/bin/promtool" ] && command -v apt-get >/dev/null; then
+    say "Unpacking Prometheus below .tools (about 100 MB) ..."
+    rm -rf "$home.part"
+    mkdir -p "$home.part"
+    if ! (
+      cd "$home.part"
+      apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }
+      dpkg-deb -x prometheus_*.deb .
+      rm prometheus_*.deb
+    ) >"$TOOLS/prometheus.log" 2>&1; then
+      say "apt could not download prometheus; see $TOOLS/prometheus.log."
+      return 0
+    fi
+    rm -rf "$home"
+    mv "$home.part" "$home"
+  fi
+  if [ -x "$home/usr/bin/promtool" ]; then printf '%s\n' "$home/usr/bin"; fi
+}
+
 # Installs the JavaScript SDKs that tests run against a relay, once for each set of versions, and prints their folder.
 pinned_sdks() {
   local home

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using FluentValidation;
 using MediatR;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,6 +13,7 @@ using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Application.Serving;
+using Relay.Application.Telemetry;
 
 namespace Relay.Application;
 
@@ -21,8 +23,16 @@ public static class DependencyInjection
     /// <summary>Everything of this project. The ports are the infrastructure's to register.</summary>
     public static IServiceCollection AddRelayApplication(this IServiceCollection services) => services
         .AddRelayOptions()
+        .AddTelemetry()
         .AddUseCases()
         .AddPipeline();
+
+    /// <summary>Shows the metrics that are there before anything happens, to whoever collects them by now.</summary>
+    public static void ShowMetrics(this IServiceProvider services)
+    {
+        services.GetRequiredService<RelayGauges>();
+        services.GetRequiredService<RelayMetrics>().ShowZeros();
+    }
 
     private static IServiceCollection AddRelayOptions(this IServiceCollection services)
     {
@@ -30,8 +40,14 @@ public static class DependencyInjection
         services.AddSingleton<IValidateOptions<ServerOptions>, ServerOptionsValidator>();
         services.AddSingleton<IValidateOptions<FetchOptions>, FetchOptionsValidator>();
         services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
-        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>().AddSettings<FetchOptions>().AddSettings<IdempotencyOptions>();
+        services.AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptionsValidator>();
+        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>().AddSettings<FetchOptions>().AddSettings<IdempotencyOptions>().AddSettings<TelemetryOptions>();
     }
+
+    private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
+        .AddMetrics()
+        .AddSingleton(provider => new RelayMetrics(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ModelCatalog>()))
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider)); // Not checked where a container is: relayctl has no engine to look at.
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {

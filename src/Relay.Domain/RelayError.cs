@@ -10,12 +10,10 @@ namespace Relay.Domain;
 public sealed record RelayError(ErrorCode Code, string Message, string? Field = null, TimeSpan? RetryAfter = null)
 {
     /// <summary>The code as callers see it: <c>rate_limited</c> for <c>RateLimited</c>.</summary>
-    public string WireName => WireNames[(int)Code];
+    public string WireName => Code.WireName();
 
     /// <summary>A 400 that names the field.</summary>
     public static RelayError Invalid(string field, string message) => new(ErrorCode.InvalidRequest, message, field);
-
-    private static readonly string[] WireNames = [.. Enum.GetNames<ErrorCode>().Select(SnakeCase)];
 
     /// <summary>A member's wire name.</summary>
     internal static string SnakeCase(string name)
@@ -33,4 +31,13 @@ public sealed record RelayError(ErrorCode Code, string Message, string? Field = 
 
         return text.ToString();
     }
+}
+
+/// <summary>The names of errors.</summary>
+public static class ErrorCodes
+{
+    private static readonly string[] WireNames = [.. Enum.GetNames<ErrorCode>().Select(RelayError.SnakeCase)];
+
+    /// <summary>The code as callers see it: <c>rate_limited</c> for <see cref="ErrorCode.RateLimited"/>.</summary>
+    public static string WireName(this ErrorCode code) => WireNames[(int)code];
 }

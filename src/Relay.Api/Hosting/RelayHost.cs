@@ -6,10 +6,12 @@ using Relay.Api.Authentication;
 using Relay.Api.Http;
 using Relay.Api.Idempotency;
 using Relay.Api.Quotas;
+using Relay.Api.Telemetry;
 using Relay.Application;
 using Relay.Application.Auditing;
 using Relay.Application.Configuration;
 using Relay.Application.Serving;
+using Relay.Application.Telemetry;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
@@ -34,6 +36,7 @@ internal static class RelayHost
         builder.AddRelayServer();
         builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
         builder.CheckSettings();
+        builder.AddRelayTelemetry(); // Its exporters begin as soon as anything is asked of the container, with settings that must be good.
         var app = builder.Build();
         app.UseRelayPipeline();
         app.ReportSettings(home);
@@ -101,15 +104,18 @@ internal static class RelayHost
         }),
     ];
 
-    private static void AddRelayLogging(this WebApplicationBuilder builder) =>
-        builder.Services.AddSerilog((services, logging) =>
+    private static void AddRelayLogging(this WebApplicationBuilder builder)
+    {
+        void Configure(IServiceProvider services, LoggerConfiguration logging)
         {
             var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
             logging.MinimumLevel.Is((LogEventLevel)options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
                 // "Hosting failed to start" with a stack trace: Program says what an operator can mend, and a bug ends the process.
-                .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal);
+                .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
+                // Says nothing here, and would begin a span of its own around each request, with the caller's baggage in it.
+                .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off);
             logging.Enrich.With<OnlyWhatIsSaid>();
             if (options.LogFormat == LogFormat.Json)
             {
@@ -119,12 +125,16 @@ internal static class RelayHost
             {
                 logging.WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}");
             }
-        });
+        }
+
+        // With a collector, OpenTelemetry's provider gets the same lines.
+        builder.Services.AddSerilog(Configure, writeToProviders: OpenTelemetrySetup.HasCollector(builder.Configuration));
+    }
 
     private static void AddRelayServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseKestrelCore();
-        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>>((kestrel, server) =>
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>, IOptions<TelemetryOptions>>((kestrel, server, telemetry) =>
         {
             kestrel.AddServerHeader = false;
             // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
@@ -138,6 +148,10 @@ internal static class RelayHost
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
             kestrel.Limits.MinResponseDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
             kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port);
+            if (telemetry.Value.MetricsPort is { } metricsPort)
+            {
+                MetricsPort.Listen(kestrel, metricsPort);
+            }
         });
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + Drain.Afterwards);
         builder.Services.AddSingleton<Drain>().AddHostedService(services => services.GetRequiredService<Drain>()).AddSingleton<HostFilter>().AddSingleton<RevocationWatch>();
@@ -154,6 +168,7 @@ internal static class RelayHost
 
     private static void UseRelayPipeline(this WebApplication app)
     {
+        MetricsPort.Use(app);
         app.UseMiddleware<RequestLog>();
         app.Use(app.Services.GetRequiredService<HostFilter>().InvokeAsync);
         app.UseMiddleware<Drain>();
@@ -164,6 +179,7 @@ internal static class RelayHost
         app.Use(app.Services.GetRequiredService<IdempotencyGate>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<QuotaGate>().InvokeAsync);
         app.MapControllers().WithMetadata(KeyRequired.Instance);
+        app.MapMetrics();
     }
 
     /// <summary>Makes a first <c>config.env</c>, and warns of names in it that mean nothing.</summary>
@@ -189,7 +205,14 @@ internal static class RelayHost
         var auditLog = app.Services.GetRequiredService<IAuditLog>();
         app.Lifetime.ApplicationStarted.Register(() => auditLog.Write(new AuditEntry("relay_started") { Detail = typeof(RelayHost).Assembly.GetName().Version?.ToString(3) }));
         app.Lifetime.ApplicationStopping.Register(() => auditLog.Write(new AuditEntry("relay_stopping")));
-        app.Lifetime.ApplicationStarted.Register(() => logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls, home.Path));
+        app.Lifetime.ApplicationStarted.Register(() => logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls.Take(1), home.Path));
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            foreach (var url in app.Urls.Skip(1))
+            {
+                logger.LogInformation("Prometheus finds the metrics at {Url}", url + MetricsPort.Path);
+            }
+        });
         app.Lifetime.ApplicationStopping.Register(() => logger.LogInformation("Stopping: running requests may finish"));
     }
 

@@ -13,7 +13,7 @@ internal static class StartupProblems
         AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) => [.. several.InnerExceptions.SelectMany(Of)],
         StartupException or FormatException => [exception.Message],
         IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } =>
-            [$"{exception.Message} Stop the other program, or choose another PORT."],
+            [$"{exception.Message} Stop the other program, or choose another PORT, or METRICS_PORT where it is that one."],
         UnauthorizedAccessException => [$"{exception.Message} RELAY_HOME must be writable by this user."],
         _ => [],
     };

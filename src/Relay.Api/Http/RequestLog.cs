@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.Features;
 using Relay.Api.Quotas;
+using Relay.Api.Telemetry;
 using Relay.Application.Auditing;
 using Relay.Application.Pipeline;
+using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Domain.Quotas;
 
@@ -25,11 +28,12 @@ internal sealed class RequestLogEntry(string requestId)
 /// Gives every request an id, writes its one line into the log and into the audit log, and turns what nobody expected into a
 /// 500 without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
 /// </summary>
-internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnumerable<IRequestObserver> observers, TimeProvider clock, ILogger<RequestLog> logger)
+internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnumerable<IRequestObserver> observers, RelayMetrics metrics, TimeProvider clock, ILogger<RequestLog> logger)
 {
     public async Task InvokeAsync(HttpContext context)
     {
         var started = clock.GetTimestamp();
+        using var span = RequestSpan.Start(context.Request, KnownMethod(context.Request.Method));
         var entry = new RequestLogEntry("req_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12)));
         context.Features.Set(entry);
         SetRequestId(context, entry);
@@ -70,7 +74,7 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         }
         finally
         {
-            Record(context, entry, status ?? context.Response.StatusCode, clock.GetElapsedTime(started));
+            Record(context, entry, span, status ?? context.Response.StatusCode, clock.GetElapsedTime(started));
         }
     }
 
@@ -81,11 +85,15 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         context.Response.Headers["request-id"] = entry.RequestId;
     }
 
-    private void Record(HttpContext context, RequestLogEntry entry, int status, TimeSpan total)
+    private void Record(HttpContext context, RequestLogEntry entry, Activity span, int status, TimeSpan total)
     {
         var endpoint = context.GetEndpoint() as RouteEndpoint;
-        var route = $"{KnownMethod(context.Request.Method)} {endpoint?.RoutePattern.RawText ?? "(none)"}";
-        if (context.Features.Get<RequestContext>() is not { } request)
+        var (method, template) = (KnownMethod(context.Request.Method), endpoint?.RoutePattern.RawText?.TrimStart('/'));
+        var route = $"{method} {template ?? "(none)"}";
+        var request = context.Features.Get<RequestContext>();
+        RequestSpan.End(span, method, template, status, entry.Error, request);
+        metrics.RequestEnded(method, template ?? "(none)", NameOf(context.Surface()), status, entry.Error, total);
+        if (request is null)
         {
             if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status421MisdirectedRequest)
             {
@@ -101,7 +109,12 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             return;
         }
 
-        Audit(context, request, new AuditEntry(ActionOf(endpoint)) { Route = route, Status = status, Error = entry.Error, Total = total });
+        if (!request.IsReplay)
+        {
+            metrics.CompletionEnded(request, entry.Error, total);
+        }
+
+        Audit(context, request, new AuditEntry(ActionOf(endpoint)) { Route = route, Status = status, Error = entry.Error, Total = total, TraceId = span.TraceId.ToHexString() });
         var label = request.Caller.Label.Value;
         if (request.Timings is not { } timings)
         {
@@ -165,6 +178,13 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         QuotaBucket.Completions => "complete",
         QuotaBucket.Fetches => "fetch",
         _ => endpoint?.RoutePattern.RawText?.Split('/').Last(part => !part.StartsWith('{')) ?? "none",
+    };
+
+    private static string NameOf(ApiSurface surface) => surface switch
+    {
+        ApiSurface.OpenAi => "openai",
+        ApiSurface.Anthropic => "anthropic",
+        _ => "native",
     };
 
     /// <summary>A method is the caller's free text.</summary>

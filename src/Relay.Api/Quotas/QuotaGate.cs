@@ -1,6 +1,7 @@
 using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
+using Relay.Application.Telemetry;
 using Relay.Domain.Quotas;
 
 namespace Relay.Api.Quotas;
@@ -17,7 +18,7 @@ internal sealed class SpendsQuotaAttribute(QuotaBucket bucket) : Attribute
 /// Turns a request away before its body is read when its key's limits are used up anyway. It only looks: what is let through
 /// here is decided, and counted, at admission.
 /// </summary>
-internal sealed class QuotaGate(IAdmission admission)
+internal sealed class QuotaGate(IAdmission admission, RelayMetrics metrics)
 {
     /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -28,6 +29,7 @@ internal sealed class QuotaGate(IAdmission admission)
             if (decision.Refusal is { } refusal)
             {
                 request.Quotas = decision.Statuses;
+                metrics.AdmissionDecided(bucket, refusal.WireName, queueTime: null);
                 await ErrorResponse.WriteAsync(context, refusal);
                 return;
             }

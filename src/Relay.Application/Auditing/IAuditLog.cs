@@ -5,13 +5,16 @@ namespace Relay.Application.Auditing;
 
 /// <summary>One line of the audit log. Never a prompt, an answer, a secret or what an URL asked for.</summary>
 /// <param name="Action">
-/// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
+/// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c>, <c>metrics</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
 /// <c>key_limits_set</c>; <c>setting_changed</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
 /// </param>
 public sealed record AuditEntry(string Action)
 {
     /// <summary>The request's id, as in its answer's <c>X-Request-Id</c>.</summary>
     public string? RequestId { get; init; }
+
+    /// <summary>The trace that the request was part of, in hexadecimal; as in the log's lines of it.</summary>
+    public string? TraceId { get; init; }
 
     /// <summary>Whose request it was, or which key was changed; null for what the relay noticed by itself.</summary>
     public string? KeyId { get; init; }

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using FluentValidation;
 using MediatR;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
+using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Domain.Fetching;
 using Relay.Domain.Quotas;
@@ -28,7 +30,7 @@ internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
 /// The URL is judged here, behind admission, and not in a validator: a refused one is charged, or else the rules could be
 /// tried out for nothing.
 /// </summary>
-internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader, FetchPolicy policy, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
+internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader, FetchPolicy policy, RelayMetrics metrics, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
 {
     /// <summary>
     /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
@@ -41,6 +43,37 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         var started = clock.GetTimestamp();
         var (context, request) = (command.Context, command.Request);
         var trace = context.Fetch = new FetchTrace();
+        var result = await FetchAsync(request, trace, cancellationToken);
+        if (result.Error?.Code == ErrorCode.FetchFailed)
+        {
+            var elapsed = clock.GetElapsedTime(started);
+            await Task.Delay(FailureStep - TimeSpan.FromTicks(elapsed.Ticks % FailureStep.Ticks), clock, cancellationToken);
+        }
+
+        return result;
+    }
+
+    private async Task<Result<FetchedPage>> FetchAsync(FetchRequest request, FetchTrace trace, CancellationToken cancellationToken)
+    {
+        var started = clock.GetTimestamp();
+        using var span = RelayTracing.Source.StartActivity("fetch", ActivityKind.Client);
+        string? outcome = ErrorCode.ClientClosed.WireName();
+        try
+        {
+            var result = await TryFetchAsync(request, trace, span, cancellationToken);
+            outcome = trace.Failure ?? result.Error?.WireName;
+            return result;
+        }
+        finally
+        {
+            span?.SetTag("server.address", trace.Host);
+            span.SetError(outcome);
+            metrics.PageFetched(outcome, clock.GetElapsedTime(started));
+        }
+    }
+
+    private async Task<Result<FetchedPage>> TryFetchAsync(FetchRequest request, FetchTrace trace, Activity? span, CancellationToken cancellationToken)
+    {
         if (FetchUrl.Parse(request.Url, policy.Rules, out var refusal) is not { } url)
         {
             trace.Failure = refusal.WireName();
@@ -49,15 +82,11 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
 
         if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, trace, cancellationToken)).TryGet(out var reply, out var error))
         {
-            if (error.Code == ErrorCode.FetchFailed)
-            {
-                var elapsed = clock.GetElapsedTime(started);
-                await Task.Delay(FailureStep - TimeSpan.FromTicks(elapsed.Ticks % FailureStep.Ticks), clock, cancellationToken);
-            }
-
             return error;
         }
 
+        span?.SetTag("http.response.status_code", reply.Status);
+        span?.SetTag("relay.fetch.redirects", reply.Redirects.Count);
         return reader.Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset)).TryGet(out var page, out error)
             ? new FetchedPage(reply, page)
             : error;

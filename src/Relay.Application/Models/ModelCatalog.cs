@@ -22,6 +22,12 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
     /// <summary>The names of all that are allowed, without the further ones.</summary>
     public IReadOnlyCollection<string> Names => _allowed.Keys;
 
+    /// <summary>All that are allowed, without the further names.</summary>
+    public IReadOnlyCollection<ModelName> Allowed => _allowed.Values;
+
+    /// <summary>The allowed model that a model is counted under: itself, or its family; null for one that is not allowed.</summary>
+    public string? LabelOf(ModelName model) => _allowed.GetValueOrDefault(model.Value)?.Value ?? _allowed.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
+
     /// <summary>Every name that the key may use, in the operator's order: models, then further names.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
         from pair in _allowed.Concat(_aliases)

@@ -1,17 +1,18 @@
 using MediatR;
 using Relay.Application.Quotas;
+using Relay.Application.Telemetry;
 using Relay.Domain;
 
 namespace Relay.Application.Pipeline;
 
 /// <summary>Lets a request that spends something through when the limits and a free place allow it, and settles what it spent.</summary>
-internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission) : IPipelineBehavior<TRequest, TResponse>
+internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission, RelayMetrics metrics) : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>, IAdmissible
     where TResponse : IResult<TResponse>
 {
     public async Task<TResponse> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResponse> next)
     {
-        if (!(await admission.AdmitAsync(request, cancellationToken)).TryGet(out var admitted, out var refusal))
+        if (!(await AdmitAsync(request, cancellationToken)).TryGet(out var admitted, out var refusal))
         {
             return TResponse.Failure(refusal);
         }
@@ -25,7 +26,29 @@ internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission
         }
         finally
         {
-            request.Context.CostUsd = await admission.EndAsync(admitted, request.Context.Spending, succeeded);
+            var cost = request.Context.CostUsd = await admission.EndAsync(admitted, request.Context.Spending, succeeded);
+            if (admitted.Model is { } model)
+            {
+                metrics.Spent(model, request.Context.Spending.Usage, cost);
+            }
+        }
+    }
+
+    private async Task<Result<Admitted>> AdmitAsync(TRequest request, CancellationToken cancellationToken)
+    {
+        using var span = RelayTracing.Source.StartActivity("queue");
+        span?.SetTag("relay.bucket", RelayMetrics.NameOf(request.Bucket));
+        string? outcome = ErrorCode.ClientClosed.WireName();
+        try
+        {
+            var result = await admission.AdmitAsync(request, cancellationToken);
+            outcome = result.Error?.WireName;
+            return result;
+        }
+        finally
+        {
+            span.SetError(outcome);
+            metrics.AdmissionDecided(request.Bucket, outcome, request.Context.QueueTime);
         }
     }
 }

@@ -33,6 +33,9 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     private volatile string? _problem;
 
     /// <inheritdoc/>
+    public string Part => "audit_log";
+
+    /// <inheritdoc/>
     public string? Problem => _problem;
 
     /// <inheritdoc/>

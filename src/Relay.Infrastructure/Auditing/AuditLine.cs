@@ -32,6 +32,7 @@ internal static class AuditLine
         writer.WriteString("time", at.UtcDateTime);
         writer.WriteString("action", entry.Action);
         Write(writer, "request_id", entry.RequestId);
+        Write(writer, "trace_id", entry.TraceId);
         Write(writer, "key_id", entry.KeyId);
         Write(writer, "key_label", entry.KeyLabel);
         Write(writer, "route", entry.Route);

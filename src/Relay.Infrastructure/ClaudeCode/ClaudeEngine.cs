@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
@@ -16,6 +17,7 @@ internal sealed class ClaudeEngine(
     ClaudeProcesses processes,
     ClaudeEnvironment environment,
     IOptions<CompletionOptions> options,
+    RelayMetrics metrics,
     TimeProvider clock,
     ILogger<ClaudeEngine> logger) : ICompletionEngine
 {
@@ -31,20 +33,18 @@ internal sealed class ClaudeEngine(
         using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         var preparation = Preparation.Of(request);
-        var job = new Job(keyId, model, request, sink, generation, spending);
+        var job = new Job(keyId, model, request, sink, generation, spending, cancellationToken);
         try
         {
             var started = clock.GetTimestamp();
-            var claimed = await pool.ClaimAsync(generation, ProfileId.Of(keyId, model, preparation), preparation, ended.Token);
-            var (completion, usedUp) = await RunAsync(job, claimed, started, ended.Token);
+            var (completion, usedUp) = await RunInAsync(() => pool.ClaimAsync(generation, ProfileId.Of(keyId, model, preparation), preparation, ended.Token), job, started, ended.Token);
             if (usedUp)
             {
                 return completion;
             }
 
             // The spare had died between its last check and now: nothing was sent to the API, so a new one may take over.
-            claimed = await pool.StartColdAsync(generation, model.Value, request.Schema is not null, ended.Token);
-            return (await RunAsync(job, claimed, started, ended.Token)).Completion;
+            return (await RunInAsync(() => pool.StartColdAsync(generation, model.Value, request.Schema is not null, ended.Token), job, started, ended.Token)).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -57,14 +57,48 @@ internal sealed class ClaudeEngine(
         }
     }
 
+    /// <summary>Gets a process and runs the job in it, in the sight of who measures.</summary>
+    /// <returns>As <see cref="RunAsync"/>.</returns>
+    private async Task<(Result<Completion> Completion, bool UsedUp)> RunInAsync(Func<Task<ClaimedProcess>> claim, Job job, long startedAt, CancellationToken cancellationToken)
+    {
+        using var processSpan = RelayTracing.Source.StartActivity("claude_code.process");
+        var claimed = await claim();
+        metrics.ProcessClaimed(claimed.Origin);
+        processSpan?.SetTag("relay.process.origin", claimed.Origin switch { ProcessOrigin.Blank => "blank", ProcessOrigin.Prepared => "prepared", _ => "cold" });
+        var (request, askedAt) = (job.Request, clock.GetTimestamp());
+        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock) { HasSchema = request.Schema is not null, Stop = request.Stop, PendingHistory = request.Conversation.Turns.Count / 2 };
+        using var modelSpan = ModelSpan.Start(job.Model);
+        var usedUp = true;
+        string? error = ErrorCode.InternalError.WireName(), stopReason = null;
+        try
+        {
+            (var completion, usedUp) = await RunAsync(job, claimed, turn, startedAt, cancellationToken);
+            error = completion.TryGet(out var answer, out var failure) ? null : failure.WireName;
+            stopReason = answer?.StopReason;
+            return (completion, usedUp);
+        }
+        catch (OperationCanceledException)
+        {
+            error = (job.Left.IsCancellationRequested ? ErrorCode.ClientClosed : ErrorCode.Timeout).WireName();
+            throw;
+        }
+        finally
+        {
+            ModelSpan.End(modelSpan, turn, stopReason, error);
+            if (usedUp)
+            {
+                metrics.ModelCalled(job.Model, error, turn.Retries, clock.GetElapsedTime(askedAt));
+            }
+        }
+    }
+
     /// <summary>Runs the job in a process, which is gone soon after.</summary>
     /// <returns>The answer, and whether the process was used up: false when a spare turned out to be dead.</returns>
-    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, long startedAt, CancellationToken cancellationToken)
+    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, CompletionTurn turn, long startedAt, CancellationToken cancellationToken)
     {
         var (process, origin) = claimed;
         var opening = true;
         var request = job.Request;
-        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock) { HasSchema = request.Schema is not null, Stop = request.Stop, PendingHistory = request.Conversation.Turns.Count / 2 };
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var idle = new CancellationTokenSource(options.Value.IdleTimeout, clock);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
@@ -244,5 +278,5 @@ internal sealed class ClaudeEngine(
         return clock.GetTimestamp();
     }
 
-    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, ICompletionSink? Sink, EngineGeneration Generation, Spending Spending);
+    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, ICompletionSink? Sink, EngineGeneration Generation, Spending Spending, CancellationToken Left);
 }

@@ -2,13 +2,14 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application.Auditing;
+using Relay.Application.Telemetry;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
 internal sealed class ClaudeProcesses(
-    ProcessStarter starter, ClaudeSandbox sandbox, EngineState state, IAuditLog auditLog, TimeProvider clock, ILogger<ClaudeProcesses> logger)
+    ProcessStarter starter, ClaudeSandbox sandbox, EngineState state, IAuditLog auditLog, RelayMetrics metrics, TimeProvider clock, ILogger<ClaudeProcesses> logger)
     : IHostedService
 {
     private readonly ConcurrentDictionary<ClaudeProcess, Task> _ending = new();
@@ -41,6 +42,7 @@ internal sealed class ClaudeProcesses(
     {
         process.Kill();
         End(process);
+        metrics.LockdownViolated(inSelfTest: false);
         logger.LogError("Lockdown violation: {Violation}. No completion runs until the self-test passes", violation);
         auditLog.Write(new AuditEntry("lockdown_violation") { KeyId = keyId, Error = EngineState.Violation.WireName, Detail = violation });
         state.Doubt(process.Generation);

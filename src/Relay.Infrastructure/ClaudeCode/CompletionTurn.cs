@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -84,6 +85,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// </summary>
     public TokenUsage? Usage => _finalUsage ?? (_startUsage is { } start ? start with { OutputTokens = (_words.Length / CharactersPerToken) + 1 } : null);
 
+    /// <summary>How often the CLI has called the API again, as it says.</summary>
+    public int Retries { get; private set; }
+
+    /// <summary>The full id of the model that answers, as the API names it; null until it does.</summary>
+    public ModelName? ResponseModel { get; private set; }
+
     /// <summary>The account's limit that the turn ran into; null for none.</summary>
     public UpstreamLimit? HitLimit { get; private set; }
 
@@ -129,6 +136,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 PendingHistory--;
                 return IsSuccess(frame.Json) ? null : new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("system", "api_retry"):
+                Retries++;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
                 return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
@@ -193,6 +201,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 _words.Clear();
                 _heldBack = 0;
                 _startUsage = ReadUsage(streamEvent.Member("message")?.Member("usage") ?? default, cost: null);
+                ResponseModel = ModelName.Create(streamEvent.Member("message")?.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
                 return null;
             case "content_block_start" when streamEvent.Member("content_block") is { } block && IsAction(block):
                 return ToolUse;

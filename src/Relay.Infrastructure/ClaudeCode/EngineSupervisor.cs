@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Auditing;
+using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Infrastructure.Home;
 
@@ -19,6 +20,7 @@ internal sealed class EngineSupervisor(
     LockdownSelfTest selfTest,
     RelayHome home,
     IAuditLog auditLog,
+    RelayMetrics metrics,
     IOptions<ClaudeCodeOptions> options,
     TimeProvider clock,
     ILogger<EngineSupervisor> logger) : BackgroundService
@@ -137,6 +139,7 @@ internal sealed class EngineSupervisor(
         _reported = problem;
         if (report.Violation is { } violation)
         {
+            metrics.LockdownViolated(inSelfTest: true);
             logger.LogError("Lockdown self-test failed: {Violation}. No completion runs until it passes", violation);
             auditLog.Write(new AuditEntry("lockdown_violation") { Error = problem.WireName, Detail = $"self-test: {violation}" });
         }

@@ -31,6 +31,9 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     public event Action<IReadOnlySet<string>>? Reloaded;
 
     /// <inheritdoc/>
+    public string Part => "keys";
+
+    /// <inheritdoc/>
     public string? Problem => _problem;
 
     /// <inheritdoc/>

@@ -46,6 +46,9 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     }
 
     /// <inheritdoc/>
+    public string Part => "usage";
+
+    /// <inheritdoc/>
     public string? Problem => _problem;
 
     private TimeSpan Uptime => _clock.GetElapsedTime(_startedAt);

@@ -24,6 +24,12 @@ internal static class TestMachine
             ? path
             : throw new InvalidOperationException("The JavaScript SDKs are not installed. Run ./test.sh, which installs them.");
 
+    /// <summary>Where <c>prometheus</c> and <c>promtool</c> are.</summary>
+    public static string Prometheus =>
+        ((string?[])[Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_PROMETHEUS"), Path.Combine(Root, ".tools", "prometheus", "usr", "bin"), "/usr/bin"])
+            .FirstOrDefault(directory => directory is { Length: > 0 } && File.Exists(Path.Combine(directory, "prometheus")) && File.Exists(Path.Combine(directory, "promtool")))
+        ?? throw new InvalidOperationException("Prometheus is not installed. Run ./test.sh, which installs it.");
+
     /// <summary>Whether the long versions were asked for.</summary>
     public static bool RunsEverything { get; } = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1";
 

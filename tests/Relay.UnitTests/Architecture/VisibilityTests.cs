@@ -2,6 +2,7 @@ using System.Reflection;
 using Relay.Api.Streaming;
 using Relay.Application;
 using Relay.Application.Configuration;
+using Relay.Application.Telemetry;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Diagnostics;
@@ -21,6 +22,8 @@ public sealed class VisibilityTests
         [typeof(SettingAttribute)] = "on the Api's own options",
         [typeof(SettingDescription)] = "the first config.env is written from it",
         [typeof(SettingsTrial)] = "a changed config.env is tried with it",
+        [typeof(RelayMetrics)] = "each layer counts what happens in it",
+        [typeof(RelayTracing)] = "each layer begins the spans of what happens in it",
         [typeof(Relay.Infrastructure.DependencyInjection)] = "AddRelayInfrastructure",
         [typeof(RelayHome)] = "both hosts open it before there is a container",
         [typeof(ConfigEnv)] = "a configuration source of the Api",

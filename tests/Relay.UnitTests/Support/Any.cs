@@ -1,4 +1,10 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Application.Models;
 using Relay.Application.Pipeline;
+using Relay.Application.Telemetry;
 using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;
@@ -21,6 +27,11 @@ internal static class Any
     public static PromptText Text(string text) => PromptText.Create("prompt", text).Value;
 
     public static ChatMessage Turn(string text) => ChatMessage.Of(ChatRole.User, Text(text));
+
+    /// <summary>Metrics that nobody collects.</summary>
+    public static RelayMetrics Metrics() => Metrics(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
+
+    public static RelayMetrics Metrics(IMeterFactory meters) => new(meters, new ModelCatalog(Options.Create(new CompletionOptions())));
 
     public static ModelName Model(string name = "opus") => ModelName.Create(name).Value;
 

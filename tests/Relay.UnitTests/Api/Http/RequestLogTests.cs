@@ -161,6 +161,7 @@ public sealed class RequestLogTests
         },
         _auditLog,
         [_observer],
+        Any.Metrics(),
         _clock,
         _log).InvokeAsync(_context).InTime();
 
@@ -179,6 +180,8 @@ public sealed class RequestLogTests
     private void ShouldHaveWritten(AuditEntry entry)
     {
         _observer.ReceivedCalls().Should().ContainSingle();
+        entry = entry with { TraceId = ((AuditEntry)_observer.ReceivedCalls().Single().GetArguments()[0]!).TraceId };
+        entry.TraceId.Should().MatchRegex("^[0-9a-f]{32}$");
         _observer.Received(1).Observe(entry);
         _auditLog.ReceivedCalls().Should().ContainSingle();
         if (entry.Queue is null)

@@ -1,0 +1,47 @@
+using System.Diagnostics.Tracing;
+
+namespace Relay.Api.Telemetry;
+
+/// <summary>
+/// Tells the operator that the collector takes nothing, which OpenTelemetry's SDK says to event listeners only. Once a minute:
+/// an exporter may fail with every batch. What the SDK says is not repeated, for it may hold addresses.
+/// </summary>
+internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures> logger) : EventListener
+{
+    private const string Exporter = "OpenTelemetry-Exporter-OpenTelemetryProtocol";
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _lock = new();
+    private long? _saidAt;
+
+    /// <inheritdoc/>
+    protected override void OnEventSourceCreated(EventSource eventSource)
+    {
+        if (eventSource.Name == Exporter)
+        {
+            EnableEvents(eventSource, EventLevel.Warning);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void OnEventWritten(EventWrittenEventArgs eventData)
+    {
+        if (eventData.EventSource.Name != Exporter || eventData.Level > EventLevel.Warning)
+        {
+            return; // Listeners are shown sources of others, too.
+        }
+
+        lock (_lock)
+        {
+            if (_saidAt is { } saidAt && clock.GetElapsedTime(saidAt) < Pause)
+            {
+                return;
+            }
+
+            _saidAt = clock.GetTimestamp();
+        }
+
+        logger.LogWarning("The OpenTelemetry collector does not take what is sent to it ({Failure}); it is dropped. OTEL_EXPORTER_OTLP_ENDPOINT says where it is", eventData.EventName);
+    }
+}

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using Relay.Application.Pipeline;
+using Relay.Application.Telemetry;
+
+namespace Relay.Api.Telemetry;
+
+/// <summary>
+/// The span of a request. The relay's own, and not the framework's, which holds the path and the query. Where nobody records,
+/// only its ids are there: they tie the lines of the log together, and to the caller's trace.
+/// </summary>
+internal static class RequestSpan
+{
+    private const int MaxTraceState = 512;
+
+    private static readonly DistributedContextPropagator TraceContext = DistributedContextPropagator.CreateW3CPropagator();
+
+    /// <summary>Begins it, in the caller's trace if one is named. The caller's baggage stays outside.</summary>
+    public static Activity Start(HttpRequest request, string method)
+    {
+        var caller = CallerOf(request.Headers);
+        if (RelayTracing.Source.StartActivity(method, ActivityKind.Server, caller) is { } span)
+        {
+            return span;
+        }
+
+        span = new Activity("request");
+        if (caller != default)
+        {
+            span.SetParentId(caller.TraceId, caller.SpanId, caller.TraceFlags);
+        }
+
+        return span.Start();
+    }
+
+    /// <summary>Says what became of it. A request without a good key is not exported: anybody can send any number of them.</summary>
+    /// <param name="span">The request's.</param>
+    /// <param name="method">A known method, or the word for others.</param>
+    /// <param name="route">The route's template; null for no route.</param>
+    /// <param name="status">The answer's.</param>
+    /// <param name="error">The error's wire name; null for success.</param>
+    /// <param name="request">What was found out on its way; null without a good key.</param>
+    public static void End(Activity span, string method, string? route, int status, string? error, RequestContext? request)
+    {
+        if (request is null)
+        {
+            span.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            span.IsAllDataRequested = false;
+            return;
+        }
+
+        if (!span.IsAllDataRequested || !RelayTracing.Source.HasListeners())
+        {
+            return;
+        }
+
+        span.DisplayName = route is null ? method : $"{method} {route}";
+        span.SetTag("http.request.method", method);
+        span.SetTag("http.route", route);
+        span.SetTag("http.response.status_code", status);
+        span.SetTag("relay.request_id", request.RequestId);
+        span.SetTag("relay.key.id", request.Caller.Id);
+        span.SetTag("relay.key.label", request.Caller.Label.Value);
+        if (request.IsReplay)
+        {
+            span.SetTag("relay.replayed", true);
+        }
+
+        if (error is not null)
+        {
+            span.SetTag("error.type", error);
+            // By the convention of servers a caller's mistake is no error of theirs.
+            if (status >= StatusCodes.Status500InternalServerError || status < StatusCodes.Status400BadRequest)
+            {
+                span.SetStatus(ActivityStatusCode.Error);
+            }
+        }
+    }
+
+    /// <summary>What <c>traceparent</c> and <c>tracestate</c> say; nothing where they break W3C's rules.</summary>
+    private static ActivityContext CallerOf(IHeaderDictionary headers)
+    {
+        if (headers.TraceParent is not { Count: 1 })
+        {
+            return default;
+        }
+
+        TraceContext.ExtractTraceIdAndState(
+            headers,
+            static (object? carrier, string name, out string? value, out IEnumerable<string>? values) =>
+            {
+                values = null;
+                value = ((IHeaderDictionary)carrier!)[name] is { Count: > 0 } given ? given.ToString() : null;
+            },
+            out var parent,
+            out var state);
+        return ActivityContext.TryParse(parent, state is { Length: > MaxTraceState } ? null : state, isRemote: true, out var caller) && caller.TraceId != default && caller.SpanId != default
+            ? caller
+            : default;
+    }
+}

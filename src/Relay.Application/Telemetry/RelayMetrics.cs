@@ -1,0 +1,244 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Relay.Application.Models;
+using Relay.Application.Pipeline;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
+
+namespace Relay.Application.Telemetry;
+
+/// <summary>
+/// What is counted and timed where it happens. Every label's values come from a closed set: the relay's own words and the
+/// operator's models; what a caller wrote is never one. GenAI names and buckets are those of OpenTelemetry's semantic
+/// conventions. docs/telemetry.md says what each is for.
+/// </summary>
+public sealed class RelayMetrics
+{
+    /// <summary>The meter of all of the relay's own instruments.</summary>
+    public const string MeterName = "ClaudeRelay";
+
+    /// <summary>The value of <c>relay.outcome</c> for what went well.</summary>
+    private const string Ok = "ok";
+
+    /// <summary>For a value that would not be of its closed set; OpenTelemetry's word for it.</summary>
+    private const string Other = "_OTHER";
+
+    private static readonly FrozenSet<string> Errors = Enum.GetValues<ErrorCode>().Select(code => code.WireName()).Append("not_ready").ToFrozenSet(StringComparer.Ordinal);
+
+    private static readonly ErrorCode[] Refusals =
+    [
+        ErrorCode.RateLimited, ErrorCode.DailyLimit, ErrorCode.GlobalDailyLimit, ErrorCode.QueueFull, ErrorCode.Overloaded, ErrorCode.UpstreamRateLimited, ErrorCode.ClientClosed,
+    ];
+
+    // The convention's, and beyond them up to an answer's usual end.
+    private static readonly InstrumentAdvice<double> RequestSeconds = Buckets(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120);
+    private static readonly InstrumentAdvice<double> OperationSeconds = Buckets(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92);
+    private static readonly InstrumentAdvice<double> FirstTokenSeconds = Buckets(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0);
+    private static readonly InstrumentAdvice<double> PerTokenSeconds = Buckets(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5);
+    private static readonly InstrumentAdvice<double> WaitSeconds = Buckets(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60);
+    private static readonly InstrumentAdvice<long> Tokens = new() { HistogramBucketBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864] };
+
+    private readonly ModelCatalog _models;
+    private readonly Histogram<double> _requests;
+    private readonly Histogram<long> _tokenUsage;
+    private readonly Histogram<double> _modelCalls;
+    private readonly Histogram<double> _completions;
+    private readonly Histogram<double> _firstToken;
+    private readonly Histogram<double> _perToken;
+    private readonly Counter<long> _tokens;
+    private readonly Counter<double> _cost;
+    private readonly Counter<long> _admissions;
+    private readonly Histogram<double> _queueWait;
+    private readonly Counter<long> _claims;
+    private readonly Counter<long> _retries;
+    private readonly Counter<long> _violations;
+    private readonly Histogram<double> _fetches;
+
+    internal RelayMetrics(IMeterFactory meters, ModelCatalog models)
+    {
+        _models = models;
+        var meter = meters.Create(MeterName);
+        _requests = meter.CreateHistogram("http.server.request.duration", "s", "Requests, from their head to the end of the answer.", advice: RequestSeconds);
+        _tokenUsage = meter.CreateHistogram("gen_ai.client.token.usage", "{token}", "Tokens of one completion; input with what came from and went into Anthropic's prompt cache.", advice: Tokens);
+        _modelCalls = meter.CreateHistogram("gen_ai.client.operation.duration", "s", "What the model and the way to it took: from a process in hand to the end of its turn.", advice: OperationSeconds);
+        _completions = meter.CreateHistogram("gen_ai.server.request.duration", "s", "Completions as callers see them, queue and process included.", advice: OperationSeconds);
+        _firstToken = meter.CreateHistogram("gen_ai.server.time_to_first_token", "s", "From admission to the model's first words, queue and process included; of completions that succeeded.", advice: FirstTokenSeconds);
+        _perToken = meter.CreateHistogram("gen_ai.server.time_per_output_token", "s", "From the first words to the end, by tokens after the first; of completions that succeeded.", advice: PerTokenSeconds);
+        _tokens = meter.CreateCounter<long>("relay.tokens", "{token}", "Tokens, as they are priced.");
+        _cost = meter.CreateCounter<double>("relay.cost.usd", null, "US dollars that keys were charged, by list price.");
+        _admissions = meter.CreateCounter<long>("relay.admissions", "{request}", "Requests that asked for leave to spend, and what became of it.");
+        _queueWait = meter.CreateHistogram("relay.queue.wait.duration", "s", "Waits for a place to run in; nearly nothing where one was free.", advice: WaitSeconds);
+        _claims = meter.CreateCounter<long>("relay.pool.claims", "{process}", "Processes that completions got: from the pool, or started for them.");
+        _retries = meter.CreateCounter<long>("relay.upstream.retries", "{retry}", "Calls of Anthropic's API that Claude Code tried again.");
+        _violations = meter.CreateCounter<long>("relay.lockdown.violations", "{violation}", "Processes that were not locked down as they must be.");
+        _fetches = meter.CreateHistogram("relay.fetch.duration", "s", "Pages that were to be fetched, and what became of it.", advice: RequestSeconds);
+    }
+
+    /// <summary>
+    /// Shows the series that alerts watch at 0 before there is anything to count: Prometheus sees an increase only between two
+    /// values, and the first violation must not go unseen.
+    /// </summary>
+    internal void ShowZeros()
+    {
+        _violations.Add(0, new KeyValuePair<string, object?>("relay.lockdown.source", "turn"));
+        _violations.Add(0, new KeyValuePair<string, object?>("relay.lockdown.source", "self_test"));
+        _retries.Add(0);
+        foreach (var bucket in Enum.GetValues<QuotaBucket>())
+        {
+            _admissions.Add(0, Admission(bucket, null));
+            foreach (var code in Refusals)
+            {
+                _admissions.Add(0, Admission(bucket, code.WireName()));
+            }
+        }
+
+        foreach (var origin in Enum.GetValues<ProcessOrigin>())
+        {
+            _claims.Add(0, Claim(origin));
+        }
+    }
+
+    /// <summary>A request is over, with a key or without.</summary>
+    /// <param name="method">One of the known ones, or the word for all others.</param>
+    /// <param name="route">The route's template.</param>
+    /// <param name="api">Whose words the route speaks.</param>
+    /// <param name="status">The answer's.</param>
+    /// <param name="error">The error's wire name; null for success.</param>
+    /// <param name="total">From its head to the end of the answer.</param>
+    public void RequestEnded(string method, string route, string api, int status, string? error, TimeSpan total)
+    {
+        var tags = new TagList { { "http.request.method", method }, { "http.route", route }, { "http.response.status_code", status }, { "relay.api", api }, { "relay.outcome", Outcome(error) } };
+        _requests.Record(total.TotalSeconds, tags);
+    }
+
+    /// <summary>A completion is over, as its caller sees it.</summary>
+    /// <param name="request">What was found out on its way. One without a model never came as far as admission.</param>
+    /// <param name="error">The error's wire name; null for success.</param>
+    /// <param name="total">From its head to the end of the answer.</param>
+    public void CompletionEnded(RequestContext request, string? error, TimeSpan total)
+    {
+        if (request.Model is not { } model)
+        {
+            return;
+        }
+
+        var tags = Operation(model);
+        if (error is null && request is { Timings: { } timings, QueueTime: { } queue })
+        {
+            _firstToken.Record((queue + timings.Claim + timings.Write + timings.FirstToken).TotalSeconds, tags);
+            if (request.Spending.Usage is { OutputTokens: > 1 and var tokens })
+            {
+                _perToken.Record(timings.Generate.TotalSeconds / (tokens - 1), tags);
+            }
+        }
+
+        AddError(ref tags, error);
+        _completions.Record(total.TotalSeconds, tags);
+    }
+
+    /// <summary>A request asked for leave to spend.</summary>
+    /// <param name="bucket">Of what.</param>
+    /// <param name="refusal">The error's wire name; null for who was let in.</param>
+    /// <param name="queueTime">How long it waited; null for who came not that far.</param>
+    public void AdmissionDecided(QuotaBucket bucket, string? refusal, TimeSpan? queueTime)
+    {
+        var tags = Admission(bucket, refusal);
+        _admissions.Add(1, tags);
+        if (queueTime is { } wait)
+        {
+            _queueWait.Record(wait.TotalSeconds, tags);
+        }
+    }
+
+    /// <summary>A completion was settled.</summary>
+    public void Spent(ModelName model, TokenUsage? usage, decimal? costUsd)
+    {
+        var label = _models.LabelOf(model) ?? Other;
+        if (costUsd is { } cost)
+        {
+            _cost.Add((double)cost, new KeyValuePair<string, object?>("gen_ai.request.model", label));
+        }
+
+        if (usage is null)
+        {
+            return;
+        }
+
+        RecordUsage(model, "input", usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens);
+        RecordUsage(model, "output", usage.OutputTokens);
+        AddTokens(label, "input", usage.InputTokens);
+        AddTokens(label, "output", usage.OutputTokens);
+        AddTokens(label, "cache_creation", usage.CacheCreationInputTokens);
+        AddTokens(label, "cache_read", usage.CacheReadInputTokens);
+    }
+
+    /// <summary>A completion got its process.</summary>
+    public void ProcessClaimed(ProcessOrigin origin) => _claims.Add(1, Claim(origin));
+
+    /// <summary>A turn of Claude Code is over.</summary>
+    /// <param name="model">Who was asked.</param>
+    /// <param name="error">The error's wire name; null for an answer.</param>
+    /// <param name="retries">How often Claude Code tried again.</param>
+    /// <param name="elapsed">From having the process to the turn's end.</param>
+    public void ModelCalled(ModelName model, string? error, int retries, TimeSpan elapsed)
+    {
+        var tags = Operation(model);
+        AddError(ref tags, error);
+        _modelCalls.Record(elapsed.TotalSeconds, tags);
+        if (retries > 0)
+        {
+            _retries.Add(retries);
+        }
+    }
+
+    /// <summary>A process was not locked down.</summary>
+    /// <param name="inSelfTest">Whether it was one of the self-test's.</param>
+    public void LockdownViolated(bool inSelfTest) => _violations.Add(1, new KeyValuePair<string, object?>("relay.lockdown.source", inSelfTest ? "self_test" : "turn"));
+
+    /// <summary>A page was fetched, or not.</summary>
+    /// <param name="failure">Why not, in a word of the fetcher's own; null for an answer of the site's.</param>
+    /// <param name="elapsed">What it took, without the wait that hides the reason from callers.</param>
+    public void PageFetched(string? failure, TimeSpan elapsed) => _fetches.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("relay.fetch.outcome", failure ?? Ok));
+
+    /// <summary>The name of a bucket in labels.</summary>
+    internal static string NameOf(QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? "fetches" : "completions";
+
+    private static InstrumentAdvice<double> Buckets(params double[] boundaries) => new() { HistogramBucketBoundaries = boundaries };
+
+    private static string Outcome(string? error) => error is null ? Ok : Errors.Contains(error) ? error : Other;
+
+    private static TagList Admission(QuotaBucket bucket, string? refusal) => new() { { "relay.bucket", NameOf(bucket) }, { "relay.outcome", Outcome(refusal) } };
+
+    private static TagList Claim(ProcessOrigin origin) => origin switch
+    {
+        ProcessOrigin.Blank => new() { { "relay.pool.result", "hit" }, { "relay.process.origin", "blank" } },
+        ProcessOrigin.Prepared => new() { { "relay.pool.result", "hit" }, { "relay.process.origin", "prepared" } },
+        _ => new() { { "relay.pool.result", "miss" }, { "relay.process.origin", "cold" } },
+    };
+
+    /// <summary>The convention has no label of success: <c>error.type</c> is there, or it is not.</summary>
+    private static void AddError(ref TagList tags, string? error)
+    {
+        if (error is not null)
+        {
+            tags.Add("error.type", Outcome(error));
+        }
+    }
+
+    private TagList Operation(ModelName model) => new()
+    {
+        { "gen_ai.operation.name", "chat" }, { "gen_ai.provider.name", "anthropic" }, { "gen_ai.request.model", _models.LabelOf(model) ?? Other },
+    };
+
+    private void RecordUsage(ModelName model, string type, long tokens)
+    {
+        var tags = Operation(model);
+        tags.Add("gen_ai.token.type", type);
+        _tokenUsage.Record(tokens, tags);
+    }
+
+    private void AddTokens(string model, string type, long tokens) => _tokens.Add(tokens, new TagList { { "gen_ai.request.model", model }, { "gen_ai.token.type", type } });
+}

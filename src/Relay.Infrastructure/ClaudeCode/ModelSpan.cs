@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using Relay.Application.Telemetry;
+using Relay.Domain.Models;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// The span of what the model is asked in one process, with the names of OpenTelemetry's GenAI conventions, and none of those
+/// that hold words. Claude Code is told nothing of the trace: no byte of a caller's header reaches its command line, its
+/// environment or its input.
+/// </summary>
+internal static class ModelSpan
+{
+    /// <summary>Begins it; null when nobody records.</summary>
+    public static Activity? Start(ModelName model)
+    {
+        if (!RelayTracing.Source.HasListeners())
+        {
+            return null; // Its name is not put together for nobody.
+        }
+
+        var span = RelayTracing.Source.StartActivity($"chat {model.Value}", ActivityKind.Client);
+        span?.SetTag("gen_ai.operation.name", "chat");
+        span?.SetTag("gen_ai.provider.name", "anthropic");
+        span?.SetTag("gen_ai.request.model", model.Value);
+        return span;
+    }
+
+    /// <summary>Says what came of it.</summary>
+    /// <param name="span">Null when nobody records.</param>
+    /// <param name="turn">As far as it came.</param>
+    /// <param name="stopReason">Why the model stopped; null without an answer.</param>
+    /// <param name="error">The error's wire name; null for an answer.</param>
+    public static void End(Activity? span, CompletionTurn turn, string? stopReason, string? error)
+    {
+        if (span is null)
+        {
+            return;
+        }
+
+        span.SetTag("gen_ai.response.model", turn.ResponseModel?.Value);
+        if (stopReason is not null)
+        {
+            span.SetTag("gen_ai.response.finish_reasons", new[] { stopReason });
+        }
+
+        if (turn.Usage is { } usage)
+        {
+            // The convention's input is everything the model read, also what came out of a cache.
+            span.SetTag("gen_ai.usage.input_tokens", usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens);
+            span.SetTag("gen_ai.usage.output_tokens", usage.OutputTokens);
+            span.SetTag("gen_ai.usage.cache_creation.input_tokens", usage.CacheCreationInputTokens);
+            span.SetTag("gen_ai.usage.cache_read.input_tokens", usage.CacheReadInputTokens);
+        }
+
+        if (turn.Retries > 0)
+        {
+            span.SetTag("relay.upstream.retries", turn.Retries);
+        }
+
+        span.SetError(error);
+    }
+}
