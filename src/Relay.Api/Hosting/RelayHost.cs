@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
+using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Api.Idempotency;
 using Relay.Api.Quotas;
@@ -147,7 +148,7 @@ internal static class RelayHost
         services.AddMvcCore()
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)
@@ -157,6 +158,7 @@ internal static class RelayHost
         app.UseMiddleware<DrainLimit>();
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
+        app.Use(DashboardGuard.InvokeAsync);
         app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<IdempotencyGate>().InvokeAsync);
