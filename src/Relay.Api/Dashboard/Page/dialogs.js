@@ -168,6 +168,8 @@ async function revoke(form) {
   const typed = form.elements.label.value.trim();
   if (typed !== key.label) throw new WrongField('label', `That is not the key's label, ${key.label}.`);
   const answer = await change('POST', `keys/${encodeURIComponent(key.id)}/revoke`, { label: typed });
+  // Its row goes with the next answer, and would take the focus with it.
+  if (answer) opener = null;
   byId('revoke-dialog').close();
   if (isOwn) signedOut();
   else if (answer) announce(`${key.label} is revoked.`);

@@ -56,13 +56,13 @@ function showState({ state, account_limits: limits }) {
   style(health, `badge ${state.ready ? 'good' : 'bad'}`);
   say(health, state.ready ? '✓ Ready' : '✕ Not ready');
   const isLoggedOut = state.problems.some((problem) => problem.code === 'not_logged_in');
-  put(cards.state, state, () => facts(
+  put(cards.state, state, () => make('div', {}, facts(
     ['Lockdown', state.lockdown_verified ? 'verified' : 'not verified', state.lockdown_verified ? 'good' : 'bad'],
     ['Claude login', isLoggedOut ? 'none' : state.lockdown_verified ? 'in order' : 'unknown', isLoggedOut ? 'bad' : state.lockdown_verified ? 'good' : 'warn'],
     ['Jail', state.sandbox === 'bwrap' ? 'bubblewrap' : 'none', state.sandbox === 'bwrap' ? 'good' : 'warn'],
     ['Claude Code', state.claude_version ?? 'none'],
-    ['Relay', state.version]));
-  cards.state.node.title = state.sandbox_note ?? '';
+    ['Relay', state.version]),
+    ...(state.sandbox_note ? [make('p', { className: 'muted small' }, `No jail: ${state.sandbox_note}`)] : [])));
   const notes = [
     ...state.problems.map((problem) => ['bad', problem.message]),
     ...limits.map((limit) => ['warn', `The Claude account is at its own limit${limit.kind ? ` (${limit.kind})` : ''}${limit.family ? ` for ${limit.family}` : ''} until ${dateAndTime(limit.until)}.`]),
@@ -92,24 +92,24 @@ function showNow({ completions, pages, pool, today, keys }) {
     ['Spares for any key', number(pool.blank_spares)],
     ['Spares prepared for a key', number(pool.prepared_spares)],
     ['Oldest spare', pool.oldest_spare_seconds === undefined ? '–' : duration(Math.floor(pool.oldest_spare_seconds))],
-    ['Found a spare', claims ? `${number(pool.hits)} of ${number(claims)} (${Math.round(100 * pool.hits / claims)} %)` : '–']));
+    ['Found a spare', claims ? `${Math.round(100 * pool.hits / claims)} % of ${compact(claims)}` : '–']));
   put(cards.today, today,
-    () => gauge('Completions', today.requests.used, today.requests.limit, `${compact(Math.max(0, today.requests.limit - today.requests.used))} left`, compact),
+    () => gauge('Completions', today.requests.used, today.requests.limit, `${compact(Math.max(0, today.requests.limit - today.requests.used))} left`, compact, true),
     () => facts(['Cost', money(today.cost_usd)], ['Pages', number(today.pages)]));
 }
 
-/** How much of something is taken. The words say it; the bar is for the eye. */
-function gauge(name, used, limit, note, format) {
+/** How much of something is taken. The words say it; the bar is for the eye. That all places are taken is no trouble; that a limit is used up is. */
+function gauge(name, used, limit, note, format, isLimit = false) {
   return make('div', { className: 'gauge' },
     make('div', { className: 'gauge-line' }, make('span', {}, name), make('span', { className: 'muted' }, note)),
     make('div', { className: 'big' }, format(used), make('span', { className: 'muted' }, ` / ${format(limit)}`)),
-    bar(used, limit));
+    bar(used, limit, isLimit));
 }
 
 /** A bar that turns to another colour where little is left. */
-export function bar(used, limit) {
+export function bar(used, limit, isLimit = true) {
   const share = limit > 0 ? Math.min(1, used / limit) : 0;
-  return draw('svg', { class: `bar ${share >= 1 ? 'full' : share >= 0.8 ? 'high' : ''}`, viewBox: '0 0 100 4', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+  return draw('svg', { class: `bar ${!isLimit ? '' : share >= 1 ? 'full' : share >= 0.8 ? 'high' : ''}`, viewBox: '0 0 100 4', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     draw('rect', { class: 'rest', width: 100, height: 4 }),
     draw('rect', { class: 'used', width: (100 * share).toFixed(2), height: 4 }));
 }
@@ -122,13 +122,14 @@ function showHour({ recent, keys }) {
   put(cards.traffic, minutes,
     () => make('p', { className: 'big' }, number(total), make('span', { className: 'muted' }, ` requests, ${number(failed)} failed`)),
     () => columns(minutes.map((minute) => ({ value: minute.requests, bad: minute.failed })), `Requests a minute over the last hour: ${total} in all, ${failed} of them failed, ${Math.max(...minutes.map((minute) => minute.requests))} in the busiest minute.`),
-    () => make('div', { className: 'axis muted', 'aria-hidden': 'true' }, make('span', {}, '60 min ago'), make('span', {}, 'now')));
-  const rows = [['Completion', recent.latencies.completion], ['Wait for a place', recent.latencies.queue], ['First words', recent.latencies.first_token], ['Page', recent.latencies.page]];
-  put(cards.latency, [recent.latencies, minutes.map((minute) => minute.p95_ms)],
+    () => line(minutes.map((minute) => minute.p95_ms)),
+    () => make('div', { className: 'axis muted', 'aria-hidden': 'true' }, make('span', {}, '60 min ago'), make('span', {}, 'now')),
+    () => make('p', { className: 'muted small' }, 'Columns are requests, their red part those that failed; the line is the p95 of completions.'));
+  const rows = [['Completion', recent.latencies.completion], ['In the queue', recent.latencies.queue], ['First words', recent.latencies.first_token], ['Page', recent.latencies.page]];
+  put(cards.latency, recent.latencies,
     () => table('Latency percentiles of the last hour', ['what', 'count', 'p50', 'p95', 'p99'],
       rows.map(([name, row]) => [name, row ? number(row.count) : '0', milliseconds(row?.p50_ms), milliseconds(row?.p95_ms), milliseconds(row?.p99_ms)])),
-    () => line(minutes.map((minute) => minute.p95_ms)),
-    () => make('p', { className: 'muted small' }, 'The line is the p95 of completions, minute by minute. Percentiles are exact to 4.5 %.'));
+    () => make('p', { className: 'muted small' }, 'Percentiles are exact to 4.5 %. Only what succeeded counts for completions and pages.'));
   put(cards.errors, recent.errors, () => recent.errors.length === 0
     ? make('p', { className: 'muted' }, 'None.')
     : table('Errors of the last hour by kind', ['kind', 'count'], recent.errors.map((error) => [make('code', {}, error.code), number(error.count)])));
