@@ -226,7 +226,10 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/dashboard/{path}") { Content = content };
         request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", relay.AdminKey);
 
-        ErrorAnswer.Check(await relay.Program.SendAsync(request, null), 400, code, field);
+        var answer = await relay.Program.SendAsync(request, null);
+
+        var error = answer.Json.GetProperty("error");
+        (answer.Status, answer.ErrorCode, error.TryGetProperty("field", out var found) ? found.GetString() : null).Should().Be((400, code, field), error.GetProperty("message").GetString());
     }
 
     [Fact(Timeout = 60_000)]

@@ -67,7 +67,7 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
     {
         { Id: null } => new RelayError(ErrorCode.NotFound, $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.", "label"),
         { Label: null } => new RelayError(ErrorCode.NotFound, "There is no active key of this id: somebody may have revoked it meanwhile.", "id"),
-        _ => new RelayError(ErrorCode.NotFound, $"The key of this id is not '{which.Label}', or is revoked.", "label"),
+        _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),
     };
 
     private void Record(string action, RequestContext? by, ApiKey? before, ApiKey after) => auditLog.Write(new AuditEntry(action)

@@ -24,7 +24,7 @@ public sealed class DashboardRelay : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Relay = await FakeRelay.StartAsync(new FakeScript { EchoPrompt = true, CostUsd = 0.25m }, ("GLOBAL_CONCURRENCY", "1"), ("PER_KEY_RPM", "500"));
+        Relay = await FakeRelay.StartAsync(new FakeScript { EchoPrompt = true, CostUsd = 0.25m }, ("GLOBAL_CONCURRENCY", "1"), ("PER_KEY_RPM", "500"), ("QUEUE_TIMEOUT", "5m"), ("IDLE_TIMEOUT", "5m"), ("REQ_TIMEOUT", "5m"));
         AdminKey = await MintAsync("ops", "--scope", "admin,complete,usage");
     }
 

@@ -1,7 +1,7 @@
 // Who is signed in, when the relay is asked, and what becomes of an answer that does not come.
 
 import { byId, say, timeOfDay } from './dom.js';
-import { clearOverview, showOverview } from './overview.js';
+import { clearOverview, doubtHealth, showOverview } from './overview.js';
 import { clearUsage, showUsage, startUsage } from './usage.js';
 import { clearKeys, showKeys, startKeys } from './keys.js';
 import { startDialogs } from './dialogs.js';
@@ -80,6 +80,7 @@ async function refreshUsage() {
 function setStale(problem) {
   const isStale = failures > 0;
   document.body.classList.toggle('stale', isStale);
+  if (isStale) doubtHealth();
   say(byId('banner'), !isStale ? '' : `${problem ?? "The relay can't be reached."} ${lastAnswer ? `What you see is of ${timeOfDay(lastAnswer)}. ` : ''}Trying again …`);
   say(byId('fresh'), lastAnswer ? `${isStale ? 'As of' : 'Updated'} ${timeOfDay(lastAnswer)}` : '');
 }

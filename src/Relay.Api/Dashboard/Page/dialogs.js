@@ -145,7 +145,7 @@ async function addKey(form) {
     ...(expires ? { expires_in: Number(expires) } : {}),
   });
   byId('add-dialog').close();
-  if (answer) showSecret(`${answer.key.label} is there`, 'The key works from now on.', answer.secret);
+  if (answer) showSecret(`${answer.key.label} is added`, 'The key works from now on.', answer.secret);
 }
 
 async function setLimits(form) {

@@ -4,6 +4,12 @@ import { byId, compact, dateAndTime, draw, duration, make, milliseconds, money, 
 
 let cards = null;
 
+/** Whether the relay is ready is not known while it does not answer. */
+export function doubtHealth() {
+  style(byId('health'), 'badge warn');
+  say(byId('health'), '? Not answering');
+}
+
 export function clearOverview() {
   cards = null;
   for (const id of ['problems', 'now-cards', 'hour-cards']) byId(id).replaceChildren();
@@ -88,9 +94,9 @@ function showNow({ completions, pages, pool, today, keys }) {
       ...(busy.length === 0 ? [make('li', { className: 'muted' }, 'No key has anything running.')] : [])));
   const claims = pool.hits + pool.misses;
   put(cards.pool, pool, () => facts(
-    ['Claude Code processes', number(pool.processes)],
-    ['Spares for any key', number(pool.blank_spares)],
-    ['Spares prepared for a key', number(pool.prepared_spares)],
+    ['Alive', number(pool.processes)],
+    ['Blank spares', number(pool.blank_spares)],
+    ['Prepared spares', number(pool.prepared_spares)],
     ['Oldest spare', pool.oldest_spare_seconds === undefined ? '–' : duration(Math.floor(pool.oldest_spare_seconds))],
     ['Found a spare', claims ? `${Math.round(100 * pool.hits / claims)} % of ${compact(claims)}` : '–']));
   put(cards.today, today,
@@ -125,7 +131,7 @@ function showHour({ recent, keys }) {
     () => line(minutes.map((minute) => minute.p95_ms)),
     () => make('div', { className: 'axis muted', 'aria-hidden': 'true' }, make('span', {}, '60 min ago'), make('span', {}, 'now')),
     () => make('p', { className: 'muted small' }, 'Columns are requests, their red part those that failed; the line is the p95 of completions.'));
-  const rows = [['Completion', recent.latencies.completion], ['In the queue', recent.latencies.queue], ['First words', recent.latencies.first_token], ['Page', recent.latencies.page]];
+  const rows = [['Completion', recent.latencies.completion], ['Queue', recent.latencies.queue], ['First words', recent.latencies.first_token], ['Page', recent.latencies.page]];
   put(cards.latency, recent.latencies,
     () => table('Latency percentiles of the last hour', ['what', 'count', 'p50', 'p95', 'p99'],
       rows.map(([name, row]) => [name, row ? number(row.count) : '0', milliseconds(row?.p50_ms), milliseconds(row?.p95_ms), milliseconds(row?.p99_ms)])),
