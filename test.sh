@@ -19,17 +19,21 @@ CLAUDE_RELAY_TEST_SDKS=$(pinned_sdks)
 export CLAUDE_RELAY_TEST_SDKS
 CLAUDE_RELAY_TEST_PROMETHEUS=$(pinned_prometheus)
 export CLAUDE_RELAY_TEST_PROMETHEUS
+CLAUDE_RELAY_TEST_BROWSER=$(pinned_browser_tools)
+export CLAUDE_RELAY_TEST_BROWSER
 
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
 # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.
+# And the browser that the dashboard is tested in.
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v sqlite3 >/dev/null || missing+=(sqlite3)
+command -v chromium >/dev/null || missing+=(chromium)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
-  if ! { apt-get install -y -qq "${missing[@]}" || { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; }; } >"$TOOLS/apt.log" 2>&1; then
+  if ! { apt-get install -y -qq --no-install-recommends "${missing[@]}" || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; }; } >"$TOOLS/apt.log" 2>&1; then
     say "apt could not install ${missing[*]}; see $TOOLS/apt.log."
   fi
 fi

@@ -120,20 +120,26 @@ pinned_prometheus() {
 }
 
 # Installs the JavaScript SDKs that tests run against a relay, once for each set of versions, and prints their folder.
-pinned_sdks() {
+pinned_sdks() { pinned_packages sdks 'the JavaScript SDKs (about 70 MB)'; }
+
+# The same for what drives a browser in tests.
+pinned_browser_tools() { pinned_packages browser 'what drives a browser (about 18 MB)'; }
+
+# pinned_packages FOLDER WHAT: installs the packages of tests/FOLDER/package.json below .tools, with the scripts that use them.
+pinned_packages() {
   local home
-  home=$TOOLS/sdks-$(cksum <"$ROOT/tests/sdks/package.json" | cut -d' ' -f1)
+  home=$TOOLS/$1-$(cksum <"$ROOT/tests/$1/package.json" | cut -d' ' -f1)
   if [ ! -d "$home/node_modules" ]; then
-    command -v npm >/dev/null || die "The SDKs that tests run come from npm, and there is no 'npm' on PATH. Install Node.js 20 or later."
-    say "Installing the JavaScript SDKs below .tools (about 70 MB) ..."
+    command -v npm >/dev/null || die "Tests need $2 from npm, and there is no 'npm' on PATH. Install Node.js 20 or later."
+    say "Installing $2 below .tools ..."
     rm -rf "$home.part"
     mkdir -p "$home.part"
-    cp "$ROOT/tests/sdks/package.json" "$home.part/"
-    npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel error --prefix "$home.part" >&2 || die "npm could not install the SDKs; what it said is above."
+    cp "$ROOT/tests/$1/package.json" "$home.part/"
+    npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel error --prefix "$home.part" >&2 || die "npm could not install $2; what it said is above."
     rm -rf "$home"
     mv "$home.part" "$home"
   fi
   # Beside the packages: Node looks for them from where a script lies.
-  cp "$ROOT"/tests/sdks/*.mjs "$home/"
+  cp "$ROOT/tests/$1"/*.mjs "$home/"
   printf '%s\n' "$home"
 }

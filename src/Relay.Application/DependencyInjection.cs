@@ -4,8 +4,10 @@ using MediatR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Relay.Application.Auditing;
 using Relay.Application.Completions;
 using Relay.Application.Configuration;
+using Relay.Application.Dashboard;
 using Relay.Application.Fetching;
 using Relay.Application.Idempotency;
 using Relay.Application.Keys;
@@ -52,6 +54,7 @@ public static class DependencyInjection
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
         services.AddSingleton<ModelCatalog>().AddSingleton<KeyEditor>();
+        services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
         services.AddSingleton<FairQueues>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
         services.AddSingleton(provider => FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value, provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Authorization;
+using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Application.Keys;
@@ -13,9 +14,10 @@ namespace Relay.Api.Authentication;
 /// From <c>Authorization: Bearer KEY</c> or <c>x-api-key: KEY</c> to the key, before anything of the body is read. The first
 /// header that holds a good key decides, in that order; a junk one beside it does no harm. Every refusal is the same 401;
 /// a good key without the route's scope gets 403. A middleware of its own: the framework's authentication and authorization
-/// together cost more than all the rest of a refusal (see docs/decisions/0009-own-authentication.md).
+/// together cost more than all the rest of a refusal (see docs/decisions/0009-own-authentication.md). Where the route accepts it,
+/// and there only, a session of the dashboard stands for the key that opened it.
 /// </summary>
-internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders rateLimits, TimeProvider clock)
+internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions sessions, RateLimitHeaders rateLimits, TimeProvider clock)
 {
     private const string Bearer = "Bearer ";
 
@@ -26,7 +28,9 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders 
     /// <summary>Passes the request on, with its key; or answers 401 or 403.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
+        var metadata = context.GetEndpoint()?.Metadata;
         var (key, secret) = FindKey(context.Request.Headers);
+        key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null ? null : sessions.Find(SessionCookie.Read(context));
         if (key is not null)
         {
             context.Features.Set(secret);
@@ -36,7 +40,6 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders 
         }
 
         // Where there is no such route there is nothing to protect; routes that forgot to say ask for a key.
-        var metadata = context.GetEndpoint()?.Metadata;
         if (metadata?.GetMetadata<KeyRequired>() is null || metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
             return next(context);

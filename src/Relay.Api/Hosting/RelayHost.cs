@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
+using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Api.Idempotency;
 using Relay.Api.Quotas;
@@ -163,7 +164,7 @@ internal static class RelayHost
         services.AddMvcCore()
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)
@@ -174,6 +175,7 @@ internal static class RelayHost
         app.UseMiddleware<Drain>();
         app.UseStatusCodePages(context => ErrorResponse.WriteForStatusAsync(context.HttpContext));
         app.UseRouting();
+        app.Use(DashboardGuard.InvokeAsync);
         app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<IdempotencyGate>().InvokeAsync);

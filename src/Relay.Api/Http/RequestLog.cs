@@ -22,6 +22,17 @@ internal sealed class RequestLogEntry(string requestId)
 
     /// <summary>Whether the answer is over although its connection may be gone: its last event is sent, or the relay itself has cut it.</summary>
     public bool IsOver { get; set; }
+
+    /// <summary>Whether it is one of many that a page asks by itself, whose success is no event: no line tells of it.</summary>
+    public bool IsRoutine { get; set; }
+}
+
+/// <summary>The audit log's word for a route.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+internal sealed class AuditedAsAttribute(string action) : Attribute
+{
+    /// <summary>The word.</summary>
+    public string Action { get; } = action;
 }
 
 /// <summary>
@@ -97,7 +108,12 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         {
             if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status421MisdirectedRequest)
             {
-                auditLog.CountUnauthenticated(entry.Error ?? "unauthorized");
+                var error = entry.Error ?? "unauthorized";
+                auditLog.CountUnauthenticated(error);
+                foreach (var observer in observers)
+                {
+                    observer.ObserveUnauthenticated(error);
+                }
             }
 
             if (logger.IsEnabled(LogLevel.Debug))
@@ -106,6 +122,11 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
                 logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", total.TotalMilliseconds, entry.RequestId);
             }
 
+            return;
+        }
+
+        if (entry is { IsRoutine: true, Error: null })
+        {
             return;
         }
 
@@ -172,12 +193,12 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         RequestBytes = context.Request.ContentLength,
     };
 
-    /// <summary>What was asked, as one word, whatever the API: what it spends, or the last word of its route.</summary>
+    /// <summary>What was asked, as one word, whatever the API: what it spends, the route's own word, or the last of its template.</summary>
     private static string ActionOf(RouteEndpoint? endpoint) => endpoint?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket switch
     {
         QuotaBucket.Completions => "complete",
         QuotaBucket.Fetches => "fetch",
-        _ => endpoint?.RoutePattern.RawText?.Split('/').Last(part => !part.StartsWith('{')) ?? "none",
+        _ => endpoint?.Metadata.GetMetadata<AuditedAsAttribute>()?.Action ?? endpoint?.RoutePattern.RawText?.Split('/').Last(part => !part.StartsWith('{')) ?? "none",
     };
 
     private static string NameOf(ApiSurface surface) => surface switch

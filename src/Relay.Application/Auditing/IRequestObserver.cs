@@ -5,4 +5,9 @@ public interface IRequestObserver
 {
     /// <summary>Takes what the audit log takes; must not wait.</summary>
     void Observe(AuditEntry entry);
+
+    /// <summary>Takes note of a request without a good key, of which no more is known than its error; must not wait.</summary>
+    void ObserveUnauthenticated(string error)
+    {
+    }
 }

@@ -13,7 +13,9 @@ namespace Relay.Application.Keys;
 /// <param name="Scopes">What it may be used for.</param>
 /// <param name="Models">The only models it may name; null for all.</param>
 /// <param name="ExpiresIn">How long it works; null for until it is revoked.</param>
-public sealed record AddKeyCommand(KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null, TimeSpan? ExpiresIn = null)
+/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
+public sealed record AddKeyCommand(
+    KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null, TimeSpan? ExpiresIn = null, RequestContext? By = null)
     : IRequest<Result<AddedKey>>;
 
 /// <param name="Key">The key as stored.</param>
@@ -49,5 +51,6 @@ internal sealed class AddKeyHandler(KeyEditor keys) : IRequestHandler<AddKeyComm
                 Models = command.Models,
                 ExpiresAt = key.CreatedAt + command.ExpiresIn,
             },
+            command.By,
             cancellationToken);
 }

@@ -24,6 +24,9 @@ public interface IKeyDirectory
     /// <summary>The active key of a secret, or null.</summary>
     ApiKey? Find(KeySecret secret);
 
+    /// <summary>The active key that a secret of this hash opens now, or null: revoked, expired, or replaced and no longer valid.</summary>
+    ApiKey? Find(KeyHash hash);
+
     /// <summary>Whether a key of this id opens the door, as of the last reload.</summary>
     bool IsActive(string keyId);
 

@@ -1,4 +1,5 @@
 using Relay.Application.Auditing;
+using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Keys;
 
@@ -8,7 +9,7 @@ namespace Relay.Application.Keys;
 internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, TimeProvider clock)
 {
     /// <summary>Adds a key, unless its label is taken.</summary>
-    public async Task<Result<AddedKey>> AddAsync(KeyLabel label, Func<ApiKey, ApiKey> adorn, CancellationToken cancellationToken)
+    public async Task<Result<AddedKey>> AddAsync(KeyLabel label, Func<ApiKey, ApiKey> adorn, RequestContext? by, CancellationToken cancellationToken)
     {
         var added = await repository.ChangeAsync<AddedKey>(
             keys =>
@@ -25,26 +26,27 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
             cancellationToken);
         if (added.TryGet(out var value, out _))
         {
-            Record("key_added", null, value.Key);
+            Record("key_added", by, null, value.Key);
         }
 
         return added;
     }
 
-    /// <summary>Changes the key of a label that is not revoked.</summary>
-    /// <param name="label">Whose.</param>
+    /// <summary>Changes a key that is not revoked.</summary>
+    /// <param name="which">Which one.</param>
     /// <param name="action">The audit log's word for it.</param>
     /// <param name="change">Given the key and the time, answers the changed key and a value for the caller.</param>
+    /// <param name="by">The request of the admin key that asks for it; null for the system's user.</param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     public async Task<Result<T>> ChangeAsync<T>(
-        KeyLabel label, string action, Func<ApiKey, DateTimeOffset, (ApiKey Key, T Value)> change, CancellationToken cancellationToken)
+        KeyReference which, string action, Func<ApiKey, DateTimeOffset, (ApiKey Key, T Value)> change, RequestContext? by, CancellationToken cancellationToken)
     {
         var changed = await repository.ChangeAsync<(ApiKey Before, ApiKey After, T Value)>(
             keys =>
             {
-                if (keys.FirstOrDefault(key => key.RevokedAt is null && key.Label == label) is not { } found)
+                if (keys.FirstOrDefault(which.Means) is not { } found)
                 {
-                    return NoSuchKey(label);
+                    return NoSuchKey(which);
                 }
 
                 var (after, value) = change(found, clock.GetUtcNow());
@@ -56,18 +58,24 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
             return error;
         }
 
-        Record(action, outcome.Before, outcome.After);
+        Record(action, by, outcome.Before, outcome.After);
         return outcome.Value;
     }
 
-    /// <summary>What is said of a label that no key has, or only revoked ones.</summary>
-    public static RelayError NoSuchKey(KeyLabel label) => new(ErrorCode.NotFound, $"There is no active key '{label}'. 'relayctl keys list' shows those there are.", "label");
-
-    private void Record(string action, ApiKey? before, ApiKey after) => auditLog.Write(new AuditEntry(action)
+    /// <summary>What is said of a label or an id that no key has, or only revoked ones. An id is the caller's free text and is not repeated.</summary>
+    private static RelayError NoSuchKey(KeyReference which) => which switch
     {
+        { Id: null } => new RelayError(ErrorCode.NotFound, $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.", "label"),
+        { Label: null } => new RelayError(ErrorCode.NotFound, "There is no active key of this id: somebody may have revoked it meanwhile.", "id"),
+        _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),
+    };
+
+    private void Record(string action, RequestContext? by, ApiKey? before, ApiKey after) => auditLog.Write(new AuditEntry(action)
+    {
+        RequestId = by?.RequestId,
         KeyId = after.Id,
         KeyLabel = after.Label.Value,
-        By = Environment.UserName,
+        By = by is null ? Environment.UserName : $"{by.Caller.Id} ({by.Caller.Label})",
         Before = before,
         After = after,
     });

@@ -1,28 +1,32 @@
 using FluentValidation;
 using MediatR;
+using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
 /// <summary>Shuts a key for good, with what it has queued and running.</summary>
-public sealed record RevokeKeyCommand(KeyLabel Label) : IRequest<Result<ApiKey>>;
+/// <param name="Key">Which.</param>
+/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
+public sealed record RevokeKeyCommand(KeyReference Key, RequestContext? By = null) : IRequest<Result<ApiKey>>;
 
 internal sealed class RevokeKeyValidator : AbstractValidator<RevokeKeyCommand>
 {
-    public RevokeKeyValidator() => RuleFor(command => command.Label).NotNull();
+    public RevokeKeyValidator() => RuleFor(command => command.Key).NotNull();
 }
 
 internal sealed class RevokeKeyHandler(KeyEditor keys) : IRequestHandler<RevokeKeyCommand, Result<ApiKey>>
 {
     public Task<Result<ApiKey>> Handle(RevokeKeyCommand command, CancellationToken cancellationToken) =>
         keys.ChangeAsync(
-            command.Label,
+            command.Key,
             "key_revoked",
             (key, now) =>
             {
                 var revoked = key.Revoke(now);
                 return (revoked, revoked);
             },
+            command.By,
             cancellationToken);
 }

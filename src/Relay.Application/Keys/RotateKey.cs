@@ -7,7 +7,10 @@ using Relay.Domain.Keys;
 namespace Relay.Application.Keys;
 
 /// <summary>Gives a key a new secret. Its id, label, limits and usage stay; the old secret works until the overlap is over.</summary>
-public sealed record RotateKeyCommand(KeyLabel Label, TimeSpan Overlap) : IRequest<Result<AddedKey>>;
+/// <param name="Key">Which.</param>
+/// <param name="Overlap">How long the old secret goes on working.</param>
+/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
+public sealed record RotateKeyCommand(KeyReference Key, TimeSpan Overlap, RequestContext? By = null) : IRequest<Result<AddedKey>>;
 
 internal sealed class RotateKeyValidator : AbstractValidator<RotateKeyCommand>
 {
@@ -21,12 +24,13 @@ internal sealed class RotateKeyHandler(KeyEditor keys) : IRequestHandler<RotateK
 {
     public Task<Result<AddedKey>> Handle(RotateKeyCommand command, CancellationToken cancellationToken) =>
         keys.ChangeAsync(
-            command.Label,
+            command.Key,
             "key_rotated",
             (key, now) =>
             {
                 var (rotated, secret) = key.Rotate(command.Overlap, now);
                 return (rotated, new AddedKey(rotated, secret));
             },
+            command.By,
             cancellationToken);
 }

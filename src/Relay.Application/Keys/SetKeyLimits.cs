@@ -12,12 +12,19 @@ public sealed record LimitChange<T>(T? Value)
     where T : struct;
 
 /// <summary>Changes a key's own limits. Those that are null stay as they are.</summary>
+/// <param name="Key">Whose.</param>
+/// <param name="RequestsPerMinute">Completions in any sixty seconds.</param>
+/// <param name="RequestsPerDay">Completions a UTC day.</param>
+/// <param name="Concurrency">Completions at once.</param>
+/// <param name="UsdPerDay">US dollars a UTC day.</param>
+/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record SetKeyLimitsCommand(
-    KeyLabel Label,
+    KeyReference Key,
     LimitChange<int>? RequestsPerMinute = null,
     LimitChange<int>? RequestsPerDay = null,
     LimitChange<int>? Concurrency = null,
-    LimitChange<decimal>? UsdPerDay = null) : IRequest<Result<ApiKey>>
+    LimitChange<decimal>? UsdPerDay = null,
+    RequestContext? By = null) : IRequest<Result<ApiKey>>
 {
     /// <summary>The limits after the change.</summary>
     internal KeyLimits ApplyTo(KeyLimits limits) => new(
@@ -42,13 +49,14 @@ internal sealed class SetKeyLimitsHandler(KeyEditor keys) : IRequestHandler<SetK
 {
     public Task<Result<ApiKey>> Handle(SetKeyLimitsCommand command, CancellationToken cancellationToken) =>
         keys.ChangeAsync(
-            command.Label,
+            command.Key,
             "key_limits_set",
             (key, _) =>
             {
                 var changed = key with { Limits = command.ApplyTo(key.Limits) };
                 return (changed, changed);
             },
+            command.By,
             cancellationToken);
 }
 

@@ -33,6 +33,12 @@ public interface ISpendsTokens : IAdmissible
 /// <param name="Waiting">Requests that wait for a place now.</param>
 public sealed record QueueLoad(int Places, int Running, int Waiting);
 
+/// <summary>What one key has in a queue.</summary>
+/// <param name="KeyId">Whose.</param>
+/// <param name="Running">Its requests that run now.</param>
+/// <param name="Waiting">Its requests that wait for a place now.</param>
+public sealed record KeyLoad(string KeyId, int Running, int Waiting);
+
 /// <summary>How keys stand with their limits, and how much there is to do.</summary>
 public interface IAdmission
 {
@@ -45,6 +51,9 @@ public interface IAdmission
     /// <summary>Lets nothing in from now on, and refuses what waits. What runs may end.</summary>
     /// <returns>Completes when nothing runs any more.</returns>
     Task CloseAsync(CancellationToken cancellationToken);
+
+    /// <summary>The keys that have anything running or waiting in a bucket now, in no order.</summary>
+    IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket);
 
     /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
     ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
@@ -167,6 +176,9 @@ internal sealed class Admission(
         queues.Close();
         return queues.Drained.WaitAsync(cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket) => queues[bucket].LoadByKey;
 
     /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)

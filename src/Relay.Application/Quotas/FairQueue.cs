@@ -78,6 +78,18 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
+    /// <summary>Whose requests run and wait now.</summary>
+    public IReadOnlyList<KeyLoad> LoadByKey
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _lines.Values.Where(line => !line.IsIdle).Select(line => new KeyLoad(line.KeyId, line.Running, line.Waiters.Count))];
+            }
+        }
+    }
+
     /// <summary>How long a place was taken lately, on average.</summary>
     public TimeSpan RecentHold
     {

@@ -4,6 +4,12 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Quotas;
 
+/// <summary>A limit of the Claude account that is in force now.</summary>
+/// <param name="Kind">In Anthropic's words, such as <c>five_hour</c>; null where it named none.</param>
+/// <param name="Family">The model family that it covers; null for all models.</param>
+/// <param name="Until">UTC; when the relay tries again.</param>
+public sealed record AccountLimit(string? Kind, string? Family, DateTimeOffset Until);
+
 /// <summary>
 /// Remembers limits that the Claude account itself has run into, so that what they cover is refused at once instead of tried
 /// again and again. After a limit's reset one request at a time tries whether it is over.
@@ -18,6 +24,23 @@ internal sealed class UpstreamLimits(TimeProvider clock)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string? Kind, string Scope), Limit> _limits = [];
+
+    /// <summary>The limits in force now, that which lasts longest first.</summary>
+    public IReadOnlyList<AccountLimit> InForce
+    {
+        get
+        {
+            var now = clock.GetUtcNow();
+            lock (_lock)
+            {
+                return
+                [
+                    .. _limits.Values.Where(limit => limit.Until > now).OrderByDescending(limit => limit.Until)
+                        .Select(limit => new AccountLimit(limit.Kind, limit.Scope == All ? null : limit.Scope, limit.Until)),
+                ];
+            }
+        }
+    }
 
     /// <summary>Why a request for this model would be refused now; null when it would not. Starts no probe.</summary>
     public RelayError? Find(ModelName model)

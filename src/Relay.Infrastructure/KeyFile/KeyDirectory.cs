@@ -37,9 +37,11 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     public string? Problem => _problem;
 
     /// <inheritdoc/>
-    public ApiKey? Find(KeySecret secret)
+    public ApiKey? Find(KeySecret secret) => Find(secret.Hash);
+
+    /// <inheritdoc/>
+    public ApiKey? Find(KeyHash hash)
     {
-        var hash = secret.Hash;
         var now = clock.GetUtcNow();
         return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
     }

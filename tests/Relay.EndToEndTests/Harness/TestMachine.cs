@@ -30,6 +30,17 @@ internal static class TestMachine
             .FirstOrDefault(directory => directory is { Length: > 0 } && File.Exists(Path.Combine(directory, "prometheus")) && File.Exists(Path.Combine(directory, "promtool")))
         ?? throw new InvalidOperationException("Prometheus is not installed. Run ./test.sh, which installs it.");
 
+    /// <summary>Where what drives a browser is installed, with the scripts that use it.</summary>
+    public static string BrowserTools =>
+        Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_BROWSER") is { Length: > 0 } path && Directory.Exists(path)
+            ? path
+            : throw new InvalidOperationException("What drives a browser is not installed. Run ./test.sh, which installs it.");
+
+    /// <summary>The browser that pages are tested in.</summary>
+    public static string Chromium =>
+        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Select(folder => Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException("There is no chromium on PATH. Run ./test.sh as root on a system with apt, which installs it, or install it yourself.");
+
     /// <summary>Whether the long versions were asked for.</summary>
     public static bool RunsEverything { get; } = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1";
 

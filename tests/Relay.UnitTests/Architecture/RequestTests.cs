@@ -6,6 +6,7 @@ using NSubstitute;
 using Relay.Application;
 using Relay.Application.Auditing;
 using Relay.Application.Completions;
+using Relay.Application.Dashboard;
 using Relay.Application.Diagnostics;
 using Relay.Application.Fetching;
 using Relay.Application.Health;
@@ -35,6 +36,8 @@ public sealed class RequestTests : IDisposable
         new GetUsageQuery(Any.Key(), GetUsageQuery.MaxDays + 1),
         new ReportUsageQuery(0),
         new ReportUsageQuery(GetUsageQuery.MaxDays + 1),
+        new SumUpUsageQuery(0),
+        new SumUpUsageQuery(GetUsageQuery.MaxDays + 1),
         new AddKeyCommand(Any.Label(), new KeyLimits(RequestsPerDay: 0)),
         new AddKeyCommand(Any.Label(), KeyLimits.Default, KeyScopes.None),
         new AddKeyCommand(Any.Label(), KeyLimits.Default, Models: []),
@@ -59,6 +62,7 @@ public sealed class RequestTests : IDisposable
     private readonly IPageFetcher _fetcher = Substitute.For<IPageFetcher>();
     private readonly IPageReader _pages = Substitute.For<IPageReader>();
     private readonly IEngineHealth _health = Substitute.For<IEngineHealth>();
+    private readonly IEngineLoad _load = Substitute.For<IEngineLoad>();
     private readonly ServiceProvider _services;
     private readonly IMediator _mediator;
 
@@ -67,7 +71,7 @@ public sealed class RequestTests : IDisposable
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_fetcher).AddSingleton(_pages)
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages)
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }
@@ -177,7 +181,7 @@ public sealed class RequestTests : IDisposable
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new DiagnoseQuery(),
+            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new SumUpUsageQuery(1), new DiagnoseQuery(),
         ];
         queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 

@@ -13,6 +13,7 @@ public sealed class TokenTests
         ["Relay.Infrastructure.ClaudeCode.ClaudeProcess.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Application.Quotas.Admission.EndAsync"] = "what was spent counts also when the caller has left",
         ["Relay.Api.Authentication.ApiKeyAuthentication.InvokeAsync"] = "a middleware's signature",
+        ["Relay.Api.Dashboard.DashboardGuard.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Idempotency.IdempotencyGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Streaming.EventStream.DisposeAsync"] = "IAsyncDisposable's signature; it ends its own heartbeat",
         ["Relay.Api.Quotas.QuotaGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",

@@ -119,6 +119,7 @@ public sealed class RequestLogTests
             withKey: false);
 
         _observer.DidNotReceiveWithAnyArgs().Observe(default!);
+        _observer.ReceivedWithAnyArgs(counted).ObserveUnauthenticated(default!);
         _auditLog.DidNotReceiveWithAnyArgs().Write(default!);
         _auditLog.DidNotReceiveWithAnyArgs().WriteRepeated(default!);
         _auditLog.ReceivedWithAnyArgs(counted).CountUnauthenticated(default!);
@@ -139,6 +140,31 @@ public sealed class RequestLogTests
         _context.SetEndpoint(null);
         await AskAsync(_ => Task.CompletedTask);
         _auditLog.Received(1).WriteRepeated(Arg.Is<AuditEntry>(entry => entry.Route == $"{written} (none)" && entry.Action == "none"));
+    }
+
+    [Theory]
+    [InlineData(null, 0)]
+    [InlineData("forbidden", 1)]
+    public async Task Routine_leaves_no_line_unless_it_fails(string? error, int lines)
+    {
+        await AskAsync(context =>
+        {
+            (context.Log().IsRoutine, context.Log().Error) = (true, error);
+            return Task.CompletedTask;
+        });
+
+        _auditLog.ReceivedCalls().Should().HaveCount(lines);
+        _observer.ReceivedCalls().Should().HaveCount(lines);
+    }
+
+    [Fact]
+    public async Task A_route_may_have_a_word_of_its_own_in_the_audit_log()
+    {
+        _context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse("dashboard/keys/{id}/rotate"), 0, new EndpointMetadataCollection(new AuditedAsAttribute("dashboard")), null));
+
+        await AskAsync(_ => Task.CompletedTask);
+
+        _auditLog.Received(1).WriteRepeated(Arg.Is<AuditEntry>(entry => entry.Action == "dashboard" && entry.Route == "POST dashboard/keys/{id}/rotate"));
     }
 
     [Fact]

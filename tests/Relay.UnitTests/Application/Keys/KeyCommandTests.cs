@@ -169,6 +169,33 @@ public sealed class KeyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_change_that_an_admin_key_asks_for_is_on_record_with_that_key_and_its_request()
+    {
+        var by = Any.Context(Any.Key("ops"));
+        var added = (await new AddKeyHandler(_editor).Handle(new AddKeyCommand(Any.Label("app"), KeyLimits.Default, By: by), Waiting.Token)).Value.Key;
+        await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(KeyReference.Of(added.Id), TimeSpan.FromHours(1), by), Waiting.Token);
+        await new SetKeyLimitsHandler(_editor).Handle(new SetKeyLimitsCommand(KeyReference.Of(added.Id), Concurrency: new LimitChange<int>(1), By: by), Waiting.Token);
+        await new RevokeKeyHandler(_editor).Handle(new RevokeKeyCommand(KeyReference.Of(added.Id, added.Label), by), Waiting.Token);
+
+        _audited.Select(entry => entry.Action).Should().Equal("key_added", "key_rotated", "key_limits_set", "key_revoked");
+        _audited.Should().OnlyContain(entry => entry.KeyId == added.Id && entry.By == $"{by.Caller.Id} (ops)" && entry.RequestId == by.RequestId);
+    }
+
+    [Fact]
+    public async Task An_id_means_that_key_even_when_its_label_has_come_to_another()
+    {
+        var first = (await AddAsync("app")).Value.Key;
+        await RevokeAsync("app");
+        var second = (await AddAsync("app")).Value.Key;
+        var revoke = async (KeyReference which) => (await new RevokeKeyHandler(_editor).Handle(new RevokeKeyCommand(which), Waiting.Token)).Error?.Code;
+
+        (await revoke(KeyReference.Of(first.Id))).Should().Be(ErrorCode.NotFound);
+        (await revoke(KeyReference.Of(first.Id, Any.Label("app")))).Should().Be(ErrorCode.NotFound);
+        (await revoke(KeyReference.Of(second.Id, Any.Label("other")))).Should().Be(ErrorCode.NotFound, "the label is the check");
+        (await revoke(KeyReference.Of(second.Id, Any.Label("app")))).Should().BeNull();
+    }
+
+    [Fact]
     public async Task Keys_are_listed_in_the_order_they_were_made_with_their_last_use()
     {
         var (first, second) = ((await AddAsync("b")).Value.Key, (await AddAsync("a")).Value.Key);

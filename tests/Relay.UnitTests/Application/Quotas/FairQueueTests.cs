@@ -86,6 +86,22 @@ public sealed class FairQueueTests
     }
 
     [Fact]
+    public async Task It_tells_whose_requests_run_and_wait_and_nothing_of_who_has_left()
+    {
+        var queue = Queue(places: 2, limit: 10);
+        var (first, second) = (await NowAsync(queue, "a"), await NowAsync(queue, "b"));
+        var waiting = EnterAsync(queue, "a");
+
+        queue.LoadByKey.Should().BeEquivalentTo([new KeyLoad("a", 1, 1), new KeyLoad("b", 1, 0)]);
+        second.Dispose();
+        queue.LoadByKey.Should().BeEquivalentTo([new KeyLoad("a", 2, 0)]);
+
+        first.Dispose();
+        (await waiting.InTime()).Dispose();
+        queue.LoadByKey.Should().BeEmpty();
+    }
+
+    [Fact]
     public async Task Keys_that_come_back_one_at_a_time_starve_nobody()
     {
         var queue = Queue(places: 1, limit: 1000);

@@ -46,6 +46,18 @@ public sealed class UpstreamLimitsTests
     }
 
     [Fact]
+    public void It_tells_which_are_in_force_and_until_when()
+    {
+        _limits.InForce.Should().BeEmpty();
+        Hit("opus", "seven_day_opus", Any.Time.AddHours(1));
+        Hit("haiku", "five_hour", Any.Time.AddHours(2));
+
+        _limits.InForce.Should().Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)), new AccountLimit("seven_day_opus", "opus", Any.Time.AddHours(1)));
+        _clock.Advance(TimeSpan.FromHours(1));
+        _limits.InForce.Should().Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)));
+    }
+
+    [Fact]
     public void It_lasts_until_the_reset_that_was_named_and_not_longer()
     {
         Hit("opus", "five_hour", Any.Time.AddMinutes(90));

@@ -1,0 +1,55 @@
+using System.Globalization;
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using Relay.Api.Authentication;
+using Relay.Api.Http;
+using Relay.Application.Dashboard;
+using Relay.Application.Usage;
+using Relay.Domain;
+using Relay.Domain.Keys;
+
+namespace Relay.Api.Dashboard;
+
+/// <summary>What the page shows.</summary>
+[DashboardRoute]
+[AcceptsSession]
+[RequireScope(KeyScopes.Admin)]
+[AuditedAs("dashboard")]
+[Route("dashboard")]
+internal sealed class DashboardController(IMediator mediator) : ControllerBase
+{
+    private const int DefaultDays = 7;
+
+    /// <summary>How the relay is, and who uses what of it, now.</summary>
+    [HttpGet("snapshot")]
+    public async Task<IActionResult> GetSnapshotAsync(CancellationToken cancellationToken)
+    {
+        MarkRoutine();
+        var result = await mediator.Send(new GetDashboardQuery(), cancellationToken);
+        return result.TryGet(out var snapshot, out var error) ? new JsonResult(SnapshotAnswer.From(snapshot)) : error.ToActionResult();
+    }
+
+    /// <summary>What all keys used over some days.</summary>
+    [HttpGet("usage")]
+    public async Task<IActionResult> GetUsageAsync(CancellationToken cancellationToken)
+    {
+        MarkRoutine();
+        if (!ParseDays().TryGet(out var days, out var error))
+        {
+            return error.ToActionResult();
+        }
+
+        var result = await mediator.Send(new SumUpUsageQuery(days), cancellationToken);
+        return result.TryGet(out var sums, out error) ? new JsonResult(UsageSumsAnswer.From(sums)) : error.ToActionResult();
+    }
+
+    /// <summary>The page asks every few seconds, and its sign-in is on record. Of a program with a key each request is.</summary>
+    private void MarkRoutine() => HttpContext.Log().IsRoutine = HttpContext.Features.Get<KeySecret>() is null;
+
+    private Result<int> ParseDays() => Request.Query["days"] switch
+    {
+        { Count: 0 } => DefaultDays,
+        { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
+        _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
+    };
+}

@@ -1,0 +1,66 @@
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
+
+namespace Relay.Api.Dashboard;
+
+/// <summary>The page: files inside the program, the same for everybody and without a number in them.</summary>
+[AllowAnonymous]
+[DashboardRoute]
+[Route("dashboard")]
+internal sealed class DashboardPageController : ControllerBase
+{
+    private const string Page = "index.html";
+
+    private static readonly FrozenDictionary<string, PageFile> Files = ReadFiles();
+
+    /// <summary>The page, and what it is made of.</summary>
+    [HttpGet("")]
+    [HttpGet("app.js")]
+    [HttpGet("dom.js")]
+    [HttpGet("overview.js")]
+    [HttpGet("usage.js")]
+    [HttpGet("keys.js")]
+    [HttpGet("dialogs.js")]
+    [HttpGet("style.css")]
+    [HttpGet("icon.svg")]
+    public IActionResult Get()
+    {
+        var name = ((RouteEndpoint)HttpContext.GetEndpoint()!).RoutePattern.RawText!["dashboard".Length..].TrimStart('/');
+        var file = Files[name.Length == 0 ? Page : name];
+        // Asked for each time, and mostly answered with "as you have it": the page of another version never meets this one's data.
+        Response.Headers.CacheControl = "no-cache";
+        return File(file.Bytes, file.ContentType, lastModified: null, file.Tag);
+    }
+
+    private static FrozenDictionary<string, PageFile> ReadFiles()
+    {
+        const string Prefix = "dashboard/";
+        var assembly = typeof(DashboardPageController).Assembly;
+        return assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
+            .ToFrozenDictionary(
+                name => name[Prefix.Length..],
+                name =>
+                {
+                    using var stream = assembly.GetManifestResourceStream(name)!;
+                    var bytes = new byte[stream.Length];
+                    stream.ReadExactly(bytes);
+                    return new PageFile(bytes, ContentTypeOf(name), new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes)[..8])}\""));
+                },
+                StringComparer.Ordinal);
+    }
+
+    private static string ContentTypeOf(string name) => Path.GetExtension(name) switch
+    {
+        ".html" => "text/html; charset=utf-8",
+        ".js" => "text/javascript; charset=utf-8",
+        ".css" => "text/css; charset=utf-8",
+        ".svg" => "image/svg+xml",
+        var other => throw new InvalidOperationException($"A file of the dashboard has the kind {other}, which has no content type."),
+    };
+
+    private sealed record PageFile(byte[] Bytes, string ContentType, EntityTagHeaderValue Tag);
+}

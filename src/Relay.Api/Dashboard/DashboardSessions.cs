@@ -1,0 +1,113 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using Relay.Application.Keys;
+using Relay.Domain.Keys;
+
+namespace Relay.Api.Dashboard;
+
+/// <summary>
+/// Who is signed in on the dashboard: a random token for the secret that was shown, both kept as hashes and in memory only, so
+/// that a restart signs everybody out. A session is as good as its secret: it ends with the key, with the secret's replacement and
+/// its overlap, and with the scope.
+/// </summary>
+internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
+{
+    /// <summary>Longest time without a request. A page that is looked at asks every few seconds, a hidden one does not.</summary>
+    public static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(30);
+
+    /// <summary>Longest time altogether.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);
+
+    /// <summary>How many there may be; a further one takes the place of the one that has been idle for longest.</summary>
+    public const int MaxSessions = 100;
+
+    private const int TokenBytes = 32;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
+
+    /// <summary>Begins a session.</summary>
+    /// <param name="secret">Of an admin key, and checked.</param>
+    /// <returns>The token: 256 random bits as base64url. It is stored nowhere.</returns>
+    public string Open(KeySecret secret)
+    {
+        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes));
+        lock (_lock)
+        {
+            RemoveEnded();
+            if (_sessions.Count >= MaxSessions)
+            {
+                _sessions.Remove(_sessions.MinBy(pair => pair.Value.UsedAt).Key);
+            }
+
+            var now = clock.GetTimestamp();
+            _sessions.Add(NameOf(token), new Session(secret.Hash, now) { UsedAt = now });
+        }
+
+        return token;
+    }
+
+    /// <summary>The key of a token's session, which has been used now; null for none, or one that is over.</summary>
+    public ApiKey? Find(string? token)
+    {
+        if (token is null)
+        {
+            return null;
+        }
+
+        var name = NameOf(token);
+        lock (_lock)
+        {
+            if (!_sessions.TryGetValue(name, out var session))
+            {
+                return null;
+            }
+
+            if (IsOver(session) || keys.Find(session.Secret) is not { } key || !key.Scopes.HasFlag(KeyScopes.Admin))
+            {
+                _sessions.Remove(name);
+                return null;
+            }
+
+            session.UsedAt = clock.GetTimestamp();
+            return key;
+        }
+    }
+
+    /// <summary>Ends a session, if there is one.</summary>
+    public void Close(string? token)
+    {
+        if (token is not null)
+        {
+            lock (_lock)
+            {
+                _sessions.Remove(NameOf(token));
+            }
+        }
+    }
+
+    private static string NameOf(string token) => KeyHash.Of(token).Value;
+
+    private bool IsOver(Session session) => clock.GetElapsedTime(session.UsedAt) >= IdleLimit || clock.GetElapsedTime(session.OpenedAt) >= Lifetime;
+
+    private void RemoveEnded()
+    {
+        foreach (var (name, _) in _sessions.Where(pair => IsOver(pair.Value)).ToList())
+        {
+            _sessions.Remove(name);
+        }
+    }
+
+    private sealed class Session(KeyHash secret, long openedAt)
+    {
+        public KeyHash Secret { get; } = secret;
+
+        public long OpenedAt { get; } = openedAt;
+
+        public long UsedAt { get; set; }
+    }
+}
+
+/// <summary>On routes that a session of the dashboard opens as its key would.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+internal sealed class AcceptsSessionAttribute : Attribute;

@@ -1,0 +1,103 @@
+using MediatR;
+using Microsoft.Extensions.Options;
+using Relay.Application.Health;
+using Relay.Application.Keys;
+using Relay.Application.Quotas;
+using Relay.Application.Usage;
+using Relay.Domain;
+using Relay.Domain.Quotas;
+
+namespace Relay.Application.Dashboard;
+
+/// <summary>How the relay is, and who uses what of it, now.</summary>
+public sealed record GetDashboardQuery : IRequest<Result<DashboardSnapshot>>;
+
+/// <param name="At">UTC; when it was taken.</param>
+/// <param name="Readiness">Whether a completion can succeed now, and what the engine runs on.</param>
+/// <param name="Engine">The processes.</param>
+/// <param name="Completions">The queue of completions.</param>
+/// <param name="Fetches">The queue of pages.</param>
+/// <param name="Today">What all keys together used today.</param>
+/// <param name="AccountLimits">Limits of the Claude account itself that are in force.</param>
+/// <param name="Recent">The last hour.</param>
+/// <param name="Keys">The keys that are not revoked, in the order they were made.</param>
+public sealed record DashboardSnapshot(
+    DateTimeOffset At,
+    Readiness Readiness,
+    EngineLoad Engine,
+    QueueLoad Completions,
+    QueueLoad Fetches,
+    DayUse Today,
+    IReadOnlyList<AccountLimit> AccountLimits,
+    RecentActivity Recent,
+    IReadOnlyList<KeyStanding> Keys);
+
+/// <summary>What all keys together used of one UTC day; of keys that were revoked since, too.</summary>
+/// <param name="Requests">Completions, running ones among them.</param>
+/// <param name="RequestLimit">How many there may be.</param>
+/// <param name="Pages">Pages that were fetched, or refused.</param>
+/// <param name="CostUsd">By list price; what runs counts with its reserved cost.</param>
+public sealed record DayUse(long Requests, long RequestLimit, long Pages, decimal CostUsd);
+
+/// <summary>One key: what it has running, what it used, and what is left of its limits.</summary>
+/// <param name="Listed">The key.</param>
+/// <param name="Completions">What it has in the queue of completions.</param>
+/// <param name="Fetches">What it has in the queue of pages.</param>
+/// <param name="Recent">What it asked in the last hour.</param>
+/// <param name="Limits">The limits that count for its completions.</param>
+/// <param name="Statuses">What is left of each of its limits, those of pages among them.</param>
+/// <param name="CostToday">In US dollars, by list price; what runs counts with its reserved cost.</param>
+public sealed record KeyStanding(
+    ListedKey Listed, KeyLoad Completions, KeyLoad Fetches, KeyActivity Recent, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses, decimal CostToday);
+
+internal sealed class GetDashboardHandler(
+    IMediator mediator, IAdmission admission, UpstreamLimits upstream, IEngineLoad engine, IUsageReader usage, RecentRequests recent, IOptions<QuotaOptions> options, TimeProvider clock)
+    : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
+{
+    public async Task<Result<DashboardSnapshot>> Handle(GetDashboardQuery query, CancellationToken cancellationToken)
+    {
+        if (!(await mediator.Send(new GetReadinessQuery(), cancellationToken)).TryGet(out var readiness, out var error)
+            || !(await mediator.Send(new ListKeysQuery(WithRevoked: false), cancellationToken)).TryGet(out var keys, out error))
+        {
+            return error;
+        }
+
+        var now = clock.GetUtcNow();
+        var today = await usage.ReadAsync(keyId: null, DateOnly.FromDateTime(now.UtcDateTime), cancellationToken);
+        var activity = recent.Summarize();
+        var (completions, fetches) = (LoadByKey(QuotaBucket.Completions), LoadByKey(QuotaBucket.Fetches));
+        var costs = today.GroupBy(row => row.KeyId, StringComparer.Ordinal).ToDictionary(rows => rows.Key, rows => rows.Sum(row => row.Usage.CostUsd ?? 0), StringComparer.Ordinal);
+        var standings = new List<KeyStanding>(keys.Count);
+        foreach (var listed in keys)
+        {
+            var key = listed.Key;
+            var ofCompletions = await admission.PeekAsync(key, QuotaBucket.Completions, cancellationToken);
+            var ofFetches = await admission.PeekAsync(key, QuotaBucket.Fetches, cancellationToken);
+            standings.Add(new KeyStanding(
+                listed,
+                completions.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
+                fetches.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
+                activity.Keys.GetValueOrDefault(key.Id),
+                options.Value.LimitsOf(key),
+                [.. ofCompletions.Statuses, .. ofFetches.Statuses],
+                costs.GetValueOrDefault(key.Id)));
+        }
+
+        return new DashboardSnapshot(
+            now,
+            readiness,
+            engine.Load,
+            admission.LoadOf(QuotaBucket.Completions),
+            admission.LoadOf(QuotaBucket.Fetches),
+            new DayUse(
+                today.Where(row => row.Model is not null).Sum(row => row.Requests),
+                options.Value.GlobalDaily,
+                today.Where(row => row.Model is null).Sum(row => row.Requests),
+                costs.Values.Sum()),
+            upstream.InForce,
+            activity,
+            standings);
+    }
+
+    private Dictionary<string, KeyLoad> LoadByKey(QuotaBucket bucket) => admission.LoadByKey(bucket).ToDictionary(load => load.KeyId, StringComparer.Ordinal);
+}

@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using FluentAssertions;
+using Relay.FakeClaude;
+
+namespace Relay.EndToEndTests.Harness;
+
+/// <summary>A relay with an admin key, whose answers are the prompts.</summary>
+public sealed class DashboardRelay : IAsyncLifetime
+{
+    // No cookies of its own: each test says what it sends.
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseCookies = false });
+
+    internal FakeRelay Relay { get; private set; } = null!;
+
+    internal RelayProgram Program => Relay.Program;
+
+    /// <summary>The secret of the key <c>ops</c>.</summary>
+    internal string AdminKey { get; private set; } = null!;
+
+    /// <summary>The page's origin, as a browser would say it.</summary>
+    internal string Origin => Program.Http.BaseAddress!.GetLeftPart(UriPartial.Authority);
+
+    public async ValueTask InitializeAsync()
+    {
+        Relay = await FakeRelay.StartAsync(new FakeScript { EchoPrompt = true, CostUsd = 0.25m }, ("GLOBAL_CONCURRENCY", "1"), ("PER_KEY_RPM", "500"), ("QUEUE_TIMEOUT", "5m"), ("IDLE_TIMEOUT", "5m"), ("REQ_TIMEOUT", "5m"));
+        AdminKey = await MintAsync("ops", "--scope", "admin,complete,usage");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await Relay.DisposeAsync();
+    }
+
+    /// <summary>Mints a key with the operator's own command, and waits until the relay knows it.</summary>
+    internal async Task<string> MintAsync(string label, params string[] options)
+    {
+        var (code, output, error) = await Program.RelayctlAsync(["keys", "add", label, .. options]);
+        code.Should().Be(0, error);
+        var secret = output.Trim();
+        await Program.EventuallyAsync(async () => (await Program.GetAsync("/v1/models", secret)).Status == 200, "the relay does not know the new key");
+        return secret;
+    }
+
+    /// <summary>Signs in as a browser does; the cookie as it is sent back.</summary>
+    internal async Task<string> SignInAsync(string? key = null)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, "session", null, null, ("Authorization", $"Bearer {key ?? AdminKey}"), ("Origin", Origin));
+        answer.StatusCode.Should().Be(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        return answer.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
+    }
+
+    /// <summary>As the page asks: with its cookie, and from its own origin.</summary>
+    internal async Task<RelayAnswer> AskAsync(HttpMethod method, string path, string cookie, object? body = null)
+    {
+        using var answer = await SendAsync(method, path, cookie, body, ("Origin", Origin), ("Sec-Fetch-Site", "same-origin"));
+        return await ReadAsync(answer);
+    }
+
+    /// <summary>Any request to the dashboard.</summary>
+    internal async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? cookie, object? body, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(Program.Http.BaseAddress!, $"/dashboard{(path.Length == 0 ? string.Empty : "/")}{path}"));
+        request.Content = body switch { null => null, string text => new StringContent(text), _ => JsonContent.Create(body) };
+        foreach (var (name, value) in cookie is null ? headers : [.. headers, ("Cookie", cookie)])
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await _http.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    internal static async Task<RelayAnswer> ReadAsync(HttpResponseMessage answer) =>
+        new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), answer.Headers);
+
+    /// <summary>What the page shows.</summary>
+    internal async Task<JsonElement> SnapshotAsync(string cookie) => (await AskAsync(HttpMethod.Get, "snapshot", cookie)).Json;
+
+    /// <summary>A key of the snapshot.</summary>
+    internal static JsonElement KeyOf(JsonElement snapshot, string label) =>
+        snapshot.GetProperty("keys").EnumerateArray().Single(key => key.GetProperty("key").GetProperty("label").GetString() == label);
+}
