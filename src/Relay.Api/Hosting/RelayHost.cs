@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
 using Relay.Api.Idempotency;
+using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
 using Relay.Application;
 using Relay.Application.Auditing;
@@ -148,6 +149,7 @@ internal static class RelayHost
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
+        services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)
