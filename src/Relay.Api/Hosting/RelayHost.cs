@@ -146,6 +146,7 @@ internal static class RelayHost
     {
         services.AddRouting();
         services.AddMvcCore()
+            .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();

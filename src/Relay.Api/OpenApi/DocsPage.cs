@@ -28,7 +28,7 @@ internal sealed class DocsPage(OpenApiDocument document)
                 "body",
                 Link("#main", "Skip to the routes", "skip"),
                 new XElement("nav", new XAttribute("aria-label", "Routes"), new XElement("p", Class("brand"), Link("#main", title)), Navigation()),
-                new XElement("main", new XAttribute("id", "main"), Introduction(info), Groups(), Everywhere(), _schemas.All())));
+                new XElement("main", new XAttribute("id", "main"), Introduction(info), Groups(), Everywhere(), AllHeaders(), _schemas.All())));
         return "<!doctype html>" + html.ToString(SaveOptions.DisableFormatting);
     }
 
@@ -46,7 +46,7 @@ internal sealed class DocsPage(OpenApiDocument document)
         }
 
         yield return new XElement("h2", "Reference");
-        yield return new XElement("ul", new XElement("li", Link("#everywhere", "Errors of every route")), new XElement("li", Link("#schemas", "Schemas")), new XElement("li", Link("/openapi/v1.json", "openapi/v1.json")));
+        yield return new XElement("ul", new XElement("li", Link("#everywhere", "Errors of every route")), new XElement("li", Link("#headers", "Headers")), new XElement("li", Link("#schemas", "Schemas")), new XElement("li", Link("/openapi/v1.json", "openapi/v1.json")));
     }
 
     private static IEnumerable<XElement> Introduction(JsonNode info) =>
@@ -137,7 +137,7 @@ internal sealed class DocsPage(OpenApiDocument document)
                 yield return element;
             }
 
-            yield return Details("Headers", Headers(response));
+            yield return Headers(response);
         }
     }
 
@@ -169,14 +169,25 @@ internal sealed class DocsPage(OpenApiDocument document)
         ];
     }
 
-    private XElement Headers(JsonObject response) => Table(
-        ["Header", "Type", "Meaning"],
-        (response["headers"]?.AsObject() ?? []).Select(pair => (pair.Key, Header: document.Resolve(pair.Value!))).Select(header => new object?[][]
-        {
-            [new XElement("code", header.Key)],
-            [_schemas.TypeOf(header.Header["schema"]!)],
-            [Inline(Text(header.Header, "description"))],
-        }));
+    private static XElement Headers(JsonObject response) =>
+        new("p", Class("headers"), Link("#headers", "Headers"), ": ", Values((response["headers"]?.AsObject() ?? []).Select(header => header.Key)));
+
+    /// <summary>What each header says, once: most are on most answers.</summary>
+    private XElement AllHeaders() => new(
+        "section",
+        new XAttribute("id", "headers"),
+        new XElement("h2", "Headers"),
+        Table(
+            ["Header", "Type", "Meaning"],
+            document.Operations.Select(route => route.Operation["responses"]!.AsObject()).Append(document.Root["x-unmatched"]!.AsObject())
+                .SelectMany(responses => responses.SelectMany(response => document.Resolve(response.Value!)["headers"]!.AsObject()))
+                .GroupBy(header => header.Key, header => document.Resolve(header.Value!), StringComparer.OrdinalIgnoreCase)
+                .Select(meanings => new object?[][]
+                {
+                    [new XElement("code", meanings.Key)],
+                    [_schemas.TypeOf(meanings.First()["schema"]!)],
+                    [meanings.Select(meaning => Text(meaning, "description")).Distinct(StringComparer.Ordinal).Select(meaning => new XElement("p", Inline(meaning)))],
+                })));
 
     private XElement Errors(IEnumerable<KeyValuePair<string, JsonNode?>> responses) => Table(
         ["Status", "Codes", "Meaning"],
@@ -184,7 +195,7 @@ internal sealed class DocsPage(OpenApiDocument document)
         {
             [new XElement("strong", error.Status)],
             [Values(error.Response["x-codes"]!.AsArray().Select(code => code!.GetValue<string>()))],
-            [Inline(Text(error.Response, "description")), Details("Headers and an example", Headers(error.Response), Code(Pretty(error.Response["content"]!["application/json"]!["example"]!)))],
+            [Inline(Text(error.Response, "description")), Details("Example and headers", Code(Pretty(error.Response["content"]!["application/json"]!["example"]!)), Headers(error.Response))],
         }));
 
     private XElement Everywhere() => new(
