@@ -93,12 +93,11 @@ internal sealed class DocsPage(OpenApiDocument document)
             [
                 new XElement("h4", "Parameters"),
                 Table(
-                    ["Name", "In", "Type", "Meaning"],
+                    ["Parameter", "Type", "Meaning"],
                     parameters.Select(parameter => new object?[][]
                     {
-                        [new XElement("code", Text(parameter, "name")), parameter["required"] is null ? null : Required],
-                        [Text(parameter, "in")],
-                        [_schemas.TypeOf(parameter["schema"]!)],
+                        [new XElement("code", Text(parameter, "name")), parameter["required"] is null ? null : new object[] { " ", Required }],
+                        [_schemas.TypeOf(parameter["schema"]!), $", in the {Text(parameter, "in")}"],
                         [Inline(Text(parameter, "description")), _schemas.RulesOf(parameter["schema"]!)],
                     })),
             ];

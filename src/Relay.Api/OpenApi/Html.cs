@@ -47,9 +47,9 @@ internal static class Html
     /// <summary>What is shown when it is asked for.</summary>
     public static XElement Details(string summary, params object[] content) => new("details", new XElement("summary", summary), content);
 
-    /// <summary>A table; on a narrow screen each row becomes a block, whose cells say what they are.</summary>
+    /// <summary>A table.</summary>
     public static XElement Table(string[] heads, IEnumerable<object?[][]> rows) => new(
         "table",
         new XElement("thead", new XElement("tr", heads.Select(head => new XElement("th", new XAttribute("scope", "col"), head)))),
-        new XElement("tbody", rows.Select(row => new XElement("tr", row.Select((cell, column) => new XElement("td", new XAttribute("data-head", heads[column]), cell))))));
+        new XElement("tbody", rows.Select(row => new XElement("tr", row.Select(cell => new XElement("td", cell))))));
 }
