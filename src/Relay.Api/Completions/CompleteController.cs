@@ -14,6 +14,7 @@ namespace Relay.Api.Completions;
 
 [RequireScope(KeyScopes.Complete)]
 [SpendsQuota(QuotaBucket.Completions)]
+[Speaks(ApiSurface.Native)]
 [Route("v1/complete")]
 internal sealed class CompleteController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
 {

@@ -14,6 +14,7 @@ namespace Relay.Api.Fetching;
 
 [RequireScope(KeyScopes.Fetch)]
 [SpendsQuota(QuotaBucket.Fetches)]
+[Speaks(ApiSurface.Native)]
 [Route("v1/fetch")]
 internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
 {

@@ -20,6 +20,7 @@ internal sealed record ReadinessAnswer(
     bool Ok, string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems);
 
 [AllowAnonymous]
+[Speaks(ApiSurface.Native)]
 [Route("health")]
 internal sealed class HealthController(IMediator mediator) : ControllerBase
 {

@@ -6,6 +6,7 @@ using Relay.Api.Authentication;
 using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Api.Idempotency;
+using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
 using Relay.Api.Telemetry;
 using Relay.Application;
@@ -162,9 +163,11 @@ internal static class RelayHost
     {
         services.AddRouting();
         services.AddMvcCore()
+            .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
+        services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
     }
 
     private static void UseRelayPipeline(this WebApplication app)

@@ -13,7 +13,7 @@ internal enum ApiSurface
     Anthropic,
 }
 
-/// <summary>On routes that do not speak the relay's own words.</summary>
+/// <summary>On routes that speak one API's words, whoever asks. The list of models is for the clients of all.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class SpeaksAttribute(ApiSurface surface) : Attribute
 {
@@ -23,7 +23,7 @@ internal sealed class SpeaksAttribute(ApiSurface surface) : Attribute
 
 internal static class RequestedSurface
 {
-    /// <summary>The route's; where it has none, or there is no such route, Anthropic's for its SDKs, which say so, and the relay's own for all others.</summary>
+    /// <summary>The route's; where it has none, or no route is known (yet), Anthropic's for its SDKs, which say so, and the relay's own for all others.</summary>
     public static ApiSurface Surface(this HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<SpeaksAttribute>()?.Surface
         ?? (context.Request.Headers.ContainsKey("anthropic-version") ? ApiSurface.Anthropic : ApiSurface.Native);

@@ -48,7 +48,7 @@ internal static class ErrorResponse
     };
 
     /// <summary>The status where another API has one of its own for the same thing.</summary>
-    private static int StatusOf(ErrorCode code, ApiSurface surface) => (surface, code) switch
+    public static int StatusOf(ErrorCode code, ApiSurface surface) => (surface, code) switch
     {
         (ApiSurface.OpenAi or ApiSurface.Anthropic, ErrorCode.UnknownModel) => StatusCodes.Status404NotFound,
         (ApiSurface.Anthropic, ErrorCode.Overloaded) => AnthropicOverloaded,
@@ -114,7 +114,7 @@ internal static class ErrorResponse
     }
 
     /// <summary>Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.</summary>
-    private static bool IsWorthRetrying(ErrorCode code) => code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
+    public static bool IsWorthRetrying(ErrorCode code) => code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
         or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.IdempotencyInFlight;
 
     private sealed class ErrorResult(RelayError error) : IActionResult

@@ -37,6 +37,7 @@ internal sealed record UsageSum(long Requests, long InputTokens, long OutputToke
 internal sealed record UsageLimit(string Name, decimal Limit, decimal Remaining, long? ResetSeconds);
 
 [RequireScope(KeyScopes.Usage)]
+[Speaks(ApiSurface.Native)]
 [Route("v1/usage")]
 internal sealed class UsageController(IMediator mediator) : ControllerBase
 {

@@ -56,11 +56,22 @@ internal static class EventReader
                 onEvent?.Invoke(events[^1]);
             }
 
+            Check(request, response, events);
             return new ReadStream((int)response.StatusCode, events, EndedWhole: true);
         }
         catch (Exception exception) when (exception is HttpIOException or IOException or HttpRequestException)
         {
+            Check(request, response, events);
             return new ReadStream((int)response.StatusCode, events, EndedWhole: false);
+        }
+    }
+
+    /// <summary>Its events, too, are those that the description knows.</summary>
+    private static void Check(HttpRequestMessage request, HttpResponseMessage response, IEnumerable<ReadEvent> events)
+    {
+        if (response.Content.Headers.ContentType?.MediaType == "text/event-stream")
+        {
+            DescribedAnswers.Check(DescribedAnswers.See(request, response, string.Concat(events.Select(item => $"event: {item.Name}\ndata: {item.Data}\n\n"))));
         }
     }
 }

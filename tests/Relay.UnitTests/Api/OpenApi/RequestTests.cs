@@ -1,0 +1,243 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Relay.Api.Anthropic;
+using Relay.Api.Completions;
+using Relay.Api.Fetching;
+using Relay.Api.Http;
+using Relay.Api.OpenAi;
+using Relay.Application.Serving;
+using Relay.Domain;
+using Relay.OpenApiTests;
+
+namespace Relay.UnitTests.Api.OpenApi;
+
+/// <summary>
+/// What the schemas of bodies take is what the relay's own readers take: every example, and every example with one thing changed
+/// at every place, is judged by both.
+/// </summary>
+public sealed class RequestTests
+{
+    private static readonly ApiDescription Description = Documents.Description;
+
+    /// <summary>Where the readers are more lenient than what is described, and why.</summary>
+    private static readonly Dictionary<string, string> Lenient = new(StringComparer.Ordinal)
+    {
+        ["$.stream_options.include_usage"] = "what is not true is no wish for usage",
+    };
+
+    /// <summary>Where the readers see what a schema can't say, and why.</summary>
+    private static readonly Dictionary<string, string> Unsayable = new(StringComparer.Ordinal)
+    {
+        ["max_tokens and max_completion_tokens"] = "that two fields must be equal",
+    };
+
+    private static readonly ServiceProvider Services = new ServiceCollection().AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
+
+    public static TheoryData<string> Paths => [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task Every_example_is_taken(string path)
+    {
+        foreach (var example in ExamplesOf(path))
+        {
+            (await ReadAsync(path, example, ignoreHarmless: false)).Should().BeNull(example.ToJsonString());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task Every_described_field_is_taken_and_no_other(string path)
+    {
+        var fields = Description.Resolve(SchemaOf(path))["properties"]!.AsObject().Select(field => field.Key).ToList();
+        fields.Should().BeEquivalentTo(ContractOf(path).GetConstructors().Single().GetParameters().Select(parameter => JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!)));
+        foreach (var field in fields)
+        {
+            ((await ReadAsync(path, new JsonObject { [field] = null }, ignoreHarmless: true))?.Message ?? string.Empty).Should().NotContain("is not a field");
+        }
+
+        (await ReadAsync(path, new JsonObject { ["undescribed"] = null }, ignoreHarmless: true))!.Message.Should().Contain("is not a field");
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task Schema_and_reader_agree_on_every_example_with_one_thing_changed(string path)
+    {
+        var disagreements = new List<string>();
+        var seen = 0;
+        foreach (var body in ExamplesOf(path).Append(WithEveryField(path)).SelectMany(Changed))
+        {
+            if (await FindDisagreementAsync(path, body.Body, ignoreHarmless: true) is { } found && !Lenient.ContainsKey(body.Place))
+            {
+                disagreements.Add($"{body.Place}: {found}");
+            }
+
+            seen++;
+        }
+
+        seen.Should().BeGreaterThan(50);
+        disagreements.Should().BeEmpty();
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task What_has_no_effect_is_taken_as_described_whatever_the_operator_says(string path)
+    {
+        var harmless = Description.Resolve(SchemaOf(path))["properties"]!.AsObject().Where(field => field.Value!["x-always-taken"] is not null).ToList();
+        var canIgnore = path != "/v1/messages/count_tokens";
+        JsonNode?[] values = [null, true, false, 0, 1, 2, 0.5, "", "auto", "default", "standard", "standard_only", "medium", "low", new JsonArray(), new JsonObject(), new JsonArray(1), new JsonObject { ["type"] = "adaptive" }, new JsonObject { ["type"] = "enabled" }];
+        foreach (var (name, schema) in harmless)
+        {
+            foreach (var value in values)
+            {
+                var body = ExamplesOf(path)[0];
+                body[name] = value?.DeepClone();
+                var isAlwaysTaken = Description.FindMisfits(schema!["x-always-taken"]!, JsonSerializer.SerializeToElement(value)).Count == 0;
+
+                (await ReadAsync(path, body, ignoreHarmless: false) is null).Should().Be(isAlwaysTaken || !canIgnore, body.ToJsonString());
+                (await ReadAsync(path, body, ignoreHarmless: true)).Should().BeNull(body.ToJsonString());
+            }
+        }
+
+        (harmless.Count > 0).Should().Be(path.StartsWith("/v1/messages", StringComparison.Ordinal) || path == "/v1/chat/completions");
+    }
+
+    [Fact]
+    public async Task What_only_readers_see_is_still_refused()
+    {
+        Unsayable.Should().ContainSingle();
+        var body = JsonNode.Parse("""{"model":"opus","messages":[{"role":"user","content":"hi"}],"max_tokens":1,"max_completion_tokens":2}""")!.AsObject();
+
+        Description.FindMisfits(SchemaOf("/v1/chat/completions"), JsonSerializer.SerializeToElement(body)).Should().BeEmpty();
+        (await ReadAsync("/v1/chat/completions", body, ignoreHarmless: true))!.Field.Should().Be("max_completion_tokens");
+    }
+
+    private static async Task<string?> FindDisagreementAsync(string path, JsonObject body, bool ignoreHarmless)
+    {
+        var misfits = Description.FindMisfits(SchemaOf(path), JsonSerializer.SerializeToElement(body));
+        var error = await ReadAsync(path, body, ignoreHarmless);
+        return (misfits.Count == 0) == (error is null) ? null
+            : $"the reader says {error?.Message ?? "yes"}, the schema {(misfits.Count == 0 ? "yes" : string.Join("; ", misfits))} to {body.ToJsonString()}";
+    }
+
+    /// <summary>Each place of a body in turn left out, given something more, or given other values.</summary>
+    private static IEnumerable<(string Place, JsonObject Body)> Changed(JsonObject body)
+    {
+        foreach (var place in PlacesOf(body))
+        {
+            foreach (var value in (JsonNode?[])[null, "", " ", "x", "text", "high", 0, 1, -1, 1.5, 9e9, true, false, new JsonArray(), new JsonObject(), new JsonArray("a"), new JsonArray(1), new JsonObject { ["type"] = "object" }, new JsonObject { ["type"] = "text" }])
+            {
+                yield return (place, With(body, place, value));
+            }
+
+            if (At(body, place) is JsonObject)
+            {
+                foreach (var (extra, value) in new (string, JsonNode?)[] { ("undescribed", null), ("undescribed", new JsonArray()), ("undescribed", 1), ("Type", "x") })
+                {
+                    var more = (JsonObject)body.DeepClone();
+                    At(more, place)!.AsObject()[extra] = value?.DeepClone();
+                    yield return (place, more);
+                }
+            }
+
+            if (!place.EndsWith(']') && place != "$")
+            {
+                var less = (JsonObject)body.DeepClone();
+                var node = place.LastIndexOf('.');
+                At(less, place[..node])!.AsObject().Remove(place[(node + 1)..]);
+                yield return (place, less);
+            }
+        }
+    }
+
+    /// <summary>Inside of a schema that the caller sends, anything may stand.</summary>
+    private static IEnumerable<string> PlacesOf(JsonNode? node, string path = "$") => (node switch
+    {
+        JsonObject parent => parent.Where(_ => !path.EndsWith("schema", StringComparison.Ordinal) || path.EndsWith(".json_schema", StringComparison.Ordinal) && parent.ContainsKey("schema")).SelectMany(pair => PlacesOf(pair.Value, $"{path}.{pair.Key}")),
+        JsonArray list => list.SelectMany((item, index) => PlacesOf(item, $"{path}[{index}]")),
+        _ => [],
+    }).Prepend(path);
+
+    private static JsonNode? At(JsonObject body, string place) => place.Split('.').Skip(1).Aggregate((JsonNode?)body, (node, step) =>
+    {
+        var bracket = step.IndexOf('[', StringComparison.Ordinal);
+        return bracket < 0 ? node![step] : node![step[..bracket]]![int.Parse(step[(bracket + 1)..^1])];
+    });
+
+    private static JsonObject With(JsonObject body, string place, JsonNode? value)
+    {
+        if (place == "$")
+        {
+            return value as JsonObject ?? [];
+        }
+
+        var copy = (JsonObject)body.DeepClone();
+        if (place.EndsWith(']'))
+        {
+            var bracket = place.LastIndexOf('[');
+            At(copy, place[..bracket])!.AsArray()[int.Parse(place[(bracket + 1)..^1])] = value?.DeepClone();
+        }
+        else
+        {
+            var dot = place.LastIndexOf('.');
+            At(copy, place[..dot])!.AsObject()[place[(dot + 1)..]] = value?.DeepClone();
+        }
+
+        return copy;
+    }
+
+    /// <summary>The first example with every other field as null, which asks for nothing.</summary>
+    private static JsonObject WithEveryField(string path)
+    {
+        var body = ExamplesOf(path)[0];
+        foreach (var (name, schema) in Description.Resolve(SchemaOf(path))["properties"]!.AsObject())
+        {
+            if (!body.ContainsKey(name) && Description.FindMisfits(schema!, JsonSerializer.SerializeToElement<object?>(null)).Count == 0)
+            {
+                body[name] = null;
+            }
+        }
+
+        return body;
+    }
+
+    private static IReadOnlyList<JsonObject> ExamplesOf(string path) =>
+        [.. ContentOf(path)["examples"]!.AsObject().Select(example => example.Value!["value"]!.DeepClone().AsObject())];
+
+    private static JsonNode SchemaOf(string path) => ContentOf(path)["schema"]!;
+
+    private static JsonNode ContentOf(string path) => Description.FindOperation("POST", path)!["requestBody"]!["content"]!["application/json"]!;
+
+    private static Type ContractOf(string path) => path switch
+    {
+        "/v1/complete" => typeof(CompleteBody),
+        "/v1/chat/completions" => typeof(ChatCompletionBody),
+        "/v1/messages" or "/v1/messages/count_tokens" => typeof(MessageBody),
+        "/v1/fetch" => typeof(FetchBody),
+        _ => throw new NotSupportedException($"Tell this test which contract {path} reads."),
+    };
+
+    /// <summary>What the route's own reader says of a body; null when it takes it.</summary>
+    private static Task<RelayError?> ReadAsync(string path, JsonObject body, bool ignoreHarmless) => path switch
+    {
+        "/v1/complete" => ReadAsync<CompleteBody>(body, contract => contract.Parse().Error),
+        "/v1/chat/completions" => ReadAsync<ChatCompletionBody>(body, contract => contract.Parse(ignoreHarmless).Error),
+        "/v1/messages" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless, needsMaxTokens: true).Error),
+        "/v1/messages/count_tokens" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless: true, needsMaxTokens: false).Error),
+        "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
+        _ => throw new NotSupportedException($"Tell this test how {path} is read."),
+    };
+
+    private static async Task<RelayError?> ReadAsync<T>(JsonObject body, Func<T, RelayError?> parse)
+        where T : class
+    {
+        var request = new DefaultHttpContext { RequestServices = Services }.Request;
+        request.Body = new MemoryStream(Encoding.UTF8.GetBytes(body.ToJsonString()));
+        request.ContentType = "application/json";
+        return (await request.ReadJsonAsync<T>(1_000_000, Waiting.Token)).TryGet(out var contract, out var error) ? parse(contract) : error;
+    }
+}
