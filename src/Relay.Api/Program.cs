@@ -2,6 +2,14 @@ using Relay.Api.Hosting;
 using Relay.Infrastructure.Processes;
 using Serilog;
 
+if (CommandLineHelp.For(args) is { } text)
+{
+#pragma warning disable RS0030 // No log: this is what was asked for.
+    Console.WriteLine(text);
+#pragma warning restore RS0030
+    return 0;
+}
+
 ProcessHardening.Apply();
 try
 {

@@ -99,6 +99,7 @@ public static class DependencyInjection
         .AddSingleton<LoginStatusReader>()
         .AddSingleton<TrialCompletion>()
         .AddSingleton<IClaudeLogin, ClaudeLogin>()
+        .AddSingleton<IRunningRelay, RelayProbe>()
         .AddSingleton<IDiagnosticCheck, ConfigurationCheck>()
         .AddSingleton<IDiagnosticCheck, JailCheck>()
         .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()

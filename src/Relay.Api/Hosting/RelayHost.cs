@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
@@ -32,6 +33,7 @@ internal static class RelayHost
         builder.AddRelayLogging();
         builder.AddRelayServer();
         builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
+        builder.Services.AddSystemdService();
         builder.CheckSettings();
         var app = builder.Build();
         app.UseRelayPipeline();
@@ -148,6 +150,15 @@ internal static class RelayHost
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
+    }
+
+    /// <summary>Under systemd it says when it has started and is stopping (<c>Type=notify</c>); elsewhere nothing.</summary>
+    private static void AddSystemdService(this IServiceCollection services)
+    {
+        if (SystemdHelpers.IsSystemdService())
+        {
+            services.AddSystemd().AddHostedService<SystemdNotices>();
+        }
     }
 
     private static void UseRelayPipeline(this WebApplication app)

@@ -44,6 +44,7 @@ public sealed class RequestTests : IDisposable
         new DiagnoseQuery(DiagnosticArea.Home, WithCall: true),
         new RotateKeyCommand(Any.Label(), TimeSpan.FromSeconds(-1)),
         new RotateKeyCommand(Any.Label(), ApiKey.MaxOverlap + TimeSpan.FromSeconds(1)),
+        new AwaitReadinessQuery(TimeSpan.FromHours(2)),
         new SetKeyLimitsCommand(Any.Label()),
         new SetKeyLimitsCommand(Any.Label(), Concurrency: new LimitChange<int>(0)),
     ];
