@@ -49,7 +49,8 @@ public sealed class InstallTests : IAsyncLifetime
         (await RunInstalledAsync("claude-relay", "--version")).Output.Should().Contain("claude-relay 0.1.0");
         var (minted, key) = await RunInstalledAsync("relayctl", "keys", "add", "app");
         minted.Should().Be(0, key);
-        await EventuallyAsync(async () => await AskAsync(key.Trim()) == 200, "the installed relay does not answer");
+        key = key.Split('\n')[0];
+        await EventuallyAsync(async () => await AskAsync(key) == 200, "the installed relay does not answer");
 
         // Again: nothing happens to the running relay.
         var process = await _machine.PropertyAsync("MainPID");
@@ -60,7 +61,7 @@ public sealed class InstallTests : IAsyncLifetime
         // An upgrade, and a request in the middle of it.
         var asked = Asked();
         FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 3000 });
-        var slow = AskAsync(key.Trim());
+        var slow = AskAsync(key);
         await EventuallyAsync(() => Task.FromResult(Asked() > asked), "the request does not begin");
         FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript());
         (code, said) = await InstallAsync(await PutVersionAsync("1.1.0"));
@@ -68,7 +69,7 @@ public sealed class InstallTests : IAsyncLifetime
         (await slow).Should().Be(200, "a restart waits for what runs");
         InstalledVersion().Should().Be("1.1.0");
         (await _machine.PropertyAsync("MainPID")).Should().NotBe(process);
-        (await AskAsync(key.Trim())).Should().Be(200, "keys outlive an upgrade");
+        (await AskAsync(key)).Should().Be(200, "keys outlive an upgrade");
 
         // One that runs and does not become ready, and one that does not even start.
         foreach (var (version, body) in ((string, string)[])[
@@ -79,7 +80,7 @@ public sealed class InstallTests : IAsyncLifetime
             code.Should().Be(1, said);
             said.Should().Contain("Taking it back").And.Contain(version == "1.2.0" ? "Not ready" : "it is broken", "the log's last lines are shown");
             InstalledVersion().Should().Be("1.1.0");
-            (await AskAsync(key.Trim())).Should().Be(200, "the version before runs again");
+            (await AskAsync(key)).Should().Be(200, "the version before runs again");
         }
 
         Directory.GetDirectories(Path.Combine(RelayHome, "releases")).Should().HaveCount(2, "the one in use and the one before it");
@@ -95,7 +96,7 @@ public sealed class InstallTests : IAsyncLifetime
 
         (code, said) = await InstallAsync(first);
         code.Should().Be(0, said);
-        (await AskAsync(key.Trim())).Should().Be(200, "a later install goes on with the keys");
+        (await AskAsync(key)).Should().Be(200, "a later install goes on with the keys");
         (code, said) = await _machine.RunAsync(Path.Combine(Inside(first), "uninstall.sh"), "--purge");
         code.Should().Be(0, said);
         Directory.Exists(RelayHome).Should().BeFalse();
