@@ -4,9 +4,8 @@ using Serilog;
 
 if (CommandLineHelp.For(args) is { } text)
 {
-#pragma warning disable RS0030 // No log: this is what was asked for.
-    Console.WriteLine(text);
-#pragma warning restore RS0030
+    await using var output = new LoggerConfiguration().WriteTo.Console(outputTemplate: "{Message:l}{NewLine}").CreateLogger();
+    output.Information("{Text:l}", text);
     return 0;
 }
 

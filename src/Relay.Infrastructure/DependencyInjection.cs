@@ -37,7 +37,8 @@ public static class DependencyInjection
         .AddProcesses()
         .AddClaudeCode()
         .AddHttpFetching()
-        .AddSingleton<IPageReader, PageReader>();
+        .AddSingleton<IPageReader, PageReader>()
+        .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
     public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home) => services

@@ -59,6 +59,7 @@ public sealed class RequestTests : IDisposable
     private readonly IUsageReader _usage = Substitute.For<IUsageReader>();
     private readonly IPageFetcher _fetcher = Substitute.For<IPageFetcher>();
     private readonly IPageReader _pages = Substitute.For<IPageReader>();
+    private readonly IRunningRelay _running = Substitute.For<IRunningRelay>();
     private readonly IEngineHealth _health = Substitute.For<IEngineHealth>();
     private readonly ServiceProvider _services;
     private readonly IMediator _mediator;
@@ -68,7 +69,7 @@ public sealed class RequestTests : IDisposable
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_fetcher).AddSingleton(_pages)
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }
