@@ -5,7 +5,8 @@ ARTIFACTS=$ROOT/artifacts
 TOOLS=$ROOT/.tools
 
 # The Claude Code that the lockdown tests run against; keep ClaudeBinary.NewestTestedVersion in step.
-CLAUDE_CODE_VERSION=2.1.330
+# CLAUDE_CODE_VERSION in the environment takes another: the weekly run takes the newest.
+CLAUDE_CODE_VERSION=${CLAUDE_CODE_VERSION:-2.1.330}
 
 say() { printf '%s\n' "$*" >&2; }
 

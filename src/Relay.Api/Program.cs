@@ -2,6 +2,13 @@ using Relay.Api.Hosting;
 using Relay.Infrastructure.Processes;
 using Serilog;
 
+if (CommandLineHelp.For(args) is { } text)
+{
+    await using var output = new LoggerConfiguration().WriteTo.Console(outputTemplate: "{Message:l}{NewLine}").CreateLogger();
+    output.Information("{Text:l}", text);
+    return 0;
+}
+
 ProcessHardening.Apply();
 try
 {

@@ -13,7 +13,20 @@ internal static partial class ConfigCommands
     private const string Default = "default";
 
     /// <summary>The command with its subcommands.</summary>
-    public static Command Create() => new ExampleCommand("config", "Look at the relay's settings.") { Show(), Check() };
+    public static Command Create() => new ExampleCommand("config", "Look at the relay's settings.") { Show(), Check(), Init() };
+
+    private static Command Init() => new ExampleCommand(
+        "init",
+        "Make the relay's home and its config.env, every setting with its default, as a relay's first start does. Leaves a config.env alone that is there.",
+        "relayctl config init")
+        .Runs(
+            async (operation, cancellationToken) =>
+            {
+                var made = operation.Home.WriteDefaultConfig(operation.GetAll<SettingDescription>());
+                await operation.Output.WriteLineAsync((made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} is there already").AsMemory(), cancellationToken);
+                return ExitCode.Done;
+            },
+            home: HomeUse.Made);
 
     private static Command Show()
     {

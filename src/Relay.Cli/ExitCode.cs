@@ -10,6 +10,7 @@ internal static class ExitCode
     public const int WrongUsage = 2;
     public const int NoSuchKey = 3;
     public const int LabelTaken = 4;
+    public const int NotReady = 5;
 
     /// <summary>The code of a refusal.</summary>
     public static int Of(RelayError error) => error switch

@@ -13,6 +13,7 @@ internal static class Relayctl
           2  wrong usage
           3  there is no such key
           4  the label is taken
+          5  the relay runs and is not ready
         """;
 
     /// <summary>Parses and runs one command line.</summary>
@@ -46,6 +47,7 @@ internal static class Relayctl
             AuditCommands.Create(),
             ConfigCommands.Create(),
             DoctorCommand.Create(),
+            ReadyCommand.Create(),
             LoginCommand.Create(),
         };
         ExampleHelp.AddTo(root, Outcomes);

@@ -38,7 +38,8 @@ public static class DependencyInjection
         .AddProcesses()
         .AddClaudeCode()
         .AddHttpFetching()
-        .AddSingleton<IPageReader, PageReader>();
+        .AddSingleton<IPageReader, PageReader>()
+        .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
     public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home) => services
@@ -101,6 +102,7 @@ public static class DependencyInjection
         .AddSingleton<LoginStatusReader>()
         .AddSingleton<TrialCompletion>()
         .AddSingleton<IClaudeLogin, ClaudeLogin>()
+        .AddSingleton<IRunningRelay, RelayProbe>()
         .AddSingleton<IDiagnosticCheck, ConfigurationCheck>()
         .AddSingleton<IDiagnosticCheck, JailCheck>()
         .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Dashboard;
@@ -37,6 +38,7 @@ internal static class RelayHost
         builder.AddRelayLogging();
         builder.AddRelayServer();
         builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
+        builder.Services.AddSystemdService();
         builder.CheckSettings();
         builder.AddRelayTelemetry(); // Its exporters begin as soon as anything is asked of the container, with settings that must be good.
         var app = builder.Build();
@@ -168,6 +170,15 @@ internal static class RelayHost
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
         services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
+    }
+
+    /// <summary>Under systemd it says when it has started and is stopping (<c>Type=notify</c>); elsewhere nothing.</summary>
+    private static void AddSystemdService(this IServiceCollection services)
+    {
+        if (SystemdHelpers.IsSystemdService())
+        {
+            services.AddSystemd().AddHostedService<SystemdNotices>();
+        }
     }
 
     private static void UseRelayPipeline(this WebApplication app)

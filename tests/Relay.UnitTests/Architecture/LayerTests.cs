@@ -74,7 +74,7 @@ public sealed class LayerTests
             "HostNetworksReader", // looks up one fixed name, and connects to nothing
             "FetchClient", // gives the client its handler, whose connections the guard makes
             "PageFetcher", // asks that client
-            "PortCheck"); // doctor asks the relay's own address
+            "RelayProbe"); // relayctl asks the relay's own address
     }
 
     [Fact]

@@ -47,6 +47,7 @@ public sealed class RequestTests : IDisposable
         new DiagnoseQuery(DiagnosticArea.Home, WithCall: true),
         new RotateKeyCommand(Any.Label(), TimeSpan.FromSeconds(-1)),
         new RotateKeyCommand(Any.Label(), ApiKey.MaxOverlap + TimeSpan.FromSeconds(1)),
+        new AwaitReadinessQuery(TimeSpan.FromHours(2)),
         new SetKeyLimitsCommand(Any.Label()),
         new SetKeyLimitsCommand(Any.Label(), Concurrency: new LimitChange<int>(0)),
     ];
@@ -61,6 +62,7 @@ public sealed class RequestTests : IDisposable
     private readonly IUsageReader _usage = Substitute.For<IUsageReader>();
     private readonly IPageFetcher _fetcher = Substitute.For<IPageFetcher>();
     private readonly IPageReader _pages = Substitute.For<IPageReader>();
+    private readonly IRunningRelay _running = Substitute.For<IRunningRelay>();
     private readonly IEngineHealth _health = Substitute.For<IEngineHealth>();
     private readonly IEngineLoad _load = Substitute.For<IEngineLoad>();
     private readonly ServiceProvider _services;
@@ -71,7 +73,7 @@ public sealed class RequestTests : IDisposable
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages)
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }

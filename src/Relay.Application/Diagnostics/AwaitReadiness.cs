@@ -1,0 +1,63 @@
+using FluentValidation;
+using MediatR;
+using Relay.Application.Pipeline;
+using Relay.Domain;
+
+namespace Relay.Application.Diagnostics;
+
+/// <summary>
+/// Waits for the relay of this home to be ready. Ends early where waiting mends nothing: when Claude Code is missing or not
+/// logged in. For installers, container engines and scripts.
+/// </summary>
+/// <param name="Patience">How long to wait; zero asks once.</param>
+public sealed record AwaitReadinessQuery(TimeSpan Patience) : IRequest<Result<RunningRelay>>;
+
+/// <summary>What a running relay says of itself.</summary>
+/// <param name="Url">Where it was asked.</param>
+/// <param name="Answers">Whether a relay answered there at all.</param>
+/// <param name="IsReady">Whether a completion can succeed now.</param>
+/// <param name="Problems">What stands in the way, by its own words.</param>
+public sealed record RunningRelay(Uri Url, bool Answers, bool IsReady, IReadOnlyList<RunningRelayProblem> Problems)
+{
+    /// <summary>Whether only its operator can mend what is in the way.</summary>
+    public bool NeedsItsOperator => Problems.Any(problem => problem.Code is "claude_missing" or "not_logged_in");
+}
+
+/// <param name="Code">The error's code.</param>
+/// <param name="Message">What it is, and what to do.</param>
+public sealed record RunningRelayProblem(string Code, string Message);
+
+/// <summary>Asks the relay that listens where the settings say.</summary>
+public interface IRunningRelay
+{
+    /// <summary>Asks once; takes a few seconds at most.</summary>
+    Task<RunningRelay> AskAsync(CancellationToken cancellationToken);
+}
+
+internal sealed class AwaitReadinessValidator : AbstractValidator<AwaitReadinessQuery>
+{
+    public AwaitReadinessValidator() =>
+        RuleFor(query => query.Patience)
+            .InclusiveBetween(TimeSpan.Zero, TimeSpan.FromHours(1))
+            .WithRelayError(ErrorCode.InvalidRequest, "wait", "The wait goes from 0 to 1h.");
+}
+
+internal sealed class AwaitReadinessHandler(IRunningRelay relay, TimeProvider clock) : IRequestHandler<AwaitReadinessQuery, Result<RunningRelay>>
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    public async Task<Result<RunningRelay>> Handle(AwaitReadinessQuery query, CancellationToken cancellationToken)
+    {
+        var start = clock.GetTimestamp();
+        while (true)
+        {
+            var answer = await relay.AskAsync(cancellationToken);
+            if (answer.IsReady || answer.NeedsItsOperator || clock.GetElapsedTime(start) >= query.Patience)
+            {
+                return answer;
+            }
+
+            await Task.Delay(Pause, clock, cancellationToken);
+        }
+    }
+}

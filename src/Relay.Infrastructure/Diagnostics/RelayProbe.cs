@@ -1,0 +1,68 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using Relay.Application.Diagnostics;
+using Relay.Application.Serving;
+
+namespace Relay.Infrastructure.Diagnostics;
+
+/// <summary>Asks the relay that listens at <c>HOST</c> and <c>PORT</c> how it is, under a name that it answers to.</summary>
+internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider clock) : IRunningRelay
+{
+    private const int MaxAnswerBytes = 64 * 1024;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <inheritdoc/>
+    public async Task<RunningRelay> AskAsync(CancellationToken cancellationToken)
+    {
+        var address = IPAddress.Parse(options.Value.Host);
+        var reachable = address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address;
+        var url = new UriBuilder(Uri.UriSchemeHttp, reachable.ToString(), options.Value.Port).Uri;
+        // The relay answers to its own names only, and an address that stands for all is none.
+        var name = !reachable.Equals(address) && options.Value.AllowedHosts is [var first, ..] ? first : null;
+        using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false };
+        using var client = new HttpMessageInvoker(handler, disposeHandler: false);
+        if (await GetAsync(client, new Uri(url, "/health"), name, cancellationToken) is not { } alive || !IsOk(alive))
+        {
+            return new RunningRelay(url, Answers: false, IsReady: false, []);
+        }
+
+        return await GetAsync(client, new Uri(url, "/health/ready"), name, cancellationToken) is { } ready
+            ? new RunningRelay(url, Answers: true, IsOk(ready), [.. Problems(ready)])
+            : new RunningRelay(url, Answers: true, IsReady: false, []);
+    }
+
+    /// <summary>The answer, if it is JSON.</summary>
+    private async Task<JsonElement?> GetAsync(HttpMessageInvoker client, Uri url, string? name, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, url);
+            request.Headers.Host = name;
+            using var response = await client.SendAsync(request, either.Token);
+            await response.Content.LoadIntoBufferAsync(MaxAnswerBytes, either.Token);
+            return JsonElement.Parse(await response.Content.ReadAsByteArrayAsync(either.Token));
+        }
+        catch (Exception exception) when (exception is HttpRequestException or JsonException)
+        {
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsOk(JsonElement answer) =>
+        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("ok", out var ok) && ok.ValueKind == JsonValueKind.True;
+
+    private static IEnumerable<RunningRelayProblem> Problems(JsonElement answer) =>
+        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("problems", out var problems) && problems.ValueKind == JsonValueKind.Array
+            ? problems.EnumerateArray().Where(problem => problem.ValueKind == JsonValueKind.Object).Select(problem => new RunningRelayProblem(Text(problem, "code"), Text(problem, "message")))
+            : [];
+
+    private static string Text(JsonElement problem, string name) => problem.TryGetProperty(name, out var text) ? text.ToString() : string.Empty;
+}
