@@ -11,8 +11,8 @@ namespace Relay.UnitTests.Deployment;
 /// <summary>What the files in <c>deploy/</c> say of the relay is true of it, and they agree with one another.</summary>
 public sealed partial class DeploymentFileTests
 {
-    /// <summary>What the relay may take beyond <c>DRAIN_TIMEOUT</c> (<c>DrainLimit.Afterwards</c>).</summary>
-    private static readonly TimeSpan Afterwards = Relay.Api.Hosting.DrainLimit.Afterwards;
+    /// <summary>What the relay may take beyond <c>DRAIN_TIMEOUT</c> (<c>Drain.Afterwards</c>).</summary>
+    private static readonly TimeSpan Afterwards = Relay.Api.Hosting.Drain.Afterwards;
 
     private static readonly HashSet<string> Settings = new ServiceCollection().AddRelayApplication().AddRelayInfrastructure(RelayHome.Find(path: null))
         .Where(service => service.ServiceType == typeof(SettingDescription))
