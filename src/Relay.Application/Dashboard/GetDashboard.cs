@@ -51,7 +51,7 @@ public sealed record KeyStanding(
     ListedKey Listed, KeyLoad Completions, KeyLoad Fetches, KeyActivity Recent, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses, decimal CostToday);
 
 internal sealed class GetDashboardHandler(
-    IMediator mediator, IAdmission admission, UpstreamLimits upstream, IEngineLoad engine, IUsageReader usage, RecentRequests recent, IOptions<QuotaOptions> options, TimeProvider clock)
+    IMediator mediator, IAdmission admission, UpstreamLimits upstream, IEngineLoad engine, IUsageReader usage, RecentRequests recent, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
     : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
 {
     public async Task<Result<DashboardSnapshot>> Handle(GetDashboardQuery query, CancellationToken cancellationToken)
@@ -78,7 +78,7 @@ internal sealed class GetDashboardHandler(
                 completions.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
                 fetches.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
                 activity.Keys.GetValueOrDefault(key.Id),
-                options.Value.LimitsOf(key),
+                options.CurrentValue.LimitsOf(key),
                 [.. ofCompletions.Statuses, .. ofFetches.Statuses],
                 costs.GetValueOrDefault(key.Id)));
         }
@@ -91,7 +91,7 @@ internal sealed class GetDashboardHandler(
             admission.LoadOf(QuotaBucket.Fetches),
             new DayUse(
                 today.Where(row => row.Model is not null).Sum(row => row.Requests),
-                options.Value.GlobalDaily,
+                options.CurrentValue.GlobalDaily,
                 today.Where(row => row.Model is null).Sum(row => row.Requests),
                 costs.Values.Sum()),
             upstream.InForce,

@@ -16,7 +16,7 @@ internal sealed class RelayGauges
 
     public RelayGauges(
         IMeterFactory meters, IAdmission admission, UpstreamLimits upstream, ModelCatalog models, IEngineLoad engine, IEngineHealth health,
-        IEnumerable<IHealthCheck> checks, IOptions<QuotaOptions> options)
+        IEnumerable<IHealthCheck> checks, IOptionsMonitor<QuotaOptions> options)
     {
         _admission = admission;
         var meter = meters.Create(RelayMetrics.MeterName);
@@ -31,7 +31,7 @@ internal sealed class RelayGauges
         meter.CreateObservableGauge("relay.engine.problem", () => health.Status.Problems.Select(problem => Of(1, "error.type", problem.WireName)), null, "1 for each thing that keeps Claude Code from serving; none when it serves.");
         meter.CreateObservableGauge("relay.part.healthy", () => checks.Select(check => Of(check.Problem is null ? 1 : 0, "relay.part", check.Part)), null, "1 for each part of the relay that works, 0 for one that works on after a failure.");
         meter.CreateObservableGauge("relay.upstream.limited", () => models.Allowed.Select(model => Of(upstream.Find(model) is null ? 0 : 1, "gen_ai.request.model", model.Value)), null, "1 while the Claude account is at a limit of its own that covers the model.");
-        meter.CreateObservableUpDownCounter("relay.daily.limit", () => options.Value.GlobalDaily, "{request}", "Completions of all keys together in a UTC day: GLOBAL_DAILY.");
+        meter.CreateObservableUpDownCounter("relay.daily.limit", () => options.CurrentValue.GlobalDaily, "{request}", "Completions of all keys together in a UTC day: GLOBAL_DAILY.");
         meter.CreateObservableGauge("relay.info", () => Of(1, ("relay.version", Version), ("claude.version", health.Status.ClaudeVersion ?? "none"), ("relay.sandbox", health.Status.Sandbox)), null, "1; what runs is in its labels.");
     }
 

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Relay.Api.Hosting;
@@ -48,6 +49,17 @@ public sealed class OptionsTests
                 return min.Problem is null && max.Problem is null && value.CompareTo(min.Value) >= 0 && value.CompareTo(max.Value) <= 0 ? null : $"{attribute.Name}: {value} is not in its own range";
             },
             "a limit without a limit is none");
+
+    [Fact]
+    public void Options_that_reload_as_a_whole_are_never_taken_once_and_for_all() =>
+        Rule.ForEach(
+            from type in new[] { Solution.Application, Solution.Infrastructure, Solution.Api }.SelectMany(Solution.Written)
+            from constructor in type.GetConstructors(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
+            from parameter in constructor.GetParameters()
+            where parameter.ParameterType.IsGenericType && parameter.ParameterType.GetGenericTypeDefinition() == typeof(IOptions<>)
+            select (type, Options: parameter.ParameterType.GetGenericArguments()[0]),
+            taken => Solution.Settings(taken.Options).Any() && Solution.Settings(taken.Options).All(setting => setting.Attribute.Reloads) ? $"{taken.type} takes IOptions<{taken.Options.Name}>" : null,
+            "IOptionsMonitor follows config.env, IOptions does not");
 
     [Fact]
     public async Task Every_options_class_is_checked_when_the_relay_starts_and_all_problems_are_told_at_once()

@@ -183,7 +183,7 @@ public sealed class RequestTests : IDisposable
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new SumUpUsageQuery(1), new DiagnoseQuery(),
+            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new AwaitReadinessQuery(TimeSpan.FromSeconds(1)), new SumUpUsageQuery(1), new DiagnoseQuery(),
         ];
         queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 
