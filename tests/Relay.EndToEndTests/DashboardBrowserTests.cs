@@ -17,7 +17,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
 {
     private static readonly string Shots = Path.Combine(TestMachine.Root, "artifacts", "dashboard");
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 300_000)]
     public async Task An_admin_works_with_it_by_keyboard_at_a_desk_and_on_a_phone()
     {
         var left = await WorkAsync();
