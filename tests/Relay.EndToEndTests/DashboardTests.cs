@@ -273,7 +273,7 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
             {
                 after = await relay.SnapshotAsync(cookie);
                 var counted = DashboardRelay.KeyOf(after, "counted");
-                return (counted.GetProperty("running").GetInt32(), counted.GetProperty("waiting").GetInt32()) == (1, 1);
+                return (counted.GetProperty("running").GetInt32(), counted.GetProperty("waiting").GetInt32(), after.GetProperty("pool").GetProperty("processes").GetInt32()) == (1, 1, 1);
             },
             "the dashboard does not show what runs and what waits");
         await left.CancelAsync();
@@ -282,7 +282,6 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         after.GetProperty("completions").GetRawText().Should().Be("""{"places":1,"running":1,"waiting":1}""");
         var state = after.GetProperty("state");
         (state.GetProperty("ready").GetBoolean(), state.GetProperty("lockdown_verified").GetBoolean(), state.GetProperty("sandbox").GetString()).Should().Be((true, true, "off"));
-        after.GetProperty("pool").GetProperty("processes").GetInt32().Should().BePositive();
         var row = DashboardRelay.KeyOf(after, "counted");
         row.GetProperty("day").GetRawText().Should().Be("""{"used":5,"limit":50}""", "three were answered, one runs, one waits; what was refused costs nothing");
         row.GetProperty("minute").GetProperty("used").GetInt32().Should().Be(5);

@@ -288,6 +288,7 @@ async function loseTheSession() {
 }
 
 async function revokeOwn() {
+  await page.locator('#keys-filter').fill('ops');
   await manage('ops', 'revoke');
   await page.locator('#revoke-own').waitFor();
   seen.revokeOwn = await text('#revoke-own');

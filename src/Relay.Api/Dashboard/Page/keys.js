@@ -14,6 +14,7 @@ const orders = {
   cost: (left, right) => right.usd.used - left.usd.used,
   used: (left, right) => (right.key.last_used_at ?? '').localeCompare(left.key.last_used_at ?? ''),
 };
+const alphabet = new Intl.Collator('en', { numeric: true });
 const busyNow = (state) => state.running + state.waiting + state.pages_running + state.pages_waiting;
 
 let snapshot = null;
@@ -23,7 +24,7 @@ let isWhole = false;
 const rows = new Map();
 
 export function startKeys() {
-  byId('keys-filter').addEventListener('input', () => render(true));
+  byId('keys-filter').addEventListener('input', () => { isWhole = false; render(true); });
   byId('keys-order').addEventListener('change', () => render(true));
   byId('keys-add').addEventListener('click', (event) => openAdd(event.currentTarget));
 }
@@ -40,6 +41,8 @@ export function clearKeys() {
 
 export function showKeys(answer, signedIn) {
   [snapshot, me] = [answer, signedIn];
+  const ids = new Set(answer.keys.map((state) => state.key.id));
+  for (const id of rows.keys()) if (!ids.has(id)) rows.delete(id);
   render(false);
 }
 
@@ -49,8 +52,8 @@ function render(isAsked) {
   body ??= build();
   const wanted = byId('keys-filter').value.trim().toLowerCase();
   const found = snapshot.keys.filter(({ key }) => !wanted || key.label.toLowerCase().includes(wanted) || key.id.includes(wanted) || key.prefix.toLowerCase().includes(wanted))
-    .sort((left, right) => orders[byId('keys-order').value](left, right) || left.key.label.localeCompare(right.key.label, 'en'));
-  const shown = isWhole || wanted ? found : found.slice(0, shownRows);
+    .sort((left, right) => orders[byId('keys-order').value](left, right) || alphabet.compare(left.key.label, right.key.label));
+  const shown = isWhole ? found : found.slice(0, shownRows);
   const now = new Date(snapshot.at);
   const nodes = shown.map((state) => {
     let row = rows.get(state.key.id);
@@ -67,7 +70,6 @@ function render(isAsked) {
     body.replaceChildren(...nodes);
     if (focused !== document.activeElement && body.contains(focused)) focused.focus();
   }
-  for (const [id] of rows) if (!snapshot.keys.some((state) => state.key.id === id)) rows.delete(id);
   say(byId('keys-count'), wanted ? `${number(found.length)} of ${number(snapshot.keys.length)} keys` : `${number(snapshot.keys.length)} ${snapshot.keys.length === 1 ? 'key' : 'keys'}`);
   const [more, none] = [byId('keys-more'), byId('keys-none')];
   more.hidden = shown.length === found.length;
