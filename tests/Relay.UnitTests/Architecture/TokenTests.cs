@@ -17,6 +17,7 @@ public sealed class TokenTests
         ["Relay.Api.Streaming.EventStream.DisposeAsync"] = "IAsyncDisposable's signature; it ends its own heartbeat",
         ["Relay.Api.Quotas.QuotaGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Http.ErrorResponse+ErrorResult.ExecuteResultAsync"] = "IActionResult's signature; passes the context's RequestAborted on",
+        ["Relay.Api.OpenApi.ServedDocument.ExecuteResultAsync"] = "IActionResult's signature; passes the context's RequestAborted on",
         ["Relay.Api.Http.RequestLog.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
         ["Relay.Api.Hosting.DrainLimit.InvokeAsync"] = "a middleware's signature; it is itself what cuts the context's RequestAborted",
         ["Relay.Api.Hosting.HostFilter.InvokeAsync"] = "a middleware's signature; the token is the context's RequestAborted",
