@@ -12,7 +12,7 @@ internal sealed class SchemaTables(OpenApiDocument document)
     [
         ("default", "Default"), ("minimum", "At least"), ("exclusiveMinimum", "More than"), ("maximum", "At most"), ("exclusiveMaximum", "Less than"),
         ("minLength", "Characters, at least"), ("maxLength", "Characters, at most"), ("minItems", "Items, at least"), ("maxItems", "Items, at most"),
-        ("pattern", "Pattern"), ("format", "Format"), ("contentEncoding", "Encoding"),
+        ("pattern", "Pattern"), ("contentEncoding", "Encoding"),
     ];
 
     private JsonObject Named => document.Root["components"]!["schemas"]!.AsObject();
@@ -35,11 +35,6 @@ internal sealed class SchemaTables(OpenApiDocument document)
     /// <summary>What kind of value it is.</summary>
     public IEnumerable<object> TypeOf(JsonNode node)
     {
-        if (node is JsonValue)
-        {
-            return [new XText("any")];
-        }
-
         var given = node.AsObject();
         if (given["$ref"] is { } reference && reference.GetValue<string>().Split('/')[^1] is var name && HasFields(document.Resolve(given)))
         {
@@ -62,19 +57,11 @@ internal sealed class SchemaTables(OpenApiDocument document)
     /// <summary>What it must keep to.</summary>
     public IEnumerable<object> RulesOf(JsonNode node)
     {
-        if (node is not JsonObject)
-        {
-            yield break;
-        }
-
         var schema = document.Resolve(node);
-        foreach (var (keyword, words) in Rules)
-        {
-            if (schema[keyword] is { } value)
-            {
-                yield return new XElement("span", Class("rule"), words, " ", new XElement("code", value is JsonValue text && text.TryGetValue<string>(out var plain) ? plain : Literal(value)));
-            }
-        }
+        var rules = Rules.Where(rule => schema[rule.Keyword] is not null)
+            .Select(rule => new XElement("span", rule.Words, " ", new XElement("code", schema[rule.Keyword] is JsonValue text && text.TryGetValue<string>(out var plain) ? plain : Literal(schema[rule.Keyword]))))
+            .ToList();
+        return rules.Count == 0 ? [] : [new XElement("p", Class("rules"), rules)];
     }
 
     private IEnumerable<object?[][]> Rows(JsonObject schema, string prefix)
@@ -99,7 +86,8 @@ internal sealed class SchemaTables(OpenApiDocument document)
     /// <summary>The objects inside of a field that have no name, and so no table of their own.</summary>
     private IEnumerable<(JsonObject Schema, string Suffix)> Unnamed(JsonNode node)
     {
-        if (node is not JsonObject given || (given["$ref"] is not null && HasFields(document.Resolve(given))))
+        var given = node.AsObject();
+        if (given["$ref"] is not null && HasFields(document.Resolve(given)))
         {
             return [];
         }
