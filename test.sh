@@ -19,10 +19,15 @@ CLAUDE_RELAY_TEST_SDKS=$(pinned_sdks)
 export CLAUDE_RELAY_TEST_SDKS
 
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
-# And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.
+# And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with; and those of
+# install.sh and of the proxies' snippets: a systemd of a user, and the proxies.
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v ip >/dev/null || missing+=(iproute2)
+[ -x /lib/systemd/systemd ] || missing+=(systemd)
+[ -e /usr/lib/systemd/user/dbus.socket ] || missing+=(dbus-user-session)
+command -v nginx >/dev/null || missing+=(nginx-light)
+command -v caddy >/dev/null || missing+=(caddy)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
@@ -32,6 +37,7 @@ if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get 
 fi
 
 build_all
+"$ROOT/deploy/publish.sh" >/dev/null
 passed=0 failed=0
 for suite in Relay.UnitTests Relay.EndToEndTests; do
   log=$ARTIFACTS/$suite.test.log

@@ -176,10 +176,12 @@ public sealed class RequestTests : IDisposable
         _usage.ReadAsync(default, default, Waiting.Token).ReturnsForAnyArgs([]);
         _usage.ReadLastUsedAsync(Arg.Any<CancellationToken>()).Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
         _quotas.PeekAsync(default!, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(null, null, []));
+        _running.AskAsync(Waiting.Token).ReturnsForAnyArgs(new RunningRelay(new Uri("http://127.0.0.1:8799"), Answers: true, IsReady: true, []));
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
             new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new DiagnoseQuery(),
+            new AwaitReadinessQuery(TimeSpan.Zero),
         ];
         queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 
