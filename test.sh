@@ -24,12 +24,16 @@ export CLAUDE_RELAY_TEST_BROWSER
 
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
 # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.
-# And the browser that the dashboard is tested in.
+# And the browser that the dashboard is tested in; what a backup is made with; a systemd of one user for install.sh; and the proxies of deploy/proxy.
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v sqlite3 >/dev/null || missing+=(sqlite3)
 command -v chromium >/dev/null || missing+=(chromium)
+[ -x /lib/systemd/systemd ] || missing+=(systemd)
+[ -e /usr/lib/systemd/user/dbus.socket ] || missing+=(dbus-user-session)
+command -v nginx >/dev/null || missing+=(nginx-light)
+command -v caddy >/dev/null || missing+=(caddy)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
@@ -39,6 +43,7 @@ if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get 
 fi
 
 build_all
+"$ROOT/deploy/publish.sh" >/dev/null
 passed=0 failed=0
 for suite in Relay.UnitTests Relay.EndToEndTests; do
   log=$ARTIFACTS/$suite.test.log

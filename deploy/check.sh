@@ -69,14 +69,16 @@ units() {
     sed 's:^ExecStart=%h/.*:ExecStart=/bin/true:' "deploy/systemd/$file.service" >"$scratch/units/$file.service"
   done
   # By its output: this systemd ends with 0 also after "Unknown key".
-  SYSTEMD_LOG_LEVEL=warning systemd-analyze --user verify "$scratch"/units/*.service 2>&1 | { ! grep .; }
+  mkdir -m 700 "$scratch/run"
+  XDG_RUNTIME_DIR=$scratch/run SYSTEMD_LOG_LEVEL=warning systemd-analyze --user verify "$scratch"/units/*.service 2>&1 | { ! grep .; }
 }
-# 10 is "no protection at all"; what a user's unit can have brings it to this.
+# As what it is, a service of a user without capabilities; of a file it would be taken for root's. 10 is "no protection at all".
 exposure() {
   mkdir -p "$scratch/exposed/claude-relay.service.d"
   cp deploy/systemd/claude-relay.service "$scratch/exposed/"
   cp deploy/systemd/claude-relay-mounts.conf "$scratch/exposed/claude-relay.service.d/"
-  systemd-analyze security --offline=true --threshold=65 "$scratch/exposed/claude-relay.service"
+  printf '[Service]\nUser=daemon\nCapabilityBoundingSet=\n' >"$scratch/exposed/claude-relay.service.d/user.conf"
+  systemd-analyze security --offline=true --threshold=45 "$scratch/exposed/claude-relay.service"
 }
 caddyfile() { HOME=$scratch caddy adapt --adapter caddyfile --config deploy/proxy/Caddyfile --validate >/dev/null; }
 nginx_conf() {
@@ -121,12 +123,13 @@ docker_system() {
 # In a root of its own, read-only but for the volume and /tmp, as uid 10001 without capabilities: the image's environment and entry point.
 docker_run() {
   local status=0
-  bwrap --unshare-user --unshare-pid --unshare-ipc --uid 10001 --gid 10001 --die-with-parent --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin \
+  chmod 711 "$scratch"
+  setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs bwrap --unshare-user --unshare-pid --unshare-ipc --die-with-parent --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin \
     --ro-bind /etc/ssl /etc/ssl --ro-bind "$image/opt" /opt --bind "$image/data" /data --tmpfs /tmp --proc /proc --dev /dev --remount-ro / \
     --clearenv --setenv RELAY_HOME /data/relay --setenv HOME /data --setenv CLAUDE_BIN /opt/claude/claude --setenv HOST 0.0.0.0 --setenv PORT 18799 --setenv ALLOW_REMOTE true \
     --setenv DOTNET_EnableDiagnostics 0 --setenv PATH /opt/claude-relay:/usr/bin:/bin --setenv CLAUDE_AUTH oauth-token --setenv CLAUDE_CODE_OAUTH_TOKEN dummy \
     --setenv CLAUDE_BASE_URL http://127.0.0.1:9 --setenv HOST 127.0.0.1 \
-    /bin/bash -c '/usr/bin/tini -s -- claude-relay & relay=$!; sleep 1; relayctl ready --wait 60s; status=$?; kill -TERM $relay; wait $relay; exit $status' || status=$?
+    /bin/bash -c '/usr/bin/tini -s -- claude-relay & relay=$!; relayctl ready --wait 60s; status=$?; kill -TERM $relay; wait $relay; exit $status' || status=$?
   return "$status"
 }
 

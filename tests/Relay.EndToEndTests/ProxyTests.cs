@@ -109,7 +109,7 @@ public sealed class ProxyTests
     {
         var snippet = Snippet("Caddyfile").Replace($"{Name} {{", $"http://{Name}:{port} {{", StringComparison.Ordinal).Replace("127.0.0.1:8799", upstream, StringComparison.Ordinal);
         var file = Path.Combine(directory, "Caddyfile");
-        await File.WriteAllTextAsync(file, "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n}\n" + snippet, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(file, "{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n\tdefault_bind 127.0.0.1\n}\n" + snippet, TestContext.Current.CancellationToken);
         var start = new ProcessStartInfo("caddy", ["run", "--adapter", "caddyfile", "--config", file]);
         start.Environment["HOME"] = directory;
         return start;

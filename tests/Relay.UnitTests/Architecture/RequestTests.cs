@@ -180,6 +180,7 @@ public sealed class RequestTests : IDisposable
         _usage.ReadAsync(default, default, Waiting.Token).ReturnsForAnyArgs([]);
         _usage.ReadLastUsedAsync(Arg.Any<CancellationToken>()).Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
         _quotas.PeekAsync(default!, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(null, null, []));
+        _running.AskAsync(Waiting.Token).ReturnsForAnyArgs(new RunningRelay(new Uri("http://127.0.0.1:8799"), Answers: true, IsReady: true, []));
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
