@@ -45,7 +45,12 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
 
             if (fields.IsObject(message, field, "role", "content"))
             {
-                system.AddRange(reader.ReadContent(message, field).OfType<TextBlock>().Select(block => block.Text.Reveal()));
+                var blocks = reader.ReadContent(message, field);
+                system.AddRange(blocks.OfType<TextBlock>().Select(block => block.Text.Reveal()));
+                if (blocks.Any(block => block is not TextBlock))
+                {
+                    fields.Refuse($"{field}.content", $"'{field}.content': instructions are text; put a picture into a message of the user's.");
+                }
             }
 
             return true;

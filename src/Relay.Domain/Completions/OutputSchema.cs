@@ -33,6 +33,19 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
     /// <param name="schema">As the caller wrote it.</param>
     public static Result<OutputSchema> Create(string field, JsonElement schema)
     {
+        try
+        {
+            return CreateFromUnicode(field, schema);
+        }
+        catch (InvalidOperationException)
+        {
+            // What System.Text.Json says of an escaped half of a surrogate pair, in a name or a text, when it is asked for it.
+            return RelayError.Invalid(field, $"'{field}' holds a text that is no Unicode: half of a surrogate pair.");
+        }
+    }
+
+    private static Result<OutputSchema> CreateFromUnicode(string field, JsonElement schema)
+    {
         if (schema.ValueKind != JsonValueKind.Object)
         {
             return RelayError.Invalid(field, $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}.");

@@ -18,6 +18,13 @@ public sealed class OutputSchemaTests
     [InlineData("null", false)]
     public void It_describes_an_object(string json, bool valid) => (Create(json).Error is null).Should().Be(valid);
 
+    [Theory]
+    [InlineData("""{"type":"\ud800"}""")]
+    [InlineData("""{"title":"\udc00"}""")]
+    [InlineData("""{"properties":{"a\ud800":{}}}""")]
+    [InlineData("""{"\ud800":1}""")]
+    public void Half_of_a_surrogate_pair_is_refused(string json) => Create(json).Error!.Code.Should().Be(ErrorCode.InvalidRequest);
+
     [Fact]
     public void It_goes_to_the_model_on_one_line()
     {
