@@ -12,6 +12,7 @@ namespace Relay.Api.Dashboard;
 
 /// <summary>What the page shows.</summary>
 [DashboardRoute]
+[Speaks(ApiSurface.Native)]
 [AcceptsSession]
 [RequireScope(KeyScopes.Admin)]
 [AuditedAs("dashboard")]

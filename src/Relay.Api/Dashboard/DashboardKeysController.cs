@@ -9,6 +9,7 @@ namespace Relay.Api.Dashboard;
 
 /// <summary>Keys, by the same commands as <c>relayctl</c>; the audit log says which admin key asked.</summary>
 [DashboardRoute]
+[Speaks(ApiSurface.Native)]
 [AcceptsSession]
 [RequireScope(KeyScopes.Admin)]
 [AuditedAs("dashboard")]

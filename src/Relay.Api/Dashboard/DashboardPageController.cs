@@ -3,12 +3,14 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
+using Relay.Api.Http;
 
 namespace Relay.Api.Dashboard;
 
 /// <summary>The page: files inside the program, the same for everybody and without a number in them.</summary>
 [AllowAnonymous]
 [DashboardRoute]
+[Speaks(ApiSurface.Native)]
 [Route("dashboard")]
 internal sealed class DashboardPageController : ControllerBase
 {

@@ -25,6 +25,7 @@ internal sealed record SessionKey(string Id, string Label);
 /// one place that sees a secret; the answer sets the cookie.
 /// </summary>
 [DashboardRoute]
+[Speaks(ApiSurface.Native)]
 [Route("dashboard/session")]
 internal sealed class DashboardSessionController(DashboardSessions sessions) : ControllerBase
 {

@@ -1,16 +1,20 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FluentValidation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Relay.Api.Anthropic;
 using Relay.Api.Completions;
+using Relay.Api.Dashboard;
 using Relay.Api.Fetching;
 using Relay.Api.Http;
 using Relay.Api.OpenAi;
+using Relay.Application.Keys;
 using Relay.Application.Serving;
 using Relay.Domain;
+using Relay.Domain.Keys;
 using Relay.OpenApiTests;
 using Relay.UnitTests.Architecture;
 
@@ -215,7 +219,7 @@ public sealed class RequestTests
 
     private static JsonNode SchemaOf(string path) => ContentOf(path)["schema"]!;
 
-    private static JsonNode ContentOf(string path) => Description.FindOperation("POST", path)!["requestBody"]!["content"]!["application/json"]!;
+    private static JsonNode ContentOf(string path) => Description.Operations.Single(route => route.Path == path && route.Operation["requestBody"] is not null).Operation["requestBody"]!["content"]!["application/json"]!;
 
     private static Type ContractOf(string path) => path switch
     {
@@ -223,6 +227,10 @@ public sealed class RequestTests
         "/v1/chat/completions" => typeof(ChatCompletionBody),
         "/v1/messages" or "/v1/messages/count_tokens" => typeof(MessageBody),
         "/v1/fetch" => typeof(FetchBody),
+        "/dashboard/keys" => typeof(AddKeyBody),
+        "/dashboard/keys/{id}/rotate" => typeof(RotateKeyBody),
+        "/dashboard/keys/{id}/revoke" => typeof(RevokeKeyBody),
+        "/dashboard/keys/{id}/limits" => typeof(KeyLimitsContract),
         _ => throw new NotSupportedException($"Tell this test which contract {path} reads."),
     };
 
@@ -234,8 +242,16 @@ public sealed class RequestTests
         "/v1/messages" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless, needsMaxTokens: true).Error),
         "/v1/messages/count_tokens" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless: true, needsMaxTokens: false).Error),
         "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
+        "/dashboard/keys" => ReadAsync<AddKeyBody>(body, contract => contract.Parse(Any.Context()).TryGet(out var command, out var error) ? Judge(new AddKeyValidator(), command) : error),
+        "/dashboard/keys/{id}/rotate" => ReadAsync<RotateKeyBody>(
+            body, contract => contract.ParseOverlap().TryGet(out var overlap, out var error) ? Judge(new RotateKeyValidator(), new RotateKeyCommand(Any.Label(), overlap)) : error),
+        "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
+        "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(body, contract => Judge(new SetKeyLimitsValidator(), contract.ToCommand(KeyReference.Of("key_1"), Any.Context()))),
         _ => throw new NotSupportedException($"Tell this test how {path} is read."),
     };
+
+    /// <summary>What the pipeline says of a command before its handler.</summary>
+    private static RelayError? Judge<T>(AbstractValidator<T> validator, T command) => (RelayError?)validator.Validate(command).Errors.FirstOrDefault()?.CustomState;
 
     private static async Task<RelayError?> ReadAsync<T>(JsonObject body, Func<T, RelayError?> parse)
         where T : class
