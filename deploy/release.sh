@@ -41,7 +41,7 @@ for rid in "$@"; do
   app=$("$ROOT/deploy/publish.sh" "$rid" "$version")
   stage "$app" "$out/$name"
   say "Packing $name ..."
-  # The same sources give the same archive: one order, one time, nobody's name.
+  # In one order, of one time and nobody's name: two archives of the same files do not differ.
   if [ "$rid" = win-x64 ]; then
     command -v zip >/dev/null || die "The archive for Windows needs 'zip'."
     find "$out/$name" -exec touch -d '2000-01-01 UTC' {} +

@@ -59,14 +59,18 @@ public sealed class InstallTests : IAsyncLifetime
         (await _machine.PropertyAsync("MainPID")).Should().Be(process);
 
         // An upgrade, and a request in the middle of it.
+        var second = await PutVersionAsync("1.1.0");
         var asked = Asked();
-        FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 3000 });
+        FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 7000 });
         var slow = AskAsync(key);
         await EventuallyAsync(() => Task.FromResult(Asked() > asked), "the request does not begin");
-        FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript());
-        (code, said) = await InstallAsync(await PutVersionAsync("1.1.0"));
+        (code, said) = await InstallAsync(second);
         code.Should().Be(0, said);
         (await slow).Should().Be(200, "a restart waits for what runs");
+        FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript());
+        var audited = Directory.GetFiles(Path.Combine(RelayHome, "audit")).Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines).ToList();
+        audited.FindLastIndex(line => line.Contains("\"complete\"", StringComparison.Ordinal)).Should()
+            .BeGreaterThan(audited.FindIndex(line => line.Contains("relay_stopping", StringComparison.Ordinal)), "it still ran when the stop came");
         InstalledVersion().Should().Be("1.1.0");
         (await _machine.PropertyAsync("MainPID")).Should().NotBe(process);
         (await AskAsync(key)).Should().Be(200, "keys outlive an upgrade");
