@@ -37,7 +37,7 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         {
             return CreateFromUnicode(field, schema);
         }
-        catch (InvalidOperationException)
+        catch (Exception exception) when (exception is InvalidOperationException or JsonException)
         {
             // What System.Text.Json says of an escaped half of a surrogate pair, in a name or a text, when it is asked for it.
             return RelayError.Invalid(field, $"'{field}' holds a text that is no Unicode: half of a surrogate pair.");
