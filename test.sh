@@ -21,12 +21,15 @@ export CLAUDE_RELAY_TEST_SDKS
 # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
 # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.
 missing=()
+install_missing() { RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v ip >/dev/null || missing+=(iproute2)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
+# What several relays share. Without it the tests of Redis fail, and say why; the system's own service is not used, nor started.
+command -v redis-server >/dev/null || missing+=(redis-server)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
-  if ! { apt-get install -y -qq "${missing[@]}" || { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; }; } >"$TOOLS/apt.log" 2>&1; then
+  if ! { install_missing || { apt-get update -qq && install_missing; }; } >"$TOOLS/apt.log" 2>&1; then
     say "apt could not install ${missing[*]}; see $TOOLS/apt.log."
   fi
 fi

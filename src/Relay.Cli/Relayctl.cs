@@ -46,6 +46,8 @@ internal static class Relayctl
             AuditCommands.Create(),
             ConfigCommands.Create(),
             DoctorCommand.Create(),
+            FleetCommand.Create(),
+            StateCommands.Create(),
             LoginCommand.Create(),
         };
         ExampleHelp.AddTo(root, Outcomes);

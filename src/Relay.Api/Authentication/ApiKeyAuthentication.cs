@@ -23,7 +23,9 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders 
 
     private static readonly RelayError MissingScope = new(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator.");
 
-    /// <summary>Passes the request on, with its key; or answers 401 or 403.</summary>
+    private static readonly RelayError KeysUnknown = new(ErrorCode.StateUnavailable, "The relay can't look keys up at the moment. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>Passes the request on, with its key; or answers 401 or 403, or 503 when it can't tell.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var (key, secret) = FindKey(context.Request.Headers);
@@ -40,6 +42,11 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, RateLimitHeaders 
         if (metadata?.GetMetadata<KeyRequired>() is null || metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
             return next(context);
+        }
+
+        if (key is null && !keys.IsKnown)
+        {
+            return ErrorResponse.WriteAsync(context, KeysUnknown);
         }
 
         if (key is null)

@@ -31,7 +31,7 @@ internal static class RelayHost
         var home = AddSettings(builder, args);
         builder.AddRelayLogging();
         builder.AddRelayServer();
-        builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
+        builder.Services.AddRelayApplication().AddRelayInfrastructure(home, builder.Configuration).AddRelayApi();
         builder.CheckSettings();
         var app = builder.Build();
         app.UseRelayPipeline();

@@ -24,10 +24,9 @@ internal sealed class QuotaGate(IAdmission admission)
     {
         if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is { Bucket: var bucket })
         {
-            var decision = await admission.PeekAsync(request.Caller, bucket, context.RequestAborted);
-            if (decision.Refusal is { } refusal)
+            if (admission.FindKnownRefusal(request.Caller, bucket) is { Refusal: { } refusal } decision)
             {
-                request.Quotas = decision.Statuses;
+                request.Quotas = decision.Statuses is [] ? null : decision.Statuses;
                 await ErrorResponse.WriteAsync(context, refusal);
                 return;
             }

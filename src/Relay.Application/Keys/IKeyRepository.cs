@@ -24,6 +24,9 @@ public interface IKeyDirectory
     /// <summary>The active key of a secret, or null.</summary>
     ApiKey? Find(KeySecret secret);
 
+    /// <summary>Whether the keys are known at all. Not on a relay that has not reached what holds them since its start: it can't tell a good key from a bad one.</summary>
+    bool IsKnown { get; }
+
     /// <summary>Whether a key of this id opens the door, as of the last reload.</summary>
     bool IsActive(string keyId);
 

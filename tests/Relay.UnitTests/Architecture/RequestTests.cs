@@ -8,10 +8,12 @@ using Relay.Application.Auditing;
 using Relay.Application.Completions;
 using Relay.Application.Diagnostics;
 using Relay.Application.Fetching;
+using Relay.Application.Fleet;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Models;
 using Relay.Application.Quotas;
+using Relay.Application.State;
 using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
@@ -44,6 +46,8 @@ public sealed class RequestTests : IDisposable
         new DiagnoseQuery(DiagnosticArea.Home, WithCall: true),
         new RotateKeyCommand(Any.Label(), TimeSpan.FromSeconds(-1)),
         new RotateKeyCommand(Any.Label(), ApiKey.MaxOverlap + TimeSpan.FromSeconds(1)),
+        new CopyStateCommand(string.Empty, "local"),
+        new CopyStateCommand("local", "local"),
         new SetKeyLimitsCommand(Any.Label()),
         new SetKeyLimitsCommand(Any.Label(), Concurrency: new LimitChange<int>(0)),
     ];
@@ -68,6 +72,7 @@ public sealed class RequestTests : IDisposable
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
             .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_fetcher).AddSingleton(_pages)
+            .AddSingleton(Substitute.For<IFleet>()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }
