@@ -48,5 +48,6 @@ unshare --cgroup bash -euc '
   exec setpriv --reuid "$1" --regid "$1" --clear-groups env -i \
     HOME="$2" PATH=/usr/bin:/bin XDG_RUNTIME_DIR=/run/user/"$1" SYSTEMD_LOG_TARGET=journal /lib/systemd/systemd --user --unit=basic.target
 ' bash "$uid" "$home" </dev/null 3<&- &
-cat <&3 >/dev/null &
-wait -n
+machine=$!
+(cat <&3 >/dev/null; kill -s KILL "$machine") &
+wait "$machine"
