@@ -46,7 +46,9 @@ if has_systemd; then
     fi
   done
 fi
-rm -rf "${UNITS:?}/$UNIT" "$UNITS/$UNIT.d" "$UNITS/claude-relay-ngrok.service"
+rm -f "$UNITS/$UNIT" "$UNITS/$UNIT.d/mounts.conf" "$UNITS/claude-relay-ngrok.service"
+# The operator's own changes of the unit stay.
+rmdir "$UNITS/$UNIT.d" 2>/dev/null || true
 if has_systemd; then systemctl --user daemon-reload; fi
 for command in claude-relay relayctl; do
   if grep -q '^# home: ' "$BIN/$command" 2>/dev/null; then rm -f "$BIN/$command"; fi

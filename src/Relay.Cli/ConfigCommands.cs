@@ -62,7 +62,7 @@ internal static partial class ConfigCommands
             "check",
             "Check the settings as the relay does when it starts: all problems at once, and names in config.env that mean nothing. Exits with 1 when the relay would not start.",
             "relayctl config check",
-            "relayctl config check && systemctl restart claude-relay")
+            "relayctl config check && systemctl --user restart claude-relay")
         {
             json,
         }.Runs(

@@ -31,7 +31,7 @@ internal sealed class UserSystemd : IAsyncDisposable
     {
         var home = TestMachine.NewDirectory();
         var script = Path.Combine(TestMachine.Root, "tests", "Relay.EndToEndTests", "Harness", "user-systemd.sh");
-        var start = new ProcessStartInfo("unshare", ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", script, Uid, home, TestMachine.Root]) { RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("unshare", ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", script, Uid, home, TestMachine.Root]) { RedirectStandardInput = true, RedirectStandardError = true, UseShellExecute = false };
         var machine = new UserSystemd(Process.Start(start)!, home);
         var said = machine._machine.StandardError.ReadToEndAsync(CancellationToken.None);
         try
@@ -110,17 +110,8 @@ internal sealed class UserSystemd : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (!_machine.HasExited)
-        {
-            // Its first process is the kernel's handle on all others; unshare itself takes no SIGTERM.
-            foreach (var process in TestMachine.DescendantsOf(_machine.Id).Take(1).Append(_machine.Id))
-            {
-                TestMachine.Kill(process);
-            }
-
-            await _machine.WaitForExitAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
-        }
-
+        _machine.StandardInput.Close();
+        await _machine.WaitForExitAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20));
         _machine.Dispose();
         Directory.Delete(Home, recursive: true);
     }

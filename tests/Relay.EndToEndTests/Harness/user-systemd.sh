@@ -1,6 +1,6 @@
 #!/bin/bash
 # A systemd of one user where the machine itself has none: in namespaces of its own, with a /run, a journal and a cgroup of its own,
-# all gone when it ends. Needs root. Run by UserSystemd.cs as
+# all gone when it ends, which it does when its standard input closes: also when the tests are killed. Needs root. Run by UserSystemd.cs as
 #   unshare --mount --pid --fork --kill-child --mount-proc user-systemd.sh UID HOME CHECKOUT
 # The user finds HOME at /home/relay-test, and the checkout at /mnt.
 set -euo pipefail
@@ -30,10 +30,13 @@ touch /run/systemd/journal/flushed
 [ -s /etc/machine-id ] || systemd-machine-id-setup
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t cgroup2 none /sys/fs/cgroup
+# Groups outlive their processes; those of machines that have ended go now. The kernel keeps one that is in use.
+find /sys/fs/cgroup/claude-relay-test-* -depth -type d -exec rmdir {} + 2>/dev/null || true
 group=/sys/fs/cgroup/claude-relay-test-$BASHPID-$RANDOM
 mkdir "$group"
 echo $BASHPID >"$group/cgroup.procs"
 # Not as process 1, which systemd takes for something else; and in a group of the name by which the journal knows a user's units.
+exec 3<&0
 unshare --cgroup bash -euc '
   umount /sys/fs/cgroup
   mount -t cgroup2 none /sys/fs/cgroup
@@ -44,4 +47,7 @@ unshare --cgroup bash -euc '
   echo $$ >"$service/cgroup.procs"
   exec setpriv --reuid "$1" --regid "$1" --clear-groups env -i \
     HOME="$2" PATH=/usr/bin:/bin XDG_RUNTIME_DIR=/run/user/"$1" SYSTEMD_LOG_TARGET=journal /lib/systemd/systemd --user --unit=basic.target
-' bash "$uid" "$home"
+' bash "$uid" "$home" </dev/null 3<&- &
+machine=$!
+(cat <&3 >/dev/null; kill -s KILL "$machine") &
+wait "$machine"
