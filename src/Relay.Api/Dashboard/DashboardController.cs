@@ -11,6 +11,7 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Dashboard;
 
 /// <summary>What the page shows.</summary>
+[Speaks(ApiSurface.Native)]
 [DashboardRoute]
 [AcceptsSession]
 [RequireScope(KeyScopes.Admin)]

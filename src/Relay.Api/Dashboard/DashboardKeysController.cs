@@ -8,6 +8,7 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Dashboard;
 
 /// <summary>Keys, by the same commands as <c>relayctl</c>; the audit log says which admin key asked.</summary>
+[Speaks(ApiSurface.Native)]
 [DashboardRoute]
 [AcceptsSession]
 [RequireScope(KeyScopes.Admin)]

@@ -3,11 +3,13 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
+using Relay.Api.Http;
 
 namespace Relay.Api.Dashboard;
 
 /// <summary>The page: files inside the program, the same for everybody and without a number in them.</summary>
 [AllowAnonymous]
+[Speaks(ApiSurface.Native)]
 [DashboardRoute]
 [Route("dashboard")]
 internal sealed class DashboardPageController : ControllerBase

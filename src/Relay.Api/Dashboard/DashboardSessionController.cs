@@ -24,6 +24,7 @@ internal sealed record SessionKey(string Id, string Label);
 /// Signing in and out. The key comes in the header that every route takes keys in, so that there is one way in, one refusal and
 /// one place that sees a secret; the answer sets the cookie.
 /// </summary>
+[Speaks(ApiSurface.Native)]
 [DashboardRoute]
 [Route("dashboard/session")]
 internal sealed class DashboardSessionController(DashboardSessions sessions) : ControllerBase

@@ -1,16 +1,21 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FluentValidation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Relay.Api.Anthropic;
 using Relay.Api.Completions;
+using Relay.Api.Dashboard;
 using Relay.Api.Fetching;
 using Relay.Api.Http;
 using Relay.Api.OpenAi;
+using Relay.Application.Keys;
+using Relay.Application.Pipeline;
 using Relay.Application.Serving;
 using Relay.Domain;
+using Relay.Domain.Keys;
 using Relay.OpenApiTests;
 
 namespace Relay.UnitTests.Api.OpenApi;
@@ -36,6 +41,10 @@ public sealed class RequestTests
     };
 
     private static readonly ServiceProvider Services = new ServiceCollection().AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
+
+    private static readonly KeyReference Key = KeyReference.Of("key_0f1e2d3c4b5a6978");
+
+    private static readonly RequestContext By = new("req_0", ApiKey.Create(KeyLabel.Create("ops").Value, DateTimeOffset.UnixEpoch).Key, patience: null);
 
     public static TheoryData<string> Paths => [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
 
@@ -210,7 +219,7 @@ public sealed class RequestTests
 
     private static JsonNode SchemaOf(string path) => ContentOf(path)["schema"]!;
 
-    private static JsonNode ContentOf(string path) => Description.FindOperation("POST", path)!["requestBody"]!["content"]!["application/json"]!;
+    private static JsonNode ContentOf(string path) => Description.Operations.Single(route => route.Path == path && route.Operation["requestBody"] is not null).Operation["requestBody"]!["content"]!["application/json"]!;
 
     private static Type ContractOf(string path) => path switch
     {
@@ -218,6 +227,10 @@ public sealed class RequestTests
         "/v1/chat/completions" => typeof(ChatCompletionBody),
         "/v1/messages" or "/v1/messages/count_tokens" => typeof(MessageBody),
         "/v1/fetch" => typeof(FetchBody),
+        "/dashboard/keys" => typeof(AddKeyBody),
+        "/dashboard/keys/{id}/rotate" => typeof(RotateKeyBody),
+        "/dashboard/keys/{id}/revoke" => typeof(RevokeKeyBody),
+        "/dashboard/keys/{id}/limits" => typeof(KeyLimitsContract),
         _ => throw new NotSupportedException($"Tell this test which contract {path} reads."),
     };
 
@@ -229,8 +242,15 @@ public sealed class RequestTests
         "/v1/messages" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless, needsMaxTokens: true).Error),
         "/v1/messages/count_tokens" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless: true, needsMaxTokens: false).Error),
         "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
+        "/dashboard/keys" => ReadAsync<AddKeyBody>(body, contract => contract.Parse(By).TryGet(out var command, out var error) ? Validate(new AddKeyValidator(), command) : error),
+        "/dashboard/keys/{id}/rotate" => ReadAsync<RotateKeyBody>(body, contract => contract.ParseOverlap().TryGet(out var overlap, out var error) ? Validate(new RotateKeyValidator(), new RotateKeyCommand(Key, overlap, By)) : error),
+        "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
+        "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(body, contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))),
         _ => throw new NotSupportedException($"Tell this test how {path} is read."),
     };
+
+    /// <summary>A command of the dashboard's is judged by its own rules, too, before anything is changed.</summary>
+    private static RelayError? Validate<T>(IValidator<T> validator, T command) => validator.Validate(command).Errors is [var first, ..] ? (RelayError)first.CustomState : null;
 
     private static async Task<RelayError?> ReadAsync<T>(JsonObject body, Func<T, RelayError?> parse)
         where T : class

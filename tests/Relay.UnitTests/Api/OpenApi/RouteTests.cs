@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Routing;
 using Relay.Api.Anthropic;
 using Relay.Api.Authentication;
+using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Api.OpenAi;
 using Relay.Api.Quotas;
@@ -18,7 +19,7 @@ public sealed class RouteTests
     private static readonly ApiDescription Description = Documents.Description;
 
     /// <summary>Codes that no route gives.</summary>
-    private static readonly ErrorCode[] NeverAnswered = [ErrorCode.ClientClosed, ErrorCode.Conflict];
+    private static readonly ErrorCode[] NeverAnswered = [ErrorCode.ClientClosed];
 
     [Fact]
     public void Every_route_is_described_and_nothing_else_is()
@@ -37,16 +38,24 @@ public sealed class RouteTests
     {
         var scope = route.Metadata.GetMetadata<RequireScopeAttribute>()?.Scope;
         var isOpen = route.Metadata.GetMetadata<IAllowAnonymous>() is not null;
-        var security = operation["security"]!.AsArray();
+        var takesSession = route.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null;
+        var security = operation["security"]!.AsArray().Select(way => way!.AsObject()).ToList();
 
-        security.Select(way => way!.AsObject().Single().Key).Should().Equal(isOpen ? [] : ["bearer", "apiKey"]);
-        foreach (var way in security)
+        security.Select(way => way.SingleOrDefault().Key ?? "nobody").Should().Equal((isOpen, takesSession) switch
         {
-            way!.AsObject().Single().Value!.AsArray().Select(name => name!.GetValue<string>()).Should().Equal(scope?.ToNames() ?? []);
+            (true, false) => [],
+            // Anybody may ask, and is told what concerns the key or the session; the way in that is empty is nobody's.
+            (true, true) => ["nobody", "bearer", "apiKey", "session"],
+            (false, true) => ["bearer", "apiKey", "session"],
+            (false, false) => ["bearer", "apiKey"],
+        });
+        foreach (var way in security.Where(way => way.Count > 0))
+        {
+            way.Single().Value!.AsArray().Select(name => name!.GetValue<string>()).Should().Equal(scope?.ToNames() ?? []);
         }
 
         Statuses(operation).Contains(401).Should().Be(!isOpen);
-        Statuses(operation).Contains(403).Should().Be(scope is not null);
+        Statuses(operation).Contains(403).Should().Be(scope is not null || takesSession, "what a session opens is closed to other pages");
     });
 
     [Fact]
