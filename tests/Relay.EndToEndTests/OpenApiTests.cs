@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
@@ -199,7 +200,11 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
             await ReadAsync(path, isOpen ? 200 : 403, _relay.Key, anthropic: false);
         }
 
-        await ShouldAnswerAsync("/dashboard/keys", new { label = "described", limits = new { rpm = 5, usd = 0.5 }, models = new[] { "opus" }, expires_in = 60 }, 201, key: relays.AdminKey);
+        using var scrape = Request(HttpMethod.Get, "/metrics", relays.AdminKey);
+        scrape.Headers.Accept.ParseAdd("application/openmetrics-text;version=1.0.0");
+        scrape.Headers.AcceptEncoding.ParseAdd("gzip");
+        await ShouldAnswerAsync(scrape, 200);
+        await ShouldAnswerAsync("/dashboard/keys", """{"label":"described","limits":{"rpm":5,"usd":0.5},"models":["opus"],"expires_in":60}""", 201, key: relays.AdminKey);
         await ShouldAnswerAsync("/dashboard/keys", new { label = "described" }, 409, "conflict", relays.AdminKey);
         foreach (var (method, path, body) in ((HttpMethod, string, object)[])[
             (HttpMethod.Post, "/dashboard/keys", new { label = "x" }), (HttpMethod.Post, "/dashboard/keys/key_0/rotate", new { overlap = 0 }),
@@ -208,7 +213,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
             await SendAsync(new StringContent("hi"), 415);
             await SendAsync(JsonContent.Create(new { label = new string('x', 20_000) }), 413);
             await SendAsync(JsonContent.Create(new { undescribed = 1 }), 400);
-            await SendAsync(JsonContent.Create(new[] { 1 }), 400);
+            await SendAsync(new StringContent("[", Encoding.UTF8, "application/json"), 400);
             await SendAsync(JsonContent.Create(body), 401, key: null);
             await SendAsync(JsonContent.Create(body), 403, _relay.Key);
             await SendAsync(JsonContent.Create(body), 403, relays.AdminKey, site: "cross-site");
