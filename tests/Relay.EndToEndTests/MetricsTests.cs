@@ -203,7 +203,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
             using var request = new HttpRequestMessage(method, url);
             request.Headers.Host = host;
             request.Headers.Authorization = key is null ? null : new("Bearer", key);
-            using var response = await program.Http.SendAsync(request, TestContext.Current.CancellationToken);
+            using var response = await (url.Authority == port.Authority ? Scrape.Prometheus : program.Http).SendAsync(request, TestContext.Current.CancellationToken);
             return (int)response.StatusCode;
         }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
@@ -189,9 +190,67 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task What_is_for_operators()
+    {
+        foreach (var (path, status) in ((string, int)[])[("/dashboard/snapshot", 200), ("/dashboard/usage?days=2", 200), ("/dashboard/usage?days=x", 400), ("/dashboard/session", 200), ("/metrics", 200)])
+        {
+            var isOpen = path == "/dashboard/session";
+            await ReadAsync(path, status, relays.AdminKey, anthropic: true);
+            await ReadAsync(path, isOpen ? 200 : 401, key: null, anthropic: true);
+            await ReadAsync(path, isOpen ? 200 : 403, _relay.Key, anthropic: false);
+        }
+
+        using var scrape = Request(HttpMethod.Get, "/metrics", relays.AdminKey);
+        scrape.Headers.Accept.ParseAdd("application/openmetrics-text;version=1.0.0");
+        scrape.Headers.AcceptEncoding.ParseAdd("gzip");
+        await ShouldAnswerAsync(scrape, 200);
+        await ShouldAnswerAsync("/dashboard/keys", """{"label":"described","limits":{"rpm":5,"usd":0.5},"models":["opus"],"expires_in":60}""", 201, key: relays.AdminKey);
+        await ShouldAnswerAsync("/dashboard/keys", new { label = "described" }, 409, "conflict", relays.AdminKey);
+        foreach (var (method, path, body) in ((HttpMethod, string, object)[])[
+            (HttpMethod.Post, "/dashboard/keys", new { label = "x" }), (HttpMethod.Post, "/dashboard/keys/key_0/rotate", new { overlap = 0 }),
+            (HttpMethod.Post, "/dashboard/keys/key_0/revoke", new { label = "x" }), (HttpMethod.Put, "/dashboard/keys/key_0/limits", new { })])
+        {
+            await SendAsync(new StringContent("hi"), 415);
+            await SendAsync(JsonContent.Create(new { label = new string('x', 20_000) }), 413);
+            await SendAsync(JsonContent.Create(new { undescribed = 1 }), 400);
+            await SendAsync(new StringContent("[", Encoding.UTF8, "application/json"), 400);
+            await SendAsync(JsonContent.Create(body), 401, key: null);
+            await SendAsync(JsonContent.Create(body), 403, _relay.Key);
+            await SendAsync(JsonContent.Create(body), 403, relays.AdminKey, site: "cross-site");
+            await SendAsync(JsonContent.Create(body), 421, relays.AdminKey, host: "elsewhere.example");
+            if (path != "/dashboard/keys")
+            {
+                await SendAsync(JsonContent.Create(body), 404);
+            }
+
+            Task SendAsync(HttpContent content, int status, string? key = "", string? site = null, string? host = null) => AskAsync(method, path, status, key is "" ? relays.AdminKey : key, site, host, content);
+        }
+
+        await AskAsync(HttpMethod.Get, "/dashboard/session", 403, relays.AdminKey, site: "cross-site");
+        foreach (var method in (HttpMethod[])[HttpMethod.Post, HttpMethod.Delete])
+        {
+            await AskAsync(method, "/dashboard/session", method == HttpMethod.Post ? 200 : 204, relays.AdminKey);
+            await AskAsync(method, "/dashboard/session", 401, "nobody's");
+            await AskAsync(method, "/dashboard/session", 403, _relay.Key);
+        }
+
+        async Task AskAsync(HttpMethod method, string path, int status, string? key, string? site = null, string? host = null, HttpContent? content = null)
+        {
+            using var request = Request(method, path, key, content);
+            request.Headers.Host = host;
+            if ((site ?? (key is null ? "same-origin" : null)) is { } said)
+            {
+                request.Headers.Add("Sec-Fetch-Site", said);
+            }
+
+            await ShouldAnswerAsync(request, status);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task What_is_unchanged_is_not_sent_again()
     {
-        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/style.css"])
+        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/style.css", "/dashboard", "/dashboard/app.js", "/dashboard/style.css", "/dashboard/icon.svg"])
         {
             using var first = await _relay.Program.Http.GetAsync(path, TestContext.Current.CancellationToken);
             using var again = Request(HttpMethod.Get, path, null);
@@ -201,6 +260,9 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
             await ShouldAnswerAsync(again, 304);
             await ShouldAnswerAsync(other, 200);
+            using var changed = Request(HttpMethod.Get, path, null);
+            changed.Headers.IfMatch.Add(new EntityTagHeaderValue("\"else\""));
+            await ShouldAnswerAsync(changed, path.StartsWith("/dashboard", StringComparison.Ordinal) ? 412 : 200);
         }
     }
 
@@ -276,12 +338,15 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
         internal string CompleteKey { get; private set; } = string.Empty;
 
+        internal string AdminKey { get; private set; } = string.Empty;
+
         public async ValueTask InitializeAsync()
         {
             _site = await StartSiteAsync();
             Relay = await FakeRelay.StartAsync(new FakeScript(), [("HEARTBEAT_AFTER", "200ms"), ("FETCH_RPM", "20"), .. FetchSettings]);
             UsageKey = await MintAsync("usage");
             CompleteKey = await MintAsync("complete");
+            AdminKey = await MintAsync("admin");
         }
 
         public async ValueTask DisposeAsync()

@@ -27,7 +27,7 @@ internal static class CurlExample
 
         var address = query.Count == 0 ? url : $"{url}?{string.Join('&', query)}";
         var lines = new List<string> { $"curl {(method is "GET" or "POST" ? string.Empty : $"-X {method} ")}\"$RELAY{address}\"" };
-        if (operation["security"]!.AsArray().Count > 0)
+        if (operation["security"]!.AsArray() is [JsonObject { Count: > 0 }, ..])
         {
             lines.Add("-H \"Authorization: Bearer $KEY\"");
         }

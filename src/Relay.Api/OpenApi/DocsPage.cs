@@ -80,7 +80,9 @@ internal sealed class DocsPage(OpenApiDocument document)
     private static string KeyOf(JsonObject operation) => operation["security"]!.AsArray() switch
     {
         { Count: 0 } => "Needs no key.",
-        [{ } first, ..] when first.AsObject().First().Value!.AsArray() is [{ } scope, ..] => $"Needs a key with the scope {scope.GetValue<string>()}.",
+        [JsonObject { Count: 0 }, ..] => "Needs no key; the answer depends on the key or the session.",
+        [{ } first, .., { } last] when first.AsObject().First().Value!.AsArray() is [{ } scope, ..] =>
+            $"Needs a key with the scope {scope.GetValue<string>()}{(last.AsObject().ContainsKey("session") ? ", or a session of the dashboard" : string.Empty)}.",
         _ => "Needs a key, with whatever scope.",
     };
 

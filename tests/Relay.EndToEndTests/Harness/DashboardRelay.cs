@@ -10,7 +10,7 @@ namespace Relay.EndToEndTests.Harness;
 public sealed class DashboardRelay : IAsyncLifetime
 {
     // No cookies of its own: each test says what it sends.
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseCookies = false });
+    private readonly HttpClient _http = new(new DescribedAnswers(new SocketsHttpHandler { UseCookies = false }));
 
     internal FakeRelay Relay { get; private set; } = null!;
 

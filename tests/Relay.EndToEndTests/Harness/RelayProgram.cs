@@ -46,7 +46,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             handler.ConnectCallback = (context, cancellationToken) => connect(context.DnsEndPoint, cancellationToken);
         }
 
-        Http = new HttpClient(new DescribedAnswers(handler, () => Http?.BaseAddress)) { Timeout = TimeSpan.FromSeconds(100) };
+        Http = new HttpClient(new DescribedAnswers(handler)) { Timeout = TimeSpan.FromSeconds(100) };
     }
 
     /// <summary>Its <c>RELAY_HOME</c>; removed at the end unless it was given.</summary>

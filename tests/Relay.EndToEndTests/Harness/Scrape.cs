@@ -13,6 +13,9 @@ internal sealed record Series(string Name, IReadOnlyDictionary<string, string> L
 /// <summary>What <c>/metrics</c> showed.</summary>
 internal sealed partial class Scrape
 {
+    /// <summary>Speaks to the port that is for Prometheus. That is no part of the API, and openapi.json does not describe its answers.</summary>
+    public static HttpClient Prometheus { get; } = new();
+
     private Scrape(string text) => All = [.. text.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(Read)];
 
     /// <summary>Every line.</summary>
@@ -30,7 +33,7 @@ internal sealed partial class Scrape
     }
 
     /// <summary>Asks the port that is for Prometheus.</summary>
-    public static async Task<Scrape> OfAsync(RelayProgram relay) => await ReadAsync(await relay.Http.GetAsync(UrlOf(relay), TestContext.Current.CancellationToken));
+    public static async Task<Scrape> OfAsync(RelayProgram relay) => await ReadAsync(await Prometheus.GetAsync(UrlOf(relay), TestContext.Current.CancellationToken));
 
     /// <summary>Where that is.</summary>
     public static Uri UrlOf(RelayProgram relay) => new(relay.Log.Select(line => MetricsUrl().Match(line)).First(match => match.Success).Value);

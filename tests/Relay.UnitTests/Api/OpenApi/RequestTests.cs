@@ -12,6 +12,7 @@ using Relay.Api.Fetching;
 using Relay.Api.Http;
 using Relay.Api.OpenAi;
 using Relay.Application.Keys;
+using Relay.Application.Pipeline;
 using Relay.Application.Serving;
 using Relay.Domain;
 using Relay.Domain.Keys;
@@ -35,6 +36,10 @@ public sealed class RequestTests
     };
 
     private static readonly ServiceProvider Services = new ServiceCollection().AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
+
+    private static readonly KeyReference Key = KeyReference.Of("key_0f1e2d3c4b5a6978");
+
+    private static readonly RequestContext By = new("req_0", ApiKey.Create(KeyLabel.Create("ops").Value, DateTimeOffset.UnixEpoch).Key, patience: null);
 
     public static TheoryData<string> Paths => [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
 
@@ -242,16 +247,15 @@ public sealed class RequestTests
         "/v1/messages" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless, needsMaxTokens: true).Error),
         "/v1/messages/count_tokens" => ReadAsync<MessageBody>(body, contract => contract.Parse(ignoreHarmless: true, needsMaxTokens: false).Error),
         "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
-        "/dashboard/keys" => ReadAsync<AddKeyBody>(body, contract => contract.Parse(Any.Context()).TryGet(out var command, out var error) ? Judge(new AddKeyValidator(), command) : error),
-        "/dashboard/keys/{id}/rotate" => ReadAsync<RotateKeyBody>(
-            body, contract => contract.ParseOverlap().TryGet(out var overlap, out var error) ? Judge(new RotateKeyValidator(), new RotateKeyCommand(Any.Label(), overlap)) : error),
+        "/dashboard/keys" => ReadAsync<AddKeyBody>(body, contract => contract.Parse(By).TryGet(out var command, out var error) ? Validate(new AddKeyValidator(), command) : error),
+        "/dashboard/keys/{id}/rotate" => ReadAsync<RotateKeyBody>(body, contract => contract.ParseOverlap().TryGet(out var overlap, out var error) ? Validate(new RotateKeyValidator(), new RotateKeyCommand(Key, overlap, By)) : error),
         "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
-        "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(body, contract => Judge(new SetKeyLimitsValidator(), contract.ToCommand(KeyReference.Of("key_1"), Any.Context()))),
+        "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(body, contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))),
         _ => throw new NotSupportedException($"Tell this test how {path} is read."),
     };
 
-    /// <summary>What the pipeline says of a command before its handler.</summary>
-    private static RelayError? Judge<T>(AbstractValidator<T> validator, T command) => (RelayError?)validator.Validate(command).Errors.FirstOrDefault()?.CustomState;
+    /// <summary>A command of the dashboard's is judged by its own rules, too, before anything is changed.</summary>
+    private static RelayError? Validate<T>(IValidator<T> validator, T command) => validator.Validate(command).Errors is [var first, ..] ? (RelayError)first.CustomState : null;
 
     private static async Task<RelayError?> ReadAsync<T>(JsonObject body, Func<T, RelayError?> parse)
         where T : class

@@ -38,17 +38,24 @@ public sealed class RouteTests
     {
         var scope = route.Metadata.GetMetadata<RequireScopeAttribute>()?.Scope;
         var isOpen = route.Metadata.GetMetadata<IAllowAnonymous>() is not null;
-        var security = operation["security"]!.AsArray();
+        var takesSession = route.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null;
+        var security = operation["security"]!.AsArray().Select(way => way!.AsObject()).ToList();
 
-        security.Select(way => way!.AsObject().Single().Key).Should().Equal(isOpen ? [] : ["bearer", "apiKey"]);
-        foreach (var way in security)
+        security.Select(way => way.SingleOrDefault().Key ?? "nobody").Should().Equal((isOpen, takesSession) switch
         {
-            way!.AsObject().Single().Value!.AsArray().Select(name => name!.GetValue<string>()).Should().Equal(scope?.ToNames() ?? []);
+            (true, false) => [],
+            // Anybody may ask, and is told what concerns the key or the session; the way in that is empty is nobody's.
+            (true, true) => ["nobody", "bearer", "apiKey", "session"],
+            (false, true) => ["bearer", "apiKey", "session"],
+            (false, false) => ["bearer", "apiKey"],
+        });
+        foreach (var way in security.Where(way => way.Count > 0))
+        {
+            way.Single().Value!.AsArray().Select(name => name!.GetValue<string>()).Should().Equal(scope?.ToNames() ?? []);
         }
 
         Statuses(operation).Contains(401).Should().Be(!isOpen);
-        // Without a scope, what a page of another origin makes a browser ask for with the dashboard's cookie.
-        Statuses(operation).Contains(403).Should().Be(scope is not null || route.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null);
+        Statuses(operation).Contains(403).Should().Be(scope is not null || takesSession, "what a session opens is closed to other pages");
     });
 
     [Fact]
