@@ -26,6 +26,7 @@ export CLAUDE_RELAY_TEST_BROWSER
 # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.
 # And the browser that the dashboard is tested in; what a backup is made with; a systemd of one user for install.sh; and the proxies of deploy/proxy.
 missing=()
+install_missing() { RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v sqlite3 >/dev/null || missing+=(sqlite3)
@@ -35,9 +36,11 @@ command -v chromium >/dev/null || missing+=(chromium)
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
+# What several relays share. Without it the tests of Redis fail, and say why; the system's own service is not used, nor started.
+command -v redis-server >/dev/null || missing+=(redis-server)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
-  if ! { apt-get install -y -qq --no-install-recommends "${missing[@]}" || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; }; } >"$TOOLS/apt.log" 2>&1; then
+  if ! { install_missing || { apt-get update -qq && install_missing; }; } >"$TOOLS/apt.log" 2>&1; then
     say "apt could not install ${missing[*]}; see $TOOLS/apt.log."
   fi
 fi

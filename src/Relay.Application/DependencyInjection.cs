@@ -75,8 +75,9 @@ public static class DependencyInjection
         return services;
     }
 
-    /// <summary>The order is the order of work: validation, then admission.</summary>
+    /// <summary>The order is the order of work: around all of it what turns failures into data, then validation, then admission.</summary>
     private static IServiceCollection AddPipeline(this IServiceCollection services) => services
+        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(FailureBehavior<,>))
         .AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>))
         .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AdmissionBehavior<,>));
 }

@@ -38,12 +38,13 @@ internal sealed class Operation : IDisposable
 
     private Operation(ParseResult parsed, RelayHome home, IConfiguration file, IConfiguration environment)
     {
-        (Parsed, Home, FileSettings, EnvironmentSettings) = (parsed, home, file, environment);
+        var configuration = new ConfigurationBuilder().AddConfiguration(file).AddConfiguration(environment).Build();
+        (Parsed, Home, FileSettings, EnvironmentSettings, Settings) = (parsed, home, file, environment, configuration);
         _services = new ServiceCollection()
-            .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddConfiguration(file).AddConfiguration(environment).Build())
+            .AddSingleton<IConfiguration>(configuration)
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new SentenceLoggerProvider(Error)))
             .AddRelayApplication()
-            .AddRelayOperations(home)
+            .AddRelayOperations(home, configuration)
             .BuildServiceProvider();
     }
 
@@ -58,6 +59,9 @@ internal sealed class Operation : IDisposable
 
     /// <summary>What the environment says, which overrides it.</summary>
     public IConfiguration EnvironmentSettings { get; }
+
+    /// <summary>What counts in the end.</summary>
+    public IConfiguration Settings { get; }
 
     /// <summary>For results, and nothing else.</summary>
     public TextWriter Output => Parsed.InvocationConfiguration.Output;

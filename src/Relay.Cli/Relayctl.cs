@@ -48,6 +48,8 @@ internal static class Relayctl
             ConfigCommands.Create(),
             DoctorCommand.Create(),
             ReadyCommand.Create(),
+            FleetCommand.Create(),
+            StateCommands.Create(),
             LoginCommand.Create(),
         };
         ExampleHelp.AddTo(root, Outcomes);

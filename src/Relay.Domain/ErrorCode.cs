@@ -90,6 +90,9 @@ public enum ErrorCode
     /// <summary>The relay is stopping.</summary>
     ShuttingDown,
 
+    /// <summary>What the relays share can't be reached, so that nobody knows what may be spent.</summary>
+    StateUnavailable,
+
     /// <summary>The completion, or the page, did not end within the configured time.</summary>
     Timeout,
 

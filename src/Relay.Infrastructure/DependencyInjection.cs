@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -6,10 +7,12 @@ using Relay.Application.Completions;
 using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
 using Relay.Application.Fetching;
+using Relay.Application.Fleet;
 using Relay.Application.Health;
 using Relay.Application.Idempotency;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
+using Relay.Application.State;
 using Relay.Application.Usage;
 using Relay.Infrastructure.Auditing;
 using Relay.Infrastructure.ClaudeCode;
@@ -19,6 +22,7 @@ using Relay.Infrastructure.Html;
 using Relay.Infrastructure.HttpFetching;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Processes;
+using Relay.Infrastructure.Redis;
 using Relay.Infrastructure.Sqlite;
 
 namespace Relay.Infrastructure;
@@ -27,14 +31,16 @@ namespace Relay.Infrastructure;
 public static class DependencyInjection
 {
     /// <summary>What a running relay needs. Hosted services stop in the reverse of this order, so the audit log is last.</summary>
-    public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home) => services
+    /// <param name="services">What is registered.</param>
+    /// <param name="home">Where the relay's files are.</param>
+    /// <param name="configuration">Says with <c>STATE</c> where keys, limits and usage are: nothing of the other place is even made.</param>
+    public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home, IConfiguration configuration) => services
         .AddSingleton(home)
         .AddHosted<HomeLock>()
         .AddAuditing()
         .AddHosted<AuditRetention>()
         .AddHosted<ConfigFileWatcher>()
-        .AddKeyFile()
-        .AddSqlite()
+        .AddState(configuration)
         .AddProcesses()
         .AddClaudeCode()
         .AddHttpFetching()
@@ -42,16 +48,64 @@ public static class DependencyInjection
         .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
-    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home) => services
+    /// <param name="services">What is registered.</param>
+    /// <param name="home">Where the relay's files are.</param>
+    /// <param name="configuration">Says where keys, limits and usage are.</param>
+    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home, IConfiguration configuration) => services
         .AddSingleton(home)
         .AddAuditing()
-        .AddSingleton<IKeyRepository, KeyFileRepository>()
-        .AddSingleton<RelayDatabase>()
-        .AddSingleton<IUsageReader, UsageReader>()
+        .AddStateOperations(configuration)
         .AddSingleton<IAuditReader, AuditReader>()
         .AddProcesses()
         .AddClaudeLaunch()
-        .AddDiagnostics();
+        .AddDiagnostics(StateOptions.IsShared(configuration));
+
+    private static IServiceCollection AddState(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddStateSettings();
+        return StateOptions.IsShared(configuration) ? services.AddRedis() : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
+    }
+
+    private static IServiceCollection AddStateSettings(this IServiceCollection services) => services
+        .AddSettings<StateOptions>()
+        .AddSingleton<IValidateOptions<StateOptions>, StateOptionsValidator>();
+
+    /// <summary>
+    /// In this order: the others hear of this relay's end when what it has to tell them is told, and the connection ends last.
+    /// </summary>
+    private static IServiceCollection AddRedis(this IServiceCollection services) => services
+        .AddHosted<RedisLink>()
+        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisLink>())
+        .AddSingleton<RelayInstance>()
+        .AddSingleton<LoginFingerprint>()
+        .AddSingleton<FleetView>()
+        .AddSingleton<IFleet>(provider => provider.GetRequiredService<FleetView>())
+        .AddSingleton<RedisKeyRepository>()
+        .AddSingleton<IKeyRepository>(provider => provider.GetRequiredService<RedisKeyRepository>())
+        .AddHosted<RedisKeyDirectory>()
+        .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<RedisKeyDirectory>())
+        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisKeyDirectory>())
+        .AddHosted<Pulse>()
+        .AddHosted<Outbox>()
+        .AddSingleton<IQuotaStore, RedisQuotaStore>()
+        .AddSingleton<IUsageReader, RedisUsageReader>()
+        .AddSingleton<IIdempotencyStore, RedisIdempotencyStore>()
+        .AddSingleton<IUpstreamShare, RedisUpstreamShare>();
+
+    private static IServiceCollection AddStateOperations(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddStateSettings().AddSingleton<RelayDatabase>().AddSingleton<IStateCopier, StateCopier>();
+        return StateOptions.IsShared(configuration)
+            ? services
+                .AddHosted<RedisLink>()
+                .AddSingleton<IKeyRepository, RedisKeyRepository>()
+                .AddSingleton<IUsageReader>(provider => new RedisUsageReader(provider.GetRequiredService<RedisLink>(), provider.GetRequiredService<TimeProvider>()))
+                .AddSingleton<IFleet, FleetView>()
+            : services
+                .AddSingleton<IKeyRepository, KeyFileRepository>()
+                .AddSingleton<IUsageReader, UsageReader>()
+                .AddSingleton<IFleet, NoFleet>();
+    }
 
     private static IServiceCollection AddAuditing(this IServiceCollection services) => services
         .AddHosted<AuditFile>()
@@ -98,7 +152,13 @@ public static class DependencyInjection
         .AddSingleton<LockdownSelfTest>();
 
     /// <summary>The order is the order of the findings.</summary>
-    private static IServiceCollection AddDiagnostics(this IServiceCollection services) => services
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared) => (isShared
+        ? services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, StateCheck>().AddSingleton<IDiagnosticCheck, KeyFileCheck>()
+        : services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, KeyFileCheck>().AddSingleton<IDiagnosticCheck, DatabaseCheck>())
+        .AddSingleton<IDiagnosticCheck, PortCheck>()
+        .AddSingleton<IDiagnosticCheck, ClockCheck>();
+
+    private static IServiceCollection AddDiagnosticsOfClaude(this IServiceCollection services) => services
         .AddSingleton<LoginStatusReader>()
         .AddSingleton<TrialCompletion>()
         .AddSingleton<IClaudeLogin, ClaudeLogin>()
@@ -106,11 +166,7 @@ public static class DependencyInjection
         .AddSingleton<IDiagnosticCheck, ConfigurationCheck>()
         .AddSingleton<IDiagnosticCheck, JailCheck>()
         .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
-        .AddSingleton<IDiagnosticCheck, HomeCheck>()
-        .AddSingleton<IDiagnosticCheck, KeyFileCheck>()
-        .AddSingleton<IDiagnosticCheck, DatabaseCheck>()
-        .AddSingleton<IDiagnosticCheck, PortCheck>()
-        .AddSingleton<IDiagnosticCheck, ClockCheck>();
+        .AddSingleton<IDiagnosticCheck, HomeCheck>();
 
     private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
         where TService : class, IHostedService => services

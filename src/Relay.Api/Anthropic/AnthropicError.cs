@@ -16,7 +16,7 @@ internal sealed record AnthropicError(string Type, AnthropicErrorDetail Error, s
         ErrorCode.TooLarge => "request_too_large",
         ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => "conflict_error",
         ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => "rate_limit_error",
-        ErrorCode.Overloaded or ErrorCode.ShuttingDown => "overloaded_error",
+        ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable => "overloaded_error",
         ErrorCode.Timeout => "timeout_error",
         ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.SchemaNotSatisfied or ErrorCode.FetchFailed or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing
             or ErrorCode.LockdownViolation => "api_error",

@@ -25,7 +25,9 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
 
     private static readonly RelayError MissingScope = new(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator.");
 
-    /// <summary>Passes the request on, with its key; or answers 401 or 403.</summary>
+    private static readonly RelayError KeysUnknown = new(ErrorCode.StateUnavailable, "The relay can't look keys up at the moment. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>Passes the request on, with its key; or answers 401 or 403, or 503 when it can't tell.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var metadata = context.GetEndpoint()?.Metadata;
@@ -43,6 +45,11 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         if (metadata?.GetMetadata<KeyRequired>() is null || metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
             return next(context);
+        }
+
+        if (key is null && !keys.IsKnown)
+        {
+            return ErrorResponse.WriteAsync(context, KeysUnknown);
         }
 
         if (key is null)

@@ -16,8 +16,14 @@ internal sealed record HealthAnswer(bool Ok);
 /// <param name="SandboxNote">Why there is no jail.</param>
 /// <param name="LockdownVerified">Whether the last self-test passed.</param>
 /// <param name="Problems">What stands in the way, and what to do about it.</param>
+/// <param name="Warnings">What works worse than it should while completions go on; left out when nothing does.</param>
+/// <param name="Fleet">The relays that share one state, this one among them, as it last heard; left out by a relay that has its own.</param>
 internal sealed record ReadinessAnswer(
-    bool Ok, string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems);
+    bool Ok, string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems,
+    IEnumerable<string>? Warnings, IEnumerable<FleetRelay>? Fleet);
+
+/// <summary>One relay of a fleet: what anybody may know of it, which is what a balancer and its operator look for.</summary>
+internal sealed record FleetRelay(string Name, string Version, string? ClaudeVersion, string State, int Running, int Waiting);
 
 [AllowAnonymous]
 [Speaks(ApiSurface.Native)]
@@ -45,7 +51,9 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
 
         var engine = readiness.Engine;
         var problems = readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field));
-        return new JsonResult(new ReadinessAnswer(readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, problems))
+        return new JsonResult(new ReadinessAnswer(readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, problems,
+            readiness.Warnings.Count == 0 ? null : readiness.Warnings,
+            readiness.Fleet?.Select(relay => new FleetRelay(relay.Name, relay.Version, relay.ClaudeVersion, relay.State, relay.Running, relay.Waiting))))
         {
             StatusCode = readiness.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
         };

@@ -37,7 +37,7 @@ internal static class RelayHost
         var home = AddSettings(builder, args);
         builder.AddRelayLogging();
         builder.AddRelayServer();
-        builder.Services.AddRelayApplication().AddRelayInfrastructure(home).AddRelayApi();
+        builder.Services.AddRelayApplication().AddRelayInfrastructure(home, builder.Configuration).AddRelayApi();
         builder.Services.AddSystemdService();
         builder.CheckSettings();
         builder.AddRelayTelemetry(); // Its exporters begin as soon as anything is asked of the container, with settings that must be good.

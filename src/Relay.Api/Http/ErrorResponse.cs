@@ -41,7 +41,7 @@ internal static class ErrorResponse
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
         ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
         ErrorCode.UpstreamError or ErrorCode.SchemaNotSatisfied or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
-        ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown =>
+        ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable =>
             StatusCodes.Status503ServiceUnavailable,
         ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
         _ => throw new InvalidOperationException($"{code} has no status."),
@@ -115,7 +115,7 @@ internal static class ErrorResponse
 
     /// <summary>Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.</summary>
     public static bool IsWorthRetrying(ErrorCode code) => code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
-        or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.IdempotencyInFlight;
+        or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable or ErrorCode.IdempotencyInFlight;
 
     private sealed class ErrorResult(RelayError error) : IActionResult
     {

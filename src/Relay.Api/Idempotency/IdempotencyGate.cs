@@ -33,6 +33,9 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
     private static readonly RelayError Mismatch = new(
         ErrorCode.IdempotencyMismatch, "This Idempotency-Key was used for another request within the last day. Make a new key for each request.", Header);
 
+    private static readonly RelayError Unknown = new(
+        ErrorCode.StateUnavailable, "Whether this Idempotency-Key was used before can't be told at the moment. Try again shortly with the same key.", Header, TimeSpan.FromSeconds(1));
+
     /// <summary>Passes the request on, or answers it from memory.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -66,6 +69,9 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
         {
             case IdempotencyState.InFlight:
                 await ErrorResponse.WriteAsync(context, InFlight);
+                return;
+            case IdempotencyState.Unknown:
+                await ErrorResponse.WriteAsync(context, Unknown);
                 return;
             case IdempotencyState.Mismatch:
                 await ErrorResponse.WriteAsync(context, Mismatch);

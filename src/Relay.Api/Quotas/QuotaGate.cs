@@ -25,10 +25,9 @@ internal sealed class QuotaGate(IAdmission admission, RelayMetrics metrics)
     {
         if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is { Bucket: var bucket })
         {
-            var decision = await admission.PeekAsync(request.Caller, bucket, context.RequestAborted);
-            if (decision.Refusal is { } refusal)
+            if (admission.FindKnownRefusal(request.Caller, bucket) is { Refusal: { } refusal } decision)
             {
-                request.Quotas = decision.Statuses;
+                request.Quotas = decision.Statuses is [] ? null : decision.Statuses;
                 metrics.AdmissionDecided(bucket, refusal.WireName, queueTime: null);
                 await ErrorResponse.WriteAsync(context, refusal);
                 return;

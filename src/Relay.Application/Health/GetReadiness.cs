@@ -1,4 +1,5 @@
 using MediatR;
+using Relay.Application.Fleet;
 using Relay.Application.Quotas;
 using Relay.Domain;
 
@@ -9,7 +10,9 @@ public sealed record GetReadinessQuery : IRequest<Result<Readiness>>;
 
 /// <param name="Problems">What stands in the way; empty when ready.</param>
 /// <param name="Engine">What the engine runs on.</param>
-public sealed record Readiness(IReadOnlyList<RelayError> Problems, EngineStatus Engine)
+/// <param name="Warnings">What works worse than it should, and yet in no way stands in the way.</param>
+/// <param name="Fleet">The relays that share one state, as last heard; null for one that has its own.</param>
+public sealed record Readiness(IReadOnlyList<RelayError> Problems, EngineStatus Engine, IReadOnlyList<string> Warnings, IReadOnlyList<FleetMember>? Fleet)
 {
     /// <summary>Whether a completion can succeed now.</summary>
     public bool IsReady => Problems.Count == 0;
@@ -38,9 +41,12 @@ public interface IHealthCheck
 
     /// <summary>What is wrong, and what to do about it; null while nothing is. Costs nothing.</summary>
     string? Problem { get; }
+
+    /// <summary>What works worse than it should while completions go on; null while nothing does. Costs nothing.</summary>
+    string? Warning => null;
 }
 
-internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admission, IEnumerable<IHealthCheck> checks) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
+internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admission, IEnumerable<IHealthCheck> checks, IFleet fleet) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
 {
     public Task<Result<Readiness>> Handle(GetReadinessQuery query, CancellationToken cancellationToken)
     {
@@ -50,6 +56,7 @@ internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admis
             .Concat(status.Problems)
             .Concat(checks.Select(check => check.Problem).OfType<string>().Select(problem => new RelayError(ErrorCode.InternalError, problem)))
             .ToList();
-        return Task.FromResult<Result<Readiness>>(new Readiness(problems, status));
+        var warnings = checks.Select(check => check.Warning).OfType<string>().ToList();
+        return Task.FromResult<Result<Readiness>>(new Readiness(problems, status, warnings, fleet.Known));
     }
 }

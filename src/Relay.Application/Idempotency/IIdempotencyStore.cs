@@ -42,4 +42,7 @@ public enum IdempotencyState
 
     /// <summary>The key was used for another request.</summary>
     Mismatch,
+
+    /// <summary>Nobody can tell now: what remembers can't be reached. To go on could mean to spend twice.</summary>
+    Unknown,
 }

@@ -27,6 +27,9 @@ public interface IKeyDirectory
     /// <summary>The active key that a secret of this hash opens now, or null: revoked, expired, or replaced and no longer valid.</summary>
     ApiKey? Find(KeyHash hash);
 
+    /// <summary>Whether the keys are known at all. Not on a relay that has not reached what holds them since its start: it can't tell a good key from a bad one.</summary>
+    bool IsKnown { get; }
+
     /// <summary>Whether a key of this id opens the door, as of the last reload.</summary>
     bool IsActive(string keyId);
 

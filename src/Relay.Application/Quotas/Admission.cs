@@ -55,6 +55,12 @@ public interface IAdmission
     /// <summary>The keys that have anything running or waiting in a bucket now, in no order.</summary>
     IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket);
 
+    /// <summary>
+    /// A refusal that is certain before anything is known of the request but its key: by what this relay has counted or heard, without
+    /// asking anybody. Null when there is none; what is then refused is refused by admission.
+    /// </summary>
+    QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
+
     /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
     ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
 }
@@ -73,7 +79,7 @@ internal sealed class Admission(
     /// <returns>
     /// An admission to settle when the request is over, or one of <see cref="ErrorCode.ShuttingDown"/>, <see cref="ErrorCode.RateLimited"/>,
     /// <see cref="ErrorCode.DailyLimit"/>, <see cref="ErrorCode.GlobalDailyLimit"/>, <see cref="ErrorCode.UpstreamRateLimited"/>,
-    /// <see cref="ErrorCode.QueueFull"/> and <see cref="ErrorCode.Overloaded"/>, each with a retry time and without a charge.
+    /// <see cref="ErrorCode.QueueFull"/>, <see cref="ErrorCode.Overloaded"/> and <see cref="ErrorCode.StateUnavailable"/>, each with a retry time and without a charge.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left while it waited; it was not charged.</exception>
     public async Task<Result<Admitted>> AdmitAsync(IAdmissible request, CancellationToken cancellationToken)
@@ -100,7 +106,8 @@ internal sealed class Admission(
 
         var model = context.Model;
         var decision = await quotas.ChargeAsync(context.Caller.Id, model, limits, reserve, cancellationToken);
-        context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
+        limits = limits with { Concurrency = decision.Concurrency ?? limits.Concurrency };
+        context.Quotas = WithConcurrency(context.Caller.Id, limits, decision);
         if (decision.Charge is not { } charge)
         {
             return decision.Refusal!;
@@ -125,7 +132,7 @@ internal sealed class Admission(
         }
 
         // The same decision, with the place that was taken since.
-        context.Quotas = WithConcurrency(context.Caller.Id, limits, decision.Statuses);
+        context.Quotas = WithConcurrency(context.Caller.Id, limits, decision);
         return admitted;
     }
 
@@ -181,22 +188,49 @@ internal sealed class Admission(
     public IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket) => queues[bucket].LoadByKey;
 
     /// <inheritdoc/>
+    public QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket)
+    {
+        if (queues.IsClosed)
+        {
+            return new QuotaDecision(null, ShuttingDown, []);
+        }
+
+        var limits = options.CurrentValue.LimitsOf(key, bucket);
+        return quotas.FindKnownRefusal(key.Id, limits) is { } refused ? refused with { Statuses = WithConcurrency(key.Id, limits, refused) } : null;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)
     {
         var limits = options.CurrentValue.LimitsOf(key, bucket);
         var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
-        return decision with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision.Statuses) };
+        return decision with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision) };
     }
 
-    private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, IReadOnlyList<QuotaStatus> statuses) =>
-        [.. statuses, new QuotaStatus(QuotaBook.NameOf("concurrency", limits), limits.Concurrency, Math.Max(0, limits.Concurrency - queues[limits.Bucket].RunningOf(keyId)), null, null)];
+    private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, QuotaDecision decision)
+    {
+        var running = decision.Running ?? queues[limits.Bucket].RunningOf(keyId);
+        return [.. decision.Statuses, new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), limits.Concurrency, Math.Max(0, limits.Concurrency - running), null, null)];
+    }
 
     private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaLimits limits, CancellationToken cancellationToken)
     {
         var startedAt = clock.GetTimestamp();
         var queue = queues[limits.Bucket];
         var patience = Patience(context, queue);
-        admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, cancellationToken);
+        if (admitted.Charge.IsWaiting)
+        {
+            // In its line of this relay's queue all the same, so that it counts among those who wait; others of the line pass it.
+            using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var ready = quotas.WaitForPlaceAsync(admitted.Charge, limits.Concurrency, waiting.Token);
+            admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, ready, cancellationToken);
+            await waiting.CancelAsync();
+        }
+        else
+        {
+            admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, cancellationToken);
+        }
+
         context.QueueTime = clock.GetElapsedTime(startedAt);
         switch (admitted.Place.Refusal)
         {

@@ -129,7 +129,17 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// <param name="patience">Longest wait.</param>
     /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    public async Task<QueuePlace> EnterAsync(string keyId, int keyPlaces, TimeSpan patience, CancellationToken cancellationToken)
+    public Task<QueuePlace> EnterAsync(string keyId, int keyPlaces, TimeSpan patience, CancellationToken cancellationToken) =>
+        EnterAsync(keyId, keyPlaces, patience, ready: Task.CompletedTask, cancellationToken);
+
+    /// <summary>Takes a place, or waits for one; none before something else has come, too.</summary>
+    /// <param name="keyId">Whose request it is.</param>
+    /// <param name="keyPlaces">How many of that key may run at once.</param>
+    /// <param name="patience">Longest wait.</param>
+    /// <param name="ready">What must have come first; until then others of its key pass it. A failure is the caller's to see in it, and is as good as readiness.</param>
+    /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    public async Task<QueuePlace> EnterAsync(string keyId, int keyPlaces, TimeSpan patience, Task ready, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Waiter waiter;
@@ -142,7 +152,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
             var line = LineOf(keyId);
             // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
-            if (_running < _places && line.Running < keyPlaces && line.Waiters.Count == 0)
+            if (_running < _places && line.Running < keyPlaces && ready.IsCompleted && line.FirstReady is null)
             {
                 return Admit(line);
             }
@@ -153,9 +163,14 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 return new QueuePlace(QueueRefusal.Full);
             }
 
-            waiter = new Waiter(line, keyPlaces);
+            waiter = new Waiter(line, keyPlaces, ready);
             waiter.Node = line.Waiters.AddLast(waiter);
             _waiting++;
+        }
+
+        if (!ready.IsCompleted)
+        {
+            _ = AdmitWhenReadyAsync(ready);
         }
 
         using var timeout = new CancellationTokenSource(patience, clock);
@@ -273,11 +288,20 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
+    private async Task AdmitWhenReadyAsync(Task ready)
+    {
+        await ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+        {
+            AdmitNext();
+        }
+    }
+
     private void AdmitNext()
     {
         while (_running < _places && NextLine() is { } next)
         {
-            var waiter = next.Waiters.First!.Value;
+            var waiter = next.FirstReady!;
             TakeOut(waiter);
             waiter.Place.TrySetResult(Admit(next));
         }
@@ -296,7 +320,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         Line? best = null;
         foreach (var line in _lines.Values)
         {
-            if (line.Waiters.First is { } first && line.Running < first.Value.KeyPlaces && (best is null || line.Rank.CompareTo(best.Rank) < 0))
+            if (line.FirstReady is { } first && line.Running < first.KeyPlaces && (best is null || line.Rank.CompareTo(best.Rank) < 0))
             {
                 best = line;
             }
@@ -348,13 +372,33 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
         public bool IsIdle => Running == 0 && Waiters.Count == 0;
 
+        /// <summary>The first of those who only wait for a place here.</summary>
+        public Waiter? FirstReady
+        {
+            get
+            {
+                for (var node = Waiters.First; node is not null; node = node.Next)
+                {
+                    if (node.Value.Ready.IsCompleted)
+                    {
+                        return node.Value;
+                    }
+                }
+
+                return null;
+            }
+        }
+
         /// <summary>The lowest is next.</summary>
         public (int Running, long LastServed, long Arrived) Rank => (Running, LastServed, arrived);
     }
 
-    private sealed class Waiter(Line line, int keyPlaces)
+    private sealed class Waiter(Line line, int keyPlaces, Task ready)
     {
         public Line Line { get; } = line;
+
+        /// <summary>What must have come before it may have a place.</summary>
+        public Task Ready { get; } = ready;
 
         public int KeyPlaces { get; } = keyPlaces;
 

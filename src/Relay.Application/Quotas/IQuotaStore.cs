@@ -1,3 +1,4 @@
+using Relay.Domain;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 
@@ -15,6 +16,7 @@ public interface IQuotaStore
     /// <param name="limits">The key's limits, and of what.</param>
     /// <param name="reserveUsd">What it may cost.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>A charge; or a refusal for a limit, or <see cref="ErrorCode.StateUnavailable"/>.</returns>
     ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
 
     /// <summary>A charged request has ended, and counts, with what it spent.</summary>
@@ -22,6 +24,15 @@ public interface IQuotaStore
 
     /// <summary>A charged request came to nothing, and costs nothing.</summary>
     ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken);
+
+    /// <summary>Waits until a charge that is waiting has been given one of its key's places in the fleet. Settling or giving back frees it.</summary>
+    /// <param name="charge">One that says <see cref="QuotaCharge.IsWaiting"/>.</param>
+    /// <param name="places">How many of its key may run at once.</param>
+    /// <param name="cancellationToken">Ends the wait. The charge is then to be given back, with a place it may have got meanwhile.</param>
+    Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken);
+
+    /// <summary>A refusal that is certain by what is known here, without asking anybody; null when there is none.</summary>
+    QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits);
 
     /// <summary>How a key stands, and whether a request would be refused now, without taking anything.</summary>
     ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken);

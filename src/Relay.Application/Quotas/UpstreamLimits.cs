@@ -14,7 +14,7 @@ public sealed record AccountLimit(string? Kind, string? Family, DateTimeOffset U
 /// Remembers limits that the Claude account itself has run into, so that what they cover is refused at once instead of tried
 /// again and again. After a limit's reset one request at a time tries whether it is over.
 /// </summary>
-internal sealed class UpstreamLimits(TimeProvider clock)
+internal sealed class UpstreamLimits
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LastBackoff = TimeSpan.FromMinutes(15);
@@ -22,15 +22,28 @@ internal sealed class UpstreamLimits(TimeProvider clock)
     /// <summary>How soon a probe is likely to be over.</summary>
     private static readonly TimeSpan ProbeRetry = TimeSpan.FromSeconds(5);
 
+    private readonly TimeProvider _clock;
+    private readonly IUpstreamShare? _share;
     private readonly Lock _lock = new();
     private readonly Dictionary<(string? Kind, string Scope), Limit> _limits = [];
+
+    /// <param name="clock">What waits are measured by.</param>
+    /// <param name="share">What others know of the same account; null for a relay by itself.</param>
+    public UpstreamLimits(TimeProvider clock, IUpstreamShare? share = null)
+    {
+        (_clock, _share) = (clock, share);
+        if (share is not null)
+        {
+            share.Heard += Hear;
+        }
+    }
 
     /// <summary>The limits in force now, that which lasts longest first.</summary>
     public IReadOnlyList<AccountLimit> InForce
     {
         get
         {
-            var now = clock.GetUtcNow();
+            var now = _clock.GetUtcNow();
             lock (_lock)
             {
                 return
@@ -82,6 +95,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
                 if (succeeded)
                 {
                     _limits.Remove((limit.Kind, limit.Scope));
+                    _share?.TellOver(limit.ToShared());
                 }
             }
 
@@ -105,10 +119,42 @@ internal sealed class UpstreamLimits(TimeProvider clock)
 
     private const string All = "";
 
+    /// <summary>What others met counts here; what they told of and found to be over is over.</summary>
+    private void Hear(IReadOnlyList<SharedLimit> shared)
+    {
+        lock (_lock)
+        {
+            foreach (var told in shared)
+            {
+                if (!_limits.TryGetValue((told.Kind, told.Scope), out var limit))
+                {
+                    _limits[(told.Kind, told.Scope)] = limit = new Limit(told.Kind, told.Scope);
+                }
+
+                limit.IsShared = true;
+                if (told.Until > limit.Until)
+                {
+                    (limit.Until, limit.Backoff) = (told.Until, told.Backoff);
+                }
+            }
+
+            foreach (var over in _limits.Values.Where(limit => limit.IsShared && !limit.IsProbed && !shared.Any(told => told.Kind == limit.Kind && told.Scope == limit.Scope)).ToList())
+            {
+                _limits.Remove((over.Kind, over.Scope));
+            }
+        }
+    }
+
     private void Remember(ModelName model, UpstreamLimit hit)
     {
+        var limit = Note(model, hit);
+        _share?.Tell(limit.ToShared());
+    }
+
+    private Limit Note(ModelName model, UpstreamLimit hit)
+    {
         var scope = ScopeOf(model, hit);
-        var now = clock.GetUtcNow();
+        var now = _clock.GetUtcNow();
         if (!_limits.TryGetValue((hit.Kind, scope), out var limit))
         {
             _limits[(hit.Kind, scope)] = limit = new Limit(hit.Kind, scope);
@@ -117,7 +163,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
         if (hit.ResetsAt is { } reset && reset > now)
         {
             limit.Until = reset;
-            return;
+            return limit;
         }
 
         // Those that were on their way when the limit was met come back with it, too: no longer pause for them.
@@ -126,6 +172,8 @@ internal sealed class UpstreamLimits(TimeProvider clock)
             limit.Backoff = limit.Backoff == TimeSpan.Zero ? FirstBackoff : TimeSpan.FromTicks(Math.Min(limit.Backoff.Ticks * 2, LastBackoff.Ticks));
             limit.Until = now + limit.Backoff;
         }
+
+        return limit;
     }
 
     private IEnumerable<Limit> Covering(ModelName model) => _limits.Values.Where(limit => limit.Scope == All || limit.Scope == model.Family);
@@ -135,7 +183,7 @@ internal sealed class UpstreamLimits(TimeProvider clock)
 
     private RelayError? Refusal(Limit limit)
     {
-        var wait = limit.Until - clock.GetUtcNow();
+        var wait = limit.Until - _clock.GetUtcNow();
         if (wait <= TimeSpan.Zero && !limit.IsProbed)
         {
             return null;
@@ -166,6 +214,12 @@ internal sealed class UpstreamLimits(TimeProvider clock)
 
         /// <summary>Whether a request is trying now.</summary>
         public bool IsProbed { get; set; }
+
+        /// <summary>Whether the whole fleet knows it: then it is over for all when it is for one.</summary>
+        public bool IsShared { get; set; }
+
+        /// <summary>As others are told of it.</summary>
+        public SharedLimit ToShared() => new(Kind, Scope, Until, Backoff);
     }
 }
 

@@ -7,11 +7,6 @@ namespace Relay.Domain.Quotas;
 /// </summary>
 public sealed class QuotaBook
 {
-    private static readonly TimeSpan OneDay = TimeSpan.FromDays(1);
-
-    /// <summary>How soon a running request is likely to have settled what it reserved.</summary>
-    private static readonly TimeSpan SettlesSoon = TimeSpan.FromSeconds(10);
-
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Counters> _keys = new(StringComparer.Ordinal);
 
@@ -72,9 +67,10 @@ public sealed class QuotaBook
             Enter(DateOnly.FromDateTime(now.UtcDateTime), uptime);
             var counters = Of(keyId);
             counters.Minute.Advance(uptime);
-            if (FindRefusal(counters, limits, reserveUsd, now, uptime) is { } refusal)
+            var standing = StandingOf(counters, limits, now, uptime);
+            if (standing.FindRefusal(limits, reserveUsd) is { } refusal)
             {
-                return new QuotaDecision(null, refusal, Statuses(counters, limits, now, uptime, refusal));
+                return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal));
             }
 
             var charge = new QuotaCharge(keyId, _day, MinuteWindow.SecondOf(uptime), reserveUsd, limits.Bucket);
@@ -82,7 +78,7 @@ public sealed class QuotaBook
             counters.ReservedUsd += reserveUsd;
             counters.Minute.Add(charge.Second, 1);
             _total++;
-            return new QuotaDecision(charge, null, Statuses(counters, limits, now, uptime, null));
+            return new QuotaDecision(charge, null, StandingOf(counters, limits, now, uptime).Statuses(limits, null));
         }
     }
 
@@ -94,8 +90,9 @@ public sealed class QuotaBook
             Enter(DateOnly.FromDateTime(now.UtcDateTime), uptime);
             var counters = _keys.GetValueOrDefault(keyId) ?? new Counters();
             counters.Minute.Advance(uptime);
-            var refusal = FindRefusal(counters, limits, reserveUsd: 0, now, uptime);
-            return new QuotaDecision(null, refusal, Statuses(counters, limits, now, uptime, refusal));
+            var standing = StandingOf(counters, limits, now, uptime);
+            var refusal = standing.FindRefusal(limits, reserveUsd: 0);
+            return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal));
         }
     }
 
@@ -130,56 +127,20 @@ public sealed class QuotaBook
         }
     }
 
-    private RelayError? FindRefusal(Counters counters, in QuotaLimits limits, decimal reserveUsd, DateTimeOffset now, TimeSpan uptime)
+    /// <summary><see cref="MinuteWindow.Advance"/> comes first.</summary>
+    private QuotaStanding StandingOf(Counters counters, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
     {
-        var tomorrow = UntilTomorrow(now);
-        var refusal =
-            counters.Requests >= limits.PerDay
-                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {limits.PerDay} {Noun(limits)} of the day (UTC).", RetryAfter: tomorrow)
-            : limits.UsdPerDay is { } usd && counters.CostUsd >= usd
-                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {usd:0.##} US dollars of the day (UTC).", RetryAfter: tomorrow)
-            : _total >= limits.GlobalPerDay
-                ? new RelayError(ErrorCode.GlobalDailyLimit, "The relay has used all its requests of the day (UTC).", RetryAfter: tomorrow)
-            : null;
-        var wait = counters.Minute.UntilBelow(limits.PerMinute, uptime);
-        if (wait > (refusal?.RetryAfter ?? TimeSpan.Zero))
-        {
-            return new RelayError(ErrorCode.RateLimited, $"This key has {limits.PerMinute} {Noun(limits)} a minute.", RetryAfter: wait);
-        }
-
-        return refusal is null && limits.UsdPerDay is { } budget && counters.ReservedUsd > 0 && counters.CostUsd + counters.ReservedUsd + reserveUsd > budget
-            ? new RelayError(
-                ErrorCode.RateLimited, $"This key's running requests may use up its {budget:0.##} US dollars of the day. Try again when they have ended.", RetryAfter: SettlesSoon)
-            : refusal;
-    }
-
-    private QuotaStatus[] Statuses(Counters counters, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime, RelayError? refusal)
-    {
-        var tomorrow = UntilTomorrow(now);
-        var statuses = new QuotaStatus[2 + (limits.UsdPerDay is null ? 0 : 1) + (refusal?.Code == ErrorCode.GlobalDailyLimit ? 1 : 0)];
         var minute = counters.Minute;
-        var reset = minute.Count >= limits.PerMinute ? minute.UntilBelow(limits.PerMinute, uptime) : minute.UntilBelow(minute.Count, uptime);
-        statuses[0] = new QuotaStatus(NameOf("minute", limits), limits.PerMinute, Math.Max(0, limits.PerMinute - minute.Count), MinuteWindow.Length, reset);
-        statuses[1] = new QuotaStatus(NameOf("day", limits), limits.PerDay, Math.Max(0, limits.PerDay - counters.Requests), OneDay, tomorrow);
-        if (limits.UsdPerDay is { } usd)
-        {
-            var left = Math.Max(0, usd - counters.CostUsd - counters.ReservedUsd);
-            statuses[2] = new QuotaStatus("usd-day", (long)(usd * 100), (long)(left * 100), OneDay, tomorrow);
-        }
-
-        if (refusal?.Code == ErrorCode.GlobalDailyLimit)
-        {
-            // Only when it is what refuses: how much the others use is nobody's business.
-            statuses[^1] = new QuotaStatus("global-day", limits.GlobalPerDay, 0, OneDay, tomorrow);
-        }
-
-        return statuses;
+        return new QuotaStanding(
+            counters.Requests,
+            _total,
+            counters.CostUsd,
+            counters.ReservedUsd,
+            minute.Count,
+            minute.UntilBelow(limits.PerMinute, uptime),
+            minute.UntilBelow(minute.Count, uptime),
+            UntilTomorrow(now));
     }
-
-    /// <summary>A limit's name, so that those of two buckets can stand beside each other.</summary>
-    public static string NameOf(string limit, in QuotaLimits limits) => limits.Bucket == QuotaBucket.Completions ? limit : $"fetch-{limit}";
-
-    private static string Noun(in QuotaLimits limits) => limits.Bucket == QuotaBucket.Completions ? "requests" : "pages";
 
     /// <summary>By the day that is counted: with a clock that jumped back, that is more than a day.</summary>
     private TimeSpan UntilTomorrow(DateTimeOffset now) => _day.AddDays(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) - now.UtcDateTime;

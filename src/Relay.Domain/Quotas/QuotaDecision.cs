@@ -14,10 +14,15 @@ public readonly record struct QuotaStatus(string Policy, long Limit, long Remain
 /// <param name="Second">The second of uptime it counts for.</param>
 /// <param name="ReservedUsd">What it may cost.</param>
 /// <param name="Bucket">From what it was taken.</param>
-public sealed record QuotaCharge(string KeyId, DateOnly Day, long Second, decimal ReservedUsd, QuotaBucket Bucket = QuotaBucket.Completions);
+/// <param name="Id">Unique in the fleet, so that to settle it twice counts once; null where one process does all the counting.</param>
+/// <param name="IsWaiting">Whether the key's places in the fleet were all taken: it may run only once it has been given one.</param>
+public sealed record QuotaCharge(
+    string KeyId, DateOnly Day, long Second, decimal ReservedUsd, QuotaBucket Bucket = QuotaBucket.Completions, string? Id = null, bool IsWaiting = false);
 
 /// <summary>Whether a request may spend, and how its key stands after that decision.</summary>
 /// <param name="Charge">What was taken; null when refused, and when nobody asked to take anything.</param>
 /// <param name="Refusal">Why not; null when admitted.</param>
 /// <param name="Statuses">The key's limits, as of this decision.</param>
-public sealed record QuotaDecision(QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses);
+/// <param name="Running">Requests of the key that run in the whole fleet; null where this relay is all there is.</param>
+/// <param name="Concurrency">Requests of the key that this relay may run at once, where that is not what its limits say.</param>
+public sealed record QuotaDecision(QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses, int? Running = null, int? Concurrency = null);

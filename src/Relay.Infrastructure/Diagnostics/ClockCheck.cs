@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Relay.Application.Diagnostics;
 using Relay.Application.Usage;
+using Relay.Domain;
 using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.Diagnostics;
@@ -45,9 +46,9 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
         {
             return (await usage.ReadAsync(keyId: null, today.AddDays(1), cancellationToken)).Select(row => row.Day);
         }
-        catch (Exception exception) when (exception is StartupException or SqliteException)
+        catch (Exception exception) when (exception is StartupException or SqliteException or RelayErrorException)
         {
-            return []; // The check of the database tells.
+            return []; // The check of the database, or of the shared state, tells.
         }
     }
 

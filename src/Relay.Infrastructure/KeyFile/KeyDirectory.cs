@@ -46,6 +46,9 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
     }
 
+    /// <summary>A file that is not there means no keys, and one that can't be read says so itself.</summary>
+    public bool IsKnown => true;
+
     /// <inheritdoc/>
     public bool IsActive(string keyId) => _activeIds.Contains(keyId);
 

@@ -21,6 +21,8 @@ internal sealed record KeyFileDocument
         WriteIndented = true,
     };
 
+    private static readonly JsonSerializerOptions OnOneLine = new(Json) { WriteIndented = false };
+
     public required int Version { get; init; }
 
     public required IReadOnlyList<Entry> Keys { get; init; }
@@ -33,6 +35,9 @@ internal sealed record KeyFileDocument
     /// <exception cref="FormatException">A value is none that this relay can read.</exception>
     /// <exception cref="JsonException">It is not an entry.</exception>
     public static ApiKey ParseEntry(ReadOnlySpan<byte> bytes) => ToKey(JsonSerializer.Deserialize<Entry>(bytes, Json)!);
+
+    /// <summary>The bytes of one entry, on one line.</summary>
+    public static byte[] FormatEntry(ApiKey key) => JsonSerializer.SerializeToUtf8Bytes(ToEntry(key), OnOneLine);
 
     /// <summary>Reads a list of entries; each goes through <see cref="ToKey"/>.</summary>
     /// <exception cref="JsonException">It is no list of entries.</exception>

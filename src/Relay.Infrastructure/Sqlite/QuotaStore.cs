@@ -96,6 +96,13 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>One process does all the counting: its queue is what gives places.</summary>
+    public Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) =>
+        BookOf(limits.Bucket).Peek(keyId, limits, _clock.GetUtcNow(), Uptime) is { Refusal: not null } refused ? refused : null;
+
     /// <inheritdoc/>
     public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
         ValueTask.FromResult(BookOf(limits.Bucket).Peek(keyId, limits, _clock.GetUtcNow(), Uptime));

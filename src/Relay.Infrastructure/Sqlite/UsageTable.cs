@@ -77,6 +77,45 @@ internal static class UsageTable
         }
     }
 
+    /// <summary>Takes in rows of another state: of two counts the larger stays.</summary>
+    /// <returns>How many rows grew.</returns>
+    public static int Merge(SqliteConnection connection, IEnumerable<UsageRow> rows)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            """
+            INSERT INTO usage VALUES ($day, $key, $bucket, $model, $requests, $input, $output, $created, $read, $cost, 0)
+            ON CONFLICT DO UPDATE SET
+                requests = max(requests, excluded.requests),
+                input_tokens = max(input_tokens, excluded.input_tokens),
+                output_tokens = max(output_tokens, excluded.output_tokens),
+                cache_creation_input_tokens = max(cache_creation_input_tokens, excluded.cache_creation_input_tokens),
+                cache_read_input_tokens = max(cache_read_input_tokens, excluded.cache_read_input_tokens),
+                cost_micro_usd = max(cost_micro_usd, excluded.cost_micro_usd - reserved_micro_usd)
+            WHERE requests < excluded.requests OR input_tokens < excluded.input_tokens OR output_tokens < excluded.output_tokens
+                OR cache_creation_input_tokens < excluded.cache_creation_input_tokens OR cache_read_input_tokens < excluded.cache_read_input_tokens
+                OR cost_micro_usd + reserved_micro_usd < excluded.cost_micro_usd;
+            """;
+        var grown = 0;
+        foreach (var row in rows)
+        {
+            command.Parameters.Clear();
+            command.Parameters.AddWithValue("$day", Format(row.Day));
+            command.Parameters.AddWithValue("$key", row.KeyId);
+            command.Parameters.AddWithValue("$bucket", NameOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions));
+            command.Parameters.AddWithValue("$model", row.Model ?? string.Empty);
+            command.Parameters.AddWithValue("$requests", row.Requests);
+            command.Parameters.AddWithValue("$input", row.Usage.InputTokens);
+            command.Parameters.AddWithValue("$output", row.Usage.OutputTokens);
+            command.Parameters.AddWithValue("$created", row.Usage.CacheCreationInputTokens);
+            command.Parameters.AddWithValue("$read", row.Usage.CacheReadInputTokens);
+            command.Parameters.AddWithValue("$cost", ToMicro(row.Usage.CostUsd ?? 0));
+            grown += command.ExecuteNonQuery();
+        }
+
+        return grown;
+    }
+
     /// <summary>Adds to the seconds of the last minute, and forgets those that are over.</summary>
     public static void AddMinutes(SqliteConnection connection, IReadOnlyDictionary<MinuteKey, int> deltas, long oldestSecond)
     {

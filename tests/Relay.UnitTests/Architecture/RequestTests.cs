@@ -9,10 +9,12 @@ using Relay.Application.Completions;
 using Relay.Application.Dashboard;
 using Relay.Application.Diagnostics;
 using Relay.Application.Fetching;
+using Relay.Application.Fleet;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Models;
 using Relay.Application.Quotas;
+using Relay.Application.State;
 using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
@@ -48,6 +50,8 @@ public sealed class RequestTests : IDisposable
         new RotateKeyCommand(Any.Label(), TimeSpan.FromSeconds(-1)),
         new RotateKeyCommand(Any.Label(), ApiKey.MaxOverlap + TimeSpan.FromSeconds(1)),
         new AwaitReadinessQuery(TimeSpan.FromHours(2)),
+        new CopyStateCommand(string.Empty, "local"),
+        new CopyStateCommand("local", "local"),
         new SetKeyLimitsCommand(Any.Label()),
         new SetKeyLimitsCommand(Any.Label(), Concurrency: new LimitChange<int>(0)),
     ];
@@ -74,6 +78,7 @@ public sealed class RequestTests : IDisposable
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
             .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
+            .AddSingleton(Substitute.For<IFleet>()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }

@@ -36,6 +36,7 @@ public sealed class ErrorTests
         [ErrorCode.LockdownViolation] = "lockdown_violation",
         [ErrorCode.Overloaded] = "overloaded",
         [ErrorCode.ShuttingDown] = "shutting_down",
+        [ErrorCode.StateUnavailable] = "state_unavailable",
         [ErrorCode.Timeout] = "timeout",
         [ErrorCode.Conflict] = "conflict",
     };

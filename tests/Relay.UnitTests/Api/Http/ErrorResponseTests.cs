@@ -52,6 +52,7 @@ public sealed class ErrorResponseTests : IDisposable
         [ErrorCode.LockdownViolation] = 503,
         [ErrorCode.Overloaded] = 503,
         [ErrorCode.ShuttingDown] = 503,
+        [ErrorCode.StateUnavailable] = 503,
         [ErrorCode.Timeout] = 504,
     };
 
@@ -106,6 +107,8 @@ public sealed class ErrorResponseTests : IDisposable
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.UpstreamRateLimited, 60, 429, "60", "true")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.Overloaded, 5, 529, "5", "true")]
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.Overloaded, 5, 503, "5", "true")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.StateUnavailable, 1, 503, "1", "true")]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.StateUnavailable, 1, 503, "1", "true")]
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UnknownModel, 0, 404, "", "false")]
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.SchemaNotSatisfied, 0, 502, "", "false")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.NotLoggedIn, 0, 503, "", "false")]

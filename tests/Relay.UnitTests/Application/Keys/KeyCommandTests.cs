@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Relay.Application.Auditing;
+using Relay.Application.Fleet;
 using Relay.Application.Health;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
@@ -216,7 +217,7 @@ public sealed class KeyCommandTests : IDisposable
         var (keys, audit) = (Substitute.For<IHealthCheck>(), Substitute.For<IHealthCheck>());
         var problem = new RelayError(ErrorCode.ClaudeMissing, "No claude.");
         var admission = Substitute.For<IAdmission>();
-        var handler = new GetReadinessHandler(engine, admission, [keys, audit]);
+        var handler = new GetReadinessHandler(engine, admission, [keys, audit], Substitute.For<IFleet>());
 
         keys.Problem.Returns((string?)null);
         audit.Problem.Returns((string?)null);

@@ -399,6 +399,12 @@ public sealed class AdmissionTests : IDisposable
         public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
+        public Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a bug");
+
+        public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) =>
+            throw new InvalidOperationException("a bug");
+
         public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
     }

@@ -1,0 +1,72 @@
+namespace Relay.Domain.Quotas;
+
+/// <summary>
+/// How a key stands with its limits at one moment, in numbers. What follows from them, a refusal and what is said of each limit, is
+/// decided here only, wherever the numbers are kept.
+/// </summary>
+/// <param name="Requests">Of the key, this day.</param>
+/// <param name="Total">Of all keys, this day.</param>
+/// <param name="CostUsd">Of the key's settled requests, this day.</param>
+/// <param name="ReservedUsd">What its running requests may cost.</param>
+/// <param name="InMinute">Requests in the window of the last minute.</param>
+/// <param name="UntilBelow">How long until less than the limit is in that window; zero when it is so now.</param>
+/// <param name="UntilOneLess">How long until one less than now is in it.</param>
+/// <param name="UntilTomorrow">To the end of the day that is counted.</param>
+public readonly record struct QuotaStanding(
+    long Requests, long Total, decimal CostUsd, decimal ReservedUsd, int InMinute, TimeSpan UntilBelow, TimeSpan UntilOneLess, TimeSpan UntilTomorrow)
+{
+    private static readonly TimeSpan OneDay = TimeSpan.FromDays(1);
+
+    /// <summary>How soon a running request is likely to have settled what it reserved.</summary>
+    private static readonly TimeSpan SettlesSoon = TimeSpan.FromSeconds(10);
+
+    /// <summary>Why one more request would be refused; null when it would not. Of two limits that refuse, the longer wait is told.</summary>
+    /// <param name="limits">The key's limits.</param>
+    /// <param name="reserveUsd">What that request may cost.</param>
+    public RelayError? FindRefusal(in QuotaLimits limits, decimal reserveUsd)
+    {
+        var refusal =
+            Requests >= limits.PerDay
+                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {limits.PerDay} {Noun(limits)} of the day (UTC).", RetryAfter: UntilTomorrow)
+            : limits.UsdPerDay is { } usd && CostUsd >= usd
+                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {usd:0.##} US dollars of the day (UTC).", RetryAfter: UntilTomorrow)
+            : Total >= limits.GlobalPerDay
+                ? new RelayError(ErrorCode.GlobalDailyLimit, "The relay has used all its requests of the day (UTC).", RetryAfter: UntilTomorrow)
+            : null;
+        if (UntilBelow > (refusal?.RetryAfter ?? TimeSpan.Zero))
+        {
+            return new RelayError(ErrorCode.RateLimited, $"This key has {limits.PerMinute} {Noun(limits)} a minute.", RetryAfter: UntilBelow);
+        }
+
+        return refusal is null && limits.UsdPerDay is { } budget && ReservedUsd > 0 && CostUsd + ReservedUsd + reserveUsd > budget
+            ? new RelayError(
+                ErrorCode.RateLimited, $"This key's running requests may use up its {budget:0.##} US dollars of the day. Try again when they have ended.", RetryAfter: SettlesSoon)
+            : refusal;
+    }
+
+    /// <summary>What there is of each limit, what is left, and when there is more.</summary>
+    public QuotaStatus[] Statuses(in QuotaLimits limits, RelayError? refusal)
+    {
+        var statuses = new QuotaStatus[2 + (limits.UsdPerDay is null ? 0 : 1) + (refusal?.Code == ErrorCode.GlobalDailyLimit ? 1 : 0)];
+        statuses[0] = new QuotaStatus(NameOf("minute", limits), limits.PerMinute, Math.Max(0, limits.PerMinute - InMinute), MinuteWindow.Length, InMinute >= limits.PerMinute ? UntilBelow : UntilOneLess);
+        statuses[1] = new QuotaStatus(NameOf("day", limits), limits.PerDay, Math.Max(0, limits.PerDay - Requests), OneDay, UntilTomorrow);
+        if (limits.UsdPerDay is { } usd)
+        {
+            var left = Math.Max(0, usd - CostUsd - ReservedUsd);
+            statuses[2] = new QuotaStatus("usd-day", (long)(usd * 100), (long)(left * 100), OneDay, UntilTomorrow);
+        }
+
+        if (refusal?.Code == ErrorCode.GlobalDailyLimit)
+        {
+            // Only when it is what refuses: how much the others use is nobody's business.
+            statuses[^1] = new QuotaStatus("global-day", limits.GlobalPerDay, 0, OneDay, UntilTomorrow);
+        }
+
+        return statuses;
+    }
+
+    /// <summary>A limit's name, so that those of two buckets can stand beside each other.</summary>
+    public static string NameOf(string limit, in QuotaLimits limits) => limits.Bucket == QuotaBucket.Completions ? limit : $"fetch-{limit}";
+
+    private static string Noun(in QuotaLimits limits) => limits.Bucket == QuotaBucket.Completions ? "requests" : "pages";
+}

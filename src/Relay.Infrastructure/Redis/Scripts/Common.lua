@@ -1,0 +1,180 @@
+-- What the scripts of counters share; it goes before each of them.
+--
+-- All of a key's counters in one bucket are one hash, read and written as a whole:
+--   d         the UTC day they are of, in days since 1970
+--   n c r     requests, cost and reservations of that day; money in millionths of a US dollar
+--   s<second> requests of one second of the last minute
+--   o<id>     a charge that is not settled: "<day> <second> <reserve> <model> <state>"
+-- An id begins with the relay it is of, before the last dot. States: 1 runs, 0 waits for a place of its key,
+-- x its relay is dead and its reservation has become cost, g it was given back before it was charged.
+local DAY, WINDOW, MICRO = 86400, 61, 1000000
+local TWO_DAYS, FORGET_VOID = 172800, 600
+
+-- The server's own clock. Only tests give another.
+local function clock(given)
+  if given ~= '' then return tonumber(given) end
+  local time = redis.call('TIME')
+  return time[1] * MICRO + time[2]
+end
+
+local function whole(number) return string.format('%.0f', number) end
+
+local function alive(book, id)
+  local relay = string.match(id, '^(.*)%.[^.]*$')
+  if book.relays[relay] == nil then
+    local until_ms = redis.call('ZSCORE', book.relays_key, relay)
+    book.relays[relay] = until_ms and tonumber(until_ms) * 1000 > book.now or false
+  end
+  return book.relays[relay]
+end
+
+-- Reads a key's counters as they are now: a new day begins at nothing, old seconds are over, and what a dead relay
+-- ran counts as spent.
+local function open(counters, totals, relays, now)
+  local second = math.floor(now / MICRO)
+  local total = redis.call('HMGET', totals, 'd', 'n')
+  local book = {
+    counters = counters, totals = totals, relays_key = relays, relays = {}, now = now, second = second,
+    -- The day only goes forwards: a clock that is set back gives nothing back.
+    day = math.max(math.floor(second / DAY), tonumber(total[1]) or 0),
+    requests = 0, cost = 0, reserved = 0, minute = {}, in_minute = 0, running = 0, waiting = 0, charges = {}, gone = {}, written = {},
+  }
+  book.is_new_total = tonumber(total[1]) ~= book.day
+  book.total = book.is_new_total and 0 or tonumber(total[2])
+  local day
+  local fields = redis.call('HGETALL', counters)
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    local kind = string.sub(name, 1, 1)
+    if kind == 's' then
+      local at = tonumber(string.sub(name, 2))
+      if at <= second - WINDOW then
+        book.gone[#book.gone + 1] = name
+      else
+        if at > second then
+          -- Of a clock that was ahead: it must not shut the key until that time comes.
+          book.gone[#book.gone + 1] = name
+          at = second
+          book.moved = true
+        end
+        book.minute[at] = (book.minute[at] or 0) + tonumber(value)
+        book.in_minute = book.in_minute + tonumber(value)
+      end
+    elseif kind == 'o' then
+      local on, at, reserve, model, state = string.match(value, '^(%d+) (%d+) (%d+) (%S+) (%S)$')
+      local charge = { day = tonumber(on), second = tonumber(at), reserve = tonumber(reserve), model = model, state = state }
+      if state == 'g' and charge.second < second - FORGET_VOID or charge.day < math.floor(second / DAY) - 1 and (state == 'x' or state == 'g') then
+        book.gone[#book.gone + 1] = name
+      else
+        book.charges[string.sub(name, 2)] = charge
+      end
+    elseif name == 'd' then day = tonumber(value)
+    elseif name == 'n' then book.requests = tonumber(value)
+    elseif name == 'c' then book.cost = tonumber(value)
+    elseif name == 'r' then book.reserved = tonumber(value)
+    end
+  end
+  book.is_new = day ~= book.day
+  if book.is_new then book.requests, book.cost, book.reserved = 0, 0, 0 end
+  for id, charge in pairs(book.charges) do
+    if (charge.state == '1' or charge.state == '0') and not alive(book, id) then
+      charge.state = 'x'
+      book.written[id] = true
+      if charge.day == book.day then
+        book.cost = book.cost + charge.reserve
+        book.reserved = book.reserved - charge.reserve
+      end
+    end
+    if charge.state == '1' then book.running = book.running + 1 end
+    if charge.state == '0' then book.waiting = book.waiting + 1 end
+  end
+  return book
+end
+
+local function put(book, id, charge)
+  book.charges[id] = charge
+  book.written[id] = true
+end
+
+local function drop(book, id)
+  book.charges[id] = nil
+  book.written[id] = nil
+  book.gone[#book.gone + 1] = 'o' .. id
+end
+
+local function add_second(book, second, requests)
+  if second > book.second - WINDOW then
+    second = math.min(second, book.second)
+    -- What is given back was counted once: never less than none.
+    local change = math.max(requests, -(book.minute[second] or 0))
+    book.minute[second] = (book.minute[second] or 0) + change
+    book.in_minute = book.in_minute + change
+    book.touched = second
+  end
+end
+
+local function add_total(book, requests)
+  book.total = book.total + requests
+  redis.call('HSET', book.totals, 'd', book.day, 'n', book.total)
+  if book.is_new_total then redis.call('EXPIRE', book.totals, TWO_DAYS) end
+end
+
+-- Writes what changed. Returns whether a charge is open still.
+local function save(book)
+  if #book.gone > 0 then redis.call('HDEL', book.counters, unpack(book.gone)) end
+  local fields = { 'd', book.day, 'n', book.requests, 'c', book.cost, 'r', book.reserved }
+  local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
+  if book.touched then set('s' .. whole(book.touched), book.minute[book.touched]) end
+  if book.moved then set('s' .. whole(book.second), book.minute[book.second]) end
+  for id in pairs(book.written) do
+    local charge = book.charges[id]
+    set('o' .. id, string.format('%.0f %.0f %.0f %s %s', charge.day, charge.second, charge.reserve, charge.model, charge.state))
+  end
+  redis.call('HSET', book.counters, unpack(fields))
+  if book.is_new then redis.call('EXPIRE', book.counters, TWO_DAYS) end
+  for _, charge in pairs(book.charges) do
+    if charge.state == '1' or charge.state == '0' then return true end
+  end
+  return false
+end
+
+-- How long until less than the limit is in the minute, in microseconds; 0 when it is so now.
+local function until_below(book, limit)
+  if book.in_minute < limit then return 0 end
+  local left = book.in_minute
+  for second = book.second - WINDOW + 1, book.second do
+    local requests = book.minute[second]
+    if requests then
+      left = left - requests
+      if left < limit then return (second + WINDOW) * MICRO - book.now end
+    end
+  end
+  return 0
+end
+
+-- The numbers of a decision, for the relay to put into words.
+local function standing(book, verdict, per_minute, has_place)
+  return { verdict, book.day, book.second, book.requests, book.total, book.cost, book.reserved, book.in_minute,
+    until_below(book, per_minute), until_below(book, book.in_minute), book.now, book.running, has_place }
+end
+
+-- Adds to a row of the usage of a day: six numbers, requests first, cost last.
+local function add_usage(usage, keys_of_day, key_id, row, numbers)
+  local names = { 'q', 'i', 'o', 'w', 'd', 'c' }
+  for i = 1, 6 do
+    local number = tonumber(numbers[i])
+    if number ~= 0 then
+      local now = redis.call('HINCRBY', usage, row .. names[i], whole(number))
+      if now == number and names[i] == 'q' then
+        redis.call('EXPIRE', usage, 400 * DAY)
+        redis.call('SADD', keys_of_day, key_id)
+        redis.call('EXPIRE', keys_of_day, 400 * DAY)
+      end
+    end
+  end
+end
+
+-- Tells those who wait that a place may be free.
+local function tell(book, channel, member)
+  if book.waiting > 0 then redis.call('PUBLISH', channel, 'place ' .. member) end
+end

@@ -1,0 +1,22 @@
+-- Keeps the answer to a claimed request; answers the names of records to be forgotten to make room. Nothing when the claim is another's by now.
+-- KEYS: record, records by age, bytes of all   ARGV: clock, fingerprint, claim, answer, seconds to keep it, most bytes, name
+local record = redis.call('HMGET', KEYS[1], 'f', 'a', 'o')
+if record[2] or (record[1] and record[3] ~= ARGV[3]) then return {} end
+local now = math.floor(clock(ARGV[1]) / MICRO)
+local size = #ARGV[4] + 200
+redis.call('HSET', KEYS[1], 'f', ARGV[2], 'a', ARGV[4])
+redis.call('HDEL', KEYS[1], 'o')
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('ZADD', KEYS[2], now, ARGV[7] .. ' ' .. size)
+local bytes = redis.call('INCRBY', KEYS[3], size)
+local forgotten = {}
+while true do
+  local oldest = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+  local expired = oldest[1] and tonumber(oldest[2]) <= now - tonumber(ARGV[5])
+  if not oldest[1] or not (expired or bytes > tonumber(ARGV[6])) or #forgotten == 100 then break end
+  redis.call('ZREM', KEYS[2], oldest[1])
+  local name, length = string.match(oldest[1], '^(%S+) (%d+)$')
+  bytes = redis.call('DECRBY', KEYS[3], length)
+  if name ~= ARGV[7] then forgotten[#forgotten + 1] = name end
+end
+return forgotten

@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
+
+namespace Relay.Infrastructure.Redis;
+
+/// <summary>What a relay does with requests that spend while the shared state can't be reached.</summary>
+public enum StateFailure
+{
+    /// <summary>Refuses them.</summary>
+    Closed,
+
+    /// <summary>Enforces its share of the limits alone, and settles afterwards.</summary>
+    Local,
+}
+
+/// <summary>Where keys, limits and usage are kept, and with whom they are shared.</summary>
+public sealed class StateOptions
+{
+    /// <summary>The value of <c>STATE</c> for a relay by itself.</summary>
+    public const string Local = "local";
+
+    [Setting("STATE", "Where keys, limits and usage are kept: local (files of this relay), or redis://user:password@host:6379/0 to share them; rediss:// for TLS; several hosts, divided by commas, for a cluster or its replicas.", Secret = true)]
+    public string State { get; set; } = Local;
+
+    [Setting("STATE_CA_FILE", "A PEM file with the certificate authority of rediss://; the system's when unset.")]
+    public string? CaFile { get; set; }
+
+    [Setting("STATE_FAILURE", "What to do while the shared state can't be reached: closed (requests that spend get 503) or local (each relay enforces its share alone and settles afterwards).")]
+    public StateFailure Failure { get; set; } = StateFailure.Closed;
+
+    [Setting("STATE_NAMESPACE", "What all names in the shared state begin with: relays with the same one are a fleet.")]
+    public string Namespace { get; set; } = "claude-relay";
+
+    [Setting("STATE_TIMEOUT", "Longest wait for one answer of the shared state; what takes longer counts as a failure of it.", Min = "20ms", Max = "10s")]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    [Setting("RELAY_NAME", "This relay's name in the fleet; the machine's when unset.")]
+    public string? RelayName { get; set; }
+
+    /// <summary>Whether a configuration asks for a shared state.</summary>
+    internal static bool IsShared(IConfiguration configuration) => configuration["STATE"] is { Length: > 0 } state && state.Trim() != Local;
+}
+
+internal sealed class StateOptionsValidator : IValidateOptions<StateOptions>
+{
+    private const int LongestName = 64;
+
+    public ValidateOptionsResult Validate(string? name, StateOptions options)
+    {
+        var problems = new List<string>();
+        if (options.State != StateOptions.Local && RedisAddress.Parse(options.State).Problem is { } problem)
+        {
+            problems.Add($"STATE: {problem}");
+        }
+
+        if (options.CaFile is { Length: > 0 } file && !File.Exists(file))
+        {
+            problems.Add($"STATE_CA_FILE: there is no file '{file}'.");
+        }
+
+        foreach (var (setting, text) in ((string, string?)[])[("STATE_NAMESPACE", options.Namespace), ("RELAY_NAME", options.RelayName)])
+        {
+            if (!string.IsNullOrEmpty(text) && !IsName(text))
+            {
+                problems.Add($"{setting}: is 1 to {LongestName} letters, digits, dots, underscores or hyphens.");
+            }
+        }
+
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+
+    private static bool IsName(string text) => text.Length <= LongestName && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-');
+}
