@@ -175,7 +175,7 @@ internal static class AdmissionScenarios
             .AddLogging()
             .AddSingleton<IConfiguration>(configuration)
             .AddRelayApplication()
-            .AddRelayInfrastructure(RelayHome.Open(home));
+            .AddRelayInfrastructure(RelayHome.Open(home), configuration);
         return services.Replace(ServiceDescriptor.Singleton<ICompletionEngine, InstantEngine>()).BuildServiceProvider();
     }
 

@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using Relay.Application.Idempotency;
+using Relay.Domain;
+using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
+using Relay.Infrastructure.Redis;
+
+namespace Relay.UnitTests.Infrastructure.Redis;
+
+/// <summary>A server of the test's own, that is frozen, killed, and started again.</summary>
+public sealed class RedisFailureTests : IDisposable
+{
+    private const int Many = 1_000_000;
+
+    private static readonly QuotaLimits Limits = new(Many, 100, Many, 4, 100);
+
+    private readonly RedisServer _server = RedisServer.Start("--appendonly", "yes", "--appendfsync", "always");
+
+    public void Dispose() => _server.Dispose();
+
+    [Fact]
+    public async Task Closed_refuses_at_once_what_can_not_be_counted_and_counts_nothing_twice_when_it_is_back()
+    {
+        await using var relay = await StartAsync(StateFailure.Closed);
+        var running = (await ChargeAsync(relay)).Charge!;
+        _server.Freeze();
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp, "the breaker opens");
+
+        var watch = Stopwatch.StartNew();
+        var refused = await ChargeAsync(relay);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50));
+        refused.Refusal!.Should().Match<RelayError>(error => error.Code == ErrorCode.StateUnavailable && error.RetryAfter > TimeSpan.Zero);
+        relay.Link.Problem.Should().Contain("can't be reached");
+        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.Unknown);
+        watch.Restart();
+        await relay.Quotas.SettleAsync(running, Any.Model(), new Spending(), 2, Waiting.Token);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50), "what ends while it is away waits for nothing");
+
+        _server.Thaw();
+        await UntilAnswersAsync(relay);
+        await relay.ToldAsync();
+
+        (await UsedAsync(relay)).Should().Be((1, 200), "what was sent while it was frozen is void");
+        relay.Link.Problem.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Local_lets_in_this_relays_share_and_settles_it_once_afterwards()
+    {
+        await using var relay = await StartAsync(StateFailure.Local);
+        for (var request = 0; request < 40; request++)
+        {
+            await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 0.1m, Waiting.Token);
+        }
+
+        await relay.ToldAsync();
+        await relay.Quotas.PeekAsync("a", Limits, Waiting.Token);
+        var now = DateTimeOffset.FromUnixTimeSeconds(long.Parse(_server.Cli("time").Split('\n')[0])).ToUnixTimeMilliseconds();
+        relay.Fleet.Hear(now, [.. Enumerable.Range(0, 2).Select(number => Member(number, now))], 0, []);
+        relay.Fleet.Alive.Should().Be(2);
+        _server.Kill();
+
+        var admitted = new List<QuotaCharge>();
+        while ((await ChargeAsync(relay)) is { Charge: { } charge } decision)
+        {
+            decision.Concurrency.Should().Be(2, "half of four");
+            admitted.Add(charge);
+        }
+
+        admitted.Should().HaveCount(30, "of the sixty that were left of the day, half");
+        relay.Link.Problem.Should().BeNull();
+        relay.Link.Warning.Should().Contain("its share");
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.DailyLimit);
+        foreach (var charge in admitted.Take(10))
+        {
+            await relay.Quotas.SettleAsync(charge, Any.Model(), new Spending(), 1, Waiting.Token);
+        }
+
+        _server.StartAgain();
+        await UntilAnswersAsync(relay);
+        foreach (var charge in admitted.Skip(10))
+        {
+            await relay.Quotas.GiveBackAsync(charge, Any.Model(), Waiting.Token);
+        }
+
+        await relay.ToldAsync();
+        (await UsedAsync(relay)).Should().Be((50, 1400));
+        relay.Link.Warning.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Killed_and_started_again_on_its_disk_it_has_lost_nothing_and_keys_stay_in_force_meanwhile()
+    {
+        await using var relay = await StartAsync(StateFailure.Closed);
+        var (key, secret) = ApiKey.Create(Any.Label(), TimeProvider.System.GetUtcNow());
+        await AddAsync(relay, key);
+        using var keys = new RedisKeyDirectory(relay.Link, relay.Fleet, relay.Keys, TimeProvider.System, new LogLines<RedisKeyDirectory>());
+        await keys.StartAsync(Waiting.Token);
+        await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
+        await relay.ToldAsync();
+
+        _server.Kill();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        keys.Find(secret).Should().Be(key);
+        await using var restarted = await StartAsync(StateFailure.Closed);
+        using var blank = new RedisKeyDirectory(restarted.Link, restarted.Fleet, restarted.Keys, TimeProvider.System, new LogLines<RedisKeyDirectory>());
+        await blank.StartAsync(Waiting.Token);
+        (blank.IsKnown, blank.Find(secret)).Should().Be((false, null), "a relay that is started without it knows no keys, and knows that");
+        blank.Problem.Should().NotBeNull();
+
+        _server.StartAgain();
+        await UntilAnswersAsync(relay);
+        (await UsedAsync(relay)).Should().Be((1, 300));
+        await Waiting.UntilAsync(() => blank.IsKnown, "the keys are read");
+        blank.Find(secret)!.Id.Should().Be(key.Id);
+        await keys.StopAsync(Waiting.Token);
+        await blank.StopAsync(Waiting.Token);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_and_a_replica_are_told_without_their_words()
+    {
+        _server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
+        var wrong = $"redis://:wr0ng-w0rd@127.0.0.1:{_server.Port}";
+        await using (var refused = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1))))
+        {
+            (await ChargeAsync(refused)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+            await ChargeAsync(refused);
+            string.Join(' ', refused.Log.Lines).Should().NotContain("wr0ng").And.NotContain("s3cret");
+        }
+
+        var right = $"redis://:s3cret-of-the-server@127.0.0.1:{_server.Port}";
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)));
+        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
+        using var other = RedisServer.Start();
+        _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "127.0.0.1", $"{other.Port}");
+
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "no", "one");
+        await UntilAnswersAsync(relay);
+        relay.Log.Lines.Should().NotContain(line => line.Contains("s3cret", StringComparison.Ordinal));
+    }
+
+    private static StackExchange.Redis.HashEntry Member(int number, long now) => new(
+        $"r{number}", $"{now} {FleetView.Format(new Relay.Application.Fleet.FleetMember($"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default))}");
+
+    private Task<RedisRelay> StartAsync(StateFailure failure) =>
+        RedisRelay.StartAsync(_server, "f", adorn: options => (options.Failure, options.Timeout) = (failure, TimeSpan.FromSeconds(1)));
+
+    private static ValueTask<QuotaDecision> ChargeAsync(RedisRelay relay) => relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 0.01m, Waiting.Token);
+
+    private static async Task AddAsync(RedisRelay relay, ApiKey key) =>
+        (await relay.Keys.ChangeAsync<int>(keys => ((IReadOnlyList<ApiKey>)[.. keys, key], 0), Waiting.Token)).Error.Should().BeNull();
+
+    private static Task UntilAnswersAsync(RedisRelay relay) =>
+        Waiting.UntilAsync(() => relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Refusal?.Code != ErrorCode.StateUnavailable && relay.Link.IsUp, "it answers again");
+
+    private static async Task<(long Requests, long Cents)> UsedAsync(RedisRelay relay)
+    {
+        var statuses = (await relay.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses;
+        return (statuses[1].Limit - statuses[1].Remaining, statuses[2].Limit - statuses[2].Remaining);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text;
+using Microsoft.Extensions.Time.Testing;
+using Relay.Application.Idempotency;
+
+namespace Relay.UnitTests.Infrastructure.Redis;
+
+/// <summary>What the SQLite store does (see its tests), over two relays.</summary>
+public sealed class RedisIdempotencyTests : IAsyncLifetime
+{
+    private readonly FakeTimeProvider _clock = new(Any.Time);
+    private RedisRelay _one = null!;
+    private RedisRelay _two = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 3000, TimeToLive = TimeSpan.FromHours(24) });
+        (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options), await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options));
+        await _one.BeatAsync();
+        await _two.BeatAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _one.DisposeAsync();
+        await _two.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_first_claims_and_the_others_wait_for_its_answer_wherever_they_ask()
+    {
+        (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.Claimed);
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
+        (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.InFlight);
+        (await ClaimAsync(_two, fingerprint: "other")).State.Should().Be(IdempotencyState.Mismatch);
+        await _one.Answers.KeepAsync("n", "f", "answer"u8.ToArray(), Waiting.Token);
+
+        var again = await ClaimAsync(_two);
+        (again.State, Encoding.UTF8.GetString(again.SealedAnswer.Span)).Should().Be((IdempotencyState.Answered, "answer"));
+        (await ClaimAsync(_two, fingerprint: "other")).State.Should().Be(IdempotencyState.Mismatch);
+    }
+
+    [Fact]
+    public async Task Of_many_at_once_on_two_relays_one_is_the_first()
+    {
+        var claims = await Task.WhenAll(Enumerable.Range(0, 60).Select(number => Task.Run(() => ClaimAsync(number % 2 == 0 ? _one : _two), Waiting.Token))).InTime();
+
+        claims.Count(claim => claim.State == IdempotencyState.Claimed).Should().Be(1);
+        claims.Count(claim => claim.State == IdempotencyState.InFlight).Should().Be(59);
+    }
+
+    [Fact]
+    public async Task What_was_released_is_a_first_again_and_what_was_not_claimed_here_is_not_released()
+    {
+        await ClaimAsync(_one);
+        await _two.Answers.ReleaseAsync("n", Waiting.Token);
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
+
+        await _one.Answers.ReleaseAsync("n", Waiting.Token);
+
+        (await ClaimAsync(_two, fingerprint: "other")).State.Should().Be(IdempotencyState.Claimed);
+    }
+
+    [Fact]
+    public async Task A_dead_relays_claim_is_over_with_its_lease_and_what_it_tells_later_counts_for_nothing()
+    {
+        await ClaimAsync(_one);
+        _clock.Advance(TimeSpan.FromSeconds(14));
+        await _two.BeatAsync();
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        await _two.BeatAsync();
+
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed);
+        await _one.Answers.KeepAsync("n", "f", "late"u8.ToArray(), Waiting.Token);
+        (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.InFlight);
+        await _two.Answers.KeepAsync("n", "f", "second"u8.ToArray(), Waiting.Token);
+        Encoding.UTF8.GetString((await ClaimAsync(_one)).SealedAnswer.Span).Should().Be("second");
+    }
+
+    [Fact]
+    public async Task The_oldest_make_room()
+    {
+        for (var number = 0; number < 10; number++)
+        {
+            await ClaimAsync(_one, $"n{number}");
+            await _one.Answers.KeepAsync($"n{number}", "f", new byte[800], Waiting.Token);
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await _one.BeatAsync();
+        var states = new List<IdempotencyState>();
+        for (var number = 0; number < 10; number++)
+        {
+            states.Add((await ClaimAsync(_two, $"n{number}")).State);
+        }
+
+        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "3,000 bytes hold three of 800 and their overhead");
+    }
+
+    private static async Task<IdempotencyClaim> ClaimAsync(RedisRelay relay, string name = "n", string fingerprint = "f") => await relay.Answers.ClaimAsync(name, fingerprint, Waiting.Token);
+}

@@ -1,0 +1,45 @@
+using Relay.Application.Quotas;
+using Relay.Application.Usage;
+using Relay.UnitTests.Infrastructure.Quotas;
+
+namespace Relay.UnitTests.Infrastructure.Redis;
+
+/// <summary>The counts of a fleet, on a real server, whose scripts are given the test's clock in place of its own.</summary>
+public sealed class RedisQuotaContractTests : QuotaStoreContract
+{
+    private RedisRelay? _relay;
+    private int _fleets;
+    private readonly string _name = $"t{Guid.NewGuid():N}";
+
+    internal override IQuotaStore Store => _relay!.Quotas;
+
+    internal override IUsageReader Usage => _relay!.Usage;
+
+    protected override int Times => 12;
+
+    public override async ValueTask InitializeAsync() => await BeginAnewAsync();
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (_relay is not null)
+        {
+            await _relay.DisposeAsync();
+        }
+    }
+
+    protected override async Task BeginAnewAsync()
+    {
+        await DisposeAsync();
+        _relay = await RedisRelay.StartAsync(RedisServer.Shared, $"{_name}-{++_fleets}", Clock);
+        await _relay.BeatAsync();
+    }
+
+    protected override Task CountedAsync() => _relay!.ToldAsync();
+
+    /// <summary>In life: without a sign of it what it runs would count as spent.</summary>
+    protected override async Task PassAsync(TimeSpan time)
+    {
+        Clock.Advance(time);
+        await _relay!.BeatAsync();
+    }
+}

@@ -1,0 +1,50 @@
+using Relay.Application.Quotas;
+using Relay.Application.Usage;
+using Relay.Infrastructure.Sqlite;
+using Relay.UnitTests.Infrastructure.Quotas;
+
+namespace Relay.UnitTests.Infrastructure.Sqlite;
+
+/// <summary>The counts of a relay by itself.</summary>
+public sealed class SqliteQuotaContractTests : QuotaStoreContract
+{
+    private readonly List<TemporaryHome> _homes = [];
+    private QuotaStore? _store;
+
+    internal override IQuotaStore Store => _store!;
+
+    internal override IUsageReader Usage => _store!;
+
+    protected override int Times => 60;
+
+    public override async ValueTask InitializeAsync()
+    {
+        await BeginAnewAsync();
+        await _store!.StartAsync(Waiting.Token);
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        _store?.Dispose();
+        _homes.ForEach(home => home.Dispose());
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Not started: it counts, and makes no file.</summary>
+    protected override Task BeginAnewAsync()
+    {
+        _store?.Dispose();
+        var home = new TemporaryHome();
+        _homes.Add(home);
+        _store = new QuotaStore(new RelayDatabase(home.Home), Clock, new LogLines<QuotaStore>());
+        return Task.CompletedTask;
+    }
+
+    protected override Task CountedAsync() => Task.CompletedTask;
+
+    protected override Task PassAsync(TimeSpan time)
+    {
+        Clock.Advance(time);
+        return Task.CompletedTask;
+    }
+}

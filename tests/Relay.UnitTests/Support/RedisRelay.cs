@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Relay.Application.Idempotency;
+using Relay.Infrastructure.Redis;
+using StackExchange.Redis;
+
+namespace Relay.UnitTests.Support;
+
+/// <summary>A relay's part of a shared state, without the rest of the relay.</summary>
+internal sealed class RedisRelay : IAsyncDisposable
+{
+    private RedisRelay(StateOptions options, TimeProvider? scripts, TimeProvider clock, IdempotencyOptions? idempotency)
+    {
+        Link = new RedisLink(Options.Create(options), TimeProvider.System, Log)
+        {
+            ClockOfTest = scripts is null ? null : () => (scripts.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
+        };
+        Instance = new RelayInstance(Options.Create(options), clock);
+        Fleet = new FleetView(Link);
+        Outbox = new Outbox(Link, TimeProvider.System, NullLogger<Outbox>.Instance);
+        Quotas = new RedisQuotaStore(Link, Instance, Fleet, Outbox, clock);
+        Usage = new RedisUsageReader(Link, clock, Outbox);
+        Keys = new RedisKeyRepository(Link);
+        Answers = new RedisIdempotencyStore(Link, Instance, Outbox, Options.Create(idempotency ?? new IdempotencyOptions()));
+    }
+
+    public LogLines<RedisLink> Log { get; } = new();
+
+    public RedisLink Link { get; }
+
+    public RelayInstance Instance { get; }
+
+    public FleetView Fleet { get; }
+
+    public Outbox Outbox { get; }
+
+    public RedisQuotaStore Quotas { get; }
+
+    public RedisUsageReader Usage { get; }
+
+    public RedisKeyRepository Keys { get; }
+
+    public RedisIdempotencyStore Answers { get; }
+
+    /// <summary>Joins a fleet.</summary>
+    /// <param name="server">What it shares.</param>
+    /// <param name="fleet">The fleet's name: the namespace.</param>
+    /// <param name="clock">Gives the scripts and the relay this clock; null for the server's and the system's.</param>
+    /// <param name="adorn">Changes its options.</param>
+    /// <param name="idempotency">How much is remembered.</param>
+    public static async Task<RedisRelay> StartAsync(RedisServer server, string fleet, TimeProvider? clock = null, Action<StateOptions>? adorn = null, IdempotencyOptions? idempotency = null)
+    {
+        // Patient, for the machine that runs tests may be busy; what is about time sets its own.
+        var options = new StateOptions { State = server.Address, Namespace = fleet, Timeout = TimeSpan.FromSeconds(10) };
+        adorn?.Invoke(options);
+        var relay = new RedisRelay(options, clock, clock ?? TimeProvider.System, idempotency);
+        await relay.Link.StartAsync(Waiting.Token);
+        await relay.Outbox.StartAsync(Waiting.Token);
+        return relay;
+    }
+
+    /// <summary>A sign of life: its leases hold on.</summary>
+    public async Task<RedisResult[]> BeatAsync(string login = "login") => (RedisResult[])(await Link.RunAsync(
+        RedisScripts.Pulse,
+        [Link.Names.Relays, Link.Names.Fleet, Link.Names.KeysVersion, Link.Names.UpstreamLimits(login)],
+        [Link.Clock, Instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, "{}"],
+        Waiting.Token))!;
+
+    /// <summary>Waits until all it has to tell is told.</summary>
+    public async Task ToldAsync() => (await Outbox.FlushAsync(TimeSpan.FromSeconds(20), Waiting.Token)).Should().BeTrue();
+
+    /// <summary>As when its process is killed: it tells nothing any more.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        try
+        {
+            await Outbox.StopAsync(now.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // What it had to tell is lost.
+        }
+
+        Outbox.Dispose();
+        Link.Dispose();
+    }
+}

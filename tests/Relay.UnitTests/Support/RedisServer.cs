@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Relay.UnitTests.Support;
+
+/// <summary>A real <c>redis-server</c> of a test's own, on loopback, without a disk unless told otherwise.</summary>
+internal sealed class RedisServer : IDisposable
+{
+    private static readonly Lazy<RedisServer> ForAll = new(() => Start());
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("relay-redis-");
+    private readonly string[] _arguments;
+    private Process _process;
+
+    private RedisServer(int port, string[] arguments)
+    {
+        (Port, _arguments) = (port, arguments);
+        _process = Launch();
+    }
+
+    /// <summary>One for all tests that only need some Redis: each in a namespace of its own. It ends with the tests.</summary>
+    public static RedisServer Shared => ForAll.Value;
+
+    /// <summary>Where it listens.</summary>
+    public int Port { get; }
+
+    /// <summary>What <c>STATE</c> says to use it.</summary>
+    public string Address => $"redis://127.0.0.1:{Port}";
+
+    /// <summary>Starts one.</summary>
+    public static RedisServer Start(params string[] arguments)
+    {
+        var server = new RedisServer(FreePort(), arguments);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
+        return server;
+    }
+
+    /// <summary>Runs <c>redis-cli</c> on it.</summary>
+    public string Cli(params string[] arguments)
+    {
+        using var cli = Process.Start(new ProcessStartInfo("redis-cli", ["-p", $"{Port}", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        var output = cli.StandardOutput.ReadToEnd();
+        cli.WaitForExit();
+        return output.Trim();
+    }
+
+    /// <summary>It stops to answer, and keeps its connections.</summary>
+    public void Freeze() => Signal(19);
+
+    /// <summary>It goes on.</summary>
+    public void Thaw() => Signal(18);
+
+    /// <summary>As a crash does.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    /// <summary>Starts it again, on what its disk has.</summary>
+    public void StartAgain()
+    {
+        _process.Dispose();
+        _process = Launch();
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            if (!_process.HasExited)
+            {
+                Kill();
+            }
+
+            _process.Dispose();
+            _directory.Refresh();
+            if (_directory.Exists)
+            {
+                _directory.Delete(recursive: true);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // Disposed of already.
+        }
+    }
+
+    private Process Launch()
+    {
+        var start = new ProcessStartInfo(
+            "redis-server",
+            ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
+        var process = Process.Start(start)!;
+        var watch = Stopwatch.StartNew();
+        while (!Cli("ping").Contains("PONG", StringComparison.Ordinal) && !Cli("ping").Contains("NOAUTH", StringComparison.Ordinal))
+        {
+            if (process.HasExited || watch.Elapsed > TimeSpan.FromSeconds(20))
+            {
+                throw new InvalidOperationException("redis-server does not answer. test.sh installs it: apt-get install redis-server.");
+            }
+        }
+
+        return process;
+    }
+
+    private void Signal(int number) => _ = kill(_process.Id, number);
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int kill(int pid, int signal);
+}
