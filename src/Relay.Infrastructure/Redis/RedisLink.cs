@@ -42,7 +42,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
                 ShouldHandle = args => ValueTask.FromResult(IsFailure(args.Outcome.Exception)),
-                FailureRatio = 0.5,
+                FailureRatio = 0.2,
                 MinimumThroughput = 2,
                 SamplingDuration = Sampling,
                 BreakDurationGenerator = args => ValueTask.FromResult(BreakOf(args.FailureCount)),
@@ -77,7 +77,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     public RedisValue Clock => ClockOfTest?.Invoke() ?? RedisValue.EmptyString;
 
     /// <summary>Whether it answered lately.</summary>
-    public bool IsUp => _reached && _state.CircuitState == CircuitState.Closed;
+    public bool IsUp => _reached && _state.CircuitState == CircuitState.Closed && _connection is { IsConnected: true };
 
     /// <inheritdoc/>
     public string? Problem => !IsUp && _options.Failure == StateFailure.Closed
@@ -207,7 +207,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
 
     private bool IsFailure(Exception? exception)
     {
-        if (exception is not (RedisException or TimeoutException or RedisTimeoutException))
+        if (exception is not (RedisException or TimeoutException))
         {
             return false;
         }

@@ -53,6 +53,17 @@ public sealed class RedisFleetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_refusal_for_what_still_runs_is_not_taken_as_certain()
+    {
+        var limits = Limits with { UsdPerDay = 1 };
+        await ChargeAsync(_one, limits, reserve: 5);
+
+        (await ChargeAsync(_one, limits)).Refusal!.Code.Should().Be(ErrorCode.RateLimited);
+
+        _one.Quotas.FindKnownRefusal("a", limits).Should().BeNull("it is over as soon as the other one ends, wherever that runs");
+    }
+
+    [Fact]
     public async Task A_keys_places_are_those_of_the_fleet_and_who_waits_for_one_gets_it_when_it_is_free()
     {
         var limits = Limits with { Concurrency = 2 };
