@@ -136,9 +136,10 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
                     cancellationToken);
                 return true;
             }
-            catch (RelayErrorException)
+            catch (RelayErrorException exception)
             {
-                return false;
+                // A mistake of this relay's is logged by the link, and must not hold up all that comes after it.
+                return RedisLink.IsMistake(exception.InnerException);
             }
         }));
         return [.. batch.Where((_, index) => !told[index])];

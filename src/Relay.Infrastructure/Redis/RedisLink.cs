@@ -30,7 +30,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     private readonly ILogger<RedisLink> _logger;
     private readonly CircuitBreakerStateProvider _state = new();
     private readonly ResiliencePipeline _breaker;
-    private ConnectionMultiplexer? _connection;
+    private volatile ConnectionMultiplexer? _connection;
     private volatile bool _reached;
     private volatile string? _reason = "it has not answered yet";
 
@@ -158,15 +158,26 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
 
         _logger.LogInformation("Keys, limits and usage are shared, at {Hosts}", address);
+        var connecting = ConnectAsync(options);
         try
         {
-            _connection = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(2 * ConnectTimeout, _clock, cancellationToken);
-            await _connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(Names.Channel), (_, message) => Told?.Invoke(message.ToString()), CommandFlags.FireAndForget);
+            await connecting.WaitAsync(2 * ConnectTimeout, _clock, cancellationToken);
+        }
+        catch (TimeoutException) when (!connecting.IsCompleted)
+        {
+            _logger.LogWarning("The shared state does not answer; the relay is started all the same, and goes on trying");
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
             throw new StartupException($"The shared state at {address} can't be used: {Describe(exception)}.");
         }
+    }
+
+    private async Task ConnectAsync(ConfigurationOptions options)
+    {
+        var connection = await ConnectionMultiplexer.ConnectAsync(options);
+        _connection = connection;
+        await connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(Names.Channel), (_, message) => Told?.Invoke(message.ToString()), CommandFlags.FireAndForget);
     }
 
     /// <inheritdoc/>
@@ -205,6 +216,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         };
     }
 
+    /// <summary>Whether the command itself was wrong: to send it again would be no better.</summary>
+    public static bool IsMistake(Exception? exception) => exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal);
+
     private bool IsFailure(Exception? exception)
     {
         if (exception is not (RedisException or TimeoutException))
@@ -213,10 +227,10 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
 
         _reason = Describe(exception);
-        if (exception is RedisServerException { Message: var message } && message.StartsWith("ERR", StringComparison.Ordinal))
+        if (IsMistake(exception))
         {
             // A mistake in a script of the relay's own: names no caller's words, for none are in it.
-            _logger.LogError("The shared state answered with an error: {Message}", message);
+            _logger.LogError("The shared state answered with an error: {Message}", exception.Message);
         }
 
         return true;

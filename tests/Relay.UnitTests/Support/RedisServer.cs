@@ -14,9 +14,11 @@ internal sealed class RedisServer : IDisposable
     private readonly string[] _arguments;
     private Process _process;
 
-    private RedisServer(int port, string[] arguments)
+    private readonly string[] _client;
+
+    private RedisServer(int port, string[] arguments, string[] client)
     {
-        (Port, _arguments) = (port, arguments);
+        (Port, _arguments, _client) = (port, arguments, client);
         _process = Launch();
     }
 
@@ -30,9 +32,13 @@ internal sealed class RedisServer : IDisposable
     public string Address => $"redis://127.0.0.1:{Port}";
 
     /// <summary>Starts one.</summary>
-    public static RedisServer Start(params string[] arguments)
+    public static RedisServer Start(params string[] arguments) => Start(_ => arguments, []);
+
+    /// <summary>Starts one whose arguments know its port, and that its own client reaches with further ones.</summary>
+    public static RedisServer Start(Func<int, string[]> arguments, string[] client)
     {
-        var server = new RedisServer(FreePort(), arguments);
+        var port = FreePort();
+        var server = new RedisServer(port, arguments(port), client);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
@@ -40,7 +46,7 @@ internal sealed class RedisServer : IDisposable
     /// <summary>Runs <c>redis-cli</c> on it.</summary>
     public string Cli(params string[] arguments)
     {
-        using var cli = Process.Start(new ProcessStartInfo("redis-cli", ["-p", $"{Port}", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        using var cli = Process.Start(new ProcessStartInfo("redis-cli", ["-p", $"{Port}", .. _client, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var output = cli.StandardOutput.ReadToEnd();
         cli.WaitForExit();
         return output.Trim();

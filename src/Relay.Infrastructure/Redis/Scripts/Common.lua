@@ -57,8 +57,9 @@ local function open(counters, totals, relays, now)
           at = second
           book.moved = true
         end
-        book.minute[at] = (book.minute[at] or 0) + tonumber(value)
-        book.in_minute = book.in_minute + tonumber(value)
+        local requests = tonumber(value)
+        book.minute[at] = (book.minute[at] or 0) + requests
+        book.in_minute = book.in_minute + requests
       end
     elseif kind == 'o' then
       local on, at, reserve, model, state = string.match(value, '^(%d+) (%d+) (%d+) (%S+) (%S)$')
@@ -152,10 +153,19 @@ local function until_below(book, limit)
   return 0
 end
 
+-- How long until one less is in it: the end of the oldest second that has any.
+local function until_one_less(book)
+  local oldest
+  for second, requests in pairs(book.minute) do
+    if requests > 0 and (not oldest or second < oldest) then oldest = second end
+  end
+  return oldest and (oldest + WINDOW) * MICRO - book.now or 0
+end
+
 -- The numbers of a decision, for the relay to put into words.
 local function standing(book, verdict, per_minute, has_place)
   return { verdict, book.day, book.second, book.requests, book.total, book.cost, book.reserved, book.in_minute,
-    until_below(book, per_minute), until_below(book, book.in_minute), book.now, book.running, has_place }
+    until_below(book, per_minute), until_one_less(book), book.now, book.running, has_place }
 end
 
 -- Adds to a row of the usage of a day: six numbers, requests first, cost last.

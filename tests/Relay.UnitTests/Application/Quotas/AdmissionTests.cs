@@ -188,6 +188,31 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
+    public async Task Without_one_of_its_keys_places_in_the_fleet_a_request_waits_in_the_queue_and_what_is_wider_is_told()
+    {
+        (_options.GlobalConcurrency, _options.QueueLimit) = (4, 4);
+        var store = Substitute.For<IQuotaStore>();
+        var place = new TaskCompletionSource();
+        var charge = new QuotaCharge(_key.Id, new DateOnly(2026, 3, 14), 0, 0, QuotaBucket.Completions, "r.1", IsWaiting: true);
+        store.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Concurrency: 2));
+        store.WaitForPlaceAsync(charge, 2, Arg.Any<CancellationToken>()).Returns(place.Task);
+        var request = new Request(_key);
+        var admitting = Over(store).AdmitAsync(request, Waiting.Token);
+        (admitting.IsCompleted, Queue.Load.Waiting).Should().Be((false, 1));
+
+        place.SetResult();
+
+        (await admitting.InTime()).Error.Should().BeNull();
+        request.Context.Quotas!.Single().Should().Be(new QuotaStatus("concurrency", 2, 0, null, null), "three run, and two may");
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        store.WaitForPlaceAsync(charge, 2, Arg.Any<CancellationToken>()).Returns(new TaskCompletionSource().Task);
+        var patient = Over(store).AdmitAsync(new Request(_key), Waiting.Token);
+        _clock.Advance(_options.QueueTimeout);
+        (await patient.InTime()).Error!.Code.Should().Be(ErrorCode.Overloaded);
+        await store.Received(1).GiveBackAsync(charge, Any.Model(), Arg.Any<CancellationToken>());
+    }
+
+    [Fact]
     public async Task A_store_that_fails_takes_no_place()
     {
         var store = Substitute.For<IQuotaStore>();

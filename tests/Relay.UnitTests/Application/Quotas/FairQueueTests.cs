@@ -38,6 +38,42 @@ public sealed class FairQueueTests
     }
 
     [Fact]
+    public async Task Who_waits_for_something_else_too_is_passed_by_others_and_gets_a_place_when_that_has_come()
+    {
+        var queue = Queue(places: 1, limit: 10);
+        var other = new TaskCompletionSource();
+        var unready = queue.EnterAsync("a", 4, Patience, other.Task, Waiting.Token);
+        (unready.IsCompleted, queue.Load).Should().Be((false, new QueueLoad(1, 0, 1)));
+
+        var second = await NowAsync(queue, "a");
+        var third = EnterAsync(queue, "a");
+        other.SetResult();
+        unready.IsCompleted.Should().BeFalse("the place is taken");
+        second.Dispose();
+
+        (await unready.InTime()).Refusal.Should().BeNull("of those who may, it came first");
+        third.IsCompleted.Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task What_has_come_gives_a_free_place_at_once_and_what_never_comes_is_no_longer_waited_for_than_patience_lasts()
+    {
+        var queue = Queue(places: 2, limit: 10);
+        var (soon, failed) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var (first, second, third) = (
+            queue.EnterAsync("a", 4, Patience, soon.Task, Waiting.Token), queue.EnterAsync("b", 4, Patience, failed.Task, Waiting.Token),
+            queue.EnterAsync("c", 4, Patience, new TaskCompletionSource().Task, Waiting.Token));
+
+        soon.SetResult();
+        (await first.InTime()).Refusal.Should().BeNull();
+        failed.SetException(new InvalidOperationException("whoever made it looks at it"));
+        (await second.InTime()).Refusal.Should().BeNull();
+        _clock.Advance(Patience);
+
+        (await third.InTime()).Refusal.Should().Be(QueueRefusal.WaitedTooLong);
+    }
+
+    [Fact]
     public async Task New_places_are_taken_at_once_by_those_who_wait()
     {
         var queue = Queue(places: 1, limit: 10);

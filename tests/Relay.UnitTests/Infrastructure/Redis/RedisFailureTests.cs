@@ -141,6 +141,39 @@ public sealed class RedisFailureTests : IDisposable
         relay.Log.Lines.Should().NotContain(line => line.Contains("s3cret", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_relay_that_is_started_while_its_server_hangs_starts_all_the_same()
+    {
+        _server.Freeze();
+        await using var relay = await StartAsync(StateFailure.Closed);
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        relay.Link.Problem.Should().NotBeNull();
+
+        _server.Thaw();
+
+        await UntilAnswersAsync(relay);
+        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_replica_that_is_promoted_is_the_one_from_then_on()
+    {
+        using var replica = RedisServer.Start("--replicaof", "127.0.0.1", $"{_server.Port}");
+        await Waiting.UntilAsync(() => replica.Cli("info", "replication").Contains("master_link_status:up", StringComparison.Ordinal), "it follows");
+        await using var relay = await RedisRelay.StartAsync(
+            _server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)));
+        await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
+        await relay.ToldAsync();
+        _server.Cli("wait", "1", "5000").Should().Be("1");
+
+        _server.Kill();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        replica.Cli("replicaof", "no", "one");
+
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "the new primary counts");
+        (await UsedAsync(relay)).Should().Be((2, 301), "with what the old one had");
+    }
+
     private static StackExchange.Redis.HashEntry Member(int number, long now) => new(
         $"r{number}", $"{now} {FleetView.Format(new Relay.Application.Fleet.FleetMember($"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default))}");
 
