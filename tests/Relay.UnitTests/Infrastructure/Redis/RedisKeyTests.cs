@@ -40,6 +40,18 @@ public sealed class RedisKeyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Of_changes_at_once_each_is_worked_out_on_what_the_ones_before_it_left()
+    {
+        var added = await Task.WhenAll(Enumerable.Range(0, 10).Select(number => Task.Run(
+            () => (number % 2 == 0 ? _relay : _other).Keys.ChangeAsync<int>(
+                keys => keys.Count > 0 ? new RelayError(ErrorCode.Conflict, "taken") : ((IReadOnlyList<ApiKey>)[ApiKey.Create(Any.Label(), Any.Time).Key], 0), Waiting.Token),
+            Waiting.Token))).InTime();
+
+        added.Count(result => result.Error is null).Should().Be(1);
+        (await _relay.Keys.ReadAsync(Waiting.Token)).Value.Should().ContainSingle();
+    }
+
+    [Fact]
     public async Task A_change_that_refuses_changes_nothing()
     {
         var refused = await _relay.Keys.ChangeAsync<int>(_ => new RelayError(ErrorCode.NotFound, "none"), Waiting.Token);
