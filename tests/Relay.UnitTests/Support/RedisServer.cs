@@ -15,10 +15,11 @@ internal sealed class RedisServer : IDisposable
     private Process _process;
 
     private readonly string[] _client;
+    private readonly string? _disk;
 
-    private RedisServer(int port, string[] arguments, string[] client)
+    private RedisServer(int port, string[] arguments, string[] client, string? disk = null)
     {
-        (Port, _arguments, _client) = (port, arguments, client);
+        (Port, _arguments, _client, _disk) = (port, arguments, client, disk);
         _process = Launch();
     }
 
@@ -42,6 +43,38 @@ internal sealed class RedisServer : IDisposable
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
+
+    /// <summary>Starts one whose disk is its own, in memory and in a mount namespace, and holds this much.</summary>
+    /// <param name="disk">As <c>mount</c> takes it, such as <c>4m</c>.</param>
+    /// <param name="arguments">Its own.</param>
+    public static RedisServer OnSmallDisk(string disk, params string[] arguments)
+    {
+        var server = new RedisServer(FreePort(), arguments, [], disk);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
+        return server;
+    }
+
+    /// <summary>Nothing more can be written to its disk.</summary>
+    public void FillDisk()
+    {
+        using var ballast = File.OpenHandle(Ballast, FileMode.Create, FileAccess.Write);
+        var length = 0L;
+        try
+        {
+            while (true)
+            {
+                RandomAccess.Write(ballast, new byte[4096], length);
+                length += 4096;
+            }
+        }
+        catch (IOException)
+        {
+            // Full, to its last page: tmpfs has nothing smaller.
+        }
+    }
+
+    /// <summary>It can be written to again.</summary>
+    public void FreeDisk() => File.Delete(Ballast);
 
     /// <summary>Runs <c>redis-cli</c> on it.</summary>
     public string Cli(params string[] arguments)
@@ -94,11 +127,17 @@ internal sealed class RedisServer : IDisposable
         }
     }
 
+    /// <summary>As this process sees what the server sees.</summary>
+    private string Ballast => $"/proc/{_process.Id}/root{_directory.FullName}/ballast";
+
     private Process Launch()
     {
+        string[] command = _disk is null
+            ? ["redis-server"]
+            : ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size={_disk} tmpfs {_directory.FullName} && exec redis-server \"$@\"", "redis-server"];
         var start = new ProcessStartInfo(
-            "redis-server",
-            ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
+            command[0],
+            [.. command[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
