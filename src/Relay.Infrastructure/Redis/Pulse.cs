@@ -70,7 +70,7 @@ internal sealed class Pulse(
         try
         {
             var names = link.Names;
-            var answer = (RedisResult[])(await link.RunAsync(
+            var answer = (RedisResult[])(await link.ProbeAsync(
                 RedisScripts.Pulse,
                 [names.Relays, names.Fleet, names.KeysVersion, names.UpstreamLimits(login.Value)],
                 [link.Clock, instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, FleetView.Format(Describe())],

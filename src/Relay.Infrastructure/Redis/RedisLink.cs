@@ -104,9 +104,17 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     public Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         AskAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), cancellationToken);
 
+    /// <summary>Runs a script also while nothing else is asked, and so finds out whether it answers again: no caller has to wait for that.</summary>
+    /// <exception cref="RelayErrorException">As for the other.</exception>
+    public Task<RedisResult> ProbeAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        SendAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), _options.Timeout, cancellationToken);
+
     /// <summary>Asks for what takes longer, such as all keys.</summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
-    public async Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken)
+    public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken) =>
+        _state.CircuitState == CircuitState.Closed ? SendAsync(ask, timeout, cancellationToken) : throw new RelayErrorException(Unavailable, new BrokenCircuitException());
+
+    private async Task<T> SendAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken)
     {
         try
         {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Relay.Application.Idempotency;
+using Relay.Domain;
 using Relay.Infrastructure.Redis;
 using StackExchange.Redis;
 
@@ -23,6 +24,10 @@ internal sealed class RedisRelay : IAsyncDisposable
         Keys = new RedisKeyRepository(Link);
         Answers = new RedisIdempotencyStore(Link, Instance, Outbox, Options.Create(idempotency ?? new IdempotencyOptions()));
     }
+
+    private readonly CancellationTokenSource _ending = new();
+    private Task _beating = Task.CompletedTask;
+    private bool _isOver;
 
     public LogLines<RedisLink> Log { get; } = new();
 
@@ -48,7 +53,8 @@ internal sealed class RedisRelay : IAsyncDisposable
     /// <param name="clock">Gives the scripts and the relay this clock; null for the server's and the system's.</param>
     /// <param name="adorn">Changes its options.</param>
     /// <param name="idempotency">How much is remembered.</param>
-    public static async Task<RedisRelay> StartAsync(RedisServer server, string fleet, TimeProvider? clock = null, Action<StateOptions>? adorn = null, IdempotencyOptions? idempotency = null)
+    /// <param name="beats">Whether it gives signs of life by itself, as a real one does. They also find out that a server is back.</param>
+    public static async Task<RedisRelay> StartAsync(RedisServer server, string fleet, TimeProvider? clock = null, Action<StateOptions>? adorn = null, IdempotencyOptions? idempotency = null, bool beats = false)
     {
         // Patient, for the machine that runs tests may be busy; what is about time sets its own.
         var options = new StateOptions { State = server.Address, Namespace = fleet, Timeout = TimeSpan.FromSeconds(10) };
@@ -56,15 +62,44 @@ internal sealed class RedisRelay : IAsyncDisposable
         var relay = new RedisRelay(options, clock, clock ?? TimeProvider.System, idempotency);
         await relay.Link.StartAsync(Waiting.Token);
         await relay.Outbox.StartAsync(Waiting.Token);
+        if (beats)
+        {
+            relay._beating = relay.BeatOnAsync();
+        }
+
         return relay;
     }
 
     /// <summary>A sign of life: its leases hold on.</summary>
-    public async Task<RedisResult[]> BeatAsync(string login = "login") => (RedisResult[])(await Link.RunAsync(
+    public async Task<RedisResult[]> BeatAsync(string login = "login") => (RedisResult[])(await Link.ProbeAsync(
         RedisScripts.Pulse,
         [Link.Names.Relays, Link.Names.Fleet, Link.Names.KeysVersion, Link.Names.UpstreamLimits(login)],
         [Link.Clock, Instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, "{}"],
         Waiting.Token))!;
+
+    private async Task BeatOnAsync()
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(500));
+        try
+        {
+            do
+            {
+                try
+                {
+                    await BeatAsync();
+                }
+                catch (RelayErrorException)
+                {
+                    // The next one finds out.
+                }
+            }
+            while (await timer.WaitForNextTickAsync(_ending.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            // Its end.
+        }
+    }
 
     /// <summary>Waits until all it has to tell is told.</summary>
     public async Task ToldAsync() => (await Outbox.FlushAsync(TimeSpan.FromSeconds(20), Waiting.Token)).Should().BeTrue();
@@ -72,6 +107,14 @@ internal sealed class RedisRelay : IAsyncDisposable
     /// <summary>As when its process is killed: it tells nothing any more.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isOver)
+        {
+            return;
+        }
+
+        _isOver = true;
+        await _ending.CancelAsync();
+        await _beating;
         using var now = new CancellationTokenSource();
         await now.CancelAsync();
         try
@@ -85,5 +128,6 @@ internal sealed class RedisRelay : IAsyncDisposable
 
         Outbox.Dispose();
         Link.Dispose();
+        _ending.Dispose();
     }
 }

@@ -26,13 +26,24 @@ public sealed class RedisFailureTests : IDisposable
         _server.Freeze();
         await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp, "the breaker opens");
 
-        var watch = Stopwatch.StartNew();
-        var refused = await ChargeAsync(relay);
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50));
+        // For ten seconds: also those that come when the breaker lets one try again wait for nothing.
+        var frozen = Stopwatch.StartNew();
+        var times = new List<TimeSpan>();
+        QuotaDecision refused;
+        do
+        {
+            var asked = Stopwatch.StartNew();
+            refused = await ChargeAsync(relay);
+            times.Add(asked.Elapsed);
+            await Task.Delay(5, Waiting.Token);
+        }
+        while (frozen.Elapsed < TimeSpan.FromSeconds(10));
+
+        times.Order().ElementAt(times.Count * 99 / 100).Should().BeLessThan(TimeSpan.FromMilliseconds(50));
         refused.Refusal!.Should().Match<RelayError>(error => error.Code == ErrorCode.StateUnavailable && error.RetryAfter > TimeSpan.Zero);
         relay.Link.Problem.Should().Contain("can't be reached");
         (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.Unknown);
-        watch.Restart();
+        var watch = Stopwatch.StartNew();
         await relay.Quotas.SettleAsync(running, Any.Model(), new Spending(), 2, Waiting.Token);
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50), "what ends while it is away waits for nothing");
 
@@ -122,7 +133,7 @@ public sealed class RedisFailureTests : IDisposable
     {
         _server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
         var wrong = $"redis://:wr0ng-w0rd@127.0.0.1:{_server.Port}";
-        await using (var refused = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1))))
+        await using (var refused = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1)), beats: true))
         {
             (await ChargeAsync(refused)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
             await ChargeAsync(refused);
@@ -130,7 +141,7 @@ public sealed class RedisFailureTests : IDisposable
         }
 
         var right = $"redis://:s3cret-of-the-server@127.0.0.1:{_server.Port}";
-        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)), beats: true);
         (await ChargeAsync(relay)).Charge.Should().NotBeNull();
         using var other = RedisServer.Start();
         _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "127.0.0.1", $"{other.Port}");
@@ -161,7 +172,7 @@ public sealed class RedisFailureTests : IDisposable
         using var replica = RedisServer.Start("--replicaof", "127.0.0.1", $"{_server.Port}");
         await Waiting.UntilAsync(() => replica.Cli("info", "replication").Contains("master_link_status:up", StringComparison.Ordinal), "it follows");
         await using var relay = await RedisRelay.StartAsync(
-            _server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)));
+            _server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)), beats: true);
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
         await relay.ToldAsync();
         _server.Cli("wait", "1", "5000").Should().Be("1");
@@ -178,7 +189,7 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_full_disk_refuses_what_can_not_be_kept_and_is_over_when_there_is_room()
     {
         using var server = RedisServer.OnSmallDisk("4m", "--appendonly", "yes");
-        await using var relay = await RedisRelay.StartAsync(server, "f", adorn: options => options.Timeout = TimeSpan.FromSeconds(1));
+        await using var relay = await RedisRelay.StartAsync(server, "f", adorn: options => options.Timeout = TimeSpan.FromSeconds(1), beats: true);
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 1, Waiting.Token);
         await relay.ToldAsync();
         server.FillDisk();
@@ -204,7 +215,7 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_long_line_delays_each_admission_by_one_round_trip_and_none_by_anothers()
     {
         using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(100));
-        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)), beats: true);
         await ChargeAsync(relay); // Which also tells the server the script.
 
         var times = new List<TimeSpan>();
@@ -232,7 +243,7 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_line_that_is_longer_than_the_time_limit_is_none()
     {
         using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(5));
-        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)), beats: true);
         await UntilAnswersAsync(relay);
         var before = (await UsedAsync(relay)).Requests;
 
@@ -252,7 +263,7 @@ public sealed class RedisFailureTests : IDisposable
         $"r{number}", $"{now} {FleetView.Format(new Relay.Application.Fleet.FleetMember($"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default))}");
 
     private Task<RedisRelay> StartAsync(StateFailure failure) =>
-        RedisRelay.StartAsync(_server, "f", adorn: options => (options.Failure, options.Timeout) = (failure, TimeSpan.FromSeconds(1)));
+        RedisRelay.StartAsync(_server, "f", adorn: options => (options.Failure, options.Timeout) = (failure, TimeSpan.FromSeconds(1)), beats: true);
 
     private static ValueTask<QuotaDecision> ChargeAsync(RedisRelay relay) => relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 0.01m, Waiting.Token);
 
@@ -264,7 +275,8 @@ public sealed class RedisFailureTests : IDisposable
 
     private static async Task<(long Requests, long Cents)> UsedAsync(RedisRelay relay)
     {
-        var statuses = (await relay.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses;
+        IReadOnlyList<QuotaStatus> statuses = [];
+        await Waiting.UntilAsync(() => (statuses = relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Statuses).Count > 2, "it answers");
         return (statuses[1].Limit - statuses[1].Remaining, statuses[2].Limit - statuses[2].Remaining);
     }
 }
