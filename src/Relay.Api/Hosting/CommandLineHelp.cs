@@ -22,7 +22,7 @@ internal static class CommandLineHelp
 
     private static string Help()
     {
-        var settings = new ServiceCollection().AddRelayApplication().AddRelayInfrastructure(RelayHome.Find(path: null))
+        var settings = new ServiceCollection().AddRelayApplication().AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
             .Where(service => service.ServiceType == typeof(SettingDescription))
             .Select(service => (SettingDescription)service.ImplementationInstance!);
         var lines = settings.Select(setting =>

@@ -35,12 +35,17 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
     public bool IsKnown => Interlocked.Read(ref _version) != Unknown;
 
     /// <inheritdoc/>
+    public string Part => "keys";
+
+    /// <inheritdoc/>
     public string? Problem => _problem ?? (IsKnown ? null : "The keys are not known yet: what holds them has not been reached since the relay was started.");
 
     /// <inheritdoc/>
-    public ApiKey? Find(KeySecret secret)
+    public ApiKey? Find(KeySecret secret) => Find(secret.Hash);
+
+    /// <inheritdoc/>
+    public ApiKey? Find(KeyHash hash)
     {
-        var hash = secret.Hash;
         var now = clock.GetUtcNow();
         return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
     }

@@ -80,6 +80,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     public bool IsUp => _reached && _state.CircuitState == CircuitState.Closed && _connection is { IsConnected: true };
 
     /// <inheritdoc/>
+    public string Part => "state";
+
+    /// <inheritdoc/>
     public string? Problem => !IsUp && _options.Failure == StateFailure.Closed
         ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until it can."
         : null;

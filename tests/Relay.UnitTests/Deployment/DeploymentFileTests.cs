@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Relay.Application;
 using Relay.Application.Configuration;
@@ -14,7 +15,7 @@ public sealed partial class DeploymentFileTests
     /// <summary>What the relay may take beyond <c>DRAIN_TIMEOUT</c> (<c>Drain.Afterwards</c>).</summary>
     private static readonly TimeSpan Afterwards = Relay.Api.Hosting.Drain.Afterwards;
 
-    private static readonly HashSet<string> Settings = new ServiceCollection().AddRelayApplication().AddRelayInfrastructure(RelayHome.Find(path: null))
+    private static readonly HashSet<string> Settings = new ServiceCollection().AddRelayApplication().AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
         .Where(service => service.ServiceType == typeof(SettingDescription))
         .Select(service => ((SettingDescription)service.ImplementationInstance!).Name)
         .Append("RELAY_HOME")
