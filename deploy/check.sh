@@ -156,7 +156,7 @@ PYTHON
 
 check "every shell script (shellcheck)" shell_scripts
 check "the style of every YAML file (yamllint)" yaml_style
-check "workflows, Dockerfile, compose.yaml and manifests by their linters and schemas" schemas
+check "workflows, Dockerfile, compose files and manifests by their linters and schemas" schemas
 check "the units (systemd-analyze --user verify)" units
 check "the service's exposure (systemd-analyze security, offline)" exposure
 check "the Caddyfile (caddy adapt --validate)" caddyfile
