@@ -15,10 +15,11 @@ internal sealed class RedisServer : IDisposable
     private Process _process;
 
     private readonly string[] _client;
+    private readonly string[] _program;
 
-    private RedisServer(int port, string[] arguments, string[] client)
+    private RedisServer(int port, string[] arguments, string[] client, string[] program)
     {
-        (Port, _arguments, _client) = (port, arguments, client);
+        (Port, _arguments, _client, _program) = (port, arguments, client, program);
         _process = Launch();
     }
 
@@ -34,11 +35,11 @@ internal sealed class RedisServer : IDisposable
     /// <summary>Starts one.</summary>
     public static RedisServer Start(params string[] arguments) => Start(_ => arguments, []);
 
-    /// <summary>Starts one whose arguments know its port, and that its own client reaches with further ones.</summary>
-    public static RedisServer Start(Func<int, string[]> arguments, string[] client)
+    /// <summary>Starts one whose arguments know its port, and that its own client reaches with further ones; by another program that takes the server's arguments, if one is given.</summary>
+    public static RedisServer Start(Func<int, string[]> arguments, string[] client, params string[] program)
     {
         var port = FreePort();
-        var server = new RedisServer(port, arguments(port), client);
+        var server = new RedisServer(port, arguments(port), client, program.Length == 0 ? ["redis-server"] : program);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
@@ -97,8 +98,8 @@ internal sealed class RedisServer : IDisposable
     private Process Launch()
     {
         var start = new ProcessStartInfo(
-            "redis-server",
-            ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
+            _program[0],
+            [.. _program[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
