@@ -100,7 +100,7 @@ public sealed class FleetFileTests
     public void The_balancer_repeats_only_what_reached_no_relay_and_leaves_out_those_that_are_not_ready()
     {
         Find(Balancer, @"^\s*retry-on (?<s>.*)$").Should().Equal("conn-failure");
-        Balancer.Should().Contain("meth GET uri /health/ready").And.Contain("expect status 200").And.Contain("option allbackups");
+        Balancer.Should().Contain("meth GET uri /health/ready").And.Contain("expect status 200").And.Contain("option allbackups").And.Contain("resolve-opts allow-dup-ip");
         var relays = Find(Balancer, @"^\s*presetenv (?<s>RELAY_\d) ");
         relays.Should().HaveCount(3);
         Find(Balancer, @"^\s*server relay-\d ""\$\{(?<s>\w+)\}"" check$").Should().Equal(relays);
@@ -109,7 +109,7 @@ public sealed class FleetFileTests
         var service = Service("balancer");
         Find(service, @"^\s*(?<s>RELAY_\d): relay-\d:").Should().Equal(relays);
         service.Should().Contain("BALANCER: \":8800\"").And.Contain("./proxy/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro");
-        Find(Balancer, "bind (?<s>.*)$").Should().Equal("\"${BALANCER}\"");
+        Find(Balancer, @"^\s*bind (?<s>.*)$").Should().Equal("\"${BALANCER}\"");
         var longest = new QuotaOptions().QueueTimeout + new CompletionOptions().RequestTimeout;
         Find(Balancer, @"timeout (client|server) (?<s>\d+)s").Should().HaveCount(2).And.OnlyContain(seconds => TimeSpan.FromSeconds(int.Parse(seconds)) > longest);
     }
