@@ -36,8 +36,9 @@ command -v chromium >/dev/null || missing+=(chromium)
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)
 { ldconfig -p 2>/dev/null || true; } | grep -q libicuuc || missing+=(libicu-dev)
-# What several relays share. Without it the tests of Redis fail, and say why; the system's own service is not used, nor started.
+# What several relays share, and the balancer in front of them. The system's own services are not used, nor started.
 command -v redis-server >/dev/null || missing+=(redis-server)
+command -v haproxy >/dev/null || missing+=(haproxy)
 if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   say "Installing ${missing[*]} ..."
   if ! { install_missing || { apt-get update -qq && install_missing; }; } >"$TOOLS/apt.log" 2>&1; then

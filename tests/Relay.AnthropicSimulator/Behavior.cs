@@ -27,6 +27,10 @@ public sealed record Behavior
     [JsonPropertyName("before_first_token_ms"), JsonConverter(typeof(MillisecondsConverter))]
     public TimeSpan BeforeFirstToken { get; init; }
 
+    /// <summary>Nothing is sent before this has completed either: for a test that decides itself how long. Not in JSON.</summary>
+    [JsonIgnore]
+    public Task Until { get; init; } = Task.CompletedTask;
+
     /// <summary>The pause before every delta but the first. With it each event is flushed alone.</summary>
     [JsonPropertyName("between_tokens_ms"), JsonConverter(typeof(MillisecondsConverter))]
     public TimeSpan BetweenTokens { get; init; }

@@ -32,6 +32,7 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         var behavior = rules.For(request);
         var failure = rules.NextFailure(behavior);
+        await behavior.Until.WaitAsync(ct);
         if (behavior.BeforeFirstToken > TimeSpan.Zero)
         {
             await Task.Delay(behavior.BeforeFirstToken, time, ct);

@@ -3,74 +3,66 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
-using Relay.UnitTests.Support;
 
 namespace Relay.EndToEndTests;
 
 /// <summary>Two relays, one real Redis: one set of keys, limits, answers and usage, and the same commands.</summary>
 public sealed class SharedStateTests : IAsyncLifetime
 {
-    private readonly RedisServer _redis = RedisServer.Start();
-    private readonly List<string> _directories = [];
-    private RelayProgram _one = null!;
-    private RelayProgram _two = null!;
+    private readonly TemporaryDirectory _claude = new();
+    private RelayFleet _fleet = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _one = await StartAsync("one");
-        _two = await StartAsync("two");
+        var claude = FakeClaudeInstall.Install(_claude.Path, new FakeScript());
+        _fleet = await RelayFleet.StartAsync(["one", "two"], settings => RelayProgram.WithFakeClaudeAsync(claude, [("PER_KEY_RPM", "30"), .. settings]));
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _one.DisposeAsync();
-        await _two.DisposeAsync();
-        _redis.Dispose();
-        _directories.ForEach(directory => Directory.Delete(directory, recursive: true));
+        await _fleet.DisposeAsync();
+        _claude.Dispose();
     }
 
     [Fact]
     public async Task Keys_limits_usage_and_answers_are_the_fleets()
     {
-        var (code, output, error) = await RelayctlAsync("keys", "add", "shared", "--rpm", "4", "--usd", "5");
-        Assert.True(code == 0, error);
-        var key = output.Trim();
-        await _two.EventuallyAsync(async () => (await _two.GetAsync("/v1/models", key)).Status == 200, "the other relay does not know the key");
+        var key = await _fleet.MintAsync("shared", "--rpm", "4", "--usd", "5");
 
-        Assert.Equal(200, (await _one.CompleteAsync(key, new { prompt = "hi" })).Status);
-        var second = await _two.CompleteAsync(key, new { prompt = "hi" });
+        Assert.Equal(200, (await One.CompleteAsync(key, new { prompt = "hi" })).Status);
+        var second = await Two.CompleteAsync(key, new { prompt = "hi" });
         Assert.Equal(200, second.Status);
         Assert.StartsWith("\"minute\";r=2;", second.Headers.GetValues("RateLimit").Single(), StringComparison.Ordinal);
 
         // The same question, under one Idempotency-Key, to both at once: one asks, the other is told to wait or gets its answer.
-        var answers = await Task.WhenAll(AskOnceAsync(_one, key), AskOnceAsync(_two, key));
+        var answers = await Task.WhenAll(AskOnceAsync(One, key), AskOnceAsync(Two, key));
         Assert.Contains(answers, answer => answer.Status == 200);
         Assert.All(answers, answer => Assert.True(answer.Status is 200 or 409, answer.ToString()));
-        Assert.Equal(200, (await AskOnceAsync(_two, key)).Status);
-        Assert.Equal(200, (await AskOnceAsync(_one, key)).Status);
+        Assert.Equal(200, (await AskOnceAsync(Two, key)).Status);
+        Assert.Equal(200, (await AskOnceAsync(One, key)).Status);
 
-        Assert.Equal(200, (await _one.CompleteAsync(key, new { prompt = "hi" })).Status);
-        var refused = await _two.CompleteAsync(key, new { prompt = "hi" });
+        Assert.Equal(200, (await One.CompleteAsync(key, new { prompt = "hi" })).Status);
+        var refused = await Two.CompleteAsync(key, new { prompt = "hi" });
         Assert.Equal((429, "rate_limited"), (refused.Status, refused.ErrorCode));
-        var days = (await _two.GetAsync("/v1/usage", key)).Json.GetProperty("days");
+        var days = (await Two.GetAsync("/v1/usage", key)).Json.GetProperty("days");
         Assert.Equal(4, days[0].GetProperty("requests").GetInt32());
 
         Assert.Equal(0, (await RelayctlAsync("keys", "revoke", "shared")).ExitCode);
-        await _two.EventuallyAsync(async () => (await _two.GetAsync("/v1/models", key)).Status == 401, "the other relay lets the revoked key in");
+        await Two.EventuallyAsync(async () => (await Two.GetAsync("/v1/models", key)).Status == 401, "the other relay lets the revoked key in");
     }
 
     [Fact]
     public async Task An_operator_sees_the_fleet_and_moves_its_state()
     {
-        await _one.MintAsync("app");
+        await One.MintAsync("app");
         var fleet = JsonElement.Parse((await RelayctlAsync("fleet", "--json")).Output).GetProperty("relays");
         Assert.Equal("one two", string.Join(' ', fleet.EnumerateArray().Select(relay => relay.GetProperty("name").GetString())));
         Assert.All(fleet.EnumerateArray(), relay => Assert.Equal("ready", relay.GetProperty("state").GetString()));
-        await _one.EventuallyAsync(
-            async () => (await _one.GetAsync("/health/ready")).Json.GetProperty("fleet").EnumerateArray().Count(relay => relay.GetProperty("state").GetString() == "ready") == 2,
+        await One.EventuallyAsync(
+            async () => (await One.GetAsync("/health/ready")).Json.GetProperty("fleet").EnumerateArray().Count(relay => relay.GetProperty("state").GetString() == "ready") == 2,
             "the relay does not list both");
         Assert.Contains("shared state answers", (await RelayctlAsync("doctor")).Output, StringComparison.Ordinal);
-        Assert.DoesNotContain(_redis.Port.ToString(), (await RelayctlAsync("config", "show")).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(_fleet.Redis.Port.ToString(), (await RelayctlAsync("config", "show")).Output, StringComparison.Ordinal);
 
         var (code, _, error) = await RelayctlAsync("state", "copy", "--from", "STATE", "--to", "local");
         Assert.Equal(1, code);
@@ -83,25 +75,25 @@ public sealed class SharedStateTests : IAsyncLifetime
     [Fact]
     public async Task Without_its_state_a_relay_says_so_at_once_and_goes_on_by_itself()
     {
-        var key = await _one.MintAsync("app");
-        Assert.Equal(200, (await _one.CompleteAsync(key, new { prompt = "hi" })).Status);
-        _redis.Freeze();
+        var key = await One.MintAsync("app");
+        Assert.Equal(200, (await One.CompleteAsync(key, new { prompt = "hi" })).Status);
+        _fleet.Redis.Freeze();
         try
         {
-            await _one.EventuallyAsync(async () => (await _one.GetAsync("/health/ready")).Status == 503, "the relay is ready without its state");
-            var refused = await _one.CompleteAsync(key, new { prompt = "hi" });
+            await One.EventuallyAsync(async () => (await One.GetAsync("/health/ready")).Status == 503, "the relay is ready without its state");
+            var refused = await One.CompleteAsync(key, new { prompt = "hi" });
             Assert.Equal((503, "state_unavailable"), (refused.Status, refused.ErrorCode));
             Assert.NotNull(refused.Headers.RetryAfter);
-            Assert.Equal(200, (await _one.GetAsync("/v1/models", key)).Status);
-            Assert.Equal((503, "state_unavailable"), await StatusOfAsync(_one.GetAsync("/v1/usage", key)));
+            Assert.Equal(200, (await One.GetAsync("/v1/models", key)).Status);
+            Assert.Equal((503, "state_unavailable"), await StatusOfAsync(One.GetAsync("/v1/usage", key)));
         }
         finally
         {
-            _redis.Thaw();
+            _fleet.Redis.Thaw();
         }
 
-        await _one.WaitUntilReadyAsync();
-        Assert.Equal(200, (await _one.CompleteAsync(key, new { prompt = "hi" })).Status);
+        await One.WaitUntilReadyAsync();
+        Assert.Equal(200, (await One.CompleteAsync(key, new { prompt = "hi" })).Status);
     }
 
     private static async Task<(int, string?)> StatusOfAsync(Task<RelayAnswer> asking)
@@ -118,15 +110,9 @@ public sealed class SharedStateTests : IAsyncLifetime
         return await relay.SendAsync(request, null);
     }
 
-    private Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments) => _one.RelayctlAsync(arguments);
+    private RelayProgram One => _fleet["one"];
 
-    /// <summary>Both hosts have the address where an operator puts it: in <c>config.env</c>, which the commands read, too.</summary>
-    private Task<RelayProgram> StartAsync(string name)
-    {
-        var directory = TestMachine.NewDirectory();
-        _directories.Add(directory);
-        var home = Directory.CreateDirectory(Path.Combine(directory, "home"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
-        File.WriteAllText(Path.Combine(home, "config.env"), $"STATE={_redis.Address}\nRELAY_NAME={name}\nSTATE_TIMEOUT=2s\n");
-        return RelayProgram.WithFakeClaudeAsync(FakeClaudeInstall.Install(directory, new FakeScript()), ("RELAY_HOME", home), ("PER_KEY_RPM", "30"));
-    }
+    private RelayProgram Two => _fleet["two"];
+
+    private Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments) => One.RelayctlAsync(arguments);
 }
