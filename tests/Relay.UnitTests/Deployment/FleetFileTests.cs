@@ -97,9 +97,10 @@ public sealed class FleetFileTests
     }
 
     [Fact]
-    public void The_balancer_repeats_only_what_reached_no_relay_and_leaves_out_those_that_are_not_ready()
+    public void The_balancer_repeats_only_what_reached_no_relay_or_only_reads_and_leaves_out_relays_that_are_not_ready()
     {
-        Find(Balancer, @"^\s*retry-on (?<s>.*)$").Should().Equal("conn-failure");
+        Find(Balancer, @"^\s*retry-on (?<s>.*)$").Should().Equal("conn-failure empty-response");
+        Balancer[Balancer.IndexOf("\nbackend relays\n", StringComparison.Ordinal)..].Should().MatchRegex(@"\n *http-request disable-l7-retry unless METH_GET\n", "of what may have been spent only the first kind is repeated");
         Balancer.Should().Contain("meth GET uri /health/ready").And.Contain("expect status 200").And.Contain("option allbackups").And.Contain("resolve-opts allow-dup-ip");
         var relays = Find(Balancer, @"^\s*presetenv (?<s>RELAY_\d) ");
         relays.Should().HaveCount(3);

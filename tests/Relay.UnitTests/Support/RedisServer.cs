@@ -15,9 +15,9 @@ internal sealed class RedisServer : IDisposable
     private Process _process;
 
     private readonly string[] _client;
-    private readonly string[] _program;
+    private readonly Func<string, string[]> _program;
 
-    private RedisServer(int port, string[] arguments, string[] client, string[] program)
+    private RedisServer(int port, string[] arguments, string[] client, Func<string, string[]> program)
     {
         (Port, _arguments, _client, _program) = (port, arguments, client, program);
         _process = Launch();
@@ -39,10 +39,43 @@ internal sealed class RedisServer : IDisposable
     public static RedisServer Start(Func<int, string[]> arguments, string[] client, params string[] program)
     {
         var port = FreePort();
-        var server = new RedisServer(port, arguments(port), client, program.Length == 0 ? ["redis-server"] : program);
+        var server = new RedisServer(port, arguments(port), client, _ => program.Length == 0 ? ["redis-server"] : program);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
+
+    /// <summary>Starts one whose disk is its own, in memory and in a mount namespace, and holds this much.</summary>
+    /// <param name="disk">As <c>mount</c> takes it, such as <c>4m</c>.</param>
+    /// <param name="arguments">Its own.</param>
+    public static RedisServer OnSmallDisk(string disk, params string[] arguments)
+    {
+        var server = new RedisServer(FreePort(), arguments, [], directory =>
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size={disk} tmpfs {directory} && exec redis-server \"$@\"", "redis-server"]);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
+        return server;
+    }
+
+    /// <summary>Nothing more can be written to its disk.</summary>
+    public void FillDisk()
+    {
+        using var ballast = File.OpenHandle(Ballast, FileMode.Create, FileAccess.Write);
+        var length = 0L;
+        try
+        {
+            while (true)
+            {
+                RandomAccess.Write(ballast, new byte[4096], length);
+                length += 4096;
+            }
+        }
+        catch (IOException)
+        {
+            // Full, to its last page: tmpfs has nothing smaller.
+        }
+    }
+
+    /// <summary>It can be written to again.</summary>
+    public void FreeDisk() => File.Delete(Ballast);
 
     /// <summary>Runs <c>redis-cli</c> on it.</summary>
     public string Cli(params string[] arguments)
@@ -95,11 +128,15 @@ internal sealed class RedisServer : IDisposable
         }
     }
 
+    /// <summary>As this process sees what the server sees.</summary>
+    private string Ballast => $"/proc/{_process.Id}/root{_directory.FullName}/ballast";
+
     private Process Launch()
     {
+        var program = _program(_directory.FullName);
         var start = new ProcessStartInfo(
-            _program[0],
-            [.. _program[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
+            program[0],
+            [.. program[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

@@ -174,6 +174,80 @@ public sealed class RedisFailureTests : IDisposable
         (await UsedAsync(relay)).Should().Be((2, 301), "with what the old one had");
     }
 
+    [Fact]
+    public async Task A_full_disk_refuses_what_can_not_be_kept_and_is_over_when_there_is_room()
+    {
+        using var server = RedisServer.OnSmallDisk("4m", "--appendonly", "yes");
+        await using var relay = await RedisRelay.StartAsync(server, "f", adorn: options => options.Timeout = TimeSpan.FromSeconds(1));
+        await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 1, Waiting.Token);
+        await relay.ToldAsync();
+        server.FillDisk();
+
+        var admitted = 0;
+        QuotaDecision decision;
+        while ((decision = await ChargeAsync(relay)).Charge is not null)
+        {
+            admitted++;
+        }
+
+        decision.Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        admitted.Should().BeLessThan(100, "else it was the limit");
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && relay.Link.Problem is not null, "the relay says that it is not ready");
+        relay.Log.Lines.Should().Contain(line => line.Contains("can't write to its disk", StringComparison.Ordinal));
+
+        server.FreeDisk();
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "it counts again");
+        (await UsedAsync(relay)).Requests.Should().Be(1 + admitted + 1, "each that was let in, and no other");
+    }
+
+    [Fact]
+    public async Task A_long_line_delays_each_admission_by_one_round_trip_and_none_by_anothers()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(100));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)));
+        await ChargeAsync(relay); // Which also tells the server the script.
+
+        var times = new List<TimeSpan>();
+        var charges = new List<QuotaCharge>();
+        for (var request = 0; request < 5; request++)
+        {
+            var watch = Stopwatch.StartNew();
+            charges.Add((await ChargeAsync(relay)).Charge!);
+            times.Add(watch.Elapsed);
+        }
+
+        times.Min().Should().BeGreaterThan(TimeSpan.FromMilliseconds(195)).And.BeLessThan(TimeSpan.FromMilliseconds(390), "two round trips would take 400");
+        var settling = Stopwatch.StartNew();
+        await relay.Quotas.SettleAsync(charges[0], Any.Model(), new Spending(), 1, Waiting.Token);
+        settling.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(190), "settling delays nobody");
+        var together = Stopwatch.StartNew();
+        (await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => ChargeAsync(relay).AsTask()))).Should().OnlyContain(decision => decision.Charge != null);
+        together.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5), "fifty in turn would take ten");
+        await relay.ToldAsync();
+        (await UsedAsync(relay)).Requests.Should().Be(56);
+        relay.Link.Problem.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_line_that_is_longer_than_the_time_limit_is_none()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(5));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)));
+        await UntilAnswersAsync(relay);
+        var before = (await UsedAsync(relay)).Requests;
+
+        line.Delay = TimeSpan.FromMilliseconds(250);
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp, "the breaker opens");
+        var watch = Stopwatch.StartNew();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50));
+
+        line.Delay = TimeSpan.FromMilliseconds(5);
+        await UntilAnswersAsync(relay);
+        await relay.ToldAsync();
+        (await UsedAsync(relay)).Requests.Should().Be(before, "what arrived too late is given back");
+    }
+
     private static StackExchange.Redis.HashEntry Member(int number, long now) => new(
         $"r{number}", $"{now} {FleetView.Format(new Relay.Application.Fleet.FleetMember($"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default))}");
 

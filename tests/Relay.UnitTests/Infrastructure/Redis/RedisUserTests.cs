@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
@@ -87,6 +88,19 @@ public sealed partial class RedisUserTests
         _server.Cli("--user", "default", "--pass", string.Empty, "ping").Should().Contain("NOAUTH");
         _server.Cli("--user", "health", "--pass", "-", "ping").Should().Be("PONG");
         _server.Cli("--user", "claude-relay", "--pass", Password, "ping").Should().Be("PONG");
+    }
+
+    [Fact]
+    public void Without_a_password_it_does_not_start()
+    {
+        foreach (var password in (string[])["-uREDIS_PASSWORD", "REDIS_PASSWORD="])
+        {
+            // Should it start all the same, it is stopped, and the exit code another.
+            using var start = Process.Start(new ProcessStartInfo("timeout", ["10", "env", password, "sh", Path.Combine(Directory, "start.sh"), "--port", "0"]) { RedirectStandardError = true, UseShellExecute = false })!;
+            start.StandardError.ReadToEnd().Should().Contain("REDIS_PASSWORD");
+            start.WaitForExit();
+            start.ExitCode.Should().NotBe(0).And.NotBe(124);
+        }
     }
 
     [Fact]
