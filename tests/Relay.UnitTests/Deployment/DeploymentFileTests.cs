@@ -24,19 +24,24 @@ public sealed partial class DeploymentFileTests
     private static readonly string Dockerfile = Read("Dockerfile");
     private static readonly string Compose = Read("compose.yaml");
     private static readonly string Pod = Read("kubernetes/deployment.yaml");
+    private static readonly string FleetCompose = Read("compose.fleet.yaml");
+    private static readonly string FleetPod = Read("kubernetes/fleet/relays.yaml");
 
     [Fact]
     public void Variables_that_are_set_are_settings()
     {
         var set = ComposeVariable().Matches(Compose[Compose.IndexOf("environment:", StringComparison.Ordinal)..Compose.IndexOf("ports:", StringComparison.Ordinal)])
+            .Concat(ComposeVariable().Matches(FleetCompose))
             .Concat(PodVariable().Matches(Pod))
+            .Concat(PodVariable().Matches(FleetPod))
             .Concat(ImageVariable().Matches(Dockerfile[Dockerfile.IndexOf("ENV ", StringComparison.Ordinal)..Dockerfile.IndexOf("USER ", StringComparison.Ordinal)]))
             .Select(match => match.Groups["name"].Value)
             .Distinct(StringComparer.Ordinal)
             .ToList();
 
-        set.Should().Contain(["CLAUDE_AUTH", "CLAUDE_CODE_OAUTH_TOKEN", "ALLOWED_HOSTS", "RELAY_HOME", "ALLOW_REMOTE", "LOG_FORMAT"]);
-        set.Except(["HOME", "PATH", "DOTNET_EnableDiagnostics"], StringComparer.Ordinal).Should().BeSubsetOf(Settings);
+        set.Should().Contain(["CLAUDE_AUTH", "CLAUDE_CODE_OAUTH_TOKEN", "ALLOWED_HOSTS", "RELAY_HOME", "ALLOW_REMOTE", "LOG_FORMAT", "STATE", "RELAY_NAME"]);
+        // The last two are those of Redis's start and of haproxy.cfg.
+        set.Except(["HOME", "PATH", "DOTNET_EnableDiagnostics", "REDIS_PASSWORD", "BALANCER"], StringComparer.Ordinal).Should().BeSubsetOf(Settings);
     }
 
     [Fact]
@@ -46,6 +51,7 @@ public sealed partial class DeploymentFileTests
 
         foreach (var (file, line) in ((string, string)[])[
             (Dockerfile, $"PORT={port}"), (Dockerfile, $"EXPOSE {port}"), (Compose, $"\"127.0.0.1:{port}:{port}\""), (Pod, $"containerPort: {port}"),
+            (FleetCompose, $"RELAY_1: relay-1:{port}"), (FleetPod, $"containerPort: {port}"), (Read("kubernetes/fleet/network-policy.yaml"), $"port: {port}"),
             (Read("kubernetes/network-policy.yaml"), $"port: {port}"), (Read("proxy/nginx.conf"), $"server 127.0.0.1:{port};"), (Read("proxy/Caddyfile"), $"127.0.0.1:{port}"),
             (Read("proxy/cloudflared.yml"), $"http://127.0.0.1:{port}"), (Read("systemd/claude-relay-ngrok.service"), $"PORT:-{port}"), (Read("proxy/tailscale-funnel.sh"), $"port:-{port}")])
         {
@@ -59,9 +65,12 @@ public sealed partial class DeploymentFileTests
         var longest = new ServerOptions().DrainTimeout + Afterwards;
 
         foreach (var (file, pattern) in ((string, string)[])[
-            (Read("systemd/claude-relay.service"), @"TimeoutStopSec=(?<s>\d+)"), (Compose, @"stop_grace_period: (?<s>\d+)s"), (Pod, @"terminationGracePeriodSeconds: (?<s>\d+)")])
+            (Read("systemd/claude-relay.service"), @"TimeoutStopSec=(?<s>\d+)"), (Compose, @"stop_grace_period: (?<s>\d+)s"), (Pod, @"terminationGracePeriodSeconds: (?<s>\d+)"),
+            (FleetCompose, @"stop_grace_period: (?<s>\d+)s"), (FleetPod, @"terminationGracePeriodSeconds: (?<s>\d+)")])
         {
-            TimeSpan.FromSeconds(int.Parse(Regex.Match(file, pattern, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["s"].Value)).Should().BeGreaterThan(longest);
+            // The cluster counts what comes before the stop, too.
+            var before = Find(file, @"sleep"", ""(?<s>\d+)""") is [var seconds] ? int.Parse(seconds) : 0;
+            Find(file, pattern).Should().NotBeEmpty().And.OnlyContain(grace => TimeSpan.FromSeconds(int.Parse(grace) - before) > longest);
         }
     }
 
@@ -73,8 +82,11 @@ public sealed partial class DeploymentFileTests
         home.Should().NotBeEmpty();
         Dockerfile.Should().Contain($"VOLUME {home}").And.Contain("USER 10001:10001").And.Contain("\"/usr/bin/tini\"");
         Compose.Should().Contain("read_only: true").And.Contain($"relay:{home}").And.Contain("user: \"10001:10001\"").And.Contain("cap_drop: [ALL]").And.Contain("/tmp:");
-        Pod.Should().Contain("readOnlyRootFilesystem: true").And.Contain($"mountPath: {home}\n").And.Contain("mountPath: /tmp").And.Contain("runAsUser: 10001").And.Contain("drop: [ALL]")
-            .And.Contain("runAsNonRoot: true").And.Contain("allowPrivilegeEscalation: false");
+        foreach (var pod in (string[])[Pod, FleetPod])
+        {
+            pod.Should().Contain("readOnlyRootFilesystem: true").And.Contain($"mountPath: {home}\n").And.Contain("mountPath: /tmp").And.Contain("runAsUser: 10001").And.Contain("drop: [ALL]")
+                .And.Contain("runAsNonRoot: true").And.Contain("allowPrivilegeEscalation: false");
+        }
     }
 
     [Fact]
@@ -102,7 +114,7 @@ public sealed partial class DeploymentFileTests
         used.Distinct(StringComparer.Ordinal).GroupBy(action => action.Split('@')[0], StringComparer.Ordinal).Should().OnlyContain(versions => versions.Count() == 1);
     }
 
-    private static string Root
+    internal static string Root
     {
         get
         {
@@ -116,7 +128,11 @@ public sealed partial class DeploymentFileTests
         }
     }
 
-    private static string Read(string file) => File.ReadAllText(Path.Combine(Root, "deploy", file));
+    internal static string Read(string file) => File.ReadAllText(Path.Combine(Root, "deploy", file));
+
+    /// <summary>What the group <c>s</c> of a pattern matches.</summary>
+    internal static IReadOnlyList<string> Find(string text, string pattern) =>
+        [.. Regex.Matches(text, pattern, RegexOptions.ExplicitCapture | RegexOptions.Multiline, TimeSpan.FromSeconds(1)).Select(match => match.Groups["s"].Value)];
 
     [GeneratedRegex(@"^\s+(?<name>[A-Z][A-Za-z_]+):", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ComposeVariable();

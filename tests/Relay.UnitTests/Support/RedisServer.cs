@@ -15,11 +15,11 @@ internal sealed class RedisServer : IDisposable
     private Process _process;
 
     private readonly string[] _client;
-    private readonly string? _disk;
+    private readonly Func<string, string[]> _program;
 
-    private RedisServer(int port, string[] arguments, string[] client, string? disk = null)
+    private RedisServer(int port, string[] arguments, string[] client, Func<string, string[]> program)
     {
-        (Port, _arguments, _client, _disk) = (port, arguments, client, disk);
+        (Port, _arguments, _client, _program) = (port, arguments, client, program);
         _process = Launch();
     }
 
@@ -35,11 +35,11 @@ internal sealed class RedisServer : IDisposable
     /// <summary>Starts one.</summary>
     public static RedisServer Start(params string[] arguments) => Start(_ => arguments, []);
 
-    /// <summary>Starts one whose arguments know its port, and that its own client reaches with further ones.</summary>
-    public static RedisServer Start(Func<int, string[]> arguments, string[] client)
+    /// <summary>Starts one whose arguments know its port, and that its own client reaches with further ones; by another program that takes the server's arguments, if one is given.</summary>
+    public static RedisServer Start(Func<int, string[]> arguments, string[] client, params string[] program)
     {
         var port = FreePort();
-        var server = new RedisServer(port, arguments(port), client);
+        var server = new RedisServer(port, arguments(port), client, _ => program.Length == 0 ? ["redis-server"] : program);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
@@ -49,7 +49,8 @@ internal sealed class RedisServer : IDisposable
     /// <param name="arguments">Its own.</param>
     public static RedisServer OnSmallDisk(string disk, params string[] arguments)
     {
-        var server = new RedisServer(FreePort(), arguments, [], disk);
+        var server = new RedisServer(FreePort(), arguments, [], directory =>
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size={disk} tmpfs {directory} && exec redis-server \"$@\"", "redis-server"]);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
@@ -132,12 +133,10 @@ internal sealed class RedisServer : IDisposable
 
     private Process Launch()
     {
-        string[] command = _disk is null
-            ? ["redis-server"]
-            : ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size={_disk} tmpfs {_directory.FullName} && exec redis-server \"$@\"", "redis-server"];
+        var program = _program(_directory.FullName);
         var start = new ProcessStartInfo(
-            command[0],
-            [.. command[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
+            program[0],
+            [.. program[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir", _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
