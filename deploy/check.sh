@@ -56,7 +56,7 @@ shell_scripts() {
   # Sourced files are found at run time, functions are called by traps, and some strings are another shell's.
   shellcheck -s bash -e SC1090,SC1091,SC2013,SC2016,SC2034,SC2153,SC2154,SC2251,SC2317 "${scripts[@]}"
 }
-yaml_style() { yamllint -s -d '{extends: default, rules: {line-length: disable, document-start: disable, truthy: {check-keys: false}, comments: {min-spaces-from-content: 1}, comments-indentation: disable}}' deploy .github; }
+yaml_style() { yamllint -s -d '{extends: default, rules: {line-length: disable, document-start: disable, truthy: {check-keys: false}, comments: {min-spaces-from-content: 1}, comments-indentation: disable, braces: {max-spaces-inside: 1}}}' deploy .github; }
 schemas() {
   cp deploy/checks/lint.mjs "$tools/"
   node "$tools/lint.mjs" "$ROOT"

@@ -49,7 +49,7 @@ internal static class KeyAdd
                     operation,
                     key,
                     operation.Value(json),
-                    Printable.Text($"Key '{key.Key.Label}' ({key.Key.Id}) works from now on. {operation.Home.KeyFile} holds its hash; the secret above is not stored anywhere."),
+                    Printable.Text($"Key '{key.Key.Label}' ({key.Key.Id}) works from now on. Only its hash is kept: the secret above is not stored anywhere."),
                     CancellationToken.None);
                 return ExitCode.Done;
             },

@@ -71,12 +71,10 @@ internal sealed class RelayFleet : IAsyncDisposable
     }
 
     /// <summary>Mints a key with further arguments of <c>relayctl keys add</c>, and waits until every relay knows it.</summary>
-    public async Task<string> MintAsync(string label, params string[] arguments)
+    public async Task<string> MintAsync(string label, params string[] options)
     {
-        var (code, output, error) = await Relays[0].RelayctlAsync(["keys", "add", label, .. arguments]);
-        Assert.True(code == 0, error);
-        var key = output.Trim();
-        foreach (var relay in Relays)
+        var key = await Relays[0].MintAsync(label, options);
+        foreach (var relay in Relays.Skip(1))
         {
             await relay.EventuallyAsync(async () => (await relay.GetAsync("/v1/models", key)).Status == 200, "a relay does not know the key");
         }

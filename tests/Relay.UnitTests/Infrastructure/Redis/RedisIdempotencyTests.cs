@@ -13,7 +13,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 3000, TimeToLive = TimeSpan.FromHours(24) });
+        var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 4700, TimeToLive = TimeSpan.FromHours(24) });
         (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options), await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options));
         await _one.BeatAsync();
         await _two.BeatAsync();
@@ -94,7 +94,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
             states.Add((await ClaimAsync(_two, $"n{number}")).State);
         }
 
-        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "3,000 bytes hold three of 800 and their overhead");
+        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "4,700 bytes hold three of 800 and their overhead");
     }
 
     private static async Task<IdempotencyClaim> ClaimAsync(RedisRelay relay, string name = "n", string fingerprint = "f") => await relay.Answers.ClaimAsync(name, fingerprint, Waiting.Token);

@@ -153,7 +153,7 @@ public sealed partial class RedisUserTests
     /// <summary>So many that the first has to make room.</summary>
     private async Task AnswerAsync()
     {
-        await using var forgetful = await StartAsync(new IdempotencyOptions { MaxBytes = 500 });
+        await using var forgetful = await StartAsync(new IdempotencyOptions { MaxBytes = 2000 });
         foreach (var name in (string[])["n", "m", "o"])
         {
             await forgetful.Answers.ClaimAsync(name, "f", Waiting.Token);
