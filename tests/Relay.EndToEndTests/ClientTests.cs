@@ -137,7 +137,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
                 events.Add(item);
             }
         })).Should().ThrowAsync<ClaudeRelayServerException>()).Which.Code.Should().Be("upstream_error");
-        var scarce = Client(await relay.Real.Program.MintAsync("scarce", dailyLimit: 1));
+        var scarce = Client(await relay.Real.Program.MintAsync("scarce", "--daily", "1"));
         await scarce.CompleteAsync("client: scarce", cancellationToken: token);
         (await ((Func<Task>)(() => scarce.CompleteAsync("client: scarce", cancellationToken: token))).Should().ThrowAsync<ClaudeRelayRateLimitException>("midnight is too far to be waited for"))
             .Which.RetryAfter.Should().BeGreaterThan(TimeSpan.FromSeconds(60));

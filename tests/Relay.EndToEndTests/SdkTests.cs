@@ -95,7 +95,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         (await FailureAsync(() => Client("wrong").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Status.Should().Be(401);
         (await FailureAsync(() => Client(relay.Real.Key, "gpt-17").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Should().Match<ClientResultException>(error => error.Status == 404 && error.Message.Contains("model_not_found"));
         (await FailureAsync(() => client.CompleteChatAsync([new UserChatMessage("hi")], new ChatCompletionOptions { Temperature = 0 }, token))).Should().Match<ClientResultException>(error => error.Status == 400 && error.Message.Contains("temperature"));
-        var daily = await relay.MintAsync("daily-openai.net", ["--daily-limit", "1"]);
+        var daily = await relay.Real.Program.MintAsync("daily-openai.net", "--daily-limit", "1");
         await Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token);
         var watch = Stopwatch.StartNew();
         (await FailureAsync(() => Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token))).Status.Should().Be(429);
@@ -153,7 +153,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         (await FailureNameAsync(() => Client("wrong").Messages.Create(AskOne("hi"), token))).Should().Be("AnthropicUnauthorizedException");
         (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { Model = "gpt-17" }, token))).Should().Be("AnthropicNotFoundException");
         (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { StopSequences = [string.Empty] }, token))).Should().Be("AnthropicBadRequestException");
-        var daily = await relay.MintAsync("daily-anthropic.net", ["--daily-limit", "1"]);
+        var daily = await relay.Real.Program.MintAsync("daily-anthropic.net", "--daily-limit", "1");
         await Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token);
         var watch = Stopwatch.StartNew();
         (await FailureNameAsync(() => Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token))).Should().Be("AnthropicRateLimitException");
@@ -217,8 +217,8 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, $"{sdk}.mjs")]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment["RELAY_URL"] = relay.Real.Url;
         start.Environment["RELAY_KEY"] = relay.Real.Key;
-        start.Environment["RELAY_TIGHT_KEY"] = await relay.MintAsync($"tight-{sdk}", ["--rpm", "1"]);
-        start.Environment["RELAY_DAILY_KEY"] = await relay.MintAsync($"daily-{sdk}", ["--daily-limit", "1"]);
+        start.Environment["RELAY_TIGHT_KEY"] = await relay.Real.Program.MintAsync($"tight-{sdk}", "--rpm", "1");
+        start.Environment["RELAY_DAILY_KEY"] = await relay.Real.Program.MintAsync($"daily-{sdk}", "--daily-limit", "1");
         using var node = Process.Start(start)!;
         var output = node.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -245,14 +245,5 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
 
         /// <inheritdoc/>
         public ValueTask DisposeAsync() => Real.DisposeAsync();
-
-        internal async Task<string> MintAsync(string label, string[] limits)
-        {
-            var (code, output, error) = await Real.Program.RelayctlAsync(["keys", "add", .. limits, label]);
-            code.Should().Be(0, error);
-            var secret = output.Trim();
-            await Real.Program.EventuallyAsync(async () => (await Real.Program.GetAsync("/v1/models", secret)).Status == 200, "the relay does not know the new key");
-            return secret;
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
@@ -7,6 +8,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Relay.AnthropicSimulator;
+using Relay.Cli;
 
 namespace Relay.EndToEndTests.Harness;
 
@@ -147,13 +149,18 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         return relay;
     }
 
-    /// <summary>Mints a key with the operator's own command and waits until the relay knows it.</summary>
-    public async Task<string> MintAsync(string label, int? dailyLimit = null)
+    /// <summary>
+    /// Mints a key with the operator's own command and waits until the relay knows it. The command runs within this process, for it
+    /// is most tests' first step and nobody's subject: <see cref="RelayctlAsync(string[])"/> is the program itself.
+    /// </summary>
+    public async Task<string> MintAsync(string label, params string[] options)
     {
-        string[] limit = dailyLimit is { } number ? ["--daily-limit", number.ToString()] : [];
-        var (code, output, error) = await RelayctlAsync(["keys", "add", .. limit, label]);
-        var secret = output.Trim();
-        Assert.True(code == 0, error);
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var console = new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null };
+        var code = await Relayctl.RunAsync(["--home", Home, "keys", "add", label, .. options], console, TestContext.Current.CancellationToken);
+        var secret = output.ToString().Trim();
+        Assert.True(code == 0, error.ToString());
         await EventuallyAsync(async () => (await GetAsync("/v1/models", secret)).Status == 200, "the relay does not know the new key");
         return secret;
     }
