@@ -34,6 +34,12 @@ internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders 
 /// <summary>A running relay: the built program in a process of its own, with a home and a port of its own.</summary>
 internal sealed partial class RelayProgram : IAsyncDisposable
 {
+    /// <summary>
+    /// The runtime's guard of its own compiled code, which no test is about: without it a process costs a fifth less at start, and
+    /// tests start hundreds.
+    /// </summary>
+    private static readonly (string Name, string Value) QuickStart = ("DOTNET_EnableWriteXorExecute", "0");
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
@@ -135,7 +141,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         };
         start.Environment.Clear();
         foreach (var (name, value) in (IEnumerable<(string, string)>)[
-            ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
+            ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), QuickStart, ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
             ("RELAY_HOME", home), ("PORT", "0"), ("LOG_LEVEL", "debug"), ("PER_KEY_RPM", "1000000"), .. settings])
         {
             start.Environment[name] = value;
@@ -189,7 +195,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        foreach (var (name, value) in environment)
+        foreach (var (name, value) in (IEnumerable<(string, string)>)[QuickStart, .. environment])
         {
             start.Environment[name] = value;
         }
