@@ -43,11 +43,11 @@ public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<V
     public static TheoryData<string> Modes => RelayPerSandbox.Modes;
 
     [Theory, MemberData(nameof(Modes))]
-    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, Texts);
+    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, OneOfFourInTheJail(sandbox, Texts));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed))));
+        AllArriveAsync(sandbox, OneOfFourInTheJail(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>
@@ -73,6 +73,10 @@ public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<V
     {
         internal override (string Name, string Value)[] Settings => [("WARM_PROFILES", "0"), ("MAX_INPUT_BYTES", MaxInputBytes.ToString(CultureInfo.InvariantCulture))];
     }
+
+    /// <summary>Unjailed all of them; in the jail, which hands stdin and stdout through as they are, enough to see that it does.</summary>
+    private static IEnumerable<string> OneOfFourInTheJail(string sandbox, IEnumerable<string> texts) =>
+        texts.Where((_, index) => sandbox == "off" || TestMachine.RunsEverything || index % 4 == 0);
 
     private async Task AllArriveAsync(string sandbox, IEnumerable<string> texts)
     {
