@@ -8,6 +8,7 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>The project's own clients: their tests, their examples as they stand, and what they do with a running relay.</summary>
+[Collection(nameof(RealRelay))]
 public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixture<ClientTests.Fixture>
 {
     private static readonly string Clients = Path.Combine(TestMachine.Root, "clients");
@@ -199,22 +200,17 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     [GeneratedRegex("^```(?<language>\\w+)\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex CodeBlock();
 
-    /// <summary>A relay over the real CLI; what the API answers depends on the prompt.</summary>
-    public sealed class Fixture : IAsyncLifetime
+    /// <summary>What the API answers to the prompts of this class.</summary>
+    public sealed class Fixture
     {
-        internal RealRelay Real { get; } = new();
-
-        /// <inheritdoc/>
-        public async ValueTask InitializeAsync()
+        public Fixture(RealRelay real)
         {
-            await Real.InitializeAsync();
-            Real.Api.Default = new Behavior { Echo = true };
+            Real = real;
             Real.Api.When("client: schema", new Behavior { StructuredOutput = """{"a":1}""" });
             Real.Api.When("client: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
             Real.Api.When("client: endless", new Behavior { Words = 2000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
         }
 
-        /// <inheritdoc/>
-        public ValueTask DisposeAsync() => Real.DisposeAsync();
+        internal RealRelay Real { get; }
     }
 }

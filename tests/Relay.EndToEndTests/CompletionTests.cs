@@ -8,7 +8,8 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>The first thing anyone does: mint a key, ask, read the answer.</summary>
-public sealed class CompletionTests(RealRelay relay) : IClassFixture<RealRelay>
+[Collection(nameof(RealRelay))]
+public sealed class CompletionTests(RealRelay relay)
 {
     [Fact]
     public async Task A_prompt_gets_the_models_words()

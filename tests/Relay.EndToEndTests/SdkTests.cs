@@ -13,10 +13,13 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>The four official SDKs, unmodified, with only a base URL and a key: what apps have already.</summary>
+[Collection(nameof(RealRelay))]
 public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fixture>
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
     private const string Schema = """{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}""";
+
+    private readonly int _leaversBefore = Leavers(relay);
 
     [Theory(Timeout = 120_000)]
     [InlineData("openai")]
@@ -209,8 +212,10 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
     }
 
     private Task ShouldBeLeftAsync(string prompt) => relay.Real.Program.EventuallyAsync(
-        () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }] && relay.Real.Program.Log.Any(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal))),
+        () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }] && Leavers(relay) > _leaversBefore),
         "the model goes on although its reader has left");
+
+    private static int Leavers(Fixture relay) => relay.Real.Program.Log.Count(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal));
 
     private async Task<JsonElement> RunNodeAsync(string sdk)
     {
@@ -227,23 +232,18 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         return JsonElement.Parse(await output);
     }
 
-    /// <summary>A relay over the real CLI; what the API answers depends on the prompt.</summary>
-    public sealed class Fixture : IAsyncLifetime
+    /// <summary>What the API answers to the prompts of this class.</summary>
+    public sealed class Fixture
     {
-        internal RealRelay Real { get; } = new();
-
-        /// <inheritdoc/>
-        public async ValueTask InitializeAsync()
+        public Fixture(RealRelay real)
         {
-            await Real.InitializeAsync();
-            Real.Api.Default = new Behavior { Echo = true };
+            Real = real;
             Real.Api.When(": schema", new Behavior { StructuredOutput = """{"a":1}""" });
             Real.Api.When("sdk: upstream fails", new Behavior { Failure = UpstreamFailure.ErrorEvent });
             Real.Api.When("sdk: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
             Real.Api.When(": endless", new Behavior { Words = 2000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
         }
 
-        /// <inheritdoc/>
-        public ValueTask DisposeAsync() => Real.DisposeAsync();
+        internal RealRelay Real { get; }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -10,8 +9,10 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>What a caller sends is what the model gets, byte for byte, and next to nothing else.</summary>
-public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<VerbatimTests.Relays>
+[Collection(nameof(RelayPerSandbox))]
+public sealed class VerbatimTests(RelayPerSandbox relays)
 {
+    /// <summary>The default of <c>MAX_INPUT_BYTES</c>.</summary>
     private const int MaxInputBytes = 200_000;
 
     private static readonly JsonSerializerOptions Raw = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -66,12 +67,6 @@ public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<V
         note.Should().Contain(sandbox == "off" ? Path.Combine(Path.GetTempPath(), "claude-relay") : "/work");
         var body = Encoding.UTF8.GetString(request.Body);
         body.Should().NotContainAny(relay.Home, TestMachine.Root, Environment.MachineName, key, Path.GetFileName(relay.Home));
-    }
-
-    /// <summary>The relays, whose model answers with the caller's own words.</summary>
-    public sealed class Relays : RelayPerSandbox
-    {
-        internal override (string Name, string Value)[] Settings => [("WARM_PROFILES", "0"), ("MAX_INPUT_BYTES", MaxInputBytes.ToString(CultureInfo.InvariantCulture))];
     }
 
     /// <summary>Unjailed all of them; in the jail, which hands stdin and stdout through as they are, enough to see that it does.</summary>
