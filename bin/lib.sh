@@ -27,6 +27,17 @@ fingerprint() {
     -type f -not -path '*/obj/*' -not -path '*/bin/*' -print0 | sort -z | xargs -0 cksum | cksum)
 }
 
+# compile ARGUMENTS: runs dotnet with one C# compiler for all projects, which ends with the command. Nothing that the SDK would
+# leave running stays, and nobody else's compiler is used or ended.
+compile() {
+  local name=claude-relay-$$-$RANDOM compiler status=0
+  dotnet "$@" -c Release -v quiet --tl:off -nodeReuse:false -p:UseRazorBuildServer=false -p:UseSharedCompilation=true -p:SharedCompilationId="$name" || status=$?
+  compiler=$(dirname "$(readlink -f "$(command -v dotnet)")")/sdk/$(cd "$ROOT" && dotnet --version)/Roslyn/bincore/VBCSCompiler.dll
+  # Where it is not found there, it ends by itself after ten idle minutes.
+  if [ -f "$compiler" ]; then dotnet "$compiler" -pipename:"$name" -shutdown || true; fi
+  return "$status"
+}
+
 # build NAME PROJECTS-OR-SOLUTION -- SOURCES: builds Release unless nothing changed since the last time, and then needs
 # neither the network nor a restore.
 build() {
@@ -50,7 +61,7 @@ build() {
   for other in "$ARTIFACTS"/*.stamp; do
     if [ -f "$other" ] && [ "$(sed 's/;.*//' "$other")" != "$sources" ]; then rm -f "$other"; fi
   done
-  if ! dotnet build "$ROOT/$target" -c Release -v quiet --tl:off --disable-build-servers >"$log" 2>&1; then
+  if ! compile build "$ROOT/$target" >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     die "The build failed; the whole log is in $log."
   fi

@@ -29,9 +29,9 @@ rm -rf "$app" "$app.stamp" "$app.part" "$app.ctl"
 # What the code is like is judged by the ordinary build: not again here, where only its outcome counts.
 for project in "Relay.Api $app.part" "Relay.Cli $app.ctl"; do
   read -r name out <<<"$project"
-  if ! dotnet publish "$ROOT/src/$name/$name.csproj" -c Release -r "$rid" --self-contained -o "$out" -p:Version="$version" \
+  if ! compile publish "$ROOT/src/$name/$name.csproj" -r "$rid" --self-contained -o "$out" -p:Version="$version" \
     -p:RunAnalyzers=false -p:EnforceCodeStyleInBuild=false -p:GenerateDocumentationFile=false -p:SatelliteResourceLanguages=en \
-    -v quiet --tl:off --disable-build-servers >>"$app.log" 2>&1; then
+    >>"$app.log" 2>&1; then
     tail -n 40 "$app.log" >&2
     die "Publishing failed; the whole log is in $app.log."
   fi

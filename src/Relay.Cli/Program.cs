@@ -1,3 +1,3 @@
 using Relay.Cli;
 
-return await Relayctl.RunAsync(args, CancellationToken.None);
+return await Relayctl.RunAsync(args, console: null, CancellationToken.None);

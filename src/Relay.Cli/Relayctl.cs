@@ -17,14 +17,18 @@ internal static class Relayctl
         """;
 
     /// <summary>Parses and runs one command line.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="console">Where results and messages go; null for this process' stdout and stderr.</param>
+    /// <param name="cancellationToken">What Ctrl-C is to a process.</param>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
-    public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(string[] args, InvocationConfiguration? console, CancellationToken cancellationToken)
     {
+        console ??= new InvocationConfiguration();
         var parsed = CreateRoot().Parse(args);
         if (parsed.Action is ParseErrorAction)
         {
             // By itself it would write to stdout as well, where a script expects a secret or nothing.
-            var error = parsed.InvocationConfiguration.Error;
+            var error = console.Error;
             foreach (var mistake in parsed.Errors)
             {
                 await error.WriteLineAsync(Printable.Text(mistake.Message));
@@ -34,7 +38,7 @@ internal static class Relayctl
             return ExitCode.WrongUsage;
         }
 
-        return await parsed.InvokeAsync(cancellationToken: cancellationToken);
+        return await parsed.InvokeAsync(console, cancellationToken);
     }
 
     private static RootCommand CreateRoot()

@@ -281,7 +281,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         string key;
         await using (var relay = await RelayProgram.WithFakeClaudeAsync(claude, settings))
         {
-            key = await MintAsync(relay, "survivor", "--daily", "3", "--rpm", "3", "--usd", "5");
+            key = await relay.MintAsync("survivor", "--daily", "3", "--rpm", "3", "--usd", "5");
             (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
             // Others look at the database meanwhile: that must not take its locks away.
             (await relay.GetAsync("/v1/usage", key)).Status.Should().Be(200);
@@ -315,16 +315,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await _relay.AskAsync()).Status.Should().Be(200, "the first one goes on");
     }
 
-    private Task<string> MintAsync(string label, params string[] options) => MintAsync(Program, label, options);
-
-    private static async Task<string> MintAsync(RelayProgram program, string label, params string[] options)
-    {
-        var (code, output, error) = await program.RelayctlAsync(["keys", "add", label, .. options]);
-        code.Should().Be(0, error);
-        var key = output.Trim();
-        await program.EventuallyAsync(async () => (await program.GetAsync("/v1/models", key)).Status == 200, "the relay does not know the new key");
-        return key;
-    }
+    private Task<string> MintAsync(string label, params string[] options) => Program.MintAsync(label, options);
 
     private Task<RelayAnswer> AskAsync(string key, CancellationToken? caller = null, string? model = null) =>
         Program.CompleteAsync(key, model is null ? new { prompt = "hi" } : new { prompt = "hi", model }, caller);

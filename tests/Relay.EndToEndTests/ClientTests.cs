@@ -8,6 +8,7 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>The project's own clients: their tests, their examples as they stand, and what they do with a running relay.</summary>
+[Collection(nameof(RealRelay))]
 public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixture<ClientTests.Fixture>
 {
     private static readonly string Clients = Path.Combine(TestMachine.Root, "clients");
@@ -137,7 +138,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
                 events.Add(item);
             }
         })).Should().ThrowAsync<ClaudeRelayServerException>()).Which.Code.Should().Be("upstream_error");
-        var scarce = Client(await relay.Real.Program.MintAsync("scarce", dailyLimit: 1));
+        var scarce = Client(await relay.Real.Program.MintAsync("scarce", "--daily", "1"));
         await scarce.CompleteAsync("client: scarce", cancellationToken: token);
         (await ((Func<Task>)(() => scarce.CompleteAsync("client: scarce", cancellationToken: token))).Should().ThrowAsync<ClaudeRelayRateLimitException>("midnight is too far to be waited for"))
             .Which.RetryAfter.Should().BeGreaterThan(TimeSpan.FromSeconds(60));
@@ -199,22 +200,17 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     [GeneratedRegex("^```(?<language>\\w+)\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex CodeBlock();
 
-    /// <summary>A relay over the real CLI; what the API answers depends on the prompt.</summary>
-    public sealed class Fixture : IAsyncLifetime
+    /// <summary>What the API answers to the prompts of this class.</summary>
+    public sealed class Fixture
     {
-        internal RealRelay Real { get; } = new();
-
-        /// <inheritdoc/>
-        public async ValueTask InitializeAsync()
+        public Fixture(RealRelay real)
         {
-            await Real.InitializeAsync();
-            Real.Api.Default = new Behavior { Echo = true };
+            Real = real;
             Real.Api.When("client: schema", new Behavior { StructuredOutput = """{"a":1}""" });
             Real.Api.When("client: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
             Real.Api.When("client: endless", new Behavior { Words = 2000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
         }
 
-        /// <inheritdoc/>
-        public ValueTask DisposeAsync() => Real.DisposeAsync();
+        internal RealRelay Real { get; }
     }
 }

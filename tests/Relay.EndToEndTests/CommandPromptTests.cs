@@ -9,7 +9,8 @@ namespace Relay.EndToEndTests;
 /// Words that mean something to Claude Code's terminal or command line are just words to the relay: the model gets them and
 /// answers.
 /// </summary>
-public sealed class CommandPromptTests(CommandPromptTests.Relays relays) : IClassFixture<CommandPromptTests.Relays>
+[Collection(nameof(RelayPerSandbox))]
+public sealed class CommandPromptTests(RelayPerSandbox relays)
 {
     private static readonly string[] Words =
     [
@@ -41,11 +42,5 @@ public sealed class CommandPromptTests(CommandPromptTests.Relays relays) : IClas
                 answer.Text.Should().Be(word, "the model was to echo");
             }
         });
-    }
-
-    /// <summary>The relays.</summary>
-    public sealed class Relays : RelayPerSandbox
-    {
-        internal override (string Name, string Value)[] Settings => [("WARM_PROFILES", "0")];
     }
 }

@@ -8,37 +8,21 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>The first thing anyone does: mint a key, ask, read the answer.</summary>
-public sealed class CompletionTests : IAsyncLifetime
+[Collection(nameof(RealRelay))]
+public sealed class CompletionTests(RealRelay relay)
 {
-    private Simulator _api = null!;
-    private RelayProgram _relay = null!;
-    private string _key = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
-        _relay = await RelayProgram.WithRealClaudeAsync(_api);
-        _key = await _relay.MintAsync("app");
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _relay.DisposeAsync();
-        await _api.DisposeAsync();
-    }
-
     [Fact]
     public async Task A_prompt_gets_the_models_words()
     {
-        _api.Default = new Behavior { Text = "Four." };
+        relay.Api.When("What is two and two?", new Behavior { Text = "Four." });
 
-        var answer = await _relay.CompleteAsync(_key, new { prompt = "What is two and two?" });
+        var answer = await relay.Program.CompleteAsync(relay.Key, new { prompt = "What is two and two?" });
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("Four.");
         answer.Json.GetProperty("ok").GetBoolean().Should().BeTrue();
         answer.Json.GetProperty("model").GetString().Should().Be("opus");
-        _api.Requests.Should().ContainSingle(request => request.LastUserText == "What is two and two?");
+        relay.Api.Requests.Should().ContainSingle(request => request.LastUserText == "What is two and two?");
     }
 
     /// <summary>What a completion is reckoned to cost before Claude Code has summed it up must be what it would sum up.</summary>
@@ -48,9 +32,9 @@ public sealed class CompletionTests : IAsyncLifetime
     [InlineData("haiku")]
     public async Task The_relays_prices_are_those_of_Claude_Code(string model)
     {
-        _api.Default = new Behavior { Words = 500 };
+        relay.Api.When("Count.", new Behavior { Words = 500 });
 
-        var answer = await _relay.CompleteAsync(_key, new { prompt = "Count.", model, output_format = "json" });
+        var answer = await relay.Program.CompleteAsync(relay.Key, new { prompt = "Count.", model, output_format = "json" });
 
         var usage = answer.Json.GetProperty("usage");
         long Tokens(string name) => usage.GetProperty(name).GetInt64();

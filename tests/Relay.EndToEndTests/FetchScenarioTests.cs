@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using FluentAssertions;
 using Relay.Domain.Fetching;
 using Relay.EndToEndTests.Harness;
@@ -44,7 +45,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     public async Task A_name_is_looked_up_once_and_what_it_becomes_later_is_never_asked()
     {
         var scenario = new SsrfScenario(SsrfCorpus.Rows("scenario").Single(row => row.Id == "rebind-001"));
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
 
         (await PlayAsync(scenario, relay)).Should().BeNull();
 
@@ -56,7 +57,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     public async Task Nothing_is_carried_from_one_host_to_the_next()
     {
         var scenario = new SsrfScenario(SsrfCorpus.Rows("scenario").Single(row => row.Id == "redirect-064"));
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
 
         (await PlayAsync(scenario, relay)).Should().BeNull();
 
@@ -71,7 +72,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     public async Task Another_service_that_a_site_names_is_not_looked_up()
     {
         var scenario = new SsrfScenario(SsrfCorpus.Rows("scenario").Single(row => row.Id == "http3-001"));
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
 
         (await PlayAsync(scenario, relay)).Should().BeNull();
 
@@ -126,7 +127,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
                 gone.TrySetResult();
             }
         });
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
         var fetch = relay.FetchAsync(new { url = "https://endless.example.net/" }, leaving.Token);
@@ -148,7 +149,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var text = string.Concat(Enumerable.Repeat("<p>The museum of boats opened on Monday, and by noon, to everybody's surprise, hundreds had come to see it.</p>", 12));
         internet.Sites.Sites[host] = Site.Page(
             $$"""<html lang=en><head><title>Boats</title><link rel=stylesheet href=/s.css><script src=/s.js></script><script type="application/ld+json">{"a":1}</script></head><body><nav><a href=/n>News</a></nav><article><h1>Boats</h1>{{text}}<img src=/i.png></article></body></html>""");
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
 
         var answer = await relay.FetchAsync(new { url = $"https://{host}/a?secret=1", format });
 
@@ -158,8 +159,10 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         answer.Json.GetProperty(format).GetString().Should().Contain("museum of boats").And.NotContain("s.js");
         answer.Json.GetProperty("json_ld")[0].GetProperty("a").GetInt32().Should().Be(1);
         internet.Sites.Requests.Count(request => request.Host == host).Should().Be(1);
-        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(entry => entry.GetProperty("action").GetString() == "fetch")), "nothing was audited");
-        var line = relay.Program.Audit.Single(entry => entry.GetProperty("action").GetString() == "fetch");
+        var id = answer.Headers.GetValues("X-Request-Id").Single();
+        bool IsOfThisFetch(JsonElement entry) => entry.GetProperty("action").GetString() == "fetch" && entry.GetProperty("request_id").GetString() == id;
+        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(IsOfThisFetch)), "nothing was audited");
+        var line = relay.Program.Audit.Single(IsOfThisFetch);
         line.GetProperty("host").GetString().Should().Be(host);
         string.Join('\n', [.. relay.Program.Log, line.GetRawText()]).Should().NotContain("secret=1");
     }
@@ -202,7 +205,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     {
         internet.Names.Set("issuer.example.net", ["93.184.215.14"]);
         internet.Sites.Sites["issuer.example.net"] = Site.Page("a") with { Certificate = SiteCertificate.WithMissingIssuer };
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
 
         (await relay.FetchAsync(new { url = "https://issuer.example.net/" })).ErrorCode.Should().Be("fetch_failed");
 
@@ -236,7 +239,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     [Fact]
     public async Task What_is_wrong_with_a_request_is_named()
     {
-        await using var relay = await internet.StartRelayAsync();
+        var relay = await internet.SharedRelayAsync();
         (string Body, string Field)[] wrong =
         [
             ("{\"url\":1}", "url"),

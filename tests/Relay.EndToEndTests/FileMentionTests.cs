@@ -8,7 +8,8 @@ namespace Relay.EndToEndTests;
 /// Claude Code reads the file of an <c>@path</c> in a prompt by itself, with every tool off. Through the relay no file is
 /// read, and three layers each prevent it alone.
 /// </summary>
-public sealed class FileMentionTests : IClassFixture<FileMentionTests.Relays>, IDisposable
+[Collection(nameof(RelayPerSandbox))]
+public sealed class FileMentionTests : IDisposable
 {
     /// <summary>What may stand before an <c>@</c> for it to count, as measured, and what looks like it.</summary>
     private static readonly string[] Separators =
@@ -17,10 +18,10 @@ public sealed class FileMentionTests : IClassFixture<FileMentionTests.Relays>, I
         "```\n", "`", "(", "[", "\"", "'", ":", ",", ">",
     ];
 
-    private readonly Relays _relays;
+    private readonly RelayPerSandbox _relays;
     private readonly Canaries _canaries = new();
 
-    public FileMentionTests(Relays relays) => _relays = relays;
+    public FileMentionTests(RelayPerSandbox relays) => _relays = relays;
 
     /// <summary>Both ways to run, and every way to name a file.</summary>
     public static MatrixTheoryData<string, string> Cases =>
@@ -86,12 +87,7 @@ public sealed class FileMentionTests : IClassFixture<FileMentionTests.Relays>, I
         }
     }
 
-    /// <summary>The relay, with spares in whose homes a file can be planted.</summary>
-    public sealed class Relays : RelayPerSandbox
-    {
-        internal override (string Name, string Value)[] Settings => [("WARM_PROFILES", "0")];
-    }
-
+    /// <summary>The homes of spares, in which a file can be planted.</summary>
     private static List<string> Homes(RelayProgram relay)
     {
         var run = Path.Combine(relay.Home, "run");

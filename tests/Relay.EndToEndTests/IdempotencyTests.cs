@@ -8,25 +8,24 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>A request that is made again is answered again, and paid once.</summary>
-public sealed class IdempotencyTests : IAsyncLifetime
+public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassFixture<IdempotencyTests.Fixture>, IAsyncLifetime
 {
-    private FakeRelay _relay = null!;
+    private readonly FakeRelay _relay = fixture.Relay;
 
-    private int _selfTests;
+    /// <summary>Every test has a key of its own, so that what it sent before is nobody else's.</summary>
+    private readonly string _label = $"app-{Guid.NewGuid():N}";
+
+    private string _key = null!;
+    private int _startedBefore;
 
     public async ValueTask InitializeAsync()
     {
-        _relay = await FakeRelay.StartAsync(new FakeScript { Answer = "CANARY-answer" }, ("RELAY_HOME", _home), ("PER_KEY_RPM", "1000"));
-        _selfTests = _relay.Pids.Count;
+        _relay.Script(Fixture.Answering);
+        _key = await _relay.Program.MintAsync(_label);
+        _startedBefore = _relay.Pids.Count;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _relay.DisposeAsync();
-        Directory.Delete(_home, recursive: true);
-    }
-
-    private readonly string _home = TestMachine.NewDirectory();
+    public async ValueTask DisposeAsync() => await _relay.NobodySurvivesAsync();
 
     [Theory(Timeout = 60_000)]
     [InlineData("/v1/complete", false)]
@@ -44,9 +43,9 @@ public sealed class IdempotencyTests : IAsyncLifetime
         again.Body.Should().Be(first.Body).And.Contain("CANARY-answer");
         (first.Replayed, again.Replayed).Should().Be((false, true));
         again.ContentType.Should().Be(first.ContentType);
-        _relay.Pids.Should().HaveCount(_selfTests + 1);
+        _relay.Pids.Should().HaveCount(_startedBefore + 1);
         (await RequestsOfTodayAsync()).Should().Be(1);
-        await _relay.Program.EventuallyAsync(() => Task.FromResult(_relay.Program.Audit.Any(line => line.TryGetProperty("detail", out var detail) && detail.GetString() == "replayed")), "no audit line tells of it");
+        await _relay.Program.EventuallyAsync(() => Task.FromResult(_relay.Program.Audit.Any(line => line.TryGetProperty("detail", out var detail) && detail.GetString() == "replayed" && line.GetProperty("key_label").GetString() == _label)), "no audit line tells of it");
         foreach (var file in _relay.Program.FilesWithContent)
         {
             if (!file.EndsWith(".lock", StringComparison.Ordinal))
@@ -75,7 +74,7 @@ public sealed class IdempotencyTests : IAsyncLifetime
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 1500 });
         var first = PostAsync("/v1/complete", "k", new { prompt = "one" });
-        await TestMachine.EventuallyAsync(() => _relay.Pids.Count > _selfTests, TimeSpan.FromSeconds(10), "nothing runs");
+        await TestMachine.EventuallyAsync(() => _relay.Pids.Count > _startedBefore, TimeSpan.FromSeconds(10), "nothing runs");
 
         var second = await PostAsync("/v1/complete", "k", new { prompt = "one" });
         var third = await PostAsync("/v1/complete", "k", new { prompt = "two" });
@@ -107,7 +106,7 @@ public sealed class IdempotencyTests : IAsyncLifetime
     [Fact(Timeout = 60_000)]
     public async Task A_used_up_key_still_gets_its_old_answers()
     {
-        var key = await _relay.Program.MintAsync("scarce", dailyLimit: 1);
+        var key = await _relay.Program.MintAsync("scarce", "--daily", "1");
         (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Status.Should().Be(200);
 
         (await PostAsync("/v1/complete", "l", new { prompt = "one" }, key)).Status.Should().Be(429);
@@ -128,19 +127,23 @@ public sealed class IdempotencyTests : IAsyncLifetime
     [Fact(Timeout = 60_000)]
     public async Task A_crash_forgets_what_was_running_and_no_answer()
     {
-        (await PostAsync("/v1/complete", "answered", new { prompt = "one" })).Status.Should().Be(200);
-        _relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
-        var running = PostAsync("/v1/complete", "running", new { prompt = "one" });
-        await TestMachine.EventuallyAsync(() => _relay.Pids.Count == _selfTests + 2, TimeSpan.FromSeconds(10), "nothing runs");
-        TestMachine.Kill(_relay.Program.ProcessId);
-        await _relay.Program.WaitForExitAsync();
+        using var home = new TemporaryDirectory();
+        await using var relay = await FakeRelay.StartAsync(new FakeScript(), ("RELAY_HOME", home.Path), ("PER_KEY_RPM", "1000"));
+        var selfTests = relay.Pids.Count;
+        Task<Answer> AskAsync(string idempotencyKey, RelayProgram program) => PostAsync("/v1/complete", idempotencyKey, new { prompt = "one" }, relay.Key, program);
+        (await AskAsync("answered", relay.Program)).Status.Should().Be(200);
+        relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
+        var running = AskAsync("running", relay.Program);
+        await TestMachine.EventuallyAsync(() => relay.Pids.Count == selfTests + 2, TimeSpan.FromSeconds(10), "nothing runs");
+        TestMachine.Kill(relay.Program.ProcessId);
+        await relay.Program.WaitForExitAsync();
         await ((Func<Task>)(() => running)).Should().ThrowAsync<HttpRequestException>();
 
-        _relay.Script(new FakeScript());
-        await using var again = await RelayProgram.WithFakeClaudeAsync(Path.Combine(_relay.Directory, "claude"), ("RELAY_HOME", _home), ("PER_KEY_RPM", "1000"));
+        relay.Script(new FakeScript());
+        await using var again = await RelayProgram.WithFakeClaudeAsync(Path.Combine(relay.Directory, "claude"), ("RELAY_HOME", home.Path), ("PER_KEY_RPM", "1000"));
 
-        (await PostAsync("/v1/complete", "answered", new { prompt = "one" }, program: again)).Should().Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
-        (await PostAsync("/v1/complete", "running", new { prompt = "one" }, program: again)).Should().Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
+        (await AskAsync("answered", again)).Should().Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
+        (await AskAsync("running", again)).Should().Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
     }
 
     private static async Task<byte[]> ReadAsync(string file)
@@ -151,12 +154,12 @@ public sealed class IdempotencyTests : IAsyncLifetime
         return copy.ToArray();
     }
 
-    private async Task<long> RequestsOfTodayAsync() => (await _relay.Program.GetAsync("/v1/usage", _relay.Key)).Json.GetProperty("total").GetProperty("requests").GetInt64();
+    private async Task<long> RequestsOfTodayAsync() => (await _relay.Program.GetAsync("/v1/usage", _key)).Json.GetProperty("total").GetProperty("requests").GetInt64();
 
     private async Task<Answer> PostAsync(string path, string idempotencyKey, object body, string? key = null, RelayProgram? program = null, CancellationToken? cancellationToken = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key ?? _relay.Key);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key ?? _key);
         request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
         using var response = await (program ?? _relay.Program).Http.SendAsync(request, cancellationToken ?? TestContext.Current.CancellationToken);
         return new Answer(
@@ -168,4 +171,13 @@ public sealed class IdempotencyTests : IAsyncLifetime
     }
 
     private sealed record Answer(int Status, string Body, bool Replayed, string? ContentType, TimeSpan? RetryAfter);
+
+    /// <summary>One relay for all of them.</summary>
+    public sealed class Fixture() : FakeRelayFixture(("PER_KEY_RPM", "1000"))
+    {
+        internal static FakeScript Answering { get; } = new() { Answer = "CANARY-answer" };
+
+        /// <inheritdoc/>
+        protected override FakeScript Script => Answering;
+    }
 }

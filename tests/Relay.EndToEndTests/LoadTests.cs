@@ -13,7 +13,7 @@ public sealed class LoadTests
     public async Task Memory_stays_flat_under_refused_and_cheap_requests()
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("LOG_LEVEL", "information"));
-        var used = await relay.Program.MintAsync("used", dailyLimit: 1);
+        var used = await relay.Program.MintAsync("used", "--daily", "1");
         (await relay.Program.CompleteAsync(used, new { prompt = "hi" })).Status.Should().Be(200);
         var server = relay.Program.Http.BaseAddress!;
         const string body = """{"prompt":"hi"}""";

@@ -10,7 +10,6 @@ namespace Relay.EndToEndTests;
 /// A hostile model calls every tool the CLI has or ever had. Nothing happens, and twice over: the relay ends the process at
 /// the first tool call, and without the relay the launch alone makes every call fail.
 /// </summary>
-[Collection(nameof(Alone))]
 public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDisposable
 {
     private static readonly string[] Expected = ["/usr/bin/setsid ", "/usr/bin/bwrap ", "/claude "];

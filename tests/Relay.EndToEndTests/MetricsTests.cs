@@ -22,8 +22,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         internet.Names.Everybody = "93.184.215.14";
         await using var relay = await internet.StartRelayAsync(settings: [("GLOBAL_CONCURRENCY", "2"), ("QUEUE_LIMIT", "4"), ("ALLOWED_MODELS", "opus,sonnet,haiku")]);
         var program = relay.Program;
-        var admin = await MintAsync(program, "prometheus", "admin");
-        var poor = await program.MintAsync("poor", dailyLimit: 1);
+        var admin = await program.MintAsync("prometheus", "--scope", "admin");
+        var poor = await program.MintAsync("poor", "--daily", "1");
         var before = await Scrape.OfAsync(program, admin);
 
         // One by one: what succeeds, on each API and as a stream; what is refused; what fails.
@@ -195,7 +195,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("METRICS_PORT", "0"));
         var program = relay.Program;
-        var admin = await MintAsync(program, "prometheus", "admin");
+        var admin = await program.MintAsync("prometheus", "--scope", "admin");
         var port = new Uri(Scrape.UrlOf(program), "/");
 
         async Task<int> StatusAsync(HttpMethod method, Uri url, string? host = null, string? key = null)
@@ -261,14 +261,6 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
             .Concat(["ok", "body_too_large", "unsupported_content_type", ErrorCode.TooLarge.WireName(), ErrorCode.ClientClosed.WireName()]);
         words.Should().OnlyContain(word => outcome(word));
         outcome("anything else").Should().BeFalse();
-    }
-
-    private static async Task<string> MintAsync(RelayProgram program, string label, string scope)
-    {
-        var (code, output, error) = await program.RelayctlAsync("keys", "add", "--scope", scope, label);
-        Assert.True(code == 0, error);
-        await program.EventuallyAsync(async () => (await program.GetAsync("/v1/models", output.Trim())).Status == 200, "the relay does not know the new key");
-        return output.Trim();
     }
 }
 

@@ -109,7 +109,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [MemberData(nameof(SpendingRoutes))]
     public async Task Limits_of_the_key(string path)
     {
-        var scarce = await _relay.Program.MintAsync($"scarce-{Array.IndexOf(Spending, path)}", dailyLimit: 1);
+        var scarce = await _relay.Program.MintAsync($"scarce-{Array.IndexOf(Spending, path)}", "--daily", "1");
         await ShouldAnswerAsync(path, Body(path), 200, key: scarce);
         await ShouldAnswerAsync(path, Body(path), 429, key: scarce);
     }
@@ -373,13 +373,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
         internal string Url(string path) => _site.Urls.Single() + path;
 
-        private async Task<string> MintAsync(string scope)
-        {
-            var (code, output, error) = await Relay.Program.RelayctlAsync("keys", "add", scope, "--scope", scope);
-            code.Should().Be(0, error);
-            await Relay.Program.EventuallyAsync(async () => (await Relay.Program.GetAsync("/v1/models", output.Trim())).Status == 200, "the relay does not know the key");
-            return output.Trim();
-        }
+        private Task<string> MintAsync(string scope) => Relay.Program.MintAsync(scope, "--scope", scope);
 
         private static async Task<WebApplication> StartSiteAsync()
         {

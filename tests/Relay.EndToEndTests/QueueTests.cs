@@ -78,7 +78,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
     [Fact(Timeout = 30_000)]
     public async Task What_is_turned_away_is_not_charged()
     {
-        var key = await _relay.Program.MintAsync("twice", dailyLimit: 2);
+        var key = await _relay.Program.MintAsync("twice", "--daily", "2");
         await RunAsync();
         var (waiting, _) = await FillAsync("waiting");
         for (var refused = 0; refused < 3; refused++)

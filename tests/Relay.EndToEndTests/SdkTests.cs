@@ -13,10 +13,13 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>The four official SDKs, unmodified, with only a base URL and a key: what apps have already.</summary>
+[Collection(nameof(RealRelay))]
 public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fixture>
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
     private const string Schema = """{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}""";
+
+    private readonly int _leaversBefore = Leavers(relay);
 
     [Theory(Timeout = 120_000)]
     [InlineData("openai")]
@@ -95,7 +98,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         (await FailureAsync(() => Client("wrong").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Status.Should().Be(401);
         (await FailureAsync(() => Client(relay.Real.Key, "gpt-17").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Should().Match<ClientResultException>(error => error.Status == 404 && error.Message.Contains("model_not_found"));
         (await FailureAsync(() => client.CompleteChatAsync([new UserChatMessage("hi")], new ChatCompletionOptions { Temperature = 0 }, token))).Should().Match<ClientResultException>(error => error.Status == 400 && error.Message.Contains("temperature"));
-        var daily = await relay.MintAsync("daily-openai.net", ["--daily-limit", "1"]);
+        var daily = await relay.Real.Program.MintAsync("daily-openai.net", "--daily-limit", "1");
         await Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token);
         var watch = Stopwatch.StartNew();
         (await FailureAsync(() => Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token))).Status.Should().Be(429);
@@ -153,7 +156,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         (await FailureNameAsync(() => Client("wrong").Messages.Create(AskOne("hi"), token))).Should().Be("AnthropicUnauthorizedException");
         (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { Model = "gpt-17" }, token))).Should().Be("AnthropicNotFoundException");
         (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { StopSequences = [string.Empty] }, token))).Should().Be("AnthropicBadRequestException");
-        var daily = await relay.MintAsync("daily-anthropic.net", ["--daily-limit", "1"]);
+        var daily = await relay.Real.Program.MintAsync("daily-anthropic.net", "--daily-limit", "1");
         await Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token);
         var watch = Stopwatch.StartNew();
         (await FailureNameAsync(() => Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token))).Should().Be("AnthropicRateLimitException");
@@ -209,16 +212,18 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
     }
 
     private Task ShouldBeLeftAsync(string prompt) => relay.Real.Program.EventuallyAsync(
-        () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }] && relay.Real.Program.Log.Any(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal))),
+        () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }] && Leavers(relay) > _leaversBefore),
         "the model goes on although its reader has left");
+
+    private static int Leavers(Fixture relay) => relay.Real.Program.Log.Count(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal));
 
     private async Task<JsonElement> RunNodeAsync(string sdk)
     {
         var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, $"{sdk}.mjs")]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment["RELAY_URL"] = relay.Real.Url;
         start.Environment["RELAY_KEY"] = relay.Real.Key;
-        start.Environment["RELAY_TIGHT_KEY"] = await relay.MintAsync($"tight-{sdk}", ["--rpm", "1"]);
-        start.Environment["RELAY_DAILY_KEY"] = await relay.MintAsync($"daily-{sdk}", ["--daily-limit", "1"]);
+        start.Environment["RELAY_TIGHT_KEY"] = await relay.Real.Program.MintAsync($"tight-{sdk}", "--rpm", "1");
+        start.Environment["RELAY_DAILY_KEY"] = await relay.Real.Program.MintAsync($"daily-{sdk}", "--daily-limit", "1");
         using var node = Process.Start(start)!;
         var output = node.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -227,32 +232,18 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         return JsonElement.Parse(await output);
     }
 
-    /// <summary>A relay over the real CLI; what the API answers depends on the prompt.</summary>
-    public sealed class Fixture : IAsyncLifetime
+    /// <summary>What the API answers to the prompts of this class.</summary>
+    public sealed class Fixture
     {
-        internal RealRelay Real { get; } = new();
-
-        /// <inheritdoc/>
-        public async ValueTask InitializeAsync()
+        public Fixture(RealRelay real)
         {
-            await Real.InitializeAsync();
-            Real.Api.Default = new Behavior { Echo = true };
+            Real = real;
             Real.Api.When(": schema", new Behavior { StructuredOutput = """{"a":1}""" });
             Real.Api.When("sdk: upstream fails", new Behavior { Failure = UpstreamFailure.ErrorEvent });
             Real.Api.When("sdk: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
             Real.Api.When(": endless", new Behavior { Words = 2000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
         }
 
-        /// <inheritdoc/>
-        public ValueTask DisposeAsync() => Real.DisposeAsync();
-
-        internal async Task<string> MintAsync(string label, string[] limits)
-        {
-            var (code, output, error) = await Real.Program.RelayctlAsync(["keys", "add", .. limits, label]);
-            code.Should().Be(0, error);
-            var secret = output.Trim();
-            await Real.Program.EventuallyAsync(async () => (await Real.Program.GetAsync("/v1/models", secret)).Status == 200, "the relay does not know the new key");
-            return secret;
-        }
+        internal RealRelay Real { get; }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -10,8 +9,10 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>What a caller sends is what the model gets, byte for byte, and next to nothing else.</summary>
-public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<VerbatimTests.Relays>
+[Collection(nameof(RelayPerSandbox))]
+public sealed class VerbatimTests(RelayPerSandbox relays)
 {
+    /// <summary>The default of <c>MAX_INPUT_BYTES</c>.</summary>
     private const int MaxInputBytes = 200_000;
 
     private static readonly JsonSerializerOptions Raw = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -43,11 +44,11 @@ public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<V
     public static TheoryData<string> Modes => RelayPerSandbox.Modes;
 
     [Theory, MemberData(nameof(Modes))]
-    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, Texts);
+    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, OneOfFourInTheJail(sandbox, Texts));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed))));
+        AllArriveAsync(sandbox, OneOfFourInTheJail(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>
@@ -68,11 +69,9 @@ public sealed class VerbatimTests(VerbatimTests.Relays relays) : IClassFixture<V
         body.Should().NotContainAny(relay.Home, TestMachine.Root, Environment.MachineName, key, Path.GetFileName(relay.Home));
     }
 
-    /// <summary>The relays, whose model answers with the caller's own words.</summary>
-    public sealed class Relays : RelayPerSandbox
-    {
-        internal override (string Name, string Value)[] Settings => [("WARM_PROFILES", "0"), ("MAX_INPUT_BYTES", MaxInputBytes.ToString(CultureInfo.InvariantCulture))];
-    }
+    /// <summary>Unjailed all of them; in the jail, which hands stdin and stdout through as they are, enough to see that it does.</summary>
+    private static IEnumerable<string> OneOfFourInTheJail(string sandbox, IEnumerable<string> texts) =>
+        texts.Where((_, index) => sandbox == "off" || TestMachine.RunsEverything || index % 4 == 0);
 
     private async Task AllArriveAsync(string sandbox, IEnumerable<string> texts)
     {

@@ -2,7 +2,14 @@ using Relay.AnthropicSimulator;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>A relay over the real CLI and a simulated API, with one key. What a test asks for depends on its prompt only, so that nobody disturbs another.</summary>
+/// <summary>Classes that ask one relay over the real CLI, one after the other.</summary>
+[CollectionDefinition(nameof(RealRelay))]
+public sealed class RealRelayTests : ICollectionFixture<RealRelay>;
+
+/// <summary>
+/// A relay over the real CLI and a simulated API, with one key. The API answers with the caller's words, and otherwise what a test
+/// asks for depends on its prompt only, so that nobody disturbs another.
+/// </summary>
 public sealed class RealRelay : IAsyncLifetime
 {
     /// <summary>The API behind the CLI.</summary>
@@ -21,6 +28,7 @@ public sealed class RealRelay : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
+        Api.Default = new Behavior { Echo = true };
         Program = await RelayProgram.WithRealClaudeAsync(Api, ("GLOBAL_DAILY", "10000000"), ("PER_KEY_DAILY", "10000000"), ("MODEL_ALIASES", "gpt-4o=sonnet"));
         Key = await Program.MintAsync("app");
     }

@@ -2,9 +2,13 @@ using Relay.AnthropicSimulator;
 
 namespace Relay.EndToEndTests.Harness;
 
+/// <summary>Classes that ask the same two relays, one after the other.</summary>
+[CollectionDefinition(nameof(RelayPerSandbox))]
+public sealed class RelayPerSandboxTests : ICollectionFixture<RelayPerSandbox>;
+
 /// <summary>
 /// One simulated API, and over the real CLI one relay with a jail and one without, started when first asked for and shared
-/// by the tests of a class.
+/// by the tests of a class, or of several.
 /// </summary>
 public class RelayPerSandbox : IAsyncLifetime
 {
@@ -17,7 +21,7 @@ public class RelayPerSandbox : IAsyncLifetime
     internal Simulator Api { get; private set; } = null!;
 
     /// <summary>Settings of both.</summary>
-    internal virtual (string Name, string Value)[] Settings => [];
+    internal virtual (string Name, string Value)[] Settings => [("WARM_PROFILES", "0")];
 
     /// <summary>The relay of a mode, and a key for it.</summary>
     internal async Task<(RelayProgram Relay, string Key)> StartedAsync(string sandbox)

@@ -24,6 +24,7 @@ public sealed class TestInternet : IAsyncLifetime
     public const string SilentAddress = "93.184.216.2";
 
     private readonly string _directory = TestMachine.NewDirectory();
+    private InternetRelay? _shared;
     private NetworkNamespace _near = null!;
     private NetworkNamespace _far = null!;
 
@@ -73,6 +74,9 @@ public sealed class TestInternet : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>A relay with the usual settings for tests that leave it as they found it; started when first asked for.</summary>
+    internal async Task<InternetRelay> SharedRelayAsync() => _shared ??= await StartRelayAsync();
+
     /// <summary>Starts a relay in the near network, with a key, a proxy in its environment and limits that no test meets.</summary>
     internal async Task<InternetRelay> StartRelayAsync(bool withIcu = false, params (string Name, string Value)[] settings)
     {
@@ -102,8 +106,13 @@ public sealed class TestInternet : IAsyncLifetime
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        if (_shared is not null)
+        {
+            await _shared.DisposeAsync();
+        }
+
         Names.Dispose();
         Sites.Dispose();
         NearSites.Dispose();
@@ -111,7 +120,6 @@ public sealed class TestInternet : IAsyncLifetime
         _near.Dispose();
         _far.Dispose();
         Directory.Delete(_directory, recursive: true);
-        return ValueTask.CompletedTask;
     }
 
     /// <summary>The relay's own, but with the platform's globalization.</summary>
