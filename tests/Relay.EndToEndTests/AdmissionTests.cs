@@ -103,12 +103,11 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     public async Task A_caller_who_leaves_an_answer_pays_for_it_by_estimate()
     {
         var key = await MintAsync("leaving");
-        _relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
+        // Its child comes after its init frame, which shows that the turn has begun.
+        _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall });
         using var leaving = new CancellationTokenSource();
         var running = AskAsync(key, leaving.Token);
-        // Its init frame shows that the turn has begun.
-        await TestMachine.EventuallyAsync(() => _relay.Pids.Any(id => TestMachine.IsRunning(id)), TimeSpan.FromSeconds(5), "nothing runs");
-        await Task.Delay(500, TestContext.Current.CancellationToken);
+        await TestMachine.EventuallyAsync(() => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > 0, TimeSpan.FromSeconds(20), "the turn does not begin");
 
         await leaving.CancelAsync();
 
