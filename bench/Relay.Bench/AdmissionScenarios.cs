@@ -165,12 +165,11 @@ internal static class AdmissionScenarios
         File.Move(file + ".next", file, overwrite: true);
     }
 
-    private static ServiceProvider Services(string home)
+    /// <summary>A relay's own container, with limits that nobody meets.</summary>
+    public static ServiceProvider Services(string home, params (string Name, string Value)[] settings)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
-        {
-            ["PER_KEY_RPM"] = "10000000", ["PER_KEY_DAILY"] = "10000000", ["GLOBAL_DAILY"] = "10000000",
-        }).Build();
+        (string Name, string Value)[] all = [("PER_KEY_RPM", "10000000"), ("PER_KEY_DAILY", "10000000"), ("GLOBAL_DAILY", "10000000"), .. settings];
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(all.ToDictionary(setting => setting.Name, setting => (string?)setting.Value, StringComparer.Ordinal)).Build();
         var services = new ServiceCollection()
             .AddLogging()
             .AddSingleton<IConfiguration>(configuration)

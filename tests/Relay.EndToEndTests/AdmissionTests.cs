@@ -28,7 +28,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(5));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Every_answer_to_a_key_says_how_it_stands()
     {
         var key = await MintAsync("standing", "--daily", "2");
@@ -51,7 +51,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await Program.GetAsync("/v1/models")).Headers.Contains("RateLimit").Should().BeFalse("nobody's limits");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Of_many_at_once_exactly_as_many_are_let_in_as_the_limit_allows()
     {
         var key = await MintAsync("crowd", "--daily", "10");
@@ -62,7 +62,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         answers.Count(answer => answer.ErrorCode == "daily_limit").Should().Be(90);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task What_the_relay_fails_is_given_back_and_what_reached_the_API_is_not()
     {
         var key = await MintAsync("failing", "--daily", "2");
@@ -80,7 +80,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await AskAsync(key)).ErrorCode.Should().Be("daily_limit");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_key_stops_when_its_money_of_the_day_is_spent()
     {
         var key = await MintAsync("thrifty", "--usd", "1");
@@ -99,7 +99,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         usage.Json.GetProperty("total").GetProperty("cost_usd").GetDecimal().Should().Be(1.2m);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_caller_who_leaves_an_answer_pays_for_it_by_estimate()
     {
         var key = await MintAsync("leaving");
@@ -119,7 +119,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         audited.GetProperty("error").GetString().Should().Be("client_closed");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_key_with_many_waiting_does_not_delay_anothers_first()
     {
         var patient = await MintAsync("patient", "--concurrency", "1");
@@ -148,7 +148,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         order.Where(name => name == "patient").Should().HaveCount(3);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Above_its_own_concurrency_a_key_waits_while_others_run()
     {
         var single = await MintAsync("single", "--concurrency", "1");
@@ -165,7 +165,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await _relay.AuditedAsync(line => IsOf(line, "single") && line.TryGetProperty("queue_ms", out var queue) && queue.GetDouble() > 300)).GetProperty("status").GetInt32().Should().Be(200);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("X-Stainless-Timeout")]
     [InlineData("Request-Timeout")]
     public async Task A_client_that_will_not_wait_long_is_told_so_before_it_leaves(string header)
@@ -186,7 +186,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(2));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Revoking_a_key_ends_what_it_has_running_and_waiting()
     {
         var key = await MintAsync("doomed", "--concurrency", "1");
@@ -207,7 +207,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         await _relay.NobodySurvivesAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_limit_of_the_account_is_remembered_for_what_it_covers_until_it_resets()
     {
         var key = await MintAsync("limited-upstream");
@@ -228,7 +228,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         await Program.EventuallyAsync(async () => (await AskAsync(key, model: "sonnet")).Status == 200, "the limit is never over");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Usage_is_the_callers_own_by_day_and_model_with_what_is_left()
     {
         var key = await MintAsync("counted", "--daily", "5", "--usd", "2.50", "--concurrency", "2");
@@ -253,7 +253,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_key_is_good_for_its_scopes_and_models_only()
     {
         var reader = await MintAsync("reader", "--scope", "usage");
@@ -269,7 +269,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         models.TryGetProperty("default", out _).Should().BeFalse();
     }
 
-    [Theory(Timeout = 90_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_restart_forgets_nothing_that_was_used(bool killed)
@@ -303,7 +303,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (total.GetProperty("requests").GetInt32(), total.GetProperty("cost_usd").GetDecimal()).Should().Be((3, 1.2m));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_second_relay_on_the_same_home_does_not_start()
     {
         await using var second = RelayProgram.Launch([("RELAY_HOME", Program.Home)]);

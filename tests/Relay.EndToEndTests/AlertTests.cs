@@ -14,7 +14,7 @@ public sealed partial class AlertTests
 {
     private static string Rules => Path.Combine(TestMachine.Root, "deploy", "prometheus");
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("check", "config", "prometheus.yaml")]
     [InlineData("check", "rules", "alerts.yaml")]
     [InlineData("test", "rules", "alerts.test.yaml")]

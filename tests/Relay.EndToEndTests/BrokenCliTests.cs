@@ -21,7 +21,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         (await _relay.AskAsync()).Text.Should().Be("All is well.");
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData(FakeBehavior.Stall)]
     [InlineData(FakeBehavior.StallBeforeInit)]
     [InlineData(FakeBehavior.HalfLineThenStall)]
@@ -38,7 +38,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Json.GetProperty("error").GetProperty("message").GetString().Should().Contain("silent");
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData(FakeBehavior.HalfLine)]
     [InlineData(FakeBehavior.HugeLine)]
     [InlineData(FakeBehavior.EndlessLine)]
@@ -57,7 +57,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Body.Should().NotContain("CANARY");
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData(FakeBehavior.HugeLine)]
     [InlineData(FakeBehavior.EndlessLine)]
     public async Task A_line_without_an_end_does_not_fill_the_relays_memory(FakeBehavior behavior)
@@ -72,7 +72,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         grown.Should().BeLessThan(80_000_000, "two lines are cut at 8 MiB each, and a relay that kept 50 MB of each would need far more");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_process_that_ignores_every_polite_end_is_gone_within_a_second()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.IgnoreSigterm, IgnoreEof = true });
@@ -82,7 +82,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_grandchild_that_holds_stdout_delays_no_answer_and_does_not_stay()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.Grandchild, Answer = "Prompt." });
@@ -97,7 +97,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_grandchild_goes_with_the_caller_who_leaves()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall, IgnoreEof = true });
@@ -113,7 +113,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_flood_on_stderr_blocks_nothing_and_shows_no_credential()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.StderrFlood, Answer = "Through the flood." });
@@ -124,7 +124,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         (answer.Body + string.Join('\n', _relay.Program.Log)).Should().NotContain("sk-ant-api03").And.NotContain("something secret-ish");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task More_messages_than_a_turn_can_have_are_a_lockdown_violation()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.ManyMessageStarts, Answer = "CANARY of a second message", IgnoreEof = true });
@@ -138,7 +138,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         await _relay.AuditedAsync(line => line.GetProperty("action").GetString() == "lockdown_violation");
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData(null, "unknown", 502, "upstream_error")]
     [InlineData(500, "server_error", 502, "upstream_error")]
     [InlineData(400, "invalid_request", 502, "upstream_error")]
@@ -161,7 +161,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         (answer.Body + string.Join('\n', _relay.Program.Log)).Should().NotContain("CANARY").And.NotContain("internal.example");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Running_out_of_turns_is_an_error_that_says_what_to_do()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.MaxTurns, Answer = "CANARY" });
@@ -174,7 +174,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Body.Should().NotContain("CANARY");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_login_that_is_lost_in_between_is_told_as_such()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.NotLoggedIn });
@@ -186,7 +186,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Body.Should().NotContain("/login");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_refused_login_ends_at_once_and_not_after_minutes_of_retries()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.ApiRetryForever, IgnoreEof = true });
@@ -199,7 +199,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(3));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_refused_system_prompt_is_an_upstream_error()
     {
         _relay.Script(new FakeScript { RefuseInitialize = true, Answer = "CANARY without the system prompt" });
@@ -211,7 +211,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Body.Should().NotContain("CANARY");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task An_answer_without_the_system_prompt_having_been_taken_is_none()
     {
         _relay.Script(new FakeScript { IgnoreInitialize = true, Answer = "CANARY without the system prompt" });
@@ -228,7 +228,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
 /// <summary>Spares that do not last cost nobody an answer, and no processor.</summary>
 public sealed class DyingSparesTests
 {
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Spares_that_die_while_parked_are_replaced_ever_more_slowly_and_requests_start_their_own()
     {
         await using var relay = await FakeRelay.StartAsync(

@@ -10,7 +10,7 @@ public sealed class ClaudeDiscoveryTests
     private static readonly (string, string)[] Login =
         [("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0")];
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_claude_bin_that_is_not_there_is_told_and_the_relay_starts_anyway()
     {
         await using var relay = await RelayProgram.StartAsync([.. Login, ("CLAUDE_BIN", "/srv/nowhere/claude")], waitUntilReady: false);
@@ -20,7 +20,7 @@ public sealed class ClaudeDiscoveryTests
         message.Should().Contain("CLAUDE_BIN").And.Contain("config.env");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Without_any_claude_the_operator_is_told_how_to_get_one()
     {
         await using var relay = await RelayProgram.StartAsync(Login, waitUntilReady: false);
@@ -33,7 +33,7 @@ public sealed class ClaudeDiscoveryTests
         (await relay.GetAsync("/health")).Status.Should().Be(200);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_claude_on_the_path_is_found()
     {
         using var fake = new Fake(new FakeScript { Answer = "From the PATH." });
@@ -42,7 +42,7 @@ public sealed class ClaudeDiscoveryTests
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Text.Should().Be("From the PATH.");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_claude_in_the_users_local_bin_is_found_also_when_it_comes_later()
     {
         using var home = new Fake(script: null);
@@ -55,7 +55,7 @@ public sealed class ClaudeDiscoveryTests
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Text.Should().Be("From home.");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_version_that_is_too_old_is_refused_with_what_to_do()
     {
         using var fake = new Fake(new FakeScript { Version = "2.1.200" });
@@ -67,7 +67,7 @@ public sealed class ClaudeDiscoveryTests
         FakeClaudeInstall.Pids(fake.Directory).Should().BeEmpty("only its version was asked for");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_version_newer_than_the_newest_tested_works_and_is_warned_about()
     {
         using var fake = new Fake(new FakeScript { Version = "2.2.0" });
@@ -77,7 +77,7 @@ public sealed class ClaudeDiscoveryTests
         relay.Log.Should().ContainSingle(line => line.Contains("WRN", StringComparison.Ordinal) && line.Contains("2.2.0 is newer than", StringComparison.Ordinal));
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("#!/bin/sh\necho I am no claude\n", "CLAUDE_BIN")]
     [InlineData("#!/bin/sh\nexec /srv/somewhere/private/node\n", "does not start as it should")]
     [InlineData("\u0001\u0002 not a program", "does not start as it should")]
@@ -92,7 +92,7 @@ public sealed class ClaudeDiscoveryTests
         message.Should().Contain(told);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task An_update_while_the_relay_runs_is_tested_anew_and_no_old_spare_is_used()
     {
         await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = "old" }, ("WARM_PROCESSES", "1"));
@@ -111,7 +111,7 @@ public sealed class ClaudeDiscoveryTests
         relay.Program.Log.Should().Contain(line => line.Contains("The claude executable changed", StringComparison.Ordinal));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_jail_that_was_asked_for_and_does_not_work_is_an_error_at_start()
     {
         using var fake = new Fake(new FakeScript());
@@ -124,7 +124,7 @@ public sealed class ClaudeDiscoveryTests
         FakeClaudeInstall.Pids(fake.Directory).Should().BeEmpty();
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Where_no_jail_works_auto_starts_without_one_and_says_so()
     {
         using var fake = new Fake(new FakeScript());

@@ -8,7 +8,7 @@ namespace Relay.EndToEndTests;
 
 /// <summary>
 /// Every command in a <c>bash</c> block of the documents is run, as it stands there, against a running relay; the few that are a
-/// test's own subject are run there.
+/// test's own subject are run there, and two need what no machine of the tests has.
 /// </summary>
 public sealed partial class CommandsInDocumentsTests
 {
@@ -19,6 +19,11 @@ public sealed partial class CommandsInDocumentsTests
         ["./install.sh"] = "InstallTests",
         ["./uninstall.sh"] = "InstallTests",
         ["""curl http://127.0.0.1:8799/v1/fetch -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json'   -d '{"url":"https://example.com/","format":"markdown"}'"""] = nameof(FetchScenarioTests),
+        ["docker compose -f deploy/compose.fleet.yaml cp redis:/data/dump.rdb ~/relay-backup/"] = "nowhere: there is no engine on the machines of the tests",
+        ["kubectl -n claude-relay cp claude-relay-redis-0:/data/dump.rdb ~/relay-backup/dump.rdb"] = "nowhere: there is no cluster either",
+        ["mv appendonlydir appendonlydir.broken"] = "RedisFailureTests",
+        ["mkdir appendonlydir && cp ~/relay-backup/dump.rdb appendonlydir/appendonly.aof.1.base.rdb"] = "RedisFailureTests",
+        ["echo 'file appendonly.aof.1.base.rdb seq 1 type b' > appendonlydir/appendonly.aof.manifest"] = "RedisFailureTests",
         ["./test.sh"] = "what runs this test",
         ["./test.sh -- -class '*KeyTests'"] = "what runs this test, with an argument of the runner's",
     };

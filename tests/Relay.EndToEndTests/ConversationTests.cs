@@ -11,7 +11,7 @@ public sealed class ConversationTests(RealRelay relay)
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("/v1/complete", 1)]
     [InlineData("/v1/complete", 2)]
     [InlineData("/v1/complete", 3)]
@@ -45,7 +45,7 @@ public sealed class ConversationTests(RealRelay relay)
         ImagesOf(messages[0]).Single().GetProperty("source").GetProperty("data").GetString().Should().Be(Png);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Effort_and_cap_reach_the_API_and_the_operators_cap_holds()
     {
         await relay.Program.CompleteAsync(relay.Key, new { prompt = "little effort", effort = "low", max_tokens = 321 });
@@ -60,7 +60,7 @@ public sealed class ConversationTests(RealRelay relay)
         Seen("by Anthropic").Should().Be(("xhigh", 6));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task An_answer_fits_its_schema_or_is_none()
     {
         var schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" }, additionalProperties = false };
@@ -84,7 +84,7 @@ public sealed class ConversationTests(RealRelay relay)
         streamed.Events[^1].Json.GetProperty("structured_output").GetProperty("a").GetInt32().Should().Be(5);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("""{"type":"object","properties":{"a":{"type":"nonsense"}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"$ref":"#/definitions/missing"}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"$ref":"http://127.0.0.1:1/schema"}}}""")]
@@ -98,7 +98,7 @@ public sealed class ConversationTests(RealRelay relay)
         relay.RequestsOf("with no schema").Should().BeEmpty();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_schema_comes_with_OpenAIs_and_Anthropics_words_too()
     {
         relay.Api.When("shaped", new Behavior { StructuredOutput = """{"a":5}""" });

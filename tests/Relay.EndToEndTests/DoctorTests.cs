@@ -11,7 +11,7 @@ namespace Relay.EndToEndTests;
 /// <summary><c>relayctl doctor</c>: says what is wrong and what to do, and leaves a running relay alone.</summary>
 public sealed class DoctorTests
 {
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_healthy_relay_passes_while_it_serves_and_is_not_disturbed()
     {
         var port = FreePort();
@@ -33,7 +33,7 @@ public sealed class DoctorTests
         (await relay.ProblemCodesAsync()).Should().BeEmpty();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task What_is_wrong_with_the_files_and_the_port_is_told_all_at_once()
     {
         using var home = new TemporaryDirectory();
@@ -66,7 +66,7 @@ public sealed class DoctorTests
         error.Should().Contain("relay.db").And.NotContain("   at ").And.NotContain("Exception");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_claude_that_may_not_serve_is_told_with_the_reason()
     {
         using var home = new TemporaryDirectory();
@@ -91,7 +91,7 @@ public sealed class DoctorTests
         report.Advice("login").Should().Contain("relayctl login");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Settings_that_are_not_valid_do_not_hide_the_rest()
     {
         using var home = new TemporaryDirectory();
@@ -104,7 +104,7 @@ public sealed class DoctorTests
         report.Of("port", "jail").Should().OnlyContain(status => status == "warn");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task For_people_there_is_a_line_for_each_finding()
     {
         using var home = new TemporaryDirectory();
@@ -118,7 +118,7 @@ public sealed class DoctorTests
         output.Should().MatchRegex("(?m)^pass  lockdown ").And.MatchRegex("(?m)^warn  keys ").And.MatchRegex(@"(?m)^pass  call .*answered in .* s \(.*\$0\.\d{6}").And.Contain("-> Mint one").And.NotContain("\u001b");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task The_real_claude_passes_and_one_call_is_made_when_asked_for()
     {
         await using var simulator = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);

@@ -13,7 +13,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
 {
     private readonly FakeRelay _relay = fixture.Relay;
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("localhost", 200)]
     [InlineData("LOCALHOST:8799", 200)]
     [InlineData("127.0.0.1:1", 200)]
@@ -41,7 +41,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         }
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task No_other_site_may_read_answers()
     {
         foreach (var method in (string[])["OPTIONS", "GET"])
@@ -55,7 +55,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         }
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Connections_beyond_the_limit_are_closed_and_the_others_go_on()
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("MAX_CONNECTIONS", "10"));
@@ -81,7 +81,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_client_that_sends_its_head_too_slowly_is_cut_off()
     {
         using var client = new TcpClient();
@@ -95,7 +95,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_client_that_sends_its_body_too_slowly_is_cut_off()
     {
         using var client = new TcpClient();
@@ -109,7 +109,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         watch.Elapsed.TotalSeconds.Should().BeInRange(4, 12, "five seconds of grace");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_client_that_does_not_read_its_answer_is_cut_off()
     {
         await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) }, ("MIN_DATA_RATE", "2MB"));
@@ -126,7 +126,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         (await relay.AskAsync()).Status.Should().Be(200, "others go on");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task An_address_beyond_loopback_needs_to_be_meant()
     {
         await using var relay = RelayProgram.Launch([("HOST", "0.0.0.0"), ("ALLOWED_HOSTS", "https://relay.example")]);

@@ -12,7 +12,7 @@ public sealed class HardeningTests
     /// <summary>A login session that allows core dumps, in which the relay is started.</summary>
     private static readonly string[] WithCoreDumps = ["/bin/sh", "-c", "ulimit -c unlimited 2>/dev/null || ulimit -S -c \"$(ulimit -H -c)\"; exec \"$@\"", "sh"];
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task No_core_is_dumped_of_the_relay_or_its_children()
     {
         using var fake = new TemporaryDirectory();
@@ -27,7 +27,7 @@ public sealed class HardeningTests
         }
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_relay_started_as_run_sh_does_has_no_diagnostics_port()
     {
         // What the harness gives a relay is what run.sh exports.
@@ -37,7 +37,7 @@ public sealed class HardeningTests
         DiagnosticPortsOf(relay.Program.ProcessId).Should().BeEmpty();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task The_relays_memory_is_closed_to_other_programs_of_its_user()
     {
         // The kernel gives /proc/PID of a process that may not be dumped or traced to root, whoever runs it. Seen only as

@@ -15,7 +15,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
 
     public async ValueTask DisposeAsync() => await fixture.ShouldStillAnswerAsync();
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("GET", "/v1/complete", "POST")]
     [InlineData("PUT", "/v1/complete", "POST")]
     [InlineData("DELETE", "/v1/complete", "POST")]
@@ -35,7 +35,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         response.Content.Headers.Allow.Should().Equal(allowed);
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("/")]
     [InlineData("/v1")]
     [InlineData("/v1/complete/more")]
@@ -59,7 +59,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         answer.Json.GetProperty("request_id").GetString().Should().Be(answer.Headers["X-Request-Id"]);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Head_answers_without_a_body()
     {
         await using var connection = await RawHttp.ConnectAsync(_relay);
@@ -70,7 +70,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         answer.Headers.Should().ContainKey("X-Request-Id");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Http_1_0_is_answered_when_it_names_the_host()
     {
         var body = Encoding.UTF8.GetBytes("""{"prompt":"Old."}""");
@@ -83,7 +83,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         (await RawHttp.ExchangeAsync(_relay, "GET /health HTTP/1.0\n\n")).ErrorCode.Should().Be("wrong_host");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task Huge_headers_are_refused()
     {
         var answer = await RawHttp.ExchangeAsync(_relay, $"GET /health HTTP/1.1\nHost: localhost\nX-Much: {new string('a', 60_000)}\n\n");
@@ -91,7 +91,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         answer.Status.Should().Be(431);
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("GET / HTTP/9.9\nHost: localhost\n\n")]
     [InlineData("nonsense\n\n")]
     [InlineData("GET /\u001b[31m HTTP/1.1\nHost: localhost\n\n")]

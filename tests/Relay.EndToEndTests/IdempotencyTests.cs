@@ -27,7 +27,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
 
     public async ValueTask DisposeAsync() => await _relay.NobodySurvivesAsync();
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("/v1/complete", false)]
     [InlineData("/v1/complete", true)]
     [InlineData("/v1/chat/completions", true)]
@@ -55,7 +55,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Another_request_with_the_same_key_is_refused_and_other_keys_and_routes_are_their_own()
     {
         await PostAsync("/v1/complete", "k", new { prompt = "one" });
@@ -69,7 +69,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (route.Replayed, caller.Replayed).Should().Be((false, false));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task While_the_first_runs_the_second_is_told_so()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 1500 });
@@ -87,7 +87,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (await PostAsync("/v1/complete", "k", new { prompt = "one" })).Replayed.Should().BeTrue();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task What_failed_for_nothing_may_be_tried_again_and_so_may_what_was_left()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 500 });
@@ -103,7 +103,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         await _relay.Program.EventuallyAsync(async () => (await PostAsync("/v1/complete", "left", new { prompt = "one" })).Status == 200, "what was left stays in flight");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_used_up_key_still_gets_its_old_answers()
     {
         var key = await _relay.Program.MintAsync("scarce", "--daily", "1");
@@ -113,7 +113,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Should().Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("a b")]
     [InlineData("256")]
     public async Task A_key_is_visible_ASCII_of_a_sensible_length(string text)
@@ -124,7 +124,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         answer.Body.Should().Contain("Idempotency-Key");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_crash_forgets_what_was_running_and_no_answer()
     {
         using var home = new TemporaryDirectory();

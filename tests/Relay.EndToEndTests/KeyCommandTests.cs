@@ -48,7 +48,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         (await _relay.Program.GetAsync("/v1/models", secret)).Status.Should().Be(401);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task The_secret_is_in_no_file_and_its_hash_is_the_owners_only()
     {
         var secret = await _relay.Program.MintAsync("secretive");
@@ -94,7 +94,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         (await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken)).Should().Be(before);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_keys_daily_limit_holds_until_midnight()
     {
         var (code, output, error) = await RunAsync("bin/genkey", "twice", "2");
@@ -118,7 +118,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         (await _relay.AskAsync()).Status.Should().Be(200, "another key has its own limit");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_broken_key_file_keeps_the_last_good_keys_and_is_told()
     {
         await using var relay = await FakeRelay.StartAsync();

@@ -22,7 +22,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         { "permission mode", "init shows another permission mode" },
     };
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [MemberData(nameof(Deviations))]
     public async Task A_cli_that_can_do_more_from_the_start_serves_nobody(string what, string detail)
     {
@@ -44,7 +44,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         audited.GetProperty("detail").GetString().Should().Be($"self-test: {detail}");
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [MemberData(nameof(Deviations))]
     public async Task A_cli_that_can_do_more_in_the_turn_itself_lets_no_word_out(string what, string detail)
     {
@@ -68,7 +68,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await _relay.AskAsync()).Text.Should().Be("Fine.");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_cli_that_shows_another_version_than_the_one_tested_lets_no_word_out()
     {
         _relay.Script(new FakeScript { Version = "2.1.329", Answer = Canary });
@@ -83,7 +83,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await _relay.AskAsync()).Text.Should().Be(Canary, "by now it is the version that was tested");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task After_a_violation_nothing_runs_until_the_cli_is_mended()
     {
         await using var relay = await FakeRelay.StartAsync();
@@ -104,7 +104,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await relay.AskAsync()).Text.Should().Be("Mended.");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_spare_that_can_do_more_is_never_handed_out()
     {
         await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = "Fine." }, ("WARM_PROFILES", "1"));

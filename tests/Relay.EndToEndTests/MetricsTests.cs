@@ -190,7 +190,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task The_port_for_Prometheus_serves_the_metrics_and_nothing_else_and_the_other_asks_for_an_admin()
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("METRICS_PORT", "0"));
@@ -231,7 +231,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         program.Log.Should().NotContain(line => line.Contains("metrics 4", StringComparison.Ordinal) && line.Contains("404", StringComparison.Ordinal));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_port_that_is_taken_and_nonsense_are_told_at_the_start()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);

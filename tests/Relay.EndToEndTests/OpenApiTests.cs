@@ -24,7 +24,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
     public static TheoryData<string> SpendingRoutes => [.. Spending];
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [MemberData(nameof(SpendingRoutes))]
     public async Task Completions_whole_and_as_events(string path)
     {
@@ -40,7 +40,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [MemberData(nameof(SpendingRoutes))]
     public async Task Bodies_that_are_refused(string path)
     {
@@ -52,7 +52,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync(plain, 415);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [MemberData(nameof(SpendingRoutes))]
     [InlineData("/v1/fetch")]
     [InlineData("/v1/messages/count_tokens")]
@@ -65,7 +65,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync(other, 421);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [MemberData(nameof(SpendingRoutes))]
     public async Task Answers_that_are_given_again_or_not(string path)
     {
@@ -85,7 +85,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await first;
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [MemberData(nameof(SpendingRoutes))]
     public async Task Failures_of_Claude(string path)
     {
@@ -105,7 +105,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [MemberData(nameof(SpendingRoutes))]
     public async Task Limits_of_the_key(string path)
     {
@@ -114,7 +114,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync(path, Body(path), 429, key: scarce);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_relay_that_does_not_wait()
     {
         await using var impatient = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.Stall }, [("REQ_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "1s"), .. relays.FetchSettings]);
@@ -127,7 +127,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         (await impatient.Program.PostAsync("/v1/fetch", impatient.Key, new { url = relays.Url("/never") })).Status.Should().Be(504);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_relay_whose_account_is_at_its_limit()
     {
         await using var limited = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429, LimitKind = "five_hour", LimitResetsIn = 3600 });
@@ -138,7 +138,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task A_relay_that_is_not_ready()
     {
         await using var unready = await FakeRelay.StartUnreadyAsync(new FakeScript { Behavior = FakeBehavior.NotLoggedIn, ApiKeySource = "none" });
@@ -150,7 +150,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Everything_that_is_only_read()
     {
         foreach (var (path, status) in ((string, int)[])[
@@ -168,7 +168,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync("/v1/messages/count_tokens", Body("/v1/messages", "no-model"), 404);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Pages()
     {
         foreach (var format in (string[])["html", "text", "markdown"])
@@ -189,7 +189,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await _relay.Program.EventuallyAsync(async () => (await _relay.Program.PostAsync("/v1/fetch", greedy, new { url = "ftp://x/" })).Status == 429, "the key never reaches its limit");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task What_is_for_operators()
     {
         foreach (var (path, status) in ((string, int)[])[("/dashboard/snapshot", 200), ("/dashboard/usage?days=2", 200), ("/dashboard/usage?days=x", 400), ("/dashboard/session", 200), ("/metrics", 200)])
@@ -247,7 +247,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task What_is_unchanged_is_not_sent_again()
     {
         foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/style.css", "/dashboard", "/dashboard/app.js", "/dashboard/style.css", "/dashboard/icon.svg"])
@@ -266,7 +266,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task What_is_served_is_what_these_tests_compare_with() =>
         JsonElement.DeepEquals((await _relay.Program.GetAsync("/openapi/v1.json")).Json, JsonSerializer.SerializeToElement(DescribedAnswers.Description.Root)).Should().BeTrue();
 

@@ -20,7 +20,7 @@ public sealed class ProxyTests
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("nginx")]
     [InlineData("caddy")]
     public async Task A_stream_comes_through_as_it_is_written_and_a_foreign_host_does_not(string proxy)

@@ -22,7 +22,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         await _relay.NobodySurvivesAsync();
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_request_beyond_the_queue_is_turned_away_at_once()
     {
         var running = await RunAsync();
@@ -34,7 +34,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         (running.IsCompleted || waiting.IsCompleted).Should().BeFalse("those before it are still where they were");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_request_that_waits_too_long_is_told_to_come_back()
     {
         await RunAsync();
@@ -47,7 +47,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         answer.Json.GetProperty("error").GetProperty("message").GetString().Should().Contain("3 s");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_caller_who_leaves_the_queue_frees_a_place_in_it()
     {
         await RunAsync();
@@ -61,7 +61,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         await _relay.Program.EventuallyAsync(async () => await AskBrieflyAsync() is null, "the place in the queue stays taken");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task The_next_in_the_queue_runs_as_soon_as_a_place_is_free()
     {
         using var first = new CancellationTokenSource();
@@ -75,7 +75,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         await running.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task What_is_turned_away_is_not_charged()
     {
         var key = await _relay.Program.MintAsync("twice", "--daily", "2");

@@ -11,7 +11,7 @@ public sealed class RequestLogTests
 {
     private const string Canary = "CANARY-4f2a";
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("text")]
     [InlineData("json")]
     public async Task Nothing_that_was_said_is_written_down(string format)
@@ -58,7 +58,7 @@ public sealed class RequestLogTests
         audit.Should().Contain("lockdown_violation").And.Contain("timeout").And.Contain("\"key_label\":\"app\"");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_request_is_one_line_with_all_an_operator_asks_about()
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("LOG_FORMAT", "json"), ("LOG_LEVEL", "debug"));
@@ -85,7 +85,7 @@ public sealed class RequestLogTests
         line.TryGetProperty("KeyLabel", out _).Should().BeFalse("nobody's");
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("text")]
     [InlineData("json")]
     public async Task What_a_terminal_would_obey_never_reaches_the_log(string format)

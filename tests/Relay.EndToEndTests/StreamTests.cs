@@ -11,7 +11,7 @@ namespace Relay.EndToEndTests;
 [Collection(nameof(RealRelay))]
 public sealed class StreamTests(RealRelay relay)
 {
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task The_first_words_are_there_before_the_next_exist()
     {
         relay.Api.When("slowly, please", new Behavior { Words = 4, BetweenTokens = TimeSpan.FromMilliseconds(400) });
@@ -31,7 +31,7 @@ public sealed class StreamTests(RealRelay relay)
         stream.EndedWhole.Should().BeTrue();
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task The_same_answer_speaks_OpenAIs_words()
     {
         relay.Api.When("in chunks", new Behavior { Words = 3, InputTokens = 7, OutputTokens = 5 });
@@ -55,7 +55,7 @@ public sealed class StreamTests(RealRelay relay)
         without.Events.SkipLast(1).Should().OnlyContain(item => item.Json.GetProperty("choices").GetArrayLength() == 1);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task The_same_answer_speaks_Anthropics_words()
     {
         relay.Api.When("in blocks", new Behavior { Words = 3, InputTokens = 7, OutputTokens = 5 });
@@ -75,7 +75,7 @@ public sealed class StreamTests(RealRelay relay)
         relay.RequestsOf("in blocks").Should().ContainSingle().Which.Should().Match<RecordedRequest>(request => request.Model == "claude-haiku-5-5" && request.MaxTokens == 50);
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("/v1/complete", "error")]
     [InlineData("/v1/chat/completions", "message")]
     [InlineData("/v1/messages", "error")]
@@ -97,7 +97,7 @@ public sealed class StreamTests(RealRelay relay)
             () => Task.FromResult(Told() > toldBefore), "no audit line tells of it");
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 120_000)]
     [InlineData("/v1/complete")]
     [InlineData("/v1/chat/completions")]
     [InlineData("/v1/messages")]
@@ -111,7 +111,7 @@ public sealed class StreamTests(RealRelay relay)
         answer.Json.GetProperty("error").GetProperty("message").GetString().Should().Contain("not logged in");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_stop_sequence_ends_a_stream_and_its_beginning_is_never_shown()
     {
         relay.Api.When("until END", new Behavior { Text = "One. Two. EN EN END Three.", BetweenTokens = TimeSpan.FromMilliseconds(10) });
@@ -123,7 +123,7 @@ public sealed class StreamTests(RealRelay relay)
         (done.GetProperty("stop_reason").GetString(), done.GetProperty("stop_sequence").GetString()).Should().Be(("stop_sequence", "END"));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Silence_is_broken_by_comments_also_while_the_CLI_tries_again_and_what_fails_then_is_an_event()
     {
         await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
@@ -143,7 +143,7 @@ public sealed class StreamTests(RealRelay relay)
         (retried.Status, retried.Names.Last()).Should().Be((200, "done"));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task After_a_comment_a_failure_is_an_event()
     {
         await using var own = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 500, DelayMs = 800 }, ("HEARTBEAT_AFTER", "100ms"));
@@ -155,7 +155,7 @@ public sealed class StreamTests(RealRelay relay)
         (stream.Status, stream.EndedWhole).Should().Be((200, false));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Who_leaves_in_the_middle_ends_the_process_and_who_leaves_after_the_end_was_served()
     {
         await using var own = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 30_000, Answer = "some words" });
@@ -179,7 +179,7 @@ public sealed class StreamTests(RealRelay relay)
             () => Task.FromResult(own.Program.Audit.Count(line => line.TryGetProperty("route", out var route) && route.GetString() == "POST v1/complete" && line.GetProperty("status").GetInt32() == 200) == 1), "who has the whole answer is told to have left");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Who_takes_nothing_is_cut_off_and_keeps_nobody_waiting()
     {
         // 40 MB do not fit into what the kernel and Kestrel hold.

@@ -16,7 +16,7 @@ public sealed class TraceTests
     private const string Trace = "0af7651916cd43dd8448eb211c80319c";
     private const string CallersSpan = "b7ad6b7169203331";
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData("http/protobuf")]
     [InlineData("grpc")]
     public async Task A_request_is_one_trace_in_its_callers_through_queue_process_and_model_and_holds_nothing_that_was_said(string protocol)
@@ -73,7 +73,7 @@ public sealed class TraceTests
         string.Join('\n', program.Log).Should().NotContain(Canary);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 180_000)]
     public async Task Whether_a_caller_records_counts_and_what_breaks_the_rules_is_passed_over()
     {
         await using var collector = await OtlpReceiver.StartAsync(overGrpc: false);
@@ -101,7 +101,7 @@ public sealed class TraceTests
         traces[2..].Should().NotContain(Trace).And.OnlyHaveUniqueItems().And.NotContain(new string('0', 32));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 180_000)]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_collector_that_is_gone_or_never_answers_costs_no_request_anything_and_stops_nobody(bool isThere)

@@ -64,7 +64,7 @@ internal sealed class RelayFleet : IAsyncDisposable
         }
 
         await File.WriteAllTextAsync(file, text, TestContext.Current.CancellationToken);
-        _balancer = Process.Start(new ProcessStartInfo("haproxy", ["-db", "-f", file]) { UseShellExecute = false })!;
+        _balancer = Process.Start(new ProcessStartInfo("sh", ["-c", "exec haproxy -db -f \"$0\" >\"$0.log\" 2>&1", file]) { UseShellExecute = false })!;
         Balancer = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromMinutes(10) };
         await TestMachine.EventuallyAsync(() => _balancer.HasExited || Connects(port), TimeSpan.FromSeconds(20), "the balancer does not listen");
         Assert.False(_balancer.HasExited, "HAProxy does not take its configuration.");

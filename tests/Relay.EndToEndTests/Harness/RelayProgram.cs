@@ -241,13 +241,13 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <summary>Waits for <c>/health/ready</c> to say yes.</summary>
     public Task WaitUntilReadyAsync() => EventuallyAsync(async () => (await GetAsync("/health/ready")).Status == 200, "the relay is not ready");
 
-    /// <summary>Waits until something holds, up to 30 s; the relay's log is part of the failure.</summary>
+    /// <summary>Waits until something holds, up to a minute; the relay's log is part of the failure.</summary>
     public async Task EventuallyAsync(Func<Task<bool>> condition, string otherwise)
     {
         var watch = Stopwatch.StartNew();
         while (!await condition())
         {
-            if (watch.Elapsed > TimeSpan.FromSeconds(30) || ExitCode is not null)
+            if (watch.Elapsed > TimeSpan.FromMinutes(1) || ExitCode is not null)
             {
                 throw new TimeoutException($"{otherwise}; its log:\n{string.Join('\n', Log)}");
             }

@@ -107,28 +107,14 @@ public sealed partial class DeploymentFileTests
     [Fact]
     public void Actions_are_pinned_by_hash_and_one_version_of_each()
     {
-        var used = Directory.EnumerateFiles(Path.Combine(Root, ".github", "workflows")).Append(Path.Combine(Root, "deploy", "github", "deploy.yml"))
+        var used = Directory.EnumerateFiles(Checkout.PathOf(".github", "workflows")).Append(Checkout.PathOf("deploy", "github", "deploy.yml"))
             .SelectMany(File.ReadLines).Where(line => line.Contains("uses:", StringComparison.Ordinal)).Select(line => line[(line.IndexOf("uses:", StringComparison.Ordinal) + 5)..].Trim()).ToList();
 
         used.Should().NotBeEmpty().And.OnlyContain(action => PinnedAction().IsMatch(action));
         used.Distinct(StringComparer.Ordinal).GroupBy(action => action.Split('@')[0], StringComparer.Ordinal).Should().OnlyContain(versions => versions.Count() == 1);
     }
 
-    internal static string Root
-    {
-        get
-        {
-            var directory = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(directory!.FullName, "ClaudeRelay.sln")))
-            {
-                directory = directory.Parent;
-            }
-
-            return directory.FullName;
-        }
-    }
-
-    internal static string Read(string file) => File.ReadAllText(Path.Combine(Root, "deploy", file));
+    internal static string Read(string file) => File.ReadAllText(Checkout.PathOf("deploy", file));
 
     /// <summary>What the group <c>s</c> of a pattern matches.</summary>
     internal static IReadOnlyList<string> Find(string text, string pattern) =>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +13,7 @@ public sealed partial class DocumentTests
     private const string Begin = "<!-- settings -->\n";
     private const string End = "<!-- /settings -->\n";
 
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = Checkout.Root;
 
     /// <summary>Every Markdown file that somebody wrote.</summary>
     private static IReadOnlyList<string> Documents { get; } =
@@ -112,8 +111,6 @@ public sealed partial class DocumentTests
     }
 
     private static string WithoutCode(string text) => Fence().Replace(text, string.Empty);
-
-    private static string FindRoot([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 
     [GeneratedRegex(@"(^|/)(artifacts|node_modules|\.tools|\.git|bin|obj)/", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Generated();

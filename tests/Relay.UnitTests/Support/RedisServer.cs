@@ -29,6 +29,9 @@ internal sealed class RedisServer : IDisposable
     /// <summary>Where it listens.</summary>
     public int Port { get; }
 
+    /// <summary>Where its files are.</summary>
+    public string Files => _directory.FullName;
+
     /// <summary>What <c>STATE</c> says to use it.</summary>
     public string Address => $"redis://127.0.0.1:{Port}";
 

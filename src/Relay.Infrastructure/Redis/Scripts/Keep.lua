@@ -2,13 +2,13 @@
 -- KEYS: record, records by age, bytes of all   ARGV: clock, fingerprint, claim, answer, seconds to keep it, most bytes, name
 local record = redis.call('HMGET', KEYS[1], 'f', 'a', 'o')
 if record[2] or (record[1] and record[3] ~= ARGV[3]) then return {} end
-local now = math.floor(clock(ARGV[1]) / MICRO)
+local now = clock(ARGV[1]) / MICRO
 -- With what Redis needs for it besides, as measured (deploy/README.md).
 local size = #ARGV[4] + 700
 redis.call('HSET', KEYS[1], 'f', ARGV[2], 'a', ARGV[4])
 redis.call('HDEL', KEYS[1], 'o')
 redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('ZADD', KEYS[2], now, ARGV[7] .. ' ' .. size)
+redis.call('ZADD', KEYS[2], string.format('%.6f', now), ARGV[7] .. ' ' .. size)
 local bytes = redis.call('INCRBY', KEYS[3], size)
 local forgotten = {}
 while true do

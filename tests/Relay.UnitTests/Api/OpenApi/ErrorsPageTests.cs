@@ -11,7 +11,7 @@ public sealed class ErrorsPageTests
     [Fact]
     public void Every_code_is_there_once_with_its_statuses_its_words_and_whether_to_try_again()
     {
-        var written = File.ReadLines(FindFile("docs/errors.md"))
+        var written = File.ReadLines(Checkout.PathOf("docs", "errors.md"))
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .Select(line => line.Trim('|', ' ').Split('|', StringSplitOptions.TrimEntries))
             .ToList();
@@ -31,16 +31,5 @@ public sealed class ErrorsPageTests
             $"{ErrorResponse.StatusOf(code, ApiSurface.OpenAi)} `{openAi.Type}` `{openAi.Code}`",
             $"{ErrorResponse.StatusOf(code, ApiSurface.Anthropic)} `{AnthropicError.From(error, "r").Error.Type}`",
             ErrorResponse.IsWorthRetrying(code) ? "yes" : "no");
-    }
-
-    private static string FindFile(string path)
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, path)))
-        {
-            directory = directory.Parent;
-        }
-
-        return Path.Combine(directory?.FullName ?? throw new FileNotFoundException($"There is no {path} above the tests."), path);
     }
 }

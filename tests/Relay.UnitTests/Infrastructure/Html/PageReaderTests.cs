@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Relay.Application.Fetching;
@@ -16,14 +15,16 @@ public sealed class PageReaderTests
 
     private readonly PageReader _reader = new();
 
-    public static TheoryData<string> Names => [.. Directory.EnumerateFiles(Folder(), "*.html").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
+    private static readonly string Folder = Checkout.PathOf("tests", "Pages");
+
+    public static TheoryData<string> Names => [.. Directory.EnumerateFiles(Folder, "*.html").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Names))]
     public void A_page_becomes_what_stands_beside_it(string name)
     {
         var made = Render(name);
-        var file = Path.Combine(Folder(), name + ".expected");
+        var file = Path.Combine(Folder, name + ".expected");
         if (Environment.GetEnvironmentVariable("RELAY_APPROVE_PAGES") == "1")
         {
             File.WriteAllText(file, made);
@@ -111,10 +112,9 @@ public sealed class PageReaderTests
 
     private static string Render(string name)
     {
-        var folder = Folder();
-        var typeFile = Path.Combine(folder, name + ".type");
+        var typeFile = Path.Combine(Folder, name + ".type");
         var (type, charset) = ContentKinds.Read(File.Exists(typeFile) ? File.ReadAllText(typeFile).Trim() : "text/html; charset=utf-8");
-        var document = new FetchedDocument(new Uri("https://pages.example.net/" + name), ContentKinds.Of(type)!.Value, charset, File.ReadAllBytes(Path.Combine(folder, name + ".html")), IsWhole: true);
+        var document = new FetchedDocument(new Uri("https://pages.example.net/" + name), ContentKinds.Of(type)!.Value, charset, File.ReadAllBytes(Path.Combine(Folder, name + ".html")), IsWhole: true);
         Page Read(PageFormat format) => new PageReader().Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0)).Value;
         var html = Read(PageFormat.Html);
         var text = new StringBuilder();
@@ -134,6 +134,4 @@ public sealed class PageReaderTests
     private static string TextOf(Page page) => Encoding.UTF8.GetString(page.Content.Span);
 
     private static FetchedDocument Document(string text) => new(new Uri("https://example.com/"), DocumentKind.Html, "utf-8", Encoding.UTF8.GetBytes(text), IsWhole: true);
-
-    private static string Folder([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "..", "Pages"));
 }

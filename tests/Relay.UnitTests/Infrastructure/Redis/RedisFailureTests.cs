@@ -186,6 +186,37 @@ public sealed class RedisFailureTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_is_restored_by_the_commands_of_docs_operations_md()
+    {
+        await using (var relay = await StartAsync(StateFailure.Closed))
+        {
+            await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
+            await relay.ToldAsync();
+            _server.Cli("save").Should().Be("OK");
+            await ChargeAsync(relay); // After the backup.
+        }
+
+        using var home = new TemporaryHome();
+        var backup = Directory.CreateDirectory(home.File("relay-backup"));
+        File.Copy(Path.Combine(_server.Files, "dump.rdb"), Path.Combine(backup.FullName, "dump.rdb"));
+        _server.Kill();
+        var document = await File.ReadAllTextAsync(Checkout.PathOf("docs", "operations.md"), Waiting.Token);
+        var commands = document.Split("```").Single(block => block.StartsWith("bash\nmv appendonlydir", StringComparison.Ordinal))["bash\n".Length..];
+        var start = new ProcessStartInfo("bash", ["-euc", commands]) { WorkingDirectory = _server.Files };
+        start.Environment["HOME"] = home.Home.Path;
+        using (var bash = Process.Start(start)!)
+        {
+            await bash.WaitForExitAsync(Waiting.Token);
+            bash.ExitCode.Should().Be(0);
+        }
+
+        _server.StartAgain();
+
+        await using var restored = await StartAsync(StateFailure.Closed);
+        (await UsedAsync(restored)).Should().Be((1, 300), "as it was when the backup was made");
+    }
+
+    [Fact]
     public async Task A_full_disk_refuses_what_can_not_be_kept_and_is_over_when_there_is_room()
     {
         using var server = RedisServer.OnSmallDisk("4m", "--appendonly", "yes");

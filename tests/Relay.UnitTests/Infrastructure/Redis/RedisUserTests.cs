@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
@@ -22,7 +21,7 @@ public sealed partial class RedisUserTests
     private const string Fleet = "claude-relay";
     private const string Password = "p4ss w/\"ord$";
 
-    private static readonly string Directory = FindDirectory();
+    private static readonly string Directory = Checkout.PathOf("deploy", "redis");
     private static readonly QuotaLimits Limits = new(100, 100, 100, 1, 10);
 
     private static readonly Lazy<RedisServer> Started = new(() => RedisServer.Start(
@@ -154,7 +153,7 @@ public sealed partial class RedisUserTests
     private async Task AnswerAsync()
     {
         await using var forgetful = await StartAsync(new IdempotencyOptions { MaxBytes = 2000 });
-        foreach (var name in (string[])["n", "m", "o"])
+        foreach (var name in (string[])["n", "o", "q"])
         {
             await forgetful.Answers.ClaimAsync(name, "f", Waiting.Token);
             await forgetful.Answers.KeepAsync(name, "f", new byte[200], Waiting.Token);
@@ -195,8 +194,6 @@ public sealed partial class RedisUserTests
         RedisRelay.StartAsync(_server, Fleet, adorn: options => options.State = $"redis://claude-relay:{Uri.EscapeDataString(Password)}@127.0.0.1:{_server.Port}", idempotency: idempotency);
 
     private static string UserLine() => File.ReadLines(Path.Combine(Directory, "redis.conf")).Single(line => line.StartsWith("user claude-relay ", StringComparison.Ordinal));
-
-    private static string FindDirectory([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "..", "..", "deploy", "redis"));
 
     [GeneratedRegex(@"\+(?<name>[a-z|]+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex AllowedCommand();
