@@ -169,12 +169,13 @@ internal static class AdmissionScenarios
     public static ServiceProvider Services(string home, params (string Name, string Value)[] settings)
     {
         (string Name, string Value)[] all = [("PER_KEY_RPM", "10000000"), ("PER_KEY_DAILY", "10000000"), ("GLOBAL_DAILY", "10000000"), .. settings];
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(all.ToDictionary(setting => setting.Name, setting => (string?)setting.Value, StringComparer.Ordinal)).Build();
+        var opened = RelayHome.Open(home);
+        var configuration = new ConfigurationBuilder().AddConfigEnv(opened.ConfigFile).AddInMemoryCollection(all.ToDictionary(setting => setting.Name, setting => (string?)setting.Value, StringComparer.Ordinal)).Build();
         var services = new ServiceCollection()
             .AddLogging()
             .AddSingleton<IConfiguration>(configuration)
             .AddRelayApplication()
-            .AddRelayInfrastructure(RelayHome.Open(home), configuration);
+            .AddRelayInfrastructure(opened, configuration);
         return services.Replace(ServiceDescriptor.Singleton<ICompletionEngine, InstantEngine>()).BuildServiceProvider();
     }
 

@@ -110,8 +110,10 @@ internal static class FleetScenarios
     private static async Task<(double Rate, Distribution Times)> FullAsync(Fleet fleet, string[] keys, CancellationToken cancellationToken)
     {
         await LoopsAsync(fleet, keys, TimeSpan.FromSeconds(1), cancellationToken);
+        await fleet.SettledAsync(cancellationToken);
         var startedAt = Stopwatch.GetTimestamp();
         var times = await LoopsAsync(fleet, keys, Time, cancellationToken);
+        await fleet.SettledAsync(cancellationToken);
         return (times.Count / Stopwatch.GetElapsedTime(startedAt).TotalSeconds, times);
     }
 
@@ -180,6 +182,15 @@ internal static class FleetScenarios
             }
 
             return fleet;
+        }
+
+        /// <summary>Waits until no charge is open: what is told afterwards counts, too.</summary>
+        public async Task SettledAsync(CancellationToken cancellationToken)
+        {
+            while (_redis.Cli("scard", "{claude-relay}:open") != "0")
+            {
+                await Task.Delay(5, cancellationToken);
+            }
         }
 
         public async ValueTask DisposeAsync()
