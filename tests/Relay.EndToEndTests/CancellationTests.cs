@@ -100,7 +100,14 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
     public async Task A_relay_that_is_killed_takes_everything_with_it()
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("WARM_PROCESSES", "2"), ("GLOBAL_CONCURRENCY", "8"), ("DRAIN_TIMEOUT", "1s"));
-        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Log.Count(line => line.Contains("Parked Blank process", StringComparison.Ordinal)) == 2), "there are no spares");
+        // Parked, and so far that they have read their script.
+        await relay.Program.EventuallyAsync(
+            () =>
+            {
+                var parked = relay.Program.Log.Where(line => line.Contains("Parked Blank process", StringComparison.Ordinal)).Select(line => int.Parse(line.Split(' ')[^1])).ToList();
+                return Task.FromResult(parked.Count == 2 && parked.TrueForAll(id => FakeClaudeInstall.HasReadScript(relay.Directory, id)));
+            },
+            "there are no spares");
         // Two take these spares, which answer; every later process follows a script.
         relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall, IgnoreEof = true });
         (await relay.AskAsync()).Status.Should().Be(200);

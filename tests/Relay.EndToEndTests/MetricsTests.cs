@@ -55,7 +55,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         (await program.CompleteAsync(relay.Key, new { prompt = "hi" })).ErrorCode.Should().Be("upstream_error");
 
         // And all at once: two run, four wait, the rest are turned away.
-        FakeClaudeInstall.Update(relay.ClaudeDirectory, new FakeScript { DelayMs = 300 });
+        FakeClaudeInstall.Update(relay.ClaudeDirectory, new FakeScript { DelayMs = 1500 });
         var crowd = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => program.CompleteAsync(relay.Key, new { prompt = "hi" })));
         crowd.Count(answer => answer.Status == 200).Should().Be(6);
         crowd.Count(answer => answer.ErrorCode == "queue_full").Should().Be(6);

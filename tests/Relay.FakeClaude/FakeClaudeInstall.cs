@@ -54,6 +54,12 @@ public static class FakeClaudeInstall
         File.Move(file + ".new", file, overwrite: true);
     }
 
+    /// <summary>Whether a process has read its script: an update no longer changes what it does.</summary>
+    public static bool HasReadScript(string directory, int processId) => File.Exists(ReadFile(directory, processId));
+
+    /// <summary>What a process leaves when it has read its script.</summary>
+    internal static string ReadFile(string directory, int processId) => Path.Combine(directory, $"read-{processId}");
+
     /// <summary>The pids of all processes started so far, in order, those that only told their version left out.</summary>
     public static IReadOnlyList<int> Pids(string directory) => ReadPids(Path.Combine(directory, PidFile));
 

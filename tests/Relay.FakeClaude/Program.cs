@@ -28,6 +28,11 @@ using var interrupt = IgnoreIfAsked(PosixSignal.SIGINT);
 
 var model = Array.IndexOf(args, "--model") is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : "default";
 var folder = Path.GetDirectoryName(Path.GetFullPath(scriptFile))!;
+if (named)
+{
+    File.WriteAllBytes(FakeClaudeInstall.ReadFile(folder, Environment.ProcessId), []);
+}
+
 using var session = new Session(script, folder, new Frames(output, script, model));
 return session.Run(input);
 
