@@ -1,45 +1,22 @@
-using Microsoft.Extensions.Time.Testing;
 using Relay.Application.Quotas;
-using Relay.Application.Usage;
 using Relay.Domain;
-using Relay.Domain.Completions;
 using Relay.Domain.Quotas;
 
 namespace Relay.UnitTests.Infrastructure.Quotas;
 
-/// <summary>What every place that counts must do alike, on a clock that the tests move.</summary>
+/// <summary>What every place that counts must do alike, whatever its clock.</summary>
 public abstract class QuotaStoreContract : IAsyncLifetime
 {
     protected const int Many = 1_000_000;
 
-    private static readonly DateOnly Today = new(2026, 3, 14);
-
-    /// <summary>Everything's clock.</summary>
-    protected FakeTimeProvider Clock { get; } = new(Any.Time);
-
     internal abstract IQuotaStore Store { get; }
-
-    internal abstract IUsageReader Usage { get; }
-
-    /// <summary>How often random sequences are tried.</summary>
-    protected abstract int Times { get; }
 
     public abstract ValueTask InitializeAsync();
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>Makes a place to count in that is empty.</summary>
-    protected abstract Task BeginAnewAsync();
-
     /// <summary>Waits until all that was settled and given back is counted.</summary>
     protected abstract Task CountedAsync();
-
-    /// <summary>Time passes.</summary>
-    protected abstract Task PassAsync(TimeSpan time);
-
-    [Fact]
-    public void Decisions_and_statuses_are_those_of_a_list_of_all_charges() =>
-        Always.Holds(Always.Numbers(80), numbers => new Comparison(this, numbers).RunAsync().GetAwaiter().GetResult(), Times);
 
     [Theory]
     [InlineData(100, Many, Many, ErrorCode.RateLimited)]
@@ -53,63 +30,6 @@ public abstract class QuotaStoreContract : IAsyncLifetime
 
         decisions.Count(decision => decision.Charge is not null).Should().Be(100);
         decisions.Where(decision => decision.Charge is null).Select(decision => decision.Refusal!.Code).Should().HaveCount(500).And.OnlyContain(code => code == refusal);
-    }
-
-    [Fact]
-    public async Task The_wait_for_the_minute_is_exact_to_the_second_of_the_window()
-    {
-        var limits = Limits(perMinute: 1);
-        await PassAsync(TimeSpan.FromMilliseconds(700));
-        (await ChargeAsync("a", limits)).Charge.Should().NotBeNull();
-        await PassAsync(TimeSpan.FromSeconds(10));
-
-        (await ChargeAsync("a", limits)).Refusal!.RetryAfter.Should().Be(TimeSpan.FromSeconds(50.3));
-
-        await PassAsync(TimeSpan.FromSeconds(50));
-        (await ChargeAsync("a", limits)).Charge.Should().BeNull("a whole second less than the 51 of Retry-After would not do");
-        await PassAsync(TimeSpan.FromSeconds(1));
-        (await ChargeAsync("a", limits)).Charge.Should().NotBeNull();
-    }
-
-    [Fact]
-    public async Task Statuses_say_what_there_is_what_is_left_and_when_there_is_more()
-    {
-        var limits = new QuotaLimits(2, 10, 10, 4, 2.509m);
-        var midnight = new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero) - Clock.GetUtcNow();
-
-        (await ChargeAsync("a", limits, reserve: 1.004m)).Statuses.Should().Equal(
-            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(61)),
-            new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), midnight),
-            new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), midnight));
-        await PassAsync(TimeSpan.FromSeconds(20));
-        (await ChargeAsync("a", limits, reserve: 1m)).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(41)));
-    }
-
-    [Fact]
-    public async Task Looking_takes_nothing_and_says_the_same_as_the_decision_before_it()
-    {
-        var limits = new QuotaLimits(5, 7, 9, 4, 10);
-        var decision = await ChargeAsync("a", limits);
-
-        (await Store.PeekAsync("a", limits, Waiting.Token)).Statuses.Should().Equal(decision.Statuses);
-        (await Store.PeekAsync("a", limits, Waiting.Token)).Statuses.Should().Equal(decision.Statuses);
-        (await Store.PeekAsync("never seen", limits, Waiting.Token)).Statuses.Select(status => status.Remaining).Should().Equal(5, 7, 1000);
-    }
-
-    [Fact]
-    public async Task What_is_refused_is_known_before_anything_is_asked_until_it_is_over()
-    {
-        var limits = Limits(perMinute: 1);
-        Store.FindKnownRefusal("a", limits).Should().BeNull();
-        var charge = (await ChargeAsync("a", limits)).Charge!;
-        var refused = await ChargeAsync("a", limits);
-
-        var known = Store.FindKnownRefusal("a", limits)!;
-
-        (known.Refusal!.Code, known.Refusal.RetryAfter).Should().Be((refused.Refusal!.Code, refused.Refusal.RetryAfter));
-        known.Statuses.Should().Equal(refused.Statuses);
-        await Store.GiveBackAsync(charge, Any.Model(), Waiting.Token);
-        Store.FindKnownRefusal("a", limits).Should().BeNull("there is room again");
     }
 
     [Fact]
@@ -147,46 +67,6 @@ public abstract class QuotaStoreContract : IAsyncLifetime
         }
     }
 
-    [Fact]
-    public async Task What_was_charged_before_midnight_is_no_part_of_the_new_day_however_it_ends()
-    {
-        await PassAsync(new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero) - Clock.GetUtcNow());
-        var limits = new QuotaLimits(10, 2, 3, 4, 1);
-        var (settled, givenBack) = ((await ChargeAsync("a", limits, reserve: 0.3m)).Charge!, (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!);
-        await PassAsync(TimeSpan.FromSeconds(1));
-        (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!.Day.Should().Be(Today.AddDays(1));
-
-        await SettleAsync(settled, 0.9m);
-        await Store.GiveBackAsync(givenBack, Any.Model(), Waiting.Token);
-        await CountedAsync();
-
-        (await LeftAsync("a", limits)).Should().Equal(("minute", 8), ("day", 1), ("usd-day", 70));
-        (await Usage.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Day, row.Requests, row.Usage.CostUsd)).Should().Equal((Today, 1, 0.9m), (Today.AddDays(1), 1, 0.3m));
-    }
-
-    [Fact]
-    public async Task Usage_adds_up_by_day_key_and_model_and_pages_are_apart()
-    {
-        var limits = new QuotaLimits(Many, Many, Many, 4, null);
-        await SpendAsync("a", 0.1m, tokens: new TokenUsage(1, 20, 300, 4000, null));
-        await SpendAsync("a", 0.2m, tokens: new TokenUsage(1, 20, 300, 4000, null));
-        await SpendAsync("a", 0.4m, model: "haiku");
-        await SpendAsync("b", 0.8m);
-        await ChargeAsync("b", limits, reserve: 1);
-        var page = (await Store.ChargeAsync("a", null, limits with { Bucket = QuotaBucket.Fetches }, 0, Waiting.Token)).Charge!;
-        await Store.SettleAsync(page, null, new Spending(), 0, Waiting.Token);
-        await CountedAsync();
-
-        (await Usage.ReadAsync(null, Today, Waiting.Token)).Should().Equal(
-            new UsageRow(Today, "a", "haiku", 1, new TokenUsage(0, 0, 0, 0, 0.4m)),
-            new UsageRow(Today, "a", "opus", 2, new TokenUsage(2, 40, 600, 8000, 0.3m)),
-            new UsageRow(Today, "a", null, 1, new TokenUsage(0, 0, 0, 0, 0)),
-            new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)));
-        (await Usage.ReadAsync("b", Today, Waiting.Token)).Should().ContainSingle();
-        (await Usage.ReadLastUsedAsync(Waiting.Token)).Should().Equal(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { ["a"] = Any.Time, ["b"] = Any.Time });
-        (await LeftAsync("a", limits with { Bucket = QuotaBucket.Fetches })).Should().Equal(("fetch-minute", Many - 1), ("fetch-day", Many - 1));
-    }
-
     protected static QuotaLimits Limits(int perMinute = Many, int perDay = Many, int globalPerDay = Many, decimal? usd = null) => new(perMinute, perDay, globalPerDay, 4, usd);
 
     protected ValueTask<QuotaDecision> ChargeAsync(string keyId, QuotaLimits limits, decimal reserve = 0.01m) => Store.ChargeAsync(keyId, Any.Model(), limits, reserve, Waiting.Token);
@@ -199,101 +79,4 @@ public abstract class QuotaStoreContract : IAsyncLifetime
 
     protected async Task<IReadOnlyList<(string Policy, long Remaining)>> LeftAsync(string keyId, QuotaLimits limits) =>
         [.. (await Store.PeekAsync(keyId, limits, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining))];
-
-    private async Task SpendAsync(string keyId, decimal usd, string model = "opus", TokenUsage? tokens = null)
-    {
-        var charge = (await Store.ChargeAsync(keyId, Any.Model(model), Limits(), 0.01m, Waiting.Token)).Charge!;
-        await Store.SettleAsync(charge, Any.Model(model), new Spending { Usage = tokens }, usd, Waiting.Token);
-    }
-
-    /// <summary>A store beside a list in which every charge is looked at every time.</summary>
-    private sealed class Comparison(QuotaStoreContract contract, int[] numbers)
-    {
-        private readonly List<Entry> _entries = [];
-        private readonly QuotaLimits _limits = new(1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 1000, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
-
-        public async Task RunAsync()
-        {
-            // On a whole second: from there on the seconds of uptime are the clock's.
-            contract.Clock.Advance(TimeSpan.FromSeconds(1) - TimeSpan.FromMilliseconds(contract.Clock.GetUtcNow().Millisecond));
-            await contract.BeginAnewAsync();
-            foreach (var number in numbers.Skip(4))
-            {
-                var rest = number / 10;
-                var open = _entries.Where(entry => !entry.IsOver).ToList();
-                switch (number % 10)
-                {
-                    case < 6:
-                        await ChargeAsync($"key-{rest % 3}", ((rest % 100) + 1) / 100m);
-                        break;
-                    case 6 when open.Count > 0:
-                        var settled = open[rest % open.Count];
-                        (settled.IsOver, settled.CostUsd) = (true, (rest % 150) / 100m);
-                        await contract.SettleAsync(settled.Charge, settled.CostUsd);
-                        break;
-                    case 7 when open.Count > 0:
-                        var givenBack = open[rest % open.Count];
-                        (givenBack.IsOver, givenBack.IsGivenBack) = (true, true);
-                        await contract.Store.GiveBackAsync(givenBack.Charge, Any.Model(), Waiting.Token);
-                        await contract.CountedAsync();
-                        break;
-                    case 8:
-                        await contract.PassAsync(TimeSpan.FromMilliseconds(rest % 70_000));
-                        break;
-                    case 9 when rest % 4 == 0:
-                        await contract.PassAsync(TimeSpan.FromSeconds(rest % 32_400));
-                        break;
-                }
-            }
-        }
-
-        private async Task ChargeAsync(string keyId, decimal reserve)
-        {
-            var now = contract.Clock.GetUtcNow();
-            var (day, second) = (DateOnly.FromDateTime(now.UtcDateTime), (now - Any.Time).Ticks / TimeSpan.TicksPerSecond);
-            var ofDay = _entries.Where(entry => entry.Charge.Day == day && !entry.IsGivenBack).ToList();
-            var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
-            var inMinute = _entries.Count(entry => entry.Charge.KeyId == keyId && !entry.IsGivenBack && entry.Second > second - 61);
-            var cost = own.Where(entry => entry.IsOver).Sum(entry => entry.CostUsd);
-            var reserved = own.Where(entry => !entry.IsOver).Sum(entry => entry.Charge.ReservedUsd);
-            var refused = inMinute >= _limits.PerMinute || own.Count >= _limits.PerDay || ofDay.Count >= _limits.GlobalPerDay || cost >= _limits.UsdPerDay
-                || (own.Exists(entry => !entry.IsOver) && cost + reserved + reserve > _limits.UsdPerDay);
-
-            var decision = await contract.ChargeAsync(keyId, _limits, reserve);
-
-            (decision.Charge is null).Should().Be(refused);
-            (decision.Refusal is null).Should().Be(!refused);
-            if (decision.Charge is { } charge)
-            {
-                _entries.Add(new Entry(charge, second));
-                (inMinute, reserved) = (inMinute + 1, reserved + reserve);
-                (charge.Day, charge.KeyId, charge.ReservedUsd, charge.IsWaiting).Should().Be((day, keyId, reserve, false));
-            }
-            else
-            {
-                decision.Refusal!.RetryAfter.Should().BeGreaterThan(TimeSpan.Zero);
-            }
-
-            var statuses = decision.Statuses.ToDictionary(status => status.Policy, status => status.Remaining, StringComparer.Ordinal);
-            statuses["minute"].Should().Be(Math.Max(0, _limits.PerMinute - inMinute));
-            statuses["day"].Should().Be(Math.Max(0, _limits.PerDay - own.Count - (refused ? 0 : 1)));
-            if (_limits.UsdPerDay is { } budget)
-            {
-                statuses["usd-day"].Should().Be((long)Math.Floor(Math.Max(0, budget - cost - reserved) * 100));
-            }
-        }
-
-        private sealed class Entry(QuotaCharge charge, long second)
-        {
-            public QuotaCharge Charge { get; } = charge;
-
-            public long Second { get; } = second;
-
-            public bool IsOver { get; set; }
-
-            public bool IsGivenBack { get; set; }
-
-            public decimal CostUsd { get; set; }
-        }
-    }
 }

@@ -5,7 +5,7 @@ using Relay.UnitTests.Infrastructure.Quotas;
 namespace Relay.UnitTests.Infrastructure.Redis;
 
 /// <summary>The counts of a fleet, on a real server, whose scripts are given the test's clock in place of its own.</summary>
-public sealed class RedisQuotaContractTests : QuotaStoreContract
+public sealed class RedisQuotaContractTests : TimedQuotaStoreContract
 {
     private RedisRelay? _relay;
     private int _fleets;
@@ -42,4 +42,18 @@ public sealed class RedisQuotaContractTests : QuotaStoreContract
         Clock.Advance(time);
         await _relay!.BeatAsync();
     }
+}
+
+/// <summary>The same, as far as no time has to pass, by the server's own clock.</summary>
+public sealed class RedisServerClockContractTests : QuotaStoreContract
+{
+    private RedisRelay _relay = null!;
+
+    internal override IQuotaStore Store => _relay.Quotas;
+
+    public override async ValueTask InitializeAsync() => _relay = await RedisRelay.StartAsync(RedisServer.Shared, $"t{Guid.NewGuid():N}");
+
+    public override ValueTask DisposeAsync() => _relay.DisposeAsync();
+
+    protected override Task CountedAsync() => _relay.ToldAsync();
 }

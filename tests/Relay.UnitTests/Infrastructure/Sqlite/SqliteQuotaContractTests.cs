@@ -6,7 +6,7 @@ using Relay.UnitTests.Infrastructure.Quotas;
 namespace Relay.UnitTests.Infrastructure.Sqlite;
 
 /// <summary>The counts of a relay by itself.</summary>
-public sealed class SqliteQuotaContractTests : QuotaStoreContract
+public sealed class SqliteQuotaContractTests : TimedQuotaStoreContract
 {
     private readonly List<TemporaryHome> _homes = [];
     private QuotaStore? _store;
