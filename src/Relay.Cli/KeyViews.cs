@@ -1,10 +1,12 @@
 using System.CommandLine;
 using Microsoft.Extensions.Options;
+using Relay.Application.Fleet;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
 using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
 
 namespace Relay.Cli;
 
@@ -72,7 +74,9 @@ internal static class KeyViews
                     return ExitCode.Done;
                 }
 
-                var limits = operation.Get<IOptions<QuotaOptions>>().Value.LimitsOf(found.Key);
+                var fleet = operation.Get<IFleet>();
+                await fleet.ReadAsync(cancellationToken);
+                var limits = operation.Get<IOptions<QuotaOptions>>().Value.LimitsOf(found.Key, QuotaBucket.Completions, fleet.Alive);
                 var own = found.Key.Limits;
                 Terminal.WriteTable(
                     operation.Output,

@@ -160,8 +160,9 @@ async function changeKeys() {
   await page.locator('#secret-copy', { hasText: 'Copied' }).waitFor();
   seen.copied = await page.evaluate(() => navigator.clipboard.readText()) === first;
   await page.locator('#secret-dialog [data-close]').press('Enter');
+  // A dialog tells that it was closed a moment after.
+  await until(() => page.evaluate((secret) => !document.documentElement.outerHTML.includes(secret) && document.querySelector('#secret-text').value === '', first), 'the page forgets the secret');
   seen.focusAfterAdd = await focused();
-  seen.secretLeft = await page.evaluate((secret) => document.documentElement.outerHTML.includes(secret) || document.querySelector('#secret-text').value !== '', first);
   await until(async () => await ask(first) === 200, 'the new key works');
   await rowOf('made-here').waitFor();
   seen.added = await rowOf('made-here').innerText();
@@ -176,6 +177,7 @@ async function changeKeys() {
   await page.keyboard.press('Enter');
   await until(async () => (await rowOf('made-here').innerText()).includes('/ 3'), 'the row shows the limit');
   seen.limited = await rowOf('made-here').innerText();
+  await until(async () => await focused() === 'Manage made-here', 'the focus is back where it was');
   seen.focusAfterLimits = await focused();
   await manage('made-here');
   await look('manage', { full: false });
@@ -203,6 +205,7 @@ async function changeKeys() {
   await page.keyboard.press('Enter');
   await until(async () => await ask(second) === 401, 'the key is shut');
   await until(async () => await rowOf('made-here').count() === 0, 'its row is gone');
+  await until(async () => await focused() === 'keys-title', 'the focus is at the keys');
   seen.said = await text('#said');
   seen.focusAfterRevoke = await focused();
   seen.steps.push('changed keys');

@@ -78,7 +78,7 @@ internal sealed class GetDashboardHandler(
                 completions.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
                 fetches.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
                 activity.Keys.GetValueOrDefault(key.Id),
-                options.CurrentValue.LimitsOf(key),
+                admission.LimitsOf(key, QuotaBucket.Completions),
                 [.. ofCompletions.Statuses, .. ofFetches.Statuses],
                 costs.GetValueOrDefault(key.Id)));
         }

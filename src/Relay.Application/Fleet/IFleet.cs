@@ -21,6 +21,9 @@ public interface IFleet
     /// <summary>Its relays as last heard, by name; null where a relay has a state of its own. Costs nothing.</summary>
     IReadOnlyList<FleetMember>? Known { get; }
 
+    /// <summary>Relays that live as last heard, this one among them; 1 where a relay has a state of its own. Costs nothing.</summary>
+    int Alive { get; }
+
     /// <summary>Asks anew. Null as for <see cref="Known"/>.</summary>
     /// <exception cref="Relay.Domain.RelayErrorException">What they share can't be reached.</exception>
     Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken);

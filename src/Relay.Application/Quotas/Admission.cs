@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Fleet;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Domain;
@@ -61,6 +62,9 @@ public interface IAdmission
     /// </summary>
     QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
 
+    /// <summary>The limits that count for a key.</summary>
+    QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket);
+
     /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
     ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
 }
@@ -70,7 +74,7 @@ public interface IAdmission
 /// nothing.
 /// </summary>
 internal sealed class Admission(
-    IQuotaStore quotas, FairQueues queues, UpstreamLimits upstream, ModelCatalog models, IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+    IQuotaStore quotas, FairQueues queues, UpstreamLimits upstream, ModelCatalog models, IFleet fleet, IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
     : IAdmission
 {
     private static readonly RelayError ShuttingDown = new(ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
@@ -90,7 +94,7 @@ internal sealed class Admission(
         }
 
         var context = request.Context;
-        var limits = options.CurrentValue.LimitsOf(context.Caller, request.Bucket);
+        var limits = LimitsOf(context.Caller, request.Bucket);
         var reserve = 0m;
         if (request is ISpendsTokens spends)
         {
@@ -188,6 +192,9 @@ internal sealed class Admission(
     public IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket) => queues[bucket].LoadByKey;
 
     /// <inheritdoc/>
+    public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket) => options.CurrentValue.LimitsOf(key, bucket, fleet.Alive);
+
+    /// <inheritdoc/>
     public QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket)
     {
         if (queues.IsClosed)
@@ -195,14 +202,14 @@ internal sealed class Admission(
             return new QuotaDecision(null, ShuttingDown, []);
         }
 
-        var limits = options.CurrentValue.LimitsOf(key, bucket);
+        var limits = LimitsOf(key, bucket);
         return quotas.FindKnownRefusal(key.Id, limits) is { } refused ? refused with { Statuses = WithConcurrency(key.Id, limits, refused) } : null;
     }
 
     /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)
     {
-        var limits = options.CurrentValue.LimitsOf(key, bucket);
+        var limits = LimitsOf(key, bucket);
         var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
         return decision with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision) };
     }

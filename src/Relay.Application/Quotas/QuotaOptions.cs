@@ -10,7 +10,7 @@ public sealed class QuotaOptions
     [Setting("GLOBAL_CONCURRENCY", "Completions that run at once.", Min = "1", Max = "1000", Reloads = true)]
     public int GlobalConcurrency { get; set; } = 4;
 
-    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, unless the key carries its own limit; more of them wait. As many as of all keys when unset.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, on all relays together, unless the key carries its own limit; more of them wait. As many as of all keys when unset.", Min = "1", Max = "1000", Reloads = true)]
     public int? PerKeyConcurrency { get; set; }
 
     [Setting("QUEUE_LIMIT", "Requests that may wait for a free place; completions and pages each.", Min = "0", Max = "100000", Reloads = true)]
@@ -41,12 +41,15 @@ public sealed class QuotaOptions
     public int FetchPerKeyConcurrency { get; set; } = 8;
 
     /// <summary>The limits that count for a key.</summary>
-    public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket = QuotaBucket.Completions) => bucket == QuotaBucket.Fetches
-        ? new QuotaLimits(FetchRpm, FetchDaily, int.MaxValue, Math.Min(FetchPerKeyConcurrency, FetchConcurrency), null, bucket)
+    /// <param name="key">Whose.</param>
+    /// <param name="bucket">Of what.</param>
+    /// <param name="relays">Relays that share them, each with places as this one's: no key can have more at once than all of them.</param>
+    public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket, int relays) => bucket == QuotaBucket.Fetches
+        ? new QuotaLimits(FetchRpm, FetchDaily, int.MaxValue, Math.Min(FetchPerKeyConcurrency, FetchConcurrency * relays), null, bucket)
         : new QuotaLimits(
             key.Limits.RequestsPerMinute ?? PerKeyRpm,
             key.Limits.RequestsPerDay ?? PerKeyDaily,
             GlobalDaily,
-            Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? GlobalConcurrency, GlobalConcurrency),
+            Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? int.MaxValue, GlobalConcurrency * relays),
             key.Limits.UsdPerDay);
 }

@@ -1,6 +1,5 @@
 using FluentValidation;
 using MediatR;
-using Microsoft.Extensions.Options;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Domain;
@@ -31,12 +30,12 @@ internal sealed class GetUsageValidator : AbstractValidator<GetUsageQuery>
             .WithRelayError(ErrorCode.InvalidRequest, "days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}.");
 }
 
-internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
+internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, TimeProvider clock)
     : IRequestHandler<GetUsageQuery, Result<KeyUsage>>
 {
     public async Task<Result<KeyUsage>> Handle(GetUsageQuery query, CancellationToken cancellationToken)
     {
-        var limits = options.CurrentValue.LimitsOf(query.Caller);
+        var limits = admission.LimitsOf(query.Caller, QuotaBucket.Completions);
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         var rows = await usage.ReadAsync(query.Caller.Id, today.AddDays(1 - query.Days), cancellationToken);
         var completions = await admission.PeekAsync(query.Caller, QuotaBucket.Completions, cancellationToken);

@@ -141,8 +141,9 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
             {
                 if (_problem is null)
                 {
-                    _problem = "The audit log can't be written; the relay's log says why. Its lines wait in memory.";
+                    // In this order: who is told to look into the log finds it there.
                     logger.LogError(exception, "The audit log can't be written; its lines wait in memory");
+                    _problem = "The audit log can't be written; the relay's log says why. Its lines wait in memory.";
                 }
             }
 

@@ -11,6 +11,9 @@ internal sealed class NoFleet : IFleet
     public IReadOnlyList<FleetMember>? Known => null;
 
     /// <inheritdoc/>
+    public int Alive => 1;
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<FleetMember>?>(null);
 }
 
@@ -25,7 +28,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
     /// <inheritdoc/>
     public IReadOnlyList<FleetMember>? Known => _known;
 
-    /// <summary>Relays that lived at the last pulse; at least this one.</summary>
+    /// <inheritdoc/>
     public int Alive => Math.Max(1, _known.Count(member => member.State != Lost));
 
     /// <summary>The state of a relay whose leases are over.</summary>

@@ -12,6 +12,8 @@ internal sealed class RelayFleet : IAsyncDisposable
     private readonly Dictionary<string, (RelayProgram Relay, int Port)> _relays = new(StringComparer.Ordinal);
     private Process? _balancer;
 
+    private string BalancerSocket => Path.Combine(_directory.Path, "haproxy.sock");
+
     private RelayFleet(Func<(string Name, string Value)[], Task<RelayProgram>> start) => _start = start;
 
     /// <summary>What they share.</summary>
@@ -64,19 +66,28 @@ internal sealed class RelayFleet : IAsyncDisposable
         }
 
         await File.WriteAllTextAsync(file, text, TestContext.Current.CancellationToken);
-        _balancer = Process.Start(new ProcessStartInfo("sh", ["-c", "exec haproxy -db -f \"$0\" >\"$0.log\" 2>&1", file]) { UseShellExecute = false })!;
+        await File.WriteAllTextAsync(file + ".stats", $"global\n    stats socket {BalancerSocket}\n", TestContext.Current.CancellationToken);
+        _balancer = Process.Start(new ProcessStartInfo("sh", ["-c", "exec haproxy -db -f \"$0\" -f \"$0.stats\" >\"$0.log\" 2>&1", file]) { UseShellExecute = false })!;
         Balancer = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromMinutes(10) };
         await TestMachine.EventuallyAsync(() => _balancer.HasExited || Connects(port), TimeSpan.FromSeconds(20), "the balancer does not listen");
         Assert.False(_balancer.HasExited, "HAProxy does not take its configuration.");
     }
 
-    /// <summary>Mints a key with further arguments of <c>relayctl keys add</c>, and waits until every relay knows it.</summary>
+    /// <summary>
+    /// Mints a key with further arguments of <c>relayctl keys add</c>, and waits until every relay knows it, and until the balancer asks
+    /// every relay: the test before may have stopped some.
+    /// </summary>
     public async Task<string> MintAsync(string label, params string[] options)
     {
         var key = await Relays[0].MintAsync(label, options);
         foreach (var relay in Relays.Skip(1))
         {
             await relay.EventuallyAsync(async () => (await relay.GetAsync("/v1/models", key)).Status == 200, "a relay does not know the key");
+        }
+
+        if (_balancer is not null)
+        {
+            await TestMachine.EventuallyAsync(() => ServersUp() == _relays.Count, TimeSpan.FromSeconds(30), "the balancer does not ask every relay");
         }
 
         return key;
@@ -111,6 +122,18 @@ internal sealed class RelayFleet : IAsyncDisposable
         {
             _relays[name] = (relay, port);
         }
+    }
+
+    /// <summary>How many relays the balancer takes for ready, by its own statistics.</summary>
+    private int ServersUp()
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(BalancerSocket));
+        using var stream = new NetworkStream(socket);
+        stream.Write("show stat\n"u8);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd().Split('\n').Select(line => line.Split(',')).Count(fields =>
+            fields[0] == "relays" && fields[1].StartsWith("relay-", StringComparison.Ordinal) && fields.Contains("UP"));
     }
 
     private static bool Connects(int port)

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Relay.Application.Completions;
+using Relay.Application.Fleet;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
@@ -24,6 +25,7 @@ public sealed class AdmissionTests : IDisposable
     private readonly QuotaOptions _options = new() { GlobalConcurrency = 1, QueueLimit = 1, PerKeyDaily = 100, PerKeyRpm = 100 };
     private readonly QuotaStore _store;
     private readonly UpstreamLimits _upstream;
+    private readonly IFleet _fleet = Substitute.For<IFleet>();
     private readonly ApiKey _key = Any.Key() with { Limits = new KeyLimits(UsdPerDay: 10) };
     private LiveOptions<QuotaOptions>? _live;
     private FairQueues? _queues;
@@ -33,6 +35,7 @@ public sealed class AdmissionTests : IDisposable
         // Not started: it counts, and has no file to write to.
         _store = new QuotaStore(new RelayDatabase(_home.Home), _clock, new LogLines<QuotaStore>());
         _upstream = new UpstreamLimits(_clock);
+        _fleet.Alive.Returns(1);
     }
 
     /// <summary>Made with the options as the test has set them.</summary>
@@ -71,7 +74,24 @@ public sealed class AdmissionTests : IDisposable
         await NowAsync(request);
 
         request.Context.Quotas!.Select(quota => (quota.Policy, quota.Limit)).Should().Equal(("minute", 7), ("day", 100), ("concurrency", 8));
-        _options.LimitsOf(Any.Key()).Should().Be(new QuotaLimits(100, 100, 5000, 3, null));
+        _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 1).Should().Be(new QuotaLimits(100, 100, 5000, 3, null));
+    }
+
+    [Fact]
+    public async Task A_key_may_have_the_places_of_all_relays_and_no_more()
+    {
+        (_options.GlobalConcurrency, _options.FetchConcurrency) = (4, 5);
+        _fleet.Alive.Returns(3);
+
+        foreach (var (own, expected) in ((int?, int)[])[(null, 12), (9, 9), (20, 12)])
+        {
+            var request = new Request(Any.Key() with { Limits = new KeyLimits(Concurrency: own) });
+            await NowAsync(request);
+            request.Context.Quotas!.Single(quota => quota.Policy == "concurrency").Limit.Should().Be(expected);
+        }
+
+        _options.LimitsOf(_key, QuotaBucket.Fetches, relays: 3).Concurrency.Should().Be(8, "as many of one key as are set");
+        _options.LimitsOf(_key, QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(5);
     }
 
     [Fact]
@@ -371,7 +391,7 @@ public sealed class AdmissionTests : IDisposable
     private Admission Over(IQuotaStore store)
     {
         var completions = Options.Create(new CompletionOptions());
-        return new Admission(store, Queues, _upstream, new ModelCatalog(completions), _live!, completions, _clock);
+        return new Admission(store, Queues, _upstream, new ModelCatalog(completions), _fleet, _live!, completions, _clock);
     }
 
     private static void InterlockedMax(ref int most, int value)
@@ -391,7 +411,7 @@ public sealed class AdmissionTests : IDisposable
 
     private async Task ShouldHaveUsedAsync(int requests, long? cents = null)
     {
-        var statuses = (await _store.PeekAsync(_key.Id, _options.LimitsOf(_key), Waiting.Token)).Statuses;
+        var statuses = (await _store.PeekAsync(_key.Id, _options.LimitsOf(_key, QuotaBucket.Completions, relays: 1), Waiting.Token)).Statuses;
         statuses.Where(status => status.Policy is "minute" or "day").Select(status => status.Limit - status.Remaining).Should().Equal(requests, requests);
         if (requests == 0 || cents is not null)
         {

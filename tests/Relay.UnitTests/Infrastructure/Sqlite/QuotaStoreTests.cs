@@ -13,6 +13,7 @@ using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure;
+using Relay.Infrastructure.Redis;
 using Relay.Infrastructure.Sqlite;
 
 namespace Relay.UnitTests.Infrastructure.Sqlite;
@@ -330,7 +331,7 @@ public sealed class QuotaStoreTests : IDisposable
         var options = new LiveOptions<QuotaOptions>(new QuotaOptions { PerKeyDaily = 9 });
         var completions = Options.Create(new CompletionOptions());
         var queues = new FairQueues(options, _clock);
-        var handler = new GetUsageHandler(store, new Admission(store, queues, new UpstreamLimits(_clock), new ModelCatalog(completions), options, completions, _clock), options, _clock);
+        var handler = new GetUsageHandler(store, new Admission(store, queues, new UpstreamLimits(_clock), new ModelCatalog(completions), new NoFleet(), options, completions, _clock), _clock);
         using var place = await queues[QuotaBucket.Completions].EnterAsync(key.Id, 4, TimeSpan.Zero, Waiting.Token);
 
         var (one, two) = ((await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value, (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value);
