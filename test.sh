@@ -13,6 +13,10 @@ fi
 [ "${1:-}" = -- ] && shift
 
 require_dotnet
+# Compiled while the tools are downloaded; whichever fails, this ends when both have ended.
+{ build_all && "$ROOT/deploy/publish.sh" >/dev/null; } &
+building=$!
+trap 'wait' EXIT
 CLAUDE_RELAY_TEST_CLAUDE=$(pinned_claude)
 export CLAUDE_RELAY_TEST_CLAUDE
 CLAUDE_RELAY_TEST_SDKS=$(pinned_sdks)
@@ -46,8 +50,7 @@ if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get 
   fi
 fi
 
-build_all
-"$ROOT/deploy/publish.sh" >/dev/null
+wait "$building"
 passed=0 failed=0
 for suite in Relay.UnitTests Relay.EndToEndTests; do
   log=$ARTIFACTS/$suite.test.log

@@ -21,14 +21,15 @@ public sealed class IsolationTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _api.DisposeAsync();
 
     [Fact]
-    public async Task Fifty_interleaved_completions_of_two_keys_share_no_byte_and_no_process()
+    public async Task Interleaved_completions_of_two_keys_share_no_byte_and_no_process()
     {
+        var count = TestMachine.RunsEverything ? 50 : 20;
         // Unjailed, so that the children are the processes themselves.
         await using var relay = await RelayProgram.WithRealClaudeAsync(_api, ("SANDBOX", "off"), ("GLOBAL_CONCURRENCY", "4"), ("WARM_PROCESSES", "1"));
         var keys = new[] { await relay.MintAsync("first"), await relay.MintAsync("second") };
         var marks = keys.Select(_ => "MARK" + Convert.ToHexString(RandomNumberGenerator.GetBytes(8))).ToArray();
         var asked = new List<(int Owner, string Prompt, string System, RelayAnswer Answer)>();
-        foreach (var wave in Enumerable.Range(0, 50).Chunk(10))
+        foreach (var wave in Enumerable.Range(0, count).Chunk(10))
         {
             asked.AddRange(await Task.WhenAll(wave.Select(async number =>
             {
@@ -50,8 +51,8 @@ public sealed class IsolationTests : IAsyncLifetime
             _api.Requests.Count(request => request.UserTexts is [var user] && user == prompt && request.SystemTexts[^1] == system).Should().Be(1);
         }
 
-        _api.Requests.Count.Should().Be(50);
-        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().HaveCount(50, "no process served two");
+        _api.Requests.Count.Should().Be(count);
+        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().HaveCount(count, "no process served two");
         _api.Requests.Count(request => marks.All(mark => Encoding.UTF8.GetString(request.Body).Contains(mark, StringComparison.Ordinal))).Should().Be(0);
         ClaimsOf(relay, "Prepared").Should().BeGreaterThan(0, "else this would show nothing about prepared processes");
     }

@@ -29,7 +29,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public async Task A_model_that_calls_a_tool_makes_nothing_happen_and_costs_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        var calls = Calls().Take(TestMachine.RunsEverything ? int.MaxValue : InTypings).ToList();
+        var calls = RelayPerSandbox.SamplesOf(sandbox, Calls().Take(TestMachine.RunsEverything ? int.MaxValue : InTypings)).ToList();
         foreach (var (name, input) in calls)
         {
             _relays.Api.When(Marker(sandbox, name), new Behavior { ToolCalls = [ToolCall.Of(name, input)], ToolCallsForever = true });
