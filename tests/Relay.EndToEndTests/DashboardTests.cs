@@ -243,16 +243,7 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         var third = await relay.MintAsync("third-admin", "--scope", "admin");
         cookie = await relay.SignInAsync(third);
         var id = DashboardRelay.KeyOf(await relay.SnapshotAsync(cookie), "third-admin").GetProperty("key").GetProperty("id").GetString();
-        // Who revokes its own key may find its own request ended by that, in the middle of the answer even.
-        try
-        {
-            (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "third-admin" })).Status.Should().BeOneOf(200, 401);
-        }
-        catch (HttpRequestException exception)
-        {
-            exception.InnerException.Should().BeAssignableTo<IOException>();
-        }
-
+        (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "third-admin" })).Status.Should().Be(200, "who revokes its own key hears that it is done");
         await relay.Program.EventuallyAsync(async () => (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status == 401, "the session outlives its key");
     }
 

@@ -39,7 +39,9 @@ public sealed class DoctorTests
         using var home = new TemporaryDirectory();
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+        using var another = new TcpListener(IPAddress.Loopback, 0);
+        another.Start();
+        var (port, metricsPort) = (((IPEndPoint)other.LocalEndpoint).Port, ((IPEndPoint)another.LocalEndpoint).Port);
         var keys = Path.Combine(home.Path, "keys.json");
         await File.WriteAllTextAsync(keys, "{ broken", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(home.Path, "relay.db"), new string('x', 5000), TestContext.Current.CancellationToken);
@@ -47,13 +49,14 @@ public sealed class DoctorTests
         await File.WriteAllTextAsync(Path.Combine(audit.FullName, "2999-01-01.jsonl"), "{}\n", TestContext.Current.CancellationToken);
         File.SetUnixFileMode(home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
 
-        var report = await DiagnoseAsync(home.Path, claudeDirectory: null, [("PORT", $"{port}"), ("ANTHROPIC_BASE_URL", "https://example.com")]);
+        var report = await DiagnoseAsync(home.Path, claudeDirectory: null, [("PORT", $"{port}"), ("METRICS_PORT", $"{metricsPort}"), ("ANTHROPIC_BASE_URL", "https://example.com")]);
 
         report.ExitCode.Should().Be(1);
-        report.Of("claude", "modes", "keys", "database", "port", "clock").Should().OnlyContain(status => status == "fail");
+        report.Of("claude", "modes", "keys", "database", "port", "metrics_port", "clock").Should().OnlyContain(status => status == "fail");
         report.Detail("claude").Should().Contain("npm install -g @anthropic-ai/claude-code");
         report.Detail("keys").Should().Contain("line 1");
         report.Detail("port").Should().Contain("Another program");
+        report.Advice("metrics_port").Should().Contain("METRICS_PORT");
         report.Detail("clock").Should().Contain("2999-01-01");
         report.Advice("modes").Should().Contain("chmod 700").And.Contain(home.Path);
         report.Detail("environment").Should().Contain("ANTHROPIC_BASE_URL");

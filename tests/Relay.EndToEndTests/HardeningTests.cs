@@ -28,6 +28,19 @@ public sealed class HardeningTests
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_user_who_may_dump_nothing_at_all_can_start_it_too()
+    {
+        using var home = new TemporaryDirectory();
+        var asSomebody = OpenToSomebody(home.Path);
+
+        await using var relay = await RelayProgram.StartAsync(
+            [("RELAY_HOME", Path.Combine(home.Path, "relay")), ("HOME", home.Path), ("TMPDIR", home.Path), ("SANDBOX", "off")],
+            waitUntilReady: false, wrapper: [.. asSomebody, "/bin/sh", "-c", "ulimit -c 0; exec \"$@\"", "sh"]);
+
+        CoreLimitOf(relay.ProcessId).Should().Be("0 0");
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task A_relay_started_as_run_sh_does_has_no_diagnostics_port()
     {
         // What the harness gives a relay is what run.sh exports.
@@ -43,12 +56,7 @@ public sealed class HardeningTests
         // The kernel gives /proc/PID of a process that may not be dumped or traced to root, whoever runs it. Seen only as
         // somebody else than root: a root that runs the tests starts the relay, and a program to compare, as nobody.
         using var home = new TemporaryDirectory();
-        string[] asSomebody = Environment.IsPrivilegedProcess ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-        if (Environment.IsPrivilegedProcess)
-        {
-            File.SetUnixFileMode(home.Path, (UnixFileMode)0b111_111_111);
-        }
-
+        var asSomebody = OpenToSomebody(home.Path);
         await using var relay = await RelayProgram.StartAsync(
             [("RELAY_HOME", Path.Combine(home.Path, "relay")), ("HOME", home.Path), ("TMPDIR", home.Path), ("SANDBOX", "off")], waitUntilReady: false, wrapper: asSomebody);
         string[] compared = [.. asSomebody, "/bin/sleep", "30"];
@@ -66,6 +74,18 @@ public sealed class HardeningTests
         {
             open.Kill();
         }
+    }
+
+    /// <summary>What starts a program as somebody else than root, who may write to the directory.</summary>
+    private static string[] OpenToSomebody(string directory)
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            return [];
+        }
+
+        File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
+        return ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     }
 
     private static string CoreLimitOf(int processId) =>

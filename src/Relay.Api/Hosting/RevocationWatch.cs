@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
@@ -20,7 +21,8 @@ internal sealed class RevocationWatch : IDisposable
     /// <summary>Passes the request on, with a token that also the revocation of its key cancels.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Features.Get<RequestContext>() is not { } request)
+        // What the dashboard asks is over at once anyhow, and who revokes its own key there is to hear that it is done.
+        if (context.Features.Get<RequestContext>() is not { } request || context.GetEndpoint()?.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null)
         {
             await next(context);
             return;

@@ -54,6 +54,9 @@ internal sealed class GetDashboardHandler(
     IMediator mediator, IAdmission admission, UpstreamLimits upstream, IEngineLoad engine, IUsageReader usage, RecentRequests recent, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
     : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
 {
+    /// <summary>Keys of which is asked at once how they stand, where that takes a round trip.</summary>
+    private const int PeekedAtOnce = 100;
+
     public async Task<Result<DashboardSnapshot>> Handle(GetDashboardQuery query, CancellationToken cancellationToken)
     {
         if (!(await mediator.Send(new GetReadinessQuery(), cancellationToken)).TryGet(out var readiness, out var error)
@@ -68,19 +71,9 @@ internal sealed class GetDashboardHandler(
         var (completions, fetches) = (LoadByKey(QuotaBucket.Completions), LoadByKey(QuotaBucket.Fetches));
         var costs = today.GroupBy(row => row.KeyId, StringComparer.Ordinal).ToDictionary(rows => rows.Key, rows => rows.Sum(row => row.Usage.CostUsd ?? 0), StringComparer.Ordinal);
         var standings = new List<KeyStanding>(keys.Count);
-        foreach (var listed in keys)
+        foreach (var some in keys.Chunk(PeekedAtOnce))
         {
-            var key = listed.Key;
-            var ofCompletions = await admission.PeekAsync(key, QuotaBucket.Completions, cancellationToken);
-            var ofFetches = await admission.PeekAsync(key, QuotaBucket.Fetches, cancellationToken);
-            standings.Add(new KeyStanding(
-                listed,
-                completions.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
-                fetches.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
-                activity.Keys.GetValueOrDefault(key.Id),
-                admission.LimitsOf(key, QuotaBucket.Completions),
-                [.. ofCompletions.Statuses, .. ofFetches.Statuses],
-                costs.GetValueOrDefault(key.Id)));
+            standings.AddRange(await Task.WhenAll(some.Select(StandingOfAsync)));
         }
 
         return new DashboardSnapshot(
@@ -97,6 +90,21 @@ internal sealed class GetDashboardHandler(
             upstream.InForce,
             activity,
             standings);
+
+        async Task<KeyStanding> StandingOfAsync(ListedKey listed)
+        {
+            var key = listed.Key;
+            var ofCompletions = admission.PeekAsync(key, QuotaBucket.Completions, cancellationToken).AsTask();
+            var ofFetches = await admission.PeekAsync(key, QuotaBucket.Fetches, cancellationToken);
+            return new KeyStanding(
+                listed,
+                completions.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
+                fetches.GetValueOrDefault(key.Id) ?? new KeyLoad(key.Id, 0, 0),
+                activity.Keys.GetValueOrDefault(key.Id),
+                admission.LimitsOf(key, QuotaBucket.Completions),
+                [.. (await ofCompletions).Statuses, .. ofFetches.Statuses],
+                costs.GetValueOrDefault(key.Id));
+        }
     }
 
     private Dictionary<string, KeyLoad> LoadByKey(QuotaBucket bucket) => admission.LoadByKey(bucket).ToDictionary(load => load.KeyId, StringComparer.Ordinal);

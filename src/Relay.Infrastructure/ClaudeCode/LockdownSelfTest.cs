@@ -41,7 +41,7 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
         {
             // Not to callers: what a program says when it fails names files of this host.
             logger.LogError("The self-test of {Path} broke off: {Problem}", binary.Path, exception.Message);
-            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "Claude Code does not start as it should. The relay's log says how; check CLAUDE_BIN."));
+            return new SelfTestReport(version, new RelayError(ErrorCode.ClaudeMissing, "Claude Code does not start as it should. The relay's log says how; check CLAUDE_BIN, and whether this machine finds names in the network: without, it starts too slowly."));
         }
         catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {

@@ -3,11 +3,15 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Application.Serving;
+using Relay.Application.Telemetry;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Whether the relay's port is free, or a relay serves there, and then whether that relay is ready.</summary>
-internal sealed class PortCheck(IOptions<ServerOptions> options, IRunningRelay running) : IDiagnosticCheck
+/// <summary>
+/// Whether the relay's port is free, or a relay serves there, and then whether that relay is ready; and whether the port of its metrics
+/// is free for a relay that starts.
+/// </summary>
+internal sealed class PortCheck(IOptions<ServerOptions> options, IOptions<TelemetryOptions> telemetry, IRunningRelay running) : IDiagnosticCheck
 {
     /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Machine;
@@ -22,12 +26,12 @@ internal sealed class PortCheck(IOptions<ServerOptions> options, IRunningRelay r
         var address = IPAddress.Parse(server.Host);
         if (server.Port == 0)
         {
-            return [Finding.Pass(Name, "PORT=0: the system chooses a free one.")];
+            return [Finding.Pass(Name, "PORT=0: the system chooses a free one."), .. OfMetrics()];
         }
 
         if (TryListen(address, server.Port) is not { } obstacle)
         {
-            return [Finding.Pass(Name, $"{server.Host}:{server.Port} is free; no relay runs there.")];
+            return [Finding.Pass(Name, $"{server.Host}:{server.Port} is free; no relay runs there."), .. OfMetrics()];
         }
 
         if (obstacle != SocketError.AddressAlreadyInUse)
@@ -38,7 +42,21 @@ internal sealed class PortCheck(IOptions<ServerOptions> options, IRunningRelay r
         var relay = await running.AskAsync(cancellationToken);
         return relay.Answers
             ? [Finding.Pass(Name, $"A relay serves on {server.Host}:{server.Port}."), OfReadiness(relay)]
-            : [Finding.Fail(Name, $"Another program listens on {server.Host}:{server.Port}.", "Stop it, or choose another PORT.")];
+            : [Finding.Fail(Name, $"Another program listens on {server.Host}:{server.Port}.", "Stop it, or choose another PORT."), .. OfMetrics()];
+    }
+
+    /// <summary>Of the second port, if there is to be one. A relay that runs has it itself.</summary>
+    private IEnumerable<Finding> OfMetrics()
+    {
+        const string check = "metrics_port";
+        if (telemetry.Value.MetricsPort is not (> 0 and var port))
+        {
+            return [];
+        }
+
+        return TryListen(IPAddress.Loopback, port) is null
+            ? [Finding.Pass(check, $"127.0.0.1:{port}, for the metrics, is free.")]
+            : [Finding.Fail(check, $"Another program listens on 127.0.0.1:{port}, or this user may not.", "Stop it, or choose another METRICS_PORT.")];
     }
 
     private static Finding OfReadiness(RunningRelay relay)

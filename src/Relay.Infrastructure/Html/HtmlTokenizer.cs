@@ -79,7 +79,7 @@ internal ref struct HtmlTokenizer
     public readonly int ForeignDepth => _depth;
 
     /// <summary>Whether what follows the token is inside SVG or MathML, and not in HTML inside them.</summary>
-    public readonly bool IsForeign => _depth > 0 && _content[Math.Min(_depth, Content.Length) - 1] is Place.Svg or Place.Math;
+    public readonly bool IsForeign => _depth > 0 && PlaceAt(_depth) is not (Place.HtmlInSvg or Place.HtmlInMath);
 
     /// <summary>A tag's attributes.</summary>
     public readonly HtmlAttributes Attributes => new(_html[_nameEnd.._position]);
@@ -377,7 +377,7 @@ internal ref struct HtmlTokenizer
 
     private void OpenInForeign()
     {
-        var place = _content[Math.Min(_depth, Content.Length) - 1];
+        var place = PlaceAt(_depth);
         if (BreaksOut(Tag) || (Tag == HtmlTag.Font && HasFontAttribute()))
         {
             // Not allowed inside: a browser leaves for the HTML around, and so does an SVG that somebody forgot to close.
@@ -395,15 +395,21 @@ internal ref struct HtmlTokenizer
             return;
         }
 
-        if (Tag is HtmlTag.Svg or HtmlTag.Math)
+        // Whatever it is called, an element is of the language around it.
+        var isSvg = place is Place.Svg or Place.MathInSvg;
+        if (Tag == HtmlTag.Svg)
         {
-            Push(Tag == HtmlTag.Svg ? Place.Svg : Place.Math);
+            Push(isSvg ? Place.Svg : Place.SvgInMath);
         }
-        else if (place == Place.Svg && Tag is HtmlTag.ForeignObject or HtmlTag.Desc or HtmlTag.Title)
+        else if (Tag == HtmlTag.Math)
+        {
+            Push(isSvg ? Place.MathInSvg : Place.Math);
+        }
+        else if (isSvg && Tag is HtmlTag.ForeignObject or HtmlTag.Desc or HtmlTag.Title)
         {
             Push(Place.HtmlInSvg);
         }
-        else if (place == Place.Math && Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml)
+        else if (!isSvg && Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml)
         {
             Push(Place.HtmlInMath);
         }
@@ -411,7 +417,6 @@ internal ref struct HtmlTokenizer
 
     private void Close()
     {
-        var place = _content[Math.Min(_depth, Content.Length) - 1];
         if (IsForeign && EndsHtml(Tag))
         {
             // Of an element around, as a rule: it ends what was left open in it.
@@ -423,23 +428,39 @@ internal ref struct HtmlTokenizer
             return;
         }
 
+        var place = PlaceAt(_depth);
         var closes = place switch
         {
-            Place.Svg => Tag == HtmlTag.Svg,
-            Place.Math => Tag == HtmlTag.Math,
             Place.HtmlInSvg => Tag is HtmlTag.ForeignObject or HtmlTag.Desc or HtmlTag.Title,
-            _ => Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml or HtmlTag.Math,
+            Place.HtmlInMath => Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml or HtmlTag.Math,
+            _ => false,
         };
         if (closes)
         {
             _depth--;
-            // An end of the whole formula ends what is open in it.
-            if (place == Place.HtmlInMath && Tag == HtmlTag.Math && _depth > 0)
+        }
+
+        // An end of the whole formula, or drawing, ends what is open in it.
+        if (IsForeign && (!closes || (place == Place.HtmlInMath && Tag == HtmlTag.Math)) && Tag is HtmlTag.Svg or HtmlTag.Math)
+        {
+            CloseForeign();
+        }
+    }
+
+    /// <summary>Ends the innermost SVG or MathML of the tag's name, and what is open in it; nothing when HTML lies between.</summary>
+    private void CloseForeign()
+    {
+        for (var depth = _depth; depth > 0 && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath); depth--)
+        {
+            if (Tag == (place is Place.Svg or Place.SvgInMath ? HtmlTag.Svg : HtmlTag.Math))
             {
-                _depth--;
+                _depth = depth - 1;
+                return;
             }
         }
     }
+
+    private readonly Place PlaceAt(int depth) => _content[Math.Min(depth, Content.Length) - 1];
 
     private void Push(Place place)
     {
@@ -566,6 +587,12 @@ internal ref struct HtmlTokenizer
     {
         Svg,
         Math,
+
+        /// <summary>An element of SVG that is called <c>math</c>.</summary>
+        MathInSvg,
+
+        /// <summary>An element of MathML that is called <c>svg</c>.</summary>
+        SvgInMath,
         HtmlInSvg,
         HtmlInMath,
     }

@@ -32,8 +32,11 @@ internal static partial class NativeMethods
 
         // One byte, not none: a limit of zero does not keep Linux from piping a dump to a handler, a limit of one does, and
         // children inherit it (man 5 core).
+        var resource = OperatingSystem.IsMacOS() ? RlimitCoreMacOS : RlimitCoreLinux;
         var none = new ResourceLimit { Soft = 1, Hard = 1 };
-        if (SetResourceLimit(OperatingSystem.IsMacOS() ? RlimitCoreMacOS : RlimitCoreLinux, in none) != 0)
+        var nothing = new ResourceLimit { Soft = 0, Hard = 0 };
+        // A user whose hard limit is zero already may not raise it. systemd's handler stores nothing then.
+        if (SetResourceLimit(resource, in none) != 0 && SetResourceLimit(resource, in nothing) != 0)
         {
             throw new InvalidOperationException($"setrlimit(RLIMIT_CORE) failed with error {Marshal.GetLastPInvokeError()}.");
         }

@@ -48,7 +48,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
     public async Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken)
     {
         var (fleet, now) = await link.AskAsync(
-            async database => (await database.HashGetAllAsync(link.Names.Fleet), (long)await database.ScriptEvaluateAsync("local time = redis.call('TIME') return time[1] * 1000")),
+            async database => (await database.HashGetAllAsync(link.Names.Fleet), (long)await database.ScriptEvaluateAsync("local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000)")),
             cancellationToken);
         return _known = Parse(fleet, DateTimeOffset.FromUnixTimeMilliseconds(now));
     }
@@ -65,7 +65,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
             if (parts.Length == 2 && long.TryParse(parts[0], out var seen) && JsonSerializer.Deserialize<FleetMember>(parts[1]) is { } member)
             {
                 var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(seen);
-                return member with { SeenAt = seenAt, State = now - seenAt > RelayInstance.Lease ? Lost : member.State };
+                return member with { SeenAt = seenAt, State = now - seenAt >= RelayInstance.Lease ? Lost : member.State };
             }
         }
         catch (JsonException)

@@ -19,6 +19,7 @@ using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
+using Relay.Infrastructure.Redis;
 
 namespace Relay.UnitTests.Architecture;
 
@@ -78,7 +79,7 @@ public sealed class RequestTests : IDisposable
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
             .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
-            .AddSingleton(Substitute.For<IFleet>()).AddSingleton(Substitute.For<IStateCopier>())
+            .AddSingleton<IFleet>(new NoFleet()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }

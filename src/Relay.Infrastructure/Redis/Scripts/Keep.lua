@@ -8,8 +8,10 @@ local size = #ARGV[4] + 700
 redis.call('HSET', KEYS[1], 'f', ARGV[2], 'a', ARGV[4])
 redis.call('HDEL', KEYS[1], 'o')
 redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('ZADD', KEYS[2], string.format('%.6f', now), ARGV[7] .. ' ' .. size)
-local bytes = redis.call('INCRBY', KEYS[3], size)
+local own = ARGV[7] .. ' ' .. size
+-- One of the name and of this size may stand there still, whose record has expired: counted already.
+local added = redis.call('ZADD', KEYS[2], string.format('%.6f', now), own)
+local bytes = redis.call('INCRBY', KEYS[3], added * size)
 local forgotten = {}
 while true do
   local oldest = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
@@ -18,6 +20,7 @@ while true do
   redis.call('ZREM', KEYS[2], oldest[1])
   local name, length = string.match(oldest[1], '^(%S+) (%d+)$')
   bytes = redis.call('DECRBY', KEYS[3], length)
-  if name ~= ARGV[7] then forgotten[#forgotten + 1] = name end
+  -- An older one of the name has no record any more; this one has, and goes if it is more than may be kept of all.
+  if name ~= ARGV[7] or oldest[1] == own then forgotten[#forgotten + 1] = name end
 end
 return forgotten

@@ -97,5 +97,30 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "4,700 bytes hold three of 800 and their overhead");
     }
 
+    [Fact]
+    public async Task What_is_larger_than_all_may_be_together_is_not_kept()
+    {
+        await ClaimAsync(_one);
+        await _one.Answers.KeepAsync("n", "f", new byte[5000], Waiting.Token);
+
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed);
+        (await BytesAsync()).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task An_answer_that_follows_an_expired_one_of_its_name_counts_once()
+    {
+        for (var time = 0; time < 3; time++)
+        {
+            (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.Claimed);
+            await _one.Answers.KeepAsync("n", "f", new byte[800], Waiting.Token);
+            (await BytesAsync()).Should().Be(1500);
+            // As Redis does by its own clock.
+            await _one.Link.AskAsync(database => database.KeyDeleteAsync(_one.Link.Names.Answer("n")), Waiting.Token);
+        }
+    }
+
+    private async Task<long> BytesAsync() => (long)await _one.Link.AskAsync(database => database.StringGetAsync(_one.Link.Names.IdempotencyBytes), Waiting.Token);
+
     private static async Task<IdempotencyClaim> ClaimAsync(RedisRelay relay, string name = "n", string fingerprint = "f") => await relay.Answers.ClaimAsync(name, fingerprint, Waiting.Token);
 }
