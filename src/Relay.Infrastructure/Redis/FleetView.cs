@@ -21,6 +21,7 @@ internal sealed class NoFleet : IFleet
 internal sealed class FleetView(RedisLink link) : IFleet
 {
     private volatile IReadOnlyList<FleetMember> _known = [];
+    private volatile int _alive = 1;
 
     /// <summary>Raised after each pulse, with the version of the keys and what is known of the limits of this relay's Claude login.</summary>
     public event Action<long, HashEntry[]>? Heard;
@@ -29,7 +30,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
     public IReadOnlyList<FleetMember>? Known => _known;
 
     /// <inheritdoc/>
-    public int Alive => Math.Max(1, _known.Count(member => member.State != Lost));
+    public int Alive => _alive;
 
     /// <summary>The state of a relay whose leases are over.</summary>
     public const string Lost = "lost";
@@ -40,7 +41,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
     /// <summary>Takes in the answer to a pulse.</summary>
     public void Hear(long nowMilliseconds, HashEntry[] fleet, long keysVersion, HashEntry[] upstream)
     {
-        _known = Parse(fleet, DateTimeOffset.FromUnixTimeMilliseconds(nowMilliseconds));
+        Know(fleet, nowMilliseconds);
         Heard?.Invoke(keysVersion, upstream);
     }
 
@@ -50,7 +51,15 @@ internal sealed class FleetView(RedisLink link) : IFleet
         var (fleet, now) = await link.AskAsync(
             async database => (await database.HashGetAllAsync(link.Names.Fleet), (long)await database.ScriptEvaluateAsync("local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000)")),
             cancellationToken);
-        return _known = Parse(fleet, DateTimeOffset.FromUnixTimeMilliseconds(now));
+        return Know(fleet, now);
+    }
+
+    private IReadOnlyList<FleetMember> Know(HashEntry[] fleet, long nowMilliseconds)
+    {
+        _known = Parse(fleet, DateTimeOffset.FromUnixTimeMilliseconds(nowMilliseconds));
+        // At least who asks: a first pulse may be on its way.
+        _alive = Math.Max(1, _known.Count(member => member.State != Lost));
+        return _known;
     }
 
     private static List<FleetMember> Parse(HashEntry[] fleet, DateTimeOffset now) =>

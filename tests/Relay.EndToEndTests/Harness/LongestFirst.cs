@@ -11,7 +11,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     /// <summary>Classes, and collections by their names, in the order of what they take.</summary>
     private static readonly string[] Long =
     [
-        nameof(InstallTests), nameof(RealRelay), nameof(RelayPerSandbox), nameof(IsolationTests), nameof(LockdownTests), nameof(FetchScenarioTests), nameof(CommandsInDocumentsTests),
+        nameof(InstallTests), nameof(RealRelay), nameof(FleetTests), nameof(RelayPerSandbox), nameof(IsolationTests), nameof(LockdownTests), nameof(FetchScenarioTests), nameof(CommandsInDocumentsTests),
         nameof(KeyCommandTests), nameof(CancellationTests), nameof(OperatorCommandTests), nameof(PlantedHomeTests), nameof(PoolTests), nameof(LockdownViolationTests), nameof(DoctorTests),
         nameof(LeftoversTests), nameof(DashboardBrowserTests), nameof(AdmissionTests),
     ];
