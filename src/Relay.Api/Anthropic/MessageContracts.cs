@@ -95,7 +95,7 @@ internal sealed record MessageBody(
     private static bool IsEmpty(JsonElement system) => system.ValueKind switch
     {
         JsonValueKind.Null => true,
-        JsonValueKind.String => system.ValueEquals(string.Empty),
+        JsonValueKind.String => JsonText.Read(system) == string.Empty,
         JsonValueKind.Array => system.GetArrayLength() == 0,
         _ => false,
     };

@@ -43,7 +43,9 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
                 return false;
             }
 
-            if (fields.IsObject(message, field, "role", "content"))
+            // An empty instruction is none, as an empty system prompt is elsewhere.
+            var isEmpty = message.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String && JsonText.Read(content) == string.Empty;
+            if (fields.IsObject(message, field, "role", "content") && !isEmpty)
             {
                 var blocks = reader.ReadContent(message, field);
                 system.AddRange(blocks.OfType<TextBlock>().Select(block => block.Text.Reveal()));
@@ -138,7 +140,7 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
     {
         if (content.ValueKind == JsonValueKind.String)
         {
-            return ReadWords(Words(content, field), field);
+            return ReadWords(fields.Text(content, field), field);
         }
 
         if (content.ValueKind == JsonValueKind.Array)
@@ -181,18 +183,6 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
 
     private IEnumerable<ContentBlock> ReadWords(string? words, string field) => fields.Error is null && fields.Take(PromptText.Create(field, words)) is { } text ? [new TextBlock(text)] : [];
 
-    private string? Words(JsonElement content, string field)
-    {
-        try
-        {
-            return content.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            fields.Refuse(field, $"'{field}' is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
-            return null;
-        }
-    }
 
     private static bool NoImage(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image)
     {

@@ -3,18 +3,20 @@ using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
+using Relay.Domain.Keys;
 
 namespace Relay.Api.Hosting;
 
 /// <summary>Ends what a key has queued or running when the key is revoked: the callers get the 401 they would get from then on.</summary>
 internal sealed class RevocationWatch : IDisposable
 {
-    private readonly ConcurrentDictionary<Running, string> _running = new();
+    private readonly ConcurrentDictionary<Running, ApiKey> _running = new();
     private readonly IKeyDirectory _keys;
+    private readonly TimeProvider _clock;
 
-    public RevocationWatch(IKeyDirectory keys)
+    public RevocationWatch(IKeyDirectory keys, TimeProvider clock)
     {
-        _keys = keys;
+        (_keys, _clock) = (keys, clock);
         _keys.Reloaded += EndRevoked;
     }
 
@@ -30,7 +32,7 @@ internal sealed class RevocationWatch : IDisposable
 
         var left = context.RequestAborted;
         using var running = new Running(left);
-        _running[running] = request.Caller.Id;
+        _running[running] = request.Caller;
         context.RequestAborted = running.Ended.Token;
         if (!_keys.IsActive(request.Caller.Id))
         {
@@ -74,9 +76,11 @@ internal sealed class RevocationWatch : IDisposable
 
     private void EndRevoked(IReadOnlySet<string> activeIds)
     {
-        foreach (var (running, keyId) in _running)
+        var now = _clock.GetUtcNow();
+        foreach (var (running, key) in _running)
         {
-            if (!activeIds.Contains(keyId))
+            // What an expired key still has running was let in while it was good.
+            if (!activeIds.Contains(key.Id) && !(key.ExpiresAt <= now))
             {
                 running.Revoke();
             }

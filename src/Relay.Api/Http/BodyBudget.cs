@@ -5,31 +5,55 @@ using Relay.Domain;
 namespace Relay.Api.Http;
 
 /// <summary>
-/// Bounds what all bodies that are being read take of the memory together: room for so many of the largest. Places and queues
-/// bound requests only once they are read, and one key may have as many connections as there are.
+/// Bounds what all bodies that are being read take of the memory together: room for so many of the largest, and for a quarter of
+/// them of one key. Places and queues bound requests only once they are read, and one key may have as many connections as there are.
 /// </summary>
 internal sealed class BodyBudget(IOptions<ServerOptions> options)
 {
     private const int LargestBodies = 32;
+    private const int Shares = 4;
 
     /// <summary>What a request beyond it is told.</summary>
     public static RelayError Full { get; } = new(
         ErrorCode.QueueFull, "Too many large requests are being read already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(2));
 
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, long> _taken = new(StringComparer.Ordinal);
+    private readonly long _share = options.Value.MaxBodyBytes * LargestBodies / Shares;
     private long _left = options.Value.MaxBodyBytes * LargestBodies;
 
-    /// <summary>Takes room; false when there is none.</summary>
-    public bool TryTake(long bytes)
+    /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
+    public bool TryTake(string keyId, long bytes)
     {
-        if (Interlocked.Add(ref _left, -bytes) >= 0)
+        lock (_lock)
         {
+            var taken = _taken.GetValueOrDefault(keyId) + bytes;
+            if (_left < bytes || taken > _share)
+            {
+                return false;
+            }
+
+            _left -= bytes;
+            _taken[keyId] = taken;
             return true;
         }
-
-        GiveBack(bytes);
-        return false;
     }
 
     /// <summary>Gives room back.</summary>
-    public void GiveBack(long bytes) => Interlocked.Add(ref _left, bytes);
+    public void GiveBack(string keyId, long bytes)
+    {
+        if (bytes == 0)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            _left += bytes;
+            if ((_taken[keyId] -= bytes) == 0)
+            {
+                _taken.Remove(keyId);
+            }
+        }
+    }
 }

@@ -31,6 +31,18 @@ internal sealed class FieldReader
         return instead;
     }
 
+    /// <summary>The text of a string that is there; null when it is wrong.</summary>
+    public string? Text(JsonElement value, string field)
+    {
+        var text = JsonText.Read(value);
+        if (text is null)
+        {
+            Refuse(field, $"'{field}' {JsonText.Problem}");
+        }
+
+        return text;
+    }
+
     /// <summary>A text inside of something whose form is only known here; null when it is missing, null, or wrong.</summary>
     /// <param name="element">The object it is in.</param>
     /// <param name="name">Its name there.</param>
@@ -48,15 +60,7 @@ internal sealed class FieldReader
             return null;
         }
 
-        try
-        {
-            return value.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            Refuse($"{field}.{name}", $"'{field}.{name}' is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
-            return null;
-        }
+        return Text(value, $"{field}.{name}");
     }
 
     /// <summary>Whether it is an object with nothing in it but these; others may be there as null or empty list, which ask for nothing.</summary>

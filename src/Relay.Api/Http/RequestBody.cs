@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
+using Relay.Application.Pipeline;
 using Relay.Domain;
 
 namespace Relay.Api.Http;
@@ -33,6 +35,7 @@ internal static class RequestBody
         }
 
         var budget = request.HttpContext.RequestServices.GetRequiredService<BodyBudget>();
+        var keyId = request.HttpContext.Features.GetRequiredFeature<RequestContext>().Caller.Id;
         var taken = 0L;
         try
         {
@@ -45,7 +48,7 @@ internal static class RequestBody
                     return TooLarge(maxBytes);
                 }
 
-                if (!budget.TryTake(read.Buffer.Length - taken))
+                if (!budget.TryTake(keyId, read.Buffer.Length - taken))
                 {
                     request.BodyReader.AdvanceTo(read.Buffer.End);
                     return BodyBudget.Full;
@@ -69,7 +72,7 @@ internal static class RequestBody
         }
         finally
         {
-            budget.GiveBack(taken);
+            budget.GiveBack(keyId, taken);
         }
     }
 

@@ -32,7 +32,7 @@ internal sealed record UnsupportedParameter(string Name, JsonElement? Value, Fun
     public static Func<JsonElement, bool> Number(double number) => value => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number;
 
     /// <summary>Whether it is one of these texts.</summary>
-    public static Func<JsonElement, bool> Text(params string[] texts) => value => value.ValueKind == JsonValueKind.String && texts.Any(value.ValueEquals);
+    public static Func<JsonElement, bool> Text(params string[] texts) => value => value.ValueKind == JsonValueKind.String && texts.Contains(JsonText.Read(value), StringComparer.Ordinal);
 
     /// <summary>Whether it is false.</summary>
     public static bool False(JsonElement value) => value.ValueKind == JsonValueKind.False;

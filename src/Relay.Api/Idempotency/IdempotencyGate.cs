@@ -61,10 +61,27 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
             return;
         }
 
+        // Until it is known whether it runs, which may take as long as the state does; what runs is bounded by its place and the queue.
+        var budget = context.RequestServices.GetRequiredService<BodyBudget>();
+        if (!budget.TryTake(request.Caller.Id, body.Length))
+        {
+            await ErrorResponse.WriteAsync(context, BodyBudget.Full);
+            return;
+        }
+
         using var seal = new IdempotencySeal(context.Features.GetRequiredFeature<KeySecret>());
         var name = seal.NameOf(((RouteEndpoint)context.GetEndpoint()!).RoutePattern.RawText!, key);
         var fingerprint = seal.FingerprintOf(body);
-        var claim = await store.ClaimAsync(name, fingerprint, context.RequestAborted);
+        IdempotencyClaim claim;
+        try
+        {
+            claim = await store.ClaimAsync(name, fingerprint, context.RequestAborted);
+        }
+        finally
+        {
+            budget.GiveBack(request.Caller.Id, body.Length);
+        }
+
         switch (claim.State)
         {
             case IdempotencyState.InFlight:

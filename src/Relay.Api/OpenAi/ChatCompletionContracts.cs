@@ -150,20 +150,13 @@ internal sealed record ChatCompletionBody(
 
     private static StopSequences? ReadStop(FieldReader fields, JsonElement stop)
     {
-        try
+        return stop.ValueKind switch
         {
-            return stop.ValueKind switch
-            {
-                JsonValueKind.String => fields.Take(StopSequences.Create("stop", [stop.GetString()])),
-                JsonValueKind.Array when stop.GetArrayLength() == 0 => null,
-                JsonValueKind.Array => fields.Take(StopSequences.Create("stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString() : null)])),
-                _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
-            };
-        }
-        catch (InvalidOperationException)
-        {
-            return fields.Refuse<StopSequences?>("stop", "'stop' is not valid Unicode.", null);
-        }
+            JsonValueKind.String => fields.Take(StopSequences.Create("stop", [fields.Text(stop, "stop")])),
+            JsonValueKind.Array when stop.GetArrayLength() == 0 => null,
+            JsonValueKind.Array => fields.Take(StopSequences.Create("stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)])),
+            _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
+        };
     }
 }
 

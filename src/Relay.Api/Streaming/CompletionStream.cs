@@ -34,6 +34,8 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
             return new EmptyResult();
         }
 
+        // A first comment that goes out just now takes the status with it.
+        await stream.QuietAsync();
         if (!stream.HasStarted)
         {
             return error.ToActionResult();

@@ -112,11 +112,17 @@ internal sealed class EventStream : IAsyncDisposable
         _context.Abort();
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    /// <summary>Sends no more comments, and waits for one that is on its way.</summary>
+    public async Task QuietAsync()
     {
         await _quiet.CancelAsync();
         await _heartbeat;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await QuietAsync();
         await _gathered.DisposeAsync();
         await _flushing;
         _quiet.Dispose();

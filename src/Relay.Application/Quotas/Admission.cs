@@ -238,7 +238,8 @@ internal sealed class Admission(
             admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, cancellationToken);
         }
 
-        context.QueueTime = clock.GetElapsedTime(startedAt);
+        // Not of one that a full queue turned away at once: it costs nothing, so that only the audit log's own bound holds it back.
+        context.QueueTime = admitted.Place.Refusal == QueueRefusal.Full ? null : clock.GetElapsedTime(startedAt);
         switch (admitted.Place.Refusal)
         {
             case QueueRefusal.Closed:

@@ -29,6 +29,7 @@ let failures = 0;
 let usageAt = 0;
 let lastAnswer = null;
 let round = 0;
+let usageRound = 0;
 
 /** Asks the relay. Throws SignedOut, Refused, or what fetch throws when there is nobody. */
 async function call(method, path, body, headers = {}) {
@@ -68,12 +69,14 @@ async function poll() {
     failures++;
     setStale(error instanceof Refused ? error.message : null);
   }
-  timer = setTimeout(poll, Math.min(pollEvery * (1 + failures), slowestRetry));
+  if (mine === round) timer = setTimeout(poll, Math.min(pollEvery * (1 + failures), slowestRetry));
 }
 
 async function refreshUsage() {
   usageAt = Date.now();
-  showUsage(await call('GET', `usage?days=${byId('usage-days').value}`));
+  const mine = ++usageRound;
+  const answer = await call('GET', `usage?days=${byId('usage-days').value}`);
+  if (me && mine === usageRound) showUsage(answer);
 }
 
 /** What is on the page stays there, and the page says how old it is. */
@@ -99,6 +102,7 @@ function enter(key) {
 function leave(why) {
   me = null;
   round++;
+  usageRound++;
   clearTimeout(timer);
   failures = 0;
   setStale(null);

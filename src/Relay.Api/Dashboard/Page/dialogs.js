@@ -171,7 +171,7 @@ async function revoke(form) {
   // Its row goes with the next answer, and would take the focus with it.
   if (answer) opener = null;
   byId('revoke-dialog').close();
-  if (isOwn) signedOut();
+  if (answer && isOwn) signedOut();
   else if (answer) announce(`${key.label} is revoked.`);
 }
 

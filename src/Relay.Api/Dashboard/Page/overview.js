@@ -12,6 +12,7 @@ export function doubtHealth() {
 
 export function clearOverview() {
   cards = null;
+  delete byId('problems').dataset.shown;
   for (const id of ['problems', 'now-cards', 'hour-cards']) byId(id).replaceChildren();
   say(byId('hour-since'), '');
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Relay.Api.Hosting;
 using Relay.Api.Http;
@@ -18,7 +19,7 @@ public sealed class RevocationWatchTests : IDisposable
     public RevocationWatchTests()
     {
         _keys.IsActive(Arg.Any<string>()).Returns(true);
-        _watch = new RevocationWatch(_keys);
+        _watch = new RevocationWatch(_keys, new FakeTimeProvider(Any.Time));
     }
 
     public void Dispose()
@@ -51,6 +52,18 @@ public sealed class RevocationWatchTests : IDisposable
         await _left.CancelAsync();
         await ((Func<Task>)(() => asking.InTime())).Should().ThrowAsync<OperationCanceledException>("the caller has left, which is no 401");
         context.Response.StatusCode.Should().Be(200);
+    }
+
+    [Fact]
+    public async Task What_an_expired_key_has_running_goes_on_when_keys_are_read_anew()
+    {
+        var context = Context(_key with { ExpiresAt = Any.Time.AddSeconds(-1) });
+        var asking = AskAsync(context);
+        Reload("key_of_somebody_else");
+
+        asking.IsCompleted.Should().BeFalse();
+        await _left.CancelAsync();
+        await ((Func<Task>)(() => asking.InTime())).Should().ThrowAsync<OperationCanceledException>();
     }
 
     [Fact]

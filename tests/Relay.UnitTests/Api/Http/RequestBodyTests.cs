@@ -211,10 +211,16 @@ public sealed class RequestBodyTests
     {
         var budget = Budget();
         var body = Encoding.UTF8.GetBytes($$"""{"prompt":"{{new string('a', 900)}}"}""");
-        budget.TryTake((32 * MaxBytes) - 500).Should().BeTrue();
+        foreach (var other in (string[])["a", "b", "c"])
+        {
+            budget.TryTake(other, 8 * MaxBytes).Should().BeTrue();
+            budget.TryTake(other, 1).Should().BeFalse("one key has a quarter");
+        }
+
+        budget.TryTake("d", (8 * MaxBytes) - 500).Should().BeTrue();
 
         var refused = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
-        budget.GiveBack(500);
+        budget.GiveBack("d", 500);
         var taken = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
         var again = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
 
@@ -231,7 +237,9 @@ public sealed class RequestBodyTests
     private static HttpRequest Request(Stream body, string? contentType = "application/json", BodyBudget? budget = null)
     {
         var services = new ServiceCollection().AddSingleton(budget ?? Budget()).BuildServiceProvider();
-        var request = new DefaultHttpContext { RequestServices = services }.Request;
+        var context = new DefaultHttpContext { RequestServices = services };
+        context.Features.Set(Any.Context());
+        var request = context.Request;
         request.Body = body;
         request.ContentType = contentType;
         return request;

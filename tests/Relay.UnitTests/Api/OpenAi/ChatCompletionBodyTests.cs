@@ -47,6 +47,8 @@ public sealed class ChatCompletionBodyTests
     [Theory]
     [InlineData("\"tools\":[{\"type\":\"function\"}]", "tools")]
     [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
+    [InlineData("\"tool_choice\":\"\\ud800\"", "tool_choice")]
+    [InlineData("\"modalities\":[\"\\ud800\"]", "modalities")]
     [InlineData("\"functions\":[{}]", "functions")]
     [InlineData("\"n\":2", "n")]
     [InlineData("\"logprobs\":true", "logprobs")]
@@ -89,6 +91,10 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"user\":\"u\",\"metadata\":{\"a\":\"b\"},\"store\":false,\"parallel_tool_calls\":true,\"service_tier\":\"auto\",\"modalities\":[\"text\"],\"prompt_cache_key\":\"k\",\"safety_identifier\":\"s\"")]
     [InlineData("\"stream_options\":{\"include_usage\":true},\"response_format\":{\"type\":\"text\"},\"stop\":[]")]
     public void What_asks_for_what_happens_anyway_is_taken(string fields) => Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{fields}").Error.Should().BeNull();
+
+    [Fact]
+    public void An_empty_instruction_is_none() =>
+        Parse("\"messages\":[{\"role\":\"system\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"hi\"}]").Value.System.Should().BeNull();
 
     [Theory]
     [InlineData("\"messages\":null", "messages")]

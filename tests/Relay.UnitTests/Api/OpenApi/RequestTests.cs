@@ -260,7 +260,9 @@ public sealed class RequestTests
     private static async Task<RelayError?> ReadAsync<T>(JsonObject body, Func<T, RelayError?> parse)
         where T : class
     {
-        var request = new DefaultHttpContext { RequestServices = Services }.Request;
+        var context = new DefaultHttpContext { RequestServices = Services };
+        context.Features.Set(By);
+        var request = context.Request;
         request.Body = new MemoryStream(Encoding.UTF8.GetBytes(body.ToJsonString()));
         request.ContentType = "application/json";
         return (await request.ReadJsonAsync<T>(1_000_000, Waiting.Token)).TryGet(out var contract, out var error) ? parse(contract) : error;

@@ -125,8 +125,10 @@ public sealed class AdmissionTests : IDisposable
         await NowAsync(new Request(_key));
         _ = AdmitAsync(new Request(_key));
 
-        var refusal = (await NowAsync(new Request(_key)).InTime()).Error!;
+        var third = new Request(_key);
+        var refusal = (await NowAsync(third).InTime()).Error!;
 
+        third.Context.QueueTime.Should().BeNull("it did not stand in it: the audit log counts such ones together");
         refusal.Code.Should().Be(ErrorCode.QueueFull);
         refusal.RetryAfter.Should().Be(Queue.EstimateWait(_key.Id, 1)).And.BeGreaterThan(TimeSpan.Zero);
         await ShouldHaveUsedAsync(requests: 2);
