@@ -143,6 +143,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Waiter waiter;
+        bool isReady;
         lock (_lock)
         {
             if (_closed)
@@ -150,9 +151,12 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 return new QueuePlace(QueueRefusal.Closed);
             }
 
+            // Looked at once: what becomes ready from now on is admitted by its own end.
+            isReady = ready.IsCompleted;
+
             var line = LineOf(keyId);
             // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
-            if (_running < _places && line.Running < keyPlaces && ready.IsCompleted && line.FirstReady is null)
+            if (_running < _places && line.Running < keyPlaces && isReady && line.FirstReady is null)
             {
                 return Admit(line);
             }
@@ -168,7 +172,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
             _waiting++;
         }
 
-        if (!ready.IsCompleted)
+        if (!isReady)
         {
             _ = AdmitWhenReadyAsync(ready);
         }

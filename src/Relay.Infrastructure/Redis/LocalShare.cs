@@ -15,7 +15,10 @@ internal sealed class LocalShare(TimeProvider clock)
     private readonly ConcurrentDictionary<(string KeyId, QuotaBucket Bucket), (int Day, QuotaStanding Standing)> _heard = new();
     private readonly HashSet<(string, QuotaBucket)> _seeded = [];
     private readonly Dictionary<QuotaBucket, long> _seededRequests = [];
-    private readonly Dictionary<QuotaBucket, long> _totals = [];
+    private readonly Dictionary<QuotaBucket, (int Day, long Total)> _totals = [];
+
+    /// <summary>What was charged here since the state went away: the next time has books of its own.</summary>
+    private readonly HashSet<string> _charged = new(StringComparer.Ordinal);
     private Dictionary<QuotaBucket, QuotaBook>? _books;
     private long _startedAt;
 
@@ -30,7 +33,7 @@ internal sealed class LocalShare(TimeProvider clock)
         _heard[(keyId, bucket)] = (day, standing);
         lock (_lock)
         {
-            _totals[bucket] = standing.Total;
+            _totals[bucket] = (day, standing.Total);
         }
     }
 
@@ -45,6 +48,7 @@ internal sealed class LocalShare(TimeProvider clock)
         lock (_lock)
         {
             _books = null;
+            _charged.Clear();
             _seeded.Clear();
             _seededRequests.Clear();
         }
@@ -71,7 +75,12 @@ internal sealed class LocalShare(TimeProvider clock)
                 _seededRequests[limits.Bucket] = _seededRequests.GetValueOrDefault(limits.Bucket) + requests;
             }
 
-            var decision = book.Charge(keyId, ShareOf(limits, relays), reserveUsd, now, Uptime);
+            var decision = book.Charge(keyId, ShareOf(limits, relays, RedisNames.ToNumber(day)), reserveUsd, now, Uptime);
+            if (decision.Charge is not null)
+            {
+                _charged.Add(id);
+            }
+
             return decision with { Charge = decision.Charge is { } charge ? charge with { Id = id } : null, Concurrency = (int)Share(limits.Concurrency, relays) };
         }
     }
@@ -81,7 +90,10 @@ internal sealed class LocalShare(TimeProvider clock)
     {
         lock (_lock)
         {
-            _books?[charge.Bucket].Settle(charge, costUsd);
+            if (_charged.Remove(charge.Id!))
+            {
+                BookOf(charge.Bucket).Settle(charge, costUsd);
+            }
         }
     }
 
@@ -90,21 +102,27 @@ internal sealed class LocalShare(TimeProvider clock)
     {
         lock (_lock)
         {
-            _books?[charge.Bucket].GiveBack(charge);
+            if (_charged.Remove(charge.Id!))
+            {
+                BookOf(charge.Bucket).GiveBack(charge);
+            }
         }
     }
 
     private TimeSpan Uptime => clock.GetElapsedTime(_startedAt);
 
-    private QuotaLimits ShareOf(QuotaLimits limits, int relays) => limits with
+    private QuotaLimits ShareOf(QuotaLimits limits, int relays, int day) => limits with
     {
         PerMinute = (int)Share(limits.PerMinute, relays),
         PerDay = (int)Share(limits.PerDay, relays),
         // Of what is left of it: what other keys used is in no count here.
-        GlobalPerDay = (int)Math.Min(int.MaxValue, Share(Math.Max(0, limits.GlobalPerDay - _totals.GetValueOrDefault(limits.Bucket)), relays) + _seededRequests.GetValueOrDefault(limits.Bucket)),
+        GlobalPerDay = (int)Math.Min(int.MaxValue, Share(Math.Max(0, limits.GlobalPerDay - TotalOf(limits.Bucket, day)), relays) + _seededRequests.GetValueOrDefault(limits.Bucket)),
         UsdPerDay = limits.UsdPerDay / relays,
         Concurrency = (int)Share(limits.Concurrency, relays),
     };
+
+    /// <summary>What all keys had used of the day when that was last heard.</summary>
+    private long TotalOf(QuotaBucket bucket, int day) => _totals.TryGetValue(bucket, out var heard) && heard.Day == day ? heard.Total : 0;
 
     /// <summary>Rounded up: at least one of what there is.</summary>
     private static long Share(long whole, int relays) => (whole + relays - 1) / relays;

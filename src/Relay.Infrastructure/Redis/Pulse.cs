@@ -81,6 +81,8 @@ internal sealed class Pulse(
             {
                 await SweepAsync(dead, cancellationToken);
             }
+
+            await ForgetAsync(cancellationToken);
         }
         catch (RelayErrorException)
         {
@@ -121,12 +123,21 @@ internal sealed class Pulse(
 
         foreach (var id in dead)
         {
-            // Without a lease it is dead to all; who it was stays to be seen for a while.
-            await link.AskAsync(database => database.SortedSetRemoveAsync(names.Relays, id), cancellationToken);
+            // Who it was stays to be seen for a while. Not of one that has come back meanwhile.
+            if ((int)await link.RunAsync(RedisScripts.Bury, [names.Relays], [link.Clock, id], cancellationToken) == 0)
+            {
+                continue;
+            }
+
             logger.LogWarning("Relay {Relay} has not been heard for {Seconds:0} s: what it ran counts as spent", NameOf(id), RelayInstance.Lease.TotalSeconds);
         }
 
-        var now = clock.GetUtcNow();
+    }
+
+    /// <summary>Those that have been lost for long.</summary>
+    private async Task ForgetAsync(CancellationToken cancellationToken)
+    {
+        var (names, now) = (link.Names, clock.GetUtcNow());
         foreach (var old in (fleet.Known ?? []).Where(member => member.State == FleetView.Lost && now - member.SeenAt > Remembered))
         {
             await link.AskAsync(database => database.HashDeleteAsync(names.Fleet, old.Id), cancellationToken);

@@ -43,10 +43,13 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
                     return new IdempotencyClaim(IdempotencyState.Mismatch);
             }
         }
-        catch (RelayErrorException)
+        catch (RelayErrorException exception)
         {
-            // It may have been claimed all the same.
-            outbox.Post(Release(name, owner));
+            if (RedisLink.MayHaveArrived(exception))
+            {
+                outbox.Post(Release(name, owner));
+            }
+
             return new IdempotencyClaim(IdempotencyState.Unknown);
         }
     }

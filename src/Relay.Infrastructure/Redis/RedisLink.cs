@@ -227,12 +227,19 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         };
     }
 
+    /// <summary>
+    /// Whether what failed may have been done, or may still be. What was never sent needs no taking back: while the state is away each
+    /// refused request would leave something to be told, and the state would come back to nothing else.
+    /// </summary>
+    public static bool MayHaveArrived(RelayErrorException exception) =>
+        exception.InnerException is not (BrokenCircuitException or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog });
+
     /// <summary>Whether the command itself was wrong: to send it again would be no better.</summary>
     public static bool IsMistake(Exception? exception) => exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal);
 
     private bool IsFailure(Exception? exception)
     {
-        if (exception is not (RedisException or TimeoutException))
+        if (exception is not (RedisException or RedisCommandException or TimeoutException or ObjectDisposedException))
         {
             return false;
         }

@@ -54,8 +54,12 @@ internal sealed class RedisQuotaStore : IQuotaStore
         }
         catch (RelayErrorException exception)
         {
-            // It may have been charged, or may still be: void, whichever comes first.
-            PostGiveBack(new QuotaCharge(keyId, RedisNames.ToDay(_day), 0, reserveUsd, limits.Bucket, id), model);
+            if (RedisLink.MayHaveArrived(exception))
+            {
+                // It may have been charged, or may still be: void, whichever comes first.
+                PostGiveBack(new QuotaCharge(keyId, RedisNames.ToDay(_day), 0, reserveUsd, limits.Bucket, id), model);
+            }
+
             if (_link.Policy == StateFailure.Closed)
             {
                 return new QuotaDecision(null, exception.Error, []);

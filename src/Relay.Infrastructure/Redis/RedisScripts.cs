@@ -31,6 +31,8 @@ internal static class RedisScripts
 
     public static string Release { get; } = Read("Release");
 
+    public static string Bury { get; } = WithCommon("Bury");
+
     public static string Leave { get; } = Read("Leave");
 
     public static string WriteKeys { get; } = Read("WriteKeys");

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Relay.Application.Idempotency;
 using Relay.Domain;
 using Relay.Infrastructure.Redis;
@@ -76,6 +77,21 @@ internal sealed class RedisRelay : IAsyncDisposable
         [Link.Names.Relays, Link.Names.Fleet, Link.Names.KeysVersion, Link.Names.UpstreamLimits(login)],
         [Link.Clock, Instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, "{}"],
         Waiting.Token))!;
+
+    /// <summary>Time passes, in which these live: a second at a time, for longer no fleet is silent. Of days only the end counts.</summary>
+    public static async Task PassAsync(FakeTimeProvider clock, TimeSpan time, params RedisRelay[] alive)
+    {
+        for (var left = time; left > TimeSpan.Zero;)
+        {
+            var step = time > TimeSpan.FromMinutes(1) || left < TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1);
+            clock.Advance(step);
+            left -= step;
+            foreach (var relay in alive)
+            {
+                await relay.BeatAsync();
+            }
+        }
+    }
 
     private async Task BeatOnAsync()
     {

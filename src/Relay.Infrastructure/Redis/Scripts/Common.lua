@@ -120,9 +120,14 @@ local function add_total(book, requests)
   if book.is_new_total then redis.call('EXPIRE', book.totals, TWO_DAYS) end
 end
 
+-- Calls with as many arguments as one call takes, as often as that takes.
+local function in_parts(arguments, call)
+  for from = 1, #arguments, 1000 do call(unpack(arguments, from, math.min(from + 999, #arguments))) end
+end
+
 -- Writes what changed. Returns whether a charge is open still.
 local function save(book)
-  if #book.gone > 0 then redis.call('HDEL', book.counters, unpack(book.gone)) end
+  in_parts(book.gone, function(...) redis.call('HDEL', book.counters, ...) end)
   local fields = { 'd', book.day, 'n', book.requests, 'c', book.cost, 'r', book.reserved }
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
   if book.touched then set('s' .. whole(book.touched), book.minute[book.touched]) end
@@ -131,7 +136,7 @@ local function save(book)
     local charge = book.charges[id]
     set('o' .. id, string.format('%.0f %.0f %.0f %s %s', charge.day, charge.second, charge.reserve, charge.model, charge.state))
   end
-  redis.call('HSET', book.counters, unpack(fields))
+  in_parts(fields, function(...) redis.call('HSET', book.counters, ...) end)
   if book.is_new then redis.call('EXPIRE', book.counters, TWO_DAYS) end
   for _, charge in pairs(book.charges) do
     if charge.state == '1' or charge.state == '0' then return true end

@@ -20,7 +20,8 @@ while true do
   redis.call('ZREM', KEYS[2], oldest[1])
   local name, length = string.match(oldest[1], '^(%S+) (%d+)$')
   bytes = redis.call('DECRBY', KEYS[3], length)
-  -- An older one of the name has no record any more; this one has, and goes if it is more than may be kept of all.
-  if name ~= ARGV[7] or oldest[1] == own then forgotten[#forgotten + 1] = name end
+  -- An expired one has no record any more, or one of its name that is somebody's by now. Nor has an older one of this name; this one has,
+  -- and goes if it is more than may be kept of all.
+  if not expired and (name ~= ARGV[7] or oldest[1] == own) then forgotten[#forgotten + 1] = name end
 end
 return forgotten

@@ -2,6 +2,8 @@ using Microsoft.Extensions.Time.Testing;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Quotas;
+using Relay.Infrastructure.Redis;
+using StackExchange.Redis;
 
 namespace Relay.UnitTests.Infrastructure.Redis;
 
@@ -121,6 +123,25 @@ public sealed class RedisFleetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Thousands_of_void_charges_are_forgotten_in_the_end()
+    {
+        var (counters, second) = (_one.Link.Names.Counters(RedisNames.MemberOf("a", QuotaBucket.Completions)), Any.Time.ToUnixTimeSeconds());
+        await ChargeAsync(_one, Limits);
+        await _one.Link.AskAsync(
+            async database =>
+            {
+                await database.HashSetAsync(counters, [.. Enumerable.Range(0, 9000).Select(number => new HashEntry($"or.{number}", $"{second / 86_400} {second} 0 - g"))]);
+                return true;
+            },
+            Waiting.Token);
+        await PassAsync(TimeSpan.FromMinutes(11), _one);
+
+        (await ChargeAsync(_one, Limits)).Charge.Should().NotBeNull();
+
+        (await _one.Link.AskAsync(database => database.HashLengthAsync(counters), Waiting.Token)).Should().BeLessThan(20);
+    }
+
+    [Fact]
     public async Task A_relay_that_was_taken_for_dead_puts_right_what_it_spent()
     {
         var (settled, givenBack) = ((await ChargeAsync(_one, Limits, reserve: 5)).Charge!, (await ChargeAsync(_one, Limits, reserve: 7)).Charge!);
@@ -227,12 +248,5 @@ public sealed class RedisFleetTests : IAsyncLifetime
         return usd.Limit - usd.Remaining;
     }
 
-    private async Task PassAsync(TimeSpan time, params RedisRelay[] alive)
-    {
-        _clock.Advance(time);
-        foreach (var relay in alive)
-        {
-            await relay.BeatAsync();
-        }
-    }
+    private Task PassAsync(TimeSpan time, params RedisRelay[] alive) => RedisRelay.PassAsync(_clock, time, alive);
 }

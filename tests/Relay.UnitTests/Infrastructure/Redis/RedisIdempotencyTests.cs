@@ -64,17 +64,28 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     public async Task A_dead_relays_claim_is_over_with_its_lease_and_what_it_tells_later_counts_for_nothing()
     {
         await ClaimAsync(_one);
-        _clock.Advance(TimeSpan.FromSeconds(14));
-        await _two.BeatAsync();
+        await RedisRelay.PassAsync(_clock, TimeSpan.FromSeconds(14), _two);
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
-        _clock.Advance(TimeSpan.FromSeconds(2));
-        await _two.BeatAsync();
+        await RedisRelay.PassAsync(_clock, TimeSpan.FromSeconds(2), _two);
 
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed);
         await _one.Answers.KeepAsync("n", "f", "late"u8.ToArray(), Waiting.Token);
         (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.InFlight);
         await _two.Answers.KeepAsync("n", "f", "second"u8.ToArray(), Waiting.Token);
         Encoding.UTF8.GetString((await ClaimAsync(_one)).SealedAnswer.Span).Should().Be("second");
+    }
+
+    [Fact]
+    public async Task When_nobody_was_heard_it_was_the_state_that_was_away_and_nobody_is_taken_for_dead()
+    {
+        await ClaimAsync(_one);
+        _clock.Advance(TimeSpan.FromSeconds(40));
+
+        // The first that finds it back.
+        (await _two.BeatAsync())[4].Length.Should().Be(0);
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
+        await RedisRelay.PassAsync(_clock, TimeSpan.FromSeconds(16), _two);
+        (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed, "it has its time to be heard again, and no more");
     }
 
     [Fact]
