@@ -32,7 +32,7 @@ internal static class KeyCommands
     {
         if (json)
         {
-            Json.Write(operation.Output, new { secret = added.Secret.Reveal(), key = KeyDocument.Of(added.Key, lastUsedAt: null) });
+            Json.Write(operation.Output, new { secret = added.Secret.Reveal(), key = KeyDocument.Of(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()) });
         }
         else
         {

@@ -18,7 +18,7 @@ internal sealed record KeyDocument(
     KeyLimitsDocument Limits)
 {
     /// <summary>The key's.</summary>
-    public static KeyDocument Of(ApiKey key, DateTimeOffset? lastUsedAt) => new(
+    public static KeyDocument Of(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) => new(
         key.Id,
         key.Label.Value,
         key.Prefix,
@@ -26,7 +26,7 @@ internal sealed record KeyDocument(
         key.ExpiresAt,
         key.RevokedAt,
         lastUsedAt,
-        key.Retired.Count == 0 ? null : key.Retired.Max(retired => retired.Until),
+        key.OldSecretUntil(now),
         key.Scopes.ToNames(),
         key.Models?.Select(model => model.Value).ToList(),
         new KeyLimitsDocument(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay));

@@ -26,13 +26,13 @@ internal static class KeyViews
                     return operation.Refuse(problem);
                 }
 
+                var now = operation.Get<TimeProvider>().GetUtcNow();
                 if (operation.Value(json))
                 {
-                    Json.Write(operation.Output, keys.Select(listed => KeyDocument.Of(listed.Key, listed.LastUsedAt)));
+                    Json.Write(operation.Output, keys.Select(listed => KeyDocument.Of(listed.Key, listed.LastUsedAt, now)));
                     return ExitCode.Done;
                 }
 
-                var now = operation.Get<TimeProvider>().GetUtcNow();
                 Terminal.WriteTable(
                     operation.Output,
                     ["LABEL", "SECRET", "STATE", "CREATED", "LAST USED", "SCOPES"],
@@ -70,7 +70,7 @@ internal static class KeyViews
                 var today = UsageDocument.Sum(report.Rows.Where(row => row.KeyId == found.Key.Id));
                 if (operation.Value(json))
                 {
-                    Json.Write(operation.Output, new { key = KeyDocument.Of(found.Key, found.LastUsedAt), today });
+                    Json.Write(operation.Output, new { key = KeyDocument.Of(found.Key, found.LastUsedAt, operation.Get<TimeProvider>().GetUtcNow()), today });
                     return ExitCode.Done;
                 }
 
@@ -106,7 +106,7 @@ internal static class KeyViews
     {
         { RevokedAt: { } revoked } => $"revoked {KeyDocument.Time(revoked)}",
         { ExpiresAt: { } expires } when expires <= now => $"expired {KeyDocument.Time(expires)}",
-        _ when key.Retired.Any(retired => retired.Until > now) => $"active; old secret until {KeyDocument.Time(key.Retired.Max(retired => retired.Until))}",
+        _ when key.OldSecretUntil(now) is { } until => $"active; old secret until {KeyDocument.Time(until)}",
         _ => "active",
     };
 }

@@ -14,7 +14,7 @@ namespace Relay.Api.Dashboard;
 [RequireScope(KeyScopes.Admin)]
 [AuditedAs("dashboard")]
 [Route("dashboard/keys")]
-internal sealed class DashboardKeysController(IMediator mediator) : ControllerBase
+internal sealed class DashboardKeysController(IMediator mediator, TimeProvider clock) : ControllerBase
 {
     /// <summary>Far more than any of these bodies needs.</summary>
     private const int MaxBodyBytes = 16 * 1024;
@@ -30,7 +30,7 @@ internal sealed class DashboardKeysController(IMediator mediator) : ControllerBa
             return error.ToActionResult();
         }
 
-        return new JsonResult(SecretAnswer.From(added)) { StatusCode = StatusCodes.Status201Created };
+        return new JsonResult(SecretAnswer.From(added, clock.GetUtcNow())) { StatusCode = StatusCodes.Status201Created };
     }
 
     /// <summary>Gives a key a new secret.</summary>
@@ -44,7 +44,7 @@ internal sealed class DashboardKeysController(IMediator mediator) : ControllerBa
             return error.ToActionResult();
         }
 
-        return new JsonResult(SecretAnswer.From(rotated));
+        return new JsonResult(SecretAnswer.From(rotated, clock.GetUtcNow()));
     }
 
     /// <summary>Shuts a key for good. Its label is asked for again: there is no way back.</summary>
@@ -58,7 +58,7 @@ internal sealed class DashboardKeysController(IMediator mediator) : ControllerBa
             return error.ToActionResult();
         }
 
-        return new JsonResult(KeyAnswer.From(revoked));
+        return new JsonResult(KeyAnswer.From(revoked, clock.GetUtcNow()));
     }
 
     /// <summary>Sets all of a key's own limits; one that is missing goes back to the operator's default.</summary>
@@ -71,6 +71,6 @@ internal sealed class DashboardKeysController(IMediator mediator) : ControllerBa
             return error.ToActionResult();
         }
 
-        return new JsonResult(KeyAnswer.From(changed));
+        return new JsonResult(KeyAnswer.From(changed, clock.GetUtcNow()));
     }
 }

@@ -73,7 +73,7 @@ internal sealed record RevokeKeyBody(string? Label);
 internal sealed record KeyAnswer(bool Ok, KeyContract Key)
 {
     /// <summary>Maps it.</summary>
-    public static KeyAnswer From(ApiKey key) => new(Ok: true, KeyContract.From(key, lastUsedAt: null));
+    public static KeyAnswer From(ApiKey key, DateTimeOffset now) => new(Ok: true, KeyContract.From(key, lastUsedAt: null, now));
 }
 
 /// <summary>The answer of a change that made a secret.</summary>
@@ -83,7 +83,7 @@ internal sealed record KeyAnswer(bool Ok, KeyContract Key)
 internal sealed record SecretAnswer(bool Ok, KeyContract Key, string Secret)
 {
     /// <summary>Maps it.</summary>
-    public static SecretAnswer From(AddedKey added) => new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null), added.Secret.Reveal());
+    public static SecretAnswer From(AddedKey added, DateTimeOffset now) => new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
 
     /// <inheritdoc/>
     public override string ToString() => "***";
@@ -115,7 +115,7 @@ internal sealed record KeyContract(
     KeyLimitsContract Limits)
 {
     /// <summary>Maps it.</summary>
-    public static KeyContract From(ApiKey key, DateTimeOffset? lastUsedAt) => new(
+    public static KeyContract From(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) => new(
         key.Id,
         key.Label.Value,
         key.Prefix,
@@ -123,7 +123,7 @@ internal sealed record KeyContract(
         key.ExpiresAt,
         key.RevokedAt,
         lastUsedAt,
-        key.Retired.Count == 0 ? null : key.Retired.Max(retired => retired.Until),
+        key.OldSecretUntil(now),
         key.Scopes.ToNames(),
         key.Models?.Select(model => model.Value),
         KeyLimitsContract.From(key.Limits));

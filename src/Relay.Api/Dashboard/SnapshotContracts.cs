@@ -38,7 +38,7 @@ internal sealed record SnapshotAnswer(
             new TodayContract(new MeterContract(today.Requests, today.RequestLimit), today.Pages, today.CostUsd),
             snapshot.AccountLimits.Select(limit => new AccountLimitContract(limit.Kind, limit.Family, limit.Until)),
             RecentContract.From(snapshot.Recent),
-            snapshot.Keys.Select(KeyStateContract.From));
+            snapshot.Keys.Select(standing => KeyStateContract.From(standing, snapshot.At)));
     }
 }
 
@@ -150,8 +150,8 @@ internal sealed record KeyStateContract(
     MeterContract Minute, MeterContract Day, MoneyContract Usd, MeterContract Concurrency, MeterContract PageMinute, MeterContract PageDay)
 {
     /// <summary>Maps it.</summary>
-    public static KeyStateContract From(KeyStanding standing) => new(
-        KeyContract.From(standing.Listed.Key, standing.Listed.LastUsedAt),
+    public static KeyStateContract From(KeyStanding standing, DateTimeOffset now) => new(
+        KeyContract.From(standing.Listed.Key, standing.Listed.LastUsedAt, now),
         standing.Completions.Running,
         standing.Completions.Waiting,
         standing.Fetches.Running,

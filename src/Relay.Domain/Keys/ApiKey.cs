@@ -48,6 +48,9 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>Whether it opens the door now.</summary>
     public bool IsActive(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
 
+    /// <summary>Until when a secret that was replaced goes on working; null when none does.</summary>
+    public DateTimeOffset? OldSecretUntil(DateTimeOffset now) => Retired.Where(retired => retired.Until > now).Max(retired => (DateTimeOffset?)retired.Until);
+
     /// <summary>Whether a secret of this hash is one of its own now.</summary>
     public bool Accepts(KeyHash hash, DateTimeOffset now) =>
         Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash));

@@ -94,6 +94,9 @@ public sealed class KeyTests
         rotated.Accepts(old.Hash, Any.Time.AddHours(1)).Should().BeFalse();
         rotated.Accepts(current.Hash, Any.Time.AddYears(1)).Should().BeTrue();
         rotated.Accepts(KeySecret.Generate().Hash, Any.Time).Should().BeFalse();
+        rotated.OldSecretUntil(Any.Time).Should().Be(Any.Time.AddHours(1));
+        rotated.OldSecretUntil(Any.Time.AddHours(1)).Should().BeNull("none works any more");
+        key.OldSecretUntil(Any.Time).Should().BeNull();
     }
 
     [Fact]
