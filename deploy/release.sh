@@ -12,11 +12,12 @@ CYCLONEDX_VERSION=6.3.1
 stage() {
   mkdir -p "$2/deploy"
   cp -R "$1" "$2/app"
-  cp "$ROOT"/{README.md,SECURITY.md,LICENSE} "$2/"
+  cp "$ROOT"/{README.md,SECURITY.md,CHANGELOG.md,LICENSE} "$2/"
+  cp -R "$ROOT/docs" "$2/docs"
   case $1 in
     *-linux-*)
       cp "$ROOT"/{install.sh,uninstall.sh} "$2/"
-      cp -R "$ROOT"/deploy/{README.md,install-lib.sh,systemd,proxy} "$2/deploy/"
+      cp -R "$ROOT"/deploy/{README.md,install-lib.sh,systemd,proxy,redis,prometheus,grafana} "$2/deploy/"
       ;;
     *) rmdir "$2/deploy" ;;
   esac

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -134,6 +135,23 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         }
 
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Who_signs_in_at_the_dashboard_through_the_balancer_stays_with_that_relay()
+    {
+        var key = await Fleet.MintAsync("operator", "--scope", "admin");
+        var origin = Fleet.Balancer.BaseAddress!.GetLeftPart(UriPartial.Authority);
+        using var signIn = new HttpRequestMessage(HttpMethod.Post, "/dashboard/session") { Headers = { { "Authorization", $"Bearer {key}" }, { "Origin", origin } } };
+        using var signedIn = await Fleet.Balancer.SendAsync(signIn, TestContext.Current.CancellationToken);
+        signedIn.StatusCode.Should().Be(HttpStatusCode.OK);
+
+        for (var time = 0; time < 6; time++)
+        {
+            using var ask = new HttpRequestMessage(HttpMethod.Get, "/dashboard/snapshot") { Headers = { { "Cookie", signedIn.Headers.GetValues("Set-Cookie").Single().Split(';')[0] } } };
+            using var answer = await Fleet.Balancer.SendAsync(ask, TestContext.Current.CancellationToken);
+            answer.StatusCode.Should().Be(HttpStatusCode.OK);
+        }
     }
 
     [Fact(Timeout = 300_000)]

@@ -25,7 +25,7 @@ public sealed class TelemetryOptions
     [Setting("OTEL_SERVICE_NAME", "The name this relay has in what it exports.")]
     public string ServiceName { get; set; } = "claude-relay";
 
-    [Setting("TRACE_SAMPLE_PERCENT", "Of the requests that no trace of the caller's comes with, so many of a hundred are traced. Where the caller traces, its word counts.", Min = "0", Max = "100")]
+    [Setting("TRACE_SAMPLE_PERCENT", "Percentage of requests traced when the caller sends no trace context; otherwise the caller decides.", Min = "0", Max = "100")]
     public int TraceSamplePercent { get; set; } = 100;
 
     internal const string Grpc = "grpc";

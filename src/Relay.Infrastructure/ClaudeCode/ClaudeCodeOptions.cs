@@ -59,7 +59,7 @@ public sealed class ClaudeCodeOptions
     [Setting("SANDBOX", "The jail: auto (bubblewrap where it works), bwrap (or refuse to start) or off.")]
     public SandboxMode Sandbox { get; set; } = SandboxMode.Auto;
 
-    [Setting("WARM_PROCESSES", "Spare Claude Code processes kept started, about 150 MB each; 0 for none.", Min = "0", Max = "100")]
+    [Setting("WARM_PROCESSES", "Spare Claude Code processes kept started, about 110 MB each; 0 for none.", Min = "0", Max = "100")]
     public int WarmProcesses { get; set; } = 2;
 
     [Setting("WARM_PROFILES", "Further spares, each prepared for a key that repeats its model and system prompt; 0 for none.", Min = "0", Max = "100")]
