@@ -25,6 +25,11 @@ internal sealed class BodyBudget(IOptions<ServerOptions> options)
     /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
     public bool TryTake(string keyId, long bytes)
     {
+        if (bytes == 0)
+        {
+            return true;
+        }
+
         lock (_lock)
         {
             var taken = _taken.GetValueOrDefault(keyId) + bytes;
