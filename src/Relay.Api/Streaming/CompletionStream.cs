@@ -34,8 +34,8 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
             return new EmptyResult();
         }
 
-        // A first comment that goes out just now takes the status with it.
-        await stream.QuietAsync();
+        // A first comment that goes out just now takes the status with it. Not the stream's token: that may be why it failed.
+        await stream.QuietAsync(CancellationToken.None);
         if (!stream.HasStarted)
         {
             return error.ToActionResult();

@@ -113,16 +113,16 @@ internal sealed class EventStream : IAsyncDisposable
     }
 
     /// <summary>Sends no more comments, and waits for one that is on its way.</summary>
-    public async Task QuietAsync()
+    public async Task QuietAsync(CancellationToken cancellationToken)
     {
         await _quiet.CancelAsync();
-        await _heartbeat;
+        await _heartbeat.WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await QuietAsync();
+        await QuietAsync(CancellationToken.None);
         await _gathered.DisposeAsync();
         await _flushing;
         _quiet.Dispose();

@@ -176,7 +176,9 @@ public sealed class RedisFailureTests : IDisposable
             _server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)), beats: true);
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
         await relay.ToldAsync();
-        _server.Cli("wait", "1", "5000").Should().Be("1");
+        // WAIT would wait for what its own connection wrote.
+        var written = Replicated(_server, "master_repl_offset");
+        await Waiting.UntilAsync(() => Replicated(replica, "slave_repl_offset") >= written, "the replica has it");
 
         _server.Kill();
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
@@ -185,6 +187,9 @@ public sealed class RedisFailureTests : IDisposable
         await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "the new primary counts");
         (await UsedAsync(relay)).Should().Be((2, 301), "with what the old one had");
     }
+
+    private static long Replicated(RedisServer server, string offset) =>
+        long.Parse(server.Cli("info", "replication").Split('\n').Single(line => line.StartsWith(offset + ":", StringComparison.Ordinal)).Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task A_backup_is_restored_by_the_commands_of_docs_operations_md()
