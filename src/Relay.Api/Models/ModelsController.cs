@@ -33,7 +33,7 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
     {
         var result = await mediator.Send(new ListModelsQuery(HttpContext.Caller()), cancellationToken);
         return result.TryGet(out var models, out var error)
-            ? this.AnswerKey(new ModelsAnswer(
+            ? this.NoStoreJson(new ModelsAnswer(
                 Ok: true, models.Default, models.Names, "list", models.Names.Select(ModelContract.Of), HasMore: false, models.Names.FirstOrDefault(), models.Names.LastOrDefault()))
             : error.ToActionResult();
     }
@@ -43,6 +43,6 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
     public async Task<IActionResult> FindAsync(string id, CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new FindModelQuery(HttpContext.Caller(), id), cancellationToken);
-        return result.TryGet(out var model, out var error) ? this.AnswerKey(ModelContract.Of(model.Value)) : error.ToActionResult();
+        return result.TryGet(out var model, out var error) ? this.NoStoreJson(ModelContract.Of(model.Value)) : error.ToActionResult();
     }
 }

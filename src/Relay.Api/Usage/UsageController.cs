@@ -55,7 +55,7 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
         var caller = HttpContext.Caller();
         var result = await mediator.Send(new GetUsageQuery(caller, days), cancellationToken);
         return result.TryGet(out var usage, out error)
-            ? this.AnswerKey(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Where(row => row.Model is not null).Select(ToDay), usage.Rows.Where(row => row.Model is null).Select(ToFetchDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
+            ? this.NoStoreJson(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Where(row => row.Model is not null).Select(ToDay), usage.Rows.Where(row => row.Model is null).Select(ToFetchDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
             : error.ToActionResult();
     }
 

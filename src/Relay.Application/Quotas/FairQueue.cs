@@ -1,39 +1,4 @@
-using Microsoft.Extensions.Options;
-using Relay.Domain.Quotas;
-
 namespace Relay.Application.Quotas;
-
-/// <summary>Why a request got no place.</summary>
-internal enum QueueRefusal
-{
-    /// <summary>Too many are waiting already.</summary>
-    Full,
-
-    /// <summary>No place became free in time.</summary>
-    WaitedTooLong,
-
-    /// <summary>The relay is stopping.</summary>
-    Closed,
-}
-
-/// <summary>A place to run in, given back when disposed of; or why there is none.</summary>
-internal sealed class QueuePlace : IDisposable
-{
-    private Action<bool>? _leave;
-
-    public QueuePlace(Action<bool> leave) => _leave = leave;
-
-    public QueuePlace(QueueRefusal refusal) => Refusal = refusal;
-
-    /// <summary>Why there is no place; null when there is one.</summary>
-    public QueueRefusal? Refusal { get; }
-
-    /// <inheritdoc/>
-    public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke(true);
-
-    /// <summary>Gives it back unused: how long it was held says nothing about how long others will hold theirs.</summary>
-    public void Decline() => Interlocked.Exchange(ref _leave, null)?.Invoke(false);
-}
 
 /// <summary>
 /// The places in which requests run, and the queue for them, fair between keys: a free place goes to the key with the
@@ -411,45 +376,4 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
         public TaskCompletionSource<QueuePlace> Place { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
-}
-
-/// <summary>A queue for each bucket: completions wait for Claude, pages for the network. Sizes follow the settings.</summary>
-internal sealed class FairQueues : IDisposable
-{
-    private readonly FairQueue _completions;
-    private readonly FairQueue _fetches;
-    private readonly IDisposable? _changes;
-    private volatile bool _closed;
-
-    public FairQueues(IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
-    {
-        var sizes = options.CurrentValue;
-        _completions = new FairQueue(sizes.GlobalConcurrency, sizes.QueueLimit, clock);
-        _fetches = new FairQueue(sizes.FetchConcurrency, sizes.QueueLimit, clock);
-        _changes = options.OnChange(changed =>
-        {
-            _completions.Resize(changed.GlobalConcurrency, changed.QueueLimit);
-            _fetches.Resize(changed.FetchConcurrency, changed.QueueLimit);
-        });
-    }
-
-    /// <summary>Whether nobody gets a place any more.</summary>
-    public bool IsClosed => _closed;
-
-    /// <summary>The queue of a bucket.</summary>
-    public FairQueue this[QuotaBucket bucket] => bucket == QuotaBucket.Completions ? _completions : _fetches;
-
-    /// <summary>Completes when they are closed and nothing runs any more.</summary>
-    public Task Drained => Task.WhenAll(_completions.Drained, _fetches.Drained);
-
-    /// <summary>Refuses those who wait and all who come.</summary>
-    public void Close()
-    {
-        _closed = true;
-        _completions.Close();
-        _fetches.Close();
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _changes?.Dispose();
 }

@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Mvc;
 namespace Relay.Api.Http;
 
 /// <summary>An answer to a GET that depends on the key.</summary>
-internal static class KeyedAnswer
+internal static class NoStoreAnswer
 {
     /// <summary>JSON that no cache keeps: one in front of the relay may not know that <c>x-api-key</c> decides who is answered.</summary>
-    public static JsonResult AnswerKey(this ControllerBase controller, object answer)
+    public static JsonResult NoStoreJson(this ControllerBase controller, object answer)
     {
         controller.Response.Headers.CacheControl = "no-store";
         return new JsonResult(answer);
