@@ -57,6 +57,26 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         answer.Body.Should().NotContain("CANARY");
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_process_that_dies_before_its_turn_is_replaced_once_and_its_caller_sees_nothing_of_it()
+    {
+        async Task<(RelayAnswer Answer, int Started)> AskAsync(int dying, object body)
+        {
+            var before = _relay.Pids.Count;
+            _relay.Script(new FakeScript { Behavior = FakeBehavior.ExitBeforeReading, ExitUntil = before + dying, Answer = "From the second." });
+            return (await _relay.Program.CompleteAsync(_relay.Key, body), _relay.Pids.Count - before);
+        }
+
+        var (answer, started) = await AskAsync(1, new { prompt = "hi" });
+        var (shaped, startedForSchema) = await AskAsync(1, new { prompt = "hi", json_schema = new { type = "object" } });
+        var (failed, startedInVain) = await AskAsync(3, new { prompt = "hi" });
+
+        (answer.Status, started).Should().Be((200, 2), answer.Body);
+        answer.Text.Should().Be("From the second.");
+        (shaped.Status, startedForSchema).Should().Be((200, 2), shaped.Body);
+        (failed.ErrorCode, startedInVain).Should().Be(("upstream_error", 2), "what dies twice is told");
+    }
+
     [Theory(Timeout = 180_000)]
     [InlineData(FakeBehavior.HugeLine)]
     [InlineData(FakeBehavior.EndlessLine)]

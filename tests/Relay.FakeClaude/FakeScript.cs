@@ -97,6 +97,9 @@ public sealed record FakeScript
 
     public string TerminalReason { get; set; } = "api_error";
 
+    /// <summary>How many of the folder's processes, counted from the first, <see cref="FakeBehavior.ExitBeforeReading"/> is for; those after them answer.</summary>
+    public int ExitUntil { get; set; } = int.MaxValue;
+
     internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, FakeScriptJson.Default.FakeScript);
 }
 

@@ -55,6 +55,7 @@ internal static class FakeScriptReader
             case "limit_kind": script.LimitKind = value.ValueKind == JsonValueKind.Null ? null : value.GetString(); break;
             case "limit_resets_in": script.LimitResetsIn = value.GetInt32(); break;
             case "terminal_reason": script.TerminalReason = value.GetString()!; break;
+            case "exit_until": script.ExitUntil = value.GetInt32(); break;
             default: throw new InvalidDataException($"Unknown property {name} in the script.");
         }
     }

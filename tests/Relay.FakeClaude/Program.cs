@@ -18,16 +18,16 @@ if (Array.IndexOf(args, "--version") >= 0)
     return 0;
 }
 
-if (script.Behavior == FakeBehavior.ExitBeforeReading)
-{
-    return 3;
-}
-
 using var term = IgnoreIfAsked(PosixSignal.SIGTERM);
 using var interrupt = IgnoreIfAsked(PosixSignal.SIGINT);
 
 var model = Array.IndexOf(args, "--model") is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : "default";
 var folder = Path.GetDirectoryName(Path.GetFullPath(scriptFile))!;
+if (script.Behavior == FakeBehavior.ExitBeforeReading && FakeClaudeInstall.Pids(folder).Count <= script.ExitUntil)
+{
+    return 3;
+}
+
 if (named)
 {
     File.WriteAllBytes(FakeClaudeInstall.ReadFile(folder, Environment.ProcessId), []);

@@ -43,7 +43,7 @@ internal sealed class ClaudeEngine(
                 return completion;
             }
 
-            // The spare had died between its last check and now: nothing was sent to the API, so a new one may take over.
+            // It died before its turn, as spares may between their last check and now: nothing was sent to the API, so a new one takes over, once.
             return (await RunInAsync(() => pool.StartColdAsync(generation, model.Value, request.Schema is not null, ended.Token), job, started, ended.Token)).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -93,7 +93,7 @@ internal sealed class ClaudeEngine(
     }
 
     /// <summary>Runs the job in a process, which is gone soon after.</summary>
-    /// <returns>The answer, and whether the process was used up: false when a spare turned out to be dead.</returns>
+    /// <returns>The answer, and whether the process was used up: false when it died before its turn.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, CompletionTurn turn, long startedAt, CancellationToken cancellationToken)
     {
         var (process, origin) = claimed;
@@ -197,12 +197,13 @@ internal sealed class ClaudeEngine(
                 }
             }
 
-            return (ClaudeFailures.Broken, UsedUp: origin == ProcessOrigin.Cold || turn.HasStarted);
+            logger.LogWarning("A {Origin} Claude Code process ended {When} its turn had begun", origin, turn.HasStarted ? "after" : "before");
+            return (ClaudeFailures.Broken, UsedUp: turn.HasStarted);
         }
         catch (ClaudeProtocolException exception)
         {
             logger.LogWarning("A completion broke off: {Problem}", exception.Message);
-            return (ClaudeFailures.Broken, true);
+            return (ClaudeFailures.Broken, UsedUp: !exception.EndedEarly);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

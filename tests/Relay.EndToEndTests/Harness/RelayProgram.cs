@@ -235,6 +235,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     public async Task<RelayAnswer> SendAsync(HttpRequestMessage request, CancellationToken? cancellationToken)
     {
         using var response = await Http.SendAsync(request, cancellationToken ?? TestContext.Current.CancellationToken);
+        if (response.StatusCode >= HttpStatusCode.InternalServerError)
+        {
+            // Shown only when the test fails: a relay's reason for what it should not have answered.
+            TestContext.Current.TestOutputHelper?.WriteLine($"{(int)response.StatusCode} to {request.Method} {request.RequestUri}; the log's end:\n{string.Join('\n', Log.TakeLast(12))}");
+        }
+
         return new RelayAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
     }
 
