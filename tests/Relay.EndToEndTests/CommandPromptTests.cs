@@ -29,15 +29,16 @@ public sealed class CommandPromptTests(RelayPerSandbox relays)
         var (relay, key) = await relays.StartedAsync(sandbox);
         relays.Api.Default = new Behavior { Echo = true };
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(RelayPerSandbox.SamplesOf(sandbox, Words), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (word, _) =>
+        await Parallel.ForEachAsync(RelayPerSandbox.QuestionsOf(sandbox, Words), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (words, _) =>
         {
-            var answer = await relay.CompleteAsync(key, new { prompt = word, system = $"{word} [{sandbox}]" });
+            var system = $"{words[^1]} [{sandbox}]";
+            var answer = await relay.CompleteAsync(key, RelayPerSandbox.AskingFor(words, system));
 
             lock (scope)
             {
-                answer.Status.Should().Be(200, "{0} is a prompt", word);
-                relays.Api.Requests.Count(request => request.UserTexts is [var user] && user == word && request.SystemTexts[^1] == $"{word} [{sandbox}]").Should().Be(1, "{0} is for the model", word);
-                answer.Text.Should().Be(word, "the model was to echo");
+                answer.Status.Should().Be(200, "{0} are prompts", words);
+                relays.Api.Requests.Count(request => request.UserTexts.SequenceEqual(words, StringComparer.Ordinal) && request.SystemTexts[^1] == system).Should().Be(1, "{0} are for the model", words);
+                answer.Text.Should().Be(words[^1], "the model was to echo");
             }
         });
     }

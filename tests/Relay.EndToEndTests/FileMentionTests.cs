@@ -23,9 +23,11 @@ public sealed class FileMentionTests : IDisposable
 
     public FileMentionTests(RelayPerSandbox relays) => _relays = relays;
 
-    /// <summary>Both ways to run, and every way to name a file.</summary>
-    public static MatrixTheoryData<string, string> Cases =>
-        new(["bwrap", "off"], ["absolute", "quoted", "quoted with blanks", "lines", "folder", "home", "parents", "parents of the working directory"]);
+    /// <summary>Both ways to run, and every way to name a file: with <c>--all</c> each in both.</summary>
+    public static TheoryData<string, string> Cases =>
+        [.. RelayPerSandbox.Modes.SelectMany(mode => RelayPerSandbox.SamplesOf(mode.Data, Forms).Select(form => (mode.Data, form)))];
+
+    private static string[] Forms => ["absolute", "quoted", "quoted with blanks", "lines", "folder", "home", "parents", "parents of the working directory"];
 
     /// <summary>All eight ways to leave layers out.</summary>
     public static MatrixTheoryData<bool, bool, bool> Layers => new([true, false], [true, false], [true, false]);

@@ -68,6 +68,6 @@ public sealed class ManagedPolicyTests : IAsyncLifetime
     }
 
     private Task<RelayProgram> StartAsync(string sandbox) => RelayProgram.StartAsync([
-        ("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()), ("SANDBOX", sandbox),
+        ("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()), ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"),
     ]);
 }

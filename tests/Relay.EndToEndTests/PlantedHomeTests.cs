@@ -104,7 +104,7 @@ public sealed class PlantedHomeTests : IAsyncLifetime
     private Task<RelayProgram> StartAsync(string sandbox, bool waitUntilReady = true) => RelayProgram.StartAsync(
         [
             ("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
-            ("SANDBOX", sandbox),
+            ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"),
         ],
         waitUntilReady);
 

@@ -239,7 +239,8 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         {
             Real = real;
             Real.Api.When(": schema", new Behavior { StructuredOutput = """{"a":1}""" });
-            Real.Api.When("sdk: upstream fails", new Behavior { Failure = UpstreamFailure.ErrorEvent });
+            // With a pause that the relay leaves to its caller: the CLI's own retries are no SDK's subject, and take a quarter of a minute.
+            Real.Api.When("sdk: upstream fails", new Behavior { Failure = UpstreamFailure.Overloaded, Headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { ["retry-after"] = "60" } });
             Real.Api.When("sdk: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
             Real.Api.When(": endless", new Behavior { Words = 2000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
         }

@@ -156,7 +156,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task An_API_that_is_not_there_is_an_upstream_error()
     {
         var gone = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
-        await using var relay = await RelayProgram.WithRealClaudeAsync(gone, ("REQ_TIMEOUT", "6900ms"));
+        await using var relay = await RelayProgram.WithRealClaudeAsync(gone, ("REQ_TIMEOUT", "6900ms"), ("WARM_PROCESSES", "1"));
         var key = await relay.MintAsync("app");
         await gone.DisposeAsync();
 
@@ -180,10 +180,10 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         /// <summary>Gives up after 3 s of silence.</summary>
         internal Task<(RelayProgram Relay, string Key)> ListeningAsync() => StartedAsync("listening", ("IDLE_TIMEOUT", "3s"));
 
-        internal Task<(RelayProgram Relay, string Key)> PatientAsync() => StartedAsync("patient", ("WARM_PROCESSES", "1"));
+        internal Task<(RelayProgram Relay, string Key)> PatientAsync() => StartedAsync("patient");
 
         internal Task<(RelayProgram Relay, string Key)> SubscribedAsync() =>
-            StartedAsync("subscribed", ("CLAUDE_AUTH", "oauth-token"), ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-dummy-of-a-test"), ("WARM_PROCESSES", "1"));
+            StartedAsync("subscribed", ("CLAUDE_AUTH", "oauth-token"), ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-dummy-of-a-test"));
 
         /// <inheritdoc/>
         public async ValueTask InitializeAsync() => Api = await Simulator.StartAsync();
@@ -203,7 +203,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         {
             if (!_relays.TryGetValue(name, out var started))
             {
-                var relay = await RelayProgram.WithRealClaudeAsync(Api, [("WARM_PROFILES", "0"), .. settings]);
+                var relay = await RelayProgram.WithRealClaudeAsync(Api, [("WARM_PROCESSES", "1"), ("WARM_PROFILES", "0"), .. settings]);
                 _relays[name] = started = (relay, await relay.MintAsync("app"));
             }
 

@@ -44,15 +44,15 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
     public static TheoryData<string> Modes => RelayPerSandbox.Modes;
 
     [Theory, MemberData(nameof(Modes))]
-    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, RelayPerSandbox.SamplesOf(sandbox, Texts));
+    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Texts));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, RelayPerSandbox.SamplesOf(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
+        AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, [Long("long ASCII line. "), Long("ÄÖ\n€\t🙂 "), Long("\0\u001f\"\\")]);
+        AllArriveAsync(sandbox, [[Long("long ASCII line. ")], [Long("ÄÖ\n€\t🙂 ")], [Long("\0\u001f\"\\")]]);
 
     [Theory, MemberData(nameof(Modes))]
     public async Task The_API_receives_at_most_2000_bytes_for_hi_and_no_path_or_name_of_this_machine(string sandbox)
@@ -69,22 +69,25 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
         body.Should().NotContainAny(relay.Home, TestMachine.Root, Environment.MachineName, key, Path.GetFileName(relay.Home));
     }
 
-    private async Task AllArriveAsync(string sandbox, IEnumerable<string> texts)
+    private async Task AllArriveAsync(string sandbox, IEnumerable<string[]> conversations)
     {
         var (relay, key) = await relays.StartedAsync(sandbox);
         relays.Api.Clear();
         relays.Api.Default = new Behavior { Echo = true };
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(texts, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (text, _) =>
+        await Parallel.ForEachAsync(conversations, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (texts, _) =>
         {
             // The system prompt is another text, so that the two can't be confused; odd ones are sent without escapes.
-            var body = new { prompt = text, system = Encoding.UTF8.GetByteCount(text) > MaxInputBytes / 2 ? "short" : $"{text}§{text}" };
+            var text = texts[^1];
+            var system = Encoding.UTF8.GetByteCount(text) > MaxInputBytes / 2 ? "short" : string.Join('§', texts.Append(text));
+            var body = RelayPerSandbox.AskingFor(texts, system);
             var answer = await relay.CompleteAsync(key, text.Length % 2 == 0 ? body : JsonSerializer.Serialize(body, Raw));
 
             lock (scope)
             {
                 answer.Status.Should().Be(200, "{0} was sent", Visible(text));
-                relays.Api.Requests.Count(request => request.UserTexts is [var user] && user == text && request.SystemTexts[^1] == body.system).Should().Be(1, "{0} was sent, and nothing is added", Visible(text));
+                relays.Api.Requests.Count(request => request.UserTexts.SequenceEqual(texts, StringComparer.Ordinal) && request.SystemTexts[^1] == system)
+                    .Should().Be(1, "{0} was sent, and nothing is added", string.Join(", ", texts.Select(Visible)));
                 (answer.Text == text).Should().BeTrue("the answer to {0} was {1}", Visible(text), Visible(answer.Text));
             }
         });

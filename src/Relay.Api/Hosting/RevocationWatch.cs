@@ -3,20 +3,18 @@ using Relay.Api.Dashboard;
 using Relay.Api.Http;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
-using Relay.Domain.Keys;
 
 namespace Relay.Api.Hosting;
 
 /// <summary>Ends what a key has queued or running when the key is revoked: the callers get the 401 they would get from then on.</summary>
 internal sealed class RevocationWatch : IDisposable
 {
-    private readonly ConcurrentDictionary<Running, ApiKey> _running = new();
+    private readonly ConcurrentDictionary<Running, string> _running = new();
     private readonly IKeyDirectory _keys;
-    private readonly TimeProvider _clock;
 
-    public RevocationWatch(IKeyDirectory keys, TimeProvider clock)
+    public RevocationWatch(IKeyDirectory keys)
     {
-        (_keys, _clock) = (keys, clock);
+        _keys = keys;
         _keys.Reloaded += EndRevoked;
     }
 
@@ -32,9 +30,9 @@ internal sealed class RevocationWatch : IDisposable
 
         var left = context.RequestAborted;
         using var running = new Running(left);
-        _running[running] = request.Caller;
+        _running[running] = request.Caller.Id;
         context.RequestAborted = running.Ended.Token;
-        if (!_keys.IsActive(request.Caller.Id))
+        if (_keys.IsRevoked(request.Caller.Id))
         {
             running.Revoke(); // Between its look-up and this line.
         }
@@ -74,13 +72,11 @@ internal sealed class RevocationWatch : IDisposable
         context.Abort();
     }
 
-    private void EndRevoked(IReadOnlySet<string> activeIds)
+    private void EndRevoked(IReadOnlySet<string> unrevokedIds)
     {
-        var now = _clock.GetUtcNow();
-        foreach (var (running, key) in _running)
+        foreach (var (running, keyId) in _running)
         {
-            // What an expired key still has running was let in while it was good.
-            if (!activeIds.Contains(key.Id) && !(key.ExpiresAt <= now))
+            if (!unrevokedIds.Contains(keyId))
             {
                 running.Revoke();
             }

@@ -30,9 +30,12 @@ public interface IKeyDirectory
     /// <summary>Whether the keys are known at all. Not on a relay that has not reached what holds them since its start: it can't tell a good key from a bad one.</summary>
     bool IsKnown { get; }
 
-    /// <summary>Whether a key of this id opens the door, as of the last reload.</summary>
-    bool IsActive(string keyId);
+    /// <summary>Whether there is no key of this id any more, or only a revoked one, as of the last reload. One that has expired is not revoked.</summary>
+    bool IsRevoked(string keyId);
 
-    /// <summary>Raised with the ids of the active keys after each reload.</summary>
+    /// <summary>
+    /// Raised after each reload with the ids of the keys that are not revoked. Those that have expired are among them: what they have
+    /// running was let in while they were good, and goes on unless they are revoked.
+    /// </summary>
     event Action<IReadOnlySet<string>> Reloaded;
 }

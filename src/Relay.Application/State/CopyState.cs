@@ -7,7 +7,7 @@ namespace Relay.Application.State;
 
 /// <summary>
 /// Copies keys, usage and the day's counts from one state to another. Idempotent: what is there already is not added again, of two counts
-/// the larger stays, and no revocation is undone. Answers that are kept for idempotency keys, and the last minute, stay behind.
+/// the larger stays, and no revocation is undone, nor a rotation. Answers that are kept for idempotency keys, and the last minute, stay behind.
 /// </summary>
 /// <param name="From"><c>local</c>, or the address of a Redis. It may hold a password, and is never printed.</param>
 /// <param name="To">The same; another than <paramref name="From"/>.</param>

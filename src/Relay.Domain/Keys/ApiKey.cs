@@ -25,6 +25,9 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>UTC; null while it works.</summary>
     public DateTimeOffset? RevokedAt { get; init; }
 
+    /// <summary>When its secret was last replaced, UTC; null for a key that still has its first.</summary>
+    public DateTimeOffset? RotatedAt { get; init; }
+
     /// <summary>What it may be used for.</summary>
     public KeyScopes Scopes { get; init; } = KeyScopes.Default;
 
@@ -70,6 +73,12 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
             .Append(new RetiredSecret(Hash, until))
             .Select(old => old.Until <= until ? old : old with { Until = until })
             .Where(old => old.Until > now);
-        return (this with { Hash = secret.Hash, Prefix = secret.Prefix, Retired = [.. retired] }, secret);
+        return (this with { Hash = secret.Hash, Prefix = secret.Prefix, RotatedAt = now, Retired = [.. retired] }, secret);
     }
+
+    /// <summary>The same key with the secrets of another copy of it, when those are newer: a secret that was replaced comes back by no copy.</summary>
+    public ApiKey WithNewerSecretsOf(ApiKey other) =>
+        (other.RotatedAt ?? other.CreatedAt) > (RotatedAt ?? CreatedAt)
+            ? this with { Hash = other.Hash, Prefix = other.Prefix, RotatedAt = other.RotatedAt, Retired = other.Retired }
+            : this;
 }

@@ -46,7 +46,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     private readonly Lock _lock = new();
     private readonly List<ClaudeProcess> _blanks = [];
     private readonly Dictionary<ProfileId, Profile> _profiles = [];
-    private IReadOnlySet<string>? _activeKeyIds;
+    private IReadOnlySet<string>? _keyIds;
 
     /// <summary>How many are parked of either kind, and for how long the oldest has been.</summary>
     public (int Blank, int Prepared, TimeSpan? Oldest) Count
@@ -70,7 +70,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         lock (_lock)
         {
-            if (_activeKeyIds?.Contains(id.KeyId) == false)
+            if (_keyIds?.Contains(id.KeyId) == false)
             {
                 // A request that was let in before its key was revoked: nothing is prepared for that key again.
                 return TakeBlank(generation, preparation);
@@ -160,13 +160,13 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Forgets the profiles of keys that are not active any more, and ends their spares.</summary>
-    public void KeepKeys(IReadOnlySet<string> activeKeyIds)
+    /// <summary>Forgets the profiles of all other keys, which are revoked, and ends their spares. Those of a key that expires go with their idle time.</summary>
+    public void KeepKeys(IReadOnlySet<string> keyIds)
     {
         lock (_lock)
         {
-            _activeKeyIds = activeKeyIds;
-            foreach (var id in _profiles.Keys.Where(id => !activeKeyIds.Contains(id.KeyId)).ToList())
+            _keyIds = keyIds;
+            foreach (var id in _profiles.Keys.Where(id => !keyIds.Contains(id.KeyId)).ToList())
             {
                 Drop(id);
             }

@@ -21,7 +21,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     private readonly SemaphoreSlim _wake = new(0, 1);
 
     private volatile Dictionary<string, ApiKey> _byHash = [];
-    private volatile HashSet<string> _activeIds = [];
+    private volatile HashSet<string> _unrevokedIds = [];
     private volatile string? _problem;
     private volatile bool _told;
     private string? _reported;
@@ -50,7 +50,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     public bool IsKnown => true;
 
     /// <inheritdoc/>
-    public bool IsActive(string keyId) => _activeIds.Contains(keyId);
+    public bool IsRevoked(string keyId) => !_unrevokedIds.Contains(keyId);
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -130,8 +130,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             }
 
             var startedAt = clock.GetTimestamp();
-            Load(found.Item1 ? await ReadAsync(cancellationToken) : []);
-            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", _activeIds.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
+            var inForce = Load(found.Item1 ? await ReadAsync(cancellationToken) : []);
+            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", inForce, clock.GetElapsedTime(startedAt).TotalMilliseconds);
             _seen = found;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -157,14 +157,22 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
     }
 
-    private void Load(IReadOnlyList<ApiKey> keys)
+    /// <returns>How many keys open the door.</returns>
+    private int Load(IReadOnlyList<ApiKey> keys)
     {
         var now = clock.GetUtcNow();
         var byHash = new Dictionary<string, ApiKey>(keys.Count, StringComparer.Ordinal);
         var ids = new HashSet<string>(keys.Count, StringComparer.Ordinal);
-        foreach (var key in keys.Where(key => key.IsActive(now)))
+        var inForce = 0;
+        foreach (var key in keys.Where(key => key.RevokedAt is null))
         {
             ids.Add(key.Id);
+            if (!key.IsActive(now))
+            {
+                continue;
+            }
+
+            inForce++;
             byHash.Add(key.Hash.Value, key);
             foreach (var retired in key.Retired)
             {
@@ -172,11 +180,12 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             }
         }
 
-        // In this order: who is found by a new hash must be found active.
-        _activeIds = ids;
+        // In this order: who is found by a new hash must not be taken for revoked.
+        _unrevokedIds = ids;
         _byHash = byHash;
         (_problem, _reported) = (null, null);
         Reloaded?.Invoke(ids);
+        return inForce;
     }
 
     /// <summary>What is wrong with the file is for the log: anybody may ask <c>/health/ready</c>, and the file holds labels.</summary>

@@ -77,6 +77,7 @@ internal sealed record KeyFileDocument
         {
             ExpiresAt = entry.ExpiresAt,
             RevokedAt = entry.RevokedAt,
+            RotatedAt = entry.RotatedAt,
             Scopes = scopes,
             Models = entry.Models is { } models ? ToModels(entry, models) : null,
             Limits = limits,
@@ -100,6 +101,7 @@ internal sealed record KeyFileDocument
     {
         ExpiresAt = key.ExpiresAt,
         RevokedAt = key.RevokedAt,
+        RotatedAt = key.RotatedAt,
         Scopes = key.Scopes.ToNames(),
         Models = key.Models?.Select(model => model.Value).ToList(),
         Limits = key.Limits == KeyLimits.Default
@@ -114,6 +116,8 @@ internal sealed record KeyFileDocument
         public DateTimeOffset? ExpiresAt { get; init; }
 
         public DateTimeOffset? RevokedAt { get; init; }
+
+        public DateTimeOffset? RotatedAt { get; init; }
 
         public IReadOnlyList<string>? Scopes { get; init; }
 

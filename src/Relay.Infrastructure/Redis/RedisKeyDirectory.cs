@@ -51,7 +51,7 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
     }
 
     /// <inheritdoc/>
-    public bool IsActive(string keyId) => _byId.TryGetValue(keyId, out var key) && key.IsActive(clock.GetUtcNow());
+    public bool IsRevoked(string keyId) => !_byId.TryGetValue(keyId, out var key) || key.RevokedAt is not null;
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -150,9 +150,9 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
 
             _problem = null;
             var now = clock.GetUtcNow();
-            var active = _byId.Values.Where(key => key.IsActive(now)).Select(key => key.Id).ToHashSet(StringComparer.Ordinal);
-            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", active.Count, clock.GetElapsedTime(startedAt).TotalMilliseconds);
-            Reloaded?.Invoke(active);
+            var unrevoked = _byId.Values.Where(key => key.RevokedAt is null).ToList();
+            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", unrevoked.Count(key => key.IsActive(now)), clock.GetElapsedTime(startedAt).TotalMilliseconds);
+            Reloaded?.Invoke(unrevoked.Select(key => key.Id).ToHashSet(StringComparer.Ordinal));
         }
         catch (RelayErrorException)
         {
@@ -183,7 +183,7 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
         }
     }
 
-    /// <summary>In this order: who is found by a new hash must be found active, and a hash that opens nothing any more is found by nobody.</summary>
+    /// <summary>In this order: who is found by a new hash must not be taken for revoked, and a hash that opens nothing any more is found by nobody.</summary>
     private void Take(string id, ApiKey? key)
     {
         _byId.TryGetValue(id, out var before);

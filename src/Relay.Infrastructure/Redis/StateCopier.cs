@@ -66,7 +66,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
         return await to.Keys.ChangeAsync<(int, int, int)>(there => Merge(wanted, there).TryGet(out var merged, out var conflict) ? (merged.Keys, merged.Counts) : conflict, cancellationToken);
     }
 
-    /// <summary>What is there and not in what is copied stays; what was revoked on either side stays so.</summary>
+    /// <summary>What is there and not in what is copied stays; what was revoked on either side stays so, and of two secrets the newer one is the key's.</summary>
     private static Result<(IReadOnlyList<ApiKey> Keys, (int Added, int Changed, int Same) Counts)> Merge(IReadOnlyList<ApiKey> wanted, IReadOnlyList<ApiKey> there)
     {
         var merged = there.ToDictionary(key => key.Id, StringComparer.Ordinal);
@@ -80,7 +80,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
                 continue;
             }
 
-            var next = known.RevokedAt is { } revoked && key.RevokedAt is null ? key.Revoke(revoked) : key;
+            var next = (known.RevokedAt is { } revoked ? key.Revoke(revoked) : key).WithNewerSecretsOf(known);
             if (KeyFileDocument.FormatEntry(next).AsSpan().SequenceEqual(KeyFileDocument.FormatEntry(known)))
             {
                 same++;

@@ -24,6 +24,23 @@ public class RelayPerSandbox : IAsyncLifetime
     internal static IEnumerable<T> SamplesOf<T>(string sandbox, IEnumerable<T> samples) =>
         samples.Where((_, index) => TestMachine.RunsEverything || index % 4 == 0 == (sandbox == "bwrap"));
 
+    /// <summary>
+    /// The same, as the questions of conversations: four to a process, which takes each as a message of its own and the last one as the
+    /// prompt. With <c>--all</c> each is a prompt.
+    /// </summary>
+    internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) => SamplesOf(sandbox, samples).Chunk(TestMachine.RunsEverything ? 1 : 4);
+
+    /// <summary>A body that asks these, one after the other; each but the last was answered.</summary>
+    internal static object AskingFor(string[] questions, string system) => questions is [var prompt]
+        ? new { prompt, system }
+        : new
+        {
+            messages = questions.SelectMany((question, index) => index == questions.Length - 1
+                ? (object[])[new { role = "user", content = question }]
+                : [new { role = "user", content = question }, new { role = "assistant", content = "I see." }]),
+            system,
+        };
+
     /// <summary>The API behind both.</summary>
     internal Simulator Api { get; private set; } = null!;
 

@@ -69,6 +69,9 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <summary>What it wrote to stdout and stderr so far, a line each.</summary>
     public IReadOnlyList<string> Log => [.. _log];
 
+    /// <summary>Its last warnings and errors, for the message of a test that fails.</summary>
+    public string Complaints => $"What the relay complained of last:\n{string.Join('\n', Log.Where(line => Complaint().IsMatch(line)).TakeLast(12))}";
+
     /// <summary>The files in its home. Empty ones hold nothing, and those that are locks can't be opened besides.</summary>
     public IReadOnlyList<string> FilesWithContent =>
         [.. Directory.EnumerateFiles(Home, "*", SearchOption.AllDirectories).Where(file => new FileInfo(file).Length > 0)];
@@ -238,7 +241,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         if (response.StatusCode >= HttpStatusCode.InternalServerError)
         {
             // Shown only when the test fails: a relay's reason for what it should not have answered.
-            TestContext.Current.TestOutputHelper?.WriteLine($"{(int)response.StatusCode} to {request.Method} {request.RequestUri}; the log's end:\n{string.Join('\n', Log.TakeLast(12))}");
+            TestContext.Current.TestOutputHelper?.WriteLine($"{(int)response.StatusCode} to {request.Method} {request.RequestUri}. {Complaints}");
         }
 
         return new RelayAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
@@ -328,4 +331,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     // As text, and as LOG_FORMAT=json has it.
     [GeneratedRegex("(listens on |listens on .*\"Urls\":)\\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Address();
+
+    [GeneratedRegex(@"^[-0-9]+ [0-9:.]+ (WRN|ERR|FTL) |""@l"":""(Warning|Error|Fatal)""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Complaint();
 }

@@ -79,9 +79,22 @@ public sealed class KeyTests
 
         var (rotated, secret) = key.Rotate(TimeSpan.Zero, Any.Time.AddDays(1));
 
-        (rotated with { Hash = key.Hash, Prefix = key.Prefix, Retired = key.Retired }).Should().Be(key);
-        (rotated.Hash, rotated.Prefix).Should().Be((secret.Hash, secret.Prefix));
+        (rotated with { Hash = key.Hash, Prefix = key.Prefix, RotatedAt = null, Retired = key.Retired }).Should().Be(key);
+        (rotated.Hash, rotated.Prefix, rotated.RotatedAt).Should().Be((secret.Hash, secret.Prefix, Any.Time.AddDays(1)));
         rotated.Hash.Should().NotBe(key.Hash);
+    }
+
+    [Fact]
+    public void Of_two_copies_of_a_key_the_newer_secrets_are_its_own()
+    {
+        var (key, _) = ApiKey.Create(Any.Label(), Any.Time);
+        var (once, _) = key.Rotate(TimeSpan.FromDays(9), Any.Time.AddDays(1));
+        var (twice, _) = key.Rotate(TimeSpan.Zero, Any.Time.AddDays(2));
+        var other = twice with { Limits = new KeyLimits(1, 2, 3, 4) };
+
+        once.WithNewerSecretsOf(other).Should().Be(once with { Hash = twice.Hash, Prefix = twice.Prefix, RotatedAt = twice.RotatedAt, Retired = twice.Retired });
+        other.WithNewerSecretsOf(once).Should().Be(other);
+        key.WithNewerSecretsOf(key).Should().Be(key);
     }
 
     [Fact]

@@ -58,15 +58,18 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reload_tells_which_keys_are_active()
+    public async Task A_reload_tells_which_keys_are_not_revoked_those_that_have_expired_among_them()
     {
-        IReadOnlySet<string>? active = null;
-        _directory.Reloaded += ids => active = ids;
-        Write(_first.Key.Revoke(Any.Time), _second.Key);
+        IReadOnlySet<string>? unrevoked = null;
+        _directory.Reloaded += ids => unrevoked = ids;
+        var third = Any.Key() with { ExpiresAt = _clock.GetUtcNow().AddSeconds(-1) };
+        Write(_first.Key.Revoke(Any.Time), _second.Key, third);
 
-        await LaterAsync(() => active is not null, "the reload is told");
+        await LaterAsync(() => unrevoked is not null, "the reload is told");
 
-        active.Should().BeEquivalentTo([_second.Key.Id]);
+        unrevoked.Should().BeEquivalentTo([_second.Key.Id, third.Id]);
+        (_directory.IsRevoked(_first.Key.Id), _directory.IsRevoked(third.Id)).Should().Be((true, false));
+        _directory.Find(third.Hash).Should().BeNull();
     }
 
     [Theory]
@@ -133,7 +136,7 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
 
         _directory.Find(_first.Secret).Should().BeNull();
         _directory.Find(secret).Should().NotBeNull();
-        _directory.IsActive(_first.Key.Id).Should().BeTrue();
+        _directory.IsRevoked(_first.Key.Id).Should().BeFalse();
     }
 
     [Fact]
@@ -142,7 +145,7 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
         var (rotated, secret) = _first.Key.Rotate(TimeSpan.FromDays(1), _clock.GetUtcNow());
         Write(rotated.Revoke(_clock.GetUtcNow()), _second.Key);
         await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the file is read");
-        (_directory.Find(_first.Secret), _directory.Find(secret), _directory.IsActive(rotated.Id)).Should().Be((null, null, false));
+        (_directory.Find(_first.Secret), _directory.Find(secret), _directory.IsRevoked(rotated.Id)).Should().Be((null, null, true));
     }
 
     [Fact]
@@ -174,7 +177,7 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
         Write([.. many, _second.Key]);
         await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the file is read");
         _directory.Find(_first.Secret).Should().BeNull();
-        (_directory.IsActive("key_0"), _directory.IsActive("key_99999"), _directory.IsActive("key_100000")).Should().Be((true, true, false));
+        (_directory.IsRevoked("key_0"), _directory.IsRevoked("key_99999"), _directory.IsRevoked("key_100000")).Should().Be((false, false, true));
     }
 
     [Fact]

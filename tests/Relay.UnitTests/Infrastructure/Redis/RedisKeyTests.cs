@@ -68,16 +68,16 @@ public sealed class RedisKeyTests : IAsyncLifetime
         using var directory = await FollowAsync();
         directory.Find(secret).Should().Be(key);
         var watch = new Stopwatch();
-        IReadOnlySet<string>? active = null;
-        directory.Reloaded += ids => active = ids;
+        IReadOnlySet<string>? unrevoked = null;
+        directory.Reloaded += ids => unrevoked = ids;
 
         await _relay.Keys.ChangeAsync<int>(keys => ((IReadOnlyList<ApiKey>)[.. keys.Select(one => one.Revoke(Any.Time))], 0), Waiting.Token);
         watch.Start();
         await Waiting.UntilAsync(() => directory.Find(secret) is null, "it is shut");
 
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
-        directory.IsActive(key.Id).Should().BeFalse();
-        await Waiting.UntilAsync(() => active is { Count: 0 }, "who runs with it is told");
+        directory.IsRevoked(key.Id).Should().BeTrue();
+        await Waiting.UntilAsync(() => unrevoked is { Count: 0 }, "who runs with it is told");
         await directory.StopAsync(Waiting.Token);
     }
 
@@ -127,7 +127,7 @@ public sealed class RedisKeyTests : IAsyncLifetime
         }
 
         using var directory = await FollowAsync();
-        directory.IsActive(keys[^1].Id).Should().BeTrue();
+        directory.IsRevoked(keys[^1].Id).Should().BeFalse();
         var (rotated, secret) = keys[500].Rotate(TimeSpan.Zero, Any.Time);
         await _relay.Keys.ChangeAsync<int>(there => ((IReadOnlyList<ApiKey>)[.. there.Select(key => key.Id == rotated.Id ? rotated : key)], 0), Waiting.Token);
         var watch = Stopwatch.StartNew();

@@ -72,6 +72,26 @@ public sealed class StateCopierTests : IDisposable
     }
 
     [Fact]
+    public async Task A_secret_that_was_replaced_comes_back_by_no_copy_and_a_new_one_goes_along()
+    {
+        await WriteAsync(_key);
+        await CopyAsync("local", Redis);
+        await using var relay = await RedisRelay.StartAsync(RedisServer.Shared, _fleet);
+        var (there, _) = _key.Rotate(TimeSpan.Zero, Any.Time.AddHours(1));
+        await relay.Keys.ChangeAsync<int>(_ => ((IReadOnlyList<ApiKey>)[there], 0), Waiting.Token);
+        await WriteAsync(_key with { Limits = new KeyLimits(RequestsPerDay: 7) });
+
+        (await CopyAsync("local", Redis)).Should().Be(new StateCopy(0, 1, 0, 0, 0));
+
+        var merged = (await relay.Keys.ReadAsync(Waiting.Token)).Value.Should().ContainSingle().Subject;
+        (merged.Hash, merged.Prefix, merged.RotatedAt, merged.Limits.RequestsPerDay).Should().Be((there.Hash, there.Prefix, there.RotatedAt, 7));
+        var (here, _) = _key.Rotate(TimeSpan.Zero, Any.Time.AddHours(2));
+        await WriteAsync(here);
+        (await CopyAsync("local", Redis)).KeysChanged.Should().Be(1);
+        (await relay.Keys.ReadAsync(Waiting.Token)).Value.Should().ContainSingle().Which.Hash.Should().Be(here.Hash);
+    }
+
+    [Fact]
     public async Task While_a_relay_uses_either_side_nothing_is_copied_unless_it_must_be()
     {
         await WriteAsync(_key);
