@@ -24,7 +24,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var wrong = new ConcurrentQueue<string>();
         foreach (var group in groups)
         {
-            await using var relay = await internet.StartRelayAsync(settings: [("FETCH_TIMEOUT", "3s"), .. group.First().Settings]);
+            await using var relay = await internet.StartRelayAsync(settings: [("FETCH_TIMEOUT", "5s"), .. group.First().Settings]);
             await Parallel.ForEachAsync(group, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = TestContext.Current.CancellationToken }, async (scenario, _) =>
             {
                 if (await PlayAsync(scenario, relay) is { } problem)

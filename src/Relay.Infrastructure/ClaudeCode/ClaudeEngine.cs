@@ -43,7 +43,7 @@ internal sealed class ClaudeEngine(
                 return completion;
             }
 
-            // It died before its turn, as spares may between their last check and now: nothing was sent to the API, so a new one takes over, once.
+            // It failed before its turn, as spares may that die between their last check and now: nothing was sent to the API, so a new one takes over, once.
             return (await RunInAsync(() => pool.StartColdAsync(generation, model.Value, request.Schema is not null, ended.Token), job, started, ended.Token)).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -93,14 +93,14 @@ internal sealed class ClaudeEngine(
     }
 
     /// <summary>Runs the job in a process, which is gone soon after.</summary>
-    /// <returns>The answer, and whether the process was used up: false when it died before its turn.</returns>
+    /// <returns>The answer, and whether the process was used up: false when it failed before its turn.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, CompletionTurn turn, long startedAt, CancellationToken cancellationToken)
     {
         var (process, origin) = claimed;
-        var opening = true;
+        var (opening, asked) = (true, false);
         var request = job.Request;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var idle = new CancellationTokenSource(options.Value.IdleTimeout, clock);
+        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
         using var historyTaken = new SemaphoreSlim(0);
         var claimedAt = clock.GetTimestamp();
@@ -126,6 +126,8 @@ internal sealed class ClaudeEngine(
                 }
             }
 
+            asked = true;
+            idle.CancelAfter(options.Value.IdleTimeout);
             writing = WriteAsync(job, process, turn, historyTaken, over.Token);
             while (true)
             {
@@ -203,7 +205,7 @@ internal sealed class ClaudeEngine(
         catch (ClaudeProtocolException exception)
         {
             logger.LogWarning("A completion broke off: {Problem}", exception.Message);
-            return (ClaudeFailures.Broken, UsedUp: !exception.EndedEarly);
+            return (ClaudeFailures.Broken, UsedUp: asked);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

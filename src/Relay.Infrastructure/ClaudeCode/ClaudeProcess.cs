@@ -5,11 +5,7 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
-internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner)
-{
-    /// <summary>Whether it ended by itself, before its turn: it can't have called the API.</summary>
-    public bool EndedEarly { get; init; }
-}
+internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
 /// One Claude Code process: frames in, frames out, one completion at most. Its stderr may be shown until a caller's first
@@ -129,7 +125,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
 
         await _child.Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}") { EndedEarly = true };
+        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}");
     }
 
     /// <summary>Writes frames to stdin and flushes.</summary>
