@@ -31,6 +31,9 @@ internal sealed partial class InlineWriter(bool asMarkdown)
     /// <summary>Whether there is nothing but space.</summary>
     public bool IsEmpty => _line.Length == 0 && _code is null or { Length: 0 };
 
+    /// <summary>Characters so far.</summary>
+    public int Length => _line.Length + (_code?.Length ?? 0);
+
     /// <summary>Whether a table's cell is being written: everything stays on one line, and a '|' would end it.</summary>
     public bool IsCell { get; set; }
 

@@ -3,32 +3,61 @@ namespace Relay.Infrastructure.Html;
 /// <summary>How large and how deep a tree would be that a parser makes of a page, counted without making one.</summary>
 /// <param name="Elements">Start tags, and the formatting elements that a parser opens again in every block.</param>
 /// <param name="Depth">Most elements that are open at once.</param>
-internal sealed record MarkupShape(long Elements, int Depth)
+/// <param name="NestedText">Bytes of text, each as often as there are elements around it.</param>
+internal sealed record MarkupShape(long Elements, int Depth, long NestedText)
 {
     /// <summary>Measures a page.</summary>
     public static MarkupShape Of(ReadOnlySpan<byte> html)
     {
-        var (elements, depth, deepest, formatting) = (0L, 0, 0, 0);
+        var (elements, depth, deepest, formatting, nestedText) = (0L, 0, 0, 0, 0L);
+        // By name: an end tag of what is not open ends nothing, for a parser passes it by.
+        var open = new Dictionary<int, int>();
         var tokens = new HtmlTokenizer(html);
         while (tokens.Read())
         {
-            if (tokens.Kind == HtmlTokenKind.StartTag)
+            if (tokens.Kind == HtmlTokenKind.Text)
+            {
+                nestedText += (long)depth * tokens.Raw.Length;
+            }
+            else if (tokens.Kind == HtmlTokenKind.StartTag)
             {
                 var isFormatting = IsFormatting(tokens.Tag);
                 // "<b><i>…<p>…<p>": each block gets elements of its own for what was open before it.
                 elements += isFormatting ? 1 : 1 + formatting;
                 formatting += isFormatting ? 1 : 0;
-                depth += HasNoContent(tokens.Tag) || ClosesItself(tokens.Tag) || (tokens.IsSelfClosing && tokens.IsForeign) ? 0 : 1;
-                deepest = Math.Max(deepest, depth);
+                if (!HasNoContent(tokens.Tag) && !ClosesItself(tokens.Tag) && !(tokens.IsSelfClosing && tokens.IsForeign))
+                {
+                    deepest = Math.Max(deepest, ++depth);
+                    var opened = NameOf(tokens.Tag, tokens.Name);
+                    open[opened] = open.GetValueOrDefault(opened) + 1;
+                }
             }
-            else if (tokens.Kind == HtmlTokenKind.EndTag)
+            else if (tokens.Kind == HtmlTokenKind.EndTag && NameOf(tokens.Tag, tokens.Name) is var closed && open.GetValueOrDefault(closed) is var count and > 0)
             {
-                formatting = Math.Max(0, formatting - (IsFormatting(tokens.Tag) ? 1 : 0));
-                depth = Math.Max(0, depth - (ClosesItself(tokens.Tag) ? 0 : 1));
+                open[closed] = count - 1;
+                formatting -= IsFormatting(tokens.Tag) ? 1 : 0;
+                depth--;
             }
         }
 
-        return new MarkupShape(elements, deepest);
+        return new MarkupShape(elements, deepest, nestedText);
+    }
+
+    /// <summary>A number for an element's name, beyond the tags' own for a name that is none of them.</summary>
+    private static int NameOf(HtmlTag tag, ReadOnlySpan<byte> name)
+    {
+        if (tag != HtmlTag.Unknown)
+        {
+            return (int)tag;
+        }
+
+        var hash = new HashCode();
+        foreach (var letter in name)
+        {
+            hash.Add(letter is >= (byte)'A' and <= (byte)'Z' ? (byte)(letter | 0x20) : letter);
+        }
+
+        return hash.ToHashCode() | 0x4000_0000;
     }
 
     private static bool IsFormatting(HtmlTag tag) => tag is

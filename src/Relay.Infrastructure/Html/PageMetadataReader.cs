@@ -13,6 +13,9 @@ internal sealed record PageHead(PageMetadata Metadata, Uri BaseUrl);
 internal static class PageMetadataReader
 {
     private const int MaxText = 1000;
+
+    /// <summary>Characters of a URL. Longer ones lead nowhere, and a long base stands before each of a page's links.</summary>
+    private const int MaxUrl = 4096;
     private const int MaxJsonLdBytes = 1_000_000;
 
     /// <summary>Reads it.</summary>
@@ -64,9 +67,11 @@ internal static class PageMetadataReader
             baseUrl);
     }
 
-    /// <summary>A link's URL, made absolute; null for none, and for what is neither http nor https.</summary>
+    /// <summary>A link's URL, made absolute; null for none, for what is neither http nor https, and for one that is too long.</summary>
     public static Uri? ToWebUrl(Uri baseUrl, string? link) =>
-        link is not null && Uri.TryCreate(baseUrl, link.Trim(), out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) ? url : null;
+        link is { Length: <= MaxUrl } && Uri.TryCreate(baseUrl, link.Trim(), out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsoluteUri.Length <= MaxUrl
+            ? url
+            : null;
 
     private static string? ReadText(ref HtmlTokenizer tokens) => tokens.Read() && tokens.Kind == HtmlTokenKind.Text ? CharacterReferences.Decode(tokens.Raw, inAttribute: false) : null;
 

@@ -14,7 +14,8 @@ internal sealed class PageReader : IPageReader
     {
         var decoded = PageDecoder.Decode(document.Body, document.Charset, document.Kind, document.IsWhole);
         var head = document.Kind == DocumentKind.Html ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url) : new PageHead(PageMetadata.None, document.Url);
-        var content = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, document.Url, head.BaseUrl) : decoded.Utf8;
+        var (content, isRenderedWhole) = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, document.Url, head.BaseUrl) : (decoded.Utf8, true);
+        var isWhole = document.IsWhole && isRenderedWhole;
         if (document.Kind == DocumentKind.Data && (view.Offset > 0 || content.Length > view.MaxBytes))
         {
             return new RelayError(
@@ -31,30 +32,31 @@ internal sealed class PageReader : IPageReader
 
         return new Page(
             content[piece.Start..piece.End],
-            document.IsWhole ? piece.TotalChars : null,
+            isWhole ? piece.TotalChars : null,
             piece.NextOffset,
-            piece.NextOffset is not null || !document.IsWhole,
+            piece.NextOffset is not null || !isWhole,
             decoded.Charset,
             head.Metadata);
     }
 
-    private static ReadOnlyMemory<byte> Render(ReadOnlyMemory<byte> html, PageView view, Uri url, Uri baseUrl)
+    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, Uri url, Uri baseUrl)
     {
         if (view is { Format: PageFormat.Html, Strip: false })
         {
-            return html;
+            return (html, true);
         }
 
         var stripped = new ArrayBufferWriter<byte>(Math.Max(256, html.Length));
         HtmlStripper.Strip(html.Span, stripped);
         if (view.Format == PageFormat.Html)
         {
-            return stripped.WrittenMemory;
+            return (stripped.WrittenMemory, true);
         }
 
         // Its links are absolute already where there is an article.
         var part = ReadablePart.Find(stripped.WrittenSpan, url);
         var readable = part is null ? stripped.WrittenSpan : part;
-        return Encoding.UTF8.GetBytes(view.Format == PageFormat.Markdown ? PageRenderer.ToMarkdown(readable, baseUrl) : PageRenderer.ToText(readable, baseUrl));
+        var rendering = view.Format == PageFormat.Markdown ? PageRenderer.ToMarkdown(readable, baseUrl) : PageRenderer.ToText(readable, baseUrl);
+        return (Encoding.UTF8.GetBytes(rendering.Text), rendering.IsWhole);
     }
 }

@@ -3,16 +3,29 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
+/// <summary>A page in another form.</summary>
+/// <param name="Text">The form.</param>
+/// <param name="IsWhole">Whether that is all of the page.</param>
+internal sealed record Rendering(string Text, bool IsWhole);
+
 /// <summary>
 /// Writes a page as Markdown or as plain text, from its tokens and without a tree: in one pass, with memory for what is
-/// written and for a bounded number of lists and quotes around each other.
+/// written and for a bounded number of lists and quotes around each other. What stands around a line, and a link's base, can make
+/// much of little: a form that outgrows its page many times over is cut.
 /// </summary>
 internal ref struct PageRenderer
 {
+    /// <summary>Characters that any page may become.</summary>
+    private const int Allowance = 1_000_000;
+
+    /// <summary>Characters that it may become for each of its bytes besides.</summary>
+    private const int MaxGrowth = 4;
+
     /// <summary>Lists and quotes deeper than this are written as if they were on that level.</summary>
     private const int MaxContainers = 40;
 
     private readonly bool _asMarkdown;
+    private readonly long _maxLength;
     private readonly Uri _baseUrl;
     private readonly IReadOnlyList<bool> _dataTables;
     private readonly StringBuilder _output = new();
@@ -24,12 +37,14 @@ internal ref struct PageRenderer
     private Cell? _cell;
     private string _block = string.Empty;
     private bool _isDefinition;
+    private bool _isCut;
 
     private PageRenderer(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown)
     {
         _tokens = new HtmlTokenizer(html);
         _baseUrl = baseUrl;
         _asMarkdown = asMarkdown;
+        _maxLength = Allowance + ((long)MaxGrowth * html.Length);
         _dataTables = TableShapes.FindData(html);
         _inline = new InlineWriter(asMarkdown);
     }
@@ -60,16 +75,18 @@ internal ref struct PageRenderer
     /// <summary>The page as Markdown.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
     /// <param name="baseUrl">What its links are relative to.</param>
-    public static string ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl) => new PageRenderer(html, baseUrl, asMarkdown: true).Run();
+    public static Rendering ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl) => new PageRenderer(html, baseUrl, asMarkdown: true).Run();
 
     /// <summary>The page as plain text: blocks apart by an empty line, cells by tabs.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
     /// <param name="baseUrl">What its links are relative to.</param>
-    public static string ToText(ReadOnlySpan<byte> html, Uri baseUrl) => new PageRenderer(html, baseUrl, asMarkdown: false).Run();
+    public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl) => new PageRenderer(html, baseUrl, asMarkdown: false).Run();
 
-    private string Run()
+    private readonly bool IsTooLong => _output.Length + (long)_inline.Length + (_table?.Length ?? 0) > _maxLength;
+
+    private Rendering Run()
     {
-        while (_tokens.Read())
+        while (!IsTooLong && _tokens.Read())
         {
             switch (_tokens.Kind)
             {
@@ -91,10 +108,11 @@ internal ref struct PageRenderer
             }
         }
 
+        _isCut |= IsTooLong;
         EndCell();
         EndTable();
         EndBlock();
-        return _output.ToString();
+        return new Rendering(_output.ToString(), !_isCut);
     }
 
     private static string TextOfCData(ReadOnlySpan<byte> raw) => Encoding.UTF8.GetString(raw["<![CDATA[".Length..(raw.EndsWith("]]>"u8) ? raw.Length - 3 : raw.Length)]);
@@ -257,7 +275,7 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.A:
                 _inline.Close(HtmlTag.A);
-                if (LinkOf("href"u8) is { } link)
+                if (_asMarkdown && LinkOf("href"u8) is { } link)
                 {
                     _inline.Open(tag, "[", $"]({link})");
                 }
@@ -392,6 +410,7 @@ internal ref struct PageRenderer
         if (_table is { } table)
         {
             _table = null;
+            _isCut |= table.IsCut;
             Write(table.Build(_asMarkdown));
         }
     }
@@ -518,7 +537,7 @@ internal ref struct PageRenderer
     }
 
     /// <summary>Writes a block, with what its lists and quotes put before its lines.</summary>
-    private readonly void Write(string text, bool isTight = false)
+    private void Write(string text, bool isTight = false)
     {
         if (text.Length == 0)
         {
@@ -547,6 +566,12 @@ internal ref struct PageRenderer
         var prefix = first;
         foreach (var line in text.Split('\n'))
         {
+            if (_output.Length > _maxLength)
+            {
+                _isCut = true;
+                return;
+            }
+
             if (prefix == further)
             {
                 _output.Append('\n');

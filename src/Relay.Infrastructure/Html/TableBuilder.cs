@@ -15,6 +15,12 @@ internal sealed class TableBuilder
     private int _cells;
     private bool _hasHead;
 
+    /// <summary>Characters in its cells so far.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Whether it has more cells than are kept.</summary>
+    public bool IsCut => _cells >= MaxCells;
+
     /// <summary>A new row.</summary>
     public void StartRow()
     {
@@ -35,6 +41,7 @@ internal sealed class TableBuilder
         }
 
         var row = _rows[^1];
+        Length += text.Length;
         _hasHead |= isHead && _rows.Count == 1;
         var (width, height) = (Span(columns), Span(rows));
         for (var column = 0; column < width && _cells < MaxCells; column++, _cells++)
@@ -67,6 +74,8 @@ internal sealed class TableBuilder
         }
 
         var width = _rows.Max(row => row.Count);
+        // Rows are filled up to the widest, unless one wide row would make a plane of a few cells: Markdown takes short rows, too.
+        var filled = (long)width * _rows.Count <= MaxCells ? width : 0;
         // A table without a head still needs its line, for else it is none.
         var head = _hasHead ? _rows[0] : [];
         Append(text, head, width);
@@ -74,7 +83,7 @@ internal sealed class TableBuilder
         foreach (var row in _hasHead ? _rows.Skip(1) : _rows)
         {
             text.Append('\n');
-            Append(text, row, width);
+            Append(text, row, Math.Max(filled, row.Count));
         }
 
         return text.ToString();

@@ -41,7 +41,7 @@ public sealed class PageRendererTests
     [InlineData("<label>a <input value=b></label><textarea>c</textarea>", "a")]
     [InlineData("a\n\n\u00A0 b\u00ADc", "a bc")]
     [InlineData("<math><mi>x</mi><mo>=</mo><mn>1</mn><annotation>x=1</annotation></math>", "x=1")]
-    public void Markdown_says_what_the_page_says(string html, string markdown) => PageRenderer.ToMarkdown(Encoding.UTF8.GetBytes(html), Url).Should().Be(markdown);
+    public void Markdown_says_what_the_page_says(string html, string markdown) => PageRenderer.ToMarkdown(Encoding.UTF8.GetBytes(html), Url).Text.Should().Be(markdown);
 
     [Theory]
     [InlineData("<h1>A</h1><p>b <b>c</b> <a href=d>e</a></p>", "A\n\nb c e")]
@@ -51,7 +51,7 @@ public sealed class PageRendererTests
     [InlineData("a<br>b", "a\nb")]
     [InlineData("<p>*a* [b]</p><img src=x alt=c>", "*a* [b]")]
     [InlineData("<p dir=rtl>שלום</p><p>你好</p>", "שלום\n\n你好")]
-    public void Text_says_it_without_marks(string html, string text) => PageRenderer.ToText(Encoding.UTF8.GetBytes(html), Url).Should().Be(text);
+    public void Text_says_it_without_marks(string html, string text) => PageRenderer.ToText(Encoding.UTF8.GetBytes(html), Url).Text.Should().Be(text);
 
     [Theory]
     [InlineData("<div>", 300_000)]
@@ -70,8 +70,28 @@ public sealed class PageRendererTests
         var html = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, times)));
 
         // In memory that the page's size bounds: prefixes of lists and quotes repeat, and so they are bounded, too.
-        PageRenderer.ToMarkdown(html, Url).Length.Should().BeLessThan(100_000_000);
-        PageRenderer.ToText(html, Url).Length.Should().BeLessThan(100_000_000);
+        PageRenderer.ToMarkdown(html, Url).Text.Length.Should().BeLessThan(100_000_000);
+        PageRenderer.ToText(html, Url).Text.Length.Should().BeLessThan(100_000_000);
+    }
+
+    [Theory]
+    [InlineData("<table><tr>", "<td colspan=100>x", 40, "<tr><td>x", 4000, "</table>", true)]
+    [InlineData("<base href='http://x.example.com/{60,000 letters}/'>", "<a href=x>y</a>", 1000, "", 0, "", true)]
+    [InlineData("", "<ol start=-2147483648><li>", 20, "<p>x", 20_000, "", false)]
+    [InlineData("<ol start=-2147483648><li><ol start=-2147483648><li><ol start=-2147483648><li><ol start=-2147483648><li><pre>", "", 0, "x\n", 100_000, "", false)]
+    [InlineData("<a href='{4,000 letters}'>", "<p>x", 10_000, "", 0, "", false)]
+    [InlineData("<pre>", "", 0, "x\n", 10_000, "", true)]
+    public void Little_does_not_become_much(string begin, string unit, int times, string then, int thenTimes, string end, bool isWhole)
+    {
+        var page = begin + string.Concat(Enumerable.Repeat(unit, times)) + string.Concat(Enumerable.Repeat(then, thenTimes)) + end;
+        var html = Encoding.UTF8.GetBytes(page.Replace("{4,000 letters}", new string('a', 4000), StringComparison.Ordinal).Replace("{60,000 letters}", new string('a', 60_000), StringComparison.Ordinal));
+        var head = PageMetadataReader.Read(html, Url);
+
+        var markdown = PageRenderer.ToMarkdown(html, head.BaseUrl);
+
+        markdown.Text.Length.Should().BeLessThan(1_010_000 + (4 * html.Length));
+        markdown.IsWhole.Should().Be(isWhole);
+        PageRenderer.ToText(html, head.BaseUrl).Text.Length.Should().BeLessThan(1_010_000 + (4 * html.Length));
     }
 
     [Fact]
@@ -81,7 +101,7 @@ public sealed class PageRendererTests
         Fuzz.For(TimeSpan.FromSeconds(1), () =>
         {
             var html = Encoding.UTF8.GetBytes(RandomMarkup.Make(random));
-            var (markdown, text) = (PageRenderer.ToMarkdown(html, Url), PageRenderer.ToText(html, Url));
+            var (markdown, text) = (PageRenderer.ToMarkdown(html, Url).Text, PageRenderer.ToText(html, Url).Text);
             // What is preformatted keeps its empty lines.
             if (!markdown.Contains("```", StringComparison.Ordinal))
             {
