@@ -6,6 +6,7 @@ using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Domain.Fetching;
+using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 
 namespace Relay.Application.Fetching;
@@ -43,7 +44,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         var started = clock.GetTimestamp();
         var (context, request) = (command.Context, command.Request);
         var trace = context.Fetch = new FetchTrace();
-        var result = await FetchAsync(request, trace, cancellationToken);
+        var result = await FetchAsync(context.Caller, request, trace, cancellationToken);
         if (result.Error?.Code == ErrorCode.FetchFailed)
         {
             var elapsed = clock.GetElapsedTime(started);
@@ -53,14 +54,14 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         return result;
     }
 
-    private async Task<Result<FetchedPage>> FetchAsync(FetchRequest request, FetchTrace trace, CancellationToken cancellationToken)
+    private async Task<Result<FetchedPage>> FetchAsync(ApiKey caller, FetchRequest request, FetchTrace trace, CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();
         using var span = RelayTracing.Source.StartActivity("fetch", ActivityKind.Client);
         string? outcome = ErrorCode.ClientClosed.WireName();
         try
         {
-            var result = await TryFetchAsync(request, trace, span, cancellationToken);
+            var result = await TryFetchAsync(caller, request, trace, span, cancellationToken);
             outcome = trace.Failure ?? result.Error?.WireName;
             return result;
         }
@@ -72,7 +73,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         }
     }
 
-    private async Task<Result<FetchedPage>> TryFetchAsync(FetchRequest request, FetchTrace trace, Activity? span, CancellationToken cancellationToken)
+    private async Task<Result<FetchedPage>> TryFetchAsync(ApiKey caller, FetchRequest request, FetchTrace trace, Activity? span, CancellationToken cancellationToken)
     {
         if (FetchUrl.Parse(request.Url, policy.Rules, out var refusal) is not { } url)
         {
@@ -80,7 +81,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
             return refusal.ToError(policy.Rules);
         }
 
-        if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, trace, cancellationToken)).TryGet(out var reply, out var error))
+        if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, caller.Id, trace, cancellationToken)).TryGet(out var reply, out var error))
         {
             return error;
         }
