@@ -35,7 +35,8 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
 {
     /// <summary>
     /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
-    /// take different times, and that would tell which it was.
+    /// take different times, and that would tell which it was. Counted from the last hop, for a site may redirect just before
+    /// the next multiple; and from before the wait for a place at that host, which tells how long others before it took.
     /// </summary>
     private static readonly TimeSpan FailureStep = TimeSpan.FromSeconds(1);
 
@@ -47,7 +48,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         var result = await FetchAsync(context.Caller, request, trace, cancellationToken);
         if (result.Error?.Code == ErrorCode.FetchFailed)
         {
-            var elapsed = clock.GetElapsedTime(started);
+            var elapsed = clock.GetElapsedTime(trace.HopBeganAt ?? started);
             await Task.Delay(FailureStep - TimeSpan.FromTicks(elapsed.Ticks % FailureStep.Ticks), clock, cancellationToken);
         }
 

@@ -21,6 +21,11 @@ public sealed class FetchTrace
     /// <summary>The host that was asked last.</summary>
     public string? Host { get; set; }
 
+    /// <summary>
+    /// The clock's timestamp of when that host's turn came, before a place at it was waited for; null for a URL that was refused.
+    /// </summary>
+    public long? HopBeganAt { get; set; }
+
     /// <summary>Why it failed, as one word.</summary>
     public string? Failure { get; set; }
 }

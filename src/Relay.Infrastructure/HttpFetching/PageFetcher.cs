@@ -61,7 +61,7 @@ internal sealed class PageFetcher(
         var redirects = new List<FollowedRedirect>();
         while (true)
         {
-            visit.Trace.Host = url.Host;
+            (visit.Trace.Host, visit.Trace.HopBeganAt) = (url.Host, clock.GetTimestamp());
             using var place = await resilience.EnterAsync(url.Host, cancellationToken);
             using var request = MakeRequest(url, visit);
             using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
