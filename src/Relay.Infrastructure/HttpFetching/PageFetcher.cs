@@ -50,7 +50,7 @@ internal sealed class PageFetcher(
             trace.Failure = NameOf(fault);
             logger.LogDebug("A page of {Host} was not fetched: {Failure}: {Reason}", trace.Host, trace.Failure, exception.GetBaseException().Message);
             return fault == FetchFault.HostBusy
-                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1))
+                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again later.", RetryAfter: resilience.BusyFor)
                 : Failed;
         }
     }

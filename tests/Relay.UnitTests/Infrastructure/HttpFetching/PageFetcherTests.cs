@@ -54,6 +54,25 @@ public sealed class PageFetcherTests : IDisposable
         _trace.HopBeganAt.Should().Be(began);
     }
 
+    [Theory]
+    [InlineData(2, 20, 20)]
+    [InlineData(2, 60, 32)]
+    [InlineData(7, 60, 10)]
+    [InlineData(1000, 20, 1)]
+    public async Task A_host_for_which_too_many_wait_is_busy_for_as_long_as_they_take(int places, int timeout, int seconds)
+    {
+        (_options.PerHostConcurrency, _options.Timeout) = (places, TimeSpan.FromSeconds(timeout));
+        using var resilience = new FetchResilience(Options.Create(_options), _clock);
+        using var leaving = new CancellationTokenSource();
+        var waiting = Enumerable.Range(0, places + FetchResilience.MaxWaiting).Select(_ => resilience.EnterAsync("www.example.com", leaving.Token).AsTask()).ToList();
+
+        var answer = await FetchAsync(_ => throw new FetchFaultException(FetchFault.DnsFailure), resilience);
+
+        (answer.Error!.Code, answer.Error.RetryAfter).Should().Be((ErrorCode.Overloaded, TimeSpan.FromSeconds(seconds)));
+        await leaving.CancelAsync();
+        waiting.Count(one => one.IsCompletedSuccessfully).Should().Be(places);
+    }
+
     private async Task<IReadOnlyList<RateLimitLease>> FillAsync(int count)
     {
         var places = new List<RateLimitLease>();
@@ -65,13 +84,13 @@ public sealed class PageFetcherTests : IDisposable
         return places;
     }
 
-    private async Task<Result<FetchReply>> FetchAsync(Func<HttpRequestMessage, HttpResponseMessage> respond)
+    private async Task<Result<FetchReply>> FetchAsync(Func<HttpRequestMessage, HttpResponseMessage> respond, FetchResilience? resilience = null)
     {
         using var client = new HttpClient(new Site(respond));
         var clients = Substitute.For<IHttpClientFactory>();
         clients.CreateClient(PageFetcher.Client).Returns(client);
         var fetcher = new PageFetcher(
-            clients, _resilience, new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(_options), _clock, NullLogger<PageFetcher>.Instance);
+            clients, resilience ?? _resilience, new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(_options), _clock, NullLogger<PageFetcher>.Instance);
         return await fetcher.FetchAsync(FetchUrl.Parse("https://www.example.com/", FetchRules.Default, out _)!, null, "key_1", _trace, Waiting.Token);
     }
 
