@@ -6,6 +6,7 @@ using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Domain.Fetching;
+using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 
 namespace Relay.Application.Fetching;
@@ -34,7 +35,8 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
 {
     /// <summary>
     /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
-    /// take different times, and that would tell which it was.
+    /// take different times, and that would tell which it was. Counted from the last hop, for a site may redirect just before
+    /// the next multiple; and from before the wait for a place at that host, which tells how long others before it took.
     /// </summary>
     private static readonly TimeSpan FailureStep = TimeSpan.FromSeconds(1);
 
@@ -43,24 +45,24 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         var started = clock.GetTimestamp();
         var (context, request) = (command.Context, command.Request);
         var trace = context.Fetch = new FetchTrace();
-        var result = await FetchAsync(request, trace, cancellationToken);
+        var result = await FetchAsync(context.Caller, request, trace, cancellationToken);
         if (result.Error?.Code == ErrorCode.FetchFailed)
         {
-            var elapsed = clock.GetElapsedTime(started);
+            var elapsed = clock.GetElapsedTime(trace.HopBeganAt ?? started);
             await Task.Delay(FailureStep - TimeSpan.FromTicks(elapsed.Ticks % FailureStep.Ticks), clock, cancellationToken);
         }
 
         return result;
     }
 
-    private async Task<Result<FetchedPage>> FetchAsync(FetchRequest request, FetchTrace trace, CancellationToken cancellationToken)
+    private async Task<Result<FetchedPage>> FetchAsync(ApiKey caller, FetchRequest request, FetchTrace trace, CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();
         using var span = RelayTracing.Source.StartActivity("fetch", ActivityKind.Client);
         string? outcome = ErrorCode.ClientClosed.WireName();
         try
         {
-            var result = await TryFetchAsync(request, trace, span, cancellationToken);
+            var result = await TryFetchAsync(caller, request, trace, span, cancellationToken);
             outcome = trace.Failure ?? result.Error?.WireName;
             return result;
         }
@@ -72,7 +74,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         }
     }
 
-    private async Task<Result<FetchedPage>> TryFetchAsync(FetchRequest request, FetchTrace trace, Activity? span, CancellationToken cancellationToken)
+    private async Task<Result<FetchedPage>> TryFetchAsync(ApiKey caller, FetchRequest request, FetchTrace trace, Activity? span, CancellationToken cancellationToken)
     {
         if (FetchUrl.Parse(request.Url, policy.Rules, out var refusal) is not { } url)
         {
@@ -80,7 +82,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
             return refusal.ToError(policy.Rules);
         }
 
-        if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, trace, cancellationToken)).TryGet(out var reply, out var error))
+        if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, caller.Id, trace, cancellationToken)).TryGet(out var reply, out var error))
         {
             return error;
         }

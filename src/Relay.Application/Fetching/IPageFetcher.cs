@@ -21,6 +21,11 @@ public sealed class FetchTrace
     /// <summary>The host that was asked last.</summary>
     public string? Host { get; set; }
 
+    /// <summary>
+    /// The clock's timestamp of when that host's turn came, before a place at it was waited for; null for a URL that was refused.
+    /// </summary>
+    public long? HopBeganAt { get; set; }
+
     /// <summary>Why it failed, as one word.</summary>
     public string? Failure { get; set; }
 }
@@ -31,6 +36,7 @@ public interface IPageFetcher
     /// <summary>One page, with its redirects.</summary>
     /// <param name="url">Where to begin.</param>
     /// <param name="acceptLanguage">The languages wanted; null for the relay's default.</param>
+    /// <param name="caller">The id of the key that asks.</param>
     /// <param name="trace">Filled on the way.</param>
     /// <param name="cancellationToken">The caller has left: the connection is closed at once.</param>
     /// <returns>
@@ -38,5 +44,5 @@ public interface IPageFetcher
     /// <see cref="ErrorCode.UnsupportedContentType"/> or <see cref="ErrorCode.Overloaded"/>.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, FetchTrace trace, CancellationToken cancellationToken);
+    Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken);
 }

@@ -35,8 +35,8 @@ public sealed record AddressPolicy(IReadOnlySet<IPEndPoint> Allowed, IReadOnlyLi
             return false;
         }
 
-        // A translated address is as public as what it stands for, and never more.
-        if (host.Nat64.Select(prefix => prefix.Find(address)).FirstOrDefault(found => found is not null) is { } embedded && !IsOpen(embedded, host))
+        // A translated address is as public as what it stands for, and never more; by whichever of the prefixes it is translated.
+        if (host.Nat64.Any(prefix => prefix.Find(address) is { } embedded && !IsOpen(embedded, host)))
         {
             return false;
         }

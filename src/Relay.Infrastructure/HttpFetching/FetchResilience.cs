@@ -20,7 +20,8 @@ internal sealed class FetchResilience : IDisposable
     /// <summary>The same, on its way through a pipeline.</summary>
     public static readonly ResiliencePropertyKey<long> DeadlineProperty = new("deadline");
 
-    private const int MaxWaiting = 64;
+    /// <summary>For a host, besides those that have a place there.</summary>
+    public const int MaxWaiting = 64;
 
     /// <summary>Hosts are the callers' choice: those not asked for longest are forgotten.</summary>
     private const int MaxOrigins = 1000;
@@ -41,9 +42,17 @@ internal sealed class FetchResilience : IDisposable
     public FetchResilience(IOptions<FetchOptions> options, TimeProvider clock)
     {
         _clock = clock;
+        var queue = TimeSpan.FromSeconds(Math.Ceiling((double)MaxWaiting / options.Value.PerHostConcurrency));
+        BusyFor = queue < options.Value.Timeout ? queue : options.Value.Timeout;
         var places = new ConcurrencyLimiterOptions { PermitLimit = options.Value.PerHostConcurrency, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
         _places = PartitionedRateLimiter.Create<string, string>(host => RateLimitPartition.GetConcurrencyLimiter(host, _ => places), StringComparer.Ordinal);
     }
+
+    /// <summary>
+    /// For how long a host is busy at which all places to wait are taken: a second for each page, and never longer than the
+    /// deadline by which all who wait now have their page or have given up.
+    /// </summary>
+    public TimeSpan BusyFor { get; }
 
     /// <summary>A place at a host, to be held until its answer has been read and then disposed of.</summary>
     /// <exception cref="FetchFaultException">Too many wait already.</exception>

@@ -8,8 +8,11 @@ namespace Relay.Infrastructure.HttpFetching;
 /// The only type of the relay that connects to where a caller chose. One look-up; every address it answers has to be
 /// allowed, or none is used; the connection goes to exactly those addresses; and who answered is looked at once more.
 /// </summary>
-internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader networks, TimeProvider clock) : IDisposable
+internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader networks, TimeProvider clock)
 {
+    /// <summary>Whose request it is: the id of a key.</summary>
+    public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
+
     /// <summary>More than these are not tried, however many a name has.</summary>
     private const int MaxTried = 8;
 
@@ -18,17 +21,15 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
 
     private static readonly TimeSpan LookUpTimeout = TimeSpan.FromSeconds(3);
 
-    /// <summary>A look-up that was given up goes on in the system's resolver, and holds a thread there.</summary>
-    private const int MaxLookUps = 32;
-
-    private readonly SemaphoreSlim _lookUps = new(MaxLookUps, MaxLookUps);
+    private readonly NameLookUps _lookUps = new(name => Dns.GetHostAddressesAsync(name, CancellationToken.None));
 
     /// <summary>For <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
     /// <exception cref="FetchFaultException">There is no connection.</exception>
     public async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var endpoint = context.DnsEndPoint;
-        var asked = context.InitialRequestMessage.RequestUri;
+        var request = context.InitialRequestMessage;
+        var asked = request.RequestUri;
         // Of a proxy, or of another service that the host named, nobody asked.
         if (asked is null || !string.Equals(endpoint.Host.Trim('[', ']'), asked.Host.Trim('[', ']'), StringComparison.Ordinal) || endpoint.Port != asked.Port)
         {
@@ -36,7 +37,7 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         }
 
         var host = await networks.ReadAsync(cancellationToken);
-        var addresses = IPAddress.TryParse(endpoint.Host, out var literal) ? [literal] : await LookUpAsync(endpoint, cancellationToken);
+        var addresses = IPAddress.TryParse(endpoint.Host, out var literal) ? [literal] : await LookUpAsync(endpoint, request, cancellationToken);
         if (addresses.Length == 0)
         {
             throw new FetchFaultException(FetchFault.DnsFailure);
@@ -50,36 +51,19 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         return await ConnectToAnyAsync(addresses.Take(MaxTried), endpoint.Port, cancellationToken);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _lookUps.Dispose();
-
-    private async Task<IPAddress[]> LookUpAsync(DnsEndPoint endpoint, CancellationToken cancellationToken)
+    private async Task<IPAddress[]> LookUpAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(LookUpTimeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            await _lookUps.WaitAsync(either.Token);
             // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
-            return await ResolveAsync(name).WaitAsync(either.Token);
+            return await _lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new FetchFaultException(FetchFault.DnsFailure, exception);
-        }
-    }
-
-    /// <summary>Holds its place to the end, also when nobody waits for it any more.</summary>
-    private async Task<IPAddress[]> ResolveAsync(string name)
-    {
-        try
-        {
-            return await Dns.GetHostAddressesAsync(name, CancellationToken.None);
-        }
-        finally
-        {
-            _lookUps.Release();
         }
     }
 

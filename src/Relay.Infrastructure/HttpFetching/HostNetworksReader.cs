@@ -8,27 +8,36 @@ namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
 /// The networks that this machine stands in: its addresses and prefixes, read anew when they change and every half minute,
-/// and the prefixes under which its network translates to IPv4 (RFC 7050), asked for once an hour.
+/// and the prefixes under which its network translates to IPv4 (RFC 7050), asked for once an hour, and after a minute when there was no answer.
 /// </summary>
 internal sealed class HostNetworksReader : IDisposable
 {
     private const string Nat64Name = "ipv4only.arpa.";
     private static readonly TimeSpan InterfacesAge = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Nat64Age = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Nat64Retry = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Nat64Timeout = TimeSpan.FromSeconds(3);
 
     private readonly TimeProvider _clock;
     private readonly ILogger<HostNetworksReader> _logger;
+    private readonly Func<CancellationToken, Task<IPAddress[]>> _resolve;
     private readonly SemaphoreSlim _reading = new(1, 1);
 
     private HostNetworks _networks = HostNetworks.None;
     private long? _interfacesReadAt;
     private long? _nat64ReadAt;
+    private TimeSpan _nat64Age = Nat64Age;
     private volatile bool _changed;
 
     public HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger)
+        : this(clock, logger, cancellationToken => Dns.GetHostAddressesAsync(Nat64Name, AddressFamily.InterNetworkV6, cancellationToken))
     {
-        (_clock, _logger) = (clock, logger);
+    }
+
+    /// <summary>For tests, which answer for the resolver.</summary>
+    internal HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger, Func<CancellationToken, Task<IPAddress[]>> resolve)
+    {
+        (_clock, _logger, _resolve) = (clock, logger, resolve);
         NetworkChange.NetworkAddressChanged += OnChanged;
     }
 
@@ -39,9 +48,11 @@ internal sealed class HostNetworksReader : IDisposable
         await _reading.WaitAsync(cancellationToken);
         try
         {
-            if (IsOlder(_nat64ReadAt, Nat64Age))
+            if (IsOlder(_nat64ReadAt, _nat64Age))
             {
-                _networks = _networks with { Nat64 = await ReadNat64Async(cancellationToken) };
+                var nat64 = await ReadNat64Async(cancellationToken);
+                // Without an answer those known before count on: by them private addresses are refused.
+                (_networks, _nat64Age) = nat64 is null ? (_networks, Nat64Retry) : (_networks with { Nat64 = nat64 }, Nat64Age);
                 _nat64ReadAt = _clock.GetTimestamp();
             }
 
@@ -81,19 +92,19 @@ internal sealed class HostNetworksReader : IDisposable
 
     private bool IsOlder(long? readAt, TimeSpan age) => readAt is not { } at || _clock.GetElapsedTime(at) >= age;
 
-    /// <summary>A network without translation has no such name, or does not answer.</summary>
-    private async Task<IReadOnlyList<Nat64Prefix>> ReadNat64Async(CancellationToken cancellationToken)
+    /// <summary>None for a network without translation, which has no such name or no such address of it; null when there was no answer.</summary>
+    private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async(CancellationToken cancellationToken)
     {
         try
         {
             using var timeout = new CancellationTokenSource(Nat64Timeout, _clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-            return Nat64Prefix.Discover(await Dns.GetHostAddressesAsync(Nat64Name, AddressFamily.InterNetworkV6, either.Token));
+            return Nat64Prefix.Discover(await _resolve(either.Token));
         }
         catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             _logger.LogDebug("No translation to IPv4 was found in this network: {Reason}", exception.Message);
-            return [];
+            return exception is SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData } ? [] : null;
         }
     }
 

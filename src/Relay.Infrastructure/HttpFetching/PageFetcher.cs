@@ -27,13 +27,13 @@ internal sealed class PageFetcher(
         ErrorCode.FetchFailed, "The page could not be fetched. Check that the URL opens in a browser on the public internet; whether it is the name, the address or the site is not said.");
 
     /// <inheritdoc/>
-    public async Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, FetchTrace trace, CancellationToken cancellationToken)
+    public async Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(options.Value.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await FollowAsync(new Visit(url, acceptLanguage, trace, clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)), either.Token);
+            return await FollowAsync(new Visit(url, acceptLanguage, caller, trace, clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)), either.Token);
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
@@ -50,7 +50,7 @@ internal sealed class PageFetcher(
             trace.Failure = NameOf(fault);
             logger.LogDebug("A page of {Host} was not fetched: {Failure}: {Reason}", trace.Host, trace.Failure, exception.GetBaseException().Message);
             return fault == FetchFault.HostBusy
-                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1))
+                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again later.", RetryAfter: resilience.BusyFor)
                 : Failed;
         }
     }
@@ -61,7 +61,7 @@ internal sealed class PageFetcher(
         var redirects = new List<FollowedRedirect>();
         while (true)
         {
-            visit.Trace.Host = url.Host;
+            (visit.Trace.Host, visit.Trace.HopBeganAt) = (url.Host, clock.GetTimestamp());
             using var place = await resilience.EnterAsync(url.Host, cancellationToken);
             using var request = MakeRequest(url, visit);
             using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
@@ -99,6 +99,7 @@ internal sealed class PageFetcher(
     {
         var request = new HttpRequestMessage(HttpMethod.Get, url.Uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Options.Set(FetchResilience.Deadline, visit.Deadline);
+        request.Options.Set(GuardedConnector.Caller, visit.Caller);
         var headers = request.Headers;
         headers.TryAddWithoutValidation("User-Agent", options.Value.UserAgent);
         headers.TryAddWithoutValidation("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
@@ -167,5 +168,5 @@ internal sealed class PageFetcher(
         char.IsAsciiLetterUpper(letter) ? (index > 0 ? "_" : string.Empty) + char.ToLowerInvariant(letter) : letter.ToString()));
 
     /// <summary>What stays the same over all redirects.</summary>
-    private sealed record Visit(FetchUrl Url, string? AcceptLanguage, FetchTrace Trace, long Deadline);
+    private sealed record Visit(FetchUrl Url, string? AcceptLanguage, string Caller, FetchTrace Trace, long Deadline);
 }

@@ -120,6 +120,19 @@ public sealed class AddressPolicyTests
         AddressPolicy.Default.Allows(IPAddress.Parse(hidden), 443, new HostNetworks([], [], [ofThis])).Should().BeFalse();
     }
 
+    /// <summary>Prefixes may lie in one another, and in one address there may be two for one answer.</summary>
+    [Theory]
+    [InlineData("2001:67c:808:808::a00:1", false)]
+    [InlineData("2001:67c:a00:1::808:808", false)]
+    [InlineData("2001:67c:808:808::808:808", true)]
+    public void What_several_translation_prefixes_find_is_refused_if_one_of_them_finds_a_private_address(string address, bool isAllowed)
+    {
+        Nat64Prefix[] prefixes = [new(AddressBlock.Parse("2001:67c::/32")), new(new AddressBlock(IPAddress.Parse(address), 96))];
+
+        AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], prefixes)).Should().Be(isAllowed);
+        AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], [.. prefixes.Reverse()])).Should().Be(isAllowed);
+    }
+
     [Fact]
     public void The_common_translation_prefix_is_taken_only_when_switched_on_and_by_what_it_stands_for()
     {

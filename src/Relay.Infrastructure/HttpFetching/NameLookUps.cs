@@ -1,0 +1,85 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>
+/// The look-ups that are under way. The system's resolver can't be called off: a look-up that was given up goes on for as
+/// long as a name server likes, and holds its place. So there is one per name, for all who wait for it, and no caller has
+/// more than a quarter of the places.
+/// </summary>
+/// <param name="resolve">Asks the system's resolver.</param>
+internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
+{
+    /// <summary>Each holds a thread.</summary>
+    public const int Max = 32;
+
+    /// <summary>Of those that one caller began.</summary>
+    public const int MaxOfCaller = Max / 4;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, (string Caller, Task<IPAddress[]> Answer)> _running = new(StringComparer.Ordinal);
+    private TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>
+    /// The addresses that a name has now: the answer of a look-up that ended while this caller waited, never one kept from
+    /// before. Who gives up leaves it to the others.
+    /// </summary>
+    /// <param name="name">The name, as the resolver is to be asked for it.</param>
+    /// <param name="caller">Whose place is taken when nobody else looks it up already.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<IPAddress[]> FindAsync(string name, string caller, CancellationToken cancellationToken)
+    {
+        Task<IPAddress[]>? answer;
+        while (!TryJoin(name, caller, out answer, out var ended))
+        {
+            await ended.WaitAsync(cancellationToken);
+        }
+
+        return await answer.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>The look-up of a name, begun if there is none; false when there is no place for it until one has ended.</summary>
+    private bool TryJoin(string name, string caller, [NotNullWhen(true)] out Task<IPAddress[]>? answer, out Task ended)
+    {
+        lock (_lock)
+        {
+            ended = _ended.Task;
+            if (_running.TryGetValue(name, out var running))
+            {
+                answer = running.Answer;
+                return true;
+            }
+
+            if (_running.Count == Max || _running.Values.Count(one => string.Equals(one.Caller, caller, StringComparison.Ordinal)) == MaxOfCaller)
+            {
+                answer = null;
+                return false;
+            }
+
+            answer = ResolveAsync(name);
+            _running[name] = (caller, answer);
+            return true;
+        }
+    }
+
+    private async Task<IPAddress[]> ResolveAsync(string name)
+    {
+        // Not before it is among those that run.
+        await Task.Yield();
+        try
+        {
+            return await resolve(name);
+        }
+        finally
+        {
+            // Before anybody has the answer: who asks from now on asks anew.
+            lock (_lock)
+            {
+                _running.Remove(name);
+                _ended.SetResult();
+                _ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+    }
+}

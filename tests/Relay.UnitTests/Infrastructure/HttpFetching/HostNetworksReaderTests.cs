@@ -1,0 +1,75 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Relay.Domain.Fetching;
+using Relay.Infrastructure.HttpFetching;
+
+namespace Relay.UnitTests.Infrastructure.HttpFetching;
+
+public sealed class HostNetworksReaderTests : IDisposable
+{
+    private static readonly AddressBlock Known = AddressBlock.Parse("2001:67c:2960:6464::/96");
+
+    private readonly FakeTimeProvider _clock = new();
+    private readonly HostNetworksReader _reader;
+    private Func<CancellationToken, Task<IPAddress[]>> _answer = _ => Task.FromResult<IPAddress[]>([IPAddress.Parse("2001:67c:2960:6464::c000:aa")]);
+    private int _asked;
+
+    public HostNetworksReaderTests() => _reader = new HostNetworksReader(_clock, NullLogger<HostNetworksReader>.Instance, cancellationToken =>
+    {
+        _asked++;
+        return _answer(cancellationToken);
+    });
+
+    public void Dispose() => _reader.Dispose();
+
+    [Theory]
+    [InlineData(SocketError.TryAgain)]
+    [InlineData(SocketError.NoRecovery)]
+    [InlineData(null)]
+    public async Task Without_an_answer_the_known_translation_counts_on_and_is_asked_for_again_after_a_minute(SocketError? error)
+    {
+        (await ReadAsync()).Should().Contain(Known);
+        _clock.Advance(TimeSpan.FromHours(1));
+        _answer = error is { } known ? _ => throw new SocketException((int)known) : NeverAsync;
+
+        (await ReadAsync()).Should().Contain(Known);
+        _clock.Advance(TimeSpan.FromSeconds(56));
+        (await ReadAsync()).Should().Contain(Known);
+        _asked.Should().Be(2);
+        _answer = _ => Task.FromResult<IPAddress[]>([IPAddress.Parse("2001:67c:2960:6465::c000:aa")]);
+        _clock.Advance(TimeSpan.FromSeconds(4));
+
+        (await ReadAsync()).Should().Contain(AddressBlock.Parse("2001:67c:2960:6465::/96")).And.NotContain(Known);
+        _asked.Should().Be(3);
+        _clock.Advance(TimeSpan.FromMinutes(59));
+        await ReadAsync();
+        _asked.Should().Be(3, "there was an answer");
+    }
+
+    [Theory]
+    [InlineData(SocketError.HostNotFound)]
+    [InlineData(SocketError.NoData)]
+    public async Task A_network_that_has_no_translation_any_more_is_believed(SocketError error)
+    {
+        (await ReadAsync()).Should().Contain(Known);
+        _clock.Advance(TimeSpan.FromHours(1));
+        _answer = _ => throw new SocketException((int)error);
+
+        (await ReadAsync()).Should().BeEmpty();
+        _clock.Advance(TimeSpan.FromMinutes(59));
+        await ReadAsync();
+        _asked.Should().Be(2);
+    }
+
+    /// <summary>Its time is up while it waits.</summary>
+    private async Task<IPAddress[]> NeverAsync(CancellationToken cancellationToken)
+    {
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        return [];
+    }
+
+    private async Task<IEnumerable<AddressBlock>> ReadAsync() => (await _reader.ReadAsync(Waiting.Token)).Nat64.Select(prefix => prefix.Block);
+}

@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Relay.Infrastructure.HttpFetching;
+
+namespace Relay.UnitTests.Infrastructure.HttpFetching;
+
+public sealed class NameLookUpsTests
+{
+    private static readonly IPAddress[] First = [IPAddress.Parse("93.184.215.14")];
+    private static readonly IPAddress[] Second = [IPAddress.Parse("10.0.0.1")];
+
+    private readonly ConcurrentQueue<(string Name, TaskCompletionSource<IPAddress[]> Answer)> _asked = new();
+    private readonly NameLookUps _lookUps;
+
+    public NameLookUpsTests() => _lookUps = new NameLookUps(name =>
+    {
+        var answer = new TaskCompletionSource<IPAddress[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _asked.Enqueue((name, answer));
+        return answer.Task;
+    });
+
+    [Fact]
+    public async Task All_who_wait_for_a_name_share_one_look_up_and_who_gives_up_leaves_it_to_the_others()
+    {
+        using var leaving = new CancellationTokenSource();
+        var left = _lookUps.FindAsync("a.example.", "one", leaving.Token);
+        await AskedAsync(1);
+        var others = Enumerable.Range(0, 2 * NameLookUps.Max).Select(_ => _lookUps.FindAsync("a.example.", "two", Waiting.Token)).ToList();
+        var ofElsewhere = _lookUps.FindAsync("b.example.", "two", Waiting.Token);
+        await AskedAsync(2);
+
+        await leaving.CancelAsync();
+        await ((Func<Task>)(() => left)).Should().ThrowAsync<OperationCanceledException>();
+        Answer("a.example.", First);
+        Answer("b.example.", Second);
+
+        (await Task.WhenAll(others).InTime()).Should().OnlyContain(addresses => addresses == First);
+        (await ofElsewhere.InTime()).Should().Equal(Second);
+        _asked.Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task Who_asks_after_the_answer_has_an_answer_of_his_own()
+    {
+        var before = _lookUps.FindAsync("a.example.", "one", Waiting.Token);
+        await AskedAsync(1);
+        Answer("a.example.", First);
+        (await before.InTime()).Should().Equal(First);
+
+        var after = _lookUps.FindAsync("a.example.", "one", Waiting.Token);
+        await AskedAsync(2);
+        Answer("a.example.", Second);
+
+        (await after.InTime()).Should().Equal(Second);
+    }
+
+    [Fact]
+    public async Task A_caller_whose_names_are_never_answered_leaves_places_for_others()
+    {
+        using var leaving = new CancellationTokenSource();
+        var given = Enumerable.Range(0, 2 * NameLookUps.Max).Select(number => _lookUps.FindAsync($"{number}.slow.example.", "one", leaving.Token)).ToList();
+        await AskedAsync(NameLookUps.MaxOfCaller);
+        await leaving.CancelAsync();
+        await ((Func<Task>)(() => Task.WhenAll(given))).Should().ThrowAsync<OperationCanceledException>();
+
+        var another = _lookUps.FindAsync("a.example.", "two", Waiting.Token);
+        await AskedAsync(NameLookUps.MaxOfCaller + 1);
+        Answer("a.example.", First);
+
+        (await another.InTime()).Should().Equal(First);
+        _asked.Should().HaveCount(NameLookUps.MaxOfCaller + 1, "what was given up before it began never begins");
+    }
+
+    [Fact]
+    public async Task What_finds_no_place_begins_when_one_has_ended_however_it_ended()
+    {
+        var first = Enumerable.Range(0, NameLookUps.Max)
+            .Select(number => _lookUps.FindAsync($"{number}.example.", $"{number / NameLookUps.MaxOfCaller}", Waiting.Token)).ToList();
+        await AskedAsync(NameLookUps.Max);
+        var next = _lookUps.FindAsync("next.example.", "another", Waiting.Token);
+        _asked.Should().HaveCount(NameLookUps.Max);
+
+        _asked.Single(one => one.Name == "0.example.").Answer.SetException(new SocketException((int)SocketError.HostNotFound));
+        await ((Func<Task>)(() => first[0])).Should().ThrowAsync<SocketException>();
+        await AskedAsync(NameLookUps.Max + 1);
+        Answer("next.example.", First);
+
+        (await next.InTime()).Should().Equal(First);
+    }
+
+    private Task AskedAsync(int count) => Waiting.UntilAsync(() => _asked.Count >= count, $"{count} look-ups began");
+
+    private void Answer(string name, IPAddress[] addresses) => _asked.Last(one => one.Name == name).Answer.SetResult(addresses);
+}
