@@ -50,14 +50,14 @@ internal static class DashboardGuard
 
         if (origin.Count > 0)
         {
-            return IsOwn(origin.ToString(), request.Host.Value);
+            return IsOwn(origin.ToString(), request.Headers.Host.ToString());
         }
 
         return isSafe || site.Count > 0 || request.Headers.Authorization.Count > 0 || request.Headers.ContainsKey("x-api-key");
     }
 
-    /// <summary>The scheme is left open, for TLS may end in front of the relay.</summary>
-    private static bool IsOwn(string origin, string? host) =>
+    /// <summary>The scheme is left open, for TLS may end in front of the relay. Both are as browsers send them, international names in Punycode.</summary>
+    private static bool IsOwn(string origin, string host) =>
         string.Equals(origin, $"http://{host}", StringComparison.OrdinalIgnoreCase) || string.Equals(origin, $"https://{host}", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);

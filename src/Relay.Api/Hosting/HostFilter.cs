@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Relay.Api.Http;
 using Relay.Application.Serving;
 using Relay.Domain;
+using Relay.Domain.Fetching;
 
 namespace Relay.Api.Hosting;
 
@@ -33,10 +34,13 @@ internal sealed class HostFilter
         }
     }
 
-    /// <summary>An IPv6 address stands in brackets there; a name may end in a dot on either side.</summary>
-    private static string AsInHeader(string host) => Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : host.TrimEnd('.');
+    /// <summary>An IPv6 address stands in brackets there; a name is in ASCII, and may end in a dot on either side.</summary>
+    private static string AsInHeader(string host) => Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : HostName.Read(host) ?? host.TrimEnd('.');
+
+    /// <summary>As it was sent: the framework's own reading turns Punycode into letters, and throws for what is none.</summary>
+    private static string HostOf(HttpRequest request) => new HostString(request.Headers.Host.ToString()).Host.TrimEnd('.');
 
     /// <summary>Passes the request on, or answers 421.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
-        _allowed.Contains(context.Request.Host.Host.TrimEnd('.')) ? next(context) : ErrorResponse.WriteAsync(context, WrongHost);
+        _allowed.Contains(HostOf(context.Request)) ? next(context) : ErrorResponse.WriteAsync(context, WrongHost);
 }

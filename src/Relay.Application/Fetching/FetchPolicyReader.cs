@@ -49,9 +49,9 @@ internal static class FetchPolicyReader
             {
                 blocks.Add(block);
             }
-            else if (IsName(text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text))
+            else if (ReadDenied(text) is { } name)
             {
-                names.Add(text.ToLowerInvariant());
+                names.Add(name);
             }
             else
             {
@@ -65,9 +65,10 @@ internal static class FetchPolicyReader
             {
                 blocks.Add(new AddressBlock(address, address.GetAddressBytes().Length * 8));
             }
-            else
+            else if (HostName.Read(own) is { } name)
             {
-                names.Add(own.ToLowerInvariant());
+                // What is no name there is none in a URL either.
+                names.Add(name);
             }
         }
 
@@ -86,5 +87,10 @@ internal static class FetchPolicyReader
                 : null;
     }
 
-    private static bool IsName(string text) => text.Length > 0 && Uri.CheckHostName(text) == UriHostNameType.Dns;
+    /// <summary>As a URL's host comes to the rules: a name that is written in any other way would deny nothing.</summary>
+    private static string? ReadDenied(string text)
+    {
+        var wildcard = text.StartsWith("*.", StringComparison.Ordinal) ? "*." : string.Empty;
+        return HostName.Read(text[wildcard.Length..]) is { } name ? wildcard + name : null;
+    }
 }

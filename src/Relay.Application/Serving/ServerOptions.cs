@@ -1,6 +1,8 @@
 using System.Net;
+using System.Text;
 using Microsoft.Extensions.Options;
 using Relay.Application.Configuration;
+using Relay.Domain.Fetching;
 
 namespace Relay.Application.Serving;
 
@@ -95,8 +97,12 @@ internal sealed class ServerOptionsValidator : IValidateOptions<ServerOptions>
 
         problems.AddRange(options.AllowedHosts
             .Append(options.NgrokDomain ?? "localhost")
-            .Where(host => Uri.CheckHostName(host.Trim('[', ']')) == UriHostNameType.Unknown)
+            .Where(host => !CanBeSent(host))
             .Select(host => $"ALLOWED_HOSTS: '{host}' is not the name of a host: no scheme, no port, no path."));
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
+
+    /// <summary>Clients send an international name in ASCII: one that has no such form would never be theirs.</summary>
+    private static bool CanBeSent(string host) =>
+        Uri.CheckHostName(host.Trim('[', ']')) != UriHostNameType.Unknown && (Ascii.IsValid(host) || HostName.Read(host) is not null);
 }

@@ -169,15 +169,13 @@ public sealed class FetchUrl
             return ReadIPv6(host[1..^1]) is { } address ? ($"[{address}]", address, port) : null;
         }
 
-        // One dot at the end says that the name is complete, which it is here in any case.
-        var name = host.EndsWith('.') ? host[..^1] : host;
-        if (!NumericHost.EndsInNumber(name))
+        if (HostName.Read(host) is { } name)
         {
-            return HostName.ToAscii(name) is { } ascii ? (ascii, null, port) : null;
+            return (name, null, port);
         }
 
         // Of the many ways to write an address only the usual one is taken; a private one is called private in any.
-        return NumericHost.Parse(name) is { } ip && (string.Equals(host, ip.ToString(), StringComparison.Ordinal) || !AddressTable.IsPublic(ip)) ? (ip.ToString(), ip, port) : null;
+        return NumericHost.Parse(host.EndsWith('.') ? host[..^1] : host) is { } ip && (string.Equals(host, ip.ToString(), StringComparison.Ordinal) || !AddressTable.IsPublic(ip)) ? (ip.ToString(), ip, port) : null;
     }
 
     private static int? ReadPort(ReadOnlySpan<char> text, string scheme)

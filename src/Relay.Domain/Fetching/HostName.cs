@@ -8,7 +8,7 @@ namespace Relay.Domain.Fetching;
 /// the platform's IDN mapping: that reads a name in one way with ICU and in another without it, and maps digits and dots
 /// that a person would not recognise to plain ones.
 /// </summary>
-internal static class HostName
+public static class HostName
 {
     private const int MaxName = 253;
     private const int MaxLabel = 63;
@@ -36,8 +36,17 @@ internal static class HostName
     /// <summary>Letters that Unicode counts as modifiers and that ordinary words have: Japanese, Thai, Lao.</summary>
     private static readonly int[] OrdinaryModifiers = [0x3005, 0x309D, 0x309E, 0x30FC, 0x30FD, 0x30FE, 0x0E46, 0x0EC6];
 
-    /// <summary>The name in ASCII; null where it is none.</summary>
-    public static string? ToAscii(string host)
+    /// <summary>
+    /// The one form in which names are compared: in ASCII and lower case, without a dot at its end, which says that the name is
+    /// complete, as it is here in any case. Null for what is no name, and for what is an address or would be taken for one.
+    /// </summary>
+    public static string? Read(string host)
+    {
+        var name = host.EndsWith('.') ? host[..^1] : host;
+        return NumericHost.EndsInNumber(name) ? null : ToAscii(name);
+    }
+
+    private static string? ToAscii(string host)
     {
         var name = new StringBuilder(host.Length);
         foreach (var label in host.Split('.'))

@@ -174,6 +174,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private static RelayError BrokenOff { get; } = new(ErrorCode.UpstreamError, "The answer broke off in the middle. Try again.");
 
+    private static RelayError NoUnicode { get; } = new(
+        ErrorCode.UpstreamError, "The answer holds a text that is no Unicode: half of a surrogate pair. Try again.");
+
     private static RelayError NotSatisfied { get; } = new(
         ErrorCode.SchemaNotSatisfied, $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the prompt what belongs where.");
 
@@ -278,8 +281,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         if (HasSchema && IsSuccess(result) && result.Member("structured_output") is { ValueKind: JsonValueKind.Object } output)
         {
-            // That it was handed in with a tool is nobody's business.
-            return Answer(JsonSerializer.Serialize(output, AsWritten), "end_turn", usage);
+            return AcceptStructured(output, usage);
         }
 
         if (usage.CostUsd is not null)
@@ -294,6 +296,20 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         return Fail(new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter()));
+    }
+
+    private TurnOutcome AcceptStructured(JsonElement output, TokenUsage usage)
+    {
+        _finalUsage = usage;
+        try
+        {
+            // That it was handed in with a tool is nobody's business.
+            return Answer(JsonSerializer.Serialize(output, AsWritten), "end_turn", usage);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or JsonException)
+        {
+            return new TurnOutcome.Failed(NoUnicode);
+        }
     }
 
     private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Application.Serving;
+using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Diagnostics;
 
@@ -20,7 +21,7 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
         var reachable = address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address;
         var url = new UriBuilder(Uri.UriSchemeHttp, reachable.ToString(), options.Value.Port).Uri;
         // The relay answers to its own names only, and an address that stands for all is none.
-        var name = !reachable.Equals(address) && options.Value.AllowedHosts is [var first, ..] ? first : null;
+        var name = !reachable.Equals(address) && options.Value.AllowedHosts is [var first, ..] ? HostName.Read(first) ?? first : null;
         using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false };
         using var client = new HttpMessageInvoker(handler, disposeHandler: false);
         if (await GetAsync(client, new Uri(url, "/health"), name, cancellationToken) is not { } alive || !IsOk(alive))

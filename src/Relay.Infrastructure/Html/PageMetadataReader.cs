@@ -126,10 +126,12 @@ internal static class PageMetadataReader
             var element = JsonElement.ParseValue(ref reader);
             if (!reader.Read())
             {
+                // Half of an escaped surrogate pair is found only when it is written, and then the answer has begun already.
+                JsonSerializer.Serialize(Stream.Null, element);
                 return element;
             }
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             // Sites make them by hand, and search engines forgive a lot.
         }

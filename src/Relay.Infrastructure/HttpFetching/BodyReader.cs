@@ -8,13 +8,14 @@ namespace Relay.Infrastructure.HttpFetching;
 internal static class BodyReader
 {
     private const int FirstBuffer = 64 * 1024;
+    private const int WireBuffer = 16 * 1024;
 
     /// <summary>What the relay asks sites to use.</summary>
     public const string AcceptEncoding = "gzip, deflate, br";
 
     /// <summary>The body's first bytes, and whether they are all of it.</summary>
     /// <exception cref="FetchFaultException">It is compressed otherwise, or more than once.</exception>
-    /// <exception cref="InvalidDataException">It is not compressed as it says.</exception>
+    /// <exception cref="InvalidDataException">It is not compressed as it says, or ends before its end.</exception>
     /// <exception cref="IOException">The connection was lost.</exception>
     public static async Task<(byte[] Body, bool IsWhole)> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
     {
@@ -23,9 +24,7 @@ internal static class BodyReader
         await using var plain = encodings.Trim().ToLowerInvariant() switch
         {
             "" => wire,
-            "gzip" => new GZipStream(wire, CompressionMode.Decompress),
-            "br" => new BrotliStream(wire, CompressionMode.Decompress),
-            "deflate" => await InflateAsync(wire, cancellationToken),
+            "gzip" or "br" or "deflate" => await DecodeAsync(wire, encodings.Trim().ToLowerInvariant(), cancellationToken),
             _ => throw new FetchFaultException(FetchFault.UnsupportedEncoding),
         };
         return await ReadToAsync(plain, maxBytes, cancellationToken);
@@ -47,7 +46,7 @@ internal static class BodyReader
                     buffer = larger;
                 }
 
-                var read = await stream.ReadAsync(buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
+                var read = await ReadPieceAsync(stream, buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
                 if (read == 0)
                 {
                     return (buffer.AsSpan(0, length).ToArray(), true);
@@ -64,16 +63,40 @@ internal static class BodyReader
         }
     }
 
-    /// <summary>"deflate" means zlib's format (RFC 9110, 8.4.1.2), and some sites send it without its envelope.</summary>
-    private static async Task<Stream> InflateAsync(Stream wire, CancellationToken cancellationToken)
+    /// <summary>The framework's Brotli calls what a site sends an invalid operation.</summary>
+    private static async ValueTask<int> ReadPieceAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        var reader = PipeReader.Create(wire);
-        var head = (await reader.ReadAtLeastAsync(2, cancellationToken)).Buffer;
-        var isZlib = head.Length >= 2 && IsZlib(head.Slice(0, 2).ToArray());
-        reader.AdvanceTo(head.Start);
-        return isZlib ? new ZLibStream(reader.AsStream(), CompressionMode.Decompress) : new DeflateStream(reader.AsStream(), CompressionMode.Decompress);
+        try
+        {
+            return await stream.ReadAsync(buffer, cancellationToken);
+        }
+        catch (InvalidOperationException exception) when (stream is BrotliStream && exception is not ObjectDisposedException)
+        {
+            throw new InvalidDataException("The body is no Brotli.", exception);
+        }
+    }
+
+    /// <summary>
+    /// The body, decompressed. That one is cut off is found out only with the switch in <c>Directory.Build.props</c>; nothing at
+    /// all is no cut one, for that is how some sites send an empty page.
+    /// </summary>
+    private static async Task<Stream> DecodeAsync(Stream wire, string encoding, CancellationToken cancellationToken)
+    {
+        var reader = PipeReader.Create(wire, new StreamPipeReaderOptions(bufferSize: WireBuffer));
+        var buffer = (await reader.ReadAtLeastAsync(2, cancellationToken)).Buffer;
+        var head = buffer.Slice(0, Math.Min(2, buffer.Length)).ToArray();
+        reader.AdvanceTo(buffer.Start);
+        var compressed = reader.AsStream();
+        return encoding switch
+        {
+            _ when head.Length == 0 => compressed,
+            "gzip" => new GZipStream(compressed, CompressionMode.Decompress),
+            "br" => new BrotliStream(compressed, CompressionMode.Decompress),
+            // "deflate" means zlib's format (RFC 9110, 8.4.1.2), and some sites send it without its envelope.
+            _ => IsZlib(head) ? new ZLibStream(compressed, CompressionMode.Decompress) : new DeflateStream(compressed, CompressionMode.Decompress),
+        };
     }
 
     /// <summary>RFC 1950, 2.2: method 8, and a check over both bytes.</summary>
-    private static bool IsZlib(ReadOnlySpan<byte> head) => (head[0] & 0x0F) == 8 && ((head[0] << 8) | head[1]) % 31 == 0;
+    private static bool IsZlib(ReadOnlySpan<byte> head) => head.Length == 2 && (head[0] & 0x0F) == 8 && ((head[0] << 8) | head[1]) % 31 == 0;
 }

@@ -13,6 +13,7 @@ public sealed class DashboardGuardTests
     [InlineData(true, "DELETE", "127.0.0.1:8799", "http://127.0.0.1:8799", null)]
     [InlineData(true, "PUT", "[::1]:8799", "http://[::1]:8799", null)]
     [InlineData(true, "POST", "Relay.Example", "https://relay.example", null)]
+    [InlineData(true, "POST", "xn--bcher-kva.example", "https://xn--bcher-kva.example", null)]
     [InlineData(true, "GET", "localhost:8799", null, "same-origin")]
     [InlineData(true, "GET", "localhost:8799", null, null)]
     // An address that somebody typed.

@@ -35,6 +35,8 @@ public sealed class HostFilterTests
     [InlineData("[::2]")]
     [InlineData("127.1")]
     [InlineData("2130706433")]
+    [InlineData("xn--a-.example")]
+    [InlineData("xn--")]
     public async Task Every_other_name_and_none_is_misdirected(string host) => (await AskAsync(host)).Should().Be((false, 421));
 
     [Fact]
@@ -69,6 +71,8 @@ public sealed class HostFilterTests
     [InlineData("relay.example.", "relay.example")]
     [InlineData("relay.example", "relay.example.")]
     [InlineData("Relay.Example", "relay.example:443")]
+    [InlineData("bücher.example", "xn--bcher-kva.example:443")]
+    [InlineData("xn--bcher-kva.example", "xn--bcher-kva.example")]
     public async Task What_the_check_of_the_settings_lets_through_works(string allowed, string host)
     {
         _options.AllowedHosts = [allowed];
@@ -81,6 +85,7 @@ public sealed class HostFilterTests
     [InlineData("relay.example:443")]
     [InlineData("relay.example/path")]
     [InlineData("*.example")]
+    [InlineData("ｒelay.example")]
     [InlineData("")]
     public void What_can_be_no_name_is_told_at_the_start(string allowed) =>
         new ServerOptionsValidator().Validate(null, new ServerOptions { AllowedHosts = [allowed] }).Failures.Should().ContainSingle().Which.Should().Contain("ALLOWED_HOSTS");

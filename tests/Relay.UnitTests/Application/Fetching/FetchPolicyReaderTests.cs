@@ -26,13 +26,34 @@ public sealed class FetchPolicyReaderTests
         policy.Addresses.Allows(IPAddress.Parse("8.8.8.8"), 443, HostNetworks.None).Should().BeFalse();
     }
 
+    [Theory]
+    [InlineData("bücher.de", "https://bücher.de/")]
+    [InlineData("BÜCHER.de", "https://xn--bcher-kva.de/")]
+    [InlineData("xn--bcher-kva.de", "https://bücher.de/")]
+    [InlineData("*.bücher.de", "https://www.bücher.de/")]
+    [InlineData("secret.example.com.", "https://secret.example.com/")]
+    [InlineData("*.Secret.example.com.", "https://a.secret.example.com./")]
+    public void A_name_denies_however_it_is_written(string name, string url)
+    {
+        var (denied, problems) = FetchPolicyReader.Read(new FetchOptions { Deny = [name] }, new ServerOptions());
+        var (own, _) = FetchPolicyReader.Read(new FetchOptions(), new ServerOptions { AllowedHosts = [name], NgrokDomain = name });
+
+        problems.Should().BeEmpty();
+        FetchUrl.Parse(url, denied.Rules, out var refusal).Should().BeNull();
+        refusal.Should().Be(UrlRefusal.NameForbidden);
+        if (!name.StartsWith('*'))
+        {
+            FetchUrl.Parse(url, own.Rules, out refusal).Should().BeNull("the relay would ask itself");
+        }
+    }
+
     [Fact]
     public void What_is_none_is_named()
     {
-        var options = new FetchOptions { Ports = ["0", "http"], Allow = ["wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999"], Deny = ["*", "a b"] };
+        var options = new FetchOptions { Ports = ["0", "http"], Allow = ["wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999"], Deny = ["*", "a b", "ｆoo.de", "*.", "a..", "203.0.113.999", "*.foo.1"] };
 
         var (_, problems) = FetchPolicyReader.Read(options, new ServerOptions());
 
-        problems.Select(problem => problem.Split('\'')[1]).Should().Equal("0", "http", "wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999", "*", "a b");
+        problems.Select(problem => problem.Split('\'')[1]).Should().Equal("0", "http", "wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999", "*", "a b", "ｆoo.de", "*.", "a..", "203.0.113.999", "*.foo.1");
     }
 }

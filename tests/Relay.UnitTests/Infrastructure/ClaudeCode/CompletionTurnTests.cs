@@ -140,6 +140,19 @@ public sealed class CompletionTurnTests
         turn.TakeWords().Should().BeNull();
     }
 
+    [Theory]
+    [InlineData("{\"a\":\"\\ud800\"}")]
+    [InlineData("{\"\\udc00\":1}")]
+    public void With_a_schema_an_answer_that_is_no_Unicode_is_a_failure_that_costs(string output)
+    {
+        var turn = WithSchema();
+        // Put in as text, for nothing that knows JSON would write it.
+        var result = Frames.With(Frames.Success("{}"), "structured_output", "\"here\"").Replace("\"here\"", output, StringComparison.Ordinal);
+
+        Accept(turn, [SchemaInit, result]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.UpstreamError);
+        turn.Usage!.CostUsd.Should().NotBeNull();
+    }
+
     [Fact]
     public void With_a_schema_a_fourth_call_is_a_violation()
     {

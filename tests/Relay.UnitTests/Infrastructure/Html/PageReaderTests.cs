@@ -110,6 +110,19 @@ public sealed class PageReaderTests
         }
     }
 
+    [Theory]
+    [InlineData("{\"a\":\"\\ud800\"}")]
+    [InlineData("{\"\\udc00\":1}")]
+    [InlineData("[[{\"a\":[\"\\ud83d\"]}]]")]
+    public void Data_that_no_answer_could_carry_are_kept_as_text(string json)
+    {
+        var metadata = _reader.Read(Document($"<script type=application/ld+json>{json}</script><script type=application/ld+json>[\"\\ud83d\\ude00\"]</script>"), new PageView(PageFormat.Html, Strip: true, 1000, 0)).Value.Metadata;
+
+        metadata.JsonLd[0].GetString().Should().Be(json);
+        metadata.JsonLd[1].ValueKind.Should().Be(JsonValueKind.Array, "both halves are a character");
+        metadata.JsonLd.Invoking(blocks => JsonSerializer.Serialize(blocks)).Should().NotThrow();
+    }
+
     private static string Render(string name)
     {
         var typeFile = Path.Combine(Folder, name + ".type");
