@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
@@ -7,6 +8,7 @@ using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Application.Fetching;
 using Relay.Application.Serving;
+using Relay.Domain.Fetching;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 
@@ -40,13 +42,35 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
             return error.ToActionResult();
         }
 
-        Response.ContentType = "application/json; charset=utf-8";
-        await using (var writer = new Utf8JsonWriter(Response.BodyWriter, WriterOptions))
+        var answer = Write(page, request.Format, clock.GetElapsedTime(started));
+        var budget = HttpContext.RequestServices.GetRequiredService<AnswerBudget>();
+        var keyId = HttpContext.RelayRequest().Caller.Id;
+        if (!budget.TryTake(keyId, answer.Length))
         {
-            FetchAnswer.Write(writer, page, request.Format, clock.GetElapsedTime(started));
+            return AnswerBudget.Full.ToActionResult();
         }
 
-        await Response.BodyWriter.FlushAsync(cancellationToken);
-        return new EmptyResult();
+        try
+        {
+            Response.ContentType = "application/json; charset=utf-8";
+            await AnswerBudget.SendAsync(Response, answer, cancellationToken);
+            return new EmptyResult();
+        }
+        finally
+        {
+            budget.GiveBack(keyId, answer.Length);
+        }
+    }
+
+    /// <summary>The whole answer before any of it is sent: only then it is known how much it takes.</summary>
+    private static ReadOnlyMemory<byte> Write(FetchedPage page, PageFormat format, TimeSpan duration)
+    {
+        var answer = new ArrayBufferWriter<byte>(page.Page.Content.Length + 4096);
+        using (var writer = new Utf8JsonWriter(answer, WriterOptions))
+        {
+            FetchAnswer.Write(writer, page, format, duration);
+        }
+
+        return answer.WrittenMemory;
     }
 }

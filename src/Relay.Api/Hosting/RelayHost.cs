@@ -168,7 +168,7 @@ internal static class RelayHost
             .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>().AddSingleton<AnswerBudget>();
         services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
     }
 

@@ -11,54 +11,16 @@ namespace Relay.Api.Http;
 internal sealed class BodyBudget(IOptions<ServerOptions> options)
 {
     private const int LargestBodies = 32;
-    private const int Shares = 4;
+
+    private readonly MemoryBudget _room = new(options.Value.MaxBodyBytes * LargestBodies);
 
     /// <summary>What a request beyond it is told.</summary>
     public static RelayError Full { get; } = new(
         ErrorCode.QueueFull, "Too many large requests are being read already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(2));
 
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, long> _taken = new(StringComparer.Ordinal);
-    private readonly long _share = options.Value.MaxBodyBytes * LargestBodies / Shares;
-    private long _left = options.Value.MaxBodyBytes * LargestBodies;
-
     /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
-    public bool TryTake(string keyId, long bytes)
-    {
-        if (bytes == 0)
-        {
-            return true;
-        }
-
-        lock (_lock)
-        {
-            var taken = _taken.GetValueOrDefault(keyId) + bytes;
-            if (_left < bytes || taken > _share)
-            {
-                return false;
-            }
-
-            _left -= bytes;
-            _taken[keyId] = taken;
-            return true;
-        }
-    }
+    public bool TryTake(string keyId, long bytes) => _room.TryTake(keyId, bytes);
 
     /// <summary>Gives room back.</summary>
-    public void GiveBack(string keyId, long bytes)
-    {
-        if (bytes == 0)
-        {
-            return;
-        }
-
-        lock (_lock)
-        {
-            _left += bytes;
-            if ((_taken[keyId] -= bytes) == 0)
-            {
-                _taken.Remove(keyId);
-            }
-        }
-    }
+    public void GiveBack(string keyId, long bytes) => _room.GiveBack(keyId, bytes);
 }
