@@ -94,8 +94,7 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
                 await ErrorResponse.WriteAsync(context, Mismatch);
                 return;
             case IdempotencyState.Answered when seal.Open(name, claim.SealedAnswer.Span) is { } answer:
-                request.IsReplay = true;
-                await RecordedAnswer.FromBytes(answer).ReplayAsync(context.Response, context.RequestAborted);
+                await ReplayAsync(context, request, RecordedAnswer.FromBytes(answer));
                 return;
             case IdempotencyState.Answered:
                 logger.LogError("A kept answer can't be opened with the secret it was sealed with: relay.db was changed from outside");
@@ -120,6 +119,27 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
             {
                 await store.ReleaseAsync(name, CancellationToken.None);
             }
+        }
+    }
+
+    /// <summary>A replay takes no place: only its room is bounded.</summary>
+    private static async Task ReplayAsync(HttpContext context, RequestContext request, RecordedAnswer answer)
+    {
+        var budget = context.RequestServices.GetRequiredService<AnswerBudget>();
+        if (!budget.TryTake(request.Caller.Id, answer.Body.Length))
+        {
+            await ErrorResponse.WriteAsync(context, AnswerBudget.Full);
+            return;
+        }
+
+        try
+        {
+            request.IsReplay = true;
+            await answer.ReplayAsync(context.Response, context.RequestAborted);
+        }
+        finally
+        {
+            budget.GiveBack(request.Caller.Id, answer.Body.Length);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Relay.Api.Http;
 
 namespace Relay.Api.Idempotency;
 
@@ -23,7 +24,7 @@ internal sealed record RecordedAnswer(int Status, string? ContentType, byte[] Bo
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers["Idempotent-Replayed"] = "true";
-        await response.Body.WriteAsync(Body, cancellationToken);
+        await AnswerBudget.SendAsync(response, Body, cancellationToken);
     }
 }
 
