@@ -18,7 +18,7 @@ namespace Relay.Api.Fetching;
 [SpendsQuota(QuotaBucket.Fetches)]
 [Speaks(ApiSurface.Native)]
 [Route("v1/fetch")]
-internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
+internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, AnswerBudget answers, TimeProvider clock) : ControllerBase
 {
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JsonContract.Options.Encoder };
 
@@ -43,9 +43,8 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
         }
 
         var answer = Write(page, request.Format, clock.GetElapsedTime(started));
-        var budget = HttpContext.RequestServices.GetRequiredService<AnswerBudget>();
         var keyId = HttpContext.RelayRequest().Caller.Id;
-        if (!budget.TryTake(keyId, answer.Length))
+        if (!answers.TryTake(keyId, answer.Length))
         {
             return AnswerBudget.Full.ToActionResult();
         }
@@ -58,7 +57,7 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
         }
         finally
         {
-            budget.GiveBack(keyId, answer.Length);
+            answers.GiveBack(keyId, answer.Length);
         }
     }
 

@@ -15,7 +15,7 @@ namespace Relay.Api.Idempotency;
 /// whatever the limits say, and spends nothing. Kept is what succeeded, and what failed after it had cost money; what failed
 /// for nothing, or broke off, may be tried again.
 /// </summary>
-internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOptions> server, ILogger<IdempotencyGate> logger)
+internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOptions> server, BodyBudget bodies, AnswerBudget answers, ILogger<IdempotencyGate> logger)
 {
     /// <summary>As the header of Stripe's API, which most clients know.</summary>
     public const string Header = "Idempotency-Key";
@@ -62,8 +62,7 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
         }
 
         // Until it is known whether it runs, which may take as long as the state does; what runs is bounded by its place and the queue.
-        var budget = context.RequestServices.GetRequiredService<BodyBudget>();
-        if (!budget.TryTake(request.Caller.Id, body.Length))
+        if (!bodies.TryTake(request.Caller.Id, body.Length))
         {
             await ErrorResponse.WriteAsync(context, BodyBudget.Full);
             return;
@@ -79,7 +78,7 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
         }
         finally
         {
-            budget.GiveBack(request.Caller.Id, body.Length);
+            bodies.GiveBack(request.Caller.Id, body.Length);
         }
 
         switch (claim.State)
@@ -123,10 +122,9 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
     }
 
     /// <summary>A replay takes no place: only its room is bounded.</summary>
-    private static async Task ReplayAsync(HttpContext context, RequestContext request, RecordedAnswer answer)
+    private async Task ReplayAsync(HttpContext context, RequestContext request, RecordedAnswer answer)
     {
-        var budget = context.RequestServices.GetRequiredService<AnswerBudget>();
-        if (!budget.TryTake(request.Caller.Id, answer.Body.Length))
+        if (!answers.TryTake(request.Caller.Id, answer.Body.Length))
         {
             await ErrorResponse.WriteAsync(context, AnswerBudget.Full);
             return;
@@ -139,7 +137,7 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
         }
         finally
         {
-            budget.GiveBack(request.Caller.Id, answer.Body.Length);
+            answers.GiveBack(request.Caller.Id, answer.Body.Length);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Relay.Api.Hosting;
 
 namespace Relay.Api.Telemetry;
 
@@ -32,10 +33,8 @@ internal sealed class MetricsPort
         {
             port.Use((context, next) =>
             {
-                // A page on some other name that was made to resolve to this machine is not Prometheus. Read as it was sent, for
-                // the framework's own reading throws for a name whose Punycode is none.
-                var host = new HostString(context.Request.Headers.Host.ToString()).Host;
-                context.Response.StatusCode = host.TrimEnd('.') is not ("127.0.0.1" or "localhost") ? StatusCodes.Status421MisdirectedRequest
+                // A page on some other name that was made to resolve to this machine is not Prometheus.
+                context.Response.StatusCode = HostFilter.HostOf(context.Request) is not ("127.0.0.1" or "localhost") ? StatusCodes.Status421MisdirectedRequest
                     : context.Request.Path != Path ? StatusCodes.Status404NotFound
                     : !HttpMethods.IsGet(context.Request.Method) ? StatusCodes.Status405MethodNotAllowed
                     : StatusCodes.Status200OK;

@@ -19,11 +19,12 @@ public sealed class FetchControllerTests
 {
     private readonly IMediator _mediator = Substitute.For<IMediator>();
     private readonly IOptions<ServerOptions> _options = Options.Create(new ServerOptions());
+    private readonly AnswerBudget _answers = new();
     private readonly ServiceProvider _services;
 
     public FetchControllerTests()
     {
-        _services = new ServiceCollection().AddSingleton(new BodyBudget(_options)).AddSingleton(new AnswerBudget()).BuildServiceProvider();
+        _services = new ServiceCollection().AddSingleton(new BodyBudget(_options)).BuildServiceProvider();
         // Each byte becomes six: \u0001.
         var content = new byte[FetchRequest.MaxMaxBytes];
         content.AsSpan().Fill(1);
@@ -62,7 +63,7 @@ public sealed class FetchControllerTests
         context.Request.ContentType = "application/json";
         context.Request.Body = new MemoryStream(Encoding.UTF8.GetBytes("""{"url":"https://example.com/","format":"text"}"""));
         context.Response.Body = answer;
-        return new FetchController(_mediator, _options, TimeProvider.System) { ControllerContext = new ControllerContext { HttpContext = context } }.FetchAsync(Waiting.Token);
+        return new FetchController(_mediator, _options, _answers, TimeProvider.System) { ControllerContext = new ControllerContext { HttpContext = context } }.FetchAsync(Waiting.Token);
     }
 
     /// <summary>Takes one piece, and the next only when it is told to read.</summary>

@@ -51,7 +51,8 @@ public sealed class IdempotencyGateTests
     private async Task<(int Status, string Body)> AskAsync()
     {
         var options = Options.Create(new ServerOptions());
-        using var services = new ServiceCollection().AddSingleton(new BodyBudget(options)).AddSingleton(_answers).BuildServiceProvider();
+        var bodies = new BodyBudget(options);
+        using var services = new ServiceCollection().AddSingleton(bodies).BuildServiceProvider();
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { RequestServices = services };
         context.Features.Set(new RequestLogEntry("req_1"));
@@ -63,7 +64,7 @@ public sealed class IdempotencyGateTests
         context.Request.Body = new MemoryStream("{}"u8.ToArray());
         context.Response.Body = body;
 
-        await new IdempotencyGate(_store, options, new LogLines<IdempotencyGate>()).InvokeAsync(context, _ => throw new InvalidOperationException("It ran again."));
+        await new IdempotencyGate(_store, options, bodies, _answers, new LogLines<IdempotencyGate>()).InvokeAsync(context, _ => throw new InvalidOperationException("It ran again."));
 
         return (context.Response.StatusCode, Encoding.UTF8.GetString(body.ToArray()));
     }
