@@ -35,6 +35,10 @@ public sealed record Behavior
     [JsonPropertyName("between_tokens_ms"), JsonConverter(typeof(MillisecondsConverter))]
     public TimeSpan BetweenTokens { get; init; }
 
+    /// <summary>The pause between a streamed answer's <c>stop_reason</c> and its end.</summary>
+    [JsonPropertyName("before_end_ms"), JsonConverter(typeof(MillisecondsConverter))]
+    public TimeSpan BeforeEnd { get; init; }
+
     /// <summary>Answer with one assistant message of these <c>tool_use</c> blocks and <c>stop_reason: tool_use</c>.</summary>
     public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
 
@@ -74,6 +78,7 @@ public sealed record Behavior
         : FailTimes is < 0 ? "fail_times must not be negative"
         : BeforeFirstToken < TimeSpan.Zero ? "before_first_token_ms must not be negative"
         : BetweenTokens < TimeSpan.Zero ? "between_tokens_ms must not be negative"
+        : BeforeEnd < TimeSpan.Zero ? "before_end_ms must not be negative"
         : ToolCallsForever && ToolCalls.Count == 0 ? "tool_calls_forever needs tool_calls"
         : ToolCalls.Any(call => call.Input.ValueKind != JsonValueKind.Object) ? "the input of a tool call must be a JSON object"
         : StructuredOutput is { } json && !IsJsonObject(json) ? "structured_output must be the text of a JSON object"

@@ -86,7 +86,14 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
             writer.ToolUse(i, answer.ToolCallId(i), answer.ToolCalls[i]);
         }
 
-        writer.MessageEnd(answer);
+        writer.StopReason(answer);
+        if (answer.Behavior.BeforeEnd > TimeSpan.Zero)
+        {
+            await writer.FlushAsync(ct);
+            await Task.Delay(answer.Behavior.BeforeEnd, time, ct);
+        }
+
+        writer.MessageStop();
 
         // Before the last bytes leave: a client that has them may go at once, and that is no abort.
         request.MarkEnded();

@@ -51,17 +51,15 @@ internal sealed class SseWriter(PipeWriter output)
 
         """);
 
-    public void MessageEnd(Answer answer)
-    {
-        Write(
-            $$$"""
-            event: message_delta
-            data: {"type":"message_delta","usage":{{{AnswerJson.Usage(answer.Behavior, answer.OutputTokens)}}},"delta":{"stop_reason":"{{{answer.StopReason}}}","stop_sequence":null}}
+    public void StopReason(Answer answer) => Write(
+        $$$"""
+        event: message_delta
+        data: {"type":"message_delta","usage":{{{AnswerJson.Usage(answer.Behavior, answer.OutputTokens)}}},"delta":{"stop_reason":"{{{answer.StopReason}}}","stop_sequence":null}}
 
 
-            """);
-        Write("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"u8);
-    }
+        """);
+
+    public void MessageStop() => Write("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"u8);
 
     public void OverloadedError() => Write("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"u8);
 

@@ -37,6 +37,7 @@ public sealed partial class AlertTests
         FiringTest().Matches(Read("alerts.test.yaml")).Select(match => match.Groups["name"].Value).Distinct(StringComparer.Ordinal).Should().BeEquivalentTo(rules);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_Prometheus_that_scrapes_a_relay_sees_its_outage()
     {

@@ -29,7 +29,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     {
         var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Random.Shared.Next();
         var random = new Random(seed);
-        var rounds = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1" ? 5000 : 250;
+        var rounds = Extent.IsLong ? 5000 : 250;
         var statuses = new Dictionary<int, int>();
         for (var round = 0; round < rounds; round++)
         {

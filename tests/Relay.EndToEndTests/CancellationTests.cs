@@ -81,6 +81,11 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
         relay.Survivors.Should().BeEmpty("the relay ends after its processes");
     }
 
+    /// <summary>Started from a shell's background job, these tests once ignored SIGINT, and so did every relay they started.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task A_relay_under_test_ignores_no_signal_that_would_end_it() =>
+        DefaultSignals.IgnoredIn(await File.ReadAllTextAsync($"/proc/{_shared.Program.ProcessId}/status", TestContext.Current.CancellationToken)).Should().BeEmpty();
+
     [Fact(Timeout = 120_000)]
     public async Task A_request_that_outlasts_the_drain_is_cut_and_nothing_stays()
     {
@@ -158,7 +163,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
         var random = new Random(20260);
         using var directory = new TemporaryDirectory();
         var home = directory.Path;
-        for (var round = 0; round < (TestMachine.RunsEverything ? 200 : 5); round++)
+        for (var round = 0; round < Extent.Of(2, 5, 200); round++)
         {
             await using var relay = await FakeRelay.StartAsync(
                 new FakeScript { Behavior = FakeBehavior.IgnoreSigterm }, ("RELAY_HOME", home), ("WARM_PROCESSES", "1"), ("WARM_PROFILES", "1"));

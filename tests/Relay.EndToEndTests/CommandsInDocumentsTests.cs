@@ -25,7 +25,9 @@ public sealed partial class CommandsInDocumentsTests
         ["mkdir appendonlydir && cp ~/relay-backup/dump.rdb appendonlydir/appendonly.aof.1.base.rdb"] = "RedisFailureTests",
         ["echo 'file appendonly.aof.1.base.rdb seq 1 type b' > appendonlydir/appendonly.aof.manifest"] = "RedisFailureTests",
         ["./test.sh"] = "what runs this test",
-        ["./test.sh --all"] = "what runs this test, at full length",
+        ["./test.sh --fast"] = "runs a part of what runs this test",
+        ["./test.sh --all"] = "what runs this test",
+        ["./test.sh --long"] = "what runs this test, at full length",
         ["deploy/check.sh"] = "the workflow test.yml",
         ["./test.sh -- -class '*KeyTests'"] = "what runs this test, with an argument of the runner's",
     };

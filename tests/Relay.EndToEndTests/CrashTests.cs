@@ -7,7 +7,7 @@ namespace Relay.EndToEndTests;
 /// <summary>A relay that is killed at any moment starts again, with every key, and forgets at most a second of what was used.</summary>
 public sealed class CrashTests
 {
-    private static readonly int Rounds = TestMachine.RunsEverything ? 200 : 4;
+    private static readonly int Rounds = Extent.Of(2, 4, 200);
 
     [Fact(Timeout = 1_800_000)]
     public async Task Killed_at_random_moments_it_forgets_at_most_a_second()

@@ -22,7 +22,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
     [Fact(Timeout = 600_000)]
     public async Task Of_many_at_once_through_the_balancer_exactly_as_many_as_the_limit_are_let_in()
     {
-        var (requests, limit) = TestMachine.RunsEverything ? (600, 100) : (100, 10);
+        var (requests, limit) = Extent.Of((30, 5), (100, 10), (600, 100));
         var key = await Fleet.MintAsync("crowd", "--rpm", $"{limit}");
         var mark = Mark();
 
@@ -60,6 +60,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         }
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_keys_money_of_the_day_holds_across_the_relays()
     {
@@ -83,6 +84,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         AtTheApi(mark).Should().HaveCount(2);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_keys_concurrency_holds_across_the_relays_and_who_waits_is_let_in_by_another_relays_end()
     {
@@ -155,10 +157,11 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         }
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task A_relay_that_is_killed_in_the_middle_gives_its_leases_back_and_nothing_is_asked_or_charged_twice()
     {
-        const int places = 20;
+        const int places = 12;
         var key = await Fleet.MintAsync("bereft", "--concurrency", $"{places}");
         var mark = Mark("endless");
         var running = Enumerable.Range(0, places).Select(number => AskAsync(key, $"{mark} {number}")).ToList();
@@ -197,6 +200,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         (await TotalAsync(Fleet["two"], key)).GetProperty("cost_usd").GetDecimal().Should().BeGreaterThanOrEqualTo(total.GetProperty("cost_usd").GetDecimal(), "what was spent by the dead relay stays spent");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task When_no_relay_is_ready_the_balancer_lets_them_say_why()
     {

@@ -291,7 +291,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     {
         const int seed = 4711;
         var random = new Random(seed);
-        for (var round = 0; round < (TestMachine.RunsEverything ? 20_000 : 400); round++)
+        for (var round = 0; round < (Extent.IsLong ? 20_000 : 400); round++)
         {
             var body = random.Next(3) == 0 ? Noise(random) : Mutated(random);
             var answer = await PostAsync(body);

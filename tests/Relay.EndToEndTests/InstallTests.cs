@@ -36,6 +36,7 @@ public sealed class InstallTests : IAsyncLifetime
         await _machine.DisposeAsync();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task A_relay_is_installed_upgraded_rolled_back_and_uninstalled()
     {
@@ -111,6 +112,7 @@ public sealed class InstallTests : IAsyncLifetime
         (await _machine.RunAsync(Path.Combine(Inside(first), "uninstall.sh"))).ExitCode.Should().Be(0, "there is nothing to do");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_run_that_was_cut_off_is_repaired_by_the_next()
     {

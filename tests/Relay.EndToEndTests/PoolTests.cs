@@ -49,6 +49,7 @@ public sealed class PoolTests : IAsyncLifetime
         await TestMachine.EventuallyAsync(() => relay.Children.Count == 0, TimeSpan.FromSeconds(3), "a process outlived its completion");
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_burst_of_sixteen_on_two_spares_succeeds_whole()
     {

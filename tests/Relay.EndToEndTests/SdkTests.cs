@@ -23,7 +23,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
 
     [Theory(Timeout = 120_000)]
     [InlineData("openai")]
-    [InlineData("anthropic")]
+    [InlineData("anthropic", Traits = ["Extent", "all"])]
     public async Task The_JavaScript_SDKs_feel_at_home(string sdk)
     {
         var seen = await RunNodeAsync(sdk);
@@ -67,6 +67,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         await ShouldBeLeftAsync($"sdk {sdk}: endless");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task OpenAIs_dotnet_SDK_feels_at_home()
     {

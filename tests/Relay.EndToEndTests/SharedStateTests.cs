@@ -61,7 +61,7 @@ public sealed class SharedStateTests : IAsyncLifetime
         await One.EventuallyAsync(
             async () => (await One.GetAsync("/health/ready")).Json.GetProperty("fleet").EnumerateArray().Count(relay => relay.GetProperty("state").GetString() == "ready") == 2,
             "the relay does not list both");
-        Assert.Contains("shared state answers", (await RelayctlAsync("doctor")).Output, StringComparison.Ordinal);
+        Assert.Contains("shared state answers", (await One.RelayctlProcessAsync("doctor")).Output, StringComparison.Ordinal);
         Assert.DoesNotContain(_fleet.Redis.Port.ToString(), (await RelayctlAsync("config", "show")).Output, StringComparison.Ordinal);
 
         var (code, _, error) = await RelayctlAsync("state", "copy", "--from", "STATE", "--to", "local");

@@ -48,7 +48,7 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
 
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, TestMachine.RunsEverything ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
+        AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, Extent.IsLong ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>

@@ -17,18 +17,21 @@ public class RelayPerSandbox : IAsyncLifetime
     /// <summary>Both ways to run, for theories.</summary>
     public static TheoryData<string> Modes => ["bwrap", "off"];
 
+    /// <summary>Both with <c>./test.sh --all</c>; by default the jail alone.</summary>
+    public static TheoryData<string> JailedUnlessAll => Extent.IsAll ? Modes : ["bwrap"];
+
     /// <summary>
     /// Of many samples, those that a mode is tried with: each of them once, every fourth in the jail, which hands stdin and stdout through
-    /// as they are; with <c>--all</c> each in both.
+    /// as they are; with <c>--long</c> each in both.
     /// </summary>
     internal static IEnumerable<T> SamplesOf<T>(string sandbox, IEnumerable<T> samples) =>
-        samples.Where((_, index) => TestMachine.RunsEverything || index % 4 == 0 == (sandbox == "bwrap"));
+        samples.Where((_, index) => Extent.IsLong || index % 4 == 0 == (sandbox == "bwrap"));
 
     /// <summary>
     /// The same, as the questions of conversations: four to a process, which takes each as a message of its own and the last one as the
-    /// prompt. With <c>--all</c> each is a prompt.
+    /// prompt. With <c>--long</c> each is a prompt.
     /// </summary>
-    internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) => SamplesOf(sandbox, samples).Chunk(TestMachine.RunsEverything ? 1 : 4);
+    internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) => SamplesOf(sandbox, samples).Chunk(Extent.IsLong ? 1 : 4);
 
     /// <summary>A body that asks these, one after the other; each but the last was answered.</summary>
     internal static object AskingFor(string[] questions, string system) => questions is [var prompt]

@@ -158,27 +158,33 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         return relay;
     }
 
-    /// <summary>
-    /// Mints a key with the operator's own command and waits until the relay knows it. The command runs within this process, for it
-    /// is most tests' first step and nobody's subject: <see cref="RelayctlAsync(string[])"/> is the program itself.
-    /// </summary>
+    /// <summary>Mints a key with <c>relayctl keys add</c> and waits until the relay knows it.</summary>
     public async Task<string> MintAsync(string label, params string[] options)
     {
-        using var output = new StringWriter();
-        using var error = new StringWriter();
-        var console = new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null };
-        var code = await Relayctl.RunAsync(["--home", Home, "keys", "add", label, .. options], console, TestContext.Current.CancellationToken);
-        var secret = output.ToString().Trim();
-        Assert.True(code == 0, error.ToString());
+        var (code, output, error) = await RelayctlAsync(["keys", "add", label, .. options]);
+        var secret = output.Trim();
+        Assert.True(code == 0, error);
         await EventuallyAsync(async () => (await GetAsync("/v1/models", secret)).Status == 200, "the relay does not know the new key");
         return secret;
     }
 
-    /// <summary>Runs <c>relayctl</c> on this relay's home, unless the arguments name another.</summary>
-    public Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments) =>
-        RelayctlAsync([], arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments]);
+    /// <summary>
+    /// Runs <c>relayctl</c> on this relay's home, unless the arguments name another. It runs within this process, which saves the half second of
+    /// processor time that a new process takes: <see cref="RelayctlProcessAsync"/> starts the program.
+    /// </summary>
+    public async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var console = new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null };
+        var code = await Relayctl.RunAsync(WithHome(arguments), console, TestContext.Current.CancellationToken);
+        return (code, output.ToString(), error.ToString());
+    }
 
-    /// <summary>Runs <c>relayctl</c> with further variables in its environment.</summary>
+    /// <summary>Runs <c>relayctl</c> on this relay's home as a process.</summary>
+    public Task<(int ExitCode, string Output, string Error)> RelayctlProcessAsync(params string[] arguments) => RelayctlAsync([], WithHome(arguments));
+
+    /// <summary>Runs <c>relayctl</c> as a process, with further variables in its environment.</summary>
     public static async Task<(int ExitCode, string Output, string Error)> RelayctlAsync((string Name, string Value)[] environment, string[] arguments)
     {
         using var process = StartRelayctl(environment, arguments);
@@ -317,6 +323,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     public static string DotNet { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
         ? path
         : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+
+    private string[] WithHome(string[] arguments) => arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments];
 
     private void Note(string? line)
     {

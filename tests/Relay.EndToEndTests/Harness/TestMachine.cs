@@ -41,9 +41,6 @@ internal static class TestMachine
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Select(folder => Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("There is no chromium on PATH. Run ./test.sh as root on a system with apt, which installs it, or install it yourself.");
 
-    /// <summary>Whether the long versions were asked for.</summary>
-    public static bool RunsEverything { get; } = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1";
-
     /// <summary>The built program of a project, as its users start it.</summary>
     public static string ProgramOf(string project, string assembly)
     {
@@ -55,40 +52,30 @@ internal static class TestMachine
     public static string NewDirectory() => Directory.CreateTempSubdirectory("claude-relay-test-").FullName;
 
     /// <summary>Whether a process runs. A zombie has ended; only its parent has not looked yet.</summary>
-    public static bool IsRunning(int processId)
-    {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{processId}/stat");
-            return stat[(stat.LastIndexOf(')') + 2)..][0] is not ('Z' or 'X');
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    public static bool IsRunning(int processId) => StatOf(processId) is { IsRunning: true };
 
     /// <summary>Running descendants of a process.</summary>
     public static IReadOnlyList<int> DescendantsOf(int processId)
     {
-        var parents = new Dictionary<int, int>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        var children = Directory.EnumerateDirectories("/proc")
+            .Select(directory => int.TryParse(Path.GetFileName(directory.AsSpan()), out var id) ? (Id: id, Stat: StatOf(id)) : default)
+            .Where(process => process.Stat is not null)
+            .ToLookup(process => process.Stat!.Value.Parent);
+        var found = new List<int>();
+        var parents = new Queue<int>([processId]);
+        while (parents.TryDequeue(out var parent))
         {
-            if (int.TryParse(Path.GetFileName(directory), out var id) && ParentOf(id) is { } parent)
+            foreach (var (id, stat) in children[parent])
             {
-                parents[id] = parent;
+                parents.Enqueue(id);
+                if (stat!.Value.IsRunning)
+                {
+                    found.Add(id);
+                }
             }
         }
 
-        var found = new List<int>();
-        var generation = new List<int> { processId };
-        while (generation.Count > 0)
-        {
-            generation = [.. parents.Where(pair => generation.Contains(pair.Value)).Select(pair => pair.Key)];
-            found.AddRange(generation);
-        }
-
-        return [.. found.Where(IsRunning)];
+        return found;
     }
 
     /// <summary>Resident memory of a process in bytes: now (<c>VmRSS</c>), or at its most (<c>VmHWM</c>).</summary>
@@ -125,17 +112,28 @@ internal static class TestMachine
         process.WaitForExit();
     }
 
-    private static int? ParentOf(int processId)
+    /// <summary>The parent of a process, and whether it runs; null when it has ended. Tests ask every few milliseconds, so it reads no more than it needs.</summary>
+    private static (int Parent, bool IsRunning)? StatOf(int processId)
     {
+        // "123 (name) S 1 ...": a name has at most 64 bytes, and may hold blanks and brackets.
+        Span<byte> stat = stackalloc byte[160];
         try
         {
-            var stat = File.ReadAllText($"/proc/{processId}/stat");
-            return int.Parse(stat[(stat.LastIndexOf(')') + 4)..].Split(' ')[0]);
+            using var file = File.OpenHandle($"/proc/{processId}/stat");
+            stat = stat[..RandomAccess.Read(file, stat, 0)];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return null; // It has ended since it was listed.
+            return null;
         }
+
+        if (stat.LastIndexOf((byte)')') is not (> 0 and var nameEnd))
+        {
+            return null;
+        }
+
+        var fields = stat[(nameEnd + 2)..];
+        return int.TryParse(fields[2..(2 + fields[2..].IndexOf((byte)' '))], out var parent) ? (parent, fields[0] is not ((byte)'Z' or (byte)'X')) : null;
     }
 
     private static string FindRoot()

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Relay.UnitTests.Support;
 
-/// <summary>Repeats a test with random input: for moments by default, for a minute or more with <c>./test.sh --all</c>.</summary>
+/// <summary>Repeats a test with random input: for moments by default, for a minute or more with <c>./test.sh --long</c>.</summary>
 internal static class Fuzz
 {
     private const int TimesLonger = 60;
@@ -15,7 +15,7 @@ internal static class Fuzz
     /// <summary>Repeats it until the time is over.</summary>
     public static void For(TimeSpan time, Action test)
     {
-        var limit = Environment.GetEnvironmentVariable("RELAY_TEST_ALL") == "1" ? time * TimesLonger : time;
+        var limit = Environment.GetEnvironmentVariable("RELAY_TEST_LONG") == "1" ? time * TimesLonger : time;
         var started = Stopwatch.GetTimestamp();
         try
         {
