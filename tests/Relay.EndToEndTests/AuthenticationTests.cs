@@ -4,6 +4,7 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>Only a good key opens the door, and nobody learns why another does not.</summary>
+[Fast]
 public sealed class AuthenticationTests(EchoRelay fixture) : IClassFixture<EchoRelay>, IAsyncLifetime
 {
     private readonly RelayProgram _relay = fixture.Relay.Program;

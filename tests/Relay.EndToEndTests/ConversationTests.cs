@@ -6,8 +6,7 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>What the caller sent is what Anthropic's API sees, over the real CLI: every turn, in order, verbatim, on every surface.</summary>
-[Collection(nameof(RealRelay))]
-public sealed class ConversationTests(RealRelay relay)
+public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay>
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 

@@ -10,6 +10,7 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>Whatever is sent as a body: a clear JSON error that names what is wrong, and nothing lost.</summary>
+[Fast]
 public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixture<HttpInputTests.Fixture>, IAsyncLifetime
 {
     private const int MaxInputBytes = 20_000;

@@ -6,6 +6,7 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>Methods, paths and heads that lead nowhere are told so, in the same shape as every other failure.</summary>
+[Fast]
 public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>, IAsyncLifetime
 {
     private readonly RelayProgram _relay = fixture.Relay.Program;

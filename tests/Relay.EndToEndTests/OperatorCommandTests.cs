@@ -7,6 +7,7 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>What operators do with <c>relayctl</c> besides asking the doctor: keys, usage, audit log, settings, login.</summary>
+[Fast]
 public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) : IClassFixture<OperatorCommandTests.Fixture>
 {
     private readonly FakeRelay _relay = fixture.Relay;

@@ -8,8 +8,7 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>Answers as they come, over the real CLI: in order, at once, and never an end that looks whole and is not.</summary>
-[Collection(nameof(RealRelay))]
-public sealed class StreamTests(RealRelay relay)
+public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
 {
     [Fact(Timeout = 120_000)]
     public async Task The_first_words_are_there_before_the_next_exist()

@@ -5,15 +5,16 @@ using Xunit.v3;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>Starts with what takes minutes: last, it would keep one core busy while the other has nothing left to do.</summary>
+/// <summary>Starts with the classes that take longest: started last, one of them would still run when all the others have ended.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     /// <summary>Classes, and collections by their names, in the order of what they take.</summary>
     private static readonly string[] Long =
     [
-        nameof(InstallTests), nameof(RealRelay), nameof(FleetTests), nameof(RelayPerSandbox), nameof(IsolationTests), nameof(LockdownTests), nameof(FetchScenarioTests), nameof(CommandsInDocumentsTests),
-        nameof(KeyCommandTests), nameof(CancellationTests), nameof(OperatorCommandTests), nameof(PlantedHomeTests), nameof(PoolTests), nameof(LockdownViolationTests), nameof(DoctorTests),
-        nameof(LeftoversTests), nameof(DashboardBrowserTests), nameof(AdmissionTests),
+        nameof(InstallTests), nameof(RealRelay), nameof(RelayPerSandbox), nameof(FleetTests), nameof(LockdownTests), nameof(UpstreamFailureTests),
+        nameof(PoolTests), nameof(CancellationTests), nameof(FetchScenarioTests), nameof(ConversationTests), nameof(StreamTests), nameof(IsolationTests),
+        nameof(CommandsInDocumentsTests), nameof(PlantedHomeTests), nameof(LeftoversTests), nameof(DoctorTests), nameof(KeyCommandTests),
+        nameof(AdmissionTests), nameof(LockdownViolationTests), nameof(DashboardBrowserTests), nameof(ClaudeDiscoveryTests), nameof(BrokenCliTests),
     ];
 
     /// <inheritdoc/>

@@ -2,7 +2,10 @@ using Relay.AnthropicSimulator;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>Classes that ask one relay over the real CLI, one after the other.</summary>
+/// <summary>
+/// Classes that ask one relay over the real CLI, one after the other. A class that takes half a minute or more has a relay to itself
+/// (<c>IClassFixture</c>), for the classes of a collection wait for each other.
+/// </summary>
 [CollectionDefinition(nameof(RealRelay))]
 public sealed class RealRelayTests : ICollectionFixture<RealRelay>;
 

@@ -112,7 +112,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         var relay = Launch(settings, arguments, wrapper, connect);
         try
         {
-            await TestMachine.EventuallyAsync(() => relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromSeconds(30), "the relay does not listen");
+            await TestMachine.EventuallyAsync(() => relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromMinutes(2), "the relay does not listen");
             relay.Http.BaseAddress = new Uri(relay.FindAddress() ?? throw new InvalidOperationException($"The relay ended with {relay.ExitCode}:\n{string.Join('\n', relay.Log)}"));
             if (waitUntilReady)
             {
