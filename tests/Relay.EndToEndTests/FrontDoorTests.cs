@@ -148,7 +148,6 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         var head = $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n";
         await using var connection = await RawHttp.ConnectAsync(_relay.Program);
         await connection.SendAsync(head);
-        connection.EndInput();
 
         var answer = await connection.ReadAsync();
 
