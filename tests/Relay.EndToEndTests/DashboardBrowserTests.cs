@@ -45,7 +45,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         Text(seen, "wrongKey").Should().Contain("does not know this key");
         Text(seen, "who").Should().Contain("ops");
         Text(seen, "cookieInScript").Should().BeEmpty();
-        seen.GetProperty("stored").GetInt32().Should().Be(0);
+        seen.GetProperty("stored").EnumerateArray().Select(name => name.GetString()).Should().Equal("relay_dashboard_proof");
         Text(seen, "expired").Should().Contain("session is over");
         seen.GetProperty("leftBehind").GetInt32().Should().Be(0);
         Text(many, "revokeOwn").Should().Contain("signed in with this key").And.Contain("last admin key");
@@ -65,6 +65,8 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
 
         // Another port of this machine gets nothing done.
         seen.GetProperty("attacks").GetRawText().Should().Be("""{"read":"refused","change":"refused","change as JSON":"refused","sign out":"refused","framed":"blocked or foreign"}""");
+        (Yes(seen, "stolenCookie"), seen.GetProperty("otherStorage").GetInt32()).Should().Be((true, 0), "a cookie goes to every port of its host, a storage to none");
+        seen.GetProperty("stolen").GetRawText().Should().Be("""{"read":401,"mint":401,"sign out":401}""");
         Text(seen, "framedTitle").Should().NotBe("claude-relay");
         Yes(seen, "stillSignedIn").Should().BeTrue();
         seen.GetProperty("attackedKeys").GetArrayLength().Should().Be(0);

@@ -32,7 +32,8 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
             seen[path] = await part.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
             part.Content.Headers.ContentType!.MediaType.Should().Be(Path.GetExtension(path) switch { ".js" => "text/javascript", ".css" => "text/css", _ => "image/svg+xml" });
             seen[path].Replace("http://www.w3.org/2000/svg", string.Empty, StringComparison.Ordinal).Should().NotContain("://");
-            seen[path].Should().NotContain("innerHTML").And.NotContain("localStorage").And.NotContain("sessionStorage");
+            seen[path].Should().NotContain("innerHTML").And.NotContain("sessionStorage");
+            (seen[path].Split("localStorage").Length - 1).Should().Be(path.EndsWith("/app.js", StringComparison.Ordinal) ? 3 : 0, "the proof of the session is all that is stored");
             foreach (var import in Import().Matches(seen[path]).Select(match => $"/dashboard/{match.Groups["name"].Value}").Where(import => !seen.ContainsKey(import) && !open.Contains(import)))
             {
                 open.Enqueue(import);
@@ -100,12 +101,33 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status.Should().Be(200);
         (await relay.AskAsync(HttpMethod.Get, "session", cookie)).Json.GetProperty("signed_in").GetBoolean().Should().BeTrue();
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/usage");
-        request.Headers.Add("Cookie", cookie);
+        request.Headers.Add("Cookie", cookie.Cookie);
+        request.Headers.Add("X-Dashboard-Proof", cookie.Proof);
         (await relay.Program.SendAsync(request, null)).Status.Should().Be(401);
 
         (await relay.AskAsync(HttpMethod.Delete, "session", cookie)).Status.Should().Be(204);
         (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status.Should().Be(401);
         (await relay.AskAsync(HttpMethod.Get, "session", cookie)).Json.GetProperty("signed_in").GetBoolean().Should().BeFalse();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_cookie_without_the_proof_of_its_session_opens_nothing()
+    {
+        var session = await relay.SignInAsync();
+        var other = await relay.SignInAsync();
+        session.Proof.Should().MatchRegex("^[A-Za-z0-9_-]{43}$");
+
+        // As another port of this host has them: all cookies, and no page's storage.
+        foreach (var stolen in (DashboardSession[])[session with { Proof = null }, session with { Proof = other.Proof }, session with { Proof = session.Cookie.Split('=')[1] }, session with { Proof = "x" }])
+        {
+            (await relay.AskAsync(HttpMethod.Get, "snapshot", stolen)).Status.Should().Be(401);
+            (await relay.AskAsync(HttpMethod.Get, "usage", stolen)).Status.Should().Be(401);
+            (await relay.AskAsync(HttpMethod.Get, "session", stolen)).Json.GetProperty("signed_in").GetBoolean().Should().BeFalse();
+            (await relay.AskAsync(HttpMethod.Post, "keys", stolen, new { label = "stolen", scopes = (string[])["admin"] })).Status.Should().Be(401);
+            (await relay.AskAsync(HttpMethod.Delete, "session", stolen)).Status.Should().Be(401);
+        }
+
+        (await relay.AskAsync(HttpMethod.Get, "snapshot", session)).Status.Should().Be(200, "nobody has ended it");
     }
 
     [Fact(Timeout = 120_000)]
@@ -199,7 +221,7 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         changes.Should().OnlyContain(line => line.GetProperty("by").GetString() == $"{admin} (ops)");
         var requests = relay.Program.Audit.Where(line => line.GetProperty("action").GetString() == "dashboard").Select(line => line.GetProperty("request_id").GetString());
         changes.Select(line => line.GetProperty("request_id").GetString()).Should().BeSubsetOf(requests);
-        string.Join('\n', relay.Program.Audit.Select(line => line.GetRawText()).Concat(relay.Program.Log)).Should().NotContain(first[10..]).And.NotContain(second[10..]).And.NotContain(third[10..]).And.NotContain(cookie.Split('=')[1]);
+        string.Join('\n', relay.Program.Audit.Select(line => line.GetRawText()).Concat(relay.Program.Log)).Should().NotContain(first[10..]).And.NotContain(second[10..]).And.NotContain(third[10..]).And.NotContain(cookie.Cookie.Split('=')[1]).And.NotContain(cookie.Proof!);
     }
 
     [Theory(Timeout = 120_000)]

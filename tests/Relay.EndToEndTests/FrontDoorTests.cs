@@ -95,6 +95,69 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
     }
 
+    [Theory(Timeout = 180_000)]
+    [InlineData("", null)]
+    [InlineData("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200")]
+    [InlineData("GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer crk_wrong\r\n\r\n", "HTTP/1.1 401")]
+    public async Task A_silent_connection_that_never_had_a_good_key_is_closed_within_the_time_of_a_head(string request, string? answered)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(_relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var watch = Stopwatch.StartNew();
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
+
+        var answer = await ReadToEndAsync(client).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        answer.Should().StartWith(answered ?? string.Empty);
+        watch.Elapsed.TotalSeconds.Should().BeInRange(1.5, 20);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_silent_connection_stays_open_once_it_had_a_good_key()
+    {
+        await using var connection = await RawHttp.ConnectAsync(_relay.Program);
+        for (var times = 0; times < 2; times++)
+        {
+            await connection.SendAsync($"GET /v1/models HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\n\n");
+            (await connection.ReadAsync()).Status.Should().Be(200);
+            await Task.Delay(TimeSpan.FromSeconds(times == 0 ? 5 : 0), TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("X-Title: M\u00fcller")]
+    [InlineData("User-Agent: caf\u00e9/1.0")]
+    [InlineData("X-Odd: \u0080\u009f\u00ff")]
+    public async Task A_header_in_Latin_1_is_no_reason_to_refuse_a_request(string header)
+    {
+        var answer = await RawHttp.ExchangeAsync(_relay.Program, $"GET /v1/models HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\n{header}\n\n");
+
+        answer.Status.Should().Be(200);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("10000000000000000")]
+    [InlineData("fffffffffffffffff")]
+    [InlineData("7fffffffffffffff")]
+    [InlineData("8000000000000000")]
+    [InlineData("80000000")]
+    [InlineData("x")]
+    [InlineData("-1")]
+    public async Task A_chunk_of_an_impossible_size_is_the_clients_fault(string size)
+    {
+        var head = $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n";
+        await using var connection = await RawHttp.ConnectAsync(_relay.Program);
+        await connection.SendAsync(head);
+
+        var answer = await connection.ReadAsync();
+
+        answer.Status.Should().BeOneOf(400, 413);
+        answer.ErrorCode.Should().BeOneOf("invalid_request", "too_large");
+        _relay.Program.Log.Should().NotContain(line => line.Contains("fault of the relay", StringComparison.Ordinal));
+        (await RawHttp.ExchangeAsync(_relay.Program, $"POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n")).Status.Should().Be(401, "a body that nobody reads");
+        _relay.Program.Log.Should().NotContain(line => line.Contains("Exception", StringComparison.Ordinal));
+    }
+
     [Fact(Timeout = 180_000)]
     public async Task A_client_that_sends_its_body_too_slowly_is_cut_off()
     {

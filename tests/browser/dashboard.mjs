@@ -63,6 +63,9 @@ const tabTo = async (wanted) => {
   throw new Error(`No number of tabs leads to ${wanted}`);
 };
 
+/** The header by which the page proves that a session is its own. */
+const proof = () => page.evaluate(() => ({ 'X-Dashboard-Proof': localStorage.getItem('relay_dashboard_proof') }));
+
 /** Has the page ask now, as it does when its tab comes back. */
 const askNow = () => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
 
@@ -108,7 +111,7 @@ async function signIn() {
   seen.steps.push('signed in');
   seen.who = await text('#who');
   seen.cookieInScript = await page.evaluate(() => document.cookie);
-  seen.stored = await page.evaluate(() => localStorage.length + sessionStorage.length);
+  seen.stored = await page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);
 }
 
 async function readNumbers() {
@@ -228,9 +231,23 @@ async function otherLooks() {
 
 /** A page of another port of this machine: to the cookie it is the same site. */
 async function beAttacked() {
-  const evil = createServer((request, response) => response.setHeader('Content-Type', 'text/html').end('<!doctype html><title>other</title>'));
+  // The program behind that port gets the cookie with each request below the same path, and uses it by itself.
+  let stolen = '';
+  const evil = createServer((request, response) => {
+    stolen = request.headers.cookie ?? stolen;
+    response.setHeader('Content-Type', 'text/html').end('<!doctype html><title>other</title>');
+  });
   await new Promise((resolve) => evil.listen(0, '127.0.0.1', resolve));
   const other = await browser.newPage();
+  await other.goto(`http://127.0.0.1:${evil.address().port}/dashboard`);
+  seen.stolenCookie = stolen !== '';
+  seen.otherStorage = await other.evaluate(() => localStorage.length + sessionStorage.length);
+  const own = { Cookie: stolen, Origin: url, 'Sec-Fetch-Site': 'same-origin', 'Content-Type': 'application/json' };
+  seen.stolen = {
+    read: (await fetch(`${url}/dashboard/snapshot`, { headers: own })).status,
+    mint: (await fetch(`${url}/dashboard/keys`, { method: 'POST', headers: own, body: '{"label":"by-attack","scopes":["admin"]}' })).status,
+    'sign out': (await fetch(`${url}/dashboard/session`, { method: 'DELETE', headers: own })).status,
+  };
   await other.goto(`http://127.0.0.1:${evil.address().port}/`);
   seen.attacks = await other.evaluate(async (relay) => {
     const attempts = {};
@@ -257,8 +274,8 @@ async function beAttacked() {
   seen.framedTitle = await other.frames()[1]?.title().catch(() => '') ?? '';
   await other.close();
   evil.close();
-  seen.stillSignedIn = (await page.evaluate(async () => (await (await fetch('/dashboard/session')).json()).signed_in));
-  seen.attackedKeys = (await page.evaluate(async () => (await (await fetch('/dashboard/snapshot')).json()).keys.map((state) => state.key.label))).filter((label) => label.includes('attack'));
+  seen.stillSignedIn = (await page.evaluate(async (headers) => (await (await fetch('/dashboard/session', { headers })).json()).signed_in, await proof()));
+  seen.attackedKeys = (await page.evaluate(async (headers) => (await (await fetch('/dashboard/snapshot', { headers })).json()).keys.map((state) => state.key.label), await proof())).filter((label) => label.includes('attack'));
 }
 
 async function loseTheRelay() {
@@ -280,7 +297,7 @@ async function loseTheRelay() {
 async function loseTheSession() {
   // As many as the page asks before it knows: the question of its timer may be on its way when it is told to ask.
   expected = Array(20).fill('401');
-  await page.evaluate(() => fetch('/dashboard/session', { method: 'DELETE' }));
+  await page.evaluate((headers) => fetch('/dashboard/session', { method: 'DELETE', headers }), await proof());
   await askNow();
   await page.locator('#sign-in').waitFor();
   seen.expired = await text('#sign-in-why');

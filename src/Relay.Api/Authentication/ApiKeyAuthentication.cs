@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Authorization;
 using Relay.Api.Dashboard;
+using Relay.Api.Hosting;
 using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Application.Keys;
@@ -32,9 +33,10 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
     {
         var metadata = context.GetEndpoint()?.Metadata;
         var (key, secret) = FindKey(context.Request.Headers);
-        key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null ? null : sessions.Find(SessionCookie.Read(context));
+        key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null ? null : sessions.Find(SessionCookie.Read(context), SessionCookie.ReadProof(context));
         if (key is not null)
         {
+            SilentConnections.Trust(context);
             context.Features.Set(secret);
             var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
             context.Features.Set(request);

@@ -13,6 +13,11 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
 {
     private const string Messages = "messages";
 
+    /// <summary>Longest list that is looked at: as many messages as a conversation takes, and as many instructions of the system.</summary>
+    private const int MaxListed = 2 * Conversation.MaxMessages;
+
+    private int _blocks;
+
     /// <summary>Reads a picture, if the block is one; what is wrong goes to the fields.</summary>
     internal delegate bool ImageReader(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image);
 
@@ -76,6 +81,11 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
         if (messages.ValueKind != JsonValueKind.Array)
         {
             return RelayError.Invalid(Messages, "'messages' is a list: [{\"role\":\"user\",\"content\":\"…\"}].");
+        }
+
+        if (messages.GetArrayLength() > MaxListed)
+        {
+            return RelayError.Invalid(Messages, $"'messages' takes 1 to {Conversation.MaxMessages} messages.");
         }
 
         var read = new List<ChatMessage>();
@@ -145,6 +155,13 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
 
         if (content.ValueKind == JsonValueKind.Array)
         {
+            // Before any is read: also those that are passed over take memory.
+            if (content.GetArrayLength() > Conversation.MaxBlocksPerMessage || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks)
+            {
+                fields.Refuse(Conversation.TooManyBlocks(field));
+                return [];
+            }
+
             return [.. content.EnumerateArray().SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]"))];
         }
 
@@ -200,7 +217,9 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
 
         if (fields.IsObject(block, field, "type", "media_type", "data"))
         {
-            image = Image(fields, field, fields.Text(block, "media_type", field), fields.Text(block, "data", field));
+            // Its bytes say of which kind it is.
+            fields.Text(block, "media_type", field);
+            image = Image(fields, field, fields.Text(block, "data", field));
         }
 
         return true;
@@ -224,7 +243,8 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
         }
         else
         {
-            image = Image(fields, $"{field}.source", fields.Text(source, "media_type", $"{field}.source"), fields.Text(source, "data", $"{field}.source"));
+            fields.Text(source, "media_type", $"{field}.source");
+            image = Image(fields, $"{field}.source", fields.Text(source, "data", $"{field}.source"));
         }
 
         return true;
@@ -251,12 +271,11 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
         }
         else
         {
-            image = Image(fields, $"{field}.image_url", url[Scheme.Length..split], url[(split + Encoding.Length)..]);
+            image = Image(fields, $"{field}.image_url", url[(split + Encoding.Length)..]);
         }
 
         return true;
     }
 
-    private static ImageBlock? Image(FieldReader fields, string field, string? mediaType, string? data) =>
-        fields.Error is null ? fields.Take(ImageBlock.Create(field, mediaType, data)) : null;
+    private static ImageBlock? Image(FieldReader fields, string field, string? data) => fields.Error is null ? fields.Take(ImageBlock.Create(field, data)) : null;
 }

@@ -1,13 +1,15 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
 
 namespace Relay.Api.Dashboard;
 
 /// <summary>
-/// Who is signed in on the dashboard: a random token for the secret that was shown, both kept as hashes and in memory only, so
-/// that a restart signs everybody out. A session is as good as its secret: it ends with the key, with the secret's replacement and
+/// Who is signed in on the dashboard: a random token and a random proof for the secret that was shown, all kept as hashes and in
+/// memory only, so that a restart signs everybody out. Only both open the session: another program on the same host gets the
+/// token, which is a cookie, and the proof never leaves the page's own origin. A session is as good as its secret: it ends with the key, with the secret's replacement and
 /// its overlap, and with the scope.
 /// </summary>
 internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
@@ -28,10 +30,10 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
 
     /// <summary>Begins a session.</summary>
     /// <param name="secret">Of an admin key, and checked.</param>
-    /// <returns>The token: 256 random bits as base64url. It is stored nowhere.</returns>
-    public string Open(KeySecret secret)
+    /// <returns>Each is 256 random bits as base64url. They are stored nowhere.</returns>
+    public SessionSecrets Open(KeySecret secret)
     {
-        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes));
+        var (token, proof) = (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)), Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)));
         lock (_lock)
         {
             RemoveEnded();
@@ -41,16 +43,16 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
             }
 
             var now = clock.GetTimestamp();
-            _sessions.Add(NameOf(token), new Session(secret.Hash, now) { UsedAt = now });
+            _sessions.Add(NameOf(token), new Session(secret.Hash, NameOf(proof), now) { UsedAt = now });
         }
 
-        return token;
+        return new SessionSecrets(token, proof);
     }
 
-    /// <summary>The key of a token's session, which has been used now; null for none, or one that is over.</summary>
-    public ApiKey? Find(string? token)
+    /// <summary>The key of a session, which has been used now; null for none, for one that is over, and for another proof.</summary>
+    public ApiKey? Find(string? token, string? proof)
     {
-        if (token is null)
+        if (token is null || proof is null)
         {
             return null;
         }
@@ -58,7 +60,8 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         var name = NameOf(token);
         lock (_lock)
         {
-            if (!_sessions.TryGetValue(name, out var session))
+            if (!_sessions.TryGetValue(name, out var session)
+                || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(session.Proof), Encoding.ASCII.GetBytes(NameOf(proof))))
             {
                 return null;
             }
@@ -98,14 +101,26 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         }
     }
 
-    private sealed class Session(KeyHash secret, long openedAt)
+    private sealed class Session(KeyHash secret, string proof, long openedAt)
     {
         public KeyHash Secret { get; } = secret;
+
+        /// <summary>Its hash.</summary>
+        public string Proof { get; } = proof;
 
         public long OpenedAt { get; } = openedAt;
 
         public long UsedAt { get; set; }
     }
+}
+
+/// <summary>The two halves of a session.</summary>
+/// <param name="Token">For the cookie.</param>
+/// <param name="Proof">For the page's own storage.</param>
+internal readonly record struct SessionSecrets(string Token, string Proof)
+{
+    /// <inheritdoc/>
+    public override string ToString() => "***";
 }
 
 /// <summary>On routes that a session of the dashboard opens as its key would.</summary>

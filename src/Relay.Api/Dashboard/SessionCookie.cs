@@ -4,14 +4,21 @@ namespace Relay.Api.Dashboard;
 
 /// <summary>
 /// The cookie that holds a session's token: no script can read it, no request that another site causes carries it, and the relay's
-/// other routes never see it. It goes with the browser's session.
+/// other routes never see it. It goes with the browser's session. A browser sends it to every port of the host, so it opens
+/// nothing without the proof, a second secret that the page keeps in the storage of its own origin and sends as a header.
 /// </summary>
 internal static class SessionCookie
 {
+    /// <summary>The header that holds a session's proof.</summary>
+    public const string ProofHeader = "X-Dashboard-Proof";
+
     private const string Path = "/dashboard";
 
     /// <summary>The token of a request; null for none.</summary>
     public static string? Read(HttpContext context) => context.Request.Cookies[NameFor(context)];
+
+    /// <summary>The proof of a request; null for none.</summary>
+    public static string? ReadProof(HttpContext context) => context.Request.Headers[ProofHeader] is [{ Length: > 0 } proof] ? proof : null;
 
     /// <summary>
     /// Hands a token out. The relay speaks plain HTTP itself and believes no forwarded header; but the browser says in <c>Origin</c>

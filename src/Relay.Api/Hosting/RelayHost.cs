@@ -1,4 +1,8 @@
 using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting.Systemd;
@@ -138,7 +142,7 @@ internal static class RelayHost
     private static void AddRelayServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseKestrelCore();
-        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>, IOptions<TelemetryOptions>>((kestrel, server, telemetry) =>
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>, IOptions<TelemetryOptions>, SilentConnections>((kestrel, server, telemetry, silence) =>
         {
             kestrel.AddServerHeader = false;
             // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
@@ -148,17 +152,19 @@ internal static class RelayHost
             kestrel.Limits.MaxRequestLineSize = 8 * 1024;
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 64;
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+            kestrel.Limits.KeepAliveTimeout = SilentConnections.KeepAlive;
+            // Names and titles come as Latin-1, too, and nothing that is read here is beyond ASCII: Kestrel would refuse them without a word.
+            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
             kestrel.Limits.MinResponseDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
-            kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port);
+            kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port, listener => listener.Use(next => connection => silence.WatchAsync(connection, next)));
             if (telemetry.Value.MetricsPort is { } metricsPort)
             {
-                MetricsPort.Listen(kestrel, metricsPort);
+                MetricsPort.Listen(kestrel, metricsPort, silence);
             }
         });
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + Drain.Afterwards);
-        builder.Services.AddSingleton<Drain>().AddHostedService(services => services.GetRequiredService<Drain>()).AddSingleton<HostFilter>().AddSingleton<RevocationWatch>();
+        builder.Services.AddSingleton<Drain>().AddHostedService(services => services.GetRequiredService<Drain>()).AddSingleton<HostFilter>().AddSingleton<RevocationWatch>().AddSingleton<SilentConnections>();
     }
 
     private static void AddRelayApi(this IServiceCollection services)
@@ -169,6 +175,7 @@ internal static class RelayHost
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>().AddSingleton<AnswerBudget>();
+        services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
         services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
     }
 
@@ -183,6 +190,7 @@ internal static class RelayHost
 
     private static void UseRelayPipeline(this WebApplication app)
     {
+        app.Use(SilentConnections.InvokeAsync);
         MetricsPort.Use(app);
         app.UseMiddleware<RequestLog>();
         app.Use(app.Services.GetRequiredService<HostFilter>().InvokeAsync);

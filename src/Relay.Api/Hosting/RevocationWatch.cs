@@ -39,12 +39,8 @@ internal sealed class RevocationWatch : IDisposable
 
         try
         {
+            // An answer that was cut throws: one that comes back is whole, however late the revocation was.
             await next(context);
-            if (running.IsRevoked && context.Response.HasStarted && !left.IsCancellationRequested)
-            {
-                // MVC ends an answer politely where it was cut: that must not look whole.
-                Cut(context);
-            }
         }
         catch (OperationCanceledException) when (running.IsRevoked && !left.IsCancellationRequested && context.Response.HasStarted)
         {

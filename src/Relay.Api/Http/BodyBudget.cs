@@ -5,8 +5,8 @@ using Relay.Domain;
 namespace Relay.Api.Http;
 
 /// <summary>
-/// Bounds what all bodies that are being read take of the memory together: room for so many of the largest, and for a quarter of
-/// them of one key. Places and queues bound requests only once they are read, and one key may have as many connections as there are.
+/// Bounds the memory of all bodies that are being read, or whose requests wait for their place: room for so many of the largest,
+/// and for a quarter of them of one key. One key may have as many connections as there are.
 /// </summary>
 internal sealed class BodyBudget(IOptions<ServerOptions> options)
 {
@@ -14,13 +14,50 @@ internal sealed class BodyBudget(IOptions<ServerOptions> options)
 
     private readonly MemoryBudget _room = new(options.Value.MaxBodyBytes * LargestBodies);
 
-    /// <summary>What a request beyond it is told.</summary>
+    /// <summary>The answer to a request beyond it.</summary>
     public static RelayError Full { get; } = new(
-        ErrorCode.QueueFull, "Too many large requests are being read already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(2));
+        ErrorCode.QueueFull, "Too many large requests are being read or wait already. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(2));
 
     /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
     public bool TryTake(string keyId, long bytes) => _room.TryTake(keyId, bytes);
 
     /// <summary>Gives room back.</summary>
     public void GiveBack(string keyId, long bytes) => _room.GiveBack(keyId, bytes);
+}
+
+/// <summary>The room of one request's body, from its first byte until the request is let in, is refused or has ended.</summary>
+internal sealed class BodyRoom(BodyBudget budget, string keyId) : IDisposable
+{
+    private long _taken;
+
+    /// <summary>Has room for so many bytes altogether; false when the budget has none.</summary>
+    public bool TryGrowTo(long bytes)
+    {
+        var more = bytes - _taken;
+        if (more > 0 && !budget.TryTake(keyId, more))
+        {
+            return false;
+        }
+
+        _taken = Math.Max(_taken, bytes);
+        return true;
+    }
+
+    /// <summary>Gives all of it back; later calls do nothing.</summary>
+    public void Dispose() => budget.GiveBack(keyId, Interlocked.Exchange(ref _taken, 0));
+
+    /// <summary>The room of a request. A body that is read a second time, from memory, has the same room.</summary>
+    public static BodyRoom Of(HttpContext context, BodyBudget budget, Application.Pipeline.RequestContext request)
+    {
+        if (context.Features.Get<BodyRoom>() is { } known)
+        {
+            return known;
+        }
+
+        var room = new BodyRoom(budget, request.Caller.Id);
+        context.Features.Set(room);
+        context.Response.RegisterForDispose(room);
+        request.Admitted += room.Dispose;
+        return room;
+    }
 }

@@ -24,6 +24,9 @@ internal sealed class FieldReader
     /// <summary>A field is wrong.</summary>
     public void Refuse(string field, string message) => Error ??= RelayError.Invalid(field, message);
 
+    /// <summary>A field is wrong.</summary>
+    public void Refuse(RelayError error) => Error ??= error;
+
     /// <summary>A field is wrong; something to go on with.</summary>
     public T Refuse<T>(string field, string message, T instead)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.IO.Pipelines;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -34,45 +35,55 @@ internal static class RequestBody
             return problem;
         }
 
-        var budget = request.HttpContext.RequestServices.GetRequiredService<BodyBudget>();
-        var keyId = request.HttpContext.Features.GetRequiredFeature<RequestContext>().Caller.Id;
-        var taken = 0L;
+        var context = request.HttpContext;
+        var room = BodyRoom.Of(context, context.RequestServices.GetRequiredService<BodyBudget>(), context.Features.GetRequiredFeature<RequestContext>());
+        var isTaken = false;
         try
         {
-            while (true)
-            {
-                var read = await request.BodyReader.ReadAsync(cancellationToken);
-                if (read.Buffer.Length > maxBytes)
-                {
-                    request.BodyReader.AdvanceTo(read.Buffer.End);
-                    return TooLarge(maxBytes);
-                }
-
-                if (!budget.TryTake(keyId, read.Buffer.Length - taken))
-                {
-                    request.BodyReader.AdvanceTo(read.Buffer.End);
-                    return BodyBudget.Full;
-                }
-
-                taken = read.Buffer.Length;
-
-                if (read.IsCompleted)
-                {
-                    var body = parse(read.Buffer);
-                    request.BodyReader.AdvanceTo(read.Buffer.End);
-                    return body;
-                }
-
-                request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            }
+            var result = await ReadAsync(request.BodyReader, parse, room, maxBytes, cancellationToken);
+            isTaken = result.Error is null;
+            return result;
         }
-        catch (BadHttpRequestException exception)
+        catch (IOException exception) when (exception is BadHttpRequestException || exception.InnerException is OverflowException)
         {
+            // Kestrel tells of a chunk's size beyond 64 bits by the second of them.
             return new RelayError(ErrorCode.InvalidRequest, $"The body did not arrive whole: {exception.Message}");
         }
         finally
         {
-            budget.GiveBack(keyId, taken);
+            if (!isTaken)
+            {
+                room.Dispose();
+            }
+        }
+    }
+
+    private static async Task<Result<T>> ReadAsync<T>(PipeReader reader, Func<ReadOnlySequence<byte>, Result<T>> parse, BodyRoom room, long maxBytes, CancellationToken cancellationToken)
+        where T : class
+    {
+        while (true)
+        {
+            var read = await reader.ReadAsync(cancellationToken);
+            if (read.Buffer.Length > maxBytes)
+            {
+                reader.AdvanceTo(read.Buffer.End);
+                return TooLarge(maxBytes);
+            }
+
+            if (!room.TryGrowTo(read.Buffer.Length))
+            {
+                reader.AdvanceTo(read.Buffer.End);
+                return BodyBudget.Full;
+            }
+
+            if (read.IsCompleted)
+            {
+                var body = parse(read.Buffer);
+                reader.AdvanceTo(read.Buffer.End);
+                return body;
+            }
+
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         }
     }
 
@@ -85,7 +96,7 @@ internal static class RequestBody
 
         var isJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-            && (type.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+            && (type.Charset.Length == 0 || IsUtf8(HeaderUtilities.RemoveQuotes(type.Charset)));
         if (!isJson)
         {
             return new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.");
@@ -93,6 +104,10 @@ internal static class RequestBody
 
         return request.ContentLength > maxBytes ? TooLarge(maxBytes) : null;
     }
+
+    /// <summary>By its name, or by the name without the hyphen, which many clients write.</summary>
+    private static bool IsUtf8(StringSegment charset) =>
+        charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase);
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 

@@ -15,7 +15,7 @@ namespace Relay.Api.Idempotency;
 /// whatever the limits say, and spends nothing. Kept is what succeeded, and what failed after it had cost money; what failed
 /// for nothing, or broke off, may be tried again.
 /// </summary>
-internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOptions> server, BodyBudget bodies, AnswerBudget answers, ILogger<IdempotencyGate> logger)
+internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOptions> server, AnswerBudget answers, ILogger<IdempotencyGate> logger)
 {
     /// <summary>As the header of Stripe's API, which most clients know.</summary>
     public const string Header = "Idempotency-Key";
@@ -61,26 +61,10 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
             return;
         }
 
-        // Until it is known whether it runs, which may take as long as the state does; what runs is bounded by its place and the queue.
-        if (!bodies.TryTake(request.Caller.Id, body.Length))
-        {
-            await ErrorResponse.WriteAsync(context, BodyBudget.Full);
-            return;
-        }
-
         using var seal = new IdempotencySeal(context.Features.GetRequiredFeature<KeySecret>());
         var name = seal.NameOf(((RouteEndpoint)context.GetEndpoint()!).RoutePattern.RawText!, key);
         var fingerprint = seal.FingerprintOf(body);
-        IdempotencyClaim claim;
-        try
-        {
-            claim = await store.ClaimAsync(name, fingerprint, context.RequestAborted);
-        }
-        finally
-        {
-            bodies.GiveBack(request.Caller.Id, body.Length);
-        }
-
+        var claim = await store.ClaimAsync(name, fingerprint, context.RequestAborted);
         switch (claim.State)
         {
             case IdempotencyState.InFlight:

@@ -171,7 +171,8 @@ internal sealed class EventStream : IAsyncDisposable
         if (!flush.IsCompleted)
         {
             var flushing = flush.AsTask();
-            await Task.WhenAny(flushing, Task.Delay(_options.WriteTimeout, _clock, cancellationToken));
+            // Unlike a delay beside it, this leaves no timer behind when the flush is done.
+            await ((Task)flushing).WaitAsync(_options.WriteTimeout, _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!flushing.IsCompleted)
             {
                 await CutOffAsync();

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Relay.Api.Hosting;
 
@@ -20,10 +21,10 @@ internal sealed class MetricsPort
     }
 
     /// <summary>Adds the listener.</summary>
-    public static void Listen(KestrelServerOptions kestrel, int port) => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(next => connection =>
+    public static void Listen(KestrelServerOptions kestrel, int port, SilentConnections silence) => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(next => connection =>
     {
         connection.Features.Set(Mark);
-        return next(connection);
+        return silence.WatchAsync(connection, next);
     }));
 
     /// <summary>Takes what came through it out of the pipeline. No id, no line in a log: a scrape is no request of anybody's.</summary>

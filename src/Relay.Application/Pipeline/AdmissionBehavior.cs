@@ -20,6 +20,7 @@ internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission
         var succeeded = false;
         try
         {
+            request.Context.Admit();
             var response = await next();
             succeeded = response.Error is null;
             return response;

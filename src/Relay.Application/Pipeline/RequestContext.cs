@@ -45,9 +45,15 @@ public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? pa
     /// <summary>Time in the queue; null for a request that never came that far.</summary>
     public TimeSpan? QueueTime { get; set; }
 
+    /// <summary>Raised once, when the request gets its place: what it holds only while it waits is to be given back.</summary>
+    public event Action? Admitted;
+
     /// <summary>What was found out about a page; null for what fetches none.</summary>
     public FetchTrace? Fetch { get; set; }
 
     /// <summary>Where the engine's time went, once there is an answer.</summary>
     public CompletionTimings? Timings { get; set; }
+
+    /// <summary>Says that the request has its place.</summary>
+    internal void Admit() => Admitted?.Invoke();
 }

@@ -59,7 +59,7 @@ public sealed class ServerOptions
     [Setting("MAX_BODY_BYTES", "Largest request body, as sent.", Min = "1KB", Max = "100MB")]
     public long MaxBodyBytes { get; set; } = 8_000_000;
 
-    [Setting("HEADER_TIMEOUT", "Longest time for a request's head to arrive.", Min = "1s", Max = "5m")]
+    [Setting("HEADER_TIMEOUT", "Longest time for a request's head to arrive, and longest silence of a connection that has had no good key yet.", Min = "1s", Max = "5m")]
     public TimeSpan HeaderTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
     [Setting("MIN_DATA_RATE", "Bytes a second at which a client must send its body, and read its answer, on average and after five seconds of grace; or else it is cut off.", Min = "1", Max = "10MB")]

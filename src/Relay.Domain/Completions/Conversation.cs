@@ -9,8 +9,17 @@ public sealed class Conversation
     /// <summary>Most messages taken; each costs the CLI about 12 ms to take in.</summary>
     public const int MaxMessages = 500;
 
+    /// <summary>Most blocks of one message. Each takes some hundred bytes of memory besides its words.</summary>
+    public const int MaxBlocksPerMessage = 1000;
+
+    /// <summary>Most blocks of all messages.</summary>
+    public const int MaxBlocks = 5000;
+
     /// <summary>Most pictures in all of them.</summary>
     public const int MaxImages = 20;
+
+    /// <summary>Most pixels of all pictures: Claude Code unpacks one after the other, which takes about 10 s of a processor for so many.</summary>
+    public const long MaxPixels = 100_000_000;
 
     private Conversation(IReadOnlyList<ChatMessage> turns) => Turns = turns;
 
@@ -44,6 +53,11 @@ public sealed class Conversation
             return RelayError.Invalid(field, $"'{field}' takes 1 to {MaxMessages} messages.");
         }
 
+        if (messages.Any(message => message.Content.Count > MaxBlocksPerMessage) || messages.Sum(message => message.Content.Count) > MaxBlocks)
+        {
+            return TooManyBlocks(field);
+        }
+
         if (messages[0].Role != ChatRole.User)
         {
             return RelayError.Invalid(field, $"'{field}' must begin with a message of the user.");
@@ -68,10 +82,20 @@ public sealed class Conversation
         }
 
         var conversation = new Conversation(turns);
-        return conversation.Images <= MaxImages
+        if (conversation.Images > MaxImages)
+        {
+            return RelayError.Invalid(field, $"'{field}' holds more than {MaxImages} pictures. Send fewer.");
+        }
+
+        return conversation.Blocks.OfType<ImageBlock>().Sum(image => image.Pixels) <= MaxPixels
             ? conversation
-            : RelayError.Invalid(field, $"'{field}' holds more than {MaxImages} pictures.");
+            : RelayError.Invalid(field, $"'{field}' holds pictures of more than {MaxPixels} pixels together. Send fewer or smaller pictures.");
     }
+
+    /// <summary>The refusal of a message, or of a conversation, with too many blocks.</summary>
+    /// <param name="field">The wire name of the message's content, or of the messages.</param>
+    public static RelayError TooManyBlocks(string field) =>
+        RelayError.Invalid(field, $"'{field}' holds too many blocks: at most {MaxBlocksPerMessage} of one message, and {MaxBlocks} of all. Join neighbouring texts into one block.");
 
     /// <summary>Without the words.</summary>
     public override string ToString() => $"Conversation {{ {Turns.Count} turns, *** }}";

@@ -1,53 +1,61 @@
-using System.Buffers.Text;
+using System.Globalization;
 
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// A picture for the model, as base64: one of the four kinds that Anthropic reads, and no larger than it takes (5 MB,
-/// <c>platform.claude.com/docs/en/build-with-claude/vision</c>). Prints <c>***</c>.
+/// A picture for the model, as base64: one of the four kinds that Anthropic reads, and no larger than it takes (5 MB and 8,000
+/// pixels a side, <c>platform.claude.com/docs/en/build-with-claude/vision</c>). Prints <c>***</c>.
 /// </summary>
 public sealed record ImageBlock : ContentBlock
 {
     /// <summary>Largest picture, in bytes before base64.</summary>
     public const int MaxBytes = 5 * 1024 * 1024;
 
-    private const int SignatureLength = 12;
+    /// <summary>Longest side, in pixels.</summary>
+    public const int MaxSide = 8000;
 
     private readonly string _base64;
 
-    private ImageBlock(string mediaType, string base64) => (MediaType, _base64) = (mediaType, base64);
+    private ImageBlock(ImageHeader header, string base64) => (MediaType, Pixels, _base64) = (header.MediaType, header.Pixels, base64);
 
-    /// <summary><c>image/png</c>, <c>image/jpeg</c>, <c>image/gif</c> or <c>image/webp</c>.</summary>
+    /// <summary><c>image/png</c>, <c>image/jpeg</c>, <c>image/gif</c> or <c>image/webp</c>: the kind that the bytes are of.</summary>
     public string MediaType { get; }
+
+    /// <summary>Width times height. Claude Code unpacks a picture before it sends it, and takes about 5 bytes for each.</summary>
+    public long Pixels { get; }
 
     /// <summary>The picture, for the model. A method, so that no serialiser and no logger finds it.</summary>
     public string Reveal() => _base64;
 
-    /// <summary>Accepts a picture that is what it says it is.</summary>
+    /// <summary>Accepts a picture, whatever kind the caller calls it: its bytes decide.</summary>
     /// <param name="field">The wire name used in the error.</param>
-    /// <param name="mediaType">As the caller names it.</param>
-    /// <param name="base64">With padding, without blanks and newlines.</param>
-    public static Result<ImageBlock> Create(string field, string? mediaType, string? base64)
+    /// <param name="base64">With or without padding, blanks and line breaks.</param>
+    public static Result<ImageBlock> Create(string field, string? base64)
     {
-        if (mediaType is not ("image/png" or "image/jpeg" or "image/gif" or "image/webp"))
+        if (string.IsNullOrEmpty(base64) || Decode(base64) is not { Length: > 0 } bytes)
         {
-            return RelayError.Invalid(field, $"'{field}' is of a kind that is not read here: image/png, image/jpeg, image/gif and image/webp are.");
+            return RelayError.Invalid(field, $"'{field}' is not base64. Send the bytes of the picture as base64.");
         }
 
-        if (string.IsNullOrEmpty(base64) || base64.AsSpan().ContainsAny(" \t\r\n") || !Base64.IsValid(base64, out var bytes))
+        if (bytes.Length > MaxBytes)
         {
-            return RelayError.Invalid(field, $"'{field}' is not base64: it takes the picture's bytes, padded, without blanks and newlines.");
+            return new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of one picture. Send a smaller picture.", field);
         }
 
-        if (bytes > MaxBytes)
+        if (ImageHeader.KindOf(bytes) is null)
         {
-            return new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of one picture.", field);
+            return RelayError.Invalid(field, $"'{field}' is of a kind that is not read here. Send image/png, image/jpeg, image/gif or image/webp.");
         }
 
-        Span<byte> signature = stackalloc byte[SignatureLength];
-        return bytes >= SignatureLength && Convert.TryFromBase64Chars(base64.AsSpan(0, SignatureLength / 3 * 4), signature, out _) && KindOf(signature) == mediaType
-            ? new ImageBlock(mediaType, base64)
-            : RelayError.Invalid(field, $"'{field}' does not begin like {mediaType}.");
+        if (ImageHeader.Read(bytes) is not { } header)
+        {
+            return RelayError.Invalid(field, $"'{field}' is a damaged picture: its width and height can't be read. Save it anew, and send it again.");
+        }
+
+        return header.Width > MaxSide || header.Height > MaxSide
+            ? RelayError.Invalid(field, string.Create(
+                CultureInfo.InvariantCulture, $"'{field}' has {header.Width} x {header.Height} pixels. A side takes at most {MaxSide}. Send a smaller picture."))
+            : new ImageBlock(header, IsCanonical(base64) ? base64 : Convert.ToBase64String(bytes));
     }
 
     /// <summary>Whether two are the same picture.</summary>
@@ -59,10 +67,18 @@ public sealed record ImageBlock : ContentBlock
     /// <inheritdoc/>
     public override string ToString() => $"ImageBlock {{ {MediaType}, *** }}";
 
-    private static string? KindOf(ReadOnlySpan<byte> bytes) =>
-        bytes[0] == 0x89 && bytes[1..].StartsWith("PNG\r\n"u8) ? "image/png"
-        : bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF ? "image/jpeg"
-        : bytes.StartsWith("GIF87a"u8) || bytes.StartsWith("GIF89a"u8) ? "image/gif"
-        : bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8) ? "image/webp"
-        : null;
+    private static bool IsCanonical(string base64) => base64.Length % 4 == 0 && !base64.AsSpan().ContainsAny(" \t\r\n");
+
+    private static byte[]? Decode(string base64)
+    {
+        var text = base64;
+        if (!IsCanonical(text))
+        {
+            text = string.Concat(text.Split([' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries));
+            text = text.PadRight((text.Length + 3) / 4 * 4, '=');
+        }
+
+        var bytes = new byte[text.Length / 4 * 3];
+        return Convert.TryFromBase64Chars(text, bytes, out var length) ? bytes[..length] : null;
+    }
 }

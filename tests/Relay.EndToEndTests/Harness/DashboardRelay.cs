@@ -37,27 +37,28 @@ public sealed class DashboardRelay : IAsyncLifetime
     /// <summary>Mints a key with the operator's own command, and waits until the relay knows it.</summary>
     internal Task<string> MintAsync(string label, params string[] options) => Program.MintAsync(label, options);
 
-    /// <summary>Signs in as a browser does; the cookie as it is sent back.</summary>
-    internal async Task<string> SignInAsync(string? key = null)
+    /// <summary>Signs in as a browser does; the cookie and the proof as they are sent back.</summary>
+    internal async Task<DashboardSession> SignInAsync(string? key = null)
     {
         using var answer = await SendAsync(HttpMethod.Post, "session", null, null, ("Authorization", $"Bearer {key ?? AdminKey}"), ("Origin", Origin));
-        answer.StatusCode.Should().Be(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
-        return answer.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
+        var read = await ReadAsync(answer);
+        answer.StatusCode.Should().Be(HttpStatusCode.OK, read.Body);
+        return new DashboardSession(answer.Headers.GetValues("Set-Cookie").Single().Split(';')[0], read.Json.TryGetProperty("proof", out var proof) ? proof.GetString() : null);
     }
 
-    /// <summary>As the page asks: with its cookie, and from its own origin.</summary>
-    internal async Task<RelayAnswer> AskAsync(HttpMethod method, string path, string cookie, object? body = null)
+    /// <summary>As the page asks: with its cookie and its proof, and from its own origin.</summary>
+    internal async Task<RelayAnswer> AskAsync(HttpMethod method, string path, DashboardSession session, object? body = null)
     {
-        using var answer = await SendAsync(method, path, cookie, body, ("Origin", Origin), ("Sec-Fetch-Site", "same-origin"));
+        using var answer = await SendAsync(method, path, session, body, ("Origin", Origin), ("Sec-Fetch-Site", "same-origin"));
         return await ReadAsync(answer);
     }
 
     /// <summary>Any request to the dashboard.</summary>
-    internal async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? cookie, object? body, params (string Name, string Value)[] headers)
+    internal async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, DashboardSession? session, object? body, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, new Uri(Program.Http.BaseAddress!, $"/dashboard{(path.Length == 0 ? string.Empty : "/")}{path}"));
         request.Content = body switch { null => null, string text => new StringContent(text), _ => JsonContent.Create(body) };
-        foreach (var (name, value) in cookie is null ? headers : [.. headers, ("Cookie", cookie)])
+        foreach (var (name, value) in session is null ? headers : [.. headers, ("Cookie", session.Cookie), .. session.Proof is { } proof ? [("X-Dashboard-Proof", proof)] : Array.Empty<(string, string)>()])
         {
             request.Headers.TryAddWithoutValidation(name, value);
         }
@@ -69,9 +70,14 @@ public sealed class DashboardRelay : IAsyncLifetime
         new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), answer.Headers);
 
     /// <summary>What the page shows.</summary>
-    internal async Task<JsonElement> SnapshotAsync(string cookie) => (await AskAsync(HttpMethod.Get, "snapshot", cookie)).Json;
+    internal async Task<JsonElement> SnapshotAsync(DashboardSession session) => (await AskAsync(HttpMethod.Get, "snapshot", session)).Json;
 
     /// <summary>A key of the snapshot.</summary>
     internal static JsonElement KeyOf(JsonElement snapshot, string label) =>
         snapshot.GetProperty("keys").EnumerateArray().Single(key => key.GetProperty("key").GetProperty("label").GetString() == label);
 }
+
+/// <summary>What opens the dashboard's routes: both together.</summary>
+/// <param name="Cookie">As it is sent back.</param>
+/// <param name="Proof">From the answer's body; null for none.</param>
+internal sealed record DashboardSession(string Cookie, string? Proof);

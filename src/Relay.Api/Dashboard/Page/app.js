@@ -10,6 +10,8 @@ const pollEvery = 3000;
 const usageEvery = 60_000;
 const slowestRetry = 15_000;
 const answerWithin = 10_000;
+// The cookie goes to every port of this host, the storage of an origin to none: a session needs both.
+const proofName = 'relay_dashboard_proof';
 
 /** The session is over. */
 class SignedOut extends Error {}
@@ -33,9 +35,10 @@ let usageRound = 0;
 
 /** Asks the relay. Throws SignedOut, Refused, or what fetch throws when there is nobody. */
 async function call(method, path, body, headers = {}) {
+  const proof = localStorage.getItem(proofName);
   const response = await fetch(`/dashboard/${path}`, {
     method,
-    headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
+    headers: { ...headers, ...(proof && { 'X-Dashboard-Proof': proof }), ...(body !== undefined && { 'Content-Type': 'application/json' }) },
     body: body === undefined ? undefined : JSON.stringify(body),
     cache: 'no-store',
     redirect: 'error',
@@ -101,6 +104,7 @@ function enter(key) {
 /** Nothing of what was shown stays behind. A dialog with a new secret does: there is no second chance to read it. */
 function leave(why) {
   me = null;
+  localStorage.removeItem(proofName);
   round++;
   usageRound++;
   clearTimeout(timer);
@@ -128,7 +132,8 @@ async function signIn(event) {
   say(error, '');
   try {
     if (!/^crk_[\w-]+$/.test(secret)) throw new SignedOut();
-    const { key } = await call('POST', 'session', undefined, { Authorization: `Bearer ${secret}` });
+    const { key, proof } = await call('POST', 'session', undefined, { Authorization: `Bearer ${secret}` });
+    localStorage.setItem(proofName, proof);
     field.value = '';
     say(byId('sign-in-why'), '');
     enter(key);

@@ -26,11 +26,26 @@ public sealed class DashboardSessionsTests
     [Fact]
     public void A_token_leads_to_the_key_that_opened_it()
     {
-        var token = _sessions.Open(_secret);
+        var session = _sessions.Open(_secret);
 
-        token.Should().HaveLength(43, "256 bits");
-        _sessions.Find(token).Should().BeSameAs(_key);
-        _sessions.Open(_secret).Should().NotBe(token);
+        session.Token.Should().HaveLength(43, "256 bits");
+        session.Proof.Should().HaveLength(43, "256 bits").And.NotBe(session.Token);
+        Find(session).Should().BeSameAs(_key);
+        _sessions.Open(_secret).Should().NotBe(session);
+        session.ToString().Should().Be("***");
+    }
+
+    [Fact]
+    public void A_token_without_its_own_proof_leads_nowhere()
+    {
+        var (session, other) = (_sessions.Open(_secret), _sessions.Open(_secret));
+
+        foreach (var proof in (string?[])[null, "", other.Proof, session.Token, session.Proof[..42], session.Proof + "A"])
+        {
+            _sessions.Find(session.Token, proof).Should().BeNull();
+        }
+
+        Find(session).Should().BeSameAs(_key, "a wrong proof ends nobody's session");
     }
 
     [Theory]
@@ -39,9 +54,9 @@ public sealed class DashboardSessionsTests
     [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     public void Another_token_leads_nowhere(string? token)
     {
-        _sessions.Open(_secret);
+        var session = _sessions.Open(_secret);
 
-        _sessions.Find(token).Should().BeNull();
+        _sessions.Find(token, session.Proof).Should().BeNull();
     }
 
     [Fact]
@@ -51,12 +66,12 @@ public sealed class DashboardSessionsTests
         for (var times = 0; times < 5; times++)
         {
             _clock.Advance(DashboardSessions.IdleLimit - TimeSpan.FromSeconds(1));
-            _sessions.Find(token).Should().NotBeNull();
+            Find(token).Should().NotBeNull();
         }
 
         _clock.Advance(DashboardSessions.IdleLimit);
 
-        _sessions.Find(token).Should().BeNull();
+        Find(token).Should().BeNull();
     }
 
     [Fact]
@@ -66,12 +81,12 @@ public sealed class DashboardSessionsTests
         for (var passed = TimeSpan.Zero; passed < DashboardSessions.Lifetime - TimeSpan.FromMinutes(10); passed += TimeSpan.FromMinutes(10))
         {
             _clock.Advance(TimeSpan.FromMinutes(10));
-            _sessions.Find(token).Should().NotBeNull($"only {passed} have passed");
+            Find(token).Should().NotBeNull($"only {passed} have passed");
         }
 
         _clock.Advance(TimeSpan.FromMinutes(10));
 
-        _sessions.Find(token).Should().BeNull();
+        Find(token).Should().BeNull();
     }
 
     [Fact]
@@ -79,11 +94,11 @@ public sealed class DashboardSessionsTests
     {
         var token = _sessions.Open(_secret);
         _keys.Find(_secret.Hash).Returns((ApiKey?)null);
-        _sessions.Find(token).Should().BeNull();
+        Find(token).Should().BeNull();
 
         _keys.Find(_secret.Hash).Returns(_key);
 
-        _sessions.Find(token).Should().BeNull();
+        Find(token).Should().BeNull();
     }
 
     [Fact]
@@ -93,7 +108,7 @@ public sealed class DashboardSessionsTests
 
         _keys.Find(_secret.Hash).Returns(_key with { Scopes = KeyScopes.Default });
 
-        _sessions.Find(token).Should().BeNull();
+        Find(token).Should().BeNull();
     }
 
     [Fact]
@@ -101,29 +116,31 @@ public sealed class DashboardSessionsTests
     {
         var (mine, other) = (_sessions.Open(_secret), _sessions.Open(_secret));
 
-        _sessions.Close(mine);
+        _sessions.Close(mine.Token);
         _sessions.Close("nonsense");
         _sessions.Close(null);
 
-        _sessions.Find(mine).Should().BeNull();
-        _sessions.Find(other).Should().NotBeNull();
+        Find(mine).Should().BeNull();
+        Find(other).Should().NotBeNull();
     }
 
     [Fact]
     public void One_too_many_takes_the_place_of_the_one_that_is_idle_for_longest()
     {
-        var tokens = new List<string>();
+        var tokens = new List<SessionSecrets>();
         for (var number = 0; number < DashboardSessions.MaxSessions; number++)
         {
             tokens.Add(_sessions.Open(_secret));
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
 
-        _sessions.Find(tokens[0]).Should().NotBeNull();
+        Find(tokens[0]).Should().NotBeNull();
 
         var last = _sessions.Open(_secret);
 
-        _sessions.Find(tokens[1]).Should().BeNull();
-        tokens.Where((_, number) => number != 1).Append(last).Should().OnlyContain(token => _sessions.Find(token) != null);
+        Find(tokens[1]).Should().BeNull();
+        tokens.Where((_, number) => number != 1).Append(last).Should().OnlyContain(token => Find(token) != null);
     }
+
+    private ApiKey? Find(SessionSecrets session) => _sessions.Find(session.Token, session.Proof);
 }

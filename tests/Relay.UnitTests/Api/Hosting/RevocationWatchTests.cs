@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using NSubstitute;
 using Relay.Api.Hosting;
 using Relay.Api.Http;
@@ -82,6 +83,28 @@ public sealed class RevocationWatchTests : IDisposable
             return Task.CompletedTask;
         });
         context.Response.StatusCode.Should().Be(200);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_revocation_cuts_half_an_answer_and_no_whole_one(bool isCut)
+    {
+        var context = Context(_key);
+        var lifetime = Substitute.For<IHttpRequestLifetimeFeature>();
+        lifetime.RequestAborted.Returns(_left.Token);
+        context.Features.Set(lifetime);
+        var response = Substitute.For<IHttpResponseFeature>();
+        response.HasStarted.Returns(true);
+        context.Features.Set(response);
+
+        await _watch.InvokeAsync(context, http =>
+        {
+            Reload();
+            return isCut ? Task.FromException(new OperationCanceledException()) : Task.CompletedTask;
+        });
+
+        lifetime.Received(isCut ? 1 : 0).Abort();
     }
 
     [Fact]

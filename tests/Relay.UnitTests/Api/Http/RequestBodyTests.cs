@@ -1,9 +1,11 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Application.Pipeline;
 using Relay.Application.Serving;
 using Relay.Domain;
 
@@ -142,6 +144,8 @@ public sealed class RequestBodyTests
     [InlineData("Application/JSON")]
     [InlineData("application/json; charset=utf-8")]
     [InlineData("application/json;charset=UTF-8")]
+    [InlineData("application/json; charset=utf8")]
+    [InlineData("application/json; charset=\"UTF8\"")]
     public async Task JSON_in_UTF_8_is_taken(string contentType) => (await ReadAsync("""{"prompt":"hi"}""", contentType: contentType)).Error.Should().BeNull();
 
     [Theory]
@@ -221,12 +225,48 @@ public sealed class RequestBodyTests
 
         var refused = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
         budget.GiveBack("d", 500);
-        var taken = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
+        var request = Request(new MemoryStream(body), budget: budget);
+        var taken = await request.ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
+        var waiting = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
+        request.HttpContext.Features.GetRequiredFeature<RequestContext>().Admit();
         var again = await Request(new MemoryStream(body), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime();
 
         refused.Error!.Code.Should().Be(ErrorCode.QueueFull);
         refused.Error.RetryAfter.Should().BePositive();
-        (taken.Error, again.Error).Should().Be((null, null), "what was read is given back");
+        (taken.Error, waiting.Error?.Code, again.Error).Should().Be((null, ErrorCode.QueueFull, null), "a body keeps its room until its request has a place");
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("{\"unknown\":1}")]
+    public async Task A_body_that_is_refused_gives_its_room_back(string body)
+    {
+        var budget = Budget();
+        budget.TryTake("a", 8 * MaxBytes).Should().BeTrue();
+        budget.TryTake("b", 8 * MaxBytes).Should().BeTrue();
+        budget.TryTake("c", 8 * MaxBytes).Should().BeTrue();
+        budget.TryTake("d", (8 * MaxBytes) - body.Length).Should().BeTrue();
+
+        for (var times = 0; times < 3; times++)
+        {
+            (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime())
+                .Error!.Code.Should().NotBe(ErrorCode.QueueFull);
+        }
+    }
+
+    [Fact]
+    public async Task A_body_that_is_read_again_from_memory_has_the_same_room()
+    {
+        var budget = Budget();
+        var body = Encoding.UTF8.GetBytes($$"""{"prompt":"{{new string('a', 900)}}"}""");
+        var request = Request(new MemoryStream(body), budget: budget);
+        var key = request.HttpContext.Features.GetRequiredFeature<RequestContext>().Caller.Id;
+        budget.TryTake(key, (8 * MaxBytes) - body.Length).Should().BeTrue();
+
+        var bytes = await request.ReadBytesAsync(MaxBytes, Waiting.Token).InTime();
+        request.Body = new MemoryStream(bytes.Value);
+
+        (await request.ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime()).Error.Should().BeNull();
     }
 
     private static Task<Result<CompleteBody>> ReadAsync(byte[] body, string? contentType = "application/json", long maxBytes = MaxBytes) =>

@@ -64,7 +64,7 @@ public sealed class IdempotencyGateTests
         context.Request.Body = new MemoryStream("{}"u8.ToArray());
         context.Response.Body = body;
 
-        await new IdempotencyGate(_store, options, bodies, _answers, new LogLines<IdempotencyGate>()).InvokeAsync(context, _ => throw new InvalidOperationException("It ran again."));
+        await new IdempotencyGate(_store, options, _answers, new LogLines<IdempotencyGate>()).InvokeAsync(context, _ => throw new InvalidOperationException("It ran again."));
 
         return (context.Response.StatusCode, Encoding.UTF8.GetString(body.ToArray()));
     }

@@ -102,7 +102,7 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"messages\":[]", "messages")]
     [InlineData("\"messages\":[1]", "messages[0]")]
     [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages")]
-    [InlineData("\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,iVBORw0KGgoAAAAN\"}}]},{\"role\":\"user\",\"content\":\"s\"}]", "messages[0].content")]
+    [InlineData("\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64," + Png + "\"}}]},{\"role\":\"user\",\"content\":\"s\"}]", "messages[0].content")]
     [InlineData("\"messages\":[{\"role\":\"robot\",\"content\":\"s\"}]", "messages[0].role")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"s\"},{\"role\":\"tool\",\"content\":\"s\"}]", "messages[1].role")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"s\"},{\"role\":\"system\",\"content\":\"s\"}]", "messages[1].role")]

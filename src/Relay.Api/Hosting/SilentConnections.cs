@@ -1,0 +1,79 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+using Relay.Application.Serving;
+
+namespace Relay.Api.Hosting;
+
+/// <summary>
+/// Closes connections that keep silent for HEADER_TIMEOUT before, between and after their requests, until one of those requests
+/// had a good key. Kestrel has one time limit for all silent connections, and whoever has no key would hold each for that long.
+/// </summary>
+internal sealed class SilentConnections(IOptions<ServerOptions> options, TimeProvider clock)
+{
+    /// <summary>
+    /// How long a connection with a good key may be silent. Longer than common proxies keep theirs, two minutes: the proxy
+    /// closes first, and never sends a request into a connection that is just being closed here.
+    /// </summary>
+    public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(150);
+
+    /// <summary>Around the life of a connection.</summary>
+    public async Task WatchAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        await using var silence = new Silence(connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(), options.Value.HeaderTimeout, clock);
+        connection.Features.Set(silence);
+        await next(connection);
+    }
+
+    /// <summary>Around a request.</summary>
+    public static async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<Silence>() is not { } silence)
+        {
+            await next(context);
+            return;
+        }
+
+        silence.Break();
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            silence.Begin();
+        }
+    }
+
+    /// <summary>Says that a request of the connection had a good key.</summary>
+    public static void Trust(HttpContext context) => context.Features.Get<Silence>()?.Trust();
+
+    private sealed class Silence : IAsyncDisposable
+    {
+        private readonly TimeSpan _limit;
+        private readonly ITimer _timer;
+        private volatile bool _isTrusted;
+
+        public Silence(IConnectionLifetimeNotificationFeature connection, TimeSpan limit, TimeProvider clock)
+        {
+            _limit = limit;
+            // Not an abort: a head that has begun to arrive has Kestrel's own time limit.
+            _timer = clock.CreateTimer(static state => ((IConnectionLifetimeNotificationFeature)state!).RequestClose(), connection, limit, Timeout.InfiniteTimeSpan);
+        }
+
+        public void Trust() => _isTrusted = true;
+
+        public void Break() => _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+
+        public void Begin()
+        {
+            if (!_isTrusted)
+            {
+                _timer.Change(_limit, Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        public ValueTask DisposeAsync() => _timer.DisposeAsync();
+    }
+}
