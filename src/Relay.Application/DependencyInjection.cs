@@ -55,7 +55,7 @@ public static class DependencyInjection
     {
         services.AddSingleton<ModelCatalog>().AddSingleton<KeyEditor>();
         services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
-        services.AddSingleton<FairQueues>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
+        services.AddSingleton<FairQueues>().AddSingleton<FailureLimit>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
         services.AddSingleton(provider => FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value, provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 

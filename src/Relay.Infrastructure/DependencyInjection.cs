@@ -122,6 +122,8 @@ public static class DependencyInjection
     private static IServiceCollection AddSqlite(this IServiceCollection services) => services
         .AddSingleton<RelayDatabase>()
         .AddHosted<QuotaStore>()
+        .AddHosted<DatabaseHealth>()
+        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<DatabaseHealth>())
         .AddHosted<IdempotencyStore>()
         .AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>())
         .AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<QuotaStore>())

@@ -342,5 +342,5 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     [GeneratedRegex("\"(?<policy>[a-z-]+)\"(?<parameters>(;[a-z-]+=[^,;]+)*)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Items();
 
-    public sealed class Fixture() : FakeRelayFixture(("GLOBAL_CONCURRENCY", "4"), ("QUEUE_LIMIT", "200"), ("QUEUE_TIMEOUT", "20s"));
+    public sealed class Fixture() : FakeRelayFixture(("GLOBAL_CONCURRENCY", "4"), ("PER_KEY_CONCURRENCY", "4"), ("QUEUE_LIMIT", "200"), ("QUEUE_TIMEOUT", "20s"));
 }

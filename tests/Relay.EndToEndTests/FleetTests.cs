@@ -285,7 +285,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
             Fleet = await RelayFleet.StartAsync(Names, settings => RelayProgram.WithRealClaudeAsync(
                 Api,
                 [
-                    ("GLOBAL_CONCURRENCY", "7"), ("QUEUE_LIMIT", "1000"), ("QUEUE_TIMEOUT", "5m"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"),
+                    ("GLOBAL_CONCURRENCY", "7"), ("PER_KEY_CONCURRENCY", "21"), ("QUEUE_LIMIT", "1000"), ("QUEUE_TIMEOUT", "5m"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"),
                     ("IDLE_TIMEOUT", "5m"), ("REQ_TIMEOUT", "5m"), .. settings,
                 ]));
             await Fleet.StartBalancerAsync();

@@ -20,7 +20,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
     public async Task A_scrape_says_what_a_load_did_number_by_number()
     {
         internet.Names.Everybody = "93.184.215.14";
-        await using var relay = await internet.StartRelayAsync(settings: [("GLOBAL_CONCURRENCY", "2"), ("QUEUE_LIMIT", "4"), ("ALLOWED_MODELS", "opus,sonnet,haiku")]);
+        await using var relay = await internet.StartRelayAsync(settings: [("GLOBAL_CONCURRENCY", "2"), ("PER_KEY_CONCURRENCY", "2"), ("QUEUE_LIMIT", "4"), ("ALLOWED_MODELS", "opus,sonnet,haiku")]);
         var program = relay.Program;
         var admin = await program.MintAsync("prometheus", "--scope", "admin");
         var poor = await program.MintAsync("poor", "--daily", "1");

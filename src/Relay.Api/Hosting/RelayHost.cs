@@ -174,7 +174,7 @@ internal static class RelayHost
             .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>().AddSingleton<AnswerBudget>();
+        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<FailureGate>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>().AddSingleton<AnswerBudget>();
         services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
         services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
     }
@@ -200,6 +200,7 @@ internal static class RelayHost
         app.Use(DashboardGuard.InvokeAsync);
         app.Use(app.Services.GetRequiredService<ApiKeyAuthentication>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<RevocationWatch>().InvokeAsync);
+        app.Use(app.Services.GetRequiredService<FailureGate>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<IdempotencyGate>().InvokeAsync);
         app.Use(app.Services.GetRequiredService<QuotaGate>().InvokeAsync);
         app.MapControllers().WithMetadata(KeyRequired.Instance);

@@ -167,8 +167,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             observer.Observe(whole);
         }
 
-        // What was let in is bounded by the limits; what was not, by nothing.
-        if (request.QueueTime is null)
+        // Requests that count are bounded by the limits. Those that cost nothing are not: they are gathered.
+        if (request.QueueTime is null || (request.Model is not null && request.CostUsd is null))
         {
             auditLog.WriteRepeated(whole);
         }

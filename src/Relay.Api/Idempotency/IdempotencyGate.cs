@@ -92,7 +92,7 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
             if (await RecordAsync(context, next) is { } recorded && IsWorthKeeping(context, request))
             {
                 // Not the caller's token: the answer is theirs also when they have left just now.
-                await store.KeepAsync(name, fingerprint, seal.Seal(name, recorded.ToBytes()), CancellationToken.None);
+                await store.KeepAsync(name, request.Caller.Id, fingerprint, seal.Seal(name, recorded.ToBytes()), CancellationToken.None);
                 isKept = true;
             }
         }

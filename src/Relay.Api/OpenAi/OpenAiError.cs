@@ -25,6 +25,8 @@ internal sealed record OpenAiError(OpenAiErrorDetail Error)
         ErrorCode.UnknownModel => "model_not_found",
         ErrorCode.RateLimited => "rate_limit_exceeded",
         ErrorCode.PromptTooLong => "context_length_exceeded",
+        // SDKs and LangChain read the code, and try again where it does not say this.
+        ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.UpstreamRateLimited => "insufficient_quota",
         _ => error.WireName,
     };
 }

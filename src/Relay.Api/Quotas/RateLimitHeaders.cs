@@ -29,30 +29,45 @@ internal sealed class RateLimitHeaders(IAdmission admission)
         WriteForSurface(context, quotas);
     }
 
-    /// <summary>The minute again, as the SDKs of another API read it: they know of requests and tokens, and tokens are not limited here.</summary>
+    /// <summary>
+    /// The limit that leaves least, as the SDKs of another API read it: they know one limit of requests, and one of tokens, which are not limited
+    /// here. Beside a day that is used up, requests of the minute must not look free.
+    /// </summary>
     private static void WriteForSurface(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
     {
-        var minute = quotas.FirstOrDefault(quota => quota.Policy == "minute");
-        if (minute.Policy is null || context.Surface() is var surface && surface == ApiSurface.Native)
+        if (context.Surface() is var surface && surface == ApiSurface.Native || FindTightest(quotas) is not { } tightest)
         {
             return;
         }
 
         var headers = context.Response.Headers;
-        var reset = TimeSpan.FromSeconds(Math.Ceiling((minute.Reset ?? TimeSpan.Zero).TotalSeconds));
+        var reset = TimeSpan.FromSeconds(Math.Ceiling((tightest.Reset ?? TimeSpan.Zero).TotalSeconds));
         if (surface == ApiSurface.OpenAi)
         {
-            headers["x-ratelimit-limit-requests"] = minute.Limit.ToString(CultureInfo.InvariantCulture);
-            headers["x-ratelimit-remaining-requests"] = minute.Remaining.ToString(CultureInfo.InvariantCulture);
+            headers["x-ratelimit-limit-requests"] = tightest.Limit.ToString(CultureInfo.InvariantCulture);
+            headers["x-ratelimit-remaining-requests"] = tightest.Remaining.ToString(CultureInfo.InvariantCulture);
             headers["x-ratelimit-reset-requests"] = $"{(long)reset.TotalSeconds}s"; // Go's notation.
         }
         else
         {
             var clock = context.RequestServices.GetRequiredService<TimeProvider>();
-            headers["anthropic-ratelimit-requests-limit"] = minute.Limit.ToString(CultureInfo.InvariantCulture);
-            headers["anthropic-ratelimit-requests-remaining"] = minute.Remaining.ToString(CultureInfo.InvariantCulture);
+            headers["anthropic-ratelimit-requests-limit"] = tightest.Limit.ToString(CultureInfo.InvariantCulture);
+            headers["anthropic-ratelimit-requests-remaining"] = tightest.Remaining.ToString(CultureInfo.InvariantCulture);
             headers["anthropic-ratelimit-requests-reset"] = (clock.GetUtcNow() + reset).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         }
+    }
+
+    /// <summary>In requests: no money left is no request left. Of two limits that leave the same, the one that lasts longer.</summary>
+    private static QuotaStatus? FindTightest(IReadOnlyList<QuotaStatus> quotas)
+    {
+        QuotaStatus? tightest = quotas
+            .Where(quota => quota.Policy is "minute" or "day" or "global-day")
+            .OrderBy(quota => quota.Remaining)
+            .ThenByDescending(quota => quota.Reset)
+            .Cast<QuotaStatus?>()
+            .FirstOrDefault();
+        var money = quotas.FirstOrDefault(quota => quota.Policy == "usd-day");
+        return tightest is { Remaining: > 0 } requests && money is { Policy: not null, Remaining: 0 } ? requests with { Remaining = 0, Reset = money.Reset } : tightest;
     }
 
     /// <summary>Has them written when the answer starts.</summary>

@@ -81,7 +81,7 @@ public interface IAuditLog
     void Write(AuditEntry entry);
 
     /// <summary>
-    /// Takes an entry of a kind that one caller can cause in any number: a thousand a minute of the same action, key and error
+    /// Takes an entry of a kind that one caller can cause in any number: twenty a minute of the same action, key and error
     /// are written, the rest are counted in one line.
     /// </summary>
     void WriteRepeated(AuditEntry entry);

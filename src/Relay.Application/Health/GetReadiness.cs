@@ -36,7 +36,7 @@ public interface IEngineHealth
 /// <summary>A part of the relay that works on after a failure, and whose failure the operator must see.</summary>
 public interface IHealthCheck
 {
-    /// <summary>Which part it is, as one word: <c>audit_log</c>, <c>keys</c>, <c>state</c>, <c>usage</c>.</summary>
+    /// <summary>Which part it is, as one word: <c>audit_log</c>, <c>database</c>, <c>keys</c>, <c>state</c>, <c>usage</c>.</summary>
     string Part { get; }
 
     /// <summary>What is wrong, and what to do about it; null while nothing is. Costs nothing.</summary>

@@ -28,6 +28,9 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
     /// <summary>The allowed model that a model is counted under: itself, or its family; null for one that is not allowed.</summary>
     public string? LabelOf(ModelName model) => _allowed.GetValueOrDefault(model.Value)?.Value ?? _allowed.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
 
+    /// <summary>The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.</summary>
+    public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed[label] : model;
+
     /// <summary>Every name that the key may use, in the operator's order: models, then further names.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
         from pair in _allowed.Concat(_aliases)

@@ -62,6 +62,12 @@ public interface IAdmission
     /// </summary>
     QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
 
+    /// <summary>Why a key that only fails is held for a while; null when it is not. Costs nothing.</summary>
+    RelayError? FindFailureLimit(ApiKey key);
+
+    /// <summary>A request of the key came to nothing: it was charged nothing, and no limit has refused it.</summary>
+    void CountFailure(ApiKey key);
+
     /// <summary>The limits that count for a key.</summary>
     QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket);
 
@@ -74,7 +80,7 @@ public interface IAdmission
 /// nothing.
 /// </summary>
 internal sealed class Admission(
-    IQuotaStore quotas, FairQueues queues, UpstreamLimits upstream, ModelCatalog models, IFleet fleet, IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+    IQuotaStore quotas, FairQueues queues, FailureLimit failures, UpstreamLimits upstream, ModelCatalog models, IFleet fleet, IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
     : IAdmission
 {
     private static readonly RelayError ShuttingDown = new(ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
@@ -108,20 +114,20 @@ internal sealed class Admission(
                 spends.Request.EstimatedInputTokens, Math.Min(spends.Request.MaxOutputTokens ?? int.MaxValue, completions.Value.MaxOutputTokens));
         }
 
-        var model = context.Model;
+        // Usage has a row for each model that the operator has listed, not for each name that a caller thinks of.
+        var model = context.Model is { } named ? models.CountedAs(named) : null;
         var decision = await quotas.ChargeAsync(context.Caller.Id, model, limits, reserve, cancellationToken);
-        limits = limits with { Concurrency = decision.Concurrency ?? limits.Concurrency };
         context.Quotas = WithConcurrency(context.Caller.Id, limits, decision);
         if (decision.Charge is not { } charge)
         {
             return decision.Refusal!;
         }
 
-        var admitted = new Admitted(charge, model);
+        var admitted = new Admitted(charge, context.Model, model);
         RelayError? refusal;
         try
         {
-            refusal = await EnterAsync(admitted, context, limits, cancellationToken);
+            refusal = await EnterAsync(admitted, context, request.Bucket, decision.Relays, cancellationToken);
         }
         catch
         {
@@ -157,11 +163,11 @@ internal sealed class Admission(
             if (spending.ReachedApi)
             {
                 var cost = spending.Cost(ModelPrice.Of(admitted.Model), admitted.Charge.ReservedUsd);
-                await quotas.SettleAsync(admitted.Charge, admitted.Model, spending, cost, CancellationToken.None);
+                await quotas.SettleAsync(admitted.Charge, admitted.CountedAs, spending, cost, CancellationToken.None);
                 return cost;
             }
 
-            await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
+            await quotas.GiveBackAsync(admitted.Charge, admitted.CountedAs, CancellationToken.None);
             return null;
         }
         finally
@@ -195,6 +201,12 @@ internal sealed class Admission(
     public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket) => options.CurrentValue.LimitsOf(key, bucket, fleet.Alive);
 
     /// <inheritdoc/>
+    public RelayError? FindFailureLimit(ApiKey key) => failures.Find(key);
+
+    /// <inheritdoc/>
+    public void CountFailure(ApiKey key) => failures.Count(key);
+
+    /// <inheritdoc/>
     public QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket)
     {
         if (queues.IsClosed)
@@ -217,25 +229,34 @@ internal sealed class Admission(
     private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, QuotaDecision decision)
     {
         var running = decision.Running ?? queues[limits.Bucket].RunningOf(keyId);
-        return [.. decision.Statuses, new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), limits.Concurrency, Math.Max(0, limits.Concurrency - running), null, null)];
+        var places = limits.PlacesPerRelay(decision.Relays ?? 1);
+        return [.. decision.Statuses, new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), places, Math.Max(0, places - running), null, null)];
     }
 
-    private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaLimits limits, CancellationToken cancellationToken)
+    private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaBucket bucket, int? relays, CancellationToken cancellationToken)
     {
         var startedAt = clock.GetTimestamp();
-        var queue = queues[limits.Bucket];
+        var queue = queues[bucket];
+        // By the settings of each moment, for they may change while it waits.
+        int PlacesInFleet() => LimitsOf(context.Caller, bucket).Concurrency;
+        int PlacesHere() => Math.Min(LimitsOf(context.Caller, bucket).PlacesPerRelay(relays ?? 1), options.CurrentValue.PlacesOf(context.Caller, bucket));
         var patience = Patience(context, queue);
         if (admitted.Charge.IsWaiting)
         {
             // In its line of this relay's queue all the same, so that it counts among those who wait; others of the line pass it.
             using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var ready = quotas.WaitForPlaceAsync(admitted.Charge, limits.Concurrency, waiting.Token);
-            admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, ready, cancellationToken);
+            var ready = quotas.WaitForPlaceAsync(admitted.Charge, PlacesInFleet, waiting.Token);
+            admitted.Place = await queue.EnterAsync(context.Caller.Id, PlacesHere, patience, ready, cancellationToken);
             await waiting.CancelAsync();
+            if (admitted.Place.Refusal is null)
+            {
+                // It may have ended without a place in the fleet.
+                await ready;
+            }
         }
         else
         {
-            admitted.Place = await queue.EnterAsync(context.Caller.Id, limits.Concurrency, patience, cancellationToken);
+            admitted.Place = await queue.EnterAsync(context.Caller.Id, PlacesHere, patience, cancellationToken);
         }
 
         // Not of one that a full queue turned away at once: it costs nothing, so that only the audit log's own bound holds it back.
@@ -246,12 +267,12 @@ internal sealed class Admission(
                 return ShuttingDown;
             case QueueRefusal.Full:
                 return new RelayError(
-                    ErrorCode.QueueFull, "Too many requests are waiting already. Try again shortly.", RetryAfter: queue.EstimateWait(context.Caller.Id, limits.Concurrency));
+                    ErrorCode.QueueFull, "Too many requests are waiting already. Try again shortly.", RetryAfter: Wait());
             case QueueRefusal.WaitedTooLong:
                 return new RelayError(
                     ErrorCode.Overloaded,
                     $"No place became free within {patience.TotalSeconds:0.###} s. Try again shortly.",
-                    RetryAfter: queue.EstimateWait(context.Caller.Id, limits.Concurrency));
+                    RetryAfter: Wait());
         }
 
         if (admitted.Model is not { } model)
@@ -267,6 +288,13 @@ internal sealed class Admission(
 
         admitted.Pass = pass;
         return null;
+
+        // The fleet tells nothing of how long its other relays' requests run already: as long as this relay's did.
+        TimeSpan Wait()
+        {
+            var here = queue.EstimateWait(context.Caller.Id, PlacesHere());
+            return admitted.Charge.IsWaiting && queue.RecentHold > here ? queue.RecentHold : here;
+        }
     }
 
     /// <summary>As long as the operator says; less when the client would be gone before an answer of the usual length.</summary>
@@ -286,18 +314,21 @@ internal sealed class Admission(
     private async Task DismissAsync(Admitted admitted)
     {
         admitted.Place?.Decline();
-        await quotas.GiveBackAsync(admitted.Charge, admitted.Model, CancellationToken.None);
+        await quotas.GiveBackAsync(admitted.Charge, admitted.CountedAs, CancellationToken.None);
     }
 }
 
 /// <summary>Leave to spend, until it is ended.</summary>
-internal sealed class Admitted(QuotaCharge charge, ModelName? model)
+internal sealed class Admitted(QuotaCharge charge, ModelName? model, ModelName? countedAs)
 {
     /// <summary>What was taken from the key's limits.</summary>
     public QuotaCharge Charge { get; } = charge;
 
     /// <summary>The model that is to answer; null for pages.</summary>
     public ModelName? Model { get; } = model;
+
+    /// <summary>The model that usage counts it under: an unlisted id counts under its family; null for pages.</summary>
+    public ModelName? CountedAs { get; } = countedAs;
 
     /// <summary>The place it runs in.</summary>
     public QueuePlace? Place { get; set; }

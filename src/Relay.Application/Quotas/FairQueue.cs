@@ -76,35 +76,51 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    /// <summary>How long a request of this key that came now would wait, from how long places were taken lately.</summary>
+    /// <summary>
+    /// How long a request of this key that came now would wait: by how long places were taken lately, and by how long the running
+    /// requests hold theirs already.
+    /// </summary>
     public TimeSpan EstimateWait(string keyId, int keyPlaces)
     {
         lock (_lock)
         {
             var line = _lines.GetValueOrDefault(keyId);
-            var rounds = Math.Max((_waiting + 1.0) / _places, ((line?.Waiters.Count ?? 0) + 1.0) / keyPlaces);
-            var seconds = Math.Clamp(_holdSeconds * rounds, ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds);
-            return TimeSpan.FromSeconds(seconds);
+            var ofAll = SecondsUntilFree(_lines.Values.SelectMany(other => other.Starts), _places, _waiting);
+            var ofKey = line is null ? 0 : SecondsUntilFree(line.Starts, keyPlaces, line.Waiters.Count);
+            return TimeSpan.FromSeconds(Math.Clamp(Math.Max(ofAll, ofKey), ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds));
         }
     }
 
+    /// <summary>Seconds until one more than the waiting requests would have had a place.</summary>
+    private double SecondsUntilFree(IEnumerable<long> starts, int places, int waiting)
+    {
+        var rest = starts.Select(start => RestOf(clock.GetElapsedTime(start).TotalSeconds)).Order().ToList();
+        var ends = waiting + 1 - (places - rest.Count);
+        return ends <= 0 ? 0
+            : ends <= rest.Count ? rest[ends - 1]
+            : rest.LastOrDefault() + (_holdSeconds * Math.Ceiling((ends - rest.Count) / (double)places));
+    }
+
+    /// <summary>A request that has run for longer than the others did is taken to be half way.</summary>
+    private double RestOf(double seconds) => seconds < _holdSeconds ? _holdSeconds - seconds : seconds;
+
     /// <summary>Takes a place, or waits for one.</summary>
     /// <param name="keyId">Whose request it is.</param>
-    /// <param name="keyPlaces">How many of that key may run at once.</param>
+    /// <param name="keyPlaces">How many of that key may run at once; read again for each free place, so that a changed limit counts for requests that wait.</param>
     /// <param name="patience">Longest wait.</param>
     /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    public Task<QueuePlace> EnterAsync(string keyId, int keyPlaces, TimeSpan patience, CancellationToken cancellationToken) =>
+    public Task<QueuePlace> EnterAsync(string keyId, Func<int> keyPlaces, TimeSpan patience, CancellationToken cancellationToken) =>
         EnterAsync(keyId, keyPlaces, patience, ready: Task.CompletedTask, cancellationToken);
 
     /// <summary>Takes a place, or waits for one; none before something else has come, too.</summary>
     /// <param name="keyId">Whose request it is.</param>
-    /// <param name="keyPlaces">How many of that key may run at once.</param>
+    /// <param name="keyPlaces">As for the other.</param>
     /// <param name="patience">Longest wait.</param>
     /// <param name="ready">What must have come first; until then others of its key pass it. A failure is the caller's to see in it, and is as good as readiness.</param>
     /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    public async Task<QueuePlace> EnterAsync(string keyId, int keyPlaces, TimeSpan patience, Task ready, CancellationToken cancellationToken)
+    public async Task<QueuePlace> EnterAsync(string keyId, Func<int> keyPlaces, TimeSpan patience, Task ready, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Waiter waiter;
@@ -120,8 +136,12 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
             isReady = ready.IsCompleted;
 
             var line = LineOf(keyId);
+            // The newest request of a key has its newest limit: what waits may run now, if that was raised.
+            line.Places = keyPlaces;
+            AdmitNext();
+
             // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
-            if (_running < _places && line.Running < keyPlaces && isReady && line.FirstReady is null)
+            if (_running < _places && line.Running < keyPlaces() && isReady && line.FirstReady is null)
             {
                 return Admit(line);
             }
@@ -132,7 +152,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 return new QueuePlace(QueueRefusal.Full);
             }
 
-            waiter = new Waiter(line, keyPlaces, ready);
+            waiter = new Waiter(line, ready);
             waiter.Node = line.Waiters.AddLast(waiter);
             _waiting++;
         }
@@ -234,21 +254,20 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     private QueuePlace Admit(Line line)
     {
         _running++;
-        line.Running++;
         line.LastServed = ++_served;
-        var startedAt = clock.GetTimestamp();
-        return new QueuePlace(used => Leave(line, used ? clock.GetElapsedTime(startedAt) : null));
+        var start = line.Starts.AddLast(clock.GetTimestamp());
+        return new QueuePlace(used => Leave(line, start, used));
     }
 
-    private void Leave(Line line, TimeSpan? held)
+    private void Leave(Line line, LinkedListNode<long> start, bool used)
     {
         lock (_lock)
         {
             _running--;
-            line.Running--;
-            if (held is { } time)
+            line.Starts.Remove(start);
+            if (used)
             {
-                _holdSeconds = (_holdSeconds * Memory) + (time.TotalSeconds * (1 - Memory));
+                _holdSeconds = (_holdSeconds * Memory) + (clock.GetElapsedTime(start.Value).TotalSeconds * (1 - Memory));
             }
 
             AdmitNext();
@@ -289,7 +308,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         Line? best = null;
         foreach (var line in _lines.Values)
         {
-            if (line.FirstReady is { } first && line.Running < first.KeyPlaces && (best is null || line.Rank.CompareTo(best.Rank) < 0))
+            if (line.FirstReady is not null && line.Running < line.Places() && (best is null || line.Rank.CompareTo(best.Rank) < 0))
             {
                 best = line;
             }
@@ -334,7 +353,13 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
         public LinkedList<Waiter> Waiters { get; } = [];
 
-        public int Running { get; set; }
+        /// <summary>The clock's timestamps of when its running requests got their places.</summary>
+        public LinkedList<long> Starts { get; } = [];
+
+        public int Running => Starts.Count;
+
+        /// <summary>How many may run at once.</summary>
+        public Func<int> Places { get; set; } = () => int.MaxValue;
 
         /// <summary>0 for never.</summary>
         public long LastServed { get; set; }
@@ -362,14 +387,12 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         public (int Running, long LastServed, long Arrived) Rank => (Running, LastServed, arrived);
     }
 
-    private sealed class Waiter(Line line, int keyPlaces, Task ready)
+    private sealed class Waiter(Line line, Task ready)
     {
         public Line Line { get; } = line;
 
         /// <summary>What must have come before it may have a place.</summary>
         public Task Ready { get; } = ready;
-
-        public int KeyPlaces { get; } = keyPlaces;
 
         /// <summary>Where it stands in its line; null when it has left it.</summary>
         public LinkedListNode<Waiter>? Node { get; set; }

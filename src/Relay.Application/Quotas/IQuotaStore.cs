@@ -27,9 +27,10 @@ public interface IQuotaStore
 
     /// <summary>Waits until a charge that is waiting has been given one of its key's places in the fleet. Settling or giving back frees it.</summary>
     /// <param name="charge">One that says <see cref="QuotaCharge.IsWaiting"/>.</param>
-    /// <param name="places">How many of its key may run at once.</param>
+    /// <param name="places">How many of its key may run at once; read again each time that the charge asks for a place.</param>
     /// <param name="cancellationToken">Ends the wait. The charge is then to be given back, with a place it may have got meanwhile.</param>
-    Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken);
+    /// <exception cref="RelayErrorException"><see cref="ErrorCode.StateUnavailable"/>: the fleet has no such charge any more, and the request must not run.</exception>
+    Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken);
 
     /// <summary>A refusal that is certain by what is known here, without asking anybody; null when there is none.</summary>
     QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits);

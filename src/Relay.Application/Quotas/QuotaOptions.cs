@@ -10,7 +10,7 @@ public sealed class QuotaOptions
     [Setting("GLOBAL_CONCURRENCY", "Completions that run at once.", Min = "1", Max = "1000", Reloads = true)]
     public int GlobalConcurrency { get; set; } = 4;
 
-    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, on all relays together, unless the key carries its own limit; more of them wait. As many as of all keys when unset.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, on all relays together, unless the key carries its own limit; more of them wait. When unset, all places but one of each relay, which is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
     public int? PerKeyConcurrency { get; set; }
 
     [Setting("QUEUE_LIMIT", "Requests that may wait for a free place; completions and pages each.", Min = "0", Max = "100000", Reloads = true)]
@@ -50,6 +50,15 @@ public sealed class QuotaOptions
             key.Limits.RequestsPerMinute ?? PerKeyRpm,
             key.Limits.RequestsPerDay ?? PerKeyDaily,
             GlobalDaily,
-            Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? int.MaxValue, GlobalConcurrency * relays),
+            Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? int.MaxValue, (IsBounded(key) ? GlobalConcurrency : AllButOne) * relays),
             key.Limits.UsdPerDay);
+
+    /// <summary>How many requests of a key may run on this relay at once. A key without a limit of its own leaves a place to others on each relay.</summary>
+    /// <param name="key">Whose.</param>
+    /// <param name="bucket">Of what.</param>
+    public int PlacesOf(ApiKey key, QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? FetchConcurrency : IsBounded(key) ? GlobalConcurrency : AllButOne;
+
+    private int AllButOne => Math.Max(1, GlobalConcurrency - 1);
+
+    private bool IsBounded(ApiKey key) => (key.Limits.Concurrency ?? PerKeyConcurrency) is not null;
 }

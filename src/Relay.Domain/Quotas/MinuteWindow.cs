@@ -2,8 +2,8 @@ namespace Relay.Domain.Quotas;
 
 /// <summary>
 /// Requests of the last minute, counted by the second: a sliding window in a fixed amount of memory. A second counts until
-/// sixty whole seconds have passed after it, so there are never more than the limit in any sixty seconds. Runs on uptime,
-/// which no change of the clock moves.
+/// sixty seconds have passed after its last request, so there are never more than the limit in any sixty seconds, and nobody
+/// waits longer than sixty seconds. Runs on uptime, which no change of the clock moves.
 /// </summary>
 public sealed class MinuteWindow
 {
@@ -13,6 +13,7 @@ public sealed class MinuteWindow
     private const int Seconds = 61;
 
     private readonly int[] _counts = new int[Seconds];
+    private readonly TimeSpan[] _last = new TimeSpan[Seconds];
     private long _newest = long.MinValue;
 
     /// <summary>Requests in the window that ends now.</summary>
@@ -29,36 +30,47 @@ public sealed class MinuteWindow
     public void Advance(TimeSpan uptime)
     {
         var second = SecondOf(uptime);
-        if (second <= _newest)
-        {
-            return;
-        }
-
-        var passed = _newest == long.MinValue ? Seconds : Math.Min(second - _newest, Seconds);
-        for (var step = 0; step < passed; step++)
-        {
-            ref var slot = ref _counts[Slot(second - step)];
-            Count -= slot;
-            slot = 0;
-        }
-
-        _newest = second;
-    }
-
-    /// <summary>Counts requests of a second that is in the window; of an older one they are forgotten already.</summary>
-    public void Add(long second, int requests)
-    {
         if (second > _newest)
         {
-            Advance(TimeSpan.FromSeconds(second));
+            var passed = _newest == long.MinValue ? Seconds : Math.Min(second - _newest, Seconds);
+            for (var step = 0; step < passed; step++)
+            {
+                Forget(second - step);
+            }
+
+            _newest = second;
         }
 
+        if (second == _newest && _last[Slot(second + 1)] + Length <= uptime)
+        {
+            // The oldest second is over within the newest.
+            Forget(second + 1);
+        }
+    }
+
+    /// <summary>Counts requests that were made at a time in the window; older ones are forgotten already.</summary>
+    public void Add(TimeSpan at, int requests)
+    {
+        Advance(at);
+        var second = SecondOf(at);
         if (second > _newest - Seconds)
         {
-            // What is given back was counted once: never less than none.
-            var change = Math.Max(requests, -_counts[Slot(second)]);
-            _counts[Slot(second)] += change;
-            Count += change;
+            _counts[Slot(second)] += requests;
+            Count += requests;
+            if (at > _last[Slot(second)])
+            {
+                _last[Slot(second)] = at;
+            }
+        }
+    }
+
+    /// <summary>A request of a second came to nothing: never less than none are left of that second.</summary>
+    public void GiveBack(long second)
+    {
+        if (second > _newest - Seconds && second <= _newest && _counts[Slot(second)] > 0)
+        {
+            _counts[Slot(second)]--;
+            Count--;
         }
     }
 
@@ -74,7 +86,7 @@ public sealed class MinuteWindow
             left -= _counts[Slot(second)];
             if (left < limit)
             {
-                return TimeSpan.FromSeconds(second + Seconds) - uptime;
+                return _last[Slot(second)] + Length - uptime;
             }
         }
 
@@ -83,6 +95,12 @@ public sealed class MinuteWindow
 
     /// <summary>The second of uptime a request counts for.</summary>
     public static long SecondOf(TimeSpan uptime) => (long)Math.Floor(uptime.TotalSeconds);
+
+    private void Forget(long second)
+    {
+        Count -= _counts[Slot(second)];
+        (_counts[Slot(second)], _last[Slot(second)]) = (0, TimeSpan.MinValue);
+    }
 
     private static int Slot(long second) => (int)(((second % Seconds) + Seconds) % Seconds);
 }

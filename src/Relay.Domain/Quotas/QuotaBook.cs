@@ -1,32 +1,29 @@
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// What all keys have used of their minute and their day, in one bucket. Check and count are one step, so that of any number of requests
-/// at once exactly as many are admitted as the limits allow. Counts in memory, of the keys that were active this day;
-/// whoever owns it keeps it safe (see <see cref="Restore"/>).
+/// Requests and money that all keys have used of their minute and their days, in one bucket. Check and count are one step, so that of any
+/// number of requests at once exactly as many are admitted as the limits allow. Counts in memory; whoever owns it keeps it safe (see
+/// <see cref="Restore"/>).
 /// </summary>
+/// <remarks>
+/// Each request counts for the UTC day that the clock says. For a day count its requests and those of the day after it, so that a clock that
+/// is set back over midnight gives nothing back. Days further ahead come from a clock that was wrong: they bind nobody, and the counts of
+/// the right day are still there when the clock is right again.
+/// </remarks>
 public sealed class QuotaBook
 {
+    /// <summary>Days whose counts are kept, the last used ones: a clock that jumps to and fro loses none of them.</summary>
+    private const int KeptDays = 4;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Counters> _keys = new(StringComparer.Ordinal);
+    private readonly Dictionary<DateOnly, long> _totals = [];
 
-    private DateOnly _day = DateOnly.MinValue;
-    private long _total;
+    /// <summary>The last used one at the end.</summary>
+    private readonly List<DateOnly> _days = [];
 
-    /// <summary>The UTC day that is counted. It only ever goes forwards: a clock that jumps back gives nothing back.</summary>
-    public DateOnly Day
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _day;
-            }
-        }
-    }
-
-    /// <summary>Brings back what was counted before a restart.</summary>
-    /// <param name="day">The day it was counted for; an older one than another call named is ignored.</param>
+    /// <summary>Brings back counts of before a restart.</summary>
+    /// <param name="day">The day that they count for.</param>
     /// <param name="keyId">Whose.</param>
     /// <param name="requests">Requests of that day.</param>
     /// <param name="costUsd">Cost of that day.</param>
@@ -35,22 +32,22 @@ public sealed class QuotaBook
         lock (_lock)
         {
             Enter(day, TimeSpan.Zero);
-            if (day == _day)
-            {
-                var counters = Of(keyId);
-                counters.Requests += requests;
-                counters.CostUsd += costUsd;
-                _total += requests;
-            }
+            var counts = Of(keyId).Of(day);
+            counts.Requests += requests;
+            counts.CostUsd += costUsd;
+            _totals[day] += requests;
         }
     }
 
     /// <summary>Brings back requests of the last minute before a restart.</summary>
-    public void RestoreMinute(string keyId, long second, int requests)
+    /// <param name="keyId">Whose.</param>
+    /// <param name="at">The uptime before which they were made; negative for a time before the start.</param>
+    /// <param name="requests">How many.</param>
+    public void RestoreMinute(string keyId, TimeSpan at, int requests)
     {
         lock (_lock)
         {
-            Of(keyId).Minute.Add(second, requests);
+            Of(keyId).Minute.Add(at, requests);
         }
     }
 
@@ -64,7 +61,8 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            Enter(DateOnly.FromDateTime(now.UtcDateTime), uptime);
+            var today = DateOnly.FromDateTime(now.UtcDateTime);
+            Enter(today, uptime);
             var counters = Of(keyId);
             counters.Minute.Advance(uptime);
             var standing = StandingOf(counters, limits, now, uptime);
@@ -73,11 +71,12 @@ public sealed class QuotaBook
                 return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal));
             }
 
-            var charge = new QuotaCharge(keyId, _day, MinuteWindow.SecondOf(uptime), reserveUsd, limits.Bucket);
-            counters.Requests++;
-            counters.ReservedUsd += reserveUsd;
-            counters.Minute.Add(charge.Second, 1);
-            _total++;
+            var charge = new QuotaCharge(keyId, today, MinuteWindow.SecondOf(uptime), reserveUsd, limits.Bucket);
+            var counts = counters.Of(today);
+            counts.Requests++;
+            counts.ReservedUsd += reserveUsd;
+            counters.Minute.Add(uptime, 1);
+            _totals[today]++;
             return new QuotaDecision(charge, null, StandingOf(counters, limits, now, uptime).Statuses(limits, null));
         }
     }
@@ -87,7 +86,6 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            Enter(DateOnly.FromDateTime(now.UtcDateTime), uptime);
             var counters = _keys.GetValueOrDefault(keyId) ?? new Counters();
             counters.Minute.Advance(uptime);
             var standing = StandingOf(counters, limits, now, uptime);
@@ -101,12 +99,10 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            // What was charged before midnight and ends after it is no part of the new day.
-            if (charge.Day == _day)
+            if (_keys.GetValueOrDefault(charge.KeyId)?.Find(charge.Day) is { } counts)
             {
-                var counters = Of(charge.KeyId);
-                counters.ReservedUsd -= charge.ReservedUsd;
-                counters.CostUsd += costUsd;
+                counts.ReservedUsd -= charge.ReservedUsd;
+                counts.CostUsd += costUsd;
             }
         }
     }
@@ -116,13 +112,17 @@ public sealed class QuotaBook
     {
         lock (_lock)
         {
-            var counters = Of(charge.KeyId);
-            counters.Minute.Add(charge.Second, -1);
-            if (charge.Day == _day)
+            if (_keys.GetValueOrDefault(charge.KeyId) is not { } counters)
             {
-                counters.Requests--;
-                counters.ReservedUsd -= charge.ReservedUsd;
-                _total--;
+                return;
+            }
+
+            counters.Minute.GiveBack(charge.Second);
+            if (counters.Find(charge.Day) is { } counts)
+            {
+                counts.Requests--;
+                counts.ReservedUsd -= charge.ReservedUsd;
+                _totals[charge.Day]--;
             }
         }
     }
@@ -130,34 +130,45 @@ public sealed class QuotaBook
     /// <summary><see cref="MinuteWindow.Advance"/> comes first.</summary>
     private QuotaStanding StandingOf(Counters counters, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
     {
+        var today = DateOnly.FromDateTime(now.UtcDateTime);
+        var tomorrow = today.AddDays(1);
+        var (ofToday, ofTomorrow, totalTomorrow) = (counters.Find(today), counters.Find(tomorrow), _totals.GetValueOrDefault(tomorrow));
+        var costTomorrow = ofTomorrow?.CostUsd ?? 0;
         var minute = counters.Minute;
+
+        // The clock was set back, and the day that it said before has no room by itself: that day has to end, too.
+        var isTomorrowFull = ofTomorrow?.Requests >= limits.PerDay || totalTomorrow >= limits.GlobalPerDay || (ofTomorrow is not null && costTomorrow >= limits.UsdPerDay);
         return new QuotaStanding(
-            counters.Requests,
-            _total,
-            counters.CostUsd,
-            counters.ReservedUsd,
+            (ofToday?.Requests ?? 0) + (ofTomorrow?.Requests ?? 0),
+            _totals.GetValueOrDefault(today) + totalTomorrow,
+            (ofToday?.CostUsd ?? 0) + costTomorrow,
+            (ofToday?.ReservedUsd ?? 0) + (ofTomorrow?.ReservedUsd ?? 0),
             minute.Count,
             minute.UntilBelow(limits.PerMinute, uptime),
             minute.UntilBelow(minute.Count, uptime),
-            UntilTomorrow(now));
+            (isTomorrowFull ? tomorrow : today).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) + TimeSpan.FromDays(1) - now.UtcDateTime);
     }
 
-    /// <summary>By the day that is counted: with a clock that jumped back, that is more than a day.</summary>
-    private TimeSpan UntilTomorrow(DateTimeOffset now) => _day.AddDays(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) - now.UtcDateTime;
-
+    /// <summary>Makes a day one of those that are counted.</summary>
     private void Enter(DateOnly day, TimeSpan uptime)
     {
-        if (day <= _day)
+        if (_days.Count > 0 && _days[^1] == day)
         {
             return;
         }
 
-        _day = day;
-        _total = 0;
+        _totals.TryAdd(day, 0);
+        _days.Remove(day);
+        _days.Add(day);
+        if (_days.Count > KeptDays)
+        {
+            _totals.Remove(_days[0]);
+            _days.RemoveAt(0);
+        }
+
         foreach (var (keyId, counters) in _keys)
         {
-            (counters.Requests, counters.CostUsd, counters.ReservedUsd) = (0, 0, 0);
-            if (counters.Minute.IsEmpty(uptime))
+            if (!counters.KeepOnly(_totals) && counters.Minute.IsEmpty(uptime))
             {
                 _keys.Remove(keyId);
             }
@@ -176,7 +187,47 @@ public sealed class QuotaBook
 
     private sealed class Counters
     {
+        private readonly List<DayCounts> _days = new(1);
+
         public MinuteWindow Minute { get; } = new();
+
+        public DayCounts? Find(DateOnly day)
+        {
+            foreach (var counts in _days)
+            {
+                if (counts.Day == day)
+                {
+                    return counts;
+                }
+            }
+
+            return null;
+        }
+
+        public DayCounts Of(DateOnly day)
+        {
+            if (Find(day) is { } found)
+            {
+                return found;
+            }
+
+            var counts = new DayCounts(day);
+            _days.Add(counts);
+            return counts;
+        }
+
+        /// <summary>Forgets other days.</summary>
+        /// <returns>Whether any are left.</returns>
+        public bool KeepOnly(Dictionary<DateOnly, long> days)
+        {
+            _days.RemoveAll(counts => !days.ContainsKey(counts.Day));
+            return _days.Count > 0;
+        }
+    }
+
+    private sealed class DayCounts(DateOnly day)
+    {
+        public DateOnly Day { get; } = day;
 
         public long Requests { get; set; }
 

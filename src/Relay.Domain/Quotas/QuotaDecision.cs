@@ -24,5 +24,5 @@ public sealed record QuotaCharge(
 /// <param name="Refusal">Why not; null when admitted.</param>
 /// <param name="Statuses">The key's limits, as of this decision.</param>
 /// <param name="Running">Requests of the key that run in the whole fleet; null where this relay is all there is.</param>
-/// <param name="Concurrency">Requests of the key that this relay may run at once, where that is not what its limits say.</param>
-public sealed record QuotaDecision(QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses, int? Running = null, int? Concurrency = null);
+/// <param name="Relays">Relays among which the key's places are divided, where this relay decides alone; null where the limits count as they are.</param>
+public sealed record QuotaDecision(QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses, int? Running = null, int? Relays = null);

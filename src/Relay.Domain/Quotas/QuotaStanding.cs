@@ -4,14 +4,14 @@ namespace Relay.Domain.Quotas;
 /// How a key stands with its limits at one moment, in numbers. What follows from them, a refusal and what is said of each limit, is
 /// decided here only, wherever the numbers are kept.
 /// </summary>
-/// <param name="Requests">Of the key, this day.</param>
+/// <param name="Requests">Of the key, this day and the one after it: a clock that was set back gives nothing back.</param>
 /// <param name="Total">Of all keys, this day.</param>
 /// <param name="CostUsd">Of the key's settled requests, this day.</param>
 /// <param name="ReservedUsd">What its running requests may cost.</param>
 /// <param name="InMinute">Requests in the window of the last minute.</param>
 /// <param name="UntilBelow">How long until less than the limit is in that window; zero when it is so now.</param>
 /// <param name="UntilOneLess">How long until one less than now is in it.</param>
-/// <param name="UntilTomorrow">To the end of the day that is counted.</param>
+/// <param name="UntilTomorrow">To the end of the day, or of the day after it where that has no room by itself.</param>
 public readonly record struct QuotaStanding(
     long Requests, long Total, decimal CostUsd, decimal ReservedUsd, int InMinute, TimeSpan UntilBelow, TimeSpan UntilOneLess, TimeSpan UntilTomorrow)
 {

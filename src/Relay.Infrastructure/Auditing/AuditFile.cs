@@ -18,7 +18,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
 {
     private const int BufferedEntries = 10_000;
     private const int LinesAtOnce = 5000;
-    private const int RepeatedLines = 1000;
+    private const int RepeatedLines = 20;
 
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(10);

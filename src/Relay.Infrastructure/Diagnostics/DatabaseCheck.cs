@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Relay.Application.Diagnostics;
 using Relay.Infrastructure.Sqlite;
 
@@ -23,19 +22,11 @@ internal sealed class DatabaseCheck(RelayDatabase database) : IDiagnosticCheck
     {
         try
         {
-            using var connection = database.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA quick_check(1);";
-            var answer = command.ExecuteScalar() as string;
-            return answer == "ok" ? Finding.Pass(Name, "relay.db opens and is whole.") : Finding.Fail(Name, $"relay.db is damaged: {answer}", Advice);
+            return database.FindDamage() is { } damage ? Finding.Fail(Name, $"relay.db is damaged: {damage}", Advice) : Finding.Pass(Name, "relay.db opens and is whole.");
         }
         catch (StartupException exception)
         {
             return Finding.Fail(Name, exception.Message);
-        }
-        catch (SqliteException exception)
-        {
-            return Finding.Fail(Name, $"relay.db is damaged: {exception.Message}", Advice);
         }
     }
 }

@@ -71,7 +71,7 @@ internal sealed class LocalShare(TimeProvider clock)
             {
                 var requests = Share(heard.Standing.Requests, relays);
                 book.Restore(day, keyId, requests, (heard.Standing.CostUsd + heard.Standing.ReservedUsd) / relays);
-                book.RestoreMinute(keyId, MinuteWindow.SecondOf(Uptime), (int)Share(heard.Standing.InMinute, relays));
+                book.RestoreMinute(keyId, Uptime, (int)Share(heard.Standing.InMinute, relays));
                 _seededRequests[limits.Bucket] = _seededRequests.GetValueOrDefault(limits.Bucket) + requests;
             }
 
@@ -81,7 +81,7 @@ internal sealed class LocalShare(TimeProvider clock)
                 _charged.Add(id);
             }
 
-            return decision with { Charge = decision.Charge is { } charge ? charge with { Id = id } : null, Concurrency = (int)Share(limits.Concurrency, relays) };
+            return decision with { Charge = decision.Charge is { } charge ? charge with { Id = id } : null, Relays = relays };
         }
     }
 
@@ -118,7 +118,7 @@ internal sealed class LocalShare(TimeProvider clock)
         // Of what is left of it: what other keys used is in no count here.
         GlobalPerDay = (int)Math.Min(int.MaxValue, Share(Math.Max(0, limits.GlobalPerDay - TotalOf(limits.Bucket, day)), relays) + _seededRequests.GetValueOrDefault(limits.Bucket)),
         UsdPerDay = limits.UsdPerDay / relays,
-        Concurrency = (int)Share(limits.Concurrency, relays),
+        Concurrency = limits.PlacesPerRelay(relays),
     };
 
     /// <summary>What all keys had used of the day when that was last heard.</summary>

@@ -87,7 +87,8 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        if (!await FlushAsync(FlushTimeout, cancellationToken))
+        // Also when the time to stop is over: the last settlements take a moment.
+        if (!await FlushAsync(FlushTimeout, CancellationToken.None))
         {
             logger.LogError("{Count} settlements could not be told to the shared state: what their requests reserved will count as what they cost", Count);
         }

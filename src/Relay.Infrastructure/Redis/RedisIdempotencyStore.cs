@@ -25,7 +25,8 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
         var owner = instance.NextChargeId();
         try
         {
-            var answer = (RedisValue[])(await link.RunAsync(
+            // By the same owner it is claimed once, however often it arrives.
+            var answer = (RedisValue[])(await link.RunAgainAsync(
                 RedisScripts.Claim,
                 [link.Names.Answer(name), link.Names.Relays],
                 [link.Clock, fingerprint, owner, (long)LongestClaim.TotalSeconds, (long)RelayInstance.Lease.TotalMilliseconds],
@@ -55,7 +56,7 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
     }
 
     /// <inheritdoc/>
-    public async ValueTask KeepAsync(string name, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
+    public async ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
     {
         if (!_claims.TryRemove(name, out var owner))
         {
@@ -68,8 +69,8 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
             {
                 var forgotten = (RedisValue[])(await database.ScriptEvaluateAsync(
                     RedisScripts.Keep,
-                    [names.Answer(name), names.IdempotencyOrder, names.IdempotencyBytes],
-                    [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, kept.MaxBytes, name]))!;
+                    [names.Answer(name), names.AnswersByAge, names.AnswerEntries, names.AnswersByHolder, names.AnswerHolders, names.AnswerBytes, .. names.OldAnswers],
+                    [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, kept.MaxBytes, name, holder]))!;
                 if (forgotten.Length > 0)
                 {
                     await database.KeyDeleteAsync([.. forgotten.Select(old => names.Answer(old.ToString()))]);

@@ -11,17 +11,21 @@ using StackExchange.Redis;
 namespace Relay.Infrastructure.Redis;
 
 /// <summary>
-/// The one connection to the shared state, and what is done about its failures: every command has a short time limit, and after a few that
-/// failed none is sent for a moment, so that nobody waits for what is gone. The client reconnects by itself, later and later, with
+/// The one connection to the shared state, and what is done about its failures: every command has a time limit, and after several of a few
+/// seconds failed none is sent for a moment, so that nobody waits for what is gone. One late answer is no failure of the state: a busy machine
+/// has some. The client reconnects by itself, later and later, with
 /// jitter; nothing of its words is ever passed on, for they may name hosts and users.
 /// </summary>
 internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
 {
+    /// <summary>Failures in a row, after which it counts as away also where too little is asked of it for the breaker.</summary>
+    private const int SeveralFailures = 3;
+
     private const string Unreached = "The state that the relays share can't be reached at the moment. Try again shortly.";
 
     private static readonly TimeSpan ShortestBreak = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestBreak = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Sampling = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Sampling = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestReconnect = TimeSpan.FromSeconds(3);
 
@@ -32,6 +36,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     private readonly ResiliencePipeline _breaker;
     private volatile ConnectionMultiplexer? _connection;
     private volatile bool _reached;
+    private int _failuresInARow;
     private volatile string? _reason = "it has not answered yet";
 
     public RedisLink(IOptions<StateOptions> options, TimeProvider clock, ILogger<RedisLink> logger)
@@ -42,8 +47,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
                 ShouldHandle = args => ValueTask.FromResult(IsFailure(args.Outcome.Exception)),
-                FailureRatio = 0.2,
-                MinimumThroughput = 2,
+                // Three of five at the least.
+                FailureRatio = 0.5,
+                MinimumThroughput = 5,
                 SamplingDuration = Sampling,
                 BreakDurationGenerator = args => ValueTask.FromResult(BreakOf(args.FailureCount)),
                 StateProvider = _state,
@@ -77,7 +83,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     public RedisValue Clock => ClockOfTest?.Invoke() ?? RedisValue.EmptyString;
 
     /// <summary>Whether it answered lately.</summary>
-    public bool IsUp => _reached && _state.CircuitState == CircuitState.Closed && _connection is { IsConnected: true };
+    public bool IsUp => _reached && Volatile.Read(ref _failuresInARow) < SeveralFailures && _state.CircuitState == CircuitState.Closed && _connection is { IsConnected: true };
 
     /// <inheritdoc/>
     public string Part => "state";
@@ -103,6 +109,20 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <exception cref="RelayErrorException">As for the other.</exception>
     public Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         AskAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), cancellationToken);
+
+    /// <summary>Runs a script; once more where no answer came. To run it twice must be the same as to run it once.</summary>
+    /// <exception cref="RelayErrorException">As for the other.</exception>
+    public async Task<RedisResult> RunAgainAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RunAsync(script, keys, arguments, cancellationToken);
+        }
+        catch (RelayErrorException exception) when (MayHaveArrived(exception) && exception.InnerException is not RedisServerException)
+        {
+            return await RunAsync(script, keys, arguments, cancellationToken);
+        }
+    }
 
     /// <summary>Runs a script also while nothing else is asked, and so finds out whether it answers again: no caller has to wait for that.</summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
@@ -134,6 +154,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             }
 
             _reason = null;
+            Volatile.Write(ref _failuresInARow, 0);
             return answer;
         }
         catch (BrokenCircuitException exception)
@@ -142,6 +163,13 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
         catch (Exception exception) when (IsFailure(exception))
         {
+            Interlocked.Increment(ref _failuresInARow);
+            if (IsMistake(exception))
+            {
+                // A mistake in a script of the relay's own: names no caller's words, for none are in it.
+                _logger.LogError("The shared state answered with an error: {Message}", exception.Message);
+            }
+
             throw new RelayErrorException(Unavailable, exception);
         }
     }
@@ -245,12 +273,6 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
 
         _reason = Describe(exception);
-        if (IsMistake(exception))
-        {
-            // A mistake in a script of the relay's own: names no caller's words, for none are in it.
-            _logger.LogError("The shared state answered with an error: {Message}", exception.Message);
-        }
-
         return true;
     }
 

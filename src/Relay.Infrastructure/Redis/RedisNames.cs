@@ -29,9 +29,23 @@ internal sealed class RedisNames(string prefix)
     /// <summary>Members: see <see cref="MemberOf"/>.</summary>
     public RedisKey Open => _prefix + "open";
 
-    public RedisKey IdempotencyOrder => _prefix + "answers";
+    /// <summary>Names of kept answers, by the time at which they were kept.</summary>
+    public RedisKey AnswersByAge => _prefix + "kept:age";
 
-    public RedisKey IdempotencyBytes => _prefix + "answers:bytes";
+    /// <summary>Of each kept answer's name, its holder, time and bytes.</summary>
+    public RedisKey AnswerEntries => _prefix + "kept:entries";
+
+    /// <summary>Kept answers in the order of their holders, and within a holder by age.</summary>
+    public RedisKey AnswersByHolder => _prefix + "kept:order";
+
+    /// <summary>Bytes of each holder.</summary>
+    public RedisKey AnswerHolders => _prefix + "kept:holders";
+
+    /// <summary>Bytes of all kept answers.</summary>
+    public RedisKey AnswerBytes => _prefix + "kept:bytes";
+
+    /// <summary>The names of versions that knew no holders.</summary>
+    public RedisKey[] OldAnswers => [_prefix + "answers", _prefix + "answers:bytes"];
 
     public RedisKey Counters(string member) => $"{_prefix}c:{member}";
 

@@ -115,16 +115,20 @@ internal sealed class RedisQuotaStore : IQuotaStore
     }
 
     /// <inheritdoc/>
-    public async Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken)
+    public async Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken)
     {
         var (names, member) = (_link.Names, RedisNames.MemberOf(charge.KeyId, charge.Bucket));
         while (true)
         {
+            var isGone = false;
             // Before it asks: what is told meanwhile must not be missed.
             var told = _places.GetOrAdd(member, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             try
             {
-                if ((int)await _link.RunAsync(RedisScripts.Place, [names.Counters(member), names.Totals(charge.Bucket), names.Relays], [_link.Clock, charge.Id, places], cancellationToken) != 0)
+                var answer = (int)await _link.RunAsync(
+                    RedisScripts.Place, [names.Counters(member), names.Totals(charge.Bucket), names.Relays], [_link.Clock, charge.Id, places()], cancellationToken);
+                isGone = answer < 0;
+                if (answer > 0)
                 {
                     return;
                 }
@@ -136,6 +140,12 @@ internal sealed class RedisQuotaStore : IQuotaStore
             catch (RelayErrorException)
             {
                 // It waits on: its patience is the queue's.
+            }
+
+            if (isGone)
+            {
+                // The others took this relay for dead, and its reservation for spent: to run now would count nowhere.
+                throw new RelayErrorException(RedisLink.Unavailable);
             }
 
             await Task.WhenAny(told, Task.Delay(PlacePoll, _clock, cancellationToken));
@@ -189,7 +199,8 @@ internal sealed class RedisQuotaStore : IQuotaStore
         while (true)
         {
             var day = Volatile.Read(ref _day);
-            var reply = (RedisResult[])(await _link.RunAsync(
+            // Under the same id it is charged once, however often it arrives.
+            var reply = (RedisResult[])(await _link.RunAgainAsync(
                 RedisScripts.Charge,
                 [names.Counters(member), names.Totals(limits.Bucket), names.Relays, names.Usage(day, keyId), names.KeysOfDay(day), names.LastUse, names.Open],
                 [

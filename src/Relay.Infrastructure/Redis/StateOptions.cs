@@ -32,8 +32,8 @@ public sealed class StateOptions
     [Setting("STATE_NAMESPACE", "What all names in the shared state begin with: relays with the same one are a fleet.")]
     public string Namespace { get; set; } = "claude-relay";
 
-    [Setting("STATE_TIMEOUT", "Longest wait for one answer of the shared state; what takes longer counts as a failure of it.", Min = "20ms", Max = "10s")]
-    public TimeSpan Timeout { get; set; } = TimeSpan.FromMilliseconds(250);
+    [Setting("STATE_TIMEOUT", "Longest wait for one answer of the shared state; an admission that got none is asked for once more.", Min = "20ms", Max = "10s")]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(1);
 
     [Setting("RELAY_NAME", "This relay's name in the fleet; the machine's when unset.")]
     public string? RelayName { get; set; }

@@ -10,7 +10,7 @@ namespace Relay.Infrastructure.Sqlite;
 /// <summary>
 /// Answers in <c>relay.db</c>; what is still running only in memory, so that no crash leaves a request in flight for ever.
 /// </summary>
-internal sealed class IdempotencyStore(RelayDatabase database, IOptions<IdempotencyOptions> options, TimeProvider clock, ILogger<IdempotencyStore> logger)
+internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth health, IOptions<IdempotencyOptions> options, TimeProvider clock, ILogger<IdempotencyStore> logger)
     : IIdempotencyStore, IHostedService, IDisposable
 {
     private readonly ConcurrentDictionary<string, string> _inFlight = new(StringComparer.Ordinal);
@@ -36,6 +36,13 @@ internal sealed class IdempotencyStore(RelayDatabase database, IOptions<Idempote
             _inFlight.TryRemove(name, out _);
             return record.Fingerprint == fingerprint ? new IdempotencyClaim(IdempotencyState.Answered, record.Answer) : new IdempotencyClaim(IdempotencyState.Mismatch);
         }
+        catch (SqliteException exception)
+        {
+            // Nobody can tell whether it was answered before.
+            _inFlight.TryRemove(name, out _);
+            health.Report(exception);
+            return new IdempotencyClaim(IdempotencyState.Unknown);
+        }
         catch
         {
             _inFlight.TryRemove(name, out _);
@@ -44,16 +51,17 @@ internal sealed class IdempotencyStore(RelayDatabase database, IOptions<Idempote
     }
 
     /// <inheritdoc/>
-    public async ValueTask KeepAsync(string name, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
+    public async ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
     {
         try
         {
-            await UseAsync(connection => Insert(connection, name, fingerprint, sealedAnswer.ToArray()), cancellationToken);
+            await UseAsync(connection => Insert(connection, name, holder, fingerprint, sealedAnswer.ToArray()), cancellationToken);
         }
         catch (SqliteException exception)
         {
             // The answer is on its way all the same; asked again, it will be worked out again.
             logger.LogError("An answer can't be kept for its idempotency key: {Reason}", exception.Message);
+            health.Report(exception);
         }
         finally
         {
@@ -92,7 +100,7 @@ internal sealed class IdempotencyStore(RelayDatabase database, IOptions<Idempote
             connection =>
             {
                 using var command = connection.CreateCommand();
-                command.CommandText = "SELECT fingerprint, answer FROM idempotency WHERE name = $name AND unix_second > $oldest";
+                command.CommandText = "SELECT fingerprint, answer FROM kept_answer WHERE name = $name AND unix_second > $oldest";
                 command.Parameters.AddWithValue("$name", name);
                 command.Parameters.AddWithValue("$oldest", Oldest);
                 using var reader = command.ExecuteReader();
@@ -104,30 +112,56 @@ internal sealed class IdempotencyStore(RelayDatabase database, IOptions<Idempote
 
     private long Oldest => (clock.GetUtcNow() - options.Value.TimeToLive).ToUnixTimeSeconds();
 
-    private void Insert(SqliteConnection connection, string name, string fingerprint, byte[] answer)
+    private void Insert(SqliteConnection connection, string name, string holder, string fingerprint, byte[] answer)
     {
         using var transaction = connection.BeginTransaction();
         using var command = connection.CreateCommand();
         command.CommandText =
-            """
-            DELETE FROM idempotency WHERE unix_second <= $oldest;
-            INSERT OR REPLACE INTO idempotency (name, fingerprint, answer, bytes, unix_second) VALUES ($name, $fingerprint, $answer, $bytes, $now);
-            DELETE FROM idempotency WHERE rowid IN (
-                SELECT rowid FROM (SELECT rowid, SUM(bytes) OVER (ORDER BY rowid DESC) AS newer FROM idempotency) WHERE newer > $most);
+            $"""
+            DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE unix_second <= $oldest ORDER BY unix_second LIMIT {ForgottenAtOnce});
+            DELETE FROM kept_answer WHERE name = $name;
+            INSERT INTO kept_answer (name, holder, fingerprint, bytes, unix_second, answer) VALUES ($name, $holder, $fingerprint, $bytes, $now, $answer);
             """;
         command.Parameters.AddWithValue("$oldest", Oldest);
         command.Parameters.AddWithValue("$name", name);
+        command.Parameters.AddWithValue("$holder", holder);
         command.Parameters.AddWithValue("$fingerprint", fingerprint);
         command.Parameters.AddWithValue("$answer", answer);
         command.Parameters.AddWithValue("$bytes", answer.Length + RowOverhead);
         command.Parameters.AddWithValue("$now", clock.GetUtcNow().ToUnixTimeSeconds());
-        command.Parameters.AddWithValue("$most", options.Value.MaxBytes);
         command.ExecuteNonQuery();
+        MakeRoom(connection);
         transaction.Commit();
     }
 
-    /// <summary>What a row takes beside its answer.</summary>
-    private const int RowOverhead = 200;
+    /// <summary>The oldest answers of the holder with the most bytes go first: nobody's answers make room for another's larger share.</summary>
+    private void MakeRoom(SqliteConnection connection)
+    {
+        using var total = connection.CreateCommand();
+        total.CommandText = "SELECT coalesce(sum(bytes), 0) FROM kept_bytes;";
+        using var forget = connection.CreateCommand();
+        forget.CommandText =
+            """
+            DELETE FROM kept_answer
+                WHERE id = (SELECT id FROM kept_answer WHERE holder = (SELECT holder FROM kept_bytes ORDER BY bytes DESC, holder LIMIT 1) ORDER BY id LIMIT 1)
+                RETURNING bytes;
+            """;
+        for (var bytes = (long)total.ExecuteScalar()!; bytes > options.Value.MaxBytes;)
+        {
+            if (forget.ExecuteScalar() is not long forgotten)
+            {
+                return;
+            }
+
+            bytes -= forgotten;
+        }
+    }
+
+    /// <summary>Bytes of a row beside its answer.</summary>
+    private const int RowOverhead = 300;
+
+    /// <summary>Expired answers that one request deletes at most: more of them are left to the next ones.</summary>
+    private const int ForgottenAtOnce = 100;
 
     private async Task UseAsync(Action<SqliteConnection> use, CancellationToken cancellationToken)
     {

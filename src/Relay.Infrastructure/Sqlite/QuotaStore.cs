@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Relay.Application.Health;
 using Relay.Application.Quotas;
 using Relay.Application.Usage;
+using Relay.Domain;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 
@@ -16,6 +17,10 @@ namespace Relay.Infrastructure.Sqlite;
 internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader, IHealthCheck
 {
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestWrite = TimeSpan.FromSeconds(10);
+
+    private static readonly RelayError Unreadable = new(
+        ErrorCode.StateUnavailable, "The usage can't be read at the moment; the relay's log says why. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <summary>Longer than what anybody can ask for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
     private const int UsageDays = 400;
@@ -97,7 +102,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     }
 
     /// <summary>One process does all the counting: its queue is what gives places.</summary>
-    public Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
     public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) =>
@@ -111,16 +116,14 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     public async Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        using var connection = _database.Open();
-        return UsageTable.Read(connection, keyId, since);
+        return Read(connection => UsageTable.Read(connection, keyId, since));
     }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyDictionary<string, DateTimeOffset>> ReadLastUsedAsync(CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        using var connection = _database.Open();
-        return UsageTable.ReadLastUsed(connection);
+        return Read(UsageTable.ReadLastUsed);
     }
 
     /// <inheritdoc/>
@@ -135,14 +138,27 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await FlushAsync(cancellationToken);
+        // Also when the time to stop is over: the last counts take a moment, and a restart needs them.
+        await FlushAsync(CancellationToken.None);
     }
 
     /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
-        _connection?.Dispose();
+        if (_connection is { } connection)
+        {
+            // Requests that ended after the stop, or after a stop that failed. Whoever still writes ends soon.
+            var isMine = _writing.Wait(LongestWrite);
+            Flush();
+            connection.Dispose();
+            _connection = null;
+            if (isMine)
+            {
+                _writing.Release();
+            }
+        }
+
         _writing.Dispose();
     }
 
@@ -153,6 +169,20 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             await FlushAsync(stoppingToken);
+        }
+    }
+
+    private T Read<T>(Func<SqliteConnection, T> read)
+    {
+        try
+        {
+            using var connection = _database.Open();
+            return read(connection);
+        }
+        catch (Exception exception) when (exception is SqliteException or StartupException)
+        {
+            _logger.LogError("The usage in relay.db can't be read: {Reason}", exception.Message);
+            throw new RelayErrorException(Unreadable, exception);
         }
     }
 
@@ -168,21 +198,33 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     private void Restore(SqliteConnection connection)
     {
+        try
+        {
+            RestoreFrom(connection);
+        }
+        catch (SqliteException exception)
+        {
+            throw new StartupException($"relay.db is damaged ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.");
+        }
+    }
+
+    private void RestoreFrom(SqliteConnection connection)
+    {
         UsageTable.SettleCrashed(connection);
+        UsageTable.DeleteEmpty(connection);
         var today = DateOnly.FromDateTime(_clock.GetUtcNow().UtcDateTime);
         RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE day < '{UsageTable.Format(today.AddDays(-UsageDays))}';");
         var rows = UsageTable.Read(connection, keyId: null, today);
-        // A clock that was set back over midnight gives nothing back. Of one that had run days ahead the counts would shut
-        // every key out until that day comes: those are left alone.
-        var day = rows.Select(row => row.Day).Where(day => day <= today.AddDays(1)).Append(today).Max();
-        if (rows.Any(row => row.Day > day))
+        // A clock that was set back over midnight gives nothing back; days further ahead bind nobody.
+        var tomorrow = today.AddDays(1);
+        if (rows.Any(row => row.Day > tomorrow))
         {
             _logger.LogWarning("relay.db has counts of days to come: the clock was wrong, or is. Today is {Today} by it", today);
         }
 
-        foreach (var row in rows.Where(row => row.Day == day))
+        foreach (var row in rows.Where(row => row.Day <= tomorrow))
         {
-            BookOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions).Restore(day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
+            BookOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions).Restore(row.Day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
         }
 
         var now = _startedUnixSecond;
@@ -191,7 +233,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         RelayDatabase.Execute(connection, $"DELETE FROM minute WHERE unix_second > {now + OneDay + minute};");
         foreach (var ((keyId, bucket, second), requests) in UsageTable.ReadMinutes(connection, now - minute))
         {
-            BookOf(bucket).RestoreMinute(keyId, Math.Min(second, now) - now, requests);
+            // To the end of the second, and never after the start.
+            BookOf(bucket).RestoreMinute(keyId, TimeSpan.FromSeconds(Math.Min(second + 1 - now, 0)), requests);
         }
     }
 
@@ -200,34 +243,40 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         await _writing.WaitAsync(cancellationToken);
         try
         {
-            var changes = TakeChanges();
-            if (changes.IsEmpty || _connection is not { } connection)
-            {
-                return;
-            }
-
-            try
-            {
-                using var transaction = connection.BeginTransaction();
-                UsageTable.Add(connection, changes.Usage);
-                UsageTable.AddMinutes(connection, changes.Minutes, _startedUnixSecond + (long)(Uptime - (2 * MinuteWindow.Length)).TotalSeconds);
-                UsageTable.NoteUse(connection, changes.LastUsed);
-                transaction.Commit();
-                _problem = null;
-            }
-            catch (SqliteException exception)
-            {
-                PutBack(changes);
-                if (_problem is null)
-                {
-                    _problem = "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget what is not written.";
-                    _logger.LogError(exception, "relay.db can't be written; what is to be written waits in memory");
-                }
-            }
+            Flush();
         }
         finally
         {
             _writing.Release();
+        }
+    }
+
+    private void Flush()
+    {
+        if (_connection is not { } connection || TakeChanges() is not { IsEmpty: false } changes)
+        {
+            return;
+        }
+
+        try
+        {
+            using var transaction = connection.BeginTransaction();
+            UsageTable.Add(connection, changes.Usage);
+            UsageTable.AddMinutes(connection, changes.Minutes, _startedUnixSecond + (long)(Uptime - (2 * MinuteWindow.Length)).TotalSeconds);
+            UsageTable.NoteUse(connection, changes.LastUsed);
+            transaction.Commit();
+            _problem = null;
+        }
+        catch (Exception exception)
+        {
+            // Whatever failed, nothing of it was committed.
+            PutBack(changes);
+            if (_problem is null)
+            {
+                // In this order: who is told to look into the log finds it there.
+                _logger.LogError(exception, "relay.db can't be written; what is to be written waits in memory");
+                _problem = "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget what is not written.";
+            }
         }
     }
 
@@ -271,10 +320,33 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
         public Dictionary<string, long> LastUsed { get; } = new(StringComparer.Ordinal);
 
-        public bool IsEmpty => Usage.Count == 0;
+        public bool IsEmpty => Usage.Count == 0 && Minutes.Count == 0 && LastUsed.Count == 0;
 
-        public void Add(UsageKey row, UsageDelta delta) => Usage[row] = Usage.GetValueOrDefault(row) + delta;
+        public void Add(UsageKey row, UsageDelta delta)
+        {
+            var sum = Usage.GetValueOrDefault(row) + delta;
+            if (sum.IsNothing)
+            {
+                // Requests that came to nothing cost no row.
+                Usage.Remove(row);
+            }
+            else
+            {
+                Usage[row] = sum;
+            }
+        }
 
-        public void AddMinute(MinuteKey minute, int requests) => Minutes[minute] = Minutes.GetValueOrDefault(minute) + requests;
+        public void AddMinute(MinuteKey minute, int requests)
+        {
+            var sum = Minutes.GetValueOrDefault(minute) + requests;
+            if (sum == 0)
+            {
+                Minutes.Remove(minute);
+            }
+            else
+            {
+                Minutes[minute] = sum;
+            }
+        }
     }
 }

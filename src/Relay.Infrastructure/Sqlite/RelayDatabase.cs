@@ -81,6 +81,35 @@ internal sealed class RelayDatabase(RelayHome home)
             unix_second INTEGER NOT NULL
         );
         """,
+        // Each answer has a holder, and each holder a running total. The answer comes last, for SQLite reads a row up to the column that it needs.
+        // Holders of older answers are not known: those answers have one holder together.
+        """
+        CREATE TABLE kept_answer (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            holder TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            unix_second INTEGER NOT NULL,
+            answer BLOB NOT NULL
+        );
+        CREATE INDEX kept_answer_by_age ON kept_answer (unix_second);
+        CREATE INDEX kept_answer_by_holder ON kept_answer (holder, id, bytes);
+        CREATE TABLE kept_bytes (
+            holder TEXT PRIMARY KEY,
+            bytes INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TRIGGER kept_answer_added AFTER INSERT ON kept_answer BEGIN
+            INSERT INTO kept_bytes VALUES (new.holder, new.bytes) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+        CREATE TRIGGER kept_answer_deleted AFTER DELETE ON kept_answer BEGIN
+            UPDATE kept_bytes SET bytes = bytes - old.bytes WHERE holder = old.holder;
+            DELETE FROM kept_bytes WHERE holder = old.holder AND bytes <= 0;
+        END;
+        INSERT INTO kept_answer (name, holder, fingerprint, bytes, unix_second, answer)
+            SELECT name, '', fingerprint, bytes, unix_second, answer FROM idempotency ORDER BY rowid;
+        DROP TABLE idempotency;
+        """,
     ];
 
     /// <summary>Whether there is one.</summary>
@@ -115,6 +144,24 @@ internal sealed class RelayDatabase(RelayHome home)
             throw exception is SqliteException
                 ? new StartupException($"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.")
                 : exception;
+        }
+    }
+
+    /// <summary>The first damage that SQLite finds in it; null for none. Reads all of it.</summary>
+    /// <exception cref="StartupException">As for <see cref="Open"/>.</exception>
+    public string? FindDamage()
+    {
+        using var connection = Open();
+        try
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = "PRAGMA quick_check(1);";
+            var answer = command.ExecuteScalar() as string;
+            return answer == "ok" ? null : answer ?? "it has no answer";
+        }
+        catch (SqliteException exception)
+        {
+            return exception.Message;
         }
     }
 

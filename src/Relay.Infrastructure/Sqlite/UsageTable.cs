@@ -15,6 +15,15 @@ internal readonly record struct MinuteKey(string KeyId, QuotaBucket Bucket, long
 /// <summary>What is to be added to a row; money in millionths of a US dollar.</summary>
 internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, long CostMicroUsd, long ReservedMicroUsd)
 {
+    /// <summary>Whether it changes no number.</summary>
+    public bool IsNothing => this is
+    {
+        Requests: 0,
+        CostMicroUsd: 0,
+        ReservedMicroUsd: 0,
+        Tokens: null or { InputTokens: 0, OutputTokens: 0, CacheCreationInputTokens: 0, CacheReadInputTokens: 0 },
+    };
+
     /// <summary>Both.</summary>
     public static UsageDelta operator +(UsageDelta left, UsageDelta right) => new(
         left.Requests + right.Requests,
@@ -43,7 +52,7 @@ internal static class UsageTable
     /// <summary>The stored form of a day.</summary>
     public static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    /// <summary>Adds to the rows.</summary>
+    /// <summary>Adds to the rows. Rows that come to nothing are deleted.</summary>
     public static void Add(SqliteConnection connection, IReadOnlyDictionary<UsageKey, UsageDelta> deltas)
     {
         using var command = connection.CreateCommand();
@@ -73,6 +82,29 @@ internal static class UsageTable
             command.Parameters.AddWithValue("$read", delta.Tokens?.CacheReadInputTokens ?? 0);
             command.Parameters.AddWithValue("$cost", delta.CostMicroUsd);
             command.Parameters.AddWithValue("$reserved", delta.ReservedMicroUsd);
+            command.ExecuteNonQuery();
+        }
+
+        DeleteEmpty(connection, deltas.Where(delta => delta.Value.Requests < 0).Select(delta => delta.Key));
+    }
+
+    /// <summary>Deletes all rows that come to nothing.</summary>
+    public static void DeleteEmpty(SqliteConnection connection) => RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE {IsEmpty};");
+
+    private const string IsEmpty =
+        "requests = 0 AND input_tokens = 0 AND output_tokens = 0 AND cache_creation_input_tokens = 0 AND cache_read_input_tokens = 0 AND cost_micro_usd = 0 AND reserved_micro_usd = 0";
+
+    private static void DeleteEmpty(SqliteConnection connection, IEnumerable<UsageKey> rows)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = $"DELETE FROM usage WHERE day = $day AND key_id = $key AND bucket = $bucket AND model = $model AND {IsEmpty};";
+        foreach (var row in rows)
+        {
+            command.Parameters.Clear();
+            command.Parameters.AddWithValue("$day", Format(row.Day));
+            command.Parameters.AddWithValue("$key", row.KeyId);
+            command.Parameters.AddWithValue("$bucket", NameOf(row.Bucket));
+            command.Parameters.AddWithValue("$model", row.Model);
             command.ExecuteNonQuery();
         }
     }

@@ -16,6 +16,7 @@ public sealed class TokenTests
         ["Relay.Api.Dashboard.DashboardGuard.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Idempotency.IdempotencyGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Streaming.EventStream.DisposeAsync"] = "IAsyncDisposable's signature; it ends its own heartbeat",
+        ["Relay.Api.Quotas.FailureGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Quotas.QuotaGate.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",
         ["Relay.Api.Http.ErrorResponse+ErrorResult.ExecuteResultAsync"] = "IActionResult's signature; passes the context's RequestAborted on",
         ["Relay.Api.OpenApi.ServedDocument.ExecuteResultAsync"] = "IActionResult's signature; passes the context's RequestAborted on",

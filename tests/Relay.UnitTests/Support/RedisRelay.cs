@@ -131,17 +131,6 @@ internal sealed class RedisRelay : IAsyncDisposable
         _isOver = true;
         await _ending.CancelAsync();
         await _beating;
-        using var now = new CancellationTokenSource();
-        await now.CancelAsync();
-        try
-        {
-            await Outbox.StopAsync(now.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // What it had to tell is lost.
-        }
-
         Outbox.Dispose();
         Link.Dispose();
         _ending.Dispose();

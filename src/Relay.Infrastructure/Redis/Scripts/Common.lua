@@ -3,7 +3,9 @@
 -- All of a key's counters in one bucket are one hash, read and written as a whole:
 --   d         the UTC day they are of, in days since 1970
 --   n c r     requests, cost and reservations of that day; money in millionths of a US dollar
+--   pd pn pc  the day that was counted before it, its requests and its cost: a clock that was ahead for a moment comes back to them
 --   s<second> requests of one second of the last minute
+--   l<second> the last of them, in microseconds after the second's begin
 --   o<id>     a charge that is not settled: "<day> <second> <reserve> <model> <state>"
 -- An id begins with the relay it is of, before the last dot. States: 1 runs, 0 waits for a place of its key,
 -- x its relay is dead and its reservation has become cost, g it was given back before it was charged.
@@ -28,20 +30,31 @@ local function alive(book, id)
   return book.relays[relay]
 end
 
+-- Which of two counted days is taken up: a day further ahead than tomorrow was counted by a clock that was wrong, and binds nobody.
+local function pick(today, day, before)
+  if day and day >= today and day <= today + 1 then return day, false end
+  if before and before >= today and before <= today + 1 and day and day > today + 1 then return before, true end
+  return today, false
+end
+
 -- Reads a key's counters as they are now: a new day begins at nothing, old seconds are over, and what a dead relay
 -- ran counts as spent.
 local function open(counters, totals, relays, now)
   local second = math.floor(now / MICRO)
-  local total = redis.call('HMGET', totals, 'd', 'n')
+  local total = redis.call('HMGET', totals, 'd', 'n', 'pd', 'pn')
+  local today = math.floor(second / DAY)
+  -- The day only goes forwards: a clock that is set back over midnight gives nothing back.
+  local counted, is_back = pick(today, tonumber(total[1]), tonumber(total[3]))
   local book = {
     counters = counters, totals = totals, relays_key = relays, relays = {}, now = now, second = second,
-    -- The day only goes forwards: a clock that is set back gives nothing back.
-    day = math.max(math.floor(second / DAY), tonumber(total[1]) or 0),
-    requests = 0, cost = 0, reserved = 0, minute = {}, in_minute = 0, running = 0, waiting = 0, charges = {}, gone = {}, written = {},
+    day = counted,
+    requests = 0, cost = 0, reserved = 0, minute = {}, last = {}, in_minute = 0, running = 0, waiting = 0, charges = {}, gone = {}, written = {},
   }
   book.is_new_total = tonumber(total[1]) ~= book.day
-  book.total = book.is_new_total and 0 or tonumber(total[2])
-  local day
+  book.total = tonumber(is_back and total[4] or not book.is_new_total and total[2] or 0)
+  book.day_before, book.total_before = total[3], total[4]
+  if book.is_new_total and total[1] then book.day_before, book.total_before = total[1], total[2] end
+  local day, before, lasts = nil, {}, {}
   local fields = redis.call('HGETALL', counters)
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
@@ -61,6 +74,9 @@ local function open(counters, totals, relays, now)
         book.minute[at] = (book.minute[at] or 0) + requests
         book.in_minute = book.in_minute + requests
       end
+    elseif kind == 'l' then
+      lasts[tonumber(string.sub(name, 2))] = tonumber(value)
+    elseif kind == 'p' then before[name] = tonumber(value)
     elseif kind == 'o' then
       local on, at, reserve, model, state = string.match(value, '^(%d+) (%d+) (%d+) (%S+) (%S)$')
       local charge = { day = tonumber(on), second = tonumber(at), reserve = tonumber(reserve), model = model, state = state }
@@ -75,8 +91,32 @@ local function open(counters, totals, relays, now)
     elseif name == 'r' then book.reserved = tonumber(value)
     end
   end
+  for at, last in pairs(lasts) do
+    if at <= second - WINDOW or at > second then
+      book.gone[#book.gone + 1] = 'l' .. whole(at)
+    elseif book.minute[at] then
+      book.last[at] = last
+    end
+  end
+  if book.moved then book.last[second] = now - second * MICRO end
+  -- The oldest second is over sixty seconds after its last request, within the newest.
+  local oldest = second - WINDOW + 1
+  if book.minute[oldest] and book.last[oldest] and oldest * MICRO + book.last[oldest] + 60 * MICRO <= now then
+    book.in_minute = book.in_minute - book.minute[oldest]
+    book.minute[oldest] = nil
+    book.gone[#book.gone + 1] = 's' .. whole(oldest)
+    book.gone[#book.gone + 1] = 'l' .. whole(oldest)
+  end
   book.is_new = day ~= book.day
-  if book.is_new then book.requests, book.cost, book.reserved = 0, 0, 0 end
+  if book.is_new then
+    local is_before = before.pd == book.day
+    local kept = { pd = day, pn = book.requests, pc = book.cost }
+    book.requests, book.cost, book.reserved = is_before and before.pn or 0, is_before and before.pc or 0, 0
+    for _, charge in pairs(book.charges) do
+      if charge.day == book.day and (charge.state == '1' or charge.state == '0') then book.reserved = book.reserved + charge.reserve end
+    end
+    if day then book.before = kept end
+  end
   for id, charge in pairs(book.charges) do
     if (charge.state == '1' or charge.state == '0') and not alive(book, id) then
       charge.state = 'x'
@@ -111,13 +151,17 @@ local function add_second(book, second, requests)
     book.minute[second] = (book.minute[second] or 0) + change
     book.in_minute = book.in_minute + change
     book.touched = second
+    if requests > 0 then book.last[second] = math.max(book.last[second] or 0, math.min(book.now - second * MICRO, MICRO)) end
   end
 end
 
 local function add_total(book, requests)
   book.total = book.total + requests
   redis.call('HSET', book.totals, 'd', book.day, 'n', book.total)
-  if book.is_new_total then redis.call('EXPIRE', book.totals, TWO_DAYS) end
+  if book.is_new_total then
+    if book.day_before then redis.call('HSET', book.totals, 'pd', book.day_before, 'pn', book.total_before) end
+    redis.call('EXPIRE', book.totals, TWO_DAYS)
+  end
 end
 
 -- Calls with as many arguments as one call takes, as often as that takes.
@@ -130,8 +174,15 @@ local function save(book)
   in_parts(book.gone, function(...) redis.call('HDEL', book.counters, ...) end)
   local fields = { 'd', book.day, 'n', book.requests, 'c', book.cost, 'r', book.reserved }
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
-  if book.touched then set('s' .. whole(book.touched), book.minute[book.touched]) end
-  if book.moved then set('s' .. whole(book.second), book.minute[book.second]) end
+  if book.touched then
+    set('s' .. whole(book.touched), book.minute[book.touched])
+    if book.last[book.touched] then set('l' .. whole(book.touched), whole(book.last[book.touched])) end
+  end
+  if book.before then set('pd', book.before.pd); set('pn', book.before.pn); set('pc', book.before.pc) end
+  if book.moved then
+    set('s' .. whole(book.second), book.minute[book.second])
+    set('l' .. whole(book.second), whole(book.last[book.second]))
+  end
   for id in pairs(book.written) do
     local charge = book.charges[id]
     set('o' .. id, string.format('%.0f %.0f %.0f %s %s', charge.day, charge.second, charge.reserve, charge.model, charge.state))
@@ -144,6 +195,11 @@ local function save(book)
   return false
 end
 
+-- When a second is over: sixty seconds after its last request, where that is known.
+local function end_of(book, second)
+  return book.last[second] and second * MICRO + book.last[second] + 60 * MICRO or (second + WINDOW) * MICRO
+end
+
 -- How long until less than the limit is in the minute, in microseconds; 0 when it is so now.
 local function until_below(book, limit)
   if book.in_minute < limit then return 0 end
@@ -152,7 +208,7 @@ local function until_below(book, limit)
     local requests = book.minute[second]
     if requests then
       left = left - requests
-      if left < limit then return (second + WINDOW) * MICRO - book.now end
+      if left < limit then return end_of(book, second) - book.now end
     end
   end
   return 0
@@ -164,7 +220,7 @@ local function until_one_less(book)
   for second, requests in pairs(book.minute) do
     if requests > 0 and (not oldest or second < oldest) then oldest = second end
   end
-  return oldest and (oldest + WINDOW) * MICRO - book.now or 0
+  return oldest and end_of(book, oldest) - book.now or 0
 end
 
 -- The numbers of a decision, for the relay to put into words.
@@ -180,6 +236,8 @@ local function add_usage(usage, keys_of_day, key_id, row, numbers)
     local number = tonumber(numbers[i])
     if number ~= 0 then
       local now = redis.call('HINCRBY', usage, row .. names[i], whole(number))
+      -- Requests that came to nothing leave no row.
+      if now == 0 then redis.call('HDEL', usage, row .. names[i]) end
       if now == number and names[i] == 'q' then
         redis.call('EXPIRE', usage, 400 * DAY)
         redis.call('SADD', keys_of_day, key_id)

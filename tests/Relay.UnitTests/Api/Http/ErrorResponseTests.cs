@@ -138,6 +138,20 @@ public sealed class ErrorResponseTests : IDisposable
         _context.Response.Headers["x-should-retry"].ToString().Should().Be("false");
     }
 
+    [Theory]
+    [InlineData(ErrorCode.DailyLimit)]
+    [InlineData(ErrorCode.GlobalDailyLimit)]
+    [InlineData(ErrorCode.UpstreamRateLimited)]
+    public async Task A_used_up_quota_is_told_in_the_code_that_OpenAI_programs_read(ErrorCode code)
+    {
+        _context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new SpeaksAttribute(ApiSurface.OpenAi)), null));
+
+        await ErrorResponse.WriteAsync(_context, new RelayError(code, "Used up."));
+
+        var error = JsonSerializer.Deserialize<JsonElement>(Body()).GetProperty("error");
+        (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()).Should().Be(("insufficient_quota", "insufficient_quota"));
+    }
+
     [Fact]
     public async Task Every_error_has_the_words_of_the_API_it_is_told_in()
     {

@@ -38,6 +38,7 @@ public sealed class RequestLogTests
             (_request.Model, _request.QueueTime) = (Any.Model(), TimeSpan.FromMilliseconds(3));
             _request.Timings = new CompletionTimings(ProcessOrigin.Cold, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(8));
             _request.Spending.Usage = new TokenUsage(1, 2, 3, 4, 0.5m);
+            _request.CostUsd = 0.5m;
             return Task.CompletedTask;
         });
 
@@ -52,6 +53,7 @@ public sealed class RequestLogTests
             Queue = TimeSpan.FromMilliseconds(3),
             FirstToken = TimeSpan.FromMilliseconds(7),
             Total = TimeSpan.FromSeconds(1),
+            CostUsd = 0.5m,
             Usage = new TokenUsage(1, 2, 3, 4, 0.5m),
             RequestBytes = 77,
         });
@@ -155,6 +157,23 @@ public sealed class RequestLogTests
 
         _auditLog.ReceivedCalls().Should().HaveCount(lines);
         _observer.ReceivedCalls().Should().HaveCount(lines);
+    }
+
+    [Theory]
+    [InlineData("opus", null, false)]
+    [InlineData("opus", 0.5, true)]
+    [InlineData("opus", 0.0, true)]
+    [InlineData(null, null, true)]
+    public async Task A_request_that_was_let_in_has_a_line_unless_it_came_to_nothing(string? model, double? cost, bool hasLine)
+    {
+        await AskAsync(context =>
+        {
+            (_request.QueueTime, _request.Model, _request.CostUsd) = (TimeSpan.Zero, model is null ? null : Any.Model(model), (decimal?)cost);
+            return ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.NotLoggedIn, "The engine is out of service."));
+        });
+
+        _auditLog.ReceivedWithAnyArgs(hasLine ? 1 : 0).Write(default!);
+        _auditLog.ReceivedWithAnyArgs(hasLine ? 0 : 1).WriteRepeated(default!);
     }
 
     [Fact]

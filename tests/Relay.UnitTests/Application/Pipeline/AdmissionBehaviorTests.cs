@@ -28,7 +28,7 @@ public sealed class AdmissionBehaviorTests
         var queues = new FairQueues(options, clock);
         _queue = queues[QuotaBucket.Completions];
         _behavior = new AdmissionBehavior<CompleteCommand, Result<Completion>>(
-            new Admission(_quotas, queues, new UpstreamLimits(clock), new ModelCatalog(completions), new NoFleet(), options, completions, clock), Any.Metrics());
+            new Admission(_quotas, queues, new FailureLimit(options, clock), new UpstreamLimits(clock), new ModelCatalog(completions), new NoFleet(), options, completions, clock), Any.Metrics());
         _charge = new QuotaCharge(_command.Context.Caller.Id, new DateOnly(2026, 3, 14), 0, 0.25m);
         Decide(new QuotaDecision(_charge, null, []));
     }

@@ -83,7 +83,7 @@ public sealed class AdmissionTests : IDisposable
         (_options.GlobalConcurrency, _options.FetchConcurrency) = (4, 5);
         _fleet.Alive.Returns(3);
 
-        foreach (var (own, expected) in ((int?, int)[])[(null, 12), (9, 9), (20, 12)])
+        foreach (var (own, expected) in ((int?, int)[])[(null, 9), (9, 9), (20, 12)])
         {
             var request = new Request(Any.Key() with { Limits = new KeyLimits(Concurrency: own) });
             await NowAsync(request);
@@ -113,7 +113,7 @@ public sealed class AdmissionTests : IDisposable
         await NowAsync(new Request(_key));
         var request = new Request(_key);
 
-        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(61) });
+        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(60) });
 
         request.Context.Quotas!.First(quota => quota.Policy == "minute").Remaining.Should().Be(0);
         request.Context.QueueTime.Should().BeNull("it never came that far");
@@ -216,8 +216,8 @@ public sealed class AdmissionTests : IDisposable
         var store = Substitute.For<IQuotaStore>();
         var place = new TaskCompletionSource();
         var charge = new QuotaCharge(_key.Id, new DateOnly(2026, 3, 14), 0, 0, QuotaBucket.Completions, "r.1", IsWaiting: true);
-        store.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Concurrency: 2));
-        store.WaitForPlaceAsync(charge, 2, Arg.Any<CancellationToken>()).Returns(place.Task);
+        store.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Relays: 2));
+        store.WaitForPlaceAsync(charge, Arg.Any<Func<int>>(), Arg.Any<CancellationToken>()).Returns(place.Task);
         var request = new Request(_key);
         var admitting = Over(store).AdmitAsync(request, Waiting.Token);
         (admitting.IsCompleted, Queue.Load.Waiting).Should().Be((false, 1));
@@ -227,7 +227,7 @@ public sealed class AdmissionTests : IDisposable
         (await admitting.InTime()).Error.Should().BeNull();
         request.Context.Quotas!.Single().Should().Be(new QuotaStatus("concurrency", 2, 0, null, null), "three run, and two may");
         _clock.Advance(TimeSpan.FromSeconds(1));
-        store.WaitForPlaceAsync(charge, 2, Arg.Any<CancellationToken>()).Returns(new TaskCompletionSource().Task);
+        store.WaitForPlaceAsync(charge, Arg.Any<Func<int>>(), Arg.Any<CancellationToken>()).Returns(new TaskCompletionSource().Task);
         var patient = Over(store).AdmitAsync(new Request(_key), Waiting.Token);
         _clock.Advance(_options.QueueTimeout);
         (await patient.InTime()).Error!.Code.Should().Be(ErrorCode.Overloaded);
@@ -294,6 +294,22 @@ public sealed class AdmissionTests : IDisposable
         await Admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
         await ShouldHaveUsedAsync(requests: 1, cents: (long)Math.Ceiling(admitted.Charge.ReservedUsd * 100));
         admitted.Charge.ReservedUsd.Should().BeGreaterThan(1);
+    }
+
+    [Fact]
+    public async Task Unlisted_ids_of_models_count_under_their_family()
+    {
+        for (var number = 0; number < 5; number++)
+        {
+            var request = new Request(_key, model: $"claude-opus-{number}");
+            var admitted = (await NowAsync(request)).Value;
+            request.Context.Model!.Value.Should().Be($"claude-opus-{number}", "the audit log names what was asked for");
+            await Admission.EndAsync(admitted, new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 0.1m) }, succeeded: true);
+        }
+
+        await _store.StartAsync(Waiting.Token);
+        (await _store.ReadAsync(null, DateOnly.MinValue, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should().Equal(("opus", 5));
+        await _store.StopAsync(Waiting.Token);
     }
 
     [Fact]
@@ -367,6 +383,51 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
+    public async Task Raised_places_let_in_the_waiting_requests_of_a_key_at_once()
+    {
+        (_options.GlobalConcurrency, _options.QueueLimit) = (1, 10);
+        await NowAsync(new Request(_key));
+        var waiting = Enumerable.Range(0, 3).Select(_ => AdmitAsync(new Request(_key))).ToList();
+
+        _live!.Change(new QuotaOptions { GlobalConcurrency = 4, QueueLimit = 10 });
+
+        (await waiting[0].InTime()).Error.Should().BeNull();
+        (await waiting[1].InTime()).Error.Should().BeNull();
+        waiting[2].IsCompleted.Should().BeFalse("one key leaves one of four places to others");
+        _live.Change(new QuotaOptions { GlobalConcurrency = 4, QueueLimit = 10, PerKeyConcurrency = 4 });
+        (await waiting[2].InTime()).Error.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_raised_limit_of_a_key_lets_in_its_waiting_requests_when_its_next_request_tells_of_the_limit()
+    {
+        (_options.GlobalConcurrency, _options.QueueLimit) = (4, 10);
+        var narrow = _key with { Limits = new KeyLimits(Concurrency: 1) };
+        await NowAsync(new Request(narrow));
+        var waiting = AdmitAsync(new Request(narrow));
+        waiting.IsCompleted.Should().BeFalse();
+
+        var next = AdmitAsync(new Request(narrow with { Limits = new KeyLimits(Concurrency: 3) }));
+
+        (await waiting.InTime()).Error.Should().BeNull();
+        (await next.InTime()).Error.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task By_default_one_key_leaves_a_place_of_this_relay_to_others()
+    {
+        (_options.GlobalConcurrency, _options.QueueLimit) = (4, 10);
+        _fleet.Alive.Returns(2);
+        var greedy = Enumerable.Range(0, 8).Select(_ => AdmitAsync(new Request(Any.Key() with { Id = _key.Id }))).ToList();
+
+        greedy.Count(request => request.IsCompleted).Should().Be(3);
+        (await NowAsync(new Request(Any.Key() with { Id = "key_bbbbbbbbbbbb" }))).Error.Should().BeNull();
+        _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 2).Concurrency.Should().Be(6);
+        _options.GlobalConcurrency = 1;
+        _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 1).Concurrency.Should().Be(1);
+    }
+
+    [Fact]
     public async Task A_stopping_relay_lets_nothing_in_charges_nothing_and_says_so_before_a_body_is_read()
     {
         var running = (await NowAsync(new Request(_key))).Value;
@@ -393,7 +454,7 @@ public sealed class AdmissionTests : IDisposable
     private Admission Over(IQuotaStore store)
     {
         var completions = Options.Create(new CompletionOptions());
-        return new Admission(store, Queues, _upstream, new ModelCatalog(completions), _fleet, _live!, completions, _clock);
+        return new Admission(store, Queues, new FailureLimit(_live!, _clock), _upstream, new ModelCatalog(completions), _fleet, _live!, completions, _clock);
     }
 
     private static void InterlockedMax(ref int most, int value)
@@ -426,13 +487,13 @@ public sealed class AdmissionTests : IDisposable
         public QuotaBucket Bucket => QuotaBucket.Fetches;
     }
 
-    private sealed class Request(ApiKey key, int inputBytes = 300, TimeSpan? patience = null) : ISpendsTokens
+    private sealed class Request(ApiKey key, int inputBytes = 300, TimeSpan? patience = null, string? model = null) : ISpendsTokens
     {
         public QuotaBucket Bucket => QuotaBucket.Completions;
 
         public RequestContext Context { get; } = Any.Context(key, patience);
 
-        CompletionRequest ISpendsTokens.Request { get; } = Any.Request(prompt: new string('a', inputBytes));
+        CompletionRequest ISpendsTokens.Request { get; } = Any.Request(prompt: new string('a', inputBytes), model: model);
     }
 
     private sealed class FailingStore : IQuotaStore
@@ -446,7 +507,7 @@ public sealed class AdmissionTests : IDisposable
         public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
-        public Task WaitForPlaceAsync(QuotaCharge charge, int places, CancellationToken cancellationToken) =>
+        public Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
         public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) =>

@@ -42,7 +42,7 @@ public sealed class FairQueueTests
     {
         var queue = Queue(places: 1, limit: 10);
         var other = new TaskCompletionSource();
-        var unready = queue.EnterAsync("a", 4, Patience, other.Task, Waiting.Token);
+        var unready = queue.EnterAsync("a", () => 4, Patience, other.Task, Waiting.Token);
         (unready.IsCompleted, queue.Load).Should().Be((false, new QueueLoad(1, 0, 1)));
 
         var second = await NowAsync(queue, "a");
@@ -61,8 +61,8 @@ public sealed class FairQueueTests
         var queue = Queue(places: 2, limit: 10);
         var (soon, failed) = (new TaskCompletionSource(), new TaskCompletionSource());
         var (first, second, third) = (
-            queue.EnterAsync("a", 4, Patience, soon.Task, Waiting.Token), queue.EnterAsync("b", 4, Patience, failed.Task, Waiting.Token),
-            queue.EnterAsync("c", 4, Patience, new TaskCompletionSource().Task, Waiting.Token));
+            queue.EnterAsync("a", () => 4, Patience, soon.Task, Waiting.Token), queue.EnterAsync("b", () => 4, Patience, failed.Task, Waiting.Token),
+            queue.EnterAsync("c", () => 4, Patience, new TaskCompletionSource().Task, Waiting.Token));
 
         soon.SetResult();
         (await first.InTime()).Refusal.Should().BeNull();
@@ -259,7 +259,7 @@ public sealed class FairQueueTests
     {
         var queue = Queue(places: 1, limit: 4);
         _ = await NowAsync(queue, "a");
-        (await queue.EnterAsync("b", 4, TimeSpan.Zero, Waiting.Token).InTime()).Refusal.Should().Be(QueueRefusal.WaitedTooLong);
+        (await queue.EnterAsync("b", () => 4, TimeSpan.Zero, Waiting.Token).InTime()).Refusal.Should().Be(QueueRefusal.WaitedTooLong);
         queue.Load.Waiting.Should().Be(0);
     }
 
@@ -269,7 +269,7 @@ public sealed class FairQueueTests
         var queue = Queue(places: 1, limit: 1);
         var place = await NowAsync(queue, "a");
         using var left = new CancellationTokenSource();
-        var leaver = queue.EnterAsync("b", 4, Patience, left.Token);
+        var leaver = queue.EnterAsync("b", () => 4, Patience, left.Token);
 
         await left.CancelAsync();
 
@@ -285,7 +285,7 @@ public sealed class FairQueueTests
     public async Task A_caller_that_has_left_before_it_came_takes_no_place()
     {
         var queue = Queue(places: 1, limit: 1);
-        var entering = () => queue.EnterAsync("a", 4, Patience, new CancellationToken(canceled: true));
+        var entering = () => queue.EnterAsync("a", () => 4, Patience, new CancellationToken(canceled: true));
         await entering.Should().ThrowAsync<OperationCanceledException>();
         queue.RunningOf("a").Should().Be(0);
         IsEmpty(queue).Should().BeTrue();
@@ -310,7 +310,7 @@ public sealed class FairQueueTests
         {
             var place = await NowAsync(queue, $"first-{round}");
             using var left = new CancellationTokenSource();
-            var leaver = queue.EnterAsync($"leaver-{round}", 4, Patience, left.Token);
+            var leaver = queue.EnterAsync($"leaver-{round}", () => 4, Patience, left.Token);
             var served = EnterAsync(queue, $"served-{round}");
             var late = EnterAsync(queue, $"late-{round}");
             (await NowAsync(queue, $"full-{round}")).Refusal.Should().Be(QueueRefusal.Full);
@@ -329,7 +329,7 @@ public sealed class FairQueueTests
     public async Task The_wait_is_estimated_from_how_long_places_were_taken_lately()
     {
         var queue = Queue(places: 2, limit: 100);
-        queue.EstimateWait("a", 2).Should().Be(TimeSpan.FromSeconds(2.5), "a guess of five seconds for each place, until one was taken");
+        queue.EstimateWait("a", 2).Should().Be(TimeSpan.FromSeconds(1), "the places are free");
         for (var round = 0; round < 40; round++)
         {
             var place = await NowAsync(queue, "a");
@@ -347,6 +347,23 @@ public sealed class FairQueueTests
     }
 
     [Fact]
+    public async Task The_wait_is_estimated_from_how_long_the_running_requests_hold_their_places_already()
+    {
+        var queue = Queue(places: 4, limit: 100);
+        var places = Enumerable.Range(0, 4).Select(_ => NowAsync(queue, "a").Result).ToList();
+        _clock.Advance(TimeSpan.FromSeconds(20));
+
+        queue.EstimateWait("b", 3).Should().Be(TimeSpan.FromSeconds(20), "no place became free in twenty seconds");
+        places[0].Dispose();
+        queue.EstimateWait("b", 3).Should().Be(TimeSpan.FromSeconds(1), "a place is free");
+        (await NowAsync(queue, "b", keyPlaces: 1)).Refusal.Should().BeNull();
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        queue.EstimateWait("b", 1).Should().BeCloseTo(TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), "places were taken for eight seconds lately, and one is taken for three");
+        places[1].Dispose();
+        queue.EstimateWait("b", 1).Should().BeLessThan(TimeSpan.FromSeconds(12), "only the key's own place is missing");
+    }
+
+    [Fact]
     public async Task A_retry_is_never_told_to_come_in_less_than_a_second()
     {
         var queue = Queue(places: 4, limit: 4);
@@ -360,7 +377,7 @@ public sealed class FairQueueTests
 
     private static bool IsEmpty(FairQueue queue) => ((ICollection)typeof(FairQueue).GetField("_lines", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(queue)!).Count == 0;
 
-    private static Task<QueuePlace> EnterAsync(FairQueue queue, string keyId, int keyPlaces = 10) => queue.EnterAsync(keyId, keyPlaces, Patience, Waiting.Token);
+    private static Task<QueuePlace> EnterAsync(FairQueue queue, string keyId, int keyPlaces = 10) => queue.EnterAsync(keyId, () => keyPlaces, Patience, Waiting.Token);
 
     /// <summary>Of which the answer is there at once.</summary>
     private static Task<QueuePlace> NowAsync(FairQueue queue, string keyId, int keyPlaces = 10) => EnterAsync(queue, keyId, keyPlaces).InTime();
@@ -451,7 +468,7 @@ public sealed class FairQueueTests
             var waitingBefore = Pending.ToList();
             var lineOf = waitingBefore.ToLookup(request => request.KeyId, StringComparer.Ordinal);
             var left = new CancellationTokenSource();
-            var request = new Request(keyId, _queue.EnterAsync(keyId, _keyPlaces[keyId], patience, left.Token), left, _clock.GetUtcNow() + patience);
+            var request = new Request(keyId, _queue.EnterAsync(keyId, () => _keyPlaces[keyId], patience, left.Token), left, _clock.GetUtcNow() + patience);
             _requests.Add(request);
             Settle();
             var pushedOut = waitingBefore.Where(other => other.Task.IsCompleted).ToList();

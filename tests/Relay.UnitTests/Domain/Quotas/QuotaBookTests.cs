@@ -48,19 +48,18 @@ public sealed class QuotaBookTests
     }
 
     [Fact]
-    public void The_wait_for_the_minute_is_exact_to_the_second_of_the_window()
+    public void The_wait_for_the_minute_is_exact_to_the_tick()
     {
         var limits = Limits(perMinute: 1);
         Charge("a", limits).Charge.Should().NotBeNull();
         Pass(TimeSpan.FromSeconds(10));
 
-        // Charged at 0.7 s, which counts as second 0, to the end of second 60.
         var wait = Charge("a", limits).Refusal!.RetryAfter!.Value;
-        wait.Should().Be(TimeSpan.FromSeconds(50.3));
+        wait.Should().Be(TimeSpan.FromSeconds(50));
 
-        Pass(TimeSpan.FromSeconds(50));
-        Charge("a", limits).Charge.Should().BeNull("a whole second less than the 51 of Retry-After would not do");
-        Pass(Second);
+        Pass(wait - TimeSpan.FromTicks(1));
+        Charge("a", limits).Charge.Should().BeNull("it is not sixty seconds yet");
+        Pass(TimeSpan.FromTicks(1));
         Charge("a", limits).Charge.Should().NotBeNull();
     }
 
@@ -143,11 +142,11 @@ public sealed class QuotaBookTests
     {
         var limits = new QuotaLimits(2, 10, 10, 4, 2.509m);
         Charge("a", limits, reserve: 1.004m).Statuses.Should().Equal(
-            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(60.3)),
+            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
             new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), UntilMidnight),
             new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), UntilMidnight));
         Pass(TimeSpan.FromSeconds(20));
-        Charge("a", limits, reserve: 1m).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40.3)));
+        Charge("a", limits, reserve: 1m).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
     }
 
     [Fact]
@@ -257,21 +256,80 @@ public sealed class QuotaBookTests
     }
 
     [Fact]
-    public void A_clock_that_jumps_back_gives_nothing_back()
+    public void A_clock_that_is_set_back_over_midnight_gives_nothing_back()
     {
         var limits = Limits(perMinute: 2, perDay: 2, usd: 1);
         _book.Settle(Charge("a", limits).Charge!, 0.5m);
         Charge("a", limits);
-        var before = _now;
 
-        _now = before.AddDays(-3);
+        _now = _now.AddDays(-1);
         Pass(TimeSpan.FromMinutes(5), clockToo: false);
 
         var refusal = Charge("a", limits).Refusal!;
         refusal.Code.Should().Be(ErrorCode.DailyLimit);
         (_now + refusal.RetryAfter).Should().Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero), "that day is over when it is over");
-        _book.Day.Should().Be(new DateOnly(2026, 3, 14));
     }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(30_000)]
+    public void A_clock_that_was_far_ahead_for_a_moment_refuses_nobody_and_gives_nothing_back(int days)
+    {
+        var limits = new QuotaLimits(Many, 4, 5, 4, 1);
+        _book.Settle(Charge("a", limits, reserve: 0.1m).Charge!, 0.5m);
+        Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
+        var right = _now;
+
+        _now = right.AddDays(days);
+        for (var request = 0; request < 4; request++)
+        {
+            _book.Settle(Charge("a", limits, reserve: 0.1m).Charge!, 0.1m);
+        }
+
+        _now = right.AddMinutes(1);
+        (Status("a", limits, "day").Remaining, Status("a", limits, "usd-day").Remaining).Should().Be((2, 40), "the day has what it had before");
+        Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
+        Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
+        Charge("a", limits, reserve: 0.1m).Refusal!.RetryAfter.Should().Be(UntilMidnight);
+        Charge("b", limits).Charge.Should().NotBeNull();
+        Charge("b", limits).Refusal!.Code.Should().Be(ErrorCode.GlobalDailyLimit);
+    }
+
+    [Fact]
+    public void A_clock_that_was_a_day_ahead_for_a_moment_refuses_nobody_who_has_not_used_up_the_day()
+    {
+        var limits = Limits(perDay: 3);
+        Charge("a", limits);
+        _now = _now.AddDays(1);
+        Charge("a", limits);
+        _now = _now.AddDays(-1);
+
+        Charge("a", limits).Charge.Should().NotBeNull();
+        var refusal = Charge("a", limits).Refusal!;
+
+        refusal.RetryAfter.Should().Be(UntilMidnight, "tomorrow has room");
+        Pass(UntilMidnight);
+        Charge("a", limits).Charge.Should().NotBeNull();
+        Charge("a", limits).Charge.Should().NotBeNull();
+        Charge("a", limits).Charge.Should().BeNull("one of the day was charged while the clock was ahead");
+    }
+
+    [Fact]
+    public void A_refusal_for_the_minute_never_waits_longer_than_a_minute() =>
+        Always.Holds(Always.Numbers(40), numbers =>
+        {
+            var book = new QuotaBook();
+            var (limits, uptime) = (Limits(perMinute: 1 + (numbers[0] % 5)), TimeSpan.Zero);
+            foreach (var number in numbers.Skip(1))
+            {
+                uptime += TimeSpan.FromMilliseconds(number % 3000);
+                if (book.Charge("a", limits, 0.01m, _now, uptime).Refusal is { } refusal)
+                {
+                    refusal.RetryAfter.Should().BeGreaterThan(TimeSpan.Zero).And.BeLessThanOrEqualTo(MinuteWindow.Length);
+                    book.Peek("a", limits, _now, uptime + refusal.RetryAfter!.Value).Refusal.Should().BeNull("the time is honest");
+                }
+            }
+        }, times: 60);
 
     [Fact]
     public void A_clock_that_jumps_within_a_minute_moves_no_minute()
@@ -281,7 +339,7 @@ public sealed class QuotaBookTests
         _now = _now.AddHours(3);
         Charge("a", limits).Refusal!.Code.Should().Be(ErrorCode.RateLimited);
         _now = _now.AddHours(-6);
-        Charge("a", limits).Refusal!.RetryAfter.Should().Be(TimeSpan.FromSeconds(60.3));
+        Charge("a", limits).Refusal!.RetryAfter.Should().Be(TimeSpan.FromMinutes(1));
     }
 
     [Fact]
@@ -304,7 +362,7 @@ public sealed class QuotaBookTests
         _book.Restore(new DateOnly(2026, 3, 14), "a", 8, 1.5m);
         _book.Restore(new DateOnly(2026, 3, 14), "b", 3, 0);
         _book.Restore(new DateOnly(2026, 3, 13), "a", 2, 0.5m);
-        _book.RestoreMinute("a", -30, 4);
+        _book.RestoreMinute("a", TimeSpan.FromSeconds(-30), 4);
 
         var statuses = _book.Peek("a", limits, _now, _uptime).Statuses;
 
@@ -314,7 +372,7 @@ public sealed class QuotaBookTests
     }
 
     [Fact]
-    public void A_new_day_forgets_the_keys_that_are_quiet()
+    public void Keys_that_are_quiet_for_days_are_forgotten()
     {
         for (var key = 0; key < 1000; key++)
         {
@@ -324,7 +382,14 @@ public sealed class QuotaBookTests
         Pass(TimeSpan.FromSeconds(30));
         Charge("awake", Limits());
         Pass(TimeSpan.FromSeconds(40));
-        _now = _now.AddDays(1);
+        for (var day = 0; day < 3; day++)
+        {
+            Pass(TimeSpan.FromDays(1));
+            Charge("awake", Limits());
+        }
+
+        KeysInMemory.Should().HaveCount(1001, "a clock that was ahead may come back to their day");
+        Pass(TimeSpan.FromDays(1));
         Charge("a", Limits());
 
         KeysInMemory.Should().BeEquivalentTo("awake", "a");
@@ -355,7 +420,6 @@ public sealed class QuotaBookTests
         private readonly QuotaLimits _limits = new(1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 4, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
         private DateTimeOffset _now = new(2026, 3, 14, 20, 0, 0, TimeSpan.Zero);
         private TimeSpan _uptime = TimeSpan.Zero;
-        private DateOnly _day = DateOnly.MinValue;
 
         public void Run()
         {
@@ -394,10 +458,11 @@ public sealed class QuotaBookTests
         private void Charge(string keyId, decimal reserve)
         {
             var today = DateOnly.FromDateTime(_now.UtcDateTime);
-            _day = today > _day ? today : _day;
-            var ofDay = _entries.Where(entry => entry.Charge.Day == _day && !entry.IsGivenBack).ToList();
+            var ofDay = _entries.Where(entry => (entry.Charge.Day == today || entry.Charge.Day == today.AddDays(1)) && !entry.IsGivenBack).ToList();
             var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
-            var inMinute = _entries.Count(entry => entry.Charge.KeyId == keyId && !entry.IsGivenBack && entry.Charge.Second > MinuteWindow.SecondOf(_uptime) - 61);
+            var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId).GroupBy(entry => entry.Charge.Second)
+                .Where(second => second.Max(entry => entry.At) + MinuteWindow.Length > _uptime)
+                .Sum(second => second.Count(entry => !entry.IsGivenBack));
             var cost = own.Where(entry => entry.IsOver).Sum(entry => entry.CostUsd);
             var reserved = own.Where(entry => !entry.IsOver).Sum(entry => entry.Charge.ReservedUsd);
             var minuteRefuses = inMinute >= _limits.PerMinute;
@@ -412,9 +477,9 @@ public sealed class QuotaBookTests
             (decision.Refusal is null).Should().Be(decision.Charge is not null);
             if (decision.Charge is { } charge)
             {
-                _entries.Add(new Entry(charge));
+                _entries.Add(new Entry(charge, _uptime));
                 (inMinute, reserved) = (inMinute + 1, reserved + reserve);
-                (charge.Day, charge.KeyId, charge.ReservedUsd).Should().Be((_day, keyId, reserve));
+                (charge.Day, charge.KeyId, charge.ReservedUsd).Should().Be((today, keyId, reserve));
             }
             else
             {
@@ -458,8 +523,10 @@ public sealed class QuotaBookTests
             }
         }
 
-        private sealed class Entry(QuotaCharge charge)
+        private sealed class Entry(QuotaCharge charge, TimeSpan at)
         {
+            public TimeSpan At { get; } = at;
+
             public QuotaCharge Charge { get; } = charge;
 
             public bool IsOver { get; set; }

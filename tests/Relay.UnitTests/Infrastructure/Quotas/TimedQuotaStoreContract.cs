@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Relay.Application.Usage;
+using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Quotas;
 
@@ -24,24 +25,93 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     /// <summary>Time passes.</summary>
     protected abstract Task PassAsync(TimeSpan time);
 
+    /// <summary>Somebody sets the clock, also backwards.</summary>
+    protected abstract Task TurnAsync(DateTimeOffset now);
+
+    /// <summary>How many rows of usage there are, those of nothing included.</summary>
+    protected abstract Task<long> RowsAsync();
+
     [Fact]
     public void Decisions_and_statuses_are_those_of_a_list_of_all_charges() =>
         Always.Holds(Always.Numbers(80), numbers => new Comparison(this, numbers).RunAsync().GetAwaiter().GetResult(), Times);
 
     [Fact]
-    public async Task The_wait_for_the_minute_is_exact_to_the_second_of_the_window()
+    public async Task The_wait_for_the_minute_is_exact()
     {
         var limits = Limits(perMinute: 1);
         await PassAsync(TimeSpan.FromMilliseconds(700));
         (await ChargeAsync("a", limits)).Charge.Should().NotBeNull();
         await PassAsync(TimeSpan.FromSeconds(10));
 
-        (await ChargeAsync("a", limits)).Refusal!.RetryAfter.Should().Be(TimeSpan.FromSeconds(50.3));
+        (await ChargeAsync("a", limits)).Refusal!.RetryAfter.Should().Be(TimeSpan.FromSeconds(50));
 
-        await PassAsync(TimeSpan.FromSeconds(50));
-        (await ChargeAsync("a", limits)).Charge.Should().BeNull("a whole second less than the 51 of Retry-After would not do");
+        await PassAsync(TimeSpan.FromSeconds(49));
+        (await ChargeAsync("a", limits)).Charge.Should().BeNull("it is not sixty seconds yet");
         await PassAsync(TimeSpan.FromSeconds(1));
         (await ChargeAsync("a", limits)).Charge.Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_refusal_for_the_minute_waits_no_longer_than_a_minute_and_its_time_is_honest()
+    {
+        var limits = Limits(perMinute: 2);
+        await PassAsync(TimeSpan.FromMilliseconds(300));
+        await ChargeAsync("a", limits);
+        await PassAsync(TimeSpan.FromMilliseconds(200));
+        await ChargeAsync("a", limits);
+
+        (await ChargeAsync("a", limits)).Refusal!.RetryAfter.Should().Be(MinuteWindow.Length);
+
+        await PassAsync(MinuteWindow.Length - TimeSpan.FromMilliseconds(1));
+        (await ChargeAsync("a", limits)).Refusal!.RetryAfter.Should().Be(TimeSpan.FromMilliseconds(1));
+        await PassAsync(TimeSpan.FromMilliseconds(1));
+        (await ChargeAsync("a", limits)).Charge.Should().NotBeNull();
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(30_000)]
+    public async Task A_clock_that_was_far_ahead_for_a_moment_refuses_nobody_and_gives_nothing_back(int days)
+    {
+        var limits = new QuotaLimits(Many, 4, 5, 4, 1);
+        await SettleAsync((await ChargeAsync("a", limits, reserve: 0.1m)).Charge!, 0.5m);
+        var running = (await ChargeAsync("a", limits, reserve: 0.1m)).Charge!;
+        var right = Clock.GetUtcNow();
+
+        await TurnAsync(right.AddDays(days));
+        for (var request = 0; request < 4; request++)
+        {
+            await SettleAsync((await ChargeAsync("a", limits, reserve: 0.1m)).Charge!, 0.1m);
+        }
+
+        await TurnAsync(right);
+        (await LeftAsync("a", limits)).Skip(1).Should().Equal(("day", 2), ("usd-day", 40));
+        await SettleAsync(running, 0.1m);
+        (await ChargeAsync("a", limits, reserve: 0.1m)).Charge.Should().NotBeNull();
+        (await ChargeAsync("a", limits, reserve: 0.1m)).Charge.Should().NotBeNull();
+        (await ChargeAsync("a", limits, reserve: 0.1m)).Refusal!.Code.Should().Be(ErrorCode.DailyLimit);
+        (await ChargeAsync("b", limits)).Charge.Should().NotBeNull();
+        (await ChargeAsync("b", limits)).Refusal!.Code.Should().Be(ErrorCode.GlobalDailyLimit);
+    }
+
+    [Fact]
+    public async Task Requests_that_come_to_nothing_leave_no_row_of_usage()
+    {
+        for (var request = 0; request < 20; request++)
+        {
+            var charge = (await Store.ChargeAsync("a", Any.Model($"claude-opus-{request}"), Limits(), 0.01m, Waiting.Token)).Charge!;
+            await Store.GiveBackAsync(charge, Any.Model($"claude-opus-{request}"), Waiting.Token);
+        }
+
+        await CountedAsync();
+        (await RowsAsync()).Should().Be(0);
+        var late = (await ChargeAsync("a", Limits())).Charge!;
+        await Usage.ReadAsync("a", Today, Waiting.Token);
+        (await RowsAsync()).Should().BePositive("it runs");
+        await Store.GiveBackAsync(late, Any.Model(), Waiting.Token);
+        await CountedAsync();
+        await Usage.ReadAsync("a", Today, Waiting.Token);
+        (await RowsAsync()).Should().Be(0);
     }
 
     [Fact]
@@ -51,11 +121,11 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
         var midnight = new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero) - Clock.GetUtcNow();
 
         (await ChargeAsync("a", limits, reserve: 1.004m)).Statuses.Should().Equal(
-            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(61)),
+            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
             new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), midnight),
             new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), midnight));
         await PassAsync(TimeSpan.FromSeconds(20));
-        (await ChargeAsync("a", limits, reserve: 1m)).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(41)));
+        (await ChargeAsync("a", limits, reserve: 1m)).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
     }
 
     [Fact]
@@ -175,10 +245,12 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
         private async Task ChargeAsync(string keyId, decimal reserve)
         {
             var now = contract.Clock.GetUtcNow();
-            var (day, second) = (DateOnly.FromDateTime(now.UtcDateTime), (now - Any.Time).Ticks / TimeSpan.TicksPerSecond);
+            var day = DateOnly.FromDateTime(now.UtcDateTime);
             var ofDay = _entries.Where(entry => entry.Charge.Day == day && !entry.IsGivenBack).ToList();
             var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
-            var inMinute = _entries.Count(entry => entry.Charge.KeyId == keyId && !entry.IsGivenBack && entry.Second > second - 61);
+            var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId).GroupBy(entry => (entry.At - Any.Time).Ticks / TimeSpan.TicksPerSecond)
+                .Where(other => other.Max(entry => entry.At) + MinuteWindow.Length > now)
+                .Sum(other => other.Count(entry => !entry.IsGivenBack));
             var cost = own.Where(entry => entry.IsOver).Sum(entry => entry.CostUsd);
             var reserved = own.Where(entry => !entry.IsOver).Sum(entry => entry.Charge.ReservedUsd);
             var refused = inMinute >= _limits.PerMinute || own.Count >= _limits.PerDay || ofDay.Count >= _limits.GlobalPerDay || cost >= _limits.UsdPerDay
@@ -190,7 +262,7 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
             (decision.Refusal is null).Should().Be(!refused);
             if (decision.Charge is { } charge)
             {
-                _entries.Add(new Entry(charge, second));
+                _entries.Add(new Entry(charge, now));
                 (inMinute, reserved) = (inMinute + 1, reserved + reserve);
                 (charge.Day, charge.KeyId, charge.ReservedUsd, charge.IsWaiting).Should().Be((day, keyId, reserve, false));
             }
@@ -208,11 +280,11 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
             }
         }
 
-        private sealed class Entry(QuotaCharge charge, long second)
+        private sealed class Entry(QuotaCharge charge, DateTimeOffset at)
         {
             public QuotaCharge Charge { get; } = charge;
 
-            public long Second { get; } = second;
+            public DateTimeOffset At { get; } = at;
 
             public bool IsOver { get; set; }
 

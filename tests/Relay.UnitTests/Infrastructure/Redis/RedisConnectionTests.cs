@@ -52,7 +52,7 @@ public sealed class RedisConnectionTests : IDisposable
         await relay.BeatAsync();
         var charge = (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits with { Concurrency = 1 }, 1, Waiting.Token)).Charge!;
         var waiting = (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits with { Concurrency = 1 }, 1, Waiting.Token)).Charge!;
-        var place = relay.Quotas.WaitForPlaceAsync(waiting, 1, Waiting.Token);
+        var place = relay.Quotas.WaitForPlaceAsync(waiting, () => 1, Waiting.Token);
         await relay.Quotas.SettleAsync(charge, Any.Model(), new Spending { Usage = new TokenUsage(1, 1, 1, 1, 2) }, 2, Waiting.Token);
         await place.InTime();
         await relay.Quotas.GiveBackAsync(waiting, Any.Model(), Waiting.Token);
@@ -60,7 +60,7 @@ public sealed class RedisConnectionTests : IDisposable
         (await relay.Keys.ChangeAsync<int>(_ => ((IReadOnlyList<ApiKey>)[Any.Key()], 0), Waiting.Token)).Error.Should().BeNull();
         (await relay.Keys.ReadChangesAsync(0, Waiting.Token)).Changes.Should().ContainSingle();
         await relay.Answers.ClaimAsync("n", "f", Waiting.Token);
-        await relay.Answers.KeepAsync("n", "f", new byte[10], Waiting.Token);
+        await relay.Answers.KeepAsync("n", "key_1", "f", new byte[10], Waiting.Token);
 
         (await relay.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses.Select(status => status.Remaining).Should().Equal(99, 99, 800);
         (await relay.Usage.ReadAsync(null, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime).AddDays(-1), Waiting.Token)).Should().ContainSingle();

@@ -75,7 +75,7 @@ public sealed class RedisFailureTests : IDisposable
         var admitted = new List<QuotaCharge>();
         while ((await ChargeAsync(relay)) is { Charge: { } charge } decision)
         {
-            decision.Concurrency.Should().Be(2, "half of four");
+            decision.Relays.Should().Be(2, "it has half of the four places");
             admitted.Add(charge);
         }
 
@@ -300,6 +300,59 @@ public sealed class RedisFailureTests : IDisposable
         await UntilAnswersAsync(relay);
         await relay.ToldAsync();
         (await UsedAsync(relay)).Requests.Should().Be(before, "what arrived too late is given back");
+    }
+
+    [Fact]
+    public async Task One_late_answer_refuses_nobody()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)), beats: true);
+        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
+
+        for (var round = 1; round <= 3; round++)
+        {
+            line.Delay = TimeSpan.FromSeconds(3);
+            var late = ChargeAsync(relay).AsTask();
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Waiting.Token);
+            line.Delay = TimeSpan.FromMilliseconds(1);
+
+            (await late.InTime()).Charge.Should().NotBeNull("it is asked for once more, under the same id");
+            (await ChargeAsync(relay)).Charge.Should().NotBeNull("others are let in meanwhile");
+            await relay.ToldAsync();
+            (await UsedAsync(relay)).Requests.Should().Be(1 + (2 * round), "each counts once");
+        }
+
+        relay.Link.Problem.Should().BeNull();
+        relay.Log.Lines.Should().NotContain(line => line.Contains("Nothing is asked", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_late_answer_to_a_claim_is_asked_for_once_more_and_claims_once()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
+        await using var relay = await RedisRelay.StartAsync(_server, "f", adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)), beats: true);
+        await relay.Answers.ClaimAsync("other", "f", Waiting.Token);
+        line.Delay = TimeSpan.FromSeconds(3);
+        var late = relay.Answers.ClaimAsync("n", "f", Waiting.Token).AsTask();
+        await Task.Delay(TimeSpan.FromMilliseconds(100), Waiting.Token);
+        line.Delay = TimeSpan.FromMilliseconds(1);
+
+        (await late.InTime()).State.Should().Be(IdempotencyState.Claimed);
+
+        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.InFlight);
+        await relay.Answers.KeepAsync("n", "key_1", "f", "answer"u8.ToArray(), Waiting.Token);
+        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.Answered);
+    }
+
+    [Fact]
+    public async Task A_mistake_in_a_script_is_logged_once_for_each_time()
+    {
+        await using var relay = await StartAsync(StateFailure.Closed);
+
+        var asking = () => relay.Link.RunAsync("return redis.call('NO-SUCH-COMMAND')", [], [], Waiting.Token);
+
+        await asking.Should().ThrowAsync<RelayErrorException>();
+        relay.Log.Lines.Count(line => line.Contains("answered with an error", StringComparison.Ordinal)).Should().Be(1);
     }
 
     private static StackExchange.Redis.HashEntry Member(int number, long now) => new(

@@ -74,7 +74,7 @@ public sealed class RedisFleetTests : IAsyncLifetime
         var third = await ChargeAsync(_two, limits);
         (first.Charge!.IsWaiting, second.Charge!.IsWaiting, third.Charge!.IsWaiting).Should().Be((false, false, true));
         (first.Running, second.Running, third.Running).Should().Be((1, 2, 2));
-        var waiting = _two.Quotas.WaitForPlaceAsync(third.Charge, 2, Waiting.Token);
+        var waiting = _two.Quotas.WaitForPlaceAsync(third.Charge, () => 2, Waiting.Token);
         waiting.IsCompleted.Should().BeFalse();
 
         await SettleAsync(_one, first.Charge, 1);
@@ -84,13 +84,37 @@ public sealed class RedisFleetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_last_settlements_are_told_also_when_the_time_to_stop_is_over()
+    {
+        var charge = (await ChargeAsync(_one, Limits, reserve: 5)).Charge!;
+        await _one.Quotas.SettleAsync(charge, Any.Model(), new Spending(), 1, Waiting.Token);
+
+        await _one.Outbox.StopAsync(new CancellationToken(canceled: true)).InTime();
+
+        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token)).Sum(row => row.Usage.CostUsd).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_waiting_charge_that_the_fleet_has_given_up_gets_no_place()
+    {
+        var limits = Limits with { Concurrency = 1 };
+        await ChargeAsync(_one, limits);
+        var waiting = (await ChargeAsync(_two, limits)).Charge!;
+        await PassAsync(TimeSpan.FromSeconds(16), _one);
+
+        var place = () => _two.Quotas.WaitForPlaceAsync(waiting, () => 1, Waiting.Token);
+
+        (await place.Should().ThrowAsync<RelayErrorException>()).Which.Error.Code.Should().Be(ErrorCode.StateUnavailable);
+    }
+
+    [Fact]
     public async Task Who_gives_up_waiting_takes_no_place()
     {
         var limits = Limits with { Concurrency = 1 };
         var running = (await ChargeAsync(_one, limits)).Charge!;
         var gone = (await ChargeAsync(_two, limits)).Charge!;
         using var left = new CancellationTokenSource();
-        var waiting = _two.Quotas.WaitForPlaceAsync(gone, 1, left.Token);
+        var waiting = _two.Quotas.WaitForPlaceAsync(gone, () => 1, left.Token);
 
         await left.CancelAsync();
         await ((Func<Task>)(() => waiting)).Should().ThrowAsync<OperationCanceledException>();

@@ -13,7 +13,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 4700, TimeToLive = TimeSpan.FromHours(24) });
+        var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 6000, TimeToLive = TimeSpan.FromHours(24) });
         (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options), await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options));
         await _one.BeatAsync();
         await _two.BeatAsync();
@@ -32,7 +32,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
         (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.InFlight);
         (await ClaimAsync(_two, fingerprint: "other")).State.Should().Be(IdempotencyState.Mismatch);
-        await _one.Answers.KeepAsync("n", "f", "answer"u8.ToArray(), Waiting.Token);
+        await _one.Answers.KeepAsync("n", "key_1", "f", "answer"u8.ToArray(), Waiting.Token);
 
         var again = await ClaimAsync(_two);
         (again.State, Encoding.UTF8.GetString(again.SealedAnswer.Span)).Should().Be((IdempotencyState.Answered, "answer"));
@@ -69,9 +69,9 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         await RedisRelay.PassAsync(_clock, TimeSpan.FromSeconds(2), _two);
 
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed);
-        await _one.Answers.KeepAsync("n", "f", "late"u8.ToArray(), Waiting.Token);
+        await _one.Answers.KeepAsync("n", "key_1", "f", "late"u8.ToArray(), Waiting.Token);
         (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.InFlight);
-        await _two.Answers.KeepAsync("n", "f", "second"u8.ToArray(), Waiting.Token);
+        await _two.Answers.KeepAsync("n", "key_1", "f", "second"u8.ToArray(), Waiting.Token);
         Encoding.UTF8.GetString((await ClaimAsync(_one)).SealedAnswer.Span).Should().Be("second");
     }
 
@@ -94,7 +94,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         for (var number = 0; number < 10; number++)
         {
             await ClaimAsync(_one, $"n{number}");
-            await _one.Answers.KeepAsync($"n{number}", "f", new byte[800], Waiting.Token);
+            await _one.Answers.KeepAsync($"n{number}", "key_1", "f", new byte[800], Waiting.Token);
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
 
@@ -105,14 +105,64 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
             states.Add((await ClaimAsync(_two, $"n{number}")).State);
         }
 
-        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "4,700 bytes hold three of 800 and their overhead");
+        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "6,000 bytes hold three of 800 and their overhead");
+    }
+
+    [Fact]
+    public async Task The_holder_with_the_most_bytes_makes_room_and_others_keep_their_answers()
+    {
+        await KeepAsync("mine", "key_1");
+        for (var number = 0; number < 20; number++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            await KeepAsync($"n{number}", "key_2");
+        }
+
+        await _one.BeatAsync();
+        (await ClaimAsync(_two, "mine")).State.Should().Be(IdempotencyState.Answered);
+        (await ClaimAsync(_two, "n19")).State.Should().Be(IdempotencyState.Answered);
+        (await ClaimAsync(_two, "n18")).State.Should().Be(IdempotencyState.Answered);
+        (await ClaimAsync(_two, "n17")).State.Should().Be(IdempotencyState.Claimed);
+        (await BytesAsync()).Should().Be(3 * 2000);
+    }
+
+    [Fact]
+    public async Task Expired_answers_leave_nothing_behind()
+    {
+        await KeepAsync("old", "key_1");
+        await RedisRelay.PassAsync(_clock, TimeSpan.FromHours(25), _one, _two);
+        // As Redis does by its own clock.
+        await _one.Link.AskAsync(database => database.KeyDeleteAsync(_one.Link.Names.Answer("old")), Waiting.Token);
+
+        await KeepAsync("new", "key_2");
+
+        var names = _one.Link.Names;
+        (await BytesAsync()).Should().Be(2000);
+        (await _one.Link.AskAsync(database => database.SortedSetLengthAsync(names.AnswersByAge), Waiting.Token)).Should().Be(1);
+        (await _one.Link.AskAsync(database => database.SortedSetLengthAsync(names.AnswersByHolder), Waiting.Token)).Should().Be(1);
+        (await _one.Link.AskAsync(database => database.SortedSetLengthAsync(names.AnswerHolders), Waiting.Token)).Should().Be(1);
+        (await _one.Link.AskAsync(database => database.HashLengthAsync(names.AnswerEntries), Waiting.Token)).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task Lists_of_a_version_that_knew_no_holders_expire_with_their_answers()
+    {
+        foreach (var (name, index) in _one.Link.Names.OldAnswers.Select((name, index) => (name, index)))
+        {
+            await _one.Link.AskAsync(database => index == 0 ? database.SortedSetAddAsync(name, "n 1500", 1) : database.StringSetAsync(name, 1500), Waiting.Token);
+        }
+
+        await KeepAsync("new", "key_1");
+
+        (await _one.Link.AskAsync(database => database.KeyTimeToLiveAsync(_one.Link.Names.OldAnswers[0]), Waiting.Token)).Should().BePositive();
+        (await _one.Link.AskAsync(database => database.KeyExistsAsync(_one.Link.Names.OldAnswers[1]), Waiting.Token)).Should().BeFalse();
     }
 
     [Fact]
     public async Task What_is_larger_than_all_may_be_together_is_not_kept()
     {
         await ClaimAsync(_one);
-        await _one.Answers.KeepAsync("n", "f", new byte[5000], Waiting.Token);
+        await _one.Answers.KeepAsync("n", "key_1", "f", new byte[6000], Waiting.Token);
 
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed);
         (await BytesAsync()).Should().Be(0);
@@ -124,14 +174,20 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         for (var time = 0; time < 3; time++)
         {
             (await ClaimAsync(_one)).State.Should().Be(IdempotencyState.Claimed);
-            await _one.Answers.KeepAsync("n", "f", new byte[800], Waiting.Token);
-            (await BytesAsync()).Should().Be(1500);
+            await _one.Answers.KeepAsync("n", "key_1", "f", new byte[800], Waiting.Token);
+            (await BytesAsync()).Should().Be(2000);
             // As Redis does by its own clock.
             await _one.Link.AskAsync(database => database.KeyDeleteAsync(_one.Link.Names.Answer("n")), Waiting.Token);
         }
     }
 
-    private async Task<long> BytesAsync() => (long)await _one.Link.AskAsync(database => database.StringGetAsync(_one.Link.Names.IdempotencyBytes), Waiting.Token);
+    private async Task KeepAsync(string name, string holder)
+    {
+        await ClaimAsync(_one, name);
+        await _one.Answers.KeepAsync(name, holder, "f", new byte[800], Waiting.Token);
+    }
+
+    private async Task<long> BytesAsync() => (long)await _one.Link.AskAsync(database => database.StringGetAsync(_one.Link.Names.AnswerBytes), Waiting.Token);
 
     private static async Task<IdempotencyClaim> ClaimAsync(RedisRelay relay, string name = "n", string fingerprint = "f") => await relay.Answers.ClaimAsync(name, fingerprint, Waiting.Token);
 }

@@ -1,5 +1,6 @@
 using Relay.Application.Quotas;
 using Relay.Application.Usage;
+using Relay.Infrastructure.Redis;
 using Relay.UnitTests.Infrastructure.Quotas;
 
 namespace Relay.UnitTests.Infrastructure.Redis;
@@ -35,6 +36,18 @@ public sealed class RedisQuotaContractTests : TimedQuotaStoreContract
     }
 
     protected override Task CountedAsync() => _relay!.ToldAsync();
+
+    protected override async Task TurnAsync(DateTimeOffset now)
+    {
+        Clock.AdjustTime(now);
+        await _relay!.BeatAsync();
+    }
+
+    protected override Task<long> RowsAsync()
+    {
+        var day = RedisNames.ToNumber(DateOnly.FromDateTime(Clock.GetUtcNow().UtcDateTime));
+        return _relay!.Link.AskAsync(database => database.HashLengthAsync(_relay.Link.Names.Usage(day, "a")), Waiting.Token);
+    }
 
     /// <summary>In life: without a sign of it what it runs would count as spent.</summary>
     protected override async Task PassAsync(TimeSpan time)

@@ -133,7 +133,7 @@ public sealed partial class RedisUserTests
     {
         var charge = (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Charge!;
         var waiting = (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Charge!;
-        var place = relay.Quotas.WaitForPlaceAsync(waiting, 1, Waiting.Token);
+        var place = relay.Quotas.WaitForPlaceAsync(waiting, () => 1, Waiting.Token);
         await relay.Quotas.SettleAsync(charge, Any.Model(), new Spending { Usage = new TokenUsage(1, 1, 1, 1, 2) }, 2, Waiting.Token);
         await place.InTime();
         await relay.Quotas.GiveBackAsync(waiting, Any.Model(), Waiting.Token);
@@ -156,7 +156,7 @@ public sealed partial class RedisUserTests
         foreach (var name in (string[])["n", "o", "q"])
         {
             await forgetful.Answers.ClaimAsync(name, "f", Waiting.Token);
-            await forgetful.Answers.KeepAsync(name, "f", new byte[200], Waiting.Token);
+            await forgetful.Answers.KeepAsync(name, "key_1", "f", new byte[200], Waiting.Token);
         }
 
         await forgetful.Answers.ClaimAsync("p", "f", Waiting.Token);

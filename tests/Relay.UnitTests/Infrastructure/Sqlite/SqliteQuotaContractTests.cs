@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using Relay.Application.Quotas;
 using Relay.Application.Usage;
 using Relay.Infrastructure.Sqlite;
@@ -41,6 +42,20 @@ public sealed class SqliteQuotaContractTests : TimedQuotaStoreContract
     }
 
     protected override Task CountedAsync() => Task.CompletedTask;
+
+    protected override Task TurnAsync(DateTimeOffset now)
+    {
+        Clock.AdjustTime(now);
+        return Task.CompletedTask;
+    }
+
+    protected override async Task<long> RowsAsync()
+    {
+        await _store!.ReadAsync(null, DateOnly.MinValue, Waiting.Token);
+        using var connection = new RelayDatabase(_homes[^1].Home).Open();
+        using var command = new SqliteCommand("SELECT count(*) FROM usage;", connection);
+        return (long)command.ExecuteScalar()!;
+    }
 
     protected override Task PassAsync(TimeSpan time)
     {

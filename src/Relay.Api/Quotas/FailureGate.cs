@@ -1,0 +1,52 @@
+using Relay.Api.Http;
+using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
+using Relay.Application.Telemetry;
+using Relay.Domain;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.Quotas;
+
+/// <summary>
+/// On routes that spend: counts requests that came to nothing, and turns a key away for a while that makes too many of them. Before anything
+/// else of the request is looked at, its body and its idempotency key included.
+/// </summary>
+internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
+{
+    /// <summary>Passes the request on, or answers 429.</summary>
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<RequestContext>() is not { } request || context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not { Bucket: var bucket })
+        {
+            await next(context);
+            return;
+        }
+
+        if (admission.FindFailureLimit(request.Caller) is { } refusal)
+        {
+            metrics.AdmissionDecided(bucket, refusal.WireName, queueTime: null);
+            await ErrorResponse.WriteAsync(context, refusal);
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            if (CameToNothing(request, bucket) && !WasLimited(context.Log().Error))
+            {
+                admission.CountFailure(request.Caller);
+            }
+        }
+    }
+
+    /// <summary>A page that was let in is charged, whatever came of it.</summary>
+    private static bool CameToNothing(RequestContext request, QuotaBucket bucket) =>
+        !request.IsReplay && (bucket == QuotaBucket.Completions ? request.CostUsd is null : request.QueueTime is null);
+
+    /// <summary>A limit has refused it, with an honest time to wait: to wait as long must be enough.</summary>
+    private static bool WasLimited(string? error) =>
+        error is not null && (error == ErrorCode.RateLimited.WireName() || error == ErrorCode.DailyLimit.WireName() || error == ErrorCode.GlobalDailyLimit.WireName());
+}
