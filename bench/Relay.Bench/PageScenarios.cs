@@ -31,7 +31,7 @@ internal static class PageScenarios
                     for (var time = 0; time < 20; time++)
                     {
                         output.ResetWrittenCount();
-                        HtmlStripper.Strip(html, output);
+                        HtmlStripper.Strip(html, output, CancellationToken.None);
                     }
                 }) / 20);
                 tree.Add(Measure(() => _ = new HtmlParser().ParseDocument(text).ToHtml()));
@@ -50,7 +50,7 @@ internal static class PageScenarios
             for (var round = 0; round < Rounds; round++)
             {
                 output.ResetWrittenCount();
-                hostile.Add(Measure(() => HtmlStripper.Strip(html, output)));
+                hostile.Add(Measure(() => HtmlStripper.Strip(html, output, CancellationToken.None)));
             }
 
             Console.WriteLine($"  2.5 MB of {unit,-22} p50 {hostile.At(0.5),6:0.0} ms   max {hostile.At(1),6:0.0} ms");

@@ -17,7 +17,7 @@ public enum OversizePages
 /// <summary>From where pages are fetched, and how much of them. How often is in <see cref="Quotas.QuotaOptions"/>.</summary>
 public sealed class FetchOptions
 {
-    [Setting("FETCH_TIMEOUT", "Longest time for a page: look-up, connection, redirects and body together.", Min = "1s", Max = "60s")]
+    [Setting("FETCH_TIMEOUT", "Longest time for a page: look-up, connection, redirects, body and reading together.", Min = "1s", Max = "60s")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(20);
 
     [Setting("FETCH_MAX_PAGE_BYTES", "Most of a page that is read, decompressed.", Min = "100KB", Max = "20MB")]
@@ -26,8 +26,8 @@ public sealed class FetchOptions
     [Setting("FETCH_OVERSIZE", "What becomes of a longer page: cut, or refuse. JSON and XML are never cut.")]
     public OversizePages Oversize { get; set; } = OversizePages.Cut;
 
-    [Setting("FETCH_PER_HOST_CONCURRENCY", "Pages that are fetched from one host at once; more of them wait.", Min = "1", Max = "1000")]
-    public int PerHostConcurrency { get; set; } = 2;
+    [Setting("FETCH_PER_HOST_CONCURRENCY", "Pages that are fetched from one host at once; more of them wait. One key has one place fewer, if there are several.", Min = "1", Max = "1000")]
+    public int PerHostConcurrency { get; set; } = 3;
 
     [Setting("FETCH_USER_AGENT", "What sites are told who asks.")]
     public string UserAgent { get; set; } = "Mozilla/5.0 (compatible; claude-relay/0.1)";

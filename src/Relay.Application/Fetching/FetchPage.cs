@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using FluentValidation;
 using MediatR;
+using Microsoft.Extensions.Options;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
@@ -31,7 +32,8 @@ internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
 /// The URL is judged here, behind admission, and not in a validator: a refused one is charged, or else the rules could be
 /// tried out for nothing.
 /// </summary>
-internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader, FetchPolicy policy, RelayMetrics metrics, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
+internal sealed class FetchPageHandler(
+    IPageFetcher fetcher, IPageReader reader, FetchPolicy policy, IOptions<FetchOptions> options, RelayMetrics metrics, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
 {
     /// <summary>
     /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
@@ -62,7 +64,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         string? outcome = ErrorCode.ClientClosed.WireName();
         try
         {
-            var result = await TryFetchAsync(caller, request, trace, span, cancellationToken);
+            var result = await TryFetchAsync(caller, request, trace, span, started, cancellationToken);
             outcome = trace.Failure ?? result.Error?.WireName;
             return result;
         }
@@ -74,7 +76,7 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
         }
     }
 
-    private async Task<Result<FetchedPage>> TryFetchAsync(ApiKey caller, FetchRequest request, FetchTrace trace, Activity? span, CancellationToken cancellationToken)
+    private async Task<Result<FetchedPage>> TryFetchAsync(ApiKey caller, FetchRequest request, FetchTrace trace, Activity? span, long started, CancellationToken cancellationToken)
     {
         if (FetchUrl.Parse(request.Url, policy.Rules, out var refusal) is not { } url)
         {
@@ -89,8 +91,25 @@ internal sealed class FetchPageHandler(IPageFetcher fetcher, IPageReader reader,
 
         span?.SetTag("http.response.status_code", reply.Status);
         span?.SetTag("relay.fetch.redirects", reply.Redirects.Count);
-        return reader.Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset)).TryGet(out var page, out error)
-            ? new FetchedPage(reply, page)
-            : error;
+        return Read(reply, request, trace, started, cancellationToken);
+    }
+
+    /// <summary>Reads the page in the time that its way here has left of <c>FETCH_TIMEOUT</c>.</summary>
+    private Result<FetchedPage> Read(FetchReply reply, FetchRequest request, FetchTrace trace, long started, CancellationToken cancellationToken)
+    {
+        var left = options.Value.Timeout - clock.GetElapsedTime(started);
+        using var timeout = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            return reader.Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset), either.Token).TryGet(out var page, out var error)
+                ? new FetchedPage(reply, page)
+                : error;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            trace.Failure = "reading_timeout";
+            return new RelayError(ErrorCode.Timeout, $"The page was not read within {options.Value.Timeout.TotalSeconds:0.###} s. Ask for it as HTML without 'strip'.");
+        }
     }
 }

@@ -13,10 +13,14 @@ public sealed record PageView(PageFormat Format, bool Strip, int MaxBytes, long 
 /// <summary>Turns a document into a page: decodes, strips, renders and cuts it.</summary>
 public interface IPageReader
 {
-    /// <summary>The page.</summary>
+    /// <summary>The page. The time that it takes grows with the document only, and ends soon after it is stopped.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="view">The part and the form that are wanted.</param>
+    /// <param name="cancellationToken">The caller has left, or the page took too long.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     /// <returns>
     /// The page, or <see cref="ErrorCode.TooLarge"/> where a piece that fits would have to be cut inside a tag, or where the
     /// document is of a kind that is never cut; <see cref="ErrorCode.InvalidRequest"/> for an offset behind its end.
     /// </returns>
-    Result<Page> Read(FetchedDocument document, PageView view);
+    Result<Page> Read(FetchedDocument document, PageView view, CancellationToken cancellationToken);
 }

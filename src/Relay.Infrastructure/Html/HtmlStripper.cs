@@ -12,6 +12,7 @@ namespace Relay.Infrastructure.Html;
 internal ref struct HtmlStripper
 {
     private const int LongestReference = 40;
+    private const int TokensBetweenChecks = 1024;
 
     private readonly IBufferWriter<byte> _output;
     private readonly ReadOnlySpan<byte> _html;
@@ -33,12 +34,19 @@ internal ref struct HtmlStripper
     /// <summary>Writes the page without them.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
     /// <param name="output">What is left, never longer but by a few bytes for each thing that was taken out.</param>
-    public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output) => new HtmlStripper(html, output).Run();
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output, CancellationToken cancellationToken) => new HtmlStripper(html, output).Run(cancellationToken);
 
-    private void Run()
+    private void Run(CancellationToken cancellationToken)
     {
-        while (_tokens.Read())
+        for (var count = 1; _tokens.Read(); count++)
         {
+            if (count % TokensBetweenChecks == 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
             switch (_tokens.Kind)
             {
                 case HtmlTokenKind.Comment:
@@ -61,7 +69,8 @@ internal ref struct HtmlStripper
 
     private readonly bool IsUnwanted() => _tokens.Tag switch
     {
-        HtmlTag.Style or HtmlTag.Svg or HtmlTag.Template => true,
+        HtmlTag.Style or HtmlTag.Svg => true,
+        HtmlTag.Template => !IsShadowRoot(_tokens.Attributes),
         HtmlTag.Script => !IsJsonLd(_tokens.Attributes),
         _ => false,
     };
@@ -70,6 +79,10 @@ internal ref struct HtmlStripper
     public static bool IsJsonLd(HtmlAttributes attributes) =>
         HtmlAttributes.Find(attributes, "type"u8) is { } type && type.AsSpan(0, type.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : type.Length)
             .Trim().Equals("application/ld+json", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether a template is shown, in the place where it stands.</summary>
+    public static bool IsShadowRoot(HtmlAttributes attributes) =>
+        HtmlAttributes.Find(attributes, "shadowrootmode"u8)?.ToLowerInvariant() is "open" or "closed";
 
     /// <summary>Takes out what came before the token at hand ended, from here on.</summary>
     private void Remove(int from)

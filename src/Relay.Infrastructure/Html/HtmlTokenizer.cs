@@ -450,7 +450,8 @@ internal ref struct HtmlTokenizer
     /// <summary>Ends the innermost SVG or MathML of the tag's name, and what is open in it; nothing when HTML lies between.</summary>
     private void CloseForeign()
     {
-        for (var depth = _depth; depth > 0 && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath); depth--)
+        // All that is deeper than is followed is read as if it were on the deepest level, so that one look is enough.
+        for (var depth = _depth; depth > 0 && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath); depth = Math.Min(depth, Content.Length) - 1)
         {
             if (Tag == (place is Place.Svg or Place.SvgInMath ? HtmlTag.Svg : HtmlTag.Math))
             {

@@ -1,38 +1,57 @@
+using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
 /// One paragraph of text as it is read: white space collapsed as browsers do, and in Markdown with emphasis, code and links.
 /// A mark is opened when the first letter comes, and closed before the space that follows, for Markdown knows no other.
+/// All text of a page goes through <see cref="AppendLetter"/>, so that nothing in it becomes Markdown or HTML.
 /// </summary>
-internal sealed partial class InlineWriter(bool asMarkdown)
+internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
 {
     /// <summary>More marks around each other than these mean nothing to anybody.</summary>
     private const int MaxOpen = 16;
 
-    private readonly StringBuilder _line = new();
+    /// <summary>The longest name of a character reference, with its <c>&amp;</c>.</summary>
+    private const int LongestReference = 34;
+
+    /// <summary>No builder of strings: it is slow to look into, and slower to insert into.</summary>
+    private readonly List<char> _line = [];
     private readonly List<Mark> _open = [];
+    private readonly Stack<Script> _scripts = [];
     private StringBuilder? _code;
     private bool _space;
 
-    private sealed class Mark(HtmlTag tag, string before, string after)
+    private sealed class Mark(HtmlTag tag, string before, string after, string? link)
     {
         public HtmlTag Tag { get; } = tag;
 
-        public string Before { get; } = before;
+        public string Before { get; set; } = before;
 
-        public string After { get; } = after;
+        public string After { get; set; } = after;
+
+        /// <summary>A link's target as it is written, until it is needed.</summary>
+        public string? Link { get; set; } = link;
 
         public bool IsWritten { get; set; }
     }
 
+    /// <summary>A superscript or a subscript of plain text.</summary>
+    private sealed class Script(HtmlTag tag, int start)
+    {
+        public HtmlTag Tag { get; } = tag;
+
+        public int Start { get; } = start;
+
+        public bool HasLink { get; set; }
+    }
+
     /// <summary>Whether there is nothing but space.</summary>
-    public bool IsEmpty => _line.Length == 0 && _code is null or { Length: 0 };
+    public bool IsEmpty => _line.Count == 0 && _code is null or { Length: 0 };
 
     /// <summary>Characters so far.</summary>
-    public int Length => _line.Length + (_code?.Length ?? 0);
+    public int Length => _line.Count + (_code?.Length ?? 0);
 
     /// <summary>Whether a table's cell is being written: everything stays on one line, and a '|' would end it.</summary>
     public bool IsCell { get; set; }
@@ -60,38 +79,122 @@ internal sealed partial class InlineWriter(bool asMarkdown)
         }
     }
 
+    /// <summary>Adds a formula in TeX.</summary>
+    public void AppendFormula(string tex)
+    {
+        if (!asMarkdown || _code is not null)
+        {
+            Append(tex);
+            return;
+        }
+
+        var text = string.Join(' ', tex.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        if (text.Length == 0)
+        {
+            return;
+        }
+
+        Begin();
+        _line.Add('$');
+        for (var at = 0; at < text.Length; at++)
+        {
+            // Before a letter a backslash is one in Markdown, too.
+            if (text[at] == '\\' && at + 1 < text.Length && char.IsAsciiLetter(text[at + 1]))
+            {
+                _line.Add('\\');
+            }
+            else
+            {
+                AppendLetter(text[at]);
+            }
+        }
+
+        _line.Add('$');
+    }
+
+    /// <summary>Adds an image, or nothing in plain text.</summary>
+    /// <param name="alt">Its text.</param>
+    /// <param name="source">The link of its source as it is written.</param>
+    public void AppendImage(string alt, string? source)
+    {
+        if (!asMarkdown)
+        {
+            return;
+        }
+
+        if (_code is not null || source is null || links.Resolve(source) is not { } url)
+        {
+            Append(alt);
+            return;
+        }
+
+        Begin();
+        _line.AddRange("![");
+        foreach (var letter in string.Join(' ', alt.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))
+        {
+            AppendLetter(letter);
+        }
+
+        _line.AddRange($"]({url})");
+    }
+
     /// <summary>A line's end that the page asks for.</summary>
     public void Break()
     {
-        if (IsCell || _code is not null || _line.Length == 0)
+        if (IsCell || _code is not null || _line.Count == 0)
         {
             _space = true;
+            _code?.Append(' ');
             return;
         }
 
         _space = false;
         // Two spaces at a line's end are Markdown's break.
-        _line.Append(asMarkdown ? "  \n" : "\n");
+        _line.AddRange(asMarkdown ? "  \n" : "\n");
     }
 
     /// <summary>Opens a mark.</summary>
     /// <param name="tag">The element that closes it.</param>
-    /// <param name="before">What stands before its first letter.</param>
-    /// <param name="after">What stands behind its last.</param>
-    public void Open(HtmlTag tag, string before, string after)
+    /// <param name="mark">What stands before its first letter and behind its last.</param>
+    public void Open(HtmlTag tag, string mark) => Open(new Mark(tag, mark, mark, null));
+
+    /// <summary>Opens a link, of which nothing is seen unless it has text.</summary>
+    /// <param name="link">Its target as it is written.</param>
+    public void OpenLink(string link)
     {
-        if (asMarkdown && _code is null && _open.Count < MaxOpen && !_open.Exists(mark => mark.Before == before))
+        if (_scripts.TryPeek(out var script))
         {
-            _open.Add(new Mark(tag, before, after));
+            script.HasLink = true;
+        }
+
+        Open(new Mark(HtmlTag.A, "[", string.Empty, link));
+    }
+
+    /// <summary>Opens a superscript or a subscript.</summary>
+    public void OpenScript(HtmlTag tag)
+    {
+        if (asMarkdown)
+        {
+            Open(tag == HtmlTag.Sup ? new Mark(tag, "<sup>", "</sup>", null) : new Mark(tag, "<sub>", "</sub>", null));
+        }
+        else if (_scripts.Count < MaxOpen)
+        {
+            _scripts.Push(new Script(tag, _line.Count));
         }
     }
 
     /// <summary>Closes the innermost mark of an element.</summary>
     public void Close(HtmlTag tag)
     {
-        if (tag == HtmlTag.Code || tag is HtmlTag.Kbd or HtmlTag.Samp or HtmlTag.Tt)
+        if (tag is HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp or HtmlTag.Tt)
         {
             CloseCode();
+            return;
+        }
+
+        if (tag is HtmlTag.Sup or HtmlTag.Sub && _scripts.TryPeek(out var script) && script.Tag == tag)
+        {
+            CloseScript(_scripts.Pop());
             return;
         }
 
@@ -119,13 +222,14 @@ internal sealed partial class InlineWriter(bool asMarkdown)
         }
     }
 
-    /// <summary>Adds what is Markdown already; nothing in plain text.</summary>
-    public void AppendMarkdown(string text)
+    /// <summary>Adds a box of a list of tasks; nothing in plain text.</summary>
+    public void AppendTask(bool isDone)
     {
         if (asMarkdown && _code is null)
         {
             Begin();
-            _line.Append(text);
+            _line.AddRange(isDone ? "[x]" : "[ ]");
+            _space = true;
         }
     }
 
@@ -133,26 +237,36 @@ internal sealed partial class InlineWriter(bool asMarkdown)
     public string Take()
     {
         CloseCode();
+        _scripts.Clear();
         for (var inner = _open.Count - 1; inner >= 0; inner--)
         {
             WriteEnd(_open[inner]);
         }
 
-        var text = _line.ToString().TrimEnd();
-        _line.Clear();
         _space = false;
-        return asMarkdown && !IsCell ? BlockMark().Replace(text, "${number}\\${mark}") : text;
+        if (_line.Count == 0)
+        {
+            return string.Empty;
+        }
+
+        var text = new string(CollectionsMarshal.AsSpan(_line).TrimEnd());
+        _line.Clear();
+        return asMarkdown && !IsCell ? LineStarts.Escape(text) : text;
     }
 
-    /// <summary>What at a line's beginning would make it a heading, a list, a quote or a fence.</summary>
-    [GeneratedRegex(@"^(?<number>[0-9]{0,9})(?<mark>#{1,6}(?= )|>|[-+](?= )|~~~|---|===|(?<=[0-9])[.)](?= ))", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex BlockMark();
+    private void Open(Mark mark)
+    {
+        if (asMarkdown && _code is null && _open.Count < MaxOpen && !_open.Exists(one => one.Before == mark.Before))
+        {
+            _open.Add(mark);
+        }
+    }
 
     private void Begin()
     {
-        if (_space && _line.Length > 0 && _line[^1] != '\n')
+        if (_space && _line.Count > 0 && _line[^1] != '\n')
         {
-            _line.Append(' ');
+            _line.Add(' ');
         }
 
         _space = false;
@@ -160,17 +274,34 @@ internal sealed partial class InlineWriter(bool asMarkdown)
         {
             if (!mark.IsWritten)
             {
-                _line.Append(mark.Before);
-                mark.IsWritten = true;
+                Write(mark);
             }
         }
+    }
+
+    private void Write(Mark mark)
+    {
+        if (mark.Link is { } link)
+        {
+            var url = links.Resolve(link);
+            (mark.Link, mark.Before, mark.After) = (null, url is null ? string.Empty : "[", url is null ? string.Empty : $"]({url})");
+        }
+
+        if (mark.Before == "[" && _line.Count > 0 && _line[^1] == '!')
+        {
+            // The link would become an image.
+            _line.Insert(_line.Count - 1, '\\');
+        }
+
+        _line.AddRange(mark.Before);
+        mark.IsWritten = true;
     }
 
     private void WriteEnd(Mark mark)
     {
         if (mark.IsWritten)
         {
-            _line.Append(mark.After);
+            _line.AddRange(mark.After);
             mark.IsWritten = false;
         }
     }
@@ -189,10 +320,12 @@ internal sealed partial class InlineWriter(bool asMarkdown)
             return;
         }
 
+        // Two pieces of code beside each other would be read as one, and what is behind its end as Markdown.
+        _space |= _line.Count > 0 && _line[^1] == '`';
         Begin();
         var fence = new string('`', LongestRun(text) + 1);
         var pad = text[0] == '`' || text[^1] == '`' ? " " : string.Empty;
-        _line.Append(fence).Append(pad).Append(IsCell ? text.Replace("|", "\\|", StringComparison.Ordinal) : text).Append(pad).Append(fence);
+        _line.AddRange($"{fence}{pad}{(IsCell ? text.Replace("|", "\\|", StringComparison.Ordinal) : text)}{pad}{fence}");
     }
 
     /// <summary>The longest run of backticks.</summary>
@@ -208,16 +341,75 @@ internal sealed partial class InlineWriter(bool asMarkdown)
         return longest;
     }
 
-    private void AppendLetter(char letter)
+    /// <summary>In plain text a power is written as <c>^</c>, an index as <c>_</c>, and a mark of a note in brackets.</summary>
+    private void CloseScript(Script script)
     {
-        if (asMarkdown && (letter is '\\' or '`' or '*' or '[' or ']' or '<' || (letter == '|' && IsCell) || (letter == '_' && IsWordEdge())))
+        var start = Math.Min(script.Start, _line.Count);
+        var written = new string(CollectionsMarshal.AsSpan(_line)[start..]);
+        var text = written.Trim();
+        if (text.Length == 0)
         {
-            _line.Append('\\');
+            return;
         }
 
-        _line.Append(letter);
+        var at = start + written.IndexOf(text, StringComparison.Ordinal);
+        var isAttached = at > 0 && !char.IsWhiteSpace(_line[at - 1]);
+        if (script.HasLink)
+        {
+            Replace(at, text, text[0] is '[' or '(' ? text : $"[{text}]");
+        }
+        else if (isAttached && ScriptText.Mark(script.Tag == HtmlTag.Sup, _line[at - 1], text) is { } marked)
+        {
+            Replace(at, text, marked);
+        }
     }
 
-    /// <summary>Inside a word it is a letter like others.</summary>
-    private bool IsWordEdge() => _line.Length == 0 || !char.IsLetterOrDigit(_line[^1]);
+    private void Replace(int at, string text, string by)
+    {
+        if (!string.Equals(text, by, StringComparison.Ordinal))
+        {
+            _line.RemoveRange(at, text.Length);
+            _line.InsertRange(at, by);
+        }
+    }
+
+    private void AppendLetter(char letter)
+    {
+        if (!asMarkdown)
+        {
+            _line.Add(letter);
+            return;
+        }
+
+        if (letter == ';')
+        {
+            EscapeReference();
+        }
+
+        var last = _line.Count > 0 ? _line[^1] : '\n';
+        if (letter is '\\' or '`' or '*' or '[' or ']' or '<' || (letter == '|' && IsCell) || (letter == '~' && last == '~') || (letter == '_' && !char.IsLetterOrDigit(last)))
+        {
+            _line.Add('\\');
+        }
+
+        _line.Add(letter);
+    }
+
+    /// <summary>Text that looks like a character reference is none: its <c>&amp;</c> is escaped once its semicolon comes.</summary>
+    private void EscapeReference()
+    {
+        for (var at = _line.Count - 1; at >= Math.Max(0, _line.Count - LongestReference); at--)
+        {
+            if (_line[at] == '&' && at < _line.Count - 1)
+            {
+                _line.Insert(at, '\\');
+                return;
+            }
+
+            if (!char.IsAsciiLetterOrDigit(_line[at]) && _line[at] != '#')
+            {
+                return;
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ internal sealed record PageHead(PageMetadata Metadata, Uri BaseUrl);
 internal static class PageMetadataReader
 {
     private const int MaxText = 1000;
+    private const int TokensBetweenChecks = 1024;
 
     /// <summary>Characters of a URL. Longer ones lead nowhere, and a long base stands before each of a page's links.</summary>
     private const int MaxUrl = 4096;
@@ -21,12 +22,19 @@ internal static class PageMetadataReader
     /// <summary>Reads it.</summary>
     /// <param name="html">The page as it came: valid UTF-8.</param>
     /// <param name="url">Where it came from.</param>
-    public static PageHead Read(ReadOnlySpan<byte> html, Uri url)
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static PageHead Read(ReadOnlySpan<byte> html, Uri url, CancellationToken cancellationToken)
     {
         var found = new Found();
         var tokens = new HtmlTokenizer(html);
-        while (tokens.Read())
+        for (var count = 1; tokens.Read(); count++)
         {
+            if (count % TokensBetweenChecks == 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
             if (tokens.Kind != HtmlTokenKind.StartTag)
             {
                 continue;

@@ -10,11 +10,11 @@ namespace Relay.Infrastructure.Html;
 internal sealed class PageReader : IPageReader
 {
     /// <inheritdoc/>
-    public Result<Page> Read(FetchedDocument document, PageView view)
+    public Result<Page> Read(FetchedDocument document, PageView view, CancellationToken cancellationToken)
     {
         var decoded = PageDecoder.Decode(document.Body, document.Charset, document.Kind, document.IsWhole);
-        var head = document.Kind == DocumentKind.Html ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url) : new PageHead(PageMetadata.None, document.Url);
-        var (content, isRenderedWhole) = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, document.Url, head.BaseUrl) : (decoded.Utf8, true);
+        var head = document.Kind == DocumentKind.Html ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url, cancellationToken) : new PageHead(PageMetadata.None, document.Url);
+        var (content, isRenderedWhole) = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, head, cancellationToken) : (decoded.Utf8, true);
         var isWhole = document.IsWhole && isRenderedWhole;
         if (document.Kind == DocumentKind.Data && (view.Offset > 0 || content.Length > view.MaxBytes))
         {
@@ -39,7 +39,7 @@ internal sealed class PageReader : IPageReader
             head.Metadata);
     }
 
-    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, Uri url, Uri baseUrl)
+    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, PageHead head, CancellationToken cancellationToken)
     {
         if (view is { Format: PageFormat.Html, Strip: false })
         {
@@ -47,16 +47,16 @@ internal sealed class PageReader : IPageReader
         }
 
         var stripped = new ArrayBufferWriter<byte>(Math.Max(256, html.Length));
-        HtmlStripper.Strip(html.Span, stripped);
+        HtmlStripper.Strip(html.Span, stripped, cancellationToken);
         if (view.Format == PageFormat.Html)
         {
             return (stripped.WrittenMemory, true);
         }
 
-        // Its links are absolute already where there is an article.
-        var part = ReadablePart.Find(stripped.WrittenSpan, url);
-        var readable = part is null ? stripped.WrittenSpan : part;
-        var rendering = view.Format == PageFormat.Markdown ? PageRenderer.ToMarkdown(readable, baseUrl) : PageRenderer.ToText(readable, baseUrl);
+        var readable = (ReadablePart.Find(stripped.WrittenSpan, head.Metadata.Title, cancellationToken) ?? stripped.WrittenMemory).Span;
+        var rendering = view.Format == PageFormat.Markdown
+            ? PageRenderer.ToMarkdown(readable, head.BaseUrl, cancellationToken)
+            : PageRenderer.ToText(readable, head.BaseUrl, cancellationToken);
         return (Encoding.UTF8.GetBytes(rendering.Text), rendering.IsWhole);
     }
 }

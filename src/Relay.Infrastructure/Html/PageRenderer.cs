@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Relay.Infrastructure.Html;
@@ -9,8 +8,7 @@ namespace Relay.Infrastructure.Html;
 internal sealed record Rendering(string Text, bool IsWhole);
 
 /// <summary>
-/// Writes a page as Markdown or as plain text, from its tokens and without a tree: in one pass, with memory for what is
-/// written and for a bounded number of lists and quotes around each other. What stands around a line, and a link's base, can make
+/// Writes a page as Markdown or as plain text, in one pass and without a tree. The text before a line, and a link's base, can make
 /// much of little: a form that outgrows its page many times over is cut.
 /// </summary>
 internal ref struct PageRenderer
@@ -21,88 +19,95 @@ internal ref struct PageRenderer
     /// <summary>Characters that it may become for each of its bytes besides.</summary>
     private const int MaxGrowth = 4;
 
-    /// <summary>Lists and quotes deeper than this are written as if they were on that level.</summary>
-    private const int MaxContainers = 40;
+    /// <summary>Most letters of a page that only asks to wait: "Loading…" and the like.</summary>
+    private const int FewLetters = 40;
 
     private readonly bool _asMarkdown;
+    private readonly bool _withNoscript;
     private readonly long _maxLength;
-    private readonly Uri _baseUrl;
-    private readonly IReadOnlyList<bool> _dataTables;
-    private readonly StringBuilder _output = new();
-    private readonly List<Container> _containers = [];
+    private readonly IReadOnlyDictionary<int, TableKind> _tables;
+    private readonly LinkResolver _links;
     private readonly InlineWriter _inline;
-    private HtmlTokenizer _tokens;
-    private int _tables;
+    private readonly BlockWriter _blocks;
+    private MarkupWalker _walker;
+    private int _cellsLeft = TableBuilder.MaxCells;
     private TableBuilder? _table;
     private Cell? _cell;
     private string _block = string.Empty;
     private bool _isDefinition;
     private bool _isCut;
+    private int _navigations;
+    private Skipped? _skipped;
 
-    private PageRenderer(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown)
+    private PageRenderer(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown, bool withNoscript, CancellationToken cancellationToken)
     {
-        _tokens = new HtmlTokenizer(html);
-        _baseUrl = baseUrl;
-        _asMarkdown = asMarkdown;
+        (_asMarkdown, _withNoscript) = (asMarkdown, withNoscript);
         _maxLength = Allowance + ((long)MaxGrowth * html.Length);
-        _dataTables = TableShapes.FindData(html);
-        _inline = new InlineWriter(asMarkdown);
+        _tables = TableShapes.Find(html, cancellationToken);
+        _links = new LinkResolver(baseUrl, _maxLength);
+        _inline = new InlineWriter(asMarkdown, _links);
+        _blocks = new BlockWriter(asMarkdown, _maxLength);
+        _walker = new MarkupWalker(html, cancellationToken);
     }
 
     private sealed record Cell(bool IsHead, string? Columns, string? Rows);
 
-    /// <summary>A list, an item of one, or a quote.</summary>
-    private sealed class Container(HtmlTag tag)
+    /// <summary>An element that is not read.</summary>
+    /// <param name="Tag">The element.</param>
+    /// <param name="Depth">The elements that are open in it; in a formatting element those around it.</param>
+    /// <param name="IsFormatting">Whether its end tag alone ends it, or the end of the element around.</param>
+    private sealed record Skipped(HtmlTag Tag, int Depth, bool IsFormatting)
     {
-        public HtmlTag Tag { get; } = tag;
-
-        /// <summary>The next item's number; null for lists without.</summary>
-        public int? Number { get; set; }
-
-        /// <summary>An item's bullet or number, until it is written.</summary>
-        public string? Marker { get; set; }
-
-        /// <summary>What stands before its further lines.</summary>
-        public string Indent { get; set; } = string.Empty;
-
-        /// <summary>Whether a block of it has been written.</summary>
-        public bool HasBegun { get; set; }
-
-        /// <summary>Whether its first block stands right below what is before.</summary>
-        public bool IsTight { get; set; }
+        /// <summary>Formatting elements of its name in it.</summary>
+        public int Nested { get; set; } = 1;
     }
 
     /// <summary>The page as Markdown.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="baseUrl">What its links are relative to.</param>
-    public static Rendering ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl) => new PageRenderer(html, baseUrl, asMarkdown: true).Run();
+    /// <param name="baseUrl">The URL that its links are relative to.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static Rendering ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) => Render(html, baseUrl, asMarkdown: true, cancellationToken);
 
     /// <summary>The page as plain text: blocks apart by an empty line, cells by tabs.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="baseUrl">What its links are relative to.</param>
-    public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl) => new PageRenderer(html, baseUrl, asMarkdown: false).Run();
+    /// <param name="baseUrl">The URL that its links are relative to.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) => Render(html, baseUrl, asMarkdown: false, cancellationToken);
 
-    private readonly bool IsTooLong => _output.Length + (long)_inline.Length + (_table?.Length ?? 0) > _maxLength;
+    private readonly bool IsTooLong => _blocks.Length + (long)_inline.Length + (_table?.Length ?? 0) > _maxLength;
+
+    private static Rendering Render(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown, CancellationToken cancellationToken)
+    {
+        var rendering = new PageRenderer(html, baseUrl, asMarkdown, withNoscript: false, cancellationToken).Run();
+        // Without its scripts a page may have nothing else to say.
+        var asksToWait = rendering.Text.EndsWith("...", StringComparison.Ordinal) || rendering.Text.EndsWith('\u2026');
+        var isEmpty = rendering.Text.Length == 0 || (rendering.Text.Length <= FewLetters && asksToWait);
+        return !isEmpty ? rendering : new PageRenderer(html, baseUrl, asMarkdown, withNoscript: true, cancellationToken).Run();
+    }
 
     private Rendering Run()
     {
-        while (!IsTooLong && _tokens.Read())
+        while (!IsTooLong && _walker.Read())
         {
-            switch (_tokens.Kind)
+            if (_skipped is not null && Skips(_skipped))
             {
-                case HtmlTokenKind.Text:
-                    _inline.Append(_tokens.IsCData ? TextOfCData(_tokens.Raw) : CharacterReferences.Decode(_tokens.Raw, inAttribute: false));
+                continue;
+            }
+
+            switch (_walker.Step)
+            {
+                case MarkupStep.Text:
+                    _inline.Append(_walker.Text);
                     break;
-                case HtmlTokenKind.StartTag when IsUnread(_tokens.Tag):
-                    SkipElement();
+                case MarkupStep.Open when IsUnread() || HiddenElements.Contains(_walker):
+                    Skip();
                     break;
-                case HtmlTokenKind.StartTag when IsHidden():
-                    SkipElement();
-                    break;
-                case HtmlTokenKind.StartTag:
+                case MarkupStep.Open:
                     Open();
                     break;
-                case HtmlTokenKind.EndTag:
+                case MarkupStep.Close:
                     Close();
                     break;
             }
@@ -112,65 +117,85 @@ internal ref struct PageRenderer
         EndCell();
         EndTable();
         EndBlock();
-        return new Rendering(_output.ToString(), !_isCut);
+        return new Rendering(_blocks.ToString(), !_isCut && !_blocks.IsCut && !_links.IsCut);
     }
 
-    private static string TextOfCData(ReadOnlySpan<byte> raw) => Encoding.UTF8.GetString(raw["<![CDATA[".Length..(raw.EndsWith("]]>"u8) ? raw.Length - 3 : raw.Length)]);
-
-    /// <summary>What is not meant to be read, or is there once more elsewhere.</summary>
-    private static bool IsUnread(HtmlTag tag) => tag is
-        HtmlTag.Script or HtmlTag.Style or HtmlTag.Svg or HtmlTag.Template or HtmlTag.Noscript or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio
-        or HtmlTag.Video or HtmlTag.Select or HtmlTag.Datalist or HtmlTag.Textarea or HtmlTag.Button or HtmlTag.Rp or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Progress;
-
-    private readonly bool IsHidden()
+    /// <summary>Whether the step at hand is of an element that is not read.</summary>
+    private bool Skips(Skipped skipped)
     {
-        // A whole page that is hidden waits for a script to show it.
-        if (_tokens.Tag is HtmlTag.Html or HtmlTag.Body or HtmlTag.Main)
+        if (_walker.Step == MarkupStep.Close && _walker.Depth < skipped.Depth)
+        {
+            _skipped = null;
+            // The end of the element around a formatting element is read.
+            return !skipped.IsFormatting;
+        }
+
+        if (skipped.IsFormatting && _walker.Tag == skipped.Tag && _walker.Step != MarkupStep.Text)
+        {
+            skipped.Nested += _walker.Step == MarkupStep.Open ? 1 : -1;
+            _skipped = skipped.Nested == 0 ? null : skipped;
+        }
+
+        return true;
+    }
+
+    private void Skip()
+    {
+        if (_walker.Tag is HtmlTag.Select or HtmlTag.Textarea or HtmlTag.Button)
+        {
+            _inline.Append(" ");
+        }
+
+        if (!OpenElements.HasNoContent(_walker.Tag) && (_walker.Tag != HtmlTag.Math || _walker.IsFormula))
+        {
+            if (_walker.IsFormula)
+            {
+                _walker.ReadMath(new MathWriter());
+                return;
+            }
+
+            _skipped = new Skipped(_walker.Tag, _walker.Depth, !_walker.IsNested);
+        }
+    }
+
+    /// <summary>Elements that are not meant to be read, or are there once more elsewhere.</summary>
+    private readonly bool IsUnread() => _walker.Tag switch
+    {
+        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio or HtmlTag.Video or HtmlTag.Select
+            or HtmlTag.Datalist or HtmlTag.Textarea or HtmlTag.Rp or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Progress => true,
+        HtmlTag.Noscript => !_withNoscript,
+        HtmlTag.Template => !HtmlStripper.IsShadowRoot(_walker.Attributes),
+        HtmlTag.Button => !IsQuestion(),
+        _ => false,
+    };
+
+    /// <summary>Whether a button is a heading that opens what is below it; others do something.</summary>
+    private readonly bool IsQuestion()
+    {
+        if (_block.Length > 0)
+        {
+            return true;
+        }
+
+        if (_navigations > 0)
         {
             return false;
         }
 
-        foreach (var attribute in _tokens.Attributes)
+        foreach (var attribute in _walker.Attributes)
         {
-            if (attribute.Is("hidden"u8)
-                || (attribute.Is("aria-hidden"u8) && attribute.Value.SequenceEqual("true"u8))
-                || (attribute.Is("style"u8) && attribute.Text.Replace(" ", string.Empty, StringComparison.Ordinal).Contains("display:none", StringComparison.OrdinalIgnoreCase)))
+            if (attribute.Is("aria-expanded"u8) || attribute.Is("data-bs-toggle"u8) || attribute.Is("data-toggle"u8))
             {
-                return !MarkupShape.HasNoContent(_tokens.Tag);
+                return true;
             }
         }
 
         return false;
     }
 
-    /// <summary>To the end tag that belongs to the start tag at hand; an element that ends by itself ends with the next tag of a block.</summary>
-    private void SkipElement()
-    {
-        if (_tokens.Tag is HtmlTag.Select or HtmlTag.Textarea or HtmlTag.Button)
-        {
-            _inline.Append(" ");
-        }
-
-        if (_tokens.IsSelfClosing && (_tokens.IsForeign || _tokens.Tag == HtmlTag.Svg))
-        {
-            return;
-        }
-
-        var tag = _tokens.Tag;
-        var name = _tokens.Name;
-        var open = 1;
-        while (open > 0 && _tokens.Read())
-        {
-            if (_tokens.Kind is HtmlTokenKind.StartTag or HtmlTokenKind.EndTag && _tokens.Tag == tag && (tag != HtmlTag.Unknown || Ascii.EqualsIgnoreCase(_tokens.Name, name)))
-            {
-                open += _tokens.Kind == HtmlTokenKind.EndTag ? -1 : tag is HtmlTag.P or HtmlTag.Li or HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr or HtmlTag.Dt or HtmlTag.Dd ? 0 : 1;
-            }
-        }
-    }
-
     private void Open()
     {
-        var tag = _tokens.Tag;
+        var tag = _walker.Tag;
         if (_cell is not null && tag is not (HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr or HtmlTag.Table))
         {
             OpenInCell(tag);
@@ -184,50 +209,55 @@ internal ref struct PageRenderer
                 _block = new string('#', tag - HtmlTag.H1 + 1) + " ";
                 break;
             case HtmlTag.Ul or HtmlTag.Menu or HtmlTag.Dir or HtmlTag.Ol:
-                OpenList(tag);
+                EndBlock();
+                _blocks.OpenList(tag, HtmlAttributes.Find(_walker.Attributes, "start"u8));
                 break;
             case HtmlTag.Li:
-                OpenItem();
+                EndBlock();
+                _blocks.OpenItem();
                 break;
             case HtmlTag.Blockquote:
                 EndBlock();
-                Push(new Container(tag) { Indent = _asMarkdown ? "> " : "  " });
+                _blocks.OpenQuote();
                 break;
             case HtmlTag.Pre or HtmlTag.Listing or HtmlTag.Xmp or HtmlTag.Plaintext:
                 EndBlock();
-                ReadCode(tag);
+                var language = CodeClasses.LanguageOf(_walker.Attributes);
+                var (code, named) = CodeReader.Read(ref _walker);
+                WriteCode(code, language ?? named);
                 break;
             case HtmlTag.Hr:
                 EndBlock();
-                Write("---");
+                _blocks.Write("---");
                 break;
             case HtmlTag.Table:
                 OpenTable();
                 break;
+            case HtmlTag.Thead or HtmlTag.Tbody or HtmlTag.Tfoot when _table is not null:
+                _table.StartGroup();
+                break;
             case HtmlTag.Tr when _table is not null:
-                EndCell();
-                _table.EndRow();
                 _table.StartRow();
                 break;
             case HtmlTag.Td or HtmlTag.Th when _table is not null:
                 EndCell();
-                _cell = new Cell(tag == HtmlTag.Th, HtmlAttributes.Find(_tokens.Attributes, "colspan"u8), HtmlAttributes.Find(_tokens.Attributes, "rowspan"u8));
+                _cell = new Cell(tag == HtmlTag.Th, HtmlAttributes.Find(_walker.Attributes, "colspan"u8), HtmlAttributes.Find(_walker.Attributes, "rowspan"u8));
                 _inline.IsCell = true;
                 break;
-            case HtmlTag.Dt:
+            case HtmlTag.Dt or HtmlTag.Summary:
                 EndBlock();
-                _inline.Open(HtmlTag.Dt, "**", "**");
+                _inline.Open(tag, "**");
+                break;
+            case HtmlTag.Button when _block.Length == 0:
+                EndBlock();
+                _inline.Open(tag, "**");
                 break;
             case HtmlTag.Dd:
-                _inline.Close(HtmlTag.Dt);
                 EndBlock();
                 _isDefinition = true;
                 break;
-            case HtmlTag.Summary:
-                EndBlock();
-                _inline.Open(tag, "**", "**");
-                break;
             default:
+                _navigations += tag == HtmlTag.Nav && _walker.IsNested ? 1 : 0;
                 if (IsBlock(tag))
                 {
                     EndBlock();
@@ -262,31 +292,33 @@ internal ref struct PageRenderer
                 _inline.Break();
                 break;
             case HtmlTag.B or HtmlTag.Strong:
-                _inline.Open(tag, "**", "**");
+                _inline.Open(tag, "**");
                 break;
             case HtmlTag.I or HtmlTag.Em:
-                _inline.Open(tag, "*", "*");
+                _inline.Open(tag, "*");
                 break;
             case HtmlTag.Del or HtmlTag.S or HtmlTag.Strike:
-                _inline.Open(tag, "~~", "~~");
+                _inline.Open(tag, "~~");
+                break;
+            case HtmlTag.Sup or HtmlTag.Sub:
+                _inline.OpenScript(tag);
                 break;
             case HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp or HtmlTag.Tt:
                 _inline.OpenCode();
                 break;
             case HtmlTag.A:
                 _inline.Close(HtmlTag.A);
-                if (_asMarkdown && LinkOf("href"u8) is { } link)
+                if (HtmlAttributes.Find(_walker.Attributes, "href"u8) is { } link)
                 {
-                    _inline.Open(tag, "[", $"]({link})");
+                    _inline.OpenLink(link);
                 }
 
                 break;
             case HtmlTag.Img:
                 WriteImage();
                 break;
-            case HtmlTag.Input when _inline.IsEmpty && string.Equals(HtmlAttributes.Find(_tokens.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
-                _inline.AppendMarkdown(HtmlAttributes.Find(_tokens.Attributes, "checked"u8) is null ? "[ ]" : "[x]");
-                _inline.Append(" ");
+            case HtmlTag.Input when _inline.IsEmpty && string.Equals(HtmlAttributes.Find(_walker.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
+                _inline.AppendTask(HtmlAttributes.Find(_walker.Attributes, "checked"u8) is not null);
                 break;
             case HtmlTag.Input or HtmlTag.Label:
                 _inline.Append(" ");
@@ -294,18 +326,18 @@ internal ref struct PageRenderer
             case HtmlTag.Rt:
                 _inline.Append("(");
                 break;
-            case HtmlTag.Unknown when Ascii.EqualsIgnoreCase(_tokens.Name, "annotation"u8):
-                SkipElement();
+            case HtmlTag.Math when _walker.IsFormula:
+                WriteFormula();
                 break;
         }
     }
 
     private void Close()
     {
-        var tag = _tokens.Tag;
+        var tag = _walker.Tag;
         switch (tag)
         {
-            case HtmlTag.Td or HtmlTag.Th:
+            case HtmlTag.Td or HtmlTag.Th when _table is not null:
                 EndCell();
                 break;
             case HtmlTag.Tr when _table is not null:
@@ -320,77 +352,95 @@ internal ref struct PageRenderer
             case HtmlTag.Rt:
                 _inline.Append(")");
                 break;
-            case HtmlTag.Dt or HtmlTag.Summary:
+            case HtmlTag.Dt or HtmlTag.Summary or HtmlTag.Button:
                 _inline.Close(tag);
-                EndBlock();
+                if (_block.Length == 0)
+                {
+                    CloseBlock();
+                }
+
                 break;
-            case HtmlTag.A or HtmlTag.B or HtmlTag.Strong or HtmlTag.I or HtmlTag.Em or HtmlTag.Del or HtmlTag.S or HtmlTag.Strike or HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp or HtmlTag.Tt:
+            case HtmlTag.A or HtmlTag.B or HtmlTag.Strong or HtmlTag.I or HtmlTag.Em or HtmlTag.Del or HtmlTag.S or HtmlTag.Strike or HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp
+                or HtmlTag.Tt or HtmlTag.Sup or HtmlTag.Sub:
                 _inline.Close(tag);
                 break;
             default:
-                if (IsBlock(tag) || tag is HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Li or HtmlTag.Blockquote or HtmlTag.Menu or HtmlTag.Dir)
+                _navigations -= tag == HtmlTag.Nav ? 1 : 0;
+                if (IsBlock(tag))
                 {
-                    if (_cell is not null)
-                    {
-                        _inline.Append(" ");
-                        break;
-                    }
+                    CloseBlock();
+                }
 
-                    EndBlock();
-                    Pop(tag);
+                if (_cell is null)
+                {
+                    // An empty heading or definition is over, too.
+                    _block = OpenElements.IsHeading(tag) ? string.Empty : _block;
+                    _isDefinition &= tag != HtmlTag.Dd;
+                    if (BlockWriter.IsList(tag) || tag is HtmlTag.Li or HtmlTag.Blockquote)
+                    {
+                        _blocks.Close();
+                    }
                 }
 
                 break;
         }
     }
 
-    private static bool IsBlock(HtmlTag tag) => tag is
-        HtmlTag.Address or HtmlTag.Article or HtmlTag.Aside or HtmlTag.Body or HtmlTag.Caption or HtmlTag.Center or HtmlTag.Dd or HtmlTag.Details or HtmlTag.Dialog or HtmlTag.Div or HtmlTag.Dl
-        or HtmlTag.Dt or HtmlTag.Fieldset or HtmlTag.Figcaption or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Frameset or HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4
-        or HtmlTag.H5 or HtmlTag.H6 or HtmlTag.Header or HtmlTag.Hgroup or HtmlTag.Hr or HtmlTag.Legend or HtmlTag.Main or HtmlTag.Nav or HtmlTag.Ol or HtmlTag.Option or HtmlTag.P or HtmlTag.Pre
-        or HtmlTag.Search or HtmlTag.Section or HtmlTag.Summary or HtmlTag.Table or HtmlTag.Tbody or HtmlTag.Td or HtmlTag.Tfoot or HtmlTag.Th or HtmlTag.Thead or HtmlTag.Tr or HtmlTag.Ul;
-
-    private void OpenList(HtmlTag tag)
+    private void CloseBlock()
     {
-        EndBlock();
-        var start = tag != HtmlTag.Ol ? (int?)null
-            : int.TryParse(HtmlAttributes.Find(_tokens.Attributes, "start"u8), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 1;
-        Push(new Container(tag) { Number = start });
+        if (_cell is not null)
+        {
+            _inline.Append(" ");
+        }
+        else
+        {
+            EndBlock();
+        }
     }
 
-    private void OpenItem()
-    {
-        EndBlock();
-        // The item before, where nobody ended it.
-        if (_containers.Count > 0 && _containers[^1].Tag == HtmlTag.Li)
-        {
-            _containers.RemoveAt(_containers.Count - 1);
-        }
-
-        var list = _containers.Count > 0 ? _containers[^1] : null;
-        var marker = list?.Number is { } number ? string.Create(CultureInfo.InvariantCulture, $"{number}. ") : "- ";
-        var isFirst = list is not { IsTight: true };
-        if (list is not null)
-        {
-            list.Number++;
-            list.IsTight = true;
-        }
-
-        var isNested = _containers.Count > 1 && _containers[^2].Tag == HtmlTag.Li;
-        Push(new Container(HtmlTag.Li) { Marker = marker, Indent = new string(' ', marker.Length), IsTight = !isFirst || isNested });
-    }
+    private static bool IsBlock(HtmlTag tag) => OpenElements.IsHeading(tag) || BlockWriter.IsList(tag) || tag is
+        HtmlTag.Address or HtmlTag.Article or HtmlTag.Aside or HtmlTag.Blockquote or HtmlTag.Body or HtmlTag.Caption or HtmlTag.Center or HtmlTag.Dd or HtmlTag.Details or HtmlTag.Dialog
+        or HtmlTag.Div or HtmlTag.Dl or HtmlTag.Dt or HtmlTag.Fieldset or HtmlTag.Figcaption or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Frameset or HtmlTag.Header
+        or HtmlTag.Hgroup or HtmlTag.Hr or HtmlTag.Legend or HtmlTag.Li or HtmlTag.Main or HtmlTag.Nav or HtmlTag.Noscript or HtmlTag.Option or HtmlTag.P or HtmlTag.Pre or HtmlTag.Search
+        or HtmlTag.Section or HtmlTag.Summary or HtmlTag.Table or HtmlTag.Tbody or HtmlTag.Td or HtmlTag.Tfoot or HtmlTag.Th or HtmlTag.Thead or HtmlTag.Tr;
 
     private void OpenTable()
     {
         EndBlock();
-        var isData = _tables < _dataTables.Count && _dataTables[_tables];
-        _tables++;
-        if (isData)
+        switch (_tables.GetValueOrDefault(_walker.TokenStart))
         {
-            EndCell();
-            EndTable();
-            _table = new TableBuilder();
+            case TableKind.Data:
+                EndCell();
+                EndTable();
+                _table = new TableBuilder(_cellsLeft);
+                break;
+            case TableKind.Code:
+                ReadCodeTable();
+                break;
         }
+    }
+
+    /// <summary>Of each row the last cell: the others number its lines.</summary>
+    private void ReadCodeTable()
+    {
+        var depth = _walker.Depth;
+        var code = new StringBuilder();
+        var (language, line) = (CodeClasses.LanguageOf(_walker.Attributes), (string?)null);
+        while (_walker.Read() && _walker.Depth >= depth)
+        {
+            if (_walker.Step == MarkupStep.Open && _walker.Tag is HtmlTag.Td or HtmlTag.Th && _walker.IsNested)
+            {
+                (line, var named) = CodeReader.Read(ref _walker);
+                language ??= named;
+            }
+            else if (_walker.Step == MarkupStep.Close && _walker.Tag == HtmlTag.Tr)
+            {
+                code.Append(line).Append('\n');
+                line = null;
+            }
+        }
+
+        WriteCode(code.Append(line).ToString().Trim('\n').TrimEnd(), language);
     }
 
     private void EndCell()
@@ -400,8 +450,8 @@ internal ref struct PageRenderer
             return;
         }
 
-        _inline.IsCell = false;
         _table?.AddCell(_inline.Take(), cell.IsHead, cell.Columns, cell.Rows);
+        _inline.IsCell = false;
         _cell = null;
     }
 
@@ -411,174 +461,75 @@ internal ref struct PageRenderer
         {
             _table = null;
             _isCut |= table.IsCut;
-            Write(table.Build(_asMarkdown));
+            _cellsLeft -= table.Cells;
+            _blocks.Write(table.Build(_asMarkdown));
         }
     }
 
     /// <summary>Code as it stands, in a fence that nothing in it closes.</summary>
-    private void ReadCode(HtmlTag tag)
+    private readonly void WriteCode(string code, string? language)
     {
-        var language = LanguageOf(_tokens.Attributes);
-        var text = new StringBuilder();
-        while (_tokens.Read() && !(_tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == tag))
+        if (code.Length > 0)
         {
-            if (_tokens.Kind == HtmlTokenKind.Text)
-            {
-                text.Append(CharacterReferences.Decode(_tokens.Raw, inAttribute: false));
-            }
-            else if (_tokens.Kind == HtmlTokenKind.StartTag && _tokens.Tag == HtmlTag.Br)
-            {
-                text.Append('\n');
-            }
-            else if (_tokens.Kind == HtmlTokenKind.StartTag && _tokens.Tag == HtmlTag.Code)
-            {
-                language ??= LanguageOf(_tokens.Attributes);
-            }
+            var fence = new string('`', Math.Max(3, InlineWriter.LongestRun(code) + 1));
+            _blocks.Write(_asMarkdown ? $"{fence}{language}\n{code}\n{fence}" : code);
         }
-
-        var code = text.Replace("\r\n", "\n").ToString().Trim('\n').TrimEnd();
-        if (code.Length == 0)
-        {
-            return;
-        }
-
-        var fence = new string('`', Math.Max(3, InlineWriter.LongestRun(code) + 1));
-        Write(_asMarkdown ? $"{fence}{language}\n{code}\n{fence}" : code);
     }
 
-    private static string? LanguageOf(HtmlAttributes attributes)
+    private readonly void WriteImage()
     {
-        string[] prefixes = ["language-", "lang-", "highlight-source-", "brush:"];
-        foreach (var name in (HtmlAttributes.Find(attributes, "class"u8) ?? string.Empty).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (Array.Find(prefixes, prefix => name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length) is { } known)
-            {
-                return new string([.. name[known.Length..].Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '+' or '#' or '_')]);
-            }
-        }
-
-        return null;
-    }
-
-    private void WriteImage()
-    {
-        var alt = HtmlAttributes.Find(_tokens.Attributes, "alt"u8)?.ReplaceLineEndings(" ").Trim() ?? string.Empty;
         // One point large: nothing to see, somebody counts readers.
-        var isTracker = HtmlAttributes.Find(_tokens.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(_tokens.Attributes, "height"u8) is "1" or "0";
-        if (isTracker)
+        var isTracker = HtmlAttributes.Find(_walker.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(_walker.Attributes, "height"u8) is "1" or "0";
+        if (!isTracker)
         {
-            return;
-        }
-
-        if (!_asMarkdown || LinkOf("src"u8) is not { } source)
-        {
-            if (_asMarkdown)
-            {
-                _inline.Append(alt);
-            }
-
-            return;
-        }
-
-        _inline.AppendMarkdown($"![{alt.Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal)}]({source})");
-    }
-
-    /// <summary>An absolute URL as Markdown can hold it.</summary>
-    private readonly string? LinkOf(ReadOnlySpan<byte> attribute)
-    {
-        var text = HtmlAttributes.Find(_tokens.Attributes, attribute);
-        var link = PageMetadataReader.ToWebUrl(_baseUrl, text)?.AbsoluteUri ?? (text?.StartsWith("mailto:", StringComparison.OrdinalIgnoreCase) == true ? text.Trim() : null);
-        return link?.Replace("(", "%28", StringComparison.Ordinal).Replace(")", "%29", StringComparison.Ordinal).Replace(" ", "%20", StringComparison.Ordinal).Replace("\n", string.Empty, StringComparison.Ordinal);
-    }
-
-    private readonly void Push(Container container)
-    {
-        if (_containers.Count < MaxContainers)
-        {
-            _containers.Add(container);
+            _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty, HtmlAttributes.Find(_walker.Attributes, "src"u8));
         }
     }
 
-    private readonly void Pop(HtmlTag tag)
+    private void WriteFormula()
     {
-        if (tag is not (HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Li or HtmlTag.Blockquote or HtmlTag.Menu or HtmlTag.Dir))
+        var text = HtmlAttributes.Find(_walker.Attributes, "alttext"u8);
+        var math = new MathWriter();
+        _walker.ReadMath(math);
+        if ((math.Tex ?? MathWriter.Tidy(text)) is { } tex)
         {
-            return;
-        }
-
-        var at = _containers.FindLastIndex(container => container.Tag == tag);
-        // An item's end is of its own list only.
-        if (at >= 0 && (tag != HtmlTag.Li || at == _containers.Count - 1))
-        {
-            _containers.RemoveRange(at, _containers.Count - at);
-        }
-    }
-
-    private void EndBlock()
-    {
-        var text = _inline.Take();
-        var (block, isDefinition) = (_block, _isDefinition);
-        if (text.Length == 0)
-        {
-            return;
-        }
-
-        (_block, _isDefinition) = (string.Empty, false);
-        if (block.Length > 0)
-        {
-            // A heading is one line.
-            text = text.ReplaceLineEndings(" ");
-            Write(_asMarkdown ? block + text : text);
+            _inline.AppendFormula(tex);
         }
         else
         {
-            Write(isDefinition ? ": " + text : text, isTight: isDefinition);
+            _inline.Append(math.Write());
         }
     }
 
-    /// <summary>Writes a block, with what its lists and quotes put before its lines.</summary>
-    private void Write(string text, bool isTight = false)
+    /// <summary>Whether Markdown would take the end of a heading for its end mark.</summary>
+    private static bool EndsInMarks(string text) => text.EndsWith('#') && text.TrimEnd('#') is "" or [.., ' '];
+
+    private void EndBlock()
     {
+        if (_inline.IsEmpty)
+        {
+            // What is open goes on in the next block.
+            _inline.Take();
+            return;
+        }
+
+        var text = _inline.Take();
         if (text.Length == 0)
         {
             return;
         }
 
-        var (first, further, between) = (new StringBuilder(), new StringBuilder(), new StringBuilder());
-        foreach (var container in _containers)
+        var (block, isDefinition) = (_block, _isDefinition);
+        (_block, _isDefinition) = (string.Empty, false);
+        if (block.Length > 0)
         {
-            isTight |= container.Marker is not null && container.IsTight;
-            first.Append(container.Marker ?? container.Indent);
-            further.Append(container.Indent);
-            between.Append(container.HasBegun ? container.Indent : string.Empty);
-            (container.Marker, container.HasBegun) = (null, true);
+            // A heading is one line, and marks at its end would be no part of it.
+            text = text.ReplaceLineEndings(" ");
+            _blocks.Write(!_asMarkdown ? text : block + (EndsInMarks(text) ? $"{text[..^1]}\\#" : text));
         }
-
-        if (_output.Length > 0)
+        else
         {
-            _output.Append('\n');
-            if (!isTight)
-            {
-                _output.Append(between.ToString().TrimEnd()).Append('\n');
-            }
-        }
-
-        var prefix = first;
-        foreach (var line in text.Split('\n'))
-        {
-            if (_output.Length > _maxLength)
-            {
-                _isCut = true;
-                return;
-            }
-
-            if (prefix == further)
-            {
-                _output.Append('\n');
-            }
-
-            _output.Append(line.Length == 0 ? prefix.ToString().TrimEnd() : prefix.ToString()).Append(line);
-            prefix = further;
+            _blocks.Write(isDefinition ? ": " + text : text, isTight: isDefinition);
         }
     }
 }

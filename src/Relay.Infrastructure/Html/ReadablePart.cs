@@ -1,59 +1,96 @@
-using System.Net;
-using System.Text;
-using SmartReader;
+using System.Buffers;
 
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// The part of a page that a person came for, by Mozilla's Readability. On its text only: SmartReader would fetch pages by
-/// itself, past the guard, and its <c>ParseArticle(uri, text)</c> is one of the ways (what looks like a text there is a
-/// user agent); all of them are banned. Its parser makes a tree, whose depth costs stack and whose size costs time; so only pages of a measured size and depth are
-/// given to it, and what it makes of the others is their whole.
+/// The part of a page that a person came for, by the rules of Mozilla's Readability over the page's outline. The libraries that
+/// have these rules ask each element for all text below it, again and again: their time grows with the square of a page, and nothing stops them.
+/// Here each rule is a look at sums, so that the time grows with the page.
 /// </summary>
 internal static class ReadablePart
 {
-    private const int MaxBytes = 2_000_000;
-    /// <summary>Its time grows with the square of some of them: half a second for this many posts, five for 25,000 (measured).</summary>
-    private const int MaxElements = 10_000;
-    private const int MaxDepth = 256;
-    /// <summary>It asks each element for all text below it: text that is deep is read, and copied, as often as it is deep (three seconds for 67 MB, measured).</summary>
-    private const int MaxNestedText = 10_000_000;
-
     /// <summary>Less than this is no article.</summary>
     private const int MinLength = 400;
+
+    /// <summary>A result of less is tried again with rules that leave more.</summary>
+    private const int EnoughLength = 500;
 
     /// <summary>An article that has less of the page's text than this is one teaser among others, one cell of a table, one post.</summary>
     private const double MinShare = 0.4;
 
+    private const int MaxHeading = 300;
+
     /// <summary>Finds it.</summary>
     /// <param name="html">The stripped page: valid UTF-8.</param>
-    /// <param name="url">Where it came from.</param>
+    /// <param name="title">The page's title; null for none.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     /// <returns>Its HTML in UTF-8; null where the whole page is better.</returns>
-    public static byte[]? Find(ReadOnlySpan<byte> html, Uri url)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static ReadOnlyMemory<byte>? Find(ReadOnlySpan<byte> html, string? title, CancellationToken cancellationToken)
     {
-        if (html.Length > MaxBytes || MarkupShape.Of(html) is { Elements: > MaxElements } or { Depth: > MaxDepth } or { NestedText: > MaxNestedText })
+        if (PageOutline.Of(html, cancellationToken) is not { } nodes)
         {
             return null;
         }
 
-        // Classes name the languages of code.
-        using var reader = new Reader(url.AbsoluteUri, Encoding.UTF8.GetString(html)) { KeepClasses = true };
-        var article = reader.GetArticle();
-        if (!article.Completed || !article.IsReadable || article.TextContent is not { } text || Letters(text) < MinLength)
+        var whole = nodes.Sum(node => node.Letters);
+        foreach (var (strip, weigh, clean) in ((bool, bool, bool)[])[(true, true, true), (false, true, true), (false, false, true), (false, false, false)])
         {
-            return null;
+            cancellationToken.ThrowIfCancellationRequested();
+            if (whole < MinLength || new ArticleFinder(nodes, strip, weigh, clean).Find() is not { Length: >= EnoughLength } article)
+            {
+                continue;
+            }
+
+            return article.Length < whole * MinShare ? null : Write(html, nodes, article, title);
         }
 
-        var whole = Letters(PageRenderer.ToText(html, url).Text);
-        if (Letters(text) < whole * MinShare)
-        {
-            return null;
-        }
-
-        // It takes the page's title for known.
-        var title = article.Content.Contains("<h1", StringComparison.OrdinalIgnoreCase) || string.IsNullOrWhiteSpace(article.Title) ? string.Empty : $"<h1>{WebUtility.HtmlEncode(article.Title)}</h1>";
-        return Encoding.UTF8.GetBytes(title + article.Content);
+        return null;
     }
 
-    private static int Letters(string text) => text.Count(letter => !char.IsWhiteSpace(letter));
+    private static ReadOnlyMemory<byte> Write(ReadOnlySpan<byte> html, List<OutlineNode> nodes, Article article, string? title)
+    {
+        var output = new ArrayBufferWriter<byte>(html.Length);
+        if (!article.Kept.Any(range => nodes.Skip(range.First).Take(range.Next - range.First).Any(node => node.Tag == HtmlTag.H1 && node.Letters > 0)))
+        {
+            WriteHeading(html, nodes, title, output);
+        }
+
+        foreach (var kept in article.Kept)
+        {
+            output.Write("<div>"u8);
+            var from = nodes[kept.First].Start;
+            for (var at = kept.First; at < kept.Next;)
+            {
+                if (!article.IsRemoved(at))
+                {
+                    at++;
+                    continue;
+                }
+
+                // Two pieces of text must not become markup together.
+                output.Write(html[from..nodes[at].Start]);
+                output.Write("<wbr>"u8);
+                (from, at) = (nodes[at].End, nodes[at].Next);
+            }
+
+            output.Write(html[from..Math.Max(from, nodes[kept.First].End)]);
+            output.Write("</div>"u8);
+        }
+
+        return output.WrittenMemory;
+    }
+
+    /// <summary>The page's heading, which often stands above the article; else its title.</summary>
+    private static void WriteHeading(ReadOnlySpan<byte> html, List<OutlineNode> nodes, string? title, ArrayBufferWriter<byte> output)
+    {
+        if (nodes.Find(node => node.Tag == HtmlTag.H1) is { } heading && heading.End - heading.Start < MaxHeading * 4)
+        {
+            output.Write(html[heading.Start..heading.End]);
+        }
+        else if (!string.IsNullOrWhiteSpace(title))
+        {
+            output.Write(System.Text.Encoding.UTF8.GetBytes($"<h1>{System.Net.WebUtility.HtmlEncode(title)}</h1>"));
+        }
+    }
 }

@@ -4,10 +4,12 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>A table of data: rows of cells, spans filled with empty ones.</summary>
-internal sealed class TableBuilder
+/// <param name="maxCells">Cells that are kept.</param>
+internal sealed class TableBuilder(int maxCells)
 {
+    /// <summary>Cells of all tables of a page.</summary>
+    public const int MaxCells = 200_000;
     private const int MaxSpan = 100;
-    private const int MaxCells = 200_000;
 
     private readonly List<List<string>> _rows = [];
     private readonly Dictionary<int, int> _rowsBelow = [];
@@ -18,8 +20,18 @@ internal sealed class TableBuilder
     /// <summary>Characters in its cells so far.</summary>
     public long Length { get; private set; }
 
+    /// <summary>Cells so far.</summary>
+    public int Cells => _cells;
+
     /// <summary>Whether it has more cells than are kept.</summary>
-    public bool IsCut => _cells >= MaxCells;
+    public bool IsCut => _cells >= maxCells;
+
+    /// <summary>A new group of rows: cells reach down to the end of their group only.</summary>
+    public void StartGroup()
+    {
+        _rowsBelow.Clear();
+        _pending.Clear();
+    }
 
     /// <summary>A new row.</summary>
     public void StartRow()
@@ -43,8 +55,9 @@ internal sealed class TableBuilder
         var row = _rows[^1];
         Length += text.Length;
         _hasHead |= isHead && _rows.Count == 1;
-        var (width, height) = (Span(columns), Span(rows));
-        for (var column = 0; column < width && _cells < MaxCells; column++, _cells++)
+        // 0 reaches to the end of the group.
+        var (width, height) = (Span(columns), rows?.Trim() == "0" ? int.MaxValue : Span(rows));
+        for (var column = 0; column < width && _cells < maxCells; column++, _cells++)
         {
             if (height > 1)
             {
@@ -75,7 +88,7 @@ internal sealed class TableBuilder
 
         var width = _rows.Max(row => row.Count);
         // Rows are filled up to the widest, unless one wide row would make a plane of a few cells: Markdown takes short rows, too.
-        var filled = (long)width * _rows.Count <= MaxCells ? width : 0;
+        var filled = (long)width * _rows.Count <= maxCells ? width : 0;
         // A table without a head still needs its line, for else it is none.
         var head = _hasHead ? _rows[0] : [];
         Append(text, head, width);
@@ -104,7 +117,7 @@ internal sealed class TableBuilder
     private void FillFromAbove()
     {
         var row = _rows[^1];
-        while (_cells < MaxCells && _rowsBelow.Remove(row.Count, out var left) && left > 0)
+        while (_cells < maxCells && _rowsBelow.Remove(row.Count, out var left) && left > 0)
         {
             if (left > 1)
             {

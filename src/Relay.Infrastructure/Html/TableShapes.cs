@@ -1,17 +1,30 @@
+using System.Buffers;
+
 namespace Relay.Infrastructure.Html;
 
-/// <summary>
-/// Which of a page's tables hold data, in the order of their start tags; the others only place things beside each other,
-/// and are read like any text. Found in one pass before the page is rendered.
-/// </summary>
+/// <summary>What a table is for.</summary>
+internal enum TableKind
+{
+    /// <summary>It places things beside each other, and is read like any text.</summary>
+    Layout,
+
+    /// <summary>It holds data.</summary>
+    Data,
+
+    /// <summary>It numbers the lines of code.</summary>
+    Code,
+}
+
+/// <summary>The kinds of a page's tables, found in one pass before the page is rendered.</summary>
 internal static class TableShapes
 {
     private const int LongCell = 2000;
+    private static readonly SearchValues<byte> Numbering = SearchValues.Create("0123456789 \t\r\n\f+-"u8);
 
     /// <summary>A table as it is read.</summary>
-    private sealed class Shape(int number)
+    private sealed class Shape(int start)
     {
-        public int Number { get; } = number;
+        public int Start { get; } = start;
 
         public int Cells { get; set; }
 
@@ -20,16 +33,36 @@ internal static class TableShapes
         public int CellText { get; set; }
 
         public bool IsLayout { get; set; }
+
+        /// <summary>Whether it would be one but for its code.</summary>
+        public bool HasPreformatted { get; set; }
+
+        public int CodeCells { get; set; }
+
+        public bool IsCodeCell { get; set; }
+
+        public bool IsInPreformatted { get; set; }
+
+        /// <summary>Whether a cell holds words that are neither code nor numbers of lines, or a row holds two pieces of code.</summary>
+        public bool HasWords { get; set; }
+
+        public int RowCodeCells { get; set; }
     }
 
     /// <summary>Reads the page.</summary>
-    public static IReadOnlyList<bool> FindData(ReadOnlySpan<byte> html)
+    /// <returns>The kind of each table that does not only place things, by where its start tag begins.</returns>
+    public static IReadOnlyDictionary<int, TableKind> Find(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
-        var found = new List<bool>();
+        var found = new Dictionary<int, TableKind>();
         var open = new Stack<Shape>();
         var tokens = new HtmlTokenizer(html);
-        while (tokens.Read())
+        for (var count = 1; tokens.Read(); count++)
         {
+            if (count % 1024 == 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
             if (tokens.Kind == HtmlTokenKind.StartTag && tokens.Tag == HtmlTag.Table)
             {
                 if (open.TryPeek(out var around))
@@ -37,21 +70,36 @@ internal static class TableShapes
                     around.IsLayout = true;
                 }
 
-                open.Push(new Shape(found.Count) { IsLayout = HtmlAttributes.Find(tokens.Attributes, "role"u8) is "presentation" or "none" });
-                found.Add(false);
+                open.Push(new Shape(tokens.Start) { IsLayout = HtmlAttributes.Find(tokens.Attributes, "role"u8) is "presentation" or "none" });
             }
             else if (open.TryPeek(out var table))
             {
                 Read(tokens, table);
                 if (tokens.Kind == HtmlTokenKind.EndTag && tokens.Tag == HtmlTag.Table)
                 {
-                    open.Pop();
-                    found[table.Number] = !table.IsLayout && Math.Max(table.WidestRow, table.Cells) > 1;
+                    End(open.Pop(), found);
                 }
             }
         }
 
+        while (open.TryPop(out var left))
+        {
+            End(left, found);
+        }
+
         return found;
+    }
+
+    private static void End(Shape table, Dictionary<int, TableKind> found)
+    {
+        if (table is { CodeCells: > 0, HasWords: false, IsLayout: false })
+        {
+            found[table.Start] = TableKind.Code;
+        }
+        else if (table is { IsLayout: false, HasPreformatted: false } && Math.Max(table.WidestRow, table.Cells) > 1)
+        {
+            found[table.Start] = TableKind.Data;
+        }
     }
 
     private static void Read(in HtmlTokenizer tokens, Shape table)
@@ -60,19 +108,45 @@ internal static class TableShapes
         {
             case HtmlTokenKind.Text:
                 table.CellText += tokens.Raw.Length;
-                table.IsLayout |= table.CellText > LongCell;
+                if (!table.IsCodeCell && !table.IsInPreformatted)
+                {
+                    table.IsLayout |= table.CellText > LongCell;
+                    table.HasWords |= tokens.Raw.ContainsAnyExcept(Numbering);
+                }
+
                 break;
             case HtmlTokenKind.StartTag when tokens.Tag == HtmlTag.Tr:
                 table.WidestRow = Math.Max(table.WidestRow, table.Cells);
-                table.Cells = 0;
+                (table.Cells, table.RowCodeCells) = (0, 0);
                 break;
             case HtmlTokenKind.StartTag when tokens.Tag is HtmlTag.Td or HtmlTag.Th:
                 table.Cells++;
                 table.CellText = 0;
+                table.IsCodeCell = CodeClasses.IsCell(tokens.Attributes);
+                table.HasWords |= tokens.Tag == HtmlTag.Th;
+                CountCode(table, table.IsCodeCell);
                 break;
-            case HtmlTokenKind.StartTag when tokens.Tag is HtmlTag.H1 or HtmlTag.H2 or HtmlTag.Article or HtmlTag.Section or HtmlTag.Pre or HtmlTag.Blockquote or HtmlTag.Form or HtmlTag.Hr:
+            case HtmlTokenKind.StartTag when tokens.Tag == HtmlTag.Pre:
+                table.HasPreformatted = true;
+                table.IsInPreformatted = true;
+                CountCode(table, !table.IsCodeCell && !CodeClasses.IsNumbering(tokens.Attributes));
+                break;
+            case HtmlTokenKind.EndTag when tokens.Tag == HtmlTag.Pre:
+                table.IsInPreformatted = false;
+                break;
+            case HtmlTokenKind.StartTag when tokens.Tag is HtmlTag.H1 or HtmlTag.H2 or HtmlTag.Article or HtmlTag.Section or HtmlTag.Blockquote or HtmlTag.Form or HtmlTag.Hr:
                 table.IsLayout = true;
                 break;
+        }
+    }
+
+    private static void CountCode(Shape table, bool isCode)
+    {
+        if (isCode)
+        {
+            table.CodeCells++;
+            // The numbers of the lines may be preformatted, too.
+            table.HasWords |= ++table.RowCodeCells > 2;
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 using Polly;
 using Polly.CircuitBreaker;
@@ -20,9 +19,6 @@ internal sealed class FetchResilience : IDisposable
     /// <summary>The same, on its way through a pipeline.</summary>
     public static readonly ResiliencePropertyKey<long> DeadlineProperty = new("deadline");
 
-    /// <summary>For a host, besides those that have a place there.</summary>
-    public const int MaxWaiting = 64;
-
     /// <summary>Hosts are the callers' choice: those not asked for longest are forgotten.</summary>
     private const int MaxOrigins = 1000;
 
@@ -34,7 +30,6 @@ internal sealed class FetchResilience : IDisposable
     private static readonly TimeSpan BreakFor = TimeSpan.FromSeconds(15);
 
     private readonly TimeProvider _clock;
-    private readonly PartitionedRateLimiter<string> _places;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LinkedListNode<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)>> _pipelines = new(StringComparer.Ordinal);
     private readonly LinkedList<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)> _byUse = [];
@@ -42,31 +37,11 @@ internal sealed class FetchResilience : IDisposable
     public FetchResilience(IOptions<FetchOptions> options, TimeProvider clock)
     {
         _clock = clock;
-        var queue = TimeSpan.FromSeconds(Math.Ceiling((double)MaxWaiting / options.Value.PerHostConcurrency));
-        BusyFor = queue < options.Value.Timeout ? queue : options.Value.Timeout;
-        var places = new ConcurrencyLimiterOptions { PermitLimit = options.Value.PerHostConcurrency, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
-        _places = PartitionedRateLimiter.Create<string, string>(host => RateLimitPartition.GetConcurrencyLimiter(host, _ => places), StringComparer.Ordinal);
+        Places = new HostPlaces(options.Value, clock);
     }
 
-    /// <summary>
-    /// For how long a host is busy at which all places to wait are taken: a second for each page, and never longer than the
-    /// deadline by which all who wait now have their page or have given up.
-    /// </summary>
-    public TimeSpan BusyFor { get; }
-
-    /// <summary>A place at a host, to be held until its answer has been read and then disposed of.</summary>
-    /// <exception cref="FetchFaultException">Too many wait already.</exception>
-    public async ValueTask<RateLimitLease> EnterAsync(string host, CancellationToken cancellationToken)
-    {
-        var lease = await _places.AcquireAsync(host, 1, cancellationToken);
-        if (!lease.IsAcquired)
-        {
-            lease.Dispose();
-            throw new FetchFaultException(FetchFault.HostBusy);
-        }
-
-        return lease;
-    }
+    /// <summary>The places at each host.</summary>
+    public HostPlaces Places { get; }
 
     /// <summary>The pipeline of an origin, in which its failures are counted.</summary>
     public ResiliencePipeline<HttpResponseMessage> PipelineOf(string origin)
@@ -93,7 +68,7 @@ internal sealed class FetchResilience : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _places.Dispose();
+    public void Dispose() => Places.Dispose();
 
     private ResiliencePipeline<HttpResponseMessage> Build() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _clock }
         .AddRetry(new RetryStrategyOptions<HttpResponseMessage>

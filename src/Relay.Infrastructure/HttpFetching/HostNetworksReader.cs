@@ -21,13 +21,17 @@ internal sealed class HostNetworksReader : IDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger<HostNetworksReader> _logger;
     private readonly Func<CancellationToken, Task<IPAddress[]>> _resolve;
-    private readonly SemaphoreSlim _reading = new(1, 1);
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stopped = new();
 
     private HostNetworks _networks = HostNetworks.None;
     private long? _interfacesReadAt;
     private long? _nat64ReadAt;
     private TimeSpan _nat64Age = Nat64Age;
     private volatile bool _changed;
+
+    /// <summary>The look-up that is under way.</summary>
+    private Task? _lookUp;
 
     public HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger)
         : this(clock, logger, cancellationToken => Dns.GetHostAddressesAsync(Nat64Name, AddressFamily.InterNetworkV6, cancellationToken))
@@ -41,21 +45,34 @@ internal sealed class HostNetworksReader : IDisposable
         NetworkChange.NetworkAddressChanged += OnChanged;
     }
 
-    /// <summary>The networks as they are now.</summary>
+    /// <summary>For tests: whether a look-up is under way.</summary>
+    internal bool IsLookingUp => _lookUp is { IsCompleted: false };
+
+    /// <summary>
+    /// The networks as they are now. Only the first call waits for a look-up: later ones go on with the prefixes known before,
+    /// by which private addresses are refused.
+    /// </summary>
     /// <exception cref="NetworkInformationException">The machine does not say: then nothing may be fetched.</exception>
     public async ValueTask<HostNetworks> ReadAsync(CancellationToken cancellationToken)
     {
-        await _reading.WaitAsync(cancellationToken);
-        try
+        Task? first;
+        lock (_lock)
         {
-            if (IsOlder(_nat64ReadAt, _nat64Age))
+            if (_lookUp is null or { IsCompleted: true } && IsOlder(_nat64ReadAt, _nat64Age))
             {
-                var nat64 = await ReadNat64Async(cancellationToken);
-                // Without an answer those known before count on: by them private addresses are refused.
-                (_networks, _nat64Age) = nat64 is null ? (_networks, Nat64Retry) : (_networks with { Nat64 = nat64 }, Nat64Age);
-                _nat64ReadAt = _clock.GetTimestamp();
+                _lookUp = LookUpAsync();
             }
 
+            first = _nat64ReadAt is null ? _lookUp : null;
+        }
+
+        if (first is not null)
+        {
+            await first.WaitAsync(cancellationToken);
+        }
+
+        lock (_lock)
+        {
             if (_changed || IsOlder(_interfacesReadAt, InterfacesAge))
             {
                 // Before the reading: a change in the middle of it is one more.
@@ -66,17 +83,14 @@ internal sealed class HostNetworksReader : IDisposable
 
             return _networks;
         }
-        finally
-        {
-            _reading.Release();
-        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         NetworkChange.NetworkAddressChanged -= OnChanged;
-        _reading.Dispose();
+        _stopped.Cancel();
+        _stopped.Dispose();
     }
 
     private static HostNetworks ReadInterfaces(IReadOnlyList<Nat64Prefix> nat64)
@@ -92,16 +106,27 @@ internal sealed class HostNetworksReader : IDisposable
 
     private bool IsOlder(long? readAt, TimeSpan age) => readAt is not { } at || _clock.GetElapsedTime(at) >= age;
 
+    private async Task LookUpAsync()
+    {
+        var nat64 = await ReadNat64Async();
+        lock (_lock)
+        {
+            // Without an answer those known before count on.
+            (_networks, _nat64Age) = nat64 is null ? (_networks, Nat64Retry) : (_networks with { Nat64 = nat64 }, Nat64Age);
+            _nat64ReadAt = _clock.GetTimestamp();
+        }
+    }
+
     /// <summary>None for a network without translation, which has no such name or no such address of it; null when there was no answer.</summary>
-    private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async()
     {
         try
         {
             using var timeout = new CancellationTokenSource(Nat64Timeout, _clock);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopped.Token);
             return Nat64Prefix.Discover(await _resolve(either.Token));
         }
-        catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
         {
             _logger.LogDebug("No translation to IPv4 was found in this network: {Reason}", exception.Message);
             return exception is SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData } ? [] : null;

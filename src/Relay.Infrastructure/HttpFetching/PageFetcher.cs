@@ -50,7 +50,7 @@ internal sealed class PageFetcher(
             trace.Failure = NameOf(fault);
             logger.LogDebug("A page of {Host} was not fetched: {Failure}: {Reason}", trace.Host, trace.Failure, exception.GetBaseException().Message);
             return fault == FetchFault.HostBusy
-                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again later.", RetryAfter: resilience.BusyFor)
+                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again later.", RetryAfter: resilience.Places.BusyFor(trace.Host!))
                 : Failed;
         }
     }
@@ -62,7 +62,7 @@ internal sealed class PageFetcher(
         while (true)
         {
             (visit.Trace.Host, visit.Trace.HopBeganAt) = (url.Host, clock.GetTimestamp());
-            using var place = await resilience.EnterAsync(url.Host, cancellationToken);
+            using var place = await resilience.Places.EnterAsync(url.Host, visit.Caller, cancellationToken);
             using var request = MakeRequest(url, visit);
             using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             if (FindRedirect(response) is not { } location)

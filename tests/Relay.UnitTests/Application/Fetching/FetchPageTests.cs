@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using Microsoft.Extensions.Options;
 using NSubstitute;
 using Relay.Application.Fetching;
 using Relay.Domain;
@@ -29,7 +30,7 @@ public sealed class FetchPageTests
             _clock.Advance(TimeSpan.FromMilliseconds(failedAfter));
             return Result<FetchReply>.Failure(new RelayError(ErrorCode.FetchFailed, "no"));
         });
-        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Any.Metrics(), _clock);
+        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
 
         var answer = handler.Handle(new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), Waiting.Token);
         _clock.Advance(TimeSpan.FromMilliseconds(1000 - failedAfter) - Tick);
@@ -37,5 +38,39 @@ public sealed class FetchPageTests
         _clock.Advance(Tick);
 
         (await answer.InTime()).Error!.Code.Should().Be(ErrorCode.FetchFailed);
+    }
+
+    /// <summary>Reading is work of the relay's own, which nothing but the token ends.</summary>
+    [Fact]
+    public async Task Reading_ends_with_the_time_that_a_page_may_take()
+    {
+        var answer = ReadAsync(_ => _clock.Advance(new FetchOptions().Timeout), Waiting.Token);
+
+        (await answer.InTime()).Error!.Code.Should().Be(ErrorCode.Timeout);
+    }
+
+    [Fact]
+    public async Task Reading_ends_when_its_caller_leaves()
+    {
+        using var leaving = new CancellationTokenSource();
+
+        var answer = ReadAsync(_ => leaving.Cancel(), leaving.Token);
+
+        await answer.Invoking(one => one.InTime()).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    private Task<Result<FetchedPage>> ReadAsync(Action<CancellationToken> meanwhile, CancellationToken left)
+    {
+        var document = new FetchedDocument(new Uri("https://www.example.com/"), DocumentKind.Html, null, new byte[1], IsWhole: true);
+        _fetcher.FetchAsync(null!, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(Result<FetchReply>.Success(new FetchReply(200, null, [], document)));
+        var reader = Substitute.For<IPageReader>();
+        reader.Read(null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
+        {
+            meanwhile(call.Arg<CancellationToken>());
+            call.Arg<CancellationToken>().ThrowIfCancellationRequested();
+            return Result<Page>.Success(new Page(new byte[1], 1, null, false, null, PageMetadata.None));
+        });
+        var handler = new FetchPageHandler(_fetcher, reader, new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
+        return handler.Handle(new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), left);
     }
 }

@@ -96,7 +96,7 @@ public sealed class HtmlStripperTests
             var output = new System.Buffers.ArrayBufferWriter<byte>(bytes.Length + 256);
             var before = GC.GetAllocatedBytesForCurrentThread();
 
-            HtmlStripper.Strip(bytes, output);
+            HtmlStripper.Strip(bytes, output, Waiting.Token);
 
             (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(100_000);
         }

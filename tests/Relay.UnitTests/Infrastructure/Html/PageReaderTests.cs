@@ -44,7 +44,7 @@ public sealed class PageReaderTests
         long? offset = 0;
         while (offset is { } at)
         {
-            var page = _reader.Read(Document(html), new PageView(PageFormat.Html, Strip: true, 20_000, at)).Value;
+            var page = _reader.Read(Document(html), new PageView(PageFormat.Html, Strip: true, 20_000, at), Waiting.Token).Value;
             page.TotalChars.Should().Be(html.Length);
             page.IsTruncated.Should().Be(page.NextOffset is not null);
             pieces.Add(Encoding.UTF8.GetString(page.Content.Span));
@@ -58,7 +58,7 @@ public sealed class PageReaderTests
     [Fact]
     public void Of_a_page_that_was_not_read_to_its_end_the_last_piece_says_so()
     {
-        var page = _reader.Read(Document("<p>a") with { IsWhole = false }, new PageView(PageFormat.Html, Strip: true, 100, 0)).Value;
+        var page = _reader.Read(Document("<p>a") with { IsWhole = false }, new PageView(PageFormat.Html, Strip: true, 100, 0), Waiting.Token).Value;
 
         (page.IsTruncated, page.NextOffset, page.TotalChars).Should().Be((true, null, null));
     }
@@ -67,23 +67,23 @@ public sealed class PageReaderTests
     [InlineData("{\"a\":1}", 0, 6)]
     [InlineData("{\"a\":1}", 1, 100)]
     public void Half_a_JSON_document_is_never_answered(string json, long offset, int maxBytes) =>
-        _reader.Read(Document(json) with { Kind = DocumentKind.Data }, new PageView(PageFormat.Html, Strip: true, maxBytes, offset)).Error!.Code.Should().Be(ErrorCode.TooLarge);
+        _reader.Read(Document(json) with { Kind = DocumentKind.Data }, new PageView(PageFormat.Html, Strip: true, maxBytes, offset), Waiting.Token).Error!.Code.Should().Be(ErrorCode.TooLarge);
 
     [Fact]
     public void What_is_no_HTML_stays_as_it_is_in_every_form()
     {
         foreach (var format in Enum.GetValues<PageFormat>())
         {
-            Encoding.UTF8.GetString(_reader.Read(Document("a <b> *c* &amp;") with { Kind = DocumentKind.Text }, new PageView(format, Strip: true, 100, 0)).Value.Content.Span).Should().Be("a <b> *c* &amp;");
+            Encoding.UTF8.GetString(_reader.Read(Document("a <b> *c* &amp;") with { Kind = DocumentKind.Text }, new PageView(format, Strip: true, 100, 0), Waiting.Token).Value.Content.Span).Should().Be("a <b> *c* &amp;");
         }
     }
 
     [Fact]
     public void An_offset_behind_the_end_and_a_tag_that_does_not_fit_are_errors_that_name_a_field()
     {
-        var behind = _reader.Read(Document("abc"), new PageView(PageFormat.Html, Strip: true, 100, 4)).Error!;
+        var behind = _reader.Read(Document("abc"), new PageView(PageFormat.Html, Strip: true, 100, 4), Waiting.Token).Error!;
         (behind.Code, behind.Field).Should().Be((ErrorCode.InvalidRequest, "offset"));
-        var large = _reader.Read(Document($"<img src=\"{new string('x', 100)}\">"), new PageView(PageFormat.Html, Strip: true, 50, 0)).Error!;
+        var large = _reader.Read(Document($"<img src=\"{new string('x', 100)}\">"), new PageView(PageFormat.Html, Strip: true, 50, 0), Waiting.Token).Error!;
         (large.Code, large.Field).Should().Be((ErrorCode.TooLarge, "max_bytes"));
     }
 
@@ -106,7 +106,7 @@ public sealed class PageReaderTests
 
         foreach (var format in Enum.GetValues<PageFormat>())
         {
-            _reader.Read(Document(html), new PageView(format, Strip: true, 2_000_000, 0)).Error.Should().BeNull();
+            _reader.Read(Document(html), new PageView(format, Strip: true, 2_000_000, 0), Waiting.Token).Error.Should().BeNull();
         }
     }
 
@@ -116,7 +116,7 @@ public sealed class PageReaderTests
     [InlineData("[[{\"a\":[\"\\ud83d\"]}]]")]
     public void Data_that_no_answer_could_carry_are_kept_as_text(string json)
     {
-        var metadata = _reader.Read(Document($"<script type=application/ld+json>{json}</script><script type=application/ld+json>[\"\\ud83d\\ude00\"]</script>"), new PageView(PageFormat.Html, Strip: true, 1000, 0)).Value.Metadata;
+        var metadata = _reader.Read(Document($"<script type=application/ld+json>{json}</script><script type=application/ld+json>[\"\\ud83d\\ude00\"]</script>"), new PageView(PageFormat.Html, Strip: true, 1000, 0), Waiting.Token).Value.Metadata;
 
         metadata.JsonLd[0].GetString().Should().Be(json);
         metadata.JsonLd[1].ValueKind.Should().Be(JsonValueKind.Array, "both halves are a character");
@@ -128,7 +128,7 @@ public sealed class PageReaderTests
         var typeFile = Path.Combine(Folder, name + ".type");
         var (type, charset) = ContentKinds.Read(File.Exists(typeFile) ? File.ReadAllText(typeFile).Trim() : "text/html; charset=utf-8");
         var document = new FetchedDocument(new Uri("https://pages.example.net/" + name), ContentKinds.Of(type)!.Value, charset, File.ReadAllBytes(Path.Combine(Folder, name + ".html")), IsWhole: true);
-        Page Read(PageFormat format) => new PageReader().Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0)).Value;
+        Page Read(PageFormat format) => new PageReader().Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0), Waiting.Token).Value;
         var html = Read(PageFormat.Html);
         var text = new StringBuilder();
         foreach (var (heading, content) in (IEnumerable<(string, string)>)[

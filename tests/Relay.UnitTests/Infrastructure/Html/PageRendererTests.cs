@@ -41,7 +41,7 @@ public sealed class PageRendererTests
     [InlineData("<label>a <input value=b></label><textarea>c</textarea>", "a")]
     [InlineData("a\n\n\u00A0 b\u00ADc", "a bc")]
     [InlineData("<math><mi>x</mi><mo>=</mo><mn>1</mn><annotation>x=1</annotation></math>", "x=1")]
-    public void Markdown_says_what_the_page_says(string html, string markdown) => PageRenderer.ToMarkdown(Encoding.UTF8.GetBytes(html), Url).Text.Should().Be(markdown);
+    public void Markdown_says_what_the_page_says(string html, string markdown) => PageRenderer.ToMarkdown(Encoding.UTF8.GetBytes(html), Url, Waiting.Token).Text.Should().Be(markdown);
 
     [Theory]
     [InlineData("<h1>A</h1><p>b <b>c</b> <a href=d>e</a></p>", "A\n\nb c e")]
@@ -51,7 +51,7 @@ public sealed class PageRendererTests
     [InlineData("a<br>b", "a\nb")]
     [InlineData("<p>*a* [b]</p><img src=x alt=c>", "*a* [b]")]
     [InlineData("<p dir=rtl>שלום</p><p>你好</p>", "שלום\n\n你好")]
-    public void Text_says_it_without_marks(string html, string text) => PageRenderer.ToText(Encoding.UTF8.GetBytes(html), Url).Text.Should().Be(text);
+    public void Text_says_it_without_marks(string html, string text) => PageRenderer.ToText(Encoding.UTF8.GetBytes(html), Url, Waiting.Token).Text.Should().Be(text);
 
     [Theory]
     [InlineData("<div>", 300_000)]
@@ -70,8 +70,8 @@ public sealed class PageRendererTests
         var html = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, times)));
 
         // In memory that the page's size bounds: prefixes of lists and quotes repeat, and so they are bounded, too.
-        PageRenderer.ToMarkdown(html, Url).Text.Length.Should().BeLessThan(100_000_000);
-        PageRenderer.ToText(html, Url).Text.Length.Should().BeLessThan(100_000_000);
+        PageRenderer.ToMarkdown(html, Url, Waiting.Token).Text.Length.Should().BeLessThan(100_000_000);
+        PageRenderer.ToText(html, Url, Waiting.Token).Text.Length.Should().BeLessThan(100_000_000);
     }
 
     [Theory]
@@ -85,13 +85,13 @@ public sealed class PageRendererTests
     {
         var page = begin + string.Concat(Enumerable.Repeat(unit, times)) + string.Concat(Enumerable.Repeat(then, thenTimes)) + end;
         var html = Encoding.UTF8.GetBytes(page.Replace("{4,000 letters}", new string('a', 4000), StringComparison.Ordinal).Replace("{60,000 letters}", new string('a', 60_000), StringComparison.Ordinal));
-        var head = PageMetadataReader.Read(html, Url);
+        var head = PageMetadataReader.Read(html, Url, Waiting.Token);
 
-        var markdown = PageRenderer.ToMarkdown(html, head.BaseUrl);
+        var markdown = PageRenderer.ToMarkdown(html, head.BaseUrl, Waiting.Token);
 
         markdown.Text.Length.Should().BeLessThan(1_010_000 + (4 * html.Length));
         markdown.IsWhole.Should().Be(isWhole);
-        PageRenderer.ToText(html, head.BaseUrl).Text.Length.Should().BeLessThan(1_010_000 + (4 * html.Length));
+        PageRenderer.ToText(html, head.BaseUrl, Waiting.Token).Text.Length.Should().BeLessThan(1_010_000 + (4 * html.Length));
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed class PageRendererTests
         Fuzz.For(TimeSpan.FromSeconds(1), () =>
         {
             var html = Encoding.UTF8.GetBytes(RandomMarkup.Make(random));
-            var (markdown, text) = (PageRenderer.ToMarkdown(html, Url).Text, PageRenderer.ToText(html, Url).Text);
+            var (markdown, text) = (PageRenderer.ToMarkdown(html, Url, Waiting.Token).Text, PageRenderer.ToText(html, Url, Waiting.Token).Text);
             // What is preformatted keeps its empty lines.
             if (!markdown.Contains("```", StringComparison.Ordinal))
             {
@@ -109,7 +109,7 @@ public sealed class PageRendererTests
                 text.Should().NotContain("\n\n\n\n");
             }
 
-            PageMetadataReader.Read(html, Url);
+            PageMetadataReader.Read(html, Url, Waiting.Token);
         });
     }
 }

@@ -21,7 +21,7 @@ internal static class RandomMarkup
     public static string Strip(string html)
     {
         var output = new ArrayBufferWriter<byte>();
-        HtmlStripper.Strip(Encoding.UTF8.GetBytes(html), output);
+        HtmlStripper.Strip(Encoding.UTF8.GetBytes(html), output, Waiting.Token);
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 }

@@ -35,6 +35,7 @@ public sealed class HostNetworksReaderTests : IDisposable
         _answer = error is { } known ? _ => throw new SocketException((int)known) : NeverAsync;
 
         (await ReadAsync()).Should().Contain(Known);
+        await Waiting.UntilAsync(() => !_reader.IsLookingUp, "the look-up ends");
         _clock.Advance(TimeSpan.FromSeconds(56));
         (await ReadAsync()).Should().Contain(Known);
         _asked.Should().Be(2);
@@ -61,6 +62,39 @@ public sealed class HostNetworksReaderTests : IDisposable
         _clock.Advance(TimeSpan.FromMinutes(59));
         await ReadAsync();
         _asked.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task A_look_up_that_is_not_answered_keeps_nobody_waiting_but_the_first()
+    {
+        var answer = new TaskCompletionSource<IPAddress[]>();
+        (await ReadAsync()).Should().Contain(Known);
+        _clock.Advance(TimeSpan.FromHours(1));
+        _answer = _ => answer.Task;
+
+        var reads = Enumerable.Range(0, 3).Select(_ => _reader.ReadAsync(Waiting.Token)).ToList();
+
+        reads.Should().OnlyContain(read => read.IsCompletedSuccessfully);
+        _asked.Should().Be(2, "one look-up serves all");
+        answer.SetResult([IPAddress.Parse("2001:67c:2960:6465::c000:aa")]);
+        await Waiting.UntilAsync(() => !_reader.IsLookingUp, "the look-up ends");
+        (await ReadAsync()).Should().NotContain(Known);
+    }
+
+    [Fact]
+    public async Task A_caller_that_leaves_does_not_end_the_first_look_up_of_the_others()
+    {
+        var answer = new TaskCompletionSource<IPAddress[]>();
+        _answer = _ => answer.Task;
+        using var leaving = new CancellationTokenSource();
+        var (first, second) = (_reader.ReadAsync(leaving.Token).AsTask(), _reader.ReadAsync(Waiting.Token).AsTask());
+
+        await leaving.CancelAsync();
+        answer.SetResult([IPAddress.Parse("2001:67c:2960:6464::c000:aa")]);
+
+        await first.Invoking(one => one.InTime()).Should().ThrowAsync<OperationCanceledException>();
+        (await second.InTime()).Nat64.Select(prefix => prefix.Block).Should().Contain(Known);
+        _asked.Should().Be(1);
     }
 
     /// <summary>Its time is up while it waits.</summary>

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Threading.RateLimiting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -64,7 +63,7 @@ public sealed class PageFetcherTests : IDisposable
         (_options.PerHostConcurrency, _options.Timeout) = (places, TimeSpan.FromSeconds(timeout));
         using var resilience = new FetchResilience(Options.Create(_options), _clock);
         using var leaving = new CancellationTokenSource();
-        var waiting = Enumerable.Range(0, places + FetchResilience.MaxWaiting).Select(_ => resilience.EnterAsync("www.example.com", leaving.Token).AsTask()).ToList();
+        var waiting = Enumerable.Range(0, places + HostPlaces.MaxWaiting).Select(number => resilience.Places.EnterAsync("www.example.com", $"key_{number}", leaving.Token).AsTask()).ToList();
 
         var answer = await FetchAsync(_ => throw new FetchFaultException(FetchFault.DnsFailure), resilience);
 
@@ -73,12 +72,12 @@ public sealed class PageFetcherTests : IDisposable
         waiting.Count(one => one.IsCompletedSuccessfully).Should().Be(places);
     }
 
-    private async Task<IReadOnlyList<RateLimitLease>> FillAsync(int count)
+    private async Task<IReadOnlyList<IDisposable>> FillAsync(int count)
     {
-        var places = new List<RateLimitLease>();
+        var places = new List<IDisposable>();
         while (places.Count < count)
         {
-            places.Add(await _resilience.EnterAsync("www.example.com", Waiting.Token));
+            places.Add(await _resilience.Places.EnterAsync("www.example.com", $"other_{places.Count}", Waiting.Token));
         }
 
         return places;

@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text;
+
+namespace Relay.Infrastructure.Html;
+
+/// <summary>Writes blocks below each other, with what their lists and quotes put before their lines, up to a number of characters.</summary>
+internal sealed class BlockWriter(bool asMarkdown, long maxLength)
+{
+    /// <summary>Lists and quotes deeper than this are written as if they were on that level.</summary>
+    private const int MaxContainers = 40;
+
+    private readonly StringBuilder _output = new();
+    private readonly List<Container> _containers = [];
+
+    /// <summary>Before a further line of all that is open.</summary>
+    private string _indent = string.Empty;
+
+    /// <summary>How many of the open ones have a block already, and how long the indent of those is.</summary>
+    private (int Count, int Indent) _begun;
+
+    /// <summary>Lists and quotes that are open beyond the deepest level.</summary>
+    private int _beyond;
+
+    /// <summary>A list, an item of one, or a quote.</summary>
+    private sealed class Container(HtmlTag tag)
+    {
+        public HtmlTag Tag { get; } = tag;
+
+        /// <summary>The next item's number; null for lists without.</summary>
+        public int? Number { get; set; }
+
+        /// <summary>An item's bullet or number.</summary>
+        public string? Marker { get; init; }
+
+        /// <summary>The text before its further lines.</summary>
+        public string Indent { get; init; } = string.Empty;
+
+        /// <summary>Whether its first block stands right below the one before.</summary>
+        public bool IsTight { get; set; }
+    }
+
+    /// <summary>Characters written.</summary>
+    public int Length => _output.Length;
+
+    /// <summary>Whether a block was cut at the greatest length.</summary>
+    public bool IsCut { get; private set; }
+
+    /// <summary>All that was written.</summary>
+    public override string ToString() => _output.ToString();
+
+    /// <summary>Whether an element is a list.</summary>
+    public static bool IsList(HtmlTag tag) => tag is HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Menu or HtmlTag.Dir;
+
+    /// <summary>Begins a list.</summary>
+    /// <param name="tag">Its element.</param>
+    /// <param name="start">The <c>start</c> attribute of a numbered one.</param>
+    public void OpenList(HtmlTag tag, string? start) => Push(new Container(tag)
+    {
+        Number = tag != HtmlTag.Ol ? null : int.TryParse(start, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 1,
+    });
+
+    /// <summary>Begins a quote.</summary>
+    public void OpenQuote() => Push(new Container(HtmlTag.Blockquote) { Indent = asMarkdown ? "> " : "  " });
+
+    /// <summary>Begins an item of the list at hand.</summary>
+    public void OpenItem()
+    {
+        var list = _containers.Count > 0 ? _containers[^1] : null;
+        var marker = list?.Number is { } number ? string.Create(CultureInfo.InvariantCulture, $"{number}. ") : "- ";
+        var isFirst = list is not { IsTight: true };
+        if (list is not null && _beyond == 0)
+        {
+            list.Number++;
+            list.IsTight = true;
+        }
+
+        var isNested = _containers.Count > 1 && _containers[^2].Tag == HtmlTag.Li;
+        Push(new Container(HtmlTag.Li) { Marker = marker, Indent = new string(' ', marker.Length), IsTight = !isFirst || isNested });
+    }
+
+    /// <summary>Ends the list, item or quote at hand.</summary>
+    public void Close()
+    {
+        if (_beyond > 0)
+        {
+            _beyond--;
+        }
+        else if (_containers.Count > 0)
+        {
+            _indent = _indent[..^_containers[^1].Indent.Length];
+            _containers.RemoveAt(_containers.Count - 1);
+            _begun = (Math.Min(_begun.Count, _containers.Count), Math.Min(_begun.Indent, _indent.Length));
+        }
+    }
+
+    /// <summary>Writes a block.</summary>
+    /// <param name="text">Its lines.</param>
+    /// <param name="isTight">Whether it stands right below the one before.</param>
+    public void Write(string text, bool isTight = false)
+    {
+        if (text.Length == 0)
+        {
+            return;
+        }
+
+        var between = _indent.AsSpan(0, _begun.Indent);
+        var first = _begun.Count == _containers.Count ? _indent : between.ToString();
+        foreach (var container in _containers[_begun.Count..])
+        {
+            isTight |= container.Marker is not null && container.IsTight;
+            first += container.Marker ?? container.Indent;
+        }
+
+        _begun = (_containers.Count, _indent.Length);
+        if (_output.Length > 0)
+        {
+            _output.Append('\n');
+            if (!isTight)
+            {
+                _output.Append(between.TrimEnd()).Append('\n');
+            }
+        }
+
+        var prefix = first;
+        for (var start = 0; start <= text.Length;)
+        {
+            if (_output.Length > maxLength)
+            {
+                IsCut = true;
+                return;
+            }
+
+            var end = text.IndexOf('\n', start) is var at and >= 0 ? at : text.Length;
+            _ = start > 0 ? _output.Append('\n') : _output;
+            _output.Append(end == start ? prefix.AsSpan().TrimEnd() : prefix).Append(text, start, end - start);
+            (prefix, start) = (_indent, end + 1);
+        }
+    }
+
+    private void Push(Container container)
+    {
+        if (_containers.Count < MaxContainers)
+        {
+            _containers.Add(container);
+            _indent += container.Indent;
+        }
+        else
+        {
+            _beyond++;
+        }
+    }
+}

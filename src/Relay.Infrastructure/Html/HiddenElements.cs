@@ -1,0 +1,32 @@
+namespace Relay.Infrastructure.Html;
+
+/// <summary>Which elements of a page nobody sees.</summary>
+internal static class HiddenElements
+{
+    /// <summary>Whether the element that begins is hidden by an attribute.</summary>
+    public static bool Contains(in MarkupWalker walker)
+    {
+        // A whole page that is hidden waits for a script to show it.
+        if (walker.Tag is HtmlTag.Html or HtmlTag.Body or HtmlTag.Main)
+        {
+            return false;
+        }
+
+        foreach (var attribute in walker.Attributes)
+        {
+            if ((attribute.Is("hidden"u8) && !attribute.Text.Trim().Equals("until-found", StringComparison.OrdinalIgnoreCase))
+                || (attribute.Is("aria-hidden"u8) && attribute.Text.Trim().Equals("true", StringComparison.OrdinalIgnoreCase))
+                || (attribute.Is("style"u8) && IsNotDisplayed(attribute.Text)))
+            {
+                // MediaWiki hides its formulas behind pictures of them.
+                return HtmlAttributes.Find(walker.Attributes, "class"u8)?.Contains("mwe-math-mathml", StringComparison.Ordinal) != true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsNotDisplayed(string style) =>
+        style.Contains("none", StringComparison.OrdinalIgnoreCase)
+        && string.Concat(style.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).Contains("display:none", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,233 @@
+namespace Relay.Infrastructure.Html;
+
+/// <summary>What a walk comes to.</summary>
+internal enum MarkupStep
+{
+    /// <summary>Text.</summary>
+    Text,
+
+    /// <summary>An element begins. One without content has no end.</summary>
+    Open,
+
+    /// <summary>An element ends: by its end tag, by one that may stand for it, or with the element around it.</summary>
+    Close,
+}
+
+/// <summary>
+/// Walks through a page's elements as browsers nest them: end tags that were left out are added, and end tags that end
+/// nothing are left out. SVG is passed over. Memory grows with the depth only, and the walk stops when it is cancelled.
+/// </summary>
+internal ref struct MarkupWalker
+{
+    private const int StepsBetweenChecks = 1024;
+
+    private readonly OpenElements _open = new();
+    private readonly CancellationToken _cancellationToken;
+    private HtmlTokenizer _tokens;
+    private int _kept = int.MaxValue;
+    private int _steps;
+    private bool _isTagPending;
+    private bool _isReadAhead;
+    private bool _isOver;
+
+    /// <summary>Begins at the beginning.</summary>
+    /// <param name="html">The page: valid UTF-8.</param>
+    /// <param name="cancellationToken">Stops the walk.</param>
+    public MarkupWalker(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
+    {
+        _tokens = new HtmlTokenizer(html);
+        _cancellationToken = cancellationToken;
+    }
+
+    /// <summary>What the walk has come to.</summary>
+    public MarkupStep Step { get; private set; }
+
+    /// <summary>The element that begins or ends.</summary>
+    public HtmlTag Tag { get; private set; }
+
+    /// <summary>Whether the element that begins is one of those whose ends are counted in <see cref="Depth"/>.</summary>
+    public bool IsNested { get; private set; }
+
+    /// <summary>Elements that are open behind this step; formatting elements and those without content do not count.</summary>
+    public readonly int Depth => _open.Count;
+
+    /// <summary>Where the token at hand begins: for an element's end, the token that ends it.</summary>
+    public readonly int TokenStart => _tokens.Start;
+
+    /// <summary>Where the token at hand ends.</summary>
+    public readonly int TokenEnd => _tokens.End;
+
+    /// <summary>Where the element that ends is over: behind its end tag, or before the token that stands for one.</summary>
+    public readonly int ElementEnd =>
+        _isOver || (!_isTagPending && _tokens.Kind == HtmlTokenKind.EndTag && _open.Count == _kept && (Tag == _tokens.Tag || (OpenElements.IsHeading(Tag) && OpenElements.IsHeading(_tokens.Tag))))
+            ? _tokens.End
+            : _tokens.Start;
+
+    /// <summary>The name of the element that begins, as it is written.</summary>
+    public readonly ReadOnlySpan<byte> Name => _tokens.Name;
+
+    /// <summary>Text as it is written.</summary>
+    public readonly ReadOnlySpan<byte> Raw => _tokens.Raw;
+
+    /// <summary>The attributes of the element that begins.</summary>
+    public readonly HtmlAttributes Attributes => _tokens.Attributes;
+
+    /// <summary>The text, with its character references read.</summary>
+    public readonly string Text => _tokens.IsCData
+        ? System.Text.Encoding.UTF8.GetString(_tokens.Raw["<![CDATA[".Length..(_tokens.Raw.EndsWith("]]>"u8) ? _tokens.Raw.Length - 3 : _tokens.Raw.Length)])
+        : CharacterReferences.Decode(_tokens.Raw, inAttribute: false);
+
+    /// <summary>Goes to the next step; false at the end, where all elements have ended.</summary>
+    /// <exception cref="OperationCanceledException">The walk was cancelled.</exception>
+    public bool Read()
+    {
+        while (true)
+        {
+            if (_open.Count > _kept)
+            {
+                Tag = _open.Pop();
+                Step = MarkupStep.Close;
+                return true;
+            }
+
+            if (_isTagPending)
+            {
+                _isTagPending = false;
+                Enter();
+                return true;
+            }
+
+            if (!ReadToken())
+            {
+                (_kept, _isOver) = (0, true);
+                if (_open.Count == 0)
+                {
+                    return false;
+                }
+
+                continue;
+            }
+
+            if (Arrive())
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Reads a formula, whose beginning is at hand, to its end.</summary>
+    public void ReadMath(MathWriter writer)
+    {
+        var outside = _tokens.ForeignDepth - 1;
+        while (ReadToken())
+        {
+            if (_tokens.ForeignDepth <= outside)
+            {
+                // A tag of the page around it ends a formula, too.
+                _isReadAhead = !(_tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == HtmlTag.Math);
+                return;
+            }
+
+            writer.Read(_tokens, Text);
+        }
+    }
+
+    /// <summary>Whether the element that begins is a formula with content.</summary>
+    public readonly bool IsFormula => Tag == HtmlTag.Math && _tokens.Kind == HtmlTokenKind.StartTag && _tokens.ForeignDepth > 0;
+
+    private bool ReadToken()
+    {
+        if (++_steps % StepsBetweenChecks == 0)
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        if (_isReadAhead)
+        {
+            _isReadAhead = false;
+            return true;
+        }
+
+        return _tokens.Read();
+    }
+
+    /// <summary>Takes up a token; false for one that is no step by itself.</summary>
+    private bool Arrive()
+    {
+        switch (_tokens.Kind)
+        {
+            case HtmlTokenKind.Text:
+                Step = MarkupStep.Text;
+                return true;
+            case HtmlTokenKind.StartTag when _tokens.Tag == HtmlTag.Svg:
+                SkipSvg();
+                return false;
+            case HtmlTokenKind.StartTag:
+                _kept = _open.KeptBefore(_tokens.Tag);
+                _isTagPending = true;
+                return false;
+            case HtmlTokenKind.EndTag:
+                return Leave();
+            default:
+                return false;
+        }
+    }
+
+    private void Enter()
+    {
+        Tag = _tokens.Tag;
+        Step = MarkupStep.Open;
+        IsNested = Tag is not (HtmlTag.Html or HtmlTag.Head or HtmlTag.Body or HtmlTag.Math) && !OpenElements.HasNoContent(Tag) && !OpenElements.IsFormatting(Tag)
+            && !(_tokens.IsSelfClosing && _tokens.IsForeign) && _open.Push(Tag, NameOf(Tag, _tokens.Name));
+        _kept = int.MaxValue;
+    }
+
+    private bool Leave()
+    {
+        Tag = _tokens.Tag;
+        if (OpenElements.IsFormatting(Tag))
+        {
+            Step = MarkupStep.Close;
+            return true;
+        }
+
+        _kept = _open.KeptAfterEnd(Tag, NameOf(Tag, _tokens.Name));
+        if (_kept == _open.Count && Tag is HtmlTag.Br or HtmlTag.P)
+        {
+            // These two end tags make an element where there is none to end.
+            (Step, IsNested) = (MarkupStep.Open, false);
+            return true;
+        }
+
+        return false;
+    }
+
+    private void SkipSvg()
+    {
+        var outside = _tokens.IsSelfClosing ? _tokens.ForeignDepth : _tokens.ForeignDepth - 1;
+        while (_tokens.ForeignDepth > outside && ReadToken())
+        {
+            if (_tokens.ForeignDepth <= outside)
+            {
+                _isReadAhead = !(_tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == HtmlTag.Svg);
+            }
+        }
+    }
+
+    /// <summary>A number for a name that is none of those the relay knows.</summary>
+    private static int NameOf(HtmlTag tag, ReadOnlySpan<byte> name)
+    {
+        if (tag != HtmlTag.Unknown)
+        {
+            return 0;
+        }
+
+        var hash = new HashCode();
+        foreach (var letter in name)
+        {
+            hash.Add(letter is >= (byte)'A' and <= (byte)'Z' ? (byte)(letter | 0x20) : letter);
+        }
+
+        return hash.ToHashCode();
+    }
+}

@@ -1,0 +1,42 @@
+namespace Relay.Infrastructure.Html;
+
+/// <summary>Writes superscripts and subscripts in plain text, so that no number changes.</summary>
+internal static class ScriptText
+{
+    private const int LongestMarked = 20;
+
+    /// <summary>The text with its mark; null where it reads as meant without one.</summary>
+    /// <param name="isSuperscript">Whether it stands above the line.</param>
+    /// <param name="before">The letter before it.</param>
+    /// <param name="text">Its text.</param>
+    public static string? Mark(bool isSuperscript, char before, string text)
+    {
+        if (isSuperscript && IsWordEnd(before, text))
+        {
+            return null;
+        }
+
+        return text.Length > LongestMarked ? " " + text : (isSuperscript ? "^" : "_") + Group(text);
+    }
+
+    /// <summary>In brackets, unless it is one number or one word.</summary>
+    public static string Group(string text)
+    {
+        var word = text.AsSpan(text.Length > 1 && text[0] is '-' or '+' or '\u2212' ? 1 : 0);
+        foreach (var letter in word)
+        {
+            if (!char.IsLetterOrDigit(letter) && letter is not ('.' or '\'' or '\u2032'))
+            {
+                return text[0] == '(' && text.IndexOf(')', StringComparison.Ordinal) == text.Length - 1 ? text : $"({text})";
+            }
+        }
+
+        return text;
+    }
+
+    /// <summary>"1st", "2e" and "Name™": the end of a number or of a word, and no power.</summary>
+    private static bool IsWordEnd(char before, string text) =>
+        text is "TM" or "SM" or "\u2122" or "\u00AE" or "\u00A9" or "\u00BA" or "\u00AA" or "\u00B0" or "*" or "\u2020" or "\u2021"
+        || (char.IsDigit(before) && text is "st" or "nd" or "rd" or "th" or "e" or "er" or "re" or "\u00E8re" or "eme" or "\u00E8me" or "nde" or "de" or "o" or "a" or "te" or "ste")
+        || (char.IsLetter(before) && text.Length > 1 && text.All(char.IsLetter) && !char.IsUpper(text[0]) && text is "lle" or "me" or "mes" or "rs" or "gr" or "os" or "as");
+}
