@@ -190,7 +190,7 @@ internal sealed class ClaudeEngine(
                             clock.GetElapsedTime(claimedAt, writtenAt),
                             clock.GetElapsedTime(writtenAt, firstTokenAt ?? answeredAt),
                             clock.GetElapsedTime(firstTokenAt ?? answeredAt, answeredAt));
-                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings) { StopSequence = answer.StopSequence, IsStructured = turn.HasSchema }, true);
+                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings) { StopSequence = answer.StopSequence, IsStructured = answer.IsStructured }, true);
                     case TurnOutcome.Failed failure:
                         return (failure.Error, true);
                     case TurnOutcome.Violated violation:

@@ -106,11 +106,16 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                             };
                             checkedInit = true;
                             break;
+                        case { Type: "result" } when !checkedInit:
+                            throw new ClaudeProtocolException("Claude Code ended a turn without an init frame.");
                         case { Type: "result" }:
-                            IsPrepared = checkedInit && found is { Violation: null, AcceptsSchema: true };
-                            return checkedInit ? found : found with { Violation = "a turn without an init frame" };
-                        case { Type: "assistant" or "stream_event" }:
-                            return found with { Violation = "an answer to a turn that asked for none" };
+                            IsPrepared = found is { Violation: null, AcceptsSchema: true };
+                            return found;
+                        case { Type: "assistant" }:
+                            throw new ClaudeProtocolException("Claude Code answered a turn that asked for no answer.");
+                        case { Type: "stream_event" }:
+                            // Whether a turn calls the API is decided by its frame, which is constant here.
+                            return found with { Violation = "a call of the API in a turn that asked for none" };
                     }
                 }
             }
