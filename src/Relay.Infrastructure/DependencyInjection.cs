@@ -132,7 +132,8 @@ public static class DependencyInjection
 
     private static IServiceCollection AddProcesses(this IServiceCollection services) => services
         .AddSingleton<OrphanGuard>()
-        .AddSingleton<ProcessStarter>();
+        .AddSingleton<ProcessStarter>()
+        .AddSingleton<IProcessStarter>(provider => provider.GetRequiredService<ProcessStarter>());
 
     private static IServiceCollection AddClaudeCode(this IServiceCollection services) => services
         .AddClaudeLaunch()

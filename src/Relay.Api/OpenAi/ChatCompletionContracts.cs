@@ -179,11 +179,30 @@ internal sealed record ChatChoice(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] object? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FinishReason);
 
-/// <summary>A whole answer.</summary>
-internal sealed record ChatMessageContract(string Role, string Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal);
+/// <summary>A whole answer: its words are either the content or, where the model declined, the refusal.</summary>
+internal sealed record ChatMessageContract(
+    string Role,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal)
+{
+    /// <summary>Lays an answer out.</summary>
+    public static ChatMessageContract From(Completion completion) => ChatRefusal.Of(completion) is { } refusal
+        ? new ChatMessageContract("assistant", Content: null, refusal)
+        : new ChatMessageContract("assistant", completion.Text, Refusal: null);
+}
 
 /// <summary>A piece of one.</summary>
-internal sealed record ChatDelta(string? Role, string? Content);
+internal sealed record ChatDelta(string? Role, string? Content, string? Refusal = null);
+
+/// <summary>The words of a model that declined to answer.</summary>
+internal static class ChatRefusal
+{
+    private const string WithoutWords = "The model declined to answer this prompt.";
+
+    /// <summary>Its words, or the relay's where it said none; null for an answer. OpenAI's SDKs take an empty refusal for none.</summary>
+    public static string? Of(Completion completion) =>
+        completion.StopReason != "refusal" ? null : string.IsNullOrWhiteSpace(completion.Text) ? WithoutWords : completion.Text;
+}
 
 /// <summary>Tokens.</summary>
 internal sealed record ChatUsage(long PromptTokens, long CompletionTokens, long TotalTokens, ChatPromptDetails PromptTokensDetails)
@@ -202,5 +221,10 @@ internal sealed record ChatPromptDetails(long CachedTokens);
 internal static class FinishReason
 {
     /// <summary>OpenAI's word for Anthropic's.</summary>
-    public static string From(string? stopReason) => stopReason is "max_tokens" or "model_context_window_exceeded" ? "length" : "stop";
+    public static string From(string? stopReason) => stopReason switch
+    {
+        "max_tokens" or "model_context_window_exceeded" => "length",
+        "refusal" => "content_filter",
+        _ => "stop",
+    };
 }

@@ -21,7 +21,8 @@ internal sealed class ChatCompletionStream(EventStream stream, string id, long c
     /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion)
     {
-        AddChunk(events, new ChatDelta(null, null), FinishReason.From(completion.StopReason));
+        // Words that came before a refusal went out as content already.
+        AddChunk(events, new ChatDelta(null, null, ChatRefusal.Of(completion)), FinishReason.From(completion.StopReason));
         if (includesUsage)
         {
             events.Add(null, new ChatChunkWithUsage(id, Object, created, model(), [], ChatUsage.From(completion.Usage)));

@@ -43,7 +43,7 @@ internal sealed class ChatCompletionsController(IMediator mediator, IOptions<Ser
             return error.ToActionResult();
         }
 
-        var message = new ChatMessageContract("assistant", completion.Text, null);
+        var message = ChatMessageContract.From(completion);
         return new JsonResult(new ChatCompletion(id, "chat.completion", created, completion.Model.Value, [new ChatChoice(0, message, null, null, FinishReason.From(completion.StopReason))])
         {
             Usage = ChatUsage.From(completion.Usage),

@@ -136,7 +136,7 @@ internal sealed class EventStream : IAsyncDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(_quiet.Token, Ended);
         try
         {
-            while (true)
+            while (!_quiet.IsCancellationRequested)
             {
                 var silence = _clock.GetElapsedTime(Volatile.Read(ref _lastWriteAt));
                 if (silence < _options.HeartbeatAfter)
@@ -145,7 +145,8 @@ internal sealed class EventStream : IAsyncDisposable
                     continue;
                 }
 
-                await SendAsync(static events => events.AddComment("still working"), mayGather: false, either.Token);
+                // On its way it is not called off: Kestrel resets a connection whose flush is cancelled, and with it the answer that follows.
+                await SendAsync(static events => events.AddComment("still working"), mayGather: false, Ended);
             }
         }
         catch (OperationCanceledException)

@@ -12,6 +12,9 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
     /// <summary>Largest schema, in UTF-8 bytes.</summary>
     public const int MaxBytes = 64 * 1024;
 
+    /// <summary>Most parts that the references of a schema may put in, together. 10,000 take Claude Code 250 MB and a few seconds.</summary>
+    public const int MaxExpanded = 5000;
+
     private readonly string _json;
 
     private OutputSchema(string field, string json) => (Field, _json) = (field, json);
@@ -57,9 +60,14 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         }
 
         var json = JsonSerializer.Serialize(schema);
-        return Encoding.UTF8.GetByteCount(json) <= MaxBytes
+        if (Encoding.UTF8.GetByteCount(json) > MaxBytes)
+        {
+            return new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
+        }
+
+        return SchemaReferences.CountExpanded(schema) <= MaxExpanded
             ? new OutputSchema(field, json)
-            : new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
+            : new RelayError(ErrorCode.TooLarge, $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller definitions, or less often.", field);
     }
 
     /// <inheritdoc/>

@@ -30,14 +30,20 @@ internal sealed class ClaudeEngine(
             return state.Problem ?? EngineState.Violation;
         }
 
+        var preparation = Preparation.Of(request);
+        var profile = ProfileId.Of(keyId, model, preparation);
+        if (request.Schema is { } schema && pool.WasRefused(profile, generation))
+        {
+            return NoSchema(schema);
+        }
+
         using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        var preparation = Preparation.Of(request);
-        var job = new Job(keyId, model, request, sink, generation, spending, cancellationToken);
+        var job = new Job(keyId, model, request, sink, generation, profile, spending, cancellationToken);
         try
         {
             var started = clock.GetTimestamp();
-            var (completion, usedUp) = await RunInAsync(() => pool.ClaimAsync(generation, ProfileId.Of(keyId, model, preparation), preparation, ended.Token), job, started, ended.Token);
+            var (completion, usedUp) = await RunInAsync(() => pool.ClaimAsync(generation, profile, preparation, ended.Token), job, started, ended.Token);
             if (usedUp)
             {
                 return completion;
@@ -50,19 +56,18 @@ internal sealed class ClaudeEngine(
         {
             return new RelayError(ErrorCode.Timeout, $"The completion did not end within {options.Value.RequestTimeout.TotalSeconds:0.###} s.");
         }
-        catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
-        {
-            logger.LogError(exception, "Claude Code could not be started");
-            return new RelayError(ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");
-        }
     }
 
     /// <summary>Gets a process and runs the job in it, in the sight of who measures.</summary>
-    /// <returns>As <see cref="RunAsync"/>.</returns>
+    /// <returns>The answer, and whether the process was used up: false when it failed before its turn.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunInAsync(Func<Task<ClaimedProcess>> claim, Job job, long startedAt, CancellationToken cancellationToken)
     {
         using var processSpan = RelayTracing.Source.StartActivity("claude_code.process");
-        var claimed = await claim();
+        if (await ClaimAsync(claim) is not { } claimed)
+        {
+            return (Missing, true);
+        }
+
         metrics.ProcessClaimed(claimed.Origin);
         processSpan?.SetTag("relay.process.origin", claimed.Origin switch { ProcessOrigin.Blank => "blank", ProcessOrigin.Prepared => "prepared", _ => "cold" });
         var (request, askedAt) = (job.Request, clock.GetTimestamp());
@@ -72,7 +77,7 @@ internal sealed class ClaudeEngine(
         string? error = ErrorCode.InternalError.WireName(), stopReason = null;
         try
         {
-            (var completion, usedUp) = await RunAsync(job, claimed, turn, startedAt, cancellationToken);
+            (var completion, usedUp) = await RunAsync(new Run(job, claimed, turn, startedAt, askedAt), cancellationToken);
             error = completion.TryGet(out var answer, out var failure) ? null : failure.WireName;
             stopReason = answer?.StopReason;
             return (completion, usedUp);
@@ -92,117 +97,43 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <summary>Runs the job in a process, which is gone soon after.</summary>
-    /// <returns>The answer, and whether the process was used up: false when it failed before its turn.</returns>
-    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Job job, ClaimedProcess claimed, CompletionTurn turn, long startedAt, CancellationToken cancellationToken)
+    /// <summary>A process; null when none can be started.</summary>
+    private async Task<ClaimedProcess?> ClaimAsync(Func<Task<ClaimedProcess>> claim)
     {
-        var (process, origin) = claimed;
-        var (opening, asked) = (true, false);
-        var request = job.Request;
+        try
+        {
+            return await claim();
+        }
+        catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
+        {
+            logger.LogError(exception, "Claude Code could not be started");
+            return null;
+        }
+    }
+
+    /// <summary>Runs the job in a process, which is gone soon after.</summary>
+    /// <returns>As <see cref="RunInAsync"/>.</returns>
+    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Run run, CancellationToken cancellationToken)
+    {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
         using var historyTaken = new SemaphoreSlim(0);
-        var claimedAt = clock.GetTimestamp();
-        var writing = Task.FromResult(claimedAt);
-        long? firstTokenAt = null;
+        var asked = false;
+        var writing = Task.FromResult(run.ClaimedAt);
         try
         {
-            if (request.Schema is { } schema && !process.IsPrepared)
+            if (await PrepareAsync(run, cancellationToken) is { } unprepared)
             {
-                // Whether it is a schema shows in the init frame, which must come before the model is asked.
-                var found = await process.PrepareAsync(request.System, schema, cancellationToken);
-                if (found.Violation is { } unlocked)
-                {
-                    processes.ReportViolation(process, job.KeyId, unlocked);
-                    return (EngineState.Violation, true);
-                }
-
-                if (!found.AcceptsSchema)
-                {
-                    return (RelayError.Invalid(
-                        schema.Field,
-                        $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and patterns; references to other documents are not followed."), true);
-                }
+                return unprepared;
             }
 
             asked = true;
             idle.CancelAfter(options.Value.IdleTimeout);
-            writing = WriteAsync(job, process, turn, historyTaken, over.Token);
-            while (true)
-            {
-                var reading = process.ReadAsync(silence.Token);
-                if (!reading.IsCompleted && job.Sink is not null && turn.TakeWords() is { } words)
-                {
-                    // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
-                    await job.Sink.WriteAsync(words, cancellationToken);
-                    idle.CancelAfter(options.Value.IdleTimeout); // The reader's time is not the model's silence.
-                }
-
-                if (await reading is not { } frame)
-                {
-                    break;
-                }
-
-                idle.CancelAfter(options.Value.IdleTimeout);
-                TurnOutcome? outcome;
-                using (frame)
-                {
-                    var history = turn.PendingHistory;
-                    outcome = turn.Accept(frame);
-                    if (turn.PendingHistory < history)
-                    {
-                        historyTaken.Release();
-                    }
-
-                    Note(job.Spending, turn, outcome);
-                    if (opening && turn.HasCalledApi)
-                    {
-                        opening = false;
-                        pool.Opened();
-                    }
-                }
-
-                if (outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
-                {
-                    // The CLI believes its turn goes on, and would call the API again within milliseconds.
-                    process.Kill();
-                }
-
-                if (turn.HasFirstToken)
-                {
-                    firstTokenAt ??= clock.GetTimestamp();
-                }
-
-                switch (outcome)
-                {
-                    case TurnOutcome.Answered answer:
-                        var answeredAt = clock.GetTimestamp();
-                        if (job.Sink is not null && turn.TakeRest(answer.Text) is { } rest)
-                        {
-                            await job.Sink.WriteAsync(rest, cancellationToken);
-                        }
-
-                        var writtenAt = await writing;
-                        var timings = new CompletionTimings(
-                            origin,
-                            clock.GetElapsedTime(startedAt, claimedAt),
-                            clock.GetElapsedTime(claimedAt, writtenAt),
-                            clock.GetElapsedTime(writtenAt, firstTokenAt ?? answeredAt),
-                            clock.GetElapsedTime(firstTokenAt ?? answeredAt, answeredAt));
-                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings) { StopSequence = answer.StopSequence, IsStructured = turn.HasSchema }, true);
-                    case TurnOutcome.Failed failure:
-                        return (failure.Error, true);
-                    case TurnOutcome.Violated violation:
-                        processes.ReportViolation(process, job.KeyId, violation.Detail);
-                        return (EngineState.Violation, true);
-                }
-            }
-
-            logger.LogWarning("A {Origin} Claude Code process ended {When} its turn had begun", origin, turn.HasStarted ? "after" : "before");
-            return (ClaudeFailures.Broken, UsedUp: turn.HasStarted);
+            writing = WriteAsync(run.Job, run.Process, run.Turn, historyTaken, over.Token);
+            return await FollowAsync(run, writing, historyTaken, idle, silence.Token, cancellationToken);
         }
-        catch (ClaudeProtocolException exception)
+        catch (Exception exception) when (exception is ClaudeProtocolException or IOException)
         {
             logger.LogWarning("A completion broke off: {Problem}", exception.Message);
             return (ClaudeFailures.Broken, UsedUp: asked);
@@ -213,16 +144,152 @@ internal sealed class ClaudeEngine(
         }
         finally
         {
-            processes.End(process);
-            if (opening)
-            {
-                pool.Opened();
-            }
+            processes.End(run.Process);
+            run.Claimed.Opened();
 
             // Fails or is cancelled with the process, whose end has been told above.
             await over.CancelAsync();
             await writing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
+    }
+
+    /// <summary>Gives the process the schema, if there is one and it does not have it: whether it is a schema shows before the model is asked.</summary>
+    /// <returns>Null when the model can be asked; otherwise as <see cref="RunInAsync"/>.</returns>
+    private async Task<(Result<Completion> Completion, bool UsedUp)?> PrepareAsync(Run run, CancellationToken cancellationToken)
+    {
+        var (job, process) = (run.Job, run.Process);
+        if (job.Request.Schema is not { } schema || process.IsPrepared)
+        {
+            return null;
+        }
+
+        try
+        {
+            var found = await process.PrepareAsync(job.Request.System, schema, cancellationToken);
+            if (found.Violation is { } violation)
+            {
+                processes.ReportViolation(process, job.KeyId, violation);
+                return (EngineState.Violation, true);
+            }
+
+            if (!found.AcceptsSchema)
+            {
+                pool.NeverPrepare(job.Profile, job.Generation);
+                return (NoSchema(schema), true);
+            }
+
+            return null;
+        }
+        catch (ClaudeProtocolException exception) when (exception.WasTooMuch)
+        {
+            // The schema's own doing, in all likelihood. Tried again it would take as much again; it counts as a request, for it took as much as one.
+            logger.LogWarning("A schema was too much for Claude Code: {Problem}", exception.Message);
+            pool.NeverPrepare(job.Profile, refusedBy: null);
+            (job.Spending.ReachedApi, job.Spending.IsFinal) = (true, true);
+            return (new RelayError(ErrorCode.Timeout, $"Claude Code did not get through the schema in '{schema.Field}'. Make it smaller, or let it refer less to itself."), true);
+        }
+    }
+
+    /// <summary>Reads frames to the end of the turn, and hands the words on as they come.</summary>
+    /// <returns>As <see cref="RunInAsync"/>.</returns>
+    private async Task<(Result<Completion> Completion, bool UsedUp)> FollowAsync(
+        Run run, Task<long> writing, SemaphoreSlim historyTaken, CancellationTokenSource idle, CancellationToken silence, CancellationToken cancellationToken)
+    {
+        var (job, process, turn) = (run.Job, run.Process, run.Turn);
+        while (true)
+        {
+            var reading = process.ReadAsync(silence);
+            if (!reading.IsCompleted && job.Sink is not null && turn.TakeWords() is { } words)
+            {
+                // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
+                // The reader's time is not the model's silence.
+                idle.CancelAfter(Timeout.InfiniteTimeSpan);
+                await job.Sink.WriteAsync(words, cancellationToken);
+                idle.CancelAfter(options.Value.IdleTimeout);
+            }
+
+            if (await reading is not { } frame)
+            {
+                logger.LogWarning("A {Origin} Claude Code process ended {When} its turn had begun", run.Claimed.Origin, turn.HasStarted ? "after" : "before");
+                return (ClaudeFailures.Broken, UsedUp: turn.HasStarted);
+            }
+
+            idle.CancelAfter(options.Value.IdleTimeout);
+            if (Take(run, frame, historyTaken) is { } outcome)
+            {
+                return (await EndAsync(run, outcome, writing, cancellationToken), true);
+            }
+        }
+    }
+
+    /// <summary>Takes a frame, and notes what it tells.</summary>
+    /// <returns>Null while the turn goes on.</returns>
+    private TurnOutcome? Take(Run run, ClaudeFrame frame, SemaphoreSlim historyTaken)
+    {
+        using var taken = frame;
+        var turn = run.Turn;
+        var history = turn.PendingHistory;
+        var outcome = turn.Accept(frame);
+        if (outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
+        {
+            // The CLI believes its turn goes on, and would call the API again within milliseconds.
+            run.Process.Kill();
+        }
+
+        if (turn.PendingHistory < history)
+        {
+            historyTaken.Release();
+        }
+
+        Note(run.Job.Spending, turn, outcome);
+        if (turn.HasCalledApi)
+        {
+            run.Claimed.Opened();
+        }
+
+        if (turn.HasFirstToken)
+        {
+            run.FirstTokenAt ??= clock.GetTimestamp();
+        }
+
+        return outcome;
+    }
+
+    private async Task<Result<Completion>> EndAsync(Run run, TurnOutcome outcome, Task<long> writing, CancellationToken cancellationToken)
+    {
+        switch (outcome)
+        {
+            case TurnOutcome.Answered answer:
+                var answeredAt = clock.GetTimestamp();
+                if (run.Job.Sink is { } sink && run.Turn.TakeRest(answer.Text) is { } rest)
+                {
+                    await sink.WriteAsync(rest, cancellationToken);
+                }
+
+                return new Completion(run.Job.Model, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
+                {
+                    StopSequence = answer.StopSequence,
+                    IsStructured = answer.IsStructured,
+                };
+            case TurnOutcome.Violated violation:
+                processes.ReportViolation(run.Process, run.Job.KeyId, violation.Detail);
+                return EngineState.Violation;
+            default:
+                return ((TurnOutcome.Failed)outcome).Error;
+        }
+    }
+
+    private CompletionTimings TimingsOf(Run run, long answeredAt, Task<long> writing)
+    {
+        // An answer can be whole before the prompt is: then nothing depends on the rest, nor on whether it can still be written.
+        var writtenAt = writing.IsCompletedSuccessfully ? writing.Result : answeredAt;
+        var firstTokenAt = Math.Max(run.FirstTokenAt ?? answeredAt, writtenAt);
+        return new CompletionTimings(
+            run.Claimed.Origin,
+            clock.GetElapsedTime(run.StartedAt, run.ClaimedAt),
+            clock.GetElapsedTime(run.ClaimedAt, writtenAt),
+            clock.GetElapsedTime(writtenAt, firstTokenAt),
+            clock.GetElapsedTime(firstTokenAt, answeredAt));
     }
 
     /// <summary>
@@ -281,5 +348,20 @@ internal sealed class ClaudeEngine(
         return clock.GetTimestamp();
     }
 
-    private sealed record Job(string KeyId, ModelName Model, CompletionRequest Request, ICompletionSink? Sink, EngineGeneration Generation, Spending Spending, CancellationToken Left);
+    private static RelayError Missing { get; } = new(ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");
+
+    private static RelayError NoSchema(OutputSchema schema) => RelayError.Invalid(
+        schema.Field,
+        $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and patterns; references to other documents are not followed.");
+
+    private sealed record Job(
+        string KeyId, ModelName Model, CompletionRequest Request, ICompletionSink? Sink, EngineGeneration Generation, ProfileId Profile, Spending Spending, CancellationToken Left);
+
+    /// <summary>A job in its process.</summary>
+    private sealed record Run(Job Job, ClaimedProcess Claimed, CompletionTurn Turn, long StartedAt, long ClaimedAt)
+    {
+        public ClaudeProcess Process => Claimed.Process;
+
+        public long? FirstTokenAt { get; set; }
+    }
 }

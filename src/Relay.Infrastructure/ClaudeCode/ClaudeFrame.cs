@@ -1,4 +1,7 @@
 using System.Buffers;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -45,20 +48,57 @@ internal static class JsonElementReading
     public static JsonElement? Member(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : null;
 
-    /// <summary>A string property; null when it is missing, something else, or no valid Unicode.</summary>
+    /// <summary>
+    /// A string property; null when it is missing or something else. Half of a surrogate pair is kept as it is: legal JSON, which
+    /// an API writes that cuts its text in the middle of a pair. System.Text.Json refuses to read it.
+    /// </summary>
     public static string? Text(this JsonElement element, string name)
     {
+        if (element.Member(name) is not { ValueKind: JsonValueKind.String } value)
+        {
+            return null;
+        }
+
         try
         {
-            return element.Member(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+            return value.GetString();
         }
         catch (InvalidOperationException)
         {
-            return null; // Half a surrogate pair, or bytes that are not UTF-8.
+            return Unescape(Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value)));
         }
     }
 
     /// <summary>A whole number; null when it is missing or something else.</summary>
     public static long? Number(this JsonElement element, string name) =>
         element.Member(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
+
+    /// <param name="json">A string of valid JSON, with its quotes.</param>
+    private static string Unescape(string json)
+    {
+        var text = new StringBuilder(json.Length);
+        for (var index = 1; index < json.Length - 1; index++)
+        {
+            if (json[index] != '\\')
+            {
+                text.Append(json[index]);
+                continue;
+            }
+
+            index++;
+            text.Append(json[index] switch
+            {
+                'b' => '\b',
+                'f' => '\f',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => (char)ushort.Parse(json.AsSpan(index + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
+                var itself => itself,
+            });
+            index += json[index] == 'u' ? 4 : 0;
+        }
+
+        return text.ToString();
+    }
 }

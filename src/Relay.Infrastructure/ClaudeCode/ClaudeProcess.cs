@@ -5,7 +5,11 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
-internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether the process ran out of time, or was killed by a signal, as the kernel does where a process needs too much memory.</summary>
+    public bool WasTooMuch { get; init; }
+}
 
 /// <summary>
 /// One Claude Code process: frames in, frames out, one completion at most. Its stderr may be shown until a caller's first
@@ -16,14 +20,17 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>The longest frame is the result with the whole answer: 128,000 tokens are far below this.</summary>
     public const int MaxLineBytes = 8 * 1024 * 1024;
 
+    /// <summary>Exit codes above this one stand for a signal.</summary>
+    private const int SignalExitCode = 128;
+
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(20);
 
-    private readonly ChildProcess _child;
+    private readonly IChildProcess _child;
     private readonly ConfinedCommand _command;
     private readonly TimeProvider _clock;
     private bool _holdsCallersData;
 
-    private ClaudeProcess(ChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
+    private ClaudeProcess(IChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
         (_child, _command, Generation, Model, TakesSchema, _clock, StartedAt) = (child, command, generation, model, takesSchema, clock, clock.GetTimestamp());
 
     /// <summary>The verified CLI it was started from.</summary>
@@ -50,7 +57,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
     public static async Task<ClaudeProcess> StartAsync(
-        ProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock, CancellationToken cancellationToken)
+        IProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!File.Exists(generation.Binary.Path))
         {
@@ -106,18 +113,23 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                             };
                             checkedInit = true;
                             break;
+                        case { Type: "result" } when !checkedInit:
+                            throw new ClaudeProtocolException("Claude Code ended a turn without an init frame.");
                         case { Type: "result" }:
-                            IsPrepared = checkedInit && found is { Violation: null, AcceptsSchema: true };
-                            return checkedInit ? found : found with { Violation = "a turn without an init frame" };
-                        case { Type: "assistant" or "stream_event" }:
-                            return found with { Violation = "an answer to a turn that asked for none" };
+                            IsPrepared = found is { Violation: null, AcceptsSchema: true };
+                            return found;
+                        case { Type: "assistant" }:
+                            throw new ClaudeProtocolException("Claude Code answered a turn that asked for no answer.");
+                        case { Type: "stream_event" }:
+                            // Whether a turn calls the API is decided by its frame, which is constant here.
+                            return found with { Violation = "a call of the API in a turn that asked for none" };
                     }
                 }
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ClaudeProtocolException($"Claude Code was not ready within {ReadyTimeout.TotalSeconds} s. {Complaint}");
+            throw new ClaudeProtocolException($"Claude Code was not ready within {ReadyTimeout.TotalSeconds} s. {Complaint}") { WasTooMuch = true };
         }
         catch (IOException)
         {
@@ -125,7 +137,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
 
         await _child.Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}");
+        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}") { WasTooMuch = _child.ExitCode > SignalExitCode };
     }
 
     /// <summary>Writes frames to stdin and flushes.</summary>

@@ -9,29 +9,29 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
 internal sealed class ClaudeProcesses(
-    ProcessStarter starter, ClaudeSandbox sandbox, EngineState state, IAuditLog auditLog, RelayMetrics metrics, TimeProvider clock, ILogger<ClaudeProcesses> logger)
+    IProcessStarter starter, ClaudeSandbox sandbox, EngineState state, IAuditLog auditLog, RelayMetrics metrics, TimeProvider clock, ILogger<ClaudeProcesses> logger)
     : IHostedService
 {
-    private readonly ConcurrentDictionary<ClaudeProcess, Task> _ending = new();
-    private int _alive;
+    /// <summary>Each that lives, with the task of its end: completed until that begins.</summary>
+    private readonly ConcurrentDictionary<ClaudeProcess, Task> _processes = new();
 
     /// <summary>How many live: working, parked, and ending.</summary>
-    public int Alive => Volatile.Read(ref _alive);
+    public int Alive => _processes.Count;
 
     /// <summary>Starts one.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
     {
         var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema, clock, cancellationToken);
-        Interlocked.Increment(ref _alive);
+        _processes[process] = Task.CompletedTask;
         return process;
     }
 
-    /// <summary>Ends one in the background; whoever stops the relay waits for it.</summary>
+    /// <summary>Ends one in the background, once, however often it is called; whoever stops the relay waits for it.</summary>
     public void End(ClaudeProcess process)
     {
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (_ending.TryAdd(process, gone.Task))
+        if (_processes.TryUpdate(process, gone.Task, Task.CompletedTask))
         {
             _ = EndAsync(process, gone);
         }
@@ -52,7 +52,7 @@ internal sealed class ClaudeProcesses(
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Waits for all that are ending. Requests and the pool have stopped before, so no other can come.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_ending.Values).WaitAsync(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_processes.Values).WaitAsync(cancellationToken);
 
     private async Task EndAsync(ClaudeProcess process, TaskCompletionSource gone)
     {
@@ -67,8 +67,7 @@ internal sealed class ClaudeProcesses(
         }
         finally
         {
-            _ending.TryRemove(process, out _);
-            Interlocked.Decrement(ref _alive);
+            _processes.TryRemove(process, out _);
             gone.SetResult();
         }
     }

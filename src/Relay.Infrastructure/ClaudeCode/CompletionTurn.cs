@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Relay.Domain;
@@ -16,20 +15,26 @@ internal abstract record TurnOutcome
     {
         /// <summary>The stop sequence that ended it; null when none did.</summary>
         public string? StopSequence { get; init; }
+
+        /// <summary>Whether the text is an object that fits the schema asked for.</summary>
+        public bool IsStructured { get; init; }
     }
 
     /// <summary>With a failure that callers may see.</summary>
     public sealed record Failed(RelayError Error) : TurnOutcome;
 
-    /// <summary>With a process that is not what it should be.</summary>
+    /// <summary>
+    /// With a process that is not what it should be: the engine goes out of service for all. Only for what neither a caller nor
+    /// the model nor the API can cause (docs/decisions/0004-failures.md lists why); anything else is <see cref="Failed"/>.
+    /// </summary>
     public sealed record Violated(string Detail) : TurnOutcome;
 }
 
 /// <summary>
 /// Follows the frames of one turn. Nothing of them is an answer until the <c>init</c> frame has passed, and a result is an
 /// answer only when it says <c>success</c> and <c>is_error: false</c>: Claude Code puts the text of its errors into results.
-/// A message that stops at the output cap or with a refusal ends the turn here, because Claude Code would call the API again
-/// (three times and once, measured on 2.1.330).
+/// A message that stops at the output cap, with a refusal or without visible text ends the turn here, because Claude Code would
+/// call the API again (three times, once and once, measured on 2.1.330).
 /// </summary>
 /// <param name="version">The version the self-test found.</param>
 /// <param name="maxApiCalls">Calls of the API that the CLI's own retries can explain.</param>
@@ -39,18 +44,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Longer than any pause of the CLI's own doubling.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(12);
 
-    private const int CharactersPerToken = 3;
-
-    private readonly StringBuilder _words = new();
+    private readonly AnswerWords _words = new();
+    private readonly TurnTokens _tokens = new();
 
     private bool _initPassed;
-    private bool _messageStopped;
     private bool _messageEnded;
     private int _apiCalls;
     private int _wholeMessages;
-    private int _taken;
-    private int _heldBack;
-    private TokenUsage? _startUsage;
+    private string? _stopReason;
     private TokenUsage? _finalUsage;
     private string? _assistantError;
     private UpstreamLimit? _rejection;
@@ -80,10 +81,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     public bool HasCalledApi { get; private set; }
 
     /// <summary>
-    /// Tokens so far: as Claude Code has summed them up, or as the API has counted the prompt, with a guess of what has been
-    /// written since; null while nothing is counted. Of an answer that is streamed again, the last attempt's.
+    /// Tokens of all messages so far: as Claude Code has summed them up, or as the API has counted them, with a guess of the output
+    /// that it has not counted yet; null while nothing is counted.
     /// </summary>
-    public TokenUsage? Usage => _finalUsage ?? (_startUsage is { } start ? start with { OutputTokens = (_words.Length / CharactersPerToken) + 1 } : null);
+    public TokenUsage? Usage => _finalUsage ?? _tokens.Total;
 
     /// <summary>How often the CLI has called the API again, as it says.</summary>
     public int Retries { get; private set; }
@@ -95,29 +96,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     public UpstreamLimit? HitLimit { get; private set; }
 
     /// <summary>
-    /// The words that have come since the last call and may be shown; null for none. Held back is what could be the beginning
-    /// of a stop sequence, and of an answer that must fit a schema everything, for nobody knows yet whether it does.
+    /// The words that have come since the last call and may be shown; null for none. Of an answer that must fit a schema nothing
+    /// may be shown before its end, for nobody knows yet whether it does.
     /// </summary>
-    public string? TakeWords()
-    {
-        var end = HasSchema ? 0 : _words.Length - _heldBack;
-        if (end <= _taken)
-        {
-            return null;
-        }
+    public string? TakeWords() => HasSchema ? null : _words.Take();
 
-        var words = _words.ToString(_taken, end - _taken);
-        _taken = end;
-        return words;
-    }
-
-    /// <summary>What of the whole answer has not been taken yet; null for nothing.</summary>
-    public string? TakeRest(string text)
-    {
-        var rest = _taken < text.Length ? text[_taken..] : null;
-        _taken = text.Length;
-        return rest;
-    }
+    /// <summary>The part of the whole answer that was not taken yet; null for nothing.</summary>
+    public string? TakeRest(string text) => _words.TakeRest(text);
 
     /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
     public TurnOutcome? Accept(ClaudeFrame frame)
@@ -142,8 +127,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case ("rate_limit_event", _):
                 NoteRateLimit(frame.Json);
                 return null;
-            case ("stream_event" or "assistant" or "result", _) when !_initPassed:
-                return new TurnOutcome.Violated($"a frame '{frame.Type}' before the init frame");
+            case ("stream_event", _) when !_initPassed:
+                // The API was called by a process that has not shown what it can do. Claude Code writes the init frame before it
+                // looks at a turn's content, so that no caller's words reach it, and the API answers only to a call.
+                return new TurnOutcome.Violated("an answer of the API before the init frame");
+            case ("assistant", _) when !_initPassed:
+            case ("result", _) when !_initPassed && IsSuccess(frame.Json):
+                // Claude Code's own words, which it might one day answer some content with. They go to nobody.
+                return new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("stream_event", _):
                 return AcceptStreamEvent(frame.Json);
             case ("assistant", _):
@@ -156,18 +147,24 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
-    private TurnOutcome.Violated? AcceptInit(JsonElement init)
+    private TurnOutcome? AcceptInit(JsonElement init)
     {
-        var violation = ClaudeLockdown.FindViolation(init, version, HasSchema)
-            ?? (HasSchema && !ClaudeLockdown.HasSchemaTool(init) ? "init lacks the tool that the schema brought" : null);
+        // A violation here puts the engine out of service: what the frame lists comes from the constant arguments and the
+        // environment, and from whether there is a schema, never from a caller's words.
+        var violation = ClaudeLockdown.FindViolation(init, version, HasSchema);
         // The init of a turn of long ago says nothing of the one that counts.
         _initPassed = violation is null && PendingHistory == 0;
         HasStarted |= PendingHistory == 0;
-        return violation is null ? null : new TurnOutcome.Violated(violation);
+        return violation is not null ? new TurnOutcome.Violated(violation)
+            : HasSchema && !ClaudeLockdown.HasSchemaTool(init) ? NoSchemaTool
+            : null;
     }
 
     private static TurnOutcome NotTaken { get; } = new TurnOutcome.Failed(
         new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
+
+    /// <summary>A process without the tool that its schema brought can do less than expected, not more.</summary>
+    private static TurnOutcome NoSchemaTool { get; } = new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
 
     private static TurnOutcome ToolUse { get; } = new TurnOutcome.Failed(
         new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."));
@@ -176,6 +173,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private static RelayError NoUnicode { get; } = new(
         ErrorCode.UpstreamError, "The answer holds a text that is no Unicode: half of a surrogate pair. Try again.");
+
+    private static RelayError CutOff { get; } = new(
+        ErrorCode.SchemaNotSatisfied, "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap.");
+
+    private static TokenUsage NoUsage { get; } = new(0, 0, 0, 0, CostUsd: null);
 
     private static RelayError NotSatisfied { get; } = new(
         ErrorCode.SchemaNotSatisfied, $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the prompt what belongs where.");
@@ -191,32 +193,22 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         switch (streamEvent.Text("type"))
         {
-            case "message_start" when _wholeMessages >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1):
-                return new TurnOutcome.Violated("another call of the API after a complete message");
-            case "message_start" when ++_apiCalls - _wholeMessages > maxApiCalls:
-                return new TurnOutcome.Violated($"more than {maxApiCalls} calls of the API in one turn");
-            case "message_start" when _taken > 0:
-                // The CLI begins anew after a broken stream. What was shown can't be taken back.
-                return new TurnOutcome.Failed(BrokenOff);
             case "message_start":
-                // Nothing was shown: so do we.
-                (_messageStopped, _messageEnded) = (false, false);
-                _words.Clear();
-                _heldBack = 0;
-                _startUsage = ReadUsage(streamEvent.Member("message")?.Member("usage") ?? default, cost: null);
-                ResponseModel = ModelName.Create(streamEvent.Member("message")?.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
-                return null;
-            case "content_block_start" when streamEvent.Member("content_block") is { } block && IsAction(block):
-                return ToolUse;
-            case "content_block_delta":
+                return AcceptMessageStart(streamEvent.Member("message") ?? default);
+            case "content_block_start":
+                _tokens.BeginBlock();
+                return streamEvent.Member("content_block") is { } block && IsAction(block) ? ToolUse : null;
+            case "content_block_delta" when streamEvent.Member("delta") is { } delta:
                 HasFirstToken = true;
-                return streamEvent.Member("delta")?.Text("text") is { } words ? AcceptWords(words) : null;
+                _tokens.Count(delta);
+                return delta.Text("text") is { } words ? AcceptWords(words) : null;
             case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
-                _messageStopped = true;
-                return AcceptStop(stopReason, streamEvent.Member("usage") ?? default);
+                _stopReason = stopReason;
+                _tokens.End(streamEvent.Member("usage")?.Number("output_tokens"));
+                return AcceptStop(stopReason);
             case "message_stop":
                 // Of a broken stream the CLI makes up a message_stop, but no reason to stop before it.
-                _messageEnded = _messageStopped;
+                _messageEnded = _stopReason is not null;
                 _wholeMessages += _messageEnded ? 1 : 0;
                 return null;
             default:
@@ -224,28 +216,44 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
+    /// <summary>
+    /// Claude Code calls the API. How often it does so depends on the API's answers, which nobody here controls: a call too many ends
+    /// this process and this request, and says nothing of others.
+    /// </summary>
+    private TurnOutcome? AcceptMessageStart(JsonElement message)
+    {
+        _tokens.Begin(ReadUsage(message.Member("usage") ?? default, cost: null));
+        if (_wholeMessages > 0 && !HasSchema)
+        {
+            // The answer is whole. Claude Code found some reason of its own to ask for another.
+            return Answer(_stopReason);
+        }
+
+        if (_wholeMessages >= ClaudeLockdown.SchemaAttempts)
+        {
+            return new TurnOutcome.Failed(NotSatisfied);
+        }
+
+        if (++_apiCalls - _wholeMessages > maxApiCalls || _words.IsShown)
+        {
+            // The CLI begins anew after a broken stream: too often, or after words were shown, which can't be taken back.
+            return new TurnOutcome.Failed(BrokenOff);
+        }
+
+        (_stopReason, _messageEnded) = (null, false);
+        _words.Clear();
+        ResponseModel = ModelName.Create(message.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
+        return null;
+    }
+
     private TurnOutcome? AcceptWords(string words)
     {
-        var from = Math.Max(_taken, _words.Length - StopSequences.MaxLength);
-        _words.Append(words);
-        if (_words.Length > ClaudeProcess.MaxLineBytes)
+        if (_words.Append(words, HasSchema ? null : Stop) is { } found)
         {
-            return new TurnOutcome.Failed(ClaudeFailures.Broken);
+            return Answer(found.Text, "stop_sequence", Usage ?? NoUsage, found.Sequence);
         }
 
-        if (Stop is null || HasSchema)
-        {
-            return null;
-        }
-
-        var recent = _words.ToString(from, _words.Length - from);
-        if (Stop.Find(recent) is { } found)
-        {
-            return Answer(_words.ToString(0, from + found.Index), "stop_sequence", Usage ?? ReadUsage(default, cost: null), found.Sequence);
-        }
-
-        _heldBack = Stop.CountHeldBack(recent);
-        return null;
+        return _words.Length > ClaudeProcess.MaxLineBytes ? new TurnOutcome.Failed(ClaudeFailures.Broken) : null;
     }
 
     /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
@@ -257,15 +265,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             : Fail(new ClaudeFailure(null, frame.Number("error_status"), frame.Text("error"), null, RetryAfter() ?? pause));
     }
 
-    private TurnOutcome? AcceptStop(string stopReason, JsonElement usage) => stopReason switch
+    /// <summary>Ends the turn with its message where Claude Code would call the API again by itself.</summary>
+    private TurnOutcome? AcceptStop(string stopReason) => stopReason switch
     {
+        "refusal" => Answer(stopReason),
         "tool_use" => HasSchema ? null : ToolUse,
-        "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(new RelayError(
-            ErrorCode.SchemaNotSatisfied, "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap.")),
-        "refusal" => new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "The model declined to answer this prompt.")),
-        "max_tokens" or "model_context_window_exceeded" => Answer(
-            _words.ToString(), stopReason, (_startUsage ?? ReadUsage(default, cost: null)) with { OutputTokens = usage.Number("output_tokens") ?? 0 }),
-        _ => null,
+        "max_tokens" or "model_context_window_exceeded" => HasSchema ? new TurnOutcome.Failed(CutOff) : Answer(stopReason),
+        _ => !HasSchema && _words.IsInvisible ? Answer(stopReason) : null,
     };
 
     private TurnOutcome AcceptResult(JsonElement result)
@@ -275,7 +281,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         {
             // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
             // ("[Request interrupted by user]"). What was streamed is what the model said.
-            var words = (_messageEnded || _taken > 0) && _words.Length > 0 ? _words.ToString() : text;
+            var words = (_messageEnded || _words.IsShown) && _words.Length > 0 ? _words.Complete() : AnswerWords.WellFormed(text);
             return Answer(words, result.Text("stop_reason"), usage);
         }
 
@@ -284,10 +290,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return AcceptStructured(output, usage);
         }
 
-        if (usage.CostUsd is not null)
+        if (usage.CostUsd > 0 || _tokens.Total is null)
         {
-            // A failure costs, too, when it came after words.
-            _finalUsage = usage;
+            // A failure costs, too, when it came after words. Of streams that broke Claude Code counts nothing: then the relay's own sum stays.
+            _finalUsage = usage.CostUsd is null ? null : usage;
         }
 
         if (HasSchema && (IsSuccess(result) || result.Text("subtype") == "error_max_turns"))
@@ -304,7 +310,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         try
         {
             // That it was handed in with a tool is nobody's business.
-            return Answer(JsonSerializer.Serialize(output, AsWritten), "end_turn", usage);
+            return Answer(JsonSerializer.Serialize(output, AsWritten), "end_turn", usage, isStructured: true);
         }
         catch (Exception exception) when (exception is InvalidOperationException or JsonException)
         {
@@ -312,10 +318,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
-    private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null)
+    /// <summary>The message is the answer, and the process ends before Claude Code has summed it up.</summary>
+    private TurnOutcome.Answered Answer(string? stopReason) => Answer(_words.Complete(), stopReason, Usage ?? NoUsage);
+
+    private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
     {
         _finalUsage = usage;
-        return new TurnOutcome.Answered(text, stopReason, usage) { StopSequence = stopSequence };
+        return new TurnOutcome.Answered(text, stopReason, usage) { StopSequence = stopSequence, IsStructured = isStructured };
     }
 
     private TurnOutcome.Failed Fail(ClaudeFailure failure)

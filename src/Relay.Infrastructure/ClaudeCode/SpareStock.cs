@@ -24,10 +24,12 @@ internal readonly record struct ProfileId(string KeyId, string Model, string Sys
     private static string Hash(string? text) => text is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }
 
+/// <summary>A profile with all that its processes are told.</summary>
+internal sealed record SpareProfile(ProfileId Id, Preparation Preparation);
+
 /// <summary>A spare that should be started.</summary>
-/// <param name="Profile">What to prepare it for; null for a blank one.</param>
-/// <param name="Preparation">What that profile's processes are told.</param>
-internal sealed record SpareNeed(ProfileId? Profile, Preparation? Preparation);
+/// <param name="Profile">The profile to prepare it for; null for a blank one.</param>
+internal sealed record SpareNeed(SpareProfile? Profile);
 
 /// <summary>
 /// Which spares are parked, and which are worth having: a fixed number of blank ones, and one for each of the profiles that
@@ -44,7 +46,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     private const int MaxObserved = 1024;
 
     private readonly Lock _lock = new();
-    private readonly List<ClaudeProcess> _blanks = [];
+    private readonly Shelf _blanks = new();
     private readonly Dictionary<ProfileId, Profile> _profiles = [];
     private IReadOnlySet<string>? _keyIds;
 
@@ -56,8 +58,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             lock (_lock)
             {
                 var prepared = _profiles.Values.SelectMany(profile => profile.Spares).ToList();
-                TimeSpan? oldest = _blanks.Count + prepared.Count == 0 ? null : _blanks.Concat(prepared).Max(spare => clock.GetElapsedTime(spare.StartedAt));
-                return (_blanks.Count, prepared.Count, oldest);
+                TimeSpan? oldest = _blanks.Spares.Count + prepared.Count == 0
+                    ? null
+                    : _blanks.Spares.Concat(prepared).Max(spare => clock.GetElapsedTime(spare.StartedAt));
+                return (_blanks.Spares.Count, prepared.Count, oldest);
             }
         }
     }
@@ -81,54 +85,92 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Parks a blank spare.</summary>
-    public void Park(ClaudeProcess blank)
+    /// <summary>Parks a spare; false when no such spare is wanted any more.</summary>
+    /// <param name="spare">Just started.</param>
+    /// <param name="id">The profile it was prepared for; null for a blank one.</param>
+    public bool TryPark(ClaudeProcess spare, ProfileId? id)
     {
         lock (_lock)
         {
-            _blanks.Add(blank);
-        }
-    }
-
-    /// <summary>Parks a prepared spare; false when its profile is wanted no more.</summary>
-    public bool TryPark(ClaudeProcess prepared, ProfileId id)
-    {
-        lock (_lock)
-        {
-            if (!_profiles.TryGetValue(id, out var profile) || profile.Spares.Count > 0)
+            var (shelf, room) = id is { } wanted ? (_profiles.GetValueOrDefault(wanted), 1) : (_blanks, options.WarmProcesses);
+            if (shelf is null || shelf.Spares.Count >= room)
             {
                 return false;
             }
 
-            profile.Spares.Add(prepared);
+            shelf.Spares.Add(spare);
             return true;
         }
     }
 
-    /// <summary>One blank spare first, then what callers repeat, then the other blank ones; null when all is there.</summary>
+    /// <summary>One blank spare first, then the profiles that callers repeat, then the other blank ones; null when all is there or pauses.</summary>
     public SpareNeed? NextNeed()
     {
         lock (_lock)
         {
-            if (_blanks.Count == 0 && options.WarmProcesses > 0)
+            var mayStartBlank = !_blanks.IsPaused(clock);
+            if (mayStartBlank && _blanks.Spares.Count == 0 && options.WarmProcesses > 0)
             {
-                return new SpareNeed(null, null);
+                return new SpareNeed(null);
             }
 
             foreach (var id in WantedProfiles())
             {
-                if (_profiles[id] is { Spares.Count: 0 } profile)
+                if (_profiles[id] is { Spares.Count: 0, Preparation: { } preparation } profile && !profile.IsPaused(clock))
                 {
-                    return new SpareNeed(id, profile.Preparation);
+                    return new SpareNeed(new SpareProfile(id, preparation));
                 }
             }
 
-            return _blanks.Count < options.WarmProcesses ? new SpareNeed(null, null) : null;
+            return mayStartBlank && _blanks.Spares.Count < options.WarmProcesses ? new SpareNeed(null) : null;
         }
     }
 
-    /// <summary>Ends spares that are too old, idle, of another CLI or dead; tells whether any had died by itself.</summary>
-    public bool Sweep(EngineGeneration? current)
+    /// <summary>A spare could not be started or prepared: the next of its kind waits, and no other kind does.</summary>
+    /// <returns>How long it waits.</returns>
+    public TimeSpan? Pause(SpareNeed need)
+    {
+        lock (_lock)
+        {
+            return (need.Profile is { } profile ? _profiles.GetValueOrDefault(profile.Id) : _blanks)?.Pause(clock);
+        }
+    }
+
+    /// <summary>
+    /// The profile's schema is too much for a process, or no schema at all: no spare is prepared for it again, as long as the
+    /// profile is remembered.
+    /// </summary>
+    /// <param name="id">The profile.</param>
+    /// <param name="refusedBy">The CLI that takes it for no schema; null where it did not get as far.</param>
+    public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy)
+    {
+        lock (_lock)
+        {
+            if (_profiles.TryGetValue(id, out var profile))
+            {
+                (profile.IsUnfit, profile.RefusedBy, profile.Preparation) = (true, refusedBy ?? profile.RefusedBy, null);
+            }
+        }
+    }
+
+    /// <summary>Whether this CLI has refused the profile's schema: it would do so again, and no process need be started to learn it.</summary>
+    public bool WasRefused(ProfileId id, EngineGeneration generation)
+    {
+        lock (_lock)
+        {
+            if (!_profiles.TryGetValue(id, out var profile) || profile.RefusedBy != generation)
+            {
+                return false;
+            }
+
+            profile.LastUsedAt = clock.GetTimestamp();
+            return true;
+        }
+    }
+
+    /// <summary>Ends spares that are too old, idle, of another CLI or dead.</summary>
+    /// <returns>How long the kind of spare waits that died by itself; null when none did.</returns>
+    public TimeSpan? Sweep(EngineGeneration? current)
     {
         lock (_lock)
         {
@@ -145,18 +187,20 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 unwanted.Preparation = null;
             }
 
-            var died = false;
-            foreach (var spares in _profiles.Values.Select(profile => profile.Spares).Append(_blanks))
+            TimeSpan? pause = null;
+            foreach (var shelf in _profiles.Values.Append(_blanks))
             {
-                foreach (var spare in spares.Where(spare => IsUseless(spare, current)).ToList())
+                var useless = shelf.Spares.Where(spare => IsUseless(spare, current)).ToList();
+                useless.ForEach(spare => shelf.Spares.Remove(spare));
+                useless.ForEach(end);
+                if (useless.Exists(spare => spare.Exited.IsCompleted))
                 {
-                    died |= spare.Exited.IsCompleted;
-                    spares.Remove(spare);
-                    end(spare);
+                    // One that dies while it is parked would die again, and a prepared one may die of its caller's words.
+                    pause = shelf.Pause(clock) ?? pause;
                 }
             }
 
-            return died;
+            return pause;
         }
     }
 
@@ -178,13 +222,13 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         lock (_lock)
         {
-            _profiles.Values.SelectMany(profile => profile.Spares).Concat(_blanks).ToList().ForEach(end);
-            _blanks.Clear();
+            _profiles.Values.Append(_blanks).SelectMany(shelf => shelf.Spares).ToList().ForEach(end);
+            _blanks.Spares.Clear();
             _profiles.Clear();
         }
     }
 
-    private ClaudeProcess? TakeBlank(EngineGeneration generation, Preparation preparation) => preparation.Schema is null ? TakeLive(_blanks, generation) : null;
+    private ClaudeProcess? TakeBlank(EngineGeneration generation, Preparation preparation) => preparation.Schema is null ? TakeLive(_blanks.Spares, generation) : null;
 
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation)
@@ -212,7 +256,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
 
         profile.LastUsedAt = clock.GetTimestamp();
-        if (profile.Uses++ > 0)
+        if (profile.Uses++ > 0 && !profile.IsUnfit)
         {
             profile.Preparation = preparation;
         }
@@ -223,11 +267,14 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     private bool IsUseless(ClaudeProcess spare, EngineGeneration? current) =>
         spare.Exited.IsCompleted || spare.Generation != current || clock.GetElapsedTime(spare.StartedAt) > MaxAge;
 
-    /// <summary>The profiles that repeat and were used last, within the caps.</summary>
+    /// <summary>
+    /// The profiles that repeat and were used last, within the caps. One whose words were let go, because it was beyond the caps,
+    /// is wanted again only after its next use.
+    /// </summary>
     private HashSet<ProfileId> WantedProfiles() =>
     [
         .. _profiles
-            .Where(pair => pair.Value.Uses > 1)
+            .Where(pair => pair.Value.Preparation is not null)
             .OrderByDescending(pair => pair.Value.LastUsedAt)
             .GroupBy(pair => pair.Key.KeyId, StringComparer.Ordinal)
             .SelectMany(group => group.Take(options.WarmProfilesPerKey))
@@ -244,11 +291,43 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    private sealed class Profile
+    /// <summary>Spares of one kind, and how long the next of them waits after one failed or died.</summary>
+    private class Shelf
     {
+        private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
+        private static readonly TimeSpan LastPause = TimeSpan.FromMinutes(1);
+
+        private TimeSpan _pause;
+        private long _pausedAt;
+
         public List<ClaudeProcess> Spares { get; } = [];
 
+        public bool IsPaused(TimeProvider clock) => clock.GetElapsedTime(_pausedAt) < _pause;
+
+        /// <summary>Each pause is twice as long as the one before; a quiet minute begins anew. Null while it pauses already.</summary>
+        public TimeSpan? Pause(TimeProvider clock)
+        {
+            if (IsPaused(clock))
+            {
+                return null;
+            }
+
+            _pause = _pause > TimeSpan.Zero && clock.GetElapsedTime(_pausedAt) < _pause + LastPause
+                ? TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LastPause.Ticks))
+                : FirstPause;
+            _pausedAt = clock.GetTimestamp();
+            return _pause;
+        }
+    }
+
+    private sealed class Profile : Shelf
+    {
+        /// <summary>What its spares are told; null while it does not repeat, or is beyond the caps.</summary>
         public Preparation? Preparation { get; set; }
+
+        public EngineGeneration? RefusedBy { get; set; }
+
+        public bool IsUnfit { get; set; }
 
         public int Uses { get; set; }
 

@@ -10,9 +10,28 @@ using Relay.Domain.Completions;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>A process for one completion.</summary>
-/// <param name="Process">The caller's from now on, to be disposed of by it.</param>
-/// <param name="Origin">How it came about.</param>
-internal sealed record ClaimedProcess(ClaudeProcess Process, ProcessOrigin Origin);
+/// <param name="process">The caller's from now on, to be disposed of by it.</param>
+/// <param name="origin">How it came about.</param>
+/// <param name="opened">Called once.</param>
+internal sealed class ClaimedProcess(ClaudeProcess process, ProcessOrigin origin, Action opened)
+{
+    private int _opened;
+
+    /// <summary>The process.</summary>
+    public ClaudeProcess Process => process;
+
+    /// <summary>How it came about.</summary>
+    public ProcessOrigin Origin => origin;
+
+    /// <summary>It has sent its request to the API, or ended: its start needs the processor no more. May be called again.</summary>
+    public void Opened()
+    {
+        if (Interlocked.Exchange(ref _opened, 1) == 0)
+        {
+            opened();
+        }
+    }
+}
 
 /// <summary>
 /// Parked, locked-down, already started processes, each for one completion. Blank spares know nothing of any caller;
@@ -24,8 +43,6 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     /// <summary>A process starts in about 0.4 s of one core: one in that time is what a small machine can spare.</summary>
     private static readonly TimeSpan RefillSpacing = TimeSpan.FromMilliseconds(400);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LastPause = TimeSpan.FromMinutes(1);
 
     private readonly EngineState _state;
     private readonly ClaudeProcesses _processes;
@@ -66,7 +83,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>The best spare there is, or a cold start. <see cref="Opened"/> must follow, once.</summary>
+    /// <summary>The best spare there is, or a cold start. <see cref="ClaimedProcess.Opened"/> must follow.</summary>
     /// <exception cref="Win32Exception">A cold start failed.</exception>
     public async Task<ClaimedProcess> ClaimAsync(EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
     {
@@ -77,21 +94,21 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
             _logger.LogDebug(
                 "Pool hit: {Origin} process {ProcessId}, parked for {Age}; {Hits} hits, {Misses} misses so far",
                 origin, spare.Id, _clock.GetElapsedTime(spare.StartedAt), Interlocked.Increment(ref _hits), Interlocked.Read(ref _misses));
-            return new ClaimedProcess(spare, origin);
+            return new ClaimedProcess(spare, origin, Opened);
         }
 
         _logger.LogDebug("Pool miss: starting a process; {Hits} hits, {Misses} misses so far", Interlocked.Read(ref _hits), Interlocked.Increment(ref _misses));
         return await StartColdAsync(generation, id.Model, preparation.Schema is not null, cancellationToken);
     }
 
-    /// <summary>A new process, whatever the pool holds. <see cref="Opened"/> must follow, once.</summary>
+    /// <summary>A new process, whatever the pool holds. <see cref="ClaimedProcess.Opened"/> must follow.</summary>
     /// <exception cref="Win32Exception">It can't be started.</exception>
     public async Task<ClaimedProcess> StartColdAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _opening);
         try
         {
-            return new ClaimedProcess(await _processes.StartAsync(generation, model, takesSchema, cancellationToken), ProcessOrigin.Cold);
+            return new ClaimedProcess(await _processes.StartAsync(generation, model, takesSchema, cancellationToken), ProcessOrigin.Cold, Opened);
         }
         catch
         {
@@ -100,14 +117,13 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>A claimed process has sent its request to the API, or ended: its start needs the processor no more.</summary>
-    public void Opened()
-    {
-        if (Interlocked.Decrement(ref _opening) == 0)
-        {
-            Wake();
-        }
-    }
+    /// <summary>No spare is prepared for this profile again.</summary>
+    /// <param name="id">The profile.</param>
+    /// <param name="refusedBy">The CLI that takes its schema for none; null where it did not get as far.</param>
+    public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy) => _stock.NeverPrepare(id, refusedBy);
+
+    /// <summary>Whether this CLI has refused the profile's schema before.</summary>
+    public bool WasRefused(ProfileId id, EngineGeneration generation) => _stock.WasRefused(id, generation);
 
     /// <inheritdoc/>
     public override void Dispose()
@@ -122,29 +138,18 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await using var sweeps = _clock.CreateTimer(_ => Wake(), null, SweepInterval, SweepInterval);
-        var pause = TimeSpan.Zero;
-        var troubleAt = 0L;
         while (!stoppingToken.IsCancellationRequested)
         {
             await _wake.WaitAsync(stoppingToken);
-            var died = _stock.Sweep(_state.Current);
-            var failed = false;
-            while (!died && !failed && NextRefill() is { } refill)
+            while (NextRefill() is { } refill)
             {
-                failed = !await TryRefillAsync(refill, stoppingToken);
-            }
+                if (!await TryRefillAsync(refill, stoppingToken) && _stock.Pause(refill.Need) is { } pause)
+                {
+                    LogPause(pause);
+                }
 
-            if (died || failed)
-            {
-                // What dies while it is parked would die again: no spinning, and requests start their own meanwhile. A start
-                // that succeeds proves nothing, so only a quiet minute begins anew.
-                pause = pause > TimeSpan.Zero && _clock.GetElapsedTime(troubleAt) < LastPause
-                    ? TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastPause.Ticks))
-                    : FirstPause;
-                _logger.LogWarning("Spare processes do not last; the next is started in {Pause}", pause);
-                await Task.Delay(pause, _clock, stoppingToken);
-                troubleAt = _clock.GetTimestamp();
-                Wake();
+                // Whatever came of it: no way through this loop may keep a processor busy.
+                await Task.Delay(RefillSpacing, _clock, stoppingToken);
             }
         }
     }
@@ -156,34 +161,50 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         _stock.Clear();
     }
 
-    /// <summary>What to start next, if anything may be started now.</summary>
-    private Refill? NextRefill() =>
-        _state.Current is { } generation && Volatile.Read(ref _opening) <= 0 && _stock.NextNeed() is { } need ? new Refill(generation, need) : null;
+    /// <summary>The spare to start next, if any may be started now. Looks anew each time: keys and profiles go while one is started.</summary>
+    private Refill? NextRefill()
+    {
+        if (_stock.Sweep(_state.Current) is { } pause)
+        {
+            LogPause(pause);
+        }
+
+        return _state.Current is { } generation && Volatile.Read(ref _opening) <= 0 && _stock.NextNeed() is { } need ? new Refill(generation, need) : null;
+    }
 
     private async Task<bool> TryRefillAsync(Refill refill, CancellationToken cancellationToken)
     {
+        ClaudeProcess? spare = null;
         try
         {
-            var spare = await _processes.StartAsync(refill.Generation, refill.Need.Profile?.Model ?? _defaultModel, refill.Need.Preparation?.Schema is not null, cancellationToken);
-            if (refill.Need is { Profile: { } id, Preparation: { } preparation })
+            var profile = refill.Need.Profile;
+            spare = await _processes.StartAsync(refill.Generation, profile?.Id.Model ?? _defaultModel, profile?.Preparation.Schema is not null, cancellationToken);
+            var isReady = profile is null || await PrepareAsync(spare, profile, cancellationToken);
+            if (isReady && _stock.TryPark(spare, profile?.Id))
             {
-                return await PrepareAsync(spare, id, preparation, cancellationToken);
+                Parked(spare);
+                spare = null;
             }
 
-            _stock.Park(spare);
-            Parked(spare);
-            await Task.Delay(RefillSpacing, _clock, cancellationToken);
-            return true;
+            return isReady;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             _logger.LogWarning(exception, "A spare process could not be started");
             return false;
         }
+        finally
+        {
+            if (spare is not null)
+            {
+                _processes.End(spare);
+            }
+        }
     }
 
-    private async Task<bool> PrepareAsync(ClaudeProcess spare, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+    private async Task<bool> PrepareAsync(ClaudeProcess spare, SpareProfile profile, CancellationToken cancellationToken)
     {
+        var (id, preparation) = profile;
         try
         {
             var found = await spare.PrepareAsync(preparation.System, preparation.Schema, cancellationToken);
@@ -193,29 +214,34 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
                 return false;
             }
 
-            if (found.AcceptsSchema && _stock.TryPark(spare, id))
+            if (!found.AcceptsSchema)
             {
-                Parked(spare);
-            }
-            else
-            {
-                _processes.End(spare);
+                _stock.NeverPrepare(id, spare.Generation);
             }
 
-            return true;
+            return found.AcceptsSchema;
         }
         catch (ClaudeProtocolException exception)
         {
             _logger.LogWarning("A spare process could not be prepared: {Problem}", exception.Message);
-            _processes.End(spare);
+            if (exception.WasTooMuch && preparation.Schema is not null)
+            {
+                _stock.NeverPrepare(id, refusedBy: null);
+            }
+
             return false;
         }
-        catch
+    }
+
+    private void Opened()
+    {
+        if (Interlocked.Decrement(ref _opening) == 0)
         {
-            _processes.End(spare);
-            throw;
+            Wake();
         }
     }
+
+    private void LogPause(TimeSpan pause) => _logger.LogWarning("A kind of spare processes does not last: the next is started in {Pause}", pause);
 
     private void Parked(ClaudeProcess spare)
     {

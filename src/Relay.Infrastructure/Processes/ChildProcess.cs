@@ -3,11 +3,39 @@ using Microsoft.Extensions.Logging;
 
 namespace Relay.Infrastructure.Processes;
 
+/// <summary>A child and its three pipes: the port behind which unit tests put one that is no process.</summary>
+internal interface IChildProcess : IAsyncDisposable
+{
+    /// <summary>Process id.</summary>
+    int Id { get; }
+
+    /// <summary>Its input.</summary>
+    Stream Stdin { get; }
+
+    /// <summary>Its output, line by line.</summary>
+    LineReader Stdout { get; }
+
+    /// <summary>The end of its complaints.</summary>
+    StderrTail Stderr { get; }
+
+    /// <summary>Completes when the process (not all of its group) has ended.</summary>
+    Task Exited { get; }
+
+    /// <summary>Its exit code, once <see cref="Exited"/> has completed; null before.</summary>
+    int? ExitCode { get; }
+
+    /// <summary>Kills it and all that it started, without asking.</summary>
+    void Kill();
+
+    /// <summary>Closes stdin, asks, kills: all of it is gone when this completes, within half a second or so.</summary>
+    Task StopAsync();
+}
+
 /// <summary>
 /// A running child with a process group of its own, three pipes, and an end that can't be escaped: asked first, killed
 /// after a grace, with everything it started.
 /// </summary>
-internal sealed class ChildProcess : IAsyncDisposable
+internal sealed class ChildProcess : IChildProcess
 {
     private static readonly TimeSpan CloseGrace = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan TermGrace = TimeSpan.FromMilliseconds(250);

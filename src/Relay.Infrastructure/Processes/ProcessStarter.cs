@@ -3,11 +3,19 @@ using Microsoft.Extensions.Logging;
 
 namespace Relay.Infrastructure.Processes;
 
+/// <summary>Starts children.</summary>
+internal interface IProcessStarter
+{
+    /// <summary>Starts a child.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
+    Task<IChildProcess> StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken);
+}
+
 /// <summary>
 /// Starts children from one thread that lives as long as the relay. bubblewrap's <c>--die-with-parent</c> follows the
 /// thread that started it: from a pool thread the child would die when that thread retires.
 /// </summary>
-internal sealed class ProcessStarter : IDisposable
+internal sealed class ProcessStarter : IProcessStarter, IDisposable
 {
     /// <summary>Bounded far above what admission lets through at once.</summary>
     private readonly BlockingCollection<Action> _work = new(boundedCapacity: 1024);
@@ -54,6 +62,9 @@ internal sealed class ProcessStarter : IDisposable
 
         return child;
     }
+
+    async Task<IChildProcess> IProcessStarter.StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken) =>
+        await StartAsync(spec, maxLineBytes, cancellationToken);
 
     /// <summary>Ends the thread, and with it what is still in a jail.</summary>
     public void Dispose()

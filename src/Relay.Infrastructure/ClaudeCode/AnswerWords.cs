@@ -1,0 +1,111 @@
+using System.Text;
+using Relay.Domain.Completions;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// The text of one message as it comes, piece by piece. A surrogate pair that two pieces share is put together before anybody
+/// sees it; half a pair that stays alone becomes U+FFFD.
+/// </summary>
+internal sealed class AnswerWords
+{
+    private readonly StringBuilder _text = new();
+    private char? _half;
+    private int _taken;
+    private int _heldBack;
+
+    /// <summary>Length in UTF-16 units.</summary>
+    public int Length => _text.Length;
+
+    /// <summary>Whether a part of the text was handed out.</summary>
+    public bool IsShown => _taken > 0;
+
+    /// <summary>Whether the text holds nothing but blanks, as Claude Code reckons: JavaScript's <c>trim</c> leaves nothing.</summary>
+    public bool IsInvisible
+    {
+        get
+        {
+            foreach (var chunk in _text.GetChunks())
+            {
+                foreach (var character in chunk.Span)
+                {
+                    if (!char.IsWhiteSpace(character) && character != '\uFEFF')
+                    {
+                        return false;
+                    }
+                }
+            }
+
+            return _half is null;
+        }
+    }
+
+    /// <summary>Adds a piece.</summary>
+    /// <param name="piece">May begin or end with half a surrogate pair.</param>
+    /// <param name="stop">Texts to look for; null for none.</param>
+    /// <returns>The first stop text found, and the text before it; null for none.</returns>
+    public (string Text, string Sequence)? Append(string piece, StopSequences? stop)
+    {
+        var from = Math.Max(_taken, _text.Length - StopSequences.MaxLength);
+        if (_half is { } half)
+        {
+            (piece, _half) = (half + piece, null);
+        }
+
+        if (piece.Length > 0 && char.IsHighSurrogate(piece[^1]))
+        {
+            (piece, _half) = (piece[..^1], piece[^1]);
+        }
+
+        _text.Append(WellFormed(piece));
+        if (stop is null)
+        {
+            return null;
+        }
+
+        var recent = _text.ToString(from, _text.Length - from);
+        if (stop.Find(recent) is { } found)
+        {
+            return (_text.ToString(0, from + found.Index), found.Sequence);
+        }
+
+        _heldBack = stop.CountHeldBack(recent);
+        return null;
+    }
+
+    /// <summary>The text that came since the last call and may be shown; null for none. The possible beginning of a stop text is held back.</summary>
+    public string? Take()
+    {
+        var end = _text.Length - _heldBack;
+        if (end <= _taken)
+        {
+            return null;
+        }
+
+        var words = _text.ToString(_taken, end - _taken);
+        _taken = end;
+        return words;
+    }
+
+    /// <summary>The part of the whole answer that was not taken yet; null for nothing.</summary>
+    public string? TakeRest(string answer)
+    {
+        var rest = _taken < answer.Length ? answer[_taken..] : null;
+        _taken = answer.Length;
+        return rest;
+    }
+
+    /// <summary>The whole text, when no other piece comes.</summary>
+    public string Complete() => _half is null ? _text.ToString() : _text + "\uFFFD";
+
+    /// <summary>Begins anew: a message was broken off, and nothing of it was shown.</summary>
+    public void Clear()
+    {
+        _text.Clear();
+        (_half, _heldBack) = (null, 0);
+    }
+
+    /// <summary>The text with U+FFFD for each half of a surrogate pair that stands alone.</summary>
+    public static string WellFormed(string text) =>
+        text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
+}

@@ -1,0 +1,55 @@
+using System.Text.Json;
+using Relay.Domain.Completions;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// Adds up the tokens of all messages of a turn while they come, also of those that broke off. Claude Code's own sum comes with
+/// the result only, which a turn that ends early never has.
+/// </summary>
+internal sealed class TurnTokens
+{
+    private const int CharactersPerToken = 3;
+
+    private TokenUsage? _earlier;
+    private TokenUsage? _start;
+    private long? _counted;
+    private long _characters;
+    private bool _showsThoughts;
+
+    /// <summary>All messages so far: each as the API has counted it, or with a guess from the characters that came; null for none.</summary>
+    public TokenUsage? Total => _start is { } start ? Add(_earlier, start with { OutputTokens = _counted ?? (_characters / CharactersPerToken) + 1 }) : null;
+
+    /// <summary>Another message begins.</summary>
+    /// <param name="usage">What the API has counted of its prompt.</param>
+    public void Begin(TokenUsage usage)
+    {
+        _earlier = Total;
+        (_start, _counted, _characters, _showsThoughts) = (usage, null, 0, false);
+    }
+
+    /// <summary>Another block of the message begins.</summary>
+    public void BeginBlock() => _showsThoughts = false;
+
+    /// <summary>
+    /// Text, thoughts or the input of a tool came. Thoughts that the API does not show come as their signature only, which is as
+    /// long as they are.
+    /// </summary>
+    public void Count(JsonElement delta)
+    {
+        var thoughts = delta.Text("thinking")?.Length ?? 0;
+        _showsThoughts |= thoughts > 0;
+        _characters += thoughts + (delta.Text("text")?.Length ?? 0) + (delta.Text("partial_json")?.Length ?? 0);
+        _characters += _showsThoughts ? 0 : delta.Text("signature")?.Length ?? 0;
+    }
+
+    /// <summary>The API has counted the message's output.</summary>
+    public void End(long? outputTokens) => _counted = outputTokens ?? _counted;
+
+    private static TokenUsage Add(TokenUsage? one, TokenUsage other) => one is null ? other : new TokenUsage(
+        one.InputTokens + other.InputTokens,
+        one.OutputTokens + other.OutputTokens,
+        one.CacheCreationInputTokens + other.CacheCreationInputTokens,
+        one.CacheReadInputTokens + other.CacheReadInputTokens,
+        CostUsd: null);
+}

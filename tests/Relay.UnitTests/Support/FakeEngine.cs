@@ -1,0 +1,88 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
+using Relay.Application.Auditing;
+using Relay.Application.Completions;
+using Relay.Application.Keys;
+using Relay.Domain;
+using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
+using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.UnitTests.Support;
+
+/// <summary>The whole completion engine over children that are no processes.</summary>
+internal sealed class FakeEngine : IAsyncDisposable
+{
+    private readonly TemporaryHome _home = new();
+    private readonly OrphanGuard _guard = new(NullLogger<OrphanGuard>.Instance);
+    private readonly ProcessStarter _prober;
+    private readonly EngineState _state;
+    private readonly ClaudeEngine _engine;
+
+    public FakeEngine(ClaudeCodeOptions? options = null, CompletionOptions? completions = null)
+    {
+        var claude = Options.Create(options ?? new ClaudeCodeOptions());
+        claude.Value.Sandbox = SandboxMode.Off;
+        claude.Value.Auth = ClaudeAuth.ApiKey;
+        var completion = Options.Create(completions ?? new CompletionOptions());
+        Starter = new FakeStarter(Clock);
+        _prober = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, Clock);
+        var environment = new ClaudeEnvironment(claude, completion, new ConfigurationBuilder().Build(), _home.Home);
+        var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, Clock);
+        _state = new EngineState(sandbox);
+        Processes = new ClaudeProcesses(Starter, sandbox, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
+        Pool = new WarmPool(_state, Processes, claude, completion, Keys, Clock, Log);
+        _engine = new ClaudeEngine(_state, Pool, Processes, environment, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
+        // Any file that exists: nothing here starts it.
+        Generation = _state.EnterService(new ClaudeBinary("/bin/sh", 1, Any.Time.UtcDateTime), Frames.Version);
+    }
+
+    public FakeTimeProvider Clock { get; } = new(Any.Time);
+
+    public FakeStarter Starter { get; }
+
+    public IAuditLog Audit { get; } = Substitute.For<IAuditLog>();
+
+    public IKeyDirectory Keys { get; } = Substitute.For<IKeyDirectory>();
+
+    public LogLines<WarmPool> Log { get; } = new();
+
+    public ClaudeProcesses Processes { get; }
+
+    public WarmPool Pool { get; }
+
+    public EngineGeneration Generation { get; }
+
+    public bool IsInService => _state.Current is not null;
+
+    /// <summary>Runs a completion.</summary>
+    public Task<Result<Completion>> CompleteAsync(CompletionRequest request, string keyId = "key_a", ICompletionSink? sink = null, Spending? spending = null) =>
+        _engine.CompleteAsync(keyId, Any.Model(), request, sink, spending ?? new Spending(), Waiting.Token);
+
+    /// <summary>Lets time pass on the clock, in steps that let what waits go on in between.</summary>
+    public async Task PassAsync(TimeSpan time)
+    {
+        var step = TimeSpan.FromMilliseconds(200);
+        for (var passed = TimeSpan.Zero; passed < time; passed += step)
+        {
+            Clock.Advance(step);
+            await Task.Delay(2, Waiting.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Pool.StopAsync(CancellationToken.None);
+        Pool.Dispose();
+        await Processes.StopAsync(CancellationToken.None);
+        _state.Dispose();
+        _prober.Dispose();
+        _guard.Dispose();
+        _home.Dispose();
+    }
+}
