@@ -16,6 +16,7 @@ internal sealed class ClaudeEngine(
     WarmPool pool,
     ClaudeProcesses processes,
     ClaudeEnvironment environment,
+    LoginHealth login,
     IOptions<CompletionOptions> options,
     RelayMetrics metrics,
     TimeProvider clock,
@@ -75,6 +76,15 @@ internal sealed class ClaudeEngine(
             (var completion, usedUp) = await RunAsync(job, claimed, turn, startedAt, cancellationToken);
             error = completion.TryGet(out var answer, out var failure) ? null : failure.WireName;
             stopReason = answer?.StopReason;
+            if (answer is not null)
+            {
+                login.Accepted();
+            }
+            else if (turn.LoginRefused)
+            {
+                login.Refused();
+            }
+
             return (completion, usedUp);
         }
         catch (OperationCanceledException)
@@ -134,6 +144,7 @@ internal sealed class ClaudeEngine(
                 var reading = process.ReadAsync(silence.Token);
                 if (!reading.IsCompleted && job.Sink is not null && turn.TakeWords() is { } words)
                 {
+                    job.Sink.TakeModel(turn.ResponseModel ?? job.Model);
                     // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
                     await job.Sink.WriteAsync(words, cancellationToken);
                     idle.CancelAfter(options.Value.IdleTimeout); // The reader's time is not the model's silence.
@@ -178,8 +189,10 @@ internal sealed class ClaudeEngine(
                 {
                     case TurnOutcome.Answered answer:
                         var answeredAt = clock.GetTimestamp();
+                        var answeredBy = turn.ResponseModel ?? job.Model;
                         if (job.Sink is not null && turn.TakeRest(answer.Text) is { } rest)
                         {
+                            job.Sink.TakeModel(answeredBy);
                             await job.Sink.WriteAsync(rest, cancellationToken);
                         }
 
@@ -190,7 +203,7 @@ internal sealed class ClaudeEngine(
                             clock.GetElapsedTime(claimedAt, writtenAt),
                             clock.GetElapsedTime(writtenAt, firstTokenAt ?? answeredAt),
                             clock.GetElapsedTime(firstTokenAt ?? answeredAt, answeredAt));
-                        return (new Completion(job.Model, answer.Text, answer.StopReason, answer.Usage, timings) { StopSequence = answer.StopSequence, IsStructured = turn.HasSchema }, true);
+                        return (new Completion(answeredBy, answer.Text, answer.StopReason, answer.Usage, timings) { StopSequence = answer.StopSequence, IsStructured = turn.HasSchema }, true);
                     case TurnOutcome.Failed failure:
                         return (failure.Error, true);
                     case TurnOutcome.Violated violation:

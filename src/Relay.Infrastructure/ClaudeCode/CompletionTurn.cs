@@ -41,11 +41,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private const int CharactersPerToken = 3;
 
+    /// <summary>Named by messages that Claude Code makes up itself.</summary>
+    private const string NoModel = "<synthetic>";
+
     private readonly StringBuilder _words = new();
 
     private bool _initPassed;
     private bool _messageStopped;
     private bool _messageEnded;
+    private string? _messageId;
     private int _apiCalls;
     private int _wholeMessages;
     private int _taken;
@@ -90,6 +94,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>The full id of the model that answers, as the API names it; null until it does.</summary>
     public ModelName? ResponseModel { get; private set; }
+
+    /// <summary>Whether Anthropic does not take the login.</summary>
+    public bool LoginRefused { get; private set; }
 
     /// <summary>The account's limit that the turn ran into; null for none.</summary>
     public UpstreamLimit? HitLimit { get; private set; }
@@ -138,7 +145,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case ("system", "api_retry"):
                 Retries++;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
-                return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : AcceptRetry(frame.Json);
+                return frame.Json.Number("error_status") == 401 ? Fail(new ClaudeFailure(null, 401, null, null, null)) : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
                 NoteRateLimit(frame.Json);
                 return null;
@@ -148,6 +155,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return AcceptStreamEvent(frame.Json);
             case ("assistant", _):
                 _assistantError = frame.Json.Text("error") ?? _assistantError;
+                if (CountUnstreamed(frame.Json.Member("message") ?? default) is { } overrun)
+                {
+                    return overrun;
+                }
+
                 return frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks && blocks.EnumerateArray().Any(IsAction) ? ToolUse : null;
             case ("result", _):
                 return AcceptResult(frame.Json);
@@ -203,6 +215,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 (_messageStopped, _messageEnded) = (false, false);
                 _words.Clear();
                 _heldBack = 0;
+                _messageId = streamEvent.Member("message")?.Text("id");
                 _startUsage = ReadUsage(streamEvent.Member("message")?.Member("usage") ?? default, cost: null);
                 ResponseModel = ModelName.Create(streamEvent.Member("message")?.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
                 return null;
@@ -222,6 +235,23 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             default:
                 return null;
         }
+    }
+
+    /// <summary>A message that no stream event announced came from a call without a stream, and counts as the others do.</summary>
+    private TurnOutcome.Failed? CountUnstreamed(JsonElement message)
+    {
+        if (message.Text("id") is not { } id || id == _messageId || message.Text("model") is not { } model || model == NoModel)
+        {
+            return null;
+        }
+
+        _messageId = id;
+        _startUsage = ReadUsage(message.Member("usage") ?? default, cost: null);
+        ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
+        HasCalledApi = true;
+        var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
+        // What a broken stream has shown can't be taken back, either.
+        return isOneTooMany || _taken > 0 ? new TurnOutcome.Failed(BrokenOff) : null;
     }
 
     private TurnOutcome? AcceptWords(string words)
@@ -295,7 +325,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(NotSatisfied);
         }
 
-        return Fail(new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter()));
+        var failure = new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
+        // It says that it is calling the API before it measures the prompt.
+        HasCalledApi &= !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
+        return Fail(failure);
     }
 
     private TurnOutcome AcceptStructured(JsonElement output, TokenUsage usage)
@@ -321,6 +354,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private TurnOutcome.Failed Fail(ClaudeFailure failure)
     {
         var error = ClaudeFailures.ToError(failure);
+        LoginRefused = failure.IsLoginRefused;
         if (error.Code == ErrorCode.UpstreamRateLimited)
         {
             HitLimit = _rejection ?? new UpstreamLimit(null, failure.RetryAfter is { } wait ? clock.GetUtcNow() + wait : null);
