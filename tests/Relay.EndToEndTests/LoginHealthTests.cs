@@ -11,7 +11,7 @@ public sealed class LoginHealthTests
     [Fact]
     public async Task A_refused_login_takes_readiness_away_says_so_once_and_gives_it_back()
     {
-        await using var api = await Simulator.StartAsync();
+        await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
         await using var relay = await RelayProgram.WithRealClaudeAsync(api, ("WARM_PROCESSES", "0"));
         var key = await relay.MintAsync("app");
         api.Default = new Behavior { Failure = UpstreamFailure.Unauthorized };

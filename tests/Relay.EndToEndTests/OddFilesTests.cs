@@ -75,6 +75,7 @@ public sealed class OddFilesTests : IDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
         };
         start.Environment["RELAY_HOME"] = _home;
         using var process = Process.Start(start)!;
