@@ -110,7 +110,7 @@ internal sealed class Operation : IDisposable
         {
             file = new ConfigurationBuilder().AddConfigEnv(home.ConfigFile).Build();
         }
-        catch (FormatException exception) when (!needsSettings)
+        catch (Exception exception) when (!needsSettings && exception is (FormatException or IOException or UnauthorizedAccessException))
         {
             parsed.InvocationConfiguration.Error.WriteLine(Printable.Text($"{exception.Message} Its settings count for nothing here."));
         }

@@ -152,6 +152,7 @@ public static class DependencyInjection
         .AddSingleton<ClaudeLocator>()
         .AddSingleton<ClaudeEnvironment>()
         .AddSingleton<ClaudeSandbox>()
+        .AddSingleton<LoginHealth>()
         .AddSingleton<LockdownSelfTest>();
 
     /// <summary>The order is the order of the findings.</summary>
@@ -159,7 +160,8 @@ public static class DependencyInjection
         ? services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, StateCheck>().AddSingleton<IDiagnosticCheck, KeyFileCheck>()
         : services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, KeyFileCheck>().AddSingleton<IDiagnosticCheck, DatabaseCheck>())
         .AddSingleton<IDiagnosticCheck, PortCheck>()
-        .AddSingleton<IDiagnosticCheck, ClockCheck>();
+        .AddSingleton<IDiagnosticCheck, ClockCheck>()
+        .AddSingleton<IDiagnosticCheck, NetworkCheck>();
 
     private static IServiceCollection AddDiagnosticsOfClaude(this IServiceCollection services) => services
         .AddSingleton<LoginStatusReader>()

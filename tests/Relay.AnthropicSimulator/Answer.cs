@@ -21,7 +21,7 @@ internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, 
             UpstreamFailure.Refusal => "refusal",
             _ => calls.Count > 0 ? "tool_use" : "end_turn",
         };
-        return new Answer(request.Index, body.Model ?? "", calls.Count > 0 ? null : TextFor(request, behavior), calls, stopReason, behavior);
+        return new Answer(request.Index, behavior.Model ?? body.Model ?? "", calls.Count > 0 ? null : TextFor(request, behavior), calls, stopReason, behavior);
     }
 
     private static IReadOnlyList<ToolCall> ToolCallsFor(RequestBody body, Behavior behavior) =>

@@ -23,6 +23,9 @@ public sealed record Behavior
     /// <summary>Answer with that many short words, one delta each: the text that <see cref="WordsText"/> returns.</summary>
     public int? Words { get; init; }
 
+    /// <summary>The model that the answer names; null for the one asked for.</summary>
+    public string? Model { get; init; }
+
     /// <summary>How long nothing is sent at all, not even response headers. Applies to failures too.</summary>
     [JsonPropertyName("before_first_token_ms"), JsonConverter(typeof(MillisecondsConverter))]
     public TimeSpan BeforeFirstToken { get; init; }

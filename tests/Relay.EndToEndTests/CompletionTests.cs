@@ -21,7 +21,7 @@ public sealed class CompletionTests(RealRelay relay)
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("Four.");
         answer.Json.GetProperty("ok").GetBoolean().Should().BeTrue();
-        answer.Json.GetProperty("model").GetString().Should().Be("opus");
+        answer.Json.GetProperty("model").GetString().Should().Be("claude-opus-5-5", "the answer names the model that answered");
         relay.Api.Requests.Should().ContainSingle(request => request.LastUserText == "What is two and two?");
     }
 

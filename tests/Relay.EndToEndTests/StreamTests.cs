@@ -22,7 +22,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         var deltas = stream.Events.Where(item => item.Name == "delta").ToList();
         (deltas[^1].At - deltas[0].At).Should().BeGreaterThan(TimeSpan.FromMilliseconds(600), "three pauses of 400 ms are between them, and each could be off by what a busy machine takes");
         var start = stream.Events[0].Json;
-        (start.GetProperty("request_id").GetString()![..4], start.GetProperty("model").GetString()).Should().Be(("req_", "opus"));
+        (start.GetProperty("request_id").GetString()![..4], start.GetProperty("model").GetString()).Should().Be(("req_", "claude-opus-5-5"));
         var done = stream.Events[^1].Json;
         done.EnumerateObject().Select(member => member.Name).Should().Equal("model", "duration_ms", "usage", "stop_reason");
         done.GetProperty("stop_reason").GetString().Should().Be("end_turn");
@@ -42,7 +42,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         with.Names.Should().OnlyContain(name => name == "message");
         with.Events[^1].Data.Should().Be("[DONE]");
         var chunks = with.Events.SkipLast(1).Select(item => item.Json).ToList();
-        chunks.Should().OnlyContain(chunk => chunk.GetProperty("object").GetString() == "chat.completion.chunk" && chunk.GetProperty("created").GetInt64() > 0 && chunk.GetProperty("model").GetString() == "sonnet");
+        chunks.Should().OnlyContain(chunk => chunk.GetProperty("object").GetString() == "chat.completion.chunk" && chunk.GetProperty("created").GetInt64() > 0 && chunk.GetProperty("model").GetString() == "claude-sonnet-5-5");
         chunks.Select(chunk => chunk.GetProperty("id").GetString()).Distinct(StringComparer.Ordinal).Should().ContainSingle();
         chunks[0].GetProperty("choices")[0].GetProperty("delta").GetProperty("role").GetString().Should().Be("assistant");
         string.Concat(chunks.SkipLast(1).Select(chunk => chunk.GetProperty("choices")[0].GetProperty("delta")).Select(delta => delta.TryGetProperty("content", out var content) ? content.GetString() : "")).Should().Be(Behavior.WordsText(3));

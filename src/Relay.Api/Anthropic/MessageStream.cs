@@ -14,7 +14,7 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
     /// <inheritdoc/>
     protected override void Open(EventBuffer events)
     {
-        var message = MessageAnswer.Of(id, model(), [], null, null, new MessageUsage(estimatedInputTokens, 1, 0, 0));
+        var message = MessageAnswer.Of(id, AnsweringModel ?? model(), [], null, null, new MessageUsage(estimatedInputTokens, 1, 0, 0));
         events.Add("message_start", new MessageStart("message_start", message));
         events.Add("content_block_start", new BlockStart("content_block_start", 0, MessageText.Of(string.Empty)));
     }

@@ -16,7 +16,7 @@ internal sealed record DeltaEvent(string Text);
 internal sealed class CompleteStream(EventStream stream, RequestContext context, Func<TimeSpan> elapsed) : CompletionStream(stream)
 {
     /// <inheritdoc/>
-    protected override void Open(EventBuffer events) => events.Add("start", new StartEvent(context.RequestId, context.Model?.Value));
+    protected override void Open(EventBuffer events) => events.Add("start", new StartEvent(context.RequestId, AnsweringModel ?? context.Model?.Value));
 
     /// <inheritdoc/>
     protected override void Continue(EventBuffer events, string text) => events.Add("delta", new DeltaEvent(text));

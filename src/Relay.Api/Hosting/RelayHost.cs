@@ -89,9 +89,18 @@ internal static class RelayHost
         var configuration = builder.Configuration;
         configuration.AddEnvironmentVariables();
         configuration.AddCommandLine(SettingNames(args));
-        var home = RelayHome.Open(configuration["RELAY_HOME"]);
+        var home = RelayHome.Find(configuration["RELAY_HOME"]);
         configuration.Sources.Clear();
-        configuration.AddConfigEnv(home.ConfigFile);
+        try
+        {
+            RelayHome.CreatePrivateDirectory(home.Path);
+            configuration.AddConfigEnv(home.ConfigFile);
+        }
+        catch (IOException exception)
+        {
+            throw new StartupException($"{exception.Message} RELAY_HOME must be a directory that this user may write.");
+        }
+
         configuration.AddEnvironmentVariables();
         configuration.AddCommandLine(SettingNames(args));
         return home;
@@ -219,7 +228,7 @@ internal static class RelayHost
 
         foreach (var name in UnknownNames((IConfigurationRoot)app.Configuration, known))
         {
-            logger.LogWarning("{Name} in config.env or on the command line is no setting of this relay", name);
+            logger.LogWarning("{Name} in config.env or on the command line is no setting of this relay", UnknownSettings.Shown(name));
         }
 
         if (ProcessHardening.HasDiagnosticsPort)

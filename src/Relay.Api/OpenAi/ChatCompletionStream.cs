@@ -25,7 +25,7 @@ internal sealed class ChatCompletionStream(EventStream stream, string id, long c
         AddChunk(events, new ChatDelta(null, null, ChatRefusal.Of(completion)), FinishReason.From(completion.StopReason));
         if (includesUsage)
         {
-            events.Add(null, new ChatChunkWithUsage(id, Object, created, model(), [], ChatUsage.From(completion.Usage)));
+            events.Add(null, new ChatChunkWithUsage(id, Object, created, AnsweringModel ?? model(), [], ChatUsage.From(completion.Usage)));
         }
 
         events.AddText("[DONE]");
@@ -39,11 +39,11 @@ internal sealed class ChatCompletionStream(EventStream stream, string id, long c
         IReadOnlyList<ChatChoice> choices = [new ChatChoice(0, null, delta, null, finishReason)];
         if (includesUsage)
         {
-            events.Add(null, new ChatChunkWithUsage(id, Object, created, model(), choices, null));
+            events.Add(null, new ChatChunkWithUsage(id, Object, created, AnsweringModel ?? model(), choices, null));
         }
         else
         {
-            events.Add(null, new ChatCompletion(id, Object, created, model(), choices));
+            events.Add(null, new ChatCompletion(id, Object, created, AnsweringModel ?? model(), choices));
         }
     }
 }

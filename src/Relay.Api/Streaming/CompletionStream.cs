@@ -5,6 +5,7 @@ using Relay.Application.Completions;
 using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 
 namespace Relay.Api.Streaming;
 
@@ -12,6 +13,9 @@ namespace Relay.Api.Streaming;
 internal abstract class CompletionStream(EventStream stream) : ICompletionSink
 {
     private bool _opened;
+
+    /// <summary>The model that answers; null while nobody has named it.</summary>
+    protected string? AnsweringModel { get; private set; }
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="mediator">The way to the use case.</param>
@@ -27,6 +31,7 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
             await stream.CloseAsync(
                 events =>
                 {
+                    TakeModel(completion.Model);
                     OpenOnce(events);
                     Close(events, completion);
                 },
@@ -44,6 +49,9 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
         await stream.FailAsync(error, events => Fail(events, error), cancellationToken);
         return new EmptyResult();
     }
+
+    /// <inheritdoc/>
+    public void TakeModel(ModelName model) => AnsweringModel = model.Value;
 
     /// <inheritdoc/>
     public ValueTask WriteAsync(string text, CancellationToken cancellationToken) => stream.SendAsync(

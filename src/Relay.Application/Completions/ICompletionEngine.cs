@@ -8,6 +8,9 @@ namespace Relay.Application.Completions;
 /// <summary>Where the words of an answer go as they come.</summary>
 public interface ICompletionSink
 {
+    /// <summary>Takes the model that answers, as Anthropic's API names it. Comes before the first words.</summary>
+    void TakeModel(ModelName model);
+
     /// <summary>
     /// Takes the next words. The model waits meanwhile: an implementation bounds the time, and cancels the request of a reader
     /// that takes nothing.

@@ -24,7 +24,11 @@ public sealed record Readiness(IReadOnlyList<RelayError> Problems, EngineStatus 
 /// <param name="SandboxNote">Why there is no jail; null with one.</param>
 /// <param name="LockdownVerified">Whether the last self-test passed.</param>
 /// <param name="Problems">What keeps the engine from working; empty when it works.</param>
-public sealed record EngineStatus(string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IReadOnlyList<RelayError> Problems);
+public sealed record EngineStatus(string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IReadOnlyList<RelayError> Problems)
+{
+    /// <summary>When the Claude login ends and has to be made again; null when nobody knows.</summary>
+    public DateTimeOffset? LoginEndsAt { get; init; }
+}
 
 /// <summary>The engine's own word on whether it works.</summary>
 public interface IEngineHealth

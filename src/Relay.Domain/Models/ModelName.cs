@@ -25,6 +25,9 @@ public sealed record ModelName
         : Value.Contains("haiku", StringComparison.Ordinal) ? "haiku"
         : Value;
 
+    /// <summary>Whether it names a family (<c>opus</c>, <c>sonnet</c>, <c>haiku</c>) and leaves the choice of its model to Claude Code.</summary>
+    public bool IsFamily => Value is "opus" or "sonnet" or "haiku";
+
     /// <summary>Accepts 1 to 64 of lower-case letters, digits and <c>-._[]:@</c>, beginning with a letter.</summary>
     public static Result<ModelName> Create(string text) =>
         text.Length is > 0 and <= MaxLength && char.IsAsciiLetterLower(text[0]) && !text.AsSpan().ContainsAnyExcept(Allowed)

@@ -19,6 +19,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     private const int BufferedEntries = 10_000;
     private const int LinesAtOnce = 5000;
     private const int RepeatedLines = 20;
+    private const int LockAttempts = 100;
 
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(10);
@@ -193,14 +194,17 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     {
         for (var attempt = 0; ; attempt++)
         {
-            try
+            if (FileLock.TryTake(Path.Combine(home.AuditDirectory, "write.lock")) is { } taken)
             {
-                return new FileStream(Path.Combine(home.AuditDirectory, "write.lock"), RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+                return taken;
             }
-            catch (IOException) when (attempt < 100)
+
+            if (attempt >= LockAttempts)
             {
-                await Task.Delay(LockRetry, clock);
+                throw new IOException("Another process holds the lock of the audit log.");
             }
+
+            await Task.Delay(LockRetry, clock);
         }
     }
 

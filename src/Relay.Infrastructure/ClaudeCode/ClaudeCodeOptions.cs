@@ -74,6 +74,28 @@ public sealed class ClaudeCodeOptions
 
 internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOptions>
 {
+    /// <summary>A token that was wrapped or copied with a letter too much is refused by Anthropic at each call, and looks right to the eye.</summary>
+    private static IEnumerable<string> FindBadLetters(ClaudeCodeOptions options)
+    {
+        var (name, secret) = options.Auth switch
+        {
+            ClaudeAuth.OauthToken => ("CLAUDE_CODE_OAUTH_TOKEN", options.OAuthToken),
+            ClaudeAuth.ApiKey => ("ANTHROPIC_API_KEY", options.ApiKey),
+            _ => (string.Empty, null),
+        };
+        var place = (secret ?? string.Empty).AsSpan().IndexOfAnyExceptInRange('!', '~');
+        if (place >= 0)
+        {
+            var kind = secret![place] switch
+            {
+                ' ' or '\t' => "a blank",
+                '\r' or '\n' => "a line break",
+                _ => "no visible ASCII letter",
+            };
+            yield return $"{name}: its character {place + 1} of {secret.Length} is {kind}. Copy it again, in one piece and on one line.";
+        }
+    }
+
     public ValidateOptionsResult Validate(string? name, ClaudeCodeOptions options)
     {
         var problems = new List<string>();
@@ -87,6 +109,7 @@ internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOp
             problems.Add("ANTHROPIC_API_KEY: missing, and CLAUDE_AUTH=api-key needs it.");
         }
 
+        problems.AddRange(FindBadLetters(options));
         if (options.BaseUrl is { } url && url.Scheme != Uri.UriSchemeHttps && !(url.Scheme == Uri.UriSchemeHttp && url.IsLoopback))
         {
             problems.Add("CLAUDE_BASE_URL: must be https, or http on loopback: prompts and the login travel over it.");

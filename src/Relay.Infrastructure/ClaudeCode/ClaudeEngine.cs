@@ -16,6 +16,7 @@ internal sealed class ClaudeEngine(
     WarmPool pool,
     ClaudeProcesses processes,
     ClaudeEnvironment environment,
+    LoginHealth login,
     IOptions<CompletionOptions> options,
     RelayMetrics metrics,
     TimeProvider clock,
@@ -80,6 +81,15 @@ internal sealed class ClaudeEngine(
             (var completion, usedUp) = await RunAsync(new Run(job, claimed, turn, startedAt, askedAt), cancellationToken);
             error = completion.TryGet(out var answer, out var failure) ? null : failure.WireName;
             stopReason = answer?.StopReason;
+            if (answer is not null)
+            {
+                login.Accepted();
+            }
+            else if (turn.LoginRefused)
+            {
+                login.Refused();
+            }
+
             return (completion, usedUp);
         }
         catch (OperationCanceledException)
@@ -204,6 +214,7 @@ internal sealed class ClaudeEngine(
                 // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
                 // The reader's time is not the model's silence.
                 idle.CancelAfter(Timeout.InfiniteTimeSpan);
+                job.Sink.TakeModel(turn.ResponseModel ?? job.Model);
                 await job.Sink.WriteAsync(words, cancellationToken);
                 idle.CancelAfter(options.Value.IdleTimeout);
             }
@@ -261,12 +272,14 @@ internal sealed class ClaudeEngine(
         {
             case TurnOutcome.Answered answer:
                 var answeredAt = clock.GetTimestamp();
+                var answeredBy = run.Turn.ResponseModel ?? run.Job.Model;
                 if (run.Job.Sink is { } sink && run.Turn.TakeRest(answer.Text) is { } rest)
                 {
+                    sink.TakeModel(answeredBy);
                     await sink.WriteAsync(rest, cancellationToken);
                 }
 
-                return new Completion(run.Job.Model, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
+                return new Completion(answeredBy, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
                 {
                     StopSequence = answer.StopSequence,
                     IsStructured = answer.IsStructured,

@@ -5,6 +5,11 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
+/// <summary>Where a child with a login finds its files, as the child sees them.</summary>
+/// <param name="Configuration">Holds <see cref="AnonymousAccount"/>, and is the process's alone.</param>
+/// <param name="Credentials">The operator's: Claude Code renews the token there, under a lock that all processes share.</param>
+internal sealed record LoginPaths(string Configuration, string Credentials);
+
 /// <summary>Composes the child's environment from nothing: only what is named here exists for it.</summary>
 internal sealed class ClaudeEnvironment(
     IOptions<ClaudeCodeOptions> options,
@@ -29,6 +34,9 @@ internal sealed class ClaudeEnvironment(
         "CLAUDE_CODE_DISABLE_CRON",
         "CLAUDE_CODE_DISABLE_WORKFLOWS",
         "CLAUDE_CODE_DISABLE_WEB_FETCH",
+        // Without these a prompt that is too long is answered from a summary of it, after several calls.
+        "DISABLE_AUTO_COMPACT",
+        "DISABLE_COMPACT",
     ];
 
     private static readonly Dictionary<ClaudeAuth, string[]> CredentialNames = new()
@@ -55,7 +63,7 @@ internal sealed class ClaudeEnvironment(
             0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2
             && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2);
 
-    /// <summary>The Claude configuration directory to use, or null where credentials come by environment.</summary>
+    /// <summary>The directory that holds the login's credentials, or null where credentials come by environment.</summary>
     public string? LoginDirectory => options.Value.Auth switch
     {
         ClaudeAuth.Login when Directory.Exists(home.ClaudeDirectory) => home.ClaudeDirectory,
@@ -92,8 +100,8 @@ internal sealed class ClaudeEnvironment(
     /// <summary>The whole environment of one child.</summary>
     /// <param name="homeDirectory">Its home, as the child sees it.</param>
     /// <param name="temporaryDirectory">Its temporary directory, as the child sees it.</param>
-    /// <param name="loginDirectory">Its configuration directory, as the child sees it, or null.</param>
-    public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, string? loginDirectory)
+    /// <param name="login">Its directories of a login, or null where credentials come by environment.</param>
+    public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, LoginPaths? login)
     {
         var environment = Switches.ToDictionary(name => name, _ => "1", StringComparer.Ordinal);
         environment["HOME"] = homeDirectory;
@@ -106,9 +114,10 @@ internal sealed class ClaudeEnvironment(
         environment["PATH"] = OperatingSystem.IsWindows() ? Environment.SystemDirectory : "/nonexistent";
         environment["CLAUDE_CODE_MAX_RETRIES"] = SettingNumber(Retries);
         environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = SettingNumber(completionOptions.Value.MaxOutputTokens);
-        if (loginDirectory is not null)
+        if (login is not null)
         {
-            environment["CLAUDE_CONFIG_DIR"] = loginDirectory;
+            environment["CLAUDE_CONFIG_DIR"] = login.Configuration;
+            environment["CLAUDE_SECURESTORAGE_CONFIG_DIR"] = login.Credentials;
         }
 
         if (options.Value.BaseUrl is { } url)

@@ -8,7 +8,14 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <param name="AssistantError">The <c>error</c> of the assistant frame before.</param>
 /// <param name="TerminalReason">Of the result frame.</param>
 /// <param name="RetryAfter">Until the account's limit resets, when the CLI named that time.</param>
-internal sealed record ClaudeFailure(string? Subtype, long? ApiStatus, string? AssistantError, string? TerminalReason, TimeSpan? RetryAfter);
+internal sealed record ClaudeFailure(string? Subtype, long? ApiStatus, string? AssistantError, string? TerminalReason, TimeSpan? RetryAfter)
+{
+    /// <summary>Whether the login itself is refused, whatever was asked: a 403 may be about the request.</summary>
+    public bool IsLoginRefused => this is { ApiStatus: 401 } or { ApiStatus: null, AssistantError: "authentication_failed" };
+
+    /// <summary>Whether Claude Code refused the prompt by its own measure, before any call of the API.</summary>
+    public bool WasNotSent => this is { ApiStatus: null, TerminalReason: "blocking_limit" };
+}
 
 /// <summary>
 /// The one table from Claude Code's failures (measured, see docs/decisions/0004-failures.md) to the relay's errors. The
@@ -31,6 +38,8 @@ internal static class ClaudeFailures
         { ApiStatus: 401 or 403 } or { AssistantError: "authentication_failed" or "oauth_org_not_allowed" } => NotLoggedIn,
         { ApiStatus: 400 or 413, TerminalReason: "prompt_too_long" } => new RelayError(
             ErrorCode.PromptTooLong, "Anthropic refused the prompt as longer than the model's context. Shorten it."),
+        { WasNotSent: true } => new RelayError(
+            ErrorCode.PromptTooLong, "The prompt is longer than the model's context, so it was not sent. Shorten it."),
         { ApiStatus: 404 } or { AssistantError: "model_not_found" } => new RelayError(
             ErrorCode.UnknownModel, "Anthropic does not know this model, or the account may not use it. Choose another.", "model"),
         { ApiStatus: 429 } or { AssistantError: "rate_limit" } => new RelayError(

@@ -25,6 +25,13 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(20);
 
+    /// <summary>Made by Claude Code in the login's directory while it renews the token (measured on 2.1.330).</summary>
+    private const string RenewalLock = ".oauth_refresh.lock";
+
+    private static readonly TimeSpan RenewalPoll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan RenewalTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LockLife = TimeSpan.FromSeconds(15);
+
     private readonly IChildProcess _child;
     private readonly ConfinedCommand _command;
     private readonly TimeProvider _clock;
@@ -176,7 +183,11 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Ends the process, its group and its home, and returns when they are gone.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (!_command.SharesLogin)
+        if (_command.LoginDirectory is { } login)
+        {
+            await WaitForRenewalAsync(login);
+        }
+        else
         {
             // Nothing it could still write is of use to anybody: a polite end costs 5 % of its processor time.
             Kill();
@@ -185,6 +196,23 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         await _child.StopAsync();
         _command.Scratch?.Dispose();
     }
+
+    /// <summary>
+    /// A refresh token is good once. A process that ends between its request for a new one and the file's renewal takes the login
+    /// with it, so it gets the time to finish. While the lock is held, nobody calls the API with the old token.
+    /// </summary>
+    private async Task WaitForRenewalAsync(string loginDirectory)
+    {
+        var renewal = Path.Combine(loginDirectory, RenewalLock);
+        var started = _clock.GetTimestamp();
+        while (IsHeld(renewal) && !Exited.IsCompleted && _clock.GetElapsedTime(started) < RenewalTimeout)
+        {
+            await Task.Delay(RenewalPoll, _clock);
+        }
+    }
+
+    /// <summary>Its holder touches the lock every five seconds; one that was left behind grows old.</summary>
+    private bool IsHeld(string lockPath) => Directory.Exists(lockPath) && _clock.GetUtcNow().UtcDateTime - Directory.GetLastWriteTimeUtc(lockPath) < LockLife;
 
     /// <summary>What stderr holds, when nobody's words can be in it.</summary>
     private string Complaint => _holdsCallersData || _child.Stderr.TotalBytes == 0 ? string.Empty : $"It said: {_child.Stderr.Redacted()}";

@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.Options;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
@@ -7,21 +6,26 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>A command ready to start.</summary>
 /// <param name="Spec">What to start.</param>
-/// <param name="SharesLogin">Whether it may write to the login's directory, and must be given the time to finish that.</param>
+/// <param name="LoginDirectory">The directory whose login it uses and may renew, on the host; null for none.</param>
 /// <param name="Scratch">What is to be cleaned up when it has ended.</param>
-internal sealed record ConfinedCommand(ProcessSpec Spec, bool SharesLogin, IDisposable? Scratch);
+internal sealed record ConfinedCommand(ProcessSpec Spec, string? LoginDirectory, IDisposable? Scratch);
 
 /// <summary>
 /// Puts Claude Code into a jail where bubblewrap works: it sees a read-only system without programs, its own
 /// executable, a temporary home, certificates and the resolver's files, and the host's network. Elsewhere it gets an
 /// empty directory and a throw-away home.
 /// </summary>
-internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, TimeProvider clock)
+internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
 {
     private const string Bubblewrap = "/usr/bin/bwrap";
     private const int MaxProbeLine = 4096;
 
-    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(10);
+    /// <summary>A program that every system has, for a jail without Claude Code.</summary>
+    private static readonly ClaudeBinary Anything = new("/usr/bin/true", 0, default);
+
+    private static readonly string[] VersionArguments = ["--version"];
+
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(20);
 
     /// <summary>Files of the host that name resolution and TLS need.</summary>
     private static readonly string[] VisibleFiles =
@@ -44,7 +48,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
     /// <summary>Why there is no jail; null with one.</summary>
     public string? Note => IsJailed ? null : _note;
 
-    /// <summary>Decides, once, by launching something in a jail.</summary>
+    /// <summary>Decides, once, by launching Claude Code in the jail that completions get.</summary>
     /// <returns>Null, or why <c>SANDBOX=bwrap</c> can't be honoured.</returns>
     public async Task<string?> ProbeAsync(CancellationToken cancellationToken)
     {
@@ -76,14 +80,21 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         var homeDirectory = OperatingSystem.IsMacOS() && environment.LoginDirectory is not null
             ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)
             : scratch.Home;
-        var variables = environment.Compose(homeDirectory, scratch.Temporary, environment.LoginDirectory);
-        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, workingDirectory), environment.LoginDirectory is not null, scratch);
+        LoginPaths? login = null;
+        if (environment.LoginDirectory is { } credentials)
+        {
+            AnonymousAccount.WriteTo(scratch.Configuration);
+            login = new LoginPaths(scratch.Configuration, credentials);
+        }
+
+        var variables = environment.Compose(homeDirectory, scratch.Temporary, login);
+        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, workingDirectory), login?.Credentials, scratch);
     }
 
     private ConfinedCommand InJail(ClaudeBinary binary, IReadOnlyList<string> arguments)
     {
         const string claude = "/claude";
-        const string config = "/config";
+        var inside = new LoginPaths(Configuration: "/home/relay/claude", Credentials: "/login");
         List<string> jail =
         [
             .. Isolation, "--ro-bind", "/usr", "/usr",
@@ -99,12 +110,17 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         if (login is not null && Directory.Exists(login))
         {
             // The directory, writable: the CLI renews its token by renaming a new file over the old one.
-            jail.AddRange(["--bind", login, config]);
+            jail.AddRange(["--bind", login, inside.Credentials]);
+        }
+
+        if (login is not null)
+        {
+            jail.AddRange(["--ro-bind", AnonymousAccount.EnsureShared(home), Path.Combine(inside.Configuration, AnonymousAccount.FileName)]);
         }
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
-        var variables = environment.Compose("/home/relay", "/tmp", login is null ? null : config);
-        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), login is not null, Scratch: null);
+        var variables = environment.Compose("/home/relay", "/tmp", login is null ? null : inside);
+        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), login, Scratch: null);
     }
 
     /// <summary>
@@ -152,21 +168,42 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
             return "bubblewrap is not installed (Debian: apt install bubblewrap)";
         }
 
-        // Installed is not usable: containers and AppArmor forbid user namespaces, or mounts of their own in them.
-        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
-        var probe = new ProcessSpec(Bubblewrap, [.. Isolation, "--ro-bind", "/", "/", .. Mounts, "--remount-ro", "/", "--", "/bin/sh", "-c", "echo jailed"], variables, "/");
-        await using var child = await starter.StartAsync(probe, MaxProbeLine, cancellationToken);
+        // Installed is not usable: containers and AppArmor forbid user namespaces, or mounts in them.
+        if (!locator.Find().TryGet(out var claude, out _))
+        {
+            return await ProbeAsync(InJail(Anything, []), cancellationToken) is { } why ? $"bubblewrap can't make a jail here ({why})" : null;
+        }
+
+        if (await ProbeAsync(InJail(claude, VersionArguments), cancellationToken) is not { } obstacle)
+        {
+            return null;
+        }
+
+        if (await ProbeAsync(InJail(Anything, []), cancellationToken) is { } failure)
+        {
+            return $"bubblewrap can't make a jail here ({failure})";
+        }
+
+        // An executable that runs nowhere is the self-test's to tell, and no reason to do without a jail.
+        return await ProbeAsync(Unjailed(claude, VersionArguments), cancellationToken) is null ? $"Claude Code does not run in the jail ({obstacle})" : null;
+    }
+
+    /// <summary>Runs a command to its end.</summary>
+    /// <returns>Null when it succeeded, or why not.</returns>
+    private async Task<string?> ProbeAsync(ConfinedCommand command, CancellationToken cancellationToken)
+    {
+        using var scratch = command.Scratch;
+        await using var child = await starter.StartAsync(command.Spec, MaxProbeLine, cancellationToken);
         using var patience = new CancellationTokenSource(ProbeTimeout, clock);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
-            var line = await child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), timeout.Token);
             await child.Exited.WaitAsync(timeout.Token);
-            return line == "jailed" ? null : $"bubblewrap can't make a jail here ({child.Stderr.Redacted()})";
+            return child.ExitCode == 0 ? null : $"exit code {child.ExitCode}: {child.Stderr.Redacted()}";
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return $"bubblewrap did not answer within {ProbeTimeout.TotalSeconds} s";
+            return $"no end within {ProbeTimeout.TotalSeconds} s";
         }
     }
 }

@@ -44,11 +44,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Longer than any pause of the CLI's own doubling.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(12);
 
+    /// <summary>Named by messages that Claude Code makes up itself.</summary>
+    private const string NoModel = "<synthetic>";
+
     private readonly AnswerWords _words = new();
     private readonly TurnTokens _tokens = new();
 
     private bool _initPassed;
     private bool _messageEnded;
+    private string? _messageId;
     private int _apiCalls;
     private int _wholeMessages;
     private string? _stopReason;
@@ -92,6 +96,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>The full id of the model that answers, as the API names it; null until it does.</summary>
     public ModelName? ResponseModel { get; private set; }
 
+    /// <summary>Whether Anthropic does not take the login.</summary>
+    public bool LoginRefused { get; private set; }
+
     /// <summary>The account's limit that the turn ran into; null for none.</summary>
     public UpstreamLimit? HitLimit { get; private set; }
 
@@ -123,7 +130,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case ("system", "api_retry"):
                 Retries++;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
-                return frame.Json.Number("error_status") == 401 ? new TurnOutcome.Failed(ClaudeFailures.NotLoggedIn) : AcceptRetry(frame.Json);
+                return frame.Json.Number("error_status") == 401 ? Fail(new ClaudeFailure(null, 401, null, null, null)) : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
                 NoteRateLimit(frame.Json);
                 return null;
@@ -139,6 +146,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return AcceptStreamEvent(frame.Json);
             case ("assistant", _):
                 _assistantError = frame.Json.Text("error") ?? _assistantError;
+                if (CountUnstreamed(frame.Json.Member("message") ?? default) is { } overrun)
+                {
+                    return overrun;
+                }
+
                 return frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks && blocks.EnumerateArray().Any(IsAction) ? ToolUse : null;
             case ("result", _):
                 return AcceptResult(frame.Json);
@@ -240,10 +252,27 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(BrokenOff);
         }
 
-        (_stopReason, _messageEnded) = (null, false);
+        (_stopReason, _messageEnded, _messageId) = (null, false, message.Text("id"));
         _words.Clear();
         ResponseModel = ModelName.Create(message.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
         return null;
+    }
+
+    /// <summary>A message that no stream event announced came from a call without a stream, and counts as the others do.</summary>
+    private TurnOutcome.Failed? CountUnstreamed(JsonElement message)
+    {
+        if (message.Text("id") is not { } id || id == _messageId || message.Text("model") is not { } model || model == NoModel)
+        {
+            return null;
+        }
+
+        _messageId = id;
+        _tokens.Begin(ReadUsage(message.Member("usage") ?? default, cost: null));
+        ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
+        HasCalledApi = true;
+        var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
+        // What a broken stream has shown can't be taken back, either.
+        return isOneTooMany || _words.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
     }
 
     private TurnOutcome? AcceptWords(string words)
@@ -301,7 +330,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(NotSatisfied);
         }
 
-        return Fail(new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter()));
+        var failure = new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
+        // It says that it is calling the API before it measures the prompt.
+        HasCalledApi &= !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
+        return Fail(failure);
     }
 
     private TurnOutcome AcceptStructured(JsonElement output, TokenUsage usage)
@@ -330,6 +362,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private TurnOutcome.Failed Fail(ClaudeFailure failure)
     {
         var error = ClaudeFailures.ToError(failure);
+        LoginRefused = failure.IsLoginRefused;
         if (error.Code == ErrorCode.UpstreamRateLimited)
         {
             HitLimit = _rejection ?? new UpstreamLimit(null, failure.RetryAfter is { } wait ? clock.GetUtcNow() + wait : null);

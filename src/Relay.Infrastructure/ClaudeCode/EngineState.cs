@@ -7,7 +7,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether completions may run, and on which CLI. Out of service until a self-test has passed, and again from the first
 /// doubt on.
 /// </summary>
-internal sealed class EngineState(ClaudeSandbox sandbox) : IEngineHealth, IDisposable
+internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IEngineHealth, IDisposable
 {
     private static readonly RelayError NotChecked = new(
         ErrorCode.Overloaded, "The relay is checking its Claude Code and will be ready in a moment.", RetryAfter: TimeSpan.FromSeconds(2));
@@ -32,7 +32,10 @@ internal sealed class EngineState(ClaudeSandbox sandbox) : IEngineHealth, IDispo
                 sandbox.IsJailed ? "bwrap" : "off",
                 sandbox.Note,
                 generation is not null,
-                problem is null ? [] : [problem]);
+                problem is not null ? [problem] : login.Problem is { } refused ? [refused] : [])
+            {
+                LoginEndsAt = login.EndsAt,
+            };
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed class EngineSupervisor(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         ScratchDirectory.Sweep(home);
-        if (await sandbox.ProbeAsync(cancellationToken) is { } problem)
+        if (await ProbeAsync(cancellationToken) is { } problem)
         {
             throw new StartupException(problem);
         }
@@ -76,6 +76,19 @@ internal sealed class EngineSupervisor(
 
             pause = state.Current is not null ? FirstRetry : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastRetry.Ticks));
             await state.WaitForDoubtAsync(state.Current is not null ? BinaryCheckInterval : pause, clock, stoppingToken);
+        }
+    }
+
+    private async Task<string?> ProbeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sandbox.ProbeAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // No answer is no reason to do without the jail.
+            return $"The jail could not be tried: {exception.Message} Free space on the disk of {home.Path}, or give the directory to this user.";
         }
     }
 

@@ -77,11 +77,11 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             if (_keyIds?.Contains(id.KeyId) == false)
             {
                 // A request that was let in before its key was revoked: nothing is prepared for that key again.
-                return TakeBlank(generation, preparation);
+                return TakeBlank(generation, id.Model, preparation);
             }
 
             var profile = Observe(id, preparation);
-            return TakeLive(profile.Spares, generation) ?? TakeBlank(generation, preparation);
+            return TakeLive(profile.Spares, generation) ?? TakeBlank(generation, id.Model, preparation);
         }
     }
 
@@ -228,12 +228,16 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    private ClaudeProcess? TakeBlank(EngineGeneration generation, Preparation preparation) => preparation.Schema is null ? TakeLive(_blanks.Spares, generation) : null;
+    /// <summary>
+    /// Told to change to a full id, Claude Code tries it with a call that nobody asked for. Started with it, it makes none.
+    /// </summary>
+    private ClaudeProcess? TakeBlank(EngineGeneration generation, string model, Preparation preparation) =>
+        preparation.Schema is null && ModelName.Create(model) is { Error: null, Value: var name } ? TakeLive(_blanks.Spares, generation, blank => name.IsFamily || blank.Model == model) : null;
 
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
-    private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation)
+    private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
     {
-        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted);
+        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted && fits?.Invoke(candidate) != false);
         if (spare is not null)
         {
             spares.Remove(spare);

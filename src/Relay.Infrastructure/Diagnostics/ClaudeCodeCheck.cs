@@ -13,8 +13,12 @@ internal sealed class ClaudeCodeCheck(
     LockdownSelfTest selfTest,
     LoginStatusReader loginStatus,
     TrialCompletion trial,
+    LoginHealth loginHealth,
+    TimeProvider clock,
     IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
 {
+    private static readonly TimeSpan SoonEnding = TimeSpan.FromDays(7);
+
     /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.ClaudeCode;
 
@@ -41,6 +45,7 @@ internal sealed class ClaudeCodeCheck(
             findings.Add(OfVersion(report));
             findings.Add(OfLockdown(report));
             findings.Add(await OfLoginAsync(binary, report, cancellationToken));
+            findings.AddRange(OfLoginsEnd());
             if (query.WithCall && report is { Problem: null, Version: { } version })
             {
                 findings.Add(OfCall(await trial.RunAsync(new EngineGeneration(0, binary, version), cancellationToken)));
@@ -98,6 +103,23 @@ internal sealed class ClaudeCodeCheck(
             { LoggedIn: false } => Finding.Fail(check, $"{where}: not logged in.", HowToLogIn),
             null => Finding.Pass(check, $"{where}: Claude Code names no missing login."),
         };
+    }
+
+    private IEnumerable<Finding> OfLoginsEnd()
+    {
+        if (loginHealth.EndsAt is not { } end)
+        {
+            return [];
+        }
+
+        var left = end - clock.GetUtcNow();
+        var sentence = $"The login ends on {end:yyyy-MM-dd HH:mm} UTC.";
+        return
+        [
+            left <= TimeSpan.Zero ? Finding.Fail("login end", $"The login ended on {end:yyyy-MM-dd HH:mm} UTC.", HowToLogIn)
+            : left < SoonEnding ? Finding.Warn("login end", sentence, HowToLogIn)
+            : Finding.Pass("login end", sentence),
+        ];
     }
 
     private string HowToLogIn => options.Value.Auth == ClaudeAuth.Login

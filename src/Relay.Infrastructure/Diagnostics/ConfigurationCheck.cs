@@ -19,7 +19,7 @@ internal sealed class ConfigurationCheck(IStartupValidator validator, IEnumerabl
     public Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         var findings = FindProblems().Select(problem => Finding.Fail(Name, problem, $"Change it in {home.ConfigFile} or in the environment."))
-            .Concat(UnknownNames().Select(name => Finding.Warn(Name, $"{name} in config.env is no setting of this relay.", "Correct the name or remove the line; 'relayctl config show' lists all settings.")))
+            .Concat(UnknownNames().Select(name => Finding.Warn(Name, $"{UnknownSettings.Shown(name)} in config.env is no setting of this relay.", "Correct the name or remove the line; 'relayctl config show' lists all settings.")))
             .ToList();
         if (findings.All(finding => finding.Status != FindingStatus.Fail))
         {
@@ -49,11 +49,6 @@ internal sealed class ConfigurationCheck(IStartupValidator validator, IEnumerabl
     /// <summary>Names that are neither settings nor handed on to Claude Code.</summary>
     private IEnumerable<string> UnknownNames()
     {
-        if (!File.Exists(home.ConfigFile))
-        {
-            return [];
-        }
-
-        return UnknownSettings.Find(ConfigEnv.Parse(File.ReadLines(home.ConfigFile), home.ConfigFile).Keys, settings, configuration).Order(StringComparer.Ordinal);
+        return UnknownSettings.Find(ConfigEnv.Read(home.ConfigFile).Keys, settings, configuration).Order(StringComparer.Ordinal);
     }
 }

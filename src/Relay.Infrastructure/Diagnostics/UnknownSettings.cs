@@ -7,6 +7,12 @@ namespace Relay.Infrastructure.Diagnostics;
 /// <summary>Finds what an operator has misspelt.</summary>
 public static class UnknownSettings
 {
+    /// <summary>
+    /// An unknown name as it may be shown. Only what is written as the settings' names are is shown: anything else may be the
+    /// second line of a token that was wrapped, or hold letters that a terminal obeys.
+    /// </summary>
+    public static string Shown(string name) => name.Length > 0 && name.All(letter => char.IsAsciiLetterUpper(letter) || char.IsAsciiDigit(letter) || letter == '_') ? name : $"A name of {name.Length} characters (***)";
+
     /// <summary>Which of these names are neither settings nor handed on to Claude Code.</summary>
     /// <param name="names">From the file or the command line, where every name is meant for the relay.</param>
     /// <param name="settings">All settings there are.</param>

@@ -14,7 +14,8 @@ public static class ConfigEnv
 
     /// <summary>The values of a file; none of a file that is not there.</summary>
     /// <exception cref="FormatException">A line is none of the above; says which.</exception>
-    internal static Dictionary<string, string?> Read(string path) => File.Exists(path) ? Parse(File.ReadLines(path), path) : new(StringComparer.OrdinalIgnoreCase);
+    /// <exception cref="IOException">It can't be read, or is no file.</exception>
+    internal static Dictionary<string, string?> Read(string path) => Parse(RegularFile.ReadLines(path), path);
 
     /// <summary>The values of the lines; a later line wins.</summary>
     internal static Dictionary<string, string?> Parse(IEnumerable<string> lines, string path)

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Auditing;
 using Relay.Application.Configuration;
+using Relay.Infrastructure.Diagnostics;
 
 namespace Relay.Infrastructure.Home;
 
@@ -76,7 +77,7 @@ internal sealed class ConfigFileWatcher(
         _file = wanted;
         foreach (var name in changed.Where(name => _settings.GetValueOrDefault(name) is not { Reloads: true }))
         {
-            logger.LogWarning("{Name} was changed in config.env: it takes effect when the relay is started again", name);
+            logger.LogWarning("{Name} was changed in config.env: it takes effect when the relay is started again", _settings.ContainsKey(name) ? name : UnknownSettings.Shown(name));
         }
     }
 

@@ -15,12 +15,13 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
     {
         try
         {
-            _lock = new FileStream(Path.Combine(home.Path, "relay.lock"), RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            _lock = FileLock.TryTake(Path.Combine(home.Path, "relay.lock"))
+                ?? throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one a RELAY_HOME of its own.");
             return Task.CompletedTask;
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one a RELAY_HOME of its own.");
+            throw new StartupException($"{home.Path} can't be written: {exception.Message} Free space on the disk, or give the directory to this user.");
         }
     }
 

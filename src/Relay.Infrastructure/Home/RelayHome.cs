@@ -97,8 +97,15 @@ public sealed class RelayHome
             text.Append("# ").Append(setting.Help).AppendLine(setting.Reloads ? " No restart needed." : string.Empty).Append('#').Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
         }
 
-        using var file = new FileStream(ConfigFile, PrivateFile(FileMode.CreateNew, FileAccess.Write, FileShare.None));
-        file.Write(Encoding.UTF8.GetBytes(text.ToString()));
-        return true;
+        try
+        {
+            using var file = new FileStream(ConfigFile, PrivateFile(FileMode.CreateNew, FileAccess.Write, FileShare.None));
+            file.Write(Encoding.UTF8.GetBytes(text.ToString()));
+            return true;
+        }
+        catch (IOException exception)
+        {
+            throw new StartupException($"{ConfigFile} can't be written: {exception.Message} RELAY_HOME must be a directory that this user may write.");
+        }
     }
 }

@@ -144,7 +144,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     /// <summary>Into a buffer that is used again: tens of megabytes of garbage at each change would be the requests' to wait for.</summary>
     private async Task<IReadOnlyList<ApiKey>> ReadAsync(CancellationToken cancellationToken)
     {
-        await using var file = new FileStream(home.KeyFile, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0 });
+        await using var file = RegularFile.OpenRead(home.KeyFile);
         var buffer = ArrayPool<byte>.Shared.Rent((int)file.Length + 1);
         try
         {

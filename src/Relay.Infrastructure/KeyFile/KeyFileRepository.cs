@@ -16,8 +16,26 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
     /// <summary>Long, for the lock ends with its holder: who waits this long waits behind many, on a slow machine.</summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(30);
 
+    /// <summary>Room for one key file more, and for what a revocation adds.</summary>
+    private const int LeastRoom = 16 * 1024;
+
+    private readonly string _reserve = home.KeyFile + ".reserve";
+
     /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ChangeLockedAsync(change, cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return new RelayError(ErrorCode.InternalError, $"{home.KeyFile} can't be changed: {exception.Message} Free space on the disk, or give the file to this user.");
+        }
+    }
+
+    private async Task<Result<T>> ChangeLockedAsync<T>(
         Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
     {
         await using var fileLock = await LockAsync(cancellationToken);
@@ -36,7 +54,8 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
             return error;
         }
 
-        await WriteAsync(KeyFileDocument.Format(changed.Keys), cancellationToken);
+        var isRevocation = changed.Keys.Count(key => key.RevokedAt is null) < keys.Count(key => key.RevokedAt is null);
+        await WriteAsync(KeyFileDocument.Format(changed.Keys), isRevocation, cancellationToken);
         return changed.Value;
     }
 
@@ -46,7 +65,11 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         try
         {
             return Result<IReadOnlyList<ApiKey>>.Success(
-                File.Exists(home.KeyFile) ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+                Path.Exists(home.KeyFile) ? KeyFileDocument.Parse(await RegularFile.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return new RelayError(ErrorCode.InternalError, $"{home.KeyFile} can't be read: {exception.Message}");
         }
         catch (FormatException exception)
         {
@@ -54,16 +77,56 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
     }
 
-    private async Task WriteAsync(byte[] bytes, CancellationToken cancellationToken)
+    private async Task WriteAsync(byte[] bytes, bool isRevocation, CancellationToken cancellationToken)
     {
         var next = home.KeyFile + ".next";
-        await using (var file = new FileStream(next, RelayHome.PrivateFile(FileMode.Create, FileAccess.Write, FileShare.None)))
+        try
         {
-            await file.WriteAsync(bytes, cancellationToken);
-            file.Flush(flushToDisk: true);
+            await WriteFileAsync(next, FileMode.Create, bytes, cancellationToken);
+        }
+        catch (IOException) when (isRevocation && new FileInfo(_reserve) is { Exists: true } reserve && reserve.Length >= bytes.Length)
+        {
+            // The room for a revocation was taken when there was some, and nothing else may use it up.
+            File.Delete(next);
+            next = _reserve;
+            await WriteFileAsync(next, FileMode.Open, bytes, cancellationToken);
         }
 
         File.Move(next, home.KeyFile, overwrite: true);
+        await EnsureReserveAsync(bytes.Length, cancellationToken);
+    }
+
+    private static async Task WriteFileAsync(string path, FileMode mode, byte[] bytes, CancellationToken cancellationToken)
+    {
+        await using var file = new FileStream(path, RelayHome.PrivateFile(mode, FileAccess.Write, FileShare.None));
+        await file.WriteAsync(bytes, cancellationToken);
+        file.SetLength(bytes.Length);
+        file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Keeps room for the next change, with some to spare: what is revoked gets a little longer.</summary>
+    private async Task EnsureReserveAsync(int length, CancellationToken cancellationToken)
+    {
+        if (new FileInfo(_reserve) is { Exists: true } reserve && reserve.Length >= length + LeastRoom)
+        {
+            return;
+        }
+
+        // On a full disk less will do for the next one.
+        foreach (var room in (int[])[2 * LeastRoom, LeastRoom, LeastRoom / 4])
+        {
+            try
+            {
+                // Written, not only made long: a hole in a file takes no room.
+                await WriteFileAsync(_reserve, FileMode.Create, new byte[length + room], cancellationToken);
+                return;
+            }
+            catch (IOException)
+            {
+                // The change itself is written; the next one tries again.
+                File.Delete(_reserve);
+            }
+        }
     }
 
     /// <summary>Null when it stays taken. The lock is the system's, so that it ends with the process that holds it.</summary>
@@ -72,18 +135,17 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         var started = clock.GetTimestamp();
         while (true)
         {
-            try
+            if (FileLock.TryTake(home.KeyFile + ".lock") is { } taken)
             {
-                return new FileStream(home.KeyFile + ".lock", RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+                return taken;
             }
-            catch (IOException) when (clock.GetElapsedTime(started) < LockTimeout)
-            {
-                await Task.Delay(LockRetry, clock, cancellationToken);
-            }
-            catch (IOException)
+
+            if (clock.GetElapsedTime(started) >= LockTimeout)
             {
                 return null;
             }
+
+            await Task.Delay(LockRetry, clock, cancellationToken);
         }
     }
 }

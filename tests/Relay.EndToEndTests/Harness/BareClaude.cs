@@ -56,7 +56,7 @@ internal sealed class BareClaude : IAsyncDisposable
             .AddInMemoryCollection([KeyValuePair.Create<string, string?>("ANTHROPIC_API_KEY", "dummy-key-of-a-test")]).Build();
         var guard = new OrphanGuard(NullLogger<OrphanGuard>.Instance);
         var starter = new ProcessStarter(guard, NullLogger<ProcessStarter>.Instance, TimeProvider.System);
-        var jail = new ClaudeSandbox(options, new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home), home, starter, TimeProvider.System);
+        var jail = new ClaudeSandbox(options, new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home), home, starter, new ClaudeLocator(options), TimeProvider.System);
         if (await jail.ProbeAsync(TestContext.Current.CancellationToken) is { } problem)
         {
             throw new InvalidOperationException(problem);

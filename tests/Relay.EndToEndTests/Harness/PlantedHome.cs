@@ -8,6 +8,9 @@ internal sealed class PlantedHome : IDisposable
     /// <summary>The dummy login's token.</summary>
     public const string Token = "sk-ant-oat01-dummy-of-a-test";
 
+    /// <summary>Renews that token, once.</summary>
+    public const string RefreshToken = "sk-ant-ort01-dummy-of-a-test";
+
     private static readonly string[] Scopes = ["user:inference", "user:profile"];
     private static readonly string[] Allowed = ["Bash", "Read", "Write"];
 
@@ -20,23 +23,40 @@ internal sealed class PlantedHome : IDisposable
     /// <summary>A file that the hooks and programs make in the configuration directory, which a jail can see too.</summary>
     public string Touched => System.IO.Path.Combine(Claude, "touched");
 
-    /// <summary>Puts a login that does not expire where <c>claude</c> keeps it.</summary>
-    public void LogIn() => Write(".claude/.credentials.json", JsonSerializer.Serialize(new
+    /// <summary>Where the login is.</summary>
+    public string Credentials => System.IO.Path.Combine(Claude, ".credentials.json");
+
+    /// <summary>Puts a login where <c>claude</c> keeps it. It is good for decades unless it has expired already.</summary>
+    public void LogIn(bool hasExpired = false) => Write(".claude/.credentials.json", JsonSerializer.Serialize(new
     {
         claudeAiOauth = new
         {
             accessToken = Token,
-            refreshToken = "sk-ant-ort01-dummy-of-a-test",
-            expiresAt = 4102444800000,
+            refreshToken = RefreshToken,
+            expiresAt = hasExpired ? 1000 : 4102444800000,
             scopes = Scopes,
             subscriptionType = "max",
         },
     }));
 
+    /// <summary>Writes an account with an address into each file that Claude Code has ever taken one from.</summary>
+    public void PlantAccounts(string emailAddress, string accountId)
+    {
+        var account = JsonSerializer.Serialize(new
+        {
+            hasCompletedOnboarding = true,
+            oauthAccount = new { accountUuid = accountId, emailAddress, organizationUuid = accountId, displayName = emailAddress },
+        });
+        foreach (var file in (string[])[".claude.json", ".claude/.claude.json", ".claude/.config.json", ".config/anthropic/.claude.json"])
+        {
+            Write(file, account);
+        }
+    }
+
     /// <summary>Plants instructions that hold a canary's secret, and programs that touch its files.</summary>
     public void Plant(Canaries canaries)
     {
-        var command = $"touch {canaries.Writable} \"$CLAUDE_CONFIG_DIR/touched\"; echo {canaries.Secret}";
+        var command = $"touch {canaries.Writable} \"${{CLAUDE_SECURESTORAGE_CONFIG_DIR:-$CLAUDE_CONFIG_DIR}}/touched\"; echo {canaries.Secret}";
         var hook = new[] { new { matcher = "", hooks = new[] { new { type = "command", command } } } };
         string[] events = ["UserPromptSubmit", "SessionStart", "SessionEnd", "Stop", "PreToolUse", "Notification", "PreCompact", "Setup"];
         var settings = JsonSerializer.Serialize(new

@@ -74,6 +74,7 @@ public sealed class LayerTests
             "HostNetworksReader", // looks up one fixed name, and connects to nothing
             "FetchClient", // gives the client its handler, whose connections the guard makes
             "PageFetcher", // asks that client
+            "NetworkCheck", // relayctl looks up two fixed names, and connects to nothing
             "RelayProbe"); // relayctl asks the relay's own address
     }
 

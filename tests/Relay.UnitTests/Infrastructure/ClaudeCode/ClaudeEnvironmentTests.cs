@@ -11,7 +11,7 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [
         "CLAUDE_CODE_DISABLE_AUTO_MEMORY", "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS", "CLAUDE_CODE_DISABLE_CLAUDE_MDS",
         "CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_DISABLE_FILE_MENTIONS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_DISABLE_WEB_FETCH",
-        "CLAUDE_CODE_DISABLE_WORKFLOWS", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES", "DISABLE_AUTOUPDATER", "DISABLE_ERROR_REPORTING",
+        "CLAUDE_CODE_DISABLE_WORKFLOWS", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES", "DISABLE_AUTOUPDATER", "DISABLE_AUTO_COMPACT", "DISABLE_COMPACT", "DISABLE_ERROR_REPORTING",
         "DISABLE_TELEMETRY", "HOME", "LANG", "MIMALLOC_ALLOW_THP", "PATH", "TMPDIR", "TZ",
     ];
 
@@ -45,7 +45,7 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     public void Dispose() => _home.Dispose();
 
     [Theory]
-    [InlineData(ClaudeAuth.Login, new[] { "CLAUDE_CONFIG_DIR" })]
+    [InlineData(ClaudeAuth.Login, new[] { "CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR" })]
     [InlineData(ClaudeAuth.OauthToken, new[] { "CLAUDE_CODE_OAUTH_TOKEN" })]
     [InlineData(ClaudeAuth.ApiKey, new[] { "ANTHROPIC_API_KEY" })]
     [InlineData(ClaudeAuth.Bedrock, new[] { "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "CLAUDE_CODE_USE_BEDROCK" })]
@@ -54,7 +54,7 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     {
         var environment = Environment(new ClaudeCodeOptions { Auth = auth });
 
-        var variables = environment.Compose("/home/relay", "/tmp", environment.LoginDirectory);
+        var variables = environment.Compose("/home/relay", "/tmp", environment.LoginDirectory is { } login ? new LoginPaths("/own", login) : null);
 
         variables.Keys.Should().BeEquivalentTo([.. Always, .. credentials]);
         variables.Values.Should().NotContain(["https://elsewhere.example", "/elsewhere", "/evil.so", "/usr/bin", "other"]);
@@ -63,10 +63,10 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [Fact]
     public void Its_own_directories_and_limits_are_told()
     {
-        var variables = Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey }, new CompletionOptions { MaxOutputTokens = 123 }).Compose("/home/relay", "/tmp/x", "/config");
+        var variables = Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey }, new CompletionOptions { MaxOutputTokens = 123 }).Compose("/home/relay", "/tmp/x", new LoginPaths("/own", "/login"));
 
-        (variables["HOME"], variables["TMPDIR"], variables["CLAUDE_CONFIG_DIR"], variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"], variables["TZ"])
-            .Should().Be(("/home/relay", "/tmp/x", "/config", "123", "UTC"));
+        (variables["HOME"], variables["TMPDIR"], variables["CLAUDE_CONFIG_DIR"], variables["CLAUDE_SECURESTORAGE_CONFIG_DIR"], variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"], variables["TZ"])
+            .Should().Be(("/home/relay", "/tmp/x", "/own", "/login", "123", "UTC"));
         variables.Where(pair => pair.Key.Contains("DISABLE", StringComparison.Ordinal)).Should().NotBeEmpty().And.OnlyContain(pair => pair.Value == "1");
     }
 
@@ -173,6 +173,23 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData(ClaudeAuth.ApiKey, "ANTHROPIC_API_KEY")]
     public void A_mode_without_its_credential_is_told_at_start(ClaudeAuth auth, string name) =>
         new ClaudeCodeOptionsValidator().Validate(null, new ClaudeCodeOptions { Auth = auth }).Failures.Should().ContainSingle().Which.Should().StartWith(name);
+
+    [Theory]
+    [InlineData("sk-ant-oat01 abc", 13, "a blank")]
+    [InlineData("sk-ant\nabc", 7, "a line break")]
+    [InlineData("sk-ant-abc\r", 11, "a line break")]
+    [InlineData("\u200bsk-ant-abc", 1, "no visible ASCII letter")]
+    [InlineData("sk-ant\u00a0abc", 7, "no visible ASCII letter")]
+    [InlineData("sk\u2011ant", 3, "no visible ASCII letter")]
+    public void A_token_with_a_letter_that_no_token_has_is_refused_by_its_place(string token, int place, string kind)
+    {
+        foreach (var options in (ClaudeCodeOptions[])[new() { Auth = ClaudeAuth.OauthToken, OAuthToken = token }, new() { Auth = ClaudeAuth.ApiKey, ApiKey = token }])
+        {
+            var problem = new ClaudeCodeOptionsValidator().Validate(null, options).Failures.Should().ContainSingle().Subject;
+
+            problem.Should().Contain($"character {place} of {token.Length} is {kind}").And.NotContain("sk-");
+        }
+    }
 
     private ClaudeEnvironment Environment(ClaudeCodeOptions options, CompletionOptions? completions = null, Dictionary<string, string?>? host = null) =>
         new(Options.Create(options), Options.Create(completions ?? new CompletionOptions()), new ConfigurationBuilder().AddInMemoryCollection(host ?? Host).Build(), _home.Home);

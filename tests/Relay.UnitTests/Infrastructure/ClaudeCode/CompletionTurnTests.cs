@@ -486,6 +486,38 @@ public sealed class CompletionTurnTests
         Play(Frames.Init, """{"type":"rate_limit_event","rate_limit_info":{"status":"allowed_warning"}}""", Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
 
     [Fact]
+    public void A_prompt_that_Claude_Code_measured_as_too_long_was_not_sent()
+    {
+        var outcome = Play(Frames.Init, """{"type":"system","subtype":"status","status":"requesting"}""", Frames.Assistant("text", error: "invalid_request"), Frames.Failure(null, "blocking_limit"));
+
+        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.PromptTooLong);
+        _turn.HasCalledApi.Should().BeFalse("nothing reached the API");
+    }
+
+    [Fact]
+    public void A_message_without_stream_events_counts_as_a_call()
+    {
+        Play(Frames.Init, Unstreamed("msg_1")).Should().BeNull();
+
+        _turn.HasCalledApi.Should().BeTrue();
+        (_turn.Usage!.InputTokens, _turn.ResponseModel!.Value).Should().Be((7, "claude-opus-5-5"));
+        Play(Unstreamed("msg_1")).Should().BeNull("a message of two blocks comes in two frames");
+        Play(Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
+    }
+
+    [Fact]
+    public void A_second_message_without_stream_events_ends_the_turn() =>
+        Play(Frames.Init, Unstreamed("msg_1"), Unstreamed("msg_2")).Should().BeOfType<TurnOutcome.Failed>();
+
+    [Fact]
+    public void A_message_that_Claude_Code_made_up_is_no_call()
+    {
+        Play(Frames.Init, Unstreamed("msg_1", "<synthetic>"), Unstreamed("msg_2", "<synthetic>")).Should().BeNull();
+
+        _turn.HasCalledApi.Should().BeFalse();
+    }
+
+    [Fact]
     public void The_error_of_the_assistant_frame_decides_when_the_result_has_no_status() =>
         Play(Frames.Init, Frames.Assistant("text", error: "authentication_failed"), Frames.Failure()).Should().BeOfType<TurnOutcome.Failed>()
             .Which.Error.Code.Should().Be(ErrorCode.NotLoggedIn);
@@ -551,4 +583,10 @@ public sealed class CompletionTurnTests
 
         return null;
     }
+
+    private static string Unstreamed(string id, string model = "claude-opus-5-5") => JsonSerializer.Serialize(new
+    {
+        type = "assistant",
+        message = new { id, model, content = new[] { new { type = "text", text = "x" } }, usage = new { input_tokens = 7, output_tokens = 1 } },
+    });
 }

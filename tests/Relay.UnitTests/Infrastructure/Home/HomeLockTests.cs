@@ -36,6 +36,17 @@ public sealed class HomeLockTests : IDisposable
     }
 
     [Fact]
+    public async Task A_home_that_can_not_be_written_is_no_other_relay()
+    {
+        using var homeLock = new HomeLock(_home.Home);
+        Directory.Delete(_home.Home.Path, recursive: true);
+        var starting = () => homeLock.StartAsync(Waiting.Token);
+
+        (await starting.Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("can't be written").And.NotContain("Another relay");
+        Directory.CreateDirectory(_home.Home.Path);
+    }
+
+    [Fact]
     public async Task Only_the_owner_may_open_the_lock()
     {
         using var homeLock = new HomeLock(_home.Home);

@@ -19,7 +19,7 @@ public sealed class KeyFileRepositoryTests : IDisposable
         await AddAsync(Repository(), Any.Key("a"));
 
         File.GetUnixFileMode(_home.Home.KeyFile).Should().Be(OwnerOnly);
-        Directory.EnumerateFiles(_home.Home.Path).Select(Path.GetFileName).Should().BeEquivalentTo("keys.json", "keys.json.lock");
+        Directory.EnumerateFiles(_home.Home.Path).Select(Path.GetFileName).Should().BeEquivalentTo("keys.json", "keys.json.lock", "keys.json.reserve");
         Directory.EnumerateFiles(_home.Home.Path).Select(File.GetUnixFileMode).Should().OnlyContain(mode => mode == OwnerOnly);
     }
 
@@ -44,6 +44,18 @@ public sealed class KeyFileRepositoryTests : IDisposable
 
         seen.Value.Should().Be(1);
         Stored().Should().Equal(key);
+    }
+
+    [Fact]
+    public async Task A_home_that_can_not_be_written_is_no_lock_of_another_process()
+    {
+        Directory.Delete(_home.Home.Path, recursive: true);
+
+        var result = await Repository().ChangeAsync<int>(keys => (keys, keys.Count), Waiting.Token);
+
+        result.Error!.Code.Should().Be(ErrorCode.InternalError);
+        result.Error.Message.Should().Contain("can't be changed");
+        Directory.CreateDirectory(_home.Home.Path);
     }
 
     [Fact]

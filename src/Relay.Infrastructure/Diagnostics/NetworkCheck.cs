@@ -1,0 +1,83 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Relay.Application.Diagnostics;
+using Relay.Domain.Fetching;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.Infrastructure.Diagnostics;
+
+/// <summary>What stands between this machine and the web: a resolver that makes up addresses, or a proxy that the relay does not use.</summary>
+internal sealed class NetworkCheck(IConfiguration configuration, IOptions<ClaudeCodeOptions> options, TimeProvider clock) : IDiagnosticCheck
+{
+    /// <summary>Names that are free for examples and have real addresses.</summary>
+    private static readonly string[] KnownNames = ["example.com", "example.org"];
+
+    private static readonly AddressBlock MadeUp = AddressBlock.Parse("198.18.0.0/15");
+    private static readonly string[] ProxyVariables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <inheritdoc/>
+    public DiagnosticArea Area => DiagnosticArea.Machine;
+
+    /// <inheritdoc/>
+    public string Name => "network";
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var addresses = new List<IPAddress>();
+        foreach (var name in KnownNames)
+        {
+            addresses.AddRange(await ResolveAsync(name, either.Token));
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return Judge(addresses);
+    }
+
+    /// <summary>The findings for what the resolver answered.</summary>
+    internal IReadOnlyList<Finding> Judge(IReadOnlyList<IPAddress> addresses)
+    {
+        var findings = new List<Finding>();
+        if (addresses.Count > 0 && addresses.All(MadeUp.Contains))
+        {
+            findings.Add(Finding.Warn(
+                Name,
+                "The resolver of this machine answers with addresses of 198.18.0.0/15, as VPN and proxy programs do. /v1/fetch refuses them, so it can fetch no page.",
+                "Let that program leave out this machine or the relay's user, or use another resolver."));
+        }
+
+        if (ProxyVariables.FirstOrDefault(name => !string.IsNullOrEmpty(configuration[name])) is { } proxy)
+        {
+            findings.Add(Finding.Warn(
+                Name,
+                $"{proxy} is set: this machine may reach the web only through a proxy. /v1/fetch uses no proxy, because the proxy would choose the addresses.",
+                options.Value.PassEnv.Contains(proxy, StringComparer.OrdinalIgnoreCase)
+                    ? "Let this machine reach ports 80 and 443 directly, or give keys no scope 'fetch'."
+                    : $"Claude Code does not get it either: add it with CLAUDE_PASS_ENV={proxy}. For /v1/fetch let this machine reach ports 80 and 443 directly."));
+        }
+
+        if (findings.Count == 0)
+        {
+            findings.Add(Finding.Pass(Name, "No proxy is set, and the resolver makes up no addresses."));
+        }
+
+        return findings;
+    }
+
+    private static async Task<IReadOnlyList<IPAddress>> ResolveAsync(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Dns.GetHostAddressesAsync(name, cancellationToken);
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        {
+            return []; // A machine without the web's names is no liar.
+        }
+    }
+}

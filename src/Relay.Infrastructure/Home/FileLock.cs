@@ -1,0 +1,35 @@
+namespace Relay.Infrastructure.Home;
+
+/// <summary>
+/// The system's lock on a file, which ends with the process that holds it. Whether another process holds it, or the file can't be
+/// opened at all, is told apart: a full disk is nobody's lock.
+/// </summary>
+internal static class FileLock
+{
+    private const int WouldBlockLinux = 11;
+    private const int WouldBlockMacOS = 35;
+    private const int SharingViolation = 32;
+    private const int LockViolation = 33;
+
+    /// <summary>Opens the file, made if it is missing, for this process alone.</summary>
+    /// <returns>Null while another process has it.</returns>
+    /// <exception cref="IOException">It can't be opened or made, for example on a full disk.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    public static FileStream? TryTake(string path)
+    {
+        try
+        {
+            return new FileStream(path, RelayHome.PrivateFile(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (IOException exception) when (IsHeld(exception))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>.NET puts the system's own error number into an exception of opening.</summary>
+    private static bool IsHeld(IOException exception) =>
+        OperatingSystem.IsWindows() ? (exception.HResult & 0xFFFF) is SharingViolation or LockViolation
+        : OperatingSystem.IsMacOS() ? exception.HResult == WouldBlockMacOS
+        : exception.HResult == WouldBlockLinux;
+}
