@@ -21,7 +21,7 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
     /// <summary>Around the life of a connection.</summary>
     public async Task WatchAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        await using var silence = new Silence(connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(), options.Value.HeaderTimeout, clock);
+        using var silence = new Silence(connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(), options.Value.HeaderTimeout, clock);
         connection.Features.Set(silence);
         await next(connection);
     }
@@ -49,7 +49,7 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
     /// <summary>Says that a request of the connection had a good key.</summary>
     public static void Trust(HttpContext context) => context.Features.Get<Silence>()?.Trust();
 
-    private sealed class Silence : IAsyncDisposable
+    private sealed class Silence : IDisposable
     {
         private readonly TimeSpan _limit;
         private readonly ITimer _timer;
@@ -74,6 +74,6 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
             }
         }
 
-        public ValueTask DisposeAsync() => _timer.DisposeAsync();
+        public void Dispose() => _timer.Dispose();
     }
 }
