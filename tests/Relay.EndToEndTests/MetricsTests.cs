@@ -122,7 +122,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
 
         // How it is.
         (scrape.Sum("relay_ready"), scrape.Sum("relay_lockdown_verified"), scrape.Sum("relay_lockdown_violations_total"), scrape.Sum("relay_engine_problem")).Should().Be((1, 1, 0, 0));
-        scrape.All.Where(series => series.Name == "relay_part_healthy").Should().HaveCount(3).And.OnlyContain(series => series.Value == 1);
+        scrape.All.Where(series => series.Name == "relay_part_healthy").Should().HaveCount(4).And.OnlyContain(series => series.Value == 1);
     }
 
     [Fact(Timeout = 120_000)]
