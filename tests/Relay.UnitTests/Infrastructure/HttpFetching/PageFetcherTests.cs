@@ -63,7 +63,7 @@ public sealed class PageFetcherTests : IDisposable
         (_options.PerHostConcurrency, _options.Timeout) = (places, TimeSpan.FromSeconds(timeout));
         using var resilience = new FetchResilience(Options.Create(_options), _clock);
         using var leaving = new CancellationTokenSource();
-        var waiting = Enumerable.Range(0, places + HostPlaces.MaxWaiting).Select(number => resilience.Places.EnterAsync("www.example.com", $"key_{number}", leaving.Token).AsTask()).ToList();
+        var waiting = Enumerable.Range(0, places + HostPlaces.MaxWaiting).Select(number => resilience.Places.EnterAsync("www.example.com", $"other_{number}", leaving.Token).AsTask()).ToList();
 
         var answer = await FetchAsync(_ => throw new FetchFaultException(FetchFault.DnsFailure), resilience);
 
