@@ -97,7 +97,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [Fact]
     public async Task A_refusal_is_an_answer_that_costs_one_call()
     {
-        var answer = await AskUntilItCostsAsync(1, new Behavior { Text = "I would rather not.", Failure = UpstreamFailure.Refusal });
+        var answer = await AskAsync(
+            await relays.ImpatientAsync(), new Behavior { Text = "I would rather not.", Failure = UpstreamFailure.Refusal, BeforeEnd = UntilKilled });
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("I would rather not.");

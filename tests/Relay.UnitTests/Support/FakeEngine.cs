@@ -33,11 +33,12 @@ internal sealed class FakeEngine : IAsyncDisposable
         Starter = new FakeStarter(Clock);
         _prober = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, Clock);
         var environment = new ClaudeEnvironment(claude, completion, new ConfigurationBuilder().Build(), _home.Home);
-        var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, Clock);
-        _state = new EngineState(sandbox);
+        var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, new ClaudeLocator(claude), Clock);
+        var login = new LoginHealth(environment, Clock, NullLogger<LoginHealth>.Instance);
+        _state = new EngineState(sandbox, login);
         Processes = new ClaudeProcesses(Starter, sandbox, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
         Pool = new WarmPool(_state, Processes, claude, completion, Keys, Clock, Log);
-        _engine = new ClaudeEngine(_state, Pool, Processes, environment, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
+        _engine = new ClaudeEngine(_state, Pool, Processes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
         // Any file that exists: nothing here starts it.
         Generation = _state.EnterService(new ClaudeBinary("/bin/sh", 1, Any.Time.UtcDateTime), Frames.Version);
     }

@@ -3,6 +3,7 @@ using NSubstitute;
 using Relay.Application.Completions;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure.ClaudeCode;
 
@@ -142,6 +143,11 @@ public sealed class ClaudeEngineTests
         public Task Reading => _reading.Task;
 
         public void Read() => _read.SetResult();
+
+        public void TakeModel(ModelName model)
+        {
+            // The answer's words are all that this reader is for.
+        }
 
         public async ValueTask WriteAsync(string text, CancellationToken cancellationToken)
         {
