@@ -234,11 +234,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// </summary>
     private TurnOutcome? AcceptMessageStart(JsonElement message)
     {
+        _messageId = message.Text("id");
         _tokens.Begin(ReadUsage(message.Member("usage") ?? default, cost: null));
         if (_wholeMessages > 0 && !HasSchema)
         {
             // The answer is whole. Claude Code found some reason of its own to ask for another.
-            return Answer(_stopReason);
+            return _messageEnded ? Answer(_stopReason) : new TurnOutcome.Failed(BrokenOff);
         }
 
         if (_wholeMessages >= ClaudeLockdown.SchemaAttempts)
@@ -252,14 +253,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(BrokenOff);
         }
 
-        (_stopReason, _messageEnded, _messageId) = (null, false, message.Text("id"));
+        (_stopReason, _messageEnded) = (null, false);
         _words.Clear();
         ResponseModel = ModelName.Create(message.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
         return null;
     }
 
     /// <summary>A message that no stream event announced came from a call without a stream, and counts as the others do.</summary>
-    private TurnOutcome.Failed? CountUnstreamed(JsonElement message)
+    private TurnOutcome? CountUnstreamed(JsonElement message)
     {
         if (message.Text("id") is not { } id || id == _messageId || message.Text("model") is not { } model || model == NoModel)
         {
@@ -267,11 +268,18 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         _messageId = id;
-        _tokens.Begin(ReadUsage(message.Member("usage") ?? default, cost: null));
-        ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
         HasCalledApi = true;
+        var usage = message.Member("usage") ?? default;
+        _tokens.Begin(ReadUsage(usage, cost: null));
+        _tokens.End(usage.Number("output_tokens"));
+        if (_messageEnded && !HasSchema)
+        {
+            return Answer(_stopReason);
+        }
+
+        ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
         var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
-        // What a broken stream has shown can't be taken back, either.
+        // The words that a broken stream has shown can't be taken back, either.
         return isOneTooMany || _words.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
     }
 

@@ -500,7 +500,7 @@ public sealed class CompletionTurnTests
         Play(Frames.Init, Unstreamed("msg_1")).Should().BeNull();
 
         _turn.HasCalledApi.Should().BeTrue();
-        (_turn.Usage!.InputTokens, _turn.ResponseModel!.Value).Should().Be((7, "claude-opus-5-5"));
+        (_turn.Usage!.InputTokens, _turn.Usage.OutputTokens, _turn.ResponseModel!.Value).Should().Be((7, 50, "claude-opus-5-5"));
         Play(Unstreamed("msg_1")).Should().BeNull("a message of two blocks comes in two frames");
         Play(Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
     }
@@ -587,6 +587,6 @@ public sealed class CompletionTurnTests
     private static string Unstreamed(string id, string model = "claude-opus-5-5") => JsonSerializer.Serialize(new
     {
         type = "assistant",
-        message = new { id, model, content = new[] { new { type = "text", text = "x" } }, usage = new { input_tokens = 7, output_tokens = 1 } },
+        message = new { id, model, content = new[] { new { type = "text", text = "x" } }, usage = new { input_tokens = 7, output_tokens = 50 } },
     });
 }
