@@ -8,7 +8,6 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>A request that is made again is answered again, and paid once.</summary>
-[Fast]
 public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassFixture<IdempotencyTests.Fixture>, IAsyncLifetime
 {
     private readonly FakeRelay _relay = fixture.Relay;

@@ -5,7 +5,6 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>Beyond what may run at once requests wait, but never many and never long.</summary>
-[Fast]
 public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<QueueTests.Fixture>, IAsyncLifetime
 {
     private readonly FakeRelay _relay = fixture.Relay;

@@ -63,7 +63,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.InvalidRequest, 3)]
     public async Task What_no_retry_can_help_is_not_retried(UpstreamFailure failure, int calls)
     {
-        await AskAsync(await relays.ImpatientAsync(), new Behavior { Failure = failure, BeforeEnd = UntilKilled });
+        await AskAsync(await relays.PatientAsync(), new Behavior { Failure = failure, BeforeEnd = UntilKilled });
 
         relays.Api.Requests.Count.Should().Be(calls);
     }
@@ -71,7 +71,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [Fact]
     public async Task A_refused_login_ends_at_once()
     {
-        // The patient relay: its retries alone would take 15 s.
+        // Its retries alone would take 15 s.
         var relay = await relays.PatientAsync();
         var watch = Stopwatch.StartNew();
 
@@ -86,7 +86,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task An_answer_cut_at_the_output_cap_costs_one_call_and_comes_with_what_there_is()
     {
         var answer = await AskAsync(
-            await relays.ImpatientAsync(), new Behavior { Text = "Half an ans", Failure = UpstreamFailure.MaxTokens, BeforeEnd = UntilKilled });
+            await relays.PatientAsync(), new Behavior { Text = "Half an ans", Failure = UpstreamFailure.MaxTokens, BeforeEnd = UntilKilled });
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("Half an ans");
@@ -230,6 +230,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         /// <summary>Gives up after 3 s of silence.</summary>
         internal Task<(RelayProgram Relay, string Key)> ListeningAsync() => StartedAsync("listening", ("IDLE_TIMEOUT", "3s"));
 
+        /// <summary>Has the default time, so that a retry the relay must prevent would fit.</summary>
         internal Task<(RelayProgram Relay, string Key)> PatientAsync() => StartedAsync("patient");
 
         internal Task<(RelayProgram Relay, string Key)> SubscribedAsync() =>
