@@ -193,7 +193,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             Kill();
         }
 
-        await _child.StopAsync();
+        await _child.DisposeAsync();
         _command.Scratch?.Dispose();
     }
 

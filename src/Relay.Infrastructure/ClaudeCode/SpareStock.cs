@@ -47,7 +47,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
 
     private readonly Lock _lock = new();
     private readonly Shelf _blanks = new();
-    private readonly Dictionary<ProfileId, Profile> _profiles = [];
+    private readonly Dictionary<ProfileId, Shelf> _profiles = [];
     private IReadOnlySet<string>? _keyIds;
 
     /// <summary>How many are parked of either kind, and for how long the oldest has been.</summary>
@@ -247,7 +247,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>Counts a use. The caller's words themselves are kept only of profiles that repeat.</summary>
-    private Profile Observe(ProfileId id, Preparation preparation)
+    private Shelf Observe(ProfileId id, Preparation preparation)
     {
         if (!_profiles.TryGetValue(id, out var profile))
         {
@@ -256,7 +256,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 Drop(_profiles.MinBy(pair => pair.Value.LastUsedAt).Key);
             }
 
-            _profiles[id] = profile = new Profile();
+            _profiles[id] = profile = new Shelf();
         }
 
         profile.LastUsedAt = clock.GetTimestamp();
@@ -295,8 +295,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Spares of one kind, and how long the next of them waits after one failed or died.</summary>
-    private class Shelf
+    /// <summary>Spares of one kind, blank or of one profile, and how long the next of them waits after one failed or died.</summary>
+    private sealed class Shelf
     {
         private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
         private static readonly TimeSpan LastPause = TimeSpan.FromMinutes(1);
@@ -322,10 +322,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             _pausedAt = clock.GetTimestamp();
             return _pause;
         }
-    }
 
-    private sealed class Profile : Shelf
-    {
         /// <summary>What its spares are told; null while it does not repeat, or is beyond the caps.</summary>
         public Preparation? Preparation { get; set; }
 

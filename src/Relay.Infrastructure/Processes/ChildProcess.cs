@@ -3,7 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Relay.Infrastructure.Processes;
 
-/// <summary>A child and its three pipes: the port behind which unit tests put one that is no process.</summary>
+/// <summary>
+/// A child and its three pipes: the port behind which unit tests put one that is no process. Disposing of it ends it with all that it
+/// started.
+/// </summary>
 internal interface IChildProcess : IAsyncDisposable
 {
     /// <summary>Process id.</summary>
@@ -26,9 +29,6 @@ internal interface IChildProcess : IAsyncDisposable
 
     /// <summary>Kills it and all that it started, without asking.</summary>
     void Kill();
-
-    /// <summary>Closes stdin, asks, kills: all of it is gone when this completes, within half a second or so.</summary>
-    Task StopAsync();
 }
 
 /// <summary>

@@ -80,7 +80,7 @@ public sealed class WarmPoolTests
 
         await engine.PassAsync(LongTime);
 
-        engine.Starter.Started.Count(child => child.Spec.Arguments.Contains("3")).Should().Be(2 + 1, "two requests started their own, and one spare was tried");
+        engine.Starter.Started.Count(child => child.Spec.Arguments.Contains("3", StringComparer.Ordinal)).Should().Be(2 + 1, "two requests started their own, and one spare was tried");
         engine.Pool.Load.BlankSpares.Should().Be(2);
     }
 
