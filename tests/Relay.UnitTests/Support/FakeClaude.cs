@@ -50,7 +50,11 @@ internal sealed class FakeChild : IChildProcess
     public FakeChild(int id, ProcessSpec spec, Action<FakeChild, JsonElement> behavior, TimeProvider clock)
     {
         (Id, Spec) = (id, spec);
-        _input = new LineSink(line => behavior(this, JsonElement.Parse(line)));
+        _input = new LineSink(line =>
+        {
+            Input += line;
+            behavior(this, JsonElement.Parse(line));
+        });
         Stdout = new LineReader(_output.Reader.AsStream(), ClaudeProcess.MaxLineBytes, clock);
     }
 
@@ -67,6 +71,9 @@ internal sealed class FakeChild : IChildProcess
     public Task Exited => _exited.Task;
 
     public int? ExitCode { get; private set; }
+
+    /// <summary>All that was written to it.</summary>
+    public string Input { get; private set; } = string.Empty;
 
     /// <summary>How often it was told to stop.</summary>
     public int Stops { get; private set; }

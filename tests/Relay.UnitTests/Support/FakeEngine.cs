@@ -71,7 +71,7 @@ internal sealed class FakeEngine : IAsyncDisposable
         for (var passed = TimeSpan.Zero; passed < time; passed += step)
         {
             Clock.Advance(step);
-            await Task.Delay(2, Waiting.Token);
+            await Task.Delay(5, Waiting.Token);
         }
     }
 
