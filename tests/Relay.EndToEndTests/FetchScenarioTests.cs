@@ -155,7 +155,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
         answer.Status.Should().Be(200, answer.Body);
         answer.Json.EnumerateObject().Select(member => member.Name).Should().Equal(
-            "ok", "status", "final_url", "truncated", format, "content_type", "charset", "title", "description", "language", "canonical", "json_ld", "redirects", "total_chars", "next_offset", "bytes", "duration_ms");
+            "ok", "status", "final_url", "truncated", format, "content_type", "charset", "title", "description", "language", "canonical", "json_ld", "open_graph", "needs_javascript", "redirects", "total_chars", "next_offset", "bytes", "duration_ms");
         answer.Json.GetProperty(format).GetString().Should().Contain("museum of boats").And.NotContain("s.js");
         answer.Json.GetProperty("json_ld")[0].GetProperty("a").GetInt32().Should().Be(1);
         internet.Sites.Requests.Count(request => request.Host == host).Should().Be(1);

@@ -41,7 +41,20 @@ internal static class FetchAnswer
         writer.WriteString("content_type", reply.ContentType);
         writer.WriteString("charset", content.Charset);
         WriteMetadata(writer, content.Metadata);
+        WriteOpenGraph(writer, content.Metadata.OpenGraph);
+        writer.WriteBoolean("needs_javascript", content.NeedsScripts is not null);
+        if (content.NeedsScripts is { } need)
+        {
+            writer.WriteString("needs_javascript_reason", NameOf(need));
+            WriteData(writer, content.Data);
+        }
+
         WriteRedirects(writer, reply.Redirects);
+        if (reply.RefreshUrl is { } refresh)
+        {
+            writer.WriteString("refresh_url", refresh.AbsoluteUri);
+        }
+
         WriteNumber(writer, "total_chars", content.TotalChars);
         WriteNumber(writer, "next_offset", content.NextOffset);
         writer.WriteNumber("bytes", reply.Document.Body.Length);
@@ -56,6 +69,37 @@ internal static class FetchAnswer
         PageFormat.Markdown => "markdown",
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Not a format."),
     };
+
+    private static string NameOf(ScriptNeed need) => need switch
+    {
+        ScriptNeed.Noscript => "noscript",
+        ScriptNeed.EmptyRoot => "empty_root",
+        ScriptNeed.NoText => "no_text",
+        _ => throw new ArgumentOutOfRangeException(nameof(need), need, "Not a reason."),
+    };
+
+    private static void WriteOpenGraph(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> properties)
+    {
+        writer.WriteStartObject("open_graph");
+        foreach (var (name, value) in properties)
+        {
+            writer.WriteString(name, value);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteData(Utf8JsonWriter writer, IReadOnlyDictionary<string, JsonElement> data)
+    {
+        writer.WriteStartObject("data");
+        foreach (var (name, value) in data)
+        {
+            writer.WritePropertyName(name);
+            value.WriteTo(writer);
+        }
+
+        writer.WriteEndObject();
+    }
 
     private static void WriteMetadata(Utf8JsonWriter writer, PageMetadata metadata)
     {

@@ -84,7 +84,7 @@ internal sealed class FetchPageHandler(
             return refusal.ToError(policy.Rules);
         }
 
-        if (!(await fetcher.FetchAsync(url, request.AcceptLanguage, caller.Id, trace, cancellationToken)).TryGet(out var reply, out var error))
+        if (!(await fetcher.FetchAsync(url, request.Format, request.AcceptLanguage, caller.Id, trace, cancellationToken)).TryGet(out var reply, out var error))
         {
             return error;
         }

@@ -3,7 +3,7 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Application.Fetching;
 
-/// <summary>A redirect that was followed.</summary>
+/// <summary>A redirect, or a refresh of a page by itself, that was followed.</summary>
 /// <param name="Url">The page that answered it.</param>
 /// <param name="Status">Its HTTP status.</param>
 public sealed record FollowedRedirect(Uri Url, int Status);
@@ -13,7 +13,11 @@ public sealed record FollowedRedirect(Uri Url, int Status);
 /// <param name="ContentType">The <c>Content-Type</c> header, as sent; null for none.</param>
 /// <param name="Redirects">In the order in which they were followed.</param>
 /// <param name="Document">The document.</param>
-public sealed record FetchReply(int Status, string? ContentType, IReadOnlyList<FollowedRedirect> Redirects, FetchedDocument Document);
+public sealed record FetchReply(int Status, string? ContentType, IReadOnlyList<FollowedRedirect> Redirects, FetchedDocument Document)
+{
+    /// <summary>Where the page says that a browser is to go on by itself, and the relay did not: later, or once too often. Null for none.</summary>
+    public Uri? RefreshUrl { get; init; }
+}
 
 /// <summary>What the operator is told of a fetch, and the caller is not.</summary>
 public sealed class FetchTrace
@@ -35,6 +39,7 @@ public interface IPageFetcher
 {
     /// <summary>One page, with its redirects.</summary>
     /// <param name="url">Where to begin.</param>
+    /// <param name="format">The form that is wanted: a site that has it is asked for it.</param>
     /// <param name="acceptLanguage">The languages wanted; null for the relay's default.</param>
     /// <param name="caller">The id of the key that asks.</param>
     /// <param name="trace">Filled on the way.</param>
@@ -44,5 +49,5 @@ public interface IPageFetcher
     /// <see cref="ErrorCode.UnsupportedContentType"/> or <see cref="ErrorCode.Overloaded"/>.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken);
+    Task<Result<FetchReply>> FetchAsync(FetchUrl url, PageFormat format, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken);
 }

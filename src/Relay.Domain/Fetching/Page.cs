@@ -9,7 +9,30 @@ namespace Relay.Domain.Fetching;
 /// <param name="IsTruncated">Whether there is more of the page behind this piece, also where it can't be had.</param>
 /// <param name="Charset">The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body.</param>
 /// <param name="Metadata">What the whole page says about itself.</param>
-public sealed record Page(ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata);
+public sealed record Page(ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata)
+{
+    /// <summary>No data for scripts.</summary>
+    public static IReadOnlyDictionary<string, JsonElement> NoData { get; } = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+
+    /// <summary>Why the page seems to need its scripts; null where it does not.</summary>
+    public ScriptNeed? NeedsScripts { get; init; }
+
+    /// <summary>The JSON that such a page carries for its scripts, by the ids of its script elements; empty for other pages.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Data { get; init; } = NoData;
+}
+
+/// <summary>Why a page seems to need its scripts before it shows anything.</summary>
+public enum ScriptNeed
+{
+    /// <summary>It says so to those without scripts.</summary>
+    Noscript,
+
+    /// <summary>It is an application's root, and nothing is in it yet.</summary>
+    EmptyRoot,
+
+    /// <summary>It has scripts, and neither text nor an image.</summary>
+    NoText,
+}
 
 /// <summary>What a page says about itself; read from the whole page, before anything is cut.</summary>
 /// <param name="Title">The text of the first <c>title</c> element, white space collapsed; else <c>og:title</c>.</param>
@@ -20,6 +43,9 @@ public sealed record Page(ReadOnlyMemory<byte> Content, long? TotalChars, long? 
 /// <param name="JsonLdOmitted">Blocks left out because all together would be too large.</param>
 public sealed record PageMetadata(string? Title, string? Description, string? Language, string? Canonical, IReadOnlyList<JsonElement> JsonLd, int JsonLdOmitted)
 {
+    /// <summary>The page's Open Graph, by the names behind <c>og:</c>; the first of several of a name.</summary>
+    public IReadOnlyDictionary<string, string> OpenGraph { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>Nothing, as of a document that is no HTML.</summary>
     public static PageMetadata None { get; } = new(null, null, null, null, [], 0);
 }

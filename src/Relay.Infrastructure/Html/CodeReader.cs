@@ -56,26 +56,18 @@ internal struct CodeReader
             case MarkupStep.Open when walker.Tag == HtmlTag.Code:
                 Language ??= CodeClasses.LanguageOf(walker.Attributes);
                 break;
-            case MarkupStep.Open when IsLine(walker.Tag):
-                EndLine();
-                break;
             case MarkupStep.Close when walker.Tag is HtmlTag.Li or HtmlTag.Tr:
-                EndLine();
+                // An empty one is a line, too.
+                Append(string.Empty);
                 _isLineDue = true;
                 break;
-            case MarkupStep.Close when IsLine(walker.Tag):
+            case MarkupStep.Open or MarkupStep.Close when IsLine(walker.Tag):
                 _isLineDue |= _text.Length > 0 && _text[^1] != '\n';
                 break;
         }
     }
 
     private static bool IsLine(HtmlTag tag) => tag is HtmlTag.Div or HtmlTag.P or HtmlTag.Li or HtmlTag.Tr or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Table;
-
-    private void EndLine()
-    {
-        _isLineDue |= _text.Length > 0 && _text[^1] != '\n';
-        Append(string.Empty);
-    }
 
     private void Append(string text)
     {

@@ -19,6 +19,9 @@ internal static partial class PageDecoder
 {
     private const int PrescanBytes = 1024;
 
+    /// <summary>Some heads name their charset behind their scripts; a browser starts anew when it comes to it.</summary>
+    private const int HeadBytes = 64 * 1024;
+
     /// <summary>A longer sample makes no better guess.</summary>
     private const int DetectedBytes = 64 * 1024;
     private const float MinConfidence = 0.5f;
@@ -73,7 +76,7 @@ internal static partial class PageDecoder
         }
 
         var declared = head.StartsWith("<?xml"u8) ? FindInXmlDeclaration(head) : null;
-        declared ??= kind == DocumentKind.Html ? FindInMeta(head) : null;
+        declared ??= kind == DocumentKind.Html ? FindInMeta(body[..Math.Min(body.Length, HeadBytes)]) : null;
         // What could be read until here is neither of these.
         return declared?.Name switch
         {
@@ -92,7 +95,7 @@ internal static partial class PageDecoder
     private static WebEncoding? FindInMeta(ReadOnlySpan<byte> head)
     {
         var tokens = new HtmlTokenizer(head);
-        while (tokens.Read())
+        while (tokens.Read() && (tokens.End <= PrescanBytes || !EndsHead(tokens)))
         {
             if (tokens.Kind != HtmlTokenKind.StartTag || tokens.Tag != HtmlTag.Meta)
             {
@@ -113,6 +116,10 @@ internal static partial class PageDecoder
 
         return null;
     }
+
+    private static bool EndsHead(in HtmlTokenizer tokens) =>
+        (tokens.Kind == HtmlTokenKind.EndTag && tokens.Tag == HtmlTag.Head)
+        || (tokens.Kind == HtmlTokenKind.StartTag && tokens.Tag is HtmlTag.Body or HtmlTag.Div or HtmlTag.P or HtmlTag.H1 or HtmlTag.Table or HtmlTag.Header or HtmlTag.Main or HtmlTag.A);
 
     private static WebEncoding Detect(ReadOnlySpan<byte> body, DocumentKind kind, bool isWhole)
     {

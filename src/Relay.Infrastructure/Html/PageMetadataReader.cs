@@ -14,6 +14,8 @@ internal static class PageMetadataReader
 {
     private const int MaxText = 1000;
     private const int TokensBetweenChecks = 1024;
+    private const int MaxOpenGraph = 30;
+    private const int MaxOpenGraphName = 50;
 
     /// <summary>Characters of a URL. Longer ones lead nowhere, and a long base stands before each of a page's links.</summary>
     private const int MaxUrl = 4096;
@@ -66,12 +68,15 @@ internal static class PageMetadataReader
         var baseUrl = ToWebUrl(url, found.Base) ?? url;
         return new PageHead(
             new PageMetadata(
-                Tidy(found.Title) ?? Tidy(found.OpenGraphTitle),
-                Tidy(found.Description) ?? Tidy(found.OpenGraphDescription),
+                Tidy(found.Title) ?? found.OpenGraph.GetValueOrDefault("title"),
+                Tidy(found.Description) ?? found.OpenGraph.GetValueOrDefault("description"),
                 Tidy(found.Language) ?? Tidy(found.ContentLanguage),
                 ToWebUrl(baseUrl, found.Canonical)?.AbsoluteUri,
                 found.JsonLd,
-                found.JsonLdOmitted),
+                found.JsonLdOmitted)
+            {
+                OpenGraph = found.OpenGraph,
+            },
             baseUrl);
     }
 
@@ -96,11 +101,12 @@ internal static class PageMetadataReader
             case "description":
                 found.Description ??= content;
                 break;
-            case "og:description":
-                found.OpenGraphDescription ??= content;
-                break;
-            case "og:title":
-                found.OpenGraphTitle ??= content;
+            case { Length: > 3 and <= MaxOpenGraphName } property when property.StartsWith("og:", StringComparison.Ordinal):
+                if (found.OpenGraph.Count < MaxOpenGraph && Tidy(content) is { } tidy)
+                {
+                    found.OpenGraph.TryAdd(property[3..], tidy);
+                }
+
                 break;
             case "content-language":
                 found.ContentLanguage ??= content;
@@ -126,7 +132,7 @@ internal static class PageMetadataReader
     }
 
     /// <summary>What is no JSON is kept as the text that it is: a person, or a model, may read it all the same.</summary>
-    private static JsonElement ParseJson(ReadOnlySpan<byte> utf8)
+    internal static JsonElement ParseJson(ReadOnlySpan<byte> utf8)
     {
         try
         {
@@ -168,11 +174,9 @@ internal static class PageMetadataReader
     {
         public string? Title { get; set; }
 
-        public string? OpenGraphTitle { get; set; }
-
         public string? Description { get; set; }
 
-        public string? OpenGraphDescription { get; set; }
+        public Dictionary<string, string> OpenGraph { get; } = new(StringComparer.Ordinal);
 
         public string? Language { get; set; }
 

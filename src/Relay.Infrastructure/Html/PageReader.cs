@@ -30,13 +30,18 @@ internal sealed class PageReader : IPageReader
                 : new RelayError(ErrorCode.TooLarge, $"What begins at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
         }
 
+        var need = document.Kind == DocumentKind.Html ? ShellDetector.Find(decoded.Utf8.Span, cancellationToken) : null;
         return new Page(
             content[piece.Start..piece.End],
             isWhole ? piece.TotalChars : null,
             piece.NextOffset,
             piece.NextOffset is not null || !isWhole,
             decoded.Charset,
-            head.Metadata);
+            head.Metadata)
+        {
+            NeedsScripts = need,
+            Data = need is null ? Page.NoData : ShellDetector.ReadData(decoded.Utf8.Span, cancellationToken),
+        };
     }
 
     private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, PageHead head, CancellationToken cancellationToken)

@@ -4,33 +4,65 @@ using System.IO.Pipelines;
 
 namespace Relay.Infrastructure.HttpFetching;
 
+/// <summary>The bytes of a body, decompressed.</summary>
+/// <param name="Bytes">Its first bytes.</param>
+/// <param name="IsWhole">Whether they are all of it.</param>
+/// <param name="IsCutOff">Whether the site ended it before its end.</param>
+internal sealed record FetchedBody(byte[] Bytes, bool IsWhole, bool IsCutOff);
+
 /// <summary>Reads a body, decompressed, up to a number of decompressed bytes: what the wire carries says nothing.</summary>
 internal static class BodyReader
 {
     private const int FirstBuffer = 64 * 1024;
     private const int WireBuffer = 16 * 1024;
 
-    /// <summary>What the relay asks sites to use.</summary>
+    /// <summary>The compression that the relay asks sites for.</summary>
     public const string AcceptEncoding = "gzip, deflate, br";
 
-    /// <summary>The body's first bytes, and whether they are all of it.</summary>
-    /// <exception cref="FetchFaultException">It is compressed otherwise, or more than once.</exception>
-    /// <exception cref="InvalidDataException">It is not compressed as it says, or ends before its end.</exception>
-    /// <exception cref="IOException">The connection was lost.</exception>
-    public static async Task<(byte[] Body, bool IsWhole)> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
+    /// <summary>Compression that the relay does not read. Any other word means nothing: servers name charsets and "none" there.</summary>
+    private static readonly HashSet<string> Unread = new(StringComparer.OrdinalIgnoreCase)
     {
-        var encodings = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values) ? string.Join(',', values) : string.Empty;
-        await using var wire = await content.ReadAsStreamAsync(cancellationToken);
-        await using var plain = encodings.Trim().ToLowerInvariant() switch
-        {
-            "" => wire,
-            "gzip" or "br" or "deflate" => await DecodeAsync(wire, encodings.Trim().ToLowerInvariant(), cancellationToken),
-            _ => throw new FetchFaultException(FetchFault.UnsupportedEncoding),
-        };
-        return await ReadToAsync(plain, maxBytes, cancellationToken);
+        "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "x-bzip2", "xz", "lzma", "aes128gcm", "snappy", "lz4",
+    };
+
+    /// <summary>The body's first bytes, and whether they are all of it. A compressed body that is cut off is read as far as it goes.</summary>
+    /// <exception cref="FetchFaultException">It is compressed otherwise, or more than once.</exception>
+    /// <exception cref="InvalidDataException">It is not compressed as it says.</exception>
+    /// <exception cref="IOException">The connection was lost.</exception>
+    public static async Task<FetchedBody> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
+    {
+        var encoding = CompressionOf(content);
+        await using var wire = new WireStream(await content.ReadAsStreamAsync(cancellationToken), isForgiving: encoding is not null);
+        await using var plain = encoding is null ? wire : await DecodeAsync(wire, encoding, cancellationToken);
+        return await ReadToAsync(plain, wire, maxBytes, cancellationToken);
     }
 
-    private static async Task<(byte[] Body, bool IsWhole)> ReadToAsync(Stream stream, int maxBytes, CancellationToken cancellationToken)
+    /// <summary>The one compression of a body; null for none.</summary>
+    private static string? CompressionOf(HttpContent content)
+    {
+        var header = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values) ? string.Join(',', values) : string.Empty;
+        var found = (string?)null;
+        foreach (var word in header.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            var known = word.ToLowerInvariant() switch
+            {
+                "gzip" or "x-gzip" => "gzip",
+                "br" => "br",
+                "deflate" => "deflate",
+                var other => Unread.Contains(other) ? throw new FetchFaultException(FetchFault.UnsupportedEncoding) : null,
+            };
+            if (known is not null && found is not null)
+            {
+                throw new FetchFaultException(FetchFault.UnsupportedEncoding);
+            }
+
+            found ??= known;
+        }
+
+        return found;
+    }
+
+    private static async Task<FetchedBody> ReadToAsync(Stream stream, WireStream wire, int maxBytes, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(Math.Min(FirstBuffer, maxBytes + 1));
         try
@@ -46,16 +78,25 @@ internal static class BodyReader
                     buffer = larger;
                 }
 
-                var read = await ReadPieceAsync(stream, buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
+                int read;
+                try
+                {
+                    read = await ReadPieceAsync(stream, buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
+                }
+                catch (InvalidDataException) when (length > 0 && wire.HasEnded)
+                {
+                    return new FetchedBody(buffer.AsSpan(0, length).ToArray(), IsWhole: false, IsCutOff: true);
+                }
+
                 if (read == 0)
                 {
-                    return (buffer.AsSpan(0, length).ToArray(), true);
+                    return new FetchedBody(buffer.AsSpan(0, length).ToArray(), IsWhole: true, IsCutOff: false);
                 }
 
                 length += read;
             }
 
-            return (buffer.AsSpan(0, maxBytes).ToArray(), false);
+            return new FetchedBody(buffer.AsSpan(0, maxBytes).ToArray(), IsWhole: false, IsCutOff: false);
         }
         finally
         {

@@ -1,6 +1,30 @@
+using System.Buffers;
 using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>How a body is to be read, by its content type.</summary>
+internal enum ContentReading
+{
+    /// <summary>It is no text, or never ends.</summary>
+    Never,
+
+    /// <summary>By its type.</summary>
+    ByType,
+
+    /// <summary>The type says nothing: by its first bytes.</summary>
+    ByBytes,
+
+    /// <summary>The type says that it may be anything: by its first bytes, where they are clearly text.</summary>
+    ByClearBytes,
+}
+
+/// <summary>A content type.</summary>
+/// <param name="Header">As it was sent; null for none.</param>
+/// <param name="Reading">How the body is to be read.</param>
+/// <param name="Kind">Its kind, where it is read by its type.</param>
+/// <param name="Charset">Its charset, as sent; null for none.</param>
+internal sealed record ContentType(string? Header, ContentReading Reading, DocumentKind? Kind, string? Charset);
 
 /// <summary>Which content types are text, and how they are read.</summary>
 internal static class ContentKinds
@@ -12,20 +36,67 @@ internal static class ContentKinds
     private static readonly byte[][] Signatures =
         [[0x89, .. "PNG"u8], [.. "GIF8"u8], [0xFF, 0xD8, 0xFF], [.. "%PDF-"u8], [.. "%!PS-"u8], [.. "PK"u8, 3, 4], [0x1F, 0x8B], [.. "Rar!"u8], [.. "OggS"u8], [.. "RIFF"u8], [.. "ID3"u8]];
 
+    /// <summary>The letters of a type's name (RFC 9110, 5.6.2).</summary>
+    private static readonly SearchValues<char> TokenLetters = SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    /// <summary>Text that has a type of applications.</summary>
+    private static readonly HashSet<string> TextApplications = new(StringComparer.Ordinal)
+    {
+        "application/yaml", "application/x-yaml", "application/vnd.yaml", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines",
+        "application/x-jsonlines", "application/json-lines", "application/json-seq", "application/toml", "application/x-toml", "application/javascript", "application/x-javascript",
+        "application/ecmascript", "application/markdown", "application/x-markdown", "application/sql", "application/x-sh", "application/x-tex", "application/x-latex",
+    };
+
     /// <summary>The kind of a media type; null for what is no text, or never ends.</summary>
     public static DocumentKind? Of(string mediaType) => mediaType switch
     {
         "text/html" or "application/xhtml+xml" => DocumentKind.Html,
         "text/event-stream" => null,
         "text/xml" or "application/xml" or "application/json" => DocumentKind.Data,
+        _ when TextApplications.Contains(mediaType) || mediaType.EndsWith("+yaml", StringComparison.Ordinal) => DocumentKind.Text,
         _ when mediaType.EndsWith("+json", StringComparison.Ordinal) => DocumentKind.Data,
         _ when mediaType.EndsWith("+xml", StringComparison.Ordinal) => mediaType.StartsWith("image/", StringComparison.Ordinal) ? null : DocumentKind.Data,
         _ when mediaType.StartsWith("text/", StringComparison.Ordinal) => DocumentKind.Text,
         _ => null,
     };
 
-    /// <summary>The kind of a body that came without a type; null for what is no text.</summary>
-    public static DocumentKind? Sniff(ReadOnlySpan<byte> body)
+    /// <summary>
+    /// The type of a body, of all the values of its <c>Content-Type</c> headers: the last valid one that the relay can read
+    /// (WHATWG Fetch, "extract a MIME type"). Without a valid one the bytes decide.
+    /// </summary>
+    public static ContentType Find(IEnumerable<string> headers)
+    {
+        var found = (ContentType?)null;
+        var first = (string?)null;
+        var mediaTypeBefore = (string?)null;
+        foreach (var header in headers)
+        {
+            first ??= header;
+            foreach (var value in SplitValues(header))
+            {
+                var (mediaType, charset) = Read(value);
+                if (!IsValid(mediaType) || mediaType == "*/*")
+                {
+                    continue;
+                }
+
+                var (reading, kind) = ReadingOf(mediaType);
+                // Of the same type twice, the charset that was named before counts on.
+                charset ??= mediaType == mediaTypeBefore ? found?.Charset : null;
+                if (found is null || reading != ContentReading.Never)
+                {
+                    (found, mediaTypeBefore) = (new ContentType(value.Trim(), reading, kind, charset), mediaType);
+                }
+            }
+        }
+
+        return found ?? new ContentType(first, ContentReading.ByBytes, null, null);
+    }
+
+    /// <summary>The kind of a body by its first bytes; null for what is no text.</summary>
+    /// <param name="body">The body.</param>
+    /// <param name="mustBeClear">Whether a body without any letter is no text.</param>
+    public static DocumentKind? Sniff(ReadOnlySpan<byte> body, bool mustBeClear = false)
     {
         var head = body[..Math.Min(body.Length, SniffedBytes)];
         if (head is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..])
@@ -42,16 +113,22 @@ internal static class ContentKinds
         }
 
         // The bytes that no text has, of any encoding that keeps ASCII.
+        var hasLetter = false;
         foreach (var one in head)
         {
             if (one is <= 0x08 or 0x0B or (>= 0x0E and <= 0x1A) or (>= 0x1C and <= 0x1F))
             {
                 return null;
             }
+
+            hasLetter |= char.IsAsciiLetterOrDigit((char)one) || one >= 0x80;
         }
 
-        return head.TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'<', ..] ? DocumentKind.Html : DocumentKind.Text;
+        return head.TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'<', ..] ? DocumentKind.Html : mustBeClear && !hasLetter ? null : DocumentKind.Text;
     }
+
+    /// <summary>Whether a body is a PDF, whatever its type says.</summary>
+    public static bool IsPdf(ReadOnlySpan<byte> body) => body.TrimStart(" \t\r\n\uFEFF"u8).StartsWith("%PDF-"u8);
 
     /// <summary>The media type of a <c>Content-Type</c> header, in lower case, and its charset. Lenient, as sites are.</summary>
     public static (string MediaType, string? Charset) Read(string header)
@@ -61,5 +138,36 @@ internal static class ContentKinds
             .Select(part => part.Split('=', 2, StringSplitOptions.TrimEntries))
             .FirstOrDefault(pair => pair.Length == 2 && string.Equals(pair[0], "charset", StringComparison.OrdinalIgnoreCase))?[1].Trim('"', '\'');
         return (parts[0].Trim().ToLowerInvariant(), string.IsNullOrEmpty(charset) ? null : charset);
+    }
+
+    private static (ContentReading Reading, DocumentKind? Kind) ReadingOf(string mediaType) => mediaType switch
+    {
+        "unknown/unknown" or "application/unknown" => (ContentReading.ByBytes, null),
+        "application/octet-stream" or "binary/octet-stream" or "application/pdf" or "application/x-pdf" or "application/force-download" or "application/x-download"
+            => (ContentReading.ByClearBytes, null),
+        _ => Of(mediaType) is { } kind ? (ContentReading.ByType, kind) : (ContentReading.Never, null),
+    };
+
+    private static bool IsValid(string mediaType)
+    {
+        var slash = mediaType.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0 && slash < mediaType.Length - 1 && !mediaType.AsSpan(0, slash).ContainsAnyExcept(TokenLetters) && !mediaType.AsSpan(slash + 1).ContainsAnyExcept(TokenLetters);
+    }
+
+    /// <summary>The values between the commas that stand outside of quotation marks.</summary>
+    private static IEnumerable<string> SplitValues(string header)
+    {
+        var (from, isQuoted) = (0, false);
+        for (var at = 0; at < header.Length; at++)
+        {
+            isQuoted ^= header[at] == '"';
+            if (header[at] == ',' && !isQuoted)
+            {
+                yield return header[from..at];
+                from = at + 1;
+            }
+        }
+
+        yield return header[from..];
     }
 }

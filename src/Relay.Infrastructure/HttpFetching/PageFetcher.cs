@@ -6,6 +6,7 @@ using Polly.CircuitBreaker;
 using Relay.Application.Fetching;
 using Relay.Domain;
 using Relay.Domain.Fetching;
+using Relay.Infrastructure.Html;
 
 namespace Relay.Infrastructure.HttpFetching;
 
@@ -23,17 +24,20 @@ internal sealed class PageFetcher(
     /// <summary>Redirects that are followed.</summary>
     public const int MaxRedirects = 5;
 
+    /// <summary>A page that refreshes itself within these seconds is a redirect.</summary>
+    private const double MaxRefreshDelay = 1;
+
     private static readonly RelayError Failed = new(
         ErrorCode.FetchFailed, "The page could not be fetched. Check that the URL opens in a browser on the public internet; whether it is the name, the address or the site is not said.");
 
     /// <inheritdoc/>
-    public async Task<Result<FetchReply>> FetchAsync(FetchUrl url, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken)
+    public async Task<Result<FetchReply>> FetchAsync(FetchUrl url, PageFormat format, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(options.Value.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await FollowAsync(new Visit(url, acceptLanguage, caller, trace, clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)), either.Token);
+            return await FollowAsync(new Visit(url, format, acceptLanguage, caller, trace, new FetchCookies(), clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)), either.Token);
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
@@ -65,9 +69,23 @@ internal sealed class PageFetcher(
             using var place = await resilience.Places.EnterAsync(url.Host, visit.Caller, cancellationToken);
             using var request = MakeRequest(url, visit);
             using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            visit.Cookies.Keep(url.Uri, response.Headers.NonValidated.TryGetValues("Set-Cookie", out var cookies) ? cookies : []);
             if (FindRedirect(response) is not { } location)
             {
-                return await ReadAsync(url, response, redirects, visit.Trace, cancellationToken);
+                var result = await ReadAsync(url, response, redirects, visit.Trace, cancellationToken);
+                if (!result.TryGet(out var reply, out _) || FindRefresh(response, reply) is not { } refresh || url.Resolve(refresh.Link, policy.Rules, out _) is not { } refreshed)
+                {
+                    return result;
+                }
+
+                if (!MayFollow(refresh, url, refreshed, redirects))
+                {
+                    return refreshed.Uri == url.Uri ? result : reply with { RefreshUrl = refreshed.Uri };
+                }
+
+                redirects.Add(new FollowedRedirect(url.Uri, (int)response.StatusCode));
+                url = refreshed;
+                continue;
             }
 
             if (redirects.Count == MaxRedirects)
@@ -91,8 +109,19 @@ internal sealed class PageFetcher(
         }
     }
 
+    /// <summary>Where a page goes on by itself: its header, or an element of its head.</summary>
+    private static PageRefresh? FindRefresh(HttpResponseMessage response, FetchReply reply) =>
+        reply.Document.Kind != DocumentKind.Html ? null
+        : FirstHeader(response.Headers.NonValidated, "Refresh") is { } header && PageRefresh.Read(header) is { } found ? found
+        : PageRefresh.Find(reply.Document.Body.Span);
+
+    /// <summary>Whether a refresh is followed like a redirect. One that is not leaves a page all the same.</summary>
+    private static bool MayFollow(PageRefresh refresh, FetchUrl from, FetchUrl to, List<FollowedRedirect> redirects) =>
+        refresh is { Delay: <= MaxRefreshDelay, IsWithoutScripts: false } && redirects.Count < MaxRedirects && to.Uri != from.Uri
+        && (from.Uri.Scheme != Uri.UriSchemeHttps || to.Uri.Scheme == Uri.UriSchemeHttps);
+
     /// <summary>
-    /// Nothing in it is of an answer before it, and nothing but the languages is of the caller. HTTP/1.1: over HTTP/2 .NET gives up
+    /// Nothing in it is of another host's answer, and nothing but the languages is of the caller. HTTP/1.1: over HTTP/2 .NET gives up
     /// on servers that name their other hosts (ORIGIN frames, RFC 8336), and HTTP/3 does not ask the guard.
     /// </summary>
     private HttpRequestMessage MakeRequest(FetchUrl url, Visit visit)
@@ -102,9 +131,18 @@ internal sealed class PageFetcher(
         request.Options.Set(GuardedConnector.Caller, visit.Caller);
         var headers = request.Headers;
         headers.TryAddWithoutValidation("User-Agent", options.Value.UserAgent);
-        headers.TryAddWithoutValidation("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        headers.TryAddWithoutValidation(
+            "Accept",
+            visit.Format == PageFormat.Markdown
+                ? "text/markdown,text/html;q=0.9,application/xhtml+xml;q=0.9,application/xml;q=0.8,*/*;q=0.7"
+                : "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
         headers.TryAddWithoutValidation("Accept-Language", visit.AcceptLanguage ?? "en-US,en;q=0.9,*;q=0.5");
         headers.TryAddWithoutValidation("Accept-Encoding", BodyReader.AcceptEncoding);
+        if (visit.Cookies.HeaderFor(url.Uri) is { } cookies)
+        {
+            headers.TryAddWithoutValidation("Cookie", cookies);
+        }
+
         return request;
     }
 
@@ -123,27 +161,31 @@ internal sealed class PageFetcher(
             throw new FetchFaultException(FetchFault.UpstreamProtocol);
         }
 
-        var header = FirstHeader(headers, "Content-Type");
-        var (mediaType, charset) = header is null ? (null, null) : ContentKinds.Read(header);
-        var kind = mediaType is null ? null : ContentKinds.Of(mediaType);
-        if (mediaType is not null && kind is null)
+        var type = ContentKinds.Find(headers.TryGetValues("Content-Type", out var types) ? types : []);
+        if (type.Reading == ContentReading.Never)
         {
             return Unsupported(trace);
         }
 
-        var (body, isWhole) = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
-        if ((kind ?? ContentKinds.Sniff(body)) is not { } known)
+        var body = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
+        var kind = ContentKinds.IsPdf(body.Bytes) ? null : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
+        if (kind is not { } known)
         {
             return Unsupported(trace);
         }
 
-        if (!isWhole && (known == DocumentKind.Data || options.Value.Oversize == OversizePages.Refuse))
+        if (body.IsCutOff && known == DocumentKind.Data)
+        {
+            throw new FetchFaultException(FetchFault.UpstreamProtocol);
+        }
+
+        if (!body.IsWhole && !body.IsCutOff && (known == DocumentKind.Data || options.Value.Oversize == OversizePages.Refuse))
         {
             trace.Failure = "body_too_large";
             return new RelayError(ErrorCode.TooLarge, $"The page is larger than the {options.Value.MaxPageBytes} bytes this relay reads, and is not cut.");
         }
 
-        return new FetchReply((int)response.StatusCode, header, redirects, new FetchedDocument(url.Uri, known, charset, body, isWhole));
+        return new FetchReply((int)response.StatusCode, type.Header, redirects, new FetchedDocument(url.Uri, known, type.Charset, body.Bytes, body.IsWhole));
     }
 
     private static RelayError Unsupported(FetchTrace trace)
@@ -168,5 +210,5 @@ internal sealed class PageFetcher(
         char.IsAsciiLetterUpper(letter) ? (index > 0 ? "_" : string.Empty) + char.ToLowerInvariant(letter) : letter.ToString()));
 
     /// <summary>What stays the same over all redirects.</summary>
-    private sealed record Visit(FetchUrl Url, string? AcceptLanguage, string Caller, FetchTrace Trace, long Deadline);
+    private sealed record Visit(FetchUrl Url, PageFormat Format, string? AcceptLanguage, string Caller, FetchTrace Trace, FetchCookies Cookies, long Deadline);
 }

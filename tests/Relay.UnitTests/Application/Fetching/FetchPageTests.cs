@@ -23,7 +23,7 @@ public sealed class FetchPageTests
     [InlineData(5990, 30)]
     public async Task A_failure_is_answered_a_whole_second_after_its_last_hop_began(int redirectedAfter, int failedAfter)
     {
-        _fetcher.FetchAsync(null!, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
+        _fetcher.FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
         {
             _clock.Advance(TimeSpan.FromMilliseconds(redirectedAfter));
             call.Arg<FetchTrace>().HopBeganAt = _clock.GetTimestamp();
@@ -62,7 +62,7 @@ public sealed class FetchPageTests
     private Task<Result<FetchedPage>> ReadAsync(Action<CancellationToken> meanwhile, CancellationToken left)
     {
         var document = new FetchedDocument(new Uri("https://www.example.com/"), DocumentKind.Html, null, new byte[1], IsWhole: true);
-        _fetcher.FetchAsync(null!, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(Result<FetchReply>.Success(new FetchReply(200, null, [], document)));
+        _fetcher.FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(Result<FetchReply>.Success(new FetchReply(200, null, [], document)));
         var reader = Substitute.For<IPageReader>();
         reader.Read(null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
         {

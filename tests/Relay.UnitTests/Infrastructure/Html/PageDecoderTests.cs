@@ -104,9 +104,12 @@ public sealed class PageDecoderTests
         Decode(Encoding.UTF8.GetBytes(html), "big5").Charset.Should().Be("big5");
     }
 
-    [Fact]
-    public void Behind_the_first_1024_bytes_nothing_is_declared_any_more() =>
-        Decode(Encoding.UTF8.GetBytes(new string(' ', 1024) + "<meta charset=koi8-r>"), null).Charset.Should().Be("utf-8");
+    [Theory]
+    [InlineData("<script>{1,024 spaces}</script><meta charset=koi8-r>", "koi8-r")]
+    [InlineData("<body>{1,024 spaces}<meta charset=koi8-r>", "utf-8")]
+    [InlineData("<head>{1,024 spaces}</head><meta charset=koi8-r>", "utf-8")]
+    public void A_charset_is_declared_in_the_head_however_long_that_is(string html, string name) =>
+        Decode(Encoding.UTF8.GetBytes(html.Replace("{1,024 spaces}", new string(' ', 1024), StringComparison.Ordinal)), null).Charset.Should().Be(name);
 
     [Fact]
     public void JSON_is_UTF_8() => PageDecoder.Decode(new byte[] { 0x22, 0xE9, 0x22 }, null, DocumentKind.Data, isWhole: true).Charset.Should().Be("utf-8");

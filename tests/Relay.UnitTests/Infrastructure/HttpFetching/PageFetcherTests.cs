@@ -90,7 +90,7 @@ public sealed class PageFetcherTests : IDisposable
         clients.CreateClient(PageFetcher.Client).Returns(client);
         var fetcher = new PageFetcher(
             clients, resilience ?? _resilience, new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(_options), _clock, NullLogger<PageFetcher>.Instance);
-        return await fetcher.FetchAsync(FetchUrl.Parse("https://www.example.com/", FetchRules.Default, out _)!, null, "key_1", _trace, Waiting.Token);
+        return await fetcher.FetchAsync(FetchUrl.Parse("https://www.example.com/", FetchRules.Default, out _)!, PageFormat.Html, null, "key_1", _trace, Waiting.Token);
     }
 
     private sealed class Site(Func<HttpRequestMessage, HttpResponseMessage> respond) : HttpMessageHandler

@@ -1,0 +1,40 @@
+using System.Net;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>
+/// The cookies of one fetch: each host gets back those that it set itself while this page was fetched, and no other host
+/// does, whatever domain a cookie names. They end with the fetch.
+/// </summary>
+internal sealed class FetchCookies
+{
+    private const int MaxPerHost = 50;
+    private readonly Dictionary<string, CookieContainer> _hosts = new(StringComparer.Ordinal);
+
+    /// <summary>Keeps the cookies that an answer sets.</summary>
+    /// <param name="url">The page that answered.</param>
+    /// <param name="headers">Its <c>Set-Cookie</c> headers.</param>
+    public void Keep(Uri url, IEnumerable<string> headers)
+    {
+        foreach (var header in headers)
+        {
+            if (!_hosts.TryGetValue(url.IdnHost, out var cookies))
+            {
+                _hosts[url.IdnHost] = cookies = new CookieContainer(MaxPerHost, MaxPerHost, CookieContainer.DefaultCookieLengthLimit);
+            }
+
+            try
+            {
+                cookies.SetCookies(url, header);
+            }
+            catch (CookieException)
+            {
+                // A browser passes by a cookie that is none, too.
+                continue;
+            }
+        }
+    }
+
+    /// <summary>The <c>Cookie</c> header for a page; null for none.</summary>
+    public string? HeaderFor(Uri url) => _hosts.TryGetValue(url.IdnHost, out var cookies) && cookies.GetCookieHeader(url) is { Length: > 0 } header ? header : null;
+}
