@@ -8,8 +8,8 @@ using Relay.Application.Fetching;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// How the relay treats a host that is slow, busy or gone: a few pages of it at once, one more try where nothing was
-/// answered yet or the host asks for it, and a pause after many failures. All of it is here.
+/// How the relay treats a host that is slow, busy or gone: places at it, one more try where nothing was answered yet or
+/// the host asks for it, and a pause after many failures.
 /// </summary>
 internal sealed class FetchResilience : IDisposable
 {
