@@ -95,8 +95,10 @@ internal static partial class PageDecoder
     private static WebEncoding? FindInMeta(ReadOnlySpan<byte> head)
     {
         var tokens = new HtmlTokenizer(head);
-        while (tokens.Read() && (tokens.End <= PrescanBytes || !EndsHead(tokens)))
+        var isHeadOver = false;
+        while (tokens.Read() && (tokens.Start < PrescanBytes || !isHeadOver))
         {
+            isHeadOver |= EndsHead(tokens);
             if (tokens.Kind != HtmlTokenKind.StartTag || tokens.Tag != HtmlTag.Meta)
             {
                 continue;

@@ -25,11 +25,11 @@ public sealed class BodyReaderTests
     public async Task A_compressed_body_that_was_cut_is_no_whole_one(string encoding, string format)
     {
         var whole = Compress(format);
-        foreach (var length in (int[])[1, 5, whole.Length / 2, whole.Length - 1])
+        foreach (var length in (int[])[1, whole.Length / 2, whole.Length - 1])
         {
-            // Of the first bytes nothing comes: that is no page.
+            // Of the first byte nothing comes: that is no page.
             var read = () => ReadAsync(encoding, whole[..length], Page.Length);
-            if (length <= 5)
+            if (length == 1)
             {
                 await read.Should().ThrowAsync<InvalidDataException>($"{length} bytes of {format} came");
                 continue;
