@@ -80,25 +80,31 @@ internal static class FetchAnswer
 
     private static void WriteOpenGraph(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> properties)
     {
-        writer.WriteStartObject("open_graph");
+        writer.WriteStartArray("open_graph");
         foreach (var (name, value) in properties)
         {
-            writer.WriteString(name, value);
+            writer.WriteStartObject();
+            writer.WriteString("name", name);
+            writer.WriteString("content", value);
+            writer.WriteEndObject();
         }
 
-        writer.WriteEndObject();
+        writer.WriteEndArray();
     }
 
     private static void WriteData(Utf8JsonWriter writer, IReadOnlyDictionary<string, JsonElement> data)
     {
-        writer.WriteStartObject("data");
-        foreach (var (name, value) in data)
+        writer.WriteStartArray("data");
+        foreach (var (id, value) in data)
         {
-            writer.WritePropertyName(name);
+            writer.WriteStartObject();
+            writer.WriteString("id", id);
+            writer.WritePropertyName("content");
             value.WriteTo(writer);
+            writer.WriteEndObject();
         }
 
-        writer.WriteEndObject();
+        writer.WriteEndArray();
     }
 
     private static void WriteMetadata(Utf8JsonWriter writer, PageMetadata metadata)

@@ -58,7 +58,7 @@ internal sealed class RawSite : IDisposable
                 socket.Shutdown(SocketShutdown.Both);
             }
         }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException or InvalidOperationException)
         {
             Requests.Add("stopped");
         }
