@@ -53,7 +53,7 @@ public static class DependencyInjection
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
-        services.AddSingleton<ModelCatalog>().AddSingleton<KeyEditor>();
+        services.AddSingleton<ModelCatalog>().AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>()).AddSingleton<KeyEditor>();
         services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
         services.AddSingleton<FairQueues>().AddSingleton<FailureLimit>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
         services.AddSingleton(provider => FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value, provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);

@@ -75,9 +75,9 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         fits.Status.Should().Be(200, fits.Body);
         fits.Json.GetProperty("structured_output").GetRawText().Should().Be("""{"a":5}""");
         fits.Json.GetProperty("result").GetString().Should().Be("""{"a":5}""");
-        ErrorAnswer.Check(never, 502, "schema_not_satisfied", null);
+        ErrorAnswer.Check(never, 422, "schema_not_satisfied", null);
         relay.RequestsOf("never fits").Should().HaveCount(3);
-        ErrorAnswer.Check(speaks, 502, "schema_not_satisfied", null);
+        ErrorAnswer.Check(speaks, 422, "schema_not_satisfied", null);
         streamed.Names.Should().Equal("start", "delta", "done");
         streamed.Text.Should().Be("""{"a":5}""");
         streamed.Events[^1].Json.GetProperty("structured_output").GetProperty("a").GetInt32().Should().Be(5);

@@ -18,7 +18,7 @@ internal sealed record AnthropicError(string Type, AnthropicErrorDetail Error, s
         ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => "rate_limit_error",
         ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable => "overloaded_error",
         ErrorCode.Timeout => "timeout_error",
-        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.SchemaNotSatisfied or ErrorCode.FetchFailed or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing
+        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.FetchFailed or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing
             or ErrorCode.LockdownViolation => "api_error",
         _ => "invalid_request_error",
     };

@@ -2,8 +2,10 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
+using Relay.Api.Completions;
 using Relay.Api.Http;
 using Relay.Application.Completions;
+using Relay.Application.Models;
 using Relay.Application.Serving;
 using Relay.Domain.Keys;
 
@@ -12,20 +14,20 @@ namespace Relay.Api.Anthropic;
 [RequireScope(KeyScopes.Complete)]
 [Speaks(ApiSurface.Anthropic)]
 [Route("v1/messages/count_tokens")]
-internal sealed class CountTokensController(IMediator mediator, IOptions<ServerOptions> server) : ControllerBase
+internal sealed class CountTokensController(IMediator mediator, IModelNames models, IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
 {
     /// <summary>About how many tokens a request would have; spends nothing, and says in a header that it is no count.</summary>
     [HttpPost]
     public async Task<IActionResult> CountAsync(CancellationToken cancellationToken)
     {
-        var body = await Request.ReadJsonAsync<MessageBody>(server.Value.MaxBodyBytes, cancellationToken);
-        // What would be refused or ignored when it is sent changes nothing here.
-        if (!body.TryGet(out var contract, out var error) || !contract.Parse(ignoreHarmless: true, needsMaxTokens: false).TryGet(out var request, out error))
+        var body = await Request.ReadObjectAsync(root => MessageBody.Parse(root, models, needsMaxTokens: false), server.Value.MaxBodyBytes, cancellationToken);
+        if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
         }
 
-        var result = await mediator.Send(new CountTokensQuery(HttpContext.Caller(), request), cancellationToken);
+        HttpContext.Tell(parsed.Ignored, logger);
+        var result = await mediator.Send(new CountTokensQuery(HttpContext.Caller(), parsed.Request), cancellationToken);
         if (!result.TryGet(out var tokens, out error))
         {
             return error.ToActionResult();

@@ -2,126 +2,120 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Application.Models;
 using Relay.Domain;
 using Relay.Domain.Completions;
-using Relay.Domain.Models;
 using static Relay.Api.Http.UnsupportedParameter;
 
 namespace Relay.Api.Anthropic;
 
 /// <summary>
-/// The body of <c>POST /v1/messages</c> and of <c>/v1/messages/count_tokens</c>. What is not honoured is named, so that it can be
-/// refused; <c>metadata</c>, <c>service_tier: auto</c> and <c>cache_control</c> change no answer.
+/// Reads the body of <c>POST /v1/messages</c> and of <c>/v1/messages/count_tokens</c> as Anthropic's own API takes it. What would change
+/// the kind of answer is refused by name; what only sways it, or is not known, is ignored and named. <c>cache_control</c> is taken
+/// anywhere: Claude Code sets three of the API's four breakpoints itself, and those of a caller could make a 400.
 /// </summary>
-internal sealed record MessageBody(
-    string? Model,
-    JsonElement? Messages,
-    long? MaxTokens,
-    JsonElement? System,
-    bool? Stream,
-    IReadOnlyList<string?>? StopSequences,
-    JsonElement? Thinking,
-    JsonElement? OutputConfig,
-    JsonElement? OutputFormat,
-    JsonElement? Tools,
-    JsonElement? ToolChoice,
-    JsonElement? McpServers,
-    JsonElement? Container,
-    JsonElement? ContextManagement,
-    JsonElement? Temperature,
-    JsonElement? TopP,
-    JsonElement? TopK,
-    JsonElement? ServiceTier,
-    JsonElement? Speed,
-    JsonElement? InferenceGeo,
-    JsonElement? Metadata,
-    JsonElement? CacheControl)
+internal static class MessageBody
 {
-    private IEnumerable<UnsupportedParameter> Unsupported =>
+    private static readonly UnsupportedParameter[] Unsupported =
     [
-        new("tools", Tools, Never, IsHarmless: false),
-        new("tool_choice", ToolChoice, value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && Text("none", "auto")(type), IsHarmless: false),
-        new("mcp_servers", McpServers, Never, IsHarmless: false),
-        new("container", Container, Never, IsHarmless: false),
-        new("context_management", ContextManagement, Never, IsHarmless: false),
-        new("inference_geo", InferenceGeo, Never, IsHarmless: false),
+        new("mcp_servers", Never, IsHarmless: false),
+        new("container", Never, IsHarmless: false),
+        new("context_management", Never, IsHarmless: false),
+        new("inference_geo", Never, IsHarmless: false),
         // Claude Code has the model think as it sees fit, and has no switch for it.
-        new("thinking", Thinking, value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && Text("adaptive")(type), IsHarmless: true),
-        new("temperature", Temperature, Number(1), IsHarmless: true),
-        new("top_p", TopP, Number(1), IsHarmless: true),
-        new("top_k", TopK, Never, IsHarmless: true),
-        new("service_tier", ServiceTier, Text("auto", "standard_only"), IsHarmless: true),
-        new("speed", Speed, Text("standard"), IsHarmless: true),
+        new("thinking", value => TypeOf(value, "adaptive"), IsHarmless: true),
+        new("temperature", Number(1), IsHarmless: true),
+        new("top_p", Number(1), IsHarmless: true),
+        new("service_tier", Text("auto", "standard_only"), IsHarmless: true),
+        new("speed", Text("standard"), IsHarmless: true),
     ];
 
     /// <summary>The body as the domain sees it.</summary>
-    /// <param name="ignoreHarmless"><c>IGNORE_UNSUPPORTED</c>.</param>
+    /// <param name="root">An object.</param>
+    /// <param name="models">What names of models mean.</param>
     /// <param name="needsMaxTokens">Whether a cap on the answer is required, as Anthropic does where there will be one.</param>
-    public Result<CompletionRequest> Parse(bool ignoreHarmless, bool needsMaxTokens)
+    public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
-        if (FindRefused(Unsupported, ignoreHarmless) is { } refused)
-        {
-            return refused;
-        }
-
         var fields = new FieldReader();
-        if (Model is null)
-        {
-            fields.Refuse("model", "'model' is required. GET /v1/models lists those you can use.");
-        }
-
-        var model = Model is null ? null : fields.Take(ModelName.Create(Model));
-        if (Messages is null)
+        var body = new LenientBody(root, fields);
+        ReadTools(body, fields);
+        body.Sort(Unsupported);
+        var model = fields.ReadModel(body, models);
+        if (body.FindList("messages") is not { } messages)
         {
             fields.Refuse("messages", "'messages' is required: [{\"role\":\"user\",\"content\":\"…\"}].");
+            return fields.Error!;
         }
 
-        if (needsMaxTokens && MaxTokens is null)
+        var cap = body.WholeNumber("max_tokens");
+        if (needsMaxTokens && cap is null)
         {
             fields.Refuse("max_tokens", "'max_tokens' is required: the most tokens of the answer.");
         }
 
-        var conversation = Messages is { } messages ? fields.Take(MessageReader.ReadAnthropic(messages)) : null;
-        var system = System is { } words && !IsEmpty(words) ? fields.Take(MessageReader.ReadText("system", words)) : null;
-        var maxTokens = MaxTokens is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens)) : (int?)null;
-        var stop = StopSequences is null or [] ? null : fields.Take(Domain.Completions.StopSequences.Create("stop_sequences", StopSequences));
-        var (effort, schema) = OutputConfig is { ValueKind: not JsonValueKind.Null } config ? ReadConfig(fields, config) : (null, null);
-        schema ??= OutputFormat is { } format ? ReadFormat(fields, format, "output_format") : null;
+        var (conversation, system) = fields.Take(MessageReader.ReadAnthropic(messages, body.Find("system")));
+        var maxTokens = cap is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens)) : (int?)null;
+        var stop = body.Find("stop_sequences") is { } texts ? ReadStop(fields, texts) : null;
+        var (effort, schema) = body.Find("output_config") is { } config ? ReadConfig(fields, config) : (null, null);
+        var format = body.Find("output_format");
+        schema ??= format is { } alone ? ReadFormat(fields, alone, "output_format") : null;
+        var isStream = body.Flag("stream");
         return fields.Error is { } error
             ? error
-            : new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop };
+            : new CompatibleRequest(
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop },
+                isStream,
+                IncludesUsage: true,
+                body.FindIgnored());
     }
 
-    private static bool IsEmpty(JsonElement system) => system.ValueKind switch
+    private static bool TypeOf(JsonElement value, params string[] types) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && Text(types)(type);
+
+    /// <summary>Tools that the model is told not to use are no tools.</summary>
+    private static void ReadTools(LenientBody body, FieldReader fields)
     {
-        JsonValueKind.Null => true,
-        JsonValueKind.String => JsonText.Read(system) == string.Empty,
-        JsonValueKind.Array => system.GetArrayLength() == 0,
-        _ => false,
-    };
+        var choice = body.Find("tool_choice");
+        var isNone = choice is { } none && TypeOf(none, "none");
+        if (body.Find("tools") is not null)
+        {
+            if (isNone)
+            {
+                body.Ignore("tools");
+            }
+            else
+            {
+                fields.Refuse("tools", "'tools' can't be honoured by this relay. Leave it out.");
+            }
+        }
+        else if (choice is { } given && !TypeOf(given, "none", "auto"))
+        {
+            fields.Refuse("tool_choice", "'tool_choice' can't be honoured by this relay: there are no tools here. Leave it out.");
+        }
+    }
+
+    private static StopSequences? ReadStop(FieldReader fields, JsonElement texts) => texts.ValueKind == JsonValueKind.Array
+        ? fields.Take(StopSequences.Create("stop_sequences", [.. texts.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop_sequences") : null)]))
+        : fields.Refuse<StopSequences?>("stop_sequences", "'stop_sequences' is a list of texts.", null);
 
     private static (Effort? Effort, OutputSchema? Schema) ReadConfig(FieldReader fields, JsonElement config)
     {
         const string Field = "output_config";
-        if (!fields.IsObject(config, Field, "effort", "format"))
+        if (config.ValueKind != JsonValueKind.Object)
         {
+            fields.Refuse(Field, $"'{Field}' is not an object.");
             return (null, null);
         }
 
         var effort = fields.Text(config, "effort", Field);
         return (
             effort is null ? null : fields.Take(EffortNames.Parse($"{Field}.effort", effort)),
-            config.TryGetProperty("format", out var format) ? ReadFormat(fields, format, $"{Field}.format") : null);
+            config.TryGetProperty("format", out var format) && format.ValueKind != JsonValueKind.Null ? ReadFormat(fields, format, $"{Field}.format") : null);
     }
 
     private static OutputSchema? ReadFormat(FieldReader fields, JsonElement format, string field)
     {
-        if (format.ValueKind == JsonValueKind.Null || !fields.IsObject(format, field, "type", "schema"))
-        {
-            return null;
-        }
-
-        if (fields.Text(format, "type", field) == "json_schema" && format.TryGetProperty("schema", out var schema))
+        if (format.ValueKind == JsonValueKind.Object && fields.Text(format, "type", field) == "json_schema" && format.TryGetProperty("schema", out var schema))
         {
             return fields.Take(OutputSchema.Create($"{field}.schema", schema));
         }

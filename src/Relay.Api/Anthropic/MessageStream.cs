@@ -11,6 +11,9 @@ namespace Relay.Api.Anthropic;
 /// </summary>
 internal sealed class MessageStream(EventStream stream, string id, Func<string> model, string requestId, long estimatedInputTokens) : CompletionStream(stream)
 {
+    /// <summary>The event by which Anthropic's own API breaks a silence.</summary>
+    public static void Ping(EventBuffer events) => events.Add("ping", new PingEvent("ping"));
+
     /// <inheritdoc/>
     protected override void Open(EventBuffer events)
     {
@@ -49,4 +52,6 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
         [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence);
 
     private sealed record MessageStop(string Type);
+
+    private sealed record PingEvent(string Type);
 }

@@ -7,76 +7,57 @@ namespace Relay.Api.Completions;
 
 /// <summary>
 /// Reads conversations in the three forms that callers send: the relay's own, OpenAI's and Anthropic's. They differ in how a
-/// picture and a system prompt are written, and in what else may stand there.
+/// picture and a system prompt are written. The relay's own form is strict; the others take what their own APIs take.
 /// </summary>
-internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReader readImage)
+internal sealed class MessageReader
 {
     private const string Messages = "messages";
 
     /// <summary>Longest list that is looked at: as many messages as a conversation takes, and as many instructions of the system.</summary>
     private const int MaxListed = 2 * Conversation.MaxMessages;
 
+    private readonly FieldReader _fields = new();
+    private readonly ImageReader _readImage;
+    private readonly bool _isStrict;
+    private readonly List<string> _system = [];
     private int _blocks;
 
+    private MessageReader(ImageReader readImage, bool isStrict) => (_readImage, _isStrict) = (readImage, isStrict);
+
     /// <summary>Reads a picture, if the block is one; what is wrong goes to the fields.</summary>
-    internal delegate bool ImageReader(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image);
+    internal delegate bool ImageReader(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image);
 
     /// <summary><c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>, <c>{"type":"image","media_type","data"}</c>.</summary>
-    public static Result<Conversation> ReadNative(JsonElement messages)
-    {
-        var fields = new FieldReader();
-        return new MessageReader(fields, NativeImage).Read(messages, static (_, _, _) => false);
-    }
+    public static Result<Conversation> ReadNative(JsonElement messages) => new MessageReader(NativeImage, isStrict: true).Read(messages);
 
-    /// <summary>Anthropic's: pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>; the model's earlier thoughts are left out, as Anthropic's API does.</summary>
-    public static Result<Conversation> ReadAnthropic(JsonElement messages)
-    {
-        var fields = new FieldReader();
-        return new MessageReader(fields, AnthropicImage).Read(messages, static (_, _, _) => false);
-    }
-
-    /// <summary>OpenAI's: pictures are data URLs; messages of the system or the developer before all others are the system prompt.</summary>
-    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages)
-    {
-        var fields = new FieldReader();
-        var reader = new MessageReader(fields, OpenAiImage);
-        var system = new List<string>();
-        var conversation = fields.Take(reader.Read(messages, (message, role, field) =>
-        {
-            if (role is not ("system" or "developer"))
-            {
-                return false;
-            }
-
-            // An empty instruction is none, as an empty system prompt is elsewhere.
-            var isEmpty = message.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String && JsonText.Read(content) == string.Empty;
-            if (fields.IsObject(message, field, "role", "content") && !isEmpty)
-            {
-                var blocks = reader.ReadContent(message, field);
-                system.AddRange(blocks.OfType<TextBlock>().Select(block => block.Text.Reveal()));
-                if (blocks.Any(block => block is not TextBlock))
-                {
-                    fields.Refuse($"{field}.content", $"'{field}.content': instructions are text; put a picture into a message of the user's.");
-                }
-            }
-
-            return true;
-        }));
-        var prompt = system.Count == 0 ? null : fields.Take(PromptText.Create(Messages, string.Join("\n\n", system)));
-        return fields.Error is { } error ? error : (conversation!, prompt);
-    }
-
-    /// <summary>Words as a string, or as a list of text blocks joined by an empty line: a system prompt of Anthropic's.</summary>
-    public static Result<PromptText> ReadText(string field, JsonElement content)
-    {
-        var fields = new FieldReader();
-        var blocks = new MessageReader(fields, NoImage).ReadBlocks(content, field).OfType<TextBlock>().Select(block => block.Text.Reveal()).ToList();
-        return fields.Error is { } error ? error : PromptText.Create(field, string.Join("\n\n", blocks));
-    }
-
+    /// <summary>
+    /// Anthropic's: pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>; the model's earlier thoughts are left out, as
+    /// Anthropic's API does. Messages of the system come after the system prompt.
+    /// </summary>
     /// <param name="messages">The list.</param>
-    /// <param name="takesFirst">Takes a message before all others out of the conversation, by its role; false leaves it there.</param>
-    private Result<Conversation> Read(JsonElement messages, Func<JsonElement, string?, string, bool> takesFirst)
+    /// <param name="system">The system prompt: a text or a list of text blocks; null for none.</param>
+    public static Result<(Conversation Conversation, PromptText? System)> ReadAnthropic(JsonElement messages, JsonElement? system)
+    {
+        var reader = new MessageReader(AnthropicImage, isStrict: false);
+        if (system is { } words)
+        {
+            reader.ReadInstructions(words, "system");
+        }
+
+        return reader.ReadWithSystem(messages);
+    }
+
+    /// <summary>OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.</summary>
+    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiImage, isStrict: false).ReadWithSystem(messages);
+
+    private Result<(Conversation Conversation, PromptText? System)> ReadWithSystem(JsonElement messages)
+    {
+        var conversation = _fields.Take(Read(messages));
+        var prompt = _system.Count == 0 ? null : _fields.Take(PromptText.Create(Messages, string.Join("\n\n", _system)));
+        return _fields.Error is { } error ? error : (conversation!, prompt);
+    }
+
+    private Result<Conversation> Read(JsonElement messages)
     {
         if (messages.ValueKind != JsonValueKind.Array)
         {
@@ -92,65 +73,116 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
         var index = 0;
         foreach (var message in messages.EnumerateArray())
         {
-            var field = $"{Messages}[{index++}]";
-            if (message.ValueKind != JsonValueKind.Object)
+            ReadMessage(message, $"{Messages}[{index++}]", read);
+            if (_fields.Error is not null)
             {
-                fields.Refuse(field, $"'{field}' is not an object.");
-                break;
-            }
-
-            var role = fields.Text(message, "role", field);
-            if (read.Count == 0 && takesFirst(message, role, field))
-            {
-                continue;
-            }
-
-            ChatRole? known = role switch
-            {
-                "user" => ChatRole.User,
-                "assistant" => ChatRole.Assistant,
-                _ => null,
-            };
-            if (known is not { } side)
-            {
-                fields.Refuse($"{field}.role", role is "system" or "developer"
-                    ? $"'{field}.role': instructions of the system go before all other messages."
-                    : role is "tool" or "function" ? $"'{field}.role': there are no tools here." : $"'{field}.role' is \"user\" or \"assistant\".");
-            }
-            else if (fields.IsObject(message, field, "role", "content"))
-            {
-                var content = ReadContent(message, field).ToList();
-                if (side == ChatRole.Assistant && content.Exists(block => block is ImageBlock))
-                {
-                    fields.Refuse($"{field}.content", $"'{field}.content': only the user can show pictures.");
-                }
-                else if (content.Count > 0)
-                {
-                    read.Add(new ChatMessage(side, content));
-                }
-                else
-                {
-                    fields.Refuse($"{field}.content", $"'{field}.content' is missing: a text, or a list of blocks.");
-                }
-            }
-
-            if (fields.Error is not null)
-            {
-                break;
+                return _fields.Error;
             }
         }
 
-        return fields.Error is { } error ? error : Conversation.Create(Messages, read);
+        if (read is [.., { Role: ChatRole.Assistant }])
+        {
+            return RelayError.Invalid(
+                Messages, "'messages' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with it. End with a message of the user.");
+        }
+
+        return Conversation.Create(Messages, read);
     }
 
-    private IEnumerable<ContentBlock> ReadContent(JsonElement message, string field) =>
-        message.TryGetProperty("content", out var content) ? ReadBlocks(content, $"{field}.content") : [];
+    private void ReadMessage(JsonElement message, string field, List<ChatMessage> read)
+    {
+        if (message.ValueKind != JsonValueKind.Object)
+        {
+            _fields.Refuse(field, $"'{field}' is not an object.");
+            return;
+        }
 
-    private IEnumerable<ContentBlock> ReadBlocks(JsonElement content, string field)
+        switch (_fields.Text(message, "role", field))
+        {
+            case "user":
+                ReadTurn(ChatRole.User, message, field, read);
+                break;
+            case "assistant":
+                ReadTurn(ChatRole.Assistant, message, field, read);
+                break;
+            case "system" or "developer" when !_isStrict:
+                if (message.TryGetProperty("content", out var content))
+                {
+                    ReadInstructions(content, $"{field}.content");
+                }
+
+                break;
+            case "tool" or "function":
+                _fields.Refuse($"{field}.role", $"'{field}.role': there are no tools here.");
+                break;
+            case "system" or "developer":
+                _fields.Refuse($"{field}.role", $"'{field}.role': put instructions of the system into 'system'.");
+                break;
+            default:
+                _fields.Refuse($"{field}.role", $"'{field}.role' is \"user\" or \"assistant\".");
+                break;
+        }
+    }
+
+    private void ReadTurn(ChatRole side, JsonElement message, string field, List<ChatMessage> read)
+    {
+        if (_isStrict && !_fields.IsObject(message, field, "role", "content"))
+        {
+            return;
+        }
+
+        if (!_isStrict && (IsSomething(message, "tool_calls") || IsSomething(message, "function_call")))
+        {
+            _fields.Refuse(field, $"'{field}' calls a tool: there are no tools here.");
+            return;
+        }
+
+        var isAnswer = side == ChatRole.Assistant;
+        var content = message.TryGetProperty("content", out var given) && !(isAnswer && given.ValueKind == JsonValueKind.Null)
+            ? ReadBlocks(given, $"{field}.content", mayBeEmpty: isAnswer)
+            : [];
+        if (isAnswer && content.Exists(block => block is not TextBlock))
+        {
+            _fields.Refuse($"{field}.content", $"'{field}.content': only the user can show pictures.");
+        }
+        else if (content.Count == 0)
+        {
+            if (!isAnswer)
+            {
+                _fields.Refuse($"{field}.content", $"'{field}.content' is missing or blank: a text, or a list of blocks.");
+            }
+        }
+        else if (isAnswer && !_isStrict && read.Count == 0)
+        {
+            // Claude Code begins with the user's side: a greeting before the first question is told to the model.
+            _system.Add("You have begun this conversation with these words:\n\n" + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal())));
+        }
+        else
+        {
+            read.Add(new ChatMessage(side, content));
+        }
+    }
+
+    private void ReadInstructions(JsonElement content, string field)
+    {
+        if (content.ValueKind == JsonValueKind.Null)
+        {
+            return;
+        }
+
+        var blocks = ReadBlocks(content, field, mayBeEmpty: true);
+        _system.AddRange(blocks.OfType<TextBlock>().Select(block => block.Text.Reveal()));
+        if (blocks.Exists(block => block is not TextBlock))
+        {
+            _fields.Refuse(field, $"'{field}': instructions are text; put a picture into a message of the user's.");
+        }
+    }
+
+    private List<ContentBlock> ReadBlocks(JsonElement content, string field, bool mayBeEmpty)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
-            return ReadWords(fields.Text(content, field), field);
+            return [.. ReadWords(_fields.Text(content, field), field, mayBeEmpty)];
         }
 
         if (content.ValueKind == JsonValueKind.Array)
@@ -158,56 +190,57 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
             // Before any is read: also those that are passed over take memory.
             if (content.GetArrayLength() > Conversation.MaxBlocksPerMessage || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks)
             {
-                fields.Refuse(Conversation.TooManyBlocks(field));
+                _fields.Refuse(Conversation.TooManyBlocks(field));
                 return [];
             }
 
-            return [.. content.EnumerateArray().SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]"))];
+            return [.. content.EnumerateArray().SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]", mayBeEmpty || !_isStrict))];
         }
 
-        fields.Refuse(field, $"'{field}' is a text, or a list of blocks such as {{\"type\":\"text\",\"text\":\"…\"}}.");
+        _fields.Refuse(field, $"'{field}' is a text, or a list of blocks such as {{\"type\":\"text\",\"text\":\"…\"}}.");
         return [];
     }
 
-    private IEnumerable<ContentBlock> ReadBlock(JsonElement block, string field)
+    private IEnumerable<ContentBlock> ReadBlock(JsonElement block, string field, bool mayBeEmpty)
     {
         if (block.ValueKind != JsonValueKind.Object)
         {
-            fields.Refuse(field, $"'{field}' is not an object.");
+            _fields.Refuse(field, $"'{field}' is not an object.");
             return [];
         }
 
-        var type = fields.Text(block, "type", field);
-        if (type == "text")
+        var type = _fields.Text(block, "type", field);
+        if (type == "text" || (!_isStrict && type is "input_text" or "output_text"))
         {
             // When Anthropic may cache is Claude Code's to say; it changes no answer.
-            return fields.IsObject(block, field, "type", "text", "cache_control") ? ReadWords(fields.Text(block, "text", field), $"{field}.text") : [];
+            return !_isStrict || _fields.IsObject(block, field, "type", "text", "cache_control")
+                ? ReadWords(_fields.Text(block, "text", field), $"{field}.text", mayBeEmpty)
+                : [];
         }
 
-        if (type is "thinking" or "redacted_thinking")
+        if (type is "thinking" or "redacted_thinking" || (!_isStrict && type is "reasoning" or "refusal"))
         {
             return [];
         }
 
-        if (type is not null && readImage(fields, block, type, field, out var image))
+        if (type is not null && _readImage(_fields, block, type, field, out var image))
         {
             return image is null ? [] : [image];
         }
 
-        fields.Refuse(field, $"'{field}' is of a type that is not read here: text and pictures are; tools, documents and sound are not.");
+        _fields.Refuse(field, $"'{field}' is of a type that is not read here: text and pictures are; tools, documents and sound are not.");
         return [];
     }
 
-    private IEnumerable<ContentBlock> ReadWords(string? words, string field) => fields.Error is null && fields.Take(PromptText.Create(field, words)) is { } text ? [new TextBlock(text)] : [];
+    private IEnumerable<ContentBlock> ReadWords(string? words, string field, bool mayBeEmpty) =>
+        _fields.Error is not null || (mayBeEmpty && string.IsNullOrWhiteSpace(words)) ? []
+        : _fields.Take(PromptText.Create(field, words)) is { } text ? [new TextBlock(text)]
+        : [];
 
+    private static bool IsSomething(JsonElement message, string name) =>
+        message.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null && !(value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0);
 
-    private static bool NoImage(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image)
-    {
-        image = null;
-        return false;
-    }
-
-    private static bool NativeImage(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image)
+    private static bool NativeImage(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image)
     {
         image = null;
         if (type != "image")
@@ -225,7 +258,7 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
         return true;
     }
 
-    private static bool AnthropicImage(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image)
+    private static bool AnthropicImage(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image)
     {
         image = null;
         if (type != "image")
@@ -233,49 +266,50 @@ internal sealed class MessageReader(FieldReader fields, MessageReader.ImageReade
             return false;
         }
 
-        if (!fields.IsObject(block, field, "type", "source", "cache_control") || !block.TryGetProperty("source", out var source) || !fields.IsObject(source, $"{field}.source", "type", "media_type", "data"))
+        var source = block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object ? holder : (JsonElement?)null;
+        image = (source is { } given ? fields.Text(given, "type", $"{field}.source") : null) switch
         {
-            fields.Refuse(field, $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}}. Pictures elsewhere are not fetched.");
-        }
-        else if (fields.Text(source, "type", $"{field}.source") != "base64")
-        {
-            fields.Refuse($"{field}.source.type", $"'{field}.source.type' is \"base64\": pictures elsewhere are not fetched.");
-        }
-        else
-        {
-            fields.Text(source, "media_type", $"{field}.source");
-            image = Image(fields, $"{field}.source", fields.Text(source, "data", $"{field}.source"));
-        }
-
+            "base64" => Image(fields, $"{field}.source", fields.Text(source!.Value, "data", $"{field}.source")),
+            "url" => Link(fields, $"{field}.source", fields.Text(source!.Value, "url", $"{field}.source")),
+            _ => fields.Refuse<ContentBlock?>(
+                field, $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}} or {{\"type\":\"url\",\"url\":\"https://…\"}}.", null),
+        };
         return true;
     }
 
-    private static bool OpenAiImage(FieldReader fields, JsonElement block, string type, string field, out ImageBlock? image)
+    private static bool OpenAiImage(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image)
     {
         image = null;
-        if (type != "image_url")
+        if (type is not ("image_url" or "input_image"))
         {
             return false;
         }
 
         // How closely to look ("detail") is not for the caller to say here, and changes no more than the price at OpenAI's.
-        var url = fields.IsObject(block, field, "type", "image_url") && block.TryGetProperty("image_url", out var holder) && fields.IsObject(holder, $"{field}.image_url", "url", "detail")
-            ? fields.Text(holder, "url", $"{field}.image_url")
+        field = $"{field}.image_url";
+        var url = !block.TryGetProperty("image_url", out var holder) ? null
+            : holder.ValueKind == JsonValueKind.String ? fields.Text(holder, field)
+            : holder.ValueKind == JsonValueKind.Object ? fields.Text(holder, "url", field)
             : null;
         const string Scheme = "data:";
-        const string Encoding = ";base64,";
-        var split = url?.IndexOf(Encoding, StringComparison.Ordinal) ?? -1;
-        if (url is null || split < 0 || !url.StartsWith(Scheme, StringComparison.Ordinal))
+        const string Encoding = ";base64";
+        if (url?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) != true)
         {
-            fields.Refuse($"{field}.image_url", $"'{field}.image_url' is a data URL (data:image/png;base64,…): pictures elsewhere are not fetched.");
+            image = Link(fields, field, url);
+        }
+        else if (url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0 && url.AsSpan(0, comma).EndsWith(Encoding, StringComparison.OrdinalIgnoreCase))
+        {
+            image = Image(fields, field, url[(comma + 1)..]);
         }
         else
         {
-            image = Image(fields, $"{field}.image_url", url[(split + Encoding.Length)..]);
+            fields.Refuse(field, $"'{field}' is a data URL without base64. Send data:image/png;base64,….");
         }
 
         return true;
     }
 
     private static ImageBlock? Image(FieldReader fields, string field, string? data) => fields.Error is null ? fields.Take(ImageBlock.Create(field, data)) : null;
+
+    private static ImageLink? Link(FieldReader fields, string field, string? url) => fields.Error is null ? fields.Take(ImageLink.Create(field, url)) : null;
 }

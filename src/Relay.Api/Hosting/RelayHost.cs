@@ -228,6 +228,12 @@ internal static class RelayHost
 
         foreach (var name in UnknownNames((IConfigurationRoot)app.Configuration, known))
         {
+            if (UnknownSettings.FindReason(name) is { } reason)
+            {
+                logger.LogWarning("{Name} is no setting any more: {Reason}. Remove it from config.env or the command line", name, reason);
+                continue;
+            }
+
             logger.LogWarning("{Name} in config.env or on the command line is no setting of this relay", UnknownSettings.Shown(name));
         }
 

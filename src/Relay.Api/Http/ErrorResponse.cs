@@ -36,11 +36,12 @@ internal static class ErrorResponse
         ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
         ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
-        ErrorCode.IdempotencyMismatch => StatusCodes.Status422UnprocessableEntity,
+        // No 5xx, which SDKs repeat: each time the model would be asked up to three times more.
+        ErrorCode.IdempotencyMismatch or ErrorCode.SchemaNotSatisfied => StatusCodes.Status422UnprocessableEntity,
         ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
         ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
-        ErrorCode.UpstreamError or ErrorCode.SchemaNotSatisfied or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
+        ErrorCode.UpstreamError or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
         ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable =>
             StatusCodes.Status503ServiceUnavailable,
         ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
@@ -72,6 +73,7 @@ internal static class ErrorResponse
         var surface = context.Surface();
         context.Log().Error = error.WireName;
         SetRetry(context, error, surface);
+        context.Response.Headers.Remove(LenientBody.IgnoredHeader); // It is told with an answer.
         var body = Serialize(error, surface, context.Log().RequestId);
         var response = context.Response;
         response.StatusCode = StatusOf(error.Code, surface);

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Relay.Application.Models;
 using Relay.Domain;
+using Relay.Domain.Models;
 
 namespace Relay.Api.Http;
 
@@ -32,6 +34,18 @@ internal sealed class FieldReader
     {
         Refuse(field, message);
         return instead;
+    }
+
+    /// <summary>The model of a compatible body, where it is required; null when it is wrong.</summary>
+    public ModelName? ReadModel(LenientBody body, IModelNames models)
+    {
+        if (body.Text("model") is { } name)
+        {
+            return Take(models.Read(name));
+        }
+
+        Refuse("model", "'model' is required. GET /v1/models lists those you can use.");
+        return null;
     }
 
     /// <summary>The text of a string that is there; null when it is wrong.</summary>

@@ -20,4 +20,17 @@ internal static class JsonText
             return null;
         }
     }
+
+    /// <summary>A property's name; null when it is not valid Unicode.</summary>
+    public static string? ReadName(JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 }

@@ -15,6 +15,8 @@ internal static class RequestBody
 {
     private const int MaxEchoedName = 64;
 
+    private static readonly JsonDocumentOptions DocumentOptions = new() { MaxDepth = JsonContract.Options.MaxDepth, AllowDuplicateProperties = false };
+
     /// <summary>The body as a contract.</summary>
     /// <param name="request">Already authenticated.</param>
     /// <param name="maxBytes">Largest body; of a larger one nothing is kept, and Kestrel drains what still comes, for 5 s.</param>
@@ -22,6 +24,33 @@ internal static class RequestBody
     public static Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
         where T : class =>
         request.ReadAsync(Parse<T>, maxBytes, cancellationToken);
+
+    /// <summary>
+    /// The body as an object whose fields are looked at later. What <paramref name="parse"/> returns must not hold the object: it
+    /// is gone afterwards.
+    /// </summary>
+    public static Task<Result<T>> ReadObjectAsync<T>(this HttpRequest request, Func<JsonElement, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
+        where T : class =>
+        request.ReadAsync(
+            body =>
+            {
+                try
+                {
+                    using var document = JsonDocument.Parse(WithoutMark(body), DocumentOptions);
+                    return document.RootElement.ValueKind == JsonValueKind.Object ? parse(document.RootElement) : NotAnObject;
+                }
+                catch (JsonException exception)
+                {
+                    return Explain(exception);
+                }
+                catch (InvalidOperationException exception) when (exception.Message.Contains("UTF-16", StringComparison.Ordinal) || exception.Message.Contains("UTF-8", StringComparison.Ordinal))
+                {
+                    // System.Text.Json finds it out when a name is compared.
+                    return new RelayError(ErrorCode.InvalidRequest, "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
+                }
+            },
+            maxBytes,
+            cancellationToken);
 
     /// <summary>The body as it is, of the same kind and size.</summary>
     public static Task<Result<byte[]>> ReadBytesAsync(this HttpRequest request, long maxBytes, CancellationToken cancellationToken) =>
@@ -114,15 +143,9 @@ internal static class RequestBody
     private static Result<T> Parse<T>(ReadOnlySequence<byte> body)
         where T : class
     {
-        // A file that a Windows editor saved begins with one, and nobody sees it there.
-        if (new SequenceReader<byte>(body).IsNext(ByteOrderMark))
-        {
-            body = body.Slice(ByteOrderMark.Length);
-        }
-
         try
         {
-            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
+            var reader = new Utf8JsonReader(WithoutMark(body), new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
             if (JsonSerializer.Deserialize<T>(ref reader, JsonContract.Options) is not { } contract)
             {
                 return NotAnObject;
@@ -135,6 +158,10 @@ internal static class RequestBody
             return Explain(exception);
         }
     }
+
+    /// <summary>A file that a Windows editor saved begins with one, and nobody sees it there.</summary>
+    private static ReadOnlySequence<byte> WithoutMark(ReadOnlySequence<byte> body) =>
+        new SequenceReader<byte>(body).IsNext(ByteOrderMark) ? body.Slice(ByteOrderMark.Length) : body;
 
     private static RelayError NotAnObject { get; } = new(ErrorCode.InvalidJson, "The body must be one JSON object.");
 
@@ -154,15 +181,16 @@ internal static class RequestBody
                 $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
         }
 
+        var isDuplicate = exception.Message.Contains("uplicate", StringComparison.Ordinal);
         if (FieldOf(exception.Path) is not { } field)
         {
-            return NotAnObject;
+            return isDuplicate ? new RelayError(ErrorCode.InvalidRequest, "A field is there twice in one object of the body. Send each once.") : NotAnObject;
         }
 
         return exception.Message switch
         {
             _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not a field of this request."),
-            _ when exception.Message.Contains("uplicate", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is there twice."),
+            _ when isDuplicate => RelayError.Invalid(field, $"'{field}' is there twice."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-8", StringComparison.Ordinal) =>
                 RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-16", StringComparison.Ordinal) =>

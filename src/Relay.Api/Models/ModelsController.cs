@@ -43,6 +43,6 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
     public async Task<IActionResult> FindAsync(string id, CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new FindModelQuery(HttpContext.Caller(), id), cancellationToken);
-        return result.TryGet(out var model, out var error) ? this.NoStoreJson(ModelContract.Of(model.Value)) : error.ToActionResult();
+        return result.TryGet(out var model, out var error) ? this.NoStoreJson(ModelContract.Of(model)) : error.ToActionResult();
     }
 }

@@ -2,124 +2,119 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Application.Models;
 using Relay.Domain;
 using Relay.Domain.Completions;
-using Relay.Domain.Models;
 using static Relay.Api.Http.UnsupportedParameter;
 
 namespace Relay.Api.OpenAi;
 
 /// <summary>
-/// The body of <c>POST /v1/chat/completions</c>. What is not honoured is named, so that it can be refused; <c>user</c>,
-/// <c>metadata</c>, <c>store: false</c> and their like are for OpenAI's own books and change no answer.
+/// Reads the body of <c>POST /v1/chat/completions</c> as OpenAI's own API takes it. What would change the kind of answer is refused by
+/// name; what only sways it, or is not known, is ignored and named.
 /// </summary>
-internal sealed record ChatCompletionBody(
-    string? Model,
-    JsonElement? Messages,
-    bool? Stream,
-    JsonElement? StreamOptions,
-    JsonElement? ResponseFormat,
-    string? ReasoningEffort,
-    long? MaxTokens,
-    long? MaxCompletionTokens,
-    JsonElement? Stop,
-    JsonElement? Tools,
-    JsonElement? ToolChoice,
-    JsonElement? Functions,
-    JsonElement? FunctionCall,
-    JsonElement? N,
-    JsonElement? Logprobs,
-    JsonElement? TopLogprobs,
-    JsonElement? Audio,
-    JsonElement? Modalities,
-    JsonElement? Prediction,
-    JsonElement? WebSearchOptions,
-    JsonElement? Temperature,
-    JsonElement? TopP,
-    JsonElement? TopK,
-    JsonElement? PresencePenalty,
-    JsonElement? FrequencyPenalty,
-    JsonElement? LogitBias,
-    JsonElement? Seed,
-    JsonElement? Verbosity,
-    JsonElement? Store,
-    JsonElement? ServiceTier,
-    JsonElement? ParallelToolCalls,
-    JsonElement? User,
-    JsonElement? Metadata,
-    JsonElement? SafetyIdentifier,
-    JsonElement? PromptCacheKey,
-    JsonElement? PromptCacheRetention)
+internal static class ChatCompletionBody
 {
-    /// <summary>Whether a stream ends with what it cost.</summary>
-    public bool IncludesUsage => StreamOptions is { ValueKind: JsonValueKind.Object } options && options.TryGetProperty("include_usage", out var include) && include.ValueKind == JsonValueKind.True;
-
-    private IEnumerable<UnsupportedParameter> Unsupported =>
+    private static readonly UnsupportedParameter[] Unsupported =
     [
-        new("tools", Tools, Never, IsHarmless: false),
-        new("tool_choice", ToolChoice, Text("none", "auto"), IsHarmless: false),
-        new("functions", Functions, Never, IsHarmless: false),
-        new("function_call", FunctionCall, Text("none", "auto"), IsHarmless: false),
-        new("n", N, Number(1), IsHarmless: false),
-        new("logprobs", Logprobs, False, IsHarmless: false),
-        new("top_logprobs", TopLogprobs, Number(0), IsHarmless: false),
-        new("audio", Audio, Never, IsHarmless: false),
-        new("modalities", Modalities, IsTextOnly, IsHarmless: false),
-        new("web_search_options", WebSearchOptions, Never, IsHarmless: false),
-        new("prediction", Prediction, Never, IsHarmless: true),
-        new("temperature", Temperature, Number(1), IsHarmless: true),
-        new("top_p", TopP, Number(1), IsHarmless: true),
-        new("top_k", TopK, Never, IsHarmless: true),
-        new("presence_penalty", PresencePenalty, Number(0), IsHarmless: true),
-        new("frequency_penalty", FrequencyPenalty, Number(0), IsHarmless: true),
-        new("logit_bias", LogitBias, Never, IsHarmless: true),
-        new("seed", Seed, Never, IsHarmless: true),
-        new("verbosity", Verbosity, Text("medium"), IsHarmless: true),
-        new("store", Store, False, IsHarmless: true),
-        new("service_tier", ServiceTier, Text("auto", "default"), IsHarmless: true),
+        new("functions", Never, IsHarmless: false),
+        new("function_call", Text("none", "auto"), IsHarmless: false),
+        new("n", Number(1), IsHarmless: false),
+        new("logprobs", False, IsHarmless: false),
+        new("top_logprobs", Number(0), IsHarmless: false),
+        new("audio", Never, IsHarmless: false),
+        new("modalities", IsTextOnly, IsHarmless: false),
+        new("web_search_options", Never, IsHarmless: false),
+        new("temperature", Number(1), IsHarmless: true),
+        new("top_p", Number(1), IsHarmless: true),
+        new("presence_penalty", Number(0), IsHarmless: true),
+        new("frequency_penalty", Number(0), IsHarmless: true),
+        new("verbosity", Text("medium"), IsHarmless: true),
+        new("store", False, IsHarmless: true),
+        new("service_tier", Text("auto", "default"), IsHarmless: true),
     ];
 
     /// <summary>The body as the domain sees it.</summary>
-    /// <param name="ignoreHarmless"><c>IGNORE_UNSUPPORTED</c>.</param>
-    public Result<CompletionRequest> Parse(bool ignoreHarmless)
+    /// <param name="root">An object.</param>
+    /// <param name="models">What names of models mean.</param>
+    public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models)
     {
-        if (FindRefused(Unsupported, ignoreHarmless) is { } refused)
-        {
-            return refused;
-        }
-
         var fields = new FieldReader();
-        if (Model is null)
-        {
-            fields.Refuse("model", "'model' is required. GET /v1/models lists those you can use.");
-        }
-
-        var model = Model is null ? null : fields.Take(ModelName.Create(Model));
-        if (Messages is null)
+        var body = new LenientBody(root, fields);
+        ReadTools(body, fields);
+        body.Sort(Unsupported);
+        var model = fields.ReadModel(body, models);
+        if (body.FindList("messages") is not { } messages)
         {
             fields.Refuse("messages", "'messages' is required: [{\"role\":\"user\",\"content\":\"…\"}].");
+            return fields.Error!;
         }
 
-        var (conversation, system) = Messages is { } messages ? fields.Take(MessageReader.ReadOpenAi(messages)) : default;
-        var schema = ResponseFormat is { } format ? ReadFormat(fields, format) : null;
-        var effort = ReasoningEffort is null ? (Effort?)null : fields.Take(EffortNames.Parse("reasoning_effort", ReasoningEffort));
-        if (MaxTokens is not null && MaxCompletionTokens is not null && MaxTokens != MaxCompletionTokens)
+        var (conversation, system) = fields.Take(MessageReader.ReadOpenAi(messages));
+        var schema = body.Find("response_format") is { } format ? ReadFormat(fields, format) : null;
+        var effort = ReadEffort(body, fields);
+        var (cap, other) = (body.WholeNumber("max_completion_tokens"), body.WholeNumber("max_tokens"));
+        if (cap is not null && other is not null && cap != other)
         {
             fields.Refuse("max_completion_tokens", "'max_tokens' and 'max_completion_tokens' say different things. Send the latter.");
         }
 
-        var maxTokens = MaxCompletionTokens is { } most ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_completion_tokens", most))
-            : MaxTokens is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens))
+        var maxTokens = cap is { } most ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_completion_tokens", most))
+            : other is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens))
             : (int?)null;
-        var stop = Stop is { ValueKind: not JsonValueKind.Null } given ? ReadStop(fields, given) : null;
-        if (StreamOptions is { ValueKind: not JsonValueKind.Null } options)
-        {
-            fields.IsObject(options, "stream_options", "include_usage", "include_obfuscation");
-        }
-
+        var stop = body.Find("stop") is { } given ? ReadStop(fields, given) : null;
+        var isStream = body.Flag("stream");
+        var includesUsage = body.Find("stream_options") is { ValueKind: JsonValueKind.Object } options
+            && options.TryGetProperty("include_usage", out var include) && include.ValueKind == JsonValueKind.True;
         return fields.Error is { } error
             ? error
-            : new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop };
+            : new CompatibleRequest(
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop },
+                isStream,
+                includesUsage,
+                body.FindIgnored());
+    }
+
+    /// <summary>Tools that the model is told not to use are no tools.</summary>
+    private static void ReadTools(LenientBody body, FieldReader fields)
+    {
+        var choice = body.Find("tool_choice");
+        var isNone = choice is { } none && Text("none")(none);
+        if (body.Find("tools") is not null)
+        {
+            if (isNone)
+            {
+                body.Ignore("tools");
+            }
+            else
+            {
+                fields.Refuse("tools", "'tools' can't be honoured by this relay. Leave it out.");
+            }
+        }
+        else if (choice is { } given && !isNone && !Text("auto")(given))
+        {
+            fields.Refuse("tool_choice", "'tool_choice' can't be honoured by this relay: there are no tools here. Leave it out.");
+        }
+    }
+
+    /// <summary><c>reasoning_effort</c>, or <c>effort</c> in <c>reasoning</c>. Claude Code has no effort below <c>low</c>.</summary>
+    private static Effort? ReadEffort(LenientBody body, FieldReader fields)
+    {
+        var reasoning = body.Find("reasoning");
+        var (field, name) = body.Text("reasoning_effort") is { } own ? ("reasoning_effort", own)
+            : reasoning is { ValueKind: JsonValueKind.Object } holder ? ("reasoning.effort", fields.Text(holder, "effort", "reasoning"))
+            : ("reasoning", null);
+        if (reasoning is not null && field != "reasoning.effort")
+        {
+            body.Ignore("reasoning");
+        }
+
+        return name switch
+        {
+            null or "default" => null,
+            "none" or "minimal" => Effort.Low,
+            _ => fields.Take(EffortNames.Parse(field, name)),
+        };
     }
 
     private static bool IsTextOnly(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 1 && Text("text")(value[0]);
@@ -127,37 +122,31 @@ internal sealed record ChatCompletionBody(
     private static OutputSchema? ReadFormat(FieldReader fields, JsonElement format)
     {
         const string Field = "response_format";
-        if (format.ValueKind == JsonValueKind.Null || !fields.IsObject(format, Field, "type", "json_schema"))
+        if (format.ValueKind == JsonValueKind.Object)
         {
-            return null;
+            switch (fields.Text(format, "type", Field))
+            {
+                case "text":
+                    return null;
+                case "json_object":
+                    return format.TryGetProperty("schema", out var beside) && beside.ValueKind != JsonValueKind.Null
+                        ? fields.Take(OutputSchema.Create($"{Field}.schema", beside))
+                        : OutputSchema.AnyObject;
+                case "json_schema" when format.TryGetProperty("json_schema", out var holder) && holder.ValueKind == JsonValueKind.Object && holder.TryGetProperty("schema", out var schema):
+                    return fields.Take(OutputSchema.Create($"{Field}.json_schema.schema", schema));
+            }
         }
 
-        switch (fields.Text(format, "type", Field))
-        {
-            case "text":
-                return null;
-            case "json_object":
-                return OutputSchema.AnyObject;
-            case "json_schema" when format.TryGetProperty("json_schema", out var holder)
-                && fields.IsObject(holder, $"{Field}.json_schema", "name", "description", "schema", "strict")
-                && holder.TryGetProperty("schema", out var schema):
-                return fields.Take(OutputSchema.Create($"{Field}.json_schema.schema", schema));
-            default:
-                fields.Refuse(Field, $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or {{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}.");
-                return null;
-        }
+        fields.Refuse(Field, $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or {{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}.");
+        return null;
     }
 
-    private static StopSequences? ReadStop(FieldReader fields, JsonElement stop)
+    private static StopSequences? ReadStop(FieldReader fields, JsonElement stop) => stop.ValueKind switch
     {
-        return stop.ValueKind switch
-        {
-            JsonValueKind.String => fields.Take(StopSequences.Create("stop", [fields.Text(stop, "stop")])),
-            JsonValueKind.Array when stop.GetArrayLength() == 0 => null,
-            JsonValueKind.Array => fields.Take(StopSequences.Create("stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)])),
-            _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
-        };
-    }
+        JsonValueKind.String => fields.Text(stop, "stop") is { Length: > 0 } only ? fields.Take(StopSequences.Create("stop", [only])) : null,
+        JsonValueKind.Array => fields.Take(StopSequences.Create("stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)])),
+        _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
+    };
 }
 
 /// <summary>The answer of <c>POST /v1/chat/completions</c>, and with deltas instead of messages each of its chunks.</summary>

@@ -2,10 +2,12 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
+using Relay.Api.Completions;
 using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Api.Streaming;
 using Relay.Application.Completions;
+using Relay.Application.Models;
 using Relay.Application.Serving;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
@@ -16,28 +18,31 @@ namespace Relay.Api.OpenAi;
 [SpendsQuota(QuotaBucket.Completions)]
 [Speaks(ApiSurface.OpenAi)]
 [Route("v1/chat/completions")]
-internal sealed class ChatCompletionsController(IMediator mediator, IOptions<ServerOptions> server, IOptions<CompletionOptions> completions, TimeProvider clock) : ControllerBase
+internal sealed class ChatCompletionsController(
+    IMediator mediator, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<ChatCompletionsController> logger) : ControllerBase
 {
     /// <summary>A completion for programs that speak OpenAI's API.</summary>
     [HttpPost]
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
-        var body = await Request.ReadJsonAsync<ChatCompletionBody>(server.Value.MaxBodyBytes, cancellationToken);
-        if (!body.TryGet(out var contract, out var error) || !contract.Parse(completions.Value.IgnoreUnsupported).TryGet(out var request, out error))
+        var body = await Request.ReadObjectAsync(root => ChatCompletionBody.Parse(root, models), server.Value.MaxBodyBytes, cancellationToken);
+        if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
         }
 
+        HttpContext.Tell(parsed.Ignored, logger);
+
         var context = HttpContext.RelayRequest();
         var id = context.RequestId.Replace("req_", "chatcmpl-", StringComparison.Ordinal);
         var created = clock.GetUtcNow().ToUnixTimeSeconds();
-        if (contract.Stream == true)
+        if (parsed.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, contract.IncludesUsage).RunAsync(mediator, context, request, stream.Ended);
+            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, parsed.IncludesUsage).RunAsync(mediator, context, parsed.Request, stream.Ended);
         }
 
-        var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
+        var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);
         if (!result.TryGet(out var completion, out error))
         {
             return error.ToActionResult();

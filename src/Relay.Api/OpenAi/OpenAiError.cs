@@ -13,7 +13,7 @@ internal sealed record OpenAiError(OpenAiErrorDetail Error)
     {
         ErrorCode.RateLimited => "requests",
         ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.UpstreamRateLimited => "insufficient_quota",
-        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.SchemaNotSatisfied or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation
+        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation
             or ErrorCode.Overloaded or ErrorCode.QueueFull or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable or ErrorCode.Timeout => "server_error",
         _ => "invalid_request_error",
     };

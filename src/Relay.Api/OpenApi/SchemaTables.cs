@@ -46,7 +46,6 @@ internal sealed class SchemaTables(OpenApiDocument document)
         {
             _ when schema.TryGetPropertyValue("const", out var value) => [new XElement("code", Literal(value))],
             _ when schema["enum"] is JsonArray values => Joined(values.Select(value => (IEnumerable<object>)[new XElement("code", Literal(value))])),
-            _ when schema["x-always-taken"] is { } taken => TypeOf(taken),
             _ when schema["anyOf"] is JsonArray choices => Joined(choices.Select(choice => TypeOf(choice!))),
             _ when schema["items"] is { } items => [new XText("list of "), .. TypeOf(items), .. IsNullable(schema) ? [new XText(" or "), new XElement("code", "null")] : Array.Empty<object>()],
             _ when schema["type"] is JsonArray types => [new XText(string.Join(" or ", types))],

@@ -30,15 +30,21 @@ internal sealed class EventStream : IAsyncDisposable
     private readonly CancellationTokenSource _ended;
     private readonly CancellationTokenSource _quiet = new();
     private readonly EventBuffer _buffer = new();
+    private readonly Action<EventBuffer> _beat;
     private readonly Task _heartbeat;
     private readonly ITimer _gathered;
     private Task _flushing = Task.CompletedTask;
     private bool _isGathering;
     private long _lastWriteAt;
 
-    public EventStream(HttpContext context, ServerOptions options, TimeProvider clock)
+    /// <param name="context">Of the request.</param>
+    /// <param name="options">How long silences may be.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="heartbeat">Breaks a silence; a comment where the API has no event for it.</param>
+    public EventStream(HttpContext context, ServerOptions options, TimeProvider clock, Action<EventBuffer>? heartbeat = null)
     {
         (_context, _options, _clock) = (context, options, clock);
+        _beat = heartbeat ?? (static events => events.AddComment("still working"));
         _ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         _lastWriteAt = clock.GetTimestamp();
         _gathered = clock.CreateTimer(static state => ((EventStream)state!).FlushGathered(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -146,7 +152,7 @@ internal sealed class EventStream : IAsyncDisposable
                 }
 
                 // On its way it is not called off: Kestrel resets a connection whose flush is cancelled, and with it the answer that follows.
-                await SendAsync(static events => events.AddComment("still working"), mayGather: false, Ended);
+                await SendAsync(_beat, mayGather: false, Ended);
             }
         }
         catch (OperationCanceledException)
@@ -237,12 +243,8 @@ internal sealed class EventBuffer : IDisposable
         _bytes.Write("\n"u8);
     }
 
-    /// <summary>What no reader takes for an event.</summary>
-    public void AddComment(string text)
-    {
-        AddLine(": ", text);
-        _bytes.Write("\n"u8);
-    }
+    /// <summary>A line that no reader takes for an event. Without an empty line after it, which some readers take for the end of one.</summary>
+    public void AddComment(string text) => AddLine(": ", text);
 
     /// <inheritdoc/>
     public void Dispose() => _json.Dispose();

@@ -11,11 +11,8 @@ public sealed class CompletionOptions
     [Setting("ALLOWED_MODELS", "Models that callers may name.")]
     public IReadOnlyList<string> AllowedModels { get; set; } = ["opus", "sonnet", "haiku"];
 
-    [Setting("MODEL_ALIASES", "Further names for models, for apps that know no other: gpt-4o=sonnet,gpt-4o-mini=haiku.")]
+    [Setting("MODEL_ALIASES", "Further names for models, for apps that know no other: openai/gpt-4o=sonnet,gpt-4o-mini=haiku. The name * stands for all others: *=sonnet.")]
     public IReadOnlyList<string> ModelAliases { get; set; } = [];
-
-    [Setting("IGNORE_UNSUPPORTED", "Whether the OpenAI and Anthropic routes take parameters that change only how the model samples (temperature, top_p, seed, …) and have no effect here; otherwise they are refused.")]
-    public bool IgnoreUnsupported { get; set; }
 
     [Setting("MAX_INPUT_BYTES", "Most UTF-8 bytes of prompt, history, system prompt and schema together.", Min = "1", Max = "10MB", Reloads = true)]
     public long MaxInputBytes { get; set; } = 200_000;

@@ -1,20 +1,35 @@
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Domain;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;
 
 namespace Relay.Application.Models;
 
-/// <summary>The models the operator allows, in the operator's order, and further names for them.</summary>
-internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
+/// <summary>The names that callers may give to models.</summary>
+public interface IModelNames
 {
+    /// <summary>
+    /// The model behind a name as a client writes it: one of <c>MODEL_ALIASES</c>, a model's own name, also with a provider before it or in
+    /// capitals, or else the model of the alias <c>*</c>. Not whether it is allowed.
+    /// </summary>
+    /// <returns>The model, or <see cref="ErrorCode.UnknownModel"/>.</returns>
+    Result<ModelName> Read(string name);
+}
+
+/// <summary>The models the operator allows, in the operator's order, and further names for them.</summary>
+internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModelNames
+{
+    /// <summary>The alias for every name that is no other.</summary>
+    internal const string AnyOther = "*";
+
     private readonly Dictionary<string, ModelName> _allowed = options.Value.AllowedModels
         .Distinct(StringComparer.Ordinal)
         .ToDictionary(name => name, name => ModelName.Create(name).Value, StringComparer.Ordinal);
 
     private readonly Dictionary<string, ModelName> _aliases = options.Value.ModelAliases
         .Select(ModelAlias.Parse)
-        .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.Ordinal);
+        .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What a request gets that names none.</summary>
     public ModelName Default => _allowed[options.Value.DefaultModel];
@@ -34,11 +49,24 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
     /// <summary>Every name that the key may use, in the operator's order: models, then further names.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
         from pair in _allowed.Concat(_aliases)
-        where key.Allows(pair.Value)
+        where pair.Key != AnyOther && key.Allows(pair.Value)
         select pair.Key;
 
     /// <summary>The model behind a name; the default for none. Not whether it is allowed.</summary>
     public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.GetValueOrDefault(asked.Value, asked);
+
+    /// <inheritdoc/>
+    public Result<ModelName> Read(string name)
+    {
+        var simple = ModelName.Simplify(name);
+        if (_aliases.TryGetValue(name, out var alias) || _aliases.TryGetValue(simple, out alias))
+        {
+            return alias;
+        }
+
+        var read = ModelName.Create(simple);
+        return _aliases.TryGetValue(AnyOther, out var other) && (!read.TryGet(out var known, out _) || !IsAllowed(known)) ? other : read;
+    }
 
     /// <summary>Whether callers may name it, or name none.</summary>
     public bool IsAllowed(ModelName? asked) => Resolve(asked) is var model && _allowed.Values.Any(allowed => allowed.Covers(model));
@@ -47,6 +75,9 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options)
 /// <summary>One of <c>MODEL_ALIASES</c>: <c>gpt-4o=sonnet</c>.</summary>
 internal readonly record struct ModelAlias(string Name, string Target)
 {
+    /// <summary>Longest name, in characters.</summary>
+    public const int MaxLength = 128;
+
     /// <summary>Splits at the first <c>=</c>; without one, the target is empty.</summary>
     public static ModelAlias Parse(string text) => text.Split('=', 2, StringSplitOptions.TrimEntries) is [var name, var target] ? new(name, target) : new(text, string.Empty);
 }
@@ -62,10 +93,10 @@ internal sealed class ModelOptionsValidator : IValidateOptions<CompletionOptions
             .ToList();
         var aliases = options.ModelAliases.Select(ModelAlias.Parse).ToList();
         problems.AddRange(aliases
-            .Where(alias => ModelName.Create(alias.Name).Error is not null || !options.AllowedModels.Contains(alias.Target, StringComparer.Ordinal))
+            .Where(alias => !IsName(alias.Name) || !options.AllowedModels.Contains(alias.Target, StringComparer.Ordinal))
             .Select(alias => $"MODEL_ALIASES: '{alias.Name}={alias.Target}' is not NAME=MODEL with a model of ALLOWED_MODELS."));
         problems.AddRange(aliases
-            .Where(alias => options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal) || aliases.Count(other => other.Name == alias.Name) > 1)
+            .Where(alias => options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal) || aliases.Count(other => string.Equals(other.Name, alias.Name, StringComparison.OrdinalIgnoreCase)) > 1)
             .Select(alias => alias.Name)
             .Distinct(StringComparer.Ordinal)
             .Select(name => $"MODEL_ALIASES: '{name}' names a model already."));
@@ -76,4 +107,7 @@ internal sealed class ModelOptionsValidator : IValidateOptions<CompletionOptions
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
+
+    /// <summary>Visible ASCII, which every client can send.</summary>
+    private static bool IsName(string name) => name.Length is > 0 and <= ModelAlias.MaxLength && !name.AsSpan().ContainsAnyExceptInRange('!', '~');
 }

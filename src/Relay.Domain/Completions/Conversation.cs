@@ -36,7 +36,7 @@ public sealed class Conversation
     public long TextBytes => Blocks.OfType<TextBlock>().Sum(block => (long)block.Text.Utf8Bytes);
 
     /// <summary>Pictures.</summary>
-    public int Images => Blocks.OfType<ImageBlock>().Count();
+    public int Images => Blocks.Count(block => block is ImageBlock or ImageLink);
 
     private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content);
 

@@ -59,14 +59,19 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
             return RelayError.Invalid(field, $"'{field}' must describe an object (\"type\":\"object\"). Put a list or a value into a property of one.");
         }
 
-        var json = JsonSerializer.Serialize(schema);
-        if (Encoding.UTF8.GetByteCount(json) > MaxBytes)
+        if (Encoding.UTF8.GetByteCount(JsonSerializer.Serialize(schema)) > MaxBytes)
         {
             return new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
         }
 
-        return SchemaReferences.CountExpanded(schema) <= MaxExpanded
-            ? new OutputSchema(field, json)
+        var translated = SchemaDialect.Translate(schema, out var refused);
+        if (refused is not null)
+        {
+            return RelayError.Invalid(field, $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07.");
+        }
+
+        return SchemaReferences.CountExpanded(JsonSerializer.SerializeToElement(translated)) <= MaxExpanded
+            ? new OutputSchema(field, JsonSerializer.Serialize(translated))
             : new RelayError(ErrorCode.TooLarge, $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller definitions, or less often.", field);
     }
 

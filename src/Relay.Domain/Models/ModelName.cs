@@ -13,16 +13,23 @@ public sealed record ModelName
 
     private static readonly SearchValues<char> Allowed = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-._[]:@");
 
+    /// <summary>How every full id begins.</summary>
+    private const string FullId = "claude-";
+
     private ModelName(string value) => Value = value;
 
     /// <summary>The name.</summary>
     public string Value { get; }
 
-    /// <summary><c>opus</c>, <c>sonnet</c> or <c>haiku</c>, which have their own prices and limits; the whole name of any other.</summary>
+    /// <summary>
+    /// The family of a full id: <c>sonnet</c> of <c>claude-sonnet-4-5</c> and of <c>claude-3-5-sonnet-20241022</c>, <c>fable</c> of
+    /// <c>claude-fable-5</c>. Of any other name, <c>opus</c>, <c>sonnet</c> or <c>haiku</c> where it is in the name, or the name itself.
+    /// </summary>
     public string Family =>
         Value.Contains("opus", StringComparison.Ordinal) ? "opus"
         : Value.Contains("sonnet", StringComparison.Ordinal) ? "sonnet"
         : Value.Contains("haiku", StringComparison.Ordinal) ? "haiku"
+        : Value.StartsWith(FullId, StringComparison.Ordinal) ? FirstWord(Value) ?? Value
         : Value;
 
     /// <summary>Whether it names a family (<c>opus</c>, <c>sonnet</c>, <c>haiku</c>) and leaves the choice of its model to Claude Code.</summary>
@@ -34,8 +41,20 @@ public sealed record ModelName
             ? new ModelName(text)
             : new RelayError(ErrorCode.UnknownModel, "'model' is not the name of a model. GET /v1/models lists those you can use.", "model");
 
+    /// <summary>
+    /// A name as Claude Code writes it, from one as clients write it: <c>claude-sonnet-4-5</c> for <c>anthropic/Claude-Sonnet-4.5</c>.
+    /// </summary>
+    public static string Simplify(string text)
+    {
+        var name = text.Trim().ToLowerInvariant();
+        name = name[(name.LastIndexOf('/') + 1)..];
+        return name.StartsWith(FullId, StringComparison.Ordinal) ? name.Replace('.', '-') : name;
+    }
+
+    private static string? FirstWord(string id) => id[FullId.Length..].Split('[', '@', ':')[0].Split('-').FirstOrDefault(part => part.Length > 1 && part.All(char.IsAsciiLetterLower));
+
     /// <summary>Whether leave to use this one is leave to use the other: the same, or a full id (<c>claude-…</c>) of the family that this names.</summary>
-    public bool Covers(ModelName other) => Value == other.Value || (other.Value.StartsWith("claude-", StringComparison.Ordinal) && other.Family == Value);
+    public bool Covers(ModelName other) => Value == other.Value || (other.Value.StartsWith(FullId, StringComparison.Ordinal) && other.Family == Value);
 
     /// <inheritdoc/>
     public override string ToString() => Value;

@@ -161,6 +161,13 @@ internal sealed class ClaudeInput
                     writer.WriteString("data", image.Reveal());
                     writer.WriteEndObject();
                     break;
+                case ImageLink link:
+                    writer.WriteString("type", "image");
+                    writer.WriteStartObject("source");
+                    writer.WriteString("type", "url");
+                    writer.WriteString("url", link.Reveal());
+                    writer.WriteEndObject();
+                    break;
                 default:
                     throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(turn));
             }

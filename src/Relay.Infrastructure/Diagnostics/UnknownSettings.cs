@@ -7,6 +7,15 @@ namespace Relay.Infrastructure.Diagnostics;
 /// <summary>Finds what an operator has misspelt.</summary>
 public static class UnknownSettings
 {
+    /// <summary>Settings of earlier versions, and what came in their place.</summary>
+    private static readonly Dictionary<string, string> Removed = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["IGNORE_UNSUPPORTED"] = "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",
+    };
+
+    /// <summary>Why a name is no setting any more; null for a name that never was one.</summary>
+    public static string? FindReason(string name) => Removed.GetValueOrDefault(name);
+
     /// <summary>
     /// An unknown name as it may be shown. Only what is written as the settings' names are is shown: anything else may be the
     /// second line of a token that was wrapped, or hold letters that a terminal obeys.

@@ -33,6 +33,9 @@ internal static class Any
 
     public static RelayMetrics Metrics(IMeterFactory meters) => new(meters, new ModelCatalog(Options.Create(new CompletionOptions())));
 
+    /// <summary>The names of models as they are without any setting.</summary>
+    public static IModelNames ModelNames() => new ModelCatalog(Options.Create(new CompletionOptions()));
+
     public static ModelName Model(string name = "opus") => ModelName.Create(name).Value;
 
     public static CompletionRequest Request(string prompt = "hi", string? system = null, string? model = null) =>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Relay.Api.Anthropic;
-using Relay.Api.Http;
+using Relay.Api.Completions;
 using Relay.Domain;
 using Relay.Domain.Completions;
 
@@ -52,11 +52,32 @@ public sealed class MessageBodyTests
     [InlineData("\"temperature\":0", "temperature", true)]
     [InlineData("\"top_p\":0.9", "top_p", true)]
     [InlineData("\"top_k\":5", "top_k", true)]
-    public void What_can_not_be_is_refused_by_name_or_passes_when_it_is_harmless_and_the_operator_says_so(string field, string name, bool harmless)
+    [InlineData("\"tools\":[{\"name\":\"x\"}],\"tool_choice\":{\"type\":\"none\"}", "tools", true)]
+    [InlineData("\"telepathy\":1", "telepathy", true)]
+    [InlineData("\"cache_control\":{\"type\":\"ephemeral\"}", "cache_control", true)]
+    public void What_can_not_be_is_refused_by_name_or_taken_and_named(string field, string name, bool isTaken)
     {
-        Parse($"{Hi},{field}").Error!.Field.Should().Be(name);
-        (Parse($"{Hi},{field}", ignore: true).Error is null).Should().Be(harmless);
+        var read = Read($"{Hi},{field}");
+
+        (read.Error is null).Should().Be(isTaken);
+        if (isTaken)
+        {
+            read.Value.Ignored.Should().Equal(name);
+        }
+        else
+        {
+            read.Error!.Field.Should().Be(name);
+        }
     }
+
+    [Fact]
+    public void Late_instructions_come_after_the_system_prompt() =>
+        Parse("\"system\":\"One.\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"Two.\"}]").Value.System!.Reveal().Should().Be("One.\n\nTwo.");
+
+    [Fact]
+    public void A_picture_elsewhere_is_handed_on() =>
+        Parse("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://example.com/a\"}}]}]").Value
+            .Conversation.Last.Content.Should().ContainSingle().Which.Should().BeOfType<ImageLink>();
 
     [Theory]
     [InlineData("\"tools\":[],\"tool_choice\":{\"type\":\"auto\"},\"temperature\":1,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\",\"cache_control\":{\"type\":\"ephemeral\"}")]
@@ -65,8 +86,8 @@ public sealed class MessageBodyTests
     public void What_asks_for_what_happens_anyway_is_taken(string fields) => Parse($"{Hi},{fields}").Error.Should().BeNull();
 
     [Theory]
-    [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages[0].role")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://example.com\"}}]}]", "messages[0].content[0].source")]
+    [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://example.com\"}}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]", "messages[0].content[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0]")]
@@ -74,7 +95,7 @@ public sealed class MessageBodyTests
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":5", "system")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"image\"}]", "system[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"effort\":\"huge\"}", "output_config.effort")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"speed\":1}", "output_config")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":1", "output_config")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"format\":{\"type\":\"xml\"}}", "output_config.format")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop_sequences\":[\"\"]", "stop_sequences")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":-1", "max_tokens")]
@@ -83,12 +104,13 @@ public sealed class MessageBodyTests
     [Fact]
     public void A_cap_on_the_answer_is_required_where_there_is_one()
     {
-        var body = JsonSerializer.Deserialize<MessageBody>($"{{\"model\":\"opus\",{Hi}}}", JsonContract.Options)!;
+        var body = JsonElement.Parse($"{{\"model\":\"opus\",{Hi}}}");
 
-        body.Parse(ignoreHarmless: false, needsMaxTokens: true).Error!.Field.Should().Be("max_tokens");
-        body.Parse(ignoreHarmless: false, needsMaxTokens: false).Error.Should().BeNull();
+        MessageBody.Parse(body, Any.ModelNames(), needsMaxTokens: true).Error!.Field.Should().Be("max_tokens");
+        MessageBody.Parse(body, Any.ModelNames(), needsMaxTokens: false).Error.Should().BeNull();
     }
 
-    private static Result<CompletionRequest> Parse(string fields, bool ignore = false) =>
-        JsonSerializer.Deserialize<MessageBody>($"{{\"model\":\"opus\",{fields}}}", JsonContract.Options)!.Parse(ignore, needsMaxTokens: false);
+    private static Result<CompletionRequest> Parse(string fields) => Read(fields).TryGet(out var parsed, out var error) ? parsed.Request : error;
+
+    private static Result<CompatibleRequest> Read(string fields) => MessageBody.Parse(JsonElement.Parse($"{{\"model\":\"opus\",{fields}}}"), Any.ModelNames(), needsMaxTokens: false);
 }

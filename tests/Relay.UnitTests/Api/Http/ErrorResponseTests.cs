@@ -42,7 +42,7 @@ public sealed class ErrorResponseTests : IDisposable
         [ErrorCode.UpstreamRateLimited] = 429,
         [ErrorCode.ClientClosed] = 499,
         [ErrorCode.InternalError] = 500,
-        [ErrorCode.SchemaNotSatisfied] = 502,
+        [ErrorCode.SchemaNotSatisfied] = 422,
         [ErrorCode.IdempotencyInFlight] = 409,
         [ErrorCode.IdempotencyMismatch] = 422,
         [ErrorCode.UpstreamError] = 502,
@@ -110,7 +110,7 @@ public sealed class ErrorResponseTests : IDisposable
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.StateUnavailable, 1, 503, "1", "true")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.StateUnavailable, 1, 503, "1", "true")]
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UnknownModel, 0, 404, "", "false")]
-    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.SchemaNotSatisfied, 0, 502, "", "false")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.SchemaNotSatisfied, 0, 422, "", "false")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.NotLoggedIn, 0, 503, "", "false")]
     [InlineData(nameof(ApiSurface.Native), ErrorCode.DailyLimit, 40_000, 429, "40000", "")]
     public async Task Other_APIs_have_their_own_statuses_and_nobody_sleeps_for_more_than_a_minute(string api, ErrorCode code, int seconds, int status, string retryAfter, string shouldRetry)

@@ -254,6 +254,17 @@ public sealed class RequestBodyTests
         }
     }
 
+    [Theory]
+    [InlineData("""{"\ud800":1,"model":"opus"}""")]
+    [InlineData("""{"model":"opus","messages":[{"role":"user","\udc00":1,"content":"hi"}]}""")]
+    [InlineData("""{"model":"opus","model":"haiku"}""")]
+    [InlineData("""{"model":"opus","messages":[{"role":"user","role":"user","content":"hi"}]}""")]
+    [InlineData("""{"model":"opus","messages":[],}""")]
+    [InlineData("[]")]
+    public async Task A_body_that_is_no_good_object_is_an_error_and_no_exception(string body) =>
+        (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body))).ReadObjectAsync(root => Relay.Api.OpenAi.ChatCompletionBody.Parse(root, Any.ModelNames()), MaxBytes, Waiting.Token).InTime())
+            .Error!.Code.Should().BeOneOf(ErrorCode.InvalidRequest, ErrorCode.InvalidJson);
+
     [Fact]
     public async Task A_body_that_is_read_again_from_memory_has_the_same_room()
     {

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Relay.Api.Http;
+using Relay.Api.Completions;
 using Relay.Api.OpenAi;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -56,13 +56,8 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"audio\":{\"voice\":\"x\"}", "audio")]
     [InlineData("\"modalities\":[\"text\",\"audio\"]", "modalities")]
     [InlineData("\"web_search_options\":{\"a\":1}", "web_search_options")]
-    public void What_would_change_the_kind_of_answer_is_refused_by_name_whatever_the_operator_says(string field, string name)
-    {
-        foreach (var ignore in (bool[])[false, true])
-        {
-            Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}", ignore).Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = name });
-        }
-    }
+    public void What_would_change_the_kind_of_answer_is_refused_by_name(string field, string name) =>
+        Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}").Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = name });
 
     [Theory]
     [InlineData("\"temperature\":0", "temperature")]
@@ -76,13 +71,49 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"prediction\":{\"type\":\"content\"}", "prediction")]
     [InlineData("\"store\":true", "store")]
     [InlineData("\"service_tier\":\"flex\"", "service_tier")]
-    public void What_only_sways_the_answer_is_refused_unless_the_operator_lets_it_pass(string field, string name)
-    {
-        var body = $"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}";
+    [InlineData("\"chat_template_kwargs\":{\"a\":1}", "chat_template_kwargs")]
+    [InlineData("\"telepathy\":true", "telepathy")]
+    [InlineData("\"user\":\"u\"", "user")]
+    [InlineData("\"evil\\u001b[31m\":1", "(other)")]
+    [InlineData("\"tools\":[{}],\"tool_choice\":\"none\"", "tools")]
+    public void What_has_no_effect_here_is_taken_and_named(string field, string name) =>
+        Read($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}").Value.Ignored.Should().Equal(name);
 
-        Parse(body).Error.Should().Match<RelayError>(error => error.Field == name && error.Message.Contains("IGNORE_UNSUPPORTED"));
-        Parse(body, ignore: true).Error.Should().BeNull();
+    [Fact]
+    public void No_more_than_32_names_are_told() =>
+        Read($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{string.Join(',', Enumerable.Range(0, 1000).Select(number => $"\"a{number}\":1"))}").Value.Ignored.Should().HaveCount(32);
+
+    [Theory]
+    [InlineData("none", Effort.Low)]
+    [InlineData("minimal", Effort.Low)]
+    [InlineData("high", Effort.High)]
+    [InlineData("default", null)]
+    public void An_effort_of_OpenAIs_is_the_nearest_that_there_is(string name, Effort? effort)
+    {
+        Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],\"reasoning_effort\":\"{name}\"").Value.Effort.Should().Be(effort);
+        Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],\"reasoning\":{{\"effort\":\"{name}\"}}").Value.Effort.Should().Be(effort);
     }
+
+    [Fact]
+    public void Instructions_come_after_the_system_prompt_in_order_and_a_greeting_is_told_to_the_model()
+    {
+        var request = Parse("""
+            "messages":[{"role":"system","content":"One."},{"role":"assistant","content":"How can I help?"},{"role":"user","content":"a"},{"role":"assistant","content":""},
+            {"role":"developer","content":"Two."},{"role":"user","content":"b"},{"role":"assistant","content":[{"type":"text","text":" "}]}]
+            """).Value;
+
+        request.System!.Reveal().Should().Be("One.\n\nYou have begun this conversation with these words:\n\nHow can I help?\n\nTwo.");
+        request.Conversation.Turns.Should().ContainSingle().Which.Content.Should().Equal(new TextBlock(Any.Text("a")), new TextBlock(Any.Text("b")));
+    }
+
+    [Fact]
+    public void An_answer_that_was_begun_is_refused_by_what_it_is() =>
+        Parse("\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"1, 2,\"}]").Error!.Message.Should().Contain("prefill");
+
+    [Fact]
+    public void A_picture_elsewhere_is_handed_on() =>
+        Parse("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":\"https://example.com/a.png\"}]}]").Value
+            .Conversation.Last.Content.Should().ContainSingle().Which.Should().BeOfType<ImageLink>().Which.Reveal().Should().Be("https://example.com/a.png");
 
     [Theory]
     [InlineData("\"temperature\":1")]
@@ -105,19 +136,22 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64," + Png + "\"}}]},{\"role\":\"user\",\"content\":\"s\"}]", "messages[0].content")]
     [InlineData("\"messages\":[{\"role\":\"robot\",\"content\":\"s\"}]", "messages[0].role")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"s\"},{\"role\":\"tool\",\"content\":\"s\"}]", "messages[1].role")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"s\"},{\"role\":\"system\",\"content\":\"s\"}]", "messages[1].role")]
     [InlineData("\"messages\":[{\"role\":\"user\"}]", "messages[0].content")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":1}]", "messages[0].content")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\" \"}]", "messages[0].content")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"\\ud800\"}]", "messages[0].content")]
     [InlineData("\"messages\":[{\"role\":\"\\ud800\",\"content\":\"a\"}]", "messages[0].role")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"name\":\"bob\",\"content\":\"s\"}]", "messages[0]")]
+    [InlineData("\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{}]},{\"role\":\"user\",\"content\":\"s\"}]", "messages[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\"}]}]", "messages[0].content[0]")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://example.com/a.png\"}}]}]", "messages[0].content[0].image_url")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"http://example.com/a.png\"}}]}]", "messages[0].content[0].image_url")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}]}]", "messages[0].content[0].image_url")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":0", "max_tokens")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":1,\"max_completion_tokens\":2", "max_completion_tokens")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"reasoning_effort\":\"none\"", "reasoning_effort")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"reasoning_effort\":\"huge\"", "reasoning_effort")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":\"1024\"", "max_tokens")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":6000.5", "max_tokens")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":1e300", "max_tokens")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":\"false\"", "stream")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop\":5", "stop")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop\":[1]", "stop")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop\":\"\\udc00\"", "stop")]
@@ -128,12 +162,9 @@ public sealed class ChatCompletionBodyTests
 
     [Fact]
     public void A_model_is_required() =>
-        JsonSerializer.Deserialize<ChatCompletionBody>("""{"messages":[{"role":"user","content":"hi"}]}""", JsonContract.Options)!.Parse(ignoreHarmless: false).Error!.Field.Should().Be("model");
+        ChatCompletionBody.Parse(JsonElement.Parse("""{"messages":[{"role":"user","content":"hi"}]}"""), Any.ModelNames()).Error!.Field.Should().Be("model");
 
-    [Fact]
-    public void An_unknown_field_is_no_field() =>
-        ((Action)(() => Parse("\"messages\":[],\"telepathy\":true"))).Should().Throw<JsonException>("the reader of bodies makes a 400 of it that names it");
+    private static Result<CompletionRequest> Parse(string fields) => Read(fields).TryGet(out var parsed, out var error) ? parsed.Request : error;
 
-    private static Result<CompletionRequest> Parse(string fields, bool ignore = false) =>
-        JsonSerializer.Deserialize<ChatCompletionBody>($"{{\"model\":\"opus\",{fields}}}", JsonContract.Options)!.Parse(ignore);
+    private static Result<CompatibleRequest> Read(string fields) => ChatCompletionBody.Parse(JsonElement.Parse($"{{\"model\":\"opus\",{fields}}}"), Any.ModelNames());
 }

@@ -26,7 +26,7 @@ public sealed class EventStreamTests
         wire.Go();
         await quiet.InTime();
 
-        Encoding.UTF8.GetString(wire.ToArray()).Should().Be(": still working\n\n");
+        Encoding.UTF8.GetString(wire.ToArray()).Should().Be(": still working\n");
     }
 
     private sealed class SlowWire : MemoryStream

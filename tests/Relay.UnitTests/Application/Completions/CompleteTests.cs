@@ -80,10 +80,46 @@ public sealed class CompleteTests
     }
 
     [Theory]
+    [InlineData("opus", "opus")]
+    [InlineData("Opus", "opus")]
+    [InlineData("openai/GPT-4o", "haiku")]
+    [InlineData("GPT-4O", "opus")]
+    [InlineData("azure/gpt-4o", "opus")]
+    [InlineData("anthropic/claude-opus-4.5", "claude-opus-4-5")]
+    [InlineData("Claude-Haiku-4-5", "claude-haiku-4-5")]
+    [InlineData("llama 3", null)]
+    [InlineData("llama-3", "llama-3")]
+    public void A_name_is_understood_as_clients_write_it(string asked, string? model)
+    {
+        _options.ModelAliases = ["openai/gpt-4o=haiku", "gpt-4o=opus"];
+
+        Models().Read(asked).TryGet(out var read, out _);
+        read?.Value.Should().Be(model);
+        (read is null).Should().Be(model is null);
+    }
+
+    [Theory]
+    [InlineData("llama 3", "haiku")]
+    [InlineData("o3", "haiku")]
+    [InlineData("claude-sonnet-5-5", "haiku")]
+    [InlineData("claude-opus-5-5", "claude-opus-5-5")]
+    [InlineData("opus", "opus")]
+    public void An_asterisk_is_the_alias_of_every_other_name(string asked, string model)
+    {
+        _options.ModelAliases = ["*=haiku"];
+
+        Models().Read(asked).Value.Value.Should().Be(model);
+        Models().NamesFor(Any.Key()).Should().NotContain("*");
+    }
+
+    [Theory]
     [InlineData("gpt-4o=opus", true)]
     [InlineData("gpt-4o=sonnet", false)]
     [InlineData("gpt-4o", false)]
-    [InlineData("GPT=opus", false)]
+    [InlineData("openai/GPT-4o=opus", true)]
+    [InlineData("*=opus", true)]
+    [InlineData("two words=opus", false)]
+    [InlineData("=opus", false)]
     [InlineData("opus=haiku", false)]
     public void An_alias_names_an_allowed_model_by_a_name_of_its_own(string alias, bool valid) =>
         new ModelOptionsValidator().Validate(null, new CompletionOptions { AllowedModels = ["opus", "haiku"], DefaultModel = "opus", ModelAliases = [alias] }).Succeeded.Should().Be(valid);

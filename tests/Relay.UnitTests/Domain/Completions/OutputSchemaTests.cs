@@ -19,6 +19,26 @@ public sealed class OutputSchemaTests
     public void It_describes_an_object(string json, bool valid) => (Create(json).Error is null).Should().Be(valid);
 
     [Theory]
+    [InlineData("""{"$schema":"https://json-schema.org/draft/2020-12/schema","$comment":"x","type":"object","x-a":1,"examples":[1],"discriminator":{}}""", """{"type":"object"}""")]
+    [InlineData("""{"properties":{"$schema":{"type":"string","example":"a"},"x-a":true}}""", """{"properties":{"$schema":{"type":"string"},"x-a":true}}""")]
+    [InlineData("""{"properties":{"a":{"type":"string","nullable":true}},"nullable":false}""", """{"properties":{"a":{"anyOf":[{"type":"string"},{"type":"null"}]}}}""")]
+    [InlineData("""{"properties":{"a":{"prefixItems":[{"type":"string","foo":1}],"items":false}}}""", """{"properties":{"a":{"items":[{"type":"string"}],"additionalItems":false}}}""")]
+    [InlineData("""{"dependentRequired":{"a":["b"]},"dependentSchemas":{"c":{"required":["d"]}}}""", """{"dependencies":{"a":["b"],"c":{"required":["d"]}}}""")]
+    [InlineData("""{"properties":{"a":{"minimum":1,"exclusiveMinimum":true,"maximum":9,"exclusiveMaximum":false}}}""", """{"properties":{"a":{"minimum":1,"exclusiveMinimum":1,"maximum":9}}}""")]
+    [InlineData("""{"properties":{"a":{"type":"object","unevaluatedProperties":false}}}""", """{"properties":{"a":{"type":"object","additionalProperties":false}}}""")]
+    [InlineData("""{"unevaluatedProperties":true,"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}""", """{"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}""")]
+    [InlineData("""{"$ref":"#x","definitions":{"x":{"$anchor":"x"}}}""", """{"$ref":"#x","definitions":{"x":{"$id":"#x"}}}""")]
+    [InlineData("""{"$ref":"#/$defs/x","$defs":{"x":{"type":"object","deprecated":true}}}""", """{"$ref":"#/$defs/x","$defs":{"x":{"type":"object"}}}""")]
+    public void A_schema_of_any_dialect_is_written_as_Claude_Code_takes_it(string json, string written) => Create(json).Value.Reveal().Should().Be(written);
+
+    [Theory]
+    [InlineData("""{"$dynamicRef":"#x"}""", "$dynamicRef")]
+    [InlineData("""{"properties":{"a":{"minContains":2}}}""", "minContains")]
+    [InlineData("""{"allOf":[{}],"unevaluatedProperties":false}""", "unevaluatedProperties")]
+    public void A_keyword_that_constrains_and_can_not_be_translated_is_refused_by_name(string json, string keyword) =>
+        Create(json).Error.Should().Match<RelayError>(error => error.Field == "json_schema" && error.Message.Contains($"'{keyword}'"));
+
+    [Theory]
     [InlineData("""{"type":"\ud800"}""")]
     [InlineData("""{"title":"\udc00"}""")]
     [InlineData("""{"properties":{"a\ud800":{}}}""")]

@@ -44,6 +44,20 @@ public sealed class ModelNameTests
         ModelName.Create(new string('a', ModelName.MaxLength + 1)).Error.Should().NotBeNull();
     }
 
+    [Theory]
+    [InlineData("claude-sonnet-4-5-20250929", "sonnet")]
+    [InlineData("claude-3-5-sonnet-20241022", "sonnet")]
+    [InlineData("claude-fable-5", "fable")]
+    [InlineData("claude-fable-5[1m]", "fable")]
+    [InlineData("claude-2.1", "claude-2.1")]
+    [InlineData("fable", "fable")]
+    [InlineData("us.anthropic.claude-haiku-4", "haiku")]
+    public void A_full_id_tells_its_family_also_one_that_nobody_has_heard_of(string id, string family)
+    {
+        ModelName.Create(id).Value.Family.Should().Be(family);
+        ModelName.Create(family).Value.Covers(ModelName.Create(id).Value).Should().Be(id == family || id.StartsWith("claude-", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_refusal_does_not_echo_the_text() =>
         ModelName.Create("<script>").Error!.Message.Should().NotContain("script");

@@ -1,0 +1,154 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Relay.Api.Http;
+
+/// <summary>
+/// The body of a route that speaks another API's words, read field by field. A field that is not known, and a known one that has
+/// no effect here, is taken, and named in <c>X-Relay-Ignored</c>.
+/// </summary>
+internal sealed class LenientBody(JsonElement root, FieldReader fields)
+{
+    /// <summary>Names of what had no effect, separated by commas.</summary>
+    public const string IgnoredHeader = "X-Relay-Ignored";
+
+    /// <summary>Most names that are told.</summary>
+    private const int MaxIgnored = 32;
+
+    private const int MaxNameLength = 64;
+
+    private static readonly SearchValues<char> Printable = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly List<string> _ignored = [];
+
+    /// <summary>The value of a field; null when it is missing, null, or an empty object or list, which ask for nothing.</summary>
+    public JsonElement? Find(string name)
+    {
+        _known.Add(name);
+        return root.TryGetProperty(name, out var value) && !IsEmpty(value) ? value : null;
+    }
+
+    /// <summary>The value of a field that may be an empty list; null when it is missing or null.</summary>
+    public JsonElement? FindList(string name)
+    {
+        _known.Add(name);
+        return root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    }
+
+    /// <summary>A text; null when it is missing or wrong.</summary>
+    public string? Text(string name)
+    {
+        if (Find(name) is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.String)
+        {
+            return fields.Text(value, name);
+        }
+
+        fields.Refuse(name, $"'{name}' is not a string.");
+        return null;
+    }
+
+    /// <summary>True or false; false when it is missing or wrong.</summary>
+    public bool Flag(string name)
+    {
+        if (Find(name) is not { } value)
+        {
+            return false;
+        }
+
+        if (value.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+        {
+            fields.Refuse(name, $"'{name}' is not true or false.");
+        }
+
+        return value.ValueKind == JsonValueKind.True;
+    }
+
+    /// <summary>A whole number, also as <c>1024.0</c>; null when it is missing or wrong.</summary>
+    public long? WholeNumber(string name)
+    {
+        if (Find(name) is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number)
+        {
+            if (value.TryGetInt64(out var whole))
+            {
+                return whole;
+            }
+
+            if (value.TryGetDouble(out var number) && Math.Abs(number) < long.MaxValue && Math.Floor(number) == number)
+            {
+                return (long)number;
+            }
+        }
+
+        fields.Refuse(name, $"'{name}' is not a whole number.");
+        return null;
+    }
+
+    /// <summary>Says that a field had no effect.</summary>
+    public void Ignore(string name)
+    {
+        if (_ignored.Count < MaxIgnored && !_ignored.Contains(name, StringComparer.Ordinal))
+        {
+            _ignored.Add(name);
+        }
+    }
+
+    /// <summary>Refuses or ignores what can't be honoured.</summary>
+    public void Sort(IEnumerable<UnsupportedParameter> parameters)
+    {
+        foreach (var parameter in parameters)
+        {
+            if (Find(parameter.Name) is not { } value || parameter.AsksForNothing(value))
+            {
+                continue;
+            }
+
+            if (parameter.IsHarmless)
+            {
+                Ignore(parameter.Name);
+            }
+            else
+            {
+                fields.Refuse(parameter.Name, $"'{parameter.Name}' can't be honoured by this relay. Leave it out.");
+            }
+        }
+    }
+
+    /// <summary>Names of all that had no effect, once every known field was read.</summary>
+    public IReadOnlyList<string> FindIgnored()
+    {
+        foreach (var property in root.EnumerateObject())
+        {
+            if (_ignored.Count >= MaxIgnored)
+            {
+                break;
+            }
+
+            if (!IsEmpty(property.Value) && JsonText.ReadName(property) is var name && (name is null || !_known.Contains(name)))
+            {
+                // The name is the caller's own text.
+                Ignore(name is { Length: > 0 and <= MaxNameLength } && !name.AsSpan().ContainsAnyExcept(Printable) ? name : "(other)");
+            }
+        }
+
+        return _ignored;
+    }
+
+    private static bool IsEmpty(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => true,
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.Object => value.GetPropertyCount() == 0,
+        _ => false,
+    };
+}
