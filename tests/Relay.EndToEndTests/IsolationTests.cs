@@ -23,13 +23,14 @@ public sealed class IsolationTests : IAsyncLifetime
     [Fact]
     public async Task Interleaved_completions_of_two_keys_share_no_byte_and_no_process()
     {
-        var count = Extent.Of(10, 20, 50);
+        var count = Extent.Of(12, 20, 50);
         // Unjailed, so that the children are the processes themselves.
         await using var relay = await RelayProgram.WithRealClaudeAsync(_api, ("SANDBOX", "off"), ("GLOBAL_CONCURRENCY", "4"), ("WARM_PROCESSES", "1"), ("QUEUE_TIMEOUT", "5m"));
         var keys = new[] { await relay.MintAsync("first"), await relay.MintAsync("second") };
         var marks = keys.Select(_ => "MARK" + Convert.ToHexString(RandomNumberGenerator.GetBytes(8))).ToArray();
         var asked = new List<(int Owner, string Prompt, string System, RelayAnswer Answer)>();
-        foreach (var wave in Enumerable.Range(0, count).Chunk(10))
+        // Two waves at least: a process is prepared for a system prompt that was asked with before.
+        foreach (var wave in Enumerable.Range(0, count).Chunk(Math.Min(10, count / 2)))
         {
             asked.AddRange(await Task.WhenAll(wave.Select(async number =>
             {
