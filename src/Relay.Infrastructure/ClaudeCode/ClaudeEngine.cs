@@ -221,6 +221,11 @@ internal sealed class ClaudeEngine(
 
             if (await reading is not { } frame)
             {
+                if (process.OutgrewMemory)
+                {
+                    return (ClaudeFailures.TooMuchMemory, UsedUp: true);
+                }
+
                 logger.LogWarning("A {Origin} Claude Code process ended {When} its turn had begun", run.Claimed.Origin, turn.HasStarted ? "after" : "before");
                 return (ClaudeFailures.Broken, UsedUp: turn.HasStarted);
             }

@@ -32,6 +32,10 @@ internal static class ClaudeFailures
     /// <summary>Claude Code ended, or fell out of its protocol, in the middle of a turn.</summary>
     public static RelayError Broken { get; } = new(ErrorCode.UpstreamError, "Claude Code ended without an answer. Try again.");
 
+    /// <summary>Claude Code needed too much memory for the request. Sent again it would need as much.</summary>
+    public static RelayError TooMuchMemory { get; } = new(
+        ErrorCode.TooLarge, "Claude Code needed more than 1 GB of memory for this request, so it was ended. Send fewer or smaller pictures, a smaller schema or less text.");
+
     /// <summary>Which error a failure is.</summary>
     public static RelayError ToError(ClaudeFailure failure) => failure switch
     {

@@ -13,6 +13,12 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// </summary>
 internal sealed class ClaudeInput
 {
+    /// <summary>
+    /// Claude Code takes an answer of these words, with or without blanks around them, for one without content, and leaves it out
+    /// (measured on 2.1.330). In two blocks it is delivered.
+    /// </summary>
+    private const string NoContent = "(no content)";
+
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
 
     private readonly ArrayBufferWriter<byte> _buffer = new();
@@ -102,7 +108,15 @@ internal sealed class ClaudeInput
         writer.WriteString("type", "assistant");
         writer.WriteStartObject("message");
         writer.WriteString("role", "assistant");
-        WriteBlocks(writer, turn);
+        if (turn.Content is [TextBlock only] && only.Text.Reveal() is var words && words.AsSpan().Trim().SequenceEqual(NoContent))
+        {
+            WriteInTwoBlocks(writer, words, words.IndexOf(NoContent, StringComparison.Ordinal) + 1);
+        }
+        else
+        {
+            WriteBlocks(writer, turn);
+        }
+
         writer.WriteEndObject();
         writer.WriteString("uuid", Guid.NewGuid());
         writer.WriteString("session_id", string.Empty);
@@ -140,6 +154,20 @@ internal sealed class ClaudeInput
 
         writer.WriteEndObject();
     });
+
+    private static void WriteInTwoBlocks(Utf8JsonWriter writer, string words, int at)
+    {
+        writer.WriteStartArray("content");
+        foreach (var part in (string[])[words[..at], words[at..]])
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", "text");
+            writer.WriteString("text", part);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
 
     private static void WriteBlocks(Utf8JsonWriter writer, ChatMessage turn)
     {

@@ -180,6 +180,19 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Ends the process at once, before it can do one more thing.</summary>
     public void Kill() => _child.Kill();
 
+    /// <summary>Bytes of memory that it holds now; 0 where the system does not tell.</summary>
+    public long ResidentBytes => _child.ResidentBytes;
+
+    /// <summary>Whether it was ended because it held too much memory.</summary>
+    public bool OutgrewMemory { get; private set; }
+
+    /// <summary>Ends a process that holds too much memory.</summary>
+    public void KillForMemory()
+    {
+        OutgrewMemory = true;
+        Kill();
+    }
+
     /// <summary>Ends the process, its group and its home, and returns when they are gone.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Relay.Infrastructure.Html;
@@ -10,11 +11,13 @@ internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScri
 {
     private const int HeadBytes = 64 * 1024;
 
+    private static readonly SearchValues<char> OfNumbers = SearchValues.Create("0123456789.");
+
     /// <summary>Reads a value (WHATWG HTML, "shared declarative refresh steps"); null where it names no other page.</summary>
     public static PageRefresh? Read(string value)
     {
         var text = value.AsSpan().TrimStart();
-        var digits = text.IndexOfAnyExcept("0123456789.") is var end and >= 0 ? end : text.Length;
+        var digits = text.IndexOfAnyExcept(OfNumbers) is var end and >= 0 ? end : text.Length;
         if (digits == 0 || !double.TryParse(text[..digits].TrimEnd('.'), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var delay))
         {
             return null;

@@ -27,6 +27,9 @@ internal interface IChildProcess : IAsyncDisposable
     /// <summary>Its exit code, once <see cref="Exited"/> has completed; null before.</summary>
     int? ExitCode { get; }
 
+    /// <summary>Bytes of memory that it and all that it started hold now; 0 where the system does not tell.</summary>
+    long ResidentBytes { get; }
+
     /// <summary>Kills it and all that it started, without asking.</summary>
     void Kill();
 }
@@ -114,7 +117,20 @@ internal sealed class ChildProcess : IChildProcess
     }
 
     /// <summary>Kills the group without asking; <see cref="StopAsync"/> does the rest.</summary>
-    public void Kill() => SignalAll(NativeMethods.SigKill);
+    public void Kill()
+    {
+        lock (_stopLock)
+        {
+            // Once all of the group is gone, its number may be another's.
+            if (_stop is not { IsCompleted: true })
+            {
+                SignalAll(NativeMethods.SigKill);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public long ResidentBytes => Exited.IsCompleted ? 0 : ProcessMemory.ResidentBytes(Id);
 
     /// <summary>Same as <see cref="StopAsync"/>.</summary>
     public async ValueTask DisposeAsync() => await StopAsync();

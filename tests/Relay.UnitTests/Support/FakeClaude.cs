@@ -47,6 +47,9 @@ internal sealed class FakeChild : IChildProcess
     private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly LineSink _input;
 
+    /// <summary>Memory that it says it holds.</summary>
+    public long ResidentBytes { get; set; }
+
     public FakeChild(int id, ProcessSpec spec, Action<FakeChild, JsonElement> behavior, TimeProvider clock)
     {
         (Id, Spec) = (id, spec);

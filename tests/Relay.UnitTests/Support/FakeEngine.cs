@@ -36,6 +36,7 @@ internal sealed class FakeEngine : IAsyncDisposable
         var login = new LoginHealth(environment, Clock, NullLogger<LoginHealth>.Instance);
         _state = new EngineState(sandbox, login);
         Processes = new ClaudeProcesses(Starter, sandbox, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
+        _ = Processes.StartAsync(CancellationToken.None);
         Pool = new WarmPool(_state, Processes, claude, completion, Keys, Clock, Log);
         _engine = new ClaudeEngine(_state, Pool, Processes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
         // Any file that exists: nothing here starts it.
@@ -80,6 +81,7 @@ internal sealed class FakeEngine : IAsyncDisposable
         await Pool.StopAsync(CancellationToken.None);
         Pool.Dispose();
         await Processes.StopAsync(CancellationToken.None);
+        Processes.Dispose();
         _state.Dispose();
         _prober.Dispose();
         _guard.Dispose();

@@ -106,6 +106,26 @@ public sealed class ClaudeEngineTests
     }
 
     [Fact]
+    public async Task A_process_that_outgrows_its_memory_ends_and_its_request_is_not_tried_again()
+    {
+        await using var engine = new FakeEngine(NoSpares);
+        engine.Starter.Behavior = (child, line) =>
+        {
+            if (!child.TakePreparation(line, acceptsSchema: true))
+            {
+                child.Say(child.Init);
+                child.ResidentBytes = ClaudeProcesses.MaxMemoryBytes + 1;
+            }
+        };
+
+        var answering = engine.CompleteAsync(Any.Request());
+        await Waiting.UntilAsync(() => answering.IsCompleted, "it is ended", () => engine.Clock.Advance(TimeSpan.FromMilliseconds(500)));
+
+        (await answering).Error!.Code.Should().Be(ErrorCode.TooLarge);
+        engine.Starter.Started.Should().ContainSingle();
+    }
+
+    [Fact]
     public async Task A_schema_that_runs_out_of_time_counts_as_a_request_and_is_tried_once()
     {
         await using var engine = new FakeEngine(NoSpares);

@@ -53,6 +53,20 @@ public sealed class ClaudeInputTests
         Json(Lines(new ClaudeInput().Prompt(Any.Turn(text))).Single()).GetProperty("message").GetProperty("content").GetString().Should().Be(text);
     }
 
+    [Theory]
+    [InlineData("(no content)")]
+    [InlineData(" (no content)\n")]
+    public void A_past_answer_that_Claude_Code_would_leave_out_goes_in_two_blocks(string text)
+    {
+        var answer = ChatMessage.Of(ChatRole.Assistant, Any.Text(text));
+
+        var blocks = Json(Lines(new ClaudeInput().PastAnswer(answer)).Single()).GetProperty("message").GetProperty("content").EnumerateArray().ToList();
+
+        blocks.Should().HaveCount(2);
+        string.Concat(blocks.Select(block => block.GetProperty("text").GetString())).Should().Be(text);
+        blocks.Should().OnlyContain(block => block.GetProperty("text").GetString()!.Trim() != "(no content)");
+    }
+
     [Fact]
     public void The_prompt_is_delivered_as_written_and_not_as_a_command()
     {
