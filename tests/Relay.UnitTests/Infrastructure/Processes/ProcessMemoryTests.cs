@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Relay.Infrastructure.Processes;
-using Relay.UnitTests.Support;
 
 namespace Relay.UnitTests.Infrastructure.Processes;
 
@@ -18,8 +17,8 @@ public sealed class ProcessMemoryTests
     public async Task The_memory_of_what_it_started_counts_too()
     {
         // A shell that waits for another one, as a jail waits for the program in it.
-        var start = new ProcessStartInfo("/bin/sh", ["-c", "/bin/sh -c 'read line' ; true"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        var alone = new ProcessStartInfo("/bin/sh", ["-c", "read line"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "/bin/sh -c 'read line' ; true"]) { RedirectStandardInput = true, UseShellExecute = false };
+        var alone = new ProcessStartInfo("/bin/sh", ["-c", "read line"]) { RedirectStandardInput = true, UseShellExecute = false };
         using var two = ChildProcess.StartRaw(start);
         using var one = ChildProcess.StartRaw(alone);
         try
