@@ -24,6 +24,8 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
     private readonly TimeProvider _clock;
     private readonly Thread _thread;
 
+    private bool _disposed;
+
     /// <summary>Starts the thread.</summary>
     public ProcessStarter(OrphanGuard guard, ILogger<ProcessStarter> logger, TimeProvider clock)
     {
@@ -66,9 +68,14 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
     async Task<IChildProcess> IProcessStarter.StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken) =>
         await StartAsync(spec, maxLineBytes, cancellationToken);
 
-    /// <summary>Ends the thread, and with it what is still in a jail.</summary>
+    /// <summary>Ends the thread, and with it what is still in a jail. The container calls it for each of the two types it is registered as.</summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+        {
+            return;
+        }
+
         _work.CompleteAdding();
         _thread.Join();
         _work.Dispose();
