@@ -76,6 +76,10 @@ internal static class SchemaDialect
         {
             written[name] = NamedSchemas(value, ref refused);
         }
+        else if (List.Contains(name) || Named.Contains(name))
+        {
+            written[name] = Copy(value); // Of a wrong form, as the validator is to say.
+        }
         else if (Refused.Contains(name))
         {
             refused ??= name;
@@ -108,6 +112,12 @@ internal static class SchemaDialect
                 break;
             case "dependentSchemas" or "dependencies" when value.ValueKind == JsonValueKind.Object:
                 Merge(written, NamedSchemas(value, ref refused));
+                break;
+            case "prefixItems":
+                written["items"] = Copy(value); // Of a wrong form, as those below.
+                break;
+            case "dependencies" or "dependentRequired" or "dependentSchemas":
+                written["dependencies"] = Copy(value);
                 break;
             case "unevaluatedProperties" or "unevaluatedItems" when value.ValueKind != JsonValueKind.True:
                 // Alone it means what the older keyword means; beside others it looks into them, which draft-07 can't say.

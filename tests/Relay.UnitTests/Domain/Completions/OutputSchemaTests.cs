@@ -27,6 +27,9 @@ public sealed class OutputSchemaTests
     [InlineData("""{"properties":{"a":{"minimum":1,"exclusiveMinimum":true,"maximum":9,"exclusiveMaximum":false}}}""", """{"properties":{"a":{"minimum":1,"exclusiveMinimum":1,"maximum":9}}}""")]
     [InlineData("""{"properties":{"a":{"type":"object","unevaluatedProperties":false}}}""", """{"properties":{"a":{"type":"object","additionalProperties":false}}}""")]
     [InlineData("""{"unevaluatedProperties":true,"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}""", """{"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}""")]
+    [InlineData("""{"properties":5,"anyOf":{},"definitions":[]}""", """{"properties":5,"anyOf":{},"definitions":[]}""")]
+    [InlineData("""{"dependentRequired":[1]}""", """{"dependencies":[1]}""")]
+    [InlineData("""{"prefixItems":1}""", """{"items":1}""")]
     [InlineData("""{"$ref":"#x","definitions":{"x":{"$anchor":"x"}}}""", """{"$ref":"#x","definitions":{"x":{"$id":"#x"}}}""")]
     [InlineData("""{"$ref":"#/$defs/x","$defs":{"x":{"type":"object","deprecated":true}}}""", """{"$ref":"#/$defs/x","$defs":{"x":{"type":"object"}}}""")]
     public void A_schema_of_any_dialect_is_written_as_Claude_Code_takes_it(string json, string written) => Create(json).Value.Reveal().Should().Be(written);
