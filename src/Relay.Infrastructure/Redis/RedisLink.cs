@@ -120,7 +120,15 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
         catch (RelayErrorException exception) when (MayHaveArrived(exception) && exception.InnerException is not RedisServerException)
         {
-            return await RunAsync(script, keys, arguments, cancellationToken);
+            try
+            {
+                return await RunAsync(script, keys, arguments, cancellationToken);
+            }
+            catch (RelayErrorException second) when (!MayHaveArrived(second))
+            {
+                // The breaker opened meanwhile. The first may have arrived all the same, and its caller must know.
+                throw exception;
+            }
         }
     }
 
