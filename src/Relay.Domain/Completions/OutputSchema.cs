@@ -70,6 +70,12 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
             return RelayError.Invalid(field, $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07.");
         }
 
+        if (InheritedNames.Find(translated) is { } inherited)
+        {
+            return RelayError.Invalid(
+                field, $"'{field}' asks for a property '{inherited}', which Claude Code's validator takes for present in every object. Give the property another name.");
+        }
+
         return SchemaReferences.CountExpanded(JsonSerializer.SerializeToElement(translated)) <= MaxExpanded
             ? new OutputSchema(field, JsonSerializer.Serialize(translated))
             : new RelayError(ErrorCode.TooLarge, $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller definitions, or less often.", field);

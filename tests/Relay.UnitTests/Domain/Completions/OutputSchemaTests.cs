@@ -35,6 +35,21 @@ public sealed class OutputSchemaTests
     public void A_schema_of_any_dialect_is_written_as_Claude_Code_takes_it(string json, string written) => Create(json).Value.Reveal().Should().Be(written);
 
     [Theory]
+    [InlineData("""{"required":["a","toString"]}""", "toString")]
+    [InlineData("""{"properties":{"a":{"items":{"required":["constructor"]}}}}""", "constructor")]
+    [InlineData("""{"properties":{"__proto__":{"type":"string"}}}""", "__proto__")]
+    [InlineData("""{"anyOf":[{},{"dependentRequired":{"a":["valueOf"]}}]}""", "valueOf")]
+    [InlineData("""{"$defs":{"x":{"properties":{"hasOwnProperty":{}}}}}""", "hasOwnProperty")]
+    public void A_name_that_every_object_of_the_validator_has_is_refused(string json, string name) =>
+        Create(json).Error!.Message.Should().Contain($"'{name}'");
+
+    [Theory]
+    [InlineData("""{"properties":{"a":{"enum":[{"required":["toString"]}],"default":{"properties":{"toString":1}},"title":"toString"}}}""")]
+    [InlineData("""{"properties":{"tostring":{}},"required":["value_of"]}""")]
+    [InlineData("""{"$defs":{"toString":{"type":"string"}}}""")]
+    public void The_same_letters_elsewhere_are_taken(string json) => Create(json).Error.Should().BeNull();
+
+    [Theory]
     [InlineData("""{"$dynamicRef":"#x"}""", "$dynamicRef")]
     [InlineData("""{"properties":{"a":{"minContains":2}}}""", "minContains")]
     [InlineData("""{"allOf":[{}],"unevaluatedProperties":false}""", "unevaluatedProperties")]
