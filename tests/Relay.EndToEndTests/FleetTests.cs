@@ -148,10 +148,15 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         using var signIn = new HttpRequestMessage(HttpMethod.Post, "/dashboard/session") { Headers = { { "Authorization", $"Bearer {key}" }, { "Origin", origin } } };
         using var signedIn = await Fleet.Balancer.SendAsync(signIn, TestContext.Current.CancellationToken);
         signedIn.StatusCode.Should().Be(HttpStatusCode.OK);
+        using var session = JsonDocument.Parse(await signedIn.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        var proof = session.RootElement.GetProperty("proof").GetString()!;
 
         for (var time = 0; time < 6; time++)
         {
-            using var ask = new HttpRequestMessage(HttpMethod.Get, "/dashboard/snapshot") { Headers = { { "Cookie", signedIn.Headers.GetValues("Set-Cookie").Single().Split(';')[0] } } };
+            using var ask = new HttpRequestMessage(HttpMethod.Get, "/dashboard/snapshot")
+            {
+                Headers = { { "Cookie", signedIn.Headers.GetValues("Set-Cookie").Single().Split(';')[0] }, { "X-Dashboard-Proof", proof } },
+            };
             using var answer = await Fleet.Balancer.SendAsync(ask, TestContext.Current.CancellationToken);
             answer.StatusCode.Should().Be(HttpStatusCode.OK);
         }
