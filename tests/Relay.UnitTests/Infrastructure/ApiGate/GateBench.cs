@@ -13,7 +13,6 @@ using Relay.Application.Completions;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
-using Relay.UnitTests.Support;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;

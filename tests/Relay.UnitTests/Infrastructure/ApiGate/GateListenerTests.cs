@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Relay.Infrastructure.ApiGate;
-using Relay.UnitTests.Support;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
 

@@ -49,33 +49,33 @@ public sealed class RequestProofTests
     {
         var picture = ImageBlock.Create("image", "image/png", Convert.ToBase64String([0x89, .. "PNG\r\n"u8, 0x1a, 0x0a, 0, 0, 0, 13, 0, 0, 0, 0])).Value!;
         var expected = Expect(new ChatMessage(ChatRole.User, [picture, new TextBlock(PromptText.Create("text", "see").Value!)]));
-        JsonObject Picture(string data) => JsonNode.Parse($$"""{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{data}}"}}""")!.AsObject();
+        JsonObject Picture(string data) => JsonNode.Parse($$$"""{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{data}}}"}}""")!.AsObject();
 
         Prove(new ComposedRequest().Say("user", Picture(picture.Reveal()), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should().BeNull();
         Prove(new ComposedRequest().Say("user", Picture("AAAA"), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should().Be(GateRefusal.CallersPart);
     }
 
     [Theory]
-    [InlineData("another word", GateRefusal.CallersPart)]
-    [InlineData("a turn more", GateRefusal.CallersPart)]
-    [InlineData("a block more", GateRefusal.CallersPart)]
-    [InlineData("another system prompt", GateRefusal.CallersPart)]
-    [InlineData("a system block more", GateRefusal.CallersPart)]
-    [InlineData("a tool", GateRefusal.Shape)]
-    [InlineData("a field more", GateRefusal.Shape)]
-    [InlineData("a field of a block more", GateRefusal.Shape)]
-    [InlineData("a host's name in the note", GateRefusal.Shape)]
-    [InlineData("an account", GateRefusal.Shape)]
-    [InlineData("an e-mail address in the identity", GateRefusal.Shape)]
-    [InlineData("a word after the billing line", GateRefusal.Shape)]
-    [InlineData("more tokens", GateRefusal.CallersPart)]
-    [InlineData("another effort", GateRefusal.Shape)]
-    [InlineData("no stream", GateRefusal.Shape)]
-    [InlineData("a note of another day", GateRefusal.Shape)]
-    [InlineData("five breakpoints", GateRefusal.Shape)]
-    [InlineData("another model", GateRefusal.Shape)]
-    [InlineData("a temperature", GateRefusal.Shape)]
-    public void A_request_with_something_else_is_refused(string difference, GateRefusal refusal)
+    [InlineData("another word", nameof(GateRefusal.CallersPart))]
+    [InlineData("a turn more", nameof(GateRefusal.CallersPart))]
+    [InlineData("a block more", nameof(GateRefusal.CallersPart))]
+    [InlineData("another system prompt", nameof(GateRefusal.CallersPart))]
+    [InlineData("a system block more", nameof(GateRefusal.CallersPart))]
+    [InlineData("a tool", nameof(GateRefusal.Shape))]
+    [InlineData("a field more", nameof(GateRefusal.Shape))]
+    [InlineData("a field of a block more", nameof(GateRefusal.Shape))]
+    [InlineData("a host's name in the note", nameof(GateRefusal.Shape))]
+    [InlineData("an account", nameof(GateRefusal.Shape))]
+    [InlineData("an e-mail address in the identity", nameof(GateRefusal.Shape))]
+    [InlineData("a word after the billing line", nameof(GateRefusal.Shape))]
+    [InlineData("more tokens", nameof(GateRefusal.CallersPart))]
+    [InlineData("another effort", nameof(GateRefusal.Shape))]
+    [InlineData("no stream", nameof(GateRefusal.Shape))]
+    [InlineData("a note of another day", nameof(GateRefusal.Shape))]
+    [InlineData("five breakpoints", nameof(GateRefusal.Shape))]
+    [InlineData("another model", nameof(GateRefusal.Shape))]
+    [InlineData("a temperature", nameof(GateRefusal.Shape))]
+    public void A_request_with_something_else_is_refused(string difference, string refusal)
     {
         var request = Question();
         var body = request.Body;
@@ -145,7 +145,7 @@ public sealed class RequestProofTests
 
         var proof = Prove(request, Expect("Hi") with { Shape = Accepted });
 
-        proof.Refusal.Should().Be(refusal);
+        proof.Refusal.ToString().Should().Be(refusal);
         proof.Detail.Should().NotBeNullOrEmpty().And.NotContainAny("operator", "passwd", "build7");
     }
 
