@@ -56,7 +56,7 @@ internal sealed class ApiForwarder : IDisposable
     public async Task ForwardAsync(HttpContext context, GateTurn turn, CancellationToken cancellationToken)
     {
         var claudeCode = context.Response.Body;
-        var exchange = new Exchange(_credentials.Header, _clock);
+        var exchange = new Exchange(_credentials.Header, turn, _clock);
         var tap = new AnswerTap(claudeCode, turn);
         var errors = new ErrorBody(claudeCode, MaxErrorBytes);
         exchange.BodyOf = status => context.Response.Body = status == StatusCodes.Status200OK ? tap : errors;
@@ -64,11 +64,11 @@ internal sealed class ApiForwarder : IDisposable
         context.Response.Body = claudeCode;
         if (exchange.Status is { } status and not StatusCodes.Status200OK)
         {
-            await TellFailureAsync(turn, errors.ToFailure(status, exchange.RetryAfter), cancellationToken);
+            await turn.TellAsync(new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter), exchange.MayRepeat), cancellationToken);
         }
         else if (exchange.Status is null)
         {
-            await TellFailureAsync(turn, new ApiFailure(null, null, null, null), cancellationToken);
+            await turn.TellAsync(new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), turn.Fail(status: null)), cancellationToken);
         }
         else if (!tap.IsComplete)
         {
@@ -85,9 +85,6 @@ internal sealed class ApiForwarder : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _api.Dispose();
-
-    private static ValueTask TellFailureAsync(GateTurn turn, ApiFailure failure, CancellationToken cancellationToken) =>
-        turn.TellAsync(new TurnSignal.ApiFailed(failure, turn.Fail(failure.Status)), cancellationToken);
 
     private static SocketsHttpHandler CreateHandler(ClaudeCodeOptions options, IConfiguration configuration)
     {
@@ -150,13 +147,16 @@ internal sealed class ApiForwarder : IDisposable
     }
 
     /// <summary>Composes what goes out and what comes back from lists, and notes the answer's status.</summary>
-    private sealed class Exchange(KeyValuePair<string, string>? credential, TimeProvider clock) : HttpTransformer
+    private sealed class Exchange(KeyValuePair<string, string>? credential, GateTurn turn, TimeProvider clock) : HttpTransformer
     {
         public Action<int>? BodyOf { get; set; }
 
         public int? Status { get; private set; }
 
         public TimeSpan? RetryAfter { get; private set; }
+
+        /// <summary>Whether the same request may come again after an error.</summary>
+        public bool MayRepeat { get; private set; }
 
         public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
@@ -186,6 +186,12 @@ internal sealed class ApiForwarder : IDisposable
 
             Status = (int)proxyResponse.StatusCode;
             RetryAfter = ReadRetryAfter(proxyResponse);
+            if (Status != StatusCodes.Status200OK)
+            {
+                // Now, before Claude Code reads the error: its next request may come at once.
+                MayRepeat = turn.Fail(Status);
+            }
+
             httpContext.Response.StatusCode = Status.Value;
             httpContext.Response.ContentType = proxyResponse.Content.Headers.ContentType?.ToString();
             foreach (var name in (string[])["request-id", "retry-after", "x-should-retry"])
