@@ -57,7 +57,7 @@ rm -rf "$HOME_DIR/app" "$HOME_DIR/releases" "$HOME_DIR/upgrade" "$HOME_DIR/upgra
 
 if [ "$purge" = yes ]; then
   # By name: RELAY_HOME may be a directory that holds other things, too.
-  for name in audit claude config.env keys.json keys.json.lock relay.db relay.db-wal relay.db-shm relay.lock install.lock; do
+  for name in audit claude config.env keys.json keys.json.lock keys.json.reserve relay.db relay.db-wal relay.db-shm relay.lock install.lock; do
     rm -rf "${HOME_DIR:?}/$name"
   done
   if rmdir "$HOME_DIR" 2>/dev/null; then

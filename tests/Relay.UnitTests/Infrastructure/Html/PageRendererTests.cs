@@ -100,13 +100,14 @@ public sealed class PageRendererTests
         var random = new Random(Fuzz.Seed);
         Fuzz.For(TimeSpan.FromSeconds(1), () =>
         {
-            var html = Encoding.UTF8.GetBytes(RandomMarkup.Make(random));
+            var page = RandomMarkup.Make(random);
+            var html = Encoding.UTF8.GetBytes(page);
             var (markdown, text) = (PageRenderer.ToMarkdown(html, Url, Waiting.Token).Text, PageRenderer.ToText(html, Url, Waiting.Token).Text);
             // What is preformatted keeps its empty lines.
             if (!markdown.Contains("```", StringComparison.Ordinal))
             {
-                markdown.Should().NotContain("\n\n\n");
-                text.Should().NotContain("\n\n\n\n");
+                markdown.Should().NotContain("\n\n\n", "{0} has none", page);
+                text.Should().NotContain("\n\n\n\n", "{0} has none", page);
             }
 
             PageMetadataReader.Read(html, Url, Waiting.Token);
