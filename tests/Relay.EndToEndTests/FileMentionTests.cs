@@ -115,7 +115,14 @@ public sealed class FileMentionTests : IDisposable
             case "home":
                 foreach (var home in homes)
                 {
-                    _canaries.Plant(Path.Combine(home, "canary.txt"));
+                    try
+                    {
+                        _canaries.Plant(Path.Combine(home, "canary.txt"));
+                    }
+                    catch (DirectoryNotFoundException)
+                    {
+                        // The home of a process that has just ended: nobody will look there.
+                    }
                 }
 
                 return "@~/canary.txt";

@@ -149,8 +149,21 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
 
         _space = false;
-        // Two spaces at a line's end are Markdown's break.
-        _line.AddRange(asMarkdown ? "  \n" : "\n");
+        if (!EndsWithEmptyLine)
+        {
+            // Two spaces at a line's end are Markdown's break.
+            _line.AddRange(asMarkdown ? "  \n" : "\n");
+        }
+    }
+
+    /// <summary>Whether the line ends with two breaks: a third one would add nothing that is read.</summary>
+    private bool EndsWithEmptyLine
+    {
+        get
+        {
+            var line = CollectionsMarshal.AsSpan(_line);
+            return line.EndsWith(asMarkdown ? "  \n  \n" : "\n\n");
+        }
     }
 
     /// <summary>Opens a mark.</summary>

@@ -95,6 +95,15 @@ public sealed class PageRendererTests
     }
 
     [Fact]
+    public void Breaks_in_a_row_make_one_empty_line_at_the_most()
+    {
+        var html = "<p>one<br><br><br/>\n<br><br>two<br>three"u8.ToArray();
+
+        PageRenderer.ToText(html, Url, Waiting.Token).Text.Should().Be("one\n\ntwo\nthree");
+        PageRenderer.ToMarkdown(html, Url, Waiting.Token).Text.Should().Be("one  \n  \ntwo  \nthree");
+    }
+
+    [Fact]
     public void Any_page_has_a_text_and_a_Markdown()
     {
         var random = new Random(Fuzz.Seed);
