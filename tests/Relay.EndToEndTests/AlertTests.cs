@@ -71,7 +71,7 @@ public sealed partial class AlertTests
                 "the model's failing is an alert");
 
             // A process that is not locked down: the first violation there is.
-            relay.Script(new FakeScript { Behavior = FakeBehavior.ManyMessageStarts });
+            relay.Script(new FakeScript { InitTools = ["Bash"] });
             (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation");
             await EventuallyAsync(async () => (await FiringAsync(api)).Contains("RelayLockdownViolation"), "the violation is an alert");
 

@@ -37,12 +37,14 @@ public sealed class RequestLogTests
         (await program.GetAsync($"/{Canary}-path?{Canary}-query=1", relay.Key)).Status.Should().Be(404);
         (await program.GetAsync($"/v1/models?{Canary}-query=1", relay.Key)).Status.Should().Be(200);
         foreach (var (behavior, code) in ((FakeBehavior, string)[])[
-            (FakeBehavior.Stall, "timeout"), (FakeBehavior.HalfLine, "upstream_error"), (FakeBehavior.Garbage, "upstream_error"), (FakeBehavior.ErrorResult, "upstream_error"),
-            (FakeBehavior.ManyMessageStarts, "lockdown_violation")])
+            (FakeBehavior.Stall, "timeout"), (FakeBehavior.HalfLine, "upstream_error"), (FakeBehavior.Garbage, "upstream_error"), (FakeBehavior.ErrorResult, "upstream_error")])
         {
             relay.Script(new FakeScript { Behavior = behavior, Answer = $"{Canary}-answer", ErrorText = $"{Canary}-error" });
             (await program.CompleteAsync(relay.Key, new { prompt = $"{Canary}-prompt", system = $"{Canary}-{behavior}" })).ErrorCode.Should().Be(code);
         }
+
+        relay.Script(new FakeScript { InitTools = ["Bash"], Answer = $"{Canary}-answer" });
+        (await program.CompleteAsync(relay.Key, new { prompt = $"{Canary}-prompt", system = $"{Canary}-tool" })).ErrorCode.Should().Be("lockdown_violation");
 
         await AssertNoCanaryAsync(program, temporary.Path, relay.Key[10..]);
         await program.StopAsync();
