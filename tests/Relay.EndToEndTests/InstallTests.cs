@@ -66,7 +66,7 @@ public sealed class InstallTests : IAsyncLifetime
         // An upgrade, and a request in the middle of it.
         var second = await PutVersionAsync("1.1.0");
         var asked = Asked();
-        FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 7000 });
+        FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 20_000 });
         var slow = AskAsync(key);
         await EventuallyAsync(() => Task.FromResult(Asked() > asked), "the request does not begin");
         (code, said) = await InstallAsync(second);

@@ -44,7 +44,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [MemberData(nameof(SpendingRoutes))]
     public async Task Bodies_that_are_refused(string path)
     {
-        await ShouldAnswerAsync(path, new { undescribed = 1 }, 400, "not a field");
+        // The compatible routes take a field that nobody knows, and miss the model.
+        await ShouldAnswerAsync(path, new { undescribed = 1 }, 400, path == "/v1/complete" ? "not a field" : "'model' is required");
         await ShouldAnswerAsync(path, "{", 400, "not valid JSON");
         await ShouldAnswerAsync(path, Body(path, "no-model"), path == "/v1/complete" ? 400 : 404, "model");
         await ShouldAnswerAsync(path, Body(path, text: new string('x', 300_000)), 413);
@@ -96,7 +97,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         // A comment is sent before it fails: then the failure is an event.
         _relay.Script(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 500, DelayMs = 600 });
         var stream = await StreamAsync(path);
-        (stream.Status, stream.EndedWhole, stream.Events.Count).Should().Be((200, false, 1));
+        (stream.Status, stream.EndedWhole, stream.Events.Count(sent => sent.Name != "ping")).Should().Be((200, false, 1));
 
         async Task FailAsync(FakeScript script, int status)
         {

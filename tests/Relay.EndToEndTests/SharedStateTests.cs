@@ -38,7 +38,15 @@ public sealed class SharedStateTests : IAsyncLifetime
         var answers = await Task.WhenAll(AskOnceAsync(One, key), AskOnceAsync(Two, key));
         Assert.Contains(answers, answer => answer.Status == 200);
         Assert.All(answers, answer => Assert.True(answer.Status is 200 or 409, answer.ToString()));
-        Assert.Equal(200, (await AskOnceAsync(Two, key)).Status);
+        // An answer is kept just after it was sent: until then its request is in flight.
+        var again = await AskOnceAsync(Two, key);
+        for (var time = 0; time < 100 && again.Status == 409; time++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken);
+            again = await AskOnceAsync(Two, key);
+        }
+
+        Assert.Equal(200, again.Status);
         Assert.Equal(200, (await AskOnceAsync(One, key)).Status);
 
         Assert.Equal(200, (await One.CompleteAsync(key, new { prompt = "hi" })).Status);
