@@ -18,11 +18,11 @@ internal static class ProcessMemory
             try
             {
                 // The second number of statm is the resident set, in pages (man 5 proc).
-                var pages = File.ReadAllText($"/proc/{Text(id)}/statm").Split(' ')[1];
-                bytes += long.Parse(pages, CultureInfo.InvariantCulture) * Environment.SystemPageSize;
-                foreach (var child in File.ReadAllText($"/proc/{Text(id)}/task/{Text(id)}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                var pages = Numbers($"/proc/{Text(id)}/statm").ElementAtOrDefault(1);
+                bytes += pages * Environment.SystemPageSize;
+                foreach (var child in Numbers($"/proc/{Text(id)}/task/{Text(id)}/children"))
                 {
-                    pending.Enqueue(int.Parse(child, CultureInfo.InvariantCulture));
+                    pending.Enqueue((int)child);
                 }
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -34,6 +34,13 @@ internal static class ProcessMemory
 
         return bytes;
     }
+
+    /// <summary>The numbers in a file; of a process that is ending the kernel may tell none.</summary>
+    private static List<long> Numbers(string path) =>
+    [
+        .. File.ReadAllText(path).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
+            .Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0),
+    ];
 
     private static string Text(int id) => id.ToString(CultureInfo.InvariantCulture);
 }
