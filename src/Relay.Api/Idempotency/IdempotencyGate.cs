@@ -86,10 +86,12 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
         }
 
         context.Request.Body = new MemoryStream(body, writable: false);
+        var original = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        await using var recording = new RecordingStream(context.Response, original.Stream, MaxAnswerBytes);
         var isKept = false;
         try
         {
-            if (await RecordAsync(context, next) is { } recorded && IsWorthKeeping(context, request))
+            if (await RecordAsync(context, recording, original, next) is { } recorded && IsWorthKeeping(context, request))
             {
                 // Not the caller's token: the answer is theirs also when they have left just now.
                 await store.KeepAsync(name, request.Caller.Id, fingerprint, seal.Seal(name, recorded.ToBytes()), CancellationToken.None);
@@ -102,6 +104,8 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
             {
                 await store.ReleaseAsync(name, CancellationToken.None);
             }
+
+            await recording.FinishAsync(context.RequestAborted);
         }
     }
 
@@ -125,10 +129,9 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
         }
     }
 
-    private static async Task<RecordedAnswer?> RecordAsync(HttpContext context, RequestDelegate next)
+    private static async Task<RecordedAnswer?> RecordAsync(
+        HttpContext context, RecordingStream recording, IHttpResponseBodyFeature original, RequestDelegate next)
     {
-        var original = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        await using var recording = new RecordingStream(original.Stream, MaxAnswerBytes);
         var replaced = new StreamResponseBodyFeature(recording, original);
         context.Features.Set<IHttpResponseBodyFeature>(replaced);
         try

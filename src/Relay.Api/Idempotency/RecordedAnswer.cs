@@ -28,10 +28,15 @@ internal sealed record RecordedAnswer(int Status, string? ContentType, byte[] Bo
     }
 }
 
-/// <summary>Passes an answer's bytes on and keeps a copy, up to a size; beyond it, none.</summary>
-internal sealed class RecordingStream(Stream inner, int maxBytes) : Stream
+/// <summary>
+/// Passes an answer's bytes on and keeps a copy, up to a size. The last byte of an answer with a length waits for
+/// <see cref="FinishAsync"/>: a caller who has the whole answer may ask for it again at once.
+/// </summary>
+internal sealed class RecordingStream(HttpResponse response, Stream inner, int maxBytes) : Stream
 {
     private MemoryStream? _copy = new();
+    private long _written;
+    private byte[] _held = [];
 
     /// <summary>All that was written; null when that was too much.</summary>
     public byte[]? Copy => _copy?.ToArray();
@@ -85,6 +90,24 @@ internal sealed class RecordingStream(Stream inner, int maxBytes) : Stream
         }
 
         _copy?.Write(buffer.Span);
+        _written += buffer.Length;
+        if (_written == response.ContentLength && buffer.Length > 0)
+        {
+            _held = [buffer.Span[^1]];
+            buffer = buffer[..^1];
+        }
+
         return inner.WriteAsync(buffer, cancellationToken);
+    }
+
+    /// <summary>Sends the byte that was held back.</summary>
+    public async ValueTask FinishAsync(CancellationToken cancellationToken)
+    {
+        if (_held.Length > 0)
+        {
+            var held = _held;
+            _held = [];
+            await inner.WriteAsync(held, cancellationToken);
+        }
     }
 }

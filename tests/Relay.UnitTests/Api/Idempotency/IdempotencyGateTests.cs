@@ -48,7 +48,34 @@ public sealed class IdempotencyGateTests
         (await AskAsync()).Status.Should().Be(200, "what was sent has given its room back");
     }
 
-    private async Task<(int Status, string Body)> AskAsync()
+    [Fact]
+    public async Task An_answer_is_kept_before_its_caller_has_the_whole_of_it()
+    {
+        var kept = 0;
+        var sentBefore = "";
+        _store.ClaimAsync(Arg.Any<string>(), Arg.Any<string>(), Arg.Any<CancellationToken>())
+            .Returns(new IdempotencyClaim(IdempotencyState.Claimed, default));
+
+        var answered = await AskAsync(
+            context => AnswerAsync(context.Response, "{\"text\":\"hello\"}"),
+            context => _store.When(store => store.KeepAsync(
+                    Arg.Any<string>(), _key.Id, Arg.Any<string>(), Arg.Any<ReadOnlyMemory<byte>>(), Arg.Any<CancellationToken>()))
+                .Do(_ =>
+                {
+                    kept++;
+                    sentBefore = Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
+                }));
+
+        (kept, sentBefore, answered.Body).Should().Be((1, "{\"text\":\"hello\"", "{\"text\":\"hello\"}"));
+    }
+
+    private static Task AnswerAsync(HttpResponse response, string body)
+    {
+        response.ContentLength = body.Length;
+        return AnswerBudget.SendAsync(response, Encoding.UTF8.GetBytes(body), CancellationToken.None);
+    }
+
+    private async Task<(int Status, string Body)> AskAsync(RequestDelegate? next = null, Action<HttpContext>? prepare = null)
     {
         var options = Options.Create(new ServerOptions());
         var bodies = new BodyBudget(options);
@@ -63,8 +90,10 @@ public sealed class IdempotencyGateTests
         context.Request.Headers["Idempotency-Key"] = "once";
         context.Request.Body = new MemoryStream("{}"u8.ToArray());
         context.Response.Body = body;
+        prepare?.Invoke(context);
 
-        await new IdempotencyGate(_store, options, _answers, new LogLines<IdempotencyGate>()).InvokeAsync(context, _ => throw new InvalidOperationException("It ran again."));
+        await new IdempotencyGate(_store, options, _answers, new LogLines<IdempotencyGate>()).InvokeAsync(
+            context, next ?? (_ => throw new InvalidOperationException("It ran again.")));
 
         return (context.Response.StatusCode, Encoding.UTF8.GetString(body.ToArray()));
     }
