@@ -14,6 +14,7 @@ using Relay.Application.Keys;
 using Relay.Application.Quotas;
 using Relay.Application.State;
 using Relay.Application.Usage;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Auditing;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Diagnostics;
@@ -137,6 +138,7 @@ public static class DependencyInjection
 
     private static IServiceCollection AddClaudeCode(this IServiceCollection services) => services
         .AddClaudeLaunch()
+        .AddHostedService(provider => provider.GetRequiredService<GateListener>())
         .AddSingleton<EngineState>()
         .AddSingleton<IEngineHealth>(provider => provider.GetRequiredService<EngineState>())
         .AddHosted<ClaudeProcesses>()
@@ -152,8 +154,20 @@ public static class DependencyInjection
         .AddSingleton<ClaudeLocator>()
         .AddSingleton<ClaudeEnvironment>()
         .AddSingleton<ClaudeSandbox>()
+        .AddSingleton<LoginFile>()
         .AddSingleton<LoginHealth>()
+        .AddSingleton<LoginStatusReader>()
+        .AddApiGate()
         .AddSingleton<LockdownSelfTest>();
+
+    private static IServiceCollection AddApiGate(this IServiceCollection services) => services
+        .AddHttpForwarder()
+        .AddSingleton<LoginRenewal>()
+        .AddSingleton<ApiCredentials>()
+        .AddSingleton<ApiForwarder>()
+        .AddSingleton<HostTraces>()
+        .AddSingleton<AcceptedShapes>()
+        .AddSingleton<GateListener>();
 
     /// <summary>The order is the order of the findings.</summary>
     private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared) => (isShared
@@ -164,7 +178,6 @@ public static class DependencyInjection
         .AddSingleton<IDiagnosticCheck, NetworkCheck>();
 
     private static IServiceCollection AddDiagnosticsOfClaude(this IServiceCollection services) => services
-        .AddSingleton<LoginStatusReader>()
         .AddSingleton<TrialCompletion>()
         .AddSingleton<IClaudeLogin, ClaudeLogin>()
         .AddSingleton<IRunningRelay, RelayProbe>()

@@ -55,6 +55,7 @@ public sealed class RelayMetrics
     private readonly Counter<long> _claims;
     private readonly Counter<long> _retries;
     private readonly Counter<long> _violations;
+    private readonly Counter<long> _gateRefusals;
     private readonly Histogram<double> _fetches;
 
     internal RelayMetrics(IMeterFactory meters, ModelCatalog models)
@@ -74,6 +75,7 @@ public sealed class RelayMetrics
         _claims = meter.CreateCounter<long>("relay.pool.claims", "{process}", "Processes that completions got: from the pool, or started for them.");
         _retries = meter.CreateCounter<long>("relay.upstream.retries", "{retry}", "Calls of Anthropic's API that Claude Code tried again.");
         _violations = meter.CreateCounter<long>("relay.lockdown.violations", "{violation}", "Processes that were not locked down as they must be.");
+        _gateRefusals = meter.CreateCounter<long>("relay.gate.refusals", "{request}", "Requests of Claude Code that the gate did not forward.");
         _fetches = meter.CreateHistogram("relay.fetch.duration", "s", "Pages that were to be fetched, and what became of it.", advice: RequestSeconds);
     }
 
@@ -197,6 +199,10 @@ public sealed class RelayMetrics
     /// <summary>A process was not locked down.</summary>
     /// <param name="inSelfTest">Whether it was one of the self-test's.</param>
     public void LockdownViolated(bool inSelfTest) => _violations.Add(1, new KeyValuePair<string, object?>("relay.lockdown.source", inSelfTest ? "self_test" : "turn"));
+
+    /// <summary>The gate did not forward a request of Claude Code.</summary>
+    /// <param name="kind">One of a closed set of kinds.</param>
+    public void GateRefused(string kind) => _gateRefusals.Add(1, new KeyValuePair<string, object?>("relay.gate.refusal", kind));
 
     /// <summary>A page was fetched, or not.</summary>
     /// <param name="failure">Why not, in a word of the fetcher's own; null for an answer of the site's.</param>

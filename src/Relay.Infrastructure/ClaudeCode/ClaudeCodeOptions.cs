@@ -53,7 +53,7 @@ public sealed class ClaudeCodeOptions
     [Setting("CLAUDE_BASE_URL", "Another address of Anthropic's API: https, or http on loopback. ANTHROPIC_BASE_URL is ignored.")]
     public Uri? BaseUrl { get; set; }
 
-    [Setting("CLAUDE_PASS_ENV", "Further environment variables for Claude Code, by name: HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS.")]
+    [Setting("CLAUDE_PASS_ENV", "Environment variables that the way to the API uses, by name: HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS.")]
     public IReadOnlyList<string> PassEnv { get; set; } = [];
 
     [Setting("SANDBOX", "The jail: auto (bubblewrap where it works), bwrap (or refuse to start) or off.")]
@@ -62,14 +62,20 @@ public sealed class ClaudeCodeOptions
     [Setting("WARM_PROCESSES", "Spare Claude Code processes kept started, about 110 MB each; 0 for none.", Min = "0", Max = "100")]
     public int WarmProcesses { get; set; } = 2;
 
-    [Setting("WARM_PROFILES", "Further spares, each prepared for a key that repeats its model and system prompt; 0 for none.", Min = "0", Max = "100")]
-    public int WarmProfiles { get; set; } = 4;
+    [Setting("WARM_PROFILES", "Further spares, each kept for one key with its model and system prompt; 0 for none.", Min = "0", Max = "100")]
+    public int WarmProfiles { get; set; } = 8;
 
-    [Setting("WARM_PROFILES_PER_KEY", "Most of those for one key.", Min = "1", Max = "100")]
-    public int WarmProfilesPerKey { get; set; } = 2;
+    [Setting("PROCESS_USES", "Completions of one key that one Claude Code process may serve; 1 for a new process each time.", Min = "1", Max = "10000")]
+    public int ProcessUses { get; set; } = 100;
 
-    [Setting("WARM_IDLE", "A prepared spare unused for this long is let go.", Min = "1s", Max = "1d")]
+    [Setting("WARM_IDLE", "End a key's spare that was unused for this long.", Min = "1s", Max = "1d")]
     public TimeSpan WarmIdle { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Whether Claude Code reaches the API through the gate. The clouds' requests are signed by Claude Code itself.</summary>
+    internal bool UsesGate => Auth is not (ClaudeAuth.Bedrock or ClaudeAuth.Vertex);
+
+    /// <summary>Whether a process may serve another completion of its key.</summary>
+    internal bool ReusesProcesses => UsesGate && ProcessUses > 1 && WarmProfiles > 0;
 }
 
 internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOptions>

@@ -7,14 +7,19 @@ using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
+using Relay.Infrastructure.ApiGate;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>One completion, one process: claim it, write to it, follow its frames to the result, end it.</summary>
+/// <summary>
+/// Runs a completion in a process: claims it, tells the gate what to expect, writes to it, follows the API's events and the process's
+/// frames to the end of the turn, and gives it back.
+/// </summary>
 internal sealed class ClaudeEngine(
     EngineState state,
     WarmPool pool,
     ClaudeProcesses processes,
+    AcceptedShapes shapes,
     ClaudeEnvironment environment,
     LoginHealth login,
     IOptions<CompletionOptions> options,
@@ -51,7 +56,7 @@ internal sealed class ClaudeEngine(
             }
 
             // It failed before its turn, as spares may that die between their last check and now: nothing was sent to the API, so a new one takes over, once.
-            return (await RunInAsync(() => pool.StartColdAsync(generation, model.Value, request.Schema is not null, ended.Token), job, started, ended.Token)).Completion;
+            return (await RunInAsync(() => pool.StartColdAsync(generation, profile, preparation, ended.Token), job, started, ended.Token)).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -72,7 +77,13 @@ internal sealed class ClaudeEngine(
         metrics.ProcessClaimed(claimed.Origin);
         processSpan?.SetTag("relay.process.origin", claimed.Origin switch { ProcessOrigin.Blank => "blank", ProcessOrigin.Prepared => "prepared", _ => "cold" });
         var (request, askedAt) = (job.Request, clock.GetTimestamp());
-        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock) { HasSchema = request.Schema is not null, Stop = request.Stop, PendingHistory = request.Conversation.Turns.Count / 2 };
+        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock)
+        {
+            Gated = claimed.Process.Ticket is null ? null : job.Model,
+            HasSchema = request.Schema is not null,
+            Stop = request.Stop,
+            PendingHistory = request.Conversation.Turns.Count / 2,
+        };
         using var modelSpan = ModelSpan.Start(job.Model);
         var usedUp = true;
         string? error = ErrorCode.InternalError.WireName(), stopReason = null;
@@ -121,7 +132,7 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <summary>Runs the job in a process, which is gone soon after.</summary>
+    /// <summary>Runs the job in a process, and gives the process back.</summary>
     /// <returns>As <see cref="RunInAsync"/>.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Run run, CancellationToken cancellationToken)
     {
@@ -139,9 +150,15 @@ internal sealed class ClaudeEngine(
             }
 
             asked = true;
+            run.Begin(Expect(run));
             idle.CancelAfter(options.Value.IdleTimeout);
-            writing = WriteAsync(run.Job, run.Process, run.Turn, historyTaken, over.Token);
+            writing = WriteAsync(run, historyTaken, over.Token);
             return await FollowAsync(run, writing, historyTaken, idle, silence.Token, cancellationToken);
+        }
+        catch (ClaudeProtocolException exception) when (exception.IsDifference)
+        {
+            processes.ReportDifference(run.Process, run.Job.KeyId, exception.Message);
+            return (EngineState.Violation, true);
         }
         catch (Exception exception) when (exception is ClaudeProtocolException or IOException)
         {
@@ -154,8 +171,7 @@ internal sealed class ClaudeEngine(
         }
         finally
         {
-            processes.End(run.Process);
-            run.Claimed.Opened();
+            pool.GiveBack(run.Claimed, run.Job.Profile, run.Finish(writing));
 
             // Fails or is cancelled with the process, whose end has been told above.
             await over.CancelAsync();
@@ -163,34 +179,75 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <summary>Gives the process the schema, if there is one and it does not have it: whether it is a schema shows before the model is asked.</summary>
+    /// <summary>The caller's part of the request that is to leave.</summary>
+    private TurnExpectation Expect(Run run)
+    {
+        var request = run.Job.Request;
+        return new TurnExpectation(run.Job.Model.Value, request.System, request.Conversation, CapOf(request) ?? options.Value.MaxOutputTokens)
+        {
+            Effort = request.Effort,
+            Schema = request.Schema,
+            Shape = shapes.Find(run.Process),
+            MaxRepeats = environment.Retries,
+        };
+    }
+
+    /// <summary>The caller's cap where it is below the relay's; null otherwise.</summary>
+    private int? CapOf(CompletionRequest request) => request.MaxOutputTokens < options.Value.MaxOutputTokens ? request.MaxOutputTokens : null;
+
+    /// <summary>
+    /// Prepares the process where something must be known before the model is asked: whether a schema is one, and the shape of the
+    /// requests of a model that was not asked before.
+    /// </summary>
     /// <returns>Null when the model can be asked; otherwise as <see cref="RunInAsync"/>.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)?> PrepareAsync(Run run, CancellationToken cancellationToken)
     {
         var (job, process) = (run.Job, run.Process);
-        if (job.Request.Schema is not { } schema || process.IsPrepared)
+        if (process.Model != job.Model.Value)
+        {
+            (process.Model, run.IsModelToldYet) = (job.Model.Value, false);
+        }
+
+        var isShapeMissing = process.Ticket is not null && shapes.Find(process) is null;
+        if (!isShapeMissing && (job.Request.Schema is null || process.IsPrepared))
         {
             return null;
         }
 
+        var schema = job.Request.Schema;
         try
         {
-            var found = await process.PrepareAsync(job.Request.System, schema, cancellationToken);
-            if (found.Violation is { } violation)
+            if (!process.IsPrepared)
             {
-                processes.ReportViolation(process, job.KeyId, violation);
-                return (EngineState.Violation, true);
+                var found = await process.PrepareAsync(job.Request.System, schema, cancellationToken);
+                if (found.Violation is { } violation)
+                {
+                    processes.ReportViolation(process, job.KeyId, violation);
+                    return (EngineState.Violation, true);
+                }
+
+                if (!found.AcceptsSchema)
+                {
+                    pool.NeverPrepare(job.Profile, job.Generation);
+                    return (NoSchema(schema!), true);
+                }
             }
 
-            if (!found.AcceptsSchema)
+            if (isShapeMissing)
             {
-                pool.NeverPrepare(job.Profile, job.Generation);
-                return (NoSchema(schema), true);
+                if (!run.IsModelToldYet)
+                {
+                    await process.SetModelAsync(job.Model.Value, cancellationToken);
+                    run.IsModelToldYet = true;
+                }
+
+                var rehearsal = TurnExpectation.Rehearsal(process.Model, Preparation.Of(job.Request), options.Value.MaxOutputTokens);
+                shapes.Accept(process, await process.RehearseAsync(rehearsal, cancellationToken));
             }
 
             return null;
         }
-        catch (ClaudeProtocolException exception) when (exception.WasTooMuch)
+        catch (ClaudeProtocolException exception) when (exception.WasTooMuch && schema is not null)
         {
             // The schema's own doing, in all likelihood. Tried again it would take as much again; it counts as a request, for it took as much as one.
             logger.LogWarning("A schema was too much for Claude Code: {Problem}", exception.Message);
@@ -208,8 +265,7 @@ internal sealed class ClaudeEngine(
         var (job, process, turn) = (run.Job, run.Process, run.Turn);
         while (true)
         {
-            var reading = process.ReadAsync(silence);
-            if (!reading.IsCompleted && job.Sink is not null && turn.TakeWords() is { } words)
+            if (!run.News.IsReady(silence) && job.Sink is not null && turn.TakeWords() is { } words)
             {
                 // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
                 // The reader's time is not the model's silence.
@@ -219,7 +275,8 @@ internal sealed class ClaudeEngine(
                 idle.CancelAfter(options.Value.IdleTimeout);
             }
 
-            if (await reading is not { } frame)
+            var (signal, frame) = await run.News.NextAsync(silence);
+            if (signal is null && frame is null)
             {
                 if (process.OutgrewMemory)
                 {
@@ -231,7 +288,7 @@ internal sealed class ClaudeEngine(
             }
 
             idle.CancelAfter(options.Value.IdleTimeout);
-            if (Take(run, frame, historyTaken) is { } outcome)
+            if ((signal is not null ? Take(run, signal) : Take(run, frame!, historyTaken)) is { } outcome)
             {
                 return (await EndAsync(run, outcome, writing, cancellationToken), true);
             }
@@ -246,7 +303,7 @@ internal sealed class ClaudeEngine(
         var turn = run.Turn;
         var history = turn.PendingHistory;
         var outcome = turn.Accept(frame);
-        if (outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
+        if (turn.Gated is null && outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
         {
             // The CLI believes its turn goes on, and would call the API again within milliseconds.
             run.Process.Kill();
@@ -257,6 +314,25 @@ internal sealed class ClaudeEngine(
             historyTaken.Release();
         }
 
+        if (turn.IsLockedDown)
+        {
+            run.Gate?.PassLockdown();
+        }
+
+        return Note(run, outcome);
+    }
+
+    /// <summary>Takes the gate's news, and notes what it tells.</summary>
+    /// <returns>Null while the turn goes on.</returns>
+    private TurnOutcome? Take(Run run, TurnSignal signal)
+    {
+        using var taken = signal;
+        return Note(run, run.Turn.Accept(signal));
+    }
+
+    private TurnOutcome? Note(Run run, TurnOutcome? outcome)
+    {
+        var turn = run.Turn;
         Note(run.Job.Spending, turn, outcome);
         if (turn.HasCalledApi)
         {
@@ -276,6 +352,7 @@ internal sealed class ClaudeEngine(
         switch (outcome)
         {
             case TurnOutcome.Answered answer:
+                run.IsAnswered = true;
                 var answeredAt = clock.GetTimestamp();
                 var answeredBy = run.Turn.ResponseModel ?? run.Job.Model;
                 if (run.Job.Sink is { } sink && run.Turn.TakeRest(answer.Text) is { } rest)
@@ -289,6 +366,9 @@ internal sealed class ClaudeEngine(
                     StopSequence = answer.StopSequence,
                     IsStructured = answer.IsStructured,
                 };
+            case TurnOutcome.Violated violation when run.Turn.IsLockedDown && run.Gate is not null:
+                processes.ReportDifference(run.Process, run.Job.KeyId, violation.Detail);
+                return EngineState.Violation;
             case TurnOutcome.Violated violation:
                 processes.ReportViolation(run.Process, run.Job.KeyId, violation.Detail);
                 return EngineState.Violation;
@@ -316,7 +396,7 @@ internal sealed class ClaudeEngine(
     /// </summary>
     private static void Note(Spending spending, CompletionTurn turn, TurnOutcome? outcome)
     {
-        spending.ReachedApi = turn.HasCalledApi || (turn.HasStarted && outcome is null);
+        spending.ReachedApi = turn.HasCalledApi || (turn.Gated is null && turn.HasStarted && outcome is null);
         spending.IsFinal = outcome is not null;
         spending.Usage = turn.Usage;
         spending.HitLimit = turn.HitLimit;
@@ -327,8 +407,9 @@ internal sealed class ClaudeEngine(
     /// was answered long ago the CLI's own result is waited for: sent in one go, those turns would be merged into the last.
     /// </summary>
     /// <returns>When the last byte was in the pipe.</returns>
-    private async Task<long> WriteAsync(Job job, ClaudeProcess process, CompletionTurn turn, SemaphoreSlim historyTaken, CancellationToken cancellationToken)
+    private async Task<long> WriteAsync(Run run, SemaphoreSlim historyTaken, CancellationToken cancellationToken)
     {
+        var (job, process, turn) = (run.Job, run.Process, run.Turn);
         var (request, input) = (job.Request, new ClaudeInput());
         if (!process.IsPrepared)
         {
@@ -336,17 +417,18 @@ internal sealed class ClaudeEngine(
             turn.PendingControls++;
         }
 
-        if (process.Model != job.Model.Value)
+        if (!run.IsModelToldYet)
         {
             input.SetModel(job.Model.Value);
             turn.PendingControls++;
         }
 
-        var cap = request.MaxOutputTokens < options.Value.MaxOutputTokens ? request.MaxOutputTokens : null;
-        if (request.Effort is not null || cap is not null)
+        var settings = new TurnSettings(request.Effort, CapOf(request));
+        if (settings != process.Settings)
         {
-            input.ApplySettings(request.Effort, cap);
+            input.ApplySettings(settings.Effort, settings.MaxOutputTokens);
             turn.PendingControls++;
+            process.Settings = settings;
         }
 
         foreach (var past in request.Conversation.History)
@@ -357,12 +439,12 @@ internal sealed class ClaudeEngine(
                 continue;
             }
 
-            await process.WriteAsync(input.PastPrompt(past), holdsCallersData: true, cancellationToken);
+            await process.WriteAsync(input.PastPrompt(past, run.NewFrame()), holdsCallersData: true, cancellationToken);
             await historyTaken.WaitAsync(cancellationToken);
             input = new ClaudeInput();
         }
 
-        await process.WriteAsync(input.Prompt(request.Conversation.Last), holdsCallersData: true, cancellationToken);
+        await process.WriteAsync(input.Prompt(request.Conversation.Last, run.NewFrame()), holdsCallersData: true, cancellationToken);
         return clock.GetTimestamp();
     }
 
@@ -378,8 +460,41 @@ internal sealed class ClaudeEngine(
     /// <summary>A job in its process.</summary>
     private sealed record Run(Job Job, ClaimedProcess Claimed, CompletionTurn Turn, long StartedAt, long ClaimedAt)
     {
+        private readonly List<Guid> _frames = [];
+
         public ClaudeProcess Process => Claimed.Process;
 
+        /// <summary>The turn at the gate; null where there is no gate.</summary>
+        public GateTurn? Gate { get; private set; }
+
+        public TurnNews News { get; private set; } = null!;
+
         public long? FirstTokenAt { get; set; }
+
+        /// <summary>Whether the process knows the model that is to answer.</summary>
+        public bool IsModelToldYet { get; set; } = true;
+
+        public bool IsAnswered { get; set; }
+
+        public void Begin(TurnExpectation expectation)
+        {
+            Gate = Process.Ticket?.Begin(expectation, expectation.Schema is null ? 1 : ClaudeLockdown.SchemaAttempts);
+            News = new TurnNews(Process, Gate);
+        }
+
+        /// <summary>The id of the next user frame.</summary>
+        public Guid NewFrame()
+        {
+            var id = Guid.NewGuid();
+            _frames.Add(id);
+            return id;
+        }
+
+        /// <summary>The turn to take back; null where the process may not serve again.</summary>
+        public FinishedTurn? Finish(Task writing)
+        {
+            Gate?.EndSignals();
+            return Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully ? new FinishedTurn(_frames, News.Reading) : null;
+        }
     }
 }

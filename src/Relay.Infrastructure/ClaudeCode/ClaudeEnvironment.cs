@@ -1,14 +1,10 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.ClaudeCode;
-
-/// <summary>Where a child with a login finds its files, as the child sees them.</summary>
-/// <param name="Configuration">Holds <see cref="AnonymousAccount"/>, and is the process's alone.</param>
-/// <param name="Credentials">The operator's: Claude Code renews the token there, under a lock that all processes share.</param>
-internal sealed record LoginPaths(string Configuration, string Credentials);
 
 /// <summary>Composes the child's environment from nothing: only what is named here exists for it.</summary>
 internal sealed class ClaudeEnvironment(
@@ -37,6 +33,8 @@ internal sealed class ClaudeEnvironment(
         // Without these a prompt that is too long is answered from a summary of it, after several calls.
         "DISABLE_AUTO_COMPACT",
         "DISABLE_COMPACT",
+        // Without this a broken stream is asked for again with other parameters.
+        "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
     ];
 
     private static readonly Dictionary<ClaudeAuth, string[]> CredentialNames = new()
@@ -71,7 +69,7 @@ internal sealed class ClaudeEnvironment(
         _ => null,
     };
 
-    /// <summary>Files named by variables that are passed on; a jail must show them.</summary>
+    /// <summary>Files named by variables that are passed on; a jail with a network must show them.</summary>
     public IEnumerable<string> PassedFiles => Credentials()
         .Concat(Passed())
         .Where(pair => pair.Key is "GOOGLE_APPLICATION_CREDENTIALS" or "NODE_EXTRA_CA_CERTS" or "SSL_CERT_FILE")
@@ -100,8 +98,8 @@ internal sealed class ClaudeEnvironment(
     /// <summary>The whole environment of one child.</summary>
     /// <param name="homeDirectory">Its home, as the child sees it.</param>
     /// <param name="temporaryDirectory">Its temporary directory, as the child sees it.</param>
-    /// <param name="login">Its directories of a login, or null where credentials come by environment.</param>
-    public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, LoginPaths? login)
+    /// <param name="gate">The way to the API, as the child sees it; null where the child may not call it, or calls it by itself.</param>
+    public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, GateAccess? gate)
     {
         var environment = Switches.ToDictionary(name => name, _ => "1", StringComparer.Ordinal);
         environment["HOME"] = homeDirectory;
@@ -114,33 +112,47 @@ internal sealed class ClaudeEnvironment(
         environment["PATH"] = OperatingSystem.IsWindows() ? Environment.SystemDirectory : "/nonexistent";
         environment["CLAUDE_CODE_MAX_RETRIES"] = SettingNumber(Retries);
         environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = SettingNumber(completionOptions.Value.MaxOutputTokens);
-        if (login is not null)
-        {
-            environment["CLAUDE_CONFIG_DIR"] = login.Configuration;
-            environment["CLAUDE_SECURESTORAGE_CONFIG_DIR"] = login.Credentials;
-        }
-
-        if (options.Value.BaseUrl is { } url)
-        {
-            environment["ANTHROPIC_BASE_URL"] = url.AbsoluteUri.TrimEnd('/');
-        }
-
-        if (options.Value.Auth is ClaudeAuth.Bedrock or ClaudeAuth.Vertex)
-        {
-            environment[options.Value.Auth == ClaudeAuth.Bedrock ? "CLAUDE_CODE_USE_BEDROCK" : "CLAUDE_CODE_USE_VERTEX"] = "1";
-        }
-
         if (OperatingSystem.IsWindows())
         {
             AddWindowsEssentials(environment);
+        }
+
+        if (options.Value.UsesGate)
+        {
+            AddGate(environment, gate);
+        }
+        else
+        {
+            AddCloud(environment);
+        }
+
+        return environment;
+    }
+
+    /// <summary>Without a secret: the gate puts the credential in, and the operator's proxy and certificates are the gate's to use.</summary>
+    private void AddGate(Dictionary<string, string> environment, GateAccess? gate)
+    {
+        environment[options.Value.Auth == ClaudeAuth.ApiKey ? "ANTHROPIC_API_KEY" : "CLAUDE_CODE_OAUTH_TOKEN"] = ApiCredentials.Placeholder;
+        // Without an address Claude Code waits at its start when it has no network.
+        environment["ANTHROPIC_BASE_URL"] = gate?.BaseUrl ?? "http://127.0.0.1:9";
+        if (gate?.SocketPath is { } socket)
+        {
+            environment["ANTHROPIC_UNIX_SOCKET"] = socket;
+        }
+    }
+
+    private void AddCloud(Dictionary<string, string> environment)
+    {
+        environment[options.Value.Auth == ClaudeAuth.Bedrock ? "CLAUDE_CODE_USE_BEDROCK" : "CLAUDE_CODE_USE_VERTEX"] = "1";
+        if (options.Value.BaseUrl is { } url)
+        {
+            environment["ANTHROPIC_BASE_URL"] = url.AbsoluteUri.TrimEnd('/');
         }
 
         foreach (var (name, value) in Credentials().Concat(Passed()))
         {
             environment[name] = value;
         }
-
-        return environment;
     }
 
     /// <summary>Without these no Windows program finds its libraries or its own profile.</summary>

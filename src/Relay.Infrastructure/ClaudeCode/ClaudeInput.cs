@@ -60,7 +60,7 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    /// <summary>Sets how hard the model thinks, and the most it may write; null for what the process was started with.</summary>
+    /// <summary>Sets how hard the model thinks, and the most it may write; null takes the setting back.</summary>
     public ClaudeInput ApplySettings(Effort? effort, int? maxOutputTokens) => Line(writer =>
     {
         writer.WriteString("type", "control_request");
@@ -68,18 +68,10 @@ internal sealed class ClaudeInput
         writer.WriteStartObject("request");
         writer.WriteString("subtype", "apply_flag_settings");
         writer.WriteStartObject("settings");
-        if (effort is { } level)
-        {
-            writer.WriteString("effortLevel", level.WireName());
-        }
-
-        if (maxOutputTokens is { } tokens)
-        {
-            writer.WriteStartObject("env");
-            writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", tokens.ToString(CultureInfo.InvariantCulture));
-            writer.WriteEndObject();
-        }
-
+        writer.WriteString("effortLevel", effort?.WireName());
+        writer.WriteStartObject("env");
+        writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", maxOutputTokens?.ToString(CultureInfo.InvariantCulture));
+        writer.WriteEndObject();
         writer.WriteEndObject();
         writer.WriteEndObject();
     });
@@ -97,10 +89,25 @@ internal sealed class ClaudeInput
     });
 
     /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
-    public ClaudeInput Prompt(ChatMessage turn) => UserTurn(turn, query: true);
+    /// <param name="turn">The caller's words.</param>
+    /// <param name="id">Names the frame for <see cref="Rewind"/>. A frame whose id the process has seen before is ignored in silence.</param>
+    public ClaudeInput Prompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: true);
 
     /// <summary>A turn of the caller's side that was answered long ago. Its empty result must have come before the next line is written.</summary>
-    public ClaudeInput PastPrompt(ChatMessage turn) => UserTurn(turn, query: false);
+    /// <param name="turn">The caller's words.</param>
+    /// <param name="id">As in <see cref="Prompt"/>.</param>
+    public ClaudeInput PastPrompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: false);
+
+    /// <summary>Takes a user's turn back, with all that came after it.</summary>
+    public ClaudeInput Rewind(Guid id) => Line(writer =>
+    {
+        writer.WriteString("type", "control_request");
+        writer.WriteString("request_id", RewindId);
+        writer.WriteStartObject("request");
+        writer.WriteString("subtype", "rewind_conversation");
+        writer.WriteString("target_message_uuid", id);
+        writer.WriteEndObject();
+    });
 
     /// <summary>What the model answered long ago.</summary>
     public ClaudeInput PastAnswer(ChatMessage turn) => Line(writer =>
@@ -108,9 +115,9 @@ internal sealed class ClaudeInput
         writer.WriteString("type", "assistant");
         writer.WriteStartObject("message");
         writer.WriteString("role", "assistant");
-        if (turn.Content is [TextBlock only] && only.Text.Reveal() is var words && words.AsSpan().Trim().SequenceEqual(NoContent))
+        if (SplitNoContent(turn) is { } parts)
         {
-            WriteInTwoBlocks(writer, words, words.IndexOf(NoContent, StringComparison.Ordinal) + 1);
+            WriteTexts(writer, parts);
         }
         else
         {
@@ -123,6 +130,23 @@ internal sealed class ClaudeInput
         writer.WriteNull("parent_tool_use_id");
     });
 
+    /// <summary>The blocks of a past answer that Claude Code would drop if it came in one; null for any other answer.</summary>
+    public static IReadOnlyList<string>? SplitNoContent(ChatMessage turn)
+    {
+        if (turn is not { Role: ChatRole.Assistant, Content: [TextBlock only] }
+            || only.Text.Reveal() is not { } words
+            || !words.AsSpan().Trim().SequenceEqual(NoContent))
+        {
+            return null;
+        }
+
+        var at = words.IndexOf(NoContent, StringComparison.Ordinal) + 1;
+        return [words[..at], words[at..]];
+    }
+
+    /// <summary>Request id of <see cref="Rewind"/>.</summary>
+    public const string RewindId = "rewind";
+
     /// <summary>Request id of <see cref="Initialize"/>.</summary>
     public const string InitializeId = "initialize";
 
@@ -132,9 +156,10 @@ internal sealed class ClaudeInput
     /// <summary>Request id of <see cref="ApplySettings"/>.</summary>
     public const string ApplySettingsId = "apply_settings";
 
-    private ClaudeInput UserTurn(ChatMessage turn, bool query) => Line(writer =>
+    private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query) => Line(writer =>
     {
         writer.WriteString("type", "user");
+        writer.WriteString("uuid", id);
         writer.WriteBoolean("client_composed", true);
         if (!query)
         {
@@ -155,10 +180,10 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    private static void WriteInTwoBlocks(Utf8JsonWriter writer, string words, int at)
+    private static void WriteTexts(Utf8JsonWriter writer, IReadOnlyList<string> texts)
     {
         writer.WriteStartArray("content");
-        foreach (var part in (string[])[words[..at], words[at..]])
+        foreach (var part in texts)
         {
             writer.WriteStartObject();
             writer.WriteString("type", "text");

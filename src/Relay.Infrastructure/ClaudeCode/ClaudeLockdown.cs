@@ -21,13 +21,16 @@ internal static class ClaudeLockdown
     public const int SchemaAttempts = 3;
 
     /// <summary>Everything but the model, and whether there will be a schema, is constant; no byte of a caller ever stands here.</summary>
-    public static IReadOnlyList<string> Arguments(string model, bool takesSchema = false) =>
+    /// <param name="model">The model, as Claude Code knows it.</param>
+    /// <param name="takesSchema">Whether the answer must fit a schema.</param>
+    /// <param name="tellsEvents">Whether it writes the API's events as frames: needed where the gate does not see them.</param>
+    public static IReadOnlyList<string> Arguments(string model, bool takesSchema = false, bool tellsEvents = true) =>
     [
         "-p",
         "--input-format", "stream-json",
         "--output-format", "stream-json",
         "--verbose",
-        "--include-partial-messages",
+        .. tellsEvents ? ["--include-partial-messages"] : Array.Empty<string>(),
         "--tools", string.Empty,
         "--restricted",
         "--disable-slash-commands",

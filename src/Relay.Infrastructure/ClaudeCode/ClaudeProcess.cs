@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Relay.Domain.Completions;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -9,11 +10,14 @@ internal sealed class ClaudeProtocolException(string message, Exception? inner =
 {
     /// <summary>Whether the process ran out of time, or was killed by a signal, as the kernel does where a process needs too much memory.</summary>
     public bool WasTooMuch { get; init; }
+
+    /// <summary>Whether its requests have another form than Claude Code's own: no caller, no model and no API can cause that.</summary>
+    public bool IsDifference { get; init; }
 }
 
 /// <summary>
-/// One Claude Code process: frames in, frames out, one completion at most. Its stderr may be shown until a caller's first
-/// byte has been written to it, and never afterwards.
+/// One Claude Code process: frames in, frames out. It serves one key, and one completion at a time. Its stderr may be shown until a
+/// caller's first byte has been written to it, and never afterwards.
 /// </summary>
 internal sealed class ClaudeProcess : IAsyncDisposable
 {
@@ -25,26 +29,30 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(20);
 
-    /// <summary>Made by Claude Code in the login's directory while it renews the token (measured on 2.1.330).</summary>
-    private const string RenewalLock = ".oauth_refresh.lock";
-
-    private static readonly TimeSpan RenewalPoll = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan RenewalTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LockLife = TimeSpan.FromSeconds(15);
-
     private readonly IChildProcess _child;
     private readonly ConfinedCommand _command;
     private readonly TimeProvider _clock;
     private bool _holdsCallersData;
 
-    private ClaudeProcess(IChildProcess child, ConfinedCommand command, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
-        (_child, _command, Generation, Model, TakesSchema, _clock, StartedAt) = (child, command, generation, model, takesSchema, clock, clock.GetTimestamp());
+    private ClaudeProcess(
+        IChildProcess child, ConfinedCommand command, GateTicket? ticket, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
+        (_child, _command, Ticket, Generation, Model, TakesSchema, _clock, StartedAt) =
+            (child, command, ticket, generation, model, takesSchema, clock, clock.GetTimestamp());
 
     /// <summary>The verified CLI it was started from.</summary>
     public EngineGeneration Generation { get; }
 
-    /// <summary>The model it was started with.</summary>
-    public string Model { get; }
+    /// <summary>Its right to call the API; null with <c>bedrock</c> and <c>vertex</c>.</summary>
+    public GateTicket? Ticket { get; }
+
+    /// <summary>The model that it asks.</summary>
+    public string Model { get; set; }
+
+    /// <summary>The settings that its last turn was given.</summary>
+    public TurnSettings Settings { get; set; } = TurnSettings.Default;
+
+    /// <summary>How many completions it has served.</summary>
+    public int Uses { get; set; }
 
     /// <summary>Whether it was started for an answer that must fit a schema.</summary>
     public bool TakesSchema { get; }
@@ -55,8 +63,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Timestamp of its start.</summary>
     public long StartedAt { get; }
 
-    /// <summary>Whether the system prompt and the schema were set and the <c>init</c> frame checked while it was parked.</summary>
-    public bool IsPrepared { get; private set; }
+    /// <summary>Whether the system prompt and the schema were set, and an <c>init</c> frame checked, before the turn to come.</summary>
+    public bool IsPrepared { get; set; }
 
     /// <summary>Completes when it has ended.</summary>
     public Task Exited => _child.Exited;
@@ -64,7 +72,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
     public static async Task<ClaudeProcess> StartAsync(
-        IProcessStarter starter, ClaudeSandbox sandbox, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock, CancellationToken cancellationToken)
+        IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!File.Exists(generation.Binary.Path))
         {
@@ -72,16 +80,137 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             throw new FileNotFoundException("The claude executable is gone.", generation.Binary.Path);
         }
 
-        var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model, takesSchema));
+        var ticket = gate.IsInForce ? gate.Issue() : null;
+        var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model, takesSchema, tellsEvents: ticket is null), ticket?.Access);
         try
         {
-            return new ClaudeProcess(await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken), command, generation, model, takesSchema, clock);
+            var child = await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken);
+            return new ClaudeProcess(child, command, ticket, generation, model, takesSchema, clock);
         }
         catch
         {
             command.Scratch?.Dispose();
+            ticket?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Has the prepared process ask a question that the gate answers, and takes the turn back: it shows the shape of its requests, and its
+    /// first real turn is a warm one.
+    /// </summary>
+    /// <param name="expectation">The system prompt, the schema and the cap that the process was told.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ClaudeProtocolException">It asked for something else, or nothing.</exception>
+    public async Task<RequestShape> RehearseAsync(TurnExpectation expectation, CancellationToken cancellationToken)
+    {
+        var ticket = Ticket ?? throw new InvalidOperationException("There is no gate.");
+        using var limit = new CancellationTokenSource(ReadyTimeout, _clock);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var turn = ticket.Begin(expectation, isRehearsal: true);
+        var id = Guid.NewGuid();
+        try
+        {
+            await WriteAsync(new ClaudeInput().Prompt(expectation.Conversation.Last, id), holdsCallersData: false, timeout.Token);
+            while (await ReadAsync(timeout.Token) is { } frame)
+            {
+                using (frame)
+                {
+                    if (frame is { Type: "system", Subtype: "init" })
+                    {
+                        if (ClaudeLockdown.FindViolation(frame.Json, Generation.Version, TakesSchema) is { } violation)
+                        {
+                            throw new ClaudeProtocolException(violation) { IsDifference = true };
+                        }
+
+                        turn.PassLockdown();
+                    }
+                    else if (frame.Type == "result")
+                    {
+                        break;
+                    }
+                }
+            }
+
+            if (turn.Rehearsed is not { } shape)
+            {
+                throw turn.RefusalDetail is { } detail
+                    ? new ClaudeProtocolException($"the form of its requests: {detail}") { IsDifference = true }
+                    : new ClaudeProtocolException("Claude Code did not ask the API.");
+            }
+
+            ticket.End();
+            return await RewindAsync([id], timeout.Token) ? shape : throw new ClaudeProtocolException("Claude Code did not take a turn back.");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ClaudeProtocolException($"Claude Code did not answer within {ReadyTimeout.TotalSeconds} s. {Complaint}");
+        }
+        catch (IOException exception)
+        {
+            throw new ClaudeProtocolException($"Claude Code ended in its rehearsal. {Complaint}", exception);
+        }
+        finally
+        {
+            ticket.End();
+        }
+    }
+
+    /// <summary>Has the process ask another model. Only for aliases: a full id makes Claude Code try it with a call nobody asked for.</summary>
+    /// <exception cref="ClaudeProtocolException">It refused.</exception>
+    public async Task SetModelAsync(string model, CancellationToken cancellationToken)
+    {
+        await WriteAsync(new ClaudeInput().SetModel(model), holdsCallersData: false, cancellationToken);
+        while (await ReadAsync(cancellationToken) is { } frame)
+        {
+            using (frame)
+            {
+                if (frame.Type == "control_response")
+                {
+                    Model = RefusedControl(frame.Json) ? throw new ClaudeProtocolException("Claude Code did not take the model.") : model;
+                    return;
+                }
+            }
+        }
+
+        throw new ClaudeProtocolException("Claude Code ended when it was told the model.");
+    }
+
+    /// <summary>Takes the turns of a conversation back, from the last to the first.</summary>
+    /// <param name="frames">The ids of its user frames, in order.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Whether the conversation is empty again.</returns>
+    public async Task<bool> RewindAsync(IReadOnlyList<Guid> frames, CancellationToken cancellationToken)
+    {
+        var isRewound = false;
+        for (var index = frames.Count - 1; index >= 0; index--)
+        {
+            await WriteAsync(new ClaudeInput().Rewind(frames[index]), holdsCallersData: false, cancellationToken);
+            if (await ReadRewoundAsync(cancellationToken) is not { } rewound)
+            {
+                return false;
+            }
+
+            isRewound = rewound;
+        }
+
+        return isRewound;
+    }
+
+    private async Task<bool?> ReadRewoundAsync(CancellationToken cancellationToken)
+    {
+        while (await ReadAsync(cancellationToken) is { } frame)
+        {
+            using (frame)
+            {
+                if (frame.Type == "control_response" && frame.Json.Member("response")?.Text("request_id") == ClaudeInput.RewindId)
+                {
+                    return !RefusedControl(frame.Json) && frame.Json.Member("response")?.Member("response")?.Member("rewound")?.ValueKind == JsonValueKind.True;
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>
@@ -196,36 +325,12 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Ends the process, its group and its home, and returns when they are gone.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_command.LoginDirectory is { } login)
-        {
-            await WaitForRenewalAsync(login);
-        }
-        else
-        {
-            // Nothing it could still write is of use to anybody: a polite end costs 5 % of its processor time.
-            Kill();
-        }
-
+        Ticket?.Dispose();
+        // Nothing it could still write is of use to anybody: a polite end costs 5 % of its processor time.
+        Kill();
         await _child.DisposeAsync();
         _command.Scratch?.Dispose();
     }
-
-    /// <summary>
-    /// A refresh token is good once. A process that ends between its request for a new one and the file's renewal takes the login
-    /// with it, so it gets the time to finish. While the lock is held, nobody calls the API with the old token.
-    /// </summary>
-    private async Task WaitForRenewalAsync(string loginDirectory)
-    {
-        var renewal = Path.Combine(loginDirectory, RenewalLock);
-        var started = _clock.GetTimestamp();
-        while (IsHeld(renewal) && !Exited.IsCompleted && _clock.GetElapsedTime(started) < RenewalTimeout)
-        {
-            await Task.Delay(RenewalPoll, _clock);
-        }
-    }
-
-    /// <summary>Its holder touches the lock every five seconds; one that was left behind grows old.</summary>
-    private bool IsHeld(string lockPath) => Directory.Exists(lockPath) && _clock.GetUtcNow().UtcDateTime - Directory.GetLastWriteTimeUtc(lockPath) < LockLife;
 
     /// <summary>What stderr holds, when nobody's words can be in it.</summary>
     private string Complaint => _holdsCallersData || _child.Stderr.TotalBytes == 0 ? string.Empty : $"It said: {_child.Stderr.Redacted()}";
@@ -247,6 +352,15 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 /// <param name="IsLoggedIn">Null when it did not say.</param>
 /// <param name="AcceptsSchema">Whether the schema, if there was one, is a schema.</param>
 internal sealed record PreparedProcess(string? Violation, bool? IsLoggedIn, bool AcceptsSchema);
+
+/// <summary>The settings of a turn that a process keeps until they are set anew.</summary>
+/// <param name="Effort">Null for Claude Code's default.</param>
+/// <param name="MaxOutputTokens">Null for the relay's cap.</param>
+internal sealed record TurnSettings(Effort? Effort, int? MaxOutputTokens)
+{
+    /// <summary>The settings of a process that was given none.</summary>
+    public static TurnSettings Default { get; } = new(null, null);
+}
 
 /// <summary>One state of the world in which a self-test passed: processes of another are never used.</summary>
 /// <param name="Number">Counts up.</param>

@@ -3,13 +3,14 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application.Auditing;
 using Relay.Application.Telemetry;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
 internal sealed class ClaudeProcesses(
-    IProcessStarter starter, ClaudeSandbox sandbox, EngineState state, IAuditLog auditLog, RelayMetrics metrics, TimeProvider clock, ILogger<ClaudeProcesses> logger)
+    IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineState state, IAuditLog auditLog, RelayMetrics metrics, TimeProvider clock, ILogger<ClaudeProcesses> logger)
     : IHostedService, IDisposable
 {
     /// <summary>
@@ -32,7 +33,7 @@ internal sealed class ClaudeProcesses(
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
     {
-        var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema, clock, cancellationToken);
+        var process = await ClaudeProcess.StartAsync(starter, sandbox, gate, generation, model, takesSchema, clock, cancellationToken);
         _processes[process] = Task.CompletedTask;
         return process;
     }
@@ -56,6 +57,20 @@ internal sealed class ClaudeProcesses(
         logger.LogError("Lockdown violation: {Violation}. No completion runs until the self-test passes", violation);
         auditLog.Write(new AuditEntry("lockdown_violation") { KeyId = keyId, Error = EngineState.Violation.WireName, Detail = violation });
         state.Doubt(process.Generation);
+    }
+
+    /// <summary>
+    /// Ends a process whose request had something more than its caller asked for. Nothing of it left, and each other request is proven
+    /// by itself, so that the engine stays in service while the self-test runs again.
+    /// </summary>
+    public void ReportDifference(ClaudeProcess process, string keyId, string difference)
+    {
+        process.Kill();
+        End(process);
+        metrics.LockdownViolated(inSelfTest: false);
+        logger.LogError("A request of Claude Code was not forwarded: {Difference}. The self-test runs again", difference);
+        auditLog.Write(new AuditEntry("lockdown_violation") { KeyId = keyId, Error = EngineState.Violation.WireName, Detail = difference });
+        state.Recheck();
     }
 
     /// <inheritdoc/>

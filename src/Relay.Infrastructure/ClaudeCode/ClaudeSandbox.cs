@@ -1,19 +1,19 @@
 using Microsoft.Extensions.Options;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>A command ready to start.</summary>
-/// <param name="Spec">What to start.</param>
-/// <param name="LoginDirectory">The directory whose login it uses and may renew, on the host; null for none.</param>
-/// <param name="Scratch">What is to be cleaned up when it has ended.</param>
-internal sealed record ConfinedCommand(ProcessSpec Spec, string? LoginDirectory, IDisposable? Scratch);
+/// <param name="Spec">The command.</param>
+/// <param name="Scratch">Removes its directories when it has ended; null for none.</param>
+internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
 
 /// <summary>
-/// Puts Claude Code into a jail where bubblewrap works: it sees a read-only system without programs, its own
-/// executable, a temporary home, certificates and the resolver's files, and the host's network. Elsewhere it gets an
-/// empty directory and a throw-away home.
+/// Puts Claude Code into a jail where bubblewrap works: it sees a read-only system without programs, its own executable, a temporary
+/// home and the gate's socket. It has no network, no certificates and no secret. Only with <c>bedrock</c> and <c>vertex</c> it has the
+/// host's network, the resolver's files and the certificates. Elsewhere it gets an empty directory and a throw-away home.
 /// </summary>
 internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
 {
@@ -70,62 +70,45 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
     public string? FindManagedPolicy() => IsJailed ? null : ManagedPolicyDirectories.FirstOrDefault(Directory.Exists);
 
     /// <summary>The command line and environment of one Claude Code process.</summary>
-    public ConfinedCommand Confine(ClaudeBinary binary, IReadOnlyList<string> arguments) => IsJailed ? InJail(binary, arguments) : Unjailed(binary, arguments);
+    /// <param name="binary">The executable.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="gate">Its way to the API; null for a process that may not call it, and with <c>bedrock</c> and <c>vertex</c>.</param>
+    public ConfinedCommand Confine(ClaudeBinary binary, IReadOnlyList<string> arguments, GateAccess? gate = null) =>
+        IsJailed ? InJail(binary, arguments, gate) : Unjailed(binary, arguments, gate);
 
-    private ConfinedCommand Unjailed(ClaudeBinary binary, IReadOnlyList<string> arguments)
+    private ConfinedCommand Unjailed(ClaudeBinary binary, IReadOnlyList<string> arguments, GateAccess? gate = null)
     {
         var workingDirectory = WorkingDirectory.Ensure();
         var scratch = ScratchDirectory.Create(home);
-        // On macOS the login is in the keychain, which belongs to the real home.
-        var homeDirectory = OperatingSystem.IsMacOS() && environment.LoginDirectory is not null
-            ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)
-            : scratch.Home;
-        LoginPaths? login = null;
-        if (environment.LoginDirectory is { } credentials)
-        {
-            AnonymousAccount.WriteTo(scratch.Configuration);
-            login = new LoginPaths(scratch.Configuration, credentials);
-        }
-
-        var variables = environment.Compose(homeDirectory, scratch.Temporary, login);
-        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, workingDirectory), login?.Credentials, scratch);
+        var variables = environment.Compose(scratch.Home, scratch.Temporary, gate);
+        return new ConfinedCommand(new ProcessSpec(binary.Path, arguments, variables, workingDirectory), scratch);
     }
 
-    private ConfinedCommand InJail(ClaudeBinary binary, IReadOnlyList<string> arguments)
+    private ConfinedCommand InJail(ClaudeBinary binary, IReadOnlyList<string> arguments, GateAccess? gate = null)
     {
         const string claude = "/claude";
-        var inside = new LoginPaths(Configuration: "/home/relay/claude", Credentials: "/login");
+        const string socket = "/gate.sock";
         List<string> jail =
         [
-            .. Isolation, "--ro-bind", "/usr", "/usr",
+            .. Isolation, .. options.Value.UsesGate ? ["--unshare-net"] : Array.Empty<string>(), "--ro-bind", "/usr", "/usr",
             // None of the host's commands is there to be run: no shell, no curl, no git.
             "--tmpfs", "/usr/bin", "--tmpfs", "/usr/sbin", "--tmpfs", "/usr/local", .. SystemLinks(),
-            .. VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
+            .. options.Value.UsesGate ? [] : VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
             .. Mounts, "--dir", "/home/relay", "--dir", "/work",
             // After the mounts, which would hide what lies below them.
-            .. environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
+            .. options.Value.UsesGate ? [] : environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
             "--ro-bind", binary.Path, claude,
         ];
-        var login = environment.LoginDirectory;
-        if (login is not null && Directory.Exists(login))
+        if (gate?.SocketPath is { } path)
         {
-            // The directory, writable: the CLI renews its token by renaming a new file over the old one.
-            jail.AddRange(["--bind", login, inside.Credentials]);
-        }
-
-        if (login is not null)
-        {
-            jail.AddRange(["--ro-bind", AnonymousAccount.EnsureShared(home), Path.Combine(inside.Configuration, AnonymousAccount.FileName)]);
+            jail.AddRange(["--ro-bind", path, socket]);
+            gate = gate with { SocketPath = socket };
         }
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
-        var variables = environment.Compose("/home/relay", "/tmp", login is null ? null : inside);
-        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), login, Scratch: null);
+        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, environment.Compose("/home/relay", "/tmp", gate), "/"), Scratch: null);
     }
 
-    /// <summary>
-    /// Not <c>--unshare-net</c>: Claude Code must reach its API, and the host's network comes whole (see SECURITY.md).
-    /// </summary>
     private static readonly string[] Isolation =
     [
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "relay",

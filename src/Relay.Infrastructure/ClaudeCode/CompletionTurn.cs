@@ -1,9 +1,11 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
+using Relay.Infrastructure.ApiGate;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
@@ -49,6 +51,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private readonly AnswerWords _words = new();
     private readonly TurnTokens _tokens = new();
+    private readonly StringBuilder _handedIn = new();
 
     private bool _initPassed;
     private bool _messageEnded;
@@ -68,6 +71,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>Turns of long ago whose empty results are still to come. None of them may reach the API.</summary>
     public int PendingHistory { get; set; }
+
+    /// <summary>
+    /// The model that was asked, where the API's answer comes through the gate; null where Claude Code's own frames are all there is.
+    /// </summary>
+    public ModelName? Gated { get; init; }
 
     /// <summary>Whether the answer must fit a schema that the process was told: it is then handed in with a tool, and may take several attempts.</summary>
     public bool HasSchema { get; init; }
@@ -111,12 +119,46 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>The part of the whole answer that was not taken yet; null for nothing.</summary>
     public string? TakeRest(string text) => _words.TakeRest(text);
 
+    /// <summary>Whether the <c>init</c> frame of the turn that counts has passed.</summary>
+    public bool IsLockedDown => _initPassed;
+
+    /// <summary>Whether the API ended its message as models do, so that the process may be used again.</summary>
+    public bool EndedCleanly => _messageEnded && _stopReason is not "refusal";
+
+    /// <summary>Takes the gate's next news; answers null while the turn goes on.</summary>
+    public TurnOutcome? Accept(TurnSignal signal)
+    {
+        switch (signal)
+        {
+            case TurnSignal.Forwarded forwarded:
+                HasCalledApi = true;
+                Retries += forwarded.Attempt > 1 ? 1 : 0;
+                return null;
+            case TurnSignal.ApiEvent { Event: var document }:
+                return AcceptApiEvent(document.RootElement);
+            case TurnSignal.ApiFailed { MayRepeat: false, Failure: var failure }:
+                return Fail(ToFailure(failure));
+            case TurnSignal.AnswerBroke:
+                return new TurnOutcome.Failed(BrokenOff);
+            case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
+                return refusal.Effect() == RefusalEffect.Doubt ? new TurnOutcome.Violated($"the gate: {detail}") : new TurnOutcome.Failed(NotForwarded);
+            default:
+                return null;
+        }
+    }
+
     /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
     public TurnOutcome? Accept(ClaudeFrame frame)
     {
-        HasCalledApi |= (frame.Type, frame.Subtype) is ("system", "status") or ("stream_event", _);
+        HasCalledApi |= Gated is null && (frame.Type, frame.Subtype) is ("system", "status") or ("stream_event", _);
         switch (frame.Type, frame.Subtype)
         {
+            case ("stream_event", _) when Gated is not null:
+                return null;
+            case ("assistant", _) when Gated is not null:
+                // Its words are of no interest: the gate has seen the API's.
+                _assistantError = frame.Json.Text("error") ?? _assistantError;
+                return null;
             case ("control_response", _):
                 PendingControls--;
                 return ClaudeProcess.RefusedControl(frame.Json) ? NotTaken : null;
@@ -128,7 +170,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 PendingHistory--;
                 return IsSuccess(frame.Json) ? null : new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("system", "api_retry"):
-                Retries++;
+                Retries += Gated is null ? 1 : 0;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
                 return frame.Json.Number("error_status") == 401 ? Fail(new ClaudeFailure(null, 401, null, null, null)) : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
@@ -143,7 +185,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 // Claude Code's own words, which it might one day answer some content with. They go to nobody.
                 return new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("stream_event", _):
-                return AcceptStreamEvent(frame.Json);
+                return frame.Json.Member("event") is { } streamEvent ? AcceptApiEvent(streamEvent) : null;
             case ("assistant", _):
                 _assistantError = frame.Json.Text("error") ?? _assistantError;
                 if (CountUnstreamed(frame.Json.Member("message") ?? default) is { } overrun)
@@ -178,6 +220,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>A process without the tool that its schema brought can do less than expected, not more.</summary>
     private static TurnOutcome NoSchemaTool { get; } = new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
 
+    private static RelayError NotForwarded { get; } = new(
+        ErrorCode.UpstreamError, "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator.");
+
     private static TurnOutcome ToolUse { get; } = new TurnOutcome.Failed(
         new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."));
 
@@ -196,23 +241,20 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private static readonly JsonSerializerOptions AsWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private TurnOutcome? AcceptStreamEvent(JsonElement frame)
+    private TurnOutcome? AcceptApiEvent(JsonElement streamEvent)
     {
-        if (frame.Member("event") is not { } streamEvent)
-        {
-            return null;
-        }
-
         switch (streamEvent.Text("type"))
         {
             case "message_start":
                 return AcceptMessageStart(streamEvent.Member("message") ?? default);
             case "content_block_start":
                 _tokens.BeginBlock();
+                _handedIn.Clear();
                 return streamEvent.Member("content_block") is { } block && IsAction(block) ? ToolUse : null;
             case "content_block_delta" when streamEvent.Member("delta") is { } delta:
                 HasFirstToken = true;
                 _tokens.Count(delta);
+                _handedIn.Append(delta.Text("partial_json"));
                 return delta.Text("text") is { } words ? AcceptWords(words) : null;
             case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
                 _stopReason = stopReason;
@@ -222,7 +264,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 // Of a broken stream the CLI makes up a message_stop, but no reason to stop before it.
                 _messageEnded = _stopReason is not null;
                 _wholeMessages += _messageEnded ? 1 : 0;
-                return null;
+                return Gated is not null && !HasSchema ? (_messageEnded ? Answer(_stopReason) : new TurnOutcome.Failed(BrokenOff)) : null;
             default:
                 return null;
         }
@@ -305,15 +347,23 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Ends the turn with its message where Claude Code would call the API again by itself.</summary>
     private TurnOutcome? AcceptStop(string stopReason) => stopReason switch
     {
-        "refusal" => Answer(stopReason),
         "tool_use" => HasSchema ? null : ToolUse,
-        "max_tokens" or "model_context_window_exceeded" => HasSchema ? new TurnOutcome.Failed(CutOff) : Answer(stopReason),
+        "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(CutOff),
+        "refusal" when HasSchema => Answer(stopReason),
+        // The gate lets nothing of the turn through after its message: there the message's end is the turn's.
+        _ when Gated is not null => null,
+        "refusal" or "max_tokens" or "model_context_window_exceeded" => Answer(stopReason),
         _ => !HasSchema && _words.IsInvisible ? Answer(stopReason) : null,
     };
 
     private TurnOutcome AcceptResult(JsonElement result)
     {
-        var usage = ReadUsage(result.Member("usage") ?? default, ReadCost(result));
+        if (Gated is not null && IsSuccess(result))
+        {
+            return HasSchema && _messageEnded ? AcceptHandedIn() : new TurnOutcome.Failed(ClaudeFailures.Broken);
+        }
+
+        var usage = Gated is null ? ReadUsage(result.Member("usage") ?? default, ReadCost(result)) : Usage ?? NoUsage;
         if (!HasSchema && IsSuccess(result) && result.Text("result") is { } text)
         {
             // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
@@ -340,7 +390,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         var failure = new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
         // It says that it is calling the API before it measures the prompt.
-        HasCalledApi &= !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
+        HasCalledApi &= Gated is not null || !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
         return Fail(failure);
     }
 
@@ -358,11 +408,30 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
+    /// <summary>The last call that the gate saw: Claude Code has found that its input fits.</summary>
+    private TurnOutcome AcceptHandedIn()
+    {
+        try
+        {
+            using var input = JsonDocument.Parse(_handedIn.ToString());
+            return input.RootElement.ValueKind == JsonValueKind.Object ? AcceptStructured(input.RootElement, Usage ?? NoUsage) : new TurnOutcome.Failed(NotSatisfied);
+        }
+        catch (JsonException)
+        {
+            return new TurnOutcome.Failed(NotSatisfied);
+        }
+    }
+
     /// <summary>The message is the answer, and the process ends before Claude Code has summed it up.</summary>
     private TurnOutcome.Answered Answer(string? stopReason) => Answer(_words.Complete(), stopReason, Usage ?? NoUsage);
 
     private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
     {
+        if (Gated is { } asked)
+        {
+            usage = usage with { CostUsd = ModelPrice.Of(ResponseModel ?? asked).CostOf(usage) };
+        }
+
         _finalUsage = usage;
         return new TurnOutcome.Answered(text, stopReason, usage) { StopSequence = stopSequence, IsStructured = isStructured };
     }
@@ -377,6 +446,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         return new TurnOutcome.Failed(error);
+    }
+
+    private ClaudeFailure ToFailure(ApiFailure failure)
+    {
+        _rejection = failure.Limit ?? _rejection;
+        var isTooLong = failure.Status is 400 or 413 && failure.Message?.StartsWith("prompt is too long", StringComparison.OrdinalIgnoreCase) == true;
+        return new ClaudeFailure(null, failure.Status, failure.Status is null ? failure.Type : null, isTooLong ? "prompt_too_long" : null, failure.RetryAfter ?? RetryAfter());
     }
 
     private void NoteRateLimit(JsonElement frame)

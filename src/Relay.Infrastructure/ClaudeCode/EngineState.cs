@@ -16,6 +16,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
 
     private volatile Snapshot _snapshot = new(null, NotChecked, null);
     private int _generations;
+    private bool _isRecheckDue;
 
     /// <summary>Raised after every change.</summary>
     public event Action? Changed;
@@ -64,6 +65,21 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
             LeaveService(Violation);
         }
 
+        Wake();
+    }
+
+    /// <summary>The self-test runs again at once, and processes serve meanwhile.</summary>
+    public void Recheck()
+    {
+        _isRecheckDue = true;
+        Wake();
+    }
+
+    /// <summary>Whether the self-test is to run although nothing changed; asked once.</summary>
+    public bool TakeRecheck() => Interlocked.Exchange(ref _isRecheckDue, false);
+
+    private void Wake()
+    {
         lock (_doubts)
         {
             if (_doubts.CurrentCount == 0)

@@ -34,7 +34,6 @@ internal sealed class EngineSupervisor(
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        ScratchDirectory.Sweep(home);
         if (await ProbeAsync(cancellationToken) is { } problem)
         {
             throw new StartupException(problem);
@@ -101,12 +100,13 @@ internal sealed class EngineSupervisor(
         }
 
         var current = state.Current;
-        if (current?.Binary == binary)
+        var isSame = current?.Binary == binary;
+        if (isSame && !state.TakeRecheck())
         {
             return;
         }
 
-        if (current is not null)
+        if (current is not null && !isSame)
         {
             logger.LogInformation("The claude executable changed; testing it before it serves");
             state.LeaveService(new RelayError(ErrorCode.Overloaded, "The relay's Claude Code was updated and is being checked.", RetryAfter: FirstRetry));
@@ -121,7 +121,10 @@ internal sealed class EngineSupervisor(
         var report = await selfTest.RunAsync(binary, cancellationToken);
         if (report is { Problem: null, Version: { } version })
         {
-            Serve(binary, version);
+            if (!isSame)
+            {
+                Serve(binary, version);
+            }
         }
         else
         {

@@ -5,15 +5,24 @@ using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Starts a sacrificial process exactly as completions are started, and looks at its version, its login and its
-/// <c>init</c> frame. Costs no call of the API.
+/// Starts a sacrificial process exactly as completions are started, and looks at its version, its login, its <c>init</c> frame and, in
+/// a rehearsal at the gate, the form of its requests. Costs no call of the API.
 /// </summary>
-internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox sandbox, IOptions<CompletionOptions> options, TimeProvider clock, ILogger<LockdownSelfTest> logger)
+internal sealed class LockdownSelfTest(
+    ProcessStarter starter,
+    ClaudeSandbox sandbox,
+    GateListener gate,
+    ApiCredentials credentials,
+    AcceptedShapes shapes,
+    IOptions<CompletionOptions> options,
+    TimeProvider clock,
+    ILogger<LockdownSelfTest> logger)
 {
     private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(20);
 
@@ -37,6 +46,10 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
 
             return await CheckLockdownAsync(new EngineGeneration(0, binary, version), cancellationToken);
         }
+        catch (ClaudeProtocolException exception) when (exception.IsDifference)
+        {
+            return new SelfTestReport(version, EngineState.Violation, exception.Message);
+        }
         catch (ClaudeProtocolException exception)
         {
             // Not to callers: what a program says when it fails names files of this host.
@@ -52,15 +65,21 @@ internal sealed class LockdownSelfTest(ProcessStarter starter, ClaudeSandbox san
 
     private async Task<SelfTestReport> CheckLockdownAsync(EngineGeneration generation, CancellationToken cancellationToken)
     {
-        var system = PromptText.Create("system", "This is a self-test.").Value;
-        await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, options.Value.DefaultModel, takesSchema: false, clock, cancellationToken);
-        var found = await process.PrepareAsync(system, schema: null, cancellationToken);
+        await gate.StartAsync(cancellationToken);
+        var preparation = new Preparation(PromptText.Create("system", "This is a self-test.").Value, Schema: null);
+        await using var process = await ClaudeProcess.StartAsync(starter, sandbox, gate, generation, options.Value.DefaultModel, takesSchema: false, clock, cancellationToken);
+        var found = await process.PrepareAsync(preparation.System, schema: null, cancellationToken);
         if (found.Violation is not null)
         {
             return new SelfTestReport(generation.Version, EngineState.Violation, found.Violation);
         }
 
-        return found.IsLoggedIn == false
+        if (gate.IsInForce)
+        {
+            shapes.Accept(process, await process.RehearseAsync(TurnExpectation.Rehearsal(process.Model, preparation, options.Value.MaxOutputTokens), cancellationToken));
+        }
+
+        return found.IsLoggedIn == false || (gate.IsInForce && !credentials.IsPresent)
             ? new SelfTestReport(generation.Version, new RelayError(
                 ErrorCode.NotLoggedIn,
                 "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."))

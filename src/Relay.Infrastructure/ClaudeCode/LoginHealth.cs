@@ -8,10 +8,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether Anthropic takes the login, as completions find out: no call is made to learn it. Requests go on being tried, because only
 /// they can show that the login works again.
 /// </summary>
-internal sealed class LoginHealth(ClaudeEnvironment environment, TimeProvider clock, ILogger<LoginHealth> logger)
+internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<LoginHealth> logger)
 {
-    private const string CredentialsFile = ".credentials.json";
-
     /// <summary>A relay that is asked for nothing while it is not ready would never learn better.</summary>
     private static readonly TimeSpan DoubtTime = TimeSpan.FromMinutes(1);
 
@@ -27,7 +25,7 @@ internal sealed class LoginHealth(ClaudeEnvironment environment, TimeProvider cl
         {
             lock (_lock)
             {
-                return _refusedAt is { } at && clock.GetElapsedTime(at) < DoubtTime && _refusedFile == ModifiedAt ? ClaudeFailures.NotLoggedIn : null;
+                return _refusedAt is { } at && clock.GetElapsedTime(at) < DoubtTime && _refusedFile == file.ModifiedAt ? ClaudeFailures.NotLoggedIn : null;
             }
         }
     }
@@ -36,36 +34,14 @@ internal sealed class LoginHealth(ClaudeEnvironment environment, TimeProvider cl
     /// When the login ends and has to be made again; null when its file does not say, or there is none. A token that Claude Code
     /// renews by itself is no end.
     /// </summary>
-    public DateTimeOffset? EndsAt
-    {
-        get
-        {
-            try
-            {
-                if (FilePath is not { } path || !File.Exists(path))
-                {
-                    return null;
-                }
-
-                using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-                return document.RootElement.Member("claudeAiOauth") is { } login
-                    && login.Number(string.IsNullOrEmpty(login.Text("refreshToken")) ? "expiresAt" : "refreshTokenExpiresAt") is { } milliseconds and >= 0 and < 253_402_300_800_000
-                        ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
-                        : null;
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
-            {
-                return null; // The self-test tells of a login that can't be read.
-            }
-        }
-    }
+    public DateTimeOffset? EndsAt => file.Read()?.EndsAt;
 
     /// <summary>Anthropic refused the login of a completion (401).</summary>
     public void Refused()
     {
         lock (_lock)
         {
-            (_refusedAt, _refusedFile) = (clock.GetTimestamp(), ModifiedAt);
+            (_refusedAt, _refusedFile) = (clock.GetTimestamp(), file.ModifiedAt);
             if (_isReported)
             {
                 return;
@@ -93,8 +69,4 @@ internal sealed class LoginHealth(ClaudeEnvironment environment, TimeProvider cl
 
         logger.LogInformation("Anthropic takes the login of Claude Code again");
     }
-
-    private string? FilePath => environment.LoginDirectory is { } directory ? Path.Combine(directory, CredentialsFile) : null;
-
-    private DateTime ModifiedAt => FilePath is { } path ? File.GetLastWriteTimeUtc(path) : default;
 }

@@ -32,25 +32,26 @@ internal sealed record SpareProfile(ProfileId Id, Preparation Preparation);
 internal sealed record SpareNeed(SpareProfile? Profile);
 
 /// <summary>
-/// Which spares are parked, and which are worth having: a fixed number of blank ones, and one for each of the profiles that
-/// repeat and were used last. Keeps the books; starts nothing.
+/// Keeps the books of the spares: a fixed number of blank ones, and those that belong to a profile, because they have served it or are
+/// prepared for it. Starts nothing.
 /// </summary>
 /// <param name="options">The caps.</param>
 /// <param name="clock">For ages.</param>
 /// <param name="end">Ends a spare in the background.</param>
 internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, Action<ClaudeProcess> end)
 {
-    private static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
+    /// <summary>Greatest age of a spare.</summary>
+    public static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
 
-    /// <summary>How many profiles are counted, to learn which repeat.</summary>
+    /// <summary>Number of profiles that are counted, to learn which repeat.</summary>
     private const int MaxObserved = 1024;
 
     private readonly Lock _lock = new();
-    private readonly Shelf _blanks = new();
-    private readonly Dictionary<ProfileId, Shelf> _profiles = [];
+    private readonly SpareShelf _blanks = new();
+    private readonly Dictionary<ProfileId, SpareShelf> _profiles = [];
     private IReadOnlySet<string>? _keyIds;
 
-    /// <summary>How many are parked of either kind, and for how long the oldest has been.</summary>
+    /// <summary>Number of parked spares of either kind, and the age of the oldest.</summary>
     public (int Blank, int Prepared, TimeSpan? Oldest) Count
     {
         get
@@ -66,39 +67,126 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>
-    /// Counts a use of the profile, and takes its spare, or else a blank one; null when there is neither. For a schema no blank
-    /// one will do: they are started to make a single call of the API.
-    /// </summary>
-    public ClaudeProcess? Take(EngineGeneration generation, ProfileId id, Preparation preparation)
+    /// <summary>Counts a use of the profile, and takes its spare, or else a blank one.</summary>
+    /// <param name="generation">The CLI in use.</param>
+    /// <param name="id">The profile.</param>
+    /// <param name="preparation">Its words.</param>
+    /// <param name="returning">A process of the profile that is being taken back: null when there is none, or a spare was there. Its result is null when it can't serve again.</param>
+    /// <param name="cancellationToken">Ends the wait for it.</param>
+    /// <returns>Null when there is no spare.</returns>
+    public ClaudeProcess? Take(
+        EngineGeneration generation, ProfileId id, Preparation preparation, out Task<ClaudeProcess?>? returning, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
+            returning = null;
             if (_keyIds?.Contains(id.KeyId) == false)
             {
-                // A request that was let in before its key was revoked: nothing is prepared for that key again.
+                // A request that was let in before its key was revoked: nothing is kept for that key again.
                 return TakeBlank(generation, id.Model, preparation);
             }
 
             var profile = Observe(id, preparation);
-            return TakeLive(profile.Spares, generation) ?? TakeBlank(generation, id.Model, preparation);
+            profile.InUse++;
+            if (TakeLive(profile.Spares, generation) is { } spare)
+            {
+                return spare;
+            }
+
+            returning = profile.TryAwaitReturn(generation, cancellationToken);
+            return returning is null ? TakeBlank(generation, id.Model, preparation) : null;
         }
     }
 
-    /// <summary>Parks a spare; false when no such spare is wanted any more.</summary>
-    /// <param name="spare">Just started.</param>
+    /// <summary>
+    /// A blank spare; null when there is none. For a schema no blank one will do: they are started to make a single call of the API. Told
+    /// to change to a full id, Claude Code tries it with a call that nobody asked for; started with it, it makes no such call.
+    /// </summary>
+    public ClaudeProcess? TakeBlank(EngineGeneration generation, string model, Preparation preparation)
+    {
+        lock (_lock)
+        {
+            return preparation.Schema is null && ModelName.Create(model) is { Error: null, Value: var name }
+                ? TakeLive(_blanks.Spares, generation, blank => name.IsFamily || blank.Model == model)
+                : null;
+        }
+    }
+
+    /// <summary>A process was started for the profile, whatever the stock holds.</summary>
+    public void BeginUse(ProfileId id)
+    {
+        lock (_lock)
+        {
+            if (_profiles.TryGetValue(id, out var profile))
+            {
+                profile.InUse++;
+            }
+        }
+    }
+
+    /// <summary>A process of the profile has ended, or a request did not get one.</summary>
+    public void EndUse(ProfileId id)
+    {
+        lock (_lock)
+        {
+            if (_profiles.TryGetValue(id, out var profile))
+            {
+                profile.InUse = Math.Max(0, profile.InUse - 1);
+            }
+        }
+    }
+
+    /// <summary>A process of the profile is being taken back. <see cref="EndReturn"/> must follow.</summary>
+    public void BeginReturn(ProfileId id)
+    {
+        lock (_lock)
+        {
+            if (_profiles.TryGetValue(id, out var profile))
+            {
+                profile.InUse = Math.Max(0, profile.InUse - 1);
+                profile.Returning++;
+            }
+        }
+    }
+
+    /// <summary>A process was taken back: it goes to the request that waits for it, or is parked.</summary>
+    /// <param name="process">Null when it can't serve again.</param>
+    /// <param name="id">Its profile.</param>
+    /// <returns>False when the process is not wanted any more.</returns>
+    public bool EndReturn(ClaudeProcess? process, ProfileId id)
+    {
+        lock (_lock)
+        {
+            if (!_profiles.TryGetValue(id, out var profile))
+            {
+                return false;
+            }
+
+            profile.Returning = Math.Max(0, profile.Returning - 1);
+            var isTaken = process is not null && !process.Exited.IsCompleted && (profile.TryHandOver(process) || TryPark(process, profile));
+            profile.ReleaseHopeless();
+            return isTaken;
+        }
+    }
+
+    /// <summary>Parks a spare that was just started; false when no such spare is wanted any more.</summary>
+    /// <param name="spare">The spare.</param>
     /// <param name="id">The profile it was prepared for; null for a blank one.</param>
     public bool TryPark(ClaudeProcess spare, ProfileId? id)
     {
         lock (_lock)
         {
-            var (shelf, room) = id is { } wanted ? (_profiles.GetValueOrDefault(wanted), 1) : (_blanks, options.WarmProcesses);
-            if (shelf is null || shelf.Spares.Count >= room)
+            if (id is { } wanted)
+            {
+                return _profiles.GetValueOrDefault(wanted) is { Spares.Count: 0 } profile && TryPark(spare, profile);
+            }
+
+            if (_blanks.Spares.Count >= options.WarmProcesses)
             {
                 return false;
             }
 
-            shelf.Spares.Add(spare);
+            _blanks.Spares.Add(spare);
             return true;
         }
     }
@@ -116,7 +204,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
 
             foreach (var id in WantedProfiles())
             {
-                if (_profiles[id] is { Spares.Count: 0, Preparation: { } preparation } profile && !profile.IsPaused(clock))
+                // A process that serves now comes back by itself.
+                if (_profiles[id] is { Spares.Count: 0, Returning: 0, Preparation: { } preparation } profile
+                    && (profile.InUse == 0 || !options.ReusesProcesses)
+                    && !profile.IsPaused(clock))
                 {
                     return new SpareNeed(new SpareProfile(id, preparation));
                 }
@@ -174,7 +265,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         lock (_lock)
         {
-            foreach (var id in _profiles.Where(pair => clock.GetElapsedTime(pair.Value.LastUsedAt) > options.WarmIdle).Select(pair => pair.Key).ToList())
+            foreach (var id in _profiles
+                .Where(pair => pair.Value is { InUse: 0, Returning: 0 } && clock.GetElapsedTime(pair.Value.LastUsedAt) > options.WarmIdle)
+                .Select(pair => pair.Key)
+                .ToList())
             {
                 Drop(id);
             }
@@ -182,8 +276,6 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             var wanted = WantedProfiles();
             foreach (var (_, unwanted) in _profiles.Where(pair => !wanted.Contains(pair.Key)))
             {
-                unwanted.Spares.ForEach(end);
-                unwanted.Spares.Clear();
                 unwanted.Preparation = null;
             }
 
@@ -222,17 +314,14 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         lock (_lock)
         {
-            _profiles.Values.Append(_blanks).SelectMany(shelf => shelf.Spares).ToList().ForEach(end);
+            _blanks.Spares.ForEach(end);
             _blanks.Spares.Clear();
-            _profiles.Clear();
+            foreach (var id in _profiles.Keys.ToList())
+            {
+                Drop(id);
+            }
         }
     }
-
-    /// <summary>
-    /// Told to change to a full id, Claude Code tries it with a call that nobody asked for. Started with it, it makes none.
-    /// </summary>
-    private ClaudeProcess? TakeBlank(EngineGeneration generation, string model, Preparation preparation) =>
-        preparation.Schema is null && ModelName.Create(model) is { Error: null, Value: var name } ? TakeLive(_blanks.Spares, generation, blank => name.IsFamily || blank.Model == model) : null;
 
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
@@ -246,8 +335,32 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         return spare;
     }
 
+    /// <summary>Parks a profile's spare. At the cap another one goes: of the key that holds the most, the one unused for the longest time.</summary>
+    private bool TryPark(ClaudeProcess spare, SpareShelf profile)
+    {
+        if (options.WarmProfiles == 0)
+        {
+            return false;
+        }
+
+        profile.Spares.Add(spare);
+        if (_profiles.Values.Sum(shelf => shelf.Spares.Count) > options.WarmProfiles)
+        {
+            var loser = _profiles
+                .Where(pair => pair.Value.Spares.Count > 0)
+                .GroupBy(pair => pair.Key.KeyId, StringComparer.Ordinal)
+                .MaxBy(group => group.Sum(pair => pair.Value.Spares.Count))!
+                .MinBy(pair => pair.Value.LastUsedAt)
+                .Value.Spares;
+            end(loser[0]);
+            loser.RemoveAt(0);
+        }
+
+        return true;
+    }
+
     /// <summary>Counts a use. The caller's words themselves are kept only of profiles that repeat.</summary>
-    private Shelf Observe(ProfileId id, Preparation preparation)
+    private SpareShelf Observe(ProfileId id, Preparation preparation)
     {
         if (!_profiles.TryGetValue(id, out var profile))
         {
@@ -256,7 +369,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 Drop(_profiles.MinBy(pair => pair.Value.LastUsedAt).Key);
             }
 
-            _profiles[id] = profile = new Shelf();
+            _profiles[id] = profile = new SpareShelf();
         }
 
         profile.LastUsedAt = clock.GetTimestamp();
@@ -272,8 +385,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         spare.Exited.IsCompleted || spare.Generation != current || clock.GetElapsedTime(spare.StartedAt) > MaxAge;
 
     /// <summary>
-    /// The profiles that repeat and were used last, within the caps. One whose words were let go, because it was beyond the caps,
-    /// is wanted again only after its next use.
+    /// The profiles that repeat and were used last, within the caps: one key has at most half of them. A profile whose words were let
+    /// go, because it was beyond the caps, is wanted again only after its next use.
     /// </summary>
     private HashSet<ProfileId> WantedProfiles() =>
     [
@@ -281,7 +394,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             .Where(pair => pair.Value.Preparation is not null)
             .OrderByDescending(pair => pair.Value.LastUsedAt)
             .GroupBy(pair => pair.Key.KeyId, StringComparer.Ordinal)
-            .SelectMany(group => group.Take(options.WarmProfilesPerKey))
+            .SelectMany(group => group.Take(Math.Max(1, options.WarmProfiles / 2)))
             .OrderByDescending(pair => pair.Value.LastUsedAt)
             .Take(options.WarmProfiles)
             .Select(pair => pair.Key),
@@ -292,46 +405,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         if (_profiles.Remove(id, out var profile))
         {
             profile.Spares.ForEach(end);
+            profile.Returning = 0;
+            profile.ReleaseHopeless();
         }
-    }
-
-    /// <summary>Spares of one kind, blank or of one profile, and how long the next of them waits after one failed or died.</summary>
-    private sealed class Shelf
-    {
-        private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
-        private static readonly TimeSpan LastPause = TimeSpan.FromMinutes(1);
-
-        private TimeSpan _pause;
-        private long _pausedAt;
-
-        public List<ClaudeProcess> Spares { get; } = [];
-
-        public bool IsPaused(TimeProvider clock) => clock.GetElapsedTime(_pausedAt) < _pause;
-
-        /// <summary>Each pause is twice as long as the one before; a quiet minute begins anew. Null while it pauses already.</summary>
-        public TimeSpan? Pause(TimeProvider clock)
-        {
-            if (IsPaused(clock))
-            {
-                return null;
-            }
-
-            _pause = _pause > TimeSpan.Zero && clock.GetElapsedTime(_pausedAt) < _pause + LastPause
-                ? TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LastPause.Ticks))
-                : FirstPause;
-            _pausedAt = clock.GetTimestamp();
-            return _pause;
-        }
-
-        /// <summary>What its spares are told; null while it does not repeat, or is beyond the caps.</summary>
-        public Preparation? Preparation { get; set; }
-
-        public EngineGeneration? RefusedBy { get; set; }
-
-        public bool IsUnfit { get; set; }
-
-        public int Uses { get; set; }
-
-        public long LastUsedAt { get; set; }
     }
 }

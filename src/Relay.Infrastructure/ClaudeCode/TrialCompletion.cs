@@ -2,6 +2,8 @@ using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -10,7 +12,14 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// One real completion outside of any relay: a locked-down process of its own, the default model and a fixed prompt. Costs one
 /// request of the Claude account, and counts for no key.
 /// </summary>
-internal sealed class TrialCompletion(ProcessStarter starter, ClaudeSandbox sandbox, ClaudeEnvironment environment, IOptions<CompletionOptions> options, TimeProvider clock)
+internal sealed class TrialCompletion(
+    ProcessStarter starter,
+    ClaudeSandbox sandbox,
+    GateListener gate,
+    AcceptedShapes shapes,
+    ClaudeEnvironment environment,
+    IOptions<CompletionOptions> options,
+    TimeProvider clock)
 {
     /// <summary>Makes it.</summary>
     /// <returns>How long it took and what it cost, or what a caller would have been told.</returns>
@@ -22,27 +31,30 @@ internal sealed class TrialCompletion(ProcessStarter starter, ClaudeSandbox sand
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await using var process = await ClaudeProcess.StartAsync(starter, sandbox, generation, model, takesSchema: false, clock, either.Token);
-            var turn = new CompletionTurn(generation.Version, environment.Retries + 2, clock) { PendingControls = 1 };
-            var input = new ClaudeInput().Initialize(PromptText.Create("system", "Do as you are told, in one word.").Value).Prompt(ChatMessage.Of(ChatRole.User, PromptText.Create("prompt", "Say OK.").Value));
-            await process.WriteAsync(input, holdsCallersData: false, either.Token);
-            while (await process.ReadAsync(either.Token) is { } frame)
+            await gate.StartAsync(either.Token);
+            await using var process = await ClaudeProcess.StartAsync(starter, sandbox, gate, generation, model, takesSchema: false, clock, either.Token);
+            var system = PromptText.Create("system", "Do as you are told, in one word.").Value;
+            var question = PromptText.Create("prompt", "Say OK.").Value!;
+            var turn = new CompletionTurn(generation.Version, environment.Retries + 2, clock)
             {
-                using (frame)
-                {
-                    switch (turn.Accept(frame))
-                    {
-                        case TurnOutcome.Answered answer:
-                            return new Trial(model, clock.GetElapsedTime(startedAt), answer.Usage);
-                        case TurnOutcome.Failed failure:
-                            return failure.Error;
-                        case TurnOutcome.Violated violation:
-                            return new RelayError(ErrorCode.LockdownViolation, $"Claude Code is not locked down: {violation.Detail}.");
-                    }
-                }
-            }
-
-            return ClaudeFailures.Broken;
+                PendingControls = 1,
+                Gated = gate.IsInForce ? ModelName.Create(model).Value : null,
+            };
+            var expectation = new TurnExpectation(model, system, Conversation.Of(question), options.Value.MaxOutputTokens)
+            {
+                Shape = shapes.Find(process),
+                MaxRepeats = environment.Retries,
+            };
+            var gated = process.Ticket?.Begin(expectation);
+            await process.WriteAsync(
+                new ClaudeInput().Initialize(system).Prompt(ChatMessage.Of(ChatRole.User, question), Guid.NewGuid()), holdsCallersData: false, either.Token);
+            return await FollowAsync(turn, new TurnNews(process, gated), gated, either.Token) switch
+            {
+                TurnOutcome.Answered answer => new Trial(model, clock.GetElapsedTime(startedAt), answer.Usage),
+                TurnOutcome.Failed failure => failure.Error,
+                TurnOutcome.Violated violation => new RelayError(ErrorCode.LockdownViolation, $"Claude Code is not locked down: {violation.Detail}."),
+                _ => ClaudeFailures.Broken,
+            };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -51,6 +63,33 @@ internal sealed class TrialCompletion(ProcessStarter starter, ClaudeSandbox sand
         catch (Exception exception) when (exception is ClaudeProtocolException or IOException)
         {
             return new RelayError(ErrorCode.UpstreamError, exception.Message);
+        }
+    }
+
+    private static async Task<TurnOutcome?> FollowAsync(CompletionTurn turn, TurnNews news, GateTurn? gated, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (signal, frame) = await news.NextAsync(cancellationToken);
+            using (signal)
+            using (frame)
+            {
+                if ((signal, frame) is (null, null))
+                {
+                    return null;
+                }
+
+                var outcome = signal is not null ? turn.Accept(signal) : turn.Accept(frame!);
+                if (turn.IsLockedDown)
+                {
+                    gated?.PassLockdown();
+                }
+
+                if (outcome is not null)
+                {
+                    return outcome;
+                }
+            }
         }
     }
 }

@@ -46,9 +46,6 @@ internal sealed class ScratchDirectory : IDisposable
     /// <summary>Its <c>TMPDIR</c>.</summary>
     public string Temporary => Path.Combine(_root, "tmp");
 
-    /// <summary>Its Claude configuration directory, made where there is a login.</summary>
-    public string Configuration => Path.Combine(_root, "claude");
-
     /// <summary>Makes one below <c>RELAY_HOME/run</c>.</summary>
     public static ScratchDirectory Create(RelayHome home)
     {

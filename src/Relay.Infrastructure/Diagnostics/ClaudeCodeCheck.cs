@@ -95,6 +95,11 @@ internal sealed class ClaudeCodeCheck(
             return Finding.Fail(check, $"{where}: not tested, for Claude Code did not get that far.");
         }
 
+        if (options.Value.UsesGate)
+        {
+            return Finding.Pass(check, $"{where}: a credential is there. Claude Code itself holds a placeholder.");
+        }
+
         var command = sandbox.Confine(binary, LoginStatusReader.Arguments);
         using var scratch = command.Scratch;
         return await loginStatus.ReadAsync(command.Spec, cancellationToken) switch

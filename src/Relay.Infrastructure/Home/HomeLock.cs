@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Home;
 
@@ -17,6 +18,7 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
         {
             _lock = FileLock.TryTake(Path.Combine(home.Path, "relay.lock"))
                 ?? throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one a RELAY_HOME of its own.");
+            ScratchDirectory.Sweep(home);
             return Task.CompletedTask;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -1,0 +1,36 @@
+using System.Text;
+using Relay.Infrastructure.Home;
+
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>The path of the gate's Unix socket.</summary>
+internal static class GateSocket
+{
+    /// <summary>Longest path that Linux and macOS both take, without the final zero (sun_path of 104 bytes on macOS).</summary>
+    private const int MaxPathBytes = 103;
+
+    /// <summary>
+    /// A path below <c>RELAY_HOME/run</c>, with the number of this process: <c>relayctl doctor</c> has a gate beside the relay's. A home whose path is too long gets a private directory below the temporary one.
+    /// </summary>
+    /// <returns>The path, free to be bound. A socket that a killed relay left there is gone.</returns>
+    /// <exception cref="StartupException">No path is short enough.</exception>
+    public static string Prepare(RelayHome home)
+    {
+        RelayHome.CreatePrivateDirectory(home.RunDirectory);
+        var fileName = $"gate-{Environment.ProcessId}.sock";
+        var path = Path.Combine(home.RunDirectory, fileName);
+        if (Encoding.UTF8.GetByteCount(path) > MaxPathBytes)
+        {
+            path = Path.Combine(Directory.CreateTempSubdirectory("claude-relay-").FullName, fileName);
+        }
+
+        if (Encoding.UTF8.GetByteCount(path) > MaxPathBytes)
+        {
+            throw new StartupException(
+                $"No path for the gate's socket is short enough: {path} has more than {MaxPathBytes} bytes. Set RELAY_HOME to a shorter path.");
+        }
+
+        File.Delete(path);
+        return path;
+    }
+}

@@ -1,0 +1,209 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Threading.Channels;
+
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>
+/// One turn of one process at the gate: what its request must hold, which requests were forwarded, and the news of it. Ended by
+/// whoever runs the turn; from then on nothing of it is forwarded.
+/// </summary>
+internal sealed class GateTurn : IDisposable
+{
+    /// <summary>A slow reader of the news makes the API wait, not the memory grow.</summary>
+    private const int MaxSignals = 64;
+
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _ended = new();
+    private readonly TaskCompletionSource _lockedDown = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<TurnSignal> _signals = Channel.CreateBounded<TurnSignal>(
+        new BoundedChannelOptions(MaxSignals) { SingleReader = true }, static signal => signal.Dispose());
+    private readonly List<JsonElement> _handedIn = [];
+    private readonly bool _takesAttempts;
+    private readonly int _maxAttempts;
+
+    private State _state = State.Waiting;
+    private int _repeats;
+    private int _attempts;
+    private byte[]? _requestHash;
+
+    /// <summary>A turn that has not begun.</summary>
+    /// <param name="expectation">What its request must hold.</param>
+    /// <param name="maxAttempts">Most calls that end with a whole message: 1, or more with a schema.</param>
+    public GateTurn(TurnExpectation expectation, int maxAttempts)
+    {
+        (Expectation, _maxAttempts, _takesAttempts) = (expectation, maxAttempts, maxAttempts > 1);
+    }
+
+    private enum State
+    {
+        Waiting,
+        Forwarding,
+        Failed,
+        Refused,
+        Broken,
+        Complete,
+    }
+
+    /// <summary>What the request must hold.</summary>
+    public TurnExpectation Expectation { get; }
+
+    /// <summary>In a rehearsal, the request's shape; null before, and when the gate forwards.</summary>
+    public RequestShape? Rehearsed { get; private set; }
+
+    /// <summary>The difference for which a request was refused; null for none.</summary>
+    public string? RefusalDetail { get; private set; }
+
+    /// <summary>Whether the gate answers itself instead of the API.</summary>
+    public bool IsRehearsal { get; init; }
+
+    /// <summary>The news, in order.</summary>
+    public ChannelReader<TurnSignal> Signals => _signals.Reader;
+
+    /// <summary>Cancelled when the turn has ended.</summary>
+    public CancellationToken Ended => _ended.Token;
+
+    /// <summary>The content blocks of earlier attempts, as the API sent them.</summary>
+    public IReadOnlyList<JsonElement> HandedIn => _handedIn;
+
+    /// <summary>Whether a request was forwarded.</summary>
+    public bool HasCalledApi { get; private set; }
+
+    /// <summary>Completes when the process's <c>init</c> frame has passed. Nothing is forwarded before.</summary>
+    public Task LockedDown => _lockedDown.Task;
+
+    /// <summary>The process's <c>init</c> frame has passed.</summary>
+    public void PassLockdown() => _lockedDown.TrySetResult();
+
+    /// <summary>Tells of something; waits while too much is untold.</summary>
+    public async ValueTask TellAsync(TurnSignal signal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _signals.Writer.WriteAsync(signal, cancellationToken);
+        }
+        catch (ChannelClosedException)
+        {
+            signal.Dispose();
+        }
+    }
+
+    /// <summary>Whether another request may come now; it is being looked at from then on.</summary>
+    public GateRefusal? Enter()
+    {
+        lock (_lock)
+        {
+            GateRefusal? refusal = _state switch
+            {
+                State.Forwarding => GateRefusal.Concurrent,
+                State.Refused => GateRefusal.AfterRefusal,
+                State.Broken => GateRefusal.AfterBrokenAnswer,
+                State.Complete when !_takesAttempts || _attempts >= _maxAttempts => GateRefusal.FollowUp,
+                State.Failed when _repeats >= Expectation.MaxRepeats => GateRefusal.TooManyRepeats,
+                _ => null,
+            };
+            if (_ended.IsCancellationRequested)
+            {
+                refusal = GateRefusal.NoTurn;
+            }
+
+            if (refusal is null)
+            {
+                IsRepeat = _state == State.Failed;
+                _state = State.Forwarding;
+            }
+
+            return refusal;
+        }
+    }
+
+    /// <summary>Whether the request that entered follows a failure.</summary>
+    public bool IsRepeat { get; private set; }
+
+    /// <summary>Whether a request is, byte for byte, the one that failed before.</summary>
+    public bool IsSame(ReadOnlySpan<byte> body) => _requestHash is not null && SHA256.HashData(body).AsSpan().SequenceEqual(_requestHash);
+
+    /// <summary>A rehearsal's request has passed its proof.</summary>
+    public void Rehearse(RequestShape shape) => Rehearsed = shape;
+
+    /// <summary>A request has passed its proof: only the same may be repeated.</summary>
+    public void Pass(ReadOnlySpan<byte> body) => _requestHash = SHA256.HashData(body);
+
+    /// <summary>A proven request goes out.</summary>
+    public ValueTask ForwardAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _repeats += IsRepeat ? 1 : 0;
+            HasCalledApi = true;
+        }
+
+        return TellAsync(new TurnSignal.Forwarded(_repeats + 1), cancellationToken);
+    }
+
+    /// <summary>The message is whole.</summary>
+    /// <param name="blocks">Its content, for the proof of a later attempt.</param>
+    public void Complete(IEnumerable<JsonElement> blocks)
+    {
+        lock (_lock)
+        {
+            (_state, _attempts) = (State.Complete, _attempts + 1);
+            if (_takesAttempts)
+            {
+                _handedIn.AddRange(blocks);
+            }
+        }
+    }
+
+    /// <summary>The answer ended before its message did.</summary>
+    /// <param name="hasBegun">Whether part of it had come.</param>
+    public void Break(bool hasBegun)
+    {
+        lock (_lock)
+        {
+            if (_state == State.Forwarding)
+            {
+                _state = hasBegun ? State.Broken : State.Failed;
+            }
+        }
+    }
+
+    /// <summary>The API answered with an error, or not at all.</summary>
+    /// <returns>Whether the same request may come again.</returns>
+    public bool Fail(int? status)
+    {
+        lock (_lock)
+        {
+            _state = status is >= 400 and < 500 ? State.Refused : State.Failed;
+            return _state == State.Failed && _repeats < Expectation.MaxRepeats;
+        }
+    }
+
+    /// <summary>A request was refused before it left: nothing of the turn leaves any more.</summary>
+    /// <param name="detail">The difference, without a caller's data.</param>
+    public void Refuse(string detail)
+    {
+        lock (_lock)
+        {
+            (_state, RefusalDetail) = (State.Refused, RefusalDetail ?? detail);
+        }
+    }
+
+    /// <summary>Nobody listens to the turn any more. A whole message that is still on its way to Claude Code goes on.</summary>
+    public void EndSignals()
+    {
+        _signals.Writer.TryComplete();
+        while (_signals.Reader.TryRead(out var signal))
+        {
+            signal.Dispose();
+        }
+    }
+
+    /// <summary>Ends the turn: a call that is being forwarded is cut off, and nothing more is.</summary>
+    public void Dispose()
+    {
+        _ended.Cancel();
+        _lockedDown.TrySetCanceled();
+        EndSignals();
+    }
+}

@@ -1,0 +1,453 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Relay.Domain.Completions;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>The outcome of a proof.</summary>
+/// <param name="Shape">The values around the caller's words; null when the request was refused before they were read.</param>
+/// <param name="Refusal">Why the request may not leave; null when it may.</param>
+/// <param name="Detail">The field that differs, in words without a caller's data.</param>
+internal readonly record struct ProofResult(RequestShape? Shape, GateRefusal? Refusal, string? Detail)
+{
+    /// <summary>A refusal.</summary>
+    public static ProofResult Refused(GateRefusal refusal, string detail) => new(null, refusal, detail);
+}
+
+/// <summary>
+/// Proves that a request to the Messages API holds exactly what a caller asked for, block for block and letter for letter, and around it
+/// nothing but the values that the rehearsal showed.
+/// <code>
+/// field                      may vary because
+/// system[0].text             the last three digits of cc_version depend on the prompt
+/// metadata.user_id           device and session id are random per home and process
+/// messages, role system      an empty one stands after the first turn of a history; the note stands after the last turn
+/// the note's date            a day ends while a process is parked
+/// thinking.budget_tokens     older models have one, below max_tokens
+/// output_config.effort       the caller's, or the executable's default for the model
+/// cache_control              at most four, each of the form that the rehearsal showed
+/// tools                      with a schema, the tool that hands the answer in, and a placeholder that is never called
+/// safeguards                 2.1.290 sends it with the first request of a process only
+/// </code>
+/// </summary>
+internal sealed partial class RequestProof
+{
+    private const int MaxBreakpoints = 4;
+    private const int MaxToolDescription = 400;
+    private const int MaxSchemaComplaint = 4096;
+    private const string PlaceholderTool = "DeferredToolPlaceholder";
+
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 128 };
+
+    private readonly TurnExpectation _expected;
+    private readonly IReadOnlyList<JsonElement> _handedIn;
+    private readonly DateOnly _today;
+    private string? _cacheControl;
+    private string? _effort;
+    private string _note = string.Empty;
+    private NotePlacement _placement = NotePlacement.Absent;
+    private int _breakpoints;
+
+    private RequestProof(TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today) => (_expected, _handedIn, _today) = (expected, handedIn, today);
+
+    /// <summary>Compares a request with what is expected of it.</summary>
+    /// <param name="body">The request's body.</param>
+    /// <param name="headers">The headers that would go out, as <see cref="RequestHeaders.Read"/> wrote them.</param>
+    /// <param name="expected">The caller's part.</param>
+    /// <param name="handedIn">With a schema, the content blocks of the earlier attempts as the API sent them; else empty.</param>
+    /// <param name="today">The date in UTC.</param>
+    public static ProofResult Prove(ReadOnlyMemory<byte> body, string headers, TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(body, Strict);
+        }
+        catch (JsonException)
+        {
+            return ProofResult.Refused(GateRefusal.Body, "the body is not JSON with unique names");
+        }
+
+        using (document)
+        {
+            try
+            {
+                return new RequestProof(expected, handedIn, today).Prove(document.RootElement, headers);
+            }
+            catch (DifferenceException difference)
+            {
+                return ProofResult.Refused(difference.Refusal, difference.Message);
+            }
+            catch (InvalidOperationException)
+            {
+                // A value of another kind than the field has, or half of a surrogate pair.
+                return ProofResult.Refused(GateRefusal.Shape, "a value of another kind");
+            }
+        }
+    }
+
+    private ProofResult Prove(JsonElement body, string headers)
+    {
+        OnlyMembers(body, "the body", "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management", "output_config", "stream", "safeguards");
+        Require(body.Member("stream")?.ValueKind == JsonValueKind.True, GateRefusal.Shape, "stream");
+        Require(!body.TryGetProperty("safeguards", out var safeguards) || safeguards.GetRawText().Length <= 200, GateRefusal.Shape, "safeguards");
+        ProveMetadata(body);
+        var (billing, identity) = ProveSystem(Needed(body, "system"));
+        ProveMessages(Needed(body, "messages"));
+        ProveTools(body.Member("tools"));
+        var maxTokens = Needed(body, "max_tokens").GetInt64();
+        Require(maxTokens > 0 && maxTokens <= _expected.MaxOutputTokens, GateRefusal.CallersPart, "max_tokens");
+        var thinking = ReadThinking(body.Member("thinking"), maxTokens);
+        if (body.Member("output_config") is { } outputConfig)
+        {
+            ProveEffort(outputConfig);
+        }
+
+        Require(_breakpoints <= MaxBreakpoints, GateRefusal.Shape, "more than four cache breakpoints");
+        Require(_expected.Effort is null || _effort is null || _effort == _expected.Effort.Value.WireName(), GateRefusal.CallersPart, "effort");
+        var shape = new RequestShape(
+            ReadModel(Needed(body, "model")),
+            billing,
+            identity,
+            _placement,
+            _note,
+            thinking,
+            ReadContextManagement(body.Member("context_management")),
+            _expected.Effort is null ? _effort : _expected.Shape?.Effort,
+            _cacheControl ?? string.Empty,
+            headers);
+        return _expected.Shape is { } accepted && shape.FindDifference(accepted) is { } difference
+            ? new ProofResult(shape, GateRefusal.Shape, difference)
+            : new ProofResult(shape, null, null);
+    }
+
+    private static void ProveMetadata(JsonElement body)
+    {
+        var metadata = Needed(body, "metadata");
+        OnlyMembers(metadata, "metadata", "user_id");
+        Require(UserId().IsMatch(metadata.Text("user_id") ?? string.Empty), GateRefusal.Shape, "metadata.user_id");
+    }
+
+    private (string Billing, string Identity) ProveSystem(JsonElement system)
+    {
+        var blocks = system.GetArrayLength();
+        Require(blocks == (_expected.System is null ? 2 : 3), GateRefusal.CallersPart, "the number of system blocks");
+        var billing = BillingVersion().Match(ReadText(system[0], GateRefusal.Shape, "system[0]"));
+        Require(billing.Success, GateRefusal.Shape, "system[0]");
+        var identity = ReadText(system[1], GateRefusal.Shape, "system[1]");
+        Require(Identity().IsMatch(identity), GateRefusal.Shape, "system[1]");
+        if (_expected.System is { } words)
+        {
+            ProveText(system[2], words, "system[2]");
+        }
+
+        return (billing.Groups["fixed"].Value + billing.Groups["rest"].Value, identity);
+    }
+
+    private void ProveMessages(JsonElement messages)
+    {
+        var turns = _expected.Conversation.Turns;
+        var next = 0;
+        using var list = messages.EnumerateArray();
+        var enumerator = list.GetEnumerator();
+        var left = enumerator.MoveNext();
+        for (; next < turns.Count; next++)
+        {
+            Require(left, GateRefusal.CallersPart, "a turn is missing");
+            ProveTurn(enumerator.Current, turns[next], isLast: next == turns.Count - 1, next);
+            left = enumerator.MoveNext();
+            if (left && enumerator.Current.Text("role") == "system" && (next == 0 || next == turns.Count - 1))
+            {
+                ProveSystemMessage(enumerator.Current, isNote: next == turns.Count - 1);
+                left = enumerator.MoveNext();
+            }
+        }
+
+        if (left && _handedIn.Count > 0)
+        {
+            ProveAttempts(enumerator.Current);
+            Require(enumerator.MoveNext(), GateRefusal.CallersPart, "the complaint about an attempt is missing");
+            ProveComplaints(enumerator.Current);
+            left = enumerator.MoveNext();
+        }
+
+        Require(!left, GateRefusal.CallersPart, "a message more");
+    }
+
+    private void ProveTurn(JsonElement message, ChatMessage turn, bool isLast, int number)
+    {
+        OnlyMembers(message, $"messages[{number}]", "role", "content");
+        Require(message.Text("role") == (turn.Role == ChatRole.User ? "user" : "assistant"), GateRefusal.CallersPart, $"the role of turn {number}");
+        var content = Needed(message, "content");
+        if (content.ValueKind == JsonValueKind.String)
+        {
+            Require(turn.Content is [TextBlock only] && content.ValueEquals(only.Text.Reveal()), GateRefusal.CallersPart, $"turn {number}");
+            return;
+        }
+
+        var blocks = content.EnumerateArray().ToList();
+        if (ClaudeInput.SplitNoContent(turn) is { } parts)
+        {
+            Require(blocks.Count == parts.Count, GateRefusal.CallersPart, $"the number of blocks of turn {number}");
+            for (var index = 0; index < parts.Count; index++)
+            {
+                Require(ReadText(blocks[index], GateRefusal.CallersPart, $"turn {number}") == parts[index], GateRefusal.CallersPart, $"turn {number}");
+            }
+
+            return;
+        }
+
+        var reminders = isLast ? blocks.TakeWhile(IsReminder).Count() : 0;
+        reminders = Math.Min(reminders, blocks.Count - turn.Content.Count);
+        if (reminders > 0)
+        {
+            Note(NotePlacement.Reminders, string.Concat(blocks.Take(reminders).Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
+        }
+
+        Require(blocks.Count - Math.Max(reminders, 0) == turn.Content.Count, GateRefusal.CallersPart, $"the number of blocks of turn {number}");
+        for (var index = 0; index < turn.Content.Count; index++)
+        {
+            ProveBlock(blocks[index + reminders], turn.Content[index], $"block {index} of turn {number}");
+        }
+    }
+
+    private void ProveBlock(JsonElement block, ContentBlock expected, string where)
+    {
+        switch (expected)
+        {
+            case TextBlock words:
+                ProveText(block, words.Text, where);
+                break;
+            case ImageBlock image:
+                OnlyMembers(block, where, "type", "source", "cache_control");
+                CountBreakpoint(block);
+                var source = Needed(block, "source");
+                OnlyMembers(source, where, "type", "media_type", "data");
+                Require(
+                    block.Text("type") == "image" && source.Text("type") == "base64" && source.Text("media_type") == image.MediaType && Needed(source, "data").ValueEquals(image.Reveal()),
+                    GateRefusal.CallersPart,
+                    where);
+                break;
+            case ImageLink link:
+                OnlyMembers(block, where, "type", "source", "cache_control");
+                CountBreakpoint(block);
+                var address = Needed(block, "source");
+                OnlyMembers(address, where, "type", "url");
+                Require(
+                    block.Text("type") == "image" && address.Text("type") == "url" && Needed(address, "url").ValueEquals(link.Reveal()),
+                    GateRefusal.CallersPart,
+                    where);
+                break;
+            default:
+                throw new DifferenceException(GateRefusal.CallersPart, where);
+        }
+    }
+
+    private void ProveText(JsonElement block, PromptText words, string where)
+    {
+        OnlyMembers(block, where, "type", "text", "cache_control");
+        CountBreakpoint(block);
+        Require(block.Text("type") == "text" && Needed(block, "text").ValueEquals(words.Reveal()), GateRefusal.CallersPart, where);
+    }
+
+    /// <summary>After the first turn of a history an empty message that holds the effort; after the last turn the note.</summary>
+    private void ProveSystemMessage(JsonElement message, bool isNote)
+    {
+        OnlyMembers(message, "a system message", "role", "content", "output_config");
+        if (message.Member("output_config") is { } outputConfig)
+        {
+            ProveEffort(outputConfig);
+        }
+
+        var content = Needed(message, "content");
+        if (content.ValueKind == JsonValueKind.Array && content.GetArrayLength() == 0)
+        {
+            return;
+        }
+
+        Require(isNote, GateRefusal.CallersPart, "a system message after the first turn");
+        Require(content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1, GateRefusal.Shape, "the note");
+        Note(NotePlacement.SystemMessage, content.ValueKind == JsonValueKind.String ? content.GetString()! : ReadText(content[0], GateRefusal.Shape, "the note"));
+    }
+
+    private void Note(NotePlacement placement, string text)
+    {
+        (_placement, _note) = (placement, EnvironmentNote.Read(text, _today) ?? throw new DifferenceException(GateRefusal.Shape, "a line of the note"));
+    }
+
+    private void ProveTools(JsonElement? tools)
+    {
+        var count = tools is { } list ? list.GetArrayLength() : 0;
+        if (_expected.Schema is not { } schema)
+        {
+            Require(count == 0, GateRefusal.Shape, "a tool");
+            return;
+        }
+
+        Require(count is 1 or 2, GateRefusal.Shape, "the number of tools");
+        var handsIn = tools!.Value[count - 1];
+        OnlyMembers(handsIn, "the schema's tool", "name", "description", "input_schema", "cache_control");
+        CountBreakpoint(handsIn);
+        var description = handsIn.Text("description");
+        Require(handsIn.Text("name") == ClaudeLockdown.SchemaTool && description is { Length: <= MaxToolDescription } && Printable().IsMatch(description), GateRefusal.Shape, "the schema's tool");
+        using var wanted = JsonDocument.Parse(schema.Reveal());
+        Require(JsonElement.DeepEquals(Needed(handsIn, "input_schema"), wanted.RootElement), GateRefusal.CallersPart, "the schema");
+        if (count == 2)
+        {
+            var placeholder = tools.Value[0];
+            OnlyMembers(placeholder, "the placeholder tool", "name", "description", "input_schema", "defer_loading");
+            Require(
+                placeholder.Text("name") == PlaceholderTool
+                && Printable().IsMatch(placeholder.Text("description") ?? string.Empty)
+                && placeholder.Member("input_schema")?.GetRawText().Length <= 40
+                && placeholder.Member("defer_loading")?.ValueKind == JsonValueKind.True,
+                GateRefusal.Shape,
+                "the placeholder tool");
+        }
+    }
+
+    /// <summary>The earlier attempts, as the API sent them: Claude Code puts their texts first and their calls behind.</summary>
+    private void ProveAttempts(JsonElement message)
+    {
+        Require(message.Text("role") == "assistant", GateRefusal.CallersPart, "the role of an attempt");
+        var sent = Needed(message, "content").EnumerateArray().ToList();
+        var wanted = _handedIn.Where(block => block.Text("type") == "text").Concat(_handedIn.Where(block => block.Text("type") == "tool_use")).ToList();
+        Require(sent.Count == wanted.Count, GateRefusal.CallersPart, "the number of blocks of the attempts");
+        for (var index = 0; index < sent.Count; index++)
+        {
+            CountBreakpoint(sent[index]);
+            var same = sent[index].Text("type") == "text"
+                ? wanted[index].Text("type") == "text" && sent[index].Text("text") == wanted[index].Text("text")
+                : sent[index].Text("type") == "tool_use" && sent[index].Text("id") == wanted[index].Text("id") && sent[index].Text("name") == wanted[index].Text("name")
+                    && sent[index].Member("input") is { } input && wanted[index].Member("input") is { } given && JsonElement.DeepEquals(input, given);
+            Require(same, GateRefusal.CallersPart, "a block of an attempt");
+        }
+    }
+
+    /// <summary>One complaint of the validator for each call, or the reminder to use the tool.</summary>
+    private void ProveComplaints(JsonElement message)
+    {
+        Require(message.Text("role") == "user", GateRefusal.CallersPart, "the role of a complaint");
+        foreach (var block in Needed(message, "content").EnumerateArray())
+        {
+            CountBreakpoint(block);
+            var text = block.Text("type") == "tool_result" ? block.Text("content") : block.Text("text");
+            var isKnown = text is { Length: <= MaxSchemaComplaint } && (block.Text("type") == "tool_result"
+                ? text.StartsWith("Output does not match required schema: ", StringComparison.Ordinal) && _handedIn.Any(call => call.Text("id") == block.Text("tool_use_id"))
+                : text.StartsWith("[structured-output-enforce] ", StringComparison.Ordinal));
+            Require(isKnown, GateRefusal.CallersPart, "a complaint about an attempt");
+        }
+    }
+
+    private void ProveEffort(JsonElement outputConfig)
+    {
+        OnlyMembers(outputConfig, "output_config", "effort");
+        var effort = outputConfig.Text("effort");
+        Require(effort is { Length: <= 8 } && effort.All(char.IsAsciiLetterLower) && (_effort ?? effort) == effort, GateRefusal.Shape, "output_config");
+        _effort = effort;
+    }
+
+    private static string ReadModel(JsonElement model)
+    {
+        var name = model.GetString()!;
+        Require(ModelId().IsMatch(name), GateRefusal.Shape, "model");
+        return name;
+    }
+
+    private static string ReadThinking(JsonElement? thinking, long maxTokens)
+    {
+        if (thinking is not { } value)
+        {
+            return string.Empty;
+        }
+
+        OnlyMembers(value, "thinking", "type", "display", "budget_tokens");
+        Require(!value.TryGetProperty("budget_tokens", out var budget) || (budget.TryGetInt64(out var tokens) && tokens > 0 && tokens < maxTokens), GateRefusal.Shape, "thinking.budget_tokens");
+        var (type, display) = (value.Text("type"), value.Text("display"));
+        Require(type is "adaptive" or "enabled" or "disabled" && display is null or "updates" or "summarized" or "omitted", GateRefusal.Shape, "thinking");
+        return $"{type} {display}";
+    }
+
+    private static string ReadContextManagement(JsonElement? contextManagement)
+    {
+        if (contextManagement is not { } value)
+        {
+            return string.Empty;
+        }
+
+        var text = value.GetRawText();
+        Require(ContextEdits().IsMatch(text), GateRefusal.Shape, "context_management");
+        return text;
+    }
+
+    private void CountBreakpoint(JsonElement block)
+    {
+        if (block.Member("cache_control") is not { } control)
+        {
+            return;
+        }
+
+        OnlyMembers(control, "cache_control", "type", "ttl");
+        var form = $"{control.Text("type")} {control.Text("ttl")}";
+        Require(form is "ephemeral " or "ephemeral 1h" or "ephemeral 5m" && (_cacheControl ?? form) == form, GateRefusal.Shape, "cache_control");
+        (_cacheControl, _breakpoints) = (form, _breakpoints + 1);
+    }
+
+    private string ReadText(JsonElement block, GateRefusal refusal, string where)
+    {
+        OnlyMembers(block, where, "type", "text", "cache_control");
+        CountBreakpoint(block);
+        Require(block.Text("type") == "text", refusal, where);
+        return Needed(block, "text").GetString()!;
+    }
+
+    private static bool IsReminder(JsonElement block) =>
+        block.Member("text") is { ValueKind: JsonValueKind.String } text && text.GetString()!.StartsWith("<system-reminder>\n", StringComparison.Ordinal);
+
+    private static JsonElement Needed(JsonElement parent, string name) => parent.Member(name) ?? throw new DifferenceException(GateRefusal.Shape, $"'{name}' is missing");
+
+    private static void OnlyMembers(JsonElement element, string where, params ReadOnlySpan<string> names)
+    {
+        Require(element.ValueKind == JsonValueKind.Object, GateRefusal.Shape, $"{where} is not an object");
+        foreach (var member in element.EnumerateObject())
+        {
+            if (!names.Contains(member.Name))
+            {
+                // Not its name: a hostile one may hold anything.
+                throw new DifferenceException(GateRefusal.Shape, $"{where} has a field more");
+            }
+        }
+    }
+
+    private static void Require(bool holds, GateRefusal refusal, string where)
+    {
+        if (!holds)
+        {
+            throw new DifferenceException(refusal, where);
+        }
+    }
+
+    [GeneratedRegex(@"^(?<fixed>x-anthropic-billing-header: cc_version=[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,5}\.)[0-9a-f]{3}(?<rest>; cc_entrypoint=[a-z-]{1,20};)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex BillingVersion();
+
+    [GeneratedRegex(@"^[A-Za-z0-9 .,';:()-]{1,300}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Identity();
+
+    [GeneratedRegex(@"^\{""device_id"":""[0-9a-f]{64}"",""account_uuid"":"""",""session_id"":""[0-9a-f-]{36}""\}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex UserId();
+
+    [GeneratedRegex(@"^[A-Za-z0-9._-]{1,100}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ModelId();
+
+    [GeneratedRegex(@"^\{""edits"":\[\{""type"":""clear_thinking_[0-9]{8}"",""keep"":""all""\}\]\}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ContextEdits();
+
+    [GeneratedRegex(@"^[\x20-\x7e]{1,400}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Printable();
+
+    private sealed class DifferenceException(GateRefusal refusal, string where) : Exception(where)
+    {
+        public GateRefusal Refusal { get; } = refusal;
+    }
+}

@@ -1,0 +1,55 @@
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>Where Claude Code puts its note on the environment. Older models have it inside the last user message.</summary>
+internal enum NotePlacement
+{
+    /// <summary>In a message of the role <c>system</c> after the last user message.</summary>
+    SystemMessage,
+
+    /// <summary>In <c>system-reminder</c> blocks at the head of the last user message.</summary>
+    Reminders,
+
+    /// <summary>Nowhere.</summary>
+    Absent,
+}
+
+/// <summary>
+/// The values of one executable and model around the caller's words. A rehearsal fills them in, and every later request must show the
+/// same. The lines that may vary are left out: session and device id, the end of <c>cc_version</c>, and the date.
+/// </summary>
+/// <param name="Model">The full id that the body names.</param>
+/// <param name="Billing">The first system block, without the end of its version.</param>
+/// <param name="Identity">The second system block.</param>
+/// <param name="Placement">Where the note stands.</param>
+/// <param name="Note">The note's text, without its date.</param>
+/// <param name="Thinking"><c>thinking</c>, without the budget.</param>
+/// <param name="ContextManagement"><c>context_management</c> as it stands.</param>
+/// <param name="Effort">The effort when a caller names none; null where the model has none.</param>
+/// <param name="CacheControl">The form of the executable's own cache breakpoints.</param>
+/// <param name="Headers">The headers that go out, by name, but the session id.</param>
+internal sealed record RequestShape(
+    string Model,
+    string Billing,
+    string Identity,
+    NotePlacement Placement,
+    string Note,
+    string Thinking,
+    string ContextManagement,
+    string? Effort,
+    string CacheControl,
+    string Headers)
+{
+    /// <summary>The name of the first value that differs; null when all are the same.</summary>
+    public string? FindDifference(RequestShape accepted) =>
+        Model != accepted.Model ? "model"
+        : Billing != accepted.Billing ? "system[0]"
+        : Identity != accepted.Identity ? "system[1]"
+        : Placement != accepted.Placement ? "the note's place"
+        : Note != accepted.Note ? "the note"
+        : Thinking != accepted.Thinking ? "thinking"
+        : ContextManagement != accepted.ContextManagement ? "context_management"
+        : Effort != accepted.Effort ? "output_config"
+        : CacheControl != accepted.CacheControl ? "cache_control"
+        : Headers != accepted.Headers ? "the headers"
+        : null;
+}

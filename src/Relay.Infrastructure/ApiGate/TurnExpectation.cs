@@ -1,0 +1,34 @@
+using Relay.Domain.Completions;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>All that a request to the Messages API may hold of a caller. Prints nothing of it.</summary>
+/// <param name="Model">The model that the process was told: an alias or a full id.</param>
+/// <param name="System">The system prompt; null for none.</param>
+/// <param name="Conversation">The caller's turns, in order.</param>
+/// <param name="MaxOutputTokens">The cap on the answer. A model with a lower cap may have less.</param>
+internal sealed record TurnExpectation(string Model, PromptText? System, Conversation Conversation, int MaxOutputTokens)
+{
+    /// <summary>The effort asked for; null for the executable's default, which the rehearsal showed.</summary>
+    public Effort? Effort { get; init; }
+
+    /// <summary>The schema that the answer must fit; null for free text.</summary>
+    public OutputSchema? Schema { get; init; }
+
+    /// <summary>Values that the rehearsal of this executable and model showed; null in the rehearsal itself.</summary>
+    public RequestShape? Shape { get; init; }
+
+    /// <summary>Most repeats after failures that came before any part of an answer.</summary>
+    public int MaxRepeats { get; init; }
+
+    /// <summary>A question that the gate answers itself.</summary>
+    /// <param name="model">The model that the process was told.</param>
+    /// <param name="preparation">The system prompt and the schema that the process was told.</param>
+    /// <param name="maxOutputTokens">The relay's cap.</param>
+    public static TurnExpectation Rehearsal(string model, Preparation preparation, int maxOutputTokens) =>
+        new(model, preparation.System, Conversation.Of(PromptText.Create("prompt", "Say OK.").Value!), maxOutputTokens) { Schema = preparation.Schema };
+
+    /// <summary>Without the caller's words.</summary>
+    public override string ToString() => $"TurnExpectation {{ {Model}, *** }}";
+}

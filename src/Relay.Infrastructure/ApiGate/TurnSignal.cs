@@ -1,0 +1,55 @@
+using System.Text.Json;
+using Relay.Domain.Quotas;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>News of a turn, in the order in which they happened. Whoever takes one disposes of it.</summary>
+internal abstract record TurnSignal : IDisposable
+{
+    private TurnSignal()
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void Dispose()
+    {
+    }
+
+    /// <summary>The request passed its proof and is on its way to the API.</summary>
+    /// <param name="Attempt">1 for the first.</param>
+    public sealed record Forwarded(int Attempt) : TurnSignal;
+
+    /// <summary>An event of the API's answer.</summary>
+    public sealed record ApiEvent(JsonDocument Event) : TurnSignal
+    {
+        /// <inheritdoc/>
+        public override void Dispose()
+        {
+            Event.Dispose();
+            base.Dispose();
+        }
+    }
+
+    /// <summary>The API answered with an error, or not at all.</summary>
+    /// <param name="Failure">Its status and words.</param>
+    /// <param name="MayRepeat">Whether Claude Code will repeat the request, and the gate forward it.</param>
+    public sealed record ApiFailed(ApiFailure Failure, bool MayRepeat) : TurnSignal;
+
+    /// <summary>The API's answer ended before its message did.</summary>
+    public sealed record AnswerBroke : TurnSignal;
+
+    /// <summary>The gate refused a request of the turn in a way that fails it.</summary>
+    public sealed record Refused(GateRefusal Refusal, string Detail) : TurnSignal;
+}
+
+/// <summary>An error answer of the Messages API.</summary>
+/// <param name="Status">The HTTP status; null when the API could not be reached.</param>
+/// <param name="Type"><c>invalid_request_error</c>, <c>rate_limit_error</c>, …; null when the body named none.</param>
+/// <param name="Message">The API's own words. They may name hosts and accounts: not for callers without care.</param>
+/// <param name="RetryAfter">The pause that the API asks for; null for none.</param>
+internal sealed record ApiFailure(int? Status, string? Type, string? Message, TimeSpan? RetryAfter)
+{
+    /// <summary>The account's limit that the request ran into; null when the answer named none.</summary>
+    public UpstreamLimit? Limit { get; init; }
+}

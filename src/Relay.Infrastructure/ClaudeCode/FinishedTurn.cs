@@ -1,0 +1,54 @@
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>A turn whose answer is whole, and whose process may serve again once the turn is taken back.</summary>
+/// <param name="Frames">The ids of its user frames, in order.</param>
+/// <param name="Reading">The frame that is being read; null for none.</param>
+internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame?>? Reading)
+{
+    /// <summary>Claude Code tells its result within some milliseconds of the message's end.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>Waits for the end of the turn in the process, and takes the turn back.</summary>
+    /// <returns>Whether the process is as it was before the turn.</returns>
+    public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock)
+    {
+        using var limit = new CancellationTokenSource(Patience, clock);
+        try
+        {
+            if (!await ReachResultAsync(process, limit.Token))
+            {
+                return false;
+            }
+
+            process.Ticket!.End();
+            return await process.RewindAsync(Frames, limit.Token) && !process.Ticket.IsSpoilt;
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException or ClaudeProtocolException)
+        {
+            return false;
+        }
+        finally
+        {
+            process.Ticket!.End();
+        }
+    }
+
+    private async Task<bool> ReachResultAsync(ClaudeProcess process, CancellationToken cancellationToken)
+    {
+        var reading = Reading ?? process.ReadAsync(cancellationToken).AsTask();
+        while (await reading.WaitAsync(cancellationToken) is { } frame)
+        {
+            using (frame)
+            {
+                if (frame.Type == "result")
+                {
+                    return true;
+                }
+            }
+
+            reading = process.ReadAsync(cancellationToken).AsTask();
+        }
+
+        return false;
+    }
+}
