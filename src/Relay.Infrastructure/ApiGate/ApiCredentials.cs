@@ -27,7 +27,7 @@ internal sealed class ApiCredentials(
     {
         ClaudeAuth.ApiKey => !string.IsNullOrEmpty(options.Value.ApiKey),
         ClaudeAuth.OauthToken => !string.IsNullOrEmpty(options.Value.OAuthToken),
-        _ => login.Read() is not null,
+        _ => login.Read() is { AccessToken.Length: > 0 },
     };
 
     /// <summary>

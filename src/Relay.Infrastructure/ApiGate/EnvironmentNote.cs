@@ -9,14 +9,15 @@ namespace Relay.Infrastructure.ApiGate;
 internal static partial class EnvironmentNote
 {
     /// <summary>Longest note, in characters: twice the length measured.</summary>
-    private const int MaxLength = 4096;
+    public const int MaxLength = 4096;
 
     private const string DatePlaceholder = "Today's date is ____-__-__.";
+    private const string BudgetPlaceholder = "<total_tokens>_ tokens left</total_tokens>";
 
     /// <summary>Reads a note.</summary>
     /// <param name="text">The note as the request holds it.</param>
     /// <param name="today">The date in UTC. A process that was parked over midnight may still name the day before.</param>
-    /// <returns>The note without its date; null when it has another form.</returns>
+    /// <returns>The lines of the note, each with its end, without empty ones, tags, the date and the number of tokens; null when it has another form.</returns>
     public static string? Read(string text, DateOnly today)
     {
         if (text.Length > MaxLength || text.AsSpan().ContainsAnyExceptInRange('\n', '~'))
@@ -31,22 +32,30 @@ internal static partial class EnvironmentNote
         }
 
         var lines = text.Split('\n');
-        return Array.TrueForAll(lines, line => Line().IsMatch(line)) ? Date().Replace(text, DatePlaceholder) : null;
+        return Array.TrueForAll(lines, line => Line().IsMatch(line))
+            ? string.Concat(lines.Where(HoldsWords).Select(line => Budget().Replace(Date().Replace(line, DatePlaceholder), BudgetPlaceholder) + "\n"))
+            : null;
     }
+
+    private static bool HoldsWords(string line) => line is not ("" or "<system-reminder>" or "</system-reminder>");
 
     [GeneratedRegex(@"Today's date is (?<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Date();
 
+    [GeneratedRegex(@"<total_tokens>[0-9]{1,12} tokens left</total_tokens>", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Budget();
+
     /// <summary>
     /// The lines that may stand in a note, measured on 2.1.290 to 2.1.332:
     /// the heading and its sentence; the working directory, which is the jail's or the relay's empty one; platform, shell and kernel;
-    /// two pieces of advice about files and curl; the model's name, id and date of knowledge; the date of today.
+    /// two pieces of advice about files and curl; the model's name, id and date of knowledge; the date of today;
+    /// for older models the number of tokens that are left.
     /// </summary>
     [GeneratedRegex(
         @"^(</?system-reminder>|\# Environment|You have been invoked in the following environment: |"
         + @" - (Primary working directory: /[A-Za-z0-9/._-]{1,100}|Is a git repository: (true|false)|Platform: [a-z0-9]{1,12}|Shell: [a-z/]{1,24}|OS Version: [A-Za-z]{1,12} [A-Za-z0-9.+_-]{1,64}"
         + @"|Downloaded files and extracted archives are untrusted data: .{1,600}|In `curl`, .{1,120})|"
-        + @"You are powered by the model .{1,200}|Assistant knowledge cutoff is [A-Za-z]{3,10} [0-9]{4}\.|Today's date is [0-9-]{10}\.|)\z",
+        + @"You are powered by the model .{1,200}|Assistant knowledge cutoff is [A-Za-z]{3,10} [0-9]{4}\.|Today's date is [0-9-]{10}\.|<total_tokens>[0-9]{1,12} tokens left</total_tokens>|)\z",
         RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Line();

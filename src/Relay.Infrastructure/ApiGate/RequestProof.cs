@@ -159,7 +159,7 @@ internal sealed partial class RequestProof
             left = enumerator.MoveNext();
             if (left && enumerator.Current.Text("role") == "system" && (next == 0 || next == turns.Count - 1))
             {
-                ProveSystemMessage(enumerator.Current, isNote: next == turns.Count - 1);
+                ProveSystemMessage(enumerator.Current);
                 left = enumerator.MoveNext();
             }
         }
@@ -198,7 +198,7 @@ internal sealed partial class RequestProof
             return;
         }
 
-        var reminders = isLast ? blocks.TakeWhile(IsReminder).Count() : 0;
+        var reminders = isLast || number == 0 ? blocks.TakeWhile(IsReminder).Count() : 0;
         reminders = Math.Min(reminders, blocks.Count - turn.Content.Count);
         if (reminders > 0)
         {
@@ -251,8 +251,11 @@ internal sealed partial class RequestProof
         Require(block.Text("type") == "text" && Needed(block, "text").ValueEquals(words.Reveal()), GateRefusal.CallersPart, where);
     }
 
-    /// <summary>After the first turn of a history an empty message that holds the effort; after the last turn the note.</summary>
-    private void ProveSystemMessage(JsonElement message, bool isNote)
+    /// <summary>
+    /// Newer models have an empty message after the first turn of a history, which holds the effort, and the note after the last turn.
+    /// opus-4-8 has the note after the first turn.
+    /// </summary>
+    private void ProveSystemMessage(JsonElement message)
     {
         OnlyMembers(message, "a system message", "role", "content", "output_config");
         if (message.Member("output_config") is { } outputConfig)
@@ -266,14 +269,17 @@ internal sealed partial class RequestProof
             return;
         }
 
-        Require(isNote, GateRefusal.CallersPart, "a system message after the first turn");
         Require(content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1, GateRefusal.Shape, "the note");
         Note(NotePlacement.SystemMessage, content.ValueKind == JsonValueKind.String ? content.GetString()! : ReadText(content[0], GateRefusal.Shape, "the note"));
     }
 
+    /// <summary>Older models have the note after the first turn of a history, and its last line after the last turn.</summary>
     private void Note(NotePlacement placement, string text)
     {
-        (_placement, _note) = (placement, EnvironmentNote.Read(text, _today) ?? throw new DifferenceException(GateRefusal.Shape, "a line of the note"));
+        Require(_placement == NotePlacement.Absent || _placement == placement, GateRefusal.Shape, "the note's place");
+        _placement = placement;
+        _note += EnvironmentNote.Read(text, _today) ?? throw new DifferenceException(GateRefusal.Shape, "a line of the note");
+        Require(_note.Length <= EnvironmentNote.MaxLength, GateRefusal.Shape, "the note's length");
     }
 
     private void ProveTools(JsonElement? tools)

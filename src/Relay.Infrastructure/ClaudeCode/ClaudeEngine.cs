@@ -183,7 +183,7 @@ internal sealed class ClaudeEngine(
     private TurnExpectation Expect(Run run)
     {
         var request = run.Job.Request;
-        return new TurnExpectation(run.Job.Model.Value, request.System, request.Conversation, CapOf(request) ?? options.Value.MaxOutputTokens)
+        return new TurnExpectation(run.Job.Model.Value, request.System, request.Conversation, CapOf(request))
         {
             Effort = request.Effort,
             Schema = request.Schema,
@@ -192,8 +192,8 @@ internal sealed class ClaudeEngine(
         };
     }
 
-    /// <summary>The caller's cap where it is below the relay's; null otherwise.</summary>
-    private int? CapOf(CompletionRequest request) => request.MaxOutputTokens < options.Value.MaxOutputTokens ? request.MaxOutputTokens : null;
+    /// <summary>The caller's cap where it is below the relay's, and the relay's otherwise.</summary>
+    private int CapOf(CompletionRequest request) => Math.Min(request.MaxOutputTokens ?? int.MaxValue, options.Value.MaxOutputTokens);
 
     /// <summary>
     /// Prepares the process where something must be known before the model is asked: whether a schema is one, and the shape of the
@@ -217,6 +217,12 @@ internal sealed class ClaudeEngine(
         var schema = job.Request.Schema;
         try
         {
+            if (!run.IsModelToldYet)
+            {
+                await process.SetModelAsync(job.Model.Value, cancellationToken);
+                run.IsModelToldYet = true;
+            }
+
             if (!process.IsPrepared)
             {
                 var found = await process.PrepareAsync(job.Request.System, schema, cancellationToken);
@@ -235,12 +241,6 @@ internal sealed class ClaudeEngine(
 
             if (isShapeMissing)
             {
-                if (!run.IsModelToldYet)
-                {
-                    await process.SetModelAsync(job.Model.Value, cancellationToken);
-                    run.IsModelToldYet = true;
-                }
-
                 var rehearsal = TurnExpectation.Rehearsal(process.Model, Preparation.Of(job.Request), options.Value.MaxOutputTokens);
                 shapes.Accept(process, await process.RehearseAsync(rehearsal, cancellationToken));
             }
@@ -411,20 +411,21 @@ internal sealed class ClaudeEngine(
     {
         var (job, process, turn) = (run.Job, run.Process, run.Turn);
         var (request, input) = (job.Request, new ClaudeInput());
+        if (!run.IsModelToldYet)
+        {
+            // Before the system prompt: told afterwards, Claude Code tells the model that it is both.
+            input.SetModel(job.Model.Value);
+            turn.PendingControls++;
+        }
+
         if (!process.IsPrepared)
         {
             input.Initialize(request.System);
             turn.PendingControls++;
         }
 
-        if (!run.IsModelToldYet)
-        {
-            input.SetModel(job.Model.Value);
-            turn.PendingControls++;
-        }
-
         var settings = new TurnSettings(request.Effort, CapOf(request));
-        if (settings != process.Settings)
+        if (settings != (process.Settings ?? new TurnSettings(null, options.Value.MaxOutputTokens)))
         {
             input.ApplySettings(settings.Effort, settings.MaxOutputTokens);
             turn.PendingControls++;
@@ -494,7 +495,7 @@ internal sealed class ClaudeEngine(
         public FinishedTurn? Finish(Task writing)
         {
             Gate?.EndSignals();
-            return Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully ? new FinishedTurn(_frames, News.Reading) : null;
+            return Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully ? new FinishedTurn(_frames, News.Reading, Turn.HasResult) : null;
         }
     }
 }

@@ -60,8 +60,10 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    /// <summary>Sets how hard the model thinks, and the most it may write; null takes the setting back.</summary>
-    public ClaudeInput ApplySettings(Effort? effort, int? maxOutputTokens) => Line(writer =>
+    /// <summary>Sets how hard the model thinks, and the most it may write. Both stay until they are set anew.</summary>
+    /// <param name="effort">Null for Claude Code's default.</param>
+    /// <param name="maxOutputTokens">The cap. Taken back, it is Claude Code's own (128,000), not the one of its environment.</param>
+    public ClaudeInput ApplySettings(Effort? effort, int maxOutputTokens) => Line(writer =>
     {
         writer.WriteString("type", "control_request");
         writer.WriteString("request_id", ApplySettingsId);
@@ -70,7 +72,7 @@ internal sealed class ClaudeInput
         writer.WriteStartObject("settings");
         writer.WriteString("effortLevel", effort?.WireName());
         writer.WriteStartObject("env");
-        writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", maxOutputTokens?.ToString(CultureInfo.InvariantCulture));
+        writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", maxOutputTokens.ToString(CultureInfo.InvariantCulture));
         writer.WriteEndObject();
         writer.WriteEndObject();
         writer.WriteEndObject();

@@ -48,8 +48,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>The model that it asks.</summary>
     public string Model { get; set; }
 
-    /// <summary>The settings that its last turn was given.</summary>
-    public TurnSettings Settings { get; set; } = TurnSettings.Default;
+    /// <summary>The settings of its last turn; null for those that it was started with.</summary>
+    public TurnSettings? Settings { get; set; }
 
     /// <summary>How many completions it has served.</summary>
     public int Uses { get; set; }
@@ -355,12 +355,8 @@ internal sealed record PreparedProcess(string? Violation, bool? IsLoggedIn, bool
 
 /// <summary>The settings of a turn that a process keeps until they are set anew.</summary>
 /// <param name="Effort">Null for Claude Code's default.</param>
-/// <param name="MaxOutputTokens">Null for the relay's cap.</param>
-internal sealed record TurnSettings(Effort? Effort, int? MaxOutputTokens)
-{
-    /// <summary>The settings of a process that was given none.</summary>
-    public static TurnSettings Default { get; } = new(null, null);
-}
+/// <param name="MaxOutputTokens">The cap on the answer.</param>
+internal sealed record TurnSettings(Effort? Effort, int MaxOutputTokens);
 
 /// <summary>One state of the world in which a self-test passed: processes of another are never used.</summary>
 /// <param name="Number">Counts up.</param>

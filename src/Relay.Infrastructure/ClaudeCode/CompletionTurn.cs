@@ -122,6 +122,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Whether the <c>init</c> frame of the turn that counts has passed.</summary>
     public bool IsLockedDown => _initPassed;
 
+    /// <summary>Whether Claude Code has told the result of the turn.</summary>
+    public bool HasResult { get; private set; }
+
     /// <summary>Whether the API ended its message as models do, so that the process may be used again.</summary>
     public bool EndedCleanly => _messageEnded && _stopReason is not "refusal";
 
@@ -358,6 +361,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private TurnOutcome AcceptResult(JsonElement result)
     {
+        HasResult = true;
         if (Gated is not null && IsSuccess(result))
         {
             return HasSchema && _messageEnded ? AcceptHandedIn() : new TurnOutcome.Failed(ClaudeFailures.Broken);

@@ -3,7 +3,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <summary>A turn whose answer is whole, and whose process may serve again once the turn is taken back.</summary>
 /// <param name="Frames">The ids of its user frames, in order.</param>
 /// <param name="Reading">The frame that is being read; null for none.</param>
-internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame?>? Reading)
+/// <param name="HasResult">Whether the process has told its result already.</param>
+internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame?>? Reading, bool HasResult)
 {
     /// <summary>Claude Code tells its result within some milliseconds of the message's end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -15,7 +16,7 @@ internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame
         using var limit = new CancellationTokenSource(Patience, clock);
         try
         {
-            if (!await ReachResultAsync(process, limit.Token))
+            if (!HasResult && !await ReachResultAsync(process, limit.Token))
             {
                 return false;
             }

@@ -3,10 +3,10 @@ using System.Text.Json;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>The tokens of a login. Print as <c>***</c>.</summary>
-/// <param name="AccessToken">The token that requests carry.</param>
+/// <param name="AccessToken">The token that requests carry; null when the file holds none.</param>
 /// <param name="ExpiresAt">End of that token, UTC; null when the file does not say.</param>
 /// <param name="EndsAt">End of the login, UTC: nothing renews it then. Null when the file does not say.</param>
-internal sealed record LoginTokens(string AccessToken, DateTimeOffset? ExpiresAt, DateTimeOffset? EndsAt)
+internal sealed record LoginTokens(string? AccessToken, DateTimeOffset? ExpiresAt, DateTimeOffset? EndsAt)
 {
     /// <inheritdoc/>
     public override string ToString() => "***";
@@ -23,7 +23,7 @@ internal sealed class LoginFile(ClaudeEnvironment environment)
     /// <summary>Time of the file's last change; the default when there is no file.</summary>
     public DateTime ModifiedAt => FilePath is { } path && File.Exists(path) ? File.GetLastWriteTimeUtc(path) : default;
 
-    /// <summary>Reads the tokens; null when there is no login, or none that can be read.</summary>
+    /// <summary>Reads the tokens; null when there is no file, or none that can be read.</summary>
     public LoginTokens? Read()
     {
         try
@@ -34,14 +34,14 @@ internal sealed class LoginFile(ClaudeEnvironment environment)
             }
 
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.Member("claudeAiOauth") is not { } login || login.Text("accessToken") is not { Length: > 0 } token)
+            if (document.RootElement.Member("claudeAiOauth") is not { } login)
             {
                 return null;
             }
 
             var expiresAt = ToTime(login.Number("expiresAt"));
             var isRenewable = !string.IsNullOrEmpty(login.Text("refreshToken"));
-            return new LoginTokens(token, expiresAt, isRenewable ? ToTime(login.Number("refreshTokenExpiresAt")) : expiresAt);
+            return new LoginTokens(login.Text("accessToken"), expiresAt, isRenewable ? ToTime(login.Number("refreshTokenExpiresAt")) : expiresAt);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
         {

@@ -9,6 +9,7 @@ using Relay.Application.Keys;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Quotas;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Processes;
 
@@ -20,6 +21,7 @@ internal sealed class FakeEngine : IAsyncDisposable
     private readonly TemporaryHome _home = new();
     private readonly OrphanGuard _guard = new(NullLogger<OrphanGuard>.Instance);
     private readonly ProcessStarter _prober;
+    private readonly FakeGate _gate;
     private readonly EngineState _state;
     private readonly ClaudeEngine _engine;
 
@@ -27,18 +29,21 @@ internal sealed class FakeEngine : IAsyncDisposable
     {
         var claude = Options.Create(options ?? new ClaudeCodeOptions());
         claude.Value.Sandbox = SandboxMode.Off;
-        claude.Value.Auth = ClaudeAuth.ApiKey;
+        // Claude Code's frames are all there is: a child without a process has no socket to speak to a gate.
+        claude.Value.Auth = ClaudeAuth.Bedrock;
         var completion = Options.Create(completions ?? new CompletionOptions());
         Starter = new FakeStarter(Clock);
         _prober = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, Clock);
         var environment = new ClaudeEnvironment(claude, completion, new ConfigurationBuilder().Build(), _home.Home);
         var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, new ClaudeLocator(claude), Clock);
-        var login = new LoginHealth(environment, Clock, NullLogger<LoginHealth>.Instance);
+        var login = new LoginHealth(new LoginFile(environment), Clock, NullLogger<LoginHealth>.Instance);
         _state = new EngineState(sandbox, login);
-        Processes = new ClaudeProcesses(Starter, sandbox, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
+        _gate = FakeGate.Create(_home.Home, claude, Clock);
+        Processes = new ClaudeProcesses(Starter, sandbox, _gate.Listener, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
         _ = Processes.StartAsync(CancellationToken.None);
-        Pool = new WarmPool(_state, Processes, claude, completion, Keys, Clock, Log);
-        _engine = new ClaudeEngine(_state, Pool, Processes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
+        var shapes = new AcceptedShapes(new HostTraces(_home.Home, environment));
+        Pool = new WarmPool(_state, Processes, claude, completion, shapes, Keys, Clock, Log);
+        _engine = new ClaudeEngine(_state, Pool, Processes, shapes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
         // Any file that exists: nothing here starts it.
         Generation = _state.EnterService(new ClaudeBinary("/bin/sh", 1, Any.Time.UtcDateTime), Frames.Version);
     }
@@ -82,6 +87,7 @@ internal sealed class FakeEngine : IAsyncDisposable
         Pool.Dispose();
         await Processes.StopAsync(CancellationToken.None);
         Processes.Dispose();
+        await _gate.DisposeAsync();
         _state.Dispose();
         _prober.Dispose();
         _guard.Dispose();

@@ -24,18 +24,14 @@ internal sealed class GateBench : IAsyncDisposable
 
     private readonly TemporaryHome _home = new();
     private readonly WebApplication _api;
-    private readonly ServiceProvider _services;
-    private readonly ApiForwarder _forwarder;
+    private readonly FakeGate _gate;
     private readonly HttpMessageInvoker _claude;
 
     private GateBench(WebApplication api, string address)
     {
         _api = api;
         var options = Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = Key, BaseUrl = new Uri(address) });
-        _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
-        _forwarder = new ApiForwarder(
-            _services.GetRequiredService<IHttpForwarder>(), new ApiCredentials(options), options, Options.Create(new CompletionOptions()), new ConfigurationBuilder().Build(), TimeProvider.System);
-        Gate = new GateListener(_home.Home, _forwarder, options, Any.Metrics(), TimeProvider.System, NullLogger<GateListener>.Instance);
+        _gate = FakeGate.Create(_home.Home, options);
         _claude = new HttpMessageInvoker(new SocketsHttpHandler
         {
             ConnectCallback = async (_, token) =>
@@ -47,7 +43,7 @@ internal sealed class GateBench : IAsyncDisposable
         });
     }
 
-    public GateListener Gate { get; }
+    public GateListener Gate => _gate.Listener;
 
     /// <summary>Requests that reached the API, as text: the headers, then the body.</summary>
     public List<string> Reached { get; } = [];
@@ -102,11 +98,9 @@ internal sealed class GateBench : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Gate.StopAsync(CancellationToken.None);
+        await _gate.DisposeAsync();
         _claude.Dispose();
-        _forwarder.Dispose();
         await _api.DisposeAsync();
-        await _services.DisposeAsync();
         _home.Dispose();
     }
 

@@ -47,7 +47,7 @@ public sealed class RequestProofTests
     [Fact]
     public void A_picture_passes_byte_for_byte()
     {
-        var picture = ImageBlock.Create("image", "image/png", Convert.ToBase64String([0x89, .. "PNG\r\n"u8, 0x1a, 0x0a, 0, 0, 0, 13, 0, 0, 0, 0])).Value!;
+        var picture = ImageBlock.Create("image", Pictures.Png(8, 8)).Value!;
         var expected = Expect(new ChatMessage(ChatRole.User, [picture, new TextBlock(PromptText.Create("text", "see").Value!)]));
         JsonObject Picture(string data) => JsonNode.Parse($$$"""{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{data}}}"}}""")!.AsObject();
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.UnitTests.Infrastructure.ClaudeCode;
@@ -10,7 +11,7 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     private static readonly string[] Always =
     [
         "CLAUDE_CODE_DISABLE_AUTO_MEMORY", "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS", "CLAUDE_CODE_DISABLE_CLAUDE_MDS",
-        "CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_DISABLE_FILE_MENTIONS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_DISABLE_WEB_FETCH",
+        "CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "CLAUDE_CODE_DISABLE_FILE_MENTIONS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_DISABLE_WEB_FETCH",
         "CLAUDE_CODE_DISABLE_WORKFLOWS", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES", "DISABLE_AUTOUPDATER", "DISABLE_AUTO_COMPACT", "DISABLE_COMPACT", "DISABLE_ERROR_REPORTING",
         "DISABLE_TELEMETRY", "HOME", "LANG", "MIMALLOC_ALLOW_THP", "PATH", "TMPDIR", "TZ",
     ];
@@ -45,16 +46,16 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     public void Dispose() => _home.Dispose();
 
     [Theory]
-    [InlineData(ClaudeAuth.Login, new[] { "CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR" })]
-    [InlineData(ClaudeAuth.OauthToken, new[] { "CLAUDE_CODE_OAUTH_TOKEN" })]
-    [InlineData(ClaudeAuth.ApiKey, new[] { "ANTHROPIC_API_KEY" })]
+    [InlineData(ClaudeAuth.Login, new[] { "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_UNIX_SOCKET" })]
+    [InlineData(ClaudeAuth.OauthToken, new[] { "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_UNIX_SOCKET" })]
+    [InlineData(ClaudeAuth.ApiKey, new[] { "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_UNIX_SOCKET" })]
     [InlineData(ClaudeAuth.Bedrock, new[] { "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "CLAUDE_CODE_USE_BEDROCK" })]
     [InlineData(ClaudeAuth.Vertex, new[] { "ANTHROPIC_VERTEX_PROJECT_ID", "CLAUDE_CODE_USE_VERTEX", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS" })]
     public void A_child_gets_exactly_the_variables_of_its_mode(ClaudeAuth auth, string[] credentials)
     {
         var environment = Environment(new ClaudeCodeOptions { Auth = auth });
 
-        var variables = environment.Compose("/home/relay", "/tmp", environment.LoginDirectory is { } login ? new LoginPaths("/own", login) : null);
+        var variables = environment.Compose("/home/relay", "/tmp", new GateAccess("http://gate/ticket", "/gate.sock"));
 
         variables.Keys.Should().BeEquivalentTo([.. Always, .. credentials]);
         variables.Values.Should().NotContain(["https://elsewhere.example", "/elsewhere", "/evil.so", "/usr/bin", "other"]);
@@ -63,21 +64,34 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [Fact]
     public void Its_own_directories_and_limits_are_told()
     {
-        var variables = Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey }, new CompletionOptions { MaxOutputTokens = 123 }).Compose("/home/relay", "/tmp/x", new LoginPaths("/own", "/login"));
+        var variables = Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey }, new CompletionOptions { MaxOutputTokens = 123 }).Compose("/home/relay", "/tmp/x", new GateAccess("http://gate/ticket", "/gate.sock"));
 
-        (variables["HOME"], variables["TMPDIR"], variables["CLAUDE_CONFIG_DIR"], variables["CLAUDE_SECURESTORAGE_CONFIG_DIR"], variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"], variables["TZ"])
-            .Should().Be(("/home/relay", "/tmp/x", "/own", "/login", "123", "UTC"));
+        (variables["HOME"], variables["TMPDIR"], variables["ANTHROPIC_BASE_URL"], variables["ANTHROPIC_UNIX_SOCKET"], variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"], variables["TZ"])
+            .Should().Be(("/home/relay", "/tmp/x", "http://gate/ticket", "/gate.sock", "123", "UTC"));
         variables.Where(pair => pair.Key.Contains("DISABLE", StringComparison.Ordinal)).Should().NotBeEmpty().And.OnlyContain(pair => pair.Value == "1");
+    }
+
+    [Theory]
+    [InlineData(ClaudeAuth.Login)]
+    [InlineData(ClaudeAuth.OauthToken)]
+    [InlineData(ClaudeAuth.ApiKey)]
+    public void A_child_behind_the_gate_holds_no_secret(ClaudeAuth auth)
+    {
+        var options = new ClaudeCodeOptions { Auth = auth, OAuthToken = "oauth", ApiKey = "key", PassEnv = ["HTTPS_PROXY"] };
+
+        var variables = Environment(options).Compose("/home/relay", "/tmp", new GateAccess("http://gate/ticket", "/gate.sock"));
+
+        variables.Values.Should().NotContain(["oauth", "key", "auth", "http://proxy.example"]);
     }
 
     [Fact]
     public void Only_the_relays_own_setting_points_it_at_another_API() =>
-        Environment(new ClaudeCodeOptions { BaseUrl = new Uri("http://127.0.0.1:8080/") }).Compose("/h", "/t", null)["ANTHROPIC_BASE_URL"].Should().Be("http://127.0.0.1:8080");
+        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.Bedrock, BaseUrl = new Uri("http://127.0.0.1:8080/") }).Compose("/h", "/t", null)["ANTHROPIC_BASE_URL"].Should().Be("http://127.0.0.1:8080");
 
     [Fact]
     public void Further_variables_are_passed_by_name_when_they_are_set() =>
-        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, PassEnv = ["HTTPS_PROXY", "NO_PROXY", "NOT_SET"] }).Compose("/h", "/t", null).Keys
-            .Should().BeEquivalentTo([.. Always, "ANTHROPIC_API_KEY", "HTTPS_PROXY"]);
+        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.Bedrock, PassEnv = ["HTTPS_PROXY", "NO_PROXY", "NOT_SET"] }).Compose("/h", "/t", null).Keys
+            .Should().Contain("HTTPS_PROXY").And.NotContain(["NO_PROXY", "NOT_SET"]);
 
     [Theory]
     [InlineData("PATH")]

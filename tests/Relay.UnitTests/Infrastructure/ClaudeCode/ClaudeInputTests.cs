@@ -26,7 +26,7 @@ public sealed class ClaudeInputTests
     [MemberData(nameof(NastyTexts), DisableDiscoveryEnumeration = true)]
     public void Every_text_arrives_as_it_was_written(string text)
     {
-        var lines = Lines(new ClaudeInput().Initialize(Any.Text(text)).Prompt(Any.Turn(text)));
+        var lines = Lines(new ClaudeInput().Initialize(Any.Text(text)).Prompt(Any.Turn(text), Guid.NewGuid()));
 
         lines.Should().HaveCount(2);
         Json(lines[0]).GetProperty("request").GetProperty("systemPrompt").EnumerateArray().Select(item => item.GetString()).Should().Equal(text);
@@ -37,7 +37,7 @@ public sealed class ClaudeInputTests
     [MemberData(nameof(NastyTexts), DisableDiscoveryEnumeration = true)]
     public void A_frame_is_one_line_for_whoever_splits_lines(string text)
     {
-        var bytes = new ClaudeInput().Initialize(Any.Text(text)).SetModel("haiku").AskForInit().Prompt(Any.Turn(text)).Bytes.ToArray();
+        var bytes = new ClaudeInput().Initialize(Any.Text(text)).SetModel("haiku").AskForInit().Prompt(Any.Turn(text), Guid.NewGuid()).Bytes.ToArray();
 
         bytes.Count(value => value == '\n').Should().Be(4);
         bytes[^1].Should().Be((byte)'\n');
@@ -50,7 +50,7 @@ public sealed class ClaudeInputTests
     {
         var text = new string([.. Enumerable.Range(0, char.MaxValue + 1).Select(number => (char)number).Where(letter => !char.IsSurrogate(letter))]);
 
-        Json(Lines(new ClaudeInput().Prompt(Any.Turn(text))).Single()).GetProperty("message").GetProperty("content").GetString().Should().Be(text);
+        Json(Lines(new ClaudeInput().Prompt(Any.Turn(text), Guid.NewGuid())).Single()).GetProperty("message").GetProperty("content").GetString().Should().Be(text);
     }
 
     [Theory]
@@ -70,7 +70,7 @@ public sealed class ClaudeInputTests
     [Fact]
     public void The_prompt_is_delivered_as_written_and_not_as_a_command()
     {
-        var frame = Json(Lines(new ClaudeInput().Prompt(Any.Turn("hi"))).Single());
+        var frame = Json(Lines(new ClaudeInput().Prompt(Any.Turn("hi"), Guid.NewGuid())).Single());
 
         frame.GetProperty("type").GetString().Should().Be("user");
         frame.GetProperty("client_composed").GetBoolean().Should().BeTrue();
@@ -94,7 +94,7 @@ public sealed class ClaudeInputTests
     [Fact]
     public void Frames_keep_their_order()
     {
-        var frames = Lines(new ClaudeInput().Initialize(Any.Text("sys")).SetModel("haiku").Prompt(Any.Turn("hi"))).Select(Json).ToList();
+        var frames = Lines(new ClaudeInput().Initialize(Any.Text("sys")).SetModel("haiku").Prompt(Any.Turn("hi"), Guid.NewGuid())).Select(Json).ToList();
 
         frames.Select(frame => frame.GetProperty("type").GetString()).Should().Equal("control_request", "control_request", "user");
         frames.Take(2).Select(frame => frame.GetProperty("request_id").GetString()).Should().Equal("initialize", "set_model");

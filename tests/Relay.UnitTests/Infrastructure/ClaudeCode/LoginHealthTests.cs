@@ -18,7 +18,7 @@ public sealed class LoginHealthTests : IDisposable
     {
         Directory.CreateDirectory(_home.Home.ClaudeDirectory);
         var environment = new ClaudeEnvironment(Options.Create(new ClaudeCodeOptions()), Options.Create(new CompletionOptions()), new ConfigurationBuilder().Build(), _home.Home);
-        _login = new LoginHealth(environment, _clock, NullLogger<LoginHealth>.Instance);
+        _login = new LoginHealth(new LoginFile(environment), _clock, NullLogger<LoginHealth>.Instance);
     }
 
     private string Credentials => Path.Combine(_home.Home.ClaudeDirectory, ".credentials.json");

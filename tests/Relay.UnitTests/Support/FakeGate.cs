@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Relay.Application.Completions;
+using Relay.Infrastructure.ApiGate;
+using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Home;
+using Relay.Infrastructure.Processes;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Relay.UnitTests.Support;
+
+/// <summary>A gate with all that it is made of. It listens once it is started.</summary>
+internal sealed class FakeGate : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly OrphanGuard _guard = new(NullLogger<OrphanGuard>.Instance);
+    private readonly ProcessStarter _starter;
+    private readonly ApiCredentials _credentials;
+    private readonly ApiForwarder _forwarder;
+
+    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock)
+    {
+        _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
+        _starter = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, clock);
+        var (configuration, completions) = (new ConfigurationBuilder().Build(), Options.Create(new CompletionOptions()));
+        var login = new LoginFile(new ClaudeEnvironment(options, completions, configuration, home));
+        var renewal = new LoginRenewal(new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
+        _credentials = new ApiCredentials(options, login, renewal, clock, NullLogger<ApiCredentials>.Instance);
+        _forwarder = new ApiForwarder(_services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, clock);
+        Listener = new GateListener(home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance);
+    }
+
+    public GateListener Listener { get; }
+
+    public static FakeGate Create(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null) => new(home, options, clock ?? TimeProvider.System);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Listener.DisposeAsync();
+        _forwarder.Dispose();
+        _credentials.Dispose();
+        _starter.Dispose();
+        _guard.Dispose();
+        await _services.DisposeAsync();
+    }
+}
