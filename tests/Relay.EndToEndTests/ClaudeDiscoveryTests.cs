@@ -8,7 +8,7 @@ namespace Relay.EndToEndTests;
 public sealed class ClaudeDiscoveryTests
 {
     private static readonly (string, string)[] Login =
-        [("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0")];
+        [("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0")];
 
     [Fact(Timeout = 120_000)]
     public async Task A_claude_bin_that_is_not_there_is_told_and_the_relay_starts_anyway()

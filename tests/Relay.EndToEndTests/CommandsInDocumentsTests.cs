@@ -52,7 +52,7 @@ public sealed partial class CommandsInDocumentsTests
         // The address the documents name is this relay's here; so is the home, which they know as its default.
         Directory.CreateDirectory(Path.Combine(home.Path, ".local", "share"));
         File.CreateSymbolicLink(Path.Combine(home.Path, ".local", "share", "claude-relay"), relay.Program.Home);
-        await File.WriteAllTextAsync(Path.Combine(relay.Program.Home, "config.env"), "CLAUDE_AUTH=api-key\nANTHROPIC_API_KEY=dummy-key-of-a-test\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(relay.Program.Home, "config.env"), "CLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\n", TestContext.Current.CancellationToken);
         var address = relay.Program.Http.BaseAddress!.Authority;
         script = $"set -euo pipefail\nrelayctl() {{ ./bin/relayctl \"$@\"; }}\n{script.Replace("127.0.0.1:8799", address, StringComparison.Ordinal).Replace("curl ", "curl --fail-with-body -sS ", StringComparison.Ordinal)}";
 

@@ -74,7 +74,7 @@ public sealed class ConfigurationTests : IDisposable
         // A comment, quotes, export, and a line that a later one overrides.
         await File.WriteAllTextAsync(
             Path.Combine(_home, "config.env"),
-            $"# mine\nexport MAX_INPUT_BYTES=10\nMAX_INPUT_BYTES='20'\nCLAUDE_BIN=\"{claude}\"\nCLAUDE_AUTH=api-key\nANTHROPIC_API_KEY=dummy\nSANDBOX=off\nWARM_PROCESSES=0\n",
+            $"# mine\nexport MAX_INPUT_BYTES=10\nMAX_INPUT_BYTES='20'\nCLAUDE_BIN=\"{claude}\"\nCLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\nSANDBOX=off\nWARM_PROCESSES=0\n",
             TestContext.Current.CancellationToken);
 
         string? key = null;

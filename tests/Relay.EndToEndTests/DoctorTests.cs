@@ -135,7 +135,7 @@ public sealed class DoctorTests
         var report = await RunAsync(settings, "--home", home.Path, "doctor", "--json");
         report.ExitCode.Should().Be(0, report.Output);
         report.Of("claude", "version", "lockdown", "login").Should().OnlyContain(status => status == "pass");
-        report.Detail("login").Should().Contain("logged in (api_key)");
+        report.Detail("login").Should().Contain("a credential is there");
         simulator.Requests.Should().BeEmpty("nothing is spent unless asked for");
 
         report = await RunAsync(settings, "--home", home.Path, "doctor", "--call", "--json");
@@ -150,7 +150,7 @@ public sealed class DoctorTests
     private static (string, string)[] Environment(string? claudeDirectory, (string, string)[] settings) =>
     [
         ("PATH", claudeDirectory is null ? "/nonexistent" : $"{claudeDirectory}:/usr/bin:/bin"), ("HOME", "/nonexistent"),
-        ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"), ("SANDBOX", "off"), ("PORT", "0"), .. settings,
+        ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "off"), ("PORT", "0"), .. settings,
     ];
 
     private static async Task<Report> RunAsync((string, string)[] environment, params string[] arguments)

@@ -18,7 +18,7 @@ public sealed class HardeningTests
         using var fake = new TemporaryDirectory();
         var claude = FakeClaudeInstall.Install(fake.Path, new FakeScript());
         await using var relay = await RelayProgram.StartAsync(
-            [("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "1")], wrapper: WithCoreDumps);
+            [("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "1")], wrapper: WithCoreDumps);
         await TestMachine.EventuallyAsync(() => relay.Children.Count > 0, TimeSpan.FromSeconds(5), "there is no spare");
 
         foreach (var process in (int[])[relay.ProcessId, .. TestMachine.DescendantsOf(relay.ProcessId)])

@@ -37,7 +37,7 @@ public sealed class LoginHealthTests
         // The fake is a script: it needs a shell, which the jail has not.
         await using var relay = await RelayProgram.WithFakeClaudeAsync(claude, ("SANDBOX", "auto"));
         var key = await relay.MintAsync("app");
-        var doctor = await RelayProgram.RelayctlAsync([("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy"), ("SANDBOX", "auto")], ["--home", relay.Home, "doctor"]);
+        var doctor = await RelayProgram.RelayctlAsync([("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "auto")], ["--home", relay.Home, "doctor"]);
 
         (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
         relay.Log.Should().Contain(line => line.Contains("without a jail: Claude Code does not run in the jail", StringComparison.Ordinal));

@@ -33,7 +33,6 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.InvalidRequest, 502, "upstream_error", null)]
     [InlineData(UpstreamFailure.ModelNotFound, 400, "unknown_model", null)]
     [InlineData(UpstreamFailure.RateLimited, 429, "upstream_rate_limited", 30)]
-    [InlineData(UpstreamFailure.UsageLimitReached, 429, "upstream_rate_limited", 30)]
     [InlineData(UpstreamFailure.Overloaded, 503, "overloaded", 30)]
     [InlineData(UpstreamFailure.ServerError, 502, "upstream_error", null)]
     [InlineData(UpstreamFailure.Garbage, 502, "upstream_error", null)]
@@ -42,8 +41,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.ErrorEvent, 503, "overloaded", 30)]
     public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(UpstreamFailure failure, int status, string code, int? retryAfter)
     {
-        // A limit is remembered, for its model: those have one of their own, out of the others' way.
-        var model = failure switch { UpstreamFailure.RateLimited => "haiku", UpstreamFailure.UsageLimitReached => "sonnet", _ => "opus" };
+        // A limit is remembered, for its model: it has one of its own, out of the others' way.
+        var model = failure == UpstreamFailure.RateLimited ? "haiku" : "opus";
 
         var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure }, model);
 
@@ -55,17 +54,30 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         AssertDiscreet(answer);
     }
 
-    /// <summary>Two and three calls are the CLI's own second thoughts, without a pause: not streamed, and with less in the body.</summary>
+    [Fact]
+    public async Task A_used_up_plan_is_told_with_the_time_of_its_reset()
+    {
+        await using var relay = await RelayProgram.WithRealClaudeAsync(relays.Api, ("WARM_PROCESSES", "0"));
+        var key = await relay.MintAsync("app");
+
+        var answer = await AskAsync((relay, key), new Behavior { Failure = UpstreamFailure.UsageLimitReached });
+
+        (answer.Status, answer.ErrorCode).Should().Be((429, "upstream_rate_limited"));
+        answer.Headers.RetryAfter!.Delta!.Value.Should().BeCloseTo(TimeSpan.FromHours(1), TimeSpan.FromMinutes(1));
+        AssertDiscreet(answer);
+    }
+
+    /// <summary>Claude Code itself would call up to three times, with less in the body each time. The gate lets none of that through.</summary>
     [Theory]
-    [InlineData(UpstreamFailure.Forbidden, 1)]
-    [InlineData(UpstreamFailure.PromptTooLong, 1)]
-    [InlineData(UpstreamFailure.ModelNotFound, 2)]
-    [InlineData(UpstreamFailure.InvalidRequest, 3)]
-    public async Task What_no_retry_can_help_is_not_retried(UpstreamFailure failure, int calls)
+    [InlineData(UpstreamFailure.Forbidden)]
+    [InlineData(UpstreamFailure.PromptTooLong)]
+    [InlineData(UpstreamFailure.ModelNotFound)]
+    [InlineData(UpstreamFailure.InvalidRequest)]
+    public async Task A_failure_that_no_repeat_can_help_costs_one_call(UpstreamFailure failure)
     {
         await AskAsync(await relays.PatientAsync(), new Behavior { Failure = failure, BeforeEnd = UntilKilled });
 
-        relays.Api.Requests.Count.Should().Be(calls);
+        relays.Api.Requests.Count.Should().Be(1);
     }
 
     [Fact]
@@ -136,15 +148,13 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
 
         answers.Should().OnlyContain(answer => answer.Status == 200 && answer.Text == text && answer.Json.GetProperty("stop_reason").GetString() == "end_turn");
         (await others).Should().OnlyContain(answer => answer.Status == 200 && answer.Text == "Hello.");
-        relays.Api.Requests.Count.Should().BeLessThan(12 + 6, "a busy machine may let the CLI win the race with its end now and then, and not each time");
+        relays.Api.Requests.Count.Should().Be(12);
         relay.Log.Should().NotContain(line => line.Contains("Lockdown violation", StringComparison.Ordinal));
     }
 
     [Theory]
-    [InlineData(UpstreamFailure.BrokenStream)]
     [InlineData(UpstreamFailure.ServerError)]
     [InlineData(UpstreamFailure.Overloaded)]
-    [InlineData(UpstreamFailure.ErrorEvent)]
     public async Task What_goes_wrong_once_is_tried_again_and_the_answer_stands_there_once(UpstreamFailure failure)
     {
         var text = Behavior.WordsText(100);
@@ -154,6 +164,18 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         answer.Status.Should().Be(200);
         answer.Text.Should().Be(text);
         relays.Api.Requests.Count.Should().Be(2);
+    }
+
+    /// <summary>The API has counted its tokens, and part of it may have been shown.</summary>
+    [Theory]
+    [InlineData(UpstreamFailure.BrokenStream, "upstream_error")]
+    [InlineData(UpstreamFailure.ErrorEvent, "overloaded")]
+    public async Task An_answer_that_breaks_off_is_not_asked_for_again(UpstreamFailure failure, string code)
+    {
+        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = Behavior.WordsText(100), Failure = failure, FailTimes = 1 });
+
+        answer.ErrorCode.Should().Be(code);
+        relays.Api.Requests.Count.Should().Be(1);
     }
 
     [Theory]

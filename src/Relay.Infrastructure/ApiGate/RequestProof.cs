@@ -34,6 +34,10 @@ internal readonly record struct ProofResult(RequestShape? Shape, GateRefusal? Re
 internal sealed partial class RequestProof
 {
     private const int MaxBreakpoints = 4;
+
+    /// <summary>The API's least. Claude Code sends it with smaller caps on the answer, too.</summary>
+    private const int MinThinkingBudget = 1024;
+
     private const int MaxToolDescription = 400;
     private const int MaxSchemaComplaint = 4096;
     private const string PlaceholderTool = "DeferredToolPlaceholder";
@@ -164,12 +168,10 @@ internal sealed partial class RequestProof
             }
         }
 
-        if (left && _handedIn.Count > 0)
+        if (_handedIn.Count > 0)
         {
-            ProveAttempts(enumerator.Current);
-            Require(enumerator.MoveNext(), GateRefusal.CallersPart, "the complaint about an attempt is missing");
-            ProveComplaints(enumerator.Current);
-            left = enumerator.MoveNext();
+            ProveAttempts(enumerator, left);
+            return;
         }
 
         Require(!left, GateRefusal.CallersPart, "a message more");
@@ -313,28 +315,51 @@ internal sealed partial class RequestProof
         }
     }
 
-    /// <summary>The earlier attempts, as the API sent them: Claude Code puts their texts first and their calls behind.</summary>
-    private void ProveAttempts(JsonElement message)
+    /// <summary>
+    /// The blocks of all earlier attempts, each once and as the API sent it, and the validator's complaints. Claude Code joins attempts
+    /// into one message and puts texts before calls, or leaves them apart.
+    /// </summary>
+    private void ProveAttempts(JsonElement.ArrayEnumerator messages, bool left)
     {
-        Require(message.Text("role") == "assistant", GateRefusal.CallersPart, "the role of an attempt");
-        var sent = Needed(message, "content").EnumerateArray().ToList();
-        var wanted = _handedIn.Where(block => block.Text("type") == "text").Concat(_handedIn.Where(block => block.Text("type") == "tool_use")).ToList();
-        Require(sent.Count == wanted.Count, GateRefusal.CallersPart, "the number of blocks of the attempts");
-        for (var index = 0; index < sent.Count; index++)
+        var wanted = _handedIn.Where(block => block.Text("type") is "text" or "tool_use").ToList();
+        for (; left; left = messages.MoveNext())
         {
-            CountBreakpoint(sent[index]);
-            var same = sent[index].Text("type") == "text"
-                ? wanted[index].Text("type") == "text" && sent[index].Text("text") == wanted[index].Text("text")
-                : sent[index].Text("type") == "tool_use" && sent[index].Text("id") == wanted[index].Text("id") && sent[index].Text("name") == wanted[index].Text("name")
-                    && sent[index].Member("input") is { } input && wanted[index].Member("input") is { } given && JsonElement.DeepEquals(input, given);
-            Require(same, GateRefusal.CallersPart, "a block of an attempt");
+            var message = messages.Current;
+            OnlyMembers(message, "a message of an attempt", "role", "content");
+            if (message.Text("role") == "user")
+            {
+                ProveComplaints(message);
+                continue;
+            }
+
+            Require(message.Text("role") == "assistant", GateRefusal.CallersPart, "the role of an attempt");
+            foreach (var block in Needed(message, "content").EnumerateArray())
+            {
+                CountBreakpoint(block);
+                var index = wanted.FindIndex(sent => IsSame(block, sent));
+                Require(index >= 0, GateRefusal.CallersPart, "a block of an attempt");
+                wanted.RemoveAt(index);
+            }
         }
+
+        // A text of no visible letter does not come back.
+        Require(wanted.TrueForAll(block => block.Text("type") == "text" && string.IsNullOrWhiteSpace(block.Text("text"))), GateRefusal.CallersPart, "a block of an attempt is missing");
     }
+
+    private static bool IsSame(JsonElement block, JsonElement sent) => (block.Text("type"), sent.Text("type")) switch
+    {
+        ("text", "text") => block.Text("text") == sent.Text("text"),
+        ("tool_use", "tool_use") => block.Text("id") == sent.Text("id")
+            && block.Text("name") == sent.Text("name")
+            && block.Member("input") is { } input
+            && sent.Member("input") is { } given
+            && JsonElement.DeepEquals(input, given),
+        _ => false,
+    };
 
     /// <summary>One complaint of the validator for each call, or the reminder to use the tool.</summary>
     private void ProveComplaints(JsonElement message)
     {
-        Require(message.Text("role") == "user", GateRefusal.CallersPart, "the role of a complaint");
         foreach (var block in Needed(message, "content").EnumerateArray())
         {
             CountBreakpoint(block);
@@ -369,7 +394,7 @@ internal sealed partial class RequestProof
         }
 
         OnlyMembers(value, "thinking", "type", "display", "budget_tokens");
-        Require(!value.TryGetProperty("budget_tokens", out var budget) || (budget.TryGetInt64(out var tokens) && tokens > 0 && tokens < maxTokens), GateRefusal.Shape, "thinking.budget_tokens");
+        Require(!value.TryGetProperty("budget_tokens", out var budget) || (budget.TryGetInt64(out var tokens) && (tokens == MinThinkingBudget || (tokens > 0 && tokens < maxTokens))), GateRefusal.CallersPart, "thinking.budget_tokens");
         var (type, display) = (value.Text("type"), value.Text("display"));
         Require(type is "adaptive" or "enabled" or "disabled" && display is null or "updates" or "summarized" or "omitted", GateRefusal.Shape, "thinking");
         return $"{type} {display}";

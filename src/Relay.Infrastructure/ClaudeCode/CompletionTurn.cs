@@ -248,6 +248,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     {
         switch (streamEvent.Text("type"))
         {
+            case "error" when Gated is not null:
+                var type = streamEvent.Member("error")?.Text("type");
+                return Fail(new ClaudeFailure(null, StatusOf(type), type, null, RetryAfter()));
             case "message_start":
                 return AcceptMessageStart(streamEvent.Member("message") ?? default);
             case "content_block_start":
@@ -451,6 +454,20 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         return new TurnOutcome.Failed(error);
     }
+
+    /// <summary>The HTTP status that an error has where it comes before the stream.</summary>
+    private static long? StatusOf(string? errorType) => errorType switch
+    {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "overloaded_error" => 529,
+        "api_error" => 500,
+        _ => null,
+    };
 
     private ClaudeFailure ToFailure(ApiFailure failure)
     {

@@ -11,18 +11,19 @@ internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame
 
     /// <summary>Waits for the end of the turn in the process, and takes the turn back.</summary>
     /// <returns>Whether the process is as it was before the turn.</returns>
-    public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock)
+    public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            if (!HasResult && !await ReachResultAsync(process, limit.Token))
+            if (!HasResult && !await ReachResultAsync(process, either.Token))
             {
                 return false;
             }
 
             process.Ticket!.End();
-            return await process.RewindAsync(Frames, limit.Token) && !process.Ticket.IsSpoilt;
+            return await process.RewindAsync(Frames, either.Token) && !process.Ticket.IsSpoilt;
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or ClaudeProtocolException)
         {

@@ -56,7 +56,7 @@ internal sealed class SpareShelf
     }
 
     /// <summary>A place in the line for a process that is being taken back; null when each of them is awaited already.</summary>
-    public Task<ClaudeProcess?>? TryAwaitReturn(EngineGeneration generation, CancellationToken cancellationToken)
+    public Task<ClaudeProcess?>? AwaitReturnAsync(EngineGeneration generation, CancellationToken cancellationToken)
     {
         while (_waiters.TryPeek(out var first) && first.Task.IsCompleted)
         {

@@ -93,7 +93,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 return spare;
             }
 
-            returning = profile.TryAwaitReturn(generation, cancellationToken);
+            returning = profile.AwaitReturnAsync(generation, cancellationToken);
             return returning is null ? TakeBlank(generation, id.Model, preparation) : null;
         }
     }

@@ -11,7 +11,7 @@ internal sealed class TurnNews(ClaudeProcess process, GateTurn? gate)
     public Task<ClaudeFrame?>? Reading { get; private set; }
 
     /// <summary>Whether the next news is here already.</summary>
-    public bool IsReady(CancellationToken cancellationToken) => gate?.Signals.TryPeek(out _) == true || Read(cancellationToken).IsCompleted;
+    public bool IsReady(CancellationToken cancellationToken) => gate?.Signals.TryPeek(out _) == true || ReadAsync(cancellationToken).IsCompleted;
 
     /// <summary>The next news, to be disposed of by the caller; neither at the end of the process.</summary>
     /// <exception cref="ClaudeProtocolException">The process wrote something that is not a frame.</exception>
@@ -25,7 +25,7 @@ internal sealed class TurnNews(ClaudeProcess process, GateTurn? gate)
             }
 
             _signalling ??= gate.Signals.WaitToReadAsync(cancellationToken).AsTask();
-            await Task.WhenAny(Read(cancellationToken), _signalling);
+            await Task.WhenAny(ReadAsync(cancellationToken), _signalling);
             if (_signalling.IsCompleted)
             {
                 await _signalling;
@@ -36,11 +36,11 @@ internal sealed class TurnNews(ClaudeProcess process, GateTurn? gate)
             break;
         }
 
-        var reading = Read(cancellationToken);
+        var reading = ReadAsync(cancellationToken);
         var frame = await reading;
         Reading = null;
         return (null, frame);
     }
 
-    private Task<ClaudeFrame?> Read(CancellationToken cancellationToken) => Reading ??= process.ReadAsync(cancellationToken).AsTask();
+    private Task<ClaudeFrame?> ReadAsync(CancellationToken cancellationToken) => Reading ??= process.ReadAsync(cancellationToken).AsTask();
 }

@@ -59,6 +59,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
 
     private readonly SpareStock _stock;
     private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly CancellationTokenSource _stopping = new();
     private int _opening;
     private long _hits;
     private long _misses;
@@ -161,7 +162,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         try
         {
             await Task.Yield();
-            isBack = await finished.TakeBackAsync(process, _clock);
+            isBack = await finished.TakeBackAsync(process, _clock, _stopping.Token);
             // Its system prompt stays, and so does its schema.
             process.IsPrepared = isBack;
         }
@@ -172,7 +173,10 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
 
         if (_stock.EndReturn(isBack ? process : null, id))
         {
-            Parked(process);
+            if (process.Uses == 1)
+            {
+                Parked(process);
+            }
         }
         else
         {
@@ -219,6 +223,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         _keys.Reloaded -= _stock.KeepKeys;
         base.Dispose();
         _wake.Dispose();
+        _stopping.Dispose();
     }
 
     /// <inheritdoc/>
@@ -245,6 +250,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
+        await _stopping.CancelAsync();
         _stock.Clear();
     }
 

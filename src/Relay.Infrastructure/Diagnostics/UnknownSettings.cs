@@ -10,6 +10,7 @@ public static class UnknownSettings
     /// <summary>Settings of earlier versions, and what came in their place.</summary>
     private static readonly Dictionary<string, string> Removed = new(StringComparer.OrdinalIgnoreCase)
     {
+        ["WARM_PROFILES_PER_KEY"] = "one key has at most half of WARM_PROFILES",
         ["IGNORE_UNSUPPORTED"] = "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",
     };
 

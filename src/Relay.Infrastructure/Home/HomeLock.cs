@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Hosting;
-using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Home;
 

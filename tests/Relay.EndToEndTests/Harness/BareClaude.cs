@@ -47,13 +47,12 @@ internal sealed class BareClaude : IAsyncDisposable
         var options = Options.Create(new ClaudeCodeOptions
         {
             ClaudeBin = TestMachine.RealClaude,
-            Auth = ClaudeAuth.ApiKey,
-            ApiKey = "dummy-key-of-a-test",
+            // The jail with a network: without a relay there is no gate.
+            Auth = ClaudeAuth.Bedrock,
             BaseUrl = api.BaseAddress,
             Sandbox = sandbox == "off" ? SandboxMode.Off : SandboxMode.Bwrap,
         });
-        var configuration = new ConfigurationBuilder()
-            .AddInMemoryCollection([KeyValuePair.Create<string, string?>("ANTHROPIC_API_KEY", "dummy-key-of-a-test")]).Build();
+        var configuration = new ConfigurationBuilder().Build();
         var guard = new OrphanGuard(NullLogger<OrphanGuard>.Instance);
         var starter = new ProcessStarter(guard, NullLogger<ProcessStarter>.Instance, TimeProvider.System);
         var jail = new ClaudeSandbox(options, new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home), home, starter, new ClaudeLocator(options), TimeProvider.System);
@@ -65,6 +64,8 @@ internal sealed class BareClaude : IAsyncDisposable
         var launch = ClaudeLockdown.Arguments("opus");
         var command = jail.Confine(new ClaudeLocator(options).Find().Value, arguments?.Invoke(launch) ?? launch);
         var variables = new Dictionary<string, string>(command.Spec.Environment, StringComparer.Ordinal);
+        variables.Remove("CLAUDE_CODE_USE_BEDROCK");
+        variables["ANTHROPIC_API_KEY"] = "dummy-key-of-a-test";
         environment?.Invoke(variables);
         var spec = command.Spec with { Environment = variables };
         var child = await starter.StartAsync(spec, ClaudeProcess.MaxLineBytes, TestContext.Current.CancellationToken);

@@ -54,7 +54,7 @@ internal sealed class FakeRelay : IAsyncDisposable
             var claude = FakeClaudeInstall.Install(relay.Directory, script);
             relay.Program = await RelayProgram.StartAsync(
                 [
-                    ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+                    ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
                     ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings,
                 ],
                 waitUntilReady: false);

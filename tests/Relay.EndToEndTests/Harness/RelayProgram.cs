@@ -95,7 +95,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <summary>A relay over a fake CLI (see <c>FakeClaudeInstall.Install</c>), unjailed and without spares unless told otherwise, ready to serve.</summary>
     public static Task<RelayProgram> WithFakeClaudeAsync(string claude, params (string Name, string Value)[] settings) =>
         StartAsync([
-            ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+            ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
             ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings,
         ]);
 

@@ -88,7 +88,7 @@ public sealed class TestInternet : IAsyncLifetime
             + (withIcu ? $"dotnet=$1; shift; exec nsenter --net={_near.Path} \"$dotnet\" exec --runtimeconfig {WriteRuntimeConfig()} \"$@\"" : $"exec nsenter --net={_near.Path} \"$@\"");
         var program = await RelayProgram.StartAsync(
             [
-                ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+                ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
                 ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"),
                 ("FETCH_RPM", "100000"), ("FETCH_DAILY", "100000"), ("FETCH_CONCURRENCY", "64"), ("FETCH_PER_KEY_CONCURRENCY", "64"),
                 ("SSL_CERT_FILE", Path.Combine(_directory, "ca.pem")), ("SSL_CERT_DIR", Path.Combine(_directory, "no-authorities")),

@@ -41,8 +41,11 @@ public sealed class LayerTests
         Forbid(Types.InAssembly(Solution.Domain), "rules live here as values", OperatingSystemApis);
 
     [Fact]
-    public void Infrastructure_knows_nothing_of_HTTP_servers() =>
-        Forbid(Types.InAssembly(Solution.Infrastructure), "an adapter serves any host", "Microsoft.AspNetCore", "Serilog");
+    public void Infrastructure_knows_nothing_of_HTTP_servers_but_for_the_gate() =>
+        Forbid(
+            Types.InAssembly(Solution.Infrastructure).That().DoNotResideInNamespace("Relay.Infrastructure.ApiGate"),
+            "an adapter serves any host",
+            "Microsoft.AspNetCore", "Serilog");
 
     [Fact]
     public void Processes_know_nothing_of_Claude() =>
@@ -74,6 +77,7 @@ public sealed class LayerTests
             "HostNetworksReader", // looks up one fixed name, and connects to nothing
             "FetchClient", // gives the client its handler, whose connections the guard makes
             "PageFetcher", // asks that client
+            "ApiForwarder", // asks the API at the address of the settings
             "NetworkCheck", // relayctl looks up two fixed names, and connects to nothing
             "RelayProbe"); // relayctl asks the relay's own address
     }

@@ -4,6 +4,7 @@ using Relay.Application;
 using Relay.Application.Configuration;
 using Relay.Application.Telemetry;
 using Relay.Domain.Completions;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
@@ -33,7 +34,7 @@ public sealed class VisibilityTests
     };
 
     /// <summary>Classes that others in their project inherit from.</summary>
-    private static readonly Type[] Inherited = [typeof(TurnOutcome), typeof(ContentBlock), typeof(CompletionStream)];
+    private static readonly Type[] Inherited = [typeof(TurnOutcome), typeof(ContentBlock), typeof(CompletionStream), typeof(TurnSignal), typeof(ObservedStream)];
 
     [Fact]
     public void What_is_public_is_a_request_a_port_an_option_what_those_speak_of_or_needed_by_a_host()

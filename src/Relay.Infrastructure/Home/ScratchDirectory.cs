@@ -1,0 +1,44 @@
+namespace Relay.Infrastructure.Home;
+
+/// <summary>The home and the temporary directory of one process. They end with it.</summary>
+internal sealed class ScratchDirectory : IDisposable
+{
+    private readonly string _root;
+
+    private ScratchDirectory(string root) => _root = root;
+
+    /// <summary>Its <c>HOME</c>.</summary>
+    public string Home => Path.Combine(_root, "home");
+
+    /// <summary>Its <c>TMPDIR</c>.</summary>
+    public string Temporary => Path.Combine(_root, "tmp");
+
+    /// <summary>Makes one below <c>RELAY_HOME/run</c>.</summary>
+    public static ScratchDirectory Create(RelayHome home)
+    {
+        RelayHome.CreatePrivateDirectory(home.RunDirectory);
+        var scratch = new ScratchDirectory(Path.Combine(home.RunDirectory, Path.GetRandomFileName()));
+        RelayHome.CreatePrivateDirectory(scratch._root);
+        Directory.CreateDirectory(scratch.Home);
+        Directory.CreateDirectory(scratch.Temporary);
+        return scratch;
+    }
+
+    /// <summary>Removes what a relay that was killed left behind.</summary>
+    public static void Sweep(RelayHome home)
+    {
+        if (Directory.Exists(home.RunDirectory))
+        {
+            Directory.Delete(home.RunDirectory, recursive: true);
+        }
+    }
+
+    /// <summary>Removes it with all that was written there.</summary>
+    public void Dispose()
+    {
+        if (Directory.Exists(_root))
+        {
+            Directory.Delete(_root, recursive: true);
+        }
+    }
+}
