@@ -7,7 +7,7 @@ using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>No caller meets another's data: one process serves one completion, and what is prepared belongs to one key.</summary>
+/// <summary>No caller meets another's data: a process serves one key.</summary>
 public sealed class IsolationTests : IAsyncLifetime
 {
     private Simulator _api = null!;
@@ -20,43 +20,86 @@ public sealed class IsolationTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _api.DisposeAsync();
 
-    [Fact]
-    public async Task Interleaved_completions_of_two_keys_share_no_byte_and_no_process()
+    /// <summary>Processes serve again and again here, each for one key.</summary>
+    [Fact(Timeout = 600_000)]
+    public async Task Interleaved_completions_of_four_keys_share_no_byte_and_no_process()
     {
-        var count = Extent.Of(12, 20, 50);
-        // Unjailed, so that the children are the processes themselves.
-        await using var relay = await RelayProgram.WithRealClaudeAsync(_api, ("SANDBOX", "off"), ("GLOBAL_CONCURRENCY", "4"), ("WARM_PROCESSES", "1"), ("QUEUE_TIMEOUT", "5m"));
-        var keys = new[] { await relay.MintAsync("first"), await relay.MintAsync("second") };
-        var marks = keys.Select(_ => "MARK" + Convert.ToHexString(RandomNumberGenerator.GetBytes(8))).ToArray();
-        var asked = new List<(int Owner, string Prompt, string System, RelayAnswer Answer)>();
-        // Two waves at least: a process is prepared for a system prompt that was asked with before.
-        foreach (var wave in Enumerable.Range(0, count).Chunk(Math.Min(10, count / 2)))
+        var count = Extent.Of(40, 100, 400);
+        await using var relay = await RelayProgram.WithRealClaudeAsync(
+            _api, ("WARM_PROCESSES", "1"), ("QUEUE_TIMEOUT", "5m"), ("QUEUE_LIMIT", "500"), ("PER_KEY_RPM", "1000"));
+        var owners = new List<(string Key, string Mark)>();
+        foreach (var label in (string[])["first", "second", "third", "fourth"])
         {
-            asked.AddRange(await Task.WhenAll(wave.Select(async number =>
-            {
-                // Each key repeats two system prompts: one of its own, and one that both keys use.
-                var owner = number % 2;
-                var prompt = $"{marks[owner]} asks for number {number}.";
-                var system = number % 4 < 2 ? $"You serve {marks[owner]}." : "You serve everybody.";
-                return (owner, prompt, system, await relay.CompleteAsync(keys[owner], new { prompt, system }));
-            })));
-            await TestMachine.EventuallyAsync(() => relay.Children.Count >= 3, TimeSpan.FromSeconds(30), "no spare is prepared beside the blank one");
+            owners.Add((await relay.MintAsync(label), "MARK" + Convert.ToHexString(RandomNumberGenerator.GetBytes(8))));
         }
+
+        _api.When("is refused", new Behavior { Failure = UpstreamFailure.InvalidRequest });
+        _api.When("in a shape", new Behavior { StructuredOutput = """{"a":5}""" });
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, count).Select(async number =>
+        {
+            var owner = owners[number % owners.Count];
+            return (owner.Mark, Body: BodyOf(number / owners.Count, number, owner.Mark), Answer: await relay.CompleteAsync(owner.Key, BodyOf(number / owners.Count, number, owner.Mark)));
+        }));
 
         using var scope = new AssertionScope();
-        foreach (var (owner, prompt, system, answer) in asked)
+        foreach (var (mark, _, answer) in answers)
         {
-            answer.Status.Should().Be(200);
-            answer.Text.Should().Be(prompt);
-            answer.Body.Should().NotContain(marks[1 - owner]);
-            _api.Requests.Count(request => request.UserTexts is [var user] && user == prompt && request.SystemTexts[^1] == system).Should().Be(1);
+            answer.Status.Should().BeOneOf(200, 502);
+            owners.Where(owner => owner.Mark != mark).Should().OnlyContain(owner => !answer.Body.Contains(owner.Mark, StringComparison.Ordinal));
         }
 
-        _api.Requests.Count.Should().Be(count);
-        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().HaveCount(count, "no process served two");
-        _api.Requests.Count(request => marks.All(mark => Encoding.UTF8.GetString(request.Body).Contains(mark, StringComparison.Ordinal))).Should().Be(0);
-        ClaimsOf(relay, "Prepared").Should().BeGreaterThan(0, "else this would show nothing about prepared processes");
+        answers.Count(answer => answer.Answer.Status == 502).Should().Be(answers.Count(answer => answer.Body.ToString()!.Contains("is refused", StringComparison.Ordinal)));
+        var requests = _api.Requests.Select(request => (request.SessionId, Marks: MarksIn(Encoding.UTF8.GetString(request.Body), owners))).ToList();
+        requests.Should().HaveCount(count).And.OnlyContain(request => request.Marks.Count == 1, "each holds the words of one key");
+        var sessions = requests.GroupBy(request => request.SessionId, StringComparer.Ordinal).ToList();
+        sessions.Should().OnlyContain(session => session.Select(request => request.Marks[0]).Distinct(StringComparer.Ordinal).Count() == 1, "a process serves one key");
+        sessions.Count.Should().BeLessThan(count / 2, "else this would show nothing about processes that serve again");
+        relay.Log.Should().NotContain(line => MarksIn(line, owners).Count > 0);
+        relay.Audit.Should().NotContain(line => MarksIn(line.GetRawText(), owners).Count > 0);
+        relay.Log.Should().NotContain(line => line.Contains("was not forwarded", StringComparison.Ordinal));
     }
+
+    private static List<string> MarksIn(string text, List<(string Key, string Mark)> owners) =>
+        [.. owners.Select(owner => owner.Mark).Where(mark => text.Contains(mark, StringComparison.Ordinal))];
+
+    /// <summary>A prompt, a conversation, an answer in a shape, a picture, and a request that the API refuses.</summary>
+    private static object BodyOf(int kind, int number, string mark)
+    {
+        var system = number % 2 == 0 ? "You serve everybody." : $"You serve {mark}.";
+        return (kind % 5) switch
+        {
+            0 => new { prompt = $"{mark} asks for number {number}.", system },
+            1 => new
+            {
+                system,
+                messages = new object[]
+                {
+                    new { role = "user", content = $"{mark} begins number {number}." },
+                    new { role = "assistant", content = $"{mark} was answered." },
+                    new { role = "user", content = $"{mark} goes on." },
+                },
+            },
+            2 => new
+            {
+                prompt = $"{mark} asks in a shape.",
+                system,
+                json_schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" } },
+            },
+            3 => new
+            {
+                system,
+                messages = new object[]
+                {
+                    new { role = "user", content = new object[] { new { type = "image", media_type = "image/png", data = Png }, new { type = "text", text = $"{mark} looks." } } },
+                },
+            },
+            _ => new { prompt = $"{mark} is refused.", system },
+        };
+    }
+
+    /// <summary>One pixel.</summary>
+    private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
     [Fact]
     public async Task What_is_prepared_for_one_key_is_not_used_for_another_with_the_same_system_prompt()
@@ -77,7 +120,8 @@ public sealed class IsolationTests : IAsyncLifetime
         ClaimsOf(relay, "Prepared").Should().Be(claims, "the others' requests started processes of their own");
         (await relay.CompleteAsync(owner, body)).Status.Should().Be(200);
         ClaimsOf(relay, "Prepared").Should().Be(claims + 1, "the prepared process waited for its owner all the while");
-        _api.Requests.Select(request => request.SessionId).Should().OnlyHaveUniqueItems();
+        var sessions = _api.Requests.GroupBy(request => request.SessionId, StringComparer.Ordinal).ToList();
+        sessions.Should().HaveCount(4, "each key had one process").And.OnlyContain(session => session.Count() == 1 || session.Key == _api.Requests[0].SessionId);
     }
 
     private static int ClaimsOf(RelayProgram relay, string origin) => relay.Log.Count(line => line.Contains($"Pool hit: {origin} ", StringComparison.Ordinal));

@@ -109,7 +109,7 @@ public sealed class PoolTests : IAsyncLifetime
 
             await TestMachine.EventuallyAsync(() => Claims(relay, "passed the lockdown self-test") == 2, TimeSpan.FromSeconds(30), "the new CLI is not tested");
             (await relay.CompleteAsync(key, Repeated)).Status.Should().Be(200);
-            await TestMachine.EventuallyAsync(() => relay.Children.Count == 2 && !old.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(20), "spares of the old CLI remain");
+            await TestMachine.EventuallyAsync(() => relay.Children.Count == 3 && !old.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(20), "spares of the old CLI remain");
             await TestMachine.EventuallyAsync(
                 () => relay.Children.Select(TestMachine.CommandLineOf).All(command => command.StartsWith(updated, StringComparison.Ordinal)),
                 TimeSpan.FromSeconds(5),
