@@ -9,22 +9,28 @@ internal sealed class AcceptedShapes(HostTraces traces)
     private readonly ConcurrentDictionary<(ClaudeBinary Binary, string Model, bool TakesSchema), RequestShape> _shapes = new();
 
     /// <summary>The shape; null when nothing was rehearsed yet.</summary>
-    public RequestShape? Find(ClaudeProcess process) => _shapes.GetValueOrDefault(KeyOf(process));
+    public RequestShape? Find(ClaudeProcess process) => _shapes.GetValueOrDefault((process.Generation.Binary, process.Model, process.TakesSchema));
 
     /// <summary>Takes a shape that a rehearsal has shown.</summary>
     /// <exception cref="ClaudeProtocolException">The shape holds something of this host, or differs from the one accepted before.</exception>
-    public void Accept(ClaudeProcess process, RequestShape shape)
+    public void Accept(ClaudeProcess process, RequestShape shape) => Accept(process.Generation.Binary, process.Model, process.TakesSchema, shape);
+
+    /// <summary>Takes a shape that a rehearsal has shown.</summary>
+    /// <param name="binary">The executable.</param>
+    /// <param name="model">The model that the process was told.</param>
+    /// <param name="takesSchema">Whether the answer must fit a schema.</param>
+    /// <param name="shape">The shape.</param>
+    /// <exception cref="ClaudeProtocolException">As in the other overload.</exception>
+    public void Accept(ClaudeBinary binary, string model, bool takesSchema, RequestShape shape)
     {
         if (traces.Find(shape) is { } trace)
         {
             throw new ClaudeProtocolException($"its requests hold {trace} of this host") { IsDifference = true };
         }
 
-        if (_shapes.GetOrAdd(KeyOf(process), shape) is var accepted && shape.FindDifference(accepted) is { } difference)
+        if (_shapes.GetOrAdd((binary, model, takesSchema), shape) is var accepted && shape.FindDifference(accepted) is { } difference)
         {
             throw new ClaudeProtocolException($"its requests differ from one process to another: {difference}") { IsDifference = true };
         }
     }
-
-    private static (ClaudeBinary, string, bool) KeyOf(ClaudeProcess process) => (process.Generation.Binary, process.Model, process.TakesSchema);
 }

@@ -78,6 +78,12 @@ internal sealed class FakeChild : IChildProcess
     /// <summary>All that was written to it.</summary>
     public string Input { get; private set; } = string.Empty;
 
+    private object? _state;
+
+    /// <summary>What a behavior remembers of this child.</summary>
+    public T StateOf<T>(Func<T> create)
+        where T : class => (T)(_state ??= create());
+
     /// <summary>How often it was told to stop.</summary>
     public int Stops { get; private set; }
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -12,27 +13,29 @@ using Relay.Domain.Quotas;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Processes;
+using Relay.UnitTests.Infrastructure.ApiGate;
 
 namespace Relay.UnitTests.Support;
 
-/// <summary>The whole completion engine over children that are no processes.</summary>
+/// <summary>The whole completion engine over children that are no processes. With an API they speak to it through a real gate.</summary>
 internal sealed class FakeEngine : IAsyncDisposable
 {
     private readonly TemporaryHome _home = new();
     private readonly OrphanGuard _guard = new(NullLogger<OrphanGuard>.Instance);
     private readonly ProcessStarter _prober;
     private readonly FakeGate _gate;
+    private readonly AcceptedShapes _shapes;
     private readonly EngineState _state;
     private readonly ClaudeEngine _engine;
 
-    public FakeEngine(ClaudeCodeOptions? options = null, CompletionOptions? completions = null)
+    public FakeEngine(ClaudeCodeOptions? options = null, CompletionOptions? completions = null, FakeApi? api = null)
     {
         var claude = Options.Create(options ?? new ClaudeCodeOptions());
         claude.Value.Sandbox = SandboxMode.Off;
-        // Claude Code's frames are all there is: a child without a process has no socket to speak to a gate.
-        claude.Value.Auth = ClaudeAuth.Bedrock;
+        claude.Value.Auth = api is null ? ClaudeAuth.Bedrock : ClaudeAuth.ApiKey;
+        (claude.Value.ApiKey, claude.Value.BaseUrl) = ("sk-ant-the-real-key", api?.Address);
         var completion = Options.Create(completions ?? new CompletionOptions());
-        Starter = new FakeStarter(Clock);
+        Starter = new FakeStarter(Clock) { Behavior = api is null ? FakeChild.AnswerLikeClaude : GatedClaude.Answer };
         _prober = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, Clock);
         var environment = new ClaudeEnvironment(claude, completion, new ConfigurationBuilder().Build(), _home.Home);
         var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, new ClaudeLocator(claude), Clock);
@@ -41,9 +44,9 @@ internal sealed class FakeEngine : IAsyncDisposable
         _gate = FakeGate.Create(_home.Home, claude, Clock);
         Processes = new ClaudeProcesses(Starter, sandbox, _gate.Listener, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
         _ = Processes.StartAsync(CancellationToken.None);
-        var shapes = new AcceptedShapes(new HostTraces(_home.Home, environment));
-        Pool = new WarmPool(_state, Processes, claude, completion, shapes, Keys, Clock, Log);
-        _engine = new ClaudeEngine(_state, Pool, Processes, shapes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
+        _shapes = new AcceptedShapes(new HostTraces(_home.Home, environment));
+        Pool = new WarmPool(_state, Processes, claude, completion, _shapes, Keys, Clock, Log);
+        _engine = new ClaudeEngine(_state, Pool, Processes, _shapes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
         // Any file that exists: nothing here starts it.
         Generation = _state.EnterService(new ClaudeBinary("/bin/sh", 1, Any.Time.UtcDateTime), Frames.Version);
     }
@@ -64,11 +67,35 @@ internal sealed class FakeEngine : IAsyncDisposable
 
     public EngineGeneration Generation { get; }
 
+    /// <summary>Listens from now on.</summary>
+    public Task StartGateAsync() => _gate.Listener.StartAsync(Waiting.Token);
+
     public bool IsInService => _state.Current is not null;
 
     /// <summary>Runs a completion.</summary>
     public Task<Result<Completion>> CompleteAsync(CompletionRequest request, string keyId = "key_a", ICompletionSink? sink = null, Spending? spending = null) =>
         _engine.CompleteAsync(keyId, Any.Model(), request, sink, spending ?? new Spending(), Waiting.Token);
+
+    /// <summary>Accepts the form of an honest process's requests, as the self-test does.</summary>
+    public void AcceptShape()
+    {
+        var body = new ComposedRequest().Say("user", "Say OK.").WithNoteOf(Any.Time).ToBytes();
+        var headers = RequestHeaders.Read(new HeaderDictionary { ["anthropic-version"] = "2023-06-01" }, out _);
+        var expected = TurnExpectation.Rehearsal("opus", new Preparation(Any.Text("Be brief."), null), 16_000);
+        var today = DateOnly.FromDateTime(Any.Time.UtcDateTime);
+        _shapes.Accept(Generation.Binary, "opus", takesSchema: false, RequestProof.Prove(body, headers, expected, [], today).Shape!);
+    }
+
+    /// <summary>Waits until so many spares of keys are parked.</summary>
+    public async Task ParkedAsync(int count)
+    {
+        for (var attempt = 0; attempt < 1000 && Pool.Load.PreparedSpares != count; attempt++)
+        {
+            await Task.Delay(10, Waiting.Token);
+        }
+
+        Pool.Load.PreparedSpares.Should().Be(count);
+    }
 
     /// <summary>Lets time pass on the clock, in steps that let what waits go on in between.</summary>
     public async Task PassAsync(TimeSpan time)

@@ -53,6 +53,9 @@ internal sealed class ComposedRequest
         return this;
     }
 
+    public ComposedRequest WithNoteOf(DateTimeOffset time) => WithNote(Note.Replace(
+        "2026-11-30", time.UtcDateTime.ToString("yyyy-MM-dd", global::System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal));
+
     public static JsonObject Text(string text, bool cached = false)
     {
         var block = new JsonObject { ["type"] = "text", ["text"] = text };

@@ -16,7 +16,7 @@ public sealed class GateListenerTests
 
         using var answer = await bench.AskAsync(ticket).InTime();
 
-        (await answer.Content.ReadAsStringAsync(Waiting.Token)).Should().Be(GateBench.WholeMessage);
+        (await answer.Content.ReadAsStringAsync(Waiting.Token)).Should().Be(FakeApi.WholeMessage);
         var reached = bench.Reached.Should().ContainSingle().Which;
         reached.Should().StartWith("/v1/messages?beta=true\n").And.EndWith("\n\n" + Encoding.UTF8.GetString(GateBench.BodyOf("Hi")));
         reached.Should().Contain($"x-api-key: {GateBench.Key}").And.Contain("anthropic-version: 2023-06-01");
@@ -114,7 +114,7 @@ public sealed class GateListenerTests
     public async Task After_a_refusal_of_the_api_nothing_more_of_the_turn_leaves()
     {
         await using var bench = await GateBench.StartAsync();
-        bench.Answers.Enqueue(GateBench.Error(400, "invalid_request_error"));
+        bench.Answers.Enqueue(FakeApi.Error(400, "invalid_request_error"));
         using var ticket = bench.Gate.Issue();
         var turn = Begin(ticket);
 
@@ -135,9 +135,9 @@ public sealed class GateListenerTests
     public async Task After_a_failure_of_the_api_the_same_request_may_come_again_and_another_may_not()
     {
         await using var bench = await GateBench.StartAsync();
-        bench.Answers.Enqueue(GateBench.Error(529, "overloaded_error"));
-        bench.Answers.Enqueue(GateBench.Error(500, "api_error"));
-        bench.Answers.Enqueue(GateBench.Whole);
+        bench.Answers.Enqueue(FakeApi.Error(529, "overloaded_error"));
+        bench.Answers.Enqueue(FakeApi.Error(500, "api_error"));
+        bench.Answers.Enqueue(FakeApi.Whole);
         using var ticket = bench.Gate.Issue();
         Begin(ticket);
 
@@ -157,7 +157,7 @@ public sealed class GateListenerTests
         bench.Answers.Enqueue(async context =>
         {
             context.Response.ContentType = "text/event-stream";
-            await context.Response.WriteAsync(GateBench.WholeMessage[..200]);
+            await context.Response.WriteAsync(FakeApi.WholeMessage[..200]);
             await context.Response.Body.FlushAsync();
             await breakOff.Task;
             context.Abort();
@@ -189,7 +189,7 @@ public sealed class GateListenerTests
         bench.Answers.Enqueue(async context =>
         {
             context.RequestAborted.Register(left.SetResult);
-            await context.Response.WriteAsync(GateBench.WholeMessage[..200]);
+            await context.Response.WriteAsync(FakeApi.WholeMessage[..200]);
             await context.Response.Body.FlushAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
