@@ -16,7 +16,7 @@ internal static class CommandExtensions
         {
             try
             {
-                using var operation = Operation.Open(parsed, home, needsSettings);
+                await using var operation = Operation.Open(parsed, home, needsSettings);
                 await operation.StartAsync(cancellationToken);
                 try
                 {

@@ -25,7 +25,7 @@ internal enum HomeUse
 }
 
 /// <summary>One command at work: the relay's home, its use cases, and where to write.</summary>
-internal sealed class Operation : IDisposable
+internal sealed class Operation : IAsyncDisposable
 {
     /// <summary>For all commands.</summary>
     public static Option<string?> HomeOption { get; } = new("--home") { Description = "The relay's home directory; RELAY_HOME, or ~/.local/share/claude-relay, when left out.", Recursive = true };
@@ -152,5 +152,5 @@ internal sealed class Operation : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _services.Dispose();
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
 }

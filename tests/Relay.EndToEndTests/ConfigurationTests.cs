@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using FluentAssertions;
+using Relay.AnthropicSimulator;
 using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
@@ -177,47 +178,56 @@ public sealed class ConfigurationTests : IDisposable
         string.Join('\n', relay.Log).Should().NotContain("   at ");
     }
 
+    /// <summary>The gate puts the credential in and uses the proxy: neither is in a process that hears a caller's words.</summary>
     [Fact(Timeout = 120_000)]
-    public async Task Only_what_is_meant_for_claude_reaches_it()
+    public async Task Neither_a_secret_nor_a_stray_setting_reaches_claude_and_no_word_of_a_caller_a_command_line()
+    {
+        await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
+        api.Default = new Behavior { BeforeFirstToken = TimeSpan.FromSeconds(30) };
+        await using var relay = await RelayProgram.StartAsync([
+            ("CLAUDE_BIN", TestMachine.RealClaude), ("SANDBOX", "off"), ("WARM_PROCESSES", "1"), ("CLAUDE_BASE_URL", api.BaseAddress.ToString()), ("DRAIN_TIMEOUT", "1s"),
+            ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "canary-key-of-a-test"), ("CLAUDE_CODE_OAUTH_TOKEN", "stray-2"), ("ANTHROPIC_AUTH_TOKEN", "stray-3"),
+            ("ANTHROPIC_BASE_URL", "http://stray-4.example/"), ("NODE_OPTIONS", "--stray-5"), ("AWS_SECRET_ACCESS_KEY", "stray-6"), ("CLAUDE_CONFIG_DIR", "/stray-7"), ("SECRET_OF_ANOTHER_APP", "stray-8"),
+            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"), ("HTTPS_PROXY", "http://stray-9@127.0.0.1:9/"), ("NO_PROXY", "127.0.0.1"), ("HTTP_PROXY", "stray-10"),
+        ]);
+        var key = await relay.MintAsync("app");
+        using var caller = new CancellationTokenSource();
+        var asking = relay.CompleteAsync(key, new { prompt = "canary-prompt", system = "canary-system" }, caller.Token);
+        await TestMachine.EventuallyAsync(() => api.Requests.Count == 1, TimeSpan.FromSeconds(20), "nothing runs");
+
+        foreach (var child in relay.Children)
+        {
+            var variables = await File.ReadAllTextAsync($"/proc/{child}/environ", TestContext.Current.CancellationToken);
+            variables.Should().NotContain("stray").And.NotContain("canary").And.NotContain(api.BaseAddress.Authority).And.Contain("DISABLE_TELEMETRY=1");
+        }
+
+        foreach (var process in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)))
+        {
+            CommandLineOf(int.Parse(process!)).Should().NotContain("canary-").And.NotContain(key);
+        }
+
+        api.Requests[0].Headers["x-api-key"].Should().Be("canary-key-of-a-test");
+        var stray = relay.Log.Single(line => line.Contains("are set here but not given to Claude Code", StringComparison.Ordinal));
+        stray.Should().Contain("CLAUDE_CODE_OAUTH_TOKEN").And.Contain("ANTHROPIC_BASE_URL").And.Contain("WRN").And.NotContain("stray-");
+        await caller.CancelAsync();
+        await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_cloud_gets_its_own_credential_and_what_is_passed_on()
     {
         using var fake = new TemporaryDirectory();
         var claude = FakeClaudeInstall.Install(fake.Path, new FakeScript());
-        await using var relay = await RelayProgram.StartAsync([
-            ("CLAUDE_BIN", claude), ("SANDBOX", "off"), ("WARM_PROCESSES", "1"),
-            ("CLAUDE_AUTH", "login"), ("ANTHROPIC_API_KEY", "stray-1"), ("CLAUDE_CODE_OAUTH_TOKEN", "stray-2"), ("ANTHROPIC_AUTH_TOKEN", "stray-3"),
-            ("ANTHROPIC_BASE_URL", "http://stray-4.example/"), ("NODE_OPTIONS", "--stray-5"), ("AWS_SECRET_ACCESS_KEY", "stray-6"), ("CLAUDE_CONFIG_DIR", "/stray-7"), ("SECRET_OF_ANOTHER_APP", "stray-8"),
-            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"), ("HTTPS_PROXY", "http://127.0.0.1:9/"), ("NO_PROXY", "localhost"), ("HTTP_PROXY", "stray-9"),
-        ]);
+        await using var relay = await RelayProgram.WithFakeClaudeAsync(
+            claude,
+            ("WARM_PROCESSES", "1"), ("AWS_SECRET_ACCESS_KEY", "of-the-cloud"), ("ANTHROPIC_API_KEY", "stray-1"), ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"), ("HTTPS_PROXY", "http://127.0.0.1:9/"));
         await TestMachine.EventuallyAsync(() => FakeClaudeInstall.Pids(fake.Path).Any(TestMachine.IsRunning), TimeSpan.FromSeconds(5), "there is no spare");
         var child = FakeClaudeInstall.Pids(fake.Path).First(TestMachine.IsRunning);
 
         var variables = (await File.ReadAllTextAsync($"/proc/{child}/environ", TestContext.Current.CancellationToken)).Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
         variables.Should().NotContain(variable => variable.Contains("stray", StringComparison.OrdinalIgnoreCase));
-        variables.Should().Contain("HTTPS_PROXY=http://127.0.0.1:9/").And.Contain("NO_PROXY=localhost").And.Contain("DISABLE_TELEMETRY=1");
-        var stray = relay.Log.Single(line => line.Contains("are set here but not given to Claude Code", StringComparison.Ordinal));
-        stray.Should().Contain("ANTHROPIC_API_KEY").And.Contain("CLAUDE_CODE_OAUTH_TOKEN").And.Contain("ANTHROPIC_BASE_URL").And.Contain("WRN").And.NotContain("stray-");
-    }
-
-    [Fact(Timeout = 120_000)]
-    public async Task The_key_of_the_chosen_mode_reaches_claude_and_no_command_line()
-    {
-        await using var relay = await FakeRelay.StartAsync(
-            new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 30_000 },
-            ("ANTHROPIC_API_KEY", "canary-key-of-a-test"), ("CLAUDE_BASE_URL", "http://127.0.0.1:9/"), ("DRAIN_TIMEOUT", "1s"));
-        using var caller = new CancellationTokenSource();
-        var asking = relay.Program.CompleteAsync(relay.Key, new { prompt = "canary-prompt", system = "canary-system" }, caller.Token);
-        await TestMachine.EventuallyAsync(() => relay.Survivors.Count == 1 && relay.Pids.Count == 2, TimeSpan.FromSeconds(5), "nothing runs");
-
-        (await File.ReadAllTextAsync($"/proc/{relay.Survivors[0]}/environ", TestContext.Current.CancellationToken))
-            .Should().Contain("ANTHROPIC_API_KEY=canary-key-of-a-test\0").And.Contain("ANTHROPIC_BASE_URL=http://127.0.0.1:9\0").And.NotContain("canary-prompt").And.NotContain("canary-system");
-        foreach (var process in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)))
-        {
-            CommandLineOf(int.Parse(process!)).Should().NotContain("canary-").And.NotContain(relay.Key);
-        }
-
-        await caller.CancelAsync();
-        await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
+        variables.Should().Contain("HTTPS_PROXY=http://127.0.0.1:9/").And.Contain("AWS_SECRET_ACCESS_KEY=of-the-cloud").And.Contain("CLAUDE_CODE_USE_BEDROCK=1");
     }
 
     private static string CommandLineOf(int processId)

@@ -129,6 +129,7 @@ internal static class RelayHost
             logging.MinimumLevel.Is((LogEventLevel)options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
+                .MinimumLevel.Override("Yarp", LogEventLevel.Warning)
                 // "Hosting failed to start" with a stack trace: Program says what an operator can mend, and a bug ends the process.
                 .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
                 // Says nothing here, and would begin a span of its own around each request, with the caller's baggage in it.

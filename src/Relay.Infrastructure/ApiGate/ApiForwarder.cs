@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
@@ -118,7 +119,7 @@ internal sealed class ApiForwarder : IDisposable
             {
                 BypassProxyOnLocal = true,
                 BypassList = [.. (Passed("NO_PROXY") ?? string.Empty).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                    .Select(host => System.Text.RegularExpressions.Regex.Escape(host.TrimStart('.')) + "(:[0-9]+)?/?$")],
+                    .Select(host => Regex.Escape(host.TrimStart('.')) + "(:[0-9]+)?/?$")],
             };
         }
 

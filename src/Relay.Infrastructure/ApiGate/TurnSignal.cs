@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Relay.Domain.Quotas;
-using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.ApiGate;
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
@@ -55,8 +57,8 @@ internal sealed class SpareShelf
         return _pause;
     }
 
-    /// <summary>A place in the line for a process that is being taken back; null when each of them is awaited already.</summary>
-    public Task<ClaudeProcess?>? AwaitReturnAsync(EngineGeneration generation, CancellationToken cancellationToken)
+    /// <summary>Takes a place in the line for a process that is being taken back; false when each of them is awaited already.</summary>
+    public bool TryAwaitReturn(EngineGeneration generation, [NotNullWhen(true)] out Task<ClaudeProcess?>? returning, CancellationToken cancellationToken)
     {
         while (_waiters.TryPeek(out var first) && first.Task.IsCompleted)
         {
@@ -65,12 +67,14 @@ internal sealed class SpareShelf
 
         if (_waiters.Count(waiter => !waiter.Task.IsCompleted) >= Returning)
         {
-            return null;
+            returning = null;
+            return false;
         }
 
         var next = new Waiter(generation, cancellationToken);
         _waiters.Enqueue(next);
-        return next.Task;
+        returning = next.Task;
+        return true;
     }
 
     /// <summary>Gives a process to the first request that still waits; false when no request does.</summary>

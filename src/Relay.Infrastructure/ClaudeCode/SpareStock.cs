@@ -93,8 +93,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 return spare;
             }
 
-            returning = profile.AwaitReturnAsync(generation, cancellationToken);
-            return returning is null ? TakeBlank(generation, id.Model, preparation) : null;
+            return profile.TryAwaitReturn(generation, out returning, cancellationToken) ? null : TakeBlank(generation, id.Model, preparation);
         }
     }
 

@@ -35,7 +35,8 @@ internal sealed class FakeEngine : IAsyncDisposable
         claude.Value.Auth = api is null ? ClaudeAuth.Bedrock : ClaudeAuth.ApiKey;
         (claude.Value.ApiKey, claude.Value.BaseUrl) = ("sk-ant-the-real-key", api?.Address);
         var completion = Options.Create(completions ?? new CompletionOptions());
-        Starter = new FakeStarter(Clock) { Behavior = api is null ? FakeChild.AnswerLikeClaude : GatedClaude.Answer };
+        // The system's clock: a reader of lines lets them gather for two milliseconds.
+        Starter = new FakeStarter(TimeProvider.System) { Behavior = api is null ? FakeChild.AnswerLikeClaude : GatedClaude.Answer };
         _prober = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, Clock);
         var environment = new ClaudeEnvironment(claude, completion, new ConfigurationBuilder().Build(), _home.Home);
         var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, new ClaudeLocator(claude), Clock);

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using NSubstitute;
 using Relay.Application.Auditing;
 using Relay.Domain;
-using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
