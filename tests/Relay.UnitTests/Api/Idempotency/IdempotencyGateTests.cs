@@ -58,12 +58,12 @@ public sealed class IdempotencyGateTests
 
         var answered = await AskAsync(
             context => AnswerAsync(context.Response, "{\"text\":\"hello\"}"),
-            context => _store.KeepAsync(Arg.Any<string>(), _key.Id, Arg.Any<string>(), Arg.Any<ReadOnlyMemory<byte>>(), Arg.Any<CancellationToken>())
-                .Returns(_ =>
+            context => _store.When(async store => await store.KeepAsync(
+                    Arg.Any<string>(), _key.Id, Arg.Any<string>(), Arg.Any<ReadOnlyMemory<byte>>(), Arg.Any<CancellationToken>()))
+                .Do(_ =>
                 {
                     kept++;
                     sentBefore = Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
-                    return ValueTask.CompletedTask;
                 }));
 
         (kept, sentBefore, answered.Body).Should().Be((1, "{\"text\":\"hello\"", "{\"text\":\"hello\"}"));
