@@ -20,6 +20,7 @@ using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Html;
 using Relay.Infrastructure.HttpFetching;
+using Relay.Infrastructure.JsonSchemas;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Processes;
 using Relay.Infrastructure.Redis;
@@ -44,6 +45,7 @@ public static class DependencyInjection
         .AddProcesses()
         .AddClaudeCode()
         .AddHttpFetching()
+        .AddSingleton<IAnswerChecker, AnswerChecker>()
         .AddSingleton<IPageReader, PageReader>()
         .AddSingleton<IRunningRelay, RelayProbe>();
 

@@ -78,6 +78,7 @@ public sealed class RequestTests : IDisposable
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
+            .AddSingleton(Substitute.For<IAnswerChecker>())
             .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
             .AddSingleton<IFleet>(new NoFleet()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
