@@ -22,6 +22,7 @@ using Relay.Infrastructure.Html;
 using Relay.Infrastructure.HttpFetching;
 using Relay.Infrastructure.JsonSchemas;
 using Relay.Infrastructure.KeyFile;
+using Relay.Infrastructure.Pdf;
 using Relay.Infrastructure.Processes;
 using Relay.Infrastructure.Redis;
 using Relay.Infrastructure.Sqlite;
@@ -44,9 +45,8 @@ public static class DependencyInjection
         .AddState(configuration)
         .AddProcesses()
         .AddClaudeCode()
-        .AddHttpFetching()
         .AddSingleton<IAnswerChecker, AnswerChecker>()
-        .AddSingleton<IPageReader, PageReader>()
+        .AddPages()
         .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
@@ -174,6 +174,14 @@ public static class DependencyInjection
         .AddSingleton<IDiagnosticCheck, JailCheck>()
         .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
         .AddSingleton<IDiagnosticCheck, HomeCheck>();
+
+    /// <summary>Pages of the public web, and what is made of them.</summary>
+    private static IServiceCollection AddPages(this IServiceCollection services) => services
+        .AddHttpFetching()
+        .AddSingleton<IPageReader, PageReader>()
+        .AddSingleton(_ => PdfExecutable.OfThisProcess())
+        .AddSingleton<PdfCommand>()
+        .AddSingleton<IPdfReader, PdfReader>();
 
     private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
         where TService : class, IHostedService => services

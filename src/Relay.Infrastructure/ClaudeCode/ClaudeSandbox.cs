@@ -17,7 +17,6 @@ internal sealed record ConfinedCommand(ProcessSpec Spec, string? LoginDirectory,
 /// </summary>
 internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
 {
-    private const string Bubblewrap = "/usr/bin/bwrap";
     private const int MaxProbeLine = 4096;
 
     /// <summary>A program that every system has, for a jail without Claude Code.</summary>
@@ -97,11 +96,10 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         var inside = new LoginPaths(Configuration: "/home/relay/claude", Credentials: "/login");
         List<string> jail =
         [
-            .. Isolation, "--ro-bind", "/usr", "/usr",
-            // None of the host's commands is there to be run: no shell, no curl, no git.
-            "--tmpfs", "/usr/bin", "--tmpfs", "/usr/sbin", "--tmpfs", "/usr/local", .. SystemLinks(),
+            // Not --unshare-net: Claude Code must reach its API, and the host's network comes whole (see SECURITY.md).
+            .. Bubblewrap.Isolation, .. Bubblewrap.Libraries(),
             .. VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
-            .. Mounts, "--dir", "/home/relay", "--dir", "/work",
+            .. Bubblewrap.Mounts, "--dir", "/home/relay", "--dir", "/work",
             // After the mounts, which would hide what lies below them.
             .. environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
             "--ro-bind", binary.Path, claude,
@@ -120,40 +118,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
         var variables = environment.Compose("/home/relay", "/tmp", login is null ? null : inside);
-        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, variables, "/"), login, Scratch: null);
-    }
-
-    /// <summary>
-    /// Not <c>--unshare-net</c>: Claude Code must reach its API, and the host's network comes whole (see SECURITY.md).
-    /// </summary>
-    private static readonly string[] Isolation =
-    [
-        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "relay",
-        "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-    ];
-
-    /// <summary>What every jail has of its own instead of the host's.</summary>
-    private static readonly string[] Mounts = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home"];
-
-    /// <summary><c>/lib</c> and its like, as links into <c>/usr</c> or, on systems that keep them apart, as they are.</summary>
-    private static IEnumerable<string> SystemLinks()
-    {
-        foreach (var directory in (string[])["/lib", "/lib64", "/lib32", "/bin", "/sbin"])
-        {
-            var link = new DirectoryInfo(directory);
-            if (link.LinkTarget is { } target)
-            {
-                yield return "--symlink";
-                yield return target;
-                yield return directory;
-            }
-            else if (link.Exists && directory.StartsWith("/lib", StringComparison.Ordinal))
-            {
-                yield return "--ro-bind";
-                yield return directory;
-                yield return directory;
-            }
-        }
+        return new ConfinedCommand(new ProcessSpec(Bubblewrap.Path, jail, variables, "/"), login, Scratch: null);
     }
 
     private async Task<string?> FindObstacleAsync(CancellationToken cancellationToken)
@@ -163,7 +128,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
             return "bubblewrap exists for Linux only";
         }
 
-        if (!File.Exists(Bubblewrap))
+        if (!File.Exists(Bubblewrap.Path))
         {
             return "bubblewrap is not installed (Debian: apt install bubblewrap)";
         }

@@ -168,7 +168,7 @@ internal sealed class PageFetcher(
         }
 
         var body = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
-        var kind = ContentKinds.IsPdf(body.Bytes) ? null : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
+        var kind = ContentKinds.IsPdf(body.Bytes, isNamedText: type.Reading == ContentReading.ByType) ? DocumentKind.Pdf : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
         if (kind is not { } known)
         {
             return Unsupported(trace);
@@ -191,7 +191,7 @@ internal sealed class PageFetcher(
     private static RelayError Unsupported(FetchTrace trace)
     {
         trace.Failure = "unsupported_content_type";
-        return new RelayError(ErrorCode.UnsupportedContentType, "The page is no text. This relay takes HTML, XHTML, text, JSON and XML.");
+        return new RelayError(ErrorCode.UnsupportedContentType, "The page is no text. This relay takes HTML, XHTML, text, JSON, XML and PDF.");
     }
 
     /// <summary>The first of several: joined they would be something that nobody sent.</summary>

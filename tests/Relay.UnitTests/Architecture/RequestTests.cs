@@ -79,7 +79,7 @@ public sealed class RequestTests : IDisposable
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
             .AddSingleton(Substitute.For<IAnswerChecker>())
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(Substitute.For<IPdfReader>()).AddSingleton(_running)
             .AddSingleton<IFleet>(new NoFleet()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
