@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using UglyToad.PdfPig.Content;
 
@@ -147,6 +148,7 @@ internal static class PdfLayout
     }
 
     /// <summary>Where a letter stands, as seen by somebody who reads its line from left to right.</summary>
+    [StructLayout(LayoutKind.Auto)]
     private readonly record struct Spot(TextOrientation Orientation, double Start, double End, double Baseline, double Size)
     {
         public static Spot Of(Letter letter)

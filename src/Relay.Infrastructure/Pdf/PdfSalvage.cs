@@ -61,12 +61,12 @@ internal static partial class PdfSalvage
     {
         var from = Math.Max(0, at - 20);
         return NumberAndGeneration().Match(Encoding.Latin1.GetString(file[from..at])) is { Success: true } match
-            && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and < MaxNumber
+            && int.TryParse(match.Groups["number"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and < MaxNumber
             ? number
             : null;
     }
 
-    [GeneratedRegex(@"(?:^|[^0-9])([0-9]{1,8})\s[0-9]{1,5}$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?:^|[^0-9])(?<number>[0-9]{1,8})\s[0-9]{1,5}$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex NumberAndGeneration();
 
     [GeneratedRegex(@"/Type\s*/Page(?![A-Za-z])", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Relay.Tests.Corpus;
 
 namespace Relay.UnitTests.Infrastructure.Pdf;
 
@@ -29,12 +30,7 @@ internal static class HostilePdfs
         ["a hundred thousand times the same page"] = () => Tree(1, wide: 100_000, count: 100_000),
         ["an object that is a reference to itself"] = () => Raw(tree => $"{tree} 0 R"),
         ["a length that refers to its own stream"] = () => PdfFile.WithContent("/Length 4 0 R", "BT ET"u8.ToArray()),
-        ["a form that draws itself"] = () => PdfFile.WithContent(string.Empty, "/X Do"u8.ToArray(), "/XObject << /X {0} >>", file =>
-        {
-            var number = file.Reserve();
-            file.Set(number, $"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X {number} 0 R >> >> /Length 11 >>\nstream\n/X Do /X Do\nendstream");
-            return number;
-        }),
+        ["a form that draws itself"] = PdfFile.FormThatDrawsItself,
         ["forms that draw each other twice, thirty deep"] = () => PdfFile.WithContent(string.Empty, "/X Do"u8.ToArray(), "/XObject << /X {0} >>", file =>
             Enumerable.Range(0, 30).Aggregate(0, (before, _) => file.AddStream($"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << {(before == 0 ? string.Empty : $"/X {before} 0 R")} >> >>", before == 0 ? "BT ET"u8.ToArray() : "/X Do /X Do"u8.ToArray()))),
         ["arrays in arrays, a million deep"] = () => PdfFile.WithContent(string.Empty, Encoding.ASCII.GetBytes(new string('[', 1_000_000))),

@@ -1,5 +1,6 @@
 using System.Text;
 using Relay.Infrastructure.Pdf;
+using Relay.Tests.Corpus;
 
 namespace Relay.UnitTests.Infrastructure.Pdf;
 

@@ -4,6 +4,7 @@ using Relay.Domain;
 using Relay.Domain.Fetching;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Pdf;
+using Relay.Tests.Corpus;
 
 namespace Relay.UnitTests.Infrastructure.Pdf;
 

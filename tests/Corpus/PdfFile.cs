@@ -2,7 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 
-namespace Relay.UnitTests.Support;
+namespace Relay.Tests.Corpus;
 
 /// <summary>Makes PDF files, good and bad ones, object by object.</summary>
 internal sealed class PdfFile
@@ -104,6 +104,10 @@ internal sealed class PdfFile
         file.Set(tree, $"<< /Type /Pages /Count 1 /Kids [{page} 0 R] >>");
         return file.Write(catalog);
     }
+
+    /// <summary>A file that overflows the stack of a reader which follows it.</summary>
+    public static byte[] FormThatDrawsItself() => WithContent(string.Empty, "/X Do"u8.ToArray(), "/XObject << /X {0} >>", file =>
+        file.AddStream("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << >> >>", "/X Do /X Do"u8.ToArray()));
 
     /// <summary>Zlib's format, as FlateDecode reads it.</summary>
     public static byte[] Deflate(byte[] data) => Deflate(data, 1);
