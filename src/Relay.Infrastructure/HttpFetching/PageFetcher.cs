@@ -69,6 +69,11 @@ internal sealed class PageFetcher(
             using var place = await resilience.Places.EnterAsync(url.Host, visit.Caller, cancellationToken);
             using var request = MakeRequest(url, visit);
             using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            if (options.Value.Proxy is not null && response.StatusCode == HttpStatusCode.ProxyAuthenticationRequired)
+            {
+                throw new FetchFaultException(FetchFault.ProxyRefused);
+            }
+
             visit.Cookies.Keep(url.Uri, response.Headers.NonValidated.TryGetValues("Set-Cookie", out var cookies) ? cookies : []);
             if (FindRedirect(response) is not { } location)
             {
@@ -202,6 +207,7 @@ internal sealed class PageFetcher(
     {
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => FetchFault.TlsError,
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or OperationCanceledException => FetchFault.UpstreamConnect,
+        HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } => FetchFault.ProxyRefused,
         NetworkInformationException => FetchFault.TargetForbidden,
         _ => FetchFault.UpstreamProtocol,
     };
