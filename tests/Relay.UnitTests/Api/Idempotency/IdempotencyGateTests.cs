@@ -58,7 +58,7 @@ public sealed class IdempotencyGateTests
 
         var answered = await AskAsync(
             context => AnswerAsync(context.Response, "{\"text\":\"hello\"}"),
-            context => _store.When(store => store.KeepAsync(
+            context => _store.When(async store => await store.KeepAsync(
                     Arg.Any<string>(), _key.Id, Arg.Any<string>(), Arg.Any<ReadOnlyMemory<byte>>(), Arg.Any<CancellationToken>()))
                 .Do(_ =>
                 {
