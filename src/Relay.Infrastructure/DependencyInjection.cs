@@ -60,6 +60,7 @@ public static class DependencyInjection
         .AddSingleton<IAuditReader, AuditReader>()
         .AddProcesses()
         .AddClaudeLaunch()
+        .AddPages()
         .AddDiagnostics(StateOptions.IsShared(configuration));
 
     private static IServiceCollection AddState(this IServiceCollection services, IConfiguration configuration)

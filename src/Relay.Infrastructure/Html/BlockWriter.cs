@@ -71,7 +71,6 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         if (list is not null && _beyond == 0)
         {
             list.Number++;
-            list.IsTight = true;
         }
 
         var isNested = _containers.Count > 1 && _containers[^2].Tag == HtmlTag.Li;
@@ -105,8 +104,15 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 
         var between = _indent.AsSpan(0, _begun.Indent);
         var first = _begun.Count == _containers.Count ? _indent : between.ToString();
-        foreach (var container in _containers[_begun.Count..])
+        for (var index = _begun.Count; index < _containers.Count; index++)
         {
+            var container = _containers[index];
+            if (container.Marker is not null && index > 0)
+            {
+                // An empty item before it was not written: this one stands apart from what is above its list.
+                _containers[index - 1].IsTight = true;
+            }
+
             isTight |= container.Marker is not null && container.IsTight;
             first += container.Marker ?? container.Indent;
         }

@@ -23,6 +23,9 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     private StringBuilder? _code;
     private bool _space;
 
+    /// <summary>The characters before the link that is open; null outside of links.</summary>
+    private int? _linkStart;
+
     private sealed class Mark(HtmlTag tag, string before, string after, string? link)
     {
         public HtmlTag Tag { get; } = tag;
@@ -180,6 +183,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             script.HasLink = true;
         }
 
+        _linkStart = _line.Count;
         Open(new Mark(HtmlTag.A, "[", string.Empty, link));
     }
 
@@ -192,7 +196,8 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
         else if (_scripts.Count < MaxOpen)
         {
-            _scripts.Push(new Script(tag, _line.Count));
+            // A link that begins with it leads to a note.
+            _scripts.Push(new Script(tag, _line.Count) { HasLink = _linkStart == _line.Count });
         }
     }
 
@@ -211,6 +216,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             return;
         }
 
+        _linkStart = tag == HtmlTag.A ? null : _linkStart;
         var index = _open.FindLastIndex(mark => mark.Tag == tag);
         if (index < 0)
         {
@@ -251,6 +257,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     {
         CloseCode();
         _scripts.Clear();
+        _linkStart = null;
         for (var inner = _open.Count - 1; inner >= 0; inner--)
         {
             WriteEnd(_open[inner]);

@@ -169,7 +169,7 @@ internal ref struct PageRenderer
         _ => false,
     };
 
-    /// <summary>Whether a button is a heading that opens what is below it; others do something.</summary>
+    /// <summary>Whether a button is the heading of what it shows, as in an accordion or of a tab; others do something.</summary>
     private readonly bool IsQuestion()
     {
         if (_block.Length > 0)
@@ -184,7 +184,7 @@ internal ref struct PageRenderer
 
         foreach (var attribute in _walker.Attributes)
         {
-            if (attribute.Is("aria-expanded"u8) || attribute.Is("data-bs-toggle"u8) || attribute.Is("data-toggle"u8))
+            if ((attribute.Is("role"u8) && attribute.Text.Trim().Equals("tab", StringComparison.OrdinalIgnoreCase)) || attribute.Is("aria-expanded"u8) || attribute.Is("data-bs-toggle"u8) || attribute.Is("data-toggle"u8))
             {
                 return true;
             }
@@ -210,6 +210,7 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.Ul or HtmlTag.Menu or HtmlTag.Dir or HtmlTag.Ol:
                 EndBlock();
+                _isDefinition = false;
                 _blocks.OpenList(tag, HtmlAttributes.Find(_walker.Attributes, "start"u8));
                 break;
             case HtmlTag.Li:
@@ -218,6 +219,7 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.Blockquote:
                 EndBlock();
+                _isDefinition = false;
                 _blocks.OpenQuote();
                 break;
             case HtmlTag.Pre or HtmlTag.Listing or HtmlTag.Xmp or HtmlTag.Plaintext:
@@ -326,6 +328,9 @@ internal ref struct PageRenderer
             case HtmlTag.Rt:
                 _inline.Append("(");
                 break;
+            case HtmlTag.Q:
+                _inline.Append("\u201C");
+                break;
             case HtmlTag.Math when _walker.IsFormula:
                 WriteFormula();
                 break;
@@ -351,6 +356,9 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.Rt:
                 _inline.Append(")");
+                break;
+            case HtmlTag.Q:
+                _inline.Append("\u201D");
                 break;
             case HtmlTag.Dt or HtmlTag.Summary or HtmlTag.Button:
                 _inline.Close(tag);
@@ -482,8 +490,17 @@ internal ref struct PageRenderer
         var isTracker = HtmlAttributes.Find(_walker.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(_walker.Attributes, "height"u8) is "1" or "0";
         if (!isTracker)
         {
-            _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty, HtmlAttributes.Find(_walker.Attributes, "src"u8));
+            _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty, SourceOfImage());
         }
+    }
+
+    /// <summary>An image that scripts load when it comes into sight stands in another attribute; a picture in the URL holds its place.</summary>
+    private readonly string? SourceOfImage()
+    {
+        var source = HtmlAttributes.Find(_walker.Attributes, "src"u8);
+        return source is not null && !source.AsSpan().Trim().StartsWith("data:", StringComparison.OrdinalIgnoreCase)
+            ? source
+            : HtmlAttributes.Find(_walker.Attributes, "data-src"u8) ?? HtmlAttributes.Find(_walker.Attributes, "data-original"u8) ?? HtmlAttributes.Find(_walker.Attributes, "data-lazy-src"u8) ?? source;
     }
 
     private void WriteFormula()

@@ -17,6 +17,9 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
     /// <summary>Whose request it is: the id of a key.</summary>
     public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
 
+    /// <summary>Who is told of the steps.</summary>
+    public static readonly HttpRequestOptionsKey<FetchTrace> Trace = new("trace");
+
     /// <summary>More than these are not tried, however many a name has.</summary>
     private const int MaxTried = 8;
 
@@ -34,7 +37,7 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         var endpoint = context.DnsEndPoint;
         if (Proxy is { } proxy)
         {
-            return IsOf(endpoint, proxy) ? await ConnectToProxyAsync(endpoint, cancellationToken) : throw new FetchFaultException(FetchFault.TargetForbidden);
+            return IsOf(endpoint, proxy) ? await ConnectToProxyAsync(endpoint, TraceOf(context.InitialRequestMessage), cancellationToken) : throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
         var request = context.InitialRequestMessage;
@@ -45,7 +48,7 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
-        return await ConnectToAnyAsync((await FindAsync(endpoint, request, cancellationToken)).Take(MaxTried), endpoint.Port, cancellationToken);
+        return await ConnectToAnyAsync((await FindAsync(endpoint, request, cancellationToken)).Take(MaxTried), endpoint.Port, TraceOf(request), cancellationToken);
     }
 
     /// <summary>
@@ -66,7 +69,7 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         }
         catch (FetchFaultException exception) when (exception.Fault == FetchFault.DnsFailure)
         {
-            return;
+            TraceOf(request)?.Tell("guard", isGood: true, $"The addresses of {request.RequestUri!.Host} can't be judged here. The proxy alone judges them.");
         }
     }
 
@@ -83,15 +86,25 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
             throw new FetchFaultException(FetchFault.DnsFailure);
         }
 
-        return Array.TrueForAll(addresses, address => policy.Addresses.Allows(address, endpoint.Port, host)) ? addresses : throw new FetchFaultException(FetchFault.TargetForbidden);
+        var forbidden = Array.FindAll(addresses, address => !policy.Addresses.Allows(address, endpoint.Port, host));
+        if (forbidden.Length > 0)
+        {
+            TraceOf(request)?.Tell("guard", isGood: false, $"Refused: {string.Join<IPAddress>(", ", forbidden)} is not public, is of this machine or its network, or is denied. One such address is enough.");
+            throw new FetchFaultException(FetchFault.TargetForbidden);
+        }
+
+        TraceOf(request)?.Tell("guard", isGood: true, $"Allowed: {string.Join<IPAddress>(", ", addresses)}.");
+        return addresses;
     }
 
+    private static FetchTrace? TraceOf(HttpRequestMessage request) => request.Options.TryGetValue(Trace, out var trace) ? trace : null;
+
     /// <summary>The operator chose the proxy, and where it stands: its own address is not judged.</summary>
-    private async Task<Stream> ConnectToProxyAsync(DnsEndPoint endpoint, CancellationToken cancellationToken)
+    private async Task<Stream> ConnectToProxyAsync(DnsEndPoint endpoint, FetchTrace? trace, CancellationToken cancellationToken)
     {
         try
         {
-            return await ConnectToAnyAsync((await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken)).Take(MaxTried), endpoint.Port, cancellationToken);
+            return await ConnectToAnyAsync((await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken)).Take(MaxTried), endpoint.Port, trace, cancellationToken);
         }
         catch (SocketException exception)
         {
@@ -107,15 +120,18 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         {
             // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
-            return await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
+            var addresses = await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
+            TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {(addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses))}.");
+            return addresses;
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
+            TraceOf(request)?.Tell("dns", isGood: false, $"{endpoint.Host} was not found: {(exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time")}.");
             throw new FetchFaultException(FetchFault.DnsFailure, exception);
         }
     }
 
-    private async Task<Stream> ConnectToAnyAsync(IEnumerable<IPAddress> addresses, int port, CancellationToken cancellationToken)
+    private async Task<Stream> ConnectToAnyAsync(IEnumerable<IPAddress> addresses, int port, FetchTrace? trace, CancellationToken cancellationToken)
     {
         Exception? last = null;
         foreach (var address in addresses)
@@ -131,10 +147,12 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
                     throw new FetchFaultException(FetchFault.TargetForbidden);
                 }
 
+                trace?.Tell("connect", isGood: true, $"Connected to {peer}.");
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
+                trace?.Tell("connect", isGood: false, $"No connection to {address}, port {port}: {(exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time")}.");
                 socket.Dispose();
                 last = exception;
             }

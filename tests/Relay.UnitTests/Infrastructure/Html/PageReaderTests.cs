@@ -34,7 +34,7 @@ public sealed class PageReaderTests
     }
 
     [Fact]
-    public void There_are_enough_of_them() => Names.Count.Should().BeGreaterThanOrEqualTo(40);
+    public void There_are_enough_of_them() => Names.Count.Should().BeGreaterThanOrEqualTo(70);
 
     [Fact]
     public void A_long_page_comes_in_pieces_that_are_all_of_it()
@@ -185,6 +185,11 @@ public sealed class PageReaderTests
         ])
         {
             text.Append("======== ").Append(heading).Append(" ========\n").Append(content.ReplaceLineEndings("\n")).Append('\n');
+        }
+
+        if (html.NeedsScripts is { } need)
+        {
+            text.Append("======== needs scripts: ").Append(need).Append(" ========\n").Append(JsonSerializer.Serialize(html.Data, Indented)).Append('\n');
         }
 
         return text.ToString();
