@@ -206,7 +206,8 @@ public sealed class CompleteTests
         var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(Any.Key()), Waiting.Token);
 
         answer.Value.Default.Should().Be("haiku");
-        answer.Value.Names.Should().Equal("opus", "haiku");
+        answer.Value.Names.Should().StartWith(["opus", "haiku", "claude-opus-5-5"]).And.OnlyHaveUniqueItems();
+        answer.Value.Names.Should().Contain("claude-haiku-4-5").And.NotContain(name => name.Contains("sonnet") || name.Contains("fable"));
     }
 
     [Theory]
@@ -229,7 +230,7 @@ public sealed class CompleteTests
         var key = Any.Key() with { Models = [Any.Model("opus"), Any.Model("sonnet")] };
         var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(key), Waiting.Token);
 
-        answer.Value.Names.Should().Equal("opus");
+        answer.Value.Names.Should().Contain(["opus", "claude-opus-5-5"]).And.OnlyContain(name => name.Contains("opus"));
         answer.Value.Default.Should().BeNull("this key gets an error when it names none");
     }
 
