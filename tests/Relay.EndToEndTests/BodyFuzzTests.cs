@@ -76,6 +76,39 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         await fixture.ShouldStillAnswerAsync();
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/complete")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/messages")]
+    public async Task Bodies_of_very_many_blocks_take_little_memory(string path)
+    {
+        var blocks = string.Join(',', Enumerable.Repeat("""{"type":"text","text":"a"}""", 199_000));
+        var body = Encoding.UTF8.GetBytes($$"""{"model":"haiku","max_tokens":9,"messages":[{"role":"user","content":[{{blocks}}]}]}""");
+        if (path == "/v1/complete")
+        {
+            body = Encoding.UTF8.GetBytes($$"""{"messages":[{"role":"user","content":[{{blocks}}]}]}""");
+        }
+
+        var keys = new List<string>();
+        for (var key = 0; key < 4; key++)
+        {
+            keys.Add(await fixture.Relay.Program.MintAsync($"blocks-{path.Split('/')[^1]}-{key}"));
+        }
+
+        var memory = TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM");
+        var statuses = await Task.WhenAll(Enumerable.Range(0, 28).Select(async number =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body) };
+            request.Content.Headers.ContentType = new("application/json");
+            request.Headers.Authorization = new("Bearer", keys[number % keys.Count]);
+            using var response = await fixture.Relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
+            return (int)response.StatusCode;
+        }));
+
+        statuses.Should().OnlyContain(status => status == 413 || status == 429).And.Contain(413);
+        (TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM") - memory).Should().BeLessThan(400_000_000, "28 such bodies once took 1.3 GB");
+    }
+
     /// <summary>One to three values replaced, removed or doubled, or bytes damaged.</summary>
     private static byte[] Mutate(string body, Random random)
     {
