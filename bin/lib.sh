@@ -137,6 +137,9 @@ pinned_sdks() { pinned_packages sdks 'the JavaScript SDKs (about 160 MB)'; }
 # The same for what drives a browser in tests.
 pinned_browser_tools() { pinned_packages browser 'what drives a browser (about 18 MB)'; }
 
+# The same for a second reader of Markdown, and what pages are compared with.
+pinned_converters() { pinned_packages converters 'converters of pages (about 20 MB)'; }
+
 # pinned_packages FOLDER WHAT: installs the packages of tests/FOLDER/package.json below .tools, with the scripts that use them.
 pinned_packages() {
   local home
