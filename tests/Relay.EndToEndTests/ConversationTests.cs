@@ -130,6 +130,29 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task The_cache_breakpoints_are_Claude_Codes_alone()
+    {
+        object Cached(string text) => new { type = "text", text, cache_control = new { type = "ephemeral" } };
+        var plain = new { model = "opus", max_tokens = 99, system = "be brief", messages = new[] { new { role = "user", content = "cached: plain" } } };
+        var cached = new
+        {
+            model = "opus",
+            max_tokens = 99,
+            system = new[] { Cached("be"), Cached("brief") },
+            messages = new[]
+            {
+                new { role = "user", content = new[] { Cached("a"), Cached("b") } }, new { role = "assistant", content = new[] { Cached("c") } },
+                new { role = "user", content = new[] { Cached("cached: five of them") } },
+            },
+        };
+
+        (await relay.Program.PostAsync("/v1/messages", relay.Key, plain)).Status.Should().Be(200);
+        (await relay.Program.PostAsync("/v1/messages", relay.Key, cached)).Status.Should().Be(200);
+
+        relay.RequestsOf("cached: ").Select(request => request.Json.GetRawText().Split("\"cache_control\"").Length - 1).Should().Equal(3, 3);
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task A_schema_comes_with_OpenAIs_and_Anthropics_words_too()
     {
         relay.Api.When("shaped", new Behavior { StructuredOutput = """{"a":5}""" });

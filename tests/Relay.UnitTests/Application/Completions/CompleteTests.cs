@@ -113,6 +113,7 @@ public sealed class CompleteTests
 
         Models().Read(asked).Value.Value.Should().Be(model);
         Models().NamesFor(Any.Key()).Should().NotContain("*");
+        Models().IsAllowed(Any.Model("o3")).Should().BeFalse("a name that /v1/complete takes as it is stays unknown");
     }
 
     [Theory]
