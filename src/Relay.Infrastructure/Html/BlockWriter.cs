@@ -143,6 +143,16 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         }
     }
 
+    /// <summary>Writes code as it stands, in a fence that nothing in it closes.</summary>
+    public void WriteCode(string code, string? language)
+    {
+        if (code.Length > 0)
+        {
+            var fence = new string('`', Math.Max(3, InlineLine.LongestRun(code) + 1));
+            Write(asMarkdown ? $"{fence}{language}\n{code}\n{fence}" : code);
+        }
+    }
+
     private void Push(Container container)
     {
         if (_containers.Count < MaxContainers)

@@ -40,6 +40,24 @@ internal sealed class MathWriter
         return string.IsNullOrEmpty(text) ? null : text;
     }
 
+    /// <summary>Reads the formula at hand and writes it into a paragraph.</summary>
+    /// <param name="walker">Where the formula begins.</param>
+    /// <param name="inline">The paragraph.</param>
+    public static void Write(ref MarkupWalker walker, InlineWriter inline)
+    {
+        var text = HtmlAttributes.Find(walker.Attributes, "alttext"u8);
+        var math = new MathWriter();
+        walker.ReadMath(math);
+        if ((math.Tex ?? Tidy(text)) is { } tex)
+        {
+            inline.AppendFormula(tex);
+        }
+        else
+        {
+            inline.Append(math.Write());
+        }
+    }
+
     /// <summary>Takes up the next token of the formula.</summary>
     /// <param name="tokens">Where it is.</param>
     /// <param name="text">Its text.</param>
