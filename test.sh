@@ -48,6 +48,8 @@ install_tools() {
   export CLAUDE_RELAY_TEST_PROMETHEUS
   CLAUDE_RELAY_TEST_BROWSER=$(pinned_browser_tools)
   export CLAUDE_RELAY_TEST_BROWSER
+  CLAUDE_RELAY_TEST_CONVERTERS=$(pinned_converters)
+  export CLAUDE_RELAY_TEST_CONVERTERS
 
   # The jail, where this machine lets us install it. Without it the jailed half of the lockdown tests fails, and says why.
   # And what the tests of /v1/fetch need: networks of their own, and the ICU that one of them compares the relay's reading with.

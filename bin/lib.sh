@@ -132,10 +132,13 @@ pinned_prometheus() {
 }
 
 # Installs the JavaScript SDKs that tests run against a relay, once for each set of versions, and prints their folder.
-pinned_sdks() { pinned_packages sdks 'the JavaScript SDKs (about 70 MB)'; }
+pinned_sdks() { pinned_packages sdks 'the JavaScript SDKs (about 160 MB)'; }
 
 # The same for what drives a browser in tests.
 pinned_browser_tools() { pinned_packages browser 'what drives a browser (about 18 MB)'; }
+
+# The same for a second reader of Markdown, and what pages are compared with.
+pinned_converters() { pinned_packages converters 'converters of pages (about 20 MB)'; }
 
 # pinned_packages FOLDER WHAT: installs the packages of tests/FOLDER/package.json below .tools, with the scripts that use them.
 pinned_packages() {

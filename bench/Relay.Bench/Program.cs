@@ -14,7 +14,7 @@ if (args is ["bare"])
 
 if (args is not [var claude, .. var names])
 {
-    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [admission] [refusals] [keys] [fleet] [strip] [fetch] [tokens] [streams] [rate]   (all of them when none is named)");
+    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)");
     return 2;
 }
 
@@ -30,6 +30,7 @@ Dictionary<string, Func<string, CancellationToken, Task>> scenarios = new(String
     ["fleet"] = FleetScenarios.FleetAsync,
     ["strip"] = PageScenarios.StripAsync,
     ["fetch"] = PageScenarios.FetchAsync,
+    ["readers"] = ReaderScenario.CompareAsync,
     ["tokens"] = StreamScenarios.TokensAsync,
     ["streams"] = StreamScenarios.StreamsAsync,
     ["rate"] = StreamScenarios.RateAsync,

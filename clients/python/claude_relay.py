@@ -29,7 +29,7 @@ import ssl
 import time
 import urllib.parse
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Generator, Iterator, List, Literal, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 __version__ = "0.1.0"
@@ -181,7 +181,12 @@ class Page:
     None. ``status`` is the page's: a 404 is an answer. ``truncated`` says whether there is more, ``next_offset`` where (in
     Unicode characters; None when there is no more), ``total_chars`` how much there is (None when it was not read to its
     end). ``json_ld`` is as it was in the page; what is not valid JSON is a string, and ``json_ld_omitted`` counts what was
-    left out. ``redirects`` are dicts of ``url`` and ``status``. ``bytes`` is the size of the page as it was sent.
+    left out. ``redirects`` are dicts of ``url`` and ``status``. ``bytes`` is how much of the page was read, uncompressed.
+
+    ``pages`` counts the pages of a PDF (None for other documents). ``open_graph`` are dicts of ``name`` (without ``og:``) and
+    ``content``. ``needs_javascript`` says whether the page seems to show its content only once its scripts have run; then
+    ``needs_javascript_reason`` is ``noscript``, ``empty_root`` or ``no_text``, and ``data`` has the JSON that it carries for
+    them, as dicts of ``id`` and ``content``. ``refresh_url`` is where a browser would go on after more than a second.
     """
 
     content: str
@@ -205,6 +210,12 @@ class Page:
     bytes: int
     duration_ms: int
     request_id: Optional[str]
+    pages: Optional[int] = None
+    open_graph: List[Dict[str, str]] = field(default_factory=list)
+    needs_javascript: bool = False
+    needs_javascript_reason: Optional[str] = None
+    data: List[Dict[str, Any]] = field(default_factory=list)
+    refresh_url: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -1125,6 +1136,12 @@ def _page(answer: Mapping[str, Any], request_id: Optional[str]) -> Page:
         bytes=answer.get("bytes", 0),
         duration_ms=answer.get("duration_ms", 0),
         request_id=request_id,
+        pages=answer.get("pages"),
+        open_graph=answer.get("open_graph", []),
+        needs_javascript=answer.get("needs_javascript", False),
+        needs_javascript_reason=answer.get("needs_javascript_reason"),
+        data=answer.get("data", []),
+        refresh_url=answer.get("refresh_url"),
     )
 
 

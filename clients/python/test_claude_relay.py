@@ -234,11 +234,15 @@ class BothClients:
 
     def test_reads_a_page_the_models_and_the_usage(self) -> None:
         page = {"ok": True, "status": 404, "final_url": "u", "truncated": True, "markdown": "# Hi", "json_ld": [{"a": 1}], "next_offset": 4}
+        data = [{"id": "a", "content": {"b": 1}}]
+        page.update(pages=2, open_graph=[{"name": "type", "content": "x"}], needs_javascript=True, needs_javascript_reason="noscript", data=data, refresh_url="v")
         usage = {"ok": True, "key": "app", "limits": []}
         self.server.answers = [answer(200, page), answer(200, {"ok": True, "default": None, "models": ["opus"]}), answer(200, usage)]
         client = self.client()
         result = self.run_call(client, "fetch_page", "u", max_bytes=10, strip=False, format="markdown", offset=0, accept_language="de")
         self.assertEqual(("# Hi", "# Hi", None, 404, [{"a": 1}], 4), (result.content, result.markdown, result.html, result.status, result.json_ld, result.next_offset))
+        self.assertEqual((2, [{"name": "type", "content": "x"}], True, "noscript"), (result.pages, result.open_graph, result.needs_javascript, result.needs_javascript_reason))
+        self.assertEqual((data, "v"), (result.data, result.refresh_url))
         self.assertEqual(Models(None, ["opus"]), self.run_call(client, "models"))
         self.assertEqual(usage, self.run_call(client, "usage", days=3))
 

@@ -124,12 +124,24 @@ export interface Page {
   jsonLd: unknown[];
   /** How many blocks of JSON-LD were left out, when some were. */
   jsonLdOmitted?: number;
+  /** Pages of a PDF; missing for other documents. */
+  pages?: number;
+  /** The page's Open Graph: the name behind `og:`, and its value. */
+  openGraph: { name: string; content: string }[];
+  /** Whether the page seems to show its content only once its scripts have run. The relay runs none. */
+  needsJavascript: boolean;
+  /** Why, for such a page. */
+  needsJavascriptReason?: "noscript" | "empty_root" | "no_text";
+  /** Of such a page, the JSON that it carries for its scripts, as it was; text that is not valid JSON is a string. */
+  data?: { id: string; content: unknown }[];
+  /** Where a browser would go on after more than a second. */
+  refreshUrl?: string;
   redirects: { url: string; status: number }[];
   /** Unicode characters of the whole content; null when it was not read to its end. */
   totalChars: number | null;
   /** The `offset` of the next piece; null when there is none. */
   nextOffset: number | null;
-  /** Bytes of the page as it was sent. */
+  /** Bytes of the page that were read, uncompressed. */
   bytes: number;
   durationMs: number;
   requestId: string | null;

@@ -98,7 +98,8 @@ export class ClaudeRelay {
   async fetchPage(urlOrRequest, options) {
     const body = snakeCased(asRequest(urlOrRequest, "url"));
     const { answer, requestId } = await this.#call("POST", "/v1/fetch", body, options);
-    const { ok, ...page } = camelized(answer);
+    // The data is the page's own.
+    const { ok, ...page } = { ...camelized(answer), ...("data" in answer && { data: answer.data }) };
     return { ...page, content: page.html ?? page.text ?? page.markdown, requestId };
   }
 

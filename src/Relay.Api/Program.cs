@@ -1,4 +1,5 @@
 using Relay.Api.Hosting;
+using Relay.Infrastructure.Pdf;
 using Relay.Infrastructure.Processes;
 using Serilog;
 
@@ -10,6 +11,11 @@ if (CommandLineHelp.For(args) is { } text)
 }
 
 ProcessHardening.Apply();
+if (PdfProgram.IsAskedFor(args))
+{
+    return PdfProgram.Run();
+}
+
 try
 {
     await using var app = RelayHost.Build(args);

@@ -12,6 +12,7 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var call = new Option<bool>("--call") { Description = "Also make one real completion with the default model. It costs one request of the Claude account." };
+        var fetch = new Option<string?>("--fetch") { Description = "Instead of all checks fetch this page as /v1/fetch would, and show each step: look-up, guard, connection, redirects, type, size. Callers are not told as much.", HelpName = "URL" };
         var json = Json.Option();
         return new ExampleCommand(
             "doctor",
@@ -19,12 +20,18 @@ internal static class DoctorCommand
             + "Disturbs no running relay and, without --call, makes no call. Exits with 1 when something failed. Run it as the relay's user, with the relay's environment.",
             "relayctl doctor",
             "relayctl doctor --call",
+            "relayctl doctor --fetch https://example.com/",
             "relayctl doctor --json")
         {
-            call, json,
+            call, fetch, json,
         }.Runs(
             async (operation, cancellationToken) =>
-                Report(operation, await operation.Mediator.Send(new DiagnoseQuery(WithCall: operation.Value(call)), cancellationToken), operation.Value(json)),
+                Report(
+                    operation,
+                    operation.Value(fetch) is { } url
+                        ? await operation.Mediator.Send(new TraceFetchQuery(url), cancellationToken)
+                        : await operation.Mediator.Send(new DiagnoseQuery(WithCall: operation.Value(call)), cancellationToken),
+                    operation.Value(json)),
             home: HomeUse.AsItIs);
     }
 

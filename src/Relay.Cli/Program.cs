@@ -1,3 +1,4 @@
 using Relay.Cli;
+using Relay.Infrastructure.Pdf;
 
-return await Relayctl.RunAsync(args, console: null, CancellationToken.None);
+return PdfProgram.IsAskedFor(args) ? PdfProgram.Run() : await Relayctl.RunAsync(args, console: null, CancellationToken.None);

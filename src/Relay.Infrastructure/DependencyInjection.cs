@@ -21,7 +21,9 @@ using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Html;
 using Relay.Infrastructure.HttpFetching;
+using Relay.Infrastructure.JsonSchemas;
 using Relay.Infrastructure.KeyFile;
+using Relay.Infrastructure.Pdf;
 using Relay.Infrastructure.Processes;
 using Relay.Infrastructure.Redis;
 using Relay.Infrastructure.Sqlite;
@@ -44,8 +46,8 @@ public static class DependencyInjection
         .AddState(configuration)
         .AddProcesses()
         .AddClaudeCode()
-        .AddHttpFetching()
-        .AddSingleton<IPageReader, PageReader>()
+        .AddSingleton<IAnswerChecker, AnswerChecker>()
+        .AddPages()
         .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
@@ -59,6 +61,7 @@ public static class DependencyInjection
         .AddSingleton<IAuditReader, AuditReader>()
         .AddProcesses()
         .AddClaudeLaunch()
+        .AddPages()
         .AddDiagnostics(StateOptions.IsShared(configuration));
 
     private static IServiceCollection AddState(this IServiceCollection services, IConfiguration configuration)
@@ -185,6 +188,14 @@ public static class DependencyInjection
         .AddSingleton<IDiagnosticCheck, JailCheck>()
         .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
         .AddSingleton<IDiagnosticCheck, HomeCheck>();
+
+    /// <summary>Pages of the public web, and what is made of them.</summary>
+    private static IServiceCollection AddPages(this IServiceCollection services) => services
+        .AddHttpFetching()
+        .AddSingleton<IPageReader, PageReader>()
+        .AddSingleton(_ => PdfExecutable.OfThisProcess())
+        .AddSingleton<PdfCommand>()
+        .AddSingleton<IPdfReader, PdfReader>();
 
     private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
         where TService : class, IHostedService => services

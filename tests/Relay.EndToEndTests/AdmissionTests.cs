@@ -265,7 +265,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await AskAsync(small, model: "opus")).Status.Should().Be(403);
         (await AskAsync(small, model: "haiku")).Status.Should().Be(200);
         var models = (await Program.GetAsync("/v1/models", small)).Json;
-        models.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should().Equal("sonnet", "haiku");
+        models.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should().StartWith(["sonnet", "haiku"]).And.NotContain(name => name!.Contains("opus"));
         models.TryGetProperty("default", out _).Should().BeFalse();
     }
 

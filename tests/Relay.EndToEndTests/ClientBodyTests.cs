@@ -14,12 +14,19 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
     {
         ["forced-tool"] = "it needs tools",
         ["tool-history-no-tools"] = "it needs tools in the history",
-        ["model-unknown-version"] = "only Claude Code or the API knows that there is no such version",
-        ["schema-never-fits"] = "it is no body: ConversationTests",
+        ["schema-never-fits"] = "it is no body, but an answer: the last test",
     };
 
     /// <summary>Fields that have no effect here, by the name of their body.</summary>
     private static readonly string[] EmptyFields = ["field-provider", "field-web_search_options", "field-reasoning"];
+
+    /// <summary>What Claude Code does with some bodies; it repeats the words of all others.</summary>
+    private static readonly Dictionary<string, FakeScript> Scripts = new(StringComparer.Ordinal)
+    {
+        ["schema-2020-12"] = new() { StructuredOutput = """{"city":"Paris"}""" },
+        ["schema-list"] = new() { StructuredOutput = """{"data":["Paris"]}""" },
+        ["model-unknown-version"] = new() { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 404, ErrorName = "model_not_found" },
+    };
 
     private readonly FakeRelay _relay = fixture.Relay;
 
@@ -32,6 +39,7 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
         var row = Rows().Single(row => row.Id == id);
         var (path, body) = Request(row, surface);
 
+        _relay.Script(Scripts.GetValueOrDefault(id) ?? new FakeScript { EchoPrompt = true });
         var answer = await _relay.Program.PostAsync(path, _relay.Key, body);
 
         answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture).Should().Be(row.Right[..3], $"{row.Right}; it was answered: {answer.Body}");
@@ -61,6 +69,30 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
 
         answer.Headers.GetValues("X-Relay-Ignored").Should().Equal("temperature, seed");
         (await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Should().EndWith("data: [DONE]\n\n");
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/chat/completions", 400)]
+    [InlineData("/v1/messages", 400)]
+    [InlineData("/v1/complete", 422)]
+    public async Task An_answer_that_never_fits_has_a_status_that_no_client_repeats(string path, int status)
+    {
+        _relay.Script(new FakeScript { StructuredOutput = """{"city":5}""" });
+        var schema = JsonNode.Parse("""{"type":"object","properties":{"city":{"type":"string"}}}""");
+        var body = new JsonObject { ["model"] = "haiku", ["messages"] = JsonNode.Parse("""[{"role":"user","content":"Paris"}]""") };
+        body[path switch { "/v1/complete" => "json_schema", "/v1/messages" => "output_config", _ => "response_format" }] = path switch
+        {
+            "/v1/complete" => schema,
+            "/v1/messages" => new JsonObject { ["format"] = new JsonObject { ["type"] = "json_schema", ["schema"] = schema } },
+            _ => new JsonObject { ["type"] = "json_schema", ["json_schema"] = new JsonObject { ["name"] = "city", ["schema"] = schema } },
+        };
+        body["max_tokens"] = 64;
+
+        var answer = await _relay.Program.PostAsync(path, _relay.Key, body);
+
+        answer.Status.Should().Be(status, answer.Body);
+        answer.Body.Should().Contain("did not fit the schema");
+        (answer.Headers.TryGetValues("x-should-retry", out var retry) ? retry.Single() : null).Should().Be(status == 422 ? null : "false");
     }
 
     private static (string Path, JsonObject Body) Request(Row row, string surface)

@@ -108,6 +108,25 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         await ShouldBeLeftAsync("client: endless py");
     }
 
+    [Theory]
+    [InlineData("", 0, null, false, null, 0, null)]
+    [InlineData("\"pages\":3,\"open_graph\":[{\"name\":\"type\",\"content\":\"x\"}],\"needs_javascript\":true,\"needs_javascript_reason\":\"empty_root\",\"data\":[{\"id\":\"a\",\"content\":{\"b\":1}}],\"refresh_url\":\"v\",", 1, 3, true, "empty_root", 1, "v")]
+    public async Task The_dotnet_client_reads_all_of_a_page(string more, int properties, int? pages, bool needsScripts, string? reason, int data, string? refresh)
+    {
+        using var http = new HttpClient(new FixedAnswer($$"""{{{more}}"ok":true,"status":200,"final_url":"u","truncated":false,"text":"Hi","content_type":null,"charset":null,"title":null,"description":null,"language":null,"canonical":null,"json_ld":[],"redirects":[],"total_chars":2,"next_offset":null,"bytes":2,"duration_ms":1}"""));
+        var client = new ClaudeRelayClient(http, new ClaudeRelayOptions { Url = new Uri("http://relay.example"), Key = "crk_live_key" });
+
+        var page = await client.FetchPageAsync("u", cancellationToken: TestContext.Current.CancellationToken);
+
+        (page.Content, page.OpenGraph.Count, page.Pages, page.NeedsJavascript, page.NeedsJavascriptReason, page.Data.Count, page.RefreshUrl).Should().Be(("Hi", properties, pages, needsScripts, reason, data, refresh));
+    }
+
+    private sealed class FixedAnswer(string json) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage { Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json") });
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task The_dotnet_client_works_on_a_running_relay()
     {

@@ -83,6 +83,38 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         streamed.Events[^1].Json.GetProperty("structured_output").GetProperty("a").GetInt32().Should().Be(5);
     }
 
+    [Fact(Timeout = 180_000)]
+    public async Task An_answer_that_fits_for_Claude_Code_alone_does_not_leave()
+    {
+        relay.Api.When("inherits", new Behavior { StructuredOutput = "{}" });
+        var schema = new { type = "object", required = new[] { "toString" } };
+
+        var whole = await relay.Program.CompleteAsync(relay.Key, new { prompt = "inherits", json_schema = schema });
+        var streamed = await relay.Program.PostAsync("/v1/complete", relay.Key, new { prompt = "inherits, in a stream", json_schema = schema, stream = true });
+
+        ErrorAnswer.Check(whole, 422, "schema_not_satisfied", null);
+        ErrorAnswer.Check(streamed, 422, "schema_not_satisfied", null);
+        relay.RequestsOf("inherits").Count.Should().Be(2, "Claude Code takes each answer, which is why the relay looks itself");
+        relay.Program.Log.Should().Contain(line => line.Contains(" 422 schema_not_satisfied ", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_schema_of_a_list_brings_a_list()
+    {
+        relay.Api.When("listed", new Behavior { StructuredOutput = """{"value":["a","b"]}""" });
+        var schema = new { type = "array", items = new { anyOf = new object[] { new { type = "string" }, new Dictionary<string, string>(StringComparer.Ordinal) { ["$ref"] = "#" } } } };
+        var messages = new[] { new { role = "user", content = "listed" } };
+
+        var native = await relay.Program.CompleteAsync(relay.Key, new { prompt = "listed", json_schema = schema });
+        var openAi = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, new { model = "opus", messages, response_format = new { type = "json_schema", json_schema = new { name = "x", schema } } });
+        var streamed = await relay.Program.StreamAsync("/v1/complete", relay.Key, new { prompt = "listed, in a stream", json_schema = schema, stream = true });
+
+        native.Json.GetProperty("structured_output").GetRawText().Should().Be("""["a","b"]""", native.Body);
+        openAi.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString().Should().Be("""["a","b"]""", openAi.Body);
+        streamed.Text.Should().Be("""["a","b"]""");
+        streamed.Events[^1].Json.GetProperty("structured_output").GetArrayLength().Should().Be(2);
+    }
+
     [Theory(Timeout = 180_000)]
     [InlineData("""{"type":"object","properties":{"a":{"type":"nonsense"}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"$ref":"#/definitions/missing"}}}""")]
@@ -95,6 +127,29 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
 
         ErrorAnswer.Check(answer, 400, "invalid_request", "json_schema");
         relay.RequestsOf("with no schema").Should().BeEmpty();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task The_cache_breakpoints_are_Claude_Codes_alone()
+    {
+        object Cached(string text) => new { type = "text", text, cache_control = new { type = "ephemeral" } };
+        var plain = new { model = "opus", max_tokens = 99, system = "be brief", messages = new[] { new { role = "user", content = "cached: plain" } } };
+        var cached = new
+        {
+            model = "opus",
+            max_tokens = 99,
+            system = new[] { Cached("be"), Cached("brief") },
+            messages = new[]
+            {
+                new { role = "user", content = new[] { Cached("a"), Cached("b") } }, new { role = "assistant", content = new[] { Cached("c") } },
+                new { role = "user", content = new[] { Cached("cached: five of them") } },
+            },
+        };
+
+        (await relay.Program.PostAsync("/v1/messages", relay.Key, plain)).Status.Should().Be(200);
+        (await relay.Program.PostAsync("/v1/messages", relay.Key, cached)).Status.Should().Be(200);
+
+        relay.RequestsOf("cached: ").Select(request => request.Json.GetRawText().Split("\"cache_control\"").Length - 1).Should().Equal(3, 3);
     }
 
     [Fact(Timeout = 180_000)]

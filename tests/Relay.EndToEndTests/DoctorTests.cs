@@ -108,6 +108,17 @@ public sealed class DoctorTests
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task One_page_is_followed_step_by_step()
+    {
+        using var home = new TemporaryDirectory();
+
+        var (code, output, error) = await RelayProgram.RelayctlAsync(Environment(home.Path, []), ["--home", home.Path, "doctor", "--fetch", "http://192.168.1.1/"]);
+
+        (code, error).Should().Be((1, string.Empty));
+        output.Should().MatchRegex("(?m)^fail  url  Refused by its text, before any look-up: target_forbidden");
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task For_people_there_is_a_line_for_each_finding()
     {
         using var home = new TemporaryDirectory();

@@ -237,6 +237,23 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     }
 
     [Fact]
+    public async Task A_PDF_is_read_by_a_process_of_the_relay_and_a_hostile_one_takes_nothing_with_it()
+    {
+        internet.Names.Set("pdf.example.net", ["93.184.215.14"]);
+        internet.Sites.Sites["pdf.example.net"] = new Site(async (request, stream, cancellationToken) =>
+            await stream.WriteAsync(Site.Response(200, "Content-Type: application/octet-stream\r\n", request.Target == "/good" ? PdfFile.Of("A report", "Page one.", "Page two.") : PdfFile.FormThatDrawsItself()), cancellationToken));
+        var relay = await internet.SharedRelayAsync();
+
+        var hostile = await relay.FetchAsync(new { url = "https://pdf.example.net/hostile", format = "text" });
+        var good = await relay.FetchAsync(new { url = "https://pdf.example.net/good", format = "markdown" });
+
+        hostile.Status.Should().BeOneOf(200, 415);
+        good.Status.Should().Be(200, good.Body);
+        (good.Json.GetProperty("markdown").GetString(), good.Json.GetProperty("title").GetString(), good.Json.GetProperty("pages").GetInt32(), good.Json.GetProperty("truncated").GetBoolean())
+            .Should().Be(("## Page 1\n\nPage one.\n\n## Page 2\n\nPage two.", "A report", 2, false));
+    }
+
+    [Fact]
     public async Task What_is_wrong_with_a_request_is_named()
     {
         var relay = await internet.SharedRelayAsync();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Net.Http.Headers;
 using System.Text;
 using FluentAssertions;
@@ -15,6 +16,26 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync() => await fixture.ShouldStillAnswerAsync();
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/models", null, "ok default models object data")]
+    [InlineData("/v1/models", "2023-06-01", "data has_more first_id last_id")]
+    [InlineData("/v1/models/claude-opus-4-5", null, "id object created owned_by")]
+    [InlineData("/v1/models/claude-opus-4-5", "2023-06-01", "type id display_name created_at")]
+    public async Task The_models_have_the_shape_of_the_SDK_that_asks(string path, string? version, string names)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add("x-api-key", _key);
+        request.Headers.Add("anthropic-version", version is null ? [] : [version]);
+        using var response = await _relay.Http.SendAsync(request, TestContext.Current.CancellationToken);
+
+        var answer = JsonElement.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        answer.EnumerateObject().Select(property => property.Name).Should().Equal(names.Split(' '));
+        if (answer.TryGetProperty("data", out var data))
+        {
+            data.EnumerateArray().Select(model => model.GetProperty("id").GetString()).Should().Contain(["opus", "claude-opus-5-5"]);
+        }
+    }
 
     [Theory(Timeout = 120_000)]
     [InlineData("GET", "/v1/complete", "POST")]

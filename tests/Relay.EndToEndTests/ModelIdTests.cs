@@ -37,6 +37,23 @@ public sealed class ModelIdTests : IAsyncLifetime
         chat.Events.SkipLast(1).Should().NotBeEmpty().And.OnlyContain(item => item.Json.GetProperty("model").GetString() == "claude-opus-5-5");
     }
 
+    [OnlyWithAll]
+    [Fact]
+    public async Task Each_id_of_the_list_is_sent_as_it_is()
+    {
+        await using var relay = await RelayProgram.WithRealClaudeAsync(_api, ("ALLOWED_MODELS", "opus,sonnet,haiku,fable"), ("PER_KEY_RPM", "100"));
+        var key = await relay.MintAsync("app");
+        var listed = (await relay.GetAsync("/v1/models", key)).Json.GetProperty("models").EnumerateArray().Select(name => name.GetString()!).Where(name => name.StartsWith("claude-", StringComparison.Ordinal)).ToList();
+
+        foreach (var id in listed)
+        {
+            (await relay.CompleteAsync(key, new { prompt = "hi", model = id })).Status.Should().Be(200, id);
+        }
+
+        listed.Should().HaveCountGreaterThan(10);
+        _api.Requests.Select(request => request.Model).Should().Equal(listed, "each is called once");
+    }
+
     [Fact]
     public async Task An_unknown_id_has_its_own_error_and_is_charged()
     {

@@ -122,7 +122,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
         foreach (var path in Spending)
         {
-            (await impatient.Program.PostAsync(path, impatient.Key, Body(path))).Status.Should().Be(504);
+            (await impatient.Program.PostAsync(path, impatient.Key, Body(path))).Status.Should().Be(path == "/v1/complete" ? 504 : 400, "the model was asked");
         }
 
         (await impatient.Program.PostAsync("/v1/fetch", impatient.Key, new { url = relays.Url("/never") })).Status.Should().Be(504);

@@ -19,6 +19,9 @@ public sealed record FakeScript
     /// <summary>Answers with the prompt's own text instead of <see cref="Answer"/>.</summary>
     public bool EchoPrompt { get; set; }
 
+    /// <summary>The answer of a process that was told a schema, as JSON; whether it fits is not looked at.</summary>
+    public string StructuredOutput { get; set; } = "{}";
+
     /// <summary>How many <c>text_delta</c> events the answer is cut into.</summary>
     public int Deltas { get; set; } = 1;
 

@@ -27,6 +27,7 @@ internal static class FakeScriptReader
             case "version": script.Version = value.GetString()!; break;
             case "behavior": script.Behavior = Enum.Parse<FakeBehavior>(value.GetString()!); break;
             case "answer": script.Answer = value.GetString()!; break;
+            case "structured_output": script.StructuredOutput = value.GetString()!; break;
             case "echo_prompt": script.EchoPrompt = value.GetBoolean(); break;
             case "deltas": script.Deltas = value.GetInt32(); break;
             case "delta_delay_ms": script.DeltaDelayMs = value.GetInt32(); break;

@@ -156,7 +156,38 @@ public sealed record Page(
 {
     /// <summary>The content, in whichever form it was asked for.</summary>
     public string Content => Html ?? Text ?? Markdown ?? string.Empty;
+
+    /// <summary>Blocks of JSON-LD that were left out; 0 for none.</summary>
+    public int JsonLdOmitted { get; init; }
+
+    /// <summary>Pages of a PDF; null for other documents.</summary>
+    public int? Pages { get; init; }
+
+    /// <summary>The page's Open Graph.</summary>
+    public IReadOnlyList<PageProperty> OpenGraph { get => field ?? []; init; }
+
+    /// <summary>Whether the page seems to show its content only once its scripts have run. The relay runs none.</summary>
+    public bool NeedsJavascript { get; init; }
+
+    /// <summary>Why, for such a page: <c>noscript</c>, <c>empty_root</c> or <c>no_text</c>; null for others.</summary>
+    public string? NeedsJavascriptReason { get; init; }
+
+    /// <summary>Of such a page, the JSON that it carries for its scripts; empty for others.</summary>
+    public IReadOnlyList<PageData> Data { get => field ?? []; init; }
+
+    /// <summary>Where a browser would go on after more than a second; null for nowhere.</summary>
+    public string? RefreshUrl { get; init; }
 }
+
+/// <summary>A property of a page's Open Graph.</summary>
+/// <param name="Name">The name behind <c>og:</c>.</param>
+/// <param name="Content">The value, as the page has it.</param>
+public sealed record PageProperty(string Name, string Content);
+
+/// <summary>JSON that a page carries for its scripts.</summary>
+/// <param name="Id">The id of its script element, or a number.</param>
+/// <param name="Content">The JSON; text that is not valid JSON is a string.</param>
+public sealed record PageData(string Id, JsonElement Content);
 
 /// <summary>A redirect on the way to a page.</summary>
 public sealed record PageRedirect(string Url, int Status);

@@ -178,7 +178,8 @@ test("A string is a prompt", async () => {
 });
 
 test("A page, the models and the usage are read", async () => {
-  const page = { ok: true, status: 404, final_url: "u", truncated: true, markdown: "# Hi", json_ld: [{ a_b: 1 }], redirects: [{ url: "r", status: 301 }], next_offset: 4 };
+  const page = { ok: true, status: 404, final_url: "u", truncated: true, markdown: "# Hi", json_ld: [{ a_b: 1 }], redirects: [{ url: "r", status: 301 }], next_offset: 4,
+    pages: 2, open_graph: [{ name: "image:width", content: "9" }], needs_javascript: true, needs_javascript_reason: "empty_root", data: [{ id: "a_b", content: { c_d: 1 } }], refresh_url: "v" };
   answers = [
     json(200, page),
     json(200, { ...page, markdown: undefined, html: "" }),
@@ -189,6 +190,7 @@ test("A page, the models and the usage are read", async () => {
   assert.deepEqual(await relay.fetchPage({ url: "u", maxBytes: 10, acceptLanguage: "de" }), {
     status: 404, finalUrl: "u", truncated: true, markdown: "# Hi", content: "# Hi", jsonLd: [{ a_b: 1 }],
     redirects: [{ url: "r", status: 301 }], nextOffset: 4, requestId: "req_header",
+    pages: 2, openGraph: [{ name: "image:width", content: "9" }], needsJavascript: true, needsJavascriptReason: "empty_root", data: [{ id: "a_b", content: { c_d: 1 } }], refreshUrl: "v",
   });
   assert.equal((await relay.fetchPage("u")).content, "");
   assert.deepEqual(await relay.models(), { default: null, models: ["opus"] });

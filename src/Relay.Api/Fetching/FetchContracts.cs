@@ -41,6 +41,11 @@ internal static class FetchAnswer
         writer.WriteString("content_type", reply.ContentType);
         writer.WriteString("charset", content.Charset);
         WriteMetadata(writer, content.Metadata);
+        if (content.Pages is { } pages)
+        {
+            writer.WriteNumber("pages", pages);
+        }
+
         WriteOpenGraph(writer, content.Metadata.OpenGraph);
         writer.WriteBoolean("needs_javascript", content.NeedsScripts is not null);
         if (content.NeedsScripts is { } need)

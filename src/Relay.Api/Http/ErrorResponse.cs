@@ -36,7 +36,6 @@ internal static class ErrorResponse
         ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
         ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
-        // No 5xx, which SDKs repeat: each time the model would be asked up to three times more.
         ErrorCode.IdempotencyMismatch or ErrorCode.SchemaNotSatisfied => StatusCodes.Status422UnprocessableEntity,
         ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
@@ -48,8 +47,22 @@ internal static class ErrorResponse
         _ => throw new InvalidOperationException($"{code} has no status."),
     };
 
-    /// <summary>The status where another API has one of its own for the same thing.</summary>
-    public static int StatusOf(ErrorCode code, ApiSurface surface) => (surface, code) switch
+    /// <summary>
+    /// The status where another API has one of its own for the same thing. What has cost money has one that no client repeats by itself:
+    /// LangChain repeats a 422 and each 5xx six times, OpenAI's .NET SDK and Vercel's SDK each 5xx, whatever <c>x-should-retry</c> says.
+    /// </summary>
+    /// <param name="code">What happened.</param>
+    /// <param name="surface">Whose words the route speaks.</param>
+    /// <param name="hasCost">Whether the request was charged money.</param>
+    public static int StatusOf(ErrorCode code, ApiSurface surface, bool hasCost = false)
+    {
+        var status = StatusIn(code, surface);
+        return surface != ApiSurface.Native && (hasCost || code == ErrorCode.SchemaNotSatisfied) && !IsNeverRepeated(status) ? StatusCodes.Status400BadRequest : status;
+    }
+
+    private static bool IsNeverRepeated(int status) => status is >= 400 and <= 405 or StatusCodes.Status413PayloadTooLarge;
+
+    private static int StatusIn(ErrorCode code, ApiSurface surface) => (surface, code) switch
     {
         (ApiSurface.OpenAi or ApiSurface.Anthropic, ErrorCode.UnknownModel) => StatusCodes.Status404NotFound,
         (ApiSurface.Anthropic, ErrorCode.Overloaded) => AnthropicOverloaded,
@@ -76,7 +89,7 @@ internal static class ErrorResponse
         context.Response.Headers.Remove(LenientBody.IgnoredHeader); // It is told with an answer.
         var body = Serialize(error, surface, context.Log().RequestId);
         var response = context.Response;
-        response.StatusCode = StatusOf(error.Code, surface);
+        response.StatusCode = StatusOf(error.Code, surface, HasCost(context));
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.Length;
         return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
@@ -111,9 +124,11 @@ internal static class ErrorResponse
 
         if (surface != ApiSurface.Native)
         {
-            headers["x-should-retry"] = IsWorthRetrying(error.Code) && !isFar && !(context.Features.Get<RequestContext>()?.CostUsd > 0) ? "true" : "false";
+            headers["x-should-retry"] = IsWorthRetrying(error.Code) && !isFar && !HasCost(context) ? "true" : "false";
         }
     }
+
+    private static bool HasCost(HttpContext context) => context.Features.Get<RequestContext>()?.CostUsd > 0;
 
     /// <summary>Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.</summary>
     public static bool IsWorthRetrying(ErrorCode code) => code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull

@@ -13,6 +13,12 @@ namespace Relay.Api.Http;
 /// <summary>Reads a JSON body: bounded, uncompressed, strict, and with an error that names what is wrong.</summary>
 internal static class RequestBody
 {
+    /// <summary>
+    /// Most values, names, objects and lists of one body together. The largest conversation that is taken has half as many; a body of millions
+    /// takes many times its bytes once it is read.
+    /// </summary>
+    internal const int MaxParts = 200_000;
+
     private const int MaxEchoedName = 64;
 
     private static readonly JsonDocumentOptions DocumentOptions = new() { MaxDepth = JsonContract.Options.MaxDepth, AllowDuplicateProperties = false };
@@ -107,13 +113,36 @@ internal static class RequestBody
 
             if (read.IsCompleted)
             {
-                var body = parse(read.Buffer);
+                var body = HasTooManyParts(read.Buffer) ? TooManyParts : parse(read.Buffer);
                 reader.AdvanceTo(read.Buffer.End);
                 return body;
             }
 
             reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         }
+    }
+
+    /// <summary>Counts without keeping anything. What is no JSON is left to who reads it.</summary>
+    private static bool HasTooManyParts(ReadOnlySequence<byte> body)
+    {
+        var reader = new Utf8JsonReader(WithoutMark(body), new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
+        try
+        {
+            var parts = 0;
+            while (reader.Read())
+            {
+                if (reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && ++parts > MaxParts)
+                {
+                    return true;
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+
+        return false;
     }
 
     private static RelayError? FindHeaderProblem(HttpRequest request, long maxBytes)
@@ -164,6 +193,8 @@ internal static class RequestBody
         new SequenceReader<byte>(body).IsNext(ByteOrderMark) ? body.Slice(ByteOrderMark.Length) : body;
 
     private static RelayError NotAnObject { get; } = new(ErrorCode.InvalidJson, "The body must be one JSON object.");
+
+    private static RelayError TooManyParts { get; } = new(ErrorCode.TooLarge, $"The body holds more than {MaxParts} values and names. Join neighbouring texts into one.");
 
     private static RelayError TooLarge(long maxBytes) => new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
 

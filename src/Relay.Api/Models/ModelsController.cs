@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
@@ -6,22 +7,36 @@ using Relay.Application.Models;
 
 namespace Relay.Api.Models;
 
-/// <summary>The answer of <c>GET /v1/models</c>; <c>object</c> and <c>data</c> are what OpenAI's clients read, the rest Anthropic's.</summary>
-internal sealed record ModelsAnswer(
-    bool Ok, string? Default, IEnumerable<string> Models, string Object, IEnumerable<ModelContract> Data, bool HasMore, string? FirstId, string? LastId);
+/// <summary>The answer of <c>GET /v1/models</c>: <c>object</c> and <c>data</c> are OpenAI's words, the others the relay's own.</summary>
+internal sealed record ModelsAnswer(bool Ok, string? Default, IReadOnlyCollection<string> Models, string Object, IEnumerable<ModelContract> Data);
 
-/// <summary>One model, with what OpenAI's and what Anthropic's clients read.</summary>
+/// <summary>One model, as OpenAI's clients read it.</summary>
 /// <param name="Id">The name to use.</param>
 /// <param name="Object">Always <c>model</c>.</param>
 /// <param name="Created">Unix seconds; 0, for nobody tells when an alias was made.</param>
 /// <param name="OwnedBy">Always <c>anthropic</c>.</param>
-/// <param name="Type">Always <c>model</c>.</param>
-/// <param name="DisplayName">The name again.</param>
-/// <param name="CreatedAt">The same as <paramref name="Created"/>.</param>
-internal sealed record ModelContract(string Id, string Object, long Created, string OwnedBy, string Type, string DisplayName, DateTimeOffset CreatedAt)
+internal sealed record ModelContract(string Id, string Object, long Created, string OwnedBy)
 {
     /// <summary>The model of a name.</summary>
-    public static ModelContract Of(string name) => new(name, "model", 0, "anthropic", "model", name, DateTimeOffset.UnixEpoch);
+    public static ModelContract Of(string name) => new(name, "model", 0, "anthropic");
+}
+
+/// <summary>The answer of <c>GET /v1/models</c> for Anthropic's clients: one page with all of them.</summary>
+internal sealed record AnthropicModelsAnswer(
+    IEnumerable<AnthropicModelContract> Data,
+    bool HasMore,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FirstId,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? LastId);
+
+/// <summary>One model, as Anthropic's clients read it.</summary>
+/// <param name="Type">Always <c>model</c>.</param>
+/// <param name="Id">The name to use.</param>
+/// <param name="DisplayName">The name again.</param>
+/// <param name="CreatedAt">1970, for nobody tells when an alias was made.</param>
+internal sealed record AnthropicModelContract(string Type, string Id, string DisplayName, DateTimeOffset CreatedAt)
+{
+    /// <summary>The model of a name.</summary>
+    public static AnthropicModelContract Of(string name) => new("model", name, name, DateTimeOffset.UnixEpoch);
 }
 
 [Route("v1/models")]
@@ -32,10 +47,14 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
     public async Task<IActionResult> ListAsync(CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new ListModelsQuery(HttpContext.Caller()), cancellationToken);
-        return result.TryGet(out var models, out var error)
-            ? this.NoStoreJson(new ModelsAnswer(
-                Ok: true, models.Default, models.Names, "list", models.Names.Select(ModelContract.Of), HasMore: false, models.Names.FirstOrDefault(), models.Names.LastOrDefault()))
-            : error.ToActionResult();
+        if (!result.TryGet(out var models, out var error))
+        {
+            return error.ToActionResult();
+        }
+
+        return HttpContext.Surface() == ApiSurface.Anthropic
+            ? this.NoStoreJson(new AnthropicModelsAnswer(models.Names.Select(AnthropicModelContract.Of), HasMore: false, models.Names.FirstOrDefault(), models.Names.LastOrDefault()))
+            : this.NoStoreJson(new ModelsAnswer(Ok: true, models.Default, models.Names, "list", models.Names.Select(ModelContract.Of)));
     }
 
     /// <summary>One of them; also a full id that is not on the list and may be named all the same.</summary>
@@ -43,6 +62,11 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
     public async Task<IActionResult> FindAsync(string id, CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new FindModelQuery(HttpContext.Caller(), id), cancellationToken);
-        return result.TryGet(out var model, out var error) ? this.NoStoreJson(ModelContract.Of(model)) : error.ToActionResult();
+        if (!result.TryGet(out var model, out var error))
+        {
+            return error.ToActionResult();
+        }
+
+        return HttpContext.Surface() == ApiSurface.Anthropic ? this.NoStoreJson(AnthropicModelContract.Of(model)) : this.NoStoreJson(ModelContract.Of(model));
     }
 }

@@ -195,7 +195,7 @@ internal sealed class DocsPage(OpenApiDocument document)
         responses.Select(pair => (Status: pair.Key, Response: document.Resolve(pair.Value!))).Select(error => new object?[][]
         {
             [new XElement("strong", error.Status)],
-            [Values(error.Response["x-codes"]!.AsArray().Select(code => code!.GetValue<string>()))],
+            [Values(error.Response["x-codes"]!.AsArray().Concat(error.Response["x-codes-with-cost"]?.AsArray() ?? []).Select(code => code!.GetValue<string>()))],
             [Inline(Text(error.Response, "description")), Details("Example and headers", Code(Pretty(error.Response["content"]!["application/json"]!["example"]!)), Headers(error.Response))],
         }));
 

@@ -23,7 +23,7 @@ public sealed record CompleteCommand(RequestContext Context, CompletionRequest R
 /// <summary>The operator's rules: size and models, for all and for the key.</summary>
 internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
 {
-    public CompleteValidator(IOptionsMonitor<CompletionOptions> options, ModelCatalog models)
+    public CompleteValidator(IOptionsMonitor<CompletionOptions> options, ModelCatalog models, IAnswerChecker checker)
     {
         RuleFor(command => command.Request.InputBytes)
             .Must(bytes => bytes <= options.CurrentValue.MaxInputBytes)
@@ -31,6 +31,10 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.Stop is null)
             .WithRelayError(ErrorCode.InvalidRequest, "stop", "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema.");
+        RuleFor(command => command.Request.Schema)
+            .Must(schema => schema is null || checker.Takes(schema))
+            .WithMessage("No JSON schema.")
+            .WithState(command => NoSchema(command.Request.Schema!));
         RuleFor(command => command.Request.Model)
             .Must(models.IsAllowed)
             .WithRelayError(ErrorCode.UnknownModel, "model", $"This relay serves the models {string.Join(", ", models.Names)}.");
@@ -38,15 +42,51 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
             .Must((command, model) => command.Context.Caller.Allows(models.Resolve(model)))
             .WithRelayError(ErrorCode.Forbidden, "model", "This key may not use this model. GET /v1/models lists those it may name.");
     }
+
+    private static RelayError NoSchema(OutputSchema schema) => RelayError.Invalid(
+        schema.Field, $"'{schema.Field}' is no JSON schema that answers can be checked against. Check its types and references; references to other documents are not followed.");
 }
 
-internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog models) : IRequestHandler<CompleteCommand, Result<Completion>>
+internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog models, IAnswerChecker checker) : IRequestHandler<CompleteCommand, Result<Completion>>
 {
+    private static RelayError DoesNotFit { get; } = new(
+        ErrorCode.SchemaNotSatisfied,
+        "The answer did not fit the schema, or could not be checked against it in time. Simplify the schema, or say in the prompt what belongs where.");
+
     public async Task<Result<Completion>> Handle(CompleteCommand command, CancellationToken cancellationToken)
     {
-        var context = command.Context;
-        var result = await engine.CompleteAsync(context.Caller.Id, models.Resolve(command.Request.Model), command.Request, command.Sink, context.Spending, cancellationToken);
-        context.Timings = result.TryGet(out var completion, out _) ? completion.Timings : null;
-        return result;
+        var (context, request) = (command.Context, command.Request);
+        // An answer that must fit a schema is shown once it was checked.
+        var sink = request.Schema is null ? command.Sink : null;
+        var result = await engine.CompleteAsync(context.Caller.Id, models.Resolve(request.Model), request, sink, context.Spending, cancellationToken);
+        if (!result.TryGet(out var completion, out _))
+        {
+            return result;
+        }
+
+        context.Timings = completion.Timings;
+        return request.Schema is { } schema ? await CheckAsync(completion, schema, command.Sink, cancellationToken) : result;
+    }
+
+    private async Task<Result<Completion>> CheckAsync(Completion completion, OutputSchema schema, ICompletionSink? sink, CancellationToken cancellationToken)
+    {
+        var answer = completion;
+        if (completion.IsStructured)
+        {
+            if (!checker.Fits(schema, completion.Text, cancellationToken))
+            {
+                return DoesNotFit;
+            }
+
+            answer = completion with { Text = schema.Unwrap(completion.Text) };
+        }
+
+        if (sink is not null && answer.Text.Length > 0)
+        {
+            sink.TakeModel(answer.Model);
+            await sink.WriteAsync(answer.Text, cancellationToken);
+        }
+
+        return answer;
     }
 }

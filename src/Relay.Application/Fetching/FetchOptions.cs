@@ -41,6 +41,9 @@ public sealed class FetchOptions
     [Setting("FETCH_DENY", "Further targets that may not be asked: names, *.names, addresses and blocks such as 203.0.113.0/24.")]
     public IReadOnlyList<string> Deny { get; set; } = [];
 
+    [Setting("FETCH_PROXY", "A proxy that all pages go through, for networks without a way out: http://host:port, or http://user:password@host:port. It has to refuse private addresses by itself. The environment's proxy variables are ignored.", Secret = true)]
+    public Uri? Proxy { get; set; }
+
     [Setting("FETCH_NAT64", "Whether 64:ff9b::/96 counts as the IPv4 address inside: for machines that reach IPv4 through DNS64 only.")]
     public bool Nat64 { get; set; }
 }
@@ -53,6 +56,12 @@ internal sealed class FetchOptionsValidator : IValidateOptions<FetchOptions>
         if (options.UserAgent.Length == 0 || options.UserAgent.Any(letter => letter is < ' ' or > '~'))
         {
             problems = [.. problems, "FETCH_USER_AGENT: must be plain ASCII."];
+        }
+
+        // Without the address, which may hold a password.
+        if (options.Proxy is { } proxy && (proxy.Scheme != Uri.UriSchemeHttp || proxy.PathAndQuery != "/" || proxy.Fragment.Length > 0 || proxy.Host.Length == 0))
+        {
+            problems = [.. problems, "FETCH_PROXY: must be http://host:port, with nothing behind the port. The relay speaks plain HTTP with the proxy; pages of https stay encrypted through it."];
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

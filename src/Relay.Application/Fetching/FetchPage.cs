@@ -33,7 +33,7 @@ internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
 /// tried out for nothing.
 /// </summary>
 internal sealed class FetchPageHandler(
-    IPageFetcher fetcher, IPageReader reader, FetchPolicy policy, IOptions<FetchOptions> options, RelayMetrics metrics, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
+    IPageFetcher fetcher, IPageReader reader, IPdfReader pdfs, FetchPolicy policy, IOptions<FetchOptions> options, RelayMetrics metrics, TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
 {
     /// <summary>
     /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
@@ -91,17 +91,30 @@ internal sealed class FetchPageHandler(
 
         span?.SetTag("http.response.status_code", reply.Status);
         span?.SetTag("relay.fetch.redirects", reply.Redirects.Count);
-        return Read(reply, request, trace, started, cancellationToken);
+        return await ReadAsync(reply, request, caller, trace, started, cancellationToken);
     }
 
     /// <summary>Reads the page in the time that its way here has left of <c>FETCH_TIMEOUT</c>.</summary>
-    private Result<FetchedPage> Read(FetchReply reply, FetchRequest request, FetchTrace trace, long started, CancellationToken cancellationToken)
+    private async Task<Result<FetchedPage>> ReadAsync(FetchReply reply, FetchRequest request, ApiKey caller, FetchTrace trace, long started, CancellationToken cancellationToken)
     {
         var left = options.Value.Timeout - clock.GetElapsedTime(started);
         using var timeout = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
+            if (reply.Document.Kind == DocumentKind.Pdf)
+            {
+                if (!(await pdfs.ReadAsync(reply.Document.Body, caller.Id, either.Token)).TryGet(out var text, out var unread))
+                {
+                    trace.Failure = unread.Code == ErrorCode.UnsupportedContentType ? "pdf_unreadable" : null;
+                    return reply.Document.IsWhole || unread.Code != ErrorCode.UnsupportedContentType
+                        ? unread
+                        : new RelayError(ErrorCode.TooLarge, $"Of the PDF only the beginning came, of at most {options.Value.MaxPageBytes} bytes, and it can't be read without its end. The operator can raise FETCH_MAX_PAGE_BYTES.");
+                }
+
+                reply = reply with { Document = reply.Document with { Pdf = text } };
+            }
+
             return reader.Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset), either.Token).TryGet(out var page, out var error)
                 ? new FetchedPage(reply, page)
                 : error;

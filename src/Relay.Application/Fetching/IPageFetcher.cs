@@ -19,6 +19,12 @@ public sealed record FetchReply(int Status, string? ContentType, IReadOnlyList<F
     public Uri? RefreshUrl { get; init; }
 }
 
+/// <summary>One step of a fetch.</summary>
+/// <param name="Name">The step, as one word.</param>
+/// <param name="IsGood">Whether the fetch can go on.</param>
+/// <param name="Detail">One sentence, for the operator.</param>
+public sealed record FetchStep(string Name, bool IsGood, string Detail);
+
 /// <summary>What the operator is told of a fetch, and the caller is not.</summary>
 public sealed class FetchTrace
 {
@@ -32,6 +38,16 @@ public sealed class FetchTrace
 
     /// <summary>Why it failed, as one word.</summary>
     public string? Failure { get; set; }
+
+    /// <summary>Called with each step; null where nobody watches.</summary>
+    public Action<FetchStep>? Watch { get; init; }
+
+    /// <summary>Tells a step to whoever watches.</summary>
+    /// <param name="name">The step, as one word.</param>
+    /// <param name="isGood">Whether the fetch can go on.</param>
+    /// <param name="detail">One sentence. It may tell what is inside the relay's network: it is for the operator.</param>
+    public void Tell(string name, bool isGood, FormattableString detail) =>
+        Watch?.Invoke(new FetchStep(name, isGood, FormattableString.Invariant(detail)));
 }
 
 /// <summary>Fetches pages of the public web.</summary>

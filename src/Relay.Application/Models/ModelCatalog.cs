@@ -46,11 +46,11 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
     /// <summary>The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.</summary>
     public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed[label] : model;
 
-    /// <summary>Every name that the key may use, in the operator's order: models, then further names.</summary>
+    /// <summary>Names that the key may use: models and further names in the operator's order, then full ids of the families.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
-        from pair in _allowed.Concat(_aliases)
-        where pair.Key != AnyOther && key.Allows(pair.Value)
-        select pair.Key;
+        _allowed.Concat(_aliases).Where(pair => pair.Key != AnyOther && key.Allows(pair.Value)).Select(pair => pair.Key)
+            .Concat(KnownModels.Ids.Where(id => IsAllowed(id) && key.Allows(id)).Select(id => id.Value))
+            .Distinct(StringComparer.Ordinal);
 
     /// <summary>The model behind a name; the default for none. Not whether it is allowed.</summary>
     public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.GetValueOrDefault(asked.Value, asked);

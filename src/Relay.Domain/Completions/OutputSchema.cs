@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// The JSON schema an answer must fit. Here only its outside is checked; whether it is a schema is decided by the validator
-/// inside Claude Code, before the model is asked. Prints <c>***</c>.
+/// The JSON schema an answer must fit, as Claude Code takes it: one of an object, into which a schema of anything else is put. Here only its
+/// outside is checked; whether it is a schema is decided by those who check answers. Prints <c>***</c>.
 /// </summary>
 public sealed class OutputSchema : IEquatable<OutputSchema>
 {
@@ -17,10 +17,12 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
 
     private readonly string _json;
 
-    private OutputSchema(string field, string json) => (Field, _json) = (field, json);
+    private readonly bool _isWrapped;
+
+    private OutputSchema(string field, string json, bool isWrapped) => (Field, _json, _isWrapped) = (field, json, isWrapped);
 
     /// <summary>A schema that any JSON object fits.</summary>
-    public static OutputSchema AnyObject { get; } = new("json_schema", """{"type":"object"}""");
+    public static OutputSchema AnyObject { get; } = new("json_schema", """{"type":"object"}""", isWrapped: false);
 
     /// <summary>The wire name of the field it came in, for errors.</summary>
     public string Field { get; }
@@ -31,7 +33,19 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
     /// <summary>The schema as JSON, for the model. A method, so that no serialiser and no logger finds it.</summary>
     public string Reveal() => _json;
 
-    /// <summary>Accepts an object that describes objects: what Claude Code takes the answer from is the input of a tool.</summary>
+    /// <summary>The answer that the caller asked for, from one that fits this schema: without the object that was put around it.</summary>
+    public string Unwrap(string answer)
+    {
+        if (!_isWrapped)
+        {
+            return answer;
+        }
+
+        using var document = JsonDocument.Parse(answer);
+        return document.RootElement.GetProperty(SchemaRoot.Property).GetRawText();
+    }
+
+    /// <summary>Accepts an object: a JSON schema of any value.</summary>
     /// <param name="field">The wire name used in errors.</param>
     /// <param name="schema">As the caller wrote it.</param>
     public static Result<OutputSchema> Create(string field, JsonElement schema)
@@ -54,11 +68,6 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
             return RelayError.Invalid(field, $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}.");
         }
 
-        if (schema.TryGetProperty("type", out var type) && (type.ValueKind != JsonValueKind.String || !type.ValueEquals("object")))
-        {
-            return RelayError.Invalid(field, $"'{field}' must describe an object (\"type\":\"object\"). Put a list or a value into a property of one.");
-        }
-
         if (Encoding.UTF8.GetByteCount(JsonSerializer.Serialize(schema)) > MaxBytes)
         {
             return new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
@@ -70,14 +79,9 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
             return RelayError.Invalid(field, $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07.");
         }
 
-        if (InheritedNames.Find(translated) is { } inherited)
-        {
-            return RelayError.Invalid(
-                field, $"'{field}' asks for a property '{inherited}', which Claude Code's validator takes for present in every object. Give the property another name.");
-        }
-
-        return SchemaReferences.CountExpanded(JsonSerializer.SerializeToElement(translated)) <= MaxExpanded
-            ? new OutputSchema(field, JsonSerializer.Serialize(translated))
+        var (root, isWrapped) = SchemaRoot.ToObject(translated);
+        return SchemaReferences.CountExpanded(JsonSerializer.SerializeToElement(root)) <= MaxExpanded
+            ? new OutputSchema(field, JsonSerializer.Serialize(root), isWrapped)
             : new RelayError(ErrorCode.TooLarge, $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller definitions, or less often.", field);
     }
 

@@ -7,12 +7,15 @@ namespace Relay.Domain.Fetching;
 /// <param name="TotalChars">Unicode code points of the whole content, of which <paramref name="Content"/> is a piece; null when the relay did not read the page to its end.</param>
 /// <param name="NextOffset">Where the next piece begins, in code points; null when no more of it can be had.</param>
 /// <param name="IsTruncated">Whether there is more of the page behind this piece, also where it can't be had.</param>
-/// <param name="Charset">The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body.</param>
+/// <param name="Charset">The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body and for a PDF.</param>
 /// <param name="Metadata">What the whole page says about itself.</param>
 public sealed record Page(ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata)
 {
     /// <summary>No data for scripts.</summary>
     public static IReadOnlyDictionary<string, JsonElement> NoData { get; } = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+
+    /// <summary>Pages of a PDF, by its own count; null for other documents.</summary>
+    public int? Pages { get; init; }
 
     /// <summary>Why the page seems to need its scripts; null where it does not.</summary>
     public ScriptNeed? NeedsScripts { get; init; }

@@ -17,7 +17,6 @@ internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
 /// </summary>
 internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
 {
-    private const string Bubblewrap = "/usr/bin/bwrap";
     private const int MaxProbeLine = 4096;
 
     /// <summary>A program that every system has, for a jail without Claude Code.</summary>
@@ -90,11 +89,9 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         const string socket = "/gate.sock";
         List<string> jail =
         [
-            .. Isolation, .. options.Value.UsesGate ? ["--unshare-net"] : Array.Empty<string>(), "--ro-bind", "/usr", "/usr",
-            // None of the host's commands is there to be run: no shell, no curl, no git.
-            "--tmpfs", "/usr/bin", "--tmpfs", "/usr/sbin", "--tmpfs", "/usr/local", .. SystemLinks(),
+            .. Bubblewrap.Isolation, .. options.Value.UsesGate ? ["--unshare-net"] : Array.Empty<string>(), .. Bubblewrap.Libraries(),
             .. options.Value.UsesGate ? [] : VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
-            .. Mounts, "--dir", "/home/relay", "--dir", "/work",
+            .. Bubblewrap.Mounts, "--dir", "/home/relay", "--dir", "/work",
             // After the mounts, which would hide what lies below them.
             .. options.Value.UsesGate ? [] : environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
             "--ro-bind", binary.Path, claude,
@@ -106,37 +103,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         }
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
-        return new ConfinedCommand(new ProcessSpec(Bubblewrap, jail, environment.Compose("/home/relay", "/tmp", gate), "/"), Scratch: null);
-    }
-
-    private static readonly string[] Isolation =
-    [
-        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "relay",
-        "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-    ];
-
-    /// <summary>What every jail has of its own instead of the host's.</summary>
-    private static readonly string[] Mounts = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home"];
-
-    /// <summary><c>/lib</c> and its like, as links into <c>/usr</c> or, on systems that keep them apart, as they are.</summary>
-    private static IEnumerable<string> SystemLinks()
-    {
-        foreach (var directory in (string[])["/lib", "/lib64", "/lib32", "/bin", "/sbin"])
-        {
-            var link = new DirectoryInfo(directory);
-            if (link.LinkTarget is { } target)
-            {
-                yield return "--symlink";
-                yield return target;
-                yield return directory;
-            }
-            else if (link.Exists && directory.StartsWith("/lib", StringComparison.Ordinal))
-            {
-                yield return "--ro-bind";
-                yield return directory;
-                yield return directory;
-            }
-        }
+        return new ConfinedCommand(new ProcessSpec(Bubblewrap.Path, jail, environment.Compose("/home/relay", "/tmp", gate), "/"), Scratch: null);
     }
 
     private async Task<string?> FindObstacleAsync(CancellationToken cancellationToken)
@@ -146,7 +113,7 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
             return "bubblewrap exists for Linux only";
         }
 
-        if (!File.Exists(Bubblewrap))
+        if (!File.Exists(Bubblewrap.Path))
         {
             return "bubblewrap is not installed (Debian: apt install bubblewrap)";
         }

@@ -3,13 +3,14 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
+using Relay.Application.Fetching;
 using Relay.Domain.Fetching;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>What stands between this machine and the web: a resolver that makes up addresses, or a proxy that the relay does not use.</summary>
-internal sealed class NetworkCheck(IConfiguration configuration, IOptions<ClaudeCodeOptions> options, TimeProvider clock) : IDiagnosticCheck
+/// <summary>Tells of a resolver that makes up addresses, of the proxy that pages go through, and of one that the relay does not use.</summary>
+internal sealed class NetworkCheck(IConfiguration configuration, IOptions<ClaudeCodeOptions> options, IOptions<FetchOptions> fetching, TimeProvider clock) : IDiagnosticCheck
 {
     /// <summary>Names that are free for examples and have real addresses.</summary>
     private static readonly string[] KnownNames = ["example.com", "example.org"];
@@ -51,14 +52,20 @@ internal sealed class NetworkCheck(IConfiguration configuration, IOptions<Claude
                 "Let that program leave out this machine or the relay's user, or use another resolver."));
         }
 
+        if (fetching.Value.Proxy is { } used)
+        {
+            findings.Add(JudgeProxy(used, canLookUp: addresses.Count > 0));
+            return findings;
+        }
+
         if (ProxyVariables.FirstOrDefault(name => !string.IsNullOrEmpty(configuration[name])) is { } proxy)
         {
             findings.Add(Finding.Warn(
                 Name,
-                $"{proxy} is set: this machine may reach the web only through a proxy. /v1/fetch uses no proxy, because the proxy would choose the addresses.",
+                $"{proxy} is set: this machine may reach the web only through a proxy. /v1/fetch does not use it, because that proxy would choose the addresses.",
                 options.Value.PassEnv.Contains(proxy, StringComparer.OrdinalIgnoreCase)
-                    ? "Let this machine reach ports 80 and 443 directly, or give keys no scope 'fetch'."
-                    : $"Claude Code does not get it either: add it with CLAUDE_PASS_ENV={proxy}. For /v1/fetch let this machine reach ports 80 and 443 directly."));
+                    ? "Let this machine reach ports 80 and 443 directly, set FETCH_PROXY, or give keys no scope 'fetch'."
+                    : $"Claude Code does not get it either: add it with CLAUDE_PASS_ENV={proxy}. For /v1/fetch let this machine reach ports 80 and 443 directly, or set FETCH_PROXY."));
         }
 
         if (findings.Count == 0)
@@ -67,6 +74,16 @@ internal sealed class NetworkCheck(IConfiguration configuration, IOptions<Claude
         }
 
         return findings;
+    }
+
+    /// <summary>The relay judges what it can look up; the proxy looks the name up once more, and its answer may be another.</summary>
+    private Finding JudgeProxy(Uri proxy, bool canLookUp)
+    {
+        var place = $"{proxy.Host}:{proxy.Port}";
+        const string advice = "The proxy looks names up by itself: it must refuse private, loopback, link-local and metadata addresses, its own network, and every port but FETCH_PORTS.";
+        return canLookUp
+            ? Finding.Pass(Name, $"Pages are fetched through the proxy {place} (FETCH_PROXY). The relay refuses names and addresses as without it.") with { Advice = advice }
+            : Finding.Warn(Name, $"Pages are fetched through the proxy {place} (FETCH_PROXY), and this machine looks up no names of the web: the relay judges the URL's text only, and the proxy alone judges addresses.", advice);
     }
 
     private static async Task<IReadOnlyList<IPAddress>> ResolveAsync(string name, CancellationToken cancellationToken)

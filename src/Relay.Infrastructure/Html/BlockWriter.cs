@@ -71,7 +71,6 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         if (list is not null && _beyond == 0)
         {
             list.Number++;
-            list.IsTight = true;
         }
 
         var isNested = _containers.Count > 1 && _containers[^2].Tag == HtmlTag.Li;
@@ -105,8 +104,15 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 
         var between = _indent.AsSpan(0, _begun.Indent);
         var first = _begun.Count == _containers.Count ? _indent : between.ToString();
-        foreach (var container in _containers[_begun.Count..])
+        for (var index = _begun.Count; index < _containers.Count; index++)
         {
+            var container = _containers[index];
+            if (container.Marker is not null && index > 0)
+            {
+                // An empty item before it was not written: this one stands apart from what is above its list.
+                _containers[index - 1].IsTight = true;
+            }
+
             isTight |= container.Marker is not null && container.IsTight;
             first += container.Marker ?? container.Indent;
         }
@@ -134,6 +140,16 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
             _ = start > 0 ? _output.Append('\n') : _output;
             _output.Append(end == start ? prefix.AsSpan().TrimEnd() : prefix).Append(text, start, end - start);
             (prefix, start) = (_indent, end + 1);
+        }
+    }
+
+    /// <summary>Writes code as it stands, in a fence that nothing in it closes.</summary>
+    public void WriteCode(string code, string? language)
+    {
+        if (code.Length > 0)
+        {
+            var fence = new string('`', Math.Max(3, InlineLine.LongestRun(code) + 1));
+            Write(asMarkdown ? $"{fence}{language}\n{code}\n{fence}" : code);
         }
     }
 

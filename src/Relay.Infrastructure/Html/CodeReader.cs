@@ -79,4 +79,27 @@ internal struct CodeReader
         _isLineDue = false;
         _text.Append(text);
     }
+
+    /// <summary>The code of a table of which each row is a line: its last cell, for the others number the lines.</summary>
+    public static (string Code, string? Language) ReadTable(ref MarkupWalker walker)
+    {
+        var depth = walker.Depth;
+        var code = new StringBuilder();
+        var (language, line) = (CodeClasses.LanguageOf(walker.Attributes), (string?)null);
+        while (walker.Read() && walker.Depth >= depth)
+        {
+            if (walker.Step == MarkupStep.Open && walker.Tag is HtmlTag.Td or HtmlTag.Th && walker.IsNested)
+            {
+                (line, var named) = Read(ref walker);
+                language ??= named;
+            }
+            else if (walker.Step == MarkupStep.Close && walker.Tag == HtmlTag.Tr)
+            {
+                code.Append(line).Append('\n');
+                line = null;
+            }
+        }
+
+        return (code.Append(line).ToString().Trim('\n').TrimEnd(), language);
+    }
 }

@@ -3,13 +3,18 @@ namespace Relay.Infrastructure.Html;
 /// <summary>Which elements of a page nobody sees.</summary>
 internal static class HiddenElements
 {
-    /// <summary>Whether the element that begins is hidden by an attribute.</summary>
+    /// <summary>Whether the element that begins is hidden by an attribute, or is a dialog that is not open.</summary>
     public static bool Contains(in MarkupWalker walker)
     {
         // A whole page that is hidden waits for a script to show it.
         if (walker.Tag is HtmlTag.Html or HtmlTag.Body or HtmlTag.Main)
         {
             return false;
+        }
+
+        if (walker.Tag == HtmlTag.Dialog && HtmlAttributes.Find(walker.Attributes, "open"u8) is null)
+        {
+            return true;
         }
 
         foreach (var attribute in walker.Attributes)

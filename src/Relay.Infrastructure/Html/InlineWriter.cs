@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Relay.Infrastructure.Html;
@@ -6,22 +5,21 @@ namespace Relay.Infrastructure.Html;
 /// <summary>
 /// One paragraph of text as it is read: white space collapsed as browsers do, and in Markdown with emphasis, code and links.
 /// A mark is opened when the first letter comes, and closed before the space that follows, for Markdown knows no other.
-/// All text of a page goes through <see cref="AppendLetter"/>, so that nothing in it becomes Markdown or HTML.
+/// All text of a page goes through <see cref="InlineLine.AppendLetter"/>, so that nothing in it becomes Markdown or HTML.
 /// </summary>
 internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
 {
     /// <summary>More marks around each other than these mean nothing to anybody.</summary>
     private const int MaxOpen = 16;
 
-    /// <summary>The longest name of a character reference, with its <c>&amp;</c>.</summary>
-    private const int LongestReference = 34;
-
-    /// <summary>No builder of strings: it is slow to look into, and slower to insert into.</summary>
-    private readonly List<char> _line = [];
+    private readonly InlineLine _line = new(asMarkdown);
     private readonly List<Mark> _open = [];
     private readonly Stack<Script> _scripts = [];
     private StringBuilder? _code;
     private bool _space;
+
+    /// <summary>The characters before the link that is open; null outside of links.</summary>
+    private int? _linkStart;
 
     private sealed class Mark(HtmlTag tag, string before, string after, string? link)
     {
@@ -74,7 +72,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             else if (letter is not ('\u00AD' or '\u200B' or '\uFEFF'))
             {
                 Begin();
-                AppendLetter(letter);
+                _line.AppendLetter(letter, IsCell);
             }
         }
     }
@@ -95,21 +93,21 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
 
         Begin();
-        _line.Add('$');
+        _line.Append("$");
         for (var at = 0; at < text.Length; at++)
         {
             // Before a letter a backslash is one in Markdown, too.
             if (text[at] == '\\' && at + 1 < text.Length && char.IsAsciiLetter(text[at + 1]))
             {
-                _line.Add('\\');
+                _line.Append("\\");
             }
             else
             {
-                AppendLetter(text[at]);
+                _line.AppendLetter(text[at], IsCell);
             }
         }
 
-        _line.Add('$');
+        _line.Append("$");
     }
 
     /// <summary>Adds an image, or nothing in plain text.</summary>
@@ -129,13 +127,13 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
 
         Begin();
-        _line.AddRange("![");
+        _line.Append("![");
         foreach (var letter in string.Join(' ', alt.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))
         {
-            AppendLetter(letter);
+            _line.AppendLetter(letter, IsCell);
         }
 
-        _line.AddRange($"]({url})");
+        _line.Append($"]({url})");
     }
 
     /// <summary>A line's end that the page asks for.</summary>
@@ -152,7 +150,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         if (!EndsWithEmptyLine)
         {
             // Two spaces at a line's end are Markdown's break.
-            _line.AddRange(asMarkdown ? "  \n" : "\n");
+            _line.Append(asMarkdown ? "  \n" : "\n");
         }
     }
 
@@ -161,8 +159,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     {
         get
         {
-            var line = CollectionsMarshal.AsSpan(_line);
-            return line.EndsWith(asMarkdown ? "  \n  \n" : "\n\n");
+            return _line.Text.EndsWith(asMarkdown ? "  \n  \n" : "\n\n");
         }
     }
 
@@ -180,6 +177,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             script.HasLink = true;
         }
 
+        _linkStart = _line.Count;
         Open(new Mark(HtmlTag.A, "[", string.Empty, link));
     }
 
@@ -192,7 +190,8 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
         else if (_scripts.Count < MaxOpen)
         {
-            _scripts.Push(new Script(tag, _line.Count));
+            // A link that begins with it leads to a note.
+            _scripts.Push(new Script(tag, _line.Count) { HasLink = _linkStart == _line.Count });
         }
     }
 
@@ -211,6 +210,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             return;
         }
 
+        _linkStart = tag == HtmlTag.A ? null : _linkStart;
         var index = _open.FindLastIndex(mark => mark.Tag == tag);
         if (index < 0)
         {
@@ -241,7 +241,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         if (asMarkdown && _code is null)
         {
             Begin();
-            _line.AddRange(isDone ? "[x]" : "[ ]");
+            _line.Append(isDone ? "[x]" : "[ ]");
             _space = true;
         }
     }
@@ -251,6 +251,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     {
         CloseCode();
         _scripts.Clear();
+        _linkStart = null;
         for (var inner = _open.Count - 1; inner >= 0; inner--)
         {
             WriteEnd(_open[inner]);
@@ -262,7 +263,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             return string.Empty;
         }
 
-        var text = new string(CollectionsMarshal.AsSpan(_line).TrimEnd());
+        var text = new string(_line.Text.TrimEnd());
         _line.Clear();
         return asMarkdown && !IsCell ? LineStarts.Escape(text) : text;
     }
@@ -279,7 +280,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     {
         if (_space && _line.Count > 0 && _line[^1] != '\n')
         {
-            _line.Add(' ');
+            _line.Append(" ");
         }
 
         _space = false;
@@ -303,10 +304,10 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         if (mark.Before == "[" && _line.Count > 0 && _line[^1] == '!')
         {
             // The link would become an image.
-            _line.Insert(_line.Count - 1, '\\');
+            _line.InsertBeforeLast('\\');
         }
 
-        _line.AddRange(mark.Before);
+        _line.Append(mark.Before);
         mark.IsWritten = true;
     }
 
@@ -314,7 +315,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     {
         if (mark.IsWritten)
         {
-            _line.AddRange(mark.After);
+            _line.Append(mark.After);
             mark.IsWritten = false;
         }
     }
@@ -336,29 +337,16 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         // Two pieces of code beside each other would be read as one, and what is behind its end as Markdown.
         _space |= _line.Count > 0 && _line[^1] == '`';
         Begin();
-        var fence = new string('`', LongestRun(text) + 1);
+        var fence = new string('`', InlineLine.LongestRun(text) + 1);
         var pad = text[0] == '`' || text[^1] == '`' ? " " : string.Empty;
-        _line.AddRange($"{fence}{pad}{(IsCell ? text.Replace("|", "\\|", StringComparison.Ordinal) : text)}{pad}{fence}");
-    }
-
-    /// <summary>The longest run of backticks.</summary>
-    public static int LongestRun(string text)
-    {
-        var (longest, run) = (0, 0);
-        foreach (var letter in text)
-        {
-            run = letter == '`' ? run + 1 : 0;
-            longest = Math.Max(longest, run);
-        }
-
-        return longest;
+        _line.Append($"{fence}{pad}{(IsCell ? text.Replace("|", "\\|", StringComparison.Ordinal) : text)}{pad}{fence}");
     }
 
     /// <summary>In plain text a power is written as <c>^</c>, an index as <c>_</c>, and a mark of a note in brackets.</summary>
     private void CloseScript(Script script)
     {
         var start = Math.Min(script.Start, _line.Count);
-        var written = new string(CollectionsMarshal.AsSpan(_line)[start..]);
+        var written = new string(_line.Text[start..]);
         var text = written.Trim();
         if (text.Length == 0)
         {
@@ -369,60 +357,11 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         var isAttached = at > 0 && !char.IsWhiteSpace(_line[at - 1]);
         if (script.HasLink)
         {
-            Replace(at, text, text[0] is '[' or '(' ? text : $"[{text}]");
+            _line.Replace(at, text, text[0] is '[' or '(' ? text : $"[{text}]");
         }
         else if (isAttached && ScriptText.Mark(script.Tag == HtmlTag.Sup, _line[at - 1], text) is { } marked)
         {
-            Replace(at, text, marked);
-        }
-    }
-
-    private void Replace(int at, string text, string by)
-    {
-        if (!string.Equals(text, by, StringComparison.Ordinal))
-        {
-            _line.RemoveRange(at, text.Length);
-            _line.InsertRange(at, by);
-        }
-    }
-
-    private void AppendLetter(char letter)
-    {
-        if (!asMarkdown)
-        {
-            _line.Add(letter);
-            return;
-        }
-
-        if (letter == ';')
-        {
-            EscapeReference();
-        }
-
-        var last = _line.Count > 0 ? _line[^1] : '\n';
-        if (letter is '\\' or '`' or '*' or '[' or ']' or '<' || (letter == '|' && IsCell) || (letter == '~' && last == '~') || (letter == '_' && !char.IsLetterOrDigit(last)))
-        {
-            _line.Add('\\');
-        }
-
-        _line.Add(letter);
-    }
-
-    /// <summary>Text that looks like a character reference is none: its <c>&amp;</c> is escaped once its semicolon comes.</summary>
-    private void EscapeReference()
-    {
-        for (var at = _line.Count - 1; at >= Math.Max(0, _line.Count - LongestReference); at--)
-        {
-            if (_line[at] == '&' && at < _line.Count - 1)
-            {
-                _line.Insert(at, '\\');
-                return;
-            }
-
-            if (!char.IsAsciiLetterOrDigit(_line[at]) && _line[at] != '#')
-            {
-                return;
-            }
+            _line.Replace(at, text, marked);
         }
     }
 }

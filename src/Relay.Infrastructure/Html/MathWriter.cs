@@ -40,6 +40,24 @@ internal sealed class MathWriter
         return string.IsNullOrEmpty(text) ? null : text;
     }
 
+    /// <summary>Reads the formula at hand and writes it into a paragraph.</summary>
+    /// <param name="walker">Where the formula begins.</param>
+    /// <param name="inline">The paragraph.</param>
+    public static void Write(ref MarkupWalker walker, InlineWriter inline)
+    {
+        var text = HtmlAttributes.Find(walker.Attributes, "alttext"u8);
+        var math = new MathWriter();
+        walker.ReadMath(math);
+        if ((math.Tex ?? Tidy(text)) is { } tex)
+        {
+            inline.AppendFormula(tex);
+        }
+        else
+        {
+            inline.Append(math.Write());
+        }
+    }
+
     /// <summary>Takes up the next token of the formula.</summary>
     /// <param name="tokens">Where it is.</param>
     /// <param name="text">Its text.</param>
@@ -158,18 +176,20 @@ internal sealed class MathWriter
     /// <summary>The base of a power: a fraction or a sum needs its brackets.</summary>
     private static string Base(string text) => text.Length > 0 && text.AsSpan().IndexOfAny("+-\u2212/=") >= 0 ? ScriptText.Group(text) : text;
 
-    /// <summary>Beside each other, and two numbers apart.</summary>
+    /// <summary>Beside each other. Two numbers stand apart, and so does a letter behind a power, an index or a fraction, which would be part of it.</summary>
     private static string Join(List<string> parts)
     {
         var text = new StringBuilder();
+        var isCompound = false;
         foreach (var part in parts)
         {
-            if (text.Length > 0 && part.Length > 0 && char.IsDigit(text[^1]) && char.IsDigit(part[0]))
+            if (text.Length > 0 && part.Length > 0 && char.IsLetterOrDigit(part[0]) && (isCompound ? char.IsLetterOrDigit(text[^1]) : char.IsDigit(text[^1]) && char.IsDigit(part[0])))
             {
                 text.Append(' ');
             }
 
             text.Append(part);
+            isCompound = part.AsSpan().IndexOfAny('^', '_', '/') >= 0 || (part.Length == 0 && isCompound);
         }
 
         return text.ToString();

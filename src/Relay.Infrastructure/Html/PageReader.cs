@@ -12,6 +12,11 @@ internal sealed class PageReader : IPageReader
     /// <inheritdoc/>
     public Result<Page> Read(FetchedDocument document, PageView view, CancellationToken cancellationToken)
     {
+        if (document.Kind == DocumentKind.Pdf)
+        {
+            return ReadPdf(document, view, cancellationToken);
+        }
+
         var decoded = PageDecoder.Decode(document.Body, document.Charset, document.Kind, document.IsWhole);
         var head = document.Kind == DocumentKind.Html ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url, cancellationToken) : new PageHead(PageMetadata.None, document.Url);
         var (content, isRenderedWhole) = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, head, cancellationToken) : (decoded.Utf8, true);
@@ -22,26 +27,47 @@ internal sealed class PageReader : IPageReader
                 ErrorCode.TooLarge, $"The document has {content.Length} bytes, and JSON and XML are not cut. Ask for it whole, with 'max_bytes' of up to {FetchRequest.MaxMaxBytes}.", "max_bytes");
         }
 
-        var isMarkup = document.Kind == DocumentKind.Html && view.Format == PageFormat.Html;
-        if (ContentCutter.Cut(content.Span, isMarkup, view.Offset, view.MaxBytes, out var problem) is not { } piece)
+        if (!Cut(content, isWhole, document.Kind == DocumentKind.Html, view, decoded.Charset, head.Metadata).TryGet(out var page, out var error))
+        {
+            return error;
+        }
+
+        var need = document.Kind == DocumentKind.Html ? ShellDetector.Find(decoded.Utf8.Span, cancellationToken) : null;
+        return page with
+        {
+            NeedsScripts = need,
+            Data = need is null ? Page.NoData : ShellDetector.ReadData(decoded.Utf8.Span, cancellationToken),
+        };
+    }
+
+    /// <summary>The text of a PDF was read before; it becomes markup of the relay's own, so that the rules of every form hold for it.</summary>
+    private static Result<Page> ReadPdf(FetchedDocument document, PageView view, CancellationToken cancellationToken)
+    {
+        var text = document.Pdf ?? throw new InvalidOperationException("The text of the PDF was not read.");
+        ReadOnlyMemory<byte> content = PdfMarkup.Write(text);
+        var isWhole = document.IsWhole && text.IsWhole;
+        if (view.Format != PageFormat.Html)
+        {
+            var rendering = Render(content.Span, view.Format, document.Url, cancellationToken);
+            (content, isWhole) = (Encoding.UTF8.GetBytes(rendering.Text), isWhole && rendering.IsWhole);
+        }
+
+        return Cut(content, isWhole, isHtml: true, view, charset: null, PageMetadata.None with { Title = text.Title }).TryGet(out var page, out var error)
+            ? page with { Pages = text.PageCount }
+            : error;
+    }
+
+    private static Result<Page> Cut(ReadOnlyMemory<byte> content, bool isWhole, bool isHtml, PageView view, string? charset, PageMetadata metadata)
+    {
+        if (ContentCutter.Cut(content.Span, isHtml && view.Format == PageFormat.Html, view.Offset, view.MaxBytes, out var problem) is not { } piece)
         {
             return problem == CutProblem.OffsetBehindEnd
                 ? RelayError.Invalid("offset", "'offset' is behind the end of the page.")
                 : new RelayError(ErrorCode.TooLarge, $"What begins at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
         }
 
-        var need = document.Kind == DocumentKind.Html ? ShellDetector.Find(decoded.Utf8.Span, cancellationToken) : null;
         return new Page(
-            content[piece.Start..piece.End],
-            isWhole ? piece.TotalChars : null,
-            piece.NextOffset,
-            piece.NextOffset is not null || !isWhole,
-            decoded.Charset,
-            head.Metadata)
-        {
-            NeedsScripts = need,
-            Data = need is null ? Page.NoData : ShellDetector.ReadData(decoded.Utf8.Span, cancellationToken),
-        };
+            content[piece.Start..piece.End], isWhole ? piece.TotalChars : null, piece.NextOffset, piece.NextOffset is not null || !isWhole, charset, metadata);
     }
 
     private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, PageHead head, CancellationToken cancellationToken)
@@ -59,9 +85,11 @@ internal sealed class PageReader : IPageReader
         }
 
         var readable = (ReadablePart.Find(stripped.WrittenSpan, head.Metadata.Title, cancellationToken) ?? stripped.WrittenMemory).Span;
-        var rendering = view.Format == PageFormat.Markdown
-            ? PageRenderer.ToMarkdown(readable, head.BaseUrl, cancellationToken)
-            : PageRenderer.ToText(readable, head.BaseUrl, cancellationToken);
+        var rendering = Render(readable, view.Format, head.BaseUrl, cancellationToken);
         return (Encoding.UTF8.GetBytes(rendering.Text), rendering.IsWhole);
     }
+
+    private static Rendering Render(ReadOnlySpan<byte> html, PageFormat format, Uri baseUrl, CancellationToken cancellationToken) => format == PageFormat.Markdown
+        ? PageRenderer.ToMarkdown(html, baseUrl, cancellationToken)
+        : PageRenderer.ToText(html, baseUrl, cancellationToken);
 }

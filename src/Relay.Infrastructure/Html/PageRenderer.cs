@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Relay.Infrastructure.Html;
 
 /// <summary>A page in another form.</summary>
@@ -29,15 +27,12 @@ internal ref struct PageRenderer
     private readonly LinkResolver _links;
     private readonly InlineWriter _inline;
     private readonly BlockWriter _blocks;
+    private readonly TableWriter _table;
     private MarkupWalker _walker;
-    private int _cellsLeft = TableBuilder.MaxCells;
-    private TableBuilder? _table;
-    private Cell? _cell;
     private string _block = string.Empty;
     private bool _isDefinition;
-    private bool _isCut;
     private int _navigations;
-    private Skipped? _skipped;
+    private SkippedElement? _skipped;
 
     private PageRenderer(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown, bool withNoscript, CancellationToken cancellationToken)
     {
@@ -47,19 +42,8 @@ internal ref struct PageRenderer
         _links = new LinkResolver(baseUrl, _maxLength);
         _inline = new InlineWriter(asMarkdown, _links);
         _blocks = new BlockWriter(asMarkdown, _maxLength);
+        _table = new TableWriter(_inline, _blocks, asMarkdown);
         _walker = new MarkupWalker(html, cancellationToken);
-    }
-
-    private sealed record Cell(bool IsHead, string? Columns, string? Rows);
-
-    /// <summary>An element that is not read.</summary>
-    /// <param name="Tag">The element.</param>
-    /// <param name="Depth">The elements that are open in it; in a formatting element those around it.</param>
-    /// <param name="IsFormatting">Whether its end tag alone ends it, or the end of the element around.</param>
-    private sealed record Skipped(HtmlTag Tag, int Depth, bool IsFormatting)
-    {
-        /// <summary>Formatting elements of its name in it.</summary>
-        public int Nested { get; set; } = 1;
     }
 
     /// <summary>The page as Markdown.</summary>
@@ -76,7 +60,7 @@ internal ref struct PageRenderer
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) => Render(html, baseUrl, asMarkdown: false, cancellationToken);
 
-    private readonly bool IsTooLong => _blocks.Length + (long)_inline.Length + (_table?.Length ?? 0) > _maxLength;
+    private readonly bool IsTooLong => _blocks.Length + (long)_inline.Length + _table.Length > _maxLength;
 
     private static Rendering Render(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown, CancellationToken cancellationToken)
     {
@@ -91,9 +75,14 @@ internal ref struct PageRenderer
     {
         while (!IsTooLong && _walker.Read())
         {
-            if (_skipped is not null && Skips(_skipped))
+            if (_skipped is { } skipped)
             {
-                continue;
+                var isOfIt = skipped.Contains(_walker);
+                _skipped = skipped.IsOver ? null : skipped;
+                if (isOfIt)
+                {
+                    continue;
+                }
             }
 
             switch (_walker.Step)
@@ -113,30 +102,10 @@ internal ref struct PageRenderer
             }
         }
 
-        _isCut |= IsTooLong;
-        EndCell();
-        EndTable();
+        var isCut = IsTooLong;
+        _table.End();
         EndBlock();
-        return new Rendering(_blocks.ToString(), !_isCut && !_blocks.IsCut && !_links.IsCut);
-    }
-
-    /// <summary>Whether the step at hand is of an element that is not read.</summary>
-    private bool Skips(Skipped skipped)
-    {
-        if (_walker.Step == MarkupStep.Close && _walker.Depth < skipped.Depth)
-        {
-            _skipped = null;
-            // The end of the element around a formatting element is read.
-            return !skipped.IsFormatting;
-        }
-
-        if (skipped.IsFormatting && _walker.Tag == skipped.Tag && _walker.Step != MarkupStep.Text)
-        {
-            skipped.Nested += _walker.Step == MarkupStep.Open ? 1 : -1;
-            _skipped = skipped.Nested == 0 ? null : skipped;
-        }
-
-        return true;
+        return new Rendering(_blocks.ToString(), !isCut && !_table.IsCut && !_blocks.IsCut && !_links.IsCut);
     }
 
     private void Skip()
@@ -154,49 +123,23 @@ internal ref struct PageRenderer
                 return;
             }
 
-            _skipped = new Skipped(_walker.Tag, _walker.Depth, !_walker.IsNested);
+            _skipped = new SkippedElement(_walker.Tag, _walker.Depth, isFormatting: !_walker.IsNested);
         }
     }
 
-    /// <summary>Elements that are not meant to be read, or are there once more elsewhere.</summary>
+    /// <summary>Whether the element that begins is not meant to be read.</summary>
     private readonly bool IsUnread() => _walker.Tag switch
     {
-        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio or HtmlTag.Video or HtmlTag.Select
-            or HtmlTag.Datalist or HtmlTag.Textarea or HtmlTag.Rp or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Progress => true,
         HtmlTag.Noscript => !_withNoscript,
-        HtmlTag.Template => !HtmlStripper.IsShadowRoot(_walker.Attributes),
-        HtmlTag.Button => !IsQuestion(),
-        _ => false,
+        // In a heading a button is the heading's text.
+        HtmlTag.Button => _block.Length == 0 && (_navigations > 0 || !ElementKinds.IsQuestion(_walker)),
+        _ => ElementKinds.IsUnread(_walker),
     };
-
-    /// <summary>Whether a button is a heading that opens what is below it; others do something.</summary>
-    private readonly bool IsQuestion()
-    {
-        if (_block.Length > 0)
-        {
-            return true;
-        }
-
-        if (_navigations > 0)
-        {
-            return false;
-        }
-
-        foreach (var attribute in _walker.Attributes)
-        {
-            if (attribute.Is("aria-expanded"u8) || attribute.Is("data-bs-toggle"u8) || attribute.Is("data-toggle"u8))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 
     private void Open()
     {
         var tag = _walker.Tag;
-        if (_cell is not null && tag is not (HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr or HtmlTag.Table))
+        if (_table.IsInCell && tag is not (HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr or HtmlTag.Table))
         {
             OpenInCell(tag);
             return;
@@ -210,6 +153,7 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.Ul or HtmlTag.Menu or HtmlTag.Dir or HtmlTag.Ol:
                 EndBlock();
+                _isDefinition = false;
                 _blocks.OpenList(tag, HtmlAttributes.Find(_walker.Attributes, "start"u8));
                 break;
             case HtmlTag.Li:
@@ -218,13 +162,14 @@ internal ref struct PageRenderer
                 break;
             case HtmlTag.Blockquote:
                 EndBlock();
+                _isDefinition = false;
                 _blocks.OpenQuote();
                 break;
             case HtmlTag.Pre or HtmlTag.Listing or HtmlTag.Xmp or HtmlTag.Plaintext:
                 EndBlock();
                 var language = CodeClasses.LanguageOf(_walker.Attributes);
                 var (code, named) = CodeReader.Read(ref _walker);
-                WriteCode(code, language ?? named);
+                _blocks.WriteCode(code, language ?? named);
                 break;
             case HtmlTag.Hr:
                 EndBlock();
@@ -233,16 +178,14 @@ internal ref struct PageRenderer
             case HtmlTag.Table:
                 OpenTable();
                 break;
-            case HtmlTag.Thead or HtmlTag.Tbody or HtmlTag.Tfoot when _table is not null:
+            case HtmlTag.Thead or HtmlTag.Tbody or HtmlTag.Tfoot when _table.IsOpen:
                 _table.StartGroup();
                 break;
-            case HtmlTag.Tr when _table is not null:
+            case HtmlTag.Tr when _table.IsOpen:
                 _table.StartRow();
                 break;
-            case HtmlTag.Td or HtmlTag.Th when _table is not null:
-                EndCell();
-                _cell = new Cell(tag == HtmlTag.Th, HtmlAttributes.Find(_walker.Attributes, "colspan"u8), HtmlAttributes.Find(_walker.Attributes, "rowspan"u8));
-                _inline.IsCell = true;
+            case HtmlTag.Td or HtmlTag.Th when _table.IsOpen:
+                _table.OpenCell(_walker);
                 break;
             case HtmlTag.Dt or HtmlTag.Summary:
                 EndBlock();
@@ -258,7 +201,7 @@ internal ref struct PageRenderer
                 break;
             default:
                 _navigations += tag == HtmlTag.Nav && _walker.IsNested ? 1 : 0;
-                if (IsBlock(tag))
+                if (ElementKinds.IsBlock(tag))
                 {
                     EndBlock();
                 }
@@ -274,7 +217,7 @@ internal ref struct PageRenderer
     /// <summary>A cell is one line: what would be a block there is a word's distance.</summary>
     private void OpenInCell(HtmlTag tag)
     {
-        if (tag is HtmlTag.Br or HtmlTag.Li || IsBlock(tag))
+        if (tag is HtmlTag.Br or HtmlTag.Li || ElementKinds.IsBlock(tag))
         {
             _inline.Append(" ");
         }
@@ -315,7 +258,11 @@ internal ref struct PageRenderer
 
                 break;
             case HtmlTag.Img:
-                WriteImage();
+                if (!ElementKinds.IsTracker(_walker))
+                {
+                    _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty, ElementKinds.SourceOfImage(_walker));
+                }
+
                 break;
             case HtmlTag.Input when _inline.IsEmpty && string.Equals(HtmlAttributes.Find(_walker.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
                 _inline.AppendTask(HtmlAttributes.Find(_walker.Attributes, "checked"u8) is not null);
@@ -326,8 +273,11 @@ internal ref struct PageRenderer
             case HtmlTag.Rt:
                 _inline.Append("(");
                 break;
+            case HtmlTag.Q:
+                _inline.Append("\u201C");
+                break;
             case HtmlTag.Math when _walker.IsFormula:
-                WriteFormula();
+                MathWriter.Write(ref _walker, _inline);
                 break;
         }
     }
@@ -337,20 +287,21 @@ internal ref struct PageRenderer
         var tag = _walker.Tag;
         switch (tag)
         {
-            case HtmlTag.Td or HtmlTag.Th when _table is not null:
-                EndCell();
+            case HtmlTag.Td or HtmlTag.Th when _table.IsOpen:
+                _table.EndCell();
                 break;
-            case HtmlTag.Tr when _table is not null:
-                EndCell();
+            case HtmlTag.Tr when _table.IsOpen:
                 _table.EndRow();
                 break;
             case HtmlTag.Table:
-                EndCell();
-                EndTable();
+                _table.End();
                 EndBlock();
                 break;
             case HtmlTag.Rt:
                 _inline.Append(")");
+                break;
+            case HtmlTag.Q:
+                _inline.Append("\u201D");
                 break;
             case HtmlTag.Dt or HtmlTag.Summary or HtmlTag.Button:
                 _inline.Close(tag);
@@ -366,12 +317,12 @@ internal ref struct PageRenderer
                 break;
             default:
                 _navigations -= tag == HtmlTag.Nav ? 1 : 0;
-                if (IsBlock(tag))
+                if (ElementKinds.IsBlock(tag))
                 {
                     CloseBlock();
                 }
 
-                if (_cell is null)
+                if (!_table.IsInCell)
                 {
                     // An empty heading or definition is over, too.
                     _block = OpenElements.IsHeading(tag) ? string.Empty : _block;
@@ -388,7 +339,7 @@ internal ref struct PageRenderer
 
     private void CloseBlock()
     {
-        if (_cell is not null)
+        if (_table.IsInCell)
         {
             _inline.Append(" ");
         }
@@ -398,111 +349,20 @@ internal ref struct PageRenderer
         }
     }
 
-    private static bool IsBlock(HtmlTag tag) => OpenElements.IsHeading(tag) || BlockWriter.IsList(tag) || tag is
-        HtmlTag.Address or HtmlTag.Article or HtmlTag.Aside or HtmlTag.Blockquote or HtmlTag.Body or HtmlTag.Caption or HtmlTag.Center or HtmlTag.Dd or HtmlTag.Details or HtmlTag.Dialog
-        or HtmlTag.Div or HtmlTag.Dl or HtmlTag.Dt or HtmlTag.Fieldset or HtmlTag.Figcaption or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Frameset or HtmlTag.Header
-        or HtmlTag.Hgroup or HtmlTag.Hr or HtmlTag.Legend or HtmlTag.Li or HtmlTag.Main or HtmlTag.Nav or HtmlTag.Noscript or HtmlTag.Option or HtmlTag.P or HtmlTag.Pre or HtmlTag.Search
-        or HtmlTag.Section or HtmlTag.Summary or HtmlTag.Table or HtmlTag.Tbody or HtmlTag.Td or HtmlTag.Tfoot or HtmlTag.Th or HtmlTag.Thead or HtmlTag.Tr;
-
     private void OpenTable()
     {
         EndBlock();
         switch (_tables.GetValueOrDefault(_walker.TokenStart))
         {
             case TableKind.Data:
-                EndCell();
-                EndTable();
-                _table = new TableBuilder(_cellsLeft);
+                _table.Open();
                 break;
             case TableKind.Code:
-                ReadCodeTable();
+                var (code, language) = CodeReader.ReadTable(ref _walker);
+                _blocks.WriteCode(code, language);
                 break;
         }
     }
-
-    /// <summary>Of each row the last cell: the others number its lines.</summary>
-    private void ReadCodeTable()
-    {
-        var depth = _walker.Depth;
-        var code = new StringBuilder();
-        var (language, line) = (CodeClasses.LanguageOf(_walker.Attributes), (string?)null);
-        while (_walker.Read() && _walker.Depth >= depth)
-        {
-            if (_walker.Step == MarkupStep.Open && _walker.Tag is HtmlTag.Td or HtmlTag.Th && _walker.IsNested)
-            {
-                (line, var named) = CodeReader.Read(ref _walker);
-                language ??= named;
-            }
-            else if (_walker.Step == MarkupStep.Close && _walker.Tag == HtmlTag.Tr)
-            {
-                code.Append(line).Append('\n');
-                line = null;
-            }
-        }
-
-        WriteCode(code.Append(line).ToString().Trim('\n').TrimEnd(), language);
-    }
-
-    private void EndCell()
-    {
-        if (_cell is not { } cell)
-        {
-            return;
-        }
-
-        _table?.AddCell(_inline.Take(), cell.IsHead, cell.Columns, cell.Rows);
-        _inline.IsCell = false;
-        _cell = null;
-    }
-
-    private void EndTable()
-    {
-        if (_table is { } table)
-        {
-            _table = null;
-            _isCut |= table.IsCut;
-            _cellsLeft -= table.Cells;
-            _blocks.Write(table.Build(_asMarkdown));
-        }
-    }
-
-    /// <summary>Code as it stands, in a fence that nothing in it closes.</summary>
-    private readonly void WriteCode(string code, string? language)
-    {
-        if (code.Length > 0)
-        {
-            var fence = new string('`', Math.Max(3, InlineWriter.LongestRun(code) + 1));
-            _blocks.Write(_asMarkdown ? $"{fence}{language}\n{code}\n{fence}" : code);
-        }
-    }
-
-    private readonly void WriteImage()
-    {
-        // One point large: nothing to see, somebody counts readers.
-        var isTracker = HtmlAttributes.Find(_walker.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(_walker.Attributes, "height"u8) is "1" or "0";
-        if (!isTracker)
-        {
-            _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty, HtmlAttributes.Find(_walker.Attributes, "src"u8));
-        }
-    }
-
-    private void WriteFormula()
-    {
-        var text = HtmlAttributes.Find(_walker.Attributes, "alttext"u8);
-        var math = new MathWriter();
-        _walker.ReadMath(math);
-        if ((math.Tex ?? MathWriter.Tidy(text)) is { } tex)
-        {
-            _inline.AppendFormula(tex);
-        }
-        else
-        {
-            _inline.Append(math.Write());
-        }
-    }
-
-    /// <summary>Whether Markdown would take the end of a heading for its end mark.</summary>
-    private static bool EndsInMarks(string text) => text.EndsWith('#') && text.TrimEnd('#') is "" or [.., ' '];
 
     private void EndBlock()
     {
@@ -525,7 +385,7 @@ internal ref struct PageRenderer
         {
             // A heading is one line, and marks at its end would be no part of it.
             text = text.ReplaceLineEndings(" ");
-            _blocks.Write(!_asMarkdown ? text : block + (EndsInMarks(text) ? $"{text[..^1]}\\#" : text));
+            _blocks.Write(!_asMarkdown ? text : block + (LineStarts.EndsInMarks(text) ? $"{text[..^1]}\\#" : text));
         }
         else
         {

@@ -32,6 +32,11 @@ internal static class ContentKinds
     /// <summary>How much of a body without a type is looked at, as browsers do (WHATWG MIME Sniffing).</summary>
     private const int SniffedBytes = 1445;
 
+    /// <summary>The mark of a PDF is looked for within these bytes (ISO 32000-1, annex H.3).</summary>
+    private const int PdfMarkWithin = 1024;
+
+    private static ReadOnlySpan<byte> PdfMark => "%PDF-"u8;
+
     /// <summary>How PNG, GIF, JPEG, PDF, PostScript, ZIP, gzip, RAR, Ogg, RIFF and MP3 files begin.</summary>
     private static readonly byte[][] Signatures =
         [[0x89, .. "PNG"u8], [.. "GIF8"u8], [0xFF, 0xD8, 0xFF], [.. "%PDF-"u8], [.. "%!PS-"u8], [.. "PK"u8, 3, 4], [0x1F, 0x8B], [.. "Rar!"u8], [.. "OggS"u8], [.. "RIFF"u8], [.. "ID3"u8]];
@@ -127,8 +132,15 @@ internal static class ContentKinds
         return head.TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'<', ..] ? DocumentKind.Html : mustBeClear && !hasLetter ? null : DocumentKind.Text;
     }
 
-    /// <summary>Whether a body is a PDF, whatever its type says.</summary>
-    public static bool IsPdf(ReadOnlySpan<byte> body) => body.TrimStart(" \t\r\n\uFEFF"u8).StartsWith("%PDF-"u8);
+    /// <summary>
+    /// Whether a body is a PDF, whatever its type says. Some files have other bytes before their mark, as readers of PDFs allow; in what is
+    /// named text the mark may be a text's word, and counts at the beginning only.
+    /// </summary>
+    public static bool IsPdf(ReadOnlySpan<byte> body, bool isNamedText)
+    {
+        var head = body.TrimStart(" \t\r\n\uFEFF\0"u8);
+        return head.StartsWith(PdfMark) || (!isNamedText && body[..Math.Min(body.Length, PdfMarkWithin)].IndexOf(PdfMark) >= 0);
+    }
 
     /// <summary>The media type of a <c>Content-Type</c> header, in lower case, and its charset. Lenient, as sites are.</summary>
     public static (string MediaType, string? Charset) Read(string header)
@@ -143,7 +155,7 @@ internal static class ContentKinds
     private static (ContentReading Reading, DocumentKind? Kind) ReadingOf(string mediaType) => mediaType switch
     {
         "unknown/unknown" or "application/unknown" => (ContentReading.ByBytes, null),
-        "application/octet-stream" or "binary/octet-stream" or "application/pdf" or "application/x-pdf" or "application/force-download" or "application/x-download"
+        "application/octet-stream" or "binary/octet-stream" or "application/pdf" or "application/x-pdf" or "application/acrobat" or "application/vnd.pdf" or "image/pdf" or "application/force-download" or "application/x-download"
             => (ContentReading.ByClearBytes, null),
         _ => Of(mediaType) is { } kind ? (ContentReading.ByType, kind) : (ContentReading.Never, null),
     };

@@ -20,11 +20,12 @@ internal static class FetchClient
     /// <summary>The client, its guard and its resilience.</summary>
     public static IServiceCollection AddHttpFetching(this IServiceCollection services)
     {
-        services.AddSingleton<HostNetworksReader>().AddSingleton<GuardedConnector>().AddSingleton<FetchResilience>().AddTransient<ResilientRequests>();
+        services.AddSingleton<HostNetworksReader>().AddSingleton(_ => NameLookUps.OfTheSystem()).AddSingleton<GuardedConnector>().AddSingleton<FetchResilience>().AddTransient<ResilientRequests>().AddTransient<JudgedRequests>();
         services.AddSingleton<IPageFetcher, PageFetcher>();
         services.AddHttpClient(PageFetcher.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(provider => MakeHandler(provider.GetRequiredService<GuardedConnector>(), provider.GetRequiredService<IOptions<FetchOptions>>().Value))
             .AddHttpMessageHandler<ResilientRequests>()
+            .AddHttpMessageHandler<JudgedRequests>()
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             // The factory's own lines would hold URLs.
             .RemoveAllLoggers();
@@ -35,8 +36,9 @@ internal static class FetchClient
     {
         ConnectCallback = connector.ConnectAsync,
         AllowAutoRedirect = false,
-        // With a proxy the guard would judge the proxy.
-        UseProxy = false,
+        // The environment's proxy variables count for nothing.
+        UseProxy = options.Proxy is not null,
+        Proxy = options.Proxy is { } proxy ? new FixedProxy(proxy) : null,
         UseCookies = false,
         Credentials = null,
         // Counted while it is decompressed, which only the reader of the body can.

@@ -36,6 +36,9 @@ internal enum FetchFault
     /// <summary>The host failed so often lately that it is left alone for a while.</summary>
     HostBroken,
 
+    /// <summary>The proxy refuses to pass the request on, or the relay at all.</summary>
+    ProxyRefused,
+
     /// <summary>Too many pages of the host are being fetched.</summary>
     HostBusy,
 }

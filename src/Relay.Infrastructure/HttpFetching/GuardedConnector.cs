@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+using Relay.Application.Fetching;
 using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.HttpFetching;
@@ -7,11 +9,16 @@ namespace Relay.Infrastructure.HttpFetching;
 /// <summary>
 /// The only type of the relay that connects to where a caller chose. One look-up; every address it answers has to be
 /// allowed, or none is used; the connection goes to exactly those addresses; and who answered is looked at once more.
+/// With a proxy the connections go to the proxy, which looks names up by itself; the relay judges the same addresses before each
+/// request, as far as it can look the name up.
 /// </summary>
-internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader networks, TimeProvider clock)
+internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader networks, NameLookUps lookUps, IOptions<FetchOptions> options, TimeProvider clock)
 {
     /// <summary>Whose request it is: the id of a key.</summary>
     public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
+
+    /// <summary>Who is told of the steps.</summary>
+    public static readonly HttpRequestOptionsKey<FetchTrace> Trace = new("trace");
 
     /// <summary>More than these are not tried, however many a name has.</summary>
     private const int MaxTried = 8;
@@ -21,21 +28,57 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
 
     private static readonly TimeSpan LookUpTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly NameLookUps _lookUps = new(name => Dns.GetHostAddressesAsync(name, CancellationToken.None));
+    private Uri? Proxy => options.Value.Proxy;
 
     /// <summary>For <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
     /// <exception cref="FetchFaultException">There is no connection.</exception>
     public async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var endpoint = context.DnsEndPoint;
+        if (Proxy is { } proxy)
+        {
+            return IsOf(endpoint, proxy) ? await ConnectToProxyAsync(endpoint, TraceOf(context.InitialRequestMessage), cancellationToken) : throw new FetchFaultException(FetchFault.TargetForbidden);
+        }
+
         var request = context.InitialRequestMessage;
         var asked = request.RequestUri;
         // Of a proxy, or of another service that the host named, nobody asked.
-        if (asked is null || !string.Equals(endpoint.Host.Trim('[', ']'), asked.Host.Trim('[', ']'), StringComparison.Ordinal) || endpoint.Port != asked.Port)
+        if (asked is null || !IsOf(endpoint, asked))
         {
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
+        return await ConnectToAnyAsync((await FindAsync(endpoint, request, cancellationToken)).Take(MaxTried), endpoint.Port, TraceOf(request), cancellationToken);
+    }
+
+    /// <summary>
+    /// Before a request that a proxy passes on: judges the addresses of its host. A name that can't be looked up here goes to the proxy,
+    /// for a network without a way out often knows no names of the web either.
+    /// </summary>
+    /// <exception cref="FetchFaultException">An address is not allowed.</exception>
+    public async Task JudgeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (Proxy is null)
+        {
+            return; // Every connection is judged.
+        }
+
+        try
+        {
+            await FindAsync(new DnsEndPoint(request.RequestUri!.Host, request.RequestUri.Port), request, cancellationToken);
+        }
+        catch (FetchFaultException exception) when (exception.Fault == FetchFault.DnsFailure)
+        {
+            TraceOf(request)?.Tell("guard", isGood: true, $"The addresses of {request.RequestUri!.Host} can't be judged here. The proxy alone judges them.");
+        }
+    }
+
+    private static bool IsOf(DnsEndPoint endpoint, Uri url) =>
+        string.Equals(endpoint.Host.Trim('[', ']'), url.Host.Trim('[', ']'), StringComparison.Ordinal) && endpoint.Port == url.Port;
+
+    /// <summary>The addresses of a host: at least one, and all of them allowed.</summary>
+    private async Task<IPAddress[]> FindAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
         var host = await networks.ReadAsync(cancellationToken);
         var addresses = IPAddress.TryParse(endpoint.Host, out var literal) ? [literal] : await LookUpAsync(endpoint, request, cancellationToken);
         if (addresses.Length == 0)
@@ -43,12 +86,30 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
             throw new FetchFaultException(FetchFault.DnsFailure);
         }
 
-        if (!Array.TrueForAll(addresses, address => policy.Addresses.Allows(address, endpoint.Port, host)))
+        var forbidden = Array.FindAll(addresses, address => !policy.Addresses.Allows(address, endpoint.Port, host));
+        if (forbidden.Length > 0)
         {
+            TraceOf(request)?.Tell("guard", isGood: false, $"Refused: {string.Join<IPAddress>(", ", forbidden)} is not public, is of this machine or its network, or is denied. One such address is enough.");
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
-        return await ConnectToAnyAsync(addresses.Take(MaxTried), endpoint.Port, cancellationToken);
+        TraceOf(request)?.Tell("guard", isGood: true, $"Allowed: {string.Join<IPAddress>(", ", addresses)}.");
+        return addresses;
+    }
+
+    private static FetchTrace? TraceOf(HttpRequestMessage request) => request.Options.TryGetValue(Trace, out var trace) ? trace : null;
+
+    /// <summary>The operator chose the proxy, and where it stands: its own address is not judged.</summary>
+    private async Task<Stream> ConnectToProxyAsync(DnsEndPoint endpoint, FetchTrace? trace, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ConnectToAnyAsync((await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken)).Take(MaxTried), endpoint.Port, trace, cancellationToken);
+        }
+        catch (SocketException exception)
+        {
+            throw new FetchFaultException(FetchFault.UpstreamConnect, exception);
+        }
     }
 
     private async Task<IPAddress[]> LookUpAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
@@ -59,15 +120,18 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         {
             // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
-            return await _lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
+            var addresses = await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
+            TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {(addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses))}.");
+            return addresses;
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
+            TraceOf(request)?.Tell("dns", isGood: false, $"{endpoint.Host} was not found: {(exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time")}.");
             throw new FetchFaultException(FetchFault.DnsFailure, exception);
         }
     }
 
-    private async Task<Stream> ConnectToAnyAsync(IEnumerable<IPAddress> addresses, int port, CancellationToken cancellationToken)
+    private async Task<Stream> ConnectToAnyAsync(IEnumerable<IPAddress> addresses, int port, FetchTrace? trace, CancellationToken cancellationToken)
     {
         Exception? last = null;
         foreach (var address in addresses)
@@ -83,10 +147,12 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
                     throw new FetchFaultException(FetchFault.TargetForbidden);
                 }
 
+                trace?.Tell("connect", isGood: true, $"Connected to {peer}.");
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
+                trace?.Tell("connect", isGood: false, $"No connection to {address}, port {port}: {(exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time")}.");
                 socket.Dispose();
                 last = exception;
             }

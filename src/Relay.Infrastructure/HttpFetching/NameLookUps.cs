@@ -17,6 +17,9 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
     /// <summary>Of those that one caller began.</summary>
     public const int MaxOfCaller = Max / 4;
 
+    /// <summary>The look-ups of the system's resolver.</summary>
+    public static NameLookUps OfTheSystem() => new(name => Dns.GetHostAddressesAsync(name, CancellationToken.None));
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (string Caller, Task<IPAddress[]> Answer)> _running = new(StringComparer.Ordinal);
     private TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);

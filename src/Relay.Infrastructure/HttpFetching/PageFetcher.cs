@@ -46,12 +46,14 @@ internal sealed class PageFetcher(
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
             trace.Failure = NameOf(FetchFault.UpstreamTimeout);
+            trace.Tell("failure", isGood: false, $"{trace.Failure}: not within {options.Value.Timeout.TotalSeconds} s.");
             return new RelayError(ErrorCode.Timeout, $"The page did not come within {options.Value.Timeout.TotalSeconds:0.###} s.");
         }
         catch (Exception exception) when (exception is HttpRequestException or FetchFaultException or BrokenCircuitException or IOException or InvalidDataException or OperationCanceledException or NetworkInformationException)
         {
             var fault = FaultOf(exception);
             trace.Failure = NameOf(fault);
+            trace.Tell("failure", isGood: false, $"{trace.Failure}: {exception.GetBaseException().Message}");
             logger.LogDebug("A page of {Host} was not fetched: {Failure}: {Reason}", trace.Host, trace.Failure, exception.GetBaseException().Message);
             return fault == FetchFault.HostBusy
                 ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again later.", RetryAfter: resilience.Places.BusyFor(trace.Host!))
@@ -66,9 +68,16 @@ internal sealed class PageFetcher(
         while (true)
         {
             (visit.Trace.Host, visit.Trace.HopBeganAt) = (url.Host, clock.GetTimestamp());
+            visit.Trace.Tell("request", isGood: true, $"GET {url.Uri.AbsoluteUri}");
             using var place = await resilience.Places.EnterAsync(url.Host, visit.Caller, cancellationToken);
             using var request = MakeRequest(url, visit);
             using var response = await clients.CreateClient(Client).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            if (options.Value.Proxy is not null && response.StatusCode == HttpStatusCode.ProxyAuthenticationRequired)
+            {
+                throw new FetchFaultException(FetchFault.ProxyRefused);
+            }
+
+            visit.Trace.Tell("answer", isGood: true, $"Status {(int)response.StatusCode} {response.ReasonPhrase}.");
             visit.Cookies.Keep(url.Uri, response.Headers.NonValidated.TryGetValues("Set-Cookie", out var cookies) ? cookies : []);
             if (FindRedirect(response) is not { } location)
             {
@@ -80,9 +89,11 @@ internal sealed class PageFetcher(
 
                 if (!MayFollow(refresh, url, refreshed, redirects))
                 {
+                    visit.Trace.Tell("refresh", isGood: true, $"The page refreshes itself to {refreshed.Uri.AbsoluteUri} after {refresh.Delay} s, which is not followed.");
                     return refreshed.Uri == url.Uri ? result : reply with { RefreshUrl = refreshed.Uri };
                 }
 
+                visit.Trace.Tell("refresh", isGood: true, $"The page refreshes itself to {refreshed.Uri.AbsoluteUri}.");
                 redirects.Add(new FollowedRedirect(url.Uri, (int)response.StatusCode));
                 url = refreshed;
                 continue;
@@ -96,10 +107,12 @@ internal sealed class PageFetcher(
             redirects.Add(new FollowedRedirect(url.Uri, (int)response.StatusCode));
             if (url.Resolve(location, policy.Rules, out var refusal) is not { } next)
             {
+                visit.Trace.Tell("redirect", isGood: false, $"It leads to '{location}', which is refused by its text: {refusal.WireName()}.");
                 visit.Trace.Failure = refusal == UrlRefusal.InvalidUrl ? NameOf(FetchFault.BadRedirect) : refusal.WireName();
                 return Failed;
             }
 
+            visit.Trace.Tell("redirect", isGood: true, $"It leads to {next.Uri.AbsoluteUri}.");
             if (url.Uri.Scheme == Uri.UriSchemeHttps && next.Uri.Scheme != Uri.UriSchemeHttps)
             {
                 throw new FetchFaultException(FetchFault.RedirectDowngrade);
@@ -129,6 +142,7 @@ internal sealed class PageFetcher(
         var request = new HttpRequestMessage(HttpMethod.Get, url.Uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Options.Set(FetchResilience.Deadline, visit.Deadline);
         request.Options.Set(GuardedConnector.Caller, visit.Caller);
+        request.Options.Set(GuardedConnector.Trace, visit.Trace);
         var headers = request.Headers;
         headers.TryAddWithoutValidation("User-Agent", options.Value.UserAgent);
         headers.TryAddWithoutValidation(
@@ -162,13 +176,15 @@ internal sealed class PageFetcher(
         }
 
         var type = ContentKinds.Find(headers.TryGetValues("Content-Type", out var types) ? types : []);
+        trace.Tell("type", type.Reading != ContentReading.Never, $"Content-Type is {type.Header ?? "missing"}: {(type.Reading == ContentReading.ByType ? $"it is read as {type.Kind}" : type.Reading == ContentReading.Never ? "it is no text" : "its first bytes decide")}.");
         if (type.Reading == ContentReading.Never)
         {
             return Unsupported(trace);
         }
 
         var body = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
-        var kind = ContentKinds.IsPdf(body.Bytes) ? null : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
+        var kind = ContentKinds.IsPdf(body.Bytes, isNamedText: type.Reading == ContentReading.ByType) ? DocumentKind.Pdf : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
+        trace.Tell("body", kind is not null, $"{body.Bytes.Length:N0} bytes, decompressed{(body.IsWhole ? string.Empty : body.IsCutOff ? ", cut off by the site" : ", and there is more")}. It is {(kind is null ? "no text" : $"read as {kind}")}.");
         if (kind is not { } known)
         {
             return Unsupported(trace);
@@ -191,7 +207,7 @@ internal sealed class PageFetcher(
     private static RelayError Unsupported(FetchTrace trace)
     {
         trace.Failure = "unsupported_content_type";
-        return new RelayError(ErrorCode.UnsupportedContentType, "The page is no text. This relay takes HTML, XHTML, text, JSON and XML.");
+        return new RelayError(ErrorCode.UnsupportedContentType, "The page is no text. This relay takes HTML, XHTML, text, JSON, XML and PDF.");
     }
 
     /// <summary>The first of several: joined they would be something that nobody sent.</summary>
@@ -202,6 +218,7 @@ internal sealed class PageFetcher(
     {
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => FetchFault.TlsError,
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or OperationCanceledException => FetchFault.UpstreamConnect,
+        HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } => FetchFault.ProxyRefused,
         NetworkInformationException => FetchFault.TargetForbidden,
         _ => FetchFault.UpstreamProtocol,
     };

@@ -104,6 +104,7 @@ internal sealed class ChildProcess : IChildProcess
         InOwnSession(start, spec.Arguments);
         var child = new ChildProcess(StartRaw(start), guard, maxLineBytes, logger, clock);
         guard.Watch(child.Id);
+        ProcessMemory.EndFirst(child.Id);
         return child;
     }
 

@@ -2,11 +2,30 @@ using System.Globalization;
 
 namespace Relay.Infrastructure.Processes;
 
-/// <summary>Reads from Linux how much memory a process and its descendants hold. A jail is a parent of the program in it.</summary>
+/// <summary>Asks Linux how much memory a process and its descendants hold, and whom it ends when memory runs out. A jail is a parent of the program in it.</summary>
 internal static class ProcessMemory
 {
     /// <summary>Deeper than any jail: a process that forks without end is not followed for ever.</summary>
     private const int MaxProcesses = 64;
+
+    /// <summary>Of 1,000 (man 5 proc_pid_oom_score_adj): as if it held half of the memory there is, beside what it holds.</summary>
+    private const string Preferred = "500";
+
+    /// <summary>
+    /// Has the kernel end a process, and what that process starts, before the relay and before most others, when the memory of the machine, of the service
+    /// or of the container runs out.
+    /// </summary>
+    public static void EndFirst(int processId)
+    {
+        try
+        {
+            File.WriteAllText($"/proc/{Text(processId)}/oom_score_adj", Preferred);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It ended meanwhile, runs as another user, or this is not Linux: the kernel decides by memory alone.
+        }
+    }
 
     /// <summary>Resident bytes of a process and its descendants; 0 where the system does not tell, or the process is gone.</summary>
     public static long ResidentBytes(int processId)

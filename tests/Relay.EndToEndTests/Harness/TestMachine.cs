@@ -36,6 +36,12 @@ internal static class TestMachine
             ? path
             : throw new InvalidOperationException("What drives a browser is not installed. Run ./test.sh, which installs it.");
 
+    /// <summary>Where the second reader of Markdown is installed, with the script that uses it.</summary>
+    public static string Converters =>
+        Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CONVERTERS") is { Length: > 0 } path && Directory.Exists(path)
+            ? path
+            : throw new InvalidOperationException("The converters of pages are not installed. Run ./test.sh, which installs them.");
+
     /// <summary>The browser that pages are tested in.</summary>
     public static string Chromium =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Select(folder => Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists)

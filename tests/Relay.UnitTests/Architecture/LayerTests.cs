@@ -74,6 +74,7 @@ public sealed class LayerTests
 
         found.Should().BeEquivalentTo(
             "GuardedConnector", // it is the one
+            "NameLookUps", // looks up names for it, and connects to nothing
             "HostNetworksReader", // looks up one fixed name, and connects to nothing
             "FetchClient", // gives the client its handler, whose connections the guard makes
             "PageFetcher", // asks that client

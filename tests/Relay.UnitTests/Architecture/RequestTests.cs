@@ -50,6 +50,7 @@ public sealed class RequestTests : IDisposable
         new DiagnoseQuery(DiagnosticArea.Home, WithCall: true),
         new RotateKeyCommand(Any.Label(), TimeSpan.FromSeconds(-1)),
         new RotateKeyCommand(Any.Label(), ApiKey.MaxOverlap + TimeSpan.FromSeconds(1)),
+        new TraceFetchQuery(string.Empty),
         new AwaitReadinessQuery(TimeSpan.FromHours(2)),
         new CopyStateCommand(string.Empty, "local"),
         new CopyStateCommand("local", "local"),
@@ -78,7 +79,8 @@ public sealed class RequestTests : IDisposable
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(_running)
+            .AddSingleton(Substitute.For<IAnswerChecker>())
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(Substitute.For<IPdfReader>()).AddSingleton(_running)
             .AddSingleton<IFleet>(new NoFleet()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
@@ -190,7 +192,7 @@ public sealed class RequestTests : IDisposable
         IBaseRequest[] queries =
         [
             .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new AwaitReadinessQuery(TimeSpan.FromSeconds(1)), new SumUpUsageQuery(1), new DiagnoseQuery(),
+            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new AwaitReadinessQuery(TimeSpan.FromSeconds(1)), new SumUpUsageQuery(1), new DiagnoseQuery(), new TraceFetchQuery("http://10.0.0.1/"),
         ];
         queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 

@@ -8,6 +8,7 @@ using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
+using Relay.Infrastructure.Pdf;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.UnitTests.Architecture;
@@ -29,6 +30,7 @@ public sealed class VisibilityTests
         [typeof(RelayHome)] = "both hosts open it before there is a container",
         [typeof(ConfigEnv)] = "a configuration source of the Api",
         [typeof(UnknownSettings)] = "the relay warns about them at its start",
+        [typeof(PdfProgram)] = "both hosts are its executable",
         [typeof(ProcessHardening)] = "the first thing the relay does",
         [typeof(Relay.Infrastructure.StartupException)] = "the relay turns it into a sentence and exit code 1",
     };

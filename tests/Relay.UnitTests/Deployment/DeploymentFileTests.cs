@@ -60,6 +60,10 @@ public sealed partial class DeploymentFileTests
     }
 
     [Fact]
+    public void Memory_that_runs_out_ends_one_process_and_not_the_service() =>
+        Read("systemd/claude-relay.service").Should().Contain("\nMemoryMax=80%\n").And.Contain("\nOOMPolicy=continue\n");
+
+    [Fact]
     public void A_stop_may_take_as_long_as_the_relay_drains()
     {
         var longest = new ServerOptions().DrainTimeout + Afterwards;

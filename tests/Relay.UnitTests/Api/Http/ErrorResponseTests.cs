@@ -110,7 +110,8 @@ public sealed class ErrorResponseTests : IDisposable
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.StateUnavailable, 1, 503, "1", "true")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.StateUnavailable, 1, 503, "1", "true")]
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UnknownModel, 0, 404, "", "false")]
-    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.SchemaNotSatisfied, 0, 422, "", "false")]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.SchemaNotSatisfied, 0, 400, "", "false")]
+    [InlineData(nameof(ApiSurface.Native), ErrorCode.SchemaNotSatisfied, 0, 422, "", "")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.NotLoggedIn, 0, 503, "", "false")]
     [InlineData(nameof(ApiSurface.Native), ErrorCode.DailyLimit, 40_000, 429, "40000", "")]
     public async Task Other_APIs_have_their_own_statuses_and_nobody_sleeps_for_more_than_a_minute(string api, ErrorCode code, int seconds, int status, string retryAfter, string shouldRetry)
@@ -125,17 +126,26 @@ public sealed class ErrorResponseTests : IDisposable
         _context.Response.Headers["x-should-retry"].ToString().Should().Be(shouldRetry);
     }
 
-    [Fact]
-    public async Task What_has_cost_money_is_not_to_be_tried_again_by_itself()
+    [Theory]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UpstreamError, 400)]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.Timeout, 400)]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.Overloaded, 400)]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.UpstreamRateLimited, 400)]
+    [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UnknownModel, 404)]
+    [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.TooLarge, 413)]
+    [InlineData(nameof(ApiSurface.Native), ErrorCode.UpstreamError, 502)]
+    public async Task What_has_cost_money_is_not_to_be_tried_again_by_itself(string api, ErrorCode code, int status)
     {
-        _context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new SpeaksAttribute(ApiSurface.OpenAi)), null));
+        var surface = Enum.Parse<ApiSurface>(api);
+        _context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));
         var request = Any.Context();
         request.CostUsd = 0.01m;
         _context.Features.Set(request);
 
-        await ErrorResponse.WriteAsync(_context, new RelayError(ErrorCode.UpstreamError, "No."));
+        await ErrorResponse.WriteAsync(_context, new RelayError(code, "No."));
 
-        _context.Response.Headers["x-should-retry"].ToString().Should().Be("false");
+        _context.Response.StatusCode.Should().Be(status);
+        _context.Response.Headers["x-should-retry"].ToString().Should().Be(surface == ApiSurface.Native ? string.Empty : "false");
     }
 
     [Theory]

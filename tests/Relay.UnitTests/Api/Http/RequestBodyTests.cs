@@ -117,6 +117,17 @@ public sealed class RequestBodyTests
         (await ReadAsync($$"""{"prompt":"{{new string('a', MaxBytes - frame + 1)}}"}""")).Error!.Code.Should().Be(ErrorCode.TooLarge);
     }
 
+    [Theory]
+    [InlineData(RequestBody.MaxParts, ErrorCode.InvalidRequest)]
+    [InlineData(RequestBody.MaxParts + 1, ErrorCode.TooLarge)]
+    public async Task A_body_of_very_many_parts_is_not_read(int parts, ErrorCode code)
+    {
+        // The body, its name and its list are parts, too.
+        var body = $$"""{"prompt":[{{string.Join(',', Enumerable.Repeat("1", parts - 3))}}]}""";
+
+        (await ReadAsync(body, maxBytes: 1_000_000)).Error!.Code.Should().Be(code);
+    }
+
     [Fact]
     public async Task A_body_that_says_it_is_too_large_is_not_read_at_all()
     {

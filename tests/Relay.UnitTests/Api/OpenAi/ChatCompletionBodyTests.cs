@@ -157,7 +157,7 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop\":\"\\udc00\"", "stop")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"xml\"}", "response_format")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"json_schema\"}", "response_format")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":{\"type\":\"array\"}}}", "response_format.json_schema.schema")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":[]}}", "response_format.json_schema.schema")]
     public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error.Should().Match<RelayError>(error => error.Field == name && error.Code == ErrorCode.InvalidRequest);
 
     [Fact]

@@ -112,9 +112,11 @@ public sealed class RouteTests
     private static void Check(int status, ErrorCode code, JsonObject response, ApiSurface? surface)
     {
         var schema = response["content"]!["application/json"]!["schema"]!;
-        var codes = response["x-codes"]!.AsArray().Select(name => Code(name!)).ToList();
+        var withCost = (response["x-codes-with-cost"]?.AsArray() ?? []).Select(name => Code(name!)).ToList();
+        var codes = response["x-codes"]!.AsArray().Select(name => Code(name!)).Concat(withCost).ToList();
         if (surface is { } one)
         {
+            withCost.Where(paid => ErrorResponse.StatusOf(paid, one, hasCost: true) != status).Should().BeEmpty();
             status.Should().Be(ErrorResponse.StatusOf(code, one), $"{code} has it");
             CheckWords(schema, codes, one);
             return;

@@ -11,6 +11,9 @@ namespace Relay.UnitTests.Application.Completions;
 public sealed class CompleteTests
 {
     private readonly CompletionOptions _options = new() { AllowedModels = ["opus", "haiku", "opus"], DefaultModel = "haiku", MaxInputBytes = 10 };
+    private readonly IAnswerChecker _checker = Substitute.For<IAnswerChecker>();
+
+    public CompleteTests() => _checker.Takes(default!).ReturnsForAnyArgs(true);
 
     [Theory]
     [InlineData("0123456789", null)]
@@ -43,7 +46,7 @@ public sealed class CompleteTests
     {
         var stop = StopSequences.Create("stop", ["x"]).Value;
         RelayError? ErrorOf(CompletionRequest request) =>
-            (RelayError?)new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models()).Validate(new CompleteCommand(Any.Context(), request)).Errors.SingleOrDefault()?.CustomState;
+            (RelayError?)new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker).Validate(new CompleteCommand(Any.Context(), request)).Errors.SingleOrDefault()?.CustomState;
 
         _options.MaxInputBytes = 100;
         ErrorOf(Any.Request() with { Stop = stop }).Should().BeNull();
@@ -110,6 +113,7 @@ public sealed class CompleteTests
 
         Models().Read(asked).Value.Value.Should().Be(model);
         Models().NamesFor(Any.Key()).Should().NotContain("*");
+        Models().IsAllowed(Any.Model("o3")).Should().BeFalse("a name that /v1/complete takes as it is stays unknown");
     }
 
     [Theory]
@@ -133,7 +137,7 @@ public sealed class CompleteTests
         var command = new CompleteCommand(Any.Context(), Any.Request(model: asked));
         engine.CompleteAsync(command.Context.Caller.Id, Any.Model(used), command.Request, null, command.Context.Spending, Waiting.Token).Returns(Any.Completion("yes"));
 
-        var answer = await new CompleteHandler(engine, Models()).Handle(command, Waiting.Token);
+        var answer = await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token);
 
         answer.Value.Text.Should().Be("yes");
         command.Context.Timings.Should().BeSameAs(answer.Value.Timings, "the request's lines are written from it");
@@ -146,9 +150,55 @@ public sealed class CompleteTests
         var command = new CompleteCommand(Any.Context(), Any.Request());
         engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(new RelayError(ErrorCode.Timeout, "Late."));
 
-        (await new CompleteHandler(engine, Models()).Handle(command, Waiting.Token)).Error!.Code.Should().Be(ErrorCode.Timeout);
+        (await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token)).Error!.Code.Should().Be(ErrorCode.Timeout);
 
         command.Context.Timings.Should().BeNull();
+    }
+
+    [Fact]
+    public void What_is_no_schema_is_refused_before_a_process_starts()
+    {
+        _options.MaxInputBytes = 100;
+        _checker.Takes(default!).ReturnsForAnyArgs(false);
+
+        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker)
+            .Validate(new CompleteCommand(Any.Context(), Any.Request() with { Schema = OutputSchema.AnyObject }));
+
+        result.Errors.Should().ContainSingle().Which.CustomState.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "json_schema" });
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_answer_with_a_schema_is_shown_when_it_was_checked(bool fits)
+    {
+        var (engine, sink) = (Substitute.For<ICompletionEngine>(), Substitute.For<ICompletionSink>());
+        var schema = OutputSchema.Create("json_schema", System.Text.Json.JsonElement.Parse("""{"type":"array"}""")).Value;
+        var command = new CompleteCommand(Any.Context(), Any.Request() with { Schema = schema }, sink);
+        engine.CompleteAsync(default!, default!, default!, null, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion("""{"value":[1, 2]}""") with { IsStructured = true });
+        _checker.Fits(schema, """{"value":[1, 2]}""", Waiting.Token).Returns(fits);
+
+        var answer = await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token);
+
+        await engine.Received().CompleteAsync(command.Context.Caller.Id, Any.Model("haiku"), command.Request, null, command.Context.Spending, Waiting.Token);
+        answer.Error?.Code.Should().Be(fits ? null : ErrorCode.SchemaNotSatisfied);
+        await sink.Received(fits ? 1 : 0).WriteAsync("[1, 2]", Waiting.Token);
+        sink.ReceivedCalls().Should().HaveCount(fits ? 2 : 0);
+        answer.TryGet(out var completion, out _);
+        completion?.Text.Should().Be(fits ? "[1, 2]" : null);
+    }
+
+    [Fact]
+    public async Task A_refusal_fits_no_schema_and_is_an_answer()
+    {
+        var (engine, sink) = (Substitute.For<ICompletionEngine>(), Substitute.For<ICompletionSink>());
+        var command = new CompleteCommand(Any.Context(), Any.Request() with { Schema = OutputSchema.AnyObject }, sink);
+        engine.CompleteAsync(default!, default!, default!, null, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion("No.") with { StopReason = "refusal" });
+
+        (await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token)).Value.Text.Should().Be("No.");
+
+        await sink.Received().WriteAsync("No.", Waiting.Token);
+        _checker.DidNotReceiveWithAnyArgs().Fits(default!, default!, Waiting.Token);
     }
 
     [Fact]
@@ -157,7 +207,8 @@ public sealed class CompleteTests
         var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(Any.Key()), Waiting.Token);
 
         answer.Value.Default.Should().Be("haiku");
-        answer.Value.Names.Should().Equal("opus", "haiku");
+        answer.Value.Names.Should().StartWith(["opus", "haiku", "claude-opus-5-5"]).And.OnlyHaveUniqueItems();
+        answer.Value.Names.Should().Contain("claude-haiku-4-5").And.NotContain(name => name.Contains("sonnet") || name.Contains("fable"));
     }
 
     [Theory]
@@ -180,13 +231,13 @@ public sealed class CompleteTests
         var key = Any.Key() with { Models = [Any.Model("opus"), Any.Model("sonnet")] };
         var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(key), Waiting.Token);
 
-        answer.Value.Names.Should().Equal("opus");
+        answer.Value.Names.Should().Contain(["opus", "claude-opus-5-5"]).And.OnlyContain(name => name.Contains("opus"));
         answer.Value.Default.Should().BeNull("this key gets an error when it names none");
     }
 
     private RelayError? ErrorOf(string prompt, string? system, string? model = null, ApiKey? caller = null)
     {
-        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models()).Validate(new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model)));
+        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker).Validate(new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model)));
         return (RelayError?)result.Errors.SingleOrDefault()?.CustomState;
     }
 

@@ -30,7 +30,7 @@ public sealed class FetchPageTests
             _clock.Advance(TimeSpan.FromMilliseconds(failedAfter));
             return Result<FetchReply>.Failure(new RelayError(ErrorCode.FetchFailed, "no"));
         });
-        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
+        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), Substitute.For<IPdfReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
 
         var answer = handler.Handle(new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), Waiting.Token);
         _clock.Advance(TimeSpan.FromMilliseconds(1000 - failedAfter) - Tick);
@@ -70,7 +70,7 @@ public sealed class FetchPageTests
             call.Arg<CancellationToken>().ThrowIfCancellationRequested();
             return Result<Page>.Success(new Page(new byte[1], 1, null, false, null, PageMetadata.None));
         });
-        var handler = new FetchPageHandler(_fetcher, reader, new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
+        var handler = new FetchPageHandler(_fetcher, reader, Substitute.For<IPdfReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
         return handler.Handle(new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), left);
     }
 }

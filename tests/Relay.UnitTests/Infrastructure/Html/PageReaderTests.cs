@@ -34,7 +34,7 @@ public sealed class PageReaderTests
     }
 
     [Fact]
-    public void There_are_enough_of_them() => Names.Count.Should().BeGreaterThanOrEqualTo(40);
+    public void There_are_enough_of_them() => Names.Count.Should().BeGreaterThanOrEqualTo(70);
 
     [Fact]
     public void A_long_page_comes_in_pieces_that_are_all_of_it()
@@ -123,6 +123,52 @@ public sealed class PageReaderTests
         metadata.JsonLd.Invoking(blocks => JsonSerializer.Serialize(blocks)).Should().NotThrow();
     }
 
+    [Theory]
+    [InlineData(PageFormat.Text, "Page 1\n\nA <b> line\nand *another*\n\nPage 2\n\n(This page has no text. It may be a picture.)")]
+    [InlineData(PageFormat.Markdown, "## Page 1\n\nA \\<b> line  \nand \\*another\\*\n\n## Page 2\n\n(This page has no text. It may be a picture.)")]
+    [InlineData(PageFormat.Html, "<h2>Page 1</h2>\n<p>A &lt;b&gt; line<br>\nand *another*</p>\n<h2>Page 2</h2>\n<p>(This page has no text. It may be a picture.)</p>\n")]
+    public void The_text_of_a_PDF_comes_in_every_form(PageFormat format, string expected)
+    {
+        var page = _reader.Read(Pdf(["A <b> line\nand *another*"], []), new PageView(format, Strip: true, 1000, 0), Waiting.Token).Value;
+
+        Encoding.UTF8.GetString(page.Content.Span).Should().Be(expected);
+        (page.Pages, page.Metadata.Title, page.Charset, page.IsTruncated, page.TotalChars).Should().Be((2, "A title", null, false, expected.Length));
+    }
+
+    [Fact]
+    public void A_long_PDF_comes_in_pieces_that_are_all_of_it()
+    {
+        var document = Pdf([.. Enumerable.Range(0, 500).Select(number => (string[])[$"Paragraph {number} & more of it"])]);
+        foreach (var format in Enum.GetValues<PageFormat>())
+        {
+            var whole = TextOf(_reader.Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0), Waiting.Token).Value);
+            var pieces = new StringBuilder();
+            for (long? offset = 0; offset is { } at;)
+            {
+                var page = _reader.Read(document, new PageView(format, Strip: true, 5000, at), Waiting.Token).Value;
+                pieces.Append(TextOf(page));
+                offset = page.NextOffset;
+            }
+
+            pieces.ToString().Should().Be(whole);
+        }
+    }
+
+    [Fact]
+    public void Of_a_PDF_whose_pages_were_not_all_read_the_last_piece_says_so()
+    {
+        var document = Pdf(["One."]);
+        var page = _reader.Read(document with { Pdf = document.Pdf! with { PageCount = 9, IsWhole = false } }, new PageView(PageFormat.Text, Strip: true, 100, 0), Waiting.Token).Value;
+
+        (page.Pages, page.IsTruncated, page.NextOffset, page.TotalChars).Should().Be((9, true, null, null));
+    }
+
+    private static FetchedDocument Pdf(params string[][] pages) => Document(string.Empty) with
+    {
+        Kind = DocumentKind.Pdf,
+        Pdf = new PdfText("A title", pages.Length, [.. pages.Select(paragraphs => new PdfPage(paragraphs, IsReadable: true))], IsWhole: true),
+    };
+
     private static string Render(string name)
     {
         var typeFile = Path.Combine(Folder, name + ".type");
@@ -139,6 +185,11 @@ public sealed class PageReaderTests
         ])
         {
             text.Append("======== ").Append(heading).Append(" ========\n").Append(content.ReplaceLineEndings("\n")).Append('\n');
+        }
+
+        if (html.NeedsScripts is { } need)
+        {
+            text.Append("======== needs scripts: ").Append(need).Append(" ========\n").Append(JsonSerializer.Serialize(html.Data, Indented)).Append('\n');
         }
 
         return text.ToString();

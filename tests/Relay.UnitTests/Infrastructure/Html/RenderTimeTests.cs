@@ -87,6 +87,11 @@ public sealed class RenderTimeTests
         { string.Empty, "<p>,", string.Empty },
         { string.Empty, "<td>a", string.Empty },
         { "<table>", "<tr>", string.Empty },
+        { "<center><h2>", "<h1>\u00E9", string.Empty },
+        { "<label><label>", "``<label><dd><img>&<dt>", string.Empty },
+        { "<dialog>", "<q>a<sup>", string.Empty },
+        { "<a href=x>", "<sup>1</sup><a href=y>", string.Empty },
+        { "<math>", "<msup><mi>x</mi><mi>y</mi></msup>z", string.Empty },
         { "<table>", "<tbody><tr><td rowspan=0>a", string.Empty },
     };
 

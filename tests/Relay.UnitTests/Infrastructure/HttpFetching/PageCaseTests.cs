@@ -158,7 +158,6 @@ public sealed class PageCaseTests
     }
 
     [Theory]
-    [InlineData("Content-Type: text/html\r\n", "%PDF-1.4 x", ErrorCode.UnsupportedContentType)]
     [InlineData("Content-Type: application/octet-stream\r\n", "...", ErrorCode.UnsupportedContentType)]
     [InlineData("Content-Type: image/png\r\n", "<p>a", ErrorCode.UnsupportedContentType)]
     [InlineData("Content-Type: text/html\r\nContent-Encoding: zstd\r\n", "x", ErrorCode.FetchFailed)]
@@ -170,6 +169,24 @@ public sealed class PageCaseTests
         using var site = new RawSite(_ => RawSite.Answer("200 OK", headers, Encoding.UTF8.GetBytes(body)));
 
         (await TryFetchAsync(site, PageFormat.Html)).Error!.Code.Should().Be(code);
+    }
+
+    [Theory]
+    [InlineData("Content-Type: application/pdf\r\n", "", DocumentKind.Pdf)]
+    [InlineData("Content-Type: text/html\r\n", "", DocumentKind.Pdf)]
+    [InlineData("Content-Type: text/html\r\n", "\uFEFF\r\n", DocumentKind.Pdf)]
+    [InlineData("Content-Type: application/octet-stream\r\n", "", DocumentKind.Pdf)]
+    [InlineData("", "", DocumentKind.Pdf)]
+    [InlineData("Content-Type: application/pdf\r\n", "X-Header: of a mail\n\u0001\n", DocumentKind.Pdf)]
+    [InlineData("Content-Type: application/pdf\r\n", "<!doctype html><p>a page. {1,100 letters}", DocumentKind.Html)]
+    [InlineData("Content-Type: text/plain\r\n", "A file begins with ", DocumentKind.Text)]
+    [InlineData("Content-Type: text/html\r\n", "<p>A file begins with ", DocumentKind.Html)]
+    public async Task A_PDF_is_one_by_its_bytes(string headers, string before, DocumentKind kind)
+    {
+        var body = before.Replace("{1,100 letters}", new string('x', 1100), StringComparison.Ordinal) + "%PDF-1.4\n1 0 obj";
+        using var site = new RawSite(_ => RawSite.Answer("200 OK", headers, Encoding.UTF8.GetBytes(body)));
+
+        (await TryFetchAsync(site, PageFormat.Text)).Value.Document.Kind.Should().Be(kind);
     }
 
     private static string HeadersOf(JsonElement row) => row.GetProperty("headers") is { ValueKind: JsonValueKind.Array } list

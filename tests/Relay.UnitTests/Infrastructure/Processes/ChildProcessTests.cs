@@ -44,6 +44,19 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task A_child_and_what_it_starts_end_before_the_relay_when_memory_runs_out()
+    {
+        var child = await StartAsync("/bin/sh", ["-c", "read line; cat /proc/self/oom_score_adj"]);
+
+        await child.Stdin.WriteAsync("go\n"u8.ToArray(), Waiting.Token);
+        await child.Stdin.FlushAsync(Waiting.Token);
+
+        (await LinesAsync(child)).Should().Equal("500");
+        int.Parse((await File.ReadAllTextAsync("/proc/self/oom_score_adj", Waiting.Token)).Trim(), CultureInfo.InvariantCulture).Should().BeLessThan(500);
+        await child.StopAsync().InTime();
+    }
+
+    [Fact]
     public async Task A_child_that_ends_when_its_input_does_is_not_signalled()
     {
         var child = await ShellAsync("trap 'echo asked >\"$F\"; exit' TERM; echo ready; cat >/dev/null; echo polite >\"$F\"");

@@ -1,0 +1,22 @@
+using Relay.Domain.Models;
+
+namespace Relay.Application.Models;
+
+/// <summary>
+/// Full ids of models, for lists: clients choose from them, and some know what a model can do only by its id. A family that is allowed takes
+/// every id of it, those that are not here, too. Claude Code 2.1.330 sends each as it is.
+/// </summary>
+internal static class KnownModels
+{
+    /// <summary>By family the newest first.</summary>
+    public static IReadOnlyList<ModelName> Ids { get; } =
+    [
+        .. new[]
+        {
+            "claude-opus-5-5", "claude-opus-5", "claude-opus-4-8", "claude-opus-4-7", "claude-opus-4-6", "claude-opus-4-5",
+            "claude-sonnet-5-5", "claude-sonnet-5", "claude-sonnet-4-6", "claude-sonnet-4-5",
+            "claude-haiku-5-5", "claude-haiku-4-5",
+            "claude-fable-5-2", "claude-fable-5-1", "claude-fable-5",
+        }.Select(id => ModelName.Create(id).Value),
+    ];
+}

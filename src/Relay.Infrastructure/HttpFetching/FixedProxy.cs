@@ -1,0 +1,38 @@
+using System.Net;
+
+namespace Relay.Infrastructure.HttpFetching;
+
+/// <summary>The operator's proxy, for every URL: nothing goes around it.</summary>
+internal sealed class FixedProxy : IWebProxy
+{
+    private readonly Uri _address;
+
+    public FixedProxy(Uri proxy)
+    {
+        _address = new Uri(proxy.GetLeftPart(UriPartial.Scheme) + proxy.Authority[(proxy.Authority.LastIndexOf('@') + 1)..]);
+        if (proxy.UserInfo.Split(':', 2) is [{ Length: > 0 } user, .. var password])
+        {
+            Credentials = new NetworkCredential(Uri.UnescapeDataString(user), Uri.UnescapeDataString(password is [var secret] ? secret : string.Empty));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ICredentials? Credentials { get; set; }
+
+    /// <inheritdoc/>
+    public Uri GetProxy(Uri destination) => _address;
+
+    /// <inheritdoc/>
+    public bool IsBypassed(Uri host) => false;
+}
+
+/// <summary>Has each request judged that a proxy is to pass on.</summary>
+internal sealed class JudgedRequests(GuardedConnector connector) : DelegatingHandler
+{
+    /// <inheritdoc/>
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        await connector.JudgeAsync(request, cancellationToken);
+        return await base.SendAsync(request, cancellationToken);
+    }
+}

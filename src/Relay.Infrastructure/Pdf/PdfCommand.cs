@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Options;
+using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.Infrastructure.Pdf;
+
+/// <summary>The executable that runs <see cref="PdfProgram"/>.</summary>
+/// <param name="FileName">Absolute path.</param>
+/// <param name="Arguments">Arguments before <see cref="PdfProgram.Argument"/>.</param>
+internal sealed record PdfExecutable(string FileName, IReadOnlyList<string> Arguments)
+{
+    /// <summary>The program that runs now: the relay and <c>relayctl</c> both know the argument.</summary>
+    public static PdfExecutable OfThisProcess()
+    {
+        var program = Environment.ProcessPath ?? throw new InvalidOperationException("The system does not tell the path of this program.");
+        return string.Equals(Path.GetFileNameWithoutExtension(program), "dotnet", StringComparison.OrdinalIgnoreCase)
+            ? new PdfExecutable(program, [Assembly.GetEntryAssembly()!.Location])
+            : new PdfExecutable(program, []);
+    }
+}
+
+/// <summary>
+/// The command line of a reading process: in a jail without network, home and files where bubblewrap works, and with a bound on its
+/// memory everywhere.
+/// </summary>
+internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOptions> options)
+{
+    /// <summary>Bytes of memory for the objects of one reading process.</summary>
+    public const long MaxHeap = 256 * 1024 * 1024;
+
+    /// <summary>Whether a jail is to be tried.</summary>
+    public bool MayJail => OperatingSystem.IsLinux() && options.Value.Sandbox != SandboxMode.Off && File.Exists(Bubblewrap.Path);
+
+    /// <summary>Whether nothing is read without a jail.</summary>
+    public bool MustJail => options.Value.Sandbox == SandboxMode.Bwrap;
+
+    /// <summary>The command line.</summary>
+    /// <param name="isJailed">Whether bubblewrap goes before it.</param>
+    public ProcessSpec Make(bool isJailed)
+    {
+        var runtime = RuntimeEnvironment.GetRuntimeDirectory().TrimEnd('/');
+        // Of a shared runtime: DIR/shared/NAME/VERSION.
+        var root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
+        string[] arguments = [.. executable.Arguments, PdfProgram.Argument];
+        if (!isJailed)
+        {
+            return new ProcessSpec(executable.FileName, arguments, Variables(root), Path.GetTempPath());
+        }
+
+        var program = Path.GetDirectoryName(executable.Arguments is [var assembly, ..] ? assembly : executable.FileName)!;
+        string[] jail =
+        [
+            .. Bubblewrap.Isolation, "--unshare-net", .. Bubblewrap.Libraries(), .. Bubblewrap.Mounts,
+            // After the mounts, which would hide what lies below them.
+            .. Directory.Exists(Path.Combine(root, "shared")) ? (string[])["--ro-bind", root, root] : [],
+            "--ro-bind", program, program, "--remount-ro", "/", "--chdir", "/tmp", "--", executable.FileName, .. arguments,
+        ];
+        return new ProcessSpec(Bubblewrap.Path, jail, Variables(root), "/");
+    }
+
+    private static Dictionary<string, string> Variables(string root) => new(StringComparer.Ordinal)
+    {
+        ["DOTNET_ROOT"] = root,
+        ["DOTNET_GCHeapHardLimit"] = MaxHeap.ToString("X", CultureInfo.InvariantCulture),
+        ["DOTNET_gcServer"] = "0",
+        ["DOTNET_gcConcurrent"] = "0",
+        ["DOTNET_EnableDiagnostics"] = "0",
+        ["DOTNET_TieredPGO"] = "0",
+    };
+}

@@ -1,0 +1,62 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Relay.Infrastructure.Pdf;
+
+/// <summary>
+/// The short-lived process that reads one file from its input and writes frames to its output. It is the relay's own executable, begun
+/// with one argument. Its memory is bounded by <c>DOTNET_GCHeapHardLimit</c>, its time by the relay, which ends it.
+/// </summary>
+public static class PdfProgram
+{
+    /// <summary>The one argument.</summary>
+    public const string Argument = "--read-pdf";
+
+    /// <summary>Exit code of a process whose memory is used up. What was written before counts.</summary>
+    public const int OutOfMemory = 12;
+
+    private const int StandardInput = 0;
+    private const int StandardOutput = 1;
+    private const int MaxFile = 64 * 1024 * 1024;
+
+    /// <summary>Whether a command line asks for it.</summary>
+    public static bool IsAskedFor(IReadOnlyList<string> arguments) => arguments is [Argument];
+
+    /// <summary>Reads standard input and writes standard output.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Run()
+    {
+        using var input = new FileStream(new SafeFileHandle(StandardInput, ownsHandle: false), FileAccess.Read);
+        using var output = new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write);
+        return Run(input, output);
+    }
+
+    private static int Run(Stream input, Stream output)
+    {
+        try
+        {
+            using var file = new MemoryStream();
+            var buffer = new byte[64 * 1024];
+            for (var read = input.Read(buffer); read > 0 && file.Length < MaxFile; read = input.Read(buffer))
+            {
+                file.Write(buffer, 0, read);
+            }
+
+            foreach (var frame in PdfExtractor.Read(file.ToArray()))
+            {
+                output.Write(frame.Write());
+                output.WriteByte((byte)'\n');
+                output.Flush();
+            }
+
+            return 0;
+        }
+        catch (OutOfMemoryException)
+        {
+            return OutOfMemory;
+        }
+        catch (IOException)
+        {
+            return 1; // The relay reads no more of it.
+        }
+    }
+}

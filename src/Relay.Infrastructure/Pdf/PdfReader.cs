@@ -1,0 +1,188 @@
+using System.Text.Json;
+using System.Threading.RateLimiting;
+using Microsoft.Extensions.Logging;
+using Relay.Application.Fetching;
+using Relay.Domain;
+using Relay.Domain.Fetching;
+using Relay.Infrastructure.Processes;
+
+namespace Relay.Infrastructure.Pdf;
+
+/// <summary>
+/// Has a short-lived process read each file, so that a hostile one fills a memory and a time that end with it. The pages that came
+/// before a process broke off are the answer.
+/// </summary>
+internal sealed class PdfReader : IPdfReader, IDisposable
+{
+    /// <summary>Files that are read at once; one key has one place fewer.</summary>
+    private const int Places = 2;
+
+    private const int MaxWaiting = 32;
+    private const int MaxLine = 16 * 1024 * 1024;
+
+    private static readonly TimeSpan DefaultBudget = TimeSpan.FromSeconds(8);
+
+    private static readonly RelayError Busy = new(ErrorCode.Overloaded, "Too many PDFs are being read already. Try again later.", RetryAfter: DefaultBudget);
+    private static readonly RelayError NoJail = new(ErrorCode.UnsupportedContentType, "The document is a PDF, and this relay can't read PDFs safely. Ask its operator to run 'relayctl doctor'.");
+    private static readonly RelayError Encrypted = new(ErrorCode.UnsupportedContentType, "The PDF needs a password. Ask for a copy without one.");
+    private static readonly RelayError Broken = new(ErrorCode.UnsupportedContentType, "The document begins as a PDF and can't be read as one. It is damaged, or too large for this relay.");
+
+    private readonly PdfCommand _command;
+    private readonly IProcessStarter _starter;
+    private readonly ILogger<PdfReader> _logger;
+    private readonly TimeProvider _clock;
+    private readonly PartitionedRateLimiter<string> _places;
+    private readonly SemaphoreSlim _probing = new(1, 1);
+    private bool? _isJailed;
+
+    public PdfReader(PdfCommand command, IProcessStarter starter, ILogger<PdfReader> logger, TimeProvider clock)
+    {
+        (_command, _starter, _logger, _clock) = (command, starter, logger, clock);
+        var ofKey = Make(Places - 1);
+        var all = Make(Places);
+        _places = PartitionedRateLimiter.CreateChained(
+            PartitionedRateLimiter.Create<string, string>(caller => RateLimitPartition.GetConcurrencyLimiter(caller, _ => ofKey), StringComparer.Ordinal),
+            PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetConcurrencyLimiter(string.Empty, _ => all), StringComparer.Ordinal));
+    }
+
+    /// <summary>Time for one file, with the start of its process.</summary>
+    public TimeSpan Budget { get; init; } = DefaultBudget;
+
+    /// <inheritdoc/>
+    public async Task<Result<PdfText>> ReadAsync(ReadOnlyMemory<byte> file, string caller, CancellationToken cancellationToken)
+    {
+        using var place = await _places.AcquireAsync(caller, 1, cancellationToken);
+        if (!place.IsAcquired)
+        {
+            return Busy;
+        }
+
+        var isJailed = await ProbeAsync(cancellationToken);
+        if (!isJailed && _command.MustJail)
+        {
+            return NoJail;
+        }
+
+        var reading = await RunAsync(file, isJailed, cancellationToken);
+        return reading.First switch
+        {
+            { Error: PdfProblem.Encrypted } => Encrypted,
+            { Error: null, Count: > 0 and var count } first when reading.Pages.Count > 0 => new PdfText(first.Title, count, reading.Pages, reading.IsWhole),
+            _ => Broken,
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _places.Dispose();
+        _probing.Dispose();
+    }
+
+    private static ConcurrencyLimiterOptions Make(int places) => new() { PermitLimit = places, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+
+    /// <summary>Whether the jail works here: once, with a file that is no PDF.</summary>
+    private async Task<bool> ProbeAsync(CancellationToken cancellationToken)
+    {
+        await _probing.WaitAsync(cancellationToken);
+        try
+        {
+            if (_isJailed is null)
+            {
+                // Not the caller's token: one who leaves must not decide it.
+                _isJailed = _command.MayJail && (await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None)).First?.Error == PdfProblem.Broken;
+                if (_isJailed == false && _command.MayJail)
+                {
+                    _logger.LogWarning("PDFs are read without a jail, in a process with bounded memory and time: bubblewrap can't make a jail here");
+                }
+            }
+
+            return _isJailed.Value;
+        }
+        finally
+        {
+            _probing.Release();
+        }
+    }
+
+    /// <summary>Runs one process to its end, to the end of its budget, or until what it writes exceeds the bounds.</summary>
+    private async Task<Reading> RunAsync(ReadOnlyMemory<byte> file, bool isJailed, CancellationToken cancellationToken)
+    {
+        using var budget = new CancellationTokenSource(Budget, _clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, cancellationToken);
+        var reading = new Reading();
+        await using var child = await _starter.StartAsync(_command.Make(isJailed), MaxLine, cancellationToken);
+        try
+        {
+            await SendAsync(child, file, either.Token);
+            while (!reading.IsOver && await child.Stdout.ReadAsync(PdfFrame.Read, either.Token) is { } frame)
+            {
+                reading.Take(frame);
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or LineTooLongException or InvalidDataException or IOException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // What came before counts.
+            _logger.LogDebug("The process that reads a PDF was ended behind page {Page}: {Reason}", reading.Pages.Count, exception.Message);
+        }
+        finally
+        {
+            if (!reading.IsOver)
+            {
+                child.Kill();
+            }
+        }
+
+        return reading;
+    }
+
+    private static async Task SendAsync(IChildProcess child, ReadOnlyMemory<byte> file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await child.Stdin.WriteAsync(file, cancellationToken);
+            await child.Stdin.DisposeAsync();
+        }
+        catch (IOException)
+        {
+            // It ended before it had read all: what it wrote says why.
+        }
+    }
+
+    /// <summary>The frames that came.</summary>
+    private sealed class Reading
+    {
+        private long _letters;
+
+        public PdfFrame? First { get; private set; }
+
+        public List<PdfPage> Pages { get; } = [];
+
+        public bool IsWhole { get; private set; }
+
+        public bool IsOver { get; private set; }
+
+        public void Take(PdfFrame frame)
+        {
+            if (First is null)
+            {
+                (First, IsOver) = (frame, frame.Error is not null);
+            }
+            else if (frame.IsEnd)
+            {
+                (IsWhole, IsOver) = (frame.IsWhole, true);
+            }
+            else
+            {
+                var paragraphs = frame.Paragraphs ?? [];
+                _letters += paragraphs.Sum(paragraph => (long)paragraph.Length);
+                Pages.Add(new PdfPage(paragraphs, frame.IsReadable == true));
+                // The process keeps to its bounds by itself; one that a file has taken over does not.
+                if (Pages.Count > PdfExtractor.MaxPages || _letters > PdfExtractor.MaxLetters * 2L)
+                {
+                    throw new InvalidDataException("The process writes more than it may.");
+                }
+            }
+        }
+    }
+}
