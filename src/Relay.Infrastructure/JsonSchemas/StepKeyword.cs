@@ -16,7 +16,7 @@ internal sealed class StepKeyword(TimeProvider clock, TimeSpan limit, Cancellati
     /// <summary>Its name in a schema: <see cref="Relay.Domain.Completions.OutputSchema"/> leaves no unknown keyword in, so no caller's is called so.</summary>
     public const string KeywordName = "relay-step";
 
-    /// <summary>Most steps of one check. A step takes about 6 µs and 1 KB.</summary>
+    /// <summary>Most steps of one check. A step takes 6 µs, on a busy machine 25, and 2 KB of memory that are free again soon.</summary>
     private const int MaxSteps = 200_000;
 
     private readonly long _started = clock.GetTimestamp();

@@ -41,9 +41,7 @@ internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOp
     /// <param name="isJailed">Whether bubblewrap goes before it.</param>
     public ProcessSpec Make(bool isJailed)
     {
-        var runtime = RuntimeEnvironment.GetRuntimeDirectory().TrimEnd('/');
-        // Of a shared runtime: DIR/shared/NAME/VERSION.
-        var root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
+        var root = SharedRuntimeOf(RuntimeEnvironment.GetRuntimeDirectory());
         string[] arguments = [.. executable.Arguments, PdfProgram.Argument];
         if (!isJailed)
         {
@@ -55,19 +53,34 @@ internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOp
         [
             .. Bubblewrap.Isolation, "--unshare-net", .. Bubblewrap.Libraries(), .. Bubblewrap.Mounts,
             // After the mounts, which would hide what lies below them.
-            .. Directory.Exists(Path.Combine(root, "shared")) ? (string[])["--ro-bind", root, root] : [],
+            .. root is null ? (string[])[] : ["--ro-bind", root, root],
             "--ro-bind", program, program, "--remount-ro", "/", "--chdir", "/tmp", "--", executable.FileName, .. arguments,
         ];
         return new ProcessSpec(Bubblewrap.Path, jail, Variables(root), "/");
     }
 
-    private static Dictionary<string, string> Variables(string root) => new(StringComparer.Ordinal)
+    /// <summary>The folder of a .NET that several programs share, from <c>FOLDER/shared/NAME/VERSION</c>; null for a program that brings its own .NET.</summary>
+    internal static string? SharedRuntimeOf(string runtimeDirectory)
     {
-        ["DOTNET_ROOT"] = root,
-        ["DOTNET_GCHeapHardLimit"] = MaxHeap.ToString("X", CultureInfo.InvariantCulture),
-        ["DOTNET_gcServer"] = "0",
-        ["DOTNET_gcConcurrent"] = "0",
-        ["DOTNET_EnableDiagnostics"] = "0",
-        ["DOTNET_TieredPGO"] = "0",
-    };
+        var shared = Path.GetDirectoryName(Path.GetDirectoryName(runtimeDirectory.TrimEnd('/')));
+        return Path.GetFileName(shared) == "shared" && Path.GetDirectoryName(shared) is { Length: > 1 } root ? root : null;
+    }
+
+    private static Dictionary<string, string> Variables(string? root)
+    {
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["DOTNET_GCHeapHardLimit"] = MaxHeap.ToString("X", CultureInfo.InvariantCulture),
+            ["DOTNET_gcServer"] = "0",
+            ["DOTNET_gcConcurrent"] = "0",
+            ["DOTNET_EnableDiagnostics"] = "0",
+            ["DOTNET_TieredPGO"] = "0",
+        };
+        if (root is not null)
+        {
+            variables["DOTNET_ROOT"] = root;
+        }
+
+        return variables;
+    }
 }

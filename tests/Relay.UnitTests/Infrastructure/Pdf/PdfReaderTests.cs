@@ -91,6 +91,14 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
         (await reader.ReadAsync(PdfFile.Of(null, "Text."), "key_1", Waiting.Token)).Error!.Message.Should().Contain("relayctl doctor");
     }
 
+    /// <summary>A program that brings its own .NET must not have the root of the file system for one.</summary>
+    [Theory]
+    [InlineData("/usr/lib/dotnet/shared/Microsoft.NETCore.App/10.0.1/", "/usr/lib/dotnet")]
+    [InlineData("/opt/claude-relay/app/", null)]
+    [InlineData("/shared/claude-relay/app/", null)]
+    [InlineData("/app", null)]
+    public void Of_the_host_a_jail_sees_no_more_than_the_shared_runtime(string runtime, string? seen) => PdfCommand.SharedRuntimeOf(runtime).Should().Be(seen);
+
     [Fact]
     public async Task Without_a_jail_files_are_read_with_the_same_bounds()
     {
