@@ -154,9 +154,9 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         var queue = request.QueueTime ?? TimeSpan.Zero;
         var elsewhere = queue + timings.Claim + timings.FirstToken + timings.Generate;
         logger.LogInformation(
-            "{Route} {Status} {Error} key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms queue={QueueMs:0.0}ms claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms {RequestId}",
+            "{Route} {Status} {Error} key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms queue={QueueMs:0.0}ms claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms upstream={UpstreamRequestId} {RequestId}",
             route, status, entry.Error ?? "ok", label, request.Model?.Value, timings.Origin, (total - elsewhere).TotalMilliseconds, queue.TotalMilliseconds, timings.Claim.TotalMilliseconds,
-            timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds, entry.RequestId);
+            timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds, request.Spending.UpstreamRequestId ?? "-", entry.RequestId);
     }
 
     private void Audit(HttpContext context, RequestContext request, AuditEntry entry)

@@ -4,8 +4,9 @@ using Relay.Domain.Models;
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// The price of a model family in US dollars per million tokens, as Claude Code 2.1.330 reckons (a test compares): for what a completion may cost before it ends,
-/// and for one that ends before Claude Code has summed it up. Claude Code's own sum always wins over it.
+/// The price of a model family in US dollars per million tokens, as Claude Code 2.1.330 reckons (a test compares): for the tokens that the
+/// API has counted, and for the cost that a completion may have before it ends. With <c>bedrock</c> and <c>vertex</c> Claude Code's own sum
+/// wins over it.
 /// </summary>
 public sealed record ModelPrice(decimal Input, decimal Output)
 {

@@ -22,6 +22,9 @@ public sealed class Spending
     /// <summary>Tokens so far; without a cost while nobody has summed them up.</summary>
     public TokenUsage? Usage { get; set; }
 
+    /// <summary>The id that the API gave the last request; null while it gave none.</summary>
+    public string? UpstreamRequestId { get; set; }
+
     /// <summary>The account's limit that it ran into.</summary>
     public UpstreamLimit? HitLimit { get; set; }
 

@@ -18,8 +18,11 @@ namespace Relay.Infrastructure.ApiGate;
 /// Sends proven requests to the Messages API over one pool of connections: HTTP/2 where the API speaks it, TLS, and the proxy and
 /// certificates that <c>CLAUDE_PASS_ENV</c> names.
 /// </summary>
-internal sealed class ApiForwarder : IDisposable
+internal sealed partial class ApiForwarder : IDisposable
 {
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,80}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex RequestId();
+
     /// <summary>Longest error body that is read for its words.</summary>
     private const int MaxErrorBytes = 64 * 1024;
 
@@ -188,11 +191,11 @@ internal sealed class ApiForwarder : IDisposable
             return ValueTask.CompletedTask;
         }
 
-        public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
             if (proxyResponse is null)
             {
-                return ValueTask.FromResult(true);
+                return true;
             }
 
             Status = (int)proxyResponse.StatusCode;
@@ -214,8 +217,10 @@ internal sealed class ApiForwarder : IDisposable
                 }
             }
 
+            var id = httpContext.Response.Headers["request-id"].ToString();
+            await turn.TellAsync(new TurnSignal.Responded(RequestId().IsMatch(id) ? id : null), cancellationToken);
             BodyOf?.Invoke(Status.Value);
-            return ValueTask.FromResult(true);
+            return true;
         }
 
         /// <summary>A subscription's limit, by the headers that Claude Code reads (measured on 2.1.330).</summary>

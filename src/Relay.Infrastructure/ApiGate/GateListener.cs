@@ -147,7 +147,7 @@ internal sealed class GateListener(
             _listener = null;
             if (SocketPath is { } path)
             {
-                File.Delete(path);
+                GateSocket.Remove(home, path);
             }
         }
     }

@@ -30,7 +30,25 @@ internal static class GateSocket
                 $"No path for the gate's socket is short enough: {path} has more than {MaxPathBytes} bytes. Set RELAY_HOME to a shorter path.");
         }
 
-        File.Delete(path);
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"The gate's socket {path} can't be made ({exception.Message}). Set RELAY_HOME to a directory of this user.");
+        }
+
         return path;
+    }
+
+    /// <summary>Removes the socket, and its directory where that was made for it.</summary>
+    public static void Remove(RelayHome home, string path)
+    {
+        File.Delete(path);
+        if (Path.GetDirectoryName(path) is { } directory && directory != home.RunDirectory && Directory.Exists(directory))
+        {
+            Directory.Delete(directory);
+        }
     }
 }

@@ -19,6 +19,10 @@ internal abstract record TurnSignal : IDisposable
     /// <param name="Attempt">1 for the first.</param>
     public sealed record Forwarded(int Attempt) : TurnSignal;
 
+    /// <summary>The API has begun to answer.</summary>
+    /// <param name="RequestId">The API's <c>request-id</c>; null when it has none of the usual form.</param>
+    public sealed record Responded(string? RequestId) : TurnSignal;
+
     /// <summary>An event of the API's answer.</summary>
     public sealed record ApiEvent(JsonDocument Event) : TurnSignal
     {

@@ -400,6 +400,7 @@ internal sealed class ClaudeEngine(
         spending.IsFinal = outcome is not null;
         spending.Usage = turn.Usage;
         spending.HitLimit = turn.HitLimit;
+        spending.UpstreamRequestId = turn.UpstreamRequestId;
     }
 
     /// <summary>

@@ -104,6 +104,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>The full id of the model that answers, as the API names it; null until it does.</summary>
     public ModelName? ResponseModel { get; private set; }
 
+    /// <summary>The id that the API gave its last request; null while it gave none.</summary>
+    public string? UpstreamRequestId { get; private set; }
+
     /// <summary>Whether Anthropic does not take the login.</summary>
     public bool LoginRefused { get; private set; }
 
@@ -136,6 +139,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case TurnSignal.Forwarded forwarded:
                 HasCalledApi = true;
                 Retries += forwarded.Attempt > 1 ? 1 : 0;
+                return null;
+            case TurnSignal.Responded responded:
+                UpstreamRequestId = responded.RequestId ?? UpstreamRequestId;
                 return null;
             case TurnSignal.ApiEvent { Event: var document }:
                 return AcceptApiEvent(document.RootElement);

@@ -22,7 +22,7 @@ public sealed class GateListenerTests
         reached.Should().Contain($"x-api-key: {GateBench.Key}").And.Contain("anthropic-version: 2023-06-01");
         reached.Should().NotContain(ApiCredentials.Placeholder).And.NotContain(ticket.Value).And.NotContain("gate.sock").And.NotContain("traceparent");
         answer.Headers.Contains("set-cookie").Should().BeFalse();
-        (await SignalsAsync(turn)).Should().Equal("Forwarded", "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop");
+        (await SignalsAsync(turn)).Should().Equal("Forwarded", "Responded", "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop");
     }
 
     [Fact]
@@ -127,6 +127,7 @@ public sealed class GateListenerTests
         bench.Reached.Should().ContainSingle();
         ticket.IsSpoilt.Should().BeTrue();
         (await FirstAsync(turn)).Should().BeOfType<TurnSignal.Forwarded>();
+        (await FirstAsync(turn)).Should().BeOfType<TurnSignal.Responded>();
         (await FirstAsync(turn)).Should().BeOfType<TurnSignal.ApiFailed>().Which.Should().BeEquivalentTo(
             new TurnSignal.ApiFailed(new ApiFailure(400, "invalid_request_error", "no", null), MayRepeat: false));
     }
@@ -171,7 +172,7 @@ public sealed class GateListenerTests
             await answer.Content.ReadAsStringAsync(Waiting.Token);
         };
         var reading = read();
-        (await SignalsAsync(turn, until: "message_start")).Should().Equal("Forwarded", "message_start");
+        (await SignalsAsync(turn, until: "message_start")).Should().Equal("Forwarded", "Responded", "message_start");
 
         breakOff.SetResult();
 
