@@ -52,7 +52,7 @@ internal sealed partial class Bed : IAsyncDisposable
     {
         var bed = new Bed();
         var claude = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(bed._home, "fake")).FullName, script);
-        await bed.StartRelayAsync(claude, [("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings], cancellationToken);
+        await bed.StartRelayAsync(claude, [("CLAUDE_AUTH", "bedrock"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings], cancellationToken);
         return bed;
     }
 
@@ -97,6 +97,10 @@ internal sealed partial class Bed : IAsyncDisposable
         using var response = await _http.PutAsJsonAsync(new Uri(Simulator.Address, "/_simulator/behavior"), behavior, cancellationToken);
         response.EnsureSuccessStatusCode();
     }
+
+    /// <summary>Connections that the simulator was asked over so far.</summary>
+    public async Task<int> ConnectionsAsync(CancellationToken cancellationToken) =>
+        (await _http.GetFromJsonAsync<JsonElement>(new Uri(Simulator.Address, "/_simulator/health"), cancellationToken)).GetProperty("connections").GetInt32();
 
     /// <summary>What the simulator was sent since the last time.</summary>
     public async Task<IReadOnlyList<int>> TakeBodyLengthsAsync(CancellationToken cancellationToken)

@@ -14,7 +14,7 @@ if (args is ["bare"])
 
 if (args is not [var claude, .. var names])
 {
-    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)");
+    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [reuse] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)");
     return 2;
 }
 
@@ -24,6 +24,7 @@ Dictionary<string, Func<string, CancellationToken, Task>> scenarios = new(String
     ["own"] = Scenarios.OwnShareAsync,
     ["burst"] = Scenarios.BurstAsync,
     ["saturation"] = Scenarios.SaturationAsync,
+    ["reuse"] = Scenarios.ReuseAsync,
     ["admission"] = AdmissionScenarios.AdmissionAsync,
     ["refusals"] = AdmissionScenarios.RefusalsAsync,
     ["keys"] = AdmissionScenarios.KeysAsync,

@@ -47,11 +47,11 @@ internal static class Scenarios
         Line("relay, new system prompt", fresh);
         Line("relay, repeated system prompt", repeated);
         Line("the CLI's floor (shared process)", floor);
-        Ratio("new / obvious, p50", fresh.At(0.5), obvious.At(0.5), 0.33);
-        Ratio("repeated / obvious, p50", repeated.At(0.5), obvious.At(0.5), 0.22);
+        Ratio("new / obvious, p50", fresh.At(0.5), obvious.At(0.5), 0.25);
+        Ratio("repeated / obvious, p50", repeated.At(0.5), obvious.At(0.5), 0.08);
         Console.WriteLine($"  CPU per completion, whole machine: obvious {cpu[obvious] / rounds:0.00} s, new {cpu[fresh] / rounds:0.00} s, repeated {cpu[repeated] / rounds:0.00} s");
         Ratio("CPU, new / obvious", cpu[fresh], cpu[obvious], null);
-        Ratio("CPU, repeated / obvious", cpu[repeated], cpu[obvious], null);
+        Ratio("CPU, repeated / obvious", cpu[repeated], cpu[obvious], 0.12);
         await ReportSizesAsync(bed, cancellationToken);
     }
 
@@ -114,10 +114,10 @@ internal static class Scenarios
     public static async Task SaturationAsync(string claude, CancellationToken cancellationToken)
     {
         const int concurrency = 4;
-        const int callers = 8;
-        Title($"Saturation: {callers} callers without a pause, {concurrency} completions at once, a model that answers at once");
+        Title($"Saturation: {concurrency} callers without a pause, each with a system prompt that repeats, a model that answers at once");
+        // One place more than callers: one key leaves one place to others.
         await using var bed = await Bed.WithRealClaudeAsync(
-            claude, TimeSpan.Zero, cancellationToken, ("GLOBAL_CONCURRENCY", concurrency.ToString()), ("QUEUE_TIMEOUT", "60s"));
+            claude, TimeSpan.Zero, cancellationToken, ("GLOBAL_CONCURRENCY", (concurrency + 1).ToString()), ("QUEUE_TIMEOUT", "60s"));
         var api = bed.Simulator.Address.ToString();
         (string Name, int Callers, Func<int, Task> Complete)[] ways =
         [
@@ -126,7 +126,7 @@ internal static class Scenarios
                 await using var direct = await DirectClaude.StartAsync(claude, api, bed.Home, cancellationToken);
                 await direct.TurnAsync("hi", cancellationToken);
             }),
-            ("relay", callers, caller => bed.CompleteAsync(bed.Relay, "hi", $"You are {caller}.", cancellationToken)),
+            ("relay", concurrency, caller => bed.CompleteAsync(bed.Relay, "hi", $"You are {caller}.", cancellationToken)),
             ("obvious approach", concurrency, caller => bed.CompleteAsync(bed.Obvious, "hi", $"You are {caller}.", cancellationToken)),
         ];
         var rates = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -137,11 +137,39 @@ internal static class Scenarios
             var watch = Stopwatch.StartNew();
             var done = await LoadAsync(callersOfWay, TimeSpan.FromSeconds(30), complete);
             rates[name] = done / watch.Elapsed.TotalSeconds;
-            Console.WriteLine($"  {name,-20} {rates[name]:0.00} completions a second, {(Child.MachineCpuSeconds - cpu) / done:0.00} s of CPU each (whole machine)");
+            Console.WriteLine($"  {name,-20} {rates[name]:0.00} completions a second, {(Child.MachineCpuSeconds - cpu) / done:0.000} s of CPU each (whole machine)");
         }
 
-        Ratio("relay / the CLI alone", rates["relay"], rates["the CLI alone"], -0.9);
-        Ratio("relay / obvious approach", rates["relay"], rates["obvious approach"], null);
+        Ratio("relay / the CLI alone", rates["relay"], rates["the CLI alone"], null);
+        Ratio("relay / obvious approach", rates["relay"], rates["obvious approach"], -10);
+    }
+
+    /// <summary>One caller with one system prompt for a long time: the time of each, the connections to the API, and what memory becomes of.</summary>
+    public static async Task ReuseAsync(string claude, CancellationToken cancellationToken)
+    {
+        const int completions = 2000;
+        Title($"{completions} completions one after the other, one system prompt, a model that answers at once (real CLI)");
+        await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
+        var times = new Distribution();
+        var before = await bed.ConnectionsAsync(cancellationToken);
+        for (var number = 0; number < completions; number++)
+        {
+            var time = await bed.CompleteAsync(bed.Relay, "hi", "You are always the same.", cancellationToken);
+            if (number >= 10)
+            {
+                times.Add(time.TotalMilliseconds);
+            }
+
+            if (number is 199 or 999 or completions - 1)
+            {
+                var processes = Child.ChildrenOf(bed.Relay.Id).Select(Child.ProportionalMegabytes).Where(megabytes => megabytes > 20).ToList();
+                Console.WriteLine(
+                    $"  after {number + 1,5}: relay {bed.Relay.ResidentMegabytes:0} MB, largest process {processes.DefaultIfEmpty().Max():0} MB (PSS), "
+                    + $"{await bed.ConnectionsAsync(cancellationToken) - before} connections to the API");
+            }
+        }
+
+        Line("relay, repeated system prompt", times);
     }
 
     /// <summary>Callers without a pause; answers how many completions they had.</summary>

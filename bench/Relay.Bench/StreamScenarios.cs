@@ -104,7 +104,7 @@ internal static class StreamScenarios
         }
 
         Console.WriteLine($"  the CLI itself {words / own.At(0.5) * 1000:0} a second, through the relay {words / through.At(0.5) * 1000:0} a second");
-        Scenarios.Ratio("tokens a second, relay / CLI, p50", own.At(0.5), through.At(0.5), -0.98);
+        Scenarios.Ratio("tokens a second, relay / CLI, p50", own.At(0.5), through.At(0.5), -0.95);
     }
 
     private static FakeScript Timed(int deltas, int delayMs) => new() { TimedDeltas = true, Deltas = deltas, DeltaDelayMs = delayMs, Answer = new string('a', deltas) };
