@@ -20,6 +20,9 @@ namespace Relay.Infrastructure.ApiGate;
 /// </summary>
 internal sealed partial class ApiForwarder : IDisposable
 {
+    [GeneratedRegex("^[a-z0-9_]{1,40}\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex LimitKind();
+
     [GeneratedRegex(@"^[A-Za-z0-9_-]{1,80}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex RequestId();
 
@@ -236,7 +239,7 @@ internal sealed partial class ApiForwarder : IDisposable
             var resetsAt = long.TryParse(Header("reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 100_000_000_000
                 ? DateTimeOffset.FromUnixTimeSeconds(seconds)
                 : (DateTimeOffset?)null;
-            return new UpstreamLimit(kind?.Length <= 40 ? kind : null, resetsAt);
+            return new UpstreamLimit(kind is not null && LimitKind().IsMatch(kind) ? kind : null, resetsAt);
         }
 
         private TimeSpan? ReadRetryAfter(HttpResponseMessage response)

@@ -34,8 +34,11 @@ internal sealed class GateListener(
     /// <summary>Largest request, in bytes: twenty pictures of 5 MB are less in base64 than the body that a caller may send.</summary>
     private const long MaxBodyBytes = 64 * 1024 * 1024;
 
-    /// <summary>A process has one connection, and a second while it repeats a request.</summary>
-    private const int MaxConnections = 512;
+    /// <summary>A process has one connection, and a second while it repeats a request. One that opens a thousand must not keep others out.</summary>
+    private const int MaxConnections = 10_000;
+
+    /// <summary>Claude Code sends a request at once.</summary>
+    private static readonly TimeSpan HeaderTimeout = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan LockdownPatience = TimeSpan.FromSeconds(5);
 
@@ -94,6 +97,7 @@ internal sealed class GateListener(
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
             kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+            kestrel.Limits.RequestHeadersTimeout = HeaderTimeout;
             // The limit on a slow sender is the turn's own; a process that answers late under load is not an attacker.
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;

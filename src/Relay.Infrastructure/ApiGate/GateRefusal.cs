@@ -85,7 +85,9 @@ internal static class GateRefusals
         GateRefusal.CallersPart => RefusalEffect.FailsTurn,
         // A machine that is too busy may be late with the frame.
         GateRefusal.NotLockedDown => RefusalEffect.FailsTurn,
-        GateRefusal.Concurrent or GateRefusal.Shape or GateRefusal.Header or GateRefusal.Body => RefusalEffect.Doubt,
+        // Claude Code gives a silent API up, and repeats while the first call is still being ended.
+        GateRefusal.Concurrent => RefusalEffect.FailsTurn,
+        GateRefusal.Shape or GateRefusal.Header or GateRefusal.Body => RefusalEffect.Doubt,
         _ => throw new ArgumentOutOfRangeException(nameof(refusal)),
     };
 }

@@ -10,7 +10,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
 /// Keeps the engine's state true: probes the jail at start, runs the self-test then, after every change of the CLI binary
-/// and after every doubt, and tries again with growing pauses while something is missing.
+/// and after every doubt, and tries again with growing pauses while something is missing. An update that fails the self-test is passed
+/// over where the executable before it is still there.
 /// </summary>
 internal sealed class EngineSupervisor(
     EngineState state,
@@ -30,6 +31,7 @@ internal sealed class EngineSupervisor(
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
     private RelayError? _reported;
+    private ClaudeBinary? _passedOver;
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -100,6 +102,11 @@ internal sealed class EngineSupervisor(
         }
 
         var current = state.Current;
+        if (current is not null && binary == _passedOver && current.Binary.IsUnchanged)
+        {
+            binary = current.Binary;
+        }
+
         var isSame = current?.Binary == binary;
         if (isSame && !state.TakeRecheck())
         {
@@ -126,10 +133,25 @@ internal sealed class EngineSupervisor(
                 Serve(binary, version);
             }
         }
+        else if (report.Violation is { } violation && current is not null && !isSame && current.Binary.IsUnchanged)
+        {
+            PassOver(binary, violation, current);
+        }
         else
         {
             Refuse(report);
         }
+    }
+
+    private void PassOver(ClaudeBinary update, string violation, EngineGeneration accepted)
+    {
+        _passedOver = update;
+        metrics.LockdownViolated(inSelfTest: true);
+        logger.LogError(
+            "The updated Claude Code at {Path} failed the lockdown self-test: {Violation}. The relay goes on with {Version} at {AcceptedPath}",
+            update.Path, violation, accepted.Version, accepted.Binary.Path);
+        auditLog.Write(new AuditEntry("lockdown_violation") { Error = EngineState.Violation.WireName, Detail = $"self-test of an update: {violation}" });
+        state.EnterService(accepted.Binary, accepted.Version);
     }
 
     private void Serve(ClaudeBinary binary, Version version)
