@@ -87,7 +87,9 @@ internal static class GateRefusals
         GateRefusal.NotLockedDown => RefusalEffect.FailsTurn,
         // Claude Code gives a silent API up, and repeats while the first call is still being ended.
         GateRefusal.Concurrent => RefusalEffect.FailsTurn,
-        GateRefusal.Shape or GateRefusal.Header or GateRefusal.Body => RefusalEffect.Doubt,
+        // A model's answer may nest deeper than JSON is read here, and comes back with a schema's next attempt.
+        GateRefusal.Body => RefusalEffect.FailsTurn,
+        GateRefusal.Shape or GateRefusal.Header => RefusalEffect.Doubt,
         _ => throw new ArgumentOutOfRangeException(nameof(refusal)),
     };
 }

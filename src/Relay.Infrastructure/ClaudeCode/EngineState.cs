@@ -107,6 +107,12 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
         "Claude Code failed its lockdown check, so its output was withheld. The relay is running its self-test again. Operators: see lockdown_violation in the audit log.",
         RetryAfter: TimeSpan.FromSeconds(5));
 
+    /// <summary>Tells operators which part of Claude Code's requests differs. It holds no value, so that callers may see it, too.</summary>
+    public static RelayError OtherForm(Version? version, string difference) => new(
+        ErrorCode.LockdownViolation,
+        $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a newer relay.",
+        RetryAfter: TimeSpan.FromMinutes(1));
+
     private static RelayError ManagedPolicy(string directory) => new(
         ErrorCode.LockdownViolation,
         $"{directory} exists: managed policy (hooks, settings) would reach into completions. Run the relay with bubblewrap, or remove that directory.",

@@ -30,8 +30,12 @@ internal sealed class EngineSupervisor(
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
+    /// <summary>Each repeated self-test starts a process.</summary>
+    private static readonly TimeSpan RecheckPause = TimeSpan.FromMinutes(1);
+
     private RelayError? _reported;
     private ClaudeBinary? _passedOver;
+    private long _recheckedAt;
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -108,10 +112,12 @@ internal sealed class EngineSupervisor(
         }
 
         var isSame = current?.Binary == binary;
-        if (isSame && !state.TakeRecheck())
+        if (isSame && (clock.GetElapsedTime(_recheckedAt) < RecheckPause || !state.TakeRecheck()))
         {
             return;
         }
+
+        _recheckedAt = isSame ? clock.GetTimestamp() : _recheckedAt;
 
         if (current is not null && !isSame)
         {
@@ -136,6 +142,12 @@ internal sealed class EngineSupervisor(
         else if (report.Violation is { } violation && current is not null && !isSame && current.Binary.IsUnchanged)
         {
             PassOver(binary, violation, current);
+        }
+        else if (isSame && report.Violation is null)
+        {
+            // A busy machine or a full disk: no reason to stop a Claude Code that has passed before.
+            logger.LogWarning("The self-test could not be repeated: {Problem} It is tried again", report.Problem!.Message);
+            state.Recheck();
         }
         else
         {

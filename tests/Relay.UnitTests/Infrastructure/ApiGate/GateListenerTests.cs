@@ -226,7 +226,7 @@ public sealed class GateListenerTests
     {
         await using var bench = await GateBench.StartAsync();
         using var ticket = bench.Gate.Issue();
-        var turn = ticket.Begin(GateBench.Expect(), isRehearsal: true);
+        var turn = ticket.Begin(GateBench.Expect(isRehearsed: false), isRehearsal: true);
         turn.PassLockdown();
 
         using var answer = await bench.AskAsync(ticket).InTime();
