@@ -278,7 +278,6 @@ internal sealed class GateListener(
 
     private async Task AnswerAsync(HttpContext context, GateTurn turn, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
-
         if (turn.Rehearsed is { } shape)
         {
             await RehearsalAnswer.WriteAsync(context.Response, turn, shape.Model, cancellationToken);
