@@ -112,7 +112,7 @@ internal sealed class Operation : IAsyncDisposable
         }
         catch (Exception exception) when (!needsSettings && exception is (FormatException or IOException or UnauthorizedAccessException))
         {
-            parsed.InvocationConfiguration.Error.WriteLine(Printable.Text($"{exception.Message} Its settings count for nothing here."));
+            parsed.InvocationConfiguration.Error.WriteLine(Printable.Text($"{exception.Message} Settings from this file are ignored."));
         }
 
         return new Operation(parsed, home, file, environment);

@@ -47,7 +47,7 @@ public sealed partial class CommandsInDocumentsTests
             return;
         }
 
-        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = """{"city":"Paris","people":2100000}""" });
+        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = "Goethe.", StructuredOutput = """{"city":"Paris","people":2100000}""" });
         using var home = new TemporaryDirectory();
         // The address the documents name is this relay's here; so is the home, which they know as its default.
         Directory.CreateDirectory(Path.Combine(home.Path, ".local", "share"));

@@ -216,7 +216,7 @@ public sealed class InstallTests : IAsyncLifetime
         Directory.CreateDirectory(RelayHome);
         await File.WriteAllTextAsync(
             Path.Combine(RelayHome, "config.env"),
-            $"PORT={_http.BaseAddress!.Port}\nCLAUDE_AUTH=api-key\nANTHROPIC_API_KEY=dummy-key-of-a-test\nSANDBOX=off\nWARM_PROCESSES=0\nWARM_PROFILES=0\n",
+            $"PORT={_http.BaseAddress!.Port}\nCLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\nSANDBOX=off\nWARM_PROCESSES=0\nWARM_PROFILES=0\n",
             TestContext.Current.CancellationToken);
         await _machine.BelongsToUserAsync();
     }

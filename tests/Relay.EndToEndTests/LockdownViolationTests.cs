@@ -105,6 +105,32 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task An_update_that_can_do_more_is_passed_over_while_the_executable_before_it_is_there()
+    {
+        using var directory = new TemporaryDirectory();
+        var accepted = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(directory.Path, "accepted")).FullName, new FakeScript { Answer = "Fine." });
+        var update = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(directory.Path, "update")).FullName, Deviating("tool", fromTurn: 0));
+        var link = Path.Combine(directory.Path, "claude");
+        File.CreateSymbolicLink(link, accepted);
+        await using var relay = await RelayProgram.WithFakeClaudeAsync(link);
+        var key = await relay.MintAsync("app");
+
+        File.CreateSymbolicLink(link + ".new", update);
+        File.Move(link + ".new", link, overwrite: true);
+
+        await TestMachine.EventuallyAsync(
+            () => relay.Log.Any(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal)), TimeSpan.FromSeconds(20), "the update was not tested");
+        await relay.WaitUntilReadyAsync();
+        (await relay.CompleteAsync(key, new { prompt = "hi" })).Text.Should().Be("Fine.");
+        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        relay.Log.Should().ContainSingle(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal), "it is tested once");
+
+        File.Delete(accepted);
+
+        await relay.EventuallyAsync(async () => (await relay.GetAsync("/health/ready")).Status == 503, "nothing is left to serve with");
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task A_spare_that_can_do_more_is_never_handed_out()
     {
         await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = "Fine." }, ("WARM_PROFILES", "1"));

@@ -5,9 +5,9 @@ namespace Relay.Application.Idempotency;
 /// <summary>How long and how much is remembered for requests with an <c>Idempotency-Key</c>.</summary>
 public sealed class IdempotencyOptions
 {
-    [Setting("IDEMPOTENCY_TTL", "How long an answer is kept for requests that repeat its Idempotency-Key.", Min = "1s", Max = "168h")]
+    [Setting("IDEMPOTENCY_TTL", "Keep an answer this long for requests that repeat its Idempotency-Key.", Min = "1s", Max = "168h")]
     public TimeSpan TimeToLive { get; set; } = TimeSpan.FromHours(24);
 
-    [Setting("IDEMPOTENCY_MAX_BYTES", "Most bytes of all answers that are kept; the oldest of the key that has most go first.", Min = "1MB", Max = "10000MB")]
+    [Setting("IDEMPOTENCY_MAX_BYTES", "Keep at most this many bytes of answers. The oldest answers of the key with the most bytes go first.", Min = "1MB", Max = "10000MB")]
     public long MaxBytes { get; set; } = 100_000_000;
 }

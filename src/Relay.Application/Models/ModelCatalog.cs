@@ -23,53 +23,54 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
     /// <summary>The alias for every name that is no other.</summary>
     internal const string AnyOther = "*";
 
-    private readonly Dictionary<string, ModelName> _allowed = options.Value.AllowedModels
+    // On first use: relayctl makes a catalog also where the settings are not valid, to tell of them.
+    private readonly Lazy<Dictionary<string, ModelName>> _allowed = new(() => options.Value.AllowedModels
         .Distinct(StringComparer.Ordinal)
-        .ToDictionary(name => name, name => ModelName.Create(name).Value, StringComparer.Ordinal);
+        .ToDictionary(name => name, name => ModelName.Create(name).Value, StringComparer.Ordinal));
 
-    private readonly Dictionary<string, ModelName> _aliases = options.Value.ModelAliases
+    private readonly Lazy<Dictionary<string, ModelName>> _aliases = new(() => options.Value.ModelAliases
         .Select(ModelAlias.Parse)
-        .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.OrdinalIgnoreCase);
+        .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.OrdinalIgnoreCase));
 
     /// <summary>What a request gets that names none.</summary>
-    public ModelName Default => _allowed[options.Value.DefaultModel];
+    public ModelName Default => _allowed.Value[options.Value.DefaultModel];
 
     /// <summary>The names of all that are allowed, without the further ones.</summary>
-    public IReadOnlyCollection<string> Names => _allowed.Keys;
+    public IReadOnlyCollection<string> Names => _allowed.Value.Keys;
 
     /// <summary>All that are allowed, without the further names.</summary>
-    public IReadOnlyCollection<ModelName> Allowed => _allowed.Values;
+    public IReadOnlyCollection<ModelName> Allowed => _allowed.Value.Values;
 
     /// <summary>The allowed model that a model is counted under: itself, or its family; null for one that is not allowed.</summary>
-    public string? LabelOf(ModelName model) => _allowed.GetValueOrDefault(model.Value)?.Value ?? _allowed.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
+    public string? LabelOf(ModelName model) => _allowed.Value.GetValueOrDefault(model.Value)?.Value ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
 
     /// <summary>The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.</summary>
-    public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed[label] : model;
+    public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed.Value[label] : model;
 
     /// <summary>Names that the key may use: models and further names in the operator's order, then full ids of the families.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
-        _allowed.Concat(_aliases).Where(pair => pair.Key != AnyOther && key.Allows(pair.Value)).Select(pair => pair.Key)
+        _allowed.Value.Concat(_aliases.Value).Where(pair => pair.Key != AnyOther && key.Allows(pair.Value)).Select(pair => pair.Key)
             .Concat(KnownModels.Ids.Where(id => IsAllowed(id) && key.Allows(id)).Select(id => id.Value))
             .Distinct(StringComparer.Ordinal);
 
     /// <summary>The model behind a name; the default for none. Not whether it is allowed.</summary>
-    public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.GetValueOrDefault(asked.Value, asked);
+    public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.Value.GetValueOrDefault(asked.Value, asked);
 
     /// <inheritdoc/>
     public Result<ModelName> Read(string name)
     {
         var simple = ModelName.Simplify(name);
-        if (_aliases.TryGetValue(name, out var alias) || _aliases.TryGetValue(simple, out alias))
+        if (_aliases.Value.TryGetValue(name, out var alias) || _aliases.Value.TryGetValue(simple, out alias))
         {
             return alias;
         }
 
         var read = ModelName.Create(simple);
-        return _aliases.TryGetValue(AnyOther, out var other) && (!read.TryGet(out var known, out _) || !IsAllowed(known)) ? other : read;
+        return _aliases.Value.TryGetValue(AnyOther, out var other) && (!read.TryGet(out var known, out _) || !IsAllowed(known)) ? other : read;
     }
 
     /// <summary>Whether callers may name it, or name none.</summary>
-    public bool IsAllowed(ModelName? asked) => Resolve(asked) is var model && _allowed.Values.Any(allowed => allowed.Covers(model));
+    public bool IsAllowed(ModelName? asked) => Resolve(asked) is var model && _allowed.Value.Values.Any(allowed => allowed.Covers(model));
 }
 
 /// <summary>One of <c>MODEL_ALIASES</c>: <c>gpt-4o=sonnet</c>.</summary>

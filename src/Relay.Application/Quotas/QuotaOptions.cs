@@ -7,37 +7,37 @@ namespace Relay.Application.Quotas;
 /// <summary>How much may be spent, and how much at once.</summary>
 public sealed class QuotaOptions
 {
-    [Setting("GLOBAL_CONCURRENCY", "Completions that run at once.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once.", Min = "1", Max = "1000", Reloads = true)]
     public int GlobalConcurrency { get; set; } = 4;
 
-    [Setting("PER_KEY_CONCURRENCY", "Completions of one key that run at once, on all relays together, unless the key carries its own limit; more of them wait. When unset, all places but one of each relay, which is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("PER_KEY_CONCURRENCY", "Run at most this many completions of one key at once, on all relays together, unless the key has its own limit. More of them wait. When unset, one place of each relay is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
     public int? PerKeyConcurrency { get; set; }
 
-    [Setting("QUEUE_LIMIT", "Requests that may wait for a free place; completions and pages each.", Min = "0", Max = "100000", Reloads = true)]
+    [Setting("QUEUE_LIMIT", "Let at most this many requests wait for a free place: completions and pages each.", Min = "0", Max = "100000", Reloads = true)]
     public int QueueLimit { get; set; } = 32;
 
-    [Setting("QUEUE_TIMEOUT", "Longest wait for a free place.", Min = "100ms", Max = "1h", Reloads = true)]
+    [Setting("QUEUE_TIMEOUT", "Let a request wait at most this long for a free place.", Min = "100ms", Max = "1h", Reloads = true)]
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    [Setting("PER_KEY_RPM", "Completions of one key in any sixty seconds, unless the key carries its own limit.", Min = "1", Max = "10000000", Reloads = true)]
+    [Setting("PER_KEY_RPM", "Allow one key this many completions in any sixty seconds, unless the key has its own limit.", Min = "1", Max = "10000000", Reloads = true)]
     public int PerKeyRpm { get; set; } = 30;
 
-    [Setting("PER_KEY_DAILY", "Completions of one key in a UTC day, unless the key carries its own limit.", Min = "1", Max = "10000000", Reloads = true)]
+    [Setting("PER_KEY_DAILY", "Allow one key this many completions in a UTC day, unless the key has its own limit.", Min = "1", Max = "10000000", Reloads = true)]
     public int PerKeyDaily { get; set; } = 1000;
 
-    [Setting("GLOBAL_DAILY", "Completions of all keys together in a UTC day.", Min = "1", Max = "10000000", Reloads = true)]
+    [Setting("GLOBAL_DAILY", "Allow all keys together this many completions in a UTC day.", Min = "1", Max = "10000000", Reloads = true)]
     public int GlobalDaily { get; set; } = 5000;
 
-    [Setting("FETCH_RPM", "Pages that one key may fetch in any sixty seconds; refused ones count.", Min = "1", Max = "10000000", Reloads = true)]
+    [Setting("FETCH_RPM", "Let one key fetch this many pages in any sixty seconds. Refused pages count.", Min = "1", Max = "10000000", Reloads = true)]
     public int FetchRpm { get; set; } = 60;
 
-    [Setting("FETCH_DAILY", "Pages that one key may fetch in a UTC day; refused ones count.", Min = "1", Max = "10000000", Reloads = true)]
+    [Setting("FETCH_DAILY", "Let one key fetch this many pages in a UTC day. Refused pages count.", Min = "1", Max = "10000000", Reloads = true)]
     public int FetchDaily { get; set; } = 2000;
 
-    [Setting("FETCH_CONCURRENCY", "Pages that are fetched at once.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("FETCH_CONCURRENCY", "Fetch at most this many pages at once.", Min = "1", Max = "1000", Reloads = true)]
     public int FetchConcurrency { get; set; } = 16;
 
-    [Setting("FETCH_PER_KEY_CONCURRENCY", "Pages of one key that are fetched at once; more of them wait.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("FETCH_PER_KEY_CONCURRENCY", "Fetch at most this many pages of one key at once. More of them wait.", Min = "1", Max = "1000", Reloads = true)]
     public int FetchPerKeyConcurrency { get; set; } = 8;
 
     /// <summary>The limits that count for a key.</summary>

@@ -38,46 +38,46 @@ public enum LogLevel
 /// <summary>Where the relay listens, whom it lets connect, and how it starts and stops.</summary>
 public sealed class ServerOptions
 {
-    [Setting("HOST", "The IP address to listen on.")]
+    [Setting("HOST", "Listen on this IP address.")]
     public string Host { get; set; } = "127.0.0.1";
 
-    [Setting("PORT", "The port to listen on; 0 for any free one.", Min = "0", Max = "65535")]
+    [Setting("PORT", "Listen on this port; 0 for any free one.", Min = "0", Max = "65535")]
     public int Port { get; set; } = 8799;
 
-    [Setting("ALLOW_REMOTE", "Whether HOST may be an address that other machines reach.")]
+    [Setting("ALLOW_REMOTE", "Allow a HOST that other machines reach.")]
     public bool AllowRemote { get; set; }
 
-    [Setting("ALLOWED_HOSTS", "Names and addresses that clients may have in their Host header, without a port. HOST and NGROK_DOMAIN are always among them.")]
+    [Setting("ALLOWED_HOSTS", "Answer requests whose Host header has one of these names and addresses, without a port. HOST and NGROK_DOMAIN are always among them.")]
     public IReadOnlyList<string> AllowedHosts { get; set; } = ["localhost", "127.0.0.1", "[::1]"];
 
-    [Setting("NGROK_DOMAIN", "The tunnel's name, when an ngrok tunnel leads here.")]
+    [Setting("NGROK_DOMAIN", "Answer to this name of an ngrok tunnel.")]
     public string? NgrokDomain { get; set; }
 
-    [Setting("MAX_CONNECTIONS", "Connections at once; further ones are closed as they come.", Min = "1", Max = "100000")]
+    [Setting("MAX_CONNECTIONS", "Hold at most this many connections at once. Further ones are closed as they come.", Min = "1", Max = "100000")]
     public int MaxConnections { get; set; } = 1000;
 
-    [Setting("MAX_BODY_BYTES", "Largest request body, as sent.", Min = "1KB", Max = "100MB")]
+    [Setting("MAX_BODY_BYTES", "Take request bodies up to this size, as sent.", Min = "1KB", Max = "100MB")]
     public long MaxBodyBytes { get; set; } = 8_000_000;
 
-    [Setting("HEADER_TIMEOUT", "Longest time for a request's head to arrive, and longest silence of a connection that has had no good key yet.", Min = "1s", Max = "5m")]
+    [Setting("HEADER_TIMEOUT", "Wait at most this long for a request's head, and for a connection that has had no good key yet.", Min = "1s", Max = "5m")]
     public TimeSpan HeaderTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    [Setting("MIN_DATA_RATE", "Bytes a second at which a client must send its body, and read its answer, on average and after five seconds of grace; or else it is cut off.", Min = "1", Max = "10MB")]
+    [Setting("MIN_DATA_RATE", "Cut a client off that sends its body, or reads its answer, with fewer bytes a second than this, on average and after five seconds.", Min = "1", Max = "10MB")]
     public long MinDataRate { get; set; } = 4000;
 
-    [Setting("HEARTBEAT_AFTER", "Silence after which a stream sends a comment, so that nobody on the way takes it for dead; 0s for never.", Min = "0s", Max = "5m")]
+    [Setting("HEARTBEAT_AFTER", "Send a comment into a stream after this much silence, so that proxies keep the connection open; 0s for never.", Min = "0s", Max = "5m")]
     public TimeSpan HeartbeatAfter { get; set; } = TimeSpan.FromSeconds(10);
 
-    [Setting("WRITE_TIMEOUT", "Longest time that a client may leave a piece of a stream unread before it is cut off.", Min = "100ms", Max = "5m")]
+    [Setting("WRITE_TIMEOUT", "Cut a client off that leaves a piece of a stream unread for this long.", Min = "100ms", Max = "5m")]
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    [Setting("DRAIN_TIMEOUT", "How long running requests may go on after a stop was asked for.", Min = "0s", Max = "1h")]
+    [Setting("DRAIN_TIMEOUT", "Let running requests go on for this long after a stop was asked for.", Min = "0s", Max = "1h")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    [Setting("LOG_LEVEL", "verbose, debug, information, warning or error.")]
+    [Setting("LOG_LEVEL", "Log from this level on: verbose, debug, information, warning or error.")]
     public LogLevel LogLevel { get; set; } = LogLevel.Information;
 
-    [Setting("LOG_FORMAT", "text or json.")]
+    [Setting("LOG_FORMAT", "Write the log as text or json.")]
     public LogFormat LogFormat { get; set; } = LogFormat.Text;
 }
 

@@ -10,22 +10,22 @@ namespace Relay.Application.Telemetry;
 /// </summary>
 public sealed class TelemetryOptions
 {
-    [Setting("METRICS_PORT", "A port on 127.0.0.1 that serves GET /metrics to Prometheus without a key, and nothing else; 0 for any free one, none when unset.", Min = "0", Max = "65535")]
+    [Setting("METRICS_PORT", "Serve GET /metrics to Prometheus on this port of 127.0.0.1, without a key; 0 for any free port. When unset, there is no such port.", Min = "0", Max = "65535")]
     public int? MetricsPort { get; set; }
 
-    [Setting("OTEL_EXPORTER_OTLP_ENDPOINT", "The OpenTelemetry collector that traces, metrics and logs go to, such as http://127.0.0.1:4317; nowhere when unset.")]
+    [Setting("OTEL_EXPORTER_OTLP_ENDPOINT", "Send traces, metrics and logs to this OpenTelemetry collector, such as http://127.0.0.1:4317. When unset, nothing is sent.")]
     public Uri? OtlpEndpoint { get; set; }
 
-    [Setting("OTEL_EXPORTER_OTLP_PROTOCOL", "How to speak to the collector: grpc (usually port 4317) or http/protobuf (usually 4318).")]
+    [Setting("OTEL_EXPORTER_OTLP_PROTOCOL", "Speak this protocol to the collector: grpc (usually port 4317) or http/protobuf (usually 4318).")]
     public string OtlpProtocol { get; set; } = Grpc;
 
-    [Setting("OTEL_EXPORTER_OTLP_HEADERS", "Headers for the collector, such as api-key=…,other=….", Secret = true)]
+    [Setting("OTEL_EXPORTER_OTLP_HEADERS", "Send these headers to the collector, such as api-key=…,other=….", Secret = true)]
     public string? OtlpHeaders { get; set; }
 
-    [Setting("OTEL_SERVICE_NAME", "The name this relay has in what it exports.")]
+    [Setting("OTEL_SERVICE_NAME", "Export under this service name.")]
     public string ServiceName { get; set; } = "claude-relay";
 
-    [Setting("TRACE_SAMPLE_PERCENT", "Percentage of requests traced when the caller sends no trace context; otherwise the caller decides.", Min = "0", Max = "100")]
+    [Setting("TRACE_SAMPLE_PERCENT", "Trace this percentage of the requests without a trace context. For the others the caller decides.", Min = "0", Max = "100")]
     public int TraceSamplePercent { get; set; } = 100;
 
     internal const string Grpc = "grpc";

@@ -29,6 +29,9 @@ public sealed record ModelPrice(decimal Input, decimal Output)
     public decimal Estimate(long inputTokens, int maxOutputTokens) =>
         CostOf(new TokenUsage(inputTokens, Math.Min(maxOutputTokens, OrdinaryAnswer), 0, 0, null));
 
+    /// <summary>The price of cache writes that last an hour, beyond that of the usual ones: they cost twice the price of input.</summary>
+    public decimal LongCacheSurcharge(long tokens) => tokens * Input * 0.75m / Million;
+
     /// <summary>What these tokens cost. Cache writes are dearer by a quarter, cache reads cost a tenth.</summary>
     public decimal CostOf(TokenUsage usage) =>
         (usage.InputTokens * Input + usage.CacheCreationInputTokens * Input * 1.25m + usage.CacheReadInputTokens * Input * 0.1m + usage.OutputTokens * Output) / Million;

@@ -6,6 +6,8 @@ namespace Relay.Infrastructure.ApiGate;
 /// <summary>The request shapes that rehearsals have shown, by executable, model, and whether the answer must fit a schema.</summary>
 internal sealed class AcceptedShapes(HostTraces traces)
 {
+    private const int MaxShapes = 256;
+
     private readonly ConcurrentDictionary<(ClaudeBinary Binary, string Model, bool TakesSchema), RequestShape> _shapes = new();
 
     /// <summary>The shape; null when nothing was rehearsed yet.</summary>
@@ -26,6 +28,12 @@ internal sealed class AcceptedShapes(HostTraces traces)
         if (traces.Find(shape) is { } trace)
         {
             throw new ClaudeProtocolException($"its requests hold {trace} of this host") { IsDifference = true };
+        }
+
+        if (_shapes.Count >= MaxShapes)
+        {
+            // Callers name models: their number has a bound, and a shape is rehearsed anew within a second.
+            _shapes.Clear();
         }
 
         if (_shapes.GetOrAdd((binary, model, takesSchema), shape) is var accepted && shape.FindDifference(accepted) is { } difference)

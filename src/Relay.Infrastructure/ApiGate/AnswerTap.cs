@@ -13,6 +13,7 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
     private readonly SseReader _events = new();
     private readonly List<JsonElement> _blocks = [];
     private readonly Dictionary<int, StringBuilder> _inputs = [];
+    private readonly Dictionary<int, StringBuilder> _signatures = [];
 
     private bool _hasBegun;
     private bool _hasStopped;
@@ -55,33 +56,45 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
             case "content_block_start" when streamEvent.Member("content_block") is { } block:
                 _blocks.Add(block.Clone());
                 break;
-            case "content_block_delta" when streamEvent.Member("delta") is { } delta && (delta.Text("partial_json") ?? delta.Text("text")) is { } piece:
+            case "content_block_delta" when streamEvent.Member("delta") is { } delta:
                 var index = (int)(streamEvent.Number("index") ?? 0);
-                if (!_inputs.TryGetValue(index, out var text))
-                {
-                    _inputs[index] = text = new StringBuilder();
-                }
-
-                text.Append(piece);
+                Append(_inputs, index, delta.Text("partial_json") ?? delta.Text("text") ?? delta.Text("thinking"));
+                Append(_signatures, index, delta.Text("signature"));
                 break;
             case "message_delta":
                 _hasStopped |= streamEvent.Member("delta")?.Text("stop_reason") is not null;
                 break;
             case "message_stop" when _hasBegun && _hasStopped:
                 IsComplete = true;
-                turn.Complete(_blocks.Select((block, at) => Whole(block, _inputs.GetValueOrDefault(at)?.ToString())));
+                turn.Complete(_blocks.Select((block, at) => Whole(block, _inputs.GetValueOrDefault(at)?.ToString(), _signatures.GetValueOrDefault(at)?.ToString())));
                 break;
         }
     }
 
+    private static void Append(Dictionary<int, StringBuilder> texts, int index, string? piece)
+    {
+        if (piece is null)
+        {
+            return;
+        }
+
+        if (!texts.TryGetValue(index, out var text))
+        {
+            texts[index] = text = new StringBuilder();
+        }
+
+        text.Append(piece);
+    }
+
     /// <summary>A block with what its deltas brought, as Claude Code will send it back in a later attempt.</summary>
-    private static JsonElement Whole(JsonElement block, string? text)
+    private static JsonElement Whole(JsonElement block, string? text, string? signature)
     {
         try
         {
             return block.Text("type") switch
             {
                 "text" => JsonSerializer.SerializeToElement(new { type = "text", text = text ?? string.Empty }),
+                "thinking" => JsonSerializer.SerializeToElement(new { type = "thinking", thinking = text ?? string.Empty, signature = signature ?? block.Text("signature") ?? string.Empty }),
                 "tool_use" => JsonSerializer.SerializeToElement(new
                 {
                     type = "tool_use",

@@ -20,6 +20,9 @@ namespace Relay.Infrastructure.ApiGate;
 /// </summary>
 internal sealed partial class ApiForwarder : IDisposable
 {
+    [GeneratedRegex("^[a-z0-9_]{1,40}\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex LimitKind();
+
     [GeneratedRegex(@"^[A-Za-z0-9_-]{1,80}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex RequestId();
 
@@ -31,9 +34,7 @@ internal sealed partial class ApiForwarder : IDisposable
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(8);
 
     private readonly IHttpForwarder _forwarder;
-    private readonly HttpMessageInvoker _api;
-    private readonly ForwarderRequestConfig _config;
-    private readonly string _destination;
+    private readonly Lazy<Connection> _api;
     private readonly ApiCredentials _credentials;
     private readonly TimeProvider _clock;
 
@@ -46,16 +47,18 @@ internal sealed partial class ApiForwarder : IDisposable
         TimeProvider clock)
     {
         (_forwarder, _credentials, _clock) = (forwarder, credentials, clock);
-        _destination = options.Value.BaseUrl?.AbsoluteUri.TrimEnd('/') ?? "https://api.anthropic.com";
-        _api = new HttpMessageInvoker(CreateHandler(options.Value, configuration));
-        _config = new ForwarderRequestConfig
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            // The engine ends a silent turn itself; this is the last bound.
-            ActivityTimeout = completions.Value.IdleTimeout + TimeSpan.FromSeconds(10),
-            AllowResponseBuffering = false,
-        };
+        // Not now: relayctl makes a gate also where the settings are not valid, to tell of them.
+        _api = new Lazy<Connection>(() => new Connection(
+            new HttpMessageInvoker(CreateHandler(options.Value, configuration)),
+            options.Value.BaseUrl?.AbsoluteUri.TrimEnd('/') ?? "https://api.anthropic.com",
+            new ForwarderRequestConfig
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+                // The engine ends a silent turn itself; this is the last bound.
+                ActivityTimeout = completions.Value.IdleTimeout + TimeSpan.FromSeconds(10),
+                AllowResponseBuffering = false,
+            }));
     }
 
     /// <summary>Forwards a request, whose body is set already, and tells the turn what comes back.</summary>
@@ -71,24 +74,26 @@ internal sealed partial class ApiForwarder : IDisposable
         }
 
         await turn.ForwardAsync(cancellationToken);
+        var api = _api.Value;
         var exchange = new Exchange(credential, turn, _clock);
         var tap = new AnswerTap(claudeCode, turn);
         var errors = new ErrorBody(claudeCode, MaxErrorBytes);
         exchange.BodyOf = status => context.Response.Body = status == StatusCodes.Status200OK ? tap : errors;
-        var outcome = await _forwarder.SendAsync(context, _destination, _api, _config, exchange, cancellationToken);
+        var outcome = await _forwarder.SendAsync(context, api.Destination, api.Client, api.Config, exchange, cancellationToken);
         context.Response.Body = claudeCode;
+        // Not the request's token: an answer that breaks off aborts the request, and the turn has to hear of it.
         if (exchange.Status is { } status and not StatusCodes.Status200OK)
         {
-            await turn.TellAsync(new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter) with { Limit = exchange.Limit }, exchange.MayRepeat), cancellationToken);
+            await turn.TellAsync(new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter) with { Limit = exchange.Limit }, exchange.MayRepeat), turn.Ended);
         }
         else if (exchange.Status is null)
         {
-            await turn.TellAsync(new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), turn.Fail(status: null)), cancellationToken);
+            await turn.TellAsync(new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), turn.Fail(status: null)), turn.Ended);
         }
         else if (!tap.IsComplete)
         {
             turn.Break(tap.HasBegun);
-            await turn.TellAsync(tap.HasBegun ? new TurnSignal.AnswerBroke() : new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), MayRepeat: true), cancellationToken);
+            await turn.TellAsync(tap.HasBegun ? new TurnSignal.AnswerBroke() : new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), MayRepeat: true), turn.Ended);
         }
 
         if (outcome != ForwarderError.None && context.Response.HasStarted)
@@ -99,7 +104,13 @@ internal sealed partial class ApiForwarder : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _api.Dispose();
+    public void Dispose()
+    {
+        if (_api.IsValueCreated)
+        {
+            _api.Value.Client.Dispose();
+        }
+    }
 
     private static SocketsHttpHandler CreateHandler(ClaudeCodeOptions options, IConfiguration configuration)
     {
@@ -160,6 +171,8 @@ internal sealed partial class ApiForwarder : IDisposable
 
         return custom.Build(leaf);
     }
+
+    private sealed record Connection(HttpMessageInvoker Client, string Destination, ForwarderRequestConfig Config);
 
     /// <summary>Composes what goes out and what comes back from lists, and notes the answer's status.</summary>
     private sealed class Exchange(KeyValuePair<string, string> credential, GateTurn turn, TimeProvider clock) : HttpTransformer
@@ -236,7 +249,7 @@ internal sealed partial class ApiForwarder : IDisposable
             var resetsAt = long.TryParse(Header("reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 100_000_000_000
                 ? DateTimeOffset.FromUnixTimeSeconds(seconds)
                 : (DateTimeOffset?)null;
-            return new UpstreamLimit(kind?.Length <= 40 ? kind : null, resetsAt);
+            return new UpstreamLimit(kind is not null && LimitKind().IsMatch(kind) ? kind : null, resetsAt);
         }
 
         private TimeSpan? ReadRetryAfter(HttpResponseMessage response)

@@ -37,6 +37,9 @@ internal static partial class EnvironmentNote
             : null;
     }
 
+    /// <summary>Whether a text is only the number of tokens that are left.</summary>
+    public static bool IsBudget(string text) => Budget().Replace(text.Trim('\n'), string.Empty).Length == 0 && text.Length > 0;
+
     private static bool HoldsWords(string line) => line is not ("" or "<system-reminder>" or "</system-reminder>");
 
     [GeneratedRegex(@"Today's date is (?<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -31,11 +31,14 @@ internal sealed class GateListener(
     TimeProvider clock,
     ILogger<GateListener> logger) : IHostedService, IAsyncDisposable
 {
-    /// <summary>Largest request, in bytes: twenty pictures of 5 MB are less in base64 than the body that a caller may send.</summary>
-    private const long MaxBodyBytes = 64 * 1024 * 1024;
+    /// <summary>Largest request, in bytes: more than the largest body that a caller may send (<c>MAX_BODY_BYTES</c>).</summary>
+    private const long MaxBodyBytes = 128 * 1024 * 1024;
 
-    /// <summary>A process has one connection, and a second while it repeats a request.</summary>
-    private const int MaxConnections = 512;
+    /// <summary>A process has one connection, and a second while it repeats a request. One that opens a thousand must not keep others out.</summary>
+    private const int MaxConnections = 10_000;
+
+    /// <summary>Claude Code sends a request at once.</summary>
+    private static readonly TimeSpan HeaderTimeout = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan LockdownPatience = TimeSpan.FromSeconds(5);
 
@@ -94,6 +97,7 @@ internal sealed class GateListener(
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
             kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+            kestrel.Limits.RequestHeadersTimeout = HeaderTimeout;
             // The limit on a slow sender is the turn's own; a process that answers late under load is not an attacker.
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
@@ -169,7 +173,7 @@ internal sealed class GateListener(
         var end = path.Length > 1 ? path.IndexOf('/', startIndex: 1) : -1;
         if (end < 0 || !_tickets.TryGetValue(path[1..end], out var ticket))
         {
-            await RefuseAsync(context, null, GateRefusal.UnknownTicket, "an unknown ticket");
+            await RefuseAsync(context, null, null, GateRefusal.UnknownTicket, "an unknown ticket");
             return;
         }
 
@@ -179,65 +183,105 @@ internal sealed class GateListener(
         {
             if (!IsMessages(context.Request, path[end..]))
             {
-                await RefuseAsync(context, ticket, GateRefusal.OtherCall, "another call than of the Messages API");
+                await RefuseAsync(context, ticket, turn, GateRefusal.OtherCall, "another call than of the Messages API");
             }
             else if (turn is null)
             {
-                await RefuseAsync(context, ticket, GateRefusal.NoTurn, "a call without a turn");
+                await RefuseAsync(context, ticket, null, GateRefusal.NoTurn, "a call without a turn");
             }
             else if (turn.Enter() is { } refusal)
             {
-                await RefuseAsync(context, ticket, refusal, "a call after the turn's own");
+                await RefuseAsync(context, ticket, turn, refusal, "a call after the turn's own");
             }
             else
             {
-                await ProveAndForwardAsync(context, ticket, turn, ended.Token);
+                await RunAsync(context, ticket, turn, ended.Token);
             }
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             context.Abort();
         }
     }
 
-    private async Task ProveAndForwardAsync(HttpContext context, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken)
+    private async Task RunAsync(HttpContext context, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken)
     {
-        if (await ReadBodyAsync(context.Request, cancellationToken) is not { } body)
+        try
         {
-            await RefuseAsync(context, ticket, GateRefusal.Body, "a body that is compressed, too long or cut off");
-            return;
+            if (await ReadBodyAsync(context.Request, cancellationToken) is not { } body)
+            {
+                await RefuseAsync(context, ticket, turn, GateRefusal.Body, "a body that is compressed or too long");
+                return;
+            }
+
+            if (await FindRefusalAsync(context.Request, body, ticket, turn, cancellationToken) is ({ } refusal, var detail))
+            {
+                await RefuseAsync(context, ticket, turn, refusal, detail);
+                return;
+            }
+
+            await AnswerAsync(context, turn, body, cancellationToken);
+        }
+        catch (IOException)
+        {
+            // The process ended in the middle of its request.
+            context.Abort();
+        }
+        finally
+        {
+            turn.Leave();
+        }
+    }
+
+    private async Task<(GateRefusal? Refusal, string Detail)> FindRefusalAsync(
+        HttpRequest request, ReadOnlyMemory<byte> body, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken)
+    {
+        var headers = RequestHeaders.Read(request.Headers, out var unknown);
+        if (turn.IsRepeat && (unknown is not null || !turn.IsSame(body.Span)))
+        {
+            return (GateRefusal.ChangedRepeat, "a repeat that is not the same request");
         }
 
-        var headers = RequestHeaders.Read(context.Request.Headers, out var unknown);
         if (unknown is not null)
         {
-            await RefuseAsync(context, ticket, GateRefusal.Header, "a header");
-            return;
-        }
-
-        if (turn.IsRepeat && !turn.IsSame(body.Span))
-        {
-            await RefuseAsync(context, ticket, GateRefusal.ChangedRepeat, "a repeat that is not the same request");
-            return;
+            return (GateRefusal.Header, "a header");
         }
 
         if (!await IsLockedDownAsync(turn, cancellationToken))
         {
-            await RefuseAsync(context, ticket, GateRefusal.NotLockedDown, "the init frame did not pass in time");
-            return;
+            return (GateRefusal.NotLockedDown, "the init frame did not pass in time");
+        }
+
+        if (turn is { IsRehearsal: false, Expectation.Shape: null })
+        {
+            return (GateRefusal.NotLockedDown, "nothing was rehearsed");
         }
 
         var proof = RequestProof.Prove(body, headers, turn.Expectation, turn.HandedIn, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
         if (proof.Refusal is { } refusal)
         {
-            await RefuseAsync(context, ticket, refusal, proof.Detail ?? string.Empty);
-            return;
+            return (turn.IsRepeat ? GateRefusal.ChangedRepeat : refusal, proof.Detail ?? string.Empty);
+        }
+
+        if (!ticket.IsOfProcess(proof.UserId!, request.Headers[RequestHeaders.SessionId].ToString()))
+        {
+            return (GateRefusal.Shape, "another device or session than before");
         }
 
         if (turn.IsRehearsal)
         {
             turn.Rehearse(proof.Shape!);
-            await RehearsalAnswer.WriteAsync(context.Response, turn, proof.Shape!.Model, cancellationToken);
+        }
+
+        return (null, string.Empty);
+    }
+
+    private async Task AnswerAsync(HttpContext context, GateTurn turn, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+
+        if (turn.Rehearsed is { } shape)
+        {
+            await RehearsalAnswer.WriteAsync(context.Response, turn, shape.Model, cancellationToken);
             return;
         }
 
@@ -281,23 +325,23 @@ internal sealed class GateListener(
                 request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             }
         }
-        catch (Exception exception) when (exception is BadHttpRequestException or IOException)
+        catch (BadHttpRequestException)
         {
             return null;
         }
     }
 
     /// <summary>Answers 503, after which Claude Code makes the fewest further calls (measured on 2.1.330).</summary>
-    private async Task RefuseAsync(HttpContext context, GateTicket? ticket, GateRefusal refusal, string detail)
+    private async Task RefuseAsync(HttpContext context, GateTicket? ticket, GateTurn? turn, GateRefusal refusal, string detail)
     {
         metrics.GateRefused(refusal.ToString());
         logger.LogDebug("The gate refused a request ({Refusal}): {Detail}", refusal, detail);
         if (ticket is not null && refusal.Effect() != RefusalEffect.None)
         {
             ticket.Spoil();
-            if (ticket.Turn is { } turn && (refusal.Effect() is RefusalEffect.FailsTurn or RefusalEffect.Doubt))
+            if (turn is not null && (refusal.Effect() is RefusalEffect.FailsTurn or RefusalEffect.Doubt))
             {
-                turn.Refuse(detail);
+                turn.Refuse(refusal, detail);
                 await turn.TellAsync(new TurnSignal.Refused(refusal, detail), turn.Ended);
             }
         }

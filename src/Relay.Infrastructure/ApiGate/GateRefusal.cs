@@ -85,7 +85,11 @@ internal static class GateRefusals
         GateRefusal.CallersPart => RefusalEffect.FailsTurn,
         // A machine that is too busy may be late with the frame.
         GateRefusal.NotLockedDown => RefusalEffect.FailsTurn,
-        GateRefusal.Concurrent or GateRefusal.Shape or GateRefusal.Header or GateRefusal.Body => RefusalEffect.Doubt,
+        // Claude Code gives a silent API up, and repeats while the first call is still being ended.
+        GateRefusal.Concurrent => RefusalEffect.FailsTurn,
+        // A model's answer may nest deeper than JSON is read here, and comes back with a schema's next attempt.
+        GateRefusal.Body => RefusalEffect.FailsTurn,
+        GateRefusal.Shape or GateRefusal.Header => RefusalEffect.Doubt,
         _ => throw new ArgumentOutOfRangeException(nameof(refusal)),
     };
 }

@@ -22,6 +22,7 @@ internal sealed class GateTicket : IDisposable
     private volatile GateTurn? _turn;
 
     private volatile bool _isSpoilt;
+    private string? _ids;
 
     /// <summary>To be made by the gate.</summary>
     public GateTicket(GateListener gate)
@@ -59,6 +60,13 @@ internal sealed class GateTicket : IDisposable
         _turn?.Dispose();
         _turn = null;
     }
+
+    /// <summary>Whether a request has the ids of the requests before it. The first one's ids are the process's.</summary>
+    /// <param name="userId">Of its metadata: device and session.</param>
+    /// <param name="sessionId">Of its header; empty for none.</param>
+    public bool IsOfProcess(string userId, string sessionId) =>
+        (Interlocked.CompareExchange(ref _ids, $"{userId} {sessionId}", null) ?? $"{userId} {sessionId}") == $"{userId} {sessionId}"
+        && (sessionId.Length == 0 || userId.Contains(sessionId, StringComparison.Ordinal));
 
     /// <summary>The process may not serve again.</summary>
     public void Spoil() => _isSpoilt = true;

@@ -51,8 +51,8 @@ internal sealed class GateTurn : IDisposable
     /// <summary>In a rehearsal, the request's shape; null before, and when the gate forwards.</summary>
     public RequestShape? Rehearsed { get; private set; }
 
-    /// <summary>The difference for which a request was refused; null for none.</summary>
-    public string? RefusalDetail { get; private set; }
+    /// <summary>The refusal that failed the turn, and the difference; null for none.</summary>
+    public (GateRefusal Refusal, string Detail)? Refusal { get; private set; }
 
     /// <summary>Whether the gate answers itself instead of the API.</summary>
     public bool IsRehearsal { get; init; }
@@ -130,10 +130,16 @@ internal sealed class GateTurn : IDisposable
     public void Pass(ReadOnlySpan<byte> body) => _requestHash = SHA256.HashData(body);
 
     /// <summary>A proven request goes out.</summary>
+    /// <exception cref="OperationCanceledException">The turn has ended.</exception>
     public ValueTask ForwardAsync(CancellationToken cancellationToken)
     {
         lock (_lock)
         {
+            if (_state != State.Forwarding || _ended.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(_ended.Token);
+            }
+
             _repeats += IsRepeat ? 1 : 0;
             HasCalledApi = true;
         }
@@ -147,7 +153,7 @@ internal sealed class GateTurn : IDisposable
     {
         lock (_lock)
         {
-            (_state, _attempts) = (State.Complete, _attempts + 1);
+            (_state, _attempts) = (_state == State.Refused ? State.Refused : State.Complete, _attempts + 1);
             if (_takesAttempts)
             {
                 _handedIn.AddRange(blocks);
@@ -174,23 +180,44 @@ internal sealed class GateTurn : IDisposable
     {
         lock (_lock)
         {
-            _state = status is >= 400 and < 500 ? State.Refused : State.Failed;
+            _state = _state == State.Refused || status is >= 400 and < 500 ? State.Refused : State.Failed;
             return _state == State.Failed && _repeats < Expectation.MaxRepeats;
         }
     }
 
     /// <summary>A request was refused before it left: nothing of the turn leaves any more.</summary>
+    /// <param name="refusal">The kind.</param>
     /// <param name="detail">The difference, without a caller's data.</param>
-    public void Refuse(string detail)
+    public void Refuse(GateRefusal refusal, string detail)
     {
         lock (_lock)
         {
-            (_state, RefusalDetail) = (State.Refused, RefusalDetail ?? detail);
+            (_state, Refusal) = (State.Refused, Refusal ?? (refusal, detail));
+        }
+    }
+
+    /// <summary>The answer is known: nothing more of the turn leaves. What is on its way to Claude Code goes on.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _state = State.Refused;
+        }
+
+        EndSignals();
+    }
+
+    /// <summary>The request that entered is done with. One that was broken off is not repeated.</summary>
+    public void Leave()
+    {
+        lock (_lock)
+        {
+            _state = _state == State.Forwarding ? State.Broken : _state;
         }
     }
 
     /// <summary>Nobody listens to the turn any more. A whole message that is still on its way to Claude Code goes on.</summary>
-    public void EndSignals()
+    private void EndSignals()
     {
         _signals.Writer.TryComplete();
         while (_signals.Reader.TryRead(out var signal))
@@ -204,6 +231,7 @@ internal sealed class GateTurn : IDisposable
     {
         _ended.Cancel();
         _lockedDown.TrySetCanceled();
-        EndSignals();
+        // News that came before the end can still be read.
+        _signals.Writer.TryComplete();
     }
 }

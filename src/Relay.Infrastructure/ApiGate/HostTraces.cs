@@ -33,7 +33,10 @@ internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
     /// <summary>The kind of the first trace; null for none.</summary>
     public string? Find(RequestShape shape)
     {
-        var text = string.Join('\n', shape.Model, shape.Billing, shape.Identity, shape.Note, shape.Headers, shape.ContextManagement);
+        // Not the model's name, which a caller may have chosen, and not the directory that the relay makes for Claude Code.
+        var text = string.Join('\n', shape.Billing, shape.Identity, shape.Note, shape.Headers, shape.ContextManagement, shape.Tools)
+            .Replace(shape.Model, string.Empty, StringComparison.OrdinalIgnoreCase)
+            .Replace(WorkingDirectory.Location, string.Empty, StringComparison.Ordinal);
         return Traces().FirstOrDefault(trace => Holds(text, trace.Value, trace.MinLength)).Kind;
     }
 

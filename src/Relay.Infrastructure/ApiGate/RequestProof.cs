@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.ApiGate;
@@ -9,7 +10,8 @@ namespace Relay.Infrastructure.ApiGate;
 /// <param name="Shape">The values around the caller's words; null when the request was refused before they were read.</param>
 /// <param name="Refusal">Why the request may not leave; null when it may.</param>
 /// <param name="Detail">The field that differs, in words without a caller's data.</param>
-internal readonly record struct ProofResult(RequestShape? Shape, GateRefusal? Refusal, string? Detail)
+/// <param name="UserId">The device and the session that the request names; null when it was refused.</param>
+internal readonly record struct ProofResult(RequestShape? Shape, GateRefusal? Refusal, string? Detail, string? UserId = null)
 {
     /// <summary>A refusal.</summary>
     public static ProofResult Refused(GateRefusal refusal, string detail) => new(null, refusal, detail);
@@ -54,6 +56,7 @@ internal sealed partial class RequestProof
     private string _note = string.Empty;
     private NotePlacement _placement = NotePlacement.Absent;
     private int _breakpoints;
+    private int _complaints;
 
     private RequestProof(TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today) => (_expected, _handedIn, _today) = (expected, handedIn, today);
 
@@ -70,7 +73,7 @@ internal sealed partial class RequestProof
         {
             document = JsonDocument.Parse(body, Strict);
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             return ProofResult.Refused(GateRefusal.Body, "the body is not JSON with unique names");
         }
@@ -85,7 +88,7 @@ internal sealed partial class RequestProof
             {
                 return ProofResult.Refused(difference.Refusal, difference.Message);
             }
-            catch (InvalidOperationException)
+            catch (Exception exception) when (exception is InvalidOperationException or FormatException)
             {
                 // A value of another kind than the field has, or half of a surrogate pair.
                 return ProofResult.Refused(GateRefusal.Shape, "a value of another kind");
@@ -98,13 +101,14 @@ internal sealed partial class RequestProof
         OnlyMembers(body, "the body", [.. _expected.Extra.Names, "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management", "output_config", "stream", "safeguards"]);
         ProveParameters(body);
         Require(body.Member("stream")?.ValueKind == JsonValueKind.True, GateRefusal.Shape, "stream");
-        Require(!body.TryGetProperty("safeguards", out var safeguards) || safeguards.GetRawText().Length <= 200, GateRefusal.Shape, "safeguards");
-        ProveMetadata(body);
+        Require(!body.TryGetProperty("safeguards", out var safeguards) || Safeguards().IsMatch(safeguards.GetRawText()), GateRefusal.Shape, "safeguards");
+        var userId = ReadUserId(body);
         var (billing, identity) = ProveSystem(Needed(body, "system"));
         ProveMessages(Needed(body, "messages"));
-        ProveTools(body.Member("tools"));
+        var tools = ReadTools(body.Member("tools"));
         var maxTokens = Needed(body, "max_tokens").GetInt64();
-        Require(maxTokens > 0 && maxTokens <= _expected.MaxOutputTokens, GateRefusal.CallersPart, "max_tokens");
+        var cap = Math.Min(_expected.MaxOutputTokens, _expected.Shape?.MaxTokens ?? long.MaxValue);
+        Require(_expected.Shape is null ? maxTokens > 0 && maxTokens <= cap : maxTokens == cap, GateRefusal.CallersPart, "max_tokens");
         var accepted = _expected.Shape;
         var isThinkingGiven = _expected.Extra.Thinking is not null;
         var thinking = isThinkingGiven ? accepted?.Thinking ?? string.Empty : ReadThinking(body.Member("thinking"), maxTokens);
@@ -125,10 +129,12 @@ internal sealed partial class RequestProof
             _expected.Extra.ClearsContextManagement ? accepted?.ContextManagement ?? string.Empty : ReadContextManagement(body.Member("context_management")),
             _expected.Effort is null ? _effort : accepted?.Effort,
             _cacheControl ?? string.Empty,
-            isThinkingGiven && accepted is not null && headers == RequestHeaders.WithoutThinkingDisplay(accepted.Headers) ? accepted.Headers : headers);
+            isThinkingGiven && accepted is not null && headers == RequestHeaders.WithoutThinkingDisplay(accepted.Headers) ? accepted.Headers : headers,
+            tools,
+            maxTokens);
         return accepted is not null && shape.FindDifference(accepted) is { } difference
             ? new ProofResult(shape, GateRefusal.Shape, difference)
-            : new ProofResult(shape, null, null);
+            : new ProofResult(shape, null, null, userId);
     }
 
     /// <summary>The fields that the relay laid over the body, each with exactly its value.</summary>
@@ -171,11 +177,13 @@ internal sealed partial class RequestProof
         }
     }
 
-    private static void ProveMetadata(JsonElement body)
+    private static string ReadUserId(JsonElement body)
     {
         var metadata = Needed(body, "metadata");
         OnlyMembers(metadata, "metadata", "user_id");
-        Require(UserId().IsMatch(metadata.Text("user_id") ?? string.Empty), GateRefusal.Shape, "metadata.user_id");
+        var userId = metadata.Text("user_id") ?? string.Empty;
+        Require(UserId().IsMatch(userId), GateRefusal.Shape, "metadata.user_id");
+        return userId;
     }
 
     private (string Billing, string Identity) ProveSystem(JsonElement system)
@@ -329,13 +337,14 @@ internal sealed partial class RequestProof
         Require(_note.Length <= EnvironmentNote.MaxLength, GateRefusal.Shape, "the note's length");
     }
 
-    private void ProveTools(JsonElement? tools)
+    /// <summary>The tools beside the schema, as one text; empty without a schema.</summary>
+    private string ReadTools(JsonElement? tools)
     {
         var count = tools is { } list ? list.GetArrayLength() : 0;
         if (_expected.Schema is not { } schema)
         {
             Require(count == 0, GateRefusal.Shape, "a tool");
-            return;
+            return string.Empty;
         }
 
         Require(count is 1 or 2, GateRefusal.Shape, "the number of tools");
@@ -345,7 +354,7 @@ internal sealed partial class RequestProof
         var description = handsIn.Text("description");
         Require(handsIn.Text("name") == ClaudeLockdown.SchemaTool && description is { Length: <= MaxToolDescription } && Printable().IsMatch(description), GateRefusal.Shape, "the schema's tool");
         using var wanted = JsonDocument.Parse(schema.Reveal());
-        Require(JsonElement.DeepEquals(Needed(handsIn, "input_schema"), wanted.RootElement), GateRefusal.CallersPart, "the schema");
+        Require(SentJson.AreSame(Needed(handsIn, "input_schema"), wanted.RootElement), GateRefusal.CallersPart, "the schema");
         if (count == 2)
         {
             var placeholder = tools.Value[0];
@@ -358,6 +367,8 @@ internal sealed partial class RequestProof
                 GateRefusal.Shape,
                 "the placeholder tool");
         }
+
+        return count == 2 ? $"{description} {tools.Value[0].GetRawText()}" : description!;
     }
 
     /// <summary>
@@ -366,7 +377,7 @@ internal sealed partial class RequestProof
     /// </summary>
     private void ProveAttempts(JsonElement.ArrayEnumerator messages, bool left)
     {
-        var wanted = _handedIn.Where(block => block.Text("type") is "text" or "tool_use").ToList();
+        var wanted = _handedIn.Where(block => block.Text("type") is "text" or "tool_use" or "thinking" or "redacted_thinking").ToList();
         for (; left; left = messages.MoveNext())
         {
             var message = messages.Current;
@@ -374,6 +385,12 @@ internal sealed partial class RequestProof
             if (message.Text("role") == "user")
             {
                 ProveComplaints(message);
+                continue;
+            }
+
+            if (message.Text("role") == "system")
+            {
+                ProveBudget(Needed(message, "content"));
                 continue;
             }
 
@@ -387,20 +404,45 @@ internal sealed partial class RequestProof
             }
         }
 
-        // A text of no visible letter does not come back.
-        Require(wanted.TrueForAll(block => block.Text("type") == "text" && string.IsNullOrWhiteSpace(block.Text("text"))), GateRefusal.CallersPart, "a block of an attempt is missing");
+        // Thoughts may be left out, and a text of no visible letter does not come back.
+        Require(
+            wanted.TrueForAll(block => block.Text("type") is "thinking" or "redacted_thinking" || (block.Text("type") == "text" && string.IsNullOrWhiteSpace(block.Text("text")))),
+            GateRefusal.CallersPart,
+            "a block of an attempt is missing");
     }
 
-    private static bool IsSame(JsonElement block, JsonElement sent) => (block.Text("type"), sent.Text("type")) switch
+    /// <summary>opus-4-8 tells with each attempt how many tokens are left.</summary>
+    private void ProveBudget(JsonElement content)
     {
-        ("text", "text") => block.Text("text") == sent.Text("text"),
-        ("tool_use", "tool_use") => block.Text("id") == sent.Text("id")
-            && block.Text("name") == sent.Text("name")
-            && block.Member("input") is { } input
-            && sent.Member("input") is { } given
-            && JsonElement.DeepEquals(input, given),
-        _ => false,
-    };
+        var text = content.ValueKind == JsonValueKind.String ? content.GetString()! : ReadText(content[0], GateRefusal.CallersPart, "a system message of an attempt");
+        Require(
+            (content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1) && EnvironmentNote.IsBudget(text), GateRefusal.CallersPart, "a system message of an attempt");
+    }
+
+    private static bool IsSame(JsonElement block, JsonElement sent)
+    {
+        switch (block.Text("type"), sent.Text("type"))
+        {
+            case ("text", "text"):
+                OnlyMembers(block, "a text of an attempt", "type", "text", "cache_control", "citations");
+                return block.Text("text") == sent.Text("text") && block.Member("citations")?.ValueKind is null or JsonValueKind.Null;
+            case ("thinking", "thinking"):
+                OnlyMembers(block, "a thought of an attempt", "type", "thinking", "signature", "cache_control");
+                return block.Text("thinking") == sent.Text("thinking") && block.Text("signature") == sent.Text("signature");
+            case ("redacted_thinking", "redacted_thinking"):
+                OnlyMembers(block, "a thought of an attempt", "type", "data", "cache_control");
+                return block.Text("data") == sent.Text("data");
+            case ("tool_use", "tool_use"):
+                OnlyMembers(block, "a call of an attempt", "type", "id", "name", "input", "cache_control");
+                return block.Text("id") == sent.Text("id")
+                    && block.Text("name") == sent.Text("name")
+                    && block.Member("input") is { } input
+                    && sent.Member("input") is { } given
+                    && SentJson.AreSame(input, given);
+            default:
+                return false;
+        }
+    }
 
     /// <summary>One complaint of the validator for each call, or the reminder to use the tool.</summary>
     private void ProveComplaints(JsonElement message)
@@ -408,6 +450,8 @@ internal sealed partial class RequestProof
         foreach (var block in Needed(message, "content").EnumerateArray())
         {
             CountBreakpoint(block);
+            OnlyMembers(block, "a complaint about an attempt", "type", "text", "tool_use_id", "content", "is_error", "cache_control");
+            Require(++_complaints <= _handedIn.Count + 1, GateRefusal.CallersPart, "a complaint more");
             var text = block.Text("type") == "tool_result" ? block.Text("content") : block.Text("text");
             var isKnown = text is { Length: <= MaxSchemaComplaint } && (block.Text("type") == "tool_result"
                 ? text.StartsWith("Output does not match required schema: ", StringComparison.Ordinal) && _handedIn.Any(call => call.Text("id") == block.Text("tool_use_id"))
@@ -424,12 +468,17 @@ internal sealed partial class RequestProof
         _effort = effort;
     }
 
-    private static string ReadModel(JsonElement model)
+    private string ReadModel(JsonElement model)
     {
         var name = model.GetString()!;
         Require(ModelId().IsMatch(name), GateRefusal.Shape, "model");
+        // A retired id is sent as a newer one of its family.
+        var asked = FamilyOf(_expected.Model);
+        Require(asked is null || FamilyOf(name) == asked, GateRefusal.Shape, "the model's family");
         return name;
     }
+
+    private static string? FamilyOf(string model) => ModelName.Create(model) is { Error: null, Value: var name } ? name.Family : null;
 
     private static string ReadThinking(JsonElement? thinking, long maxTokens)
     {
@@ -514,7 +563,10 @@ internal sealed partial class RequestProof
     [GeneratedRegex(@"^\{""device_id"":""[0-9a-f]{64}"",""account_uuid"":"""",""session_id"":""[0-9a-f-]{36}""\}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex UserId();
 
-    [GeneratedRegex(@"^[A-Za-z0-9._-]{1,100}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[\{\}\[\],:""a-z0-9_ -]{1,200}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Safeguards();
+
+    [GeneratedRegex(@"^[A-Za-z0-9._@:-]{1,100}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ModelId();
 
     [GeneratedRegex(@"^\{""edits"":\[\{""type"":""clear_thinking_[0-9]{8}"",""keep"":""all""\}\]\}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -27,6 +27,8 @@ internal enum NotePlacement
 /// <param name="Effort">The effort when a caller names none; null where the model has none.</param>
 /// <param name="CacheControl">The form of the executable's own cache breakpoints.</param>
 /// <param name="Headers">The headers that go out, by name, but the session id.</param>
+/// <param name="Tools">The tools beside a schema; empty without one.</param>
+/// <param name="MaxTokens">The cap that the rehearsal's request had: the relay's, or the model's where that is lower.</param>
 internal sealed record RequestShape(
     string Model,
     string Billing,
@@ -37,7 +39,9 @@ internal sealed record RequestShape(
     string ContextManagement,
     string? Effort,
     string CacheControl,
-    string Headers)
+    string Headers,
+    string Tools,
+    long MaxTokens)
 {
     /// <summary>The name of the first value that differs; null when all are the same.</summary>
     public string? FindDifference(RequestShape accepted) =>
@@ -51,5 +55,6 @@ internal sealed record RequestShape(
         : Effort != accepted.Effort ? "output_config"
         : CacheControl != accepted.CacheControl ? "cache_control"
         : Headers != accepted.Headers ? "the headers"
+        : Tools != accepted.Tools ? "the tools"
         : null;
 }

@@ -12,6 +12,9 @@ internal sealed record ClaudeBinary(string Path, long Length, DateTime ModifiedA
     /// <summary>Oldest version that knows <c>client_composed</c>, <c>--restricted</c> and a clean <c>set_model</c>.</summary>
     public static readonly Version MinimumVersion = new(2, 1, 290);
 
+    /// <summary>Whether the executable still lies there as it was.</summary>
+    public bool IsUnchanged => new FileInfo(Path) is { Exists: true } file && file.Length == Length && file.LastWriteTimeUtc == ModifiedAt;
+
     /// <summary>Newest version the lockdown tests have run against.</summary>
     public static readonly Version NewestTestedVersion = new(2, 1, 330);
 }

@@ -38,34 +38,34 @@ public enum SandboxMode
 /// <summary>How Claude Code is found, logged in, confined and kept warm.</summary>
 public sealed class ClaudeCodeOptions
 {
-    [Setting("CLAUDE_BIN", "The claude executable; found on PATH, then in ~/.local/bin, when unset.")]
+    [Setting("CLAUDE_BIN", "Run this claude executable. When unset, it is looked for on PATH, then in ~/.local/bin.")]
     public string? ClaudeBin { get; set; }
 
-    [Setting("CLAUDE_AUTH", "Whose account pays: login, oauth-token (CLAUDE_CODE_OAUTH_TOKEN), api-key (ANTHROPIC_API_KEY), bedrock or vertex.")]
+    [Setting("CLAUDE_AUTH", "Choose whose account pays: login, oauth-token (CLAUDE_CODE_OAUTH_TOKEN), api-key (ANTHROPIC_API_KEY), bedrock or vertex.")]
     public ClaudeAuth Auth { get; set; } = ClaudeAuth.Login;
 
-    [Setting("CLAUDE_CODE_OAUTH_TOKEN", "The token of 'claude setup-token', for CLAUDE_AUTH=oauth-token.", Secret = true)]
+    [Setting("CLAUDE_CODE_OAUTH_TOKEN", "Use this token of 'claude setup-token' with CLAUDE_AUTH=oauth-token.", Secret = true)]
     public string? OAuthToken { get; set; }
 
-    [Setting("ANTHROPIC_API_KEY", "The API key, for CLAUDE_AUTH=api-key.", Secret = true)]
+    [Setting("ANTHROPIC_API_KEY", "Use this API key with CLAUDE_AUTH=api-key.", Secret = true)]
     public string? ApiKey { get; set; }
 
-    [Setting("CLAUDE_BASE_URL", "Another address of Anthropic's API: https, or http on loopback. ANTHROPIC_BASE_URL is ignored.")]
+    [Setting("CLAUDE_BASE_URL", "Call Anthropic's API at this address: https, or http on loopback. ANTHROPIC_BASE_URL is ignored.")]
     public Uri? BaseUrl { get; set; }
 
-    [Setting("CLAUDE_PASS_ENV", "Environment variables that the way to the API uses, by name: HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS.")]
+    [Setting("CLAUDE_PASS_ENV", "Use these environment variables on the way to the API, by name: HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS. With bedrock and vertex Claude Code gets them.")]
     public IReadOnlyList<string> PassEnv { get; set; } = [];
 
-    [Setting("SANDBOX", "The jail: auto (bubblewrap where it works), bwrap (or refuse to start) or off.")]
+    [Setting("SANDBOX", "Choose the jail: auto (bubblewrap where it works), bwrap (or refuse to start) or off.")]
     public SandboxMode Sandbox { get; set; } = SandboxMode.Auto;
 
-    [Setting("WARM_PROCESSES", "Spare Claude Code processes kept started, about 110 MB each; 0 for none.", Min = "0", Max = "100")]
+    [Setting("WARM_PROCESSES", "Keep this many spare Claude Code processes started, 150 MB each; 0 for none.", Min = "0", Max = "100")]
     public int WarmProcesses { get; set; } = 2;
 
-    [Setting("WARM_PROFILES", "Further spares, each kept for one key with its model and system prompt; 0 for none.", Min = "0", Max = "100")]
+    [Setting("WARM_PROFILES", "Keep at most this many further processes, each for one key with its model and system prompt; 0 for none.", Min = "0", Max = "100")]
     public int WarmProfiles { get; set; } = 8;
 
-    [Setting("PROCESS_USES", "Completions of one key that one Claude Code process may serve; 1 for a new process each time.", Min = "1", Max = "10000")]
+    [Setting("PROCESS_USES", "Let one Claude Code process serve at most this many completions of its key; 1 for a new process each time.", Min = "1", Max = "10000")]
     public int ProcessUses { get; set; } = 100;
 
     [Setting("WARM_IDLE", "End a key's spare that was unused for this long.", Min = "1s", Max = "1d")]

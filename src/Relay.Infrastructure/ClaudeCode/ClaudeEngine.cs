@@ -171,7 +171,9 @@ internal sealed class ClaudeEngine(
         }
         finally
         {
-            pool.GiveBack(run.Claimed, run.Job.Profile, run.Finish(writing));
+            var finished = run.Finish(writing);
+            run.Job.Spending.ReachedApi |= run.Gate?.HasCalledApi == true;
+            pool.GiveBack(run.Claimed, run.Job.Profile, finished);
 
             // Fails or is cancelled with the process, whose end has been told above.
             await over.CancelAsync();
@@ -377,7 +379,7 @@ internal sealed class ClaudeEngine(
                     StopSequence = answer.StopSequence,
                     IsStructured = answer.IsStructured,
                 };
-            case TurnOutcome.Violated violation when run.Turn.IsLockedDown && run.Gate is not null:
+            case TurnOutcome.Violated { IsOfGate: true } violation:
                 processes.ReportDifference(run.Process, run.Job.KeyId, violation.Detail);
                 return EngineState.Violation;
             case TurnOutcome.Violated violation:
@@ -509,8 +511,15 @@ internal sealed class ClaudeEngine(
         /// <summary>The turn to take back; null where the process may not serve again.</summary>
         public FinishedTurn? Finish(Task writing)
         {
-            Gate?.EndSignals();
-            return Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully ? new FinishedTurn(_frames, News.Reading, Turn.HasResult) : null;
+            Gate?.Close();
+            if (Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully)
+            {
+                return new FinishedTurn(_frames, News.Reading, Turn.HasResult);
+            }
+
+            // A call that is being forwarded ends now.
+            Process.Ticket?.End();
+            return null;
         }
     }
 }

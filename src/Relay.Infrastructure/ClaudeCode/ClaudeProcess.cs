@@ -85,6 +85,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         try
         {
             var child = await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken);
+            _ = child.Exited.ContinueWith(_ => ticket?.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             return new ClaudeProcess(child, command, ticket, generation, model, takesSchema, clock);
         }
         catch
@@ -134,8 +135,9 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 
             if (turn.Rehearsed is not { } shape)
             {
-                throw turn.RefusalDetail is { } detail
-                    ? new ClaudeProtocolException($"the form of its requests: {detail}") { IsDifference = true }
+                // The question holds a caller's system prompt and schema: Claude Code may change those.
+                throw turn.Refusal is ({ } refusal, { } detail)
+                    ? new ClaudeProtocolException($"the form of its requests: {detail}") { IsDifference = refusal.Effect() == RefusalEffect.Doubt }
                     : new ClaudeProtocolException("Claude Code did not ask the API.");
             }
 

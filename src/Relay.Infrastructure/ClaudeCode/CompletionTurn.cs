@@ -29,7 +29,11 @@ internal abstract record TurnOutcome
     /// With a process that is not what it should be: the engine goes out of service for all. Only for what neither a caller nor
     /// the model nor the API can cause (docs/decisions/0004-failures.md lists why); anything else is <see cref="Failed"/>.
     /// </summary>
-    public sealed record Violated(string Detail) : TurnOutcome;
+    public sealed record Violated(string Detail) : TurnOutcome
+    {
+        /// <summary>Whether the gate found it, and let nothing out: then only the process is in doubt.</summary>
+        public bool IsOfGate { get; init; }
+    }
 }
 
 /// <summary>
@@ -57,6 +61,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private bool _messageEnded;
     private string? _messageId;
     private int _apiCalls;
+    private long _longCacheTokens;
     private int _wholeMessages;
     private string? _stopReason;
     private string? _stopSequence;
@@ -154,7 +159,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case TurnSignal.AnswerBroke:
                 return new TurnOutcome.Failed(BrokenOff);
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
-                return refusal.Effect() == RefusalEffect.Doubt ? new TurnOutcome.Violated($"the gate: {detail}") : new TurnOutcome.Failed(NotForwarded);
+                return refusal.Effect() == RefusalEffect.Doubt ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true } : new TurnOutcome.Failed(NotForwarded);
             default:
                 return null;
         }
@@ -293,6 +298,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private TurnOutcome? AcceptMessageStart(JsonElement message)
     {
         _messageId = message.Text("id");
+        _longCacheTokens += message.Member("usage")?.Member("cache_creation")?.Number("ephemeral_1h_input_tokens") ?? 0;
         _tokens.Begin(ReadUsage(message.Member("usage") ?? default, cost: null));
         if (_wholeMessages > 0 && !HasSchema)
         {
@@ -446,7 +452,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     {
         if (Gated is { } asked)
         {
-            usage = usage with { CostUsd = ModelPrice.Of(ResponseModel ?? asked).CostOf(usage) };
+            var price = ModelPrice.Of(ResponseModel ?? asked);
+            usage = usage with { CostUsd = price.CostOf(usage) + price.LongCacheSurcharge(_longCacheTokens) };
         }
 
         _finalUsage = usage;

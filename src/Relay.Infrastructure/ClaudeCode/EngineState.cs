@@ -104,8 +104,14 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
     /// <summary>What callers are told about a violation: not what was found.</summary>
     public static RelayError Violation { get; } = new(
         ErrorCode.LockdownViolation,
-        "Claude Code was not locked down as expected, so nothing of it was let out. The relay is checking it; its operator finds the finding in the audit log.",
+        "Claude Code failed its lockdown check, so its output was withheld. The relay is running its self-test again. Operators: see lockdown_violation in the audit log.",
         RetryAfter: TimeSpan.FromSeconds(5));
+
+    /// <summary>Tells operators which part of Claude Code's requests differs. It holds no value, so that callers may see it, too.</summary>
+    public static RelayError OtherForm(Version? version, string difference) => new(
+        ErrorCode.LockdownViolation,
+        $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a newer relay.",
+        RetryAfter: TimeSpan.FromMinutes(1));
 
     private static RelayError ManagedPolicy(string directory) => new(
         ErrorCode.LockdownViolation,

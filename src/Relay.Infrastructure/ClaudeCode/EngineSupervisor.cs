@@ -10,7 +10,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
 /// Keeps the engine's state true: probes the jail at start, runs the self-test then, after every change of the CLI binary
-/// and after every doubt, and tries again with growing pauses while something is missing.
+/// and after every doubt, and tries again with growing pauses while something is missing. An update that fails the self-test is passed
+/// over where the executable before it is still there.
 /// </summary>
 internal sealed class EngineSupervisor(
     EngineState state,
@@ -29,7 +30,12 @@ internal sealed class EngineSupervisor(
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
+    /// <summary>Each repeated self-test starts a process.</summary>
+    private static readonly TimeSpan RecheckPause = TimeSpan.FromMinutes(1);
+
     private RelayError? _reported;
+    private ClaudeBinary? _passedOver;
+    private long _recheckedAt;
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -100,11 +106,18 @@ internal sealed class EngineSupervisor(
         }
 
         var current = state.Current;
+        if (current is not null && binary == _passedOver && current.Binary.IsUnchanged)
+        {
+            binary = current.Binary;
+        }
+
         var isSame = current?.Binary == binary;
-        if (isSame && !state.TakeRecheck())
+        if (isSame && (clock.GetElapsedTime(_recheckedAt) < RecheckPause || !state.TakeRecheck()))
         {
             return;
         }
+
+        _recheckedAt = isSame ? clock.GetTimestamp() : _recheckedAt;
 
         if (current is not null && !isSame)
         {
@@ -126,10 +139,31 @@ internal sealed class EngineSupervisor(
                 Serve(binary, version);
             }
         }
+        else if (report.Violation is { } violation && current is not null && !isSame && current.Binary.IsUnchanged)
+        {
+            PassOver(binary, violation, current);
+        }
+        else if (isSame && report.Violation is null)
+        {
+            // A busy machine or a full disk: no reason to stop a Claude Code that has passed before.
+            logger.LogWarning("The self-test could not be repeated: {Problem} It is tried again", report.Problem!.Message);
+            state.Recheck();
+        }
         else
         {
             Refuse(report);
         }
+    }
+
+    private void PassOver(ClaudeBinary update, string violation, EngineGeneration accepted)
+    {
+        _passedOver = update;
+        metrics.LockdownViolated(inSelfTest: true);
+        logger.LogError(
+            "The updated Claude Code at {Path} failed the lockdown self-test: {Violation}. The relay goes on with {Version} at {AcceptedPath}",
+            update.Path, violation, accepted.Version, accepted.Binary.Path);
+        auditLog.Write(new AuditEntry("lockdown_violation") { Error = EngineState.Violation.WireName, Detail = $"self-test of an update: {violation}" });
+        state.EnterService(accepted.Binary, accepted.Version);
     }
 
     private void Serve(ClaudeBinary binary, Version version)

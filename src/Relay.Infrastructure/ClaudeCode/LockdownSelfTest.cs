@@ -48,7 +48,7 @@ internal sealed class LockdownSelfTest(
         }
         catch (ClaudeProtocolException exception) when (exception.IsDifference)
         {
-            return new SelfTestReport(version, EngineState.Violation, exception.Message);
+            return new SelfTestReport(version, EngineState.OtherForm(version, exception.Message), exception.Message);
         }
         catch (ClaudeProtocolException exception)
         {
@@ -74,16 +74,19 @@ internal sealed class LockdownSelfTest(
             return new SelfTestReport(generation.Version, EngineState.Violation, found.Violation);
         }
 
+        if (found.IsLoggedIn == false || (gate.IsInForce && !credentials.IsPresent))
+        {
+            return new SelfTestReport(generation.Version, new RelayError(
+                ErrorCode.NotLoggedIn,
+                "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."));
+        }
+
         if (gate.IsInForce)
         {
             shapes.Accept(process, await process.RehearseAsync(TurnExpectation.Rehearsal(process.Model, preparation, options.Value.MaxOutputTokens), cancellationToken));
         }
 
-        return found.IsLoggedIn == false || (gate.IsInForce && !credentials.IsPresent)
-            ? new SelfTestReport(generation.Version, new RelayError(
-                ErrorCode.NotLoggedIn,
-                "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."))
-            : new SelfTestReport(generation.Version, null);
+        return new SelfTestReport(generation.Version, null);
     }
 
     private async Task<Version?> ReadVersionAsync(ClaudeBinary binary, CancellationToken cancellationToken)

@@ -325,7 +325,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
     {
-        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted && fits?.Invoke(candidate) != false);
+        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted && candidate.Ticket?.IsSpoilt != true && fits?.Invoke(candidate) != false);
         if (spare is not null)
         {
             spares.Remove(spare);

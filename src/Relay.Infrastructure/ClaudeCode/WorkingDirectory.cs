@@ -9,11 +9,14 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// </summary>
 internal static class WorkingDirectory
 {
+    /// <summary>The directory's path.</summary>
+    public static string Location => Path.Combine(Path.GetTempPath(), "claude-relay");
+
     /// <summary>The directory, made if missing.</summary>
     /// <exception cref="IOException">Somebody else's directory is in its place, or something is in it; says what to do.</exception>
     public static string Ensure()
     {
-        var path = Path.Combine(Path.GetTempPath(), "claude-relay");
+        var path = Location;
         var directory = new DirectoryInfo(path);
         if (directory.LinkTarget is not null)
         {

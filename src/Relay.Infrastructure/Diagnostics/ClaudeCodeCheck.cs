@@ -43,7 +43,7 @@ internal sealed class ClaudeCodeCheck(
             findings.Add(Finding.Pass(Name, $"Claude Code is {binary.Path}."));
             var report = await selfTest.RunAsync(binary, cancellationToken);
             findings.Add(OfVersion(report));
-            findings.Add(OfLockdown(report));
+            findings.Add(OfLockdown(report, options.Value.UsesGate));
             findings.Add(await OfLoginAsync(binary, report, cancellationToken));
             findings.AddRange(OfLoginsEnd());
             if (query.WithCall && report is { Problem: null, Version: { } version })
@@ -74,10 +74,13 @@ internal sealed class ClaudeCodeCheck(
         { Version: { } version } => Finding.Pass("version", $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."),
     };
 
-    private static Finding OfLockdown(SelfTestReport report) => report switch
+    private static Finding OfLockdown(SelfTestReport report, bool usesGate) => report switch
     {
         { Violation: { } violation } => Finding.Fail("lockdown", $"The self-test failed: {violation}. No completion would run.", "Install a tested version of Claude Code, or see SECURITY.md."),
-        { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass("lockdown", "A process started as completions are can't act: no tools, no commands, no servers."),
+        { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass(
+            "lockdown",
+            "A process started as completions are can't act: no tools, no commands, no servers."
+            + (usesGate ? $" The requests of Claude Code {report.Version} had the expected form just now." : string.Empty)),
         _ => Finding.Fail("lockdown", $"Not tested: {report.Problem.Message}"),
     };
 

@@ -13,5 +13,19 @@ internal sealed class TemporaryHome : IDisposable
 
     public string File(string name) => Path.Combine(_directory.FullName, name);
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose()
+    {
+        // A process that ends takes its own directories with it meanwhile.
+        for (var attempt = 0; attempt < 5 && Directory.Exists(_directory.FullName); attempt++)
+        {
+            try
+            {
+                _directory.Delete(recursive: true);
+            }
+            catch (DirectoryNotFoundException) when (attempt < 4)
+            {
+                continue;
+            }
+        }
+    }
 }

@@ -36,8 +36,16 @@ internal sealed class GateBench : IAsyncDisposable
         return bench;
     }
 
-    public static TurnExpectation Expect(string prompt = "Hi", int maxRepeats = 2) =>
-        new("opus", PromptText.Create("system", "Be brief.").Value, Conversation.Of(PromptText.Create("prompt", prompt).Value!), 16_000) { MaxRepeats = maxRepeats };
+    public static TurnExpectation Expect(string prompt = "Hi", int maxRepeats = 2, bool isRehearsed = true) =>
+        new("opus", PromptText.Create("system", "Be brief.").Value, Conversation.Of(PromptText.Create("prompt", prompt).Value!), 16_000)
+        {
+            MaxRepeats = maxRepeats,
+            Shape = isRehearsed ? Shape : null,
+        };
+
+    /// <summary>The shape of the requests that the client sends.</summary>
+    private static RequestShape Shape { get; } = RequestProof.Prove(
+        BodyOf("Hi"), "anthropic-version: 2023-06-01\n", Expect(isRehearsed: false), [], DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)).Shape!;
 
     public Task<HttpResponseMessage> SendAsync(string path, byte[] body, Action<HttpRequestMessage>? change = null) => _claude.Value.SendAsync(path, body, change);
 

@@ -68,7 +68,7 @@ public sealed class RedisConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_one_relay_learns_of_the_accounts_limits_the_others_with_that_login_know_and_also_when_it_is_over()
+    public async Task Relays_with_the_same_login_share_account_limits()
     {
         var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var fleet = $"t{Guid.NewGuid():N}";

@@ -1,0 +1,31 @@
+using System.Text.Json;
+
+namespace Relay.Infrastructure.ApiGate;
+
+/// <summary>Compares JSON with what Claude Code made of it: it reads numbers as JavaScript does, as doubles.</summary>
+internal static class SentJson
+{
+    /// <summary>Whether two values are the same; the order of an object's members does not count.</summary>
+    public static bool AreSame(JsonElement one, JsonElement other)
+    {
+        if (one.ValueKind != other.ValueKind)
+        {
+            return false;
+        }
+
+        switch (one.ValueKind)
+        {
+            case JsonValueKind.Number:
+                return one.GetDouble().Equals(other.GetDouble());
+            case JsonValueKind.String:
+                return one.ValueEquals(other.GetString());
+            case JsonValueKind.Array:
+                return one.GetArrayLength() == other.GetArrayLength() && one.EnumerateArray().Zip(other.EnumerateArray()).All(pair => AreSame(pair.First, pair.Second));
+            case JsonValueKind.Object:
+                return one.GetPropertyCount() == other.GetPropertyCount()
+                    && one.EnumerateObject().All(member => other.TryGetProperty(member.Name, out var value) && AreSame(member.Value, value));
+            default:
+                return true;
+        }
+    }
+}
