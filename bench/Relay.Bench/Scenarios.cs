@@ -162,6 +162,8 @@ internal static class Scenarios
 
             if (number is 199 or 999 or completions - 1)
             {
+                // A process that has served often enough ends now and then: not in the middle of this.
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
                 var processes = Child.ChildrenOf(bed.Relay.Id).Select(Child.ProportionalMegabytes).Where(megabytes => megabytes > 20).ToList();
                 Console.WriteLine(
                     $"  after {number + 1,5}: relay {bed.Relay.ResidentMegabytes:0} MB, largest process {processes.DefaultIfEmpty().Max():0} MB (PSS), "
