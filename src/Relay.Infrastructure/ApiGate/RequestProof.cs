@@ -426,7 +426,8 @@ internal sealed partial class RequestProof
     private string ReadModel(JsonElement model)
     {
         var name = model.GetString()!;
-        Require(ModelId().IsMatch(name), GateRefusal.Shape, "model");
+        // A full id is a caller's, with letters that Claude Code may send on as they are.
+        Require(ModelId().IsMatch(name), GateRefusal.CallersPart, "model");
         // A retired id is sent as a newer one of its family.
         var asked = FamilyOf(_expected.Model);
         Require(asked is null || FamilyOf(name) == asked, GateRefusal.Shape, "the model's family");

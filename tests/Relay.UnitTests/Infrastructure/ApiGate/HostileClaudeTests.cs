@@ -27,6 +27,7 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         ["a host's name in the note"] = (request => Note(request, " - Hostname: leak"), true),
         ["a user in the metadata"] = (request => request.Body["metadata"]!["user_id"] = "leak", true),
         ["another model"] = (request => request.Body["model"] = "claude-leak-1", true),
+        ["a model's name with other letters"] = (request => request.Body["model"] = "claude-opus-5-5[2m]", false),
         ["a larger cap"] = (request => request.Body["max_tokens"] = 64_000, false),
         ["no stream"] = (request => request.Body["stream"] = false, true),
     };
