@@ -182,6 +182,8 @@ internal static class AdmissionScenarios
     /// <summary>Answers at once, as if it had asked the API.</summary>
     private sealed class InstantEngine : ICompletionEngine
     {
+        public bool TakesParameters => true;
+
         public Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken)
         {
             var usage = new TokenUsage(10, 2, 0, 0, 0.000002m);

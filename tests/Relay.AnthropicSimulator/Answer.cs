@@ -1,7 +1,7 @@
 namespace Relay.AnthropicSimulator;
 
 /// <summary>An assistant message, before it is written as events or as one JSON object: either text or tool calls.</summary>
-internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, IReadOnlyList<ToolCall> ToolCalls, string StopReason, Behavior Behavior)
+internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, IReadOnlyList<ToolCall> ToolCalls, string StopReason, Behavior Behavior, string? StopSequence = null)
 {
     private const string StructuredOutputTool = "StructuredOutput";
 
@@ -21,7 +21,14 @@ internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, 
             UpstreamFailure.Refusal => "refusal",
             _ => calls.Count > 0 ? "tool_use" : "end_turn",
         };
-        return new Answer(request.Index, behavior.Model ?? body.Model ?? "", calls.Count > 0 ? null : TextFor(request, behavior), calls, stopReason, behavior);
+        var answer = new Answer(request.Index, behavior.Model ?? body.Model ?? "", calls.Count > 0 ? null : TextFor(request, behavior), calls, stopReason, behavior);
+        return body.StopSequences.Count > 0 && answer.Text is { } text ? answer.StoppedAt(body.StopSequences, text.ToString()) : answer;
+    }
+
+    private Answer StoppedAt(IReadOnlyList<string> sequences, string text)
+    {
+        var first = sequences.Select(sequence => (Sequence: sequence, At: text.IndexOf(sequence, StringComparison.Ordinal))).Where(found => found.At >= 0).OrderBy(found => found.At).FirstOrDefault();
+        return first.Sequence is null ? this : this with { Text = AnswerText.Of(text[..first.At]), StopReason = "stop_sequence", StopSequence = first.Sequence };
     }
 
     private static IReadOnlyList<ToolCall> ToolCallsFor(RequestBody body, Behavior behavior) =>

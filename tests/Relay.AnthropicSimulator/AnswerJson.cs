@@ -14,11 +14,13 @@ internal static class AnswerJson
             : string.Join(',', answer.ToolCalls.Select((call, i) =>
                 $$"""{"type":"tool_use","id":"{{answer.ToolCallId(i)}}","name":{{Quote(call.Name)}},"input":{{call.Input.GetRawText()}}}"""));
         return Encoding.UTF8.GetBytes(
-            $$"""{"id":"{{answer.MessageId}}","type":"message","role":"assistant","model":{{Quote(answer.Model)}},"content":[{{content}}],"stop_reason":"{{answer.StopReason}}","stop_sequence":null,"usage":{{Usage(answer.Behavior, answer.OutputTokens)}}}""");
+            $$"""{"id":"{{answer.MessageId}}","type":"message","role":"assistant","model":{{Quote(answer.Model)}},"content":[{{content}}],"stop_reason":"{{answer.StopReason}}","stop_sequence":{{QuoteOrNull(answer.StopSequence)}},"usage":{{Usage(answer.Behavior, answer.OutputTokens)}}}""");
     }
 
     public static string Usage(Behavior behavior, int outputTokens) =>
         $$"""{"input_tokens":{{behavior.InputTokens}},"cache_creation_input_tokens":{{behavior.CacheCreationInputTokens}},"cache_read_input_tokens":{{behavior.CacheReadInputTokens}},"output_tokens":{{outputTokens}}}""";
+
+    public static string QuoteOrNull(string? text) => text is null ? "null" : Quote(text);
 
     public static string Quote(string text) =>
         $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";

@@ -12,10 +12,13 @@ internal sealed class RequestBody
         Json = json;
         Messages = [.. Items(json, "messages").Select(Message)];
         SystemTexts = [.. Property(json, "system") is { ValueKind: not JsonValueKind.Undefined } system ? Texts(system) : []];
-        Problem = MissingField();
+        Problem = FindProblem();
     }
 
     public JsonElement Json { get; }
+
+    /// <summary>Texts at which the answer ends.</summary>
+    public IReadOnlyList<string> StopSequences => [.. Items(Json, "stop_sequences").Select(item => item.GetString()!)];
 
     /// <summary>Why the API would answer 400; null when it would not.</summary>
     public string? Problem { get; }
@@ -132,8 +135,8 @@ internal sealed class RequestBody
     private static string? String(JsonElement owner, string name) =>
         Property(owner, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
 
-    private string? MissingField() =>
+    private string? FindProblem() =>
         Model is null ? "model: Field required"
         : Property(Json, "messages").ValueKind != JsonValueKind.Array ? "messages: Field required"
-        : null;
+        : ApiRules.FindBroken(Json);
 }

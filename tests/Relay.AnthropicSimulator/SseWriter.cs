@@ -54,7 +54,7 @@ internal sealed class SseWriter(PipeWriter output)
     public void StopReason(Answer answer) => Write(
         $$$"""
         event: message_delta
-        data: {"type":"message_delta","usage":{{{AnswerJson.Usage(answer.Behavior, answer.OutputTokens)}}},"delta":{"stop_reason":"{{{answer.StopReason}}}","stop_sequence":null}}
+        data: {"type":"message_delta","usage":{{{AnswerJson.Usage(answer.Behavior, answer.OutputTokens)}}},"delta":{"stop_reason":"{{{answer.StopReason}}}","stop_sequence":{{{AnswerJson.QuoteOrNull(answer.StopSequence)}}} }}
 
 
         """);

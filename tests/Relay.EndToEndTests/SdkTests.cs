@@ -53,7 +53,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         if (sdk == "openai")
         {
             seen.GetProperty("tools").GetProperty("param").GetString().Should().Be("tools");
-            seen.GetProperty("temperature").GetProperty("ignored").GetString().Should().Contain("temperature");
+            seen.GetProperty("temperature").GetProperty("ignored").GetString().Should().Be("nothing", "a temperature counts");
             seen.GetProperty("unknownModel").GetProperty("code").GetString().Should().Be("model_not_found");
             Error(seen, "noSuchModel").Should().Be(("NotFoundError", 404));
         }
@@ -99,8 +99,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         (await FailureAsync(() => Client("wrong").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Status.Should().Be(401);
         (await FailureAsync(() => Client(relay.Real.Key, "gpt-17").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Should().Match<ClientResultException>(error => error.Status == 404 && error.Message.Contains("model_not_found"));
         var tempered = await client.CompleteChatAsync([new UserChatMessage("sdk openai.net: whole")], new ChatCompletionOptions { Temperature = 0 }, token);
-        tempered.GetRawResponse().Headers.TryGetValue("X-Relay-Ignored", out var ignored).Should().BeTrue("a parameter without effect is named");
-        ignored.Should().Contain("temperature");
+        tempered.GetRawResponse().Headers.TryGetValue("X-Relay-Ignored", out _).Should().BeFalse("a temperature counts");
         var daily = await relay.Real.Program.MintAsync("daily-openai.net", "--daily-limit", "1");
         await Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token);
         var watch = Stopwatch.StartNew();

@@ -52,7 +52,7 @@ seen.unknownModel = await failure(() => openai.chat.completions.create(ask('hi',
 seen.noSuchModel = await failure(() => openai.models.retrieve('gpt-17'));
 seen.tools = await failure(() => openai.chat.completions.create(ask('hi', { tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] })));
 const tempered = await openai.chat.completions.create(ask('sdk openai: whole', { temperature: 0 })).withResponse();
-seen.temperature = { ignored: tempered.response.headers.get('x-relay-ignored') };
+seen.temperature = { ignored: tempered.response.headers.get('x-relay-ignored') ?? 'nothing' };
 seen.tooLarge = await failure(() => openai.chat.completions.create(ask('x'.repeat(300_000))));
 seen.upstream = await failure(() => client(RELAY_KEY, { maxRetries: 0 }).chat.completions.create(ask('sdk: upstream fails')));
 const daily = client(RELAY_DAILY_KEY);

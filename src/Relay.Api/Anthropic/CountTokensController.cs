@@ -14,7 +14,7 @@ namespace Relay.Api.Anthropic;
 [RequireScope(KeyScopes.Complete)]
 [Speaks(ApiSurface.Anthropic)]
 [Route("v1/messages/count_tokens")]
-internal sealed class CountTokensController(IMediator mediator, IModelNames models, IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
+internal sealed class CountTokensController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
 {
     /// <summary>About how many tokens a request would have; spends nothing, and says in a header that it is no count.</summary>
     [HttpPost]
@@ -26,7 +26,7 @@ internal sealed class CountTokensController(IMediator mediator, IModelNames mode
             return error.ToActionResult();
         }
 
-        HttpContext.Tell(parsed.Ignored, logger);
+        HttpContext.Tell(parsed.Ignored, logger, parsed.Request.Parameters, engine);
         var result = await mediator.Send(new CountTokensQuery(HttpContext.Caller(), parsed.Request), cancellationToken);
         if (!result.TryGet(out var tokens, out error))
         {

@@ -22,10 +22,6 @@ internal static class MessageBody
         new("container", Never, IsHarmless: false),
         new("context_management", Never, IsHarmless: false),
         new("inference_geo", Never, IsHarmless: false),
-        // Claude Code has the model think as it sees fit, and has no switch for it.
-        new("thinking", value => TypeOf(value, "adaptive"), IsHarmless: true),
-        new("temperature", Number(1), IsHarmless: true),
-        new("top_p", Number(1), IsHarmless: true),
         new("service_tier", Text("auto", "standard_only"), IsHarmless: true),
         new("speed", Text("standard"), IsHarmless: true),
     ];
@@ -59,11 +55,12 @@ internal static class MessageBody
         var (effort, schema) = body.Find("output_config") is { } config ? ReadConfig(fields, config) : (null, null);
         var format = body.Find("output_format");
         schema ??= format is { } alone ? ReadFormat(fields, alone, "output_format") : null;
+        var parameters = ParameterFields.Read(body, fields);
         var isStream = body.Flag("stream");
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop },
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters },
                 isStream,
                 IncludesUsage: true,
                 body.FindIgnored());
@@ -109,7 +106,7 @@ internal static class MessageBody
 
         var effort = fields.Text(config, "effort", Field);
         return (
-            effort is null ? null : fields.Take(EffortNames.Parse($"{Field}.effort", effort)),
+            effort is null ? null : fields.Take(EffortNames.ParseOrLeast($"{Field}.effort", effort)),
             config.TryGetProperty("format", out var format) && format.ValueKind != JsonValueKind.Null ? ReadFormat(fields, format, $"{Field}.format") : null);
     }
 

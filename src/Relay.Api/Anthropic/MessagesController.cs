@@ -18,7 +18,7 @@ namespace Relay.Api.Anthropic;
 [SpendsQuota(QuotaBucket.Completions)]
 [Speaks(ApiSurface.Anthropic)]
 [Route("v1/messages")]
-internal sealed class MessagesController(IMediator mediator, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<MessagesController> logger) : ControllerBase
+internal sealed class MessagesController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<MessagesController> logger) : ControllerBase
 {
     /// <summary>A completion for programs that speak Anthropic's API.</summary>
     [HttpPost]
@@ -30,7 +30,7 @@ internal sealed class MessagesController(IMediator mediator, IModelNames models,
             return error.ToActionResult();
         }
 
-        HttpContext.Tell(parsed.Ignored, logger);
+        HttpContext.Tell(parsed.Ignored, logger, parsed.Request.Parameters, engine);
         var request = parsed.Request;
 
         var context = HttpContext.RelayRequest();

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Relay.Api.Http;
+using Relay.Application.Completions;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
@@ -9,18 +12,98 @@ namespace Relay.Api.Completions;
 /// <param name="Ignored">Names of the fields that had no effect.</param>
 internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStream, bool IncludesUsage, IReadOnlyList<string> Ignored);
 
+/// <summary>Fields of a body that say how the model chooses its words, and whether it thinks before.</summary>
+internal static class ParameterFields
+{
+    /// <summary>OpenAI's greatest temperature.</summary>
+    private const double MaxOpenAiTemperature = 2;
+
+    /// <summary>Reads them as Anthropic's API names them.</summary>
+    public static ModelParameters Read(LenientBody body, FieldReader fields) => Read(body, fields, Share(body, fields, "temperature"), body.WholeNumber("top_k"));
+
+    /// <summary>
+    /// Reads them as OpenAI's API names them, and those of Anthropic's that its clients add. A temperature above 1 counts as 1, the API's
+    /// greatest, and is named as ignored.
+    /// </summary>
+    public static ModelParameters ReadOpenAi(LenientBody body, FieldReader fields)
+    {
+        var temperature = body.Number("temperature");
+        if (temperature is < 0 or > MaxOpenAiTemperature)
+        {
+            temperature = fields.Refuse<double?>("temperature", "'temperature' is a number from 0 to 2.", null);
+        }
+        else if (temperature > ModelParameters.DefaultShare)
+        {
+            temperature = ModelParameters.DefaultShare;
+            body.Ignore("temperature");
+        }
+
+        // Other servers of this API take 0 and -1 for all words.
+        var topK = body.WholeNumber("top_k");
+        return Read(body, fields, temperature, topK is 0 or -1 ? null : topK);
+    }
+
+    /// <summary>Reads an object like <c>{"type":"enabled","budget_tokens":2048}</c>; null when it is wrong.</summary>
+    /// <param name="thinking">The object.</param>
+    /// <param name="fields">Takes what is wrong.</param>
+    /// <param name="known">The names that it may have.</param>
+    public static Thinking? ReadThinking(JsonElement thinking, FieldReader fields, params ReadOnlySpan<string> known)
+    {
+        const string Field = "thinking";
+        if (!fields.IsObject(thinking, Field, known))
+        {
+            return null;
+        }
+
+        var type = fields.Text(thinking, "type", Field);
+        long? budget = null;
+        if (thinking.TryGetProperty("budget_tokens", out var tokens) && tokens.ValueKind != JsonValueKind.Null)
+        {
+            budget = tokens.ValueKind == JsonValueKind.Number && tokens.TryGetInt64(out var whole)
+                ? whole
+                : fields.Refuse<long?>($"{Field}.budget_tokens", $"'{Field}.budget_tokens' is not a whole number.", null);
+        }
+
+        return fields.Take(Thinking.Create(Field, type, budget));
+    }
+
+    private static ModelParameters Read(LenientBody body, FieldReader fields, double? temperature, long? topK)
+    {
+        var thinking = body.Find("thinking") is { } given ? ReadThinking(given, fields, "type", "budget_tokens", "display") : null;
+        if (thinking is not null && body.Find("thinking") is { } shown && shown.TryGetProperty("display", out var display) && display.ValueKind != JsonValueKind.Null)
+        {
+            body.Ignore("thinking.display");
+        }
+
+        return ModelParameters.Of(temperature, Share(body, fields, "top_p"), topK is { } words ? fields.Take(ModelParameters.ReadTopK("top_k", words)) : null, thinking);
+    }
+
+    private static double? Share(LenientBody body, FieldReader fields, string name) =>
+        body.Number(name) is { } number ? fields.Take(ModelParameters.ReadShare(name, number)) : null;
+}
+
 internal static class IgnoredFields
 {
     /// <summary>Tells the caller, and the log at debug level, which fields had no effect.</summary>
-    public static void Tell(this HttpContext context, IReadOnlyList<string> ignored, ILogger logger)
+    /// <param name="context">The request.</param>
+    /// <param name="ignored">The fields' names.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="parameters">Parameters that have no effect either where the engine can't pass them on.</param>
+    /// <param name="engine">The engine.</param>
+    public static void Tell(this HttpContext context, IReadOnlyList<string> ignored, ILogger logger, ModelParameters parameters, ICompletionEngine engine)
     {
+        if (!engine.TakesParameters)
+        {
+            ignored = [.. parameters.Names.Union(ignored, StringComparer.Ordinal)];
+        }
+
         if (ignored.Count == 0)
         {
             return;
         }
 
         var names = string.Join(", ", ignored);
-        context.Response.Headers[Http.LenientBody.IgnoredHeader] = names;
+        context.Response.Headers[LenientBody.IgnoredHeader] = names;
         logger.LogDebug("Fields without effect here: {Names}", names);
     }
 }

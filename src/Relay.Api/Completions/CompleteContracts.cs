@@ -28,6 +28,10 @@ internal enum OutputFormat
 /// <param name="Effort"><c>low</c>, <c>medium</c>, <c>high</c>, <c>xhigh</c> or <c>max</c>.</param>
 /// <param name="MaxTokens">Most tokens of the answer.</param>
 /// <param name="Stop">Texts at which the answer ends.</param>
+/// <param name="Temperature">How freely the model chooses, from 0 to 1.</param>
+/// <param name="TopP">The share of the likeliest words that the model chooses from, from 0 to 1.</param>
+/// <param name="TopK">The number of the likeliest words that the model chooses from.</param>
+/// <param name="Thinking"><c>{"type":"disabled"}</c>, <c>{"type":"adaptive"}</c> or <c>{"type":"enabled","budget_tokens":2048}</c>.</param>
 internal sealed record CompleteBody(
     string? Prompt,
     string? System,
@@ -38,7 +42,11 @@ internal sealed record CompleteBody(
     JsonElement? JsonSchema = null,
     string? Effort = null,
     long? MaxTokens = null,
-    IReadOnlyList<string?>? Stop = null)
+    IReadOnlyList<string?>? Stop = null,
+    double? Temperature = null,
+    double? TopP = null,
+    long? TopK = null,
+    JsonElement? Thinking = null)
 {
     /// <summary>The body as the domain sees it.</summary>
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
@@ -58,6 +66,7 @@ internal sealed record CompleteBody(
         var effort = Effort is null ? (Effort?)null : fields.Take(EffortNames.Parse("effort", Effort));
         var maxTokens = MaxTokens is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens)) : (int?)null;
         var stop = Stop is null or [] ? null : fields.Take(StopSequences.Create("stop", Stop));
+        var parameters = ReadParameters(fields);
         var format = OutputFormat switch
         {
             null or "text" => Completions.OutputFormat.Text,
@@ -66,8 +75,14 @@ internal sealed record CompleteBody(
         };
         return fields.Error is { } error
             ? error
-            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop }, format);
+            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters }, format);
     }
+
+    private ModelParameters ReadParameters(FieldReader fields) => ModelParameters.Of(
+        Temperature is { } temperature ? fields.Take(ModelParameters.ReadShare("temperature", temperature)) : null,
+        TopP is { } topP ? fields.Take(ModelParameters.ReadShare("top_p", topP)) : null,
+        TopK is { } topK ? fields.Take(ModelParameters.ReadTopK("top_k", topK)) : null,
+        Thinking is { ValueKind: not JsonValueKind.Null } thinking ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens") : null);
 }
 
 /// <summary>The answer of <c>POST /v1/complete</c>: <c>text</c>, or <c>result</c> and <c>usage</c>; with a schema also <c>structured_output</c>.</summary>

@@ -16,7 +16,7 @@ namespace Relay.Api.Completions;
 [SpendsQuota(QuotaBucket.Completions)]
 [Speaks(ApiSurface.Native)]
 [Route("v1/complete")]
-internal sealed class CompleteController(IMediator mediator, IOptions<ServerOptions> options, TimeProvider clock) : ControllerBase
+internal sealed class CompleteController(IMediator mediator, ICompletionEngine engine, IOptions<ServerOptions> options, TimeProvider clock, ILogger<CompleteController> logger) : ControllerBase
 {
     /// <summary>A prompt or a conversation in, its answer out: at its end, or as it comes.</summary>
     [HttpPost]
@@ -29,6 +29,7 @@ internal sealed class CompleteController(IMediator mediator, IOptions<ServerOpti
             return error.ToActionResult();
         }
 
+        HttpContext.Tell([], logger, parsed.Request.Parameters, engine);
         var context = HttpContext.RelayRequest();
         if (contract.Stream == true)
         {

@@ -94,6 +94,23 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields)
         return null;
     }
 
+    /// <summary>A number; null when it is missing or wrong.</summary>
+    public double? Number(string name)
+    {
+        if (Find(name) is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number))
+        {
+            return number;
+        }
+
+        fields.Refuse(name, $"'{name}' is not a number.");
+        return null;
+    }
+
     /// <summary>Says that a field had no effect.</summary>
     public void Ignore(string name)
     {

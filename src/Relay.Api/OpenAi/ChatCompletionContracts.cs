@@ -25,8 +25,6 @@ internal static class ChatCompletionBody
         new("audio", Never, IsHarmless: false),
         new("modalities", IsTextOnly, IsHarmless: false),
         new("web_search_options", Never, IsHarmless: false),
-        new("temperature", Number(1), IsHarmless: true),
-        new("top_p", Number(1), IsHarmless: true),
         new("presence_penalty", Number(0), IsHarmless: true),
         new("frequency_penalty", Number(0), IsHarmless: true),
         new("verbosity", Text("medium"), IsHarmless: true),
@@ -63,13 +61,14 @@ internal static class ChatCompletionBody
             : other is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens))
             : (int?)null;
         var stop = body.Find("stop") is { } given ? ReadStop(fields, given) : null;
+        var parameters = ParameterFields.ReadOpenAi(body, fields);
         var isStream = body.Flag("stream");
         var includesUsage = body.Find("stream_options") is { ValueKind: JsonValueKind.Object } options
             && options.TryGetProperty("include_usage", out var include) && include.ValueKind == JsonValueKind.True;
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop },
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters },
                 isStream,
                 includesUsage,
                 body.FindIgnored());
@@ -97,7 +96,7 @@ internal static class ChatCompletionBody
         }
     }
 
-    /// <summary><c>reasoning_effort</c>, or <c>effort</c> in <c>reasoning</c>. Claude Code has no effort below <c>low</c>.</summary>
+    /// <summary><c>reasoning_effort</c>, or <c>effort</c> in <c>reasoning</c>.</summary>
     private static Effort? ReadEffort(LenientBody body, FieldReader fields)
     {
         var reasoning = body.Find("reasoning");
@@ -112,8 +111,7 @@ internal static class ChatCompletionBody
         return name switch
         {
             null or "default" => null,
-            "none" or "minimal" => Effort.Low,
-            _ => fields.Take(EffortNames.Parse(field, name)),
+            _ => fields.Take(EffortNames.ParseOrLeast(field, name)),
         };
     }
 

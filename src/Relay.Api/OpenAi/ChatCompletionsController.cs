@@ -19,7 +19,7 @@ namespace Relay.Api.OpenAi;
 [Speaks(ApiSurface.OpenAi)]
 [Route("v1/chat/completions")]
 internal sealed class ChatCompletionsController(
-    IMediator mediator, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<ChatCompletionsController> logger) : ControllerBase
+    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<ChatCompletionsController> logger) : ControllerBase
 {
     /// <summary>A completion for programs that speak OpenAI's API.</summary>
     [HttpPost]
@@ -31,7 +31,7 @@ internal sealed class ChatCompletionsController(
             return error.ToActionResult();
         }
 
-        HttpContext.Tell(parsed.Ignored, logger);
+        HttpContext.Tell(parsed.Ignored, logger, parsed.Request.Parameters, engine);
 
         var context = HttpContext.RelayRequest();
         var id = context.RequestId.Replace("req_", "chatcmpl-", StringComparison.Ordinal);

@@ -21,6 +21,9 @@ public interface ICompletionSink
 /// <summary>Runs completions, each in a locked-down process of its own.</summary>
 public interface ICompletionEngine
 {
+    /// <summary>Whether <see cref="CompletionRequest.Parameters"/> reach the model. Otherwise they have no effect.</summary>
+    bool TakesParameters { get; }
+
     /// <summary>
     /// Runs one completion. When the token is cancelled, or the time limit passes, the process and its group are gone
     /// within a second.

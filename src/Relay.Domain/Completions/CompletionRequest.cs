@@ -26,6 +26,9 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>Where the answer ends early; null for nowhere.</summary>
     public StopSequences? Stop { get; init; }
 
+    /// <summary>How the model chooses its words, and whether it thinks before.</summary>
+    public ModelParameters Parameters { get; init; } = ModelParameters.None;
+
     /// <summary>UTF-8 bytes of every word the caller wrote that reaches the model.</summary>
     public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0);
 

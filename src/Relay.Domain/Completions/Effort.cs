@@ -33,4 +33,9 @@ public static class EffortNames
     public static Result<Effort> Parse(string field, string name) => Array.IndexOf(All, name) is var index and >= 0
         ? (Effort)index
         : RelayError.Invalid(field, $"'{field}' is one of {string.Join(", ", All)}.");
+
+    /// <summary>Accepts a wire name, and <c>none</c> and <c>minimal</c>, which other APIs have, as the least there is.</summary>
+    /// <param name="field">The wire name of the field, for the error.</param>
+    /// <param name="name">As the caller wrote it.</param>
+    public static Result<Effort> ParseOrLeast(string field, string name) => name is "none" or "minimal" ? Effort.Low : Parse(field, name);
 }

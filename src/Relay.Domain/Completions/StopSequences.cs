@@ -1,8 +1,11 @@
+using System.Buffers;
+using System.Text;
+
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// Texts at which an answer ends, without them. Claude Code knows none: the relay looks for them while the answer comes, and
-/// ends the process at the first. Prints <c>***</c>.
+/// Texts at which an answer ends, without them. The API looks for those with a visible character. The relay looks for blank ones, which
+/// the API does not take, and for all of them where its requests do not pass the gate. Prints <c>***</c>.
 /// </summary>
 public sealed class StopSequences
 {
@@ -16,13 +19,34 @@ public sealed class StopSequences
 
     private StopSequences(string[] sequences) => _sequences = sequences;
 
-    /// <summary>Accepts 1 to 16 texts of 1 to 256 characters.</summary>
+    /// <summary>Those with a visible character, in the order in which the caller wrote them.</summary>
+    public IEnumerable<string> Visible => _sequences.Where(sequence => !string.IsNullOrWhiteSpace(sequence));
+
+    /// <summary>Those without a visible character; null for none.</summary>
+    public StopSequences? Blank => Array.FindAll(_sequences, string.IsNullOrWhiteSpace) is { Length: > 0 } blank ? new StopSequences(blank) : null;
+
+    /// <summary>Accepts 1 to 16 texts of 1 to 256 characters, none with half of a surrogate pair.</summary>
     /// <param name="field">The wire name used in errors.</param>
     /// <param name="sequences">As the caller wrote them.</param>
     public static Result<StopSequences> Create(string field, IReadOnlyList<string?> sequences) =>
-        sequences.Count is > 0 and <= MaxCount && sequences.All(sequence => sequence?.Length is > 0 and <= MaxLength)
+        sequences.Count is > 0 and <= MaxCount && sequences.All(sequence => sequence?.Length is > 0 and <= MaxLength && IsUnicode(sequence))
             ? new StopSequences([.. sequences.OfType<string>().Distinct(StringComparer.Ordinal)])
             : RelayError.Invalid(field, $"'{field}' takes 1 to {MaxCount} texts of 1 to {MaxLength} characters.");
+
+    private static bool IsUnicode(string text)
+    {
+        for (var rest = text.AsSpan(); !rest.IsEmpty;)
+        {
+            if (Rune.DecodeFromUtf16(rest, out _, out var length) != OperationStatus.Done)
+            {
+                return false;
+            }
+
+            rest = rest[length..];
+        }
+
+        return true;
+    }
 
     /// <summary>The first in a text: where it begins, and which; of two that begin at the same place the longer one. Null for none.</summary>
     public (int Index, string Sequence)? Find(ReadOnlySpan<char> text)

@@ -278,6 +278,7 @@ internal sealed class GateListener(
 
     private async Task AnswerAsync(HttpContext context, GateTurn turn, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
+
         if (turn.Rehearsed is { } shape)
         {
             await RehearsalAnswer.WriteAsync(context.Response, turn, shape.Model, cancellationToken);

@@ -54,6 +54,12 @@ internal static partial class RequestHeaders
         where headers.ContainsKey(name)
         select KeyValuePair.Create(name, headers[name].ToString());
 
+    /// <summary>The headers of a request whose <c>thinking</c> the caller set: Claude Code then leaves the beta of its own display out.</summary>
+    public static string WithoutThinkingDisplay(string headers) => ThinkingDisplay().Replace(headers, string.Empty);
+
+    [GeneratedRegex(",thinking-display-[a-z]{1,20}-[0-9-]{10}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ThinkingDisplay();
+
     private static bool IsKnown(string name, string value) =>
         name.Equals(SessionId, StringComparison.OrdinalIgnoreCase) ? Guid.TryParseExact(value, "D", out _)
         : name.Equals(RetryCount, StringComparison.OrdinalIgnoreCase) ? value.Length is 1 or 2 && value.All(char.IsAsciiDigit)

@@ -29,6 +29,8 @@ internal readonly record struct ProofResult(RequestShape? Shape, GateRefusal? Re
 /// thinking.budget_tokens     older models have one, below max_tokens
 /// output_config.effort       the caller's, or the executable's default for the model
 /// cache_control              at most four, each of the form that the rehearsal showed
+/// temperature, top_p, top_k  the caller's, and none where the caller named none; stop_sequences, too
+/// thinking                   the caller's, where there is one; context_management is then empty for a model that shall not think
 /// tools                      with a schema, the tool that hands the answer in, and a placeholder that is never called
 /// safeguards                 2.1.290 sends it with the first request of a process only
 /// </code>
@@ -96,7 +98,8 @@ internal sealed partial class RequestProof
 
     private ProofResult Prove(JsonElement body, string headers)
     {
-        OnlyMembers(body, "the body", "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management", "output_config", "stream", "safeguards");
+        OnlyMembers(body, "the body", [.. _expected.Extra.Names, "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management", "output_config", "stream", "safeguards"]);
+        ProveParameters(body);
         Require(body.Member("stream")?.ValueKind == JsonValueKind.True, GateRefusal.Shape, "stream");
         Require(!body.TryGetProperty("safeguards", out var safeguards) || Safeguards().IsMatch(safeguards.GetRawText()), GateRefusal.Shape, "safeguards");
         var userId = ReadUserId(body);
@@ -106,7 +109,9 @@ internal sealed partial class RequestProof
         var maxTokens = Needed(body, "max_tokens").GetInt64();
         var cap = Math.Min(_expected.MaxOutputTokens, _expected.Shape?.MaxTokens ?? long.MaxValue);
         Require(_expected.Shape is null ? maxTokens > 0 && maxTokens <= cap : maxTokens == cap, GateRefusal.CallersPart, "max_tokens");
-        var thinking = ReadThinking(body.Member("thinking"), maxTokens);
+        var accepted = _expected.Shape;
+        var isThinkingGiven = _expected.Extra.Thinking is not null;
+        var thinking = isThinkingGiven ? accepted?.Thinking ?? string.Empty : ReadThinking(body.Member("thinking"), maxTokens);
         if (body.Member("output_config") is { } outputConfig)
         {
             ProveEffort(outputConfig);
@@ -121,15 +126,55 @@ internal sealed partial class RequestProof
             _placement,
             _note,
             thinking,
-            ReadContextManagement(body.Member("context_management")),
-            _expected.Effort is null ? _effort : _expected.Shape?.Effort,
+            _expected.Extra.ClearsContextManagement ? accepted?.ContextManagement ?? string.Empty : ReadContextManagement(body.Member("context_management")),
+            _expected.Effort is null ? _effort : accepted?.Effort,
             _cacheControl ?? string.Empty,
-            headers,
+            isThinkingGiven && accepted is not null && headers == RequestHeaders.WithoutThinkingDisplay(accepted.Headers) ? accepted.Headers : headers,
             tools,
             maxTokens);
-        return _expected.Shape is { } accepted && shape.FindDifference(accepted) is { } difference
+        return accepted is not null && shape.FindDifference(accepted) is { } difference
             ? new ProofResult(shape, GateRefusal.Shape, difference)
             : new ProofResult(shape, null, null, userId);
+    }
+
+    /// <summary>The fields that the relay laid over the body, each with exactly its value.</summary>
+    private void ProveParameters(JsonElement body)
+    {
+        var extra = _expected.Extra;
+        ProveNumber(body, "temperature", extra.Parameters.Temperature);
+        ProveNumber(body, "top_p", extra.Parameters.TopP);
+        ProveNumber(body, "top_k", extra.Parameters.TopK);
+        if (extra.StopSequences.Count > 0)
+        {
+            var sequences = Needed(body, "stop_sequences", GateRefusal.CallersPart).EnumerateArray().ToList();
+            Require(
+                sequences.Count == extra.StopSequences.Count && sequences.Zip(extra.StopSequences).All(pair => pair.First.ValueEquals(pair.Second)),
+                GateRefusal.CallersPart,
+                "stop_sequences");
+        }
+
+        if (extra.Thinking is { } wanted)
+        {
+            var thinking = Needed(body, "thinking", GateRefusal.CallersPart);
+            OnlyMembers(thinking, "thinking", wanted.BudgetTokens is null ? ["type"] : ["type", "budget_tokens"]);
+            Require(thinking.Text("type") == wanted.Type && thinking.Number("budget_tokens") == wanted.BudgetTokens, GateRefusal.CallersPart, "thinking");
+        }
+
+        if (extra.ClearsContextManagement)
+        {
+            var management = Needed(body, "context_management", GateRefusal.CallersPart);
+            OnlyMembers(management, "context_management", "edits");
+            Require(Needed(management, "edits").GetArrayLength() == 0, GateRefusal.CallersPart, "context_management");
+        }
+    }
+
+    private static void ProveNumber(JsonElement body, string name, double? wanted)
+    {
+        if (wanted is { } number)
+        {
+            var value = Needed(body, name, GateRefusal.CallersPart);
+            Require(value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number, GateRefusal.CallersPart, name);
+        }
     }
 
     private static string ReadUserId(JsonElement body)
@@ -486,7 +531,8 @@ internal sealed partial class RequestProof
     private static bool IsReminder(JsonElement block) =>
         block.Member("text") is { ValueKind: JsonValueKind.String } text && text.GetString()!.StartsWith("<system-reminder>\n", StringComparison.Ordinal);
 
-    private static JsonElement Needed(JsonElement parent, string name) => parent.Member(name) ?? throw new DifferenceException(GateRefusal.Shape, $"'{name}' is missing");
+    private static JsonElement Needed(JsonElement parent, string name, GateRefusal refusal = GateRefusal.Shape) =>
+        parent.Member(name) ?? throw new DifferenceException(refusal, $"'{name}' is missing");
 
     private static void OnlyMembers(JsonElement element, string where, params ReadOnlySpan<string> names)
     {

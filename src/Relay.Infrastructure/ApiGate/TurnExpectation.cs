@@ -13,6 +13,9 @@ internal sealed record TurnExpectation(string Model, PromptText? System, Convers
     /// <summary>The effort asked for; null for the executable's default, which the rehearsal showed.</summary>
     public Effort? Effort { get; init; }
 
+    /// <summary>The fields beside Claude Code's own.</summary>
+    public ExtraBody Extra { get; init; } = ExtraBody.None;
+
     /// <summary>The schema that the answer must fit; null for free text.</summary>
     public OutputSchema? Schema { get; init; }
 

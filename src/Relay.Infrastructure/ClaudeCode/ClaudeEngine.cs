@@ -81,7 +81,7 @@ internal sealed class ClaudeEngine(
         {
             Gated = claimed.Process.Ticket is null ? null : job.Model,
             HasSchema = request.Schema is not null,
-            Stop = request.Stop,
+            Stop = claimed.Process.Ticket is null ? request.Stop : request.Stop?.Blank,
             PendingHistory = request.Conversation.Turns.Count / 2,
         };
         using var modelSpan = ModelSpan.Start(job.Model);
@@ -181,15 +181,26 @@ internal sealed class ClaudeEngine(
         }
     }
 
+    /// <inheritdoc/>
+    public bool TakesParameters => environment.UsesGate;
+
     /// <summary>The caller's part of the request that is to leave.</summary>
     private TurnExpectation Expect(Run run)
     {
         var request = run.Job.Request;
+        var shape = shapes.Find(run.Process);
+        if (shape is not null)
+        {
+            run.Extra = ExtraBody.Of(request, shape);
+            run.Turn.Parameters = [.. run.Extra.Names, .. request.Effort is null ? Array.Empty<string>() : ["effort"]];
+        }
+
         return new TurnExpectation(run.Job.Model.Value, request.System, request.Conversation, CapOf(request))
         {
             Effort = request.Effort,
             Schema = request.Schema,
-            Shape = shapes.Find(run.Process),
+            Shape = shape,
+            Extra = run.Extra,
             MaxRepeats = environment.Retries,
         };
     }
@@ -427,10 +438,10 @@ internal sealed class ClaudeEngine(
             turn.PendingControls++;
         }
 
-        var settings = new TurnSettings(request.Effort, CapOf(request));
-        if (settings != (process.Settings ?? new TurnSettings(null, options.Value.MaxOutputTokens)))
+        var settings = new TurnSettings(request.Effort, CapOf(request), run.Extra.ToJson());
+        if (settings != (process.Settings ?? new TurnSettings(null, options.Value.MaxOutputTokens, ExtraBody: string.Empty)))
         {
-            input.ApplySettings(settings.Effort, settings.MaxOutputTokens);
+            input.ApplySettings(settings);
             turn.PendingControls++;
             process.Settings = settings;
         }
@@ -470,6 +481,9 @@ internal sealed class ClaudeEngine(
 
         /// <summary>The turn at the gate; null where there is no gate.</summary>
         public GateTurn? Gate { get; private set; }
+
+        /// <summary>The fields that the process lays over its request's body.</summary>
+        public ExtraBody Extra { get; set; } = ExtraBody.None;
 
         public TurnNews News { get; private set; } = null!;
 

@@ -61,6 +61,9 @@ internal sealed class ClaudeEnvironment(
             0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2
             && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2);
 
+    /// <summary>Whether the requests pass the gate, which proves them.</summary>
+    public bool UsesGate => options.Value.UsesGate;
+
     /// <summary>The directory that holds the login's credentials, or null where credentials come by environment.</summary>
     public string? LoginDirectory => options.Value.Auth switch
     {

@@ -60,19 +60,18 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    /// <summary>Sets how hard the model thinks, and the most it may write. Both stay until they are set anew.</summary>
-    /// <param name="effort">Null for Claude Code's default.</param>
-    /// <param name="maxOutputTokens">The cap. Taken back, it is Claude Code's own (128,000), not the one of its environment.</param>
-    public ClaudeInput ApplySettings(Effort? effort, int maxOutputTokens) => Line(writer =>
+    /// <summary>Sets all that a turn may have of its caller beside words. Each setting stays until it is set anew, so all are written each time.</summary>
+    public ClaudeInput ApplySettings(TurnSettings settings) => Line(writer =>
     {
         writer.WriteString("type", "control_request");
         writer.WriteString("request_id", ApplySettingsId);
         writer.WriteStartObject("request");
         writer.WriteString("subtype", "apply_flag_settings");
         writer.WriteStartObject("settings");
-        writer.WriteString("effortLevel", effort?.WireName());
+        writer.WriteString("effortLevel", settings.Effort?.WireName());
         writer.WriteStartObject("env");
-        writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", maxOutputTokens.ToString(CultureInfo.InvariantCulture));
+        writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", settings.MaxOutputTokens.ToString(CultureInfo.InvariantCulture));
+        writer.WriteString("CLAUDE_CODE_EXTRA_BODY", settings.ExtraBody);
         writer.WriteEndObject();
         writer.WriteEndObject();
         writer.WriteEndObject();

@@ -64,6 +64,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private long _longCacheTokens;
     private int _wholeMessages;
     private string? _stopReason;
+    private string? _stopSequence;
     private TokenUsage? _finalUsage;
     private string? _assistantError;
     private UpstreamLimit? _rejection;
@@ -85,8 +86,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Whether the answer must fit a schema that the process was told: it is then handed in with a tool, and may take several attempts.</summary>
     public bool HasSchema { get; init; }
 
-    /// <summary>Where the answer ends early; null for nowhere.</summary>
+    /// <summary>Texts at which the relay ends the answer, because the API does not look for them; null for none.</summary>
     public StopSequences? Stop { get; init; }
+
+    /// <summary>Names of the parameters in the request that the caller set: of these a refusal of the API may speak.</summary>
+    public IReadOnlyCollection<string> Parameters { get; set; } = [];
 
     /// <summary>Whether the model's first words have come.</summary>
     public bool HasFirstToken { get; private set; }
@@ -151,7 +155,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case TurnSignal.ApiEvent { Event: var document }:
                 return AcceptApiEvent(document.RootElement);
             case TurnSignal.ApiFailed { MayRepeat: false, Failure: var failure }:
-                return Fail(ToFailure(failure));
+                return ParameterRefusal.Of(failure, Parameters) is { } refused ? new TurnOutcome.Failed(refused) : Fail(ToFailure(failure));
             case TurnSignal.AnswerBroke:
                 return new TurnOutcome.Failed(BrokenOff);
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
@@ -274,7 +278,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 _handedIn.Append(delta.Text("partial_json"));
                 return delta.Text("text") is { } words ? AcceptWords(words) : null;
             case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
-                _stopReason = stopReason;
+                (_stopReason, _stopSequence) = (stopReason, streamEvent.Member("delta")?.Text("stop_sequence"));
                 _tokens.End(streamEvent.Member("usage")?.Number("output_tokens"));
                 return AcceptStop(stopReason);
             case "message_stop":
@@ -442,7 +446,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>The message is the answer, and the process ends before Claude Code has summed it up.</summary>
-    private TurnOutcome.Answered Answer(string? stopReason) => Answer(_words.Complete(), stopReason, Usage ?? NoUsage);
+    private TurnOutcome.Answered Answer(string? stopReason) => Answer(_words.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
 
     private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
     {

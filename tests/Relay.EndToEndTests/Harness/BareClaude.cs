@@ -84,7 +84,7 @@ internal sealed class BareClaude : IAsyncDisposable
         SendAsync(new { type = "control_request", request_id = "1", request = new { subtype = "initialize", systemPrompt = new[] { system } } });
 
     /// <summary>Asks as the relay asks, or without <c>client_composed</c>, and returns the frames up to the result, that one included.</summary>
-    /// <exception cref="TimeoutException">No result within a minute.</exception>
+    /// <exception cref="TimeoutException">No result within 20 s.</exception>
     public async Task<IReadOnlyList<JsonElement>> AskAsync(string prompt, bool clientComposed = true)
     {
         await SendAsync(clientComposed
@@ -92,7 +92,7 @@ internal sealed class BareClaude : IAsyncDisposable
             : (object)new { type = "user", message = new { role = "user", content = prompt } });
         var frames = new List<JsonElement>();
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        timeout.CancelAfter(TimeSpan.FromSeconds(60));
+        timeout.CancelAfter(TimeSpan.FromSeconds(20));
         try
         {
             while (await _child.Stdout.ReadAsync(line => Encoding.UTF8.GetString(line), timeout.Token) is { } line)

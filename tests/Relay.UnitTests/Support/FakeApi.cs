@@ -67,11 +67,11 @@ internal sealed class FakeApi : IAsyncDisposable
         return context.Response.WriteAsync(events);
     };
 
-    public static Func<HttpContext, Task> Error(int status, string type) => context =>
+    public static Func<HttpContext, Task> Error(int status, string type, string message = "no") => context =>
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
-        return context.Response.WriteAsync($$$"""{"type":"error","error":{"type":"{{{type}}}","message":"no"}}""");
+        return context.Response.WriteAsync($$$"""{"type":"error","error":{"type":"{{{type}}}","message":"{{{message}}}"}}""");
     };
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();

@@ -8,6 +8,7 @@ internal sealed class GatedClaude
 {
     private readonly List<(string Id, string Prompt)> _turns = [];
     private string? _system;
+    private string _extraBody = string.Empty;
 
     /// <summary>Changes a request before it is sent.</summary>
     public Action<ComposedRequest>? Change { get; init; }
@@ -61,6 +62,9 @@ internal sealed class GatedClaude
             case "initialize":
                 _system = request.GetProperty("systemPrompt").EnumerateArray().Select(item => item.GetString()).FirstOrDefault();
                 break;
+            case "apply_flag_settings":
+                _extraBody = request.GetProperty("settings").GetProperty("env").GetProperty("CLAUDE_CODE_EXTRA_BODY").GetString()!;
+                break;
             case "rewind_conversation":
                 if (Rewinds)
                 {
@@ -106,6 +110,7 @@ internal sealed class GatedClaude
 
         _turns.ForEach(turn => request.Say("user", turn.Prompt));
         request.WithNoteOf(Any.Time);
+        request.LayOver(_extraBody);
         Change?.Invoke(request);
         var path = ticket ?? new Uri(child.Spec.Environment["ANTHROPIC_BASE_URL"]).AbsolutePath;
         using var client = new GateClient(child.Spec.Environment["ANTHROPIC_UNIX_SOCKET"]);

@@ -47,11 +47,14 @@ public sealed class MessageBodyTests
     [InlineData("\"mcp_servers\":[{\"name\":\"x\"}]", "mcp_servers", false)]
     [InlineData("\"container\":\"x\"", "container", false)]
     [InlineData("\"context_management\":{\"edits\":[1]}", "context_management", false)]
-    [InlineData("\"thinking\":{\"type\":\"disabled\"}", "thinking", true)]
-    [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}", "thinking", true)]
-    [InlineData("\"temperature\":0", "temperature", true)]
-    [InlineData("\"top_p\":0.9", "top_p", true)]
-    [InlineData("\"top_k\":5", "top_k", true)]
+    [InlineData("\"thinking\":{\"type\":\"sometimes\"}", "thinking.type", false)]
+    [InlineData("\"thinking\":{\"type\":\"enabled\"}", "thinking.budget_tokens", false)]
+    [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1023}", "thinking.budget_tokens", false)]
+    [InlineData("\"thinking\":{\"type\":\"adaptive\",\"display\":\"omitted\"}", "thinking.display", true)]
+    [InlineData("\"temperature\":1.1", "temperature", false)]
+    [InlineData("\"temperature\":\"hot\"", "temperature", false)]
+    [InlineData("\"top_p\":-0.1", "top_p", false)]
+    [InlineData("\"top_k\":0", "top_k", false)]
     [InlineData("\"tools\":[{\"name\":\"x\"}],\"tool_choice\":{\"type\":\"none\"}", "tools", true)]
     [InlineData("\"telepathy\":1", "telepathy", true)]
     [InlineData("\"cache_control\":{\"type\":\"ephemeral\"}", "cache_control", true)]
@@ -68,6 +71,16 @@ public sealed class MessageBodyTests
         {
             read.Error!.Field.Should().Be(name);
         }
+    }
+
+    [Fact]
+    public void Parameters_of_the_model_count_and_are_not_named_as_ignored()
+    {
+        var read = Read($$"""{{Hi}},"temperature":0.25,"top_p":0.9,"top_k":5,"thinking":{"type":"enabled","budget_tokens":2048},"output_config":{"effort":"minimal"}""");
+
+        read.Value.Ignored.Should().BeEmpty();
+        read.Value.Request.Parameters.Should().Be(ModelParameters.Of(0.25, 0.9, 5, Thinking.Create("thinking", "enabled", 2048).Value));
+        read.Value.Request.Effort.Should().Be(Effort.Low);
     }
 
     [Fact]

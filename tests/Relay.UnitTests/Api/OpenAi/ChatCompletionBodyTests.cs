@@ -60,9 +60,7 @@ public sealed class ChatCompletionBodyTests
         Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}").Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = name });
 
     [Theory]
-    [InlineData("\"temperature\":0", "temperature")]
-    [InlineData("\"top_p\":0.5", "top_p")]
-    [InlineData("\"top_k\":5", "top_k")]
+    [InlineData("\"temperature\":1.01", "temperature")]
     [InlineData("\"presence_penalty\":1", "presence_penalty")]
     [InlineData("\"frequency_penalty\":-1", "frequency_penalty")]
     [InlineData("\"logit_bias\":{\"5\":1}", "logit_bias")]
@@ -78,6 +76,25 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"tools\":[{}],\"tool_choice\":\"none\"", "tools")]
     public void What_has_no_effect_here_is_taken_and_named(string field, string name) =>
         Read($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}").Value.Ignored.Should().Equal(name);
+
+    [Theory]
+    [InlineData("\"temperature\":0.25,\"top_p\":1,\"top_k\":-1", 0.25)]
+    [InlineData("\"temperature\":0", 0.0)]
+    [InlineData("\"temperature\":1", null)]
+    [InlineData("\"temperature\":2", null)]
+    [InlineData("\"temperature\":null", null)]
+    public void A_temperature_counts_up_to_the_greatest_that_Claude_has(string fields, double? temperature) =>
+        Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{fields}").Value.Parameters.Should().Be(ModelParameters.Of(temperature, null, null, null));
+
+    [Theory]
+    [InlineData("\"temperature\":2.1", "temperature")]
+    [InlineData("\"temperature\":-0.1", "temperature")]
+    [InlineData("\"temperature\":\"0.5\"", "temperature")]
+    [InlineData("\"top_p\":1.5", "top_p")]
+    [InlineData("\"top_k\":-2", "top_k")]
+    [InlineData("\"thinking\":\"yes\"", "thinking")]
+    public void A_parameter_out_of_its_range_is_refused_by_name(string fields, string name) =>
+        Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{fields}").Error!.Field.Should().Be(name);
 
     [Fact]
     public void No_more_than_32_names_are_told() =>

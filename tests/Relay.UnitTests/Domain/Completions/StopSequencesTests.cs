@@ -67,5 +67,25 @@ public sealed class StopSequencesTests
         Of("secret").ToString().Should().Be("***");
     }
 
+    [Theory]
+    [InlineData(0xD83D)]
+    [InlineData(0xDE00)]
+    public void Half_of_a_surrogate_pair_is_refused(int half)
+    {
+        StopSequences.Create("stop", ["x", $"a{(char)half}b"]).Error!.Field.Should().Be("stop");
+        StopSequences.Create("stop", ["x", $"{(char)half}"]).Error!.Field.Should().Be("stop");
+    }
+
+    [Fact]
+    public void Blank_ones_are_told_from_visible_ones()
+    {
+        var stop = StopSequences.Create("stop", ["\n\n", "END", " ", "\u00a0x"]).Value;
+
+        stop.Visible.Should().Equal("END", "\u00a0x");
+        stop.Blank!.Find("a b").Should().Be((1, " "));
+        stop.Blank.Find("END").Should().BeNull();
+        StopSequences.Create("stop", ["END"]).Value.Blank.Should().BeNull();
+    }
+
     private static StopSequences Of(string sequences) => StopSequences.Create("stop", sequences.Split('|')).Value;
 }

@@ -53,6 +53,17 @@ internal sealed class ComposedRequest
         return this;
     }
 
+    /// <summary>Replaces fields of the body by those of an object, as Claude Code does with its extra body.</summary>
+    public ComposedRequest LayOver(string json)
+    {
+        foreach (var (name, value) in json.Length == 0 ? [] : JsonNode.Parse(json)!.AsObject())
+        {
+            Body[name] = value?.DeepClone();
+        }
+
+        return this;
+    }
+
     public ComposedRequest WithNoteOf(DateTimeOffset time) => WithNote(Note.Replace(
         "2026-11-30", time.UtcDateTime.ToString("yyyy-MM-dd", global::System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal));
 

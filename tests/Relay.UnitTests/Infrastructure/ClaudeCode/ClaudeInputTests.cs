@@ -67,6 +67,24 @@ public sealed class ClaudeInputTests
         blocks.Should().OnlyContain(block => block.GetProperty("text").GetString()!.Trim() != "(no content)");
     }
 
+    [Theory]
+    [MemberData(nameof(NastyTexts), DisableDiscoveryEnumeration = true)]
+    public void Settings_name_the_extra_body_each_time_and_an_empty_one_takes_it_back(string text)
+    {
+        var extra = ExtraBody.None with { StopSequences = [text] };
+
+        var lines = Lines(new ClaudeInput()
+            .ApplySettings(new TurnSettings(Effort.High, 500, extra.ToJson()))
+            .ApplySettings(new TurnSettings(null, 16_000, ExtraBody.None.ToJson())));
+
+        lines.Should().HaveCount(2);
+        JsonElement Settings(int index) => Json(lines[index]).GetProperty("request").GetProperty("settings");
+        var env = Settings(0).GetProperty("env");
+        env.GetProperty("CLAUDE_CODE_MAX_OUTPUT_TOKENS").GetString().Should().Be("500");
+        Json(env.GetProperty("CLAUDE_CODE_EXTRA_BODY").GetString()!).GetProperty("stop_sequences").EnumerateArray().Select(item => item.GetString()).Should().Equal(text);
+        Settings(1).GetRawText().Should().Be("""{"effortLevel":null,"env":{"CLAUDE_CODE_MAX_OUTPUT_TOKENS":"16000","CLAUDE_CODE_EXTRA_BODY":""}}""");
+    }
+
     [Fact]
     public void The_prompt_is_delivered_as_written_and_not_as_a_command()
     {

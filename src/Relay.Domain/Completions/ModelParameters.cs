@@ -1,0 +1,111 @@
+namespace Relay.Domain.Completions;
+
+/// <summary>
+/// How the model chooses its words, and whether it thinks before. A value that the Messages API has by default is kept as null: some
+/// models take no other, and some not even the default beside another parameter.
+/// </summary>
+public sealed record ModelParameters
+{
+    /// <summary>The API's default of <c>temperature</c> and of <c>top_p</c>, and the greatest value of both.</summary>
+    public const double DefaultShare = 1;
+
+    private ModelParameters(double? temperature, double? topP, int? topK, Thinking? thinking) =>
+        (Temperature, TopP, TopK, Thinking) = (temperature, topP, topK, thinking);
+
+    /// <summary>Nothing but the defaults.</summary>
+    public static ModelParameters None { get; } = new(null, null, null, null);
+
+    /// <summary>How freely the model chooses, from 0 to below 1; null for the API's default, 1.</summary>
+    public double? Temperature { get; }
+
+    /// <summary>The share of the likeliest words that the model chooses from, from 0 to below 1; null for the API's default, all.</summary>
+    public double? TopP { get; }
+
+    /// <summary>The number of the likeliest words that the model chooses from; null for all.</summary>
+    public int? TopK { get; }
+
+    /// <summary>The thinking asked for; null when the caller named none.</summary>
+    public Thinking? Thinking { get; }
+
+    /// <summary>
+    /// The thinking to send; null for Claude Code's own. Beside a choice of words it is off where the caller named none: the API has
+    /// no thinking by default, and takes none beside these parameters.
+    /// </summary>
+    public Thinking? ThinkingToSend => Thinking ?? (Temperature is null && TopP is null && TopK is null ? null : Thinking.Disabled);
+
+    /// <summary>The wire names of what is set, the same on every surface.</summary>
+    public IEnumerable<string> Names =>
+        from parameter in new (string Name, bool IsSet)[] { ("temperature", Temperature is not null), ("top_p", TopP is not null), ("top_k", TopK is not null), ("thinking", Thinking is not null) }
+        where parameter.IsSet
+        select parameter.Name;
+
+    /// <summary>Takes values that <see cref="ReadShare"/> and <see cref="ReadTopK"/> have accepted.</summary>
+    public static ModelParameters Of(double? temperature, double? topP, int? topK, Thinking? thinking)
+    {
+        static double? Unusual(double? share) => share == DefaultShare ? null : share;
+        return new ModelParameters(Unusual(temperature), Unusual(topP), topK, thinking);
+    }
+
+    /// <summary>Accepts a number from 0 to 1.</summary>
+    /// <param name="field">The wire name used in the error.</param>
+    /// <param name="value">As the caller wrote it.</param>
+    public static Result<double> ReadShare(string field, double value) => value is >= 0 and <= DefaultShare
+        ? value
+        : RelayError.Invalid(field, $"'{field}' is a number from 0 to 1.");
+
+    /// <summary>Accepts a whole number from 1 on.</summary>
+    /// <param name="field">The wire name used in the error.</param>
+    /// <param name="value">As the caller wrote it.</param>
+    public static Result<int> ReadTopK(string field, long value) => value is >= 1 and <= int.MaxValue
+        ? (int)value
+        : RelayError.Invalid(field, $"'{field}' is a whole number from 1 on.");
+}
+
+/// <summary>How the model thinks before it answers.</summary>
+public enum ThinkingMode
+{
+    /// <summary>Not at all.</summary>
+    Disabled,
+
+    /// <summary>Within a budget of tokens.</summary>
+    Enabled,
+
+    /// <summary>As much as the model sees fit.</summary>
+    Adaptive,
+}
+
+/// <summary>The thinking that a caller asks for.</summary>
+public sealed record Thinking
+{
+    /// <summary>The API's least budget, in tokens.</summary>
+    public const int MinBudget = 1024;
+
+    private static readonly string[] Types = ["disabled", "enabled", "adaptive"];
+
+    private Thinking(ThinkingMode mode, int? budgetTokens) => (Mode, BudgetTokens) = (mode, budgetTokens);
+
+    /// <summary>No thinking.</summary>
+    public static Thinking Disabled { get; } = new(ThinkingMode.Disabled, null);
+
+    /// <summary>How.</summary>
+    public ThinkingMode Mode { get; }
+
+    /// <summary>Most tokens of thought, at least <see cref="MinBudget"/>; null but with <see cref="ThinkingMode.Enabled"/>.</summary>
+    public int? BudgetTokens { get; }
+
+    /// <summary>The wire name of <see cref="Mode"/>.</summary>
+    public string Type => Types[(int)Mode];
+
+    /// <summary>Accepts <c>disabled</c> and <c>adaptive</c> without a budget, and <c>enabled</c> with one.</summary>
+    /// <param name="field">The wire name of the object, for the error.</param>
+    /// <param name="type">As the caller wrote it; null when it is missing.</param>
+    /// <param name="budgetTokens">As the caller wrote it; null when it is missing.</param>
+    public static Result<Thinking> Create(string field, string? type, long? budgetTokens) => (Array.IndexOf(Types, type), budgetTokens) switch
+    {
+        (< 0, _) => RelayError.Invalid($"{field}.type", $"'{field}.type' is one of {string.Join(", ", Types)}."),
+        ((int)ThinkingMode.Enabled, >= MinBudget and <= int.MaxValue) => new Thinking(ThinkingMode.Enabled, (int)budgetTokens.Value),
+        ((int)ThinkingMode.Enabled, _) => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' is a number of tokens, at least {MinBudget}."),
+        (var mode, null) => new Thinking((ThinkingMode)mode, null),
+        _ => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' goes with the type enabled only. Leave it out."),
+    };
+}

@@ -1,0 +1,128 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
+using Relay.Domain.Completions;
+using Relay.Infrastructure.ApiGate;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// The fields that Claude Code lays over the body of its requests (<c>CLAUDE_CODE_EXTRA_BODY</c>). It lets them replace any field of the
+/// body, so the relay writes them from validated values under the names below and under no other. Prints nothing of a caller.
+/// </summary>
+/// <param name="Parameters">How the model chooses its words.</param>
+/// <param name="StopSequences">Texts at which the answer ends, each with a visible character; empty for none.</param>
+/// <param name="Thinking">The thinking; null for Claude Code's own.</param>
+/// <param name="ClearsContextManagement">
+/// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
+/// </param>
+internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<string> StopSequences, Thinking? Thinking, bool ClearsContextManagement)
+{
+    /// <summary>Every name that may stand in it.</summary>
+    public static readonly IReadOnlyList<string> AllNames = ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management"];
+
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
+
+    /// <summary>No field.</summary>
+    public static ExtraBody None { get; } = new(ModelParameters.None, [], null, ClearsContextManagement: false);
+
+    /// <summary>Names of the fields in it.</summary>
+    public IEnumerable<string> Names =>
+        from entry in new (string Name, bool IsThere)[]
+        {
+            ("temperature", Parameters.Temperature is not null),
+            ("top_p", Parameters.TopP is not null),
+            ("top_k", Parameters.TopK is not null),
+            ("stop_sequences", StopSequences.Count > 0),
+            ("thinking", Thinking is not null),
+            ("context_management", ClearsContextManagement),
+        }
+        where entry.IsThere
+        select entry.Name;
+
+    /// <summary>The fields of a request.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="shape">The form of the requests of this executable and model.</param>
+    public static ExtraBody Of(CompletionRequest request, RequestShape shape)
+    {
+        // A model that does not think needs no word against it.
+        var thinking = shape.Thinking.Length == 0 ? request.Parameters.Thinking : request.Parameters.ThinkingToSend;
+        return new ExtraBody(
+            request.Parameters,
+            [.. request.Stop?.Visible ?? []],
+            thinking,
+            ClearsContextManagement: thinking?.Mode == ThinkingMode.Disabled && shape.ContextManagement.Length > 0);
+    }
+
+    /// <summary>The fields as JSON; empty for none, which takes earlier ones back.</summary>
+    public string ToJson()
+    {
+        if (!Names.Any())
+        {
+            return string.Empty;
+        }
+
+        using var bytes = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(bytes, Options))
+        {
+            writer.WriteStartObject();
+            Write(writer);
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"ExtraBody {{ {string.Join(", ", Names)} }}";
+
+    private void Write(Utf8JsonWriter writer)
+    {
+        if (Parameters.Temperature is { } temperature)
+        {
+            writer.WriteNumber("temperature", temperature);
+        }
+
+        if (Parameters.TopP is { } topP)
+        {
+            writer.WriteNumber("top_p", topP);
+        }
+
+        if (Parameters.TopK is { } topK)
+        {
+            writer.WriteNumber("top_k", topK);
+        }
+
+        if (StopSequences.Count > 0)
+        {
+            writer.WriteStartArray("stop_sequences");
+            foreach (var sequence in StopSequences)
+            {
+                writer.WriteStringValue(sequence);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        if (Thinking is { } thinking)
+        {
+            writer.WriteStartObject("thinking");
+            writer.WriteString("type", thinking.Type);
+            if (thinking.BudgetTokens is { } budget)
+            {
+                writer.WriteNumber("budget_tokens", budget);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        if (ClearsContextManagement)
+        {
+            writer.WriteStartObject("context_management");
+            writer.WriteStartArray("edits");
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using System.Text.Json;
+using Relay.Domain.Completions;
+using Relay.Infrastructure.ApiGate;
+using Relay.Infrastructure.ClaudeCode;
+
+namespace Relay.UnitTests.Infrastructure.ClaudeCode;
+
+public sealed class ExtraBodyTests
+{
+    private static readonly RequestShape Thinks = new("m", "b", "i", NotePlacement.Absent, "", "adaptive updates", "{\"edits\":[]}", "medium", "", "", "", 16_000);
+
+    private static readonly RequestShape DoesNotThink = Thinks with { Thinking = string.Empty, ContextManagement = string.Empty };
+
+    [Fact]
+    public void No_name_stands_in_it_but_those_of_the_list()
+    {
+        ExtraBody.AllNames.Should().Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management");
+
+        var everything = ExtraBody.Of(Request(ModelParameters.Of(0.5, 0.5, 5, null), "x"), Thinks);
+
+        JsonElement.Parse(everything.ToJson()).EnumerateObject().Select(field => field.Name).Should().Equal(ExtraBody.AllNames);
+        everything.Names.Should().Equal(ExtraBody.AllNames);
+        everything.ToString().Should().NotContain("0.5");
+    }
+
+    [Fact]
+    public void A_request_without_parameters_has_none() => ExtraBody.Of(Request(ModelParameters.None), Thinks).ToJson().Should().BeEmpty();
+
+    [Theory]
+    [InlineData("enabled", 2048L, """{"thinking":{"type":"enabled","budget_tokens":2048}}""")]
+    [InlineData("adaptive", null, """{"thinking":{"type":"adaptive"}}""")]
+    [InlineData("disabled", null, """{"thinking":{"type":"disabled"},"context_management":{"edits":[]}}""")]
+    public void Thinking_goes_as_the_caller_asked_for_it(string type, long? budget, string json) =>
+        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", type, budget).Value)), Thinks).ToJson().Should().Be(json);
+
+    [Fact]
+    public void A_choice_of_words_turns_thinking_off_where_there_is_any()
+    {
+        var cool = Request(ModelParameters.Of(0.2, null, null, null));
+
+        ExtraBody.Of(cool, Thinks).ToJson().Should().Be("""{"temperature":0.2,"thinking":{"type":"disabled"},"context_management":{"edits":[]}}""");
+        ExtraBody.Of(cool, DoesNotThink).ToJson().Should().Be("""{"temperature":0.2}""");
+    }
+
+    [Fact]
+    public void Texts_to_stop_at_need_a_visible_character_for_the_api() =>
+        ExtraBody.Of(Request(ModelParameters.None, "\n\n", "END", " "), Thinks).ToJson().Should().Be("""{"stop_sequences":["END"]}""");
+
+    private static CompletionRequest Request(ModelParameters parameters, params string[] stop) =>
+        Any.Request("hi") with { Parameters = parameters, Stop = stop.Length == 0 ? null : StopSequences.Create("stop", stop).Value };
+}
