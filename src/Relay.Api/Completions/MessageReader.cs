@@ -7,7 +7,7 @@ namespace Relay.Api.Completions;
 
 /// <summary>
 /// Reads conversations in the three forms that callers send: the relay's own, OpenAI's and Anthropic's. They differ in how a
-/// picture and a system prompt are written. The relay's own form is strict; the others take what their own APIs take.
+/// picture, a document and a system prompt are written. The relay's own form is strict; the others take what their own APIs take.
 /// </summary>
 internal sealed class MessageReader
 {
@@ -17,18 +17,18 @@ internal sealed class MessageReader
     private const int MaxListed = 2 * Conversation.MaxMessages;
 
     private readonly FieldReader _fields = new();
-    private readonly ImageReader _readImage;
+    private readonly AttachmentReader _readAttachment;
     private readonly bool _isStrict;
     private readonly List<string> _system = [];
     private int _blocks;
 
-    private MessageReader(ImageReader readImage, bool isStrict) => (_readImage, _isStrict) = (readImage, isStrict);
+    private MessageReader(AttachmentReader readAttachment, bool isStrict) => (_readAttachment, _isStrict) = (readAttachment, isStrict);
 
-    /// <summary>Reads a picture, if the block is one; what is wrong goes to the fields.</summary>
-    internal delegate bool ImageReader(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image);
+    /// <summary>Reads a picture or a document, if the block is one; what is wrong goes to the fields.</summary>
+    internal delegate bool AttachmentReader(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment);
 
-    /// <summary><c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>, <c>{"type":"image","media_type","data"}</c>.</summary>
-    public static Result<Conversation> ReadNative(JsonElement messages) => new MessageReader(NativeImage, isStrict: true).Read(messages);
+    /// <summary><c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>, <c>{"type":"image","media_type","data"}</c>, documents as Anthropic's API takes them.</summary>
+    public static Result<Conversation> ReadNative(JsonElement messages) => new MessageReader(NativeAttachment, isStrict: true).Read(messages);
 
     /// <summary>
     /// Anthropic's: pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>; the model's earlier thoughts are left out, as
@@ -38,7 +38,7 @@ internal sealed class MessageReader
     /// <param name="system">The system prompt: a text or a list of text blocks; null for none.</param>
     public static Result<(Conversation Conversation, PromptText? System)> ReadAnthropic(JsonElement messages, JsonElement? system)
     {
-        var reader = new MessageReader(AnthropicImage, isStrict: false);
+        var reader = new MessageReader(AnthropicAttachment, isStrict: false);
         if (system is { } words)
         {
             reader.ReadInstructions(words, "system");
@@ -48,7 +48,7 @@ internal sealed class MessageReader
     }
 
     /// <summary>OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.</summary>
-    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiImage, isStrict: false).ReadWithSystem(messages);
+    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiAttachment, isStrict: false).ReadWithSystem(messages);
 
     private Result<(Conversation Conversation, PromptText? System)> ReadWithSystem(JsonElement messages)
     {
@@ -143,7 +143,7 @@ internal sealed class MessageReader
             : [];
         if (isAnswer && content.Exists(block => block is not TextBlock))
         {
-            _fields.Refuse($"{field}.content", $"'{field}.content': only the user can show pictures.");
+            _fields.Refuse($"{field}.content", $"'{field}.content': only the user can show pictures and documents.");
         }
         else if (content.Count == 0)
         {
@@ -174,7 +174,7 @@ internal sealed class MessageReader
         _system.AddRange(blocks.OfType<TextBlock>().Select(block => block.Text.Reveal()));
         if (blocks.Exists(block => block is not TextBlock))
         {
-            _fields.Refuse(field, $"'{field}': instructions are text; put a picture into a message of the user's.");
+            _fields.Refuse(field, $"'{field}': instructions are text; put a picture or a document into a message of the user's.");
         }
     }
 
@@ -223,12 +223,12 @@ internal sealed class MessageReader
             return [];
         }
 
-        if (type is not null && _readImage(_fields, block, type, field, out var image))
+        if (type is not null && _readAttachment(_fields, block, type, field, out var attachment))
         {
-            return image is null ? [] : [image];
+            return attachment is null ? [] : [attachment];
         }
 
-        _fields.Refuse(field, $"'{field}' is of a type that is not read here: text and pictures are; tools, documents and sound are not.");
+        _fields.Refuse(field, $"'{field}' is of a type that is not read here: text, pictures and documents are; tools and sound are not.");
         return [];
     }
 
@@ -240,9 +240,15 @@ internal sealed class MessageReader
     private static bool IsSomething(JsonElement message, string name) =>
         message.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null && !(value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0);
 
-    private static bool NativeImage(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image)
+    private static bool NativeAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {
-        image = null;
+        attachment = null;
+        if (type == "document")
+        {
+            attachment = DocumentReader.Read(fields, block, field, isStrict: true);
+            return true;
+        }
+
         if (type != "image")
         {
             return false;
@@ -252,22 +258,28 @@ internal sealed class MessageReader
         {
             // Its bytes say of which kind it is.
             fields.Text(block, "media_type", field);
-            image = Image(fields, field, fields.Text(block, "data", field));
+            attachment = Image(fields, field, fields.Text(block, "data", field));
         }
 
         return true;
     }
 
-    private static bool AnthropicImage(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image)
+    private static bool AnthropicAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {
-        image = null;
+        attachment = null;
+        if (type == "document")
+        {
+            attachment = DocumentReader.Read(fields, block, field, isStrict: false);
+            return true;
+        }
+
         if (type != "image")
         {
             return false;
         }
 
         var source = block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object ? holder : (JsonElement?)null;
-        image = (source is { } given ? fields.Text(given, "type", $"{field}.source") : null) switch
+        attachment = (source is { } given ? fields.Text(given, "type", $"{field}.source") : null) switch
         {
             "base64" => Image(fields, $"{field}.source", fields.Text(source!.Value, "data", $"{field}.source")),
             "url" => Link(fields, $"{field}.source", fields.Text(source!.Value, "url", $"{field}.source")),
@@ -277,9 +289,15 @@ internal sealed class MessageReader
         return true;
     }
 
-    private static bool OpenAiImage(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? image)
+    private static bool OpenAiAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {
-        image = null;
+        attachment = null;
+        if (type == "file")
+        {
+            attachment = DocumentReader.ReadFile(fields, block.TryGetProperty("file", out var file) ? file : default, $"{field}.file");
+            return true;
+        }
+
         if (type is not ("image_url" or "input_image"))
         {
             return false;
@@ -295,11 +313,11 @@ internal sealed class MessageReader
         const string Encoding = ";base64";
         if (url?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) != true)
         {
-            image = Link(fields, field, url);
+            attachment = Link(fields, field, url);
         }
         else if (url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0 && url.AsSpan(0, comma).EndsWith(Encoding, StringComparison.OrdinalIgnoreCase))
         {
-            image = Image(fields, field, url[(comma + 1)..]);
+            attachment = Image(fields, field, url[(comma + 1)..]);
         }
         else
         {

@@ -11,6 +11,9 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>What a picture is reckoned to be in tokens, about the most that Anthropic makes of one.</summary>
     private const int TokensPerImage = 1600;
 
+    /// <summary>A PDF's page, reckoned as a picture and the most words that Anthropic names for it.</summary>
+    private const int TokensPerPage = TokensPerImage + 3000;
+
     /// <summary>UTF-8 bytes of a token, at the least: English has four, other scripts fewer.</summary>
     private const int BytesPerToken = 3;
 
@@ -33,7 +36,7 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0);
 
     /// <summary>Tokens that the input is reckoned to have, rather too many than too few.</summary>
-    public long EstimatedInputTokens => (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage);
+    public long EstimatedInputTokens => (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage) + ((long)Conversation.Pages * TokensPerPage);
 
     /// <summary>A single question; the first wrong field is named in the error. An empty system prompt is none.</summary>
     public static Result<CompletionRequest> Create(string? prompt, string? system, string? model)

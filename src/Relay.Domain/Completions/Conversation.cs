@@ -21,6 +21,9 @@ public sealed class Conversation
     /// <summary>Most pixels of all pictures: Claude Code unpacks one after the other, which takes about 10 s of a processor for so many.</summary>
     public const long MaxPixels = 100_000_000;
 
+    /// <summary>Most pages of all PDFs, the most that Anthropic takes of one request. Models with a smaller context take 100.</summary>
+    public const int MaxPages = 600;
+
     private Conversation(IReadOnlyList<ChatMessage> turns) => Turns = turns;
 
     /// <summary>User, assistant, user, …, user.</summary>
@@ -32,11 +35,19 @@ public sealed class Conversation
     /// <summary>What is to be answered.</summary>
     public ChatMessage Last => Turns[^1];
 
-    /// <summary>UTF-8 bytes of all words.</summary>
-    public long TextBytes => Blocks.OfType<TextBlock>().Sum(block => (long)block.Text.Utf8Bytes);
+    /// <summary>UTF-8 bytes of all words, those of documents included.</summary>
+    public long TextBytes => Blocks.Sum(block => block switch
+    {
+        TextBlock words => words.Text.Utf8Bytes,
+        DocumentBlock document => document.TextBytes,
+        _ => 0,
+    });
 
     /// <summary>Pictures.</summary>
     public int Images => Blocks.Count(block => block is ImageBlock or ImageLink);
+
+    /// <summary>Pages of all PDFs, estimated.</summary>
+    public int Pages => Blocks.OfType<DocumentBlock>().Sum(document => document.Source.Pages);
 
     private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content);
 
@@ -53,7 +64,7 @@ public sealed class Conversation
             return RelayError.Invalid(field, $"'{field}' takes 1 to {MaxMessages} messages.");
         }
 
-        if (messages.Any(message => message.Content.Count > MaxBlocksPerMessage) || messages.Sum(message => message.Content.Count) > MaxBlocks)
+        if (messages.Any(message => message.Content.Count > MaxBlocksPerMessage) || messages.Sum(message => message.Content.Sum(BlocksOf)) > MaxBlocks)
         {
             return TooManyBlocks(field);
         }
@@ -87,10 +98,18 @@ public sealed class Conversation
             return RelayError.Invalid(field, $"'{field}' holds more than {MaxImages} pictures. Send fewer.");
         }
 
+        if (conversation.Pages > MaxPages)
+        {
+            return RelayError.Invalid(field, $"'{field}' holds PDFs of more than {MaxPages} pages together. Send fewer pages.");
+        }
+
         return conversation.Blocks.OfType<ImageBlock>().Sum(image => image.Pixels) <= MaxPixels
             ? conversation
             : RelayError.Invalid(field, $"'{field}' holds pictures of more than {MaxPixels} pixels together. Send fewer or smaller pictures.");
     }
+
+    /// <summary>A document in parts takes as much memory as its parts would as blocks.</summary>
+    private static int BlocksOf(ContentBlock block) => block is DocumentBlock { Source: PartsSource { Parts: var parts } } ? 1 + parts.Count : 1;
 
     /// <summary>The refusal of a message, or of a conversation, with too many blocks.</summary>
     /// <param name="field">The wire name of the message's content, or of the messages.</param>

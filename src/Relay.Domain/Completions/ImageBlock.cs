@@ -32,7 +32,7 @@ public sealed record ImageBlock : ContentBlock
     /// <param name="base64">With or without padding, blanks and line breaks.</param>
     public static Result<ImageBlock> Create(string field, string? base64)
     {
-        if (string.IsNullOrEmpty(base64) || Decode(base64) is not { Length: > 0 } bytes)
+        if (Base64Text.Read(base64) is not var (bytes, canonical))
         {
             return RelayError.Invalid(field, $"'{field}' is not base64. Send the bytes of the picture as base64.");
         }
@@ -55,7 +55,7 @@ public sealed record ImageBlock : ContentBlock
         return header.Width > MaxSide || header.Height > MaxSide
             ? RelayError.Invalid(field, string.Create(
                 CultureInfo.InvariantCulture, $"'{field}' has {header.Width} x {header.Height} pixels. A side takes at most {MaxSide}. Send a smaller picture."))
-            : new ImageBlock(header, IsCanonical(base64) ? base64 : Convert.ToBase64String(bytes));
+            : new ImageBlock(header, canonical);
     }
 
     /// <summary>Whether two are the same picture.</summary>
@@ -66,19 +66,4 @@ public sealed record ImageBlock : ContentBlock
 
     /// <inheritdoc/>
     public override string ToString() => $"ImageBlock {{ {MediaType}, *** }}";
-
-    private static bool IsCanonical(string base64) => base64.Length % 4 == 0 && !base64.AsSpan().ContainsAny(" \t\r\n");
-
-    private static byte[]? Decode(string base64)
-    {
-        var text = base64;
-        if (!IsCanonical(text))
-        {
-            text = string.Concat(text.Split([' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries));
-            text = text.PadRight((text.Length + 3) / 4 * 4, '=');
-        }
-
-        var bytes = new byte[text.Length / 4 * 3];
-        return Convert.TryFromBase64Chars(text, bytes, out var length) ? bytes[..length] : null;
-    }
 }

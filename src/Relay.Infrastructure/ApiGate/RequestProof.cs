@@ -294,6 +294,9 @@ internal sealed partial class RequestProof
                     GateRefusal.CallersPart,
                     where);
                 break;
+            case DocumentBlock document:
+                ProveDocument(block, document, where);
+                break;
             default:
                 throw new DifferenceException(GateRefusal.CallersPart, where);
         }

@@ -222,6 +222,9 @@ internal sealed class ClaudeInput
                     writer.WriteString("url", link.Reveal());
                     writer.WriteEndObject();
                     break;
+                case DocumentBlock document:
+                    WriteDocument(writer, document);
+                    break;
                 default:
                     throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(turn));
             }
@@ -230,6 +233,49 @@ internal sealed class ClaudeInput
         }
 
         writer.WriteEndArray();
+    }
+
+    private static void WriteDocument(Utf8JsonWriter writer, DocumentBlock document)
+    {
+        writer.WriteString("type", "document");
+        writer.WriteStartObject("source");
+        switch (document.Source)
+        {
+            case PdfSource pdf:
+                writer.WriteString("type", "base64");
+                writer.WriteString("media_type", "application/pdf");
+                writer.WriteString("data", pdf.Reveal());
+                break;
+            case TextSource text:
+                writer.WriteString("type", "text");
+                writer.WriteString("media_type", "text/plain");
+                writer.WriteString("data", text.Text.Reveal());
+                break;
+            case PartsSource parts:
+                writer.WriteString("type", "content");
+                WriteTexts(writer, [.. parts.Parts.Select(part => part.Reveal())]);
+                break;
+            default:
+                throw new ArgumentException($"A {document.Source.GetType().Name} can't be sent.", nameof(document));
+        }
+
+        writer.WriteEndObject();
+        if (document.Title is { } title)
+        {
+            writer.WriteString("title", title.Reveal());
+        }
+
+        if (document.Context is { } context)
+        {
+            writer.WriteString("context", context.Reveal());
+        }
+
+        if (document.HasCitations)
+        {
+            writer.WriteStartObject("citations");
+            writer.WriteBoolean("enabled", true);
+            writer.WriteEndObject();
+        }
     }
 
     private ClaudeInput Line(Action<Utf8JsonWriter> write)

@@ -102,7 +102,7 @@ public sealed class MessageBodyTests
     [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://example.com\"}}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]", "messages[0].content[0]")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0]")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]", "messages")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":5", "system")]

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
+using Relay.Tests.Corpus;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
 
@@ -54,6 +55,51 @@ public sealed class RequestProofTests
 
         Prove(new ComposedRequest().Say("user", Picture(picture.Reveal()), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should().BeNull();
         Prove(new ComposedRequest().Say("user", Picture("AAAA"), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should().Be(GateRefusal.CallersPart);
+    }
+
+    public static TheoryData<string, bool> SentDocuments => new()
+    {
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"T","context":"C","citations":{"enabled":true}}""", true },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"T","context":"C","citations":{"enabled":true},"cache_control":{"type":"ephemeral"}}""", true },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abd"},"title":"T","context":"C","citations":{"enabled":true}}""", false },
+        { """{"type":"document","source":{"type":"text","media_type":"text/html","data":"abc"},"title":"T","context":"C","citations":{"enabled":true}}""", false },
+        { """{"type":"document","source":{"type":"base64","media_type":"text/plain","data":"abc"},"title":"T","context":"C","citations":{"enabled":true}}""", false },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"U","context":"C","citations":{"enabled":true}}""", false },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"T","citations":{"enabled":true}}""", false },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"T","context":"C","citations":{"enabled":false}}""", false },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"T","context":"C"}""", false },
+        { """{"type":"document","source":{"type":"text","media_type":"text/plain","data":"abc"},"title":"T","context":"C","citations":{"enabled":true},"more":1}""", false },
+        { """{"type":"text","text":"abc"}""", false },
+    };
+
+    [Theory]
+    [MemberData(nameof(SentDocuments))]
+    public void A_document_passes_with_its_own_words_only(string sent, bool passes)
+    {
+        var document = new DocumentBlock(new TextSource(Any.Text("abc"))) { Title = Any.Text("T"), Context = Any.Text("C"), HasCitations = true };
+        var request = new ComposedRequest().Say("user", JsonNode.Parse(sent)!, ComposedRequest.Text("see")).WithNote();
+
+        (Prove(request, Expect(new ChatMessage(ChatRole.User, [document, new TextBlock(Any.Text("see"))]))).Refusal is null).Should().Be(passes);
+    }
+
+    [Fact]
+    public void Documents_of_each_kind_pass_byte_for_byte()
+    {
+        var pdf = PdfSource.Create("x", Convert.ToBase64String(PdfFile.Of(null, "one"))).Value!;
+        var expected = Expect(new ChatMessage(ChatRole.User, [new DocumentBlock(pdf), new DocumentBlock(new PartsSource([Any.Text("a"), Any.Text("b")]))]));
+        ComposedRequest Sent(string data, string second, params string[] more) => new ComposedRequest().Say(
+            "user",
+            JsonNode.Parse($$$"""{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"{{{data}}}"}}""")!,
+            new JsonObject
+            {
+                ["type"] = "document",
+                ["source"] = new JsonObject { ["type"] = "content", ["content"] = new JsonArray([ComposedRequest.Text("a"), ComposedRequest.Text(second), .. more.Select(text => ComposedRequest.Text(text))]) },
+            }).WithNote();
+
+        Prove(Sent(pdf.Reveal(), "b"), expected).Refusal.Should().BeNull();
+        Prove(Sent("JVBERi0=", "b"), expected).Refusal.Should().Be(GateRefusal.CallersPart);
+        Prove(Sent(pdf.Reveal(), "c"), expected).Refusal.Should().Be(GateRefusal.CallersPart);
+        Prove(Sent(pdf.Reveal(), "b", "c"), expected).Refusal.Should().Be(GateRefusal.CallersPart);
     }
 
     [Theory]
