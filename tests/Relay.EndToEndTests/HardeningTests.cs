@@ -23,7 +23,7 @@ public sealed class HardeningTests
 
         foreach (var process in (int[])[relay.ProcessId, .. TestMachine.DescendantsOf(relay.ProcessId)])
         {
-            CoreLimitOf(process).Should().Be("1 1", TestMachine.CommandLineOf(process));
+            TestMachine.LimitOf(process, "Max core file size").Should().Be("1 1", TestMachine.CommandLineOf(process));
         }
     }
 
@@ -37,7 +37,7 @@ public sealed class HardeningTests
             [("RELAY_HOME", Path.Combine(home.Path, "relay")), ("HOME", home.Path), ("TMPDIR", home.Path), ("SANDBOX", "off")],
             waitUntilReady: false, wrapper: [.. asSomebody, "/bin/sh", "-c", "ulimit -c 0; exec \"$@\"", "sh"]);
 
-        CoreLimitOf(relay.ProcessId).Should().Be("0 0");
+        TestMachine.LimitOf(relay.ProcessId, "Max core file size").Should().Be("0 0");
     }
 
     [Fact(Timeout = 120_000)]
@@ -87,9 +87,6 @@ public sealed class HardeningTests
         File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
         return ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     }
-
-    private static string CoreLimitOf(int processId) =>
-        string.Join(' ', File.ReadLines($"/proc/{processId}/limits").First(line => line.StartsWith("Max core file size", StringComparison.Ordinal))[20..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]);
 
     private static string[] DiagnosticPortsOf(int processId) => Directory.GetFileSystemEntries("/tmp", $"dotnet-diagnostic-{processId}-*");
 

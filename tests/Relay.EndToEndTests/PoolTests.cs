@@ -29,6 +29,7 @@ public sealed class PoolTests : IAsyncLifetime
         await TestMachine.EventuallyAsync(() => relay.Children.Count == 1, TimeSpan.FromSeconds(10), "there is no next one");
         // Without blank spares, that one child is the prepared process: it goes with the key, within a second.
         var prepared = relay.Children.Single();
+        TestMachine.LimitOf(prepared, "Max data size").Should().NotContain("unlimited", "the kernel bounds the memory of each process");
         (await relay.RelayctlAsync("keys", "revoke", "app")).ExitCode.Should().Be(0);
         await TestMachine.EventuallyAsync(() => !TestMachine.IsRunning(prepared), TimeSpan.FromSeconds(1), "the prepared process outlived its key");
         (await relay.CompleteAsync(key, Repeated)).Status.Should().Be(401);

@@ -33,6 +33,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     private readonly ConfinedCommand _command;
     private readonly TimeProvider _clock;
     private bool _holdsCallersData;
+    private bool _isBounded;
 
     private ClaudeProcess(
         IChildProcess child, ConfinedCommand command, GateTicket? ticket, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
@@ -293,7 +294,9 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     {
         try
         {
-            return await _child.Stdout.ReadAsync(ClaudeFrame.Parse, cancellationToken);
+            var frame = await _child.Stdout.ReadAsync(ClaudeFrame.Parse, cancellationToken);
+            BoundMemory(frame);
+            return frame;
         }
         catch (JsonException exception)
         {
@@ -302,6 +305,19 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         catch (LineTooLongException exception)
         {
             throw new ClaudeProtocolException("Claude Code wrote a line without an end.", exception);
+        }
+    }
+
+    /// <summary>
+    /// Bounds the process once it has started up and before it has worked on anything: its first answer is to <c>initialize</c>. It maps
+    /// 5.5 GB at its start and uses 0.17 GB of those, so that a bound in bytes would depend on its version.
+    /// </summary>
+    private void BoundMemory(ClaudeFrame? frame)
+    {
+        if (!_isBounded && frame is { Type: "control_response" })
+        {
+            _isBounded = true;
+            _child.BoundMemory(ClaudeProcesses.MaxMemoryBytes);
         }
     }
 

@@ -30,6 +30,9 @@ internal interface IChildProcess : IAsyncDisposable
     /// <summary>Bytes of memory that it and all that it started hold now; 0 where the system does not tell.</summary>
     long ResidentBytes { get; }
 
+    /// <summary>Has the kernel refuse it and all that it started more memory than so many bytes beside what they have mapped now.</summary>
+    void BoundMemory(long moreBytes);
+
     /// <summary>Kills it and all that it started, without asking.</summary>
     void Kill();
 }
@@ -132,6 +135,15 @@ internal sealed class ChildProcess : IChildProcess
 
     /// <inheritdoc/>
     public long ResidentBytes => Exited.IsCompleted ? 0 : ProcessMemory.ResidentBytes(Id);
+
+    /// <inheritdoc/>
+    public void BoundMemory(long moreBytes)
+    {
+        if (!Exited.IsCompleted)
+        {
+            ProcessMemory.Bound(Id, moreBytes);
+        }
+    }
 
     /// <summary>Same as <see cref="StopAsync"/>.</summary>
     public async ValueTask DisposeAsync() => await StopAsync();

@@ -11,6 +11,7 @@ internal static partial class NativeMethods
     private const int StandardInput = 0;
     private const int RlimitCoreLinux = 4;
     private const int RlimitCoreMacOS = 4;
+    private const int RlimitDataLinux = 2;
     private const int PrSetDumpable = 4;
 
     /// <summary>Signals a process group. False when it is gone already.</summary>
@@ -47,6 +48,13 @@ internal static partial class NativeMethods
         }
     }
 
+    /// <summary>Bounds the memory that a process may map for data, for good. Linux only; does nothing when a lower bound stands or the process is gone.</summary>
+    public static void BoundData(int processId, long bytes)
+    {
+        var limit = new ResourceLimit { Soft = (nuint)bytes, Hard = (nuint)bytes };
+        _ = ProcessResourceLimit(processId, RlimitDataLinux, in limit, IntPtr.Zero);
+    }
+
     /// <summary>Whether somebody can type into standard input.</summary>
     public static bool IsTerminal() => IsTerminal(StandardInput) == 1;
 
@@ -67,6 +75,9 @@ internal static partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     private static partial int SetResourceLimit(int resource, in ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    private static partial int ProcessResourceLimit(int processId, int resource, in ResourceLimit limit, IntPtr before);
 
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     private static partial int ProcessControl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);

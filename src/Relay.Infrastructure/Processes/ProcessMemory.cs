@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Relay.Infrastructure.Processes;
 
-/// <summary>Asks Linux how much memory a process and its descendants hold, and whom it ends when memory runs out. A jail is a parent of the program in it.</summary>
+/// <summary>
+/// Measures and bounds the memory of a process and its descendants on Linux, and chooses which process ends when memory runs out. A jail is
+/// a parent of the program in it.
+/// </summary>
 internal static class ProcessMemory
 {
     /// <summary>Deeper than any jail: a process that forks without end is not followed for ever.</summary>
@@ -28,17 +31,34 @@ internal static class ProcessMemory
     }
 
     /// <summary>Resident bytes of a process and its descendants; 0 where the system does not tell, or the process is gone.</summary>
-    public static long ResidentBytes(int processId)
+    public static long ResidentBytes(int processId) => Tree(processId).Sum(process => process.ResidentBytes);
+
+    /// <summary>
+    /// Has the kernel refuse a process and its descendants more than so many bytes beside those that they have mapped now (RLIMIT_DATA,
+    /// man 2 getrlimit). What they start later has the same bound. Does nothing where this is not Linux, or the process is gone.
+    /// </summary>
+    /// <param name="processId">The first of the tree.</param>
+    /// <param name="moreBytes">Bytes that each process may map beside those that it has.</param>
+    public static void Bound(int processId, long moreBytes)
     {
-        long bytes = 0;
+        foreach (var process in Tree(processId))
+        {
+            NativeMethods.BoundData(process.Id, process.DataBytes + moreBytes);
+        }
+    }
+
+    private static List<MappedMemory> Tree(int processId)
+    {
+        var tree = new List<MappedMemory>();
         var pending = new Queue<int>([processId]);
-        for (var count = 0; count < MaxProcesses && pending.TryDequeue(out var id); count++)
+        while (tree.Count < MaxProcesses && pending.TryDequeue(out var id))
         {
             try
             {
-                // The second number of statm is the resident set, in pages (man 5 proc).
-                var pages = Numbers($"/proc/{Text(id)}/statm").ElementAtOrDefault(1);
-                bytes += pages * Environment.SystemPageSize;
+                // Pages: the second number is the resident set, the sixth data and stack (man 5 proc_pid_statm).
+                var pages = Numbers($"/proc/{Text(id)}/statm");
+                tree.Add(new MappedMemory(
+                    id, pages.ElementAtOrDefault(1) * Environment.SystemPageSize, pages.ElementAtOrDefault(5) * Environment.SystemPageSize));
                 foreach (var child in Numbers($"/proc/{Text(id)}/task/{Text(id)}/children"))
                 {
                     pending.Enqueue((int)child);
@@ -51,7 +71,7 @@ internal static class ProcessMemory
             }
         }
 
-        return bytes;
+        return tree;
     }
 
     /// <summary>The numbers in a file; of a process that is ending the kernel may tell none.</summary>
@@ -62,4 +82,6 @@ internal static class ProcessMemory
     ];
 
     private static string Text(int id) => id.ToString(CultureInfo.InvariantCulture);
+
+    private readonly record struct MappedMemory(int Id, long ResidentBytes, long DataBytes);
 }

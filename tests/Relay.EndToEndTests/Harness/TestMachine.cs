@@ -60,6 +60,11 @@ internal static class TestMachine
     /// <summary>Whether a process runs. A zombie has ended; only its parent has not looked yet.</summary>
     public static bool IsRunning(int processId) => StatOf(processId) is { IsRunning: true };
 
+    /// <summary>Soft and hard limit of a process by the name in <c>/proc/PID/limits</c>: <c>1 1</c>.</summary>
+    public static string LimitOf(int processId, string name) => string.Join(
+        ' ', File.ReadLines($"/proc/{processId}/limits").First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..]
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]);
+
     /// <summary>Running descendants of a process.</summary>
     public static IReadOnlyList<int> DescendantsOf(int processId)
     {

@@ -50,6 +50,11 @@ internal sealed class FakeChild : IChildProcess
     /// <summary>Memory that it says it holds.</summary>
     public long ResidentBytes { get; set; }
 
+    /// <summary>What was written to it before its memory was bounded; null when that was not.</summary>
+    public string? InputBeforeBound { get; private set; }
+
+    public void BoundMemory(long moreBytes) => InputBeforeBound ??= moreBytes == ClaudeProcesses.MaxMemoryBytes ? Input : null;
+
     public FakeChild(int id, ProcessSpec spec, Action<FakeChild, JsonElement> behavior, TimeProvider clock)
     {
         (Id, Spec) = (id, spec);

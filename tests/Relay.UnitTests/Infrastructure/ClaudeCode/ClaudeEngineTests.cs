@@ -126,6 +126,16 @@ public sealed class ClaudeEngineTests
     }
 
     [Fact]
+    public async Task The_memory_of_each_process_is_bounded_once_it_has_answered_initialize()
+    {
+        await using var engine = new FakeEngine(NoSpares);
+
+        await engine.CompleteAsync(Any.Request()).InTime();
+
+        engine.Starter.Started.Should().ContainSingle().Which.InputBeforeBound.Should().Contain("initialize");
+    }
+
+    [Fact]
     public async Task A_schema_that_runs_out_of_time_counts_as_a_request_and_is_tried_once()
     {
         await using var engine = new FakeEngine(NoSpares);
