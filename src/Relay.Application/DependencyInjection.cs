@@ -55,7 +55,9 @@ public static class DependencyInjection
     {
         services.AddSingleton<ModelCatalog>().AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>()).AddSingleton<KeyEditor>();
         services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
-        services.AddSingleton<FairQueues>().AddSingleton<FailureLimit>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>().AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>());
+        services.AddSingleton<FairQueues>().AddSingleton<FailureLimit>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>()
+            .AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>())
+            .AddSingleton<AccountMeter>().AddSingleton<IAccountMeter>(provider => provider.GetRequiredService<AccountMeter>());
         services.AddSingleton(provider => FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value, provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 

@@ -225,6 +225,24 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     }
 
     [Fact]
+    public async Task The_metrics_tell_how_much_of_the_account_is_used()
+    {
+        var started = await relays.PatientAsync();
+        var headers = new Dictionary<string, string>
+        {
+            ["anthropic-ratelimit-unified-5h-utilization"] = "0.42",
+            ["anthropic-ratelimit-requests-limit"] = "50",
+            ["anthropic-ratelimit-requests-remaining"] = "40",
+        };
+
+        (await AskAsync(started, new Behavior { Headers = headers })).Status.Should().Be(200);
+
+        var scrape = await Scrape.OfAsync(started.Relay, await started.Relay.MintAsync("admin", "--scope", "admin"));
+        scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "five_hour"), ("relay_model_family", "all")).Should().Be(0.42);
+        scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "requests"), ("relay_model_family", "opus")).Should().BeApproximately(0.2, 1e-9);
+    }
+
+    [Fact]
     public async Task An_API_that_is_not_there_is_an_upstream_error()
     {
         var gone = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);

@@ -14,11 +14,12 @@ namespace Relay.Api.Dashboard;
 /// <param name="Pool">The processes that completions run in.</param>
 /// <param name="Today">What all keys together used of the UTC day.</param>
 /// <param name="AccountLimits">Limits of the Claude account itself that are in force.</param>
+/// <param name="AccountUses">How much of the Claude account's own limits is used, by the API's latest answers; the fullest first.</param>
 /// <param name="Recent">The last hour.</param>
 /// <param name="Keys">The keys that are not revoked, in the order they were made.</param>
 internal sealed record SnapshotAnswer(
     bool Ok, DateTimeOffset At, StateContract State, QueueContract Completions, QueueContract Pages, PoolContract Pool, TodayContract Today,
-    IEnumerable<AccountLimitContract> AccountLimits, RecentContract Recent, IEnumerable<KeyStateContract> Keys)
+    IEnumerable<AccountLimitContract> AccountLimits, IEnumerable<AccountUseContract> AccountUses, RecentContract Recent, IEnumerable<KeyStateContract> Keys)
 {
     private static readonly string? Version = typeof(SnapshotAnswer).Assembly.GetName().Version?.ToString(3);
 
@@ -37,6 +38,7 @@ internal sealed record SnapshotAnswer(
             new PoolContract(load.Processes, load.BlankSpares, load.PreparedSpares, load.OldestSpare?.TotalSeconds, load.PoolHits, load.PoolMisses),
             new TodayContract(new MeterContract(today.Requests, today.RequestLimit), today.Pages, today.CostUsd),
             snapshot.AccountLimits.Select(limit => new AccountLimitContract(limit.Kind, limit.Family, limit.Until)),
+            snapshot.AccountUses.Select(use => new AccountUseContract(use.Kind, use.Family, Math.Round(use.Used, 4), use.ResetsAt)),
             RecentContract.From(snapshot.Recent),
             snapshot.Keys.Select(standing => KeyStateContract.From(standing, snapshot.At)));
     }
@@ -90,6 +92,12 @@ internal sealed record TodayContract(MeterContract Requests, long Pages, decimal
 /// <param name="Family">The models that it covers; missing for all.</param>
 /// <param name="Until">When the relay tries again.</param>
 internal sealed record AccountLimitContract(string? Kind, string? Family, DateTimeOffset Until);
+
+/// <param name="Kind">The limit in Anthropic's words: <c>five_hour</c>, <c>requests</c>, …</param>
+/// <param name="Family">The models that it counts; missing for all.</param>
+/// <param name="Used">0 for nothing, 1 for all of it.</param>
+/// <param name="ResetsAt">When it is reset; missing where the API named no time.</param>
+internal sealed record AccountUseContract(string Kind, string? Family, double Used, DateTimeOffset? ResetsAt);
 
 /// <summary>The last hour, from memory: a restart forgets it.</summary>
 /// <param name="Since">An hour ago, or when the relay was started.</param>

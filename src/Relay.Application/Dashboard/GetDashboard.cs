@@ -19,6 +19,7 @@ public sealed record GetDashboardQuery : IRequest<Result<DashboardSnapshot>>;
 /// <param name="Fetches">The queue of pages.</param>
 /// <param name="Today">What all keys together used today.</param>
 /// <param name="AccountLimits">Limits of the Claude account itself that are in force.</param>
+/// <param name="AccountUses">How much of the Claude account's own limits is used, the fullest first.</param>
 /// <param name="Recent">The last hour.</param>
 /// <param name="Keys">The keys that are not revoked, in the order they were made.</param>
 public sealed record DashboardSnapshot(
@@ -29,6 +30,7 @@ public sealed record DashboardSnapshot(
     QueueLoad Fetches,
     DayUse Today,
     IReadOnlyList<AccountLimit> AccountLimits,
+    IReadOnlyList<AccountUse> AccountUses,
     RecentActivity Recent,
     IReadOnlyList<KeyStanding> Keys);
 
@@ -51,7 +53,8 @@ public sealed record KeyStanding(
     ListedKey Listed, KeyLoad Completions, KeyLoad Fetches, KeyActivity Recent, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses, decimal CostToday);
 
 internal sealed class GetDashboardHandler(
-    IMediator mediator, IAdmission admission, UpstreamLimits upstream, IEngineLoad engine, IUsageReader usage, RecentRequests recent, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
+    IMediator mediator, IAdmission admission, UpstreamLimits upstream, AccountMeter account, IEngineLoad engine, IUsageReader usage,
+    RecentRequests recent, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
     : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
 {
     /// <summary>Keys of which is asked at once how they stand, where that takes a round trip.</summary>
@@ -88,6 +91,7 @@ internal sealed class GetDashboardHandler(
                 today.Where(row => row.Model is null).Sum(row => row.Requests),
                 costs.Values.Sum()),
             upstream.InForce,
+            account.Known,
             activity,
             standings);
 

@@ -15,7 +15,7 @@ internal sealed class RelayGauges
     private readonly IAdmission _admission;
 
     public RelayGauges(
-        IMeterFactory meters, IAdmission admission, UpstreamLimits upstream, ModelCatalog models, IEngineLoad engine, IEngineHealth health,
+        IMeterFactory meters, IAdmission admission, UpstreamLimits upstream, AccountMeter account, ModelCatalog models, IEngineLoad engine, IEngineHealth health,
         IEnumerable<IHealthCheck> checks, IOptionsMonitor<QuotaOptions> options)
     {
         _admission = admission;
@@ -31,6 +31,7 @@ internal sealed class RelayGauges
         meter.CreateObservableGauge("relay.engine.problem", () => health.Status.Problems.Select(problem => Of(1, "error.type", problem.WireName)), null, "1 for each thing that keeps Claude Code from serving; none when it serves.");
         meter.CreateObservableGauge("relay.part.healthy", () => checks.Select(check => Of(check.Problem is null && check.Warning is null ? 1 : 0, "relay.part", check.Part)), null, "1 for each part of the relay that works, 0 for one that works on after a failure.");
         meter.CreateObservableGauge("relay.upstream.limited", () => models.Allowed.Select(model => Of(upstream.Find(model) is null ? 0 : 1, "gen_ai.request.model", model.Value)), null, "1 while the Claude account is at a limit of its own that covers the model.");
+        meter.CreateObservableGauge("relay.upstream.used", () => account.Known.Select(Of), "1", "Share of one of the Claude account's own limits that is used, by the API's latest answer: 0 to 1.");
         meter.CreateObservableGauge("relay.login.end", () => OfTime(health.Status.LoginEndsAt), "s", "When the Claude login ends, in seconds since 1970; nothing when that is not known.");
         meter.CreateObservableUpDownCounter("relay.daily.limit", () => options.CurrentValue.GlobalDaily, "{request}", "Completions of all keys together in a UTC day: GLOBAL_DAILY.");
         meter.CreateObservableGauge("relay.info", () => Of(1, ("relay.version", Version), ("claude.version", health.Status.ClaudeVersion ?? "none"), ("relay.sandbox", health.Status.Sandbox)), null, "1; what runs is in its labels.");
@@ -40,6 +41,9 @@ internal sealed class RelayGauges
 
     private static Measurement<int> Of(int value, params (string Name, string Value)[] labels) =>
         new(value, labels.Select(label => new KeyValuePair<string, object?>(label.Name, label.Value)));
+
+    private static Measurement<double> Of(AccountUse use) =>
+        new(use.Used, new KeyValuePair<string, object?>("relay.upstream.limit", use.Kind), new KeyValuePair<string, object?>("relay.model.family", use.Family ?? "all"));
 
     private static IEnumerable<Measurement<long>> OfTime(DateTimeOffset? time) => time is { } known ? [new Measurement<long>(known.ToUnixTimeSeconds())] : [];
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
@@ -8,6 +7,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Quotas;
+using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure.ClaudeCode;
 using Yarp.ReverseProxy.Forwarder;
@@ -20,9 +21,6 @@ namespace Relay.Infrastructure.ApiGate;
 /// </summary>
 internal sealed partial class ApiForwarder : IDisposable
 {
-    [GeneratedRegex("^[a-z0-9_]{1,40}\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex LimitKind();
-
     [GeneratedRegex(@"^[A-Za-z0-9_-]{1,80}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex RequestId();
 
@@ -36,6 +34,7 @@ internal sealed partial class ApiForwarder : IDisposable
     private readonly IHttpForwarder _forwarder;
     private readonly Lazy<Connection> _api;
     private readonly ApiCredentials _credentials;
+    private readonly IAccountMeter _account;
     private readonly TimeProvider _clock;
 
     public ApiForwarder(
@@ -44,9 +43,10 @@ internal sealed partial class ApiForwarder : IDisposable
         IOptions<ClaudeCodeOptions> options,
         IOptions<CompletionOptions> completions,
         IConfiguration configuration,
+        IAccountMeter account,
         TimeProvider clock)
     {
-        (_forwarder, _credentials, _clock) = (forwarder, credentials, clock);
+        (_forwarder, _credentials, _account, _clock) = (forwarder, credentials, account, clock);
         // Not now: relayctl makes a gate also where the settings are not valid, to tell of them.
         _api = new Lazy<Connection>(() => new Connection(
             new HttpMessageInvoker(CreateHandler(options.Value, configuration)),
@@ -75,7 +75,7 @@ internal sealed partial class ApiForwarder : IDisposable
 
         await turn.ForwardAsync(cancellationToken);
         var api = _api.Value;
-        var exchange = new Exchange(credential, turn, _clock);
+        var exchange = new Exchange(credential, turn, _account, _clock);
         var tap = new AnswerTap(claudeCode, turn);
         var errors = new ErrorBody(claudeCode, MaxErrorBytes);
         exchange.BodyOf = status => context.Response.Body = status == StatusCodes.Status200OK ? tap : errors;
@@ -175,7 +175,7 @@ internal sealed partial class ApiForwarder : IDisposable
     private sealed record Connection(HttpMessageInvoker Client, string Destination, ForwarderRequestConfig Config);
 
     /// <summary>Composes what goes out and what comes back from lists, and notes the answer's status.</summary>
-    private sealed class Exchange(KeyValuePair<string, string> credential, GateTurn turn, TimeProvider clock) : HttpTransformer
+    private sealed class Exchange(KeyValuePair<string, string> credential, GateTurn turn, IAccountMeter account, TimeProvider clock) : HttpTransformer
     {
         public Action<int>? BodyOf { get; set; }
 
@@ -213,7 +213,8 @@ internal sealed partial class ApiForwarder : IDisposable
 
             Status = (int)proxyResponse.StatusCode;
             RetryAfter = ReadRetryAfter(proxyResponse);
-            Limit = ReadLimit(proxyResponse);
+            Limit = AccountLimitHeaders.ReadRejection(proxyResponse.Headers);
+            account.Report(AccountLimitHeaders.ReadUses(proxyResponse.Headers, turn.Expectation.Family));
             if (Status != StatusCodes.Status200OK)
             {
                 // Now, before Claude Code reads the error: its next request may come at once.
@@ -234,22 +235,6 @@ internal sealed partial class ApiForwarder : IDisposable
             await turn.TellAsync(new TurnSignal.Responded(RequestId().IsMatch(id) ? id : null), cancellationToken);
             BodyOf?.Invoke(Status.Value);
             return true;
-        }
-
-        /// <summary>A subscription's limit, by the headers that Claude Code reads (measured on 2.1.330).</summary>
-        private static UpstreamLimit? ReadLimit(HttpResponseMessage response)
-        {
-            string? Header(string name) => response.Headers.TryGetValues("anthropic-ratelimit-unified-" + name, out var values) ? values.FirstOrDefault() : null;
-            if (Header("status") != "rejected")
-            {
-                return null;
-            }
-
-            var kind = Header("representative-claim");
-            var resetsAt = long.TryParse(Header("reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 100_000_000_000
-                ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-                : (DateTimeOffset?)null;
-            return new UpstreamLimit(kind is not null && LimitKind().IsMatch(kind) ? kind : null, resetsAt);
         }
 
         private TimeSpan? ReadRetryAfter(HttpResponseMessage response)

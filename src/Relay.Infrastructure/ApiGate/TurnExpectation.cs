@@ -1,4 +1,5 @@
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.ApiGate;
@@ -10,6 +11,9 @@ namespace Relay.Infrastructure.ApiGate;
 /// <param name="MaxOutputTokens">The cap on the answer. A model with a lower cap may have less.</param>
 internal sealed record TurnExpectation(string Model, PromptText? System, Conversation Conversation, int MaxOutputTokens)
 {
+    /// <summary>The family of the model; the name itself where it is no model's.</summary>
+    public string Family => ModelName.Create(Model).TryGet(out var name, out _) ? name.Family : Model;
+
     /// <summary>The effort asked for; null for the executable's default, which the rehearsal showed.</summary>
     public Effort? Effort { get; init; }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Quotas;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Home;
@@ -22,17 +23,21 @@ internal sealed class FakeGate : IAsyncDisposable
 
     private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock)
     {
+        Account = new AccountMeter(clock);
         _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
         _starter = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, clock);
         var (configuration, completions) = (new ConfigurationBuilder().Build(), Options.Create(new CompletionOptions()));
         var login = new LoginFile(new ClaudeEnvironment(options, completions, configuration, home));
         var renewal = new LoginRenewal(new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
         _credentials = new ApiCredentials(options, login, renewal, clock, NullLogger<ApiCredentials>.Instance);
-        _forwarder = new ApiForwarder(_services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, clock);
+        _forwarder = new ApiForwarder(_services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, Account, clock);
         Listener = new GateListener(home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance);
     }
 
     public GateListener Listener { get; }
+
+    /// <summary>What the API told of the account's limits.</summary>
+    public AccountMeter Account { get; }
 
     public static FakeGate Create(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null) => new(home, options, clock ?? TimeProvider.System);
 

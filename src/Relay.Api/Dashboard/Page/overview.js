@@ -58,15 +58,19 @@ function facts(...pairs) {
   ]));
 }
 
-function showState({ state, account_limits: limits }) {
+function showState({ state, account_limits: limits, account_uses: uses }) {
   const health = byId('health');
   style(health, `badge ${state.ready ? 'good' : 'bad'}`);
   say(health, state.ready ? '✓ Ready' : '✕ Not ready');
   const isLoggedOut = state.problems.some((problem) => problem.code === 'not_logged_in');
-  put(cards.state, state, () => make('div', {}, facts(
+  put(cards.state, [state, uses], () => make('div', {}, facts(
     ['Lockdown', state.lockdown_verified ? 'verified' : 'not verified', state.lockdown_verified ? 'good' : 'bad'],
     ['Claude login', isLoggedOut ? 'none' : state.lockdown_verified ? 'in order' : 'unknown', isLoggedOut ? 'bad' : state.lockdown_verified ? 'good' : 'warn'],
     ['Jail', state.sandbox === 'bwrap' ? 'bubblewrap' : 'none', state.sandbox === 'bwrap' ? 'good' : 'warn'],
+    ...uses.slice(0, 4).map(({ kind, family, used, resets_at: reset }) => [
+      `Account: ${kind.replaceAll('_', ' ')}${family ? `, ${family}` : ''}`,
+      `${Math.round(used * 100)} % used${reset ? `, reset ${dateAndTime(reset)}` : ''}`,
+      used < 0.8 ? 'good' : 'warn']),
     ['Claude Code', state.claude_version ?? 'none'],
     ['Relay', state.version]),
     ...(state.sandbox_note ? [make('p', { className: 'muted small' }, `No jail: ${state.sandbox_note}`)] : [])));
