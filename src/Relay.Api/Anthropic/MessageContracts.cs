@@ -34,7 +34,7 @@ internal static class MessageBody
     {
         var fields = new FieldReader();
         var body = new LenientBody(root, fields);
-        ReadTools(body, fields);
+        var tools = new ToolReader(fields, body.Ignore).ReadAnthropic(body.Find("tools"), body.Find("tool_choice"));
         body.Sort(Unsupported);
         var model = fields.ReadModel(body, models);
         if (body.FindList("messages") is not { } messages)
@@ -60,35 +60,10 @@ internal static class MessageBody
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters },
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters, Tools = tools },
                 isStream,
                 IncludesUsage: true,
                 body.FindIgnored());
-    }
-
-    private static bool TypeOf(JsonElement value, params string[] types) =>
-        value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && Text(types)(type);
-
-    /// <summary>Tools that the model is told not to use are no tools.</summary>
-    private static void ReadTools(LenientBody body, FieldReader fields)
-    {
-        var choice = body.Find("tool_choice");
-        var isNone = choice is { } none && TypeOf(none, "none");
-        if (body.Find("tools") is not null)
-        {
-            if (isNone)
-            {
-                body.Ignore("tools");
-            }
-            else
-            {
-                fields.Refuse("tools", "'tools' can't be honoured by this relay. Leave it out.");
-            }
-        }
-        else if (choice is { } given && !TypeOf(given, "none", "auto"))
-        {
-            fields.Refuse("tool_choice", "'tool_choice' can't be honoured by this relay: there are no tools here. Leave it out.");
-        }
     }
 
     private static StopSequences? ReadStop(FieldReader fields, JsonElement texts) => texts.ValueKind == JsonValueKind.Array
@@ -128,21 +103,14 @@ internal sealed record MessageAnswer(
     string Type,
     string Role,
     string Model,
-    IReadOnlyList<MessageText> Content,
+    IReadOnlyList<object> Content,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence,
     MessageUsage Usage)
 {
     /// <summary>A message, whole or only begun.</summary>
-    public static MessageAnswer Of(string id, string model, IReadOnlyList<MessageText> content, string? stopReason, string? stopSequence, MessageUsage usage) =>
+    public static MessageAnswer Of(string id, string model, IReadOnlyList<object> content, string? stopReason, string? stopSequence, MessageUsage usage) =>
         new(id, "message", "assistant", model, content, stopReason, stopSequence, usage);
-}
-
-/// <summary>A block of words.</summary>
-internal sealed record MessageText(string Type, string Text)
-{
-    /// <summary>These words.</summary>
-    public static MessageText Of(string text) => new("text", text);
 }
 
 /// <summary>Tokens.</summary>

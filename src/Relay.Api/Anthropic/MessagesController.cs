@@ -44,7 +44,7 @@ internal sealed class MessagesController(IMediator mediator, ICompletionEngine e
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
         return result.TryGet(out var completion, out error)
             ? new JsonResult(MessageAnswer.Of(
-                id, completion.Model.Value, [MessageText.Of(completion.Text)], completion.StopReason, completion.StopSequence, MessageUsage.From(completion.Usage)))
+                id, completion.Model.Value, AnswerBlockContracts.Of(completion), completion.StopReason, completion.StopSequence, MessageUsage.From(completion.Usage)))
             : error.ToActionResult();
     }
 }

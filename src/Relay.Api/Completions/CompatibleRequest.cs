@@ -10,7 +10,11 @@ namespace Relay.Api.Completions;
 /// <param name="IsStream">Whether the answer comes as events.</param>
 /// <param name="IncludesUsage">Whether a stream of OpenAI's ends with what it cost.</param>
 /// <param name="Ignored">Names of the fields that had no effect.</param>
-internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStream, bool IncludesUsage, IReadOnlyList<string> Ignored);
+internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStream, bool IncludesUsage, IReadOnlyList<string> Ignored)
+{
+    /// <summary>Whether tools were declared in the older form of OpenAI's API, in which they are called, too.</summary>
+    public bool HasFunctions { get; init; }
+}
 
 /// <summary>Fields of a body that say how the model chooses its words, and whether it thinks before.</summary>
 internal static class ParameterFields

@@ -32,6 +32,8 @@ internal enum OutputFormat
 /// <param name="TopP">The share of the likeliest words that the model chooses from, from 0 to 1.</param>
 /// <param name="TopK">The number of the likeliest words that the model chooses from.</param>
 /// <param name="Thinking"><c>{"type":"disabled"}</c>, <c>{"type":"adaptive"}</c> or <c>{"type":"enabled","budget_tokens":2048}</c>.</param>
+/// <param name="Tools">Tools that the caller runs: <c>[{"name":"…","description":"…","input_schema":{…}}]</c>.</param>
+/// <param name="ToolChoice"><c>{"type":"auto"}</c>, <c>{"type":"any"}</c>, <c>{"type":"none"}</c> or <c>{"type":"tool","name":"…"}</c>.</param>
 internal sealed record CompleteBody(
     string? Prompt,
     string? System,
@@ -46,7 +48,9 @@ internal sealed record CompleteBody(
     double? Temperature = null,
     double? TopP = null,
     long? TopK = null,
-    JsonElement? Thinking = null)
+    JsonElement? Thinking = null,
+    JsonElement? Tools = null,
+    JsonElement? ToolChoice = null)
 {
     /// <summary>The body as the domain sees it.</summary>
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
@@ -67,6 +71,7 @@ internal sealed record CompleteBody(
         var maxTokens = MaxTokens is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens)) : (int?)null;
         var stop = Stop is null or [] ? null : fields.Take(StopSequences.Create("stop", Stop));
         var parameters = ReadParameters(fields);
+        var tools = new ToolReader(fields, ignore: null).ReadAnthropic(NonEmpty(Tools), NonEmpty(ToolChoice));
         var format = OutputFormat switch
         {
             null or "text" => Completions.OutputFormat.Text,
@@ -75,8 +80,11 @@ internal sealed record CompleteBody(
         };
         return fields.Error is { } error
             ? error
-            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters }, format);
+            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters, Tools = tools }, format);
     }
+
+    /// <summary>A value that asks for something.</summary>
+    private static JsonElement? NonEmpty(JsonElement? value) => value is { ValueKind: not JsonValueKind.Null } given && !(given.ValueKind == JsonValueKind.Array && given.GetArrayLength() == 0) ? given : null;
 
     private ModelParameters ReadParameters(FieldReader fields) => ModelParameters.Of(
         Temperature is { } temperature ? fields.Take(ModelParameters.ReadShare("temperature", temperature)) : null,
@@ -85,10 +93,19 @@ internal sealed record CompleteBody(
         Thinking is { ValueKind: not JsonValueKind.Null } thinking ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens") : null);
 }
 
-/// <summary>The answer of <c>POST /v1/complete</c>: <c>text</c>, or <c>result</c> and <c>usage</c>; with a schema also <c>structured_output</c>.</summary>
+/// <summary>
+/// The answer of <c>POST /v1/complete</c>: <c>text</c>, or <c>result</c> and <c>usage</c>; with a schema also <c>structured_output</c>; with calls
+/// of tools <c>tool_calls</c>; with thoughts <c>thinking</c>.
+/// </summary>
 internal sealed record CompleteAnswer(
     bool Ok, string Model, long DurationMs, string? Text, string? Result, JsonElement? StructuredOutput, string? StopReason, string? StopSequence, UsageContract? Usage)
 {
+    /// <summary>Calls of the caller's tools, in order; null for none.</summary>
+    public IReadOnlyList<ToolUseContract>? ToolCalls { get; init; }
+
+    /// <summary>Thoughts of the model, in order; null for none.</summary>
+    public IReadOnlyList<object>? Thinking { get; init; }
+
     /// <summary>Lays an answer out.</summary>
     public static CompleteAnswer From(Completion completion, OutputFormat format, TimeSpan duration)
     {
@@ -102,8 +119,16 @@ internal sealed record CompleteAnswer(
             StructuredOutputOf(completion),
             completion.StopReason,
             completion.StopSequence,
-            isJson ? UsageContract.From(completion.Usage) : null);
+            isJson ? UsageContract.From(completion.Usage) : null)
+        {
+            ToolCalls = ToolCallsOf(completion),
+            Thinking = AnswerBlockContracts.ThoughtsOf(completion) is { Count: > 0 } thoughts ? thoughts : null,
+        };
     }
+
+    /// <summary>Calls of the caller's tools; null for none.</summary>
+    public static IReadOnlyList<ToolUseContract>? ToolCallsOf(Completion completion) =>
+        completion.ToolCalls.Select(ToolUseContract.From).ToList() is { Count: > 0 } calls ? calls : null;
 
     /// <summary>The answer as the object it is; null for one without a schema.</summary>
     public static JsonElement? StructuredOutputOf(Completion completion) => completion.IsStructured ? JsonElement.Parse(completion.Text) : null;

@@ -12,14 +12,55 @@ internal sealed record StartEvent(string RequestId, string? Model);
 /// <summary>The data of the event <c>delta</c>.</summary>
 internal sealed record DeltaEvent(string Text);
 
-/// <summary><c>POST /v1/complete</c> as events: <c>start</c>, any number of <c>delta</c>, then <c>done</c> or <c>error</c>.</summary>
+/// <summary>The data of the event <c>tool_call_start</c>.</summary>
+internal sealed record ToolCallStartEvent(string Id, string Name);
+
+/// <summary>The data of the event <c>tool_call_delta</c>.</summary>
+internal sealed record ToolCallDeltaEvent(string Id, string PartialJson);
+
+/// <summary>The data of the event <c>thinking_delta</c>.</summary>
+internal sealed record ThinkingDeltaEvent(string Thinking);
+
+/// <summary>
+/// <c>POST /v1/complete</c> as events: <c>start</c>; any number of <c>delta</c>; for each call of a tool <c>tool_call_start</c>,
+/// <c>tool_call_delta</c> and <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or <c>error</c>.
+/// </summary>
 internal sealed class CompleteStream(EventStream stream, RequestContext context, Func<TimeSpan> elapsed) : CompletionStream(stream)
 {
+    private string _callId = string.Empty;
+
     /// <inheritdoc/>
     protected override void Open(EventBuffer events) => events.Add("start", new StartEvent(context.RequestId, AnsweringModel ?? context.Model?.Value));
 
     /// <inheritdoc/>
-    protected override void Continue(EventBuffer events, string text) => events.Add("delta", new DeltaEvent(text));
+    protected override void Continue(EventBuffer events, AnswerPiece piece)
+    {
+        switch (piece)
+        {
+            case WordsPiece words:
+                events.Add("delta", new DeltaEvent(words.Text));
+                break;
+            case CallBegins call:
+                _callId = call.Id;
+                events.Add("tool_call_start", new ToolCallStartEvent(call.Id, call.Name));
+                break;
+            case CallInputPiece input:
+                events.Add("tool_call_delta", new ToolCallDeltaEvent(_callId, input.Json));
+                break;
+            case CallEnds ended:
+                events.Add("tool_call", ToolUseContract.From(ended.Call));
+                break;
+            case ThoughtPiece thought:
+                events.Add("thinking_delta", new ThinkingDeltaEvent(thought.Text));
+                break;
+            case ThoughtEnds { Thought: var thought }:
+                events.Add("thinking", ThinkingContract.From(thought));
+                break;
+            case HiddenThoughtPiece { Thought: var hidden }:
+                events.Add("thinking", RedactedThinkingContract.From(hidden));
+                break;
+        }
+    }
 
     /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion) => events.Add("done", DoneEvent.From(completion, elapsed()));

@@ -18,17 +18,23 @@ internal sealed class MessageReader
 
     private readonly FieldReader _fields = new();
     private readonly AttachmentReader _readAttachment;
+    private readonly ToolBlockReader _tools;
+    private readonly bool _hasToolBlocks;
     private readonly bool _isStrict;
     private readonly List<string> _system = [];
     private int _blocks;
 
-    private MessageReader(AttachmentReader readAttachment, bool isStrict) => (_readAttachment, _isStrict) = (readAttachment, isStrict);
+    private MessageReader(AttachmentReader readAttachment, bool isStrict, bool hasToolBlocks)
+    {
+        (_readAttachment, _isStrict, _hasToolBlocks) = (readAttachment, isStrict, hasToolBlocks);
+        _tools = new ToolBlockReader(_fields);
+    }
 
     /// <summary>Reads a picture or a document, if the block is one; what is wrong goes to the fields.</summary>
     internal delegate bool AttachmentReader(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment);
 
     /// <summary><c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>, <c>{"type":"image","media_type","data"}</c>, documents as Anthropic's API takes them.</summary>
-    public static Result<Conversation> ReadNative(JsonElement messages) => new MessageReader(NativeAttachment, isStrict: true).Read(messages);
+    public static Result<Conversation> ReadNative(JsonElement messages) => new MessageReader(NativeAttachment, isStrict: true, hasToolBlocks: true).Read(messages);
 
     /// <summary>
     /// Anthropic's: pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>; the model's earlier thoughts are left out, as
@@ -38,7 +44,7 @@ internal sealed class MessageReader
     /// <param name="system">The system prompt: a text or a list of text blocks; null for none.</param>
     public static Result<(Conversation Conversation, PromptText? System)> ReadAnthropic(JsonElement messages, JsonElement? system)
     {
-        var reader = new MessageReader(AnthropicAttachment, isStrict: false);
+        var reader = new MessageReader(AnthropicAttachment, isStrict: false, hasToolBlocks: true);
         if (system is { } words)
         {
             reader.ReadInstructions(words, "system");
@@ -48,7 +54,7 @@ internal sealed class MessageReader
     }
 
     /// <summary>OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.</summary>
-    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiAttachment, isStrict: false).ReadWithSystem(messages);
+    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
     private Result<(Conversation Conversation, PromptText? System)> ReadWithSystem(JsonElement messages)
     {
@@ -112,8 +118,15 @@ internal sealed class MessageReader
                 }
 
                 break;
+            case ("tool" or "function") and var role when !_hasToolBlocks:
+                if (_tools.ReadResultMessage(message, field, role == "function", (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
+                {
+                    read.Add(new ChatMessage(ChatRole.User, [result]));
+                }
+
+                break;
             case "tool" or "function":
-                _fields.Refuse($"{field}.role", $"'{field}.role': there are no tools here.");
+                _fields.Refuse($"{field}.role", $"'{field}.role': put results of tools into a message of the user, as blocks of the type tool_result.");
                 break;
             case "system" or "developer":
                 _fields.Refuse($"{field}.role", $"'{field}.role': put instructions of the system into 'system'.");
@@ -131,19 +144,22 @@ internal sealed class MessageReader
             return;
         }
 
-        if (!_isStrict && (IsSomething(message, "tool_calls") || IsSomething(message, "function_call")))
-        {
-            _fields.Refuse(field, $"'{field}' calls a tool: there are no tools here.");
-            return;
-        }
-
         var isAnswer = side == ChatRole.Assistant;
         var content = message.TryGetProperty("content", out var given) && !(isAnswer && given.ValueKind == JsonValueKind.Null)
             ? ReadBlocks(given, $"{field}.content", mayBeEmpty: isAnswer)
             : [];
-        if (isAnswer && content.Exists(block => block is not TextBlock))
+        if (isAnswer && !_hasToolBlocks)
         {
-            _fields.Refuse($"{field}.content", $"'{field}.content': only the user can show pictures and documents.");
+            content.AddRange(_tools.ReadCalls(message, field));
+        }
+
+        if (isAnswer && content.Exists(block => block is not (TextBlock or ToolCallBlock)))
+        {
+            _fields.Refuse($"{field}.content", $"'{field}.content': only the user can show pictures, documents and results of tools.");
+        }
+        else if (!isAnswer && content.Exists(block => block is ToolCallBlock))
+        {
+            _fields.Refuse($"{field}.content", $"'{field}.content': only the assistant can call tools.");
         }
         else if (content.Count == 0)
         {
@@ -152,7 +168,7 @@ internal sealed class MessageReader
                 _fields.Refuse($"{field}.content", $"'{field}.content' is missing or blank: a text, or a list of blocks.");
             }
         }
-        else if (isAnswer && !_isStrict && read.Count == 0)
+        else if (isAnswer && !_isStrict && read.Count == 0 && content.TrueForAll(block => block is TextBlock))
         {
             // Claude Code begins with the user's side: a greeting before the first question is told to the model.
             _system.Add("You have begun this conversation with these words:\n\n" + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal())));
@@ -218,6 +234,16 @@ internal sealed class MessageReader
                 : [];
         }
 
+        if (_hasToolBlocks && type == "tool_use")
+        {
+            return _tools.ReadCall(block, field, _isStrict) is { } call ? [call] : [];
+        }
+
+        if (_hasToolBlocks && type == "tool_result")
+        {
+            return _tools.ReadResult(block, field, _isStrict, (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result ? [result] : [];
+        }
+
         if (type is "thinking" or "redacted_thinking" || (!_isStrict && type is "reasoning" or "refusal"))
         {
             return [];
@@ -228,7 +254,7 @@ internal sealed class MessageReader
             return attachment is null ? [] : [attachment];
         }
 
-        _fields.Refuse(field, $"'{field}' is of a type that is not read here: text, pictures and documents are; tools and sound are not.");
+        _fields.Refuse(field, $"'{field}' is of a type that is not read here. Text, pictures, documents, calls of tools and their results are; sound is not.");
         return [];
     }
 
@@ -236,9 +262,6 @@ internal sealed class MessageReader
         _fields.Error is not null || (mayBeEmpty && string.IsNullOrWhiteSpace(words)) ? []
         : _fields.Take(PromptText.Create(field, words)) is { } text ? [new TextBlock(text)]
         : [];
-
-    private static bool IsSomething(JsonElement message, string name) =>
-        message.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null && !(value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0);
 
     private static bool NativeAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {

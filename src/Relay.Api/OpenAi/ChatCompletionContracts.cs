@@ -17,8 +17,6 @@ internal static class ChatCompletionBody
 {
     private static readonly UnsupportedParameter[] Unsupported =
     [
-        new("functions", Never, IsHarmless: false),
-        new("function_call", Text("none", "auto"), IsHarmless: false),
         new("n", Number(1), IsHarmless: false),
         new("logprobs", False, IsHarmless: false),
         new("top_logprobs", Number(0), IsHarmless: false),
@@ -39,7 +37,7 @@ internal static class ChatCompletionBody
     {
         var fields = new FieldReader();
         var body = new LenientBody(root, fields);
-        ReadTools(body, fields);
+        var tools = new ToolReader(fields, body.Ignore).ReadOpenAi(body, out var hasFunctions);
         body.Sort(Unsupported);
         var model = fields.ReadModel(body, models);
         if (body.FindList("messages") is not { } messages)
@@ -68,32 +66,13 @@ internal static class ChatCompletionBody
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters },
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters, Tools = tools },
                 isStream,
                 includesUsage,
-                body.FindIgnored());
-    }
-
-    /// <summary>Tools that the model is told not to use are no tools.</summary>
-    private static void ReadTools(LenientBody body, FieldReader fields)
-    {
-        var choice = body.Find("tool_choice");
-        var isNone = choice is { } none && Text("none")(none);
-        if (body.Find("tools") is not null)
-        {
-            if (isNone)
+                body.FindIgnored())
             {
-                body.Ignore("tools");
-            }
-            else
-            {
-                fields.Refuse("tools", "'tools' can't be honoured by this relay. Leave it out.");
-            }
-        }
-        else if (choice is { } given && !isNone && !Text("auto")(given))
-        {
-            fields.Refuse("tool_choice", "'tool_choice' can't be honoured by this relay: there are no tools here. Leave it out.");
-        }
+                HasFunctions = hasFunctions,
+            };
     }
 
     /// <summary><c>reasoning_effort</c>, or <c>effort</c> in <c>reasoning</c>.</summary>
@@ -172,14 +151,56 @@ internal sealed record ChatMessageContract(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Content,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal)
 {
+    /// <summary>Calls of the caller's tools, in order; null for none.</summary>
+    public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
+
+    /// <summary>The call, where tools were declared as functions; null for none.</summary>
+    public ChatFunctionCall? FunctionCall { get; init; }
+
+    /// <summary>Thoughts of the model, for a caller who asked for them; null for none.</summary>
+    public string? ReasoningContent { get; init; }
+
     /// <summary>Lays an answer out.</summary>
-    public static ChatMessageContract From(Completion completion) => ChatRefusal.Of(completion) is { } refusal
-        ? new ChatMessageContract("assistant", Content: null, refusal)
-        : new ChatMessageContract("assistant", completion.Text, Refusal: null);
+    /// <param name="completion">The answer.</param>
+    /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
+    public static ChatMessageContract From(Completion completion, bool hasFunctions)
+    {
+        var refusal = ChatRefusal.Of(completion);
+        var calls = completion.ToolCalls.ToList();
+        var thoughts = string.Concat(completion.Content.OfType<AnswerThought>().Select(thought => thought.Text));
+        return new ChatMessageContract("assistant", refusal is not null || (calls.Count > 0 && completion.Text.Length == 0) ? null : completion.Text, refusal)
+        {
+            ToolCalls = calls.Count > 0 && !hasFunctions ? [.. calls.Select(call => new ChatToolCall(null, call.Id, "function", new ChatFunctionCall(call.Name, call.RevealInput())))] : null,
+            FunctionCall = calls.Count > 0 && hasFunctions ? new ChatFunctionCall(calls[0].Name, calls[0].RevealInput()) : null,
+            ReasoningContent = thoughts.Length > 0 ? thoughts : null,
+        };
+    }
 }
 
 /// <summary>A piece of one.</summary>
-internal sealed record ChatDelta(string? Role, string? Content, string? Refusal = null);
+internal sealed record ChatDelta(string? Role, string? Content, string? Refusal = null)
+{
+    /// <summary>A piece of one call of a tool; null for none.</summary>
+    public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
+
+    /// <summary>A piece of the call, where tools were declared as functions; null for none.</summary>
+    public ChatFunctionCall? FunctionCall { get; init; }
+
+    /// <summary>A piece of a thought; null for none.</summary>
+    public string? ReasoningContent { get; init; }
+}
+
+/// <summary>A call of one of the caller's tools, or a piece of it.</summary>
+/// <param name="Index">In a piece, the call's number; null in a whole answer.</param>
+/// <param name="Id">The call's id; null in a piece that is not the first.</param>
+/// <param name="Type"><c>function</c>; null in a piece that is not the first.</param>
+/// <param name="Function">The tool and its input.</param>
+internal sealed record ChatToolCall(int? Index, string? Id, string? Type, ChatFunctionCall Function);
+
+/// <summary>A tool and its input.</summary>
+/// <param name="Name">The tool's name; null in a piece that is not the first.</param>
+/// <param name="Arguments">The input: the text of a JSON object, or a part of it.</param>
+internal sealed record ChatFunctionCall(string? Name, string Arguments);
 
 /// <summary>The words of a model that declined to answer.</summary>
 internal static class ChatRefusal
@@ -208,8 +229,11 @@ internal sealed record ChatPromptDetails(long CachedTokens);
 internal static class FinishReason
 {
     /// <summary>OpenAI's word for Anthropic's.</summary>
-    public static string From(string? stopReason) => stopReason switch
+    /// <param name="stopReason">Anthropic's word.</param>
+    /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
+    public static string From(string? stopReason, bool hasFunctions) => stopReason switch
     {
+        "tool_use" => hasFunctions ? "function_call" : "tool_calls",
         "max_tokens" or "model_context_window_exceeded" => "length",
         "refusal" => "content_filter",
         _ => "stop",

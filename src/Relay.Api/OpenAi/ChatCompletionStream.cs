@@ -8,21 +8,47 @@ namespace Relay.Api.OpenAi;
 /// <c>POST /v1/chat/completions</c> as chunks: events without a name, then <c>[DONE]</c>. OpenAI's .NET SDK takes no notice of an
 /// error among them; it sees that the connection was cut.
 /// </summary>
-internal sealed class ChatCompletionStream(EventStream stream, string id, long created, Func<string> model, bool includesUsage) : CompletionStream(stream)
+internal sealed class ChatCompletionStream(EventStream stream, string id, long created, Func<string> model, bool includesUsage, bool hasFunctions) : CompletionStream(stream)
 {
     private const string Object = "chat.completion.chunk";
+
+    private int _calls;
+    private bool _hasInput;
 
     /// <inheritdoc/>
     protected override void Open(EventBuffer events) => AddChunk(events, new ChatDelta("assistant", string.Empty));
 
     /// <inheritdoc/>
-    protected override void Continue(EventBuffer events, string text) => AddChunk(events, new ChatDelta(null, text));
+    protected override void Continue(EventBuffer events, AnswerPiece piece)
+    {
+        switch (piece)
+        {
+            case WordsPiece words:
+                AddChunk(events, new ChatDelta(null, words.Text));
+                break;
+            case CallBegins call:
+                (_calls, _hasInput) = (_calls + 1, false);
+                AddCall(events, call.Id, new ChatFunctionCall(call.Name, string.Empty));
+                break;
+            case CallInputPiece input:
+                _hasInput = true;
+                AddCall(events, null, new ChatFunctionCall(null, input.Json));
+                break;
+            case ThoughtPiece thought:
+                AddChunk(events, new ChatDelta(null, null) { ReasoningContent = thought.Text });
+                break;
+            case CallEnds { Call: var call } when !_hasInput:
+                // The arguments of a call without input are JSON, too.
+                AddCall(events, null, new ChatFunctionCall(null, call.RevealInput()));
+                break;
+        }
+    }
 
     /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion)
     {
         // Words that came before a refusal went out as content already.
-        AddChunk(events, new ChatDelta(null, null, ChatRefusal.Of(completion)), FinishReason.From(completion.StopReason));
+        AddChunk(events, new ChatDelta(null, null, ChatRefusal.Of(completion)), FinishReason.From(completion.StopReason, hasFunctions));
         if (includesUsage)
         {
             events.Add(null, new ChatChunkWithUsage(id, Object, created, AnsweringModel ?? model(), [], ChatUsage.From(completion.Usage)));
@@ -33,6 +59,10 @@ internal sealed class ChatCompletionStream(EventStream stream, string id, long c
 
     /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error) => events.Add(null, OpenAiError.From(error));
+
+    private void AddCall(EventBuffer events, string? id, ChatFunctionCall function) => AddChunk(events, hasFunctions
+        ? new ChatDelta(null, null) { FunctionCall = function }
+        : new ChatDelta(null, null) { ToolCalls = [new ChatToolCall(_calls - 1, id, id is null ? null : "function", function)] });
 
     private void AddChunk(EventBuffer events, ChatDelta delta, string? finishReason = null)
     {

@@ -39,7 +39,7 @@ internal sealed class ChatCompletionsController(
         if (parsed.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, parsed.IncludesUsage).RunAsync(mediator, context, parsed.Request, stream.Ended);
+            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, parsed.IncludesUsage, parsed.HasFunctions).RunAsync(mediator, context, parsed.Request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);
@@ -48,8 +48,8 @@ internal sealed class ChatCompletionsController(
             return error.ToActionResult();
         }
 
-        var message = ChatMessageContract.From(completion);
-        return new JsonResult(new ChatCompletion(id, "chat.completion", created, completion.Model.Value, [new ChatChoice(0, message, null, null, FinishReason.From(completion.StopReason))])
+        var message = ChatMessageContract.From(completion, parsed.HasFunctions);
+        return new JsonResult(new ChatCompletion(id, "chat.completion", created, completion.Model.Value, [new ChatChoice(0, message, null, null, FinishReason.From(completion.StopReason, parsed.HasFunctions))])
         {
             Usage = ChatUsage.From(completion.Usage),
         });

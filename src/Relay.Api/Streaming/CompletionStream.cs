@@ -54,19 +54,19 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
     public void TakeModel(ModelName model) => AnsweringModel = model.Value;
 
     /// <inheritdoc/>
-    public ValueTask WriteAsync(string text, CancellationToken cancellationToken) => stream.SendAsync(
+    public ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken) => stream.SendAsync(
         events =>
         {
             OpenOnce(events);
-            Continue(events, text);
+            Continue(events, piece);
         },
         cancellationToken);
 
-    /// <summary>What comes before the first words. The model is known by then.</summary>
+    /// <summary>What comes before the first piece. The model is known by then.</summary>
     protected abstract void Open(EventBuffer events);
 
-    /// <summary>The next words.</summary>
-    protected abstract void Continue(EventBuffer events, string text);
+    /// <summary>The next piece of the answer.</summary>
+    protected abstract void Continue(EventBuffer events, AnswerPiece piece);
 
     /// <summary>The end of a whole answer.</summary>
     protected abstract void Close(EventBuffer events, Completion completion);

@@ -27,10 +27,19 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
     {
         RuleFor(command => command.Request.InputBytes)
             .Must(bytes => bytes <= options.CurrentValue.MaxInputBytes)
-            .WithRelayError(ErrorCode.TooLarge, "prompt", () => $"Prompt, history, system prompt and schema are larger than the {options.CurrentValue.MaxInputBytes} UTF-8 bytes this relay takes.");
+            .WithRelayError(ErrorCode.TooLarge, "prompt", () => $"Prompt, history, system prompt, tools and schema are larger than the {options.CurrentValue.MaxInputBytes} UTF-8 bytes this relay takes.");
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.Stop is null)
             .WithRelayError(ErrorCode.InvalidRequest, "stop", "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema.");
+        RuleFor(command => command.Request)
+            .Must(request => request.Schema is null || request.ToolsToSend is null)
+            .WithRelayError(ErrorCode.InvalidRequest, "tools", "'tools' and a JSON schema of the answer exclude each other here. Leave one of them out: a tool has a schema of its own.");
+        RuleFor(command => command.Request)
+            .Must(request => request.Parameters.Thinking?.Mode != ThinkingMode.Enabled || !request.Conversation.ContinuesCalls)
+            .WithRelayError(
+                ErrorCode.InvalidRequest,
+                "thinking",
+                "'thinking' of the type enabled can't go with results of tools: the API wants the thoughts before the calls back, and Claude Code sends none. Send the type adaptive or disabled.");
         RuleFor(command => command.Request.Schema)
             .Must(schema => schema is null || checker.Takes(schema))
             .WithMessage("No JSON schema.")
@@ -78,13 +87,14 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
                 return DoesNotFit;
             }
 
-            answer = completion with { Text = schema.Unwrap(completion.Text) };
+            var text = schema.Unwrap(completion.Text);
+            answer = completion with { Text = text, Content = [new AnswerText(text)] };
         }
 
         if (sink is not null && answer.Text.Length > 0)
         {
             sink.TakeModel(answer.Model);
-            await sink.WriteAsync(answer.Text, cancellationToken);
+            await sink.WriteAsync(new WordsPiece(answer.Text), cancellationToken);
         }
 
         return answer;

@@ -5,23 +5,23 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
-/// <summary>Where the words of an answer go as they come.</summary>
+/// <summary>Where an answer goes as it comes.</summary>
 public interface ICompletionSink
 {
     /// <summary>Takes the model that answers, as Anthropic's API names it. Comes before the first words.</summary>
     void TakeModel(ModelName model);
 
     /// <summary>
-    /// Takes the next words. The model waits meanwhile: an implementation bounds the time, and cancels the request of a reader
+    /// Takes the next piece. The model waits meanwhile: an implementation bounds the time, and cancels the request of a reader
     /// that takes nothing.
     /// </summary>
-    ValueTask WriteAsync(string text, CancellationToken cancellationToken);
+    ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken);
 }
 
 /// <summary>Runs completions, each in a locked-down process of its own.</summary>
 public interface ICompletionEngine
 {
-    /// <summary>Whether <see cref="CompletionRequest.Parameters"/> reach the model. Otherwise they have no effect.</summary>
+    /// <summary>Whether <see cref="CompletionRequest.Parameters"/> and <see cref="CompletionRequest.Tools"/> reach the model. Otherwise parameters have no effect, and tools are an error.</summary>
     bool TakesParameters { get; }
 
     /// <summary>
@@ -32,7 +32,7 @@ public interface ICompletionEngine
     /// <param name="model">An allow-listed model.</param>
     /// <param name="request">What to complete.</param>
     /// <param name="sink">
-    /// Gets the words as they come; together they are the answer's text. Null for none. An answer that must fit a schema comes
+    /// Gets the pieces of the answer as they come; together they are the answer. Null for none. An answer that must fit a schema comes
     /// at its end, all at once: before, nobody knows whether it fits.
     /// </param>
     /// <param name="spending">Where to note, as it happens, that the API was called and what it counted.</param>

@@ -23,7 +23,7 @@ public sealed record TextBlock(PromptText Text) : ContentBlock;
 
 /// <summary>What one side said in its turn.</summary>
 /// <param name="Role">Which side.</param>
-/// <param name="Content">At least one block, in order; of the model's side only text.</param>
+/// <param name="Content">At least one block, in order; of the model's side text and calls of tools.</param>
 public sealed record ChatMessage(ChatRole Role, IReadOnlyList<ContentBlock> Content)
 {
     /// <summary>A message of nothing but words.</summary>

@@ -5,13 +5,19 @@ namespace Relay.Domain.Completions;
 /// <summary>A finished answer. <see cref="Text"/> is the model's and must never be logged.</summary>
 /// <param name="Model">The model that answered, as Anthropic's API names it; the one asked for when the API did not say.</param>
 /// <param name="Text">The answer.</param>
-/// <param name="StopReason">Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, …).</param>
+/// <param name="StopReason">Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>tool_use</c>, …).</param>
 /// <param name="Usage">What it cost.</param>
 /// <param name="Timings">Where the time went.</param>
 public sealed record Completion(ModelName Model, string Text, string? StopReason, TokenUsage Usage, CompletionTimings Timings)
 {
     /// <summary>The stop sequence that ended it; null when none did.</summary>
     public string? StopSequence { get; init; }
+
+    /// <summary>All parts in the order in which the model wrote them; <see cref="Text"/> holds the words of all of them.</summary>
+    public IReadOnlyList<AnswerBlock> Content { get; init; } = Text.Length == 0 ? [] : [new AnswerText(Text)];
+
+    /// <summary>Calls of the caller's tools, in order.</summary>
+    public IEnumerable<ToolCall> ToolCalls => Content.OfType<AnswerCall>().Select(block => block.Call);
 
     /// <summary>Whether <see cref="Text"/> is a JSON object that fits the schema asked for.</summary>
     public bool IsStructured { get; init; }

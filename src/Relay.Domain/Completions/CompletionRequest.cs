@@ -32,8 +32,14 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>How the model chooses its words, and whether it thinks before.</summary>
     public ModelParameters Parameters { get; init; } = ModelParameters.None;
 
+    /// <summary>The caller's tools; null for none.</summary>
+    public ToolSet? Tools { get; init; }
+
+    /// <summary>The tools to tell the model: the caller's, or those that the conversation calls; null for none.</summary>
+    public ToolSet? ToolsToSend => Tools ?? (Conversation.CalledTools.Any() ? ToolSet.OfHistory(Conversation.CalledTools) : null);
+
     /// <summary>UTF-8 bytes of every word the caller wrote that reaches the model.</summary>
-    public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0);
+    public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0) + (Tools?.Utf8Bytes ?? 0);
 
     /// <summary>Tokens that the input is reckoned to have, rather too many than too few.</summary>
     public long EstimatedInputTokens => (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage) + ((long)Conversation.Pages * TokensPerPage);

@@ -39,9 +39,17 @@ public sealed class Conversation
     public long TextBytes => Blocks.Sum(block => block switch
     {
         TextBlock words => words.Text.Utf8Bytes,
+        ToolCallBlock call => call.Call.Utf8Bytes,
+        ToolResultBlock result => result.CallId.Length,
         DocumentBlock document => document.TextBytes,
-        _ => 0,
+        _ => 0L,
     });
+
+    /// <summary>Names of the tools that the model called so far, each once for each call.</summary>
+    public IEnumerable<string> CalledTools => Blocks.OfType<ToolCallBlock>().Select(block => block.Call.Name);
+
+    /// <summary>Whether the turn to be answered holds results of tools, so that the model goes on with the turn in which it called them.</summary>
+    public bool ContinuesCalls => Last.Content.Any(block => block is ToolResultBlock);
 
     /// <summary>Pictures.</summary>
     public int Images => Blocks.Count(block => block is ImageBlock or ImageLink);
@@ -49,7 +57,8 @@ public sealed class Conversation
     /// <summary>Pages of all PDFs, estimated.</summary>
     public int Pages => Blocks.OfType<DocumentBlock>().Sum(document => document.Source.Pages);
 
-    private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content);
+    /// <summary>All blocks, and those inside of results after the result that they are of.</summary>
+    private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content).SelectMany(block => block is ToolResultBlock result ? [block, .. result.Content] : (IEnumerable<ContentBlock>)[block]);
 
     /// <summary>A single question.</summary>
     public static Conversation Of(PromptText prompt) => new([ChatMessage.Of(ChatRole.User, prompt)]);
@@ -90,6 +99,11 @@ public sealed class Conversation
             {
                 turns.Add(message);
             }
+        }
+
+        if (ToolPairs.FindProblem(field, turns) is { } unpaired)
+        {
+            return unpaired;
         }
 
         var conversation = new Conversation(turns);

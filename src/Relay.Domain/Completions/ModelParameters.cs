@@ -33,6 +33,9 @@ public sealed record ModelParameters
     /// </summary>
     public Thinking? ThinkingToSend => Thinking ?? (Temperature is null && TopP is null && TopK is null ? null : Thinking.Disabled);
 
+    /// <summary>Whether the caller gets the model's thoughts: one who asked for thinking does.</summary>
+    public bool ShowsThoughts => Thinking?.Mode is ThinkingMode.Enabled or ThinkingMode.Adaptive;
+
     /// <summary>The wire names of what is set, the same on every surface.</summary>
     public IEnumerable<string> Names =>
         from parameter in new (string Name, bool IsSet)[] { ("temperature", Temperature is not null), ("top_p", TopP is not null), ("top_k", TopK is not null), ("thinking", Thinking is not null) }

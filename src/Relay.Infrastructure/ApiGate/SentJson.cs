@@ -22,10 +22,30 @@ internal static class SentJson
             case JsonValueKind.Array:
                 return one.GetArrayLength() == other.GetArrayLength() && one.EnumerateArray().Zip(other.EnumerateArray()).All(pair => AreSame(pair.First, pair.Second));
             case JsonValueKind.Object:
-                return one.GetPropertyCount() == other.GetPropertyCount()
-                    && one.EnumerateObject().All(member => other.TryGetProperty(member.Name, out var value) && AreSame(member.Value, value));
+                return one.GetPropertyCount() == other.GetPropertyCount() && HaveSameMembers(one, other);
             default:
                 return true;
         }
+    }
+
+    /// <summary>In the same order, mostly. JavaScript puts names that are whole numbers first.</summary>
+    private static bool HaveSameMembers(JsonElement one, JsonElement other)
+    {
+        using var others = other.EnumerateObject().GetEnumerator();
+        foreach (var member in one.EnumerateObject())
+        {
+            var isInPlace = others.MoveNext() && others.Current.NameEquals(member.Name);
+            if (!isInPlace && !other.TryGetProperty(member.Name, out _))
+            {
+                return false;
+            }
+
+            if (!AreSame(member.Value, isInPlace ? others.Current.Value : other.GetProperty(member.Name)))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

@@ -87,6 +87,17 @@ internal sealed class AnswerWords
         return words;
     }
 
+    /// <summary>No other piece follows this one directly: nothing is held back any more, and half a pair stays alone.</summary>
+    public void EndPiece()
+    {
+        if (_half is not null)
+        {
+            _text.Append('\uFFFD');
+        }
+
+        (_half, _heldBack) = (null, 0);
+    }
+
     /// <summary>The part of the whole answer that was not taken yet; null for nothing.</summary>
     public string? TakeRest(string answer)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.ComponentModel;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -34,6 +35,11 @@ internal sealed class ClaudeEngine(
         if (state.Current is not { } generation)
         {
             return state.Problem ?? EngineState.Violation;
+        }
+
+        if (request.ToolsToSend is not null && !TakesParameters)
+        {
+            return NoTools;
         }
 
         var preparation = Preparation.Of(request);
@@ -81,6 +87,8 @@ internal sealed class ClaudeEngine(
         {
             Gated = claimed.Process.Ticket is null ? null : job.Model,
             HasSchema = request.Schema is not null,
+            Tools = request.Tools?.Tools.Select(tool => tool.Name).ToFrozenSet(StringComparer.Ordinal) ?? FrozenSet<string>.Empty,
+            ShowsThoughts = request.Parameters.ShowsThoughts,
             Stop = claimed.Process.Ticket is null ? request.Stop : request.Stop?.Blank,
             PendingHistory = request.Conversation.Turns.Count / 2,
         };
@@ -278,13 +286,17 @@ internal sealed class ClaudeEngine(
         var (job, process, turn) = (run.Job, run.Process, run.Turn);
         while (true)
         {
-            if (!run.News.IsReady(silence) && job.Sink is not null && turn.TakeWords() is { } words)
+            if (!run.News.IsReady(silence) && job.Sink is not null && turn.TakePiece() is { } piece)
             {
                 // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
                 // The reader's time is not the model's silence.
                 idle.CancelAfter(Timeout.InfiniteTimeSpan);
                 job.Sink.TakeModel(turn.ResponseModel ?? job.Model);
-                await job.Sink.WriteAsync(words, cancellationToken);
+                for (AnswerPiece? next = piece; next is not null; next = turn.TakePiece())
+                {
+                    await job.Sink.WriteAsync(next, cancellationToken);
+                }
+
                 idle.CancelAfter(options.Value.IdleTimeout);
             }
 
@@ -368,16 +380,20 @@ internal sealed class ClaudeEngine(
                 run.IsAnswered = true;
                 var answeredAt = clock.GetTimestamp();
                 var answeredBy = run.Turn.ResponseModel ?? run.Job.Model;
-                if (run.Job.Sink is { } sink && run.Turn.TakeRest(answer.Text) is { } rest)
+                if (run.Job.Sink is { } sink)
                 {
-                    sink.TakeModel(answeredBy);
-                    await sink.WriteAsync(rest, cancellationToken);
+                    foreach (var piece in run.Turn.TakeRest(answer.Text))
+                    {
+                        sink.TakeModel(answeredBy);
+                        await sink.WriteAsync(piece, cancellationToken);
+                    }
                 }
 
                 return new Completion(answeredBy, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
                 {
                     StopSequence = answer.StopSequence,
                     IsStructured = answer.IsStructured,
+                    Content = answer.Content,
                 };
             case TurnOutcome.Violated { IsOfGate: true } violation:
                 processes.ReportDifference(run.Process, run.Job.KeyId, violation.Detail);
@@ -454,16 +470,20 @@ internal sealed class ClaudeEngine(
                 continue;
             }
 
-            await process.WriteAsync(input.PastPrompt(past, run.NewFrame()), holdsCallersData: true, cancellationToken);
+            await process.WriteAsync(input.PastPrompt(past, run.NewFrame(past)), holdsCallersData: true, cancellationToken);
             await historyTaken.WaitAsync(cancellationToken);
             input = new ClaudeInput();
         }
 
-        await process.WriteAsync(input.Prompt(request.Conversation.Last, run.NewFrame()), holdsCallersData: true, cancellationToken);
+        var listsResults = run.Gate?.Expectation.Shape?.Placement == NotePlacement.Reminders;
+        await process.WriteAsync(input.Prompt(request.Conversation.Last, run.NewFrame(request.Conversation.Last), listsResults), holdsCallersData: true, cancellationToken);
         return clock.GetTimestamp();
     }
 
     private static RelayError Missing { get; } = new(ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");
+
+    private static RelayError NoTools { get; } = RelayError.Invalid(
+        "tools", "'tools' can't be sent on by this relay: its Claude Code speaks to Bedrock or Vertex itself. Leave tools out, in the conversation too.");
 
     private static RelayError NoSchema(OutputSchema schema) => RelayError.Invalid(
         schema.Field,
@@ -500,11 +520,15 @@ internal sealed class ClaudeEngine(
             News = new TurnNews(Process, Gate);
         }
 
-        /// <summary>The id of the next user frame.</summary>
-        public Guid NewFrame()
+        /// <summary>The id of the next user frame. Claude Code takes no turn back from a frame that holds results of calls: it goes with the turn before.</summary>
+        public Guid NewFrame(ChatMessage turn)
         {
             var id = Guid.NewGuid();
-            _frames.Add(id);
+            if (!turn.Content.Any(block => block is ToolResultBlock))
+            {
+                _frames.Add(id);
+            }
+
             return id;
         }
 

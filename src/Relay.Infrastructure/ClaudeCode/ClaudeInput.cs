@@ -92,7 +92,11 @@ internal sealed class ClaudeInput
     /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
     /// <param name="turn">The caller's words.</param>
     /// <param name="id">Names the frame for <see cref="Rewind"/>. A frame whose id the process has seen before is ignored in silence.</param>
-    public ClaudeInput Prompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: true);
+    /// <param name="listsResults">
+    /// Whether the results of tools are written as lists: with older models Claude Code adds its note to the last result, and takes the blanks
+    /// around a result that is not a list away.
+    /// </param>
+    public ClaudeInput Prompt(ChatMessage turn, Guid id, bool listsResults = false) => UserTurn(turn, id, query: true, listsResults);
 
     /// <summary>A turn of the caller's side that was answered long ago. Its empty result must have come before the next line is written.</summary>
     /// <param name="turn">The caller's words.</param>
@@ -122,7 +126,7 @@ internal sealed class ClaudeInput
         }
         else
         {
-            WriteBlocks(writer, turn);
+            WriteBlocks(writer, turn.Content, listsResults: false);
         }
 
         writer.WriteEndObject();
@@ -157,7 +161,7 @@ internal sealed class ClaudeInput
     /// <summary>Request id of <see cref="ApplySettings"/>.</summary>
     public const string ApplySettingsId = "apply_settings";
 
-    private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query) => Line(writer =>
+    private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query, bool listsResults = false) => Line(writer =>
     {
         writer.WriteString("type", "user");
         writer.WriteString("uuid", id);
@@ -175,7 +179,7 @@ internal sealed class ClaudeInput
         }
         else
         {
-            WriteBlocks(writer, turn);
+            WriteBlocks(writer, turn.Content, listsResults);
         }
 
         writer.WriteEndObject();
@@ -195,10 +199,10 @@ internal sealed class ClaudeInput
         writer.WriteEndArray();
     }
 
-    private static void WriteBlocks(Utf8JsonWriter writer, ChatMessage turn)
+    private static void WriteBlocks(Utf8JsonWriter writer, IReadOnlyList<ContentBlock> blocks, bool listsResults)
     {
         writer.WriteStartArray("content");
-        foreach (var block in turn.Content)
+        foreach (var block in blocks)
         {
             writer.WriteStartObject();
             switch (block)
@@ -225,8 +229,18 @@ internal sealed class ClaudeInput
                 case DocumentBlock document:
                     WriteDocument(writer, document);
                     break;
+                case ToolCallBlock { Call: var call }:
+                    writer.WriteString("type", "tool_use");
+                    writer.WriteString("id", call.Id);
+                    writer.WriteString("name", call.Name);
+                    writer.WritePropertyName("input");
+                    writer.WriteRawValue(call.RevealInput());
+                    break;
+                case ToolResultBlock result:
+                    WriteResult(writer, result, listsResults);
+                    break;
                 default:
-                    throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(turn));
+                    throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(blocks));
             }
 
             writer.WriteEndObject();
@@ -275,6 +289,28 @@ internal sealed class ClaudeInput
             writer.WriteStartObject("citations");
             writer.WriteBoolean("enabled", true);
             writer.WriteEndObject();
+        }
+    }
+
+    /// <param name="writer">Inside of the block's object.</param>
+    /// <param name="result">The result.</param>
+    /// <param name="isList">Whether a single text is written as a list, too.</param>
+    private static void WriteResult(Utf8JsonWriter writer, ToolResultBlock result, bool isList)
+    {
+        writer.WriteString("type", "tool_result");
+        writer.WriteString("tool_use_id", result.CallId);
+        if (result.Content is [TextBlock only] && !isList)
+        {
+            writer.WriteString("content", only.Text.Reveal());
+        }
+        else if (result.Content.Count > 0)
+        {
+            WriteBlocks(writer, result.Content, listsResults: false);
+        }
+
+        if (result.IsError is { } isError)
+        {
+            writer.WriteBoolean("is_error", isError);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -20,6 +21,9 @@ internal abstract record TurnOutcome
 
         /// <summary>Whether the text is an object that fits the schema asked for.</summary>
         public bool IsStructured { get; init; }
+
+        /// <summary>All parts of the answer, in order; the text holds the words of all of them.</summary>
+        public IReadOnlyList<AnswerBlock> Content { get; init; } = [new AnswerText(Text)];
     }
 
     /// <summary>With a failure that callers may see.</summary>
@@ -53,7 +57,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Named by messages that Claude Code makes up itself.</summary>
     private const string NoModel = "<synthetic>";
 
-    private readonly AnswerWords _words = new();
+    private AnswerBlocks? _blocks;
     private readonly TurnTokens _tokens = new();
     private readonly StringBuilder _handedIn = new();
 
@@ -85,6 +89,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>Whether the answer must fit a schema that the process was told: it is then handed in with a tool, and may take several attempts.</summary>
     public bool HasSchema { get; init; }
+
+    /// <summary>Names of the tools that the model may call; none where it may call none.</summary>
+    public IReadOnlySet<string> Tools { get; init; } = FrozenSet<string>.Empty;
+
+    /// <summary>Whether the caller gets the model's thoughts.</summary>
+    public bool ShowsThoughts { get; init; }
 
     /// <summary>Texts at which the relay ends the answer, because the API does not look for them; null for none.</summary>
     public StopSequences? Stop { get; init; }
@@ -123,13 +133,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     public UpstreamLimit? HitLimit { get; private set; }
 
     /// <summary>
-    /// The words that have come since the last call and may be shown; null for none. Of an answer that must fit a schema nothing
-    /// may be shown before its end, for nobody knows yet whether it does.
+    /// The next piece that has come and may be shown; null for none. Of an answer that must fit a schema nothing may be shown before its
+    /// end, for nobody knows yet whether it does.
     /// </summary>
-    public string? TakeWords() => HasSchema ? null : _words.Take();
+    public AnswerPiece? TakePiece() => HasSchema ? null : Blocks.Take();
 
-    /// <summary>The part of the whole answer that was not taken yet; null for nothing.</summary>
-    public string? TakeRest(string text) => _words.TakeRest(text);
+    /// <summary>The pieces of the whole answer that were not taken yet.</summary>
+    public IEnumerable<AnswerPiece> TakeRest(string text) => Blocks.TakeRest(text);
 
     /// <summary>Whether the <c>init</c> frame of the turn that counts has passed.</summary>
     public bool IsLockedDown => _initPassed;
@@ -219,6 +229,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
+    /// <summary>The blocks of the message that is coming.</summary>
+    private AnswerBlocks Blocks => _blocks ??= new AnswerBlocks(ShowsThoughts);
+
     private TurnOutcome? AcceptInit(JsonElement init)
     {
         // A violation here puts the engine out of service: what the frame lists comes from the constant arguments and the
@@ -241,8 +254,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private static RelayError NotForwarded { get; } = new(
         ErrorCode.UpstreamError, "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator.");
 
-    private static TurnOutcome ToolUse { get; } = new TurnOutcome.Failed(
-        new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."));
+    private static TurnOutcome.Failed ToolUse { get; } = new(
+        new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and the request declares none. Ask it to answer in text."));
+
+    private static TurnOutcome.Failed UndeclaredTool { get; } = new(
+        new RelayError(ErrorCode.UpstreamError, "The model called a tool that the request does not declare. Try again."));
+
+    private static RelayError BrokenCall { get; } = new(ErrorCode.UpstreamError, "The model called a tool with an input that is not a JSON object. Try again.");
 
     private static RelayError BrokenOff { get; } = new(ErrorCode.UpstreamError, "The answer broke off in the middle. Try again.");
 
@@ -271,12 +289,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case "content_block_start":
                 _tokens.BeginBlock();
                 _handedIn.Clear();
-                return streamEvent.Member("content_block") is { } block && IsAction(block) ? ToolUse : null;
+                return streamEvent.Member("content_block") is { } block ? AcceptBlock(block) : null;
+            case "content_block_stop":
+                Blocks.End();
+                return null;
             case "content_block_delta" when streamEvent.Member("delta") is { } delta:
                 HasFirstToken = true;
                 _tokens.Count(delta);
-                _handedIn.Append(delta.Text("partial_json"));
-                return delta.Text("text") is { } words ? AcceptWords(words) : null;
+                return AcceptDelta(delta);
             case "message_delta" when streamEvent.Member("delta")?.Text("stop_reason") is { } stopReason:
                 (_stopReason, _stopSequence) = (stopReason, streamEvent.Member("delta")?.Text("stop_sequence"));
                 _tokens.End(streamEvent.Member("usage")?.Number("output_tokens"));
@@ -285,7 +305,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 // Of a broken stream the CLI makes up a message_stop, but no reason to stop before it.
                 _messageEnded = _stopReason is not null;
                 _wholeMessages += _messageEnded ? 1 : 0;
-                return Gated is not null && !HasSchema ? (_messageEnded ? Answer(_stopReason) : new TurnOutcome.Failed(BrokenOff)) : null;
+                return Gated is not null && !HasSchema ? AcceptEnd() : null;
             default:
                 return null;
         }
@@ -311,14 +331,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(NotSatisfied);
         }
 
-        if (++_apiCalls - _wholeMessages > maxApiCalls || _words.IsShown)
+        if (++_apiCalls - _wholeMessages > maxApiCalls || Blocks.IsShown)
         {
             // The CLI begins anew after a broken stream: too often, or after words were shown, which can't be taken back.
             return new TurnOutcome.Failed(BrokenOff);
         }
 
         (_stopReason, _messageEnded) = (null, false);
-        _words.Clear();
+        Blocks.Clear();
         ResponseModel = ModelName.Create(message.Text("model") ?? string.Empty) is { Error: null } named ? named.Value : null;
         return null;
     }
@@ -344,18 +364,47 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
         var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
         // The words that a broken stream has shown can't be taken back, either.
-        return isOneTooMany || _words.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
+        return isOneTooMany || Blocks.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
     }
 
-    private TurnOutcome? AcceptWords(string words)
+    private TurnOutcome.Failed? AcceptBlock(JsonElement block)
     {
-        if (_words.Append(words, HasSchema ? null : Stop) is { } found)
+        if (IsAction(block))
+        {
+            return Tools.Count == 0 ? ToolUse : UndeclaredTool;
+        }
+
+        if (!HasSchema)
+        {
+            Blocks.Begin(block);
+        }
+
+        return null;
+    }
+
+    private TurnOutcome? AcceptDelta(JsonElement delta)
+    {
+        if (HasSchema)
+        {
+            _handedIn.Append(delta.Text("partial_json"));
+        }
+        else
+        {
+            Blocks.Add(delta);
+        }
+
+        if (delta.Text("text") is { } words && Blocks.Append(words, HasSchema ? null : Stop) is { } found)
         {
             return Answer(found.Text, "stop_sequence", Usage ?? NoUsage, found.Sequence);
         }
 
-        return _words.Length > ClaudeProcess.MaxLineBytes ? new TurnOutcome.Failed(ClaudeFailures.Broken) : null;
+        return Blocks.Length > ClaudeProcess.MaxLineBytes ? new TurnOutcome.Failed(ClaudeFailures.Broken) : null;
     }
+
+    /// <summary>The message is whole. An input that the answer's cap cut off is no mistake of the model's: its call is left out.</summary>
+    private TurnOutcome AcceptEnd() => !_messageEnded ? new TurnOutcome.Failed(BrokenOff)
+        : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal") ? new TurnOutcome.Failed(BrokenCall)
+        : Answer(_stopReason);
 
     /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
     private TurnOutcome.Failed? AcceptRetry(JsonElement frame)
@@ -369,13 +418,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Ends the turn with its message where Claude Code would call the API again by itself.</summary>
     private TurnOutcome? AcceptStop(string stopReason) => stopReason switch
     {
-        "tool_use" => HasSchema ? null : ToolUse,
+        "tool_use" => HasSchema || Tools.Count > 0 ? null : ToolUse,
         "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(CutOff),
         "refusal" when HasSchema => Answer(stopReason),
         // The gate lets nothing of the turn through after its message: there the message's end is the turn's.
         _ when Gated is not null => null,
         "refusal" or "max_tokens" or "model_context_window_exceeded" => Answer(stopReason),
-        _ => !HasSchema && _words.IsInvisible ? Answer(stopReason) : null,
+        _ => !HasSchema && Blocks.IsInvisible ? Answer(stopReason) : null,
     };
 
     private TurnOutcome AcceptResult(JsonElement result)
@@ -391,7 +440,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         {
             // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
             // ("[Request interrupted by user]"). What was streamed is what the model said.
-            var words = (_messageEnded || _words.IsShown) && _words.Length > 0 ? _words.Complete() : AnswerWords.WellFormed(text);
+            var words = (_messageEnded || Blocks.IsShown) && Blocks.HasWords ? Blocks.Complete() : AnswerWords.WellFormed(text);
             return Answer(words, result.Text("stop_reason"), usage);
         }
 
@@ -446,7 +495,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>The message is the answer, and the process ends before Claude Code has summed it up.</summary>
-    private TurnOutcome.Answered Answer(string? stopReason) => Answer(_words.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
+    private TurnOutcome.Answered Answer(string? stopReason) => Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
 
     private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
     {
@@ -457,7 +506,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         _finalUsage = usage;
-        return new TurnOutcome.Answered(text, stopReason, usage) { StopSequence = stopSequence, IsStructured = isStructured };
+        return new TurnOutcome.Answered(text, stopReason, usage)
+        {
+            StopSequence = stopSequence,
+            IsStructured = isStructured,
+            Content = isStructured || Gated is null ? [new AnswerText(text)] : Blocks.Content(text),
+        };
     }
 
     private TurnOutcome.Failed Fail(ClaudeFailure failure)
@@ -513,13 +567,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private static bool IsSuccess(JsonElement result) => result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False;
 
     /// <summary>
-    /// Whether a block is more than words. What a model may answer with where there are no tools is text and thought, and with a
-    /// schema the one tool that hands the answer in; anything else is an attempt to act.
+    /// Whether a block is more than the request allows: text and thought, calls of the caller's tools, and with a schema the one tool that
+    /// hands the answer in. Anything else is an attempt to act.
     /// </summary>
     private bool IsAction(JsonElement block) => block.Text("type") switch
     {
         null or "text" or "thinking" or "redacted_thinking" or "fallback" => false,
-        "tool_use" => !HasSchema || block.Text("name") != ClaudeLockdown.SchemaTool,
+        "tool_use" => block.Text("name") is not { } name || !(HasSchema ? name == ClaudeLockdown.SchemaTool : Tools.Contains(name)),
         _ => true,
     };
 

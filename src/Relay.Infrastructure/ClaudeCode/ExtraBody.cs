@@ -17,10 +17,11 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <param name="ClearsContextManagement">
 /// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
 /// </param>
-internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<string> StopSequences, Thinking? Thinking, bool ClearsContextManagement)
+/// <param name="Tools">The caller's tools; null for none.</param>
+internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<string> StopSequences, Thinking? Thinking, bool ClearsContextManagement, ToolSet? Tools = null)
 {
     /// <summary>Every name that may stand in it.</summary>
-    public static readonly IReadOnlyList<string> AllNames = ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management"];
+    public static readonly IReadOnlyList<string> AllNames = ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice"];
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
 
@@ -37,6 +38,8 @@ internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<strin
             ("stop_sequences", StopSequences.Count > 0),
             ("thinking", Thinking is not null),
             ("context_management", ClearsContextManagement),
+            ("tools", Tools is not null),
+            ("tool_choice", Tools is not null),
         }
         where entry.IsThere
         select entry.Name;
@@ -46,13 +49,31 @@ internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<strin
     /// <param name="shape">The form of the requests of this executable and model.</param>
     public static ExtraBody Of(CompletionRequest request, RequestShape shape)
     {
-        // A model that does not think needs no word against it.
-        var thinking = shape.Thinking.Length == 0 ? request.Parameters.Thinking : request.Parameters.ThinkingToSend;
+        var thinking = ThinkingOf(request, shape);
         return new ExtraBody(
             request.Parameters,
             [.. request.Stop?.Visible ?? []],
             thinking,
-            ClearsContextManagement: thinking?.Mode == ThinkingMode.Disabled && shape.ContextManagement.Length > 0);
+            ClearsContextManagement: thinking?.Mode == ThinkingMode.Disabled && shape.ContextManagement.Length > 0,
+            request.ToolsToSend);
+    }
+
+    /// <summary>
+    /// The thinking to send; null for Claude Code's own. With tools, a caller who names none gets none in two cases. The API forces no call
+    /// beside thinking. And a model that thinks within a budget must get its thoughts back with the results of the calls that they led to, but
+    /// Claude Code sends none back.
+    /// </summary>
+    private static Thinking? ThinkingOf(CompletionRequest request, RequestShape shape)
+    {
+        if (shape.Thinking.Length == 0 || request.Parameters.Thinking is not null)
+        {
+            // A model that does not think needs no word against it.
+            return request.Parameters.Thinking;
+        }
+
+        var isForced = request.ToolsToSend?.Choice.IsForced == true;
+        var thinksWithinBudget = request.ToolsToSend is not null && shape.Thinking.StartsWith("enabled", StringComparison.Ordinal);
+        return isForced || thinksWithinBudget ? Thinking.Disabled : request.Parameters.ThinkingToSend;
     }
 
     /// <summary>The fields as JSON; empty for none, which takes earlier ones back.</summary>
@@ -123,6 +144,11 @@ internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<strin
             writer.WriteStartArray("edits");
             writer.WriteEndArray();
             writer.WriteEndObject();
+        }
+
+        if (Tools is { } tools)
+        {
+            ToolFields.Write(writer, tools);
         }
     }
 }

@@ -182,7 +182,7 @@ public sealed class CompleteTests
 
         await engine.Received().CompleteAsync(command.Context.Caller.Id, Any.Model("haiku"), command.Request, null, command.Context.Spending, Waiting.Token);
         answer.Error?.Code.Should().Be(fits ? null : ErrorCode.SchemaNotSatisfied);
-        await sink.Received(fits ? 1 : 0).WriteAsync("[1, 2]", Waiting.Token);
+        await sink.Received(fits ? 1 : 0).WriteAsync(new WordsPiece("[1, 2]"), Waiting.Token);
         sink.ReceivedCalls().Should().HaveCount(fits ? 2 : 0);
         answer.TryGet(out var completion, out _);
         completion?.Text.Should().Be(fits ? "[1, 2]" : null);
@@ -197,7 +197,7 @@ public sealed class CompleteTests
 
         (await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token)).Value.Text.Should().Be("No.");
 
-        await sink.Received().WriteAsync("No.", Waiting.Token);
+        await sink.Received().WriteAsync(new WordsPiece("No."), Waiting.Token);
         _checker.DidNotReceiveWithAnyArgs().Fits(default!, default!, Waiting.Token);
     }
 

@@ -179,7 +179,7 @@ public sealed class ClaudeEngineTests
             // The answer's words are all that this reader is for.
         }
 
-        public async ValueTask WriteAsync(string text, CancellationToken cancellationToken)
+        public async ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken)
         {
             _reading.TrySetResult();
             await _read.Task.WaitAsync(cancellationToken);

@@ -1,0 +1,241 @@
+using System.Buffers;
+using System.Text.Json;
+using Relay.Api.Http;
+using Relay.Domain.Completions;
+
+namespace Relay.Api.Completions;
+
+/// <summary>
+/// Reads declarations of tools in the forms that callers send. A tool that would run at the API's operator is refused: nothing runs on a
+/// caller's behalf here.
+/// </summary>
+/// <param name="fields">Takes what is wrong.</param>
+/// <param name="ignore">Takes names of fields without effect; null where every unknown field is an error.</param>
+internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
+{
+    private const string Tools = "tools";
+    private const string Choice = "tool_choice";
+    private const string Functions = "functions";
+    private const string FunctionCall = "function_call";
+    private const int MaxEchoedType = 64;
+
+    private static readonly SearchValues<char> TypeLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+    /// <summary>
+    /// Anthropic's form: <c>[{"name":"…","description":"…","input_schema":{…}}]</c> with a choice such as
+    /// <c>{"type":"any","disable_parallel_tool_use":true}</c>. Null for none, and when something is wrong.
+    /// </summary>
+    public ToolSet? ReadAnthropic(JsonElement? tools, JsonElement? choice)
+    {
+        var declarations = ReadList(tools, Tools, ReadAnthropicTool);
+        var (read, allowsParallel) = choice is { } given ? ReadAnthropicChoice(given) : (ToolChoice.Auto, true);
+        return Join(Tools, declarations, Choice, read, allowsParallel);
+    }
+
+    /// <summary>
+    /// OpenAI's form: <c>[{"type":"function","function":{"name":"…","parameters":{…}}}]</c> with a choice such as <c>"required"</c>, or its older
+    /// form with <c>functions</c>. Null for none, and when something is wrong.
+    /// </summary>
+    /// <param name="body">The body.</param>
+    /// <param name="isOldForm">Whether it has the older form: calls are then answered in it, too.</param>
+    public ToolSet? ReadOpenAi(LenientBody body, out bool isOldForm)
+    {
+        var (tools, functions) = (body.Find(Tools), body.Find(Functions));
+        var (choice, call) = (body.Find(Choice), body.Find(FunctionCall));
+        var allowsParallel = body.Find("parallel_tool_calls") is null || body.Flag("parallel_tool_calls");
+        isOldForm = functions is not null;
+        if (tools is not null && functions is not null)
+        {
+            fields.Refuse(Functions, "'functions' is the older form of 'tools'. Send one of them.");
+            return null;
+        }
+
+        return isOldForm
+            ? Join(Functions, ReadList(functions, Functions, ReadFunction), FunctionCall, call is { } which ? ReadFunctionCall(which) : ToolChoice.Auto, allowsParallel: false)
+            : Join(Tools, ReadList(tools, Tools, ReadOpenAiTool), Choice, (choice, call) switch
+            {
+                ({ } given, _) => ReadOpenAiChoice(given),
+                (_, { } given) => ReadFunctionCall(given),
+                _ => ToolChoice.Auto,
+            }, allowsParallel);
+    }
+
+    private ToolSet? Join(string field, IReadOnlyList<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
+    {
+        if (fields.Error is not null)
+        {
+            return null;
+        }
+
+        if (tools.Count > 0)
+        {
+            return fields.Take(ToolSet.Create(field, tools, choiceField, choice, allowsParallel));
+        }
+
+        if (choice.IsForced)
+        {
+            fields.Refuse(choiceField, $"'{choiceField}' asks for a call, and the request declares no tool. Send '{field}', or leave '{choiceField}' out.");
+        }
+
+        return null;
+    }
+
+    private List<ToolDeclaration> ReadList(JsonElement? list, string field, Func<JsonElement, string, ToolDeclaration?> read)
+    {
+        var tools = new List<ToolDeclaration>();
+        if (list is not { } given)
+        {
+            return tools;
+        }
+
+        if (given.ValueKind != JsonValueKind.Array || given.GetArrayLength() > ToolSet.MaxTools)
+        {
+            fields.Refuse(field, $"'{field}' is a list of 1 to {ToolSet.MaxTools} tools.");
+            return tools;
+        }
+
+        foreach (var item in given.EnumerateArray())
+        {
+            var at = $"{field}[{tools.Count}]";
+            if (item.ValueKind != JsonValueKind.Object)
+            {
+                fields.Refuse(at, $"'{at}' is not an object.");
+            }
+
+            if (fields.Error is not null || read(item, at) is not { } tool)
+            {
+                return tools;
+            }
+
+            tools.Add(tool);
+        }
+
+        return tools;
+    }
+
+    private ToolDeclaration? ReadAnthropicTool(JsonElement tool, string field)
+    {
+        if (fields.Text(tool, "type", field) is { } type && type != "custom")
+        {
+            return Refuse(field, type);
+        }
+
+        return Knows(tool, field, "type", "name", "description", "input_schema", "strict", "cache_control") ? Declare(tool, field, "input_schema") : null;
+    }
+
+    private ToolDeclaration? ReadOpenAiTool(JsonElement tool, string field)
+    {
+        if (fields.Text(tool, "type", field) is not "function" and var type)
+        {
+            return Refuse(field, type ?? "null");
+        }
+
+        var at = $"{field}.function";
+        if (tool.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object)
+        {
+            return ReadFunction(function, at);
+        }
+
+        fields.Refuse(at, $"'{at}' is missing, or not an object: {{\"name\":\"…\",\"description\":\"…\",\"parameters\":{{…}}}}.");
+        return null;
+    }
+
+    private ToolDeclaration? ReadFunction(JsonElement function, string field) =>
+        Knows(function, field, "name", "description", "parameters", "strict") ? Declare(function, field, "parameters") : null;
+
+    private ToolDeclaration? Declare(JsonElement tool, string field, string schemaName)
+    {
+        var schema = tool.TryGetProperty(schemaName, out var given) && given.ValueKind != JsonValueKind.Null ? given : (JsonElement?)null;
+        var isStrict = tool.TryGetProperty("strict", out var strict) && strict.ValueKind != JsonValueKind.Null
+            ? strict.ValueKind is JsonValueKind.True or JsonValueKind.False ? strict.GetBoolean() : fields.Refuse<bool?>($"{field}.strict", $"'{field}.strict' is not true or false.", null)
+            : null;
+        return fields.Take(ToolDeclaration.Create(field, fields.Text(tool, "name", field), fields.Text(tool, "description", field), schema, isStrict));
+    }
+
+    private ToolDeclaration? Refuse(string field, string type)
+    {
+        var name = type.Length is > 0 and <= MaxEchoedType && !type.AsSpan().ContainsAnyExcept(TypeLetters) ? $" '{type}'" : string.Empty;
+        fields.Refuse(field, $"'{field}' is of the type{name}. This relay passes on tools that your app runs itself, and runs nothing on a caller's behalf. Declare a function with a name and a schema.");
+        return null;
+    }
+
+    /// <summary>Whether a declaration has no other fields than these; where others may be ignored, names them.</summary>
+    private bool Knows(JsonElement tool, string field, params ReadOnlySpan<string> known)
+    {
+        if (ignore is null)
+        {
+            return fields.IsObject(tool, field, known);
+        }
+
+        foreach (var property in tool.EnumerateObject())
+        {
+            if (property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False) && JsonText.ReadName(property) is var name && (name is null || !known.Contains(name)))
+            {
+                ignore(name is { Length: > 0 and <= MaxEchoedType } && !name.AsSpan().ContainsAnyExcept(TypeLetters) ? $"tools.{name}" : "tools.(other)");
+            }
+        }
+
+        return true;
+    }
+
+    private (ToolChoice Choice, bool AllowsParallel) ReadAnthropicChoice(JsonElement choice)
+    {
+        if (choice.ValueKind != JsonValueKind.Object)
+        {
+            return (RefuseChoice(Choice, "{\"type\":\"auto\"}, {\"type\":\"any\"}, {\"type\":\"none\"} or {\"type\":\"tool\",\"name\":\"…\"}"), true);
+        }
+
+        var allowsParallel = !(choice.TryGetProperty("disable_parallel_tool_use", out var disable) && disable.ValueKind == JsonValueKind.True);
+        var read = fields.Text(choice, "type", Choice) switch
+        {
+            "auto" => ToolChoice.Auto,
+            "any" => ToolChoice.Any,
+            "none" => ToolChoice.None,
+            "tool" when fields.Text(choice, "name", Choice) is { } name => ToolChoice.Only(name),
+            _ => RefuseChoice(Choice, "{\"type\":\"auto\"}, {\"type\":\"any\"}, {\"type\":\"none\"} or {\"type\":\"tool\",\"name\":\"…\"}"),
+        };
+        return (read, allowsParallel);
+    }
+
+    private ToolChoice ReadOpenAiChoice(JsonElement choice)
+    {
+        const string Forms = "\"auto\", \"none\", \"required\" or {\"type\":\"function\",\"function\":{\"name\":\"…\"}}";
+        if (choice.ValueKind == JsonValueKind.Object)
+        {
+            return fields.Text(choice, "type", Choice) == "function" && choice.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
+                && fields.Text(function, "name", $"{Choice}.function") is { } name
+                    ? ToolChoice.Only(name)
+                    : RefuseChoice(Choice, Forms);
+        }
+
+        return (choice.ValueKind == JsonValueKind.String ? fields.Text(choice, Choice) : null) switch
+        {
+            "auto" => ToolChoice.Auto,
+            "none" => ToolChoice.None,
+            // Some clients write Anthropic's word.
+            "required" or "any" => ToolChoice.Any,
+            _ => RefuseChoice(Choice, Forms),
+        };
+    }
+
+    private ToolChoice ReadFunctionCall(JsonElement call)
+    {
+        if (call.ValueKind == JsonValueKind.Object && fields.Text(call, "name", FunctionCall) is { } name)
+        {
+            return ToolChoice.Only(name);
+        }
+
+        return (call.ValueKind == JsonValueKind.String ? fields.Text(call, FunctionCall) : null) switch
+        {
+            "auto" => ToolChoice.Auto,
+            "none" => ToolChoice.None,
+            _ => RefuseChoice(FunctionCall, "\"auto\", \"none\" or {\"name\":\"…\"}"),
+        };
+    }
+
+    private ToolChoice RefuseChoice(string field, string forms)
+    {
+        fields.Refuse(field, $"'{field}' is {forms}.");
+        return ToolChoice.Auto;
+    }
+}

@@ -1,0 +1,78 @@
+namespace Relay.Domain.Completions;
+
+/// <summary>A part of a finished answer.</summary>
+public abstract record AnswerBlock
+{
+    private protected AnswerBlock()
+    {
+    }
+}
+
+/// <summary>Words of the model. Prints <c>***</c>.</summary>
+public sealed record AnswerText(string Text) : AnswerBlock
+{
+    /// <inheritdoc/>
+    public override string ToString() => "AnswerText { *** }";
+}
+
+/// <summary>A call of one of the caller's tools.</summary>
+public sealed record AnswerCall(ToolCall Call) : AnswerBlock;
+
+/// <summary>A thought of the model, for a caller who asked for thoughts. Prints <c>***</c>.</summary>
+/// <param name="Text">Its words; empty where the API shows none.</param>
+/// <param name="Signature">The API's signature; null for none.</param>
+public sealed record AnswerThought(string Text, string? Signature) : AnswerBlock
+{
+    /// <inheritdoc/>
+    public override string ToString() => "AnswerThought { *** }";
+}
+
+/// <summary>A thought that the API shows in encrypted form only. Prints <c>***</c>.</summary>
+public sealed record HiddenThought(string Data) : AnswerBlock
+{
+    /// <inheritdoc/>
+    public override string ToString() => "HiddenThought { *** }";
+}
+
+/// <summary>
+/// A piece of a running answer. The pieces of one block follow each other: words; a call's begin, its input, its end; a thought's words, its end.
+/// </summary>
+public abstract record AnswerPiece
+{
+    private protected AnswerPiece()
+    {
+    }
+}
+
+/// <summary>The next words. Prints <c>***</c>.</summary>
+public sealed record WordsPiece(string Text) : AnswerPiece
+{
+    /// <inheritdoc/>
+    public override string ToString() => "WordsPiece { *** }";
+}
+
+/// <summary>The model begins to call a tool.</summary>
+public sealed record CallBegins(string Id, string Name) : AnswerPiece;
+
+/// <summary>The next part of the input of the call that has begun: text that is JSON once all parts are joined. Prints <c>***</c>.</summary>
+public sealed record CallInputPiece(string Json) : AnswerPiece
+{
+    /// <inheritdoc/>
+    public override string ToString() => "CallInputPiece { *** }";
+}
+
+/// <summary>The call is whole. A call that the answer's cap cut off has no end.</summary>
+public sealed record CallEnds(ToolCall Call) : AnswerPiece;
+
+/// <summary>The next words of a thought. Prints <c>***</c>.</summary>
+public sealed record ThoughtPiece(string Text) : AnswerPiece
+{
+    /// <inheritdoc/>
+    public override string ToString() => "ThoughtPiece { *** }";
+}
+
+/// <summary>The thought is whole; of one without visible words it is the only piece.</summary>
+public sealed record ThoughtEnds(AnswerThought Thought) : AnswerPiece;
+
+/// <summary>A thought that the API shows in encrypted form only.</summary>
+public sealed record HiddenThoughtPiece(HiddenThought Thought) : AnswerPiece;

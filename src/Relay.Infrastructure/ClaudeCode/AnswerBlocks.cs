@@ -1,0 +1,208 @@
+using System.Text;
+using System.Text.Json;
+using Relay.Domain.Completions;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>
+/// The blocks of one message as they come: words, calls of the caller's tools, and thoughts for a caller who asked for them. Each piece is
+/// handed out once, in the order of the message.
+/// </summary>
+/// <param name="showsThoughts">Whether thoughts are handed out.</param>
+internal sealed class AnswerBlocks(bool showsThoughts)
+{
+    private readonly AnswerWords _words = new();
+    private readonly List<Part> _parts = [];
+    private readonly Queue<AnswerPiece> _pieces = new();
+    private readonly StringBuilder _pending = new();
+
+    private int _textFrom;
+    private int _otherLength;
+    private OpenCall? _call;
+    private OpenThought? _thought;
+    private bool _isPieceShown;
+
+    /// <summary>Length of all words, inputs and thoughts in UTF-16 units.</summary>
+    public int Length => _words.Length + _otherLength;
+
+    /// <summary>Whether any words came.</summary>
+    public bool HasWords => _words.Length > 0;
+
+    /// <summary>Whether a piece was handed out.</summary>
+    public bool IsShown => _isPieceShown || _words.IsShown;
+
+    /// <summary>Whether the words hold nothing but blanks, as Claude Code reckons.</summary>
+    public bool IsInvisible => _words.IsInvisible;
+
+    /// <summary>Whether a call ended whose input is not a JSON object.</summary>
+    public bool HasBrokenCall { get; private set; }
+
+    /// <summary>Adds words.</summary>
+    /// <returns>As <see cref="AnswerWords.Append"/>.</returns>
+    public (string Text, string Sequence)? Append(string words, StopSequences? stop) => _words.Append(words, stop);
+
+    /// <summary>A block begins.</summary>
+    public void Begin(JsonElement block)
+    {
+        switch (block.Text("type"))
+        {
+            case "tool_use":
+                EndText();
+                _call = new OpenCall(block.Text("id") ?? string.Empty, block.Text("name") ?? string.Empty, new StringBuilder());
+                Add(new CallBegins(_call.Id, _call.Name));
+                break;
+            case "thinking" when showsThoughts:
+                EndText();
+                _thought = new OpenThought(new StringBuilder(block.Text("thinking")), new StringBuilder(block.Text("signature")));
+                _pending.Append(_thought.Text);
+                break;
+            case "redacted_thinking" when showsThoughts && block.Text("data") is { } data:
+                EndText();
+                _parts.Add(new Part(new HiddenThought(data)));
+                Add(new HiddenThoughtPiece(new HiddenThought(data)));
+                break;
+        }
+    }
+
+    /// <summary>A part of a call or of a thought.</summary>
+    public void Add(JsonElement delta)
+    {
+        if (_call is { } call && delta.Text("partial_json") is { } input)
+        {
+            call.Input.Append(input);
+            _pending.Append(input);
+            _otherLength += input.Length;
+        }
+        else if (_thought is { } thought)
+        {
+            thought.Text.Append(delta.Text("thinking"));
+            thought.Signature.Append(delta.Text("signature"));
+            _pending.Append(delta.Text("thinking"));
+            _otherLength += (delta.Text("thinking")?.Length ?? 0) + (delta.Text("signature")?.Length ?? 0);
+        }
+    }
+
+    /// <summary>A block ends.</summary>
+    public void End()
+    {
+        FlushPending(isEnd: true);
+        if (_call is { } open)
+        {
+            _call = null;
+            if (ToolCall.IsId(open.Id) && ToolCall.OfModel(open.Id, open.Name, AnswerWords.WellFormed(open.Input.ToString())) is { } call)
+            {
+                _parts.Add(new Part(new AnswerCall(call)));
+                Add(new CallEnds(call));
+            }
+            else
+            {
+                HasBrokenCall = true;
+            }
+        }
+        else if (_thought is { } ended)
+        {
+            _thought = null;
+            var thought = new AnswerThought(AnswerWords.WellFormed(ended.Text.ToString()), ended.Signature.Length == 0 ? null : ended.Signature.ToString());
+            _parts.Add(new Part(thought));
+            Add(new ThoughtEnds(thought));
+        }
+    }
+
+    /// <summary>The next piece that may be shown; null for none.</summary>
+    public AnswerPiece? Take()
+    {
+        FlushPending(isEnd: false);
+        AnswerPiece? piece = _pieces.TryDequeue(out var next) ? next : _words.Take() is { } words ? new WordsPiece(words) : null;
+        _isPieceShown |= piece is not null;
+        return piece;
+    }
+
+    /// <summary>All pieces that were not handed out, once the answer is known.</summary>
+    /// <param name="text">All words of the answer.</param>
+    public IEnumerable<AnswerPiece> TakeRest(string text)
+    {
+        FlushPending(isEnd: true);
+        while (_pieces.TryDequeue(out var piece))
+        {
+            yield return piece;
+        }
+
+        if (_words.TakeRest(text) is { } rest)
+        {
+            yield return new WordsPiece(rest);
+        }
+    }
+
+    /// <summary>All words, when no other piece comes.</summary>
+    public string Complete() => _words.Complete();
+
+    /// <summary>The blocks of the answer.</summary>
+    /// <param name="text">All words of the answer: those that came, or their beginning.</param>
+    public IReadOnlyList<AnswerBlock> Content(string text)
+    {
+        var content = new List<AnswerBlock>();
+        foreach (var part in _parts.Append(new Part(null, _textFrom, text.Length)))
+        {
+            var (from, to) = (Math.Min(part.From, text.Length), Math.Min(part.To, text.Length));
+            if (part.Block is { } block)
+            {
+                content.Add(block);
+            }
+            else if (to > from)
+            {
+                content.Add(new AnswerText(text[from..to]));
+            }
+        }
+
+        return content;
+    }
+
+    /// <summary>Begins anew: a message was broken off, and nothing of it was shown.</summary>
+    public void Clear()
+    {
+        _words.Clear();
+        _parts.Clear();
+        _pieces.Clear();
+        _pending.Clear();
+        (_textFrom, _otherLength, _call, _thought, HasBrokenCall) = (0, 0, null, null, false);
+    }
+
+    /// <summary>The words before a block of another kind are whole.</summary>
+    private void EndText()
+    {
+        _words.EndPiece();
+        if (_words.Take() is { } words)
+        {
+            _pieces.Enqueue(new WordsPiece(words));
+        }
+
+        if (_words.Length > _textFrom)
+        {
+            _parts.Add(new Part(null, _textFrom, _words.Length));
+            _textFrom = _words.Length;
+        }
+    }
+
+    private void Add(AnswerPiece piece) => _pieces.Enqueue(piece);
+
+    /// <summary>Makes a piece of the part of an input or a thought that has come. Half of a surrogate pair waits for the other half.</summary>
+    private void FlushPending(bool isEnd)
+    {
+        var length = !isEnd && _pending.Length > 0 && char.IsHighSurrogate(_pending[^1]) ? _pending.Length - 1 : _pending.Length;
+        if (length == 0)
+        {
+            return;
+        }
+
+        var text = AnswerWords.WellFormed(_pending.ToString(0, length));
+        _pending.Remove(0, length);
+        _pieces.Enqueue(_call is not null ? new CallInputPiece(text) : new ThoughtPiece(text));
+    }
+
+    /// <summary>A block, or where it has none, words from one place to another.</summary>
+    private readonly record struct Part(AnswerBlock? Block, int From = 0, int To = 0);
+
+    private sealed record OpenCall(string Id, string Name, StringBuilder Input);
+
+    private sealed record OpenThought(StringBuilder Text, StringBuilder Signature);
+}
