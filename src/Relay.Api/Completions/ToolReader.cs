@@ -60,7 +60,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
             }, allowsParallel);
     }
 
-    private ToolSet? Join(string field, IReadOnlyList<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
+    private ToolSet? Join(string field, List<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
     {
         if (fields.Error is not null)
         {

@@ -163,7 +163,7 @@ internal sealed record ChatMessageContract(
     /// <summary>Lays an answer out.</summary>
     /// <param name="completion">The answer.</param>
     /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
-    public static ChatMessageContract From(Completion completion, bool hasFunctions)
+    public static ChatMessageContract From(Completion completion, bool hasFunctions = false)
     {
         var refusal = ChatRefusal.Of(completion);
         var calls = completion.ToolCalls.ToList();
@@ -231,7 +231,7 @@ internal static class FinishReason
     /// <summary>OpenAI's word for Anthropic's.</summary>
     /// <param name="stopReason">Anthropic's word.</param>
     /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
-    public static string From(string? stopReason, bool hasFunctions) => stopReason switch
+    public static string From(string? stopReason, bool hasFunctions = false) => stopReason switch
     {
         "tool_use" => hasFunctions ? "function_call" : "tool_calls",
         "max_tokens" or "model_context_window_exceeded" => "length",

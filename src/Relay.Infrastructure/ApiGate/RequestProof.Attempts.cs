@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Relay.Domain.Completions;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.ApiGate;

@@ -136,10 +136,15 @@ internal sealed class AnswerBlocks(bool showsThoughts)
     /// <summary>All words, when no other piece comes.</summary>
     public string Complete() => _words.Complete();
 
-    /// <summary>The blocks of the answer.</summary>
+    /// <summary>The blocks of the answer; null for one that is nothing but its text.</summary>
     /// <param name="text">All words of the answer: those that came, or their beginning.</param>
-    public IReadOnlyList<AnswerBlock> Content(string text)
+    public IReadOnlyList<AnswerBlock>? Content(string text)
     {
+        if (_parts.Count == 0)
+        {
+            return null;
+        }
+
         var content = new List<AnswerBlock>();
         foreach (var part in _parts.Append(new Part(null, _textFrom, text.Length)))
         {

@@ -389,12 +389,12 @@ internal sealed class ClaudeEngine(
                     }
                 }
 
-                return new Completion(answeredBy, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
+                var completion = new Completion(answeredBy, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
                 {
                     StopSequence = answer.StopSequence,
                     IsStructured = answer.IsStructured,
-                    Content = answer.Content,
                 };
+                return answer.Content is { } content ? completion with { Content = content } : completion;
             case TurnOutcome.Violated { IsOfGate: true } violation:
                 processes.ReportDifference(run.Process, run.Job.KeyId, violation.Detail);
                 return EngineState.Violation;

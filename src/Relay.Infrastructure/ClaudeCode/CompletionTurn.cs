@@ -22,8 +22,8 @@ internal abstract record TurnOutcome
         /// <summary>Whether the text is an object that fits the schema asked for.</summary>
         public bool IsStructured { get; init; }
 
-        /// <summary>All parts of the answer, in order; the text holds the words of all of them.</summary>
-        public IReadOnlyList<AnswerBlock> Content { get; init; } = [new AnswerText(Text)];
+        /// <summary>All parts of the answer, in order; null for an answer that is nothing but its text.</summary>
+        public IReadOnlyList<AnswerBlock>? Content { get; init; }
     }
 
     /// <summary>With a failure that callers may see.</summary>
@@ -510,7 +510,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         {
             StopSequence = stopSequence,
             IsStructured = isStructured,
-            Content = isStructured || Gated is null ? [new AnswerText(text)] : Blocks.Content(text),
+            Content = isStructured ? null : Blocks.Content(text),
         };
     }
 

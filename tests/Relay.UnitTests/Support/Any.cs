@@ -36,6 +36,10 @@ internal static class Any
     /// <summary>The names of models as they are without any setting.</summary>
     public static IModelNames ModelNames() => new ModelCatalog(Options.Create(new CompletionOptions()));
 
+    /// <summary>Tools with these names, and nothing else to them.</summary>
+    public static ToolSet Tools(params string[] names) =>
+        ToolSet.Create("tools", [.. names.Select(ToolDeclaration.Named)], "tool_choice", ToolChoice.Auto, allowsParallel: true).Value;
+
     public static ModelName Model(string name = "opus") => ModelName.Create(name).Value;
 
     public static CompletionRequest Request(string prompt = "hi", string? system = null, string? model = null) =>

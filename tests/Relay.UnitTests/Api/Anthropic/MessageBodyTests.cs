@@ -42,7 +42,9 @@ public sealed class MessageBodyTests
     }
 
     [Theory]
-    [InlineData("\"tools\":[{\"name\":\"x\"}]", "tools", false)]
+    [InlineData("\"tools\":[{\"name\":\"x y\"}]", "tools[0].name", false)]
+    [InlineData("\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}]", "tools[0]", false)]
+    [InlineData("\"tools\":[{\"name\":\"x\",\"input_examples\":[{}]}]", "tools.input_examples", true)]
     [InlineData("\"tool_choice\":{\"type\":\"any\"}", "tool_choice", false)]
     [InlineData("\"mcp_servers\":[{\"name\":\"x\"}]", "mcp_servers", false)]
     [InlineData("\"container\":\"x\"", "container", false)]
@@ -55,7 +57,6 @@ public sealed class MessageBodyTests
     [InlineData("\"temperature\":\"hot\"", "temperature", false)]
     [InlineData("\"top_p\":-0.1", "top_p", false)]
     [InlineData("\"top_k\":0", "top_k", false)]
-    [InlineData("\"tools\":[{\"name\":\"x\"}],\"tool_choice\":{\"type\":\"none\"}", "tools", true)]
     [InlineData("\"telepathy\":1", "telepathy", true)]
     [InlineData("\"cache_control\":{\"type\":\"ephemeral\"}", "cache_control", true)]
     public void What_can_not_be_is_refused_by_name_or_taken_and_named(string field, string name, bool isTaken)
@@ -103,7 +104,7 @@ public sealed class MessageBodyTests
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://example.com\"}}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]", "messages[0].content[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0].source")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0]")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0].tool_use_id")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]", "messages")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":5", "system")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"image\"}]", "system[0]")]

@@ -54,8 +54,8 @@ public sealed class CompletionTurnTests
         }
 
         taken.Should().Equal(null, null, null, "Fo", "ur😀");
-        _turn.TakeRest("Four😀 and").Should().Be(" and");
-        _turn.TakeRest("Four😀 and").Should().BeNull();
+        _turn.TakeRest("Four😀 and").Should().Equal(new WordsPiece(" and"));
+        _turn.TakeRest("Four😀 and").Should().BeEmpty();
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class CompletionTurnTests
 
             var answered = outcome.Should().BeOfType<TurnOutcome.Answered>().Subject;
             (answered.Text, answered.StopReason, answered.StopSequence).Should().Be((text, "stop_sequence", "STOP"));
-            (shown + turn.TakeRest(answered.Text)).Should().Be(text);
+            (shown + turn.TakeRestWords(answered.Text)).Should().Be(text);
             answered.Usage.CostUsd.Should().BeNull("nobody has summed it up");
         }
     }
@@ -390,7 +390,7 @@ public sealed class CompletionTurnTests
 
         var answer = Play(Frames.Stop("end_turn"), Frames.MessageStop, Frames.Success("other words")).Should().BeOfType<TurnOutcome.Answered>().Subject;
         answer.Text.Should().Be("Hi 😀 you \"x\" \\ \nä!");
-        (shown + _turn.TakeRest(answer.Text)).Should().Be(answer.Text);
+        (shown + _turn.TakeRestWords(answer.Text)).Should().Be(answer.Text);
     }
 
     [Theory]

@@ -14,9 +14,9 @@ public sealed class ExtraBodyTests
     [Fact]
     public void No_name_stands_in_it_but_those_of_the_list()
     {
-        ExtraBody.AllNames.Should().Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management");
+        ExtraBody.AllNames.Should().Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice");
 
-        var everything = ExtraBody.Of(Request(ModelParameters.Of(0.5, 0.5, 5, null), "x"), Thinks);
+        var everything = ExtraBody.Of(Request(ModelParameters.Of(0.5, 0.5, 5, null), "x") with { Tools = Any.Tools("weather") }, Thinks);
 
         JsonElement.Parse(everything.ToJson()).EnumerateObject().Select(field => field.Name).Should().Equal(ExtraBody.AllNames);
         everything.Names.Should().Equal(ExtraBody.AllNames);
