@@ -55,6 +55,12 @@ internal sealed class GateListener(
     /// <summary>The host in a base URL. Over a socket it names nobody.</summary>
     public string Authority { get; private set; } = "gate";
 
+    /// <summary>
+    /// Finds why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the differences which they
+    /// play would leave without the proof.
+    /// </summary>
+    internal Comparison? ComparedBy { get; init; }
+
     /// <summary>Issues a ticket for a process that is about to start.</summary>
     public GateTicket Issue()
     {
@@ -214,7 +220,7 @@ internal sealed class GateListener(
                 return;
             }
 
-            if (await FindRefusalAsync(context.Request, body, ticket, turn, cancellationToken) is ({ } refusal, var detail))
+            if (await (ComparedBy ?? FindRefusalAsync)(context.Request, body, ticket, turn, cancellationToken) is ({ } refusal, var detail))
             {
                 await RefuseAsync(context, ticket, turn, refusal, detail);
                 return;
@@ -276,17 +282,16 @@ internal sealed class GateListener(
         return (null, string.Empty);
     }
 
-    private async Task AnswerAsync(HttpContext context, GateTurn turn, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    private async Task AnswerAsync(HttpContext context, GateTurn turn, byte[] body, CancellationToken cancellationToken)
     {
-
         if (turn.Rehearsed is { } shape)
         {
             await RehearsalAnswer.WriteAsync(context.Response, turn, shape.Model, cancellationToken);
             return;
         }
 
-        turn.Pass(body.Span);
-        context.Request.Body = new MemoryStream(body.ToArray(), writable: false);
+        turn.Pass(body);
+        context.Request.Body = new MemoryStream(body, writable: false);
         await forwarder.ForwardAsync(context, turn, cancellationToken);
     }
 
@@ -303,7 +308,7 @@ internal sealed class GateListener(
         }
     }
 
-    private static async Task<ReadOnlyMemory<byte>?> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
+    private static async Task<byte[]?> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (request.Headers.ContentEncoding.Count > 0 || request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) != true)
         {
@@ -351,6 +356,10 @@ internal sealed class GateListener(
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(RefusalBody, context.RequestAborted);
     }
+
+    /// <summary>Compares a request with all that its turn asked for.</summary>
+    internal delegate Task<(GateRefusal? Refusal, string Detail)> Comparison(
+        HttpRequest request, ReadOnlyMemory<byte> body, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken);
 
     private static readonly byte[] RefusalBody = Encoding.UTF8.GetBytes("""{"type":"error","error":{"type":"api_error","message":"refused"}}""");
 }

@@ -38,7 +38,7 @@ internal sealed class FakeApi : IAsyncDisposable
     public static async Task<FakeApi> StartAsync()
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null).UseUrls("http://127.0.0.1:0");
         var server = builder.Build();
         var api = new FakeApi(server);
         server.Run(api.AnswerAsync);

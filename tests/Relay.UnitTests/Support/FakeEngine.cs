@@ -28,7 +28,8 @@ internal sealed class FakeEngine : IAsyncDisposable
     private readonly EngineState _state;
     private readonly ClaudeEngine _engine;
 
-    public FakeEngine(ClaudeCodeOptions? options = null, CompletionOptions? completions = null, FakeApi? api = null)
+    public FakeEngine(
+        ClaudeCodeOptions? options = null, CompletionOptions? completions = null, FakeApi? api = null, GateListener.Comparison? comparedBy = null)
     {
         var claude = Options.Create(options ?? new ClaudeCodeOptions());
         claude.Value.Sandbox = SandboxMode.Off;
@@ -42,7 +43,7 @@ internal sealed class FakeEngine : IAsyncDisposable
         var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, new ClaudeLocator(claude), Clock);
         var login = new LoginHealth(new LoginFile(environment), Clock, NullLogger<LoginHealth>.Instance);
         _state = new EngineState(sandbox, login);
-        _gate = FakeGate.Create(_home.Home, claude, Clock);
+        _gate = FakeGate.Create(_home.Home, claude, Clock, comparedBy);
         Processes = new ClaudeProcesses(Starter, sandbox, _gate.Listener, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
         _ = Processes.StartAsync(CancellationToken.None);
         _shapes = new AcceptedShapes(new HostTraces(_home.Home, environment));

@@ -21,7 +21,7 @@ internal sealed class FakeGate : IAsyncDisposable
     private readonly ApiCredentials _credentials;
     private readonly ApiForwarder _forwarder;
 
-    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock)
+    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock, GateListener.Comparison? comparedBy)
     {
         Account = new AccountMeter(clock);
         _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
@@ -31,7 +31,7 @@ internal sealed class FakeGate : IAsyncDisposable
         var renewal = new LoginRenewal(new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
         _credentials = new ApiCredentials(options, login, renewal, clock, NullLogger<ApiCredentials>.Instance);
         _forwarder = new ApiForwarder(_services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, Account, clock);
-        Listener = new GateListener(home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance);
+        Listener = new GateListener(home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance) { ComparedBy = comparedBy };
     }
 
     public GateListener Listener { get; }
@@ -39,7 +39,13 @@ internal sealed class FakeGate : IAsyncDisposable
     /// <summary>What the API told of the account's limits.</summary>
     public AccountMeter Account { get; }
 
-    public static FakeGate Create(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null) => new(home, options, clock ?? TimeProvider.System);
+    /// <param name="home">The home below which the socket is made.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="clock">The clock of the gate; null for the system's.</param>
+    /// <param name="comparedBy">A comparison in the place of the gate's proof; null for the proof.</param>
+    public static FakeGate Create(
+        RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null, GateListener.Comparison? comparedBy = null) =>
+        new(home, options, clock ?? TimeProvider.System, comparedBy);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,7 +1,10 @@
+using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
 using NSubstitute;
 using Relay.Application.Auditing;
 using Relay.Domain;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
@@ -55,6 +58,47 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         answer.Error!.Code.Should().Be(isDoubt ? ErrorCode.LockdownViolation : ErrorCode.UpstreamError);
         engine.Audit.Received(isDoubt ? 1 : 0).Write(Arg.Is<AuditEntry>(entry => entry.Action == "lockdown_violation"));
         await OthersGoOnAsync(engine);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Without_the_comparison_the_request_that_differs_would_leave(string difference)
+    {
+        await using var engine = await StartAsync(Nothing);
+        engine.AcceptShape();
+        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Change = Differences[difference].Change });
+
+        await engine.CompleteAsync(Any.Request("hi")).InTime();
+
+        var honest = new ComposedRequest();
+        honest.System.RemoveAt(2);
+        honest.Say("user", "hi").WithNoteOf(Any.Time);
+        _api.Reached.Should().ContainSingle().Which.Should().NotEndWith(Encoding.UTF8.GetString(honest.ToBytes()));
+    }
+
+    [Fact]
+    public async Task A_request_of_100_MB_does_not_leave()
+    {
+        await using var engine = await StartAsync();
+        engine.AcceptShape();
+        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Change = AddMegabytes });
+
+        (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error!.Code.Should().Be(ErrorCode.UpstreamError);
+
+        _api.Reached.Should().BeEmpty();
+        await OthersGoOnAsync(engine);
+    }
+
+    [Fact]
+    public async Task Without_the_comparison_a_request_of_100_MB_would_leave()
+    {
+        await using var engine = await StartAsync(Nothing);
+        engine.AcceptShape();
+        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Change = AddMegabytes });
+
+        await engine.CompleteAsync(Any.Request("hi")).InTime();
+
+        _api.Reached.Should().ContainSingle().Which.Length.Should().BeGreaterThan(100_000_000);
     }
 
     [Fact]
@@ -217,9 +261,16 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         _api.Reached.Should().BeEmpty();
     }
 
-    private async Task<FakeEngine> StartAsync()
+    /// <summary>A comparison that finds nothing.</summary>
+    private static Task<(GateRefusal? Refusal, string Detail)> Nothing(
+        HttpRequest request, ReadOnlyMemory<byte> body, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken) =>
+        Task.FromResult<(GateRefusal?, string)>((null, string.Empty));
+
+    private static void AddMegabytes(ComposedRequest request) => request.System.Add(ComposedRequest.Text(new string('x', 100_000_000)));
+
+    private async Task<FakeEngine> StartAsync(GateListener.Comparison? comparedBy = null)
     {
-        var engine = new FakeEngine(new ClaudeCodeOptions { WarmProcesses = 0 }, api: _api);
+        var engine = new FakeEngine(new ClaudeCodeOptions { WarmProcesses = 0 }, api: _api, comparedBy: comparedBy);
         await engine.StartGateAsync();
         return engine;
     }
