@@ -137,9 +137,10 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
     }
 
     [Theory(Timeout = 180_000)]
-    [InlineData("bwrap")]
-    [InlineData("off")]
-    public async Task A_relay_that_is_killed_takes_the_real_cli_with_it(string sandbox)
+    [InlineData("bwrap", false)]
+    [InlineData("off", false)]
+    [InlineData("bwrap", true)]
+    public async Task A_relay_that_is_killed_or_aborts_takes_the_real_cli_with_it(string sandbox, bool aborts)
     {
         await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
         api.Default = new Behavior { Failure = UpstreamFailure.StalledBeforeHeaders };
@@ -151,7 +152,14 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
         var everything = TestMachine.DescendantsOf(relay.ProcessId);
         relay.Children.Should().NotBeEmpty();
 
-        TestMachine.Kill(relay.ProcessId);
+        if (aborts)
+        {
+            await TestMachine.AbortAsync(relay.ProcessId);
+        }
+        else
+        {
+            TestMachine.Kill(relay.ProcessId);
+        }
 
         await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning), OneSecond, "something outlived the relay");
         await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();

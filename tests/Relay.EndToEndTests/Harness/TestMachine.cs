@@ -117,6 +117,19 @@ internal static class TestMachine
     /// <summary>Kills one process, as the kernel would.</summary>
     public static void Kill(int processId) => Run("/bin/kill", "-KILL", processId.ToString());
 
+    /// <summary>
+    /// Ends a .NET process as its own <c>abort()</c> does. The runtime takes the first SIGABRT, gives the signal its default action back and
+    /// goes on: only the second one ends the process.
+    /// </summary>
+    public static async Task AbortAsync(int processId)
+    {
+        while (IsRunning(processId))
+        {
+            Run("/bin/kill", "-ABRT", processId.ToString());
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+        }
+    }
+
     private static void Run(string program, params string[] arguments)
     {
         using var process = Process.Start(program, arguments);
