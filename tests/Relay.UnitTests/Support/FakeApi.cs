@@ -1,3 +1,5 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -14,7 +16,12 @@ internal sealed class FakeApi : IAsyncDisposable
     private readonly WebApplication _server;
     private readonly List<string> _reached = [];
 
+    private int _connections;
+
     private FakeApi(WebApplication server) => _server = server;
+
+    /// <summary>Connections so far.</summary>
+    public int Connections => Volatile.Read(ref _connections);
 
     public static string WholeMessage { get; } = MessageOf("Hello");
 
@@ -35,12 +42,29 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>Answers in order; the last one again and again. A whole message where there is none.</summary>
     public Queue<Func<HttpContext, Task>> Answers { get; } = new();
 
-    public static async Task<FakeApi> StartAsync()
+    /// <param name="certificate">For TLS and HTTP/2; null for plain HTTP.</param>
+    public static async Task<FakeApi> StartAsync(X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null).UseUrls("http://127.0.0.1:0");
+        FakeApi? api = null;
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                listen.Use(next => connection =>
+                {
+                    Interlocked.Increment(ref api!._connections);
+                    return next(connection);
+                });
+                if (certificate is not null)
+                {
+                    listen.UseHttps(certificate);
+                }
+            });
+        });
         var server = builder.Build();
-        var api = new FakeApi(server);
+        api = new FakeApi(server);
         server.Run(api.AnswerAsync);
         await server.StartAsync(Waiting.Token);
         api.Address = new Uri(server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());

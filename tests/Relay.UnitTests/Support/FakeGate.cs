@@ -21,12 +21,13 @@ internal sealed class FakeGate : IAsyncDisposable
     private readonly ApiCredentials _credentials;
     private readonly ApiForwarder _forwarder;
 
-    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock, GateListener.Comparison? comparedBy)
+    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock, GateListener.Comparison? comparedBy, string? certificates)
     {
         Account = new AccountMeter(clock);
         _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
         _starter = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, clock);
-        var (configuration, completions) = (new ConfigurationBuilder().Build(), Options.Create(new CompletionOptions()));
+        var (configuration, completions) = (
+            new ConfigurationBuilder().AddInMemoryCollection([new("NODE_EXTRA_CA_CERTS", certificates)]).Build(), Options.Create(new CompletionOptions()));
         var login = new LoginFile(new ClaudeEnvironment(options, completions, configuration, home));
         var renewal = new LoginRenewal(new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
         _credentials = new ApiCredentials(options, login, renewal, clock, NullLogger<ApiCredentials>.Instance);
@@ -43,9 +44,10 @@ internal sealed class FakeGate : IAsyncDisposable
     /// <param name="options">The settings.</param>
     /// <param name="clock">The clock of the gate; null for the system's.</param>
     /// <param name="comparedBy">A comparison in the place of the gate's proof; null for the proof.</param>
+    /// <param name="certificates">A file of authorities that the API's certificate may come from; null for the system's only.</param>
     public static FakeGate Create(
-        RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null, GateListener.Comparison? comparedBy = null) =>
-        new(home, options, clock ?? TimeProvider.System, comparedBy);
+        RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null, GateListener.Comparison? comparedBy = null,
+        string? certificates = null) => new(home, options, clock ?? TimeProvider.System, comparedBy, certificates);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Relay.Domain.Completions;
@@ -16,10 +17,17 @@ internal sealed class GateBench : IAsyncDisposable
     private readonly FakeGate _gate;
     private readonly Lazy<GateClient> _claude;
 
-    private GateBench(FakeApi api)
+    private GateBench(FakeApi api, X509Certificate2? certificate)
     {
         _api = api;
-        _gate = FakeGate.Create(_home.Home, Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = Key, BaseUrl = api.Address }));
+        var certificates = certificate is null ? null : Path.Combine(_home.Home.Path, "authority.pem");
+        if (certificates is not null)
+        {
+            File.WriteAllText(certificates, certificate!.ExportCertificatePem());
+        }
+
+        var options = new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = Key, BaseUrl = api.Address, PassEnv = ["NODE_EXTRA_CA_CERTS"] };
+        _gate = FakeGate.Create(_home.Home, Options.Create(options), certificates: certificates);
         _claude = new Lazy<GateClient>(() => new GateClient(Gate.SocketPath!));
     }
 
@@ -29,9 +37,13 @@ internal sealed class GateBench : IAsyncDisposable
 
     public Queue<Func<HttpContext, Task>> Answers => _api.Answers;
 
-    public static async Task<GateBench> StartAsync()
+    /// <summary>Connections of the gate to the API so far.</summary>
+    public int Connections => _api.Connections;
+
+    /// <param name="certificate">The API's, for TLS and HTTP/2; null for plain HTTP.</param>
+    public static async Task<GateBench> StartAsync(X509Certificate2? certificate = null)
     {
-        var bench = new GateBench(await FakeApi.StartAsync());
+        var bench = new GateBench(await FakeApi.StartAsync(certificate), certificate);
         await bench.Gate.StartAsync(Waiting.Token);
         return bench;
     }

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Relay.Infrastructure.ApiGate;
@@ -23,6 +25,36 @@ public sealed class GateListenerTests
         reached.Should().NotContain(ApiCredentials.Placeholder).And.NotContain(ticket.Value).And.NotContain("gate.sock").And.NotContain("traceparent");
         answer.Headers.Contains("set-cookie").Should().BeFalse();
         (await SignalsAsync(turn)).Should().Equal("Forwarded", "Responded", "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop");
+    }
+
+    [Fact]
+    public async Task Over_TLS_one_connection_to_the_api_serves_two_hundred_turns()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        await using var bench = await GateBench.StartAsync(certificate);
+        string? protocol = null;
+        bench.Answers.Enqueue(context =>
+        {
+            protocol = context.Request.Protocol;
+            return FakeApi.Whole(context);
+        });
+        using var ticket = bench.Gate.Issue();
+
+        for (var turn = 0; turn < 200; turn++)
+        {
+            Begin(ticket);
+            using var answer = await bench.AskAsync(ticket).InTime();
+            (await answer.Content.ReadAsStringAsync(Waiting.Token)).Should().Be(FakeApi.WholeMessage);
+            ticket.End();
+        }
+
+        (protocol, bench.Connections).Should().Be(("HTTP/2", 1));
     }
 
     [Fact]
