@@ -7,13 +7,13 @@ namespace Relay.Bench;
 /// <summary>Streams: what the relay adds to each token, how many it carries at once, and how fast.</summary>
 internal static class StreamScenarios
 {
-    /// <summary>From the write of a delta into the CLI's stdout to its text in the client, one stream after the other.</summary>
+    /// <summary>From the API's write of a delta to its text in the client, one stream after the other.</summary>
     public static async Task TokensAsync(string claude, CancellationToken cancellationToken)
     {
-        _ = claude;
         const int rounds = 300;
-        Scenarios.Title("Time added to tokens, one stream at a time (fake CLI that writes the time into each of 20 deltas, 5 ms apart)");
-        await using var bed = await Bed.WithFakeClaudeAsync(Timed(20, 5), cancellationToken);
+        Scenarios.Title("Time added to tokens, one stream at a time (real CLI; the API writes the time into each of 20 deltas, 5 ms apart)");
+        await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
+        await bed.SetBehaviorAsync(new { words = 20, timed_words = true, between_tokens_ms = 5 }, cancellationToken);
         Distribution first = new(), later = new();
         for (var round = -50; round < rounds; round++)
         {
@@ -32,7 +32,7 @@ internal static class StreamScenarios
                 cancellationToken);
         }
 
-        Report("the first token", first, 2);
+        Report("the first token", first, 4);
         Report("the others", later, null);
     }
 
@@ -85,17 +85,15 @@ internal static class StreamScenarios
         Scenarios.Title($"Tokens a second through the relay and from the CLI itself (real CLI, {words} tokens that the API sends at once)");
         await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
         await bed.SetBehaviorAsync(new { words }, cancellationToken);
+        // Both processes answer again and again: one that has answered before is four times as fast as a new one.
+        await using var direct = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
         Distribution own = new(), through = new();
-        for (var round = -2; round < rounds; round++)
+        for (var round = -3; round < rounds; round++)
         {
-            // A process of its own, parked for a second, as a spare of the relay's is: a process that has answered before is four times as fast.
-            await using var direct = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
-            await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
             var (_, duration) = await direct.StreamAsync("hi", cancellationToken);
             long? first = null;
             var last = 0L;
             await bed.StreamAsync("hi", _ => { last = Stopwatch.GetTimestamp(); first ??= last; }, cancellationToken);
-            await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken); // Spares are refilled.
             if (round >= 0)
             {
                 own.Add(duration.TotalMilliseconds);

@@ -43,7 +43,7 @@ internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, 
     {
         if (behavior.Words is { } words)
         {
-            return AnswerText.OfWords(words);
+            return behavior.TimedWords ? AnswerText.OfMoments(words) : AnswerText.OfWords(words);
         }
 
         if (behavior.Echo)

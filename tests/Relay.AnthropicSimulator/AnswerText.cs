@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -14,25 +15,33 @@ internal sealed class AnswerText
     private static readonly AnswerText Default = Split(Behavior.DefaultText);
 
     private readonly byte[][] _pieces;
-    private readonly bool _words;
+    private readonly Form _form;
 
-    private AnswerText(byte[][] pieces, int count, bool words)
+    private AnswerText(byte[][] pieces, int count, Form form) => (_pieces, Count, _form) = (pieces, count, form);
+
+    private enum Form
     {
-        _pieces = pieces;
-        Count = count;
-        _words = words;
+        Text,
+        Words,
+        Moments,
     }
 
     public int Count { get; }
 
     /// <summary>Words cycle through a fixed table, so that a long answer costs no memory.</summary>
-    public ReadOnlySpan<byte> this[int piece] => _words
-        ? _pieces[piece % _pieces.Length].AsSpan(piece == 0 ? 1 : 0)
-        : _pieces[piece];
+    public ReadOnlySpan<byte> this[int piece] => _form switch
+    {
+        Form.Words => _pieces[piece % _pieces.Length].AsSpan(piece == 0 ? 1 : 0),
+        Form.Moments => Encoding.UTF8.GetBytes($"{Stopwatch.GetTimestamp()} "),
+        _ => _pieces[piece],
+    };
 
     public static AnswerText Of(string text) => ReferenceEquals(text, Behavior.DefaultText) ? Default : Split(text);
 
-    public static AnswerText OfWords(int count) => new(Words, count, words: true);
+    public static AnswerText OfWords(int count) => new(Words, count, Form.Words);
+
+    /// <summary>Each piece is the moment at which it is read.</summary>
+    public static AnswerText OfMoments(int count) => new([], count, Form.Moments);
 
     /// <summary>The whole text, escaped for a JSON string.</summary>
     public string Escaped()
@@ -63,7 +72,7 @@ internal sealed class AnswerText
             pieces.Add(Escape(text.AsSpan(start, end - start)));
         }
 
-        return new AnswerText([.. pieces], pieces.Count, words: false);
+        return new AnswerText([.. pieces], pieces.Count, Form.Text);
     }
 
     private static byte[] Escape(ReadOnlySpan<char> text) =>

@@ -23,6 +23,9 @@ public sealed record Behavior
     /// <summary>Answer with that many short words, one delta each: the text that <see cref="WordsText"/> returns.</summary>
     public int? Words { get; init; }
 
+    /// <summary>Writes the moment (a timestamp of <see cref="System.Diagnostics.Stopwatch"/>) instead of each of the <see cref="Words"/>.</summary>
+    public bool TimedWords { get; init; }
+
     /// <summary>The model that the answer names; null for the one asked for.</summary>
     public string? Model { get; init; }
 

@@ -31,6 +31,8 @@ internal sealed class GateBench : IAsyncDisposable
         _claude = new Lazy<GateClient>(() => new GateClient(Gate.SocketPath!));
     }
 
+    public Uri ApiAddress => _api.Address;
+
     public GateListener Gate => _gate.Listener;
 
     public IReadOnlyList<string> Reached => _api.Reached;
