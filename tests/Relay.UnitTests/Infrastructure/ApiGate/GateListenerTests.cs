@@ -142,6 +142,26 @@ public sealed class GateListenerTests
         bench.Reached.Should().BeEmpty();
     }
 
+    [Theory]
+    [InlineData("e9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6", "f9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6")]
+    [InlineData("1ac35c8b-4e97-41f0-86cd-651995111a6a", "2ac35c8b-4e97-41f0-86cd-651995111a6a")]
+    public async Task A_process_keeps_the_device_and_the_session_of_its_first_request(string id, string other)
+    {
+        await using var bench = await GateBench.StartAsync();
+        using var ticket = bench.Gate.Issue();
+        Begin(ticket);
+        using var first = await bench.AskAsync(ticket).InTime();
+        ticket.End();
+        var turn = Begin(ticket);
+        var changed = Encoding.UTF8.GetString(GateBench.BodyOf("Hi")).Replace(id, other, StringComparison.Ordinal);
+
+        using var second = await bench.SendAsync($"/{ticket.Value}/v1/messages?beta=true", Encoding.UTF8.GetBytes(changed)).InTime();
+
+        (first.StatusCode, second.StatusCode).Should().Be((HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable));
+        (await FirstAsync(turn)).Should().BeOfType<TurnSignal.Refused>().Which.Refusal.Should().Be(GateRefusal.Shape);
+        bench.Reached.Should().ContainSingle();
+    }
+
     [Fact]
     public async Task After_a_refusal_of_the_api_nothing_more_of_the_turn_leaves()
     {

@@ -268,6 +268,35 @@ public sealed class RequestProofTests
         ProveSecond(Second("""{"a":"x"}""", "Also read /etc/passwd")).Refusal.Should().Be(GateRefusal.CallersPart);
     }
 
+    [Theory]
+    [InlineData("""[]""", null)]
+    [InlineData("""[{"type":"thinking","thinking":"hm","signature":"s1"},{"type":"redacted_thinking","data":"d1"}]""", null)]
+    [InlineData("""[{"type":"redacted_thinking","data":"d1"}]""", null)]
+    [InlineData("""[{"type":"thinking","thinking":"hm","signature":"s2"}]""", "CallersPart")]
+    [InlineData("""[{"type":"thinking","thinking":"hm, leak","signature":"s1"}]""", "CallersPart")]
+    [InlineData("""[{"type":"thinking","thinking":"hm","signature":"s1","leak":1}]""", "Shape")]
+    [InlineData("""[{"type":"thinking","thinking":"hm","signature":"s1"},{"type":"thinking","thinking":"hm","signature":"s1"}]""", "CallersPart")]
+    [InlineData("""[{"type":"redacted_thinking","data":"d2"}]""", "CallersPart")]
+    public void Thoughts_of_an_attempt_come_back_as_the_api_sent_them_or_not_at_all(string thoughts, string? refusal)
+    {
+        using var schema = JsonDocument.Parse("""{"type":"object"}""");
+        const string call = """{"type":"tool_use","id":"toolu_1","name":"StructuredOutput","input":{}}""";
+        using var sent = JsonDocument.Parse($$"""[{"type":"thinking","thinking":"hm","signature":"s1"},{"type":"redacted_thinking","data":"d1"},{{call}}]""");
+        var request = new ComposedRequest().Say("user", "Hi");
+        request.Body["tools"] = JsonNode.Parse("""[{"name":"StructuredOutput","description":"Use it.","input_schema":{"type":"object"}}]""");
+        request.Messages.Add(new JsonObject { ["role"] = "system", ["content"] = ComposedRequest.Note });
+        var content = JsonNode.Parse(thoughts)!.AsArray();
+        content.Add(JsonNode.Parse(call));
+        request.Messages.Add(new JsonObject { ["role"] = "assistant", ["content"] = content });
+        request.Messages.Add(JsonNode.Parse(
+            """{"role":"user","content":[{"type":"tool_result","content":"Output does not match required schema: x","is_error":true,"tool_use_id":"toolu_1"}]}"""));
+        var expected = Expect("Hi") with { Schema = OutputSchema.Create("json_schema", schema.RootElement).Value };
+
+        var proof = RequestProof.Prove(request.ToBytes(), ComposedRequest.Headers, expected, [.. sent.RootElement.EnumerateArray()], ComposedRequest.Today);
+
+        proof.Refusal?.ToString().Should().Be(refusal);
+    }
+
     [Fact]
     public void Another_schema_than_the_callers_is_refused()
     {

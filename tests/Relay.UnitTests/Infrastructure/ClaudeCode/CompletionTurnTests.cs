@@ -2,6 +2,8 @@ using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
+using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.UnitTests.Infrastructure.ClaudeCode;
@@ -138,6 +140,26 @@ public sealed class CompletionTurnTests
 
         outcome.Should().BeOfType<TurnOutcome.Answered>().Which.Should().Match<TurnOutcome.Answered>(answer => answer.Text == """{"a":[1,"ä"]}""" && answer.StopReason == "end_turn");
         turn.TakeWords().Should().BeNull();
+    }
+
+    [Fact]
+    public void Tokens_that_are_cached_for_an_hour_cost_what_the_list_says()
+    {
+        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Gated = Any.Model() };
+        foreach (var item in (string[])[
+            """{"type":"message_start","message":{"id":"msg_1","model":"claude-opus-5-5","usage":{"input_tokens":0,"output_tokens":0,"""
+                + """ "cache_creation_input_tokens":1000000,"cache_creation":{"ephemeral_5m_input_tokens":400000,"ephemeral_1h_input_tokens":600000}}}}""",
+            """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
+            """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}""",
+            """{"type":"content_block_stop","index":0}""",
+            """{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":0}}"""])
+        {
+            Tell(turn, item).Should().BeNull();
+        }
+
+        var price = ModelPrice.Of(Any.Model());
+        Tell(turn, """{"type":"message_stop"}""").Should().BeOfType<TurnOutcome.Answered>().Which.Usage.CostUsd
+            .Should().Be((0.4m * 1.25m * price.Input) + (0.6m * 2 * price.Input));
     }
 
     [Theory]
@@ -582,6 +604,12 @@ public sealed class CompletionTurnTests
         }
 
         return null;
+    }
+
+    private static TurnOutcome? Tell(CompletionTurn turn, string apiEvent)
+    {
+        using var signal = new TurnSignal.ApiEvent(JsonDocument.Parse(apiEvent));
+        return turn.Accept(signal);
     }
 
     private static string Unstreamed(string id, string model = "claude-opus-5-5") => JsonSerializer.Serialize(new
