@@ -1,9 +1,16 @@
+using System.ComponentModel.DataAnnotations;
+using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Domain;
 
 namespace Relay.Api.Anthropic;
 
-/// <summary>A failure in Anthropic's words.</summary>
-internal sealed record AnthropicError(string Type, AnthropicErrorDetail Error, string RequestId)
+/// <summary>An error, in Anthropic's format.</summary>
+/// <param name="Type">Always <c>error</c>.</param>
+/// <param name="Error">The error.</param>
+/// <param name="RequestId">The id of the request.</param>
+internal sealed record AnthropicError(
+    [property: Values("error")] string Type, AnthropicErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
 {
     /// <summary>Maps an error.</summary>
     public static AnthropicError From(RelayError error, string requestId) => new("error", new AnthropicErrorDetail(TypeOf(error.Code), error.Message), requestId);
@@ -24,6 +31,20 @@ internal sealed record AnthropicError(string Type, AnthropicErrorDetail Error, s
     };
 }
 
-/// <param name="Type">Anthropic's kind.</param>
-/// <param name="Message">What to do about it.</param>
-internal sealed record AnthropicErrorDetail(string Type, string Message);
+/// <summary>The error itself.</summary>
+/// <param name="Type">The kind of the error in Anthropic's API.</param>
+/// <param name="Message">Advice for people.</param>
+internal sealed record AnthropicErrorDetail(
+    [property: Values(
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "not_found_error",
+        "request_too_large",
+        "conflict_error",
+        "rate_limit_error",
+        "overloaded_error",
+        "timeout_error",
+        "api_error")]
+    string Type,
+    [property: MinLength(1)] string Message);

@@ -4,20 +4,32 @@ using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Application.Serving;
+using Relay.Domain;
 using Relay.Domain.Keys;
 
 namespace Relay.Api.Anthropic;
 
 [RequireScope(KeyScopes.Complete)]
 [Speaks(ApiSurface.Anthropic)]
+[Tags("Anthropic's API")]
+[Takes("anthropic-version")]
 [Route("v1/messages/count_tokens")]
 internal sealed class CountTokensController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
 {
-    /// <summary>About how many tokens a request would have; spends nothing, and says in a header that it is no count.</summary>
-    [HttpPost]
+    /// <summary>Estimates the tokens of a request</summary>
+    /// <remarks>
+    /// The estimate is rather too high than too low. <c>X-Token-Count</c> says that it is an estimate, because Claude Code can't count tokens.
+    /// The request spends nothing.
+    /// </remarks>
+    [HttpPost(Name = "countTokens")]
+    [Reads(typeof(CountTokensRequest))]
+    [Sends("X-Token-Count")]
+    [Fails(ErrorCode.UnknownModel)]
+    [Answers(200, "The estimate.", typeof(TokenCount))]
     public async Task<IActionResult> CountAsync(CancellationToken cancellationToken)
     {
         var body = await Request.ReadObjectAsync(root => MessageBody.Parse(root, models, needsMaxTokens: false), server.Value.MaxBodyBytes, cancellationToken);

@@ -1,7 +1,9 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Models;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -33,7 +35,7 @@ internal static class MessageBody
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
         var fields = new FieldReader();
-        var body = new LenientBody(root, fields);
+        var body = new LenientBody(root, fields, needsMaxTokens ? ContractFields.Of<MessageRequest>() : ContractFields.Of<CountTokensRequest>());
         var tools = new ToolReader(fields, body.Ignore).ReadAnthropic(body.Find("tools"), body.Find("tool_choice"));
         body.Sort(Unsupported);
         var model = fields.ReadModel(body, models);
@@ -97,13 +99,21 @@ internal static class MessageBody
     }
 }
 
-/// <summary>The answer of <c>POST /v1/messages</c>.</summary>
+/// <summary>A whole answer. In <c>message_start</c>: the answer as it begins, without words.</summary>
+/// <param name="Id">The id of the request, with Anthropic's prefix.</param>
+/// <param name="Type">Always <c>message</c>.</param>
+/// <param name="Role">Always <c>assistant</c>.</param>
+/// <param name="Model">The model that answered, as Anthropic's API names it.</param>
+/// <param name="Content">The answer: words, calls of tools, and thoughts for a request with <c>thinking</c>.</param>
+/// <param name="StopReason">Why the model stopped: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.</param>
+/// <param name="StopSequence">The stop sequence that ended the answer. Null when no stop sequence did.</param>
+/// <param name="Usage">Tokens.</param>
 internal sealed record MessageAnswer(
-    string Id,
-    string Type,
-    string Role,
+    [property: RegularExpression("^msg_[0-9a-f]{24}$")] string Id,
+    [property: Values("message")] string Type,
+    [property: Values("assistant")] string Role,
     string Model,
-    IReadOnlyList<object> Content,
+    [property: OneOf(typeof(IReadOnlyList<AnyAnswerBlock>))] IReadOnlyList<object> Content,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence,
     MessageUsage Usage)
@@ -114,11 +124,16 @@ internal sealed record MessageAnswer(
 }
 
 /// <summary>Tokens.</summary>
+/// <param name="InputTokens">Tokens read at the full price.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CacheCreationInputTokens">Tokens put into Anthropic's prompt cache.</param>
+/// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
 internal sealed record MessageUsage(long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens)
 {
     /// <summary>Maps a usage.</summary>
     public static MessageUsage From(TokenUsage usage) => new(usage.InputTokens, usage.OutputTokens, usage.CacheCreationInputTokens, usage.CacheReadInputTokens);
 }
 
-/// <summary>The answer of <c>POST /v1/messages/count_tokens</c>.</summary>
-internal sealed record TokenCount(long InputTokens);
+/// <summary>An estimate.</summary>
+/// <param name="InputTokens">Estimated number of tokens of the request, rather too high than too low.</param>
+internal sealed record TokenCount([property: Range(1, long.MaxValue)] long InputTokens);

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.Streaming;
 using Relay.Domain;
@@ -108,29 +107,4 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
 
     /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error) => events.Add("error", AnthropicError.From(error, requestId));
-
-    private sealed record MessageStart(string Type, MessageAnswer Message);
-
-    private sealed record BlockStart(string Type, int Index, object ContentBlock);
-
-    private sealed record BlockDelta(string Type, int Index, object Delta);
-
-    private sealed record TextDelta(string Type, string Text);
-
-    private sealed record InputDelta(string Type, string PartialJson);
-
-    private sealed record ThinkingDelta(string Type, string Thinking);
-
-    private sealed record SignatureDelta(string Type, string Signature);
-
-    private sealed record BlockStop(string Type, int Index);
-
-    private sealed record MessageDelta(string Type, StopDelta Delta, MessageUsage Usage);
-
-    private sealed record StopDelta(
-        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence);
-
-    private sealed record MessageStop(string Type);
-
-    private sealed record PingEvent(string Type);
 }

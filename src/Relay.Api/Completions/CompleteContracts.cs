@@ -1,6 +1,9 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
@@ -17,40 +20,65 @@ internal enum OutputFormat
     Json,
 }
 
-/// <summary>The body of <c>POST /v1/complete</c>.</summary>
-/// <param name="Prompt">What to answer; required, unless there are messages.</param>
-/// <param name="System">The system prompt.</param>
-/// <param name="Model">One of <c>GET /v1/models</c>; the operator's default when missing.</param>
-/// <param name="OutputFormat"><c>text</c> (default) or <c>json</c>.</param>
-/// <param name="Messages">A conversation instead of the prompt: <c>[{"role":"user","content":"…"}, …]</c>, see <see cref="MessageReader"/>.</param>
-/// <param name="Stream">Whether to answer with events; false when missing.</param>
-/// <param name="JsonSchema">The schema that the answer must fit.</param>
-/// <param name="Effort"><c>low</c>, <c>medium</c>, <c>high</c>, <c>xhigh</c> or <c>max</c>.</param>
-/// <param name="MaxTokens">Most tokens of the answer.</param>
-/// <param name="Stop">Texts at which the answer ends.</param>
-/// <param name="Temperature">How freely the model chooses, from 0 to 1.</param>
-/// <param name="TopP">The share of the likeliest words that the model chooses from, from 0 to 1.</param>
-/// <param name="TopK">The number of the likeliest words that the model chooses from.</param>
-/// <param name="Thinking"><c>{"type":"disabled"}</c>, <c>{"type":"adaptive"}</c> or <c>{"type":"enabled","budget_tokens":2048}</c>.</param>
-/// <param name="Tools">Tools that the caller runs: <c>[{"name":"…","description":"…","input_schema":{…}}]</c>.</param>
-/// <param name="ToolChoice"><c>{"type":"auto"}</c>, <c>{"type":"any"}</c>, <c>{"type":"none"}</c> or <c>{"type":"tool","name":"…"}</c>.</param>
+/// <summary>
+/// A prompt or a conversation. Prompt, history, system prompt and schema together have at most the operator's <c>MAX_INPUT_BYTES</c>
+/// (200,000 UTF-8 bytes by default).
+/// </summary>
+/// <param name="Prompt">The question. Send either this or <c>messages</c>.</param>
+/// <param name="System">The system prompt. An empty text counts as missing.</param>
+/// <param name="Model">
+/// A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list. When missing: the operator's
+/// <c>DEFAULT_MODEL</c>.
+/// </param>
+/// <param name="OutputFormat">
+/// <c>text</c>: the answer is in <c>text</c>. <c>json</c>: the answer is in <c>result</c>, beside <c>usage</c>. Streams always end with usage.
+/// </param>
+/// <param name="Messages">
+/// A conversation instead of the prompt, oldest message first. It begins and ends with a message of the user. Several messages of one side in a row
+/// are one turn of that side. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
+/// </param>
+/// <param name="Stream">Whether the answer comes as server-sent events while it is made.</param>
+/// <param name="JsonSchema">The schema that the answer must fit. The answer is then also in <c>structured_output</c>. Not together with <c>stop</c>.</param>
+/// <param name="Effort">How hard the model thinks. When missing: Claude Code's own default.</param>
+/// <param name="MaxTokens">Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</param>
+/// <param name="Stop">Texts at which the answer ends, without them. Not together with a schema. Lengths count UTF-16 units.</param>
+/// <param name="Temperature">
+/// How freely the model chooses its words. When missing, or 1: the API's default. Beside it the model does not think, unless <c>thinking</c> says so.
+/// </param>
+/// <param name="TopP">The share of the likeliest words that the model chooses from. When missing, or 1: all.</param>
+/// <param name="TopK">The number of the likeliest words that the model chooses from. When missing: all.</param>
+/// <param name="Thinking">
+/// Whether the model thinks before it answers, and most tokens of its thoughts. Thoughts are not passed on. When missing: Claude Code's own
+/// default, but no thoughts beside <c>temperature</c>, <c>top_p</c> and <c>top_k</c>.
+/// </param>
+/// <param name="Tools">Tools that the caller runs. The model calls them; the relay runs no tool.</param>
+/// <param name="ToolChoice">
+/// Whether the model calls a tool: as it decides (<c>auto</c>), none, at least one (<c>any</c>), or this one (<c>tool</c>). The last two need
+/// <c>tools</c>.
+/// </param>
+[RequestContract]
+[Keywords("""
+    {"oneOf":[
+      {"title":"a prompt","required":["prompt"],"properties":{"prompt":{"type":"string"}}},
+      {"title":"a conversation","required":["messages"],"properties":{"messages":{"type":"array"}}}]}
+    """)]
 internal sealed record CompleteBody(
-    string? Prompt,
-    string? System,
-    string? Model,
-    string? OutputFormat,
-    JsonElement? Messages = null,
-    bool? Stream = null,
-    JsonElement? JsonSchema = null,
-    string? Effort = null,
-    long? MaxTokens = null,
-    IReadOnlyList<string?>? Stop = null,
-    double? Temperature = null,
-    double? TopP = null,
-    long? TopK = null,
-    JsonElement? Thinking = null,
-    JsonElement? Tools = null,
-    JsonElement? ToolChoice = null)
+    [property: RegularExpression(Patterns.Visible)] string? Prompt,
+    [property: RegularExpression(@"^$|\S")] string? System,
+    [property: StringLength(ModelName.MaxLength), RegularExpression(Patterns.ModelName)] string? Model,
+    [property: Values("text", "json"), DefaultValue("text")] string? OutputFormat,
+    [property: OneOf(typeof(IReadOnlyList<NativeMessage>)), Keywords("""{"minItems":1}""")] JsonElement? Messages = null,
+    [property: DefaultValue(false)] bool? Stream = null,
+    [property: OneOf(typeof(AnswerSchema))] JsonElement? JsonSchema = null,
+    [property: Values("low", "medium", "high", "xhigh", "max")] string? Effort = null,
+    [property: Range(1, long.MaxValue)] long? MaxTokens = null,
+    [property: Keywords(BodyKeywords.StopTexts, Alone = true)] IReadOnlyList<string?>? Stop = null,
+    [property: Range(0d, 1d)] double? Temperature = null,
+    [property: Range(0d, 1d)] double? TopP = null,
+    [property: Range(1, int.MaxValue)] long? TopK = null,
+    [property: OneOf(typeof(ThinkingOff), typeof(ThinkingOn))] JsonElement? Thinking = null,
+    [property: OneOf(typeof(IReadOnlyList<NativeTool>)), Keywords("""{"maxItems":256}""")] JsonElement? Tools = null,
+    [property: OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(NoChoice))] JsonElement? ToolChoice = null)
 {
     /// <summary>The body as the domain sees it.</summary>
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
@@ -93,17 +121,39 @@ internal sealed record CompleteBody(
         Thinking is { ValueKind: not JsonValueKind.Null } thinking ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens") : null);
 }
 
-/// <summary>
-/// The answer of <c>POST /v1/complete</c>: <c>text</c>, or <c>result</c> and <c>usage</c>; with a schema also <c>structured_output</c>; with calls
-/// of tools <c>tool_calls</c>; with thoughts <c>thinking</c>.
-/// </summary>
+/// <summary>A whole answer.</summary>
+/// <param name="Ok">Always true.</param>
+/// <param name="Model">The model that answered, as Anthropic's API names it.</param>
+/// <param name="DurationMs">Milliseconds from the arrival of the request to its answer.</param>
+/// <param name="Text">The answer, with <c>output_format: text</c>.</param>
+/// <param name="Result">The answer, with <c>output_format: json</c>.</param>
+/// <param name="StructuredOutput">The answer as the JSON that it is. Present only with <c>json_schema</c>.</param>
+/// <param name="StopReason">
+/// Why the model stopped, in Anthropic's words: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.
+/// </param>
+/// <param name="StopSequence">The stop text that ended the answer. Absent when no stop text did.</param>
+/// <param name="Usage">Tokens and cost, with <c>output_format: json</c>.</param>
+[Keywords("""
+    {"oneOf":[
+      {"title":"as text","required":["text"],"properties":{"result":{"not":{}},"usage":{"not":{}}}},
+      {"title":"as json","required":["result","usage"],"properties":{"text":{"not":{}}}}]}
+    """)]
 internal sealed record CompleteAnswer(
-    bool Ok, string Model, long DurationMs, string? Text, string? Result, JsonElement? StructuredOutput, string? StopReason, string? StopSequence, UsageContract? Usage)
+    [property: Values(true)] bool Ok,
+    string Model,
+    long DurationMs,
+    string? Text,
+    string? Result,
+    JsonElement? StructuredOutput,
+    string? StopReason,
+    string? StopSequence,
+    UsageContract? Usage)
 {
-    /// <summary>Calls of the caller's tools, in order; null for none.</summary>
+    /// <summary>Calls of the caller's tools, in order. Absent without calls.</summary>
     public IReadOnlyList<ToolUseContract>? ToolCalls { get; init; }
 
-    /// <summary>Thoughts of the model, in order; null for none.</summary>
+    /// <summary>Thoughts of the model, in order, for a request with <c>thinking</c>. Absent without thoughts.</summary>
+    [OneOf(typeof(IReadOnlyList<AnyThought>))]
     public IReadOnlyList<object>? Thinking { get; init; }
 
     /// <summary>Lays an answer out.</summary>
@@ -134,7 +184,15 @@ internal sealed record CompleteAnswer(
     public static JsonElement? StructuredOutputOf(Completion completion) => completion.IsStructured ? JsonElement.Parse(completion.Text) : null;
 }
 
-/// <summary>The data of the event <c>done</c>.</summary>
+/// <summary>The answer is whole.</summary>
+/// <param name="Model">The model that answered, as Anthropic's API names it.</param>
+/// <param name="DurationMs">Milliseconds from the arrival of the request to its answer.</param>
+/// <param name="Usage">Tokens and cost.</param>
+/// <param name="StopReason">
+/// Why the model stopped, in Anthropic's words: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.
+/// </param>
+/// <param name="StopSequence">The stop text that ended the answer. Absent when no stop text did.</param>
+/// <param name="StructuredOutput">The answer as the JSON that it is. Present only with <c>json_schema</c>.</param>
 internal sealed record DoneEvent(string Model, long DurationMs, UsageContract Usage, string? StopReason, string? StopSequence, JsonElement? StructuredOutput)
 {
     /// <summary>Sums an answer up.</summary>
@@ -147,7 +205,14 @@ internal sealed record DoneEvent(string Model, long DurationMs, UsageContract Us
         CompleteAnswer.StructuredOutputOf(completion));
 }
 
-/// <summary>Tokens and cost of an answer; <c>cost_usd</c> is null for an answer cut at the output cap.</summary>
+/// <summary>Tokens and cost of one answer, as Claude Code reports them.</summary>
+/// <param name="InputTokens">Tokens read at the full price.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CacheCreationInputTokens">Tokens put into Anthropic's prompt cache.</param>
+/// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
+/// <param name="CostUsd">
+/// US dollars by list price, also on a subscription. Null for an answer that was cut before Claude Code had counted its cost.
+/// </param>
 internal sealed record UsageContract(
     long InputTokens,
     long OutputTokens,

@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Api.Streaming;
 using Relay.Application.Pipeline;
 using Relay.Domain;
@@ -6,11 +8,21 @@ using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
 
-/// <summary>The data of the event <c>start</c>.</summary>
-internal sealed record StartEvent(string RequestId, string? Model);
+/// <summary>The events of a stream: <c>start</c>, any number of <c>delta</c>, then <c>done</c> or <c>error</c>.</summary>
+[Event(typeof(StartEvent), "start")]
+[Event(typeof(DeltaEvent), "delta")]
+[Event(typeof(DoneEvent), "done")]
+[Event(typeof(ErrorContract), "error")]
+internal sealed record CompleteEvents;
 
-/// <summary>The data of the event <c>delta</c>.</summary>
-internal sealed record DeltaEvent(string Text);
+/// <summary>The model has begun.</summary>
+/// <param name="RequestId">The id of the request.</param>
+/// <param name="Model">The model that answers, as Anthropic's API names it.</param>
+internal sealed record StartEvent([property: RegularExpression(Patterns.RequestId)] string RequestId, string? Model);
+
+/// <summary>The next words. With <c>json_schema</c> there is one such event, at the end, because only a whole answer can be checked.</summary>
+/// <param name="Text">The next words.</param>
+internal sealed record DeltaEvent([property: MinLength(1)] string Text);
 
 /// <summary>The data of the event <c>tool_call_start</c>.</summary>
 internal sealed record ToolCallStartEvent(string Id, string Name);

@@ -3,6 +3,7 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Dashboard;
 using Relay.Application.Usage;
 using Relay.Domain;
@@ -16,13 +17,19 @@ namespace Relay.Api.Dashboard;
 [AcceptsSession]
 [RequireScope(KeyScopes.Admin)]
 [AuditedAs("dashboard")]
+[Tags("Dashboard")]
 [Route("dashboard")]
 internal sealed class DashboardController(IMediator mediator) : ControllerBase
 {
     private const int DefaultDays = 7;
 
-    /// <summary>How the relay is, and who uses what of it, now.</summary>
-    [HttpGet("snapshot")]
+    /// <summary>Shows the state of the relay and of its keys, now</summary>
+    /// <remarks>
+    /// The data of the dashboard: the state, both queues, the pool, the last hour, and every key that is not revoked with what is left of its
+    /// limits. Fields without a value are left out.
+    /// </remarks>
+    [HttpGet("snapshot", Name = "dashboardSnapshot")]
+    [Answers(200, "The relay, now.", typeof(SnapshotAnswer))]
     public async Task<IActionResult> GetSnapshotAsync(CancellationToken cancellationToken)
     {
         MarkRoutine();
@@ -30,8 +37,12 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
         return result.TryGet(out var snapshot, out var error) ? new JsonResult(SnapshotAnswer.From(snapshot)) : error.ToActionResult();
     }
 
-    /// <summary>What all keys used over some days.</summary>
-    [HttpGet("usage")]
+    /// <summary>Shows the usage of all keys</summary>
+    /// <remarks>Usage is by UTC day, by key and by model.</remarks>
+    [HttpGet("usage", Name = "dashboardUsage")]
+    [Takes("days")]
+    [Fails(ErrorCode.InvalidRequest)]
+    [Answers(200, "The usage.", typeof(UsageSumsAnswer))]
     public async Task<IActionResult> GetUsageAsync(CancellationToken cancellationToken)
     {
         MarkRoutine();

@@ -2,7 +2,9 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Keys;
+using Relay.Domain;
 using Relay.Domain.Keys;
 
 namespace Relay.Api.Dashboard;
@@ -13,14 +15,21 @@ namespace Relay.Api.Dashboard;
 [AcceptsSession]
 [RequireScope(KeyScopes.Admin)]
 [AuditedAs("dashboard")]
+[Tags("Dashboard")]
 [Route("dashboard/keys")]
 internal sealed class DashboardKeysController(IMediator mediator, TimeProvider clock) : ControllerBase
 {
     /// <summary>Far more than any of these bodies needs.</summary>
     private const int MaxBodyBytes = 16 * 1024;
 
-    /// <summary>Mints a key. The secret is in the answer, and nowhere else.</summary>
-    [HttpPost]
+    private const string SmallBody = "JSON in UTF-8, uncompressed, at most 16 KB (16,384 bytes). Unknown fields and repeated fields are refused.";
+
+    /// <summary>Makes a key</summary>
+    /// <remarks>Does the same as <c>relayctl keys add</c>. The audit log says which admin key asked. Only this answer has the secret.</remarks>
+    [HttpPost(Name = "addKey")]
+    [Reads(typeof(AddKeyBody), Rule = SmallBody)]
+    [Fails(ErrorCode.Conflict)]
+    [Answers(201, "The key, and its secret.", typeof(SecretAnswer))]
     public async Task<IActionResult> AddAsync(CancellationToken cancellationToken)
     {
         if (!(await Request.ReadJsonAsync<AddKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
@@ -33,8 +42,14 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
         return new JsonResult(SecretAnswer.From(added, clock.GetUtcNow())) { StatusCode = StatusCodes.Status201Created };
     }
 
-    /// <summary>Gives a key a new secret.</summary>
-    [HttpPost("{id}/rotate")]
+    /// <summary>Gives a key a new secret</summary>
+    /// <remarks>The old secret may go on working for some time, so that apps can change over. Only this answer has the new secret.</remarks>
+    /// <param name="id" example="key_0f1e2d3c4b5a6978">The id of the key, as in <c>GET /dashboard/snapshot</c>.</param>
+    /// <param name="cancellationToken">Ends the request.</param>
+    [HttpPost("{id}/rotate", Name = "rotateKey")]
+    [Reads(typeof(RotateKeyBody), Rule = SmallBody)]
+    [Fails(ErrorCode.NotFound)]
+    [Answers(200, "The key, and its new secret.", typeof(SecretAnswer))]
     public async Task<IActionResult> RotateAsync(string id, CancellationToken cancellationToken)
     {
         if (!(await Request.ReadJsonAsync<RotateKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
@@ -47,8 +62,14 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
         return new JsonResult(SecretAnswer.From(rotated, clock.GetUtcNow()));
     }
 
-    /// <summary>Shuts a key for good. Its label is asked for again: there is no way back.</summary>
-    [HttpPost("{id}/revoke")]
+    /// <summary>Revokes a key</summary>
+    /// <remarks>Requests of the key that wait or run end with 401. A key can't be restored, so the request must repeat its label.</remarks>
+    /// <param name="id" example="key_0f1e2d3c4b5a6978">The id of the key, as in <c>GET /dashboard/snapshot</c>.</param>
+    /// <param name="cancellationToken">Ends the request.</param>
+    [HttpPost("{id}/revoke", Name = "revokeKey")]
+    [Reads(typeof(RevokeKeyBody), Rule = SmallBody)]
+    [Fails(ErrorCode.NotFound)]
+    [Answers(200, "The revoked key.", typeof(KeyAnswer))]
     public async Task<IActionResult> RevokeAsync(string id, CancellationToken cancellationToken)
     {
         if (!(await Request.ReadJsonAsync<RevokeKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
@@ -61,8 +82,14 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
         return new JsonResult(KeyAnswer.From(revoked, clock.GetUtcNow()));
     }
 
-    /// <summary>Sets all of a key's own limits; one that is missing goes back to the operator's default.</summary>
-    [HttpPut("{id}/limits")]
+    /// <summary>Sets all limits of a key</summary>
+    /// <remarks>A limit that is missing becomes the operator's default. <c>{}</c> makes all limits the default.</remarks>
+    /// <param name="id" example="key_0f1e2d3c4b5a6978">The id of the key, as in <c>GET /dashboard/snapshot</c>.</param>
+    /// <param name="cancellationToken">Ends the request.</param>
+    [HttpPut("{id}/limits", Name = "setKeyLimits")]
+    [Reads(typeof(KeyLimitsContract), Rule = SmallBody)]
+    [Fails(ErrorCode.NotFound)]
+    [Answers(200, "The key, with these limits.", typeof(KeyAnswer))]
     public async Task<IActionResult> SetLimitsAsync(string id, CancellationToken cancellationToken)
     {
         if (!(await Request.ReadJsonAsync<KeyLimitsContract>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)

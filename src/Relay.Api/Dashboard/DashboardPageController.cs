@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 
 namespace Relay.Api.Dashboard;
 
@@ -11,6 +12,7 @@ namespace Relay.Api.Dashboard;
 [AllowAnonymous]
 [DashboardRoute]
 [Speaks(ApiSurface.Native)]
+[Tags("Dashboard")]
 [Route("dashboard")]
 internal sealed class DashboardPageController : ControllerBase
 {
@@ -18,16 +20,26 @@ internal sealed class DashboardPageController : ControllerBase
 
     private static readonly FrozenDictionary<string, PageFile> Files = ReadFiles();
 
-    /// <summary>The page, and what it is made of.</summary>
-    [HttpGet("")]
-    [HttpGet("app.js")]
-    [HttpGet("dom.js")]
-    [HttpGet("overview.js")]
-    [HttpGet("usage.js")]
-    [HttpGet("keys.js")]
-    [HttpGet("dialogs.js")]
-    [HttpGet("style.css")]
-    [HttpGet("icon.svg")]
+    /// <summary>The dashboard, for browsers: the page and its files</summary>
+    /// <remarks>
+    /// The page loads nothing from other servers. It is the same for everybody and has no data: it asks the routes above for its data. Needs no key.
+    /// </remarks>
+    [HttpGet("", Name = "dashboard")]
+    [HttpGet("app.js", Name = "dashboard-app")]
+    [HttpGet("dom.js", Name = "dashboard-dom")]
+    [HttpGet("overview.js", Name = "dashboard-overview")]
+    [HttpGet("usage.js", Name = "dashboard-usage")]
+    [HttpGet("keys.js", Name = "dashboard-keys")]
+    [HttpGet("dialogs.js", Name = "dashboard-dialogs")]
+    [HttpGet("style.css", Name = "dashboard-style")]
+    [HttpGet("icon.svg", Name = "dashboard-icon")]
+    [Sends("ETag", "Cache-Control.no-cache")]
+    [Answers(200, "The file.", typeof(string), "text/html")]
+    [Answers(200, "The file.", typeof(string), "text/javascript")]
+    [Answers(200, "The file.", typeof(string), "text/css")]
+    [Answers(200, "The file.", typeof(string), "image/svg+xml")]
+    [Answers(304, "Your copy is current.")]
+    [Answers(412, "`If-Match` of the request names another version of the file.")]
     public IActionResult Get()
     {
         var name = ((RouteEndpoint)HttpContext.GetEndpoint()!).RoutePattern.RawText!["dashboard".Length..].TrimStart('/');

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Pipeline;
 using Relay.Domain.Keys;
 
@@ -27,11 +28,14 @@ internal sealed record SessionKey(string Id, string Label);
 /// </summary>
 [DashboardRoute]
 [Speaks(ApiSurface.Native)]
+[Tags("Dashboard")]
 [Route("dashboard/session")]
 internal sealed class DashboardSessionController(DashboardSessions sessions) : ControllerBase
 {
-    /// <summary>Whether there is a session; never an error, for the page asks before anybody has signed in.</summary>
-    [HttpGet]
+    /// <summary>Says who is signed in</summary>
+    /// <remarks>Never 401, because the page asks before anybody has signed in. A request with an admin key counts as signed in.</remarks>
+    [HttpGet(Name = "findSession")]
+    [Answers(200, "Whether there is a session, and its key.", typeof(SessionAnswer))]
     [AllowAnonymous]
     [AcceptsSession]
     [AuditedAs("dashboard")]
@@ -43,8 +47,15 @@ internal sealed class DashboardSessionController(DashboardSessions sessions) : C
             : new SessionAnswer(Ok: true, SignedIn: false, Key: null, Proof: null));
     }
 
-    /// <summary>Exchanges an admin key for a session.</summary>
-    [HttpPost]
+    /// <summary>Exchanges an admin key for a session</summary>
+    /// <remarks>
+    /// The answer sets a cookie and has a <c>proof</c>. Both together (the proof as the header <c>X-Dashboard-Proof</c>) open the routes of the
+    /// dashboard, and no other route. The session ends after 30 minutes without a request, after 12 hours, when the key or its secret ends, and when
+    /// the relay restarts. The request has no body: the key comes in the header, as on every route.
+    /// </remarks>
+    [HttpPost(Name = "signIn")]
+    [Sends("Set-Cookie.session")]
+    [Answers(200, "Signed in.", typeof(SessionAnswer))]
     [RequireScope(KeyScopes.Admin)]
     [AuditedAs("sign_in")]
     public IActionResult Open()
@@ -56,8 +67,11 @@ internal sealed class DashboardSessionController(DashboardSessions sessions) : C
         return new JsonResult(SessionAnswer.Of(HttpContext.Caller(), opened.Proof));
     }
 
-    /// <summary>Ends the session.</summary>
-    [HttpDelete]
+    /// <summary>Ends the session</summary>
+    /// <remarks>Removes the cookie, too.</remarks>
+    [HttpDelete(Name = "signOut")]
+    [Sends("Set-Cookie.end")]
+    [Answers(204, "Signed out.")]
     [AcceptsSession]
     [RequireScope(KeyScopes.Admin)]
     [AuditedAs("sign_out")]

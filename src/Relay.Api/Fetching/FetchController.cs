@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
 using Relay.Application.Fetching;
 using Relay.Application.Serving;
@@ -17,13 +18,23 @@ namespace Relay.Api.Fetching;
 [RequireScope(KeyScopes.Fetch)]
 [SpendsQuota(QuotaBucket.Fetches)]
 [Speaks(ApiSurface.Native)]
+[Tags("Pages")]
 [Route("v1/fetch")]
 internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, AnswerBudget answers, TimeProvider clock) : ControllerBase
 {
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JsonContract.Options.Encoder };
 
-    /// <summary>A page of the public web.</summary>
-    [HttpPost]
+    /// <summary>Fetches a page of the public web</summary>
+    /// <remarks>
+    /// The relay fetches the page from its own address, for apps that many sites refuse. It fetches public addresses only, whatever names or
+    /// redirects say. Pages have their own limits, and refused URLs count. The relay reads at most <c>FETCH_MAX_PAGE_BYTES</c> (5 MB by default)
+    /// of a page. The pieces that <c>next_offset</c> leads to are together the whole content. A PDF is read as text, whatever its type says:
+    /// each page begins with the heading <c>Page N</c>.
+    /// </remarks>
+    [HttpPost(Name = "fetch")]
+    [Reads(typeof(FetchBody))]
+    [Sends("Cache-Control.no-store", "X-Content-Type-Options")]
+    [Answers(200, "The page. Its content is in the field that has the name of its format.", typeof(FetchAnswerContract))]
     public async Task<IActionResult> FetchAsync(CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();

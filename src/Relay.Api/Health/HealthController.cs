@@ -2,6 +2,7 @@ using MediatR;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Health;
 
 namespace Relay.Api.Health;
@@ -27,15 +28,24 @@ internal sealed record FleetRelay(string Name, string Version, string? ClaudeVer
 
 [AllowAnonymous]
 [Speaks(ApiSurface.Native)]
+[Tags("Health")]
 [Route("health")]
 internal sealed class HealthController(IMediator mediator) : ControllerBase
 {
-    /// <summary>Does the process run.</summary>
-    [HttpGet]
+    /// <summary>Says that the process runs</summary>
+    /// <remarks>For supervisors. Needs no key.</remarks>
+    [HttpGet(Name = "health")]
+    [Answers(200, "The process runs.", typeof(HealthAnswer))]
     public IActionResult Live() => Ok(new HealthAnswer(Ok: true));
 
-    /// <summary>Can a completion succeed now.</summary>
-    [HttpGet("ready")]
+    /// <summary>Says whether a completion can succeed now</summary>
+    /// <remarks>
+    /// Checks that Claude Code is installed, logged in and locked down, as far as the relay knows without a call. If not, the answer says why, and
+    /// what to do. Needs no key, and costs nothing.
+    /// </remarks>
+    [HttpGet("ready", Name = "ready")]
+    [Answers(200, "No known problem prevents a completion.", typeof(ReadinessAnswer))]
+    [Answers(503, "A problem prevents completions.", typeof(ReadinessAnswer))]
     public async Task<IActionResult> ReadyAsync(CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new GetReadinessQuery(), cancellationToken);

@@ -183,10 +183,10 @@ internal static class RelayHost
         services.AddMvcCore()
             .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
-            .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions));
+            .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions))
+            .AddRelayDescription();
         services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>().AddSingleton<FailureGate>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>().AddSingleton<AnswerBudget>();
         services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
-        services.AddSingleton<OpenApiDocument>().AddSingleton<ServedDocuments>();
     }
 
     /// <summary>Under systemd it says when it has started and is stopping (<c>Type=notify</c>); elsewhere nothing.</summary>

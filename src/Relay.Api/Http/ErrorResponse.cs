@@ -1,24 +1,30 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Anthropic;
 using Relay.Api.OpenAi;
+using Relay.Api.OpenApi;
 using Relay.Application.Pipeline;
 using Relay.Domain;
 
 namespace Relay.Api.Http;
 
-/// <summary>The body of every failure.</summary>
-internal sealed record ErrorContract(bool Ok, ErrorDetail Error, string RequestId)
+/// <summary>An error, in the relay's own format. docs/errors.md explains every code.</summary>
+/// <param name="Ok">Always false.</param>
+/// <param name="Error">The error.</param>
+/// <param name="RequestId">The id of the request.</param>
+internal sealed record ErrorContract([property: Values(false)] bool Ok, ErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
 {
     /// <summary>Maps an error.</summary>
     public static ErrorContract From(RelayError error, string requestId) => new(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), requestId);
 }
 
-/// <param name="Code">The error's wire name.</param>
-/// <param name="Message">What to do about it.</param>
-/// <param name="Field">The field at fault, if one is.</param>
-internal sealed record ErrorDetail(string Code, string Message, string? Field);
+/// <summary>An error or a known problem.</summary>
+/// <param name="Code">The kind of the error. Programs decide by the code.</param>
+/// <param name="Message">Advice for people. The words may change.</param>
+/// <param name="Field">The field or header at fault, where there is one.</param>
+internal sealed record ErrorDetail([property: RegularExpression("^[a-z_]+$")] string Code, [property: MinLength(1)] string Message, string? Field);
 
 /// <summary>Turns errors into answers; holds the one table from error to status.</summary>
 internal static class ErrorResponse

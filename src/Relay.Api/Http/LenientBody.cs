@@ -7,7 +7,7 @@ namespace Relay.Api.Http;
 /// The body of a route that speaks another API's words, read field by field. A field that is not known, and a known one that has
 /// no effect here, is taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
-internal sealed class LenientBody(JsonElement root, FieldReader fields)
+internal sealed class LenientBody(JsonElement root, FieldReader fields, ContractFields contract)
 {
     /// <summary>Names of what had no effect, separated by commas.</summary>
     public const string IgnoredHeader = "X-Relay-Ignored";
@@ -19,20 +19,21 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields)
 
     private static readonly SearchValues<char> Printable = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
-    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly List<string> _ignored = [];
 
     /// <summary>The value of a field; null when it is missing, null, or an empty object or list, which ask for nothing.</summary>
+    /// <exception cref="InvalidOperationException">The contract of the body does not describe the field.</exception>
     public JsonElement? Find(string name)
     {
-        _known.Add(name);
+        contract.Demand(name);
         return root.TryGetProperty(name, out var value) && !IsEmpty(value) ? value : null;
     }
 
     /// <summary>The value of a field that may be an empty list; null when it is missing or null.</summary>
+    /// <exception cref="InvalidOperationException">The contract of the body does not describe the field.</exception>
     public JsonElement? FindList(string name)
     {
-        _known.Add(name);
+        contract.Demand(name);
         return root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
     }
 
@@ -141,7 +142,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields)
         }
     }
 
-    /// <summary>Names of all that had no effect, once every known field was read.</summary>
+    /// <summary>Names of all that had no effect: those that were found so, those whose contract says so, and those that the contract lacks.</summary>
     public IReadOnlyList<string> FindIgnored()
     {
         foreach (var property in root.EnumerateObject())
@@ -151,7 +152,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields)
                 break;
             }
 
-            if (!IsEmpty(property.Value) && JsonText.ReadName(property) is var name && (name is null || !_known.Contains(name)))
+            if (!IsEmpty(property.Value) && JsonText.ReadName(property) is var name && (name is null || !contract.HasEffect(name)))
             {
                 // The name is the caller's own text.
                 Ignore(name is { Length: > 0 and <= MaxNameLength } && !name.AsSpan().ContainsAnyExcept(Printable) ? name : "(other)");

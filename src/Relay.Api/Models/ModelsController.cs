@@ -3,7 +3,9 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Models;
+using Relay.Domain;
 
 namespace Relay.Api.Models;
 
@@ -39,11 +41,20 @@ internal sealed record AnthropicModelContract(string Type, string Id, string Dis
     public static AnthropicModelContract Of(string name) => new("model", name, name, DateTimeOffset.UnixEpoch);
 }
 
+[Tags("Models")]
+[Takes("anthropic-version")]
+[Sends("Cache-Control.no-store")]
 [Route("v1/models")]
 internal sealed class ModelsController(IMediator mediator) : ControllerBase
 {
-    /// <summary>What may be named as a model.</summary>
-    [HttpGet]
+    /// <summary>Lists the models that the key may name</summary>
+    /// <remarks>
+    /// The list has the names that the operator chose, then full ids of the families that the relay knows. Other ids of these families may be
+    /// named, too. With <c>anthropic-version</c>, which Anthropic's SDKs send, the answer has Anthropic's format. Otherwise <c>object</c> and
+    /// <c>data</c> are fields of OpenAI's API, <c>default</c> and <c>models</c> the relay's own. Any good key may ask.
+    /// </remarks>
+    [HttpGet(Name = "listModels")]
+    [Answers(200, "The models.", typeof(AnyModelsAnswer))]
     public async Task<IActionResult> ListAsync(CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new ListModelsQuery(HttpContext.Caller()), cancellationToken);
@@ -57,8 +68,13 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
             : this.NoStoreJson(new ModelsAnswer(Ok: true, models.Default, models.Names, "list", models.Names.Select(ModelContract.Of)));
     }
 
-    /// <summary>One of them; also a full id that is not on the list and may be named all the same.</summary>
-    [HttpGet("{id}")]
+    /// <summary>Finds a model that the key may name</summary>
+    /// <remarks>Finds also a full id that is not on the list and may be named. Any good key may ask.</remarks>
+    /// <param name="id" example="opus">The name of the model.</param>
+    /// <param name="cancellationToken">Ends the request.</param>
+    [HttpGet("{id}", Name = "findModel")]
+    [Fails(ErrorCode.NotFound)]
+    [Answers(200, "The model.", typeof(AnyModelAnswer))]
     public async Task<IActionResult> FindAsync(string id, CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new FindModelQuery(HttpContext.Caller(), id), cancellationToken);

@@ -1,7 +1,9 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Models;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -36,7 +38,7 @@ internal static class ChatCompletionBody
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models)
     {
         var fields = new FieldReader();
-        var body = new LenientBody(root, fields);
+        var body = new LenientBody(root, fields, ContractFields.Of<ChatCompletionRequest>());
         var tools = new ToolReader(fields, body.Ignore).ReadOpenAi(body, out var hasFunctions);
         body.Sort(Unsupported);
         var model = fields.ReadModel(body, models);
@@ -126,38 +128,97 @@ internal static class ChatCompletionBody
     };
 }
 
-/// <summary>The answer of <c>POST /v1/chat/completions</c>, and with deltas instead of messages each of its chunks.</summary>
-internal sealed record ChatCompletion(string Id, string Object, long Created, string Model, IReadOnlyList<ChatChoice> Choices)
-{
-    /// <summary>What it cost; of chunks only the last has one, and the others null where it was asked for.</summary>
-    public ChatUsage? Usage { get; init; }
-}
+/// <summary>A whole answer.</summary>
+/// <param name="Id">The id of the request, with OpenAI's prefix.</param>
+/// <param name="Object">Always <c>chat.completion</c>.</param>
+/// <param name="Created">Unix time of the answer, in seconds.</param>
+/// <param name="Model">The model that answered, as Anthropic's API names it.</param>
+/// <param name="Choices">The one answer.</param>
+/// <param name="Usage">Tokens.</param>
+internal sealed record ChatCompletion(
+    [property: RegularExpression("^chatcmpl-[0-9a-f]{24}$")] string Id,
+    [property: Values("chat.completion")] string Object,
+    long Created,
+    string Model,
+    [property: MinLength(1), MaxLength(1)] IReadOnlyList<ChatChoice> Choices,
+    ChatUsage Usage);
 
-/// <summary>A chunk of a stream that ends with what it cost: all others say null.</summary>
+/// <summary>The events of a stream: chunks, then <c>[DONE]</c>. An error in the middle is a chunk with <c>error</c>.</summary>
+[Event(typeof(ChatCompletionChunk))]
+[Event(typeof(ChatChunkWithUsage))]
+[Event(typeof(OpenAiError))]
+[Event(null, Text = "[DONE]")]
+internal sealed record ChatCompletionEvents;
+
+/// <summary>A piece of an answer.</summary>
+/// <param name="Id">The id of the request, with OpenAI's prefix.</param>
+/// <param name="Object">Always <c>chat.completion.chunk</c>.</param>
+/// <param name="Created">Unix time of the answer, in seconds.</param>
+/// <param name="Model">The model that answered, as Anthropic's API names it.</param>
+/// <param name="Choices">The next piece.</param>
+internal sealed record ChatCompletionChunk(
+    [property: RegularExpression("^chatcmpl-[0-9a-f]{24}$")] string Id,
+    [property: Values("chat.completion.chunk")] string Object,
+    long Created,
+    string Model,
+    [property: MinLength(1), MaxLength(1)] IReadOnlyList<ChatChunkChoice> Choices);
+
+/// <summary>A piece of an answer, with <c>stream_options.include_usage</c>.</summary>
+/// <param name="Id">The id of the request, with OpenAI's prefix.</param>
+/// <param name="Object">Always <c>chat.completion.chunk</c>.</param>
+/// <param name="Created">Unix time of the answer, in seconds.</param>
+/// <param name="Model">The model that answered, as Anthropic's API names it.</param>
+/// <param name="Choices">The next piece. Empty in the last chunk.</param>
+/// <param name="Usage">Tokens, in the last chunk. Null in all others.</param>
 internal sealed record ChatChunkWithUsage(
-    string Id, string Object, long Created, string Model, IReadOnlyList<ChatChoice> Choices, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatUsage? Usage);
+    [property: RegularExpression("^chatcmpl-[0-9a-f]{24}$")] string Id,
+    [property: Values("chat.completion.chunk")] string Object,
+    long Created,
+    string Model,
+    [property: MaxLength(1)] IReadOnlyList<ChatChunkChoice> Choices,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatUsage? Usage);
 
-/// <summary>The one answer there is.</summary>
+/// <summary>The one answer.</summary>
+/// <param name="Index">Always 0.</param>
+/// <param name="Message">The message of the model.</param>
+/// <param name="Logprobs">Always null.</param>
+/// <param name="FinishReason">
+/// Why the answer ended. <c>length</c>: at its cap or at the end of the context. <c>content_filter</c>: the model declined. <c>tool_calls</c> and
+/// <c>function_call</c>: the model calls tools.
+/// </param>
 internal sealed record ChatChoice(
-    int Index,
-    ChatMessageContract? Message,
-    ChatDelta? Delta,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] object? Logprobs,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FinishReason);
+    [property: Values(0)] int Index,
+    ChatMessageContract Message,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] object? Logprobs,
+    [property: Values("stop", "length", "content_filter", "tool_calls", "function_call")] string FinishReason);
 
-/// <summary>A whole answer: its words are either the content or, where the model declined, the refusal.</summary>
+/// <summary>A piece of the one answer.</summary>
+/// <param name="Index">Always 0.</param>
+/// <param name="Delta">The next words.</param>
+/// <param name="Logprobs">Always null.</param>
+/// <param name="FinishReason">Why the answer ended, on the last piece. Null on all others.</param>
+internal sealed record ChatChunkChoice(
+    [property: Values(0)] int Index,
+    ChatDelta Delta,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Values("stop", "length", "content_filter", "tool_calls", "function_call")] string? FinishReason);
+
+/// <summary>The message of the model. Its words are in <c>content</c>, or in <c>refusal</c> where the model declined.</summary>
+/// <param name="Role">Always <c>assistant</c>.</param>
+/// <param name="Content">The answer. Null where the model declined, or only calls tools.</param>
+/// <param name="Refusal">The words with which the model declined. Null for an answer.</param>
 internal sealed record ChatMessageContract(
-    string Role,
+    [property: Values("assistant")] string Role,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Content,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal)
 {
-    /// <summary>Calls of the caller's tools, in order; null for none.</summary>
+    /// <summary>Calls of the caller's tools, in order. The next messages have their results. Absent without calls.</summary>
     public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
 
-    /// <summary>The call, where tools were declared as functions; null for none.</summary>
+    /// <summary>The call, for a request with <c>functions</c>. Absent without a call.</summary>
     public ChatFunctionCall? FunctionCall { get; init; }
 
-    /// <summary>Thoughts of the model, for a caller who asked for them; null for none.</summary>
+    /// <summary>Thoughts of the model, for a request with <c>thinking</c>. Absent without thoughts.</summary>
     public string? ReasoningContent { get; init; }
 
     /// <summary>Lays an answer out.</summary>
@@ -177,30 +238,37 @@ internal sealed record ChatMessageContract(
     }
 }
 
-/// <summary>A piece of one.</summary>
-internal sealed record ChatDelta(string? Role, string? Content, string? Refusal = null)
+/// <summary>The next words. The first piece has the role and no words, the last piece is empty.</summary>
+/// <param name="Role">Always <c>assistant</c>, on the first piece.</param>
+/// <param name="Content">The next words.</param>
+/// <param name="Refusal">The words with which the model declined, on the last piece.</param>
+internal sealed record ChatDelta([property: Values("assistant")] string? Role, string? Content, string? Refusal = null)
 {
-    /// <summary>A piece of one call of a tool; null for none.</summary>
+    /// <summary>A part of one call of a tool.</summary>
     public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
 
-    /// <summary>A piece of the call, where tools were declared as functions; null for none.</summary>
+    /// <summary>A part of the call, for a request with <c>functions</c>.</summary>
     public ChatFunctionCall? FunctionCall { get; init; }
 
-    /// <summary>A piece of a thought; null for none.</summary>
+    /// <summary>The next words of a thought, for a request with <c>thinking</c>.</summary>
     public string? ReasoningContent { get; init; }
 }
 
-/// <summary>A call of one of the caller's tools, or a piece of it.</summary>
-/// <param name="Index">In a piece, the call's number; null in a whole answer.</param>
-/// <param name="Id">The call's id; null in a piece that is not the first.</param>
-/// <param name="Type"><c>function</c>; null in a piece that is not the first.</param>
+/// <summary>A call of one of the caller's tools, or a part of it.</summary>
+/// <param name="Index">The number of the call, from 0. Only in streams.</param>
+/// <param name="Id">The id of the call. Its result names it. Absent in all parts but the first.</param>
+/// <param name="Type">Always <c>function</c>. Absent in all parts but the first.</param>
 /// <param name="Function">The tool and its input.</param>
-internal sealed record ChatToolCall(int? Index, string? Id, string? Type, ChatFunctionCall Function);
+internal sealed record ChatToolCall(
+    int? Index,
+    [property: RegularExpression(Patterns.ToolName)] string? Id,
+    [property: Values("function")] string? Type,
+    ChatFunctionCall Function);
 
 /// <summary>A tool and its input.</summary>
-/// <param name="Name">The tool's name; null in a piece that is not the first.</param>
+/// <param name="Name">The name of the tool. Absent in all parts but the first.</param>
 /// <param name="Arguments">The input: the text of a JSON object, or a part of it.</param>
-internal sealed record ChatFunctionCall(string? Name, string Arguments);
+internal sealed record ChatFunctionCall([property: RegularExpression(Patterns.ToolName)] string? Name, string Arguments);
 
 /// <summary>The words of a model that declined to answer.</summary>
 internal static class ChatRefusal
@@ -213,6 +281,10 @@ internal static class ChatRefusal
 }
 
 /// <summary>Tokens.</summary>
+/// <param name="PromptTokens">Tokens read, from a cache or not.</param>
+/// <param name="CompletionTokens">Tokens written.</param>
+/// <param name="TotalTokens">Sum of both.</param>
+/// <param name="PromptTokensDetails">More about the tokens read.</param>
 internal sealed record ChatUsage(long PromptTokens, long CompletionTokens, long TotalTokens, ChatPromptDetails PromptTokensDetails)
 {
     /// <summary>Maps a usage: OpenAI's prompt tokens are all that was read, cached or not.</summary>
@@ -223,7 +295,8 @@ internal sealed record ChatUsage(long PromptTokens, long CompletionTokens, long 
     }
 }
 
-/// <summary>Tokens of the prompt that were read from a cache.</summary>
+/// <summary>More about the tokens read.</summary>
+/// <param name="CachedTokens">Tokens read from a cache.</param>
 internal sealed record ChatPromptDetails(long CachedTokens);
 
 internal static class FinishReason

@@ -66,14 +66,14 @@ internal sealed class ChatCompletionStream(EventStream stream, string id, long c
 
     private void AddChunk(EventBuffer events, ChatDelta delta, string? finishReason = null)
     {
-        IReadOnlyList<ChatChoice> choices = [new ChatChoice(0, null, delta, null, finishReason)];
+        IReadOnlyList<ChatChunkChoice> choices = [new ChatChunkChoice(0, delta, null, finishReason)];
         if (includesUsage)
         {
             events.Add(null, new ChatChunkWithUsage(id, Object, created, AnsweringModel ?? model(), choices, null));
         }
         else
         {
-            events.Add(null, new ChatCompletion(id, Object, created, AnsweringModel ?? model(), choices));
+            events.Add(null, new ChatCompletionChunk(id, Object, created, AnsweringModel ?? model(), choices));
         }
     }
 }

@@ -1,9 +1,12 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using Relay.Api.OpenApi;
 using Relay.Domain;
 
 namespace Relay.Api.OpenAi;
 
-/// <summary>A failure in OpenAI's words. Every value is a string or null: its .NET SDK loses what is anything else.</summary>
+/// <summary>An error, in OpenAI's format. Every value is a string or null, because OpenAI's .NET SDK loses other values.</summary>
+/// <param name="Error">The error.</param>
 internal sealed record OpenAiError(OpenAiErrorDetail Error)
 {
     /// <summary>Maps an error.</summary>
@@ -31,9 +34,16 @@ internal sealed record OpenAiError(OpenAiErrorDetail Error)
     };
 }
 
-/// <param name="Message">What to do about it.</param>
-/// <param name="Type">OpenAI's kind.</param>
-/// <param name="Param">The parameter at fault.</param>
-/// <param name="Code">What happened.</param>
+/// <summary>The error itself.</summary>
+/// <param name="Message">Advice for people.</param>
+/// <param name="Type">The kind of the error in OpenAI's API.</param>
+/// <param name="Param">The parameter or header at fault, where there is one.</param>
+/// <param name="Code">
+/// The code of the relay, or OpenAI's code where programs look for it: <c>invalid_api_key</c>, <c>model_not_found</c>,
+/// <c>rate_limit_exceeded</c>, <c>context_length_exceeded</c>, <c>insufficient_quota</c>.
+/// </param>
 internal sealed record OpenAiErrorDetail(
-    string Message, string Type, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Param, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Code);
+    [property: MinLength(1)] string Message,
+    [property: Values("invalid_request_error", "requests", "insufficient_quota", "server_error")] string Type,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Param,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Code);

@@ -6,25 +6,60 @@ namespace Relay.Api.OpenApi;
 
 [AllowAnonymous]
 [Speaks(ApiSurface.Native)]
-internal sealed class OpenApiController(ServedDocuments documents) : ControllerBase
+[Tags("Documentation")]
+internal sealed class OpenApiController(ServedDescription description) : ControllerBase
 {
-    /// <summary>Nothing but text and the stylesheet: there is nothing on the page that a script could be smuggled into.</summary>
-    private const string OnlyText = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    /// <summary>
+    /// The page runs Scalar from inside the program and asks the relay only: to read the description, and to send what its reader tries.
+    /// Scalar writes styles into the page, so styles may be inline; scripts may not.
+    /// </summary>
+    private const string Policy =
+        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>The description of this API, for programs.</summary>
-    [HttpGet("openapi/v1.json")]
-    public IActionResult Json() => documents.Json;
+    private static readonly Lazy<ServedDocument> IndexPage = new(() => new("text/html; charset=utf-8", DocumentParts.Resource("docs/index.html")));
 
-    /// <summary>The same for people, on one page.</summary>
-    [HttpGet("docs")]
+    private static readonly Lazy<ServedDocument> StartScript = new(() => new("text/javascript; charset=utf-8", DocumentParts.Resource("docs/start.js")));
+
+    private static readonly Lazy<ServedDocument> ScalarScript = new(() => ServedDocument.ReadScalar());
+
+    /// <summary>This description, for programs</summary>
+    /// <remarks>OpenAPI 3.1. Needs no key.</remarks>
+    [HttpGet("openapi/v1.json", Name = "openApi")]
+    [Sends("ETag", "Cache-Control.no-cache", "X-Content-Type-Options")]
+    [Answers(200, "The document.", typeof(DescriptionContract))]
+    [Answers(304, "Your copy is current.")]
+    public async Task<IActionResult> JsonAsync(CancellationToken cancellationToken) => await description.ReadAsync(cancellationToken);
+
+    /// <summary>This description, for people</summary>
+    /// <remarks>A page that loads nothing from other servers. Needs no key.</remarks>
+    [HttpGet("docs", Name = "docs")]
+    [Sends("ETag", "Cache-Control.no-cache", "X-Content-Type-Options", "Content-Security-Policy.docs", "Referrer-Policy")]
+    [Answers(200, "The page.", typeof(string), "text/html")]
+    [Answers(304, "Your copy is current.")]
     public IActionResult Page()
     {
-        Response.Headers.ContentSecurityPolicy = OnlyText;
+        Response.Headers.ContentSecurityPolicy = Policy;
         Response.Headers["Referrer-Policy"] = "no-referrer";
-        return documents.Page;
+        return IndexPage.Value;
     }
 
-    /// <summary>The page's stylesheet.</summary>
-    [HttpGet("docs/style.css")]
-    public IActionResult Style() => documents.Style;
+    /// <summary>Script that starts the page</summary>
+    /// <remarks>Needs no key.</remarks>
+    [HttpGet("docs/start.js", Name = "docsStart")]
+    [Sends("ETag", "Cache-Control.no-cache", "X-Content-Type-Options")]
+    [Answers(200, "The script.", typeof(string), "text/javascript")]
+    [Answers(304, "Your copy is current.")]
+    public IActionResult Start() => StartScript.Value;
+
+    /// <summary>Script that draws the page: Scalar, from inside the program</summary>
+    /// <remarks>Needs no key.</remarks>
+    [HttpGet("docs/scalar.js", Name = "docsScalar")]
+    [Sends("ETag", "Cache-Control.no-cache", "X-Content-Type-Options", "Vary", Sometimes = ["Content-Encoding"])]
+    [Answers(200, "The script.", typeof(string), "text/javascript")]
+    [Answers(304, "Your copy is current.")]
+    public IActionResult Scalar() => ScalarScript.Value;
 }
+
+/// <summary>An OpenAPI document.</summary>
+[Keywords("""{"type":"object","required":["openapi","info","paths"],"properties":{"openapi":{"type":"string","pattern":"^3\\.1\\."}}}""", Alone = true)]
+internal sealed record DescriptionContract;

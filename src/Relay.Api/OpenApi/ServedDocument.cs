@@ -1,27 +1,37 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
-using Relay.Api.Http;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>What is served from memory: made once, and asked for again only when it has changed.</summary>
-internal sealed class ServedDocument(string contentType, byte[] bytes) : IActionResult
+/// <summary>A file that is served from memory. A client that has the same version gets 304.</summary>
+internal sealed class ServedDocument(string contentType, byte[] bytes, bool isCompressed = false) : IActionResult
 {
     private readonly EntityTagHeaderValue _tag = new($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 16))}\"");
 
-    /// <summary>Its bytes.</summary>
-    public ReadOnlyMemory<byte> Bytes => bytes;
+    /// <summary>Scalar's script, as its package has it: compressed.</summary>
+    public static ServedDocument ReadScalar()
+    {
+        using var stream = typeof(Scalar.AspNetCore.ScalarOptions).Assembly.GetManifestResourceStream("ScalarStaticAssets.scalar.js")
+            ?? throw new InvalidOperationException("Scalar's package has its script under another name.");
+        using var copy = new MemoryStream();
+        stream.CopyTo(copy);
+        return new ServedDocument("text/javascript; charset=utf-8", copy.ToArray(), isCompressed: true);
+    }
 
     /// <inheritdoc/>
     public async Task ExecuteResultAsync(ActionContext context)
     {
         var (request, response) = (context.HttpContext.Request, context.HttpContext.Response);
         response.Headers.ETag = _tag.ToString();
-        response.Headers.CacheControl = "no-cache"; // Kept, and asked for each time: what is described is this relay as it is now.
+        response.Headers.CacheControl = "no-cache"; // Kept, and asked for each time: the next version of the relay may have another.
         response.Headers.XContentTypeOptions = "nosniff";
+        if (isCompressed)
+        {
+            response.Headers.Vary = HeaderNames.AcceptEncoding;
+        }
+
         if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(_tag, useStrongComparison: false)))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
@@ -29,26 +39,19 @@ internal sealed class ServedDocument(string contentType, byte[] bytes) : IAction
         }
 
         response.ContentType = contentType;
+        if (isCompressed && !request.GetTypedHeaders().AcceptEncoding.Any(encoding => encoding.Value == "gzip" && encoding.Quality is not 0))
+        {
+            await using var plain = new GZipStream(new MemoryStream(bytes), CompressionMode.Decompress);
+            await plain.CopyToAsync(response.Body, context.HttpContext.RequestAborted);
+            return;
+        }
+
+        if (isCompressed)
+        {
+            response.Headers.ContentEncoding = "gzip";
+        }
+
         response.ContentLength = bytes.Length;
         await response.Body.WriteAsync(bytes, context.HttpContext.RequestAborted);
     }
-}
-
-/// <summary>The description in its forms, made when they are first asked for.</summary>
-internal sealed class ServedDocuments(OpenApiDocument document)
-{
-    private readonly Lazy<ServedDocument> _json = new(() => new ServedDocument("application/json; charset=utf-8", JsonSerializer.SerializeToUtf8Bytes(document.Root, JsonContract.Options)));
-
-    private readonly Lazy<ServedDocument> _page = new(() => new ServedDocument("text/html; charset=utf-8", Encoding.UTF8.GetBytes(new DocsPage(document).Render())));
-
-    private readonly Lazy<ServedDocument> _style = new(() => new ServedDocument("text/css; charset=utf-8", OpenApiDocument.Resource("style.css")));
-
-    /// <summary>For programs.</summary>
-    public ServedDocument Json => _json.Value;
-
-    /// <summary>For people.</summary>
-    public ServedDocument Page => _page.Value;
-
-    /// <summary>The page's stylesheet.</summary>
-    public ServedDocument Style => _style.Value;
 }

@@ -1,7 +1,11 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Relay.Api.Authentication;
 using Relay.Api.Hosting;
+using Relay.Api.Http;
+using Relay.Api.OpenApi;
+using Relay.Domain.Keys;
 
 namespace Relay.Api.Telemetry;
 
@@ -15,6 +19,24 @@ internal sealed class MetricsPort
     public const string Path = "/metrics";
 
     private static readonly MetricsPort Mark = new();
+
+    /// <summary>The key and the description of the route on the relay's own port.</summary>
+    public static IReadOnlyList<object> Metadata { get; } =
+    [
+        KeyRequired.Instance,
+        new RequireScopeAttribute(KeyScopes.Admin),
+        new SpeaksAttribute(ApiSurface.Native),
+        new HttpMethodMetadata(["GET"]),
+        new EndpointNameMetadata("metrics"),
+        new TagsAttribute("Health"),
+        new EndpointSummaryAttribute("Metrics, for Prometheus"),
+        new EndpointDescriptionAttribute(
+            "Metrics of the relay and of its runtime. No label has a value that a caller chose. The listener of `METRICS_PORT` serves the same on the "
+            + "loopback address without a key, and without these headers. A collection that fails is 500 without a body."),
+        new AnswersAttribute(200, "The metrics, as OpenMetrics when `Accept` asks for it.", typeof(string), "text/plain"),
+        new AnswersAttribute(200, "The metrics, as OpenMetrics when `Accept` asks for it.", typeof(string), "application/openmetrics-text"),
+        new SendsAttribute("Vary") { Sometimes = ["Last-Modified", "Content-Encoding"] },
+    ];
 
     private MetricsPort()
     {

@@ -58,7 +58,7 @@ internal static class OpenTelemetrySetup
 
     /// <summary>The metrics for keys that are trusted with what concerns other keys.</summary>
     public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint(MetricsPort.Path[1..])
-        .WithMetadata(KeyRequired.Instance, new RequireScopeAttribute(KeyScopes.Admin), new SpeaksAttribute(ApiSurface.Native), new HttpMethodMetadata(["GET"]));
+        .WithMetadata([.. MetricsPort.Metadata]);
 
     private static void Bounded(OtlpExporterOptions exporter) => exporter.TimeoutMilliseconds = TelemetryService.PatienceMilliseconds;
 }

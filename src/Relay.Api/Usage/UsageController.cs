@@ -3,6 +3,7 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -38,13 +39,19 @@ internal sealed record UsageLimit(string Name, decimal Limit, decimal Remaining,
 
 [RequireScope(KeyScopes.Usage)]
 [Speaks(ApiSurface.Native)]
+[Tags("Usage")]
 [Route("v1/usage")]
 internal sealed class UsageController(IMediator mediator) : ControllerBase
 {
     private const int DefaultDays = 7;
 
-    /// <summary>What the caller's key used, and what is left of its limits.</summary>
-    [HttpGet]
+    /// <summary>Shows the usage of the key, and what is left of its limits</summary>
+    /// <remarks>Usage is by UTC day and model. A key sees only its own usage.</remarks>
+    [HttpGet(Name = "usage")]
+    [Takes("days")]
+    [Sends("Cache-Control.no-store")]
+    [Fails(ErrorCode.InvalidRequest)]
+    [Answers(200, "The usage.", typeof(UsageAnswer))]
     public async Task<IActionResult> GetAsync(CancellationToken cancellationToken)
     {
         if (!ParseDays().TryGet(out var days, out var error))

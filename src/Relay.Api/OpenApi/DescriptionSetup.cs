@@ -1,0 +1,65 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.OpenApi;
+using Relay.Api.Http;
+using Relay.Domain;
+
+namespace Relay.Api.OpenApi;
+
+/// <summary>
+/// The description of the API: <c>Microsoft.AspNetCore.OpenApi</c> makes it of the controllers and contracts, and the transformers here add
+/// the rest. It is made when it is first asked for; a start of the relay pays nothing for it.
+/// </summary>
+internal static class DescriptionSetup
+{
+    /// <summary>The name of the one document.</summary>
+    public const string Name = "v1";
+
+    /// <summary>Adds the description.</summary>
+    public static void AddRelayDescription(this IMvcCoreBuilder mvc)
+    {
+        var services = mvc.AddApiExplorer().Services;
+        services.ConfigureHttpJsonOptions(json => JsonContract.Configure(json.SerializerOptions));
+        services.AddSingleton<ServedDescription>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IApiDescriptionProvider, DescribedRoutes>());
+        services.Configure<MvcOptions>(options => options.Conventions.Add(new VisibleRoutes()));
+        services.AddOpenApi(Name, options =>
+        {
+            options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+            options.CreateSchemaReferenceId = type => type.Type == typeof(System.Text.Json.JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
+            options.AddSchemaTransformer<ContractSchemas>();
+            options.AddOperationTransformer<AnswerTransformer>();
+            options.AddDocumentTransformer((document, _, _) =>
+            {
+                Complete(document);
+                return Task.CompletedTask;
+            });
+        });
+    }
+
+    /// <summary>Introduction, tags and keys, and the answers to requests that reach no route.</summary>
+    private static void Complete(OpenApiDocument document)
+    {
+        var head = DocumentParts.ReadHead();
+        document.Info = head.Info;
+        document.Info.Version = typeof(DescriptionSetup).Assembly.GetName().Version!.ToString(3);
+        document.Servers = head.Servers;
+        document.Tags = head.Tags;
+        document.Components!.SecuritySchemes = head.Components!.SecuritySchemes;
+        var unmatched = new JsonObject();
+        var route = new RouteFacts(new ApiDescription { ActionDescriptor = new() { EndpointMetadata = [new Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute()] } });
+        foreach (var code in (ErrorCode[])[ErrorCode.NotFound, ErrorCode.MethodNotAllowed, ErrorCode.WrongHost])
+        {
+            var status = ErrorResponse.StatusOf(code);
+            var response = RouteErrors.Describe(document, surface: null, [code], []);
+            response.Headers = RouteHeaders.Of(document, head, route, status, [code]);
+            var shared = SharedResponses.Share(document, $"unmatched.{status}", response);
+            unmatched[$"{status}"] = new JsonObject { ["$ref"] = $"#/components/responses/{shared.Reference.Id}" };
+        }
+
+        document.AddExtension("x-unmatched", new JsonNodeExtension(unmatched));
+    }
+}

@@ -1,0 +1,55 @@
+using Relay.Domain;
+
+namespace Relay.Api.OpenApi;
+
+/// <summary>The contract of a body that the action reads itself.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class ReadsAttribute(Type contract) : Attribute
+{
+    /// <summary>The type that describes the body.</summary>
+    public Type Contract { get; } = contract;
+
+    /// <summary>What holds for the whole body; the general rule when missing.</summary>
+    public string? Rule { get; init; }
+}
+
+/// <summary>An answer that is not an error.</summary>
+/// <param name="status">The HTTP status.</param>
+/// <param name="description">What the answer says.</param>
+/// <param name="contract">The type that describes the body; null for an answer without a body.</param>
+/// <param name="mediaType">The media type of the body.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+internal sealed class AnswersAttribute(int status, string description, Type? contract = null, string mediaType = "application/json") : Attribute
+{
+    public int Status { get; } = status;
+
+    public string Description { get; } = description;
+
+    public Type? Contract { get; } = contract;
+
+    public string MediaType { get; } = mediaType;
+}
+
+/// <summary>Errors of a route beyond those that follow from its key, its body and its quota.</summary>
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Class)]
+internal sealed class FailsAttribute(params ErrorCode[] codes) : Attribute
+{
+    public IReadOnlyList<ErrorCode> Codes { get; } = codes;
+}
+
+/// <summary>Parameters of <c>head.json</c> that a route reads beyond those that follow from its quota.</summary>
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Class)]
+internal sealed class TakesAttribute(params string[] parameters) : Attribute
+{
+    public IReadOnlyList<string> Parameters { get; } = parameters;
+}
+
+/// <summary>Headers of <c>head.json</c> on every answer of a route that is not an error.</summary>
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Class)]
+internal sealed class SendsAttribute(params string[] headers) : Attribute
+{
+    public IReadOnlyList<string> Headers { get; } = headers;
+
+    /// <summary>Headers that only some of these answers have.</summary>
+    public string[] Sometimes { get; init; } = [];
+}

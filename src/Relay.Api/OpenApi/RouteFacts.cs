@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Relay.Api.Anthropic;
+using Relay.Api.Authentication;
+using Relay.Api.Dashboard;
+using Relay.Api.Http;
+using Relay.Api.OpenAi;
+using Relay.Api.Quotas;
+using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.OpenApi;
+
+/// <summary>What the attributes of a route say about it: the same attributes by which the pipeline treats its requests.</summary>
+internal sealed class RouteFacts(ApiDescription description)
+{
+    public bool NeedsKey => Find<IAllowAnonymous>() is null;
+
+    public bool TakesSession => Find<AcceptsSessionAttribute>() is not null;
+
+    public KeyScopes? Scope => Find<RequireScopeAttribute>()?.Scope;
+
+    public QuotaBucket? Bucket => Find<SpendsQuotaAttribute>()?.Bucket;
+
+    /// <summary>The API whose words the route speaks; null where the request decides.</summary>
+    public ApiSurface? Surface => Find<SpeaksAttribute>()?.Surface;
+
+    public bool IsOfDashboard => Find<DashboardRouteAttribute>() is not null;
+
+    /// <summary>Whether the route serves a file that is the same for everybody.</summary>
+    public bool IsFile => Find<SendsAttribute>()?.Headers.Contains("ETag") == true;
+
+    public bool ReadsBody => Find<ReadsAttribute>() is not null;
+
+    /// <summary>Whether the body is read as another API reads it: fields without effect are named in a header.</summary>
+    public bool IsCompatible => ReadsBody && Surface is ApiSurface.OpenAi or ApiSurface.Anthropic;
+
+    public bool Streams => FindAll<AnswersAttribute>().Any(answer => answer.MediaType == "text/event-stream");
+
+    /// <summary>The contracts of its errors: one, or the relay's own and Anthropic's where the request decides.</summary>
+    public IReadOnlyList<Type> ErrorContracts => Surface switch
+    {
+        ApiSurface.Native => [typeof(ErrorContract)],
+        ApiSurface.OpenAi => [typeof(OpenAiError)],
+        ApiSurface.Anthropic => [typeof(AnthropicError)],
+        _ => [typeof(ErrorContract), typeof(AnthropicError)],
+    };
+
+    public T? Find<T>()
+        where T : class => description.ActionDescriptor.EndpointMetadata.OfType<T>().LastOrDefault();
+
+    public IEnumerable<T> FindAll<T>() => description.ActionDescriptor.EndpointMetadata.OfType<T>();
+}

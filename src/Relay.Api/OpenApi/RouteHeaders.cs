@@ -1,0 +1,170 @@
+using Microsoft.OpenApi;
+using Relay.Api.Http;
+using Relay.Domain;
+using Relay.Domain.Quotas;
+
+namespace Relay.Api.OpenApi;
+
+/// <summary>The headers of an answer. Their names are those of <c>head.json</c>: a header's name, and a dot where it has several forms.</summary>
+internal static class RouteHeaders
+{
+    private const string Keep = ".if-any";
+
+    private static readonly string[] OfOpenAi = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+
+    private static readonly string[] OfAnthropic =
+        ["anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"];
+
+    private static readonly string[] OfDashboard =
+        ["X-Content-Type-Options", "Content-Security-Policy.dashboard", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"];
+
+    /// <summary>The headers of an answer.</summary>
+    /// <param name="document">The document of the answer; headers that it lacks are taken from the head.</param>
+    /// <param name="head">The document with all headers.</param>
+    /// <param name="route">The route.</param>
+    /// <param name="status">The status.</param>
+    /// <param name="codes">The errors that have this status; empty for an answer that is not an error.</param>
+    public static Dictionary<string, IOpenApiHeader> Of(OpenApiDocument document, OpenApiDocument head, RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
+    {
+        var headers = new Dictionary<string, IOpenApiHeader>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, isAlways) in Names(route, status, codes))
+        {
+            if (headers.TryAdd(name.Split('.')[0], Refer(document, head, isAlways ? name : name + Keep)))
+            {
+                continue;
+            }
+        }
+
+        return headers;
+    }
+
+    private static IEnumerable<(string Name, bool IsAlways)> Names(RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
+    {
+        yield return ("X-Request-Id", true);
+        yield return ("request-id", true);
+        if (status != StatusCodes.Status421MisdirectedRequest)
+        {
+            // Looked at before the key: pages of others. Not of a key: a bad one. Before or after the key: faults, and a state that is away.
+            var isKnown = route.NeedsKey && status is not (401 or 500 or 503) && !(route.IsOfDashboard && status == 403);
+            yield return ("RateLimit", isKnown);
+            yield return ("RateLimit-Policy", isKnown);
+            foreach (var name in route.Surface == ApiSurface.OpenAi ? OfOpenAi : route.Surface == ApiSurface.Native ? [] : OfAnthropic)
+            {
+                yield return (name, false);
+            }
+        }
+
+        foreach (var name in codes.Count == 0 ? OfAnswer(route) : OfError(route, status, codes))
+        {
+            yield return name;
+        }
+    }
+
+    private static IEnumerable<(string Name, bool IsAlways)> OfAnswer(RouteFacts route)
+    {
+        foreach (var sends in route.FindAll<SendsAttribute>())
+        {
+            foreach (var name in sends.Headers)
+            {
+                yield return (name, true);
+            }
+
+            foreach (var name in sends.Sometimes)
+            {
+                yield return (name, false);
+            }
+        }
+
+        if (route.IsCompatible)
+        {
+            yield return ("X-Relay-Ignored", false);
+        }
+
+        if (route.Streams)
+        {
+            yield return ("X-Accel-Buffering", false);
+        }
+
+        foreach (var name in OfPlace(route, isReplayable: route.Bucket is not null))
+        {
+            yield return name;
+        }
+    }
+
+    private static IEnumerable<(string Name, bool IsAlways)> OfError(RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
+    {
+        // An answer is kept for its idempotency key when it may have cost something; the refusal of another body is answered beside it.
+        var isReplayable = route.Bucket == QuotaBucket.Completions && status is 400 or 404 or 422 or 429 or >= 502;
+        isReplayable &= route.Bucket == QuotaBucket.Completions;
+        if (codes.Any(code => code is not ErrorCode.Conflict && ErrorResponse.IsWorthRetrying(code)))
+        {
+            yield return ("Retry-After", !isReplayable);
+        }
+
+        if (route.Surface != ApiSurface.Native || status == StatusCodes.Status421MisdirectedRequest)
+        {
+            yield return ("x-should-retry", route.Surface is not null && !isReplayable && status != StatusCodes.Status421MisdirectedRequest);
+        }
+
+        switch (status)
+        {
+            case StatusCodes.Status401Unauthorized:
+                yield return ("WWW-Authenticate", false);
+                yield return ("Cache-Control.no-store", route.IsOfDashboard);
+                break;
+            case StatusCodes.Status405MethodNotAllowed:
+                yield return ("Allow", true);
+                break;
+        }
+
+        if (status is not (421 or 500))
+        {
+            foreach (var name in OfPlace(route, isReplayable))
+            {
+                yield return name;
+            }
+        }
+
+        if (route.Bucket == QuotaBucket.Fetches)
+        {
+            yield return ("Cache-Control.no-store", false);
+            yield return ("X-Content-Type-Options", false);
+            yield return ("Idempotent-Replayed", false);
+        }
+    }
+
+    /// <summary>Headers of every answer of the dashboard, and of answers that may be repeated.</summary>
+    private static IEnumerable<(string Name, bool IsAlways)> OfPlace(RouteFacts route, bool isReplayable)
+    {
+        if (route.IsOfDashboard)
+        {
+            yield return ("Cache-Control.no-store", true);
+            foreach (var name in OfDashboard)
+            {
+                yield return (name, true);
+            }
+        }
+
+        if (isReplayable)
+        {
+            yield return ("Idempotent-Replayed", false);
+            yield return ("Cache-Control.no-store", false);
+            yield return ("X-Content-Type-Options", false);
+        }
+    }
+
+    private static OpenApiHeaderReference Refer(OpenApiDocument document, OpenApiDocument head, string name)
+    {
+        document.Components ??= new OpenApiComponents();
+        document.Components.Headers ??= new Dictionary<string, IOpenApiHeader>(StringComparer.Ordinal);
+        if (!document.Components.Headers.ContainsKey(name))
+        {
+            var known = name.EndsWith(Keep, StringComparison.Ordinal) ? name[..^Keep.Length] : name;
+            var header = (OpenApiHeader)head.Components!.Headers![known].CreateShallowCopy();
+            header.Required = known.Length == name.Length;
+            document.AddComponent<IOpenApiHeader>(name, header);
+        }
+
+        return new OpenApiHeaderReference(name, document);
+    }
+}

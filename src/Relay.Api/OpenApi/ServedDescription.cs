@@ -1,0 +1,39 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using Relay.Api.Http;
+
+namespace Relay.Api.OpenApi;
+
+/// <summary>The description as it is served: made when it is first asked for, and then kept.</summary>
+internal sealed class ServedDescription([FromKeyedServices(DescriptionSetup.Name)] IOpenApiDocumentProvider documents)
+{
+    private readonly Lock _starting = new();
+    private Task<ServedDocument>? _served;
+
+    /// <summary>The document as JSON.</summary>
+    public static async Task<JsonNode> WriteAsync(IOpenApiDocumentProvider documents, CancellationToken cancellationToken)
+    {
+        var document = await documents.GetOpenApiDocumentAsync(cancellationToken);
+        return JsonNode.Parse(await document.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, cancellationToken))!;
+    }
+
+    /// <summary>The document, ready to be sent. The making of it goes on when the first who asks leaves.</summary>
+    public Task<ServedDocument> ReadAsync(CancellationToken cancellationToken)
+    {
+        lock (_starting)
+        {
+            if (_served is null or { IsFaulted: true })
+            {
+                _served = MakeAsync();
+            }
+
+            return _served.WaitAsync(cancellationToken);
+        }
+    }
+
+    private async Task<ServedDocument> MakeAsync() => new(
+        "application/json; charset=utf-8",
+        JsonSerializer.SerializeToUtf8Bytes(await WriteAsync(documents, CancellationToken.None), JsonContract.Options));
+}
