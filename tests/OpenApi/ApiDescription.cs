@@ -17,7 +17,7 @@ namespace Relay.OpenApiTests;
 public sealed record SeenAnswer(string Method, string Path, int Status, IReadOnlyDictionary<string, string> Headers, string? Body);
 
 /// <summary>
-/// <c>openapi.json</c> as a judge: says where an answer is not what it describes. Schemas are judged by JsonSchema.Net, all that
+/// The description of the API as a judge: says where an answer is not as described. Schemas are judged by JsonSchema.Net, all that
 /// stands around them (which operation, status, headers, events) here.
 /// </summary>
 public sealed class ApiDescription
@@ -83,7 +83,7 @@ public sealed class ApiDescription
         var responses = FindOperation(answer.Method, answer.Path)?["responses"]!.AsObject() ?? _root["x-unmatched"]!.AsObject();
         if (responses[status] is not { } node)
         {
-            return [$"openapi.json does not say that {answer.Method} {answer.Path} may answer {status}. It answered: {Cut(answer.Body)}"];
+            return [$"the description does not say that {answer.Method} {answer.Path} may answer {status}. It answered: {Cut(answer.Body)}"];
         }
 
         var response = Resolve(node);
@@ -117,7 +117,7 @@ public sealed class ApiDescription
 
         foreach (var name in answer.Headers.Keys.Where(name => !described.ContainsKey(name) && !OfTheServer.Contains(name)))
         {
-            yield return $"openapi.json says nothing of the header {name} ('{answer.Headers[name]}').";
+            yield return $"the description says nothing of the header {name} ('{answer.Headers[name]}').";
         }
     }
 
@@ -125,13 +125,13 @@ public sealed class ApiDescription
     {
         if (response["content"] is not JsonObject contents)
         {
-            return body.Length == 0 ? [] : [$"openapi.json says that it has no body. It has: {Cut(body)}"];
+            return body.Length == 0 ? [] : [$"the description says that it has no body. It has: {Cut(body)}"];
         }
 
         var type = answer.Headers.GetValueOrDefault("Content-Type", string.Empty).Split(';')[0];
         if (contents[type] is not { } content)
         {
-            return [$"openapi.json does not say that it may be '{type}'."];
+            return [$"the description does not say that it may be '{type}'."];
         }
 
         return content["x-events"] is JsonArray events ? FindEventProblems(events, body)
@@ -153,7 +153,7 @@ public sealed class ApiDescription
             if (!misfits.Exists(found => found.Count == 0))
             {
                 yield return candidates.Count == 0
-                    ? $"openapi.json does not know the event '{item.EventType}'."
+                    ? $"the description does not know the event '{item.EventType}'."
                     : $"the event '{item.EventType}' with {Cut(item.Data)}: {string.Join("; or ", misfits.Select(found => string.Join(", ", found)))}";
             }
         }

@@ -13,7 +13,7 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// What the relay answers is what openapi.json describes: success and failure of every route. The comparison itself is in
+/// What the relay answers is what the description says: success and failure of every route. The comparison itself is in
 /// <see cref="DescribedAnswers"/>, which sees the answers of all other tests, too.
 /// </summary>
 public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<OpenApiTests.Relays>
@@ -156,7 +156,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     {
         foreach (var (path, status) in ((string, int)[])[
             ("/v1/models", 200), ("/v1/models/opus", 200), ("/v1/models/nobody", 404), ("/v1/usage?days=2", 200), ("/v1/usage?days=x", 400), ("/health", 200), ("/health/ready", 200),
-            ("/openapi/v1.json", 200), ("/docs", 200), ("/docs/style.css", 200), ("/nowhere", 404), ("/v1/complete", 405)])
+            ("/openapi/v1.json", 200), ("/docs", 200), ("/docs/start.js", 200), ("/docs/scalar.js", 200), ("/nowhere", 404), ("/v1/complete", 405)])
         {
             await ReadAsync(path, status, _relay.Key, anthropic: false);
             await ReadAsync(path, status, _relay.Key, anthropic: true);
@@ -251,7 +251,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task What_is_unchanged_is_not_sent_again()
     {
-        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/style.css", "/dashboard", "/dashboard/app.js", "/dashboard/style.css", "/dashboard/icon.svg"])
+        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/start.js", "/docs/scalar.js", "/dashboard", "/dashboard/app.js", "/dashboard/style.css", "/dashboard/icon.svg"])
         {
             using var first = await _relay.Program.Http.GetAsync(path, TestContext.Current.CancellationToken);
             using var again = Request(HttpMethod.Get, path, null);

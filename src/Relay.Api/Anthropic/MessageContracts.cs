@@ -136,4 +136,4 @@ internal sealed record MessageUsage(long InputTokens, long OutputTokens, long Ca
 
 /// <summary>An estimate.</summary>
 /// <param name="InputTokens">Estimated number of tokens of the request, rather too high than too low.</param>
-internal sealed record TokenCount([property: Range(1, long.MaxValue)] long InputTokens);
+internal sealed record TokenCount([property: Keywords("""{"minimum":1}""")] long InputTokens);

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Anthropic;
@@ -24,18 +25,36 @@ internal sealed record MessageStart([property: Values("message_start")] string T
 /// <param name="Type">Always <c>content_block_start</c>.</param>
 /// <param name="Index">The number of the block, from 0.</param>
 /// <param name="ContentBlock">The block as it begins.</param>
-internal sealed record BlockStart([property: Values("content_block_start")] string Type, int Index, MessageText ContentBlock);
+internal sealed record BlockStart([property: Values("content_block_start")] string Type, int Index, [property: OneOf(typeof(AnyAnswerBlock))] object ContentBlock);
 
 /// <summary>The block goes on.</summary>
 /// <param name="Type">Always <c>content_block_delta</c>.</param>
 /// <param name="Index">The number of the block, from 0.</param>
-/// <param name="Delta">The next words.</param>
-internal sealed record BlockDelta([property: Values("content_block_delta")] string Type, int Index, TextDelta Delta);
+/// <param name="Delta">The next part of the block.</param>
+internal sealed record BlockDelta(
+    [property: Values("content_block_delta")] string Type,
+    int Index,
+    [property: OneOf(typeof(TextDelta), typeof(InputDelta), typeof(ThinkingDelta), typeof(SignatureDelta))] object Delta);
 
 /// <summary>The next words.</summary>
 /// <param name="Type">Always <c>text_delta</c>.</param>
 /// <param name="Text">The words.</param>
 internal sealed record TextDelta([property: Values("text_delta")] string Type, [property: MinLength(1)] string Text);
+
+/// <summary>The next part of the input of a call.</summary>
+/// <param name="Type">Always <c>input_json_delta</c>.</param>
+/// <param name="PartialJson">The part. All parts together are JSON.</param>
+internal sealed record InputDelta([property: Values("input_json_delta")] string Type, string PartialJson);
+
+/// <summary>The next words of a thought.</summary>
+/// <param name="Type">Always <c>thinking_delta</c>.</param>
+/// <param name="Thinking">The words.</param>
+internal sealed record ThinkingDelta([property: Values("thinking_delta")] string Type, string Thinking);
+
+/// <summary>The signature of a thought.</summary>
+/// <param name="Type">Always <c>signature_delta</c>.</param>
+/// <param name="Signature">The signature of the API.</param>
+internal sealed record SignatureDelta([property: Values("signature_delta")] string Type, string Signature);
 
 /// <summary>The block ends.</summary>
 /// <param name="Type">Always <c>content_block_stop</c>.</param>

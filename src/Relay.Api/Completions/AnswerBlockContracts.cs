@@ -1,21 +1,38 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
 
-/// <summary>A block of words, as Anthropic's API writes it.</summary>
-internal sealed record TextContract(string Type, string Text)
+/// <summary>A block of an answer.</summary>
+[OneOf(typeof(TextContract), typeof(ToolUseContract), typeof(ThinkingContract), typeof(RedactedThinkingContract))]
+internal sealed record AnyAnswerBlock;
+
+/// <summary>A thought of an answer.</summary>
+[OneOf(typeof(ThinkingContract), typeof(RedactedThinkingContract))]
+internal sealed record AnyThought;
+
+/// <summary>Words of an answer.</summary>
+/// <param name="Type">Always <c>text</c>.</param>
+/// <param name="Text">The words.</param>
+internal sealed record TextContract([property: Values("text")] string Type, string Text)
 {
     /// <summary>These words.</summary>
     public static TextContract Of(string text) => new("text", text);
 }
 
-/// <summary>A call of one of the caller's tools, as Anthropic's API writes it.</summary>
-/// <param name="Type"><c>tool_use</c>.</param>
-/// <param name="Id">The call's id: the result names it.</param>
-/// <param name="Name">The tool's name.</param>
+/// <summary>A call of one of the caller's tools. The next message has its result.</summary>
+/// <param name="Type">Always <c>tool_use</c>.</param>
+/// <param name="Id">The id of the call. The result names it.</param>
+/// <param name="Name">The name of the tool.</param>
 /// <param name="Input">The input: a JSON object.</param>
-internal sealed record ToolUseContract(string Type, string Id, string Name, JsonElement Input)
+internal sealed record ToolUseContract(
+    [property: Values("tool_use")] string Type,
+    [property: RegularExpression(Patterns.ToolName)] string Id,
+    [property: RegularExpression(Patterns.ToolName)] string Name,
+    [property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Input)
 {
     /// <summary>A whole call.</summary>
     public static ToolUseContract From(ToolCall call) => new("tool_use", call.Id, call.Name, JsonElement.Parse(call.RevealInput()));
@@ -24,20 +41,20 @@ internal sealed record ToolUseContract(string Type, string Id, string Name, Json
     public static ToolUseContract Begun(string id, string name) => new("tool_use", id, name, JsonElement.Parse("{}"));
 }
 
-/// <summary>A thought of the model, as Anthropic's API writes it.</summary>
-/// <param name="Type"><c>thinking</c>.</param>
-/// <param name="Thinking">Its words; empty where the API shows none.</param>
-/// <param name="Signature">The API's signature.</param>
-internal sealed record ThinkingContract(string Type, string Thinking, string Signature)
+/// <summary>A thought of the model.</summary>
+/// <param name="Type">Always <c>thinking</c>.</param>
+/// <param name="Thinking">The words. Empty where the API shows no words.</param>
+/// <param name="Signature">The signature of the API.</param>
+internal sealed record ThinkingContract([property: Values("thinking")] string Type, string Thinking, string Signature)
 {
     /// <summary>A whole thought.</summary>
     public static ThinkingContract From(AnswerThought thought) => new("thinking", thought.Text, thought.Signature ?? string.Empty);
 }
 
-/// <summary>A thought that the API shows in encrypted form only, as Anthropic's API writes it.</summary>
-/// <param name="Type"><c>redacted_thinking</c>.</param>
+/// <summary>A thought that the API shows in encrypted form only.</summary>
+/// <param name="Type">Always <c>redacted_thinking</c>.</param>
 /// <param name="Data">The encrypted thought.</param>
-internal sealed record RedactedThinkingContract(string Type, string Data)
+internal sealed record RedactedThinkingContract([property: Values("redacted_thinking")] string Type, string Data)
 {
     /// <summary>Such a thought.</summary>
     public static RedactedThinkingContract From(HiddenThought thought) => new("redacted_thinking", thought.Data);

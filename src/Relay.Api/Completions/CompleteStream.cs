@@ -8,9 +8,18 @@ using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
 
-/// <summary>The events of a stream: <c>start</c>, any number of <c>delta</c>, then <c>done</c> or <c>error</c>.</summary>
+/// <summary>
+/// The events of a stream: <c>start</c>; any number of <c>delta</c>; for each call of a tool <c>tool_call_start</c>, <c>tool_call_delta</c> and
+/// <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or <c>error</c>.
+/// </summary>
 [Event(typeof(StartEvent), "start")]
 [Event(typeof(DeltaEvent), "delta")]
+[Event(typeof(ToolCallStartEvent), "tool_call_start")]
+[Event(typeof(ToolCallDeltaEvent), "tool_call_delta")]
+[Event(typeof(ToolUseContract), "tool_call")]
+[Event(typeof(ThinkingDeltaEvent), "thinking_delta")]
+[Event(typeof(ThinkingContract), "thinking")]
+[Event(typeof(RedactedThinkingContract), "thinking")]
 [Event(typeof(DoneEvent), "done")]
 [Event(typeof(ErrorContract), "error")]
 internal sealed record CompleteEvents;
@@ -24,13 +33,19 @@ internal sealed record StartEvent([property: RegularExpression(Patterns.RequestI
 /// <param name="Text">The next words.</param>
 internal sealed record DeltaEvent([property: MinLength(1)] string Text);
 
-/// <summary>The data of the event <c>tool_call_start</c>.</summary>
-internal sealed record ToolCallStartEvent(string Id, string Name);
+/// <summary>The model begins to call a tool.</summary>
+/// <param name="Id">The id of the call.</param>
+/// <param name="Name">The name of the tool.</param>
+internal sealed record ToolCallStartEvent(
+    [property: RegularExpression(Patterns.ToolName)] string Id, [property: RegularExpression(Patterns.ToolName)] string Name);
 
-/// <summary>The data of the event <c>tool_call_delta</c>.</summary>
-internal sealed record ToolCallDeltaEvent(string Id, string PartialJson);
+/// <summary>The next part of the input of the call.</summary>
+/// <param name="Id">The id of the call.</param>
+/// <param name="PartialJson">The part. All parts together are JSON.</param>
+internal sealed record ToolCallDeltaEvent([property: RegularExpression(Patterns.ToolName)] string Id, string PartialJson);
 
-/// <summary>The data of the event <c>thinking_delta</c>.</summary>
+/// <summary>The next words of a thought, for a request with <c>thinking</c>.</summary>
+/// <param name="Thinking">The next words.</param>
 internal sealed record ThinkingDeltaEvent(string Thinking);
 
 /// <summary>

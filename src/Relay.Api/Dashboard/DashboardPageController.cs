@@ -25,14 +25,14 @@ internal sealed class DashboardPageController : ControllerBase
     /// The page loads nothing from other servers. It is the same for everybody and has no data: it asks the routes above for its data. Needs no key.
     /// </remarks>
     [HttpGet("", Name = "dashboard")]
-    [HttpGet("app.js", Name = "dashboard-app")]
-    [HttpGet("dom.js", Name = "dashboard-dom")]
-    [HttpGet("overview.js", Name = "dashboard-overview")]
-    [HttpGet("usage.js", Name = "dashboard-usage")]
-    [HttpGet("keys.js", Name = "dashboard-keys")]
-    [HttpGet("dialogs.js", Name = "dashboard-dialogs")]
-    [HttpGet("style.css", Name = "dashboard-style")]
-    [HttpGet("icon.svg", Name = "dashboard-icon")]
+    [HttpGet("app.js", Name = "dashboardAppScript")]
+    [HttpGet("dom.js", Name = "dashboardDomScript")]
+    [HttpGet("overview.js", Name = "dashboardOverviewScript")]
+    [HttpGet("usage.js", Name = "dashboardUsageScript")]
+    [HttpGet("keys.js", Name = "dashboardKeysScript")]
+    [HttpGet("dialogs.js", Name = "dashboardDialogsScript")]
+    [HttpGet("style.css", Name = "dashboardStyle")]
+    [HttpGet("icon.svg", Name = "dashboardIcon")]
     [Sends("ETag", "Cache-Control.no-cache")]
     [Answers(200, "The file.", typeof(string), "text/html")]
     [Answers(200, "The file.", typeof(string), "text/javascript")]
@@ -67,7 +67,8 @@ internal sealed class DashboardPageController : ControllerBase
                 StringComparer.Ordinal);
     }
 
-    private static string ContentTypeOf(string name) => Path.GetExtension(name) switch
+    /// <summary>The content type of a file.</summary>
+    public static string ContentTypeOf(string name) => Path.GetExtension(name) switch
     {
         ".html" => "text/html; charset=utf-8",
         ".js" => "text/javascript; charset=utf-8",

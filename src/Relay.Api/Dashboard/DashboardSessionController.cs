@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
@@ -8,19 +9,24 @@ using Relay.Domain.Keys;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>The answer of <c>GET</c> and <c>POST /dashboard/session</c>.</summary>
+/// <summary>The state of a session.</summary>
 /// <param name="Ok">Always true.</param>
 /// <param name="SignedIn">Whether there is a session.</param>
-/// <param name="Key">The admin key that it was opened with; missing without one.</param>
-/// <param name="Proof">The second half of a session that was opened just now: the page sends it with each request as <c>X-Dashboard-Proof</c>.</param>
-internal sealed record SessionAnswer(bool Ok, bool SignedIn, SessionKey? Key, string? Proof)
+/// <param name="Key">The admin key of the session. Absent without a session.</param>
+/// <param name="Proof">The second half of a new session. Send it with each request as <c>X-Dashboard-Proof</c>, beside the cookie.</param>
+internal sealed record SessionAnswer(
+    [property: Values(true)] bool Ok, bool SignedIn, SessionKey? Key, [property: RegularExpression("^[A-Za-z0-9_-]{43}$")] string? Proof)
 {
     /// <summary>The answer to a key.</summary>
     public static SessionAnswer Of(ApiKey key, string? proof = null) => new(Ok: true, SignedIn: true, new SessionKey(key.Id, key.Label.Value), proof);
 }
 
-/// <summary>Who is signed in.</summary>
-internal sealed record SessionKey(string Id, string Label);
+/// <summary>The admin key of a session.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Label">Its label.</param>
+internal sealed record SessionKey(
+    [property: RegularExpression(Patterns.KeyId)] string Id,
+    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label);
 
 /// <summary>
 /// Signing in and out. The key comes in the header that every route takes keys in, so that there is one way in, one refusal and

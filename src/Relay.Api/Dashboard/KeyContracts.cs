@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
 using Relay.Domain;
@@ -7,13 +9,21 @@ using Relay.Domain.Models;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>The body of <c>POST /dashboard/keys</c>.</summary>
-/// <param name="Label">Required: the new key's name, which no active key has.</param>
-/// <param name="Limits">Its own limits; the operator's defaults for those that are missing.</param>
-/// <param name="Scopes">Some of <c>complete</c>, <c>fetch</c>, <c>usage</c> and <c>admin</c>; the first three when missing.</param>
-/// <param name="Models">The only models it may name; all when missing.</param>
-/// <param name="ExpiresIn">Seconds that it works; until it is revoked when missing.</param>
-internal sealed record AddKeyBody(string? Label, KeyLimitsContract? Limits, IReadOnlyList<string?>? Scopes, IReadOnlyList<string?>? Models, long? ExpiresIn)
+/// <summary>A new key.</summary>
+/// <param name="Label">The label of the key. No other active key has it.</param>
+/// <param name="Limits">The limits of the key. A missing limit is the operator's default.</param>
+/// <param name="Scopes">The scopes of the key. When missing: <c>complete</c>, <c>fetch</c> and <c>usage</c>.</param>
+/// <param name="Models">The only models that the key may name. When missing: all.</param>
+/// <param name="ExpiresIn">Seconds until the key expires, at most ten years. When missing: it does not expire.</param>
+[RequestContract]
+internal sealed record AddKeyBody(
+    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label,
+    KeyLimitsContract? Limits,
+    [property: Keywords("""{"type":["array","null"],"minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
+    IReadOnlyList<string?>? Scopes,
+    [property: Keywords("""{"type":["array","null"],"minItems":1,"items":{"type":"string","maxLength":64,"pattern":"^[a-z][a-z0-9._:@\\[\\]-]*$"}}""", Alone = true)]
+    IReadOnlyList<string?>? Models,
+    [property: Range(1, 315_360_000)] long? ExpiresIn)
 {
     /// <summary>The body as a command.</summary>
     public Result<AddKeyCommand> Parse(RequestContext by)
@@ -38,12 +48,17 @@ internal sealed record AddKeyBody(string? Label, KeyLimitsContract? Limits, IRea
     }
 }
 
-/// <summary>The body of <c>PUT /dashboard/keys/{id}/limits</c>, and a key's own limits in answers; the operator's default counts where one is missing.</summary>
+/// <summary>Limits of a key. A missing limit is the operator's default.</summary>
 /// <param name="Rpm">Completions in any sixty seconds.</param>
-/// <param name="Daily">Completions a UTC day.</param>
+/// <param name="Daily">Completions per UTC day.</param>
 /// <param name="Concurrency">Completions at once.</param>
-/// <param name="Usd">US dollars a UTC day; no such limit when missing.</param>
-internal sealed record KeyLimitsContract(int? Rpm, int? Daily, int? Concurrency, decimal? Usd)
+/// <param name="Usd">US dollars per UTC day, by list price. When missing: no such limit.</param>
+[RequestContract]
+internal sealed record KeyLimitsContract(
+    [property: Range(1, 10_000_000)] int? Rpm,
+    [property: Range(1, 10_000_000)] int? Daily,
+    [property: Range(1, 1000)] int? Concurrency,
+    [property: Keywords("""{"exclusiveMinimum":0,"maximum":1000000}""")] decimal? Usd)
 {
     /// <summary>Maps them.</summary>
     public static KeyLimitsContract From(KeyLimits limits) => new(limits.RequestsPerMinute, limits.RequestsPerDay, limits.Concurrency, limits.UsdPerDay);
@@ -56,31 +71,37 @@ internal sealed record KeyLimitsContract(int? Rpm, int? Daily, int? Concurrency,
         new(key, new LimitChange<int>(Rpm), new LimitChange<int>(Daily), new LimitChange<int>(Concurrency), new LimitChange<decimal>(Usd), by);
 }
 
-/// <summary>The body of <c>POST /dashboard/keys/{id}/rotate</c>.</summary>
-/// <param name="Overlap">Required: seconds that the old secret goes on working; 0 for not at all.</param>
-internal sealed record RotateKeyBody(long? Overlap)
+/// <summary>The time to change over to a new secret.</summary>
+/// <param name="Overlap">Seconds that the old secret goes on working, at most 30 days. 0: it ends at once.</param>
+[RequestContract]
+internal sealed record RotateKeyBody([property: Required, Range(0, 2_592_000)] long? Overlap)
 {
     /// <summary>It, as a time.</summary>
     public Result<TimeSpan> ParseOverlap() =>
         Overlap is { } seconds ? Seconds.Parse("overlap", seconds) : RelayError.Invalid("overlap", "'overlap' is required: the seconds that the old secret goes on working, 0 for not at all.");
 }
 
-/// <summary>The body of <c>POST /dashboard/keys/{id}/revoke</c>.</summary>
-/// <param name="Label">Required: the label of the key of that id, as a check.</param>
-internal sealed record RevokeKeyBody(string? Label);
+/// <summary>The key to revoke, once more.</summary>
+/// <param name="Label">The label of the key of that id, as a check.</param>
+[RequestContract]
+internal sealed record RevokeKeyBody(
+    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label);
 
-/// <summary>The answer of a change: the key after it.</summary>
-internal sealed record KeyAnswer(bool Ok, KeyContract Key)
+/// <summary>The key after a change.</summary>
+/// <param name="Ok">Always true.</param>
+/// <param name="Key">The key.</param>
+internal sealed record KeyAnswer([property: Values(true)] bool Ok, KeyContract Key)
 {
     /// <summary>Maps it.</summary>
     public static KeyAnswer From(ApiKey key, DateTimeOffset now) => new(Ok: true, KeyContract.From(key, lastUsedAt: null, now));
 }
 
-/// <summary>The answer of a change that made a secret.</summary>
+/// <summary>The key after a change that made a secret.</summary>
 /// <param name="Ok">Always true.</param>
-/// <param name="Key">The key after the change.</param>
-/// <param name="Secret">This once: it is stored nowhere.</param>
-internal sealed record SecretAnswer(bool Ok, KeyContract Key, string Secret)
+/// <param name="Key">The key.</param>
+/// <param name="Secret">The secret. No other answer has it, and the relay does not store it.</param>
+internal sealed record SecretAnswer(
+    [property: Values(true)] bool Ok, KeyContract Key, [property: RegularExpression("^crk_[A-Za-z0-9_-]{49}$")] string Secret)
 {
     /// <summary>Maps it.</summary>
     public static SecretAnswer From(AddedKey added, DateTimeOffset now) => new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
@@ -90,26 +111,27 @@ internal sealed record SecretAnswer(bool Ok, KeyContract Key, string Secret)
 }
 
 /// <summary>A key. Times are UTC.</summary>
-/// <param name="Id">Stable, and never another key's.</param>
-/// <param name="Label">The operator's name for it.</param>
-/// <param name="Prefix">The first characters of its secret.</param>
-/// <param name="CreatedAt">When it was minted.</param>
-/// <param name="ExpiresAt">From when on it opens nothing; missing for never.</param>
-/// <param name="RevokedAt">When it was shut; missing while it works.</param>
-/// <param name="LastUsedAt">When it was last let in; missing for never, and in answers to changes.</param>
-/// <param name="OldSecretUntil">Until when a secret that was replaced works; missing when none does.</param>
-/// <param name="Scopes">What it may be used for.</param>
-/// <param name="Models">The only models it may name; missing for all.</param>
-/// <param name="Limits">Its own limits.</param>
+/// <param name="Id">A permanent id, which no other key ever gets.</param>
+/// <param name="Label">The operator's name for the key.</param>
+/// <param name="Prefix">The first characters of the secret.</param>
+/// <param name="CreatedAt">Time at which the key was made.</param>
+/// <param name="ExpiresAt">Time at which the key expires. Absent: never.</param>
+/// <param name="RevokedAt">Time at which the key was revoked. Absent while it works.</param>
+/// <param name="LastUsedAt">Time of the last request that the key let in. Absent: never. Absent in answers to changes, too.</param>
+/// <param name="OldSecretUntil">Time until which a replaced secret works. Absent when no replaced secret works.</param>
+/// <param name="Scopes">The scopes of the key.</param>
+/// <param name="Models">The only models that the key may name. Absent: all.</param>
+/// <param name="Limits">The limits of the key.</param>
 internal sealed record KeyContract(
-    string Id,
-    string Label,
-    string Prefix,
+    [property: RegularExpression(Patterns.KeyId)] string Id,
+    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label,
+    [property: RegularExpression("^crk_[A-Za-z0-9_-]{6}$")] string Prefix,
     DateTimeOffset CreatedAt,
     DateTimeOffset? ExpiresAt,
     DateTimeOffset? RevokedAt,
     DateTimeOffset? LastUsedAt,
     DateTimeOffset? OldSecretUntil,
+    [property: Keywords("""{"type":"array","minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
     IReadOnlyList<string> Scopes,
     IEnumerable<string>? Models,
     KeyLimitsContract Limits)

@@ -1,24 +1,26 @@
+using System.ComponentModel.DataAnnotations;
 using Relay.Api.Http;
+using Relay.Api.OpenApi;
 using Relay.Application.Dashboard;
 using Relay.Application.Quotas;
 using Relay.Domain.Quotas;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>The answer of <c>GET /dashboard/snapshot</c>. Times are UTC.</summary>
+/// <summary>The relay, now. Times are UTC.</summary>
 /// <param name="Ok">Always true.</param>
-/// <param name="At">When it was taken.</param>
-/// <param name="State">Whether a completion can succeed now, and what it runs on.</param>
+/// <param name="At">Time of the snapshot.</param>
+/// <param name="State">Whether a completion can succeed now, as in <c>GET /health/ready</c>.</param>
 /// <param name="Completions">The queue of completions.</param>
 /// <param name="Pages">The queue of pages.</param>
 /// <param name="Pool">The processes that completions run in.</param>
-/// <param name="Today">What all keys together used of the UTC day.</param>
+/// <param name="Today">Usage of all keys on this UTC day.</param>
 /// <param name="AccountLimits">Limits of the Claude account itself that are in force.</param>
-/// <param name="AccountUses">How much of the Claude account's own limits is used, by the API's latest answers; the fullest first.</param>
-/// <param name="Recent">The last hour.</param>
+/// <param name="AccountUses">Usage of the limits of the Claude account, as the API last reported it, fullest first.</param>
+/// <param name="Recent">The last hour, from memory. A restart forgets it.</param>
 /// <param name="Keys">The keys that are not revoked, in the order they were made.</param>
 internal sealed record SnapshotAnswer(
-    bool Ok, DateTimeOffset At, StateContract State, QueueContract Completions, QueueContract Pages, PoolContract Pool, TodayContract Today,
+    [property: Values(true)] bool Ok, DateTimeOffset At, StateContract State, QueueContract Completions, QueueContract Pages, PoolContract Pool, TodayContract Today,
     IEnumerable<AccountLimitContract> AccountLimits, IEnumerable<AccountUseContract> AccountUses, RecentContract Recent, IEnumerable<KeyStateContract> Keys)
 {
     private static readonly string? Version = typeof(SnapshotAnswer).Assembly.GetName().Version?.ToString(3);
@@ -44,10 +46,18 @@ internal sealed record SnapshotAnswer(
     }
 }
 
-/// <summary>As in <c>GET /health/ready</c>.</summary>
+/// <summary>Whether a completion can succeed now, as in <c>GET /health/ready</c>.</summary>
+/// <param name="Ready">Whether no known problem prevents a completion.</param>
+/// <param name="Version">The version of the relay.</param>
+/// <param name="ClaudeVersion">The Claude Code in use. Absent when no Claude Code is installed.</param>
+/// <param name="Sandbox">Whether completions run in a jail.</param>
+/// <param name="SandboxNote">Why there is no jail.</param>
+/// <param name="LockdownVerified">Whether the last self-test of the lockdown passed.</param>
+/// <param name="Problems">Problems that prevent completions, each with advice.</param>
 internal sealed record StateContract(
-    bool Ready, string? Version, string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems);
+    bool Ready, string? Version, string? ClaudeVersion, [property: Values("bwrap", "off")] string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems);
 
+/// <summary>A queue, now.</summary>
 /// <param name="Places">Requests that may run at once.</param>
 /// <param name="Running">Requests that run now.</param>
 /// <param name="Waiting">Requests that wait for a place now.</param>
@@ -57,17 +67,18 @@ internal sealed record QueueContract(int Places, int Running, int Waiting)
     public static QueueContract From(QueueLoad load) => new(load.Places, load.Running, load.Waiting);
 }
 
-/// <param name="Processes">All that live.</param>
-/// <param name="BlankSpares">Parked, and good for any key.</param>
-/// <param name="PreparedSpares">Parked, with what one key repeats.</param>
-/// <param name="OldestSpareSeconds">How long the oldest of both has been parked.</param>
-/// <param name="Hits">Completions that found a spare, since the start.</param>
+/// <summary>The processes that completions run in.</summary>
+/// <param name="Processes">Processes that live.</param>
+/// <param name="BlankSpares">Idle processes that can serve any key.</param>
+/// <param name="PreparedSpares">Idle processes that have the beginning of one key's prompts.</param>
+/// <param name="OldestSpareSeconds">Seconds that the oldest idle process has been idle. Absent when no process is idle.</param>
+/// <param name="Hits">Completions that found an idle process, since the start.</param>
 /// <param name="Misses">Completions that had to start a process, since the start.</param>
 internal sealed record PoolContract(int Processes, int BlankSpares, int PreparedSpares, double? OldestSpareSeconds, long Hits, long Misses);
 
-/// <summary>Some of a limit.</summary>
-/// <param name="Used">What is used up.</param>
-/// <param name="Limit">All of it.</param>
+/// <summary>Usage of a limit.</summary>
+/// <param name="Used">The part that is used up.</param>
+/// <param name="Limit">The whole limit.</param>
 internal sealed record MeterContract(long Used, long Limit)
 {
     /// <summary>How a key stands with one of its limits.</summary>
@@ -78,32 +89,35 @@ internal sealed record MeterContract(long Used, long Limit)
     }
 }
 
-/// <summary>The same of money.</summary>
-/// <param name="Used">US dollars, by list price; what runs counts with its reserved cost.</param>
-/// <param name="Limit">Missing for no such limit.</param>
+/// <summary>Usage of a limit of money, on this UTC day.</summary>
+/// <param name="Used">US dollars by list price. Running requests count with their reserved cost.</param>
+/// <param name="Limit">The whole limit. Absent when there is no such limit.</param>
 internal sealed record MoneyContract(decimal Used, decimal? Limit);
 
-/// <param name="Requests">Completions of all keys.</param>
-/// <param name="Pages">Pages that were fetched, or refused.</param>
-/// <param name="CostUsd">By list price.</param>
+/// <summary>Usage of all keys on this UTC day.</summary>
+/// <param name="Requests">Completions.</param>
+/// <param name="Pages">Pages that were fetched or refused.</param>
+/// <param name="CostUsd">US dollars by list price. Running requests count with their reserved cost.</param>
 internal sealed record TodayContract(MeterContract Requests, long Pages, decimal CostUsd);
 
-/// <param name="Kind">In Anthropic's words.</param>
-/// <param name="Family">The models that it covers; missing for all.</param>
-/// <param name="Until">When the relay tries again.</param>
+/// <summary>A limit of the Claude account that is in force.</summary>
+/// <param name="Kind">The kind of the limit, in Anthropic's words. Absent when Anthropic did not say.</param>
+/// <param name="Family">The models of the limit. Absent: all.</param>
+/// <param name="Until">Time at which the relay tries again.</param>
 internal sealed record AccountLimitContract(string? Kind, string? Family, DateTimeOffset Until);
 
-/// <param name="Kind">The limit in Anthropic's words: <c>five_hour</c>, <c>requests</c>, …</param>
-/// <param name="Family">The models that it counts; missing for all.</param>
-/// <param name="Used">0 for nothing, 1 for all of it.</param>
-/// <param name="ResetsAt">When it is reset; missing where the API named no time.</param>
+/// <summary>Usage of a limit of the Claude account.</summary>
+/// <param name="Kind">The limit in Anthropic's words: <c>five_hour</c>, <c>requests</c> and others.</param>
+/// <param name="Family">The models of the limit. Absent: all.</param>
+/// <param name="Used">The part that is used up: 0 for nothing, 1 for the whole limit.</param>
+/// <param name="ResetsAt">Time at which the limit starts again. Absent where the API named no time.</param>
 internal sealed record AccountUseContract(string Kind, string? Family, double Used, DateTimeOffset? ResetsAt);
 
-/// <summary>The last hour, from memory: a restart forgets it.</summary>
-/// <param name="Since">An hour ago, or when the relay was started.</param>
-/// <param name="Minutes">The hour's minutes, oldest first; the last is the running one.</param>
-/// <param name="Errors">How often each error was answered, most first.</param>
-/// <param name="Latencies">How long things took, to 4.5 %; those of which there were none are missing.</param>
+/// <summary>The last hour, from memory. A restart forgets it.</summary>
+/// <param name="Since">Begin of the hour, or start of the relay.</param>
+/// <param name="Minutes">Minutes of the hour, oldest first. The last is the running minute.</param>
+/// <param name="Errors">Errors, most frequent first.</param>
+/// <param name="Latencies">Durations.</param>
 internal sealed record RecentContract(DateTimeOffset Since, IEnumerable<MinuteContract> Minutes, IEnumerable<ErrorCountContract> Errors, LatenciesContract Latencies)
 {
     /// <summary>Maps it.</summary>
@@ -114,23 +128,30 @@ internal sealed record RecentContract(DateTimeOffset Since, IEnumerable<MinuteCo
         new LatenciesContract(LatencyContract.From(recent.Completion), LatencyContract.From(recent.Queue), LatencyContract.From(recent.FirstToken), LatencyContract.From(recent.Page)));
 }
 
-/// <param name="Code">The error's wire name.</param>
-/// <param name="Count">How often it was answered.</param>
-internal sealed record ErrorCountContract(string Code, long Count);
+/// <summary>Number of answers with one error.</summary>
+/// <param name="Code">The code of the error.</param>
+/// <param name="Count">Number of answers.</param>
+internal sealed record ErrorCountContract([property: RegularExpression("^[a-z_]+$")] string Code, long Count);
 
+/// <summary>One minute.</summary>
 /// <param name="Requests">Requests with a good key.</param>
-/// <param name="Failed">Those of them that failed.</param>
-/// <param name="P95Ms">Of completions that succeeded; missing when none did.</param>
+/// <param name="Failed">Failed requests of these.</param>
+/// <param name="P95Ms">Milliseconds that 95 of 100 successful completions did not exceed. Absent when no completion succeeded.</param>
 internal sealed record MinuteContract(long Requests, long Failed, double? P95Ms);
 
-/// <param name="Completion">From a completion's head to the end of its answer.</param>
+/// <summary>Durations of the last hour. Absent fields had no requests.</summary>
+/// <param name="Completion">From the head of a completion's request to the end of its answer.</param>
 /// <param name="Queue">The wait for a place.</param>
-/// <param name="FirstToken">From the end of the queue to the first words.</param>
-/// <param name="Page">From a fetch's head to the end of its answer.</param>
+/// <param name="FirstToken">From the end of the wait to the first words.</param>
+/// <param name="Page">From the head of a page's request to the end of its answer.</param>
 internal sealed record LatenciesContract(LatencyContract? Completion, LatencyContract? Queue, LatencyContract? FirstToken, LatencyContract? Page);
 
-/// <summary>Percentiles, in milliseconds.</summary>
-internal sealed record LatencyContract(long Count, double P50Ms, double P95Ms, double P99Ms)
+/// <summary>Durations, exact to 4.5 %.</summary>
+/// <param name="Count">Number of durations.</param>
+/// <param name="P50Ms">Milliseconds that half of them did not exceed.</param>
+/// <param name="P95Ms">Milliseconds that 95 of 100 did not exceed.</param>
+/// <param name="P99Ms">Milliseconds that 99 of 100 did not exceed.</param>
+internal sealed record LatencyContract([property: Keywords("""{"minimum":1}""")] long Count, double P50Ms, double P95Ms, double P99Ms)
 {
     /// <summary>Maps it; null for null.</summary>
     public static LatencyContract? From(LatencySummary? summary) =>
@@ -174,24 +195,25 @@ internal sealed record KeyStateContract(
         MeterContract.From(standing.Statuses, "fetch-day"));
 }
 
-/// <summary>The answer of <c>GET /dashboard/usage?days=7</c>.</summary>
+/// <summary>Usage of all keys.</summary>
 /// <param name="Ok">Always true.</param>
-/// <param name="Days">One for each UTC day, oldest first.</param>
-/// <param name="Keys">By key, the dearest first.</param>
-/// <param name="Models">By model, the dearest first; of completions only.</param>
-internal sealed record UsageSumsAnswer(bool Ok, IEnumerable<UsageSumContract> Days, IEnumerable<UsageSumContract> Keys, IEnumerable<UsageSumContract> Models)
+/// <param name="Days">Usage of each UTC day, oldest first.</param>
+/// <param name="Keys">Usage of each key, most expensive first.</param>
+/// <param name="Models">Usage of each model, most expensive first. Completions only.</param>
+internal sealed record UsageSumsAnswer([property: Values(true)] bool Ok, IEnumerable<UsageSumContract> Days, IEnumerable<UsageSumContract> Keys, IEnumerable<UsageSumContract> Models)
 {
     /// <summary>Maps them.</summary>
     public static UsageSumsAnswer From(UsageSums sums) =>
         new(Ok: true, sums.ByDay.Select(UsageSumContract.From), sums.ByKey.Select(UsageSumContract.From), sums.ByModel.Select(UsageSumContract.From));
 }
 
-/// <param name="Name">The day, the key's label or the model.</param>
+/// <summary>Usage of one day, key or model.</summary>
+/// <param name="Name">The UTC day, the label of the key, or the model.</param>
 /// <param name="Requests">Completions.</param>
 /// <param name="Pages">Pages.</param>
-/// <param name="InputTokens">Tokens that were read, those from and for the cache among them.</param>
-/// <param name="OutputTokens">Tokens that were written.</param>
-/// <param name="CostUsd">By list price.</param>
+/// <param name="InputTokens">Tokens read, including those from and for the cache.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CostUsd">US dollars by list price.</param>
 internal sealed record UsageSumContract(string Name, long Requests, long Pages, long InputTokens, long OutputTokens, decimal CostUsd)
 {
     /// <summary>Maps it.</summary>

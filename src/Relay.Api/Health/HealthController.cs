@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using MediatR;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
@@ -7,24 +8,42 @@ using Relay.Application.Health;
 
 namespace Relay.Api.Health;
 
-/// <summary>The answer of <c>GET /health</c>: the process runs. It says nothing else, for anybody may ask.</summary>
-internal sealed record HealthAnswer(bool Ok);
+/// <summary>The process runs. The answer says nothing else, because anybody may ask.</summary>
+/// <param name="Ok">Always true.</param>
+internal sealed record HealthAnswer([property: Values(true)] bool Ok);
 
-/// <summary>The answer of <c>GET /health/ready</c>.</summary>
-/// <param name="Ok">Whether nothing known stands in the way of a completion; the status is 200 or 503 accordingly.</param>
-/// <param name="ClaudeVersion">The Claude Code in use.</param>
-/// <param name="Sandbox"><c>bwrap</c> or <c>off</c>.</param>
+/// <summary>Whether a completion can succeed now, as far as the relay knows without a call.</summary>
+/// <param name="Ok">Whether no known problem prevents a completion. The status is 200 for true and 503 for false.</param>
+/// <param name="ClaudeVersion">The Claude Code in use. Absent when no Claude Code is installed.</param>
+/// <param name="Sandbox">Whether completions run in a jail.</param>
 /// <param name="SandboxNote">Why there is no jail.</param>
-/// <param name="LockdownVerified">Whether the last self-test passed.</param>
-/// <param name="Problems">What stands in the way, and what to do about it.</param>
-/// <param name="Warnings">What works worse than it should while completions go on; left out when nothing does.</param>
-/// <param name="Fleet">The relays that share one state, this one among them, as it last heard; left out by a relay that has its own.</param>
+/// <param name="LockdownVerified">Whether the last self-test of the lockdown passed.</param>
+/// <param name="Problems">Problems that prevent completions, each with advice. Empty for 200.</param>
+/// <param name="Warnings">Problems that do not prevent completions. Absent when there are no such problems.</param>
+/// <param name="Fleet">The relays that share one state, this relay included, as this relay last heard. Absent on a relay with its own state.</param>
+[Keywords("""
+    {"oneOf":[
+      {"title":"ready","properties":{"ok":{"const":true},"problems":{"maxItems":0}}},
+      {"title":"not ready","properties":{"ok":{"const":false},"problems":{"minItems":1}}}]}
+    """)]
 internal sealed record ReadinessAnswer(
-    bool Ok, string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems,
-    IEnumerable<string>? Warnings, IEnumerable<FleetRelay>? Fleet);
+    bool Ok, string? ClaudeVersion, [property: Values("bwrap", "off")] string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems,
+    [property: MinLength(1)] IEnumerable<string>? Warnings, IEnumerable<FleetRelay>? Fleet);
 
-/// <summary>One relay of a fleet: what anybody may know of it, which is what a balancer and its operator look for.</summary>
-internal sealed record FleetRelay(string Name, string Version, string? ClaudeVersion, string State, int Running, int Waiting);
+/// <summary>One of several relays that share a state.</summary>
+/// <param name="Name"><c>RELAY_NAME</c>, or the name of its host.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="ClaudeVersion">Its Claude Code. Absent when no Claude Code is installed there.</param>
+/// <param name="State"><c>degraded</c>: takes requests, with a warning. <c>lost</c>: not heard for 15 s.</param>
+/// <param name="Running">Completions that run there.</param>
+/// <param name="Waiting">Completions that wait there.</param>
+internal sealed record FleetRelay(
+    string Name,
+    string Version,
+    string? ClaudeVersion,
+    [property: Values("ready", "degraded", "not_ready", "stopping", "lost")] string State,
+    int Running,
+    int Waiting);
 
 [AllowAnonymous]
 [Speaks(ApiSurface.Native)]

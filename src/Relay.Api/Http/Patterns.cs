@@ -11,6 +11,9 @@ internal static class Patterns
 
     public const string KeyLabel = "^[A-Za-z0-9._-]+$";
 
+    /// <summary>Names of tools, and ids of their calls.</summary>
+    public const string ToolName = "^[A-Za-z0-9_-]{1,128}$";
+
     public const string Visible = @"\S";
 
     public const string Day = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";

@@ -9,33 +9,60 @@ using Relay.Domain;
 
 namespace Relay.Api.Models;
 
-/// <summary>The answer of <c>GET /v1/models</c>: <c>object</c> and <c>data</c> are OpenAI's words, the others the relay's own.</summary>
-internal sealed record ModelsAnswer(bool Ok, string? Default, IReadOnlyCollection<string> Models, string Object, IEnumerable<ModelContract> Data);
+/// <summary>A list of models: Anthropic's format for requests with <c>anthropic-version</c>.</summary>
+[OneOf(typeof(ModelsAnswer), typeof(AnthropicModelsAnswer))]
+internal sealed record AnyModelsAnswer;
+
+/// <summary>A model: Anthropic's format for requests with <c>anthropic-version</c>.</summary>
+[OneOf(typeof(ModelContract), typeof(AnthropicModelContract))]
+internal sealed record AnyModelAnswer;
+
+/// <summary>The models that the key may name. <c>object</c> and <c>data</c> are fields of OpenAI's API, the others the relay's own.</summary>
+/// <param name="Ok">Always true.</param>
+/// <param name="Default">The model of a request that names no model. Absent when the key may not use it.</param>
+/// <param name="Models">Names that the key may use: the operator's names in the operator's order, then full ids.</param>
+/// <param name="Object">Always <c>list</c>.</param>
+/// <param name="Data">The same models, as OpenAI's clients read them.</param>
+internal sealed record ModelsAnswer(
+    [property: Values(true)] bool Ok,
+    string? Default,
+    [property: Keywords("""{"uniqueItems":true}""")] IReadOnlyCollection<string> Models,
+    [property: Values("list")] string Object,
+    IEnumerable<ModelContract> Data);
 
 /// <summary>One model, as OpenAI's clients read it.</summary>
 /// <param name="Id">The name to use.</param>
 /// <param name="Object">Always <c>model</c>.</param>
-/// <param name="Created">Unix seconds; 0, for nobody tells when an alias was made.</param>
+/// <param name="Created">Unix time in seconds. Always 0: Anthropic does not publish when a name was made.</param>
 /// <param name="OwnedBy">Always <c>anthropic</c>.</param>
-internal sealed record ModelContract(string Id, string Object, long Created, string OwnedBy)
+internal sealed record ModelContract(
+    string Id, [property: Values("model")] string Object, [property: Values(0)] long Created, [property: Values("anthropic")] string OwnedBy)
 {
     /// <summary>The model of a name.</summary>
     public static ModelContract Of(string name) => new(name, "model", 0, "anthropic");
 }
 
-/// <summary>The answer of <c>GET /v1/models</c> for Anthropic's clients: one page with all of them.</summary>
+/// <summary>The models that the key may name, for requests with <c>anthropic-version</c>: one page with all of them.</summary>
+/// <param name="Data">The models.</param>
+/// <param name="HasMore">Always false.</param>
+/// <param name="FirstId">The first of them. Null for an empty list.</param>
+/// <param name="LastId">The last of them. Null for an empty list.</param>
 internal sealed record AnthropicModelsAnswer(
     IEnumerable<AnthropicModelContract> Data,
-    bool HasMore,
+    [property: Values(false)] bool HasMore,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FirstId,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? LastId);
 
 /// <summary>One model, as Anthropic's clients read it.</summary>
 /// <param name="Type">Always <c>model</c>.</param>
 /// <param name="Id">The name to use.</param>
-/// <param name="DisplayName">The name again.</param>
-/// <param name="CreatedAt">1970, for nobody tells when an alias was made.</param>
-internal sealed record AnthropicModelContract(string Type, string Id, string DisplayName, DateTimeOffset CreatedAt)
+/// <param name="DisplayName">The same name.</param>
+/// <param name="CreatedAt">Always 1970: Anthropic does not publish when a name was made.</param>
+internal sealed record AnthropicModelContract(
+    [property: Values("model")] string Type,
+    string Id,
+    string DisplayName,
+    [property: Keywords("""{"const":"1970-01-01T00:00:00+00:00"}""")] DateTimeOffset CreatedAt)
 {
     /// <summary>The model of a name.</summary>
     public static AnthropicModelContract Of(string name) => new("model", name, name, DateTimeOffset.UnixEpoch);

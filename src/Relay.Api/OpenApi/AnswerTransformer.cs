@@ -22,22 +22,23 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
     {
         var (route, document) = (new RouteFacts(context.Description), context.Document!);
         var examples = DocumentParts.FindExamples(operation.OperationId ?? throw new InvalidOperationException($"{context.Description.RelativePath} needs a name."));
+        operation.Description = operation.Description?.ReplaceLineEndings(" ");
         operation.Security = SecurityOf(route, document);
         AddParameters(operation, route, document);
         if (operation.RequestBody is OpenApiRequestBody body)
         {
             body.Description = route.Find<ReadsAttribute>()!.Rule ?? (route.IsCompatible ? CompatibleBody : StrictBody);
-            AddExamples((OpenApiMediaType)body.Content!["application/json"], examples?["request"]);
+            AddExamples(body.Content!["application/json"], examples?["request"]);
         }
 
         BringTogether(operation.Responses!);
-        foreach (var answer in route.FindAll<AnswersAttribute>())
+        foreach (var answer in route.Answers)
         {
             var status = answer.Status.ToString(CultureInfo.InvariantCulture);
             var response = (OpenApiResponse)operation.Responses![status];
             response.Description = answer.Description;
             response.Headers = RouteHeaders.Of(document, _head, route, answer.Status, []);
-            if (response.Content?.GetValueOrDefault(answer.MediaType) is OpenApiMediaType content)
+            if (response.Content?.TryGetValue(answer.MediaType, out var content) == true)
             {
                 AddExamples(content, examples?[status]?[answer.MediaType]);
                 AddEvents(content, answer.Contract);
@@ -51,6 +52,9 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
             operation.Responses![status.ToString(CultureInfo.InvariantCulture)] = SharedResponses.Share(document, $"{operation.OperationId}.{status}", response);
         }
 
+        var responses = operation.Responses!.OrderBy(response => response.Key, StringComparer.Ordinal).ToList();
+        operation.Responses = [];
+        responses.ForEach(response => operation.Responses.Add(response.Key, response.Value));
         return Task.CompletedTask;
     }
 

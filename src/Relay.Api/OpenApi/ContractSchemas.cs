@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -18,6 +19,7 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
     public async Task TransformAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = context.JsonTypeInfo.Type;
+        schema.Description = schema.Description?.ReplaceLineEndings(" ");
         if (context.JsonTypeInfo.Kind == JsonTypeInfoKind.Object && schema.Properties is not null)
         {
             schema.Required = context.JsonTypeInfo.Properties.Where(IsRequired).Select(property => property.Name).ToHashSet(StringComparer.Ordinal);
@@ -43,7 +45,8 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
         }
 
         // Numbers of answers are counts, times and amounts of money.
-        if (!IsRequest(property.DeclaringType) && schema.Minimum is null && schema.Type is { } kind && (kind & (JsonSchemaType.Integer | JsonSchemaType.Number)) != 0)
+        if (!IsRequest(property.DeclaringType) && schema.Minimum is null && schema.Extensions?.ContainsKey("minimum") != true
+            && schema.Type is { } kind && (kind & (JsonSchemaType.Integer | JsonSchemaType.Number)) != 0)
         {
             schema.Minimum = "0";
         }
@@ -71,7 +74,7 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
 
         if (member.GetCustomAttribute<ValuesAttribute>(inherit: false) is { } values)
         {
-            schema.Enum = [.. values.Values.Select(value => JsonValue.Create(value))];
+            schema.Enum = [.. values.Values.Select(value => JsonSerializer.SerializeToNode(value)!)];
             if (isNullable)
             {
                 schema.Enum.Add(JsonNullSentinel.JsonNull);

@@ -47,7 +47,7 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
             }
 
             description.SupportedResponseTypes.Clear();
-            foreach (var answers in route.FindAll<AnswersAttribute>().GroupBy(answer => answer.Status))
+            foreach (var answers in route.Answers.GroupBy(answer => answer.Status))
             {
                 foreach (var (index, answer) in answers.Index())
                 {

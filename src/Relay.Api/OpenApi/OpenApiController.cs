@@ -61,5 +61,5 @@ internal sealed class OpenApiController(ServedDescription description) : Control
 }
 
 /// <summary>An OpenAPI document.</summary>
-[Keywords("""{"type":"object","required":["openapi","info","paths"],"properties":{"openapi":{"type":"string","pattern":"^3\\.1\\."}}}""", Alone = true)]
+[Keywords("""{"type":"object","required":["openapi","info","paths"]}""", Alone = true)]
 internal sealed record DescriptionContract;

@@ -68,7 +68,7 @@ internal static class RouteErrors
         var response = new OpenApiResponse
         {
             Description = description,
-            Content = new Dictionary<string, IOpenApiMediaType>(StringComparer.Ordinal)
+            Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
             {
                 ["application/json"] = new OpenApiMediaType { Schema = SchemaOf(document, surface, all), Example = Example(surface ?? ApiSurface.Native, codes[0]) },
             },
@@ -104,7 +104,7 @@ internal static class RouteErrors
         };
         var narrowed = words.ToDictionary(
             word => word.Key,
-            IOpenApiSchema (word) => new OpenApiSchema { Enum = [.. word.Value.Distinct(StringComparer.Ordinal).Select(value => JsonValue.Create(value))] },
+            IOpenApiSchema (word) => new OpenApiSchema { Enum = [.. word.Value.Distinct(StringComparer.Ordinal).Select(value => JsonValue.Create(value)!)] },
             StringComparer.Ordinal);
         return new OpenApiSchema
         {

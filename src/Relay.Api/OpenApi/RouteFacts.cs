@@ -35,7 +35,11 @@ internal sealed class RouteFacts(ApiDescription description)
     /// <summary>Whether the body is read as another API reads it: fields without effect are named in a header.</summary>
     public bool IsCompatible => ReadsBody && Surface is ApiSurface.OpenAi or ApiSurface.Anthropic;
 
-    public bool Streams => FindAll<AnswersAttribute>().Any(answer => answer.MediaType == "text/event-stream");
+    /// <summary>Answers that are not errors. Of the files of the dashboard, each route has one type.</summary>
+    public IEnumerable<AnswersAttribute> Answers => FindAll<AnswersAttribute>().Where(answer =>
+        !IsOfDashboard || !IsFile || answer.Contract is null || FileType.StartsWith(answer.MediaType, StringComparison.Ordinal));
+
+    public bool Streams => Answers.Any(answer => answer.MediaType == "text/event-stream");
 
     /// <summary>The contracts of its errors: one, or the relay's own and Anthropic's where the request decides.</summary>
     public IReadOnlyList<Type> ErrorContracts => Surface switch
@@ -45,6 +49,9 @@ internal sealed class RouteFacts(ApiDescription description)
         ApiSurface.Anthropic => [typeof(AnthropicError)],
         _ => [typeof(ErrorContract), typeof(AnthropicError)],
     };
+
+    private string FileType =>
+        Path.HasExtension(description.RelativePath) ? DashboardPageController.ContentTypeOf(description.RelativePath) : "text/html";
 
     public T? Find<T>()
         where T : class => description.ActionDescriptor.EndpointMetadata.OfType<T>().LastOrDefault();

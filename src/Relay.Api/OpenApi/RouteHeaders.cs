@@ -8,7 +8,7 @@ namespace Relay.Api.OpenApi;
 /// <summary>The headers of an answer. Their names are those of <c>head.json</c>: a header's name, and a dot where it has several forms.</summary>
 internal static class RouteHeaders
 {
-    private const string Keep = ".if-any";
+    private const string IfAny = ".if-any";
 
     private static readonly string[] OfOpenAi = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
 
@@ -29,9 +29,10 @@ internal static class RouteHeaders
         var headers = new Dictionary<string, IOpenApiHeader>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, isAlways) in Names(route, status, codes))
         {
-            if (headers.TryAdd(name.Split('.')[0], Refer(document, head, isAlways ? name : name + Keep)))
+            // The first form of a header counts: a file of the dashboard may be kept, other answers there may not.
+            if (!headers.ContainsKey(name.Split('.')[0]))
             {
-                continue;
+                headers.Add(name.Split('.')[0], Refer(document, head, isAlways ? name : name + IfAny));
             }
         }
 
@@ -75,7 +76,7 @@ internal static class RouteHeaders
             }
         }
 
-        if (route.IsCompatible)
+        if (route.IsCompatible || route.Bucket == QuotaBucket.Completions)
         {
             yield return ("X-Relay-Ignored", false);
         }
@@ -94,9 +95,9 @@ internal static class RouteHeaders
     private static IEnumerable<(string Name, bool IsAlways)> OfError(RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
     {
         // An answer is kept for its idempotency key when it may have cost something; the refusal of another body is answered beside it.
-        var isReplayable = route.Bucket == QuotaBucket.Completions && status is 400 or 404 or 422 or 429 or >= 502;
-        isReplayable &= route.Bucket == QuotaBucket.Completions;
-        if (codes.Any(code => code is not ErrorCode.Conflict && ErrorResponse.IsWorthRetrying(code)))
+        var isReplayable = route.Bucket is not null && status is 422
+            || route.Bucket == QuotaBucket.Completions && status is (400 or 404 or 429 or >= 502);
+        if (status is (409 or 429 or 503 or 529) && codes.Any(ErrorResponse.IsWorthRetrying))
         {
             yield return ("Retry-After", !isReplayable);
         }
@@ -125,11 +126,11 @@ internal static class RouteHeaders
             }
         }
 
-        if (route.Bucket == QuotaBucket.Fetches)
+        // A refusal of the page itself stands where somebody else's text would.
+        if (route.Bucket == QuotaBucket.Fetches && status is not (401 or 403 or 409 or 421))
         {
             yield return ("Cache-Control.no-store", false);
             yield return ("X-Content-Type-Options", false);
-            yield return ("Idempotent-Replayed", false);
         }
     }
 
@@ -159,7 +160,7 @@ internal static class RouteHeaders
         document.Components.Headers ??= new Dictionary<string, IOpenApiHeader>(StringComparer.Ordinal);
         if (!document.Components.Headers.ContainsKey(name))
         {
-            var known = name.EndsWith(Keep, StringComparison.Ordinal) ? name[..^Keep.Length] : name;
+            var known = name.EndsWith(IfAny, StringComparison.Ordinal) ? name[..^IfAny.Length] : name;
             var header = (OpenApiHeader)head.Components!.Headers![known].CreateShallowCopy();
             header.Required = known.Length == name.Length;
             document.AddComponent<IOpenApiHeader>(name, header);

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
@@ -12,30 +13,49 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.Usage;
 
-/// <summary>The answer of <c>GET /v1/usage</c>.</summary>
+/// <summary>The usage of the key, and what is left of its limits.</summary>
 /// <param name="Ok">Always true.</param>
-/// <param name="Key">The key's label.</param>
-/// <param name="Days">What was used, by UTC day and model; days without use are left out.</param>
-/// <param name="Fetches">Pages that were fetched, or refused, by UTC day.</param>
-/// <param name="Total">All of it together.</param>
-/// <param name="Limits">The key's limits and what is left of each.</param>
-internal sealed record UsageAnswer(bool Ok, string Key, IEnumerable<UsageDay> Days, IEnumerable<FetchDay> Fetches, UsageSum Total, IEnumerable<UsageLimit> Limits);
+/// <param name="Key">The label of the key.</param>
+/// <param name="Days">Usage by day and model, without days of no usage. Running requests count with their reserved cost.</param>
+/// <param name="Fetches">Pages that were fetched or refused, by day.</param>
+/// <param name="Total">The sum of all days.</param>
+/// <param name="Limits">The limits of the key, and what is left of each.</param>
+internal sealed record UsageAnswer([property: Values(true)] bool Ok, string Key, IEnumerable<UsageDay> Days, IEnumerable<FetchDay> Fetches, UsageSum Total, IEnumerable<UsageLimit> Limits);
 
-/// <summary>What was used of one model on one UTC day (<c>2026-11-23</c>); what runs now is among it.</summary>
+/// <summary>Usage of one model on one UTC day.</summary>
+/// <param name="Day">The UTC day, as <c>2026-11-23</c>.</param>
+/// <param name="Model">The model that the requests named.</param>
+/// <param name="Requests">Completions that count.</param>
+/// <param name="InputTokens">Tokens read at the full price.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CacheCreationInputTokens">Tokens put into Anthropic's prompt cache.</param>
+/// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
+/// <param name="CostUsd">US dollars by list price.</param>
 internal sealed record UsageDay(
-    string Day, string Model, long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
+    [property: RegularExpression(Patterns.Day)] string Day, string Model, long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
 
 /// <summary>Pages of one UTC day.</summary>
-internal sealed record FetchDay(string Day, long Requests);
+/// <param name="Day">The UTC day, as <c>2026-11-23</c>.</param>
+/// <param name="Requests">Number of pages.</param>
+internal sealed record FetchDay([property: RegularExpression(Patterns.Day)] string Day, long Requests);
 
 /// <summary>The sum of some days.</summary>
+/// <param name="Requests">Completions that count.</param>
+/// <param name="InputTokens">Tokens read at the full price.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CacheCreationInputTokens">Tokens put into Anthropic's prompt cache.</param>
+/// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
+/// <param name="CostUsd">US dollars by list price.</param>
+/// <param name="Fetches">Number of pages.</param>
 internal sealed record UsageSum(long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd, long Fetches);
 
-/// <param name="Name">As in the <c>RateLimit</c> header: <c>minute</c>, <c>day</c>, <c>concurrency</c>; <c>usd-day</c> in dollars here; <c>fetch-minute</c>, … for pages.</param>
-/// <param name="Limit">All of it.</param>
-/// <param name="Remaining">What is left.</param>
-/// <param name="ResetSeconds">Until there is more; none for <c>concurrency</c>.</param>
-internal sealed record UsageLimit(string Name, decimal Limit, decimal Remaining, long? ResetSeconds);
+/// <summary>A limit of a key.</summary>
+/// <param name="Name">The name in the <c>RateLimit</c> header. Here <c>usd-day</c> is in dollars.</param>
+/// <param name="Limit">The whole limit.</param>
+/// <param name="Remaining">The rest of it.</param>
+/// <param name="ResetSeconds">Seconds until the rest grows. Absent for limits of requests at once.</param>
+internal sealed record UsageLimit(
+    [property: Values("minute", "day", "concurrency", "usd-day", "global-day", "fetch-minute", "fetch-day", "fetch-concurrency")] string Name, decimal Limit, decimal Remaining, long? ResetSeconds);
 
 [RequireScope(KeyScopes.Usage)]
 [Speaks(ApiSurface.Native)]

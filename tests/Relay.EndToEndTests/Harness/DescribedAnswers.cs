@@ -1,17 +1,15 @@
-using System.Text;
-using Relay.Api.OpenApi;
 using Relay.OpenApiTests;
 
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// Compares every answer that a test gets through <see cref="RelayProgram.Http"/> with <c>openapi.json</c>: status and headers, and
+/// Compares every answer that a test gets through <see cref="RelayProgram.Http"/> with the description of the API: status and headers, and
 /// the body, too, unless it is a stream. A test fails where its relay answers what is not described.
 /// </summary>
 internal sealed class DescribedAnswers(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     /// <summary>The description, as this build serves it.</summary>
-    public static ApiDescription Description { get; } = new(Encoding.UTF8.GetString(new ServedDocuments(new OpenApiDocument()).Json.Bytes.Span));
+    public static ApiDescription Description { get; } = new(GeneratedDescription.Json);
 
     /// <summary>Fails where an answer is not what is described.</summary>
     public static void Check(SeenAnswer answer)
@@ -46,5 +44,5 @@ internal sealed class DescribedAnswers(HttpMessageHandler inner) : DelegatingHan
     }
 }
 
-/// <summary>The relay answered what openapi.json does not describe.</summary>
+/// <summary>The relay answered something that the description of the API does not have.</summary>
 public sealed class UndescribedAnswerException(string message) : Exception(message);

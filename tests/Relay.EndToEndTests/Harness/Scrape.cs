@@ -13,7 +13,7 @@ internal sealed record Series(string Name, IReadOnlyDictionary<string, string> L
 /// <summary>What <c>/metrics</c> showed.</summary>
 internal sealed partial class Scrape
 {
-    /// <summary>Speaks to the port that is for Prometheus. That is no part of the API, and openapi.json does not describe its answers.</summary>
+    /// <summary>Speaks to the port that is for Prometheus. That is no part of the API, and the description does not have its answers.</summary>
     public static HttpClient Prometheus { get; } = new();
 
     private Scrape(string text) => All = [.. text.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(Read)];

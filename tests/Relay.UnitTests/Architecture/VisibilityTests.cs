@@ -1,4 +1,5 @@
 using System.Reflection;
+using Relay.Api.Anthropic;
 using Relay.Api.Streaming;
 using Relay.Application;
 using Relay.Application.Configuration;
@@ -36,7 +37,7 @@ public sealed class VisibilityTests
     };
 
     /// <summary>Classes that others in their project inherit from.</summary>
-    private static readonly Type[] Inherited = [typeof(TurnOutcome), typeof(ContentBlock), typeof(AnswerBlock), typeof(AnswerPiece), typeof(DocumentSource), typeof(CompletionStream), typeof(TurnSignal), typeof(ObservedStream)];
+    private static readonly Type[] Inherited = [typeof(TurnOutcome), typeof(ContentBlock), typeof(AnswerBlock), typeof(AnswerPiece), typeof(DocumentSource), typeof(CompletionStream), typeof(MessageFields), typeof(TurnSignal), typeof(ObservedStream)];
 
     [Fact]
     public void What_is_public_is_a_request_a_port_an_option_what_those_speak_of_or_needed_by_a_host()

@@ -106,7 +106,8 @@ public sealed class OpenApiDocumentTests
         silent.Should().BeEmpty();
     }
 
-    private static bool IsTold(JsonObject field) => field.ContainsKey("description") || field.ContainsKey("const") || field.ContainsKey("enum") || field.ContainsKey("properties") || field["type"]?.ToString() == "null";
+    private static bool IsTold(JsonObject field) => field.ContainsKey("description") || field.ContainsKey("const") || field.ContainsKey("enum") || field.ContainsKey("properties") || field["type"]?.ToString() == "null"
+        || (field["oneOf"]?.AsArray().Any(choice => choice!["description"] is not null) ?? false);
 
     private static IEnumerable<JsonObject> OpenObjects(JsonNode node, HashSet<string> seen)
     {
@@ -133,7 +134,7 @@ public sealed class OpenApiDocumentTests
             yield return schema;
         }
 
-        foreach (var inner in (schema["properties"]?.AsObject().Select(property => property.Value) ?? []).Append(schema["items"]).Concat(schema["anyOf"]?.AsArray() ?? []).OfType<JsonNode>().SelectMany(inner => OpenObjects(inner, seen)))
+        foreach (var inner in (schema["properties"]?.AsObject().Select(property => property.Value) ?? []).Append(schema["items"]).Concat(new[] { "anyOf", "oneOf", "allOf" }.SelectMany(choice => schema[choice]?.AsArray() ?? [])).OfType<JsonNode>().SelectMany(inner => OpenObjects(inner, seen)))
         {
             yield return inner;
         }

@@ -1,0 +1,101 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Relay.Api.OpenApi;
+
+namespace Relay.Api.Completions;
+
+/// <summary>A text. The relay leaves a blank text out.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CompatibleTextBlock
+{
+    /// <summary>The type of the block.</summary>
+    [Values("text", "input_text", "output_text")]
+    public required string Type { get; init; }
+
+    /// <summary>The text.</summary>
+    public string? Text { get; init; }
+}
+
+/// <summary>Earlier thoughts or refusals of the model. The relay leaves them out.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CompatibleThinkingBlock
+{
+    /// <summary>The type of the block.</summary>
+    [Values("thinking", "redacted_thinking", "reasoning", "refusal")]
+    public required string Type { get; init; }
+}
+
+/// <summary>A block of instructions.</summary>
+[OneOf(typeof(CompatibleTextBlock), typeof(CompatibleThinkingBlock))]
+internal sealed record CompatibleBlock;
+
+/// <summary>Instructions. Wherever they are, they come after the system prompt, in order, joined by an empty line.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CompatibleSystemMessage
+{
+    /// <summary>The side of the message.</summary>
+    [Values("system", "developer")]
+    public required string Role { get; init; }
+
+    /// <summary>A text, or a list of text blocks. The relay leaves blank texts out.</summary>
+    [OneOf(typeof(string), typeof(IReadOnlyList<CompatibleBlock>))]
+    public object? Content { get; init; }
+}
+
+/// <summary>
+/// A message of the model. The relay leaves an empty message out, and tells the model about a message before the first message of the user. Other
+/// fields have no effect.
+/// </summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CompatibleAssistantMessage
+{
+    /// <summary>Always <c>assistant</c>.</summary>
+    [Values("assistant")]
+    public required string Role { get; init; }
+
+    /// <summary>A text, or a list of text blocks. The relay leaves blank texts out.</summary>
+    [OneOf(typeof(string), typeof(IReadOnlyList<CompatibleAnswerBlock>))]
+    public object? Content { get; init; }
+}
+
+/// <summary>A block of an earlier answer.</summary>
+[OneOf(typeof(CompatibleTextBlock), typeof(ToolUseBlock), typeof(CompatibleThinkingBlock))]
+internal sealed record CompatibleAnswerBlock;
+
+/// <summary>The model does not think, or decides by itself how long it thinks.</summary>
+[RequestContract]
+[Keywords(BodyKeywords.NothingElse)]
+internal sealed record CompatibleThinkingOff
+{
+    /// <summary><c>disabled</c>: no thoughts. <c>adaptive</c>: the model decides.</summary>
+    [Values("disabled", "adaptive")]
+    public required string Type { get; init; }
+
+    /// <summary>Only together with <c>enabled</c>.</summary>
+    [Keywords("""{"type":"null"}""", Alone = true)]
+    public object? BudgetTokens { get; init; }
+
+    /// <summary>Has no effect, and is named in <c>X-Relay-Ignored</c> as <c>thinking.display</c>.</summary>
+    public object? Display { get; init; }
+}
+
+/// <summary>The model thinks before it answers.</summary>
+[RequestContract]
+[Keywords(BodyKeywords.NothingElse)]
+internal sealed record CompatibleThinkingOn
+{
+    /// <summary>Always <c>enabled</c>.</summary>
+    [Values("enabled")]
+    public required string Type { get; init; }
+
+    /// <summary>Most tokens of the thoughts: fewer than those of the answer.</summary>
+    [Range(1024, int.MaxValue)]
+    public required long BudgetTokens { get; init; }
+
+    /// <summary>Has no effect, and is named in <c>X-Relay-Ignored</c> as <c>thinking.display</c>.</summary>
+    public object? Display { get; init; }
+}
