@@ -63,7 +63,7 @@ internal sealed record CompatibleAssistantMessage
 }
 
 /// <summary>A block of an earlier answer.</summary>
-[OneOf(typeof(CompatibleTextBlock), typeof(ToolUseBlock), typeof(CompatibleThinkingBlock))]
+[OneOf(typeof(CompatibleTextBlock), typeof(ToolUseParam), typeof(CompatibleThinkingBlock))]
 internal sealed record CompatibleAnswerBlock;
 
 /// <summary>The model does not think, or decides by itself how long it thinks.</summary>

@@ -74,11 +74,11 @@ internal sealed record NativeAssistantMessage
 }
 
 /// <summary>A block of a message of the user.</summary>
-[OneOf(typeof(NativeTextBlock), typeof(NativeImageBlock), typeof(DocumentBlockContract), typeof(ToolResultBlock), typeof(ThinkingBlock))]
+[OneOf(typeof(NativeTextBlock), typeof(NativeImageBlock), typeof(DocumentBlockContract), typeof(ToolResultContract), typeof(ThinkingBlock))]
 internal sealed record NativeUserBlock;
 
 /// <summary>A block of a message of the model.</summary>
-[OneOf(typeof(NativeAnswerBlock), typeof(ToolUseBlock), typeof(ThinkingBlock))]
+[OneOf(typeof(NativeAnswerBlock), typeof(ToolUseParam), typeof(ThinkingBlock))]
 internal sealed record NativeAssistantBlock;
 
 /// <summary>A text.</summary>

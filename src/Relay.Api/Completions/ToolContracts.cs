@@ -109,7 +109,7 @@ internal sealed record Nothing;
 /// <summary>A call of a tool, from an earlier answer. The next message has its result.</summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
-internal sealed record ToolUseBlock
+internal sealed record ToolUseParam
 {
     /// <summary>Always <c>tool_use</c>.</summary>
     [Values("tool_use")]
@@ -131,7 +131,7 @@ internal sealed record ToolUseBlock
 /// <summary>The result of a call of a tool.</summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
-internal sealed record ToolResultBlock
+internal sealed record ToolResultContract
 {
     /// <summary>Always <c>tool_result</c>.</summary>
     [Values("tool_result")]
