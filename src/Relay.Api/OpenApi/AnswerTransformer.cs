@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
-using Relay.Api.Http;
 using Relay.Domain;
 using Relay.Domain.Keys;
 

@@ -46,7 +46,7 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
 
         // Numbers of answers are counts, times and amounts of money.
         if (!IsRequest(property.DeclaringType) && schema.Minimum is null && schema.Extensions?.ContainsKey("minimum") != true
-            && schema.Type is { } kind && (kind & (JsonSchemaType.Integer | JsonSchemaType.Number)) != 0)
+            && schema.Type is { } kind && (kind.HasFlag(JsonSchemaType.Integer) || kind.HasFlag(JsonSchemaType.Number)))
         {
             schema.Minimum = "0";
         }

@@ -23,7 +23,7 @@ internal static class DescriptionSetup
     {
         var services = mvc.AddApiExplorer().Services;
         services.ConfigureHttpJsonOptions(json => JsonContract.Configure(json.SerializerOptions));
-        services.AddSingleton<ServedDescription>();
+        services.AddSingleton<ServedDescription>().AddSingleton<DocsFiles>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IApiDescriptionProvider, DescribedRoutes>());
         services.Configure<MvcOptions>(options => options.Conventions.Add(new VisibleRoutes()));
         services.AddOpenApi(Name, options =>

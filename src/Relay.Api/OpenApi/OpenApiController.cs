@@ -7,7 +7,7 @@ namespace Relay.Api.OpenApi;
 [AllowAnonymous]
 [Speaks(ApiSurface.Native)]
 [Tags("Documentation")]
-internal sealed class OpenApiController(ServedDescription description) : ControllerBase
+internal sealed class OpenApiController(ServedDescription description, DocsFiles files) : ControllerBase
 {
     /// <summary>
     /// The page runs Scalar from inside the program and asks the relay only: to read the description, and to send what its reader tries.
@@ -15,12 +15,6 @@ internal sealed class OpenApiController(ServedDescription description) : Control
     /// </summary>
     private const string Policy =
         "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-    private static readonly Lazy<ServedDocument> IndexPage = new(() => new("text/html; charset=utf-8", DocumentParts.Resource("docs/index.html")));
-
-    private static readonly Lazy<ServedDocument> StartScript = new(() => new("text/javascript; charset=utf-8", DocumentParts.Resource("docs/start.js")));
-
-    private static readonly Lazy<ServedDocument> ScalarScript = new(() => ServedDocument.ReadScalar());
 
     /// <summary>This description, for programs</summary>
     /// <remarks>OpenAPI 3.1. Needs no key.</remarks>
@@ -40,7 +34,7 @@ internal sealed class OpenApiController(ServedDescription description) : Control
     {
         Response.Headers.ContentSecurityPolicy = Policy;
         Response.Headers["Referrer-Policy"] = "no-referrer";
-        return IndexPage.Value;
+        return files.Page;
     }
 
     /// <summary>Script that starts the page</summary>
@@ -49,7 +43,7 @@ internal sealed class OpenApiController(ServedDescription description) : Control
     [Sends("ETag", "Cache-Control.no-cache", "X-Content-Type-Options")]
     [Answers(200, "The script.", typeof(string), "text/javascript")]
     [Answers(304, "Your copy is current.")]
-    public IActionResult Start() => StartScript.Value;
+    public IActionResult Start() => files.Start;
 
     /// <summary>Script that draws the page: Scalar, from inside the program</summary>
     /// <remarks>Needs no key.</remarks>
@@ -57,7 +51,7 @@ internal sealed class OpenApiController(ServedDescription description) : Control
     [Sends("ETag", "Cache-Control.no-cache", "X-Content-Type-Options", "Vary", Sometimes = ["Content-Encoding"])]
     [Answers(200, "The script.", typeof(string), "text/javascript")]
     [Answers(304, "Your copy is current.")]
-    public IActionResult Scalar() => ScalarScript.Value;
+    public IActionResult Scalar() => files.Scalar;
 }
 
 /// <summary>An OpenAPI document.</summary>

@@ -28,7 +28,7 @@ internal sealed class RouteFacts(ApiDescription description)
     public bool IsOfDashboard => Find<DashboardRouteAttribute>() is not null;
 
     /// <summary>Whether the route serves a file that is the same for everybody.</summary>
-    public bool IsFile => Find<SendsAttribute>()?.Headers.Contains("ETag") == true;
+    public bool IsFile => Find<SendsAttribute>()?.Headers.Contains("ETag", StringComparer.Ordinal) == true;
 
     public bool ReadsBody => Find<ReadsAttribute>() is not null;
 

@@ -10,16 +10,6 @@ internal sealed class ServedDocument(string contentType, byte[] bytes, bool isCo
 {
     private readonly EntityTagHeaderValue _tag = new($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 16))}\"");
 
-    /// <summary>Scalar's script, as its package has it: compressed.</summary>
-    public static ServedDocument ReadScalar()
-    {
-        using var stream = typeof(Scalar.AspNetCore.ScalarOptions).Assembly.GetManifestResourceStream("ScalarStaticAssets.scalar.js")
-            ?? throw new InvalidOperationException("Scalar's package has its script under another name.");
-        using var copy = new MemoryStream();
-        stream.CopyTo(copy);
-        return new ServedDocument("text/javascript; charset=utf-8", copy.ToArray(), isCompressed: true);
-    }
-
     /// <inheritdoc/>
     public async Task ExecuteResultAsync(ActionContext context)
     {

@@ -3,10 +3,7 @@ using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
-using Relay.Api.Authentication;
-using Relay.Api.Http;
 using Relay.Application.Telemetry;
-using Relay.Domain.Keys;
 
 namespace Relay.Api.Telemetry;
 

@@ -10,6 +10,8 @@ namespace Relay.UnitTests.Api.OpenApi;
 /// <summary>The description is one that programs can read: valid OpenAPI 3.1, with schemas that are schemas and examples that fit them.</summary>
 public sealed class OpenApiDocumentTests
 {
+    private static readonly string[] Choices = ["anyOf", "oneOf", "allOf"];
+
     private static readonly ApiDescription Description = Documents.Description;
 
     [Fact]
@@ -134,7 +136,7 @@ public sealed class OpenApiDocumentTests
             yield return schema;
         }
 
-        foreach (var inner in (schema["properties"]?.AsObject().Select(property => property.Value) ?? []).Append(schema["items"]).Concat(new[] { "anyOf", "oneOf", "allOf" }.SelectMany(choice => schema[choice]?.AsArray() ?? [])).OfType<JsonNode>().SelectMany(inner => OpenObjects(inner, seen)))
+        foreach (var inner in (schema["properties"]?.AsObject().Select(property => property.Value) ?? []).Append(schema["items"]).Concat(Choices.SelectMany(choice => schema[choice]?.AsArray() ?? [])).OfType<JsonNode>().SelectMany(inner => OpenObjects(inner, seen)))
         {
             yield return inner;
         }
