@@ -1,4 +1,4 @@
-using System.Text;
+using System.Text.Json;
 
 namespace Relay.Domain;
 
@@ -14,29 +14,12 @@ public sealed record RelayError(ErrorCode Code, string Message, string? Field = 
 
     /// <summary>A 400 that names the field.</summary>
     public static RelayError Invalid(string field, string message) => new(ErrorCode.InvalidRequest, message, field);
-
-    /// <summary>A member's wire name.</summary>
-    internal static string SnakeCase(string name)
-    {
-        var text = new StringBuilder(name.Length + 4);
-        foreach (var letter in name)
-        {
-            if (char.IsAsciiLetterUpper(letter) && text.Length > 0)
-            {
-                text.Append('_');
-            }
-
-            text.Append(char.ToLowerInvariant(letter));
-        }
-
-        return text.ToString();
-    }
 }
 
 /// <summary>The names of errors.</summary>
 public static class ErrorCodes
 {
-    private static readonly string[] WireNames = [.. Enum.GetNames<ErrorCode>().Select(RelayError.SnakeCase)];
+    private static readonly string[] WireNames = [.. Enum.GetNames<ErrorCode>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName)];
 
     /// <summary>The code as callers see it: <c>rate_limited</c> for <see cref="ErrorCode.RateLimited"/>.</summary>
     public static string WireName(this ErrorCode code) => WireNames[(int)code];

@@ -1,6 +1,7 @@
 using MediatR;
 using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
+using Relay.Domain.Quotas;
 using Relay.Domain;
 
 namespace Relay.Application.Pipeline;
@@ -38,7 +39,7 @@ internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission
     private async Task<Result<Admitted>> AdmitAsync(TRequest request, CancellationToken cancellationToken)
     {
         using var span = RelayTracing.Source.StartActivity("queue");
-        span?.SetTag("relay.bucket", RelayMetrics.NameOf(request.Bucket));
+        span?.SetTag("relay.bucket", request.Bucket.WireName());
         string? outcome = ErrorCode.ClientClosed.WireName();
         try
         {

@@ -50,5 +50,5 @@ internal sealed class RelayGauges
     private static IEnumerable<Measurement<int>> OfPool(EngineLoad load) => [Of(load.BlankSpares, "relay.process.origin", "blank"), Of(load.PreparedSpares, "relay.process.origin", "prepared")];
 
     private IEnumerable<Measurement<int>> OfQueues(Func<QueueLoad, int> what) =>
-        Enum.GetValues<QuotaBucket>().Select(bucket => Of(what(_admission.LoadOf(bucket)), "relay.bucket", RelayMetrics.NameOf(bucket)));
+        Enum.GetValues<QuotaBucket>().Select(bucket => Of(what(_admission.LoadOf(bucket)), "relay.bucket", bucket.WireName()));
 }

@@ -210,13 +210,11 @@ public sealed class RelayMetrics
     public void PageFetched(string? failure, TimeSpan elapsed) => _fetches.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("relay.fetch.outcome", failure ?? Ok));
 
     /// <summary>The name of a bucket in labels.</summary>
-    internal static string NameOf(QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? "fetches" : "completions";
-
     private static InstrumentAdvice<double> Buckets(params double[] boundaries) => new() { HistogramBucketBoundaries = boundaries };
 
     private static string Outcome(string? error) => error is null ? Ok : Errors.Contains(error) ? error : Other;
 
-    private static TagList Admission(QuotaBucket bucket, string? refusal) => new() { { "relay.bucket", NameOf(bucket) }, { "relay.outcome", Outcome(refusal) } };
+    private static TagList Admission(QuotaBucket bucket, string? refusal) => new() { { "relay.bucket", bucket.WireName() }, { "relay.outcome", Outcome(refusal) } };
 
     private static TagList Claim(ProcessOrigin origin) => origin switch
     {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Relay.Domain.Fetching;
 
 /// <summary>Why a URL is not fetched, as far as its text decides.</summary>
@@ -26,7 +28,7 @@ public enum UrlRefusal
 public static class UrlRefusals
 {
     /// <summary>The refusal as one word: <c>target_forbidden</c>.</summary>
-    public static string WireName(this UrlRefusal refusal) => RelayError.SnakeCase(refusal.ToString());
+    public static string WireName(this UrlRefusal refusal) => JsonNamingPolicy.SnakeCaseLower.ConvertName(refusal.ToString());
 
     /// <summary>The refusal as callers see it: why, and what to do.</summary>
     public static RelayError ToError(this UrlRefusal refusal, FetchRules rules) => new(

@@ -1,15 +1,5 @@
 namespace Relay.Domain.Quotas;
 
-/// <summary>What is counted apart from each other.</summary>
-public enum QuotaBucket
-{
-    /// <summary>Requests that a model answers.</summary>
-    Completions,
-
-    /// <summary>Pages that are fetched, and those that are refused.</summary>
-    Fetches,
-}
-
 /// <summary>The limits that count for one key in one bucket: its own, and the operator's where it has none.</summary>
 /// <param name="PerMinute">Requests in any sixty seconds.</param>
 /// <param name="PerDay">Requests of the key a UTC day.</param>

@@ -49,7 +49,7 @@ internal sealed class RedisNames(string prefix)
 
     public RedisKey Counters(string member) => $"{_prefix}c:{member}";
 
-    public RedisKey Totals(QuotaBucket bucket) => $"{_prefix}t:{NameOf(bucket)}";
+    public RedisKey Totals(QuotaBucket bucket) => $"{_prefix}t:{bucket.WireName()}";
 
     public RedisKey Usage(int day, string keyId) => string.Create(CultureInfo.InvariantCulture, $"{_prefix}u:{day}:{keyId}");
 
@@ -62,23 +62,23 @@ internal sealed class RedisNames(string prefix)
     public RedisKey UpstreamLimits(string login) => $"{_prefix}l:{login}";
 
     /// <summary>A key in one bucket.</summary>
-    public static string MemberOf(string keyId, QuotaBucket bucket) => $"{keyId}|{NameOf(bucket)}";
+    public static string MemberOf(string keyId, QuotaBucket bucket) => $"{keyId}|{bucket.WireName()}";
 
     /// <summary>The key and the bucket of a member.</summary>
     public static (string KeyId, QuotaBucket Bucket) ParseMember(string member)
     {
         var parts = member.Split('|');
-        return (parts[0], parts[^1] == NameOf(QuotaBucket.Fetches) ? QuotaBucket.Fetches : QuotaBucket.Completions);
+        return (parts[0], QuotaBuckets.Parse(parts[^1]));
     }
 
     /// <summary>What the fields of one row of a key's usage begin with.</summary>
-    public static string RowOf(QuotaBucket bucket, string? model) => $"{NameOf(bucket)}|{model}|";
+    public static string RowOf(QuotaBucket bucket, string? model) => $"{bucket.WireName()}|{model}|";
 
     /// <summary>The bucket, the model (null for pages) and the number's letter of a field of usage.</summary>
     public static (QuotaBucket Bucket, string? Model, string Number) ParseField(string field)
     {
         var parts = field.Split('|');
-        return (parts[0] == NameOf(QuotaBucket.Fetches) ? QuotaBucket.Fetches : QuotaBucket.Completions, parts[1].Length == 0 ? null : parts[1], parts[2]);
+        return (QuotaBuckets.Parse(parts[0]), parts[1].Length == 0 ? null : parts[1], parts[2]);
     }
 
     /// <summary>Days as the scripts count them.</summary>
@@ -86,6 +86,4 @@ internal sealed class RedisNames(string prefix)
 
     /// <summary>The other way round.</summary>
     public static DateOnly ToDay(long number) => DateOnly.FromDayNumber((int)number + FirstDay);
-
-    private static string NameOf(QuotaBucket bucket) => bucket == QuotaBucket.Completions ? "completions" : "fetches";
 }

@@ -43,8 +43,6 @@ internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, lo
 internal static class UsageTable
 {
     private const decimal Million = 1_000_000m;
-    private const string Completions = "completions";
-    private const string Fetches = "fetches";
 
     /// <summary>Rounded up: no request is too cheap to count.</summary>
     public static long ToMicro(decimal usd) => (long)Math.Ceiling(usd * Million);
@@ -73,7 +71,7 @@ internal static class UsageTable
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$day", Format(row.Day));
             command.Parameters.AddWithValue("$key", row.KeyId);
-            command.Parameters.AddWithValue("$bucket", NameOf(row.Bucket));
+            command.Parameters.AddWithValue("$bucket", row.Bucket.WireName());
             command.Parameters.AddWithValue("$model", row.Model);
             command.Parameters.AddWithValue("$requests", delta.Requests);
             command.Parameters.AddWithValue("$input", delta.Tokens?.InputTokens ?? 0);
@@ -103,7 +101,7 @@ internal static class UsageTable
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$day", Format(row.Day));
             command.Parameters.AddWithValue("$key", row.KeyId);
-            command.Parameters.AddWithValue("$bucket", NameOf(row.Bucket));
+            command.Parameters.AddWithValue("$bucket", row.Bucket.WireName());
             command.Parameters.AddWithValue("$model", row.Model);
             command.ExecuteNonQuery();
         }
@@ -134,7 +132,7 @@ internal static class UsageTable
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$day", Format(row.Day));
             command.Parameters.AddWithValue("$key", row.KeyId);
-            command.Parameters.AddWithValue("$bucket", NameOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions));
+            command.Parameters.AddWithValue("$bucket", (row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions).WireName());
             command.Parameters.AddWithValue("$model", row.Model ?? string.Empty);
             command.Parameters.AddWithValue("$requests", row.Requests);
             command.Parameters.AddWithValue("$input", row.Usage.InputTokens);
@@ -157,7 +155,7 @@ internal static class UsageTable
         {
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$key", keyId);
-            command.Parameters.AddWithValue("$bucket", NameOf(bucket));
+            command.Parameters.AddWithValue("$bucket", bucket.WireName());
             command.Parameters.AddWithValue("$second", second);
             command.Parameters.AddWithValue("$requests", requests);
             command.ExecuteNonQuery();
@@ -232,13 +230,11 @@ internal static class UsageTable
         var rows = new List<(MinuteKey, int)>();
         while (reader.Read())
         {
-            rows.Add((new MinuteKey(reader.GetString(0), reader.GetString(1) == Fetches ? QuotaBucket.Fetches : QuotaBucket.Completions, reader.GetInt64(2)), reader.GetInt32(3)));
+            rows.Add((new MinuteKey(reader.GetString(0), QuotaBuckets.Parse(reader.GetString(1)), reader.GetInt64(2)), reader.GetInt32(3)));
         }
 
         return rows;
     }
-
-    private static string NameOf(QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? Fetches : Completions;
 
     /// <summary>What crashed while it ran may have cost what was reserved for it.</summary>
     public static void SettleCrashed(SqliteConnection connection) =>

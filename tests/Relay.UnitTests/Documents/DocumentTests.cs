@@ -20,7 +20,7 @@ public sealed partial class DocumentTests
         [.. Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories).Where(file => !Generated().IsMatch(Path.GetRelativePath(Root, file)))];
 
     [Fact]
-    public async Task The_readmes_table_has_every_setting_with_its_default()
+    public async Task The_table_of_settings_has_every_setting_with_its_default()
     {
         using var home = new TemporaryHome();
         await using var app = RelayHost.Build(["--relay-home", home.Home.Path, "--log-level", "error"]);
@@ -30,7 +30,7 @@ public sealed partial class DocumentTests
             table.Append(null, $"| `{setting.Name}`{(setting.Reloads ? " ↻" : string.Empty)} | {setting.Default.Replace("|", "\\|", StringComparison.Ordinal)} | {setting.Help.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
         }
 
-        var file = Path.Combine(Root, "README.md");
+        var file = Path.Combine(Root, "docs", "settings.md");
         var text = await File.ReadAllTextAsync(file, Waiting.Token);
         var (begin, end) = (text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length, text.IndexOf(End, StringComparison.Ordinal));
         if (Environment.GetEnvironmentVariable("RELAY_APPROVE_DOCS") == "1")
@@ -41,6 +41,12 @@ public sealed partial class DocumentTests
 
         text[begin..end].Should().Be(table.ToString(), "RELAY_APPROVE_DOCS=1 writes it anew; read what changes");
     }
+
+    [Theory]
+    [InlineData("README.md", 150)]
+    [InlineData("docs/architecture.md", 120)]
+    public void A_document_that_everybody_reads_first_is_short(string document, int lines) =>
+        File.ReadLines(Path.Combine(Root, document)).Should().HaveCountLessThanOrEqualTo(lines);
 
     [Fact]
     public void Every_link_leads_somewhere()
@@ -75,13 +81,22 @@ public sealed partial class DocumentTests
     public void Every_promise_and_every_layer_of_the_threat_model_names_the_test_that_shows_it()
     {
         var security = File.ReadAllText(Path.Combine(Root, "SECURITY.md"));
-        var promises = Promise().Matches(Section(security, "## What the relay promises")).Select(match => match.Value).ToList();
-        var layers = Section(security, "## The threat model").Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1).ToList();
+        var promises = Promise().Matches(Section(security, "## What the relay promises")).Select(match => $"promise {match.Groups["number"].Value}").ToList();
+        var layers = Rows(Section(security, "## The threat model"));
+        var shown = Rows(Section(security, "## The tests"));
 
         promises.Should().HaveCountGreaterThan(5);
         layers.Should().HaveCountGreaterThan(5);
-        Rule.ForEach(promises.Concat(layers), claim => Named().IsMatch(claim) ? null : claim[..Math.Min(80, claim.Length)], "a claim that nothing shows is a hope");
+        shown.Keys.Should().BeEquivalentTo(promises.Concat(layers.Keys), "a claim that no test shows is a hope");
+        Rule.ForEach(shown, row => Named().IsMatch(row.Value) ? null : row.Key, "each row names a test");
     }
+
+    /// <summary>The rows of a table by their first cell, without its head.</summary>
+    private static Dictionary<string, string> Rows(string section) => section.Split('\n')
+        .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+        .Skip(1)
+        .Select(line => line.Trim('|', ' ').Split(" | ", 2))
+        .ToDictionary(cells => cells[0], cells => cells[1], StringComparer.Ordinal);
 
     private static string? FindFault(string document, string link)
     {
@@ -127,7 +142,7 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"public (async )?(void|Task|ValueTask) (?<name>\w+)\(", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Method();
 
-    [GeneratedRegex(@"^\d+\. .*?(?=^\d+\. |\z)", RegexOptions.Multiline | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^(?<number>\d+)\. ", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Promise();
 
     [GeneratedRegex(@"[^\w\- ]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
