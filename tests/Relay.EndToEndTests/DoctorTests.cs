@@ -26,6 +26,7 @@ public sealed class DoctorTests
         report.Of("claude", "version", "lockdown", "login", "home", "modes", "audit", "keys", "database", "port", "relay", "clock").Should().OnlyContain(status => status == "pass");
         report.Detail("keys").Should().Contain("1 of 1");
         report.Detail("port").Should().Contain("A relay serves");
+        report.Detail("relay").Should().MatchRegex("It accepted Claude Code [0-9.]+ 0 minutes ago");
         report.Advice("jail").Should().Contain("SANDBOX");
         relay.Survivors.Should().Equal([spare], "neither the relay's spare is gone nor one of the doctor's processes left");
         Directory.EnumerateFileSystemEntries(Path.Combine(relay.Program.Home, "run")).Should().ContainSingle("the spare's, and nothing of the doctor's");

@@ -17,7 +17,8 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
 
     private static readonly JsonSerializerOptions Raw = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private static readonly string[] Texts =
+    /// <summary>Texts that some part on the way might read, trim, escape or complete.</summary>
+    internal static readonly string[] Texts =
     [
         "plain",
         "  blanks around  ",

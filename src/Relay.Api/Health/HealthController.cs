@@ -18,6 +18,7 @@ internal sealed record HealthAnswer([property: Values(true)] bool Ok);
 /// <param name="Sandbox">Whether completions run in a jail.</param>
 /// <param name="SandboxNote">Why there is no jail.</param>
 /// <param name="LockdownVerified">Whether the last self-test of the lockdown passed.</param>
+/// <param name="LockdownVerifiedAt">When that self-test passed, UTC. Absent when it did not.</param>
 /// <param name="Problems">Problems that prevent completions, each with advice. Empty for 200.</param>
 /// <param name="Warnings">Problems that do not prevent completions. Absent when there are no such problems.</param>
 /// <param name="Fleet">The relays that share one state, this relay included, as this relay last heard. Absent on a relay with its own state.</param>
@@ -27,7 +28,8 @@ internal sealed record HealthAnswer([property: Values(true)] bool Ok);
       {"title":"not ready","properties":{"ok":{"const":false},"problems":{"minItems":1}}}]}
     """)]
 internal sealed record ReadinessAnswer(
-    bool Ok, string? ClaudeVersion, [property: Values("bwrap", "off")] string Sandbox, string? SandboxNote, bool LockdownVerified, IEnumerable<ErrorDetail> Problems,
+    bool Ok, string? ClaudeVersion, [property: Values("bwrap", "off")] string Sandbox, string? SandboxNote, bool LockdownVerified,
+    DateTimeOffset? LockdownVerifiedAt, IEnumerable<ErrorDetail> Problems,
     [property: MinLength(1)] IEnumerable<string>? Warnings, IEnumerable<FleetRelay>? Fleet);
 
 /// <summary>One of several relays that share a state.</summary>
@@ -80,7 +82,8 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
 
         var engine = readiness.Engine;
         var problems = readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field));
-        return new JsonResult(new ReadinessAnswer(readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, problems,
+        return new JsonResult(new ReadinessAnswer(
+            readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, engine.LockdownVerifiedAt, problems,
             readiness.Warnings.Count == 0 ? null : readiness.Warnings,
             readiness.Fleet?.Select(relay => new FleetRelay(relay.Name, relay.Version, relay.ClaudeVersion, relay.State, relay.Running, relay.Waiting))))
         {

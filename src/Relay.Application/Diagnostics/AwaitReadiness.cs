@@ -19,6 +19,12 @@ public sealed record AwaitReadinessQuery(TimeSpan Patience) : IRequest<Result<Ru
 /// <param name="Problems">What stands in the way, by its own words.</param>
 public sealed record RunningRelay(Uri Url, bool Answers, bool IsReady, IReadOnlyList<RunningRelayProblem> Problems)
 {
+    /// <summary>The Claude Code in use; null where the relay does not say.</summary>
+    public string? ClaudeVersion { get; init; }
+
+    /// <summary>UTC; when its self-test accepted that Claude Code; null where the relay does not say.</summary>
+    public DateTimeOffset? VerifiedAt { get; init; }
+
     /// <summary>Whether only its operator can mend what is in the way.</summary>
     public bool NeedsItsOperator => Problems.Any(problem => problem.Code is "claude_missing" or "not_logged_in");
 }

@@ -26,6 +26,9 @@ public sealed record Readiness(IReadOnlyList<RelayError> Problems, EngineStatus 
 /// <param name="Problems">What keeps the engine from working; empty when it works.</param>
 public sealed record EngineStatus(string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IReadOnlyList<RelayError> Problems)
 {
+    /// <summary>UTC; when the self-test passed that counts now; null when none did.</summary>
+    public DateTimeOffset? LockdownVerifiedAt { get; init; }
+
     /// <summary>When the Claude login ends and has to be made again; null when nobody knows.</summary>
     public DateTimeOffset? LoginEndsAt { get; init; }
 }

@@ -59,7 +59,7 @@ internal sealed class GateListener(
     /// Finds why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the differences which they
     /// play would leave without the proof.
     /// </summary>
-    internal Comparison? ComparedBy { get; init; }
+    internal Func<HttpRequest, ReadOnlyMemory<byte>, GateTicket, GateTurn, CancellationToken, Task<(GateRefusal? Refusal, string Detail)>>? ComparedBy { get; init; }
 
     /// <summary>Issues a ticket for a process that is about to start.</summary>
     public GateTicket Issue()
@@ -356,10 +356,6 @@ internal sealed class GateListener(
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(RefusalBody, context.RequestAborted);
     }
-
-    /// <summary>Compares a request with all that its turn asked for.</summary>
-    internal delegate Task<(GateRefusal? Refusal, string Detail)> Comparison(
-        HttpRequest request, ReadOnlyMemory<byte> body, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken);
 
     private static readonly byte[] RefusalBody = Encoding.UTF8.GetBytes("""{"type":"error","error":{"type":"api_error","message":"refused"}}""");
 }

@@ -1,10 +1,14 @@
 using System.Collections;
+using System.Text.Json;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>Finds in a request shape what nobody outside this host may learn: its names, its directories and its environment.</summary>
+/// <summary>
+/// Finds in a request shape what nobody outside this host may learn: its names, its directories, its environment, and the names of the
+/// account that Claude Code is logged in with.
+/// </summary>
 internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
 {
     /// <summary>Shorter names occur by chance.</summary>
@@ -30,6 +34,11 @@ internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
         adaptive enabled disabled updates summarized ephemeral medium edits clear_thinking keep all
         """;
 
+    /// <summary>Claude Code's own settings, in its directory or beside it (measured on 2.1.330).</summary>
+    private const string SettingsFile = ".claude.json";
+
+    private static readonly string[] AccountFields = ["emailAddress", "organizationName", "displayName", "accountUuid", "organizationUuid"];
+
     /// <summary>The kind of the first trace; null for none.</summary>
     public string? Find(RequestShape shape)
     {
@@ -53,9 +62,35 @@ internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
         yield return ("RELAY_HOME", home.Path, MinNameLength);
         yield return ("the relay's working directory", Environment.CurrentDirectory, MinNameLength);
         yield return ("the login's directory", environment.LoginDirectory, MinNameLength);
+        foreach (var (field, value) in AccountNames())
+        {
+            yield return ($"the account's {field}", value, MinNameLength);
+        }
+
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
             yield return ($"the value of {variable.Key}", variable.Value as string, MinValueLength);
+        }
+    }
+
+    private IEnumerable<(string Field, string? Value)> AccountNames() =>
+        new[] { environment.LoginDirectory, Path.GetDirectoryName(environment.LoginDirectory), Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) }
+            .Where(directory => !string.IsNullOrEmpty(directory))
+            .Select(directory => Path.Combine(directory!, SettingsFile))
+            .Distinct(StringComparer.Ordinal)
+            .SelectMany(ReadAccount);
+
+    private static IEnumerable<(string Field, string? Value)> ReadAccount(string file)
+    {
+        try
+        {
+            using var settings = JsonDocument.Parse(File.Exists(file) ? File.ReadAllBytes(file) : "{}"u8.ToArray());
+            return settings.RootElement.Member("oauthAccount") is { } account ? [.. AccountFields.Select(field => (field, account.Text(field)))] : [];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
+        {
+            // Claude Code may be writing it. The next rehearsal reads it again.
+            return [];
         }
     }
 }

@@ -7,14 +7,14 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether completions may run, and on which CLI. Out of service until a self-test has passed, and again from the first
 /// doubt on.
 /// </summary>
-internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IEngineHealth, IDisposable
+internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, TimeProvider clock) : IEngineHealth, IDisposable
 {
     private static readonly RelayError NotChecked = new(
         ErrorCode.Overloaded, "The relay is checking its Claude Code and will be ready in a moment.", RetryAfter: TimeSpan.FromSeconds(2));
 
     private readonly SemaphoreSlim _doubts = new(0, 1);
 
-    private volatile Snapshot _snapshot = new(null, NotChecked, null);
+    private volatile Snapshot _snapshot = new(null, NotChecked, null, null);
     private int _generations;
     private bool _isRecheckDue;
 
@@ -26,7 +26,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
     {
         get
         {
-            var (generation, _, lastVersion) = _snapshot;
+            var (generation, _, lastVersion, verifiedAt) = _snapshot;
             var problem = Problem;
             return new EngineStatus(
                 (generation?.Version ?? lastVersion)?.ToString(),
@@ -36,6 +36,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
                 problem is not null ? [problem] : login.Problem is { } refused ? [refused] : [])
             {
                 LoginEndsAt = login.EndsAt,
+                LockdownVerifiedAt = verifiedAt,
             };
         }
     }
@@ -50,12 +51,12 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
     public EngineGeneration EnterService(ClaudeBinary binary, Version version)
     {
         var generation = new EngineGeneration(++_generations, binary, version);
-        Set(new Snapshot(generation, null, version));
+        Set(new Snapshot(generation, null, version, clock.GetUtcNow()));
         return generation;
     }
 
     /// <summary>Nothing may run until a self-test passes.</summary>
-    public void LeaveService(RelayError problem, Version? version = null) => Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion));
+    public void LeaveService(RelayError problem, Version? version = null) => Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion, null));
 
     /// <summary>A process of this generation was not what it should be: out of service, and a self-test at once.</summary>
     public void Doubt(EngineGeneration generation)
@@ -124,5 +125,5 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login) : IE
         Changed?.Invoke();
     }
 
-    private sealed record Snapshot(EngineGeneration? Generation, RelayError? Problem, Version? LastVersion);
+    private sealed record Snapshot(EngineGeneration? Generation, RelayError? Problem, Version? LastVersion, DateTimeOffset? VerifiedAt);
 }

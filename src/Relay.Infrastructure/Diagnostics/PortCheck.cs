@@ -11,7 +11,7 @@ namespace Relay.Infrastructure.Diagnostics;
 /// Whether the relay's port is free, or a relay serves there, and then whether that relay is ready; and whether the port of its metrics
 /// is free for a relay that starts.
 /// </summary>
-internal sealed class PortCheck(IOptions<ServerOptions> options, IOptions<TelemetryOptions> telemetry, IRunningRelay running) : IDiagnosticCheck
+internal sealed class PortCheck(IOptions<ServerOptions> options, IOptions<TelemetryOptions> telemetry, IRunningRelay running, TimeProvider clock) : IDiagnosticCheck
 {
     /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Machine;
@@ -59,11 +59,15 @@ internal sealed class PortCheck(IOptions<ServerOptions> options, IOptions<Teleme
             : [Finding.Fail(check, $"Another program listens on 127.0.0.1:{port}, or this user may not.", "Stop it, or choose another METRICS_PORT.")];
     }
 
-    private static Finding OfReadiness(RunningRelay relay)
+    private Finding OfReadiness(RunningRelay relay)
     {
         const string check = "relay";
         return relay switch
         {
+            { IsReady: true, ClaudeVersion: { } version, VerifiedAt: { } at } => Finding.Pass(
+                check,
+                $"The running relay is ready. It accepted Claude Code {version} {Math.Max(0, (int)(clock.GetUtcNow() - at).TotalMinutes)} minutes ago: that it is locked down, "
+                + "and the form of its requests."),
             { IsReady: true } => Finding.Pass(check, "The running relay is ready."),
             { Problems: [] } => Finding.Warn(check, "The running relay does not say whether it is ready."),
             _ => Finding.Warn(check, $"The running relay is not ready: {string.Join(' ', relay.Problems.Select(problem => problem.Message))}", "Its log says more."),

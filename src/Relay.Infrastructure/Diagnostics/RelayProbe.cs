@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Application.Serving;
 using Relay.Domain.Fetching;
+using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
@@ -31,6 +33,10 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
 
         return await GetAsync(client, new Uri(url, "/health/ready"), name, cancellationToken) is { } ready
             ? new RunningRelay(url, Answers: true, IsOk(ready), [.. Problems(ready)])
+            {
+                ClaudeVersion = ready.Text("claude_version"),
+                VerifiedAt = DateTimeOffset.TryParse(ready.Text("lockdown_verified_at"), CultureInfo.InvariantCulture, out var at) ? at : null,
+            }
             : new RunningRelay(url, Answers: true, IsReady: false, []);
     }
 

@@ -14,6 +14,9 @@ using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Processes;
 using Relay.UnitTests.Infrastructure.ApiGate;
+using Comparison = System.Func<
+    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket, Relay.Infrastructure.ApiGate.GateTurn,
+    System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
 
 namespace Relay.UnitTests.Support;
 
@@ -29,7 +32,7 @@ internal sealed class FakeEngine : IAsyncDisposable
     private readonly ClaudeEngine _engine;
 
     public FakeEngine(
-        ClaudeCodeOptions? options = null, CompletionOptions? completions = null, FakeApi? api = null, GateListener.Comparison? comparedBy = null)
+        ClaudeCodeOptions? options = null, CompletionOptions? completions = null, FakeApi? api = null, Comparison? comparedBy = null)
     {
         var claude = Options.Create(options ?? new ClaudeCodeOptions());
         claude.Value.Sandbox = SandboxMode.Off;
@@ -42,7 +45,7 @@ internal sealed class FakeEngine : IAsyncDisposable
         var environment = new ClaudeEnvironment(claude, completion, new ConfigurationBuilder().Build(), _home.Home);
         var sandbox = new ClaudeSandbox(claude, environment, _home.Home, _prober, new ClaudeLocator(claude), Clock);
         var login = new LoginHealth(new LoginFile(environment), Clock, NullLogger<LoginHealth>.Instance);
-        _state = new EngineState(sandbox, login);
+        _state = new EngineState(sandbox, login, Clock);
         _gate = FakeGate.Create(_home.Home, claude, Clock, comparedBy);
         Processes = new ClaudeProcesses(Starter, sandbox, _gate.Listener, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
         _ = Processes.StartAsync(CancellationToken.None);

@@ -9,6 +9,9 @@ using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
 using Yarp.ReverseProxy.Forwarder;
+using Comparison = System.Func<
+    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket, Relay.Infrastructure.ApiGate.GateTurn,
+    System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
 
 namespace Relay.UnitTests.Support;
 
@@ -21,7 +24,7 @@ internal sealed class FakeGate : IAsyncDisposable
     private readonly ApiCredentials _credentials;
     private readonly ApiForwarder _forwarder;
 
-    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock, GateListener.Comparison? comparedBy, string? certificates)
+    private FakeGate(RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider clock, Comparison? comparedBy, string? certificates)
     {
         Account = new AccountMeter(clock);
         _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
@@ -46,7 +49,7 @@ internal sealed class FakeGate : IAsyncDisposable
     /// <param name="comparedBy">A comparison in the place of the gate's proof; null for the proof.</param>
     /// <param name="certificates">A file of authorities that the API's certificate may come from; null for the system's only.</param>
     public static FakeGate Create(
-        RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null, GateListener.Comparison? comparedBy = null,
+        RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null, Comparison? comparedBy = null,
         string? certificates = null) => new(home, options, clock ?? TimeProvider.System, comparedBy, certificates);
 
     public async ValueTask DisposeAsync()

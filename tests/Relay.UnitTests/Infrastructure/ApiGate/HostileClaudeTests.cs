@@ -6,6 +6,9 @@ using Relay.Application.Auditing;
 using Relay.Domain;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
+using Comparison = System.Func<
+    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket, Relay.Infrastructure.ApiGate.GateTurn,
+    System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
 
@@ -96,7 +99,8 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         engine.AcceptShape();
         engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Change = AddMegabytes });
 
-        await engine.CompleteAsync(Any.Request("hi")).InTime();
+        // A hundred megabytes over two sockets take long on a busy machine.
+        await engine.CompleteAsync(Any.Request("hi")).WaitAsync(TimeSpan.FromMinutes(1), Waiting.Token);
 
         _api.Reached.Should().ContainSingle().Which.Length.Should().BeGreaterThan(100_000_000);
     }
@@ -268,7 +272,7 @@ public sealed class HostileClaudeTests : IAsyncLifetime
 
     private static void AddMegabytes(ComposedRequest request) => request.System.Add(ComposedRequest.Text(new string('x', 100_000_000)));
 
-    private async Task<FakeEngine> StartAsync(GateListener.Comparison? comparedBy = null)
+    private async Task<FakeEngine> StartAsync(Comparison? comparedBy = null)
     {
         var engine = new FakeEngine(new ClaudeCodeOptions { WarmProcesses = 0 }, api: _api, comparedBy: comparedBy);
         await engine.StartGateAsync();
