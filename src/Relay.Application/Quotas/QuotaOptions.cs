@@ -8,7 +8,7 @@ namespace Relay.Application.Quotas;
 public sealed class QuotaOptions
 {
     [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once.", Min = "1", Max = "1000", Reloads = true)]
-    public int GlobalConcurrency { get; set; } = 4;
+    public int GlobalConcurrency { get; set; } = 8;
 
     [Setting("PER_KEY_CONCURRENCY", "Run at most this many completions of one key at once, on all relays together, unless the key has its own limit. More of them wait. When unset, one place of each relay is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
     public int? PerKeyConcurrency { get; set; }
