@@ -17,6 +17,8 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         ("/v1/complete", """{"prompt":"hi","system":"s","model":"opus","output_format":"json","stream":false,"json_schema":{"type":"object"},"effort":"low","max_tokens":5,"stop":["x"]}"""),
         ("/v1/complete", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":[{"type":"image","media_type":"image/gif","data":"R0lGODlhAQABAAAAACw="}]}],"stream":true}"""),
         ("/v1/chat/completions", """{"model":"opus","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="}}]}],"stream":true,"stream_options":{"include_usage":true},"response_format":{"type":"text"},"stop":"x","max_completion_tokens":5,"temperature":1,"n":1,"tools":[]}"""),
+        ("/v1/responses", """{"model":"opus","input":[{"role":"developer","content":"s"},{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="},{"type":"input_file","file_data":"YSxi","filename":"a.csv"}]},{"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"r"}]}],"instructions":"s","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},"reasoning":{"effort":"low","summary":"auto"},"metadata":{"a":"b"},"include":[],"store":false,"stream":true}"""),
+        ("/v1/messages", """{"model":"opus","max_tokens":5,"messages":[{"role":"user","content":[{"type":"document","title":"t","context":"c","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"a"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"b"}]}},{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQK"}}]}]}"""),
         ("/v1/messages", """{"model":"opus","max_tokens":5,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"},"stop_sequences":["x"]}"""),
         ("/v1/messages/count_tokens", """{"model":"opus","messages":[{"role":"user","content":"a"}]}"""),
     ];
@@ -79,6 +81,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/complete")]
     [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/responses")]
     [InlineData("/v1/messages")]
     public async Task Bodies_of_very_many_blocks_take_little_memory(string path)
     {
@@ -87,6 +90,11 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         if (path == "/v1/complete")
         {
             body = Encoding.UTF8.GetBytes($$"""{"messages":[{"role":"user","content":[{{blocks}}]}]}""");
+        }
+
+        if (path == "/v1/responses")
+        {
+            body = Encoding.UTF8.GetBytes($$"""{"model":"haiku","input":[{"role":"user","content":[{{blocks}}]}]}""");
         }
 
         var keys = new List<string>();

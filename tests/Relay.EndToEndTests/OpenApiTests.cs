@@ -18,7 +18,7 @@ namespace Relay.EndToEndTests;
 /// </summary>
 public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<OpenApiTests.Relays>
 {
-    private static readonly string[] Spending = ["/v1/complete", "/v1/chat/completions", "/v1/messages"];
+    private static readonly string[] Spending = ["/v1/complete", "/v1/chat/completions", "/v1/responses", "/v1/messages"];
 
     private readonly FakeRelay _relay = relays.Fresh();
 
@@ -277,6 +277,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     {
         "/v1/complete" => new { prompt = text, model, stream },
         "/v1/chat/completions" => new { model, stream, messages = new[] { new { role = "user", content = text } } },
+        "/v1/responses" => new { model, stream, input = text },
         "/v1/fetch" => new { url = "https://example.com/" },
         _ => new { model, stream, max_tokens = 9, messages = new[] { new { role = "user", content = text } } },
     };

@@ -17,6 +17,8 @@ internal sealed class MessageReader
     private const int MaxListed = 2 * Conversation.MaxMessages;
 
     private readonly FieldReader _fields = new();
+    private readonly List<ChatMessage> _read = [];
+    private readonly string _list;
     private readonly AttachmentReader _readAttachment;
     private readonly ToolBlockReader _tools;
     private readonly bool _hasToolBlocks;
@@ -24,9 +26,9 @@ internal sealed class MessageReader
     private readonly List<string> _system = [];
     private int _blocks;
 
-    private MessageReader(AttachmentReader readAttachment, bool isStrict, bool hasToolBlocks)
+    private MessageReader(AttachmentReader readAttachment, bool isStrict, bool hasToolBlocks, string list = Messages)
     {
-        (_readAttachment, _isStrict, _hasToolBlocks) = (readAttachment, isStrict, hasToolBlocks);
+        (_readAttachment, _isStrict, _hasToolBlocks, _list) = (readAttachment, isStrict, hasToolBlocks, list);
         _tools = new ToolBlockReader(_fields);
     }
 
@@ -56,10 +58,53 @@ internal sealed class MessageReader
     /// <summary>OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.</summary>
     public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
-    private Result<(Conversation Conversation, PromptText? System)> ReadWithSystem(JsonElement messages)
+    /// <summary>For a list of OpenAI's that holds more than messages: its messages are added one by one.</summary>
+    /// <param name="list">The list's wire name.</param>
+    /// <param name="instructions">The system prompt, before instructions in the list; null for none.</param>
+    public static MessageReader ForItems(string list, string? instructions)
     {
-        var conversation = _fields.Take(Read(messages));
-        var prompt = _system.Count == 0 ? null : _fields.Take(PromptText.Create(Messages, string.Join("\n\n", _system)));
+        var reader = new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false, list);
+        if (!string.IsNullOrWhiteSpace(instructions))
+        {
+            reader._system.Add(instructions);
+        }
+
+        return reader;
+    }
+
+    /// <summary>The first thing that is wrong; null while nothing is.</summary>
+    public RelayError? Error => _fields.Error;
+
+    /// <summary>Reads the next message.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="field">Its place, for errors.</param>
+    public void Add(JsonElement message, string field) => ReadMessage(message, field);
+
+    /// <summary>Reads the next call of a tool, an item like <c>{"call_id":"…","name":"…","arguments":"{…}"}</c>.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="field">Its place, for errors.</param>
+    public void AddCall(JsonElement item, string field) => _read.Add(new ChatMessage(ChatRole.Assistant, _tools.ReadCallItem(item, field)));
+
+    /// <summary>Reads the next result of a tool, an item like <c>{"call_id":"…","output":"…"}</c>.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="field">Its place, for errors.</param>
+    public void AddResult(JsonElement item, string field)
+    {
+        if (_tools.ReadResultItem(item, field, (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
+        {
+            _read.Add(new ChatMessage(ChatRole.User, [result]));
+        }
+    }
+
+    /// <summary>The conversation of all messages that were added.</summary>
+    public Result<(Conversation Conversation, PromptText? System)> Finish() => WithSystem(_fields.Error is { } error ? error : Converse());
+
+    private Result<(Conversation Conversation, PromptText? System)> ReadWithSystem(JsonElement messages) => WithSystem(Read(messages));
+
+    private Result<(Conversation Conversation, PromptText? System)> WithSystem(Result<Conversation> read)
+    {
+        var conversation = _fields.Take(read);
+        var prompt = _system.Count == 0 ? null : _fields.Take(PromptText.Create(_list, string.Join("\n\n", _system)));
         return _fields.Error is { } error ? error : (conversation!, prompt);
     }
 
@@ -75,27 +120,25 @@ internal sealed class MessageReader
             return RelayError.Invalid(Messages, $"'messages' takes 1 to {Conversation.MaxMessages} messages.");
         }
 
-        var read = new List<ChatMessage>();
         var index = 0;
         foreach (var message in messages.EnumerateArray())
         {
-            ReadMessage(message, $"{Messages}[{index++}]", read);
+            ReadMessage(message, $"{Messages}[{index++}]");
             if (_fields.Error is not null)
             {
                 return _fields.Error;
             }
         }
 
-        if (read is [.., { Role: ChatRole.Assistant }])
-        {
-            return RelayError.Invalid(
-                Messages, "'messages' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with it. End with a message of the user.");
-        }
-
-        return Conversation.Create(Messages, read);
+        return Converse();
     }
 
-    private void ReadMessage(JsonElement message, string field, List<ChatMessage> read)
+    private Result<Conversation> Converse() => _read is [.., { Role: ChatRole.Assistant }]
+        ? RelayError.Invalid(
+            _list, $"'{_list}' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with it. End with a message of the user.")
+        : Conversation.Create(_list, _read);
+
+    private void ReadMessage(JsonElement message, string field)
     {
         if (message.ValueKind != JsonValueKind.Object)
         {
@@ -106,10 +149,10 @@ internal sealed class MessageReader
         switch (_fields.Text(message, "role", field))
         {
             case "user":
-                ReadTurn(ChatRole.User, message, field, read);
+                ReadTurn(ChatRole.User, message, field);
                 break;
             case "assistant":
-                ReadTurn(ChatRole.Assistant, message, field, read);
+                ReadTurn(ChatRole.Assistant, message, field);
                 break;
             case "system" or "developer" when !_isStrict:
                 if (message.TryGetProperty("content", out var content))
@@ -121,7 +164,7 @@ internal sealed class MessageReader
             case ("tool" or "function") and var role when !_hasToolBlocks:
                 if (_tools.ReadResultMessage(message, field, role == "function", (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
                 {
-                    read.Add(new ChatMessage(ChatRole.User, [result]));
+                    _read.Add(new ChatMessage(ChatRole.User, [result]));
                 }
 
                 break;
@@ -137,7 +180,7 @@ internal sealed class MessageReader
         }
     }
 
-    private void ReadTurn(ChatRole side, JsonElement message, string field, List<ChatMessage> read)
+    private void ReadTurn(ChatRole side, JsonElement message, string field)
     {
         if (_isStrict && !_fields.IsObject(message, field, "role", "content"))
         {
@@ -168,14 +211,14 @@ internal sealed class MessageReader
                 _fields.Refuse($"{field}.content", $"'{field}.content' is missing or blank: a text, or a list of blocks.");
             }
         }
-        else if (isAnswer && !_isStrict && read.Count == 0 && content.TrueForAll(block => block is TextBlock))
+        else if (isAnswer && !_isStrict && _read.Count == 0 && content.TrueForAll(block => block is TextBlock))
         {
             // Claude Code begins with the user's side: a greeting before the first question is told to the model.
             _system.Add("You have begun this conversation with these words:\n\n" + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal())));
         }
         else
         {
-            read.Add(new ChatMessage(side, content));
+            _read.Add(new ChatMessage(side, content));
         }
     }
 
@@ -318,6 +361,12 @@ internal sealed class MessageReader
         if (type == "file")
         {
             attachment = DocumentReader.ReadFile(fields, block.TryGetProperty("file", out var file) ? file : default, $"{field}.file");
+            return true;
+        }
+
+        if (type == "input_file")
+        {
+            attachment = DocumentReader.ReadFile(fields, block, field);
             return true;
         }
 

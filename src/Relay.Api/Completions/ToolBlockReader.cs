@@ -93,7 +93,19 @@ internal sealed class ToolBlockReader(FieldReader fields)
         return new ToolResultBlock(id, Content(message, field, readContent));
     }
 
-    private ToolResultBlock? Result(JsonElement holder, string idName, string field, bool? isError, Func<JsonElement, string, List<ContentBlock>> readContent)
+    /// <summary>The form of a call in OpenAI's Responses API: <c>{"call_id":"…","name":"…","arguments":"{…}"}</c>.</summary>
+    public List<ContentBlock> ReadCallItem(JsonElement item, string field)
+    {
+        var calls = new List<ContentBlock>();
+        AddCall(fields.Text(item, "call_id", field), item, field, calls);
+        return calls;
+    }
+
+    /// <summary>The form of a result in OpenAI's Responses API: <c>{"call_id":"…","output":"…"}</c>.</summary>
+    public ToolResultBlock? ReadResultItem(JsonElement item, string field, Func<JsonElement, string, List<ContentBlock>> readContent) =>
+        Result(item, "call_id", field, isError: null, readContent, contentName: "output");
+
+    private ToolResultBlock? Result(JsonElement holder, string idName, string field, bool? isError, Func<JsonElement, string, List<ContentBlock>> readContent, string contentName = "content")
     {
         var id = fields.Text(holder, idName, field);
         if (!ToolCall.IsId(id))
@@ -102,11 +114,11 @@ internal sealed class ToolBlockReader(FieldReader fields)
             return null;
         }
 
-        return new ToolResultBlock(id!, Content(holder, field, readContent), isError);
+        return new ToolResultBlock(id!, Content(holder, field, readContent, contentName), isError);
     }
 
-    private static List<ContentBlock> Content(JsonElement holder, string field, Func<JsonElement, string, List<ContentBlock>> readContent) =>
-        holder.TryGetProperty("content", out var content) && content.ValueKind != JsonValueKind.Null ? readContent(content, $"{field}.content") : [];
+    private static List<ContentBlock> Content(JsonElement holder, string field, Func<JsonElement, string, List<ContentBlock>> readContent, string name = "content") =>
+        holder.TryGetProperty(name, out var content) && content.ValueKind != JsonValueKind.Null ? readContent(content, $"{field}.{name}") : [];
 
     private void AddFunction(JsonElement call, string field, List<ContentBlock> calls)
     {

@@ -60,6 +60,16 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
             }, allowsParallel);
     }
 
+    /// <summary>
+    /// The form of OpenAI's Responses API: <c>[{"type":"function","name":"…","parameters":{…}}]</c> with a choice such as
+    /// <c>{"type":"function","name":"…"}</c>. Null for none, and when something is wrong.
+    /// </summary>
+    public ToolSet? ReadResponses(LenientBody body)
+    {
+        var allowsParallel = body.Find("parallel_tool_calls") is null || body.Flag("parallel_tool_calls");
+        return Join(Tools, ReadList(body.Find(Tools), Tools, ReadResponsesTool), Choice, body.Find(Choice) is { } choice ? ReadResponsesChoice(choice) : ToolChoice.Auto, allowsParallel);
+    }
+
     private ToolSet? Join(string field, List<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
     {
         if (fields.Error is not null)
@@ -140,6 +150,16 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         return null;
     }
 
+    private ToolDeclaration? ReadResponsesTool(JsonElement tool, string field)
+    {
+        if (fields.Text(tool, "type", field) is not "function" and var type)
+        {
+            return Refuse(field, type ?? "null");
+        }
+
+        return Knows(tool, field, "type", "name", "description", "parameters", "strict") ? Declare(tool, field, "parameters") : null;
+    }
+
     private ToolDeclaration? ReadFunction(JsonElement function, string field) =>
         Knows(function, field, "name", "description", "parameters", "strict") ? Declare(function, field, "parameters") : null;
 
@@ -214,6 +234,23 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
             "none" => ToolChoice.None,
             // Some clients write Anthropic's word.
             "required" or "any" => ToolChoice.Any,
+            _ => RefuseChoice(Choice, Forms),
+        };
+    }
+
+    private ToolChoice ReadResponsesChoice(JsonElement choice)
+    {
+        const string Forms = "\"auto\", \"none\", \"required\" or {\"type\":\"function\",\"name\":\"…\"}";
+        if (choice.ValueKind == JsonValueKind.Object)
+        {
+            return fields.Text(choice, "type", Choice) == "function" && fields.Text(choice, "name", Choice) is { } name ? ToolChoice.Only(name) : RefuseChoice(Choice, Forms);
+        }
+
+        return (choice.ValueKind == JsonValueKind.String ? fields.Text(choice, Choice) : null) switch
+        {
+            "auto" => ToolChoice.Auto,
+            "none" => ToolChoice.None,
+            "required" => ToolChoice.Any,
             _ => RefuseChoice(Choice, Forms),
         };
     }

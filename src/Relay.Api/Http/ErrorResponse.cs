@@ -111,7 +111,7 @@ internal static class ErrorResponse
     /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
     public static Task WriteForStatusAsync(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/messages and /v1/fetch, GET /v1/models and GET /v1/usage are.")),
+        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/responses, /v1/messages and /v1/fetch, GET /v1/models and GET /v1/usage are.")),
         StatusCodes.Status405MethodNotAllowed => WriteAsync(
             context, new RelayError(ErrorCode.MethodNotAllowed, $"This route takes {context.Response.Headers.Allow} only.")),
         StatusCodes.Status415UnsupportedMediaType => WriteAsync(context, new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")),

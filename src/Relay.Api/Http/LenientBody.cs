@@ -137,7 +137,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
             }
             else
             {
-                fields.Refuse(parameter.Name, $"'{parameter.Name}' can't be honoured by this relay. Leave it out.");
+                fields.Refuse(parameter.Name, $"'{parameter.Name}' can't be honoured by this relay. {parameter.Instead}");
             }
         }
     }

@@ -8,6 +8,9 @@ namespace Relay.Api.Http;
 /// <param name="IsHarmless">Whether the answer is still one to the question, without it: it is then ignored, and named to the caller.</param>
 internal sealed record UnsupportedParameter(string Name, Func<JsonElement, bool> AsksForNothing, bool IsHarmless)
 {
+    /// <summary>The way to get the same, for the error.</summary>
+    public string Instead { get; init; } = "Leave it out.";
+
     /// <summary>Whether it is one of these numbers.</summary>
     public static Func<JsonElement, bool> Number(double number) => value => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number;
 

@@ -38,6 +38,9 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>The tools to tell the model: the caller's, or those that the conversation calls; null for none.</summary>
     public ToolSet? ToolsToSend => Tools ?? (Conversation.CalledTools.Any() ? ToolSet.OfHistory(Conversation.CalledTools) : null);
 
+    /// <summary>Whether the caller gets the thoughts that the model shows, whatever thinking it asks for.</summary>
+    public bool WantsThoughts { get; init; }
+
     /// <summary>UTF-8 bytes of every word the caller wrote that reaches the model.</summary>
     public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0) + (Tools?.Utf8Bytes ?? 0);
 

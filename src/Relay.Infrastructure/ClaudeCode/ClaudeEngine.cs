@@ -88,7 +88,7 @@ internal sealed class ClaudeEngine(
             Gated = claimed.Process.Ticket is null ? null : job.Model,
             HasSchema = request.Schema is not null,
             Tools = request.Tools?.Tools.Select(tool => tool.Name).ToFrozenSet(StringComparer.Ordinal) ?? FrozenSet<string>.Empty,
-            ShowsThoughts = request.Parameters.ShowsThoughts,
+            ShowsThoughts = request.Parameters.ShowsThoughts || request.WantsThoughts,
             Stop = claimed.Process.Ticket is null ? request.Stop : request.Stop?.Blank,
             PendingHistory = request.Conversation.Turns.Count / 2,
         };

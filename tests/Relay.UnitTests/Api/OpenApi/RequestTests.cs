@@ -11,6 +11,7 @@ using Relay.Api.Dashboard;
 using Relay.Api.Fetching;
 using Relay.Api.Http;
 using Relay.Api.OpenAi;
+using Relay.Api.Responses;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
 using Relay.Application.Serving;
@@ -29,7 +30,7 @@ public sealed class RequestTests
     private static readonly ApiDescription Description = Documents.Description;
 
     /// <summary>Routes that take what other APIs take: their readers may take more than is described, and never less.</summary>
-    private static readonly string[] Compatible = ["/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"];
+    private static readonly string[] Compatible = ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"];
 
     private static readonly ServiceProvider Services = new ServiceCollection().AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
 
@@ -209,6 +210,7 @@ public sealed class RequestTests
     {
         "/v1/complete" => ReadAsync<CompleteBody>(body, contract => contract.Parse().Error),
         "/v1/chat/completions" => ReadObjectAsync(body, root => ChatCompletionBody.Parse(root, Any.ModelNames())),
+        "/v1/responses" => ReadObjectAsync(body, root => ResponseBody.Parse(root, Any.ModelNames()).TryGet(out var parsed, out var error) ? parsed.Compatible : error),
         "/v1/messages" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: true)),
         "/v1/messages/count_tokens" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: false)),
         "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),

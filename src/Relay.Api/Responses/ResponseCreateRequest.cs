@@ -1,0 +1,392 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Relay.Api.Completions;
+using Relay.Api.Http;
+using Relay.Api.OpenAi;
+using Relay.Api.OpenApi;
+using Relay.Domain.Models;
+
+namespace Relay.Api.Responses;
+
+/// <summary>
+/// A request as clients of OpenAI's Responses API send it. The relay stores nothing: send the earlier items in <c>input</c>. Fields that are
+/// unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
+/// </summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseCreateRequest
+{
+    /// <summary>A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list.</summary>
+    [StringLength(ModelName.MaxLength), RegularExpression(Patterns.ModelName)]
+    public required string Model { get; init; }
+
+    /// <summary>
+    /// A text, or a list of items, oldest first: messages, and what earlier answers consisted of, as it came. It ends with a message of the user
+    /// or with results of calls. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
+    /// </summary>
+    [OneOf(typeof(Words), typeof(IReadOnlyList<ResponseItemParam>))]
+    [Keywords(BodyKeywords.SomeUser)]
+    public required object Input { get; init; }
+
+    /// <summary>The system prompt. Messages of the system or the developer come after it.</summary>
+    public string? Instructions { get; init; }
+
+    /// <summary>Whether the answer comes as server-sent events while it is made.</summary>
+    [DefaultValue(false)]
+    public bool? Stream { get; init; }
+
+    /// <summary>Ignored.</summary>
+    public object? StreamOptions { get; init; }
+
+    /// <summary>The format of the answer. When missing: text.</summary>
+    [OneOf(typeof(ResponseTextParam))]
+    public object? Text { get; init; }
+
+    /// <summary>How hard the model thinks, and whether its thoughts are shown.</summary>
+    [OneOf(typeof(ResponseReasoningParam))]
+    public object? Reasoning { get; init; }
+
+    /// <summary>
+    /// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
+    /// </summary>
+    [Range(1, long.MaxValue)]
+    public long? MaxOutputTokens { get; init; }
+
+    /// <summary>
+    /// How freely the model chooses its words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
+    /// <c>X-Relay-Ignored</c>.
+    /// </summary>
+    [Range(0d, 2d)]
+    public double? Temperature { get; init; }
+
+    /// <summary>The share of the likeliest words that the model chooses from. When missing, or 1: all.</summary>
+    [Range(0d, 1d)]
+    public double? TopP { get; init; }
+
+    /// <summary>The number of the likeliest words that the model chooses from, as in Anthropic's API. When missing, 0 or -1: all.</summary>
+    [Range(-1, int.MaxValue)]
+    public long? TopK { get; init; }
+
+    /// <summary>Whether the model thinks before it answers, as in Anthropic's API. When missing: Claude Code's own default.</summary>
+    [OneOf(typeof(CompatibleThinkingOff), typeof(CompatibleThinkingOn))]
+    public object? Thinking { get; init; }
+
+    /// <summary>Functions that the caller runs. The model calls them; the relay runs no function. OpenAI's hosted tools are refused.</summary>
+    [OneOf(typeof(IReadOnlyList<ResponseToolParam>), typeof(EmptyObject))]
+    [Keywords(ToolKeywords.MaxTools)]
+    public object? Tools { get; init; }
+
+    /// <summary>
+    /// Whether the model calls a function: as it decides (<c>auto</c>), none, at least one (<c>required</c>), or this one. The last two need
+    /// <c>tools</c>.
+    /// </summary>
+    [OneOf(typeof(ResponseFreeToolChoice), typeof(ResponseOneToolChoice), typeof(Nothing))]
+    public object? ToolChoice { get; init; }
+
+    /// <summary>Whether one answer may have several calls. True when missing.</summary>
+    [Keywords("""{"enum":[true,false,null,[],{}]}""", Alone = true)]
+    public object? ParallelToolCalls { get; init; }
+
+    /// <summary>Texts for the caller's records. The answer repeats them.</summary>
+    [Keywords("""{"type":["object","null"]}""", Alone = true)]
+    public object? Metadata { get; init; }
+
+    /// <summary>Id of a user. The answer repeats it.</summary>
+    public string? User { get; init; }
+
+    /// <summary>Parts of an answer that the relay does not have. No effect, and named in <c>X-Relay-Ignored</c>. Logprobs are refused.</summary>
+    [Keywords("""{"type":["array","null"],"items":{"type":"string","not":{"const":"message.output_text.logprobs"}}}""", Alone = true)]
+    public object? Include { get; init; }
+
+    /// <summary>The relay stores no responses. Send the earlier items in <c>input</c>.</summary>
+    [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
+    public object? PreviousResponseId { get; init; }
+
+    /// <summary>The relay stores no conversations. Send the earlier items in <c>input</c>.</summary>
+    [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
+    public object? Conversation { get; init; }
+
+    /// <summary>The answer comes with the request. For an answer that takes long, use <c>stream</c>.</summary>
+    [Keywords("""{"enum":[false,null,[],{}]}""", Alone = true)]
+    public object? Background { get; init; }
+
+    /// <summary>The relay knows no stored prompts. Send the words in <c>instructions</c> and <c>input</c>.</summary>
+    [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
+    public object? Prompt { get; init; }
+
+    /// <summary>Probabilities are not available.</summary>
+    [Keywords("""{"enum":[0,null,[],{}]}""", Alone = true)]
+    public object? TopLogprobs { get; init; }
+
+    /// <summary>Answers are text.</summary>
+    [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
+    public object? Image { get; init; }
+
+    /// <summary>There is no moderation.</summary>
+    [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
+    public object? Moderation { get; init; }
+
+    /// <summary>Whether the answer is stored. It never is: the answer says <c>false</c>. Named in <c>X-Relay-Ignored</c> unless it is false.</summary>
+    public object? Store { get; init; }
+
+    /// <summary>Too long an input is an error. No effect. Named in <c>X-Relay-Ignored</c> unless it asks for that.</summary>
+    public object? Truncation { get; init; }
+
+    /// <summary>Speed class. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
+    public object? ServiceTier { get; init; }
+
+    /// <summary>Most calls of OpenAI's hosted tools, which do not exist here. No effect, and named in <c>X-Relay-Ignored</c>.</summary>
+    public object? MaxToolCalls { get; init; }
+
+    /// <summary>Shortening of long inputs. No effect here, and named in <c>X-Relay-Ignored</c>.</summary>
+    public object? ContextManagement { get; init; }
+
+    /// <summary>Id of a user for the safety checks of the API.</summary>
+    [NoEffect]
+    public object? SafetyIdentifier { get; init; }
+
+    /// <summary>Key of OpenAI's prompt cache.</summary>
+    [NoEffect]
+    public object? PromptCacheKey { get; init; }
+
+    /// <summary>Time in OpenAI's prompt cache.</summary>
+    [NoEffect]
+    public object? PromptCacheRetention { get; init; }
+}
+
+/// <summary>An item of a conversation.</summary>
+[OneOf(typeof(ResponseSystemMessage), typeof(ResponseUserMessage), typeof(ResponseAssistantMessage), typeof(ResponseCallParam), typeof(ResponseCallOutputParam), typeof(ResponseReasoningItem))]
+internal sealed record ResponseItemParam;
+
+/// <summary>Instructions. Wherever they are, they come after the system prompt, in order, joined by an empty line.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseSystemMessage
+{
+    /// <summary><c>message</c>, or missing.</summary>
+    [Values("message")]
+    public string? Type { get; init; }
+
+    /// <summary>The side of the message.</summary>
+    [Values("system", "developer")]
+    public required string Role { get; init; }
+
+    /// <summary>A text, or a list of text blocks. The relay leaves blank texts out.</summary>
+    [OneOf(typeof(string), typeof(IReadOnlyList<CompatibleBlock>))]
+    public object? Content { get; init; }
+}
+
+/// <summary>A message of the user. Other fields have no effect.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseUserMessage
+{
+    /// <summary><c>message</c>, or missing.</summary>
+    [Values("message")]
+    public string? Type { get; init; }
+
+    /// <summary>Always <c>user</c>.</summary>
+    [Values("user")]
+    public required string Role { get; init; }
+
+    /// <summary>A text, or a list of blocks. At least one block has a visible text, a picture or a document.</summary>
+    [OneOf(typeof(Words), typeof(IReadOnlyList<ResponseUserBlock>))]
+    [Keywords("""
+        {"contains":{"anyOf":[
+          {"type":"object","required":["type"],"properties":{"type":{"enum":["image_url","input_image","input_file"]}}},
+          {"type":"object","required":["type","text"],"properties":{"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
+        """)]
+    public required object Content { get; init; }
+}
+
+/// <summary>A message of the model, as it came. The relay leaves an empty one out. Other fields have no effect.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseAssistantMessage
+{
+    /// <summary><c>message</c>, or missing.</summary>
+    [Values("message")]
+    public string? Type { get; init; }
+
+    /// <summary>Always <c>assistant</c>.</summary>
+    [Values("assistant")]
+    public required string Role { get; init; }
+
+    /// <summary>A text, or a list of text blocks. The relay leaves blank texts out.</summary>
+    [OneOf(typeof(string), typeof(IReadOnlyList<CompatibleBlock>))]
+    public object? Content { get; init; }
+}
+
+/// <summary>A block of a message of the user.</summary>
+[OneOf(typeof(CompatibleTextBlock), typeof(ChatImageBlock), typeof(ResponseFileBlock), typeof(CompatibleThinkingBlock))]
+internal sealed record ResponseUserBlock;
+
+/// <summary>A PDF, or a text in UTF-8. Its bytes decide its type. The relay does not know files that were uploaded elsewhere (<c>file_id</c>).</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseFileBlock
+{
+    /// <summary>Always <c>input_file</c>.</summary>
+    [Values("input_file")]
+    public required string Type { get; init; }
+
+    /// <summary>The file as base64, or as a data URL with base64.</summary>
+    [RegularExpression("^(data:[a-z]+/[a-z0-9.+-]+;base64,)?JVBERi[A-Za-z0-9+/]+={0,2}$")]
+    public required string FileData { get; init; }
+
+    /// <summary>The name of the file. The model sees it as the title of the document.</summary>
+    public string? Filename { get; init; }
+}
+
+/// <summary>A call of a function, from an earlier answer. One of the next items has its result.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseCallParam
+{
+    /// <summary>Always <c>function_call</c>.</summary>
+    [Values("function_call")]
+    public required string Type { get; init; }
+
+    /// <summary>The id of the call. Its result names it.</summary>
+    [RegularExpression(Patterns.ToolName)]
+    public required string CallId { get; init; }
+
+    /// <summary>The name of the function.</summary>
+    [RegularExpression(Patterns.ToolName)]
+    public required string Name { get; init; }
+
+    /// <summary>The text of a JSON object. When missing or blank: an empty object.</summary>
+    public string? Arguments { get; init; }
+}
+
+/// <summary>The result of a call.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseCallOutputParam
+{
+    /// <summary>Always <c>function_call_output</c>.</summary>
+    [Values("function_call_output")]
+    public required string Type { get; init; }
+
+    /// <summary>The id of the call.</summary>
+    [RegularExpression(Patterns.ToolName)]
+    public required string CallId { get; init; }
+
+    /// <summary>A text, or a list of blocks.</summary>
+    [Keywords("""{"type":["string","array","null"]}""", Alone = true)]
+    public object? Output { get; init; }
+}
+
+/// <summary>Thoughts of an earlier answer. The relay leaves them out.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseReasoningItem
+{
+    /// <summary>Always <c>reasoning</c>.</summary>
+    [Values("reasoning")]
+    public required string Type { get; init; }
+}
+
+/// <summary>The format of the answer.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseTextParam
+{
+    /// <summary>Text, any JSON object, or a value that fits a schema.</summary>
+    [OneOf(typeof(ResponsePlainFormat), typeof(ResponseSchemaFormat))]
+    public object? Format { get; init; }
+
+    /// <summary>Length of answers. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
+    public object? Verbosity { get; init; }
+}
+
+/// <summary>Text, or any JSON object.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponsePlainFormat
+{
+    /// <summary><c>text</c>, or <c>json_object</c> for any JSON object.</summary>
+    [Values("text", "json_object")]
+    public required string Type { get; init; }
+}
+
+/// <summary>A value that fits a schema.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseSchemaFormat
+{
+    /// <summary>Always <c>json_schema</c>.</summary>
+    [Values("json_schema")]
+    public required string Type { get; init; }
+
+    /// <summary>The schema.</summary>
+    [OneOf(typeof(AnswerSchema))]
+    public required object Schema { get; init; }
+
+    /// <summary>Ignored.</summary>
+    public object? Name { get; init; }
+
+    /// <summary>Ignored.</summary>
+    public object? Description { get; init; }
+
+    /// <summary>Ignored: the answer always fits.</summary>
+    public object? Strict { get; init; }
+}
+
+/// <summary>How hard the model thinks, and whether its thoughts are shown.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseReasoningParam
+{
+    /// <summary><c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When missing: Claude Code's own default.</summary>
+    [Values("none", "minimal", "low", "medium", "high", "xhigh", "max")]
+    public string? Effort { get; init; }
+
+    /// <summary>With any word, the answer shows the thoughts that the model shows, as items of the type <c>reasoning</c>.</summary>
+    public string? Summary { get; init; }
+
+    /// <summary>The older name of <c>summary</c>.</summary>
+    public string? GenerateSummary { get; init; }
+}
+
+/// <summary>A function that the caller runs.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseToolParam
+{
+    /// <summary>Always <c>function</c>.</summary>
+    [Values("function")]
+    public required string Type { get; init; }
+
+    /// <summary>The name of the function.</summary>
+    [RegularExpression(Patterns.ToolName)]
+    public required string Name { get; init; }
+
+    /// <summary>Describes the function to the model.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>A JSON schema of the arguments, which are an object. When missing: any object.</summary>
+    [Keywords(ToolKeywords.InputSchema, Alone = true)]
+    public object? Parameters { get; init; }
+
+    /// <summary>Whether every call is certain to fit the schema.</summary>
+    public bool? Strict { get; init; }
+}
+
+/// <summary><c>auto</c>: the model decides. <c>none</c>: it calls no function. <c>required</c>: it calls at least one.</summary>
+[Keywords("""{"enum":["none","auto","required"]}""", Alone = true)]
+internal sealed record ResponseFreeToolChoice;
+
+/// <summary>The model calls this function.</summary>
+[RequestContract]
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ResponseOneToolChoice
+{
+    /// <summary>Always <c>function</c>.</summary>
+    [Values("function")]
+    public required string Type { get; init; }
+
+    /// <summary>The name of the function.</summary>
+    public required string Name { get; init; }
+}
