@@ -179,13 +179,28 @@ internal sealed class ClaudeEngine(
         }
         finally
         {
+            var unread = run.TakeUnread();
             var finished = run.Finish(writing);
-            run.Job.Spending.ReachedApi |= run.Gate?.HasCalledApi == true;
             pool.GiveBack(run.Claimed, run.Job.Profile, finished);
 
             // Fails or is cancelled with the process, whose end has been told above.
             await over.CancelAsync();
             await writing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            CountUnread(run, unread);
+            run.Job.Spending.ReachedApi |= run.Gate?.HasCalledApi == true;
+        }
+    }
+
+    /// <summary>Counts what the API had sent of an answer when its caller left, or its time ended, before all of it was read.</summary>
+    private static void CountUnread(Run run, List<TurnSignal> unread)
+    {
+        foreach (var signal in unread)
+        {
+            using var taken = signal;
+            if (!run.Job.Spending.IsFinal)
+            {
+                Note(run.Job.Spending, run.Turn, run.Turn.Accept(signal));
+            }
         }
     }
 
@@ -270,13 +285,27 @@ internal sealed class ClaudeEngine(
         }
         catch (ClaudeProtocolException exception) when (exception.WasTooMuch && schema is not null)
         {
-            // The schema's own doing, in all likelihood. Tried again it would take as much again; it counts as a request, for it took as much as one.
+            // The schema's own doing, in all likelihood: tried again it would take as much again.
             logger.LogWarning("A schema was too much for Claude Code: {Problem}", exception.Message);
             pool.NeverPrepare(job.Profile, refusedBy: null);
-            (job.Spending.ReachedApi, job.Spending.IsFinal) = (true, true);
+            CountAsRequest(job.Spending);
             return (new RelayError(ErrorCode.Timeout, $"Claude Code did not get through the schema in '{schema.Field}'. Make it smaller, or let it refer less to itself."), true);
         }
+        catch (OperationCanceledException) when (schema is not null)
+        {
+            if (!job.Left.IsCancellationRequested)
+            {
+                // The request's own time is over: as above.
+                pool.NeverPrepare(job.Profile, refusedBy: null);
+            }
+
+            CountAsRequest(job.Spending);
+            throw;
+        }
     }
+
+    /// <summary>A schema's preparation can take as much as a request does, and costs no money.</summary>
+    private static void CountAsRequest(Spending spending) => (spending.ReachedApi, spending.IsFinal) = (true, true);
 
     /// <summary>Reads frames to the end of the turn, and hands the words on as they come.</summary>
     /// <returns>As <see cref="RunInAsync"/>.</returns>
@@ -530,6 +559,18 @@ internal sealed class ClaudeEngine(
             }
 
             return id;
+        }
+
+        /// <summary>The gate's news that nobody has read yet, to be disposed of by the caller.</summary>
+        public List<TurnSignal> TakeUnread()
+        {
+            var unread = new List<TurnSignal>();
+            while (Gate?.Signals.TryRead(out var signal) == true)
+            {
+                unread.Add(signal);
+            }
+
+            return unread;
         }
 
         /// <summary>The turn to take back; null where the process may not serve again.</summary>

@@ -115,7 +115,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// Tokens of all messages so far: as Claude Code has summed them up, or as the API has counted them, with a guess of the output
     /// that it has not counted yet; null while nothing is counted.
     /// </summary>
-    public TokenUsage? Usage => _finalUsage ?? _tokens.Total;
+    public TokenUsage? Usage => _finalUsage ?? (_tokens.Total is { } total ? WithCost(total) : null);
 
     /// <summary>How often the CLI has called the API again, as it says.</summary>
     public int Retries { get; private set; }
@@ -499,19 +499,25 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
     {
-        if (Gated is { } asked)
-        {
-            var price = ModelPrice.Of(ResponseModel ?? asked);
-            usage = usage with { CostUsd = price.CostOf(usage) + price.LongCacheSurcharge(_longCacheTokens) };
-        }
-
-        _finalUsage = usage;
+        _finalUsage = usage = WithCost(usage);
         return new TurnOutcome.Answered(text, stopReason, usage)
         {
             StopSequence = stopSequence,
             IsStructured = isStructured,
             Content = isStructured ? null : Blocks.Content(text),
         };
+    }
+
+    /// <summary>With what the price list says, where the gate has seen what the API counted. Otherwise the sum is Claude Code's.</summary>
+    private TokenUsage WithCost(TokenUsage usage)
+    {
+        if (Gated is not { } asked)
+        {
+            return usage;
+        }
+
+        var price = ModelPrice.Of(ResponseModel ?? asked);
+        return usage with { CostUsd = price.CostOf(usage) + price.LongCacheSurcharge(_longCacheTokens) };
     }
 
     private TurnOutcome.Failed Fail(ClaudeFailure failure)

@@ -16,6 +16,9 @@ internal sealed class FakeStarter(TimeProvider clock) : IProcessStarter
     /// <summary>What children started from now on do with a line of their input.</summary>
     public Action<FakeChild, JsonElement> Behavior { get; set; } = FakeChild.AnswerLikeClaude;
 
+    /// <summary>Called before each start; may fail it.</summary>
+    public Action? Starting { get; set; }
+
     /// <summary>All that were started.</summary>
     public IReadOnlyList<FakeChild> Started
     {
@@ -30,6 +33,7 @@ internal sealed class FakeStarter(TimeProvider clock) : IProcessStarter
 
     public Task<IChildProcess> StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken)
     {
+        Starting?.Invoke();
         lock (_lock)
         {
             var child = new FakeChild(1000 + _started.Count, spec, Behavior, clock);

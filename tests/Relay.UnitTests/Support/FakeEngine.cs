@@ -78,8 +78,9 @@ internal sealed class FakeEngine : IAsyncDisposable
     public bool IsInService => _state.Current is not null;
 
     /// <summary>Runs a completion.</summary>
-    public Task<Result<Completion>> CompleteAsync(CompletionRequest request, string keyId = "key_a", ICompletionSink? sink = null, Spending? spending = null) =>
-        _engine.CompleteAsync(keyId, Any.Model(), request, sink, spending ?? new Spending(), Waiting.Token);
+    public Task<Result<Completion>> CompleteAsync(
+        CompletionRequest request, string keyId = "key_a", ICompletionSink? sink = null, Spending? spending = null, CancellationToken? left = null) =>
+        _engine.CompleteAsync(keyId, Any.Model(), request, sink, spending ?? new Spending(), left ?? Waiting.Token);
 
     /// <summary>Accepts the form of an honest process's requests, as the self-test does.</summary>
     public void AcceptShape()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using NSubstitute;
 using Relay.Application.Completions;
 using Relay.Domain;
@@ -161,6 +162,79 @@ public sealed class ClaudeEngineTests
 
         spending.ReachedApi.Should().BeTrue();
         engine.Starter.Started.Should().ContainSingle();
+    }
+
+    /// <summary>The request's own time can end long before that of a start does.</summary>
+    [Fact]
+    public async Task A_schema_that_outlasts_the_requests_time_counts_as_a_request_and_gets_no_spare()
+    {
+        await using var engine = new FakeEngine(completions: new CompletionOptions { RequestTimeout = TimeSpan.FromSeconds(5) });
+        engine.Starter.Behavior = FakeChild.SayNothing;
+
+        for (var time = 0; time < 2; time++)
+        {
+            var spending = new Spending();
+            var answering = engine.CompleteAsync(WithSchema(), spending: spending);
+            await Waiting.UntilAsync(() => answering.IsCompleted, "it runs out of time", () => engine.Clock.Advance(TimeSpan.FromSeconds(1)));
+
+            (await answering).Error!.Code.Should().Be(ErrorCode.Timeout);
+            (spending.ReachedApi, spending.Cost(ModelPrice.Of(Any.Model()), 1)).Should().Be((true, 0));
+        }
+
+        engine.Starter.Behavior = FakeChild.AnswerLikeClaude;
+        await engine.Pool.StartAsync(Waiting.Token);
+        await engine.PassAsync(TimeSpan.FromSeconds(30));
+        engine.Starter.Started.Count.Should().Be(2 + 2, "two requests and two blank spares have started processes");
+    }
+
+    [Fact]
+    public async Task A_caller_who_leaves_while_a_schema_is_prepared_has_made_a_request()
+    {
+        await using var engine = new FakeEngine(NoSpares);
+        engine.Starter.Behavior = FakeChild.SayNothing;
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(Waiting.Token);
+        var spending = new Spending();
+
+        var answering = engine.CompleteAsync(WithSchema(), spending: spending, left: left.Token);
+        await Waiting.UntilAsync(() => engine.Starter.Started is [{ Input.Length: > 0 }], "it is told its schema");
+        await left.CancelAsync();
+
+        await answering.Invoking(task => task.InTime()).Should().ThrowAsync<OperationCanceledException>();
+        (spending.ReachedApi, spending.Cost(ModelPrice.Of(Any.Model()), 1)).Should().Be((true, 0));
+    }
+
+    /// <summary>A slow reader holds the relay up, and the API goes on meanwhile.</summary>
+    [Fact]
+    public async Task Words_that_came_while_a_reader_was_slow_count_when_the_caller_leaves()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var isRead = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var isWhole = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var message = FakeApi.MessageOf("Hello").Replace("\"usage\":{\"output_tokens\":2}", "\"usage\":{\"output_tokens\":5000}", StringComparison.Ordinal);
+        var rest = message.IndexOf("data: {\"type\":\"content_block_stop", StringComparison.Ordinal);
+        api.Answers.Enqueue(async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync(message[..rest]);
+            await context.Response.Body.FlushAsync();
+            await isRead.Task;
+            await context.Response.WriteAsync(message[rest..]);
+        });
+        await using var engine = new FakeEngine(NoSpares, api: api);
+        await engine.StartGateAsync();
+        engine.AcceptShape();
+        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Then = (_, _) => { isWhole.SetResult(); return Task.CompletedTask; } });
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(Waiting.Token);
+        var (reader, spending) = (new SlowReader(), new Spending());
+
+        var answering = engine.CompleteAsync(Any.Request(), sink: reader, spending: spending, left: left.Token);
+        await reader.Reading.InTime();
+        isRead.SetResult();
+        await isWhole.Task.InTime();
+        await left.CancelAsync();
+
+        await answering.Invoking(task => task.InTime()).Should().ThrowAsync<OperationCanceledException>();
+        (spending.ReachedApi, spending.Usage!.OutputTokens).Should().Be((true, 5000));
     }
 
     private static CompletionRequest WithSchema() => Any.Request() with { Schema = OutputSchema.Create("json_schema", JsonElement.Parse("""{"type":"object"}""")).Value };

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
@@ -160,6 +161,23 @@ public sealed class CompletionTurnTests
         var price = ModelPrice.Of(Any.Model());
         Tell(turn, """{"type":"message_stop"}""").Should().BeOfType<TurnOutcome.Answered>().Which.Usage.CostUsd
             .Should().Be((0.4m * 1.25m * price.Input) + (0.6m * 2 * price.Input));
+    }
+
+    [Fact]
+    public void A_turn_that_ends_early_costs_what_the_list_says_of_the_model_that_answered()
+    {
+        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Gated = Any.Model() };
+        foreach (var item in (string[])[
+            """{"type":"message_start","message":{"id":"msg_1","model":"claude-haiku-4-5","usage":{"input_tokens":0,"output_tokens":0,"""
+                + """ "cache_creation_input_tokens":1000000,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":1000000}}}}""",
+            """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
+            """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}"""])
+        {
+            Tell(turn, item).Should().BeNull();
+        }
+
+        var price = ModelPrice.Of(ModelName.Create("haiku").Value);
+        turn.Usage!.CostUsd.Should().Be((2 * price.Input) + (turn.Usage.OutputTokens * price.Output / 1_000_000));
     }
 
     [Theory]

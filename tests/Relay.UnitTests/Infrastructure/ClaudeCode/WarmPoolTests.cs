@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.Text.Json;
 using NSubstitute;
+using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ClaudeCode;
 
@@ -85,6 +87,25 @@ public sealed class WarmPoolTests
     }
 
     [Fact]
+    public async Task A_schema_that_was_too_much_gets_no_spare_however_often_it_is_sent()
+    {
+        await using var engine = new FakeEngine();
+        await engine.Pool.StartAsync(Waiting.Token);
+        await engine.PassAsync(LongTime);
+        engine.Starter.Behavior = FakeChild.DieOfPreparation;
+        var request = Any.Request() with { Schema = Schema() };
+        var before = engine.Starter.Started.Count;
+
+        for (var time = 0; time < 3; time++)
+        {
+            (await engine.CompleteAsync(request).InTime()).Error!.Code.Should().Be(ErrorCode.Timeout);
+            await engine.PassAsync(LongTime);
+        }
+
+        engine.Starter.Started.Count.Should().Be(before + 3, "each request has started its own process, and the pool has started none");
+    }
+
+    [Fact]
     public async Task A_profile_whose_spares_die_pauses_alone_and_ever_longer()
     {
         await using var engine = new FakeEngine();
@@ -136,6 +157,52 @@ public sealed class WarmPoolTests
         }
 
         engine.Pool.Load.BlankSpares.Should().Be(2, "the blank spare that was taken is replaced at once");
+    }
+
+    /// <summary>No way through the loop may keep a processor busy.</summary>
+    [Theory]
+    [InlineData("parked")]
+    [InlineData("refused")]
+    [InlineData("failed")]
+    [InlineData("not wanted any more")]
+    public async Task Whatever_comes_of_a_spare_the_next_is_started_400_milliseconds_later(string outcome)
+    {
+        await using var engine = new FakeEngine(new ClaudeCodeOptions { WarmProcesses = outcome == "parked" ? 4 : 0, WarmProfiles = 20 });
+        var schema = outcome == "refused" ? Schema() : null;
+        for (var key = 0; key < 5 && outcome != "parked"; key++)
+        {
+            var preparation = new Preparation(Words("One."), schema);
+            await RepeatAsync(engine, ProfileId.Of($"key_{key}", Any.Model(), preparation), preparation);
+        }
+
+        var starts = new List<DateTimeOffset>();
+        engine.Starter.Starting = () =>
+        {
+            lock (starts)
+            {
+                starts.Add(engine.Clock.GetUtcNow());
+            }
+
+            if (outcome == "failed")
+            {
+                throw new Win32Exception("No more processes.");
+            }
+        };
+        engine.Starter.Behavior = (child, line) =>
+        {
+            if (outcome == "not wanted any more")
+            {
+                engine.Keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(Enumerable.Range(starts.Count, 5).Select(key => $"key_{key}"), StringComparer.Ordinal));
+            }
+
+            child.TakePreparation(line, acceptsSchema: false);
+        };
+
+        await engine.Pool.StartAsync(Waiting.Token);
+        await engine.PassAsync(TimeSpan.FromSeconds(5));
+
+        starts.Should().HaveCountGreaterThan(2);
+        starts.Zip(starts.Skip(1), (one, next) => next - one).Should().OnlyContain(time => time >= TimeSpan.FromMilliseconds(400));
     }
 
     [Fact]
