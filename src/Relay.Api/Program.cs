@@ -19,8 +19,7 @@ if (PdfProgram.IsAskedFor(args))
 try
 {
     await using var app = RelayHost.Build(args);
-    await app.RunToEndAsync(CancellationToken.None);
-    return 0;
+    return await app.RunToEndAsync(CancellationToken.None);
 }
 catch (OperationCanceledException)
 {
@@ -28,7 +27,7 @@ catch (OperationCanceledException)
 }
 catch (Exception exception) when (StartupProblems.Of(exception) is { Count: > 0 } problems)
 {
-    await using var logger = new LoggerConfiguration().WriteTo.Console(outputTemplate: "{Level:u3} {Message:lj}{NewLine}").CreateLogger();
+    await using var logger = new LoggerConfiguration().WriteTo.Console(new PrintableLines("{Level:u3} ")).CreateLogger();
     foreach (var problem in problems)
     {
         logger.Fatal("{Problem}", problem);

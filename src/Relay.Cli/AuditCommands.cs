@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Relay.Application.Auditing;
+using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
 

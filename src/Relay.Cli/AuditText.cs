@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Relay.Application.Diagnostics;
 using Spectre.Console;
 
 namespace Relay.Cli;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
 

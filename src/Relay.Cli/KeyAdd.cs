@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Relay.Application.Diagnostics;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;

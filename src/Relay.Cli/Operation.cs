@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application;
+using Relay.Application.Diagnostics;
 using Relay.Domain;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;

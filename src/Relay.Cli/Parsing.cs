@@ -1,5 +1,6 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Relay.Application.Diagnostics;
 using Relay.Application.Keys;
 using Relay.Domain;
 using Relay.Domain.Keys;

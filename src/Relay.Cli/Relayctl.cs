@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
 

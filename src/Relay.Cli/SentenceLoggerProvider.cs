@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
 

@@ -1,3 +1,4 @@
+using Relay.Application.Diagnostics;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 

@@ -16,12 +16,13 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
     public static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(10);
 
     private readonly IAdmission _admission;
+    private readonly ILogger<Drain> _logger;
     private readonly CancellationTokenSource _over;
     private readonly CancellationTokenRegistration _stopping;
 
-    public Drain(IAdmission admission, IHostApplicationLifetime lifetime, IOptions<ServerOptions> options, TimeProvider clock)
+    public Drain(IAdmission admission, IHostApplicationLifetime lifetime, IOptions<ServerOptions> options, TimeProvider clock, ILogger<Drain> logger)
     {
-        _admission = admission;
+        (_admission, _logger) = (admission, logger);
         _over = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
         _stopping = lifetime.ApplicationStopping.Register(() =>
         {
@@ -38,7 +39,18 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
     }
 
     /// <summary>Comes before the server stops to listen.</summary>
-    public Task StoppingAsync(CancellationToken cancellationToken) => _admission.CloseAsync(cancellationToken);
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _admission.CloseAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            _logger.LogError("Requests still run, although their time to end is over");
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -55,7 +55,8 @@ internal static class RelayHost
     /// Runs until asked to stop. A start that fails is stopped, too: left to be disposed of, the services that had begun
     /// would report their end as a crash, and a self-test's process would be cut off instead of ended.
     /// </summary>
-    public static async Task RunToEndAsync(this WebApplication app, CancellationToken cancellationToken)
+    /// <returns>The exit code: 0, or 1 when a service did not stop in its time.</returns>
+    public static async Task<int> RunToEndAsync(this WebApplication app, CancellationToken cancellationToken)
     {
         try
         {
@@ -63,11 +64,30 @@ internal static class RelayHost
         }
         catch
         {
-            await app.StopAsync(CancellationToken.None);
+            await app.StopsInOrderAsync(app.StopAsync(CancellationToken.None));
             throw;
         }
 
-        await app.WaitForShutdownAsync(cancellationToken);
+        return await app.StopsInOrderAsync(app.WaitForShutdownAsync(cancellationToken)) ? 0 : 1;
+    }
+
+    /// <summary>
+    /// The host stops every service, whether or not another fails, and throws in the end. Unhandled, that would abort the process
+    /// and leave the dump of a crash for a service that was slow.
+    /// </summary>
+    private static async Task<bool> StopsInOrderAsync(this WebApplication app, Task stop)
+    {
+        try
+        {
+            await stop;
+            return true;
+        }
+        catch (Exception exception)
+        {
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Relay.Stop").LogError(
+                exception, "The relay has stopped, but some of its services failed to stop or took too long. All others have written what they hold");
+            return false;
+        }
     }
 
     /// <summary>
@@ -141,7 +161,7 @@ internal static class RelayHost
             }
             else
             {
-                logging.WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}");
+                logging.WriteTo.Console(new PrintableLines("{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} "));
             }
         }
 

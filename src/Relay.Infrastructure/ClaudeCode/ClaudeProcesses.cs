@@ -81,7 +81,18 @@ internal sealed class ClaudeProcesses(
     }
 
     /// <summary>Waits for all that are ending. Requests and the pool have stopped before, so no other can come.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_processes.Values).WaitAsync(cancellationToken);
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(_processes.Values).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            logger.LogError("{Count} Claude Code processes have not ended in time: {ProcessIds}", Alive, string.Join(", ", _processes.Keys.Select(process => process.Id)));
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _memoryCheck?.Dispose();

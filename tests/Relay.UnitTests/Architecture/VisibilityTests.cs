@@ -3,6 +3,7 @@ using Relay.Api.Anthropic;
 using Relay.Api.Streaming;
 using Relay.Application;
 using Relay.Application.Configuration;
+using Relay.Application.Diagnostics;
 using Relay.Application.Telemetry;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
@@ -21,6 +22,7 @@ public sealed class VisibilityTests
     private static readonly Dictionary<Type, string> NeededByHosts = new()
     {
         [typeof(DependencyInjection)] = "AddRelayApplication",
+        [typeof(Printable)] = "both hosts show texts in a terminal",
         [typeof(SettingsBinder)] = "the Api registers its own options with it",
         [typeof(SettingAttribute)] = "on the Api's own options",
         [typeof(SettingDescription)] = "the first config.env is written from it",

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 
-namespace Relay.Cli;
+namespace Relay.Application.Diagnostics;
 
 /// <summary>Makes text safe for a terminal: nothing in it moves the cursor, sets a colour or turns the writing around.</summary>
-internal static class Printable
+public static class Printable
 {
     /// <summary>The text on one line; what can't be seen is written as <c>\u001b</c>.</summary>
     public static string Text(string text)
