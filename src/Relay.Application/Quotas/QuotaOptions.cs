@@ -7,6 +7,9 @@ namespace Relay.Application.Quotas;
 /// <summary>How much may be spent, and how much at once.</summary>
 public sealed class QuotaOptions
 {
+    /// <summary>Pages of one key at once where nothing else is set.</summary>
+    private const int OrdinaryFetches = 8;
+
     [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once.", Min = "1", Max = "1000", Reloads = true)]
     public int GlobalConcurrency { get; set; } = 8;
 
@@ -37,15 +40,15 @@ public sealed class QuotaOptions
     [Setting("FETCH_CONCURRENCY", "Fetch at most this many pages at once.", Min = "1", Max = "1000", Reloads = true)]
     public int FetchConcurrency { get; set; } = 16;
 
-    [Setting("FETCH_PER_KEY_CONCURRENCY", "Fetch at most this many pages of one key at once. More of them wait.", Min = "1", Max = "1000", Reloads = true)]
-    public int FetchPerKeyConcurrency { get; set; } = 8;
+    [Setting("FETCH_PER_KEY_CONCURRENCY", "Fetch at most this many pages of one key at once, on all relays together. More of them wait. When unset, at most 8, and one place of each relay is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
+    public int? FetchPerKeyConcurrency { get; set; }
 
     /// <summary>The limits that count for a key.</summary>
     /// <param name="key">Whose.</param>
     /// <param name="bucket">Of what.</param>
     /// <param name="relays">Relays that share them, each with places as this one's: no key can have more at once than all of them.</param>
     public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket, int relays) => bucket == QuotaBucket.Fetches
-        ? new QuotaLimits(FetchRpm, FetchDaily, int.MaxValue, Math.Min(FetchPerKeyConcurrency, FetchConcurrency * relays), null, bucket)
+        ? new QuotaLimits(FetchRpm, FetchDaily, int.MaxValue, Math.Min(FetchPerKeyConcurrency ?? OrdinaryFetches, FetchPlaces * relays), null, bucket)
         : new QuotaLimits(
             key.Limits.RequestsPerMinute ?? PerKeyRpm,
             key.Limits.RequestsPerDay ?? PerKeyDaily,
@@ -56,7 +59,9 @@ public sealed class QuotaOptions
     /// <summary>How many requests of a key may run on this relay at once. A key without a limit of its own leaves a place to others on each relay.</summary>
     /// <param name="key">Whose.</param>
     /// <param name="bucket">Of what.</param>
-    public int PlacesOf(ApiKey key, QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? FetchConcurrency : IsBounded(key) ? GlobalConcurrency : AllButOne;
+    public int PlacesOf(ApiKey key, QuotaBucket bucket) => bucket == QuotaBucket.Fetches ? FetchPlaces : IsBounded(key) ? GlobalConcurrency : AllButOne;
+
+    private int FetchPlaces => FetchPerKeyConcurrency is null ? Math.Max(1, FetchConcurrency - 1) : FetchConcurrency;
 
     private int AllButOne => Math.Max(1, GlobalConcurrency - 1);
 

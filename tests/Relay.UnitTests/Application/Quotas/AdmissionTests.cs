@@ -91,7 +91,9 @@ public sealed class AdmissionTests : IDisposable
         }
 
         _options.LimitsOf(_key, QuotaBucket.Fetches, relays: 3).Concurrency.Should().Be(8, "as many of one key as are set");
-        _options.LimitsOf(_key, QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(5);
+        _options.LimitsOf(_key, QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(4, "one place is left to others");
+        _options.FetchPerKeyConcurrency = 8;
+        _options.LimitsOf(_key, QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(5, "no key can have more places than there are");
     }
 
     [Fact]
@@ -425,6 +427,22 @@ public sealed class AdmissionTests : IDisposable
         _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 2).Concurrency.Should().Be(6);
         _options.GlobalConcurrency = 1;
         _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 1).Concurrency.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task By_default_one_key_leaves_a_place_for_pages_of_this_relay_to_others()
+    {
+        (_options.FetchConcurrency, _options.QueueLimit) = (4, 10);
+        _fleet.Alive.Returns(2);
+        var greedy = Enumerable.Range(0, 8).Select(_ => Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = _key.Id })), Waiting.Token)).ToList();
+
+        greedy.Count(request => request.IsCompleted).Should().Be(3);
+        (await Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = "key_bbbbbbbbbbbb" })), Waiting.Token).InTime()).Error.Should().BeNull();
+        _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 2).Concurrency.Should().Be(6);
+        _options.FetchConcurrency = 1;
+        _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(1);
+        _options.FetchConcurrency = 16;
+        _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(8);
     }
 
     [Fact]
