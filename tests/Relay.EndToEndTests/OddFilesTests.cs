@@ -41,35 +41,51 @@ public sealed class OddFilesTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_pipe_in_place_of_the_keys_holds_nobody_up_and_the_next_revocation_is_read()
+    public async Task What_is_no_file_in_place_of_the_keys_or_the_settings_holds_nobody_up_and_the_next_change_is_read()
     {
         await using var relay = await RelayProgram.StartAsync(
             [("RELAY_HOME", _home), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy"), ("CLAUDE_BIN", "/nonexistent"), ("WARM_PROCESSES", "0")], waitUntilReady: false);
-        var key = await relay.MintAsync("app");
-        var keys = await File.ReadAllBytesAsync(KeyFile, TestContext.Current.CancellationToken);
+        foreach (var (kind, sentence) in ((string, string)[])[("pipe", "is a pipe"), ("device", "is a pipe"), ("directory", "is a directory")])
+        {
+            var key = await relay.MintAsync(kind);
+            (await relay.GetAsync("/v1/models", key)).Status.Should().Be(200);
+            var lines = relay.Log.Count;
+            await ReplaceAsync(kind, KeyFile);
+            await ReplaceAsync(kind, ConfigFile);
+            foreach (var file in (string[])["keys.json", "config.env"])
+            {
+                await relay.EventuallyAsync(() => Task.FromResult(relay.Log.Skip(lines).Any(line => line.Contains($"{file} can't be read", StringComparison.Ordinal) && line.Contains(sentence, StringComparison.Ordinal))), $"it does not say that {file} {sentence}");
+            }
 
-        await PutAsync("pipe", KeyFile + ".odd");
-        File.Move(KeyFile + ".odd", KeyFile, overwrite: true);
-        await relay.EventuallyAsync(() => Task.FromResult(relay.Log.Any(line => line.Contains("keys.json can't be read", StringComparison.Ordinal))), "it does not say that keys.json is none");
-        (await relay.GetAsync("/v1/models", key)).Status.Should().Be(200, "the last good keys stay in force");
-        (await relay.RelayctlAsync("keys", "list")).Error.Should().Contain("is a pipe");
-        await File.WriteAllBytesAsync(KeyFile + ".good", keys, TestContext.Current.CancellationToken);
-        File.Move(KeyFile + ".good", KeyFile, overwrite: true);
+            if (kind != "directory")
+            {
+                // A directory can't take a file's place in one step: in between there is no file, and so there are no keys.
+                (await relay.GetAsync("/v1/models", key)).Status.Should().Be(200, "the last good keys stay in force");
+            }
 
-        (await relay.RelayctlAsync("keys", "revoke", "app")).ExitCode.Should().Be(0);
-        await relay.EventuallyAsync(async () => (await relay.GetAsync("/v1/models", key)).Status == 401, "the revocation is not read");
+            (await relay.RelayctlAsync("keys", "list")).Error.Should().Contain(sentence);
+            Restore(kind, KeyFile);
+            Restore(kind, ConfigFile);
+            await File.AppendAllTextAsync(ConfigFile, $"PER_KEY_RPM={lines + 100}\n", TestContext.Current.CancellationToken);
+
+            (await relay.RelayctlAsync("keys", "revoke", kind)).ExitCode.Should().Be(0);
+            await relay.EventuallyAsync(async () => (await relay.GetAsync("/v1/models", key)).Status == 401, "the revocation is not read");
+            await relay.EventuallyAsync(() => Task.FromResult(relay.Log.Any(line => line.Contains($"PER_KEY_RPM is {lines + 100} from now on", StringComparison.Ordinal))), "the setting is not read");
+        }
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_key_is_revoked_on_a_full_disk()
+    public async Task Keys_are_revoked_on_a_full_disk()
     {
         const string Script = """
             mount -t tmpfs -o size=2m,mode=700 tmpfs "$RELAY_HOME" || exit 90
-            "$@" keys add app >/dev/null || exit 91
+            "$@" keys add app >/dev/null && "$@" keys add next >/dev/null || exit 91
             dd if=/dev/zero of="$RELAY_HOME/filler" bs=4k 2>/dev/null
             "$@" keys add other >/dev/null && exit 92
             "$@" keys revoke app || exit 93
-            "$@" keys show app --json
+            dd if=/dev/zero of="$RELAY_HOME/more" bs=4k 2>/dev/null
+            "$@" keys revoke next || exit 94
+            "$@" keys show app --json && "$@" keys show next --json
             """;
         var start = new ProcessStartInfo("/usr/bin/unshare", ["-m", "/bin/sh", "-c", Script, "sh", RelayProgram.DotNet, TestMachine.ProgramOf("Relay.Cli", "relayctl")])
         {
@@ -83,7 +99,7 @@ public sealed class OddFilesTests : IDisposable
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
 
         process.ExitCode.Should().Be(0, await error);
-        (await output).Should().Contain("\"revoked_at\": \"", "the key is revoked");
+        (await output).Split("\"revoked_at\": \"").Should().HaveCount(1 + 2, "both keys are revoked");
     }
 
     [Fact(Timeout = 120_000)]
@@ -96,6 +112,53 @@ public sealed class OddFilesTests : IDisposable
 
         relay.Log.Should().Contain(line => line.Contains("PROT", StringComparison.Ordinal)).And.NotContain(line => line.Contains("SecretHalf", StringComparison.Ordinal));
         (doctor.Output + doctor.Error).Should().Contain("PROT").And.NotContain("SecretHalf");
+    }
+
+    /// <summary>A terminal obeys them, and whoever wrote the file may not be whoever reads the log.</summary>
+    [Theory(Timeout = 120_000)]
+    [InlineData("PORT=\u001b[31m\nALLOWED_MODELS=\u001b]0;x\u0007\n", true)]
+    [InlineData("NA\u001b[31mME=1\nCLAUDE_BIN=/nonexistent\u009b31m\u202e\n", false)]
+    public async Task Control_characters_in_the_settings_reach_neither_the_log_nor_the_terminal(string settings, bool endsTheStart)
+    {
+        await File.WriteAllTextAsync(ConfigFile, settings, TestContext.Current.CancellationToken);
+        (string, string)[] environment = [("RELAY_HOME", _home), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy")];
+        await using var relay = endsTheStart ? RelayProgram.Launch(environment) : await RelayProgram.StartAsync(environment, waitUntilReady: false);
+        if (endsTheStart)
+        {
+            (await relay.WaitForExitAsync()).Should().Be(1);
+        }
+
+        var doctor = await relay.RelayctlAsync("doctor");
+
+        relay.Log.Should().NotBeEmpty();
+        (string.Concat(relay.Log) + doctor.Output + doctor.Error).Should().NotContainAny("\u001b", "\u009b", "\u0007", "\u202e");
+    }
+
+    /// <summary>Puts something else in a file's place, in one step where the system has one, and keeps the file.</summary>
+    private static async Task ReplaceAsync(string kind, string path)
+    {
+        File.Copy(path, path + ".good");
+        await PutAsync(kind, path + ".odd");
+        if (kind == "directory")
+        {
+            File.Delete(path);
+            Directory.Move(path + ".odd", path);
+            return;
+        }
+
+        // A move of File would look at what the link leads to.
+        using var move = Process.Start("/bin/mv", ["-T", path + ".odd", path]);
+        await move.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static void Restore(string kind, string path)
+    {
+        if (kind == "directory")
+        {
+            Directory.Delete(path);
+        }
+
+        File.Move(path + ".good", path, overwrite: true);
     }
 
     private static async Task PutAsync(string kind, string path)

@@ -56,6 +56,15 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await CheckAsync(cancellationToken);
+        try
+        {
+            await KeyFileRepository.ReserveAsync(home, cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            logger.LogWarning("Room for a revocation on a full disk can't be kept: {Reason}", exception.Message);
+        }
+
         await base.StartAsync(cancellationToken);
     }
 
@@ -123,7 +132,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             var told = _told;
             _told = false;
             var file = new FileInfo(home.KeyFile);
-            var found = file.Exists ? (true, file.Length, file.LastWriteTimeUtc) : (false, 0L, default);
+            // A directory in the file's place is no missing file: reading it says so.
+            var found = Path.Exists(home.KeyFile) ? (true, file.Exists ? file.Length : 0, file.LastWriteTimeUtc) : (false, 0L, default);
             if (found == _seen && !told)
             {
                 return;

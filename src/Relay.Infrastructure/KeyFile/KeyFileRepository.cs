@@ -19,7 +19,25 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
     /// <summary>Room for one key file more, and for what a revocation adds.</summary>
     private const int LeastRoom = 16 * 1024;
 
-    private readonly string _reserve = home.KeyFile + ".reserve";
+    private readonly string _reserve = ReserveOf(home);
+
+    /// <summary>Keeps room for a revocation on a full disk, as each change does: for key files that no change of this version has written.</summary>
+    /// <param name="home">Where the key file is.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="IOException">The home can't be written.</exception>
+    public static async Task ReserveAsync(RelayHome home, CancellationToken cancellationToken)
+    {
+        // Whoever holds the lock changes the keys, and keeps the room.
+        await using var fileLock = FileLock.TryTake(LockOf(home));
+        if (fileLock is not null && new FileInfo(home.KeyFile) is { Exists: true } file)
+        {
+            await EnsureReserveAsync(ReserveOf(home), file.Length, cancellationToken);
+        }
+    }
+
+    private static string ReserveOf(RelayHome home) => home.KeyFile + ".reserve";
+
+    private static string LockOf(RelayHome home) => home.KeyFile + ".lock";
 
     /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(
@@ -93,7 +111,7 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
 
         File.Move(next, home.KeyFile, overwrite: true);
-        await EnsureReserveAsync(bytes.Length, cancellationToken);
+        await EnsureReserveAsync(_reserve, bytes.Length, cancellationToken);
     }
 
     private static async Task WriteFileAsync(string path, FileMode mode, byte[] bytes, CancellationToken cancellationToken)
@@ -105,9 +123,9 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
     }
 
     /// <summary>Keeps room for the next change, with some to spare: what is revoked gets a little longer.</summary>
-    private async Task EnsureReserveAsync(int length, CancellationToken cancellationToken)
+    private static async Task EnsureReserveAsync(string path, long length, CancellationToken cancellationToken)
     {
-        if (new FileInfo(_reserve) is { Exists: true } reserve && reserve.Length >= length + LeastRoom)
+        if (new FileInfo(path) is { Exists: true } reserve && reserve.Length >= length + LeastRoom)
         {
             return;
         }
@@ -118,13 +136,13 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
             try
             {
                 // Written, not only made long: a hole in a file takes no room.
-                await WriteFileAsync(_reserve, FileMode.Create, new byte[length + room], cancellationToken);
+                await WriteFileAsync(path, FileMode.Create, new byte[length + room], cancellationToken);
                 return;
             }
             catch (IOException)
             {
                 // The change itself is written; the next one tries again.
-                File.Delete(_reserve);
+                File.Delete(path);
             }
         }
     }
@@ -135,7 +153,7 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         var started = clock.GetTimestamp();
         while (true)
         {
-            if (FileLock.TryTake(home.KeyFile + ".lock") is { } taken)
+            if (FileLock.TryTake(LockOf(home)) is { } taken)
             {
                 return taken;
             }

@@ -39,6 +39,11 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
         _directory.Problem.Should().BeNull();
     }
 
+    /// <summary>An earlier version, or a person, may have written the file.</summary>
+    [Fact]
+    public void Room_for_a_revocation_on_a_full_disk_is_kept_from_the_start() =>
+        new FileInfo(_home.Home.KeyFile + ".reserve").Length.Should().BeGreaterThan(new FileInfo(_home.Home.KeyFile).Length + 16_000);
+
     [Fact]
     public async Task A_new_key_works_at_the_next_look_at_the_file()
     {
