@@ -8,7 +8,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Application.Quotas;
-using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure.ClaudeCode;
 using Yarp.ReverseProxy.Forwarder;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Relay.Infrastructure.Processes;
 
@@ -83,5 +84,6 @@ internal static class ProcessMemory
 
     private static string Text(int id) => id.ToString(CultureInfo.InvariantCulture);
 
+    [StructLayout(LayoutKind.Auto)]
     private readonly record struct MappedMemory(int Id, long ResidentBytes, long DataBytes);
 }
