@@ -27,6 +27,12 @@ internal static class HostileMarkup
         ("<a href='javascript:", "'>x</a>"), ("<table class='", "'><tr><td>1<td><pre>x</pre></table>"), ("<button aria-expanded=false>", "</button>"), ("<blockquote><pre>", "</pre></blockquote>"), ("<ul><li><pre>", "</pre></ul>"),
     ];
 
+    /// <summary>Whether the page shows the one address as an image.</summary>
+    public static bool HasImage(string html) => html.Contains("<img src=/honest ", StringComparison.Ordinal);
+
+    /// <summary>Whether the page links an address of mail.</summary>
+    public static bool HasAddress(string html) => html.Contains("<a href='mailto:", StringComparison.Ordinal);
+
     /// <summary>One page.</summary>
     public static string Make(Random random) => string.Concat(Enumerable.Range(0, random.Next(1, 8)).Select(_ =>
     {

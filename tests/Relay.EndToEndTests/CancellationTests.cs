@@ -140,6 +140,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
     [InlineData("bwrap", false)]
     [InlineData("off", false)]
     [InlineData("bwrap", true)]
+    [InlineData("off", true)]
     public async Task A_relay_that_is_killed_or_aborts_takes_the_real_cli_with_it(string sandbox, bool aborts)
     {
         await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
@@ -163,6 +164,19 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
         await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning), OneSecond, "something outlived the relay");
         await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();
+    }
+
+    /// <summary>The .NET runtime takes the first SIGABRT and goes on: whoever sends one finds a relay that still serves and can be stopped.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task A_single_SIGABRT_leaves_the_relay_serving_and_SIGTERM_ends_it()
+    {
+        await using var relay = await FakeRelay.StartAsync(script: null, ("WARM_PROCESSES", "0"));
+
+        TestMachine.SignalAbort(relay.Program.ProcessId);
+
+        (await relay.AskAsync()).Status.Should().Be(200);
+        (await relay.Program.StopAsync()).Should().Be(0);
+        relay.Survivors.Should().BeEmpty();
     }
 
     [Fact(Timeout = 600_000)]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using FluentAssertions;
 using Relay.AnthropicSimulator;
 using Relay.EndToEndTests.Harness;
@@ -42,6 +43,39 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         messages.Select(TextOf).Should().Equal(turns.Select(turn => turn.Text));
         messages.Select(message => ImagesOf(message).Count).Should().Equal(turns.Select((_, index) => index == 0 ? 1 : 0), "the picture is in the first turn");
         ImagesOf(messages[0]).Single().GetProperty("source").GetProperty("data").GetString().Should().Be(Png);
+    }
+
+    /// <summary>Claude Code leaves a turn of these words out, unless it is told that they are content.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task An_answer_without_content_by_its_own_words_arrives_too()
+    {
+        var turns = new List<(string Role, string Text)> { ("user", "the first of no content"), ("assistant", "(no content)"), ("user", "the last of no content") };
+
+        var answer = await relay.Program.PostAsync("/v1/complete", relay.Key, BodyOf("/v1/complete", turns, "Be brief."));
+
+        answer.Status.Should().Be(200, answer.Body);
+        var messages = relay.RequestsOf("the last of no content").Single().Json.GetProperty("messages").EnumerateArray().Where(message => message.GetProperty("role").GetString() != "system").ToList();
+        messages.Select(message => message.GetProperty("role").GetString()).Should().Equal("user", "assistant", "user");
+        TextOf(messages[1]).Should().Be("(no content)");
+    }
+
+    /// <summary>The validator inside Claude Code puts a definition in where it is referred to, except one in which a name of a reference stands.</summary>
+    [Theory(Timeout = 120_000)]
+    [InlineData("p0", 49)]
+    [InlineData("$dynamicRef", 400)]
+    [InlineData("$ref", 400)]
+    public async Task The_largest_schemas_that_are_taken_are_answered(string name, int parts)
+    {
+        var mark = $"a large schema with {name}";
+        relay.Api.When(mark, new Behavior { StructuredOutput = "{}" });
+        JsonObject Object(Func<int, string> nameOf, Func<JsonObject> property) =>
+            new() { ["type"] = "object", ["properties"] = new JsonObject(Enumerable.Range(0, parts).Select(number => KeyValuePair.Create<string, JsonNode?>(nameOf(number), property()))) };
+        var schema = Object(number => $"q{number}", () => new JsonObject { ["$ref"] = "#/definitions/d" });
+        schema["definitions"] = new JsonObject { ["d"] = Object(number => number == 0 ? name : $"p{number}", () => new JsonObject { ["type"] = "string" }) };
+
+        var answer = await relay.Program.CompleteAsync(relay.Key, new JsonObject { ["prompt"] = mark, ["json_schema"] = schema });
+
+        answer.Status.Should().Be(200, answer.Body);
     }
 
     [Fact(Timeout = 120_000)]

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using FluentAssertions;
 using Relay.Domain.Fetching;
@@ -136,6 +138,40 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         await ((Func<Task>)(() => fetch)).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    /// <summary>One page never ends, and the other takes long to read.</summary>
+    [Fact]
+    public async Task A_relay_that_is_stopped_while_it_fetches_and_renders_exits_in_its_time_and_has_counted_the_pages()
+    {
+        var asked = new SemaphoreSlim(0);
+        var slow = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("<blockquote><ul><li><a href=x>y</a>", 540_000)));
+        internet.Names.Set("never.example.net", ["93.184.215.14"]);
+        internet.Names.Set("slow.example.net", ["93.184.215.14"]);
+        internet.Sites.Sites["never.example.net"] = new Site(async (_, stream, cancellationToken) =>
+        {
+            asked.Release();
+            await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"u8.ToArray(), cancellationToken);
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        });
+        internet.Sites.Sites["slow.example.net"] = new Site(async (_, stream, cancellationToken) =>
+        {
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {slow.Length}\r\n\r\n"), cancellationToken);
+            await stream.WriteAsync(slow, cancellationToken);
+            asked.Release();
+        });
+        await using var relay = await internet.StartRelayAsync(settings: [("DRAIN_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "60s"), ("FETCH_MAX_PAGE_BYTES", "20MB")]);
+        var fetches = new[] { relay.FetchAsync(new { url = "http://never.example.net/" }), relay.FetchAsync(new { url = "http://slow.example.net/", format = "markdown" }) };
+        await asked.WaitAsync(TestContext.Current.CancellationToken);
+        await asked.WaitAsync(TestContext.Current.CancellationToken);
+        var started = Stopwatch.GetTimestamp();
+
+        var code = await relay.Program.StopAsync();
+
+        code.Should().Be(0, string.Join('\n', relay.Program.Log));
+        Stopwatch.GetElapsedTime(started).Should().BeLessThan(TimeSpan.FromSeconds(8), "a second for what runs, and some for the end of a busy machine's processes");
+        await ((Func<Task>)(() => fetches[0])).Should().ThrowAsync<HttpRequestException>();
+        (await relay.Program.RelayctlAsync("usage", "--json")).Output.Should().MatchRegex("\"pages\": 2\\b");
     }
 
     [Theory]

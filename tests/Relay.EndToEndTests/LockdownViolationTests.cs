@@ -97,11 +97,28 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         var started = relay.Pids.Count;
         (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation");
         relay.Pids.Should().HaveCount(started, "nothing is started for a request while the engine is out of service");
+        await AKeyThatAsksInALoopIsHeldAsync(relay);
 
         relay.Script(new FakeScript { Answer = "Mended." });
 
         await relay.Program.WaitUntilReadyAsync();
         (await relay.AskAsync()).Text.Should().Be("Mended.");
+    }
+
+    /// <summary>What it asks for costs nothing: only its failures hold it, and they leave little behind.</summary>
+    private static async Task AKeyThatAsksInALoopIsHeldAsync(FakeRelay relay)
+    {
+        var key = await relay.Program.MintAsync("loop", "--rpm", "1");
+        for (var time = 0; time < 300; time++)
+        {
+            (await relay.Program.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(503);
+        }
+
+        var held = await relay.Program.CompleteAsync(key, new { prompt = "hi" });
+        (held.Status, held.ErrorCode).Should().Be((429, "rate_limited"));
+        (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation", "another key is not held");
+        (await relay.Program.GetAsync("/v1/usage", key)).Json.GetProperty("days").GetArrayLength().Should().Be(0);
+        relay.Program.Audit.Count(line => line.TryGetProperty("key_label", out var label) && label.GetString() == "loop").Should().BeInRange(2, 24);
     }
 
     [Fact(Timeout = 180_000)]

@@ -117,6 +117,9 @@ internal static class TestMachine
     /// <summary>Kills one process, as the kernel would.</summary>
     public static void Kill(int processId) => Run("/bin/kill", "-KILL", processId.ToString());
 
+    /// <summary>Sends one SIGABRT.</summary>
+    public static void SignalAbort(int processId) => Run("/bin/kill", "-ABRT", processId.ToString());
+
     /// <summary>
     /// Ends a .NET process as its own <c>abort()</c> does. The runtime takes the first SIGABRT, gives the signal its default action back and
     /// goes on: only the second one ends the process.
@@ -125,7 +128,7 @@ internal static class TestMachine
     {
         while (IsRunning(processId))
         {
-            Run("/bin/kill", "-ABRT", processId.ToString());
+            SignalAbort(processId);
             await Task.Delay(TimeSpan.FromMilliseconds(20));
         }
     }

@@ -124,6 +124,25 @@ public sealed class MessageBodyTests
         MessageBody.Parse(body, Any.ModelNames(), needsMaxTokens: false).Error.Should().BeNull();
     }
 
+    [Theory]
+    [InlineData(1, 1000, "text", null)]
+    [InlineData(1, 1001, "text", "messages[0].content")]
+    [InlineData(5, 1000, "text", null)]
+    [InlineData(6, 834, "text", "messages[5].content")]
+    [InlineData(1, 1000, "thinking", null)]
+    [InlineData(1, 1001, "thinking", "messages[0].content")]
+    [InlineData(7, 800, "redacted_thinking", "messages[6].content")]
+    public void Blocks_are_bounded_in_a_message_and_in_a_conversation_also_those_that_are_passed_over(int messages, int blocks, string type, string? problem)
+    {
+        // The last block is a text: a message of nothing but blocks that are passed over is refused for that.
+        var content = string.Concat(Enumerable.Repeat($$"""{"type":"{{type}}","text":"a"},""", blocks - 1)) + """{"type":"text","text":"a"}""";
+        var read = string.Join(',', Enumerable.Repeat($$"""{"role":"user","content":[{{content}}]}""", messages));
+        var error = Parse($"\"messages\":[{read}]").Error;
+
+        (error is null).Should().Be(problem is null);
+        error?.Field.Should().Be(problem);
+    }
+
     private static Result<CompletionRequest> Parse(string fields) => Read(fields).TryGet(out var parsed, out var error) ? parsed.Request : error;
 
     private static Result<CompatibleRequest> Read(string fields) => MessageBody.Parse(JsonElement.Parse($"{{\"model\":\"opus\",{fields}}}"), Any.ModelNames(), needsMaxTokens: false);

@@ -177,6 +177,25 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":[]}}", "response_format.json_schema.schema")]
     public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error.Should().Match<RelayError>(error => error.Field == name && error.Code == ErrorCode.InvalidRequest);
 
+    [Theory]
+    [InlineData(1, 1000, "text", null)]
+    [InlineData(1, 1001, "text", "messages[0].content")]
+    [InlineData(5, 1000, "text", null)]
+    [InlineData(6, 834, "text", "messages[5].content")]
+    [InlineData(1, 1000, "refusal", null)]
+    [InlineData(1, 1001, "refusal", "messages[0].content")]
+    [InlineData(7, 800, "reasoning", "messages[6].content")]
+    public void Blocks_are_bounded_in_a_message_and_in_a_conversation_also_those_that_are_passed_over(int messages, int blocks, string type, string? problem)
+    {
+        // The last block is a text: a message of nothing but blocks that are passed over is refused for that.
+        var content = string.Concat(Enumerable.Repeat($$"""{"type":"{{type}}","text":"a"},""", blocks - 1)) + """{"type":"text","text":"a"}""";
+        var read = string.Join(',', Enumerable.Repeat($$"""{"role":"user","content":[{{content}}]}""", messages));
+        var error = Parse($"\"messages\":[{read}]").Error;
+
+        (error is null).Should().Be(problem is null);
+        error?.Field.Should().Be(problem);
+    }
+
     [Fact]
     public void A_model_is_required() =>
         ChatCompletionBody.Parse(JsonElement.Parse("""{"messages":[{"role":"user","content":"hi"}]}"""), Any.ModelNames()).Error!.Field.Should().Be("model");

@@ -38,6 +38,18 @@ public sealed class SchemaReferencesTests
         Create("""{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#"}},"lost":{"$ref":"#/nowhere/3"},"far":{"$ref":"http://example.com/"}}}""").Error.Should().BeNull();
     }
 
+    /// <summary>The validator inside Claude Code takes these names for references wherever they stand, and then puts the definition in nowhere.</summary>
+    [Theory]
+    [InlineData("$ref")]
+    [InlineData("$dynamicRef")]
+    [InlineData("$recursiveRef")]
+    public void A_definition_with_a_property_named_as_a_reference_is_compiled_once(string name)
+    {
+        var definition = Properties(399, Text).Replace("\"p0\"", $"\"{name}\"", StringComparison.Ordinal);
+
+        Create(Schema(Properties(400, """{"$ref":"#/definitions/d"}"""), $$"""{"d":{{definition}}}""")).Error.Should().BeNull();
+    }
+
     private static Result<OutputSchema> Create(string schema) => OutputSchema.Create("json_schema", JsonElement.Parse(schema));
 
     private static string Schema(string root, string definitions) => $$"""{{root[..^1]}},"definitions":{{definitions}}}""";

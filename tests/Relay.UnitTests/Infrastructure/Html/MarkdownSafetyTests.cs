@@ -48,7 +48,8 @@ public sealed class MarkdownSafetyTests
                 HtmlBlock => "a block of HTML",
                 HtmlInline { Tag: not ("<sup>" or "</sup>" or "<sub>" or "</sub>") } inline => $"HTML: {inline.Tag}",
                 AutolinkInline link when link.Url != Honest => $"a link: {link.Url}",
-                LinkInline { Url: not Honest } link when link.Url?.StartsWith("mailto:", StringComparison.Ordinal) != true => $"a link: {link.Url}",
+                LinkInline { IsImage: true } image when image.Url != Honest || !HostileMarkup.HasImage(html) => $"an image: {image.Url}",
+                LinkInline { IsImage: false, Url: not Honest } link when !HostileMarkup.HasAddress(html) || link.Url?.StartsWith("mailto:", StringComparison.Ordinal) != true => $"a link: {link.Url}",
                 LinkReferenceDefinition => "a definition of a link",
                 _ => null,
             };

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Relay.Application.Fetching;
 using Relay.Domain.Fetching;
@@ -118,6 +119,32 @@ public sealed class RenderTimeTests
         var read = () => new PageReader().Read(document, new PageView(format, Strip: true, PageBytes, 0), new CancellationToken(canceled: true));
 
         read.Should().Throw<OperationCanceledException>();
+    }
+
+    /// <summary>Each part looks at the token while it works, and not only when it begins.</summary>
+    [Theory]
+    [InlineData("strip")]
+    [InlineData("find the article")]
+    [InlineData("render")]
+    [InlineData("detect a shell")]
+    [InlineData("read data")]
+    public void A_part_of_the_reading_ends_soon_after_nobody_wants_the_page_any_more(string part)
+    {
+        // As long as a page may be, with as many elements as an outline may have. No text in it is enough to end a part early.
+        var (elements, unit) = part == "find the article" ? (90_000, $"<p title='{new string('x', 195)}'>a, b.") : (2_000_000, "<p><b></b>");
+        var document = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, elements)));
+        using var left = new CancellationTokenSource();
+        Action read = part switch
+        {
+            "strip" => () => HtmlStripper.Strip(document, new ArrayBufferWriter<byte>(), left.Token),
+            "find the article" => () => ReadablePart.Find(document, null, left.Token),
+            "render" => () => PageRenderer.ToMarkdown(document, new Uri("https://example.com/"), left.Token),
+            "detect a shell" => () => ShellDetector.Find(document, left.Token),
+            _ => () => ShellDetector.ReadData(document, left.Token),
+        };
+
+        left.CancelAfter(TimeSpan.FromMilliseconds(20));
+        ThreadClock.Least(Most, 1, () => read.Should().Throw<OperationCanceledException>()).Should().BeLessThan(Most);
     }
 
     /// <summary>Nothing calls itself for an element in an element.</summary>

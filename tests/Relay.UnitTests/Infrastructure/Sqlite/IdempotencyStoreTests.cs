@@ -214,6 +214,15 @@ public sealed class IdempotencyStoreTests : IDisposable
         Plan("SELECT id FROM kept_answer WHERE holder = 'a' ORDER BY id LIMIT 1;").Should().Contain("COVERING INDEX").And.NotContain("SCAN").And.NotContain("TEMP");
     }
 
+    /// <summary>SQLite reads a row up to the column that it needs, and an answer may have megabytes.</summary>
+    [Fact]
+    public async Task The_answer_is_the_last_column_of_its_row()
+    {
+        await StartAsync();
+
+        Ask("PRAGMA table_info(kept_answer);").Select(column => (string)column[1]).Last().Should().Be("answer");
+    }
+
     [Fact]
     public async Task Answers_of_the_version_before_are_kept_and_go_first()
     {
