@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
@@ -34,12 +35,17 @@ internal sealed record BlockStart([property: Values("content_block_start")] stri
 internal sealed record BlockDelta(
     [property: Values("content_block_delta")] string Type,
     int Index,
-    [property: OneOf(typeof(TextDelta), typeof(InputDelta), typeof(ThinkingDelta), typeof(SignatureDelta))] object Delta);
+    [property: OneOf(typeof(TextDelta), typeof(CitationsDelta), typeof(InputDelta), typeof(ThinkingDelta), typeof(SignatureDelta))] object Delta);
 
 /// <summary>The next words.</summary>
 /// <param name="Type">Always <c>text_delta</c>.</param>
 /// <param name="Text">The words.</param>
 internal sealed record TextDelta([property: Values("text_delta")] string Type, [property: MinLength(1)] string Text);
+
+/// <summary>The words cite a place in a document.</summary>
+/// <param name="Type">Always <c>citations_delta</c>.</param>
+/// <param name="Citation">The place.</param>
+internal sealed record CitationsDelta([property: Values("citations_delta")] string Type, [property: OneOf(typeof(CitationContract))] JsonElement Citation);
 
 /// <summary>The next part of the input of a call.</summary>
 /// <param name="Type">Always <c>input_json_delta</c>.</param>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Relay.Api.Completions;
 using Relay.Api.Streaming;
 using Relay.Domain;
@@ -41,6 +42,9 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
                 Enter(events, Block.Words, TextContract.Of(string.Empty));
                 Add(events, new TextDelta("text_delta", words.Text));
                 break;
+            case CitationPiece citation:
+                Add(events, new CitationsDelta("citations_delta", JsonElement.Parse(citation.Json)));
+                break;
             case CallBegins call:
                 Leave(events);
                 Enter(events, Block.Call, ToolUseContract.Begun(call.Id, call.Name));
@@ -62,7 +66,7 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
                 Enter(events, Block.Thought, RedactedThinkingContract.From(hidden));
                 Leave(events);
                 break;
-            case CallEnds:
+            case CallEnds or WordsEnd:
                 Leave(events);
                 break;
         }

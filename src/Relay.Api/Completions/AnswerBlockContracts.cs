@@ -10,6 +10,10 @@ namespace Relay.Api.Completions;
 [OneOf(typeof(TextContract), typeof(ToolUseContract), typeof(ThinkingContract), typeof(RedactedThinkingContract))]
 internal sealed record AnyAnswerBlock;
 
+/// <summary>A place in a document that words cite, as Anthropic's API writes it: its type, the cited text, the document and the place in it.</summary>
+[Keywords("""{"required":["type"]}""", Alone = true)]
+internal sealed record CitationContract;
+
 /// <summary>A thought of an answer.</summary>
 [OneOf(typeof(ThinkingContract), typeof(RedactedThinkingContract))]
 internal sealed record AnyThought;
@@ -19,8 +23,16 @@ internal sealed record AnyThought;
 /// <param name="Text">The words.</param>
 internal sealed record TextContract([property: Values("text")] string Type, string Text)
 {
+    /// <summary>The places in documents that the words cite, as Anthropic's API writes them. Absent without citations.</summary>
+    [OneOf(typeof(IReadOnlyList<CitationContract>))]
+    public IReadOnlyList<JsonElement>? Citations { get; init; }
+
     /// <summary>These words.</summary>
     public static TextContract Of(string text) => new("text", text);
+
+    /// <summary>These words, with their citations.</summary>
+    public static TextContract From(AnswerText text) =>
+        Of(text.Text) with { Citations = text.Citations.Count == 0 ? null : [.. text.Citations.Select(citation => JsonElement.Parse(citation))] };
 }
 
 /// <summary>A call of one of the caller's tools. The next message has its result.</summary>
@@ -71,7 +83,7 @@ internal static class AnswerBlockContracts
     /// <summary>A block as Anthropic's API writes it.</summary>
     private static object Of(AnswerBlock block) => block switch
     {
-        AnswerText words => TextContract.Of(words.Text),
+        AnswerText words => TextContract.From(words),
         AnswerCall { Call: var call } => ToolUseContract.From(call),
         AnswerThought thought => ThinkingContract.From(thought),
         HiddenThought hidden => RedactedThinkingContract.From(hidden),

@@ -156,6 +156,9 @@ internal sealed record CompleteAnswer(
     [OneOf(typeof(IReadOnlyList<AnyThought>))]
     public IReadOnlyList<object>? Thinking { get; init; }
 
+    /// <summary>The words that cite documents, in order, each with its citations. Absent without citations.</summary>
+    public IReadOnlyList<TextContract>? Citations { get; init; }
+
     /// <summary>Lays an answer out.</summary>
     public static CompleteAnswer From(Completion completion, OutputFormat format, TimeSpan duration)
     {
@@ -173,6 +176,7 @@ internal sealed record CompleteAnswer(
         {
             ToolCalls = ToolCallsOf(completion),
             Thinking = AnswerBlockContracts.ThoughtsOf(completion) is { Count: > 0 } thoughts ? thoughts : null,
+            Citations = completion.Content.OfType<AnswerText>().Where(text => text.Citations.Count > 0).Select(TextContract.From).ToList() is { Count: > 0 } cited ? cited : null,
         };
     }
 

@@ -14,6 +14,7 @@ namespace Relay.Api.Completions;
 /// </summary>
 [Event(typeof(StartEvent), "start")]
 [Event(typeof(DeltaEvent), "delta")]
+[Event(typeof(TextContract), "citations")]
 [Event(typeof(ToolCallStartEvent), "tool_call_start")]
 [Event(typeof(ToolCallDeltaEvent), "tool_call_delta")]
 [Event(typeof(ToolUseContract), "tool_call")]
@@ -79,6 +80,9 @@ internal sealed class CompleteStream(EventStream stream, RequestContext context,
                 break;
             case ThoughtPiece thought:
                 events.Add("thinking_delta", new ThinkingDeltaEvent(thought.Text));
+                break;
+            case WordsEnd { Text: { Citations.Count: > 0 } cited }:
+                events.Add("citations", TextContract.From(cited));
                 break;
             case ThoughtEnds { Thought: var thought }:
                 events.Add("thinking", ThinkingContract.From(thought));

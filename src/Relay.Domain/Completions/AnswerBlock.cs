@@ -11,6 +11,9 @@ public abstract record AnswerBlock
 /// <summary>Words of the model. Prints <c>***</c>.</summary>
 public sealed record AnswerText(string Text) : AnswerBlock
 {
+    /// <summary>The places in the caller's documents that the words cite: each a JSON object, as the API wrote it.</summary>
+    public IReadOnlyList<string> Citations { get; init; } = [];
+
     /// <inheritdoc/>
     public override string ToString() => "AnswerText { *** }";
 }
@@ -50,6 +53,16 @@ public sealed record WordsPiece(string Text) : AnswerPiece
     /// <inheritdoc/>
     public override string ToString() => "WordsPiece { *** }";
 }
+
+/// <summary>A place in the caller's documents that the words of this block cite: a JSON object, as the API wrote it. Prints <c>***</c>.</summary>
+public sealed record CitationPiece(string Json) : AnswerPiece
+{
+    /// <inheritdoc/>
+    public override string ToString() => "CitationPiece { *** }";
+}
+
+/// <summary>A block of words is whole. Comes only in answers that may cite documents; in others the blocks of words are one.</summary>
+public sealed record WordsEnd(AnswerText Text) : AnswerPiece;
 
 /// <summary>The model begins to call a tool.</summary>
 public sealed record CallBegins(string Id, string Name) : AnswerPiece;

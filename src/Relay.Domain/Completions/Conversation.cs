@@ -57,6 +57,9 @@ public sealed class Conversation
     /// <summary>Pages of all PDFs, estimated.</summary>
     public int Pages => Blocks.OfType<DocumentBlock>().Sum(document => document.Source.Pages);
 
+    /// <summary>Whether the answer is to cite a document.</summary>
+    public bool HasCitations => Blocks.OfType<DocumentBlock>().Any(document => document.HasCitations);
+
     /// <summary>All blocks, and those inside of results after the result that they are of.</summary>
     private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content).SelectMany(block => block is ToolResultBlock result ? [block, .. result.Content] : (IEnumerable<ContentBlock>)[block]);
 

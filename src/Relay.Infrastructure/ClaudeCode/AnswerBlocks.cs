@@ -9,7 +9,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// handed out once, in the order of the message.
 /// </summary>
 /// <param name="showsThoughts">Whether thoughts are handed out.</param>
-internal sealed class AnswerBlocks(bool showsThoughts)
+/// <param name="hasCitations">Whether words may cite documents: then blocks of words stay apart.</param>
+internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 {
     private readonly AnswerWords _words = new();
     private readonly List<Part> _parts = [];
@@ -21,6 +22,8 @@ internal sealed class AnswerBlocks(bool showsThoughts)
     private OpenCall? _call;
     private OpenThought? _thought;
     private bool _isPieceShown;
+    private bool _isInText;
+    private List<string> _citations = [];
 
     /// <summary>Length of all words, inputs and thoughts in UTF-16 units.</summary>
     public int Length => _words.Length + _otherLength;
@@ -46,6 +49,9 @@ internal sealed class AnswerBlocks(bool showsThoughts)
     {
         switch (block.Text("type"))
         {
+            case "text" when hasCitations:
+                _isInText = true;
+                break;
             case "tool_use":
                 EndText();
                 _call = new OpenCall(block.Text("id") ?? string.Empty, block.Text("name") ?? string.Empty, new StringBuilder());
@@ -73,6 +79,10 @@ internal sealed class AnswerBlocks(bool showsThoughts)
             _pending.Append(input);
             _otherLength += input.Length;
         }
+        else if (_isInText && delta.Member("citation") is { ValueKind: JsonValueKind.Object } citation)
+        {
+            Cite(citation);
+        }
         else if (_thought is { } thought)
         {
             thought.Text.Append(delta.Text("thinking"));
@@ -98,6 +108,18 @@ internal sealed class AnswerBlocks(bool showsThoughts)
             {
                 HasBrokenCall = true;
             }
+        }
+        else if (_isInText)
+        {
+            var from = _textFrom;
+            EndText();
+            _isInText = false;
+            if (_textFrom > from)
+            {
+                Add(new WordsEnd(new AnswerText(_words.Between(from, _textFrom)) { Citations = _citations }));
+            }
+
+            _citations = [];
         }
         else if (_thought is { } ended)
         {
@@ -155,7 +177,7 @@ internal sealed class AnswerBlocks(bool showsThoughts)
             }
             else if (to > from)
             {
-                content.Add(new AnswerText(text[from..to]));
+                content.Add(new AnswerText(text[from..to]) { Citations = part.Citations ?? [] });
             }
         }
 
@@ -170,6 +192,7 @@ internal sealed class AnswerBlocks(bool showsThoughts)
         _pieces.Clear();
         _pending.Clear();
         (_textFrom, _otherLength, _call, _thought, HasBrokenCall) = (0, 0, null, null, false);
+        (_isInText, _citations) = (false, []);
     }
 
     /// <summary>The words before a block of another kind are whole.</summary>
@@ -183,9 +206,32 @@ internal sealed class AnswerBlocks(bool showsThoughts)
 
         if (_words.Length > _textFrom)
         {
-            _parts.Add(new Part(null, _textFrom, _words.Length));
+            _parts.Add(new Part(null, _textFrom, _words.Length, _citations));
             _textFrom = _words.Length;
         }
+    }
+
+    /// <summary>The words that came so far cite a place. One that is not Unicode is left out.</summary>
+    private void Cite(JsonElement citation)
+    {
+        try
+        {
+            JsonSerializer.Serialize(citation);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return; // Half of a surrogate pair: no reader of JSON could take it.
+        }
+
+        var json = citation.GetRawText();
+        if (_words.Take() is { } words)
+        {
+            _pieces.Enqueue(new WordsPiece(words));
+        }
+
+        _citations.Add(json);
+        _otherLength += json.Length;
+        Add(new CitationPiece(json));
     }
 
     private void Add(AnswerPiece piece) => _pieces.Enqueue(piece);
@@ -205,7 +251,7 @@ internal sealed class AnswerBlocks(bool showsThoughts)
     }
 
     /// <summary>A block, or where it has none, words from one place to another.</summary>
-    private readonly record struct Part(AnswerBlock? Block, int From = 0, int To = 0);
+    private readonly record struct Part(AnswerBlock? Block, int From = 0, int To = 0, IReadOnlyList<string>? Citations = null);
 
     private sealed record OpenCall(string Id, string Name, StringBuilder Input);
 

@@ -106,6 +106,9 @@ internal sealed class AnswerWords
         return rest;
     }
 
+    /// <summary>The text from one place to another.</summary>
+    public string Between(int from, int to) => _text.ToString(from, to - from);
+
     /// <summary>The whole text, when no other piece comes.</summary>
     public string Complete() => _half is null ? _text.ToString() : _text + "\uFFFD";
 

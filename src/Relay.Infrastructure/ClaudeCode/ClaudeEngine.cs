@@ -89,6 +89,7 @@ internal sealed class ClaudeEngine(
             HasSchema = request.Schema is not null,
             Tools = request.Tools?.Tools.Select(tool => tool.Name).ToFrozenSet(StringComparer.Ordinal) ?? FrozenSet<string>.Empty,
             ShowsThoughts = request.Parameters.ShowsThoughts || request.WantsThoughts,
+            HasCitations = request.Conversation.HasCitations,
             Stop = claimed.Process.Ticket is null ? request.Stop : request.Stop?.Blank,
             PendingHistory = request.Conversation.Turns.Count / 2,
         };

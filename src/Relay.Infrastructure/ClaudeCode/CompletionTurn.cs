@@ -96,6 +96,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Whether the caller gets the model's thoughts.</summary>
     public bool ShowsThoughts { get; init; }
 
+    /// <summary>Whether the answer may cite documents.</summary>
+    public bool HasCitations { get; init; }
+
     /// <summary>Texts at which the relay ends the answer, because the API does not look for them; null for none.</summary>
     public StopSequences? Stop { get; init; }
 
@@ -230,7 +233,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>The blocks of the message that is coming.</summary>
-    private AnswerBlocks Blocks => _blocks ??= new AnswerBlocks(ShowsThoughts);
+    private AnswerBlocks Blocks => _blocks ??= new AnswerBlocks(ShowsThoughts, HasCitations);
 
     private TurnOutcome? AcceptInit(JsonElement init)
     {

@@ -44,6 +44,51 @@ public sealed class ResponseBodyTests
     }
 
     [Fact]
+    public void Calls_and_results_become_turns_and_functions_are_declared()
+    {
+        var request = Parse("""
+            "input":[{"role":"user","content":"Weather?"},
+              {"type":"message","role":"assistant","content":[{"type":"output_text","text":"I look."}]},
+              {"type":"function_call","id":"fc_1","call_id":"call_1","name":"weather","arguments":"{\"city\":\"Bern\"}","status":"completed"},
+              {"type":"function_call","call_id":"call_2","name":"weather","arguments":""},
+              {"type":"function_call_output","call_id":"call_2","output":[{"type":"input_text","text":"rain"}]},
+              {"type":"function_call_output","call_id":"call_1","output":"sun"},
+              {"role":"user","content":"Sure?"}],
+            "tools":[{"type":"function","name":"weather","description":"d","strict":true,"parameters":{"type":"object","properties":{"city":{"type":"string"}}}}],
+            "tool_choice":{"type":"function","name":"weather"},"parallel_tool_calls":false
+            """).Value;
+
+        request.Conversation.Turns.Select(turn => turn.Role).Should().Equal(ChatRole.User, ChatRole.Assistant, ChatRole.User);
+        request.Conversation.Turns[1].Content.OfType<ToolCallBlock>().Select(block => (block.Call.Id, block.Call.RevealInput())).Should().Equal(("call_1", """{"city":"Bern"}"""), ("call_2", "{}"));
+        request.Conversation.Last.Content.OfType<ToolResultBlock>().Select(result => (result.CallId, result.Content.OfType<TextBlock>().Single().Text.Reveal())).Should().Equal(("call_2", "rain"), ("call_1", "sun"));
+        (request.Tools!.Choice, request.Tools.AllowsParallel, request.Tools.Tools[0].IsStrict).Should().Be((ToolChoice.Only("weather"), false, true));
+    }
+
+    [Theory]
+    [InlineData("\"tools\":[{\"type\":\"web_search\"}]", "tools[0]")]
+    [InlineData("\"tools\":[{\"type\":\"namespace\",\"name\":\"n\"}]", "tools[0]")]
+    [InlineData("\"tools\":[{\"type\":\"function\"}]", "tools[0].name")]
+    [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
+    [InlineData("\"tool_choice\":{\"type\":\"web_search\"},\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]", "tool_choice")]
+    public void A_tool_that_does_not_run_at_the_caller_is_refused(string fields, string name) => Parse($"{Hi},{fields}").Error!.Field.Should().Be(name);
+
+    [Theory]
+    [InlineData("{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{\"}", "input[1].arguments")]
+    [InlineData("{\"type\":\"function_call\",\"name\":\"f\",\"arguments\":\"{}\"}", "input[1].id")]
+    [InlineData("{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\"}", "input")]
+    [InlineData("{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"x\"}", "input")]
+    [InlineData("{\"type\":\"function_call_output\",\"output\":\"x\"}", "input[1].call_id")]
+    public void A_call_without_its_parts_is_named(string item, string name) =>
+        Parse($"\"input\":[{{\"role\":\"user\",\"content\":\"a\"}},{item},{{\"role\":\"user\",\"content\":\"b\"}}]").Error!.Field.Should().Be(name);
+
+    [Fact]
+    public void A_summary_asks_for_thoughts()
+    {
+        Parse($$"""{{Hi}},"reasoning":{"summary":"auto"}""").Value.WantsThoughts.Should().BeTrue();
+        Parse($$"""{{Hi}},"reasoning":{"effort":"low"}""").Value.WantsThoughts.Should().BeFalse();
+    }
+
+    [Fact]
     public void What_can_be_honoured_is()
     {
         var request = Parse($$"""

@@ -1,16 +1,8 @@
 using System.ClientModel.Primitives;
-using System.Net.ServerSentEvents;
 using System.Text.Json;
-using MediatR;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
-using NSubstitute;
 using OpenAI.Responses;
 using Relay.Api.Http;
 using Relay.Api.Responses;
-using Relay.Api.Streaming;
-using Relay.Application.Completions;
-using Relay.Application.Serving;
 using Relay.Domain;
 using Relay.Domain.Completions;
 
@@ -39,7 +31,7 @@ public sealed class ResponseStreamTests
     [Fact]
     public async Task An_answer_without_words_is_a_message_with_an_empty_text()
     {
-        var events = await RunAsync(Any.Completion(string.Empty));
+        var events = await RunAsync(Any.Completion(string.Empty), Array.Empty<AnswerPiece>());
 
         Types(events).Should().Equal(
             "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.done",
@@ -70,6 +62,50 @@ public sealed class ResponseStreamTests
     }
 
     [Fact]
+    public async Task Words_thoughts_and_calls_are_items_of_their_own_in_the_models_order()
+    {
+        var (bern, chur) = (Call("call_1", """{"city":"Bern"}"""), Call("call_2", "{}"));
+        var completion = Any.Completion("Let me look.") with
+        {
+            StopReason = "tool_use",
+            Content = [new AnswerThought("Hm.", "sig"), new AnswerText("Let me look."), new AnswerCall(bern), new AnswerCall(chur)],
+        };
+        var events = await RunAsync(
+            completion,
+            new ThoughtPiece("H"), new ThoughtPiece("m."), new ThoughtEnds(new AnswerThought("Hm.", "sig")), new WordsPiece("Let me look."),
+            new CallBegins("call_1", "weather"), new CallInputPiece("""{"city":"""), new CallInputPiece("\"Bern\"}"), new CallEnds(bern), new CallBegins("call_2", "weather"), new CallEnds(chur));
+
+        Types(events).Should().Equal(
+            "response.created", "response.in_progress",
+            "response.output_item.added", "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta", "response.reasoning_summary_text.delta",
+            "response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "response.output_item.done",
+            "response.output_item.added", "response.content_part.added", "response.output_text.delta", "response.output_text.done", "response.content_part.done", "response.output_item.done",
+            "response.output_item.added", "response.function_call_arguments.delta", "response.function_call_arguments.delta", "response.function_call_arguments.done", "response.output_item.done",
+            "response.output_item.added", "response.function_call_arguments.delta", "response.function_call_arguments.done", "response.output_item.done",
+            "response.completed");
+        Read<StreamingResponseReasoningSummaryTextDoneUpdate>(events[6]).Text.Should().Be("Hm.");
+        Read<StreamingResponseFunctionCallArgumentsDoneUpdate>(events[18]).FunctionArguments.ToString().Should().Be("""{"city":"Bern"}""");
+        var output = Read<StreamingResponseCompletedUpdate>(events[^1]).Response.OutputItems;
+        (output[0] is ReasoningResponseItem, output[1] is MessageResponseItem, output.Count).Should().Be((true, true, 4));
+        output.OfType<FunctionCallResponseItem>().Select(call => (call.CallId, call.FunctionName, call.FunctionArguments.ToString(), call.Status)).Should().Equal(
+            ("call_1", "weather", """{"city":"Bern"}""", FunctionCallStatus.Completed), ("call_2", "weather", "{}", FunctionCallStatus.Completed));
+        events.Where(item => item.Json.TryGetProperty("output_index", out _)).Select(item => item.Json.GetProperty("output_index").GetInt32()).Should().BeInAscendingOrder().And.EndWith(3);
+        // The whole answer has the same items.
+        var whole = JsonSerializer.SerializeToElement(Relay.Api.Responses.ResponseItems.Of(completion, new ResponseIds("req_1")), JsonContract.Options);
+        JsonElement.DeepEquals(whole, events[^1].Json.GetProperty("response").GetProperty("output")).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_call_that_the_cap_cut_off_is_incomplete()
+    {
+        var events = await RunAsync(
+            Any.Completion(string.Empty) with { StopReason = "max_tokens" }, new CallBegins("call_1", "weather"), new CallInputPiece("""{"ci"""));
+
+        Types(events).Should().EndWith(["response.function_call_arguments.done", "response.output_item.done", "response.incomplete"]);
+        ((FunctionCallResponseItem)Read<StreamingResponseIncompleteUpdate>(events[^1]).Response.OutputItems[0]).Status.Should().Be(FunctionCallStatus.Incomplete);
+    }
+
+    [Fact]
     public async Task A_failure_after_words_is_an_error_event()
     {
         var events = await RunAsync(new RelayError(ErrorCode.UpstreamError, "It broke."), "Hel");
@@ -92,51 +128,25 @@ public sealed class ResponseStreamTests
         }
     }
 
-    private static IEnumerable<string> Types(IEnumerable<Seen> events) => events.Select(item => item.Type);
+    private static IEnumerable<string> Types(IEnumerable<StreamedEvent> events) => events.Select(item => item.Type);
 
-    private static T Read<T>(Seen item)
+    private static T Read<T>(StreamedEvent item)
         where T : StreamingResponseUpdate =>
         ModelReaderWriter.Read<StreamingResponseUpdate>(BinaryData.FromString(item.Json.GetRawText())).Should().BeOfType<T>().Which;
 
     /// <summary>The events of an answer. Their numbers and their names are checked for all.</summary>
-    private static async Task<IReadOnlyList<Seen>> RunAsync(Result<Completion> result, params string[] words)
+    private static Task<IReadOnlyList<StreamedEvent>> RunAsync(Result<Completion> result, params string[] words) =>
+        RunAsync(result, [.. words.Select(text => (AnswerPiece)new WordsPiece(text))]);
+
+    private static ToolCall Call(string id, string input) => ToolCall.OfModel(id, "weather", input)!;
+
+    private static async Task<IReadOnlyList<StreamedEvent>> RunAsync(Result<Completion> result, params AnswerPiece[] pieces)
     {
-        using var wire = new MemoryStream();
-        var context = new DefaultHttpContext();
-        context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(wire));
-        context.Features.Set<IHttpResponseFeature>(new StartedResponse());
-        context.Features.Set(new RequestLogEntry("req_1"));
-        var mediator = Substitute.For<IMediator>();
-        mediator.Send(Arg.Any<CompleteCommand>(), Arg.Any<CancellationToken>()).Returns(async call =>
-        {
-            var sink = call.Arg<CompleteCommand>().Sink!;
-            sink.TakeModel(Any.Model());
-            foreach (var text in words)
-            {
-                await sink.WriteAsync(new WordsPiece(text), Waiting.Token);
-            }
-
-            return result;
-        });
-        await using (var stream = new EventStream(context, new ServerOptions { HeartbeatAfter = TimeSpan.Zero }, TimeProvider.System))
-        {
-            var echo = new ResponseEcho { Instructions = "Be brief." };
-            var response = new ResponseStream(stream, new ResponseIds("req_1"), model => ResponseContract.Begin("resp_1", 5, model ?? "x", echo), TimeProvider.System);
-            await response.RunAsync(mediator, Any.Context(), Any.Request(), Waiting.Token);
-        }
-
-        wire.Position = 0;
-        var events = SseParser.Create(wire).Enumerate().Select(item => new Seen(item.EventType, JsonElement.Parse(item.Data))).ToList();
+        var echo = new ResponseEcho { Instructions = "Be brief." };
+        var events = await StreamedAnswer.RunAsync(
+            stream => new ResponseStream(stream, new ResponseIds("req_1"), model => ResponseContract.Begin("resp_1", 5, model ?? "x", echo), TimeProvider.System), result, pieces);
         events.Select(item => item.Json.GetProperty("sequence_number").GetInt32()).Should().Equal(Enumerable.Range(0, events.Count));
         events.Should().OnlyContain(item => item.Json.GetProperty("type").GetString() == item.Type);
         return events;
     }
-
-    /// <summary>Of the events that were sent the head is gone.</summary>
-    private sealed class StartedResponse : HttpResponseFeature
-    {
-        public override bool HasStarted => true;
-    }
-
-    private sealed record Seen(string Type, JsonElement Json);
 }
