@@ -66,11 +66,11 @@ public sealed class OddFilesTests : IDisposable
             (await relay.RelayctlAsync("keys", "list")).Error.Should().Contain(sentence);
             Restore(kind, KeyFile);
             Restore(kind, ConfigFile);
-            await File.AppendAllTextAsync(ConfigFile, $"PER_KEY_RPM={lines + 100}\n", TestContext.Current.CancellationToken);
+            await File.AppendAllTextAsync(ConfigFile, $"QUEUE_LIMIT={lines + 100}\n", TestContext.Current.CancellationToken);
 
             (await relay.RelayctlAsync("keys", "revoke", kind)).ExitCode.Should().Be(0);
             await relay.EventuallyAsync(async () => (await relay.GetAsync("/v1/models", key)).Status == 401, "the revocation is not read");
-            await relay.EventuallyAsync(() => Task.FromResult(relay.Log.Any(line => line.Contains($"PER_KEY_RPM is {lines + 100} from now on", StringComparison.Ordinal))), "the setting is not read");
+            await relay.EventuallyAsync(() => Task.FromResult(relay.Log.Any(line => line.Contains($"QUEUE_LIMIT is {lines + 100} from now on", StringComparison.Ordinal))), "the setting is not read");
         }
     }
 
