@@ -20,7 +20,7 @@ internal static class KeyAdd
         var usd = new Option<decimal?>("--usd") { Description = "US dollars a UTC day, by list price; no such limit when left out.", HelpName = "x", CustomParser = result => Parsing.Money(result) };
         var scopes = new Option<KeyScopes?>("--scope")
         {
-            Description = $"What it may be used for: some of {string.Join(", ", KeyScopeNames.All)}, separated by commas; {string.Join(",", KeyScopes.Default.ToNames())} when left out.",
+            Description = $"Scopes of the key: some of {string.Join(", ", KeyScopeNames.All)}, separated by commas; {string.Join(",", KeyScopes.Default.ToNames())} when left out.",
             CustomParser = result => Parsing.Scopes(result),
             HelpName = "names",
         };

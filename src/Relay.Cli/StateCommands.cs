@@ -11,14 +11,14 @@ internal static class StateCommands
 
     private static Command Copy()
     {
-        var from = new Option<string>("--from") { Description = "What to copy from: local, or redis://…; STATE for what the relay's setting says.", Required = true, HelpName = "state" };
-        var to = new Option<string>("--to") { Description = "What to copy to, in the same words.", Required = true, HelpName = "state" };
+        var from = new Option<string>("--from") { Description = "Source of the copy: local, or redis://…; STATE for the value of the relay's setting.", Required = true, HelpName = "state" };
+        var to = new Option<string>("--to") { Description = "Target of the copy, in the same form.", Required = true, HelpName = "state" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be copied." };
         var force = new Option<bool>("--force") { Description = "Also while relays use either side: what they count meanwhile may be missing, and to copy once more brings it." };
         var json = Json.Option();
         return new ExampleCommand(
             "copy",
-            "Copy keys, usage and the day's counts. What is there already is not added again: of two counts the larger stays, a revoked key stays revoked, and a second run changes nothing. "
+            "Copy keys, usage and the day's counts. The copy adds nothing twice: of two counts the larger stays, a revoked key stays revoked, and a second run changes nothing. "
             + "The last minute and the answers kept for idempotency keys stay behind. An address on the command line is seen by others on this machine: with a password in it, put it into STATE and write STATE here.",
             "relayctl state copy --from local --to STATE --dry-run",
             "relayctl state copy --from local --to redis://10.0.0.5:6379",

@@ -39,11 +39,11 @@ internal static class UsageCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var by = new Option<string>("--by") { Description = "What to sum up by.", DefaultValueFactory = _ => ByKey };
+        var by = new Option<string>("--by") { Description = "Group the sums by this.", DefaultValueFactory = _ => ByKey };
         by.AcceptOnlyFromAmong(ByKey, ByModel, ByDay);
         var days = new Option<int>("--days") { Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.", DefaultValueFactory = _ => 7, HelpName = "n" };
         var json = Json.Option();
-        return new ExampleCommand("usage", "Show what was used: requests, pages, tokens, and US dollars by list price. What still runs counts with what it may cost.", "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
+        return new ExampleCommand("usage", "Show what was used: requests, pages, tokens, and US dollars by list price. Running requests count with their reserved cost.", "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
         {
             by, days, json,
         }.Runs(async (operation, cancellationToken) =>

@@ -33,7 +33,7 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
             .WithRelayError(ErrorCode.InvalidRequest, "stop", "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema.");
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.ToolsToSend is null)
-            .WithRelayError(ErrorCode.InvalidRequest, "tools", "'tools' and a JSON schema of the answer exclude each other here. Leave one of them out: a tool has a schema of its own.");
+            .WithRelayError(ErrorCode.InvalidRequest, "tools", "'tools' and a JSON schema of the answer exclude each other here. Leave one of them out: a tool has its own schema.");
         RuleFor(command => command.Request)
             .Must(request => request.Parameters.Thinking?.Mode != ThinkingMode.Enabled || !request.Conversation.ContinuesCalls)
             .WithRelayError(

@@ -64,7 +64,7 @@ public sealed class RelayMetrics
         var meter = meters.Create(MeterName);
         _requests = meter.CreateHistogram("http.server.request.duration", "s", "Requests, from their head to the end of the answer.", advice: RequestSeconds);
         _tokenUsage = meter.CreateHistogram("gen_ai.client.token.usage", "{token}", "Tokens of one completion; input with what came from and went into Anthropic's prompt cache.", advice: Tokens);
-        _modelCalls = meter.CreateHistogram("gen_ai.client.operation.duration", "s", "What the model and the way to it took: from a process in hand to the end of its turn.", advice: OperationSeconds);
+        _modelCalls = meter.CreateHistogram("gen_ai.client.operation.duration", "s", "Time of the model and of the way to it, from the start of the turn in a process to its end.", advice: OperationSeconds);
         _completions = meter.CreateHistogram("gen_ai.server.request.duration", "s", "Completions as callers see them, queue and process included.", advice: OperationSeconds);
         _firstToken = meter.CreateHistogram("gen_ai.server.time_to_first_token", "s", "From admission to the model's first words, queue and process included; of completions that succeeded.", advice: FirstTokenSeconds);
         _perToken = meter.CreateHistogram("gen_ai.server.time_per_output_token", "s", "From the first words to the end, by tokens after the first; of completions that succeeded.", advice: PerTokenSeconds);

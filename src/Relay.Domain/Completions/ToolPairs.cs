@@ -21,7 +21,7 @@ internal static class ToolPairs
                 {
                     if (!seen.Add(call.Call.Id))
                     {
-                        return RelayError.Invalid(field, $"'{field}' has two calls with the id '{call.Call.Id}'. Give each call an id of its own.");
+                        return RelayError.Invalid(field, $"'{field}' has two calls with the id '{call.Call.Id}'. Give each call its own id.");
                     }
 
                     open.Add(call.Call.Id);

@@ -72,7 +72,7 @@ public sealed class ToolSet
 
         if (tools.GroupBy(tool => tool.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
         {
-            return RelayError.Invalid(field, $"'{field}' has two tools with the name '{twice.Key}'. Give each tool a name of its own.");
+            return RelayError.Invalid(field, $"'{field}' has two tools with the name '{twice.Key}'. Give each tool its own name.");
         }
 
         return choice.Mode != ToolChoiceMode.One || tools.Any(tool => tool.Name == choice.Name)

@@ -55,7 +55,7 @@ internal static class ClaudeFailures
         { ApiStatus: >= 500 } => new RelayError(
             ErrorCode.UpstreamError, $"Anthropic's API failed (status {failure.ApiStatus}). Try again."),
         { Subtype: "error_max_turns" } => new RelayError(
-            ErrorCode.UpstreamError, "The model tried to use a tool, and there are none here. Ask it to answer in text."),
+            ErrorCode.UpstreamError, "The model tried to use a tool, and the request has no tools. Ask it to answer in text."),
         _ => new RelayError(ErrorCode.UpstreamError, "Anthropic's API could not be reached, or answered with something unreadable. Try again."),
     };
 }

@@ -33,7 +33,7 @@ internal sealed class StateCheck(RedisLink link, IFleet fleet) : IDiagnosticChec
             return
             [
                 Finding.Pass(Name, $"The shared state answers in {milliseconds:0.0} ms and can be written to; {alive} of its relays live."),
-                .. clash is null ? (Finding[])[] : [Finding.Warn(Name, $"{clash.Count()} relays are called '{clash.Key}'.", "Give each a RELAY_NAME of its own.")],
+                .. clash is null ? (Finding[])[] : [Finding.Warn(Name, $"{clash.Count()} relays are called '{clash.Key}'.", "Give each its own RELAY_NAME.")],
             ];
         }
         catch (RelayErrorException exception)

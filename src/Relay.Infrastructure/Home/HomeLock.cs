@@ -16,7 +16,7 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
         try
         {
             _lock = FileLock.TryTake(Path.Combine(home.Path, "relay.lock"))
-                ?? throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one a RELAY_HOME of its own.");
+                ?? throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one its own RELAY_HOME.");
             ScratchDirectory.Sweep(home);
             return Task.CompletedTask;
         }

@@ -63,7 +63,7 @@ internal sealed class PageReader : IPageReader
         {
             return problem == CutProblem.OffsetBehindEnd
                 ? RelayError.Invalid("offset", "'offset' is behind the end of the page.")
-                : new RelayError(ErrorCode.TooLarge, $"What begins at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
+                : new RelayError(ErrorCode.TooLarge, $"The content at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
         }
 
         return new Page(

@@ -1,0 +1,105 @@
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.DependencyInjection;
+using Relay.Api.Hosting;
+using Relay.Application.Configuration;
+using Relay.OpenApiTests;
+using Relay.UnitTests.Architecture;
+
+namespace Relay.UnitTests.Documents;
+
+/// <summary>Texts that a caller or an operator reads are plain English, and lines of code are short.</summary>
+public sealed partial class PlainEnglishTests
+{
+    private const int LongestLine = 140;
+
+    [Theory]
+    [InlineData("What is there already stays.")]
+    [InlineData("The limit is gone. Where there is room, more fits.")]
+    [InlineData("Give it a name of its own.")]
+    [InlineData("The list is none.")]
+    [InlineData("Ask whoever runs the relay.")]
+    public void A_text_against_the_rules_is_found(string text) => FindFaults(text).Should().ContainSingle();
+
+    [Theory]
+    [InlineData("What is a relay?")]
+    [InlineData("Give it its own name. The list is empty.")]
+    [InlineData("Say which model answers, and what it costs.")]
+    public void A_text_that_keeps_the_rules_is_not_found(string text) => FindFaults(text).Should().BeEmpty();
+
+    [Fact]
+    public void Messages_of_the_program_are_plain_English() => Rule.ForEach(
+        from file in Sources("src")
+        from line in File.ReadLines(file)
+        where !line.TrimStart().StartsWith("//", StringComparison.Ordinal)
+        from text in Literal().Matches(line).Select(match => match.Groups["text"].Value)
+        where char.IsAsciiLetterUpper(text[0]) && text.Contains(' ', StringComparison.Ordinal)
+        from fault in FindFaults(text)
+        select $"{Name(file)}: {fault}",
+        fault => fault,
+        "callers and operators read them");
+
+    [Fact]
+    public void Help_of_settings_and_descriptions_of_the_API_are_plain_English()
+    {
+        using var home = new TemporaryHome();
+        using var app = (IDisposable)RelayHost.Build(["--relay-home", home.Home.Path, "--log-level", "error"]);
+        var help = ((Microsoft.AspNetCore.Builder.WebApplication)app).Services.GetServices<SettingDescription>().Select(setting => setting.Help);
+        var described = Description().Matches(GeneratedDescription.Json).Select(match => match.Groups["text"].Value);
+
+        Rule.ForEach(help.Concat(described).SelectMany(FindFaults), fault => fault, "operators and callers read them");
+    }
+
+    [Fact]
+    public void Documents_are_plain_English() => Rule.ForEach(
+        from file in Directory.EnumerateFiles(Checkout.Root, "*.md", SearchOption.AllDirectories)
+        where !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file))
+        from paragraph in Paragraph().Split(Fence().Replace(File.ReadAllText(file), string.Empty))
+        where !paragraph.StartsWith('#')
+        from fault in FindFaults(string.Join(' ', paragraph.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))
+        select $"{Name(file)}: {fault}",
+        fault => fault,
+        "users and contributors read them");
+
+    [Fact]
+    public void Lines_of_code_are_short() => Rule.ForEach(
+        from folder in (string[])["src", "tests"]
+        from file in Sources(folder)
+        from line in File.ReadLines(file).Index()
+        where line.Item.Length > LongestLine && !line.Item.Contains("\"\"\"", StringComparison.Ordinal)
+        select $"{Name(file)}:{line.Index + 1}",
+        line => line,
+        $"a line has at most {LongestLine} characters");
+
+    private static IEnumerable<string> FindFaults(string text) => Sentence().Split(text)
+        .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
+        .Where(sentence => !sentence.EndsWith('?') && (Opening().IsMatch(sentence) || Phrase().IsMatch(sentence)));
+
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.cs", SearchOption.AllDirectories).Where(file => !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file)));
+
+    private static string Name(string file) => Path.GetRelativePath(Checkout.Root, file);
+
+    [GeneratedRegex(@"^(What|Who|Where|That|Whoever|Whatever)\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Opening();
+
+    [GeneratedRegex(@"\b(of (its|their) own|(is|are) none|whoever|in vain)\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Phrase();
+
+    [GeneratedRegex(@"(?<=[.!?])\s+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Sentence();
+
+    [GeneratedRegex(@"\$?""(?<text>(?:[^""\\]|\\.)+)""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Literal();
+
+    [GeneratedRegex(@"""description"":""(?<text>(?:[^""\\]|\\.)*)""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Description();
+
+    [GeneratedRegex(@"\n\s*\n|\n(?=[-|\d#])", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Paragraph();
+
+    [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Fence();
+
+    [GeneratedRegex(@"(^|/)(artifacts|node_modules|\.tools|\.git|bin|obj)/", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Generated();
+}
