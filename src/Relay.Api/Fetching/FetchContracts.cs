@@ -16,7 +16,7 @@ namespace Relay.Api.Fetching;
 /// <param name="MaxBytes">Most content of one reply, in UTF-8 bytes.</param>
 /// <param name="Strip">Whether the relay removes scripts, styles, SVG, templates and comments from HTML. JSON-LD stays.</param>
 /// <param name="Format"><c>html</c>, or the readable part as <c>text</c> or <c>markdown</c> with absolute links, tables and code.</param>
-/// <param name="Offset">Where the reply begins, in Unicode characters: the <c>next_offset</c> of the reply before.</param>
+/// <param name="Offset">Begin of the reply, in Unicode characters: the <c>next_offset</c> of the reply before.</param>
 /// <param name="AcceptLanguage">The languages to ask the site for, as in the header of that name. When missing: English.</param>
 [RequestContract]
 internal sealed record FetchBody(

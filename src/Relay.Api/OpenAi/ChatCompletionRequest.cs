@@ -58,7 +58,7 @@ internal sealed record ChatCompletionRequest
     [Range(1, long.MaxValue)]
     public long? MaxTokens { get; init; }
 
-    /// <summary>The same as <c>max_tokens</c> under its newer name. Where both are present, they must be equal.</summary>
+    /// <summary>The same as <c>max_tokens</c> under its newer name. If both are present, they must be equal.</summary>
     [Range(1, long.MaxValue)]
     public long? MaxCompletionTokens { get; init; }
 

@@ -33,21 +33,24 @@ public sealed partial class PlainEnglishTests
         where !line.TrimStart().StartsWith("//", StringComparison.Ordinal)
         from text in Literal().Matches(line).Select(match => match.Groups["text"].Value)
         where char.IsAsciiLetterUpper(text[0]) && text.Contains(' ', StringComparison.Ordinal)
-        from fault in FindFaults(text)
-        select $"{Name(file)}: {fault}",
-        fault => fault,
+        select (file, text),
+        found => FindFault(found.file, found.text),
         "callers and operators read them");
 
     [Fact]
-    public void Help_of_settings_and_descriptions_of_the_API_are_plain_English()
+    public void Help_of_settings_is_plain_English()
     {
         using var home = new TemporaryHome();
-        using var app = (IDisposable)RelayHost.Build(["--relay-home", home.Home.Path, "--log-level", "error"]);
-        var help = ((Microsoft.AspNetCore.Builder.WebApplication)app).Services.GetServices<SettingDescription>().Select(setting => setting.Help);
-        var described = Description().Matches(GeneratedDescription.Json).Select(match => match.Groups["text"].Value);
+        var app = RelayHost.Build(["--relay-home", home.Home.Path, "--log-level", "error"]);
 
-        Rule.ForEach(help.Concat(described).SelectMany(FindFaults), fault => fault, "operators and callers read them");
+        Rule.ForEach(app.Services.GetServices<SettingDescription>(), setting => FindFault(setting.Name, setting.Help), "operators read it");
     }
+
+    [Fact]
+    public void Descriptions_of_the_API_are_plain_English() => Rule.ForEach(
+        Description().Matches(GeneratedDescription.Json).Select(match => match.Groups["text"].Value),
+        text => FindFault("/openapi/v1.json", text),
+        "callers read them");
 
     [Fact]
     public void Documents_are_plain_English() => Rule.ForEach(
@@ -55,9 +58,8 @@ public sealed partial class PlainEnglishTests
         where !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file))
         from paragraph in Paragraph().Split(Fence().Replace(File.ReadAllText(file), string.Empty))
         where !paragraph.StartsWith('#')
-        from fault in FindFaults(string.Join(' ', paragraph.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))
-        select $"{Name(file)}: {fault}",
-        fault => fault,
+        select (file, text: string.Join(' ', paragraph.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))),
+        found => FindFault(found.file, found.text),
         "users and contributors read them");
 
     [Fact]
@@ -65,10 +67,11 @@ public sealed partial class PlainEnglishTests
         from folder in (string[])["src", "tests"]
         from file in Sources(folder)
         from line in File.ReadLines(file).Index()
-        where line.Item.Length > LongestLine && !line.Item.Contains("\"\"\"", StringComparison.Ordinal)
-        select $"{Name(file)}:{line.Index + 1}",
-        line => line,
+        select (file, line.Index, line.Item),
+        line => line.Item.Length > LongestLine && !line.Item.Contains("\"\"\"", StringComparison.Ordinal) ? $"{Name(line.file)}:{line.Index + 1}" : null,
         $"a line has at most {LongestLine} characters");
+
+    private static string? FindFault(string file, string text) => FindFaults(text).FirstOrDefault() is { } fault ? $"{Name(file)}: {fault}" : null;
 
     private static IEnumerable<string> FindFaults(string text) => Sentence().Split(text)
         .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
