@@ -83,7 +83,8 @@ public sealed class ApiDescription
         var responses = FindOperation(answer.Method, answer.Path)?["responses"]!.AsObject() ?? _root["x-unmatched"]!.AsObject();
         if (responses[status] is not { } node)
         {
-            return [$"the description does not say that {answer.Method} {answer.Path} may answer {status}. It answered: {Cut(answer.Body)}"];
+            var route = $"{answer.Method} {answer.Path}";
+            return [$"the description does not say that {route} may answer {status}. It answered: {Cut(answer.Body)}"];
         }
 
         var response = Resolve(node);

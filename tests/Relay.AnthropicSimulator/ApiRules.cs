@@ -14,7 +14,9 @@ internal static class ApiRules
         var thinks = TypeOf(body, "thinking") is "enabled" or "adaptive";
         return Number(body, "temperature") is < 0 or > 1 ? "temperature: range: 0..1"
             : thinks && Number(body, "temperature") is not null and not 1
-                ? "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode. Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking#important-considerations-when-using-extended-thinking"
+                ? "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode. Please consult our "
+                    + "documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
+                    + "#important-considerations-when-using-extended-thinking"
             : thinks && body.TryGetProperty("top_k", out _) ? "`top_k` must be unset when thinking is enabled or in adaptive mode."
             : thinks && Number(body, "top_p") < LeastShareBesideThinking ? "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled or in adaptive mode."
             : HasBlank(body) ? "stop_sequences: each stop sequence must contain non-whitespace"

@@ -54,7 +54,9 @@ public sealed partial class CommandsInDocumentsTests
         File.CreateSymbolicLink(Path.Combine(home.Path, ".local", "share", "claude-relay"), relay.Program.Home);
         await File.WriteAllTextAsync(Path.Combine(relay.Program.Home, "config.env"), "CLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\n", TestContext.Current.CancellationToken);
         var address = relay.Program.Http.BaseAddress!.Authority;
-        script = $"set -euo pipefail\nrelayctl() {{ ./bin/relayctl \"$@\"; }}\n{script.Replace("127.0.0.1:8799", address, StringComparison.Ordinal).Replace("curl ", "curl --fail-with-body -sS ", StringComparison.Ordinal)}";
+        script = script.Replace("127.0.0.1:8799", address, StringComparison.Ordinal)
+            .Replace("curl ", "curl --fail-with-body -sS ", StringComparison.Ordinal);
+        script = $"set -euo pipefail\nrelayctl() {{ ./bin/relayctl \"$@\"; }}\n{script}";
 
         var (code, output) = await RunAsync("bash", ["-c", script], [("HOME", home.Path), ("RELAY_HOME", relay.Program.Home), ("SANDBOX", "off"), ("CLAUDE_BIN", Path.Combine(relay.Directory, "claude")), ("PORT", address.Split(':')[1])]);
 

@@ -71,7 +71,12 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
             return error;
         }
 
-        trace.Tell("render", isGood: true, $"Markdown of {page.Content.Length:N0} bytes, charset {page.Charset ?? "unknown"}, title {(page.Metadata.Title is { } title ? $"'{title}'" : "missing")}{(page.IsTruncated ? ", and there is more" : string.Empty)}.");
+        var title = page.Metadata.Title is { } known ? $"'{known}'" : "missing";
+        var end = page.IsTruncated ? ", and there is more" : string.Empty;
+        trace.Tell(
+            "render",
+            isGood: true,
+            $"Markdown of {page.Content.Length:N0} bytes, charset {page.Charset ?? "unknown"}, title {title}{end}.");
         if (page.NeedsScripts is { } need)
         {
             trace.Tell("scripts", isGood: true, $"The page seems to need its scripts: {need}.");

@@ -69,7 +69,8 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         }
         catch (FetchFaultException exception) when (exception.Fault == FetchFault.DnsFailure)
         {
-            TraceOf(request)?.Tell("guard", isGood: true, $"The addresses of {request.RequestUri!.Host} can't be judged here. The proxy alone judges them.");
+            var host = request.RequestUri!.Host;
+            TraceOf(request)?.Tell("guard", isGood: true, $"The addresses of {host} can't be judged here. The proxy alone judges them.");
         }
     }
 
@@ -89,7 +90,11 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         var forbidden = Array.FindAll(addresses, address => !policy.Addresses.Allows(address, endpoint.Port, host));
         if (forbidden.Length > 0)
         {
-            TraceOf(request)?.Tell("guard", isGood: false, $"Refused: {string.Join<IPAddress>(", ", forbidden)} is not public, is of this machine or its network, or is denied. One such address is enough.");
+            var refused = string.Join<IPAddress>(", ", forbidden);
+            TraceOf(request)?.Tell(
+                "guard",
+                isGood: false,
+                $"Refused: {refused} is not public, is of this machine or its network, or is denied. One such address is enough.");
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
@@ -121,12 +126,13 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
             // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
             var addresses = await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
-            TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {(addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses))}.");
+            var found = addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses);
+            TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {found}.");
             return addresses;
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            TraceOf(request)?.Tell("dns", isGood: false, $"{endpoint.Host} was not found: {(exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time")}.");
+            TraceOf(request)?.Tell("dns", isGood: false, $"{endpoint.Host} was not found: {ReasonOf(exception)}.");
             throw new FetchFaultException(FetchFault.DnsFailure, exception);
         }
     }
@@ -152,7 +158,7 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
             }
             catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                trace?.Tell("connect", isGood: false, $"No connection to {address}, port {port}: {(exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time")}.");
+                trace?.Tell("connect", isGood: false, $"No connection to {address}, port {port}: {ReasonOf(exception)}.");
                 socket.Dispose();
                 last = exception;
             }
@@ -165,4 +171,7 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
 
         throw new FetchFaultException(FetchFault.UpstreamConnect, last);
     }
+
+    private static string ReasonOf(Exception exception) =>
+        exception is SocketException failure ? failure.SocketErrorCode.ToString() : "no answer in time";
 }

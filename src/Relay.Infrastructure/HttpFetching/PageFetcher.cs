@@ -176,7 +176,13 @@ internal sealed class PageFetcher(
         }
 
         var type = ContentKinds.Find(headers.TryGetValues("Content-Type", out var types) ? types : []);
-        trace.Tell("type", type.Reading != ContentReading.Never, $"Content-Type is {type.Header ?? "missing"}: {(type.Reading == ContentReading.ByType ? $"it is read as {type.Kind}" : type.Reading == ContentReading.Never ? "it is no text" : "its first bytes decide")}.");
+        var rule = type.Reading switch
+        {
+            ContentReading.ByType => $"it is read as {type.Kind}",
+            ContentReading.Never => "it is no text",
+            _ => "its first bytes decide",
+        };
+        trace.Tell("type", type.Reading != ContentReading.Never, $"Content-Type is {type.Header ?? "missing"}: {rule}.");
         if (type.Reading == ContentReading.Never)
         {
             return Unsupported(trace);
@@ -184,7 +190,9 @@ internal sealed class PageFetcher(
 
         var body = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
         var kind = ContentKinds.IsPdf(body.Bytes, isNamedText: type.Reading == ContentReading.ByType) ? DocumentKind.Pdf : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
-        trace.Tell("body", kind is not null, $"{body.Bytes.Length:N0} bytes, decompressed{(body.IsWhole ? string.Empty : body.IsCutOff ? ", cut off by the site" : ", and there is more")}. It is {(kind is null ? "no text" : $"read as {kind}")}.");
+        var end = body.IsWhole ? string.Empty : body.IsCutOff ? ", cut off by the site" : ", and there is more";
+        var reading = kind is null ? "no text" : $"read as {kind}";
+        trace.Tell("body", kind is not null, $"{body.Bytes.Length:N0} bytes, decompressed{end}. It is {reading}.");
         if (kind is not { } known)
         {
             return Unsupported(trace);

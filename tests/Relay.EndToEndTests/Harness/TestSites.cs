@@ -62,8 +62,12 @@ internal sealed record Site(
     public static Site Page(string html) => Sending(200, "Content-Type: text/html; charset=utf-8\r\n", Encoding.UTF8.GetBytes(html));
 
     /// <summary>A response as bytes; headers end in CRLF each.</summary>
-    public static byte[] Response(int status, string headers, byte[] body) =>
-        [.. Encoding.UTF8.GetBytes($"HTTP/1.1 {status} Status\r\n{headers}{(headers.Contains("Content-Length", StringComparison.Ordinal) || status is 204 or 304 ? string.Empty : $"Content-Length: {body.Length}\r\n")}\r\n"), .. body];
+    public static byte[] Response(int status, string headers, byte[] body)
+    {
+        var hasLength = headers.Contains("Content-Length", StringComparison.Ordinal) || status is 204 or 304;
+        var length = hasLength ? string.Empty : $"Content-Length: {body.Length}\r\n";
+        return [.. Encoding.UTF8.GetBytes($"HTTP/1.1 {status} Status\r\n{headers}{length}\r\n"), .. body];
+    }
 }
 
 /// <summary>Web sites by their names, over real sockets, with real TLS by a certificate authority of the test's own.</summary>

@@ -7,11 +7,9 @@ using Relay.UnitTests.Architecture;
 
 namespace Relay.UnitTests.Documents;
 
-/// <summary>Texts that a caller or an operator reads are plain English, and lines of code are short.</summary>
+/// <summary>Texts that a caller or an operator reads are plain English.</summary>
 public sealed partial class PlainEnglishTests
 {
-    private const int LongestLine = 140;
-
     [Theory]
     [InlineData("What is there already stays.")]
     [InlineData("The limit is gone. Where there is room, more fits.")]
@@ -61,15 +59,6 @@ public sealed partial class PlainEnglishTests
         select (file, text: string.Join(' ', paragraph.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))),
         found => FindFault(found.file, found.text),
         "users and contributors read them");
-
-    [Fact]
-    public void Lines_of_code_are_short() => Rule.ForEach(
-        from folder in (string[])["src", "tests"]
-        from file in Sources(folder)
-        from line in File.ReadLines(file).Index()
-        select (file, line.Index, line.Item),
-        line => line.Item.Length > LongestLine && !line.Item.Contains("\"\"\"", StringComparison.Ordinal) ? $"{Name(line.file)}:{line.Index + 1}" : null,
-        $"a line has at most {LongestLine} characters");
 
     private static string? FindFault(string file, string text) => FindFaults(text).FirstOrDefault() is { } fault ? $"{Name(file)}: {fault}" : null;
 

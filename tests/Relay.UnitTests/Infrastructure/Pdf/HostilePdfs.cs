@@ -7,6 +7,9 @@ namespace Relay.UnitTests.Infrastructure.Pdf;
 /// <summary>Files that are made to take time, memory or stack.</summary>
 internal static class HostilePdfs
 {
+    private static ReadOnlySpan<byte> HugeRange =>
+        "1 begincodespacerange <00000000> <FFFFFFFF> endcodespacerange 1 beginbfrange <00000000> <7FFFFFFF> <0000> endbfrange"u8;
+
     private static readonly byte[] Zeros = new byte[1 << 20];
 
     public static readonly Dictionary<string, Func<byte[]>> All = new(StringComparer.Ordinal)
@@ -53,7 +56,10 @@ internal static class HostilePdfs
         },
         ["many marks and no object"] = () => Encoding.ASCII.GetBytes("%PDF-1.4\n" + string.Concat(Enumerable.Repeat("obj endobj xref startxref ", 100_000))),
         ["a font whose letters are all letters"] = () => PdfFile.WithContent(string.Empty, "BT /F2 12 Tf (abc) Tj ET"u8.ToArray(), "/Font << /F2 {0} >>", file =>
-            file.Add($"<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /W [0 2147483647 500] >>] /ToUnicode {file.AddStream(string.Empty, "1 begincodespacerange <00000000> <FFFFFFFF> endcodespacerange 1 beginbfrange <00000000> <7FFFFFFF> <0000> endbfrange"u8.ToArray())} 0 R >>")),
+            file.Add("<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H "
+            + "/DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A "
+            + "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /W [0 2147483647 500] >>] "
+            + $"/ToUnicode {file.AddStream(string.Empty, HugeRange.ToArray())} 0 R >>")),
         ["a page of no size"] = () => PdfFile.WithContent(string.Empty, "1e308 0 0 1e308 1e308 1e308 cm BT /F1 1e308 Tf (a) Tj ET"u8.ToArray()),
     };
 

@@ -34,7 +34,11 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
 
         var result = await _reader.ReadAsync(file, "key_1", Waiting.Token);
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s, {_watch.Most / 1_000_000} MB, {(result.TryGet(out var text, out _) ? $"{text.Pages.Count}/{text.PageCount} pages, whole {text.IsWhole}" : result.Error!.Message)}");
+        var outcome = result.TryGet(out var text, out _)
+            ? $"{text.Pages.Count}/{text.PageCount} pages, whole {text.IsWhole}"
+            : result.Error!.Message;
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {seconds:0.0} s, {_watch.Most / 1_000_000} MB, {outcome}");
         (result.Error?.Code ?? ErrorCode.UnsupportedContentType).Should().Be(ErrorCode.UnsupportedContentType, "it is text as far as it goes, or no PDF");
         Stopwatch.GetElapsedTime(started).Should().BeLessThan(PdfProcesses.Budget + TimeSpan.FromSeconds(15), "start and end of a process come on top, on a busy machine");
         _watch.Most.Should().BeLessThan(PdfCommand.MaxHeap + (200 * 1024 * 1024), "the program itself takes some, too");

@@ -355,8 +355,12 @@ public sealed class RedisFailureTests : IDisposable
         relay.Log.Lines.Count(line => line.Contains("answered with an error", StringComparison.Ordinal)).Should().Be(1);
     }
 
-    private static StackExchange.Redis.HashEntry Member(int number, long now) => new(
-        $"r{number}", $"{now} {FleetView.Format(new Relay.Application.Fleet.FleetMember($"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default))}");
+    private static StackExchange.Redis.HashEntry Member(int number, long now)
+    {
+        var member = new Relay.Application.Fleet.FleetMember(
+            $"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default);
+        return new($"r{number}", $"{now} {FleetView.Format(member)}");
+    }
 
     private Task<RedisRelay> StartAsync(StateFailure failure) =>
         RedisRelay.StartAsync(_server, "f", adorn: options => (options.Failure, options.Timeout) = (failure, TimeSpan.FromSeconds(1)), beats: true);
