@@ -123,7 +123,7 @@ internal sealed record ResponseContract
     [JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)]
     public object? AccessPrograms { get; }
 
-    /// <summary>Always null: an error is an answer or an event of its own kind.</summary>
+    /// <summary>Always null: an error is an answer, or an event.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)]
     public object? Error { get; }
 

@@ -60,7 +60,7 @@ public sealed partial class PlainEnglishTests
         found => FindFault(found.file, found.text),
         "users and contributors read them");
 
-    private static string? FindFault(string file, string text) => FindFaults(text).FirstOrDefault() is { } fault ? $"{Name(file)}: {fault}" : null;
+    private static string? FindFault(string file, string text) => FindFaults(text).FirstOrDefault() is { } fault ? $"{(Path.IsPathRooted(file) && File.Exists(file) ? Name(file) : file)}: {fault}" : null;
 
     private static IEnumerable<string> FindFaults(string text) => Sentence().Split(text)
         .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
