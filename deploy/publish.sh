@@ -30,7 +30,7 @@ rm -rf "$app" "$app.stamp" "$app.part" "$app.ctl"
 for project in "Relay.Api $app.part" "Relay.Cli $app.ctl"; do
   read -r name out <<<"$project"
   if ! compile publish "$ROOT/src/$name/$name.csproj" -r "$rid" --self-contained -o "$out" -p:Version="$version" \
-    -p:RunAnalyzers=false -p:EnforceCodeStyleInBuild=false -p:SatelliteResourceLanguages=en \
+    -p:RunAnalyzers=false -p:EnforceCodeStyleInBuild=false -p:PublishDocumentationFiles=false -p:SatelliteResourceLanguages=en \
     >>"$app.log" 2>&1; then
     tail -n 40 "$app.log" >&2
     die "Publishing failed; the whole log is in $app.log."
