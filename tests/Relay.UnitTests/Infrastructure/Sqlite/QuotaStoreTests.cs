@@ -398,7 +398,7 @@ public sealed class QuotaStoreTests : IDisposable
         two.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 1), (key.Id, 4));
         one.Limits.PerDay.Should().Be(9);
         one.Statuses.Select(status => (status.Policy, status.Remaining)).Should().Equal(
-            ("minute", 29), ("day", 8), ("concurrency", 2), ("fetch-minute", 60), ("fetch-day", 2000), ("fetch-concurrency", 8));
+            ("minute", 29), ("day", 8), ("concurrency", 6), ("fetch-minute", 60), ("fetch-day", 2000), ("fetch-concurrency", 8));
     }
 
     [Fact]
