@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Http;
 using Relay.UnitTests.Infrastructure.ApiGate;
 using Relay.UnitTests.Support;
 

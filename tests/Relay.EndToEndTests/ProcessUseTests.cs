@@ -40,8 +40,8 @@ public sealed class ProcessUseTests : IAsyncLifetime
 
         var used = relay.Children;
         used.Should().NotBeEmpty();
-        _api.Requests.Select(request => request.SessionId).Distinct().Should().ContainSingle("one process served them all");
-        _api.Requests.Last().UserTexts.Should().Equal($"{_mark} {Before - 1}");
+        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle("one process served them all");
+        _api.Requests[^1].UserTexts.Should().Equal($"{_mark} {Before - 1}");
         _api.Clear();
 
         // Texts that something on the way might change, files that Claude Code might read, commands that it might obey.
@@ -56,10 +56,10 @@ public sealed class ProcessUseTests : IAsyncLifetime
                 var answer = await relay.CompleteAsync(key, new { prompt = text });
                 answer.Status.Should().Be(200, text);
                 answer.Text.Should().Be(text);
-                _api.Requests.Last().UserTexts.Should().Equal(text);
+                _api.Requests[^1].UserTexts.Should().Equal(text);
             }
 
-            _api.Requests.Select(request => request.SessionId).Distinct().Should().ContainSingle().Which.Should().NotBeNull();
+            _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should().NotBeNull();
             _api.Requests.Should().HaveCount(texts.Length).And.OnlyContain(request => !Encoding.UTF8.GetString(request.Body).Contains(_mark, StringComparison.Ordinal));
             _canaries.Touched(_api).Should().BeEmpty();
         }
@@ -68,7 +68,7 @@ public sealed class ProcessUseTests : IAsyncLifetime
         FilesThatHold(_mark, relay.Home).Should().BeEmpty();
         await LeaveAsync(relay, key);
         await TestMachine.EventuallyAsync(() => !used.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(1), "the process outlived a caller who left");
-        await _api.Requests.Last().Aborted.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        await _api.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         (await relay.CompleteAsync(key, new { prompt = "after it" })).Text.Should().Be("after it");
         relay.Log.Should().NotContain(line => line.Contains(_mark, StringComparison.Ordinal));
     }

@@ -228,7 +228,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task The_metrics_tell_how_much_of_the_account_is_used()
     {
         var started = await relays.PatientAsync();
-        var headers = new Dictionary<string, string>
+        var headers = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["anthropic-ratelimit-unified-5h-utilization"] = "0.42",
             ["anthropic-ratelimit-requests-limit"] = "50",
