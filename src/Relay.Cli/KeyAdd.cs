@@ -25,6 +25,7 @@ internal static class KeyAdd
             HelpName = "names",
         };
         var models = new Option<IReadOnlyList<ModelName>?>("--model") { Description = "The only models it may name, separated by commas; all that the relay allows when left out.", CustomParser = Parsing.Models, HelpName = "names" };
+        var noTools = new Option<bool>("--no-tools") { Description = "Refuse requests that declare tools, or whose conversation calls some. Tools run at the caller, never here." };
         var expires = new Option<TimeSpan?>("--expires") { Description = "How long it works: 12h, 30d, 52w; until it is revoked when left out.", CustomParser = result => Parsing.Duration(result), HelpName = "time" };
         return new ExampleCommand(
             "add",
@@ -34,13 +35,14 @@ internal static class KeyAdd
             "relayctl keys add trial --model haiku --expires 30d",
             "SECRET=$(relayctl keys add shop)   # everything but the secret goes to stderr")
         {
-            label, daily, rpm, concurrency, usd, scopes, models, expires, json,
+            label, daily, rpm, concurrency, usd, scopes, models, noTools, expires, json,
         }.Runs(
             async (operation, cancellationToken) =>
             {
                 var limits = new KeyLimits(operation.Value(rpm), operation.Value(daily), operation.Value(concurrency), operation.Value(usd));
                 var added = await operation.Mediator.Send(
-                    new AddKeyCommand(operation.Value(label), limits, operation.Value(scopes) ?? KeyScopes.Default, operation.Value(models), operation.Value(expires)), cancellationToken);
+                    new AddKeyCommand(operation.Value(label), limits, operation.Value(scopes) ?? KeyScopes.Default, operation.Value(models), operation.Value(expires)) { AllowsTools = !operation.Value(noTools) },
+                    cancellationToken);
                 if (!added.TryGet(out var key, out var problem))
                 {
                     return operation.Refuse(problem);

@@ -90,6 +90,7 @@ internal static class KeyViews
                         ["last used", KeyDocument.Time(found.LastUsedAt)],
                         ["scopes", string.Join(",", found.Key.Scopes.ToNames())],
                         ["models", found.Key.Models is { } models ? string.Join(",", models) : "all that the relay allows"],
+                        ["tools", found.Key.AllowsTools ? "allowed; they run at the caller" : "refused"],
                         ["requests a minute", Limit(limits.PerMinute, own.RequestsPerMinute is null)],
                         ["requests a day", Limit(limits.PerDay, own.RequestsPerDay is null)],
                         ["requests at once", Limit(limits.Concurrency, own.Concurrency is null)],

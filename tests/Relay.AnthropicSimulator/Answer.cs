@@ -1,9 +1,15 @@
 namespace Relay.AnthropicSimulator;
 
-/// <summary>An assistant message, before it is written as events or as one JSON object: either text or tool calls.</summary>
+/// <summary>An assistant message, before it is written as events or as one JSON object: text, tool calls, or text before tool calls.</summary>
 internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, IReadOnlyList<ToolCall> ToolCalls, string StopReason, Behavior Behavior, string? StopSequence = null)
 {
     private const string StructuredOutputTool = "StructuredOutput";
+
+    /// <summary>The thought at its begin; null for none.</summary>
+    public string? Thought { get; init; }
+
+    /// <summary>The encrypted thought after it; null for none.</summary>
+    public string? HiddenThought { get; init; }
 
     public string MessageId => $"msg_sim{RequestIndex:D8}";
 
@@ -14,14 +20,20 @@ internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, 
     public static Answer To(RecordedRequest request, Behavior behavior, UpstreamFailure failure)
     {
         var body = request.Parsed;
-        var calls = body.AnswersToolCalls && !behavior.ToolCallsForever || failure != UpstreamFailure.None ? [] : ToolCallsFor(body, behavior);
+        var isOver = body.ResultMessages >= (behavior.ToolRounds ?? (body.AnswersToolCalls ? 0 : int.MaxValue)) && !behavior.ToolCallsForever;
+        var calls = isOver || body.ForbidsCalls || (failure != UpstreamFailure.None && !(failure == UpstreamFailure.MaxTokens && body.StructuredOutputTool is null)) ? [] : ToolCallsFor(body, behavior);
         var stopReason = failure switch
         {
             UpstreamFailure.MaxTokens => "max_tokens",
             UpstreamFailure.Refusal => "refusal",
             _ => calls.Count > 0 ? "tool_use" : "end_turn",
         };
-        var answer = new Answer(request.Index, behavior.Model ?? body.Model ?? "", calls.Count > 0 ? null : TextFor(request, behavior), calls, stopReason, behavior);
+        var answer = new Answer(request.Index, behavior.Model ?? body.Model ?? "", 
+            calls.Count == 0 ? TextFor(request, behavior) : behavior.BeforeCalls is { } words ? AnswerText.Of(words) : null, calls, stopReason, behavior)
+        {
+            Thought = body.Thinks ? behavior.Thought : null,
+            HiddenThought = body.Thinks ? behavior.HiddenThought : null,
+        };
         return body.StopSequences.Count > 0 && answer.Text is { } text ? answer.StoppedAt(body.StopSequences, text.ToString()) : answer;
     }
 
@@ -36,6 +48,7 @@ internal sealed record Answer(int RequestIndex, string Model, AnswerText? Text, 
         {
             ({ } json, var tool) when tool is not null || body.OutputSchema is null => [ToolCall.Of(StructuredOutputTool, json)],
             (null, { } schema) when SaysNothing(behavior) => [new ToolCall { Name = StructuredOutputTool, Input = SchemaSample.Of(schema) }],
+            _ when behavior.ToolRounds > 1 => [.. behavior.ToolCalls.Select(call => call.OfRound(body.ResultMessages))],
             _ => behavior.ToolCalls,
         };
 

@@ -48,6 +48,21 @@ public sealed record Behavior
     /// <summary>Answer with one assistant message of these <c>tool_use</c> blocks and <c>stop_reason: tool_use</c>.</summary>
     public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
 
+    /// <summary>
+    /// Answer with <see cref="ToolCalls"/> until the conversation holds that many messages with tool results, then with text; null for one. With
+    /// several rounds the calls are made one after the other, each with its number in the field <c>round</c> of its input.
+    /// </summary>
+    public int? ToolRounds { get; init; }
+
+    /// <summary>Words before the calls of <see cref="ToolCalls"/>.</summary>
+    public string? BeforeCalls { get; init; }
+
+    /// <summary>A thought before everything else, where the request has the model think.</summary>
+    public string? Thought { get; init; }
+
+    /// <summary>A thought in encrypted form, after <see cref="Thought"/>.</summary>
+    public string? HiddenThought { get; init; }
+
     /// <summary>Also answer tool results with <see cref="ToolCalls"/>; otherwise they are answered with text.</summary>
     public bool ToolCallsForever { get; init; }
 

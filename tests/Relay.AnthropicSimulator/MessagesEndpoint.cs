@@ -70,9 +70,20 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         http.Response.Headers.CacheControl = "no-cache";
         var writer = new SseWriter(http.Response.BodyWriter);
         writer.MessageStart(answer);
+        var index = 0;
+        if (answer.Thought is { } thought)
+        {
+            writer.Thought(index++, thought);
+        }
+
+        if (answer.HiddenThought is { } hidden)
+        {
+            writer.HiddenThought(index++, hidden);
+        }
+
         if (answer.Text is { } text)
         {
-            await StreamTextAsync(writer, text, BreaksOff(failure) ? (text.Count + 1) / 2 : text.Count, answer.Behavior.BetweenTokens, ct);
+            await StreamTextAsync(writer, index++, text, BreaksOff(failure) ? (text.Count + 1) / 2 : text.Count, answer.Behavior.BetweenTokens, ct);
         }
 
         if (BreaksOff(failure))
@@ -83,7 +94,7 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         for (var i = 0; i < answer.ToolCalls.Count; i++)
         {
-            writer.ToolUse(i, answer.ToolCallId(i), answer.ToolCalls[i]);
+            writer.ToolUse(index + i, answer.ToolCallId(i), answer.ToolCalls[i], isCut: failure == UpstreamFailure.MaxTokens && i == answer.ToolCalls.Count - 1);
         }
 
         writer.StopReason(answer);
@@ -100,9 +111,9 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         await writer.FlushAsync(ct);
     }
 
-    private async Task StreamTextAsync(SseWriter writer, AnswerText text, int pieces, TimeSpan between, CancellationToken ct)
+    private async Task StreamTextAsync(SseWriter writer, int index, AnswerText text, int pieces, TimeSpan between, CancellationToken ct)
     {
-        writer.TextStart();
+        writer.TextStart(index);
         for (var i = 0; i < pieces; i++)
         {
             if (between > TimeSpan.Zero && i > 0)
@@ -117,7 +128,7 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         if (pieces == text.Count)
         {
-            writer.TextStop();
+            writer.TextStop(index);
         }
     }
 

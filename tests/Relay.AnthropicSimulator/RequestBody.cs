@@ -55,6 +55,15 @@ internal sealed class RequestBody
     /// <summary>Whether the newest turn (a system note after it aside) brings tool results.</summary>
     public bool AnswersToolCalls => Messages.LastOrDefault(message => message.Role != "system") is { ToolResults.Count: > 0 };
 
+    /// <summary>Messages that bring tool results.</summary>
+    public int ResultMessages => Messages.Count(message => message.ToolResults.Count > 0);
+
+    /// <summary>Whether the model may call no tool, although there are some.</summary>
+    public bool ForbidsCalls => String(Property(Json, "tool_choice"), "type") == "none";
+
+    /// <summary>Whether the model thinks.</summary>
+    public bool Thinks => String(Property(Json, "thinking"), "type") is "enabled" or "adaptive";
+
     /// <summary>The schema of a tool called StructuredOutput, as the CLI asks for JSON.</summary>
     public JsonElement? StructuredOutputTool
     {
@@ -138,5 +147,5 @@ internal sealed class RequestBody
     private string? FindProblem() =>
         Model is null ? "model: Field required"
         : Property(Json, "messages").ValueKind != JsonValueKind.Array ? "messages: Field required"
-        : ApiRules.FindBroken(Json);
+        : ApiRules.FindBroken(Json) ?? ToolRules.FindBroken(Json);
 }

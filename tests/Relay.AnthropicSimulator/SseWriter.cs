@@ -13,6 +13,7 @@ internal sealed class SseWriter(PipeWriter output)
     private const int LargeBytes = 32 * 1024;
 
     private int _unflushed;
+    private byte[] _textIndex = "0"u8.ToArray();
 
     public void MessageStart(Answer answer) => Write(
         $$$"""
@@ -25,31 +26,84 @@ internal sealed class SseWriter(PipeWriter output)
 
         """);
 
-    public void TextStart() => Write("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"u8);
+    public void TextStart(int index)
+    {
+        _textIndex = Encoding.UTF8.GetBytes($"{index}");
+        Write($"event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\n");
+    }
 
     /// <param name="escaped">The text, already escaped for a JSON string.</param>
     public void TextDelta(ReadOnlySpan<byte> escaped)
     {
-        Write("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\""u8);
+        Write("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":"u8);
+        Write(_textIndex);
+        Write(",\"delta\":{\"type\":\"text_delta\",\"text\":\""u8);
         Write(escaped);
         Write("\"}}\n\n"u8);
     }
 
-    public void TextStop() => Write("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"u8);
+    public void TextStop(int index) => Write($"event: content_block_stop\ndata: {{\"type\":\"content_block_stop\",\"index\":{index}}}\n\n");
 
-    public void ToolUse(int index, string id, ToolCall call) => Write(
+    public void Thought(int index, string thought) => Write(
         $$$"""
         event: content_block_start
-        data: {"type":"content_block_start","index":{{{index}}},"content_block":{"input":{},"type":"tool_use","id":"{{{id}}}","name":{{{AnswerJson.Quote(call.Name)}}} }}
+        data: {"type":"content_block_start","index":{{{index}}},"content_block":{"type":"thinking","thinking":"","signature":""}}
 
         event: content_block_delta
-        data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"input_json_delta","partial_json":{{{AnswerJson.Quote(call.Input.GetRawText())}}} }}
+        data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"thinking_delta","thinking":{{{AnswerJson.Quote(thought)}}} }}
+
+        event: content_block_delta
+        data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"signature_delta","signature":"c2lnbmVk"}}
 
         event: content_block_stop
         data: {"type":"content_block_stop","index":{{{index}}}}
 
 
         """);
+
+    public void HiddenThought(int index, string data) => Write(
+        $$$"""
+        event: content_block_start
+        data: {"type":"content_block_start","index":{{{index}}},"content_block":{"type":"redacted_thinking","data":{{{AnswerJson.Quote(data)}}} }}
+
+        event: content_block_stop
+        data: {"type":"content_block_stop","index":{{{index}}}}
+
+
+        """);
+
+    public void ToolUse(int index, string id, ToolCall call, bool isCut)
+    {
+        // Cut, the end of the input is missing: the answer reached its cap.
+        var input = call.Input.GetRawText();
+        // As the API does: an empty piece first, and the rest in pieces.
+        string[] pieces = ["", input[..(input.Length / 2)], isCut ? "" : input[(input.Length / 2)..]];
+        Write(
+            $$$"""
+            event: content_block_start
+            data: {"type":"content_block_start","index":{{{index}}},"content_block":{"input":{},"type":"tool_use","id":"{{{id}}}","name":{{{AnswerJson.Quote(call.Name)}}} }}
+
+
+            """);
+        foreach (var piece in pieces)
+        {
+            Write(
+                $$$"""
+                event: content_block_delta
+                data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"input_json_delta","partial_json":{{{AnswerJson.Quote(piece)}}} }}
+
+
+                """);
+        }
+
+        Write(
+            $$$"""
+            event: content_block_stop
+            data: {"type":"content_block_stop","index":{{{index}}}}
+
+
+            """);
+    }
 
     public void StopReason(Answer answer) => Write(
         $$$"""

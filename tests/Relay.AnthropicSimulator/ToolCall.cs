@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Relay.AnthropicSimulator;
 
@@ -15,4 +16,12 @@ public sealed record ToolCall
     /// <exception cref="JsonException"><paramref name="inputJson"/> is not JSON.</exception>
     public static ToolCall Of(string name, string inputJson) =>
         new() { Name = name, Input = JsonElement.Parse(inputJson) };
+
+    /// <summary>The same call with the number of its round in its input.</summary>
+    internal ToolCall OfRound(int round)
+    {
+        var input = JsonObject.Create(Input)!;
+        input["round"] = round;
+        return this with { Input = JsonSerializer.SerializeToElement(input) };
+    }
 }

@@ -191,6 +191,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         CostUsd = request.CostUsd,
         Usage = request.Spending.Usage,
         RequestBytes = context.Request.ContentLength,
+        Tools = request.Tools,
+        ToolCalls = request.ToolCalls,
     };
 
     /// <summary>What was asked, as one word, whatever the API: what it spends, the route's own word, or the last of its template.</summary>

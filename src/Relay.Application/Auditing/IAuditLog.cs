@@ -55,6 +55,12 @@ public sealed record AuditEntry(string Action)
     /// <summary>Size of the request's body, as announced.</summary>
     public long? RequestBytes { get; init; }
 
+    /// <summary>Tools that the request declared; null for none. Never their names.</summary>
+    public int? Tools { get; init; }
+
+    /// <summary>Calls of tools in the answer; null for none. Never their inputs.</summary>
+    public int? ToolCalls { get; init; }
+
     /// <summary>How many of the same this line stands for; null for one.</summary>
     public long? Count { get; init; }
 

@@ -40,6 +40,9 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
                 ErrorCode.InvalidRequest,
                 "thinking",
                 "'thinking' of the type enabled can't go with results of tools: the API wants the thoughts before the calls back, and Claude Code sends none. Send the type adaptive or disabled.");
+        RuleFor(command => command.Request)
+            .Must((command, request) => command.Context.Caller.AllowsTools || request.ToolsToSend is null)
+            .WithRelayError(ErrorCode.Forbidden, "tools", "This key may not use tools. Leave them out, in the conversation too, or ask the operator for another key.");
         RuleFor(command => command.Request.Schema)
             .Must(schema => schema is null || checker.Takes(schema))
             .WithMessage("No JSON schema.")
@@ -65,6 +68,7 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
     public async Task<Result<Completion>> Handle(CompleteCommand command, CancellationToken cancellationToken)
     {
         var (context, request) = (command.Context, command.Request);
+        context.Tools = request.Tools?.Tools.Count;
         // An answer that must fit a schema is shown once it was checked.
         var sink = request.Schema is null ? command.Sink : null;
         var result = await engine.CompleteAsync(context.Caller.Id, models.Resolve(request.Model), request, sink, context.Spending, cancellationToken);
@@ -74,6 +78,7 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
         }
 
         context.Timings = completion.Timings;
+        context.ToolCalls = completion.ToolCalls.Count() is > 0 and var calls ? calls : null;
         return request.Schema is { } schema ? await CheckAsync(completion, schema, command.Sink, cancellationToken) : result;
     }
 

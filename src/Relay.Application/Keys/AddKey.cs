@@ -16,7 +16,11 @@ namespace Relay.Application.Keys;
 /// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record AddKeyCommand(
     KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null, TimeSpan? ExpiresIn = null, RequestContext? By = null)
-    : IRequest<Result<AddedKey>>;
+    : IRequest<Result<AddedKey>>
+{
+    /// <summary>Whether its requests may declare tools.</summary>
+    public bool AllowsTools { get; init; } = true;
+}
 
 /// <param name="Key">The key as stored.</param>
 /// <param name="Secret">To be shown once.</param>
@@ -49,6 +53,7 @@ internal sealed class AddKeyHandler(KeyEditor keys) : IRequestHandler<AddKeyComm
                 Limits = command.Limits,
                 Scopes = command.Scopes,
                 Models = command.Models,
+                AllowsTools = command.AllowsTools,
                 ExpiresAt = key.CreatedAt + command.ExpiresIn,
             },
             command.By,

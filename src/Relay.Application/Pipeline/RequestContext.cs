@@ -54,6 +54,12 @@ public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? pa
     /// <summary>Where the engine's time went, once there is an answer.</summary>
     public CompletionTimings? Timings { get; set; }
 
+    /// <summary>Tools that the request declares; null for none.</summary>
+    public int? Tools { get; set; }
+
+    /// <summary>Calls of tools in the answer; null for none.</summary>
+    public int? ToolCalls { get; set; }
+
     /// <summary>Says that the request has its place.</summary>
     internal void Admit() => Admitted?.Invoke();
 }

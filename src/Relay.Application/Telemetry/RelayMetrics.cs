@@ -54,6 +54,7 @@ public sealed class RelayMetrics
     private readonly Histogram<double> _queueWait;
     private readonly Counter<long> _claims;
     private readonly Counter<long> _retries;
+    private readonly Counter<long> _toolCalls;
     private readonly Counter<long> _violations;
     private readonly Counter<long> _gateRefusals;
     private readonly Histogram<double> _fetches;
@@ -74,6 +75,7 @@ public sealed class RelayMetrics
         _queueWait = meter.CreateHistogram("relay.queue.wait.duration", "s", "Waits for a place to run in; nearly nothing where one was free.", advice: WaitSeconds);
         _claims = meter.CreateCounter<long>("relay.pool.claims", "{process}", "Processes that completions got: from the pool, or started for them.");
         _retries = meter.CreateCounter<long>("relay.upstream.retries", "{retry}", "Calls of Anthropic's API that Claude Code tried again.");
+        _toolCalls = meter.CreateCounter<long>("relay.tool.calls", "{call}", "Calls of callers' tools in answers.");
         _violations = meter.CreateCounter<long>("relay.lockdown.violations", "{violation}", "Processes that were not locked down as they must be.");
         _gateRefusals = meter.CreateCounter<long>("relay.gate.refusals", "{request}", "Requests of Claude Code that the gate did not forward.");
         _fetches = meter.CreateHistogram("relay.fetch.duration", "s", "Pages that were to be fetched, and what became of it.", advice: RequestSeconds);
@@ -128,6 +130,11 @@ public sealed class RelayMetrics
         }
 
         var tags = Operation(model);
+        if (error is null)
+        {
+            _toolCalls.Add(request.ToolCalls ?? 0, new KeyValuePair<string, object?>("gen_ai.request.model", _models.LabelOf(model) ?? Other));
+        }
+
         if (error is null && request is { Timings: { } timings, QueueTime: { } queue })
         {
             _firstToken.Record((queue + timings.Claim + timings.Write + timings.FirstToken).TotalSeconds, tags);

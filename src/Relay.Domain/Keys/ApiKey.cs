@@ -34,6 +34,9 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>The only models it may name; null for all that the operator allows.</summary>
     public IReadOnlyList<ModelName>? Models { get; init; }
 
+    /// <summary>Whether its requests may declare tools, and hold calls of tools. Tools run at the caller.</summary>
+    public bool AllowsTools { get; init; } = true;
+
     /// <summary>Its own limits.</summary>
     public KeyLimits Limits { get; init; } = KeyLimits.Default;
 

@@ -12,12 +12,11 @@ internal static partial class EnvironmentNote
     public const int MaxLength = 4096;
 
     private const string DatePlaceholder = "Today's date is ____-__-__.";
-    private const string BudgetPlaceholder = "<total_tokens>_ tokens left</total_tokens>";
 
     /// <summary>Reads a note.</summary>
     /// <param name="text">The note as the request holds it.</param>
     /// <param name="today">The date in UTC. A process that was parked over midnight may still name the day before.</param>
-    /// <returns>The lines of the note, each with its end, without empty ones, tags, the date and the number of tokens; null when it has another form.</returns>
+    /// <returns>The lines of the note, each with its end, without empty ones, tags, the date and the line with the number of tokens; null when it has another form.</returns>
     public static string? Read(string text, DateOnly today)
     {
         if (text.Length > MaxLength || text.AsSpan().ContainsAnyExceptInRange('\n', '~'))
@@ -33,14 +32,15 @@ internal static partial class EnvironmentNote
 
         var lines = text.Split('\n');
         return Array.TrueForAll(lines, line => Line().IsMatch(line))
-            ? string.Concat(lines.Where(HoldsWords).Select(line => Budget().Replace(Date().Replace(line, DatePlaceholder), BudgetPlaceholder) + "\n"))
+            ? string.Concat(lines.Where(HoldsWords).Select(line => Date().Replace(line, DatePlaceholder) + "\n"))
             : null;
     }
 
     /// <summary>Whether a text is only the number of tokens that are left.</summary>
     public static bool IsBudget(string text) => Budget().Replace(text.Trim('\n'), string.Empty).Length == 0 && text.Length > 0;
 
-    private static bool HoldsWords(string line) => line is not ("" or "<system-reminder>" or "</system-reminder>");
+    /// <summary>A process that was never asked for its init frame leaves the number of tokens out.</summary>
+    private static bool HoldsWords(string line) => line is not ("" or "<system-reminder>" or "</system-reminder>") && !IsBudget(line);
 
     [GeneratedRegex(@"Today's date is (?<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Date();

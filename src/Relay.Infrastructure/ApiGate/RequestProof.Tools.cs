@@ -24,11 +24,13 @@ internal sealed partial class RequestProof
 
     private void ProveCall(JsonElement block, ToolCall call, string where)
     {
+        // A block of another kind is one that Claude Code put in place of the caller's.
+        Require(block.Text("type") == "tool_use", GateRefusal.CallersPart, where);
         OnlyMembers(block, where, "type", "id", "name", "input", "cache_control");
         CountBreakpoint(block);
         using var wanted = JsonDocument.Parse(call.RevealInput());
         Require(
-            block.Text("type") == "tool_use" && block.Text("id") == call.Id && block.Text("name") == call.Name && SentJson.AreSame(Needed(block, "input"), wanted.RootElement),
+            block.Text("id") == call.Id && block.Text("name") == call.Name && SentJson.AreSame(Needed(block, "input"), wanted.RootElement),
             GateRefusal.CallersPart,
             where);
     }
@@ -59,11 +61,12 @@ internal sealed partial class RequestProof
 
     private void ProveResult(JsonElement block, ToolResultBlock result, bool mayHoldNote, string where)
     {
+        Require(block.Text("type") == "tool_result", GateRefusal.CallersPart, where);
         OnlyMembers(block, where, "type", "tool_use_id", "content", "is_error", "cache_control");
         CountBreakpoint(block);
         // Claude Code leaves a word out that says nothing.
         var isError = block.Member("is_error")?.GetBoolean();
-        Require(block.Text("type") == "tool_result" && block.Text("tool_use_id") == result.CallId && (isError ?? false) == (result.IsError ?? false), GateRefusal.CallersPart, where);
+        Require(block.Text("tool_use_id") == result.CallId && (isError ?? false) == (result.IsError ?? false), GateRefusal.CallersPart, where);
         var content = block.Member("content");
         if (content is not { ValueKind: JsonValueKind.Array } list)
         {

@@ -50,6 +50,8 @@ internal static class AuditLine
         }
 
         Write(writer, "request_bytes", entry.RequestBytes);
+        Write(writer, "tools", entry.Tools);
+        Write(writer, "tool_calls", entry.ToolCalls);
         Write(writer, "count", entry.Count);
         Write(writer, "detail", entry.Detail);
         Write(writer, "by", entry.By);
@@ -83,6 +85,11 @@ internal static class AuditLine
         Write(writer, "expires_at", key.ExpiresAt);
         Write(writer, "revoked_at", key.RevokedAt);
         WriteNames(writer, "scopes", key.Scopes.ToNames());
+        if (!key.AllowsTools)
+        {
+            writer.WriteBoolean("no_tools", true);
+        }
+
         WriteNames(writer, "models", key.Models?.Select(model => model.Value));
         Write(writer, "rpm", key.Limits.RequestsPerMinute);
         Write(writer, "daily", key.Limits.RequestsPerDay);

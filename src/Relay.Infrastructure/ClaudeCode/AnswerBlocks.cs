@@ -14,14 +14,14 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 {
     private readonly AnswerWords _words = new();
     private readonly List<Part> _parts = [];
-    private readonly Queue<AnswerPiece> _pieces = new();
+    private readonly Queue<Next> _next = new();
     private readonly StringBuilder _pending = new();
 
     private int _textFrom;
     private int _otherLength;
     private OpenCall? _call;
     private OpenThought? _thought;
-    private bool _isPieceShown;
+    private bool _isShown;
     private bool _isInText;
     private List<string> _citations = [];
 
@@ -32,7 +32,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     public bool HasWords => _words.Length > 0;
 
     /// <summary>Whether a piece was handed out.</summary>
-    public bool IsShown => _isPieceShown || _words.IsShown;
+    public bool IsShown => _isShown;
 
     /// <summary>Whether the words hold nothing but blanks, as Claude Code reckons.</summary>
     public bool IsInvisible => _words.IsInvisible;
@@ -134,9 +134,28 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     public AnswerPiece? Take()
     {
         FlushPending(isEnd: false);
-        AnswerPiece? piece = _pieces.TryDequeue(out var next) ? next : _words.Take() is { } words ? new WordsPiece(words) : null;
-        _isPieceShown |= piece is not null;
-        return piece;
+        while (_next.TryDequeue(out var next))
+        {
+            if (next.Piece is { } piece)
+            {
+                _isShown = true;
+                return piece;
+            }
+
+            if (_words.TakeTo(next.WordsTo) is { } before)
+            {
+                _isShown = true;
+                return new WordsPiece(before);
+            }
+        }
+
+        if (_words.Take() is not { } words)
+        {
+            return null;
+        }
+
+        _isShown = true;
+        return new WordsPiece(words);
     }
 
     /// <summary>All pieces that were not handed out, once the answer is known.</summary>
@@ -144,9 +163,16 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     public IEnumerable<AnswerPiece> TakeRest(string text)
     {
         FlushPending(isEnd: true);
-        while (_pieces.TryDequeue(out var piece))
+        while (_next.TryDequeue(out var next))
         {
-            yield return piece;
+            if (next.Piece is { } piece)
+            {
+                yield return piece;
+            }
+            else if (_words.TakeTo(Math.Min(next.WordsTo, text.Length)) is { } before)
+            {
+                yield return new WordsPiece(before);
+            }
         }
 
         if (_words.TakeRest(text) is { } rest)
@@ -189,7 +215,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     {
         _words.Clear();
         _parts.Clear();
-        _pieces.Clear();
+        _next.Clear();
         _pending.Clear();
         (_textFrom, _otherLength, _call, _thought, HasBrokenCall) = (0, 0, null, null, false);
         (_isInText, _citations) = (false, []);
@@ -199,13 +225,9 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     private void EndText()
     {
         _words.EndPiece();
-        if (_words.Take() is { } words)
-        {
-            _pieces.Enqueue(new WordsPiece(words));
-        }
-
         if (_words.Length > _textFrom)
         {
+            _next.Enqueue(new Next(null, _words.Length));
             _parts.Add(new Part(null, _textFrom, _words.Length, _citations));
             _textFrom = _words.Length;
         }
@@ -224,17 +246,13 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         }
 
         var json = citation.GetRawText();
-        if (_words.Take() is { } words)
-        {
-            _pieces.Enqueue(new WordsPiece(words));
-        }
-
+        _next.Enqueue(new Next(null, _words.ShowableLength));
         _citations.Add(json);
         _otherLength += json.Length;
         Add(new CitationPiece(json));
     }
 
-    private void Add(AnswerPiece piece) => _pieces.Enqueue(piece);
+    private void Add(AnswerPiece piece) => _next.Enqueue(new Next(piece, 0));
 
     /// <summary>Makes a piece of the part of an input or a thought that has come. Half of a surrogate pair waits for the other half.</summary>
     private void FlushPending(bool isEnd)
@@ -247,8 +265,11 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 
         var text = AnswerWords.WellFormed(_pending.ToString(0, length));
         _pending.Remove(0, length);
-        _pieces.Enqueue(_call is not null ? new CallInputPiece(text) : new ThoughtPiece(text));
+        Add(_call is not null ? new CallInputPiece(text) : new ThoughtPiece(text));
     }
+
+    /// <summary>A piece to hand out, or where there is none, the words up to a place.</summary>
+    private readonly record struct Next(AnswerPiece? Piece, int WordsTo);
 
     /// <summary>A block, or where it has none, words from one place to another.</summary>
     private readonly record struct Part(AnswerBlock? Block, int From = 0, int To = 0, IReadOnlyList<string>? Citations = null);

@@ -17,6 +17,9 @@ internal sealed class AnswerWords
     /// <summary>Length in UTF-16 units.</summary>
     public int Length => _text.Length;
 
+    /// <summary>Length of the part that may be shown: without the possible beginning of a stop text.</summary>
+    public int ShowableLength => _text.Length - _heldBack;
+
     /// <summary>Whether a part of the text was handed out.</summary>
     public bool IsShown => _taken > 0;
 
@@ -74,9 +77,11 @@ internal sealed class AnswerWords
     }
 
     /// <summary>The text that came since the last call and may be shown; null for none. The possible beginning of a stop text is held back.</summary>
-    public string? Take()
+    public string? Take() => TakeTo(ShowableLength);
+
+    /// <summary>The text up to a place, without what was taken before; null for nothing.</summary>
+    public string? TakeTo(int end)
     {
-        var end = _text.Length - _heldBack;
         if (end <= _taken)
         {
             return null;

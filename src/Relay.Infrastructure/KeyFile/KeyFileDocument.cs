@@ -79,6 +79,7 @@ internal sealed record KeyFileDocument
             RevokedAt = entry.RevokedAt,
             RotatedAt = entry.RotatedAt,
             Scopes = scopes,
+            AllowsTools = entry.NoTools != true,
             Models = entry.Models is { } models ? ToModels(entry, models) : null,
             Limits = limits,
             Retired = entry.Retired is { } retired ? [.. retired.Select(old => ToRetired(entry, old))] : [],
@@ -103,6 +104,7 @@ internal sealed record KeyFileDocument
         RevokedAt = key.RevokedAt,
         RotatedAt = key.RotatedAt,
         Scopes = key.Scopes.ToNames(),
+        NoTools = key.AllowsTools ? null : true,
         Models = key.Models?.Select(model => model.Value).ToList(),
         Limits = key.Limits == KeyLimits.Default
             ? null
@@ -120,6 +122,8 @@ internal sealed record KeyFileDocument
         public DateTimeOffset? RotatedAt { get; init; }
 
         public IReadOnlyList<string>? Scopes { get; init; }
+
+        public bool? NoTools { get; init; }
 
         public IReadOnlyList<string>? Models { get; init; }
 

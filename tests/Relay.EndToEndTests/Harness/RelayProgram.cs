@@ -18,8 +18,8 @@ namespace Relay.EndToEndTests.Harness;
 /// <param name="Headers">The response's headers.</param>
 internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders Headers)
 {
-    /// <summary>The body as JSON.</summary>
-    public JsonElement Json { get; } = Body.Length == 0 ? default : JsonDocument.Parse(Body).RootElement;
+    /// <summary>The body as JSON; nothing for a body that is empty or a stream of events.</summary>
+    public JsonElement Json { get; } = Body.Length == 0 || Body.StartsWith("data:", StringComparison.Ordinal) || Body.StartsWith("event:", StringComparison.Ordinal) ? default : JsonDocument.Parse(Body).RootElement;
 
     /// <summary>The answer's <c>text</c>.</summary>
     public string Text => Json.GetProperty("text").GetString()!;

@@ -1,0 +1,348 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Relay.AnthropicSimulator;
+using Relay.EndToEndTests.Harness;
+
+namespace Relay.EndToEndTests;
+
+/// <summary>Tools that the caller runs, over the real CLI: what the API gets is what the caller sent, and what the caller gets is what the model said.</summary>
+public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
+{
+    private const string Schema = """{"type":"object","properties":{"city":{"type":"string","description":"A city, such as \u00c9vry\u2028"},"days":{"type":"integer","minimum":1}},"required":["city"],"additionalProperties":false}""";
+
+    private static readonly string[] Names = ["weather", "get-time_2"];
+
+    [Theory(Timeout = 180_000)]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/complete")]
+    public async Task Conversations_of_many_rounds_reach_the_API_as_they_were_sent(string path)
+    {
+        var key = await relay.Program.MintAsync($"rounds-{path[4..].Replace('/', '-')}");
+        foreach (var rounds in new[] { 1, 2, 5, 20 })
+        {
+            var app = new ToolApp(path, $"{rounds} rounds of {path}");
+            relay.Api.When(app.Question, new Behavior
+            {
+                BeforeCalls = "Let me look.",
+                ToolCalls = [ToolCall.Of("weather", """{"city":"Évry","n":0.5,"deep":{"a":[1,{"b":null}]},"text":"{\"x\":\"\\u2028\"}"}"""), ToolCall.Of("get-time_2", "{}")],
+                ToolRounds = rounds,
+                Text = "It is mild.",
+            });
+
+            for (var round = 0; round < rounds; round++)
+            {
+                app.TakeCalls(await AskAsync(path, key, app.Body(), isStream: round % 2 == 1));
+                app.Calls.Select(call => call.Name).Should().Equal(Names);
+                JsonNode.DeepEquals(app.Calls[0].Input["text"], """{"x":"\u2028"}""").Should().BeTrue();
+                // Results in another order than the calls, of each kind.
+                app.AddResults(round % 3 == 0 ? "12 °C" : null);
+            }
+
+            (await AskAsync(path, key, app.Body(), isStream: false)).Text.Should().Be("It is mild.");
+            var seen = relay.RequestsOf(app.Question);
+            seen.Should().HaveCount(rounds + 1, "each round is one call of the API");
+            seen.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle("one process serves all rounds");
+            ShouldBe(Sent(seen[^1]), app.Expected);
+            seen.Should().AllSatisfy(request => JsonNode.DeepEquals(JsonNode.Parse(request.Json.GetProperty("tools").GetRawText()), app.ExpectedTools).Should().BeTrue());
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("opus")]
+    [InlineData("claude-haiku-4-5")]
+    [InlineData("claude-opus-4-8")]
+    public async Task A_process_that_served_tools_serves_its_key_again(string model)
+    {
+        var key = await relay.Program.MintAsync($"again-{model}");
+        var words = $"before and after tools {model}";
+        relay.Api.When(words, new Behavior { Text = "Fine." });
+        var plain = Parse($$"""{"model":"{{model}}","max_tokens":4096,"messages":[{"role":"user","content":"{{words}}"}]}""");
+        var app = new ToolApp("/v1/messages", $"tools of {model}", model);
+        relay.Api.When(app.Question, new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")], ToolRounds = 2, Text = "Mild." });
+
+        await AskAsync("/v1/messages", key, plain, isStream: false);
+        for (var round = 0; round < 2; round++)
+        {
+            app.TakeCalls(await AskAsync("/v1/messages", key, app.Body(), isStream: false));
+            app.AddResults("  mild \n");
+        }
+
+        (await AskAsync("/v1/messages", key, app.Body(), isStream: false)).Text.Should().Be("Mild.");
+        await AskAsync("/v1/messages", key, plain, isStream: false);
+
+        var (before, after) = (relay.RequestsOf(words)[0], relay.RequestsOf(words)[1]);
+        after.SessionId.Should().Be(before.SessionId);
+        Plain(after).Should().Be(Plain(before));
+        after.Headers["anthropic-beta"].Should().Be(before.Headers["anthropic-beta"]);
+        relay.RequestsOf(app.Question).Should().OnlyContain(request => request.SessionId == before.SessionId);
+        if (model != "claude-haiku-4-5")
+        {
+            // An older model has Claude Code's note on the environment in the last result.
+            ShouldBe(Sent(relay.RequestsOf(app.Question)[^1]), app.Expected);
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("claude-haiku-4-5")]
+    [InlineData("claude-sonnet-4-5")]
+    public async Task An_older_model_gets_each_kind_of_result(string model)
+    {
+        const string Picture = """{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="}}""";
+        string[] ends =
+        [
+            """{"type":"tool_result","tool_use_id":"c1","content":" one \n"}""",
+            """{"type":"tool_result","tool_use_id":"c1"}""",
+            """{"type":"tool_result","tool_use_id":"c1","content":"","is_error":true}""",
+            """{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"a"},{"type":"text","text":" b"}]}""",
+            """{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"a"},PICTURE]}""".Replace("PICTURE", Picture, StringComparison.Ordinal),
+            """{"type":"tool_result","tool_use_id":"c1","content":[PICTURE]}""".Replace("PICTURE", Picture, StringComparison.Ordinal),
+            """{"type":"tool_result","tool_use_id":"c1","content":"one"},{"type":"text","text":"And then?"}""",
+            """{"type":"tool_result","tool_use_id":"c1","content":"<system-reminder>\nno\n</system-reminder>"}""",
+        ];
+        var key = await relay.Program.MintAsync($"kinds-{model}");
+        foreach (var end in ends)
+        {
+            var body = Parse($$"""
+                {"model":"{{model}}","max_tokens":4096,"tools":[{"name":"weather"}],"messages":[
+                  {"role":"user","content":"kinds of {{model}}"},
+                  {"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{} }]},
+                  {"role":"user","content":[{{end}}]}]}
+                """);
+
+            (await relay.Program.PostAsync("/v1/messages", key, body)).Status.Should().Be(200, "{0} {1}", end, string.Join('\n', relay.Program.Log.TakeLast(5)));
+        }
+
+        relay.RequestsOf($"kinds of {model}").Concat(relay.RequestsOf("And then?")).Where(request => request.Model == model).Should().HaveCount(ends.Length);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/complete")]
+    public async Task Calls_of_a_conversation_are_kept_in_a_request_without_tools(string path)
+    {
+        var app = new ToolApp(path, $"title of {path}") { HasTools = false };
+        app.TakeCalls(new ToolAnswer("Let me look.", [("c-1", "weather", Parse("""{"city":"Bonn"}""")), ("c_2", "get-time_2", [])]));
+        app.AddResults("mild");
+
+        await AskAsync(path, relay.Key, app.Body(), isStream: false);
+
+        var seen = relay.RequestsOf(app.Question).Single();
+        ShouldBe(Sent(seen), app.Expected);
+        seen.Json.GetProperty("tools").EnumerateArray().Select(tool => tool.GetProperty("name").GetString()).Should().Equal(Names);
+        seen.Json.GetProperty("tool_choice").GetProperty("type").GetString().Should().Be("none");
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/messages", """{"tool_choice":{"type":"tool","name":"weather","disable_parallel_tool_use":true}}""", """{"type":"tool","name":"weather","disable_parallel_tool_use":true}""", "disabled")]
+    [InlineData("/v1/complete", """{"tool_choice":{"type":"any"}}""", """{"type":"any"}""", "disabled")]
+    [InlineData("/v1/chat/completions", """{"tool_choice":{"type":"function","function":{"name":"weather"}},"parallel_tool_calls":false}""", """{"type":"tool","name":"weather","disable_parallel_tool_use":true}""", "disabled")]
+    [InlineData("/v1/chat/completions", """{"tool_choice":"required"}""", """{"type":"any"}""", "disabled")]
+    [InlineData("/v1/chat/completions", """{"tool_choice":"none"}""", """{"type":"none"}""", "adaptive")]
+    [InlineData("/v1/chat/completions", """{"parallel_tool_calls":false}""", """{"type":"auto","disable_parallel_tool_use":true}""", "adaptive")]
+    public async Task A_choice_reaches_the_API_and_a_forced_call_turns_thinking_off(string path, string choice, string sent, string thinking)
+    {
+        var app = new ToolApp(path, $"choice {path} {choice.GetHashCode(StringComparison.Ordinal)}");
+        var body = app.Body();
+        foreach (var (name, value) in Parse(choice))
+        {
+            body[name] = value!.DeepClone();
+        }
+
+        await AskAsync(path, relay.Key, body, isStream: false);
+
+        var seen = relay.RequestsOf(app.Question).Single();
+        JsonNode.DeepEquals(JsonNode.Parse(seen.Json.GetProperty("tool_choice").GetRawText()), JsonNode.Parse(sent)).Should().BeTrue(seen.Json.GetProperty("tool_choice").GetRawText());
+        seen.Json.GetProperty("thinking").GetProperty("type").GetString().Should().Be(thinking);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Functions_of_OpenAIs_older_form_are_called_in_that_form(bool isStream)
+    {
+        var words = $"older form {isStream}";
+        relay.Api.When(words, new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")], Text = "Mild." });
+        var body = Parse($$"""{"model":"opus","functions":[{"name":"weather","parameters":{{Schema}}}],"function_call":{"name":"weather"},"messages":[{"role":"user","content":"{{words}}"}]}""");
+        body["stream"] = isStream;
+
+        var first = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, body);
+        body["function_call"] = "auto";
+        body["messages"]!.AsArray().Add(Parse("""{"role":"assistant","content":null,"function_call":{"name":"weather","arguments":"{\"city\":\"Bonn\"}"}}"""));
+        body["messages"]!.AsArray().Add(Parse("""{"role":"function","name":"weather","content":"mild"}"""));
+        var second = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, body);
+
+        first.Status.Should().Be(200, first.Body);
+        first.Body.Should().Contain("\"function_call\":{\"name\":\"weather\"").And.Contain("\"finish_reason\":\"function_call\"").And.NotContain("tool_calls");
+        second.Status.Should().Be(200, second.Body);
+        second.Body.Should().Contain(isStream ? "Mild" : "Mild.");
+        relay.RequestsOf(words)[^1].Json.GetProperty("tools")[0].GetProperty("input_schema").GetProperty("required").GetArrayLength().Should().Be(1);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/messages", """{"tools":[{"type":"web_search_20250305","name":"web_search"}]}""", "web_search_20250305")]
+    [InlineData("/v1/messages", """{"tools":[{"type":"computer_20250124","name":"computer"}]}""", "computer_20250124")]
+    [InlineData("/v1/messages", """{"mcp_servers":[{"type":"url","url":"https://example.com","name":"x"}]}""", "mcp_servers")]
+    [InlineData("/v1/chat/completions", """{"tools":[{"type":"code_interpreter"}]}""", "code_interpreter")]
+    [InlineData("/v1/complete", """{"tools":[{"name":"weather","input_schema":{"type":"object","properties":{"a":{"type":"text"}}}}]}""", "'weather'")]
+    [InlineData("/v1/chat/completions", """{"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"array"}}}]}""", "'weather'")]
+    [InlineData("/v1/messages", """{"tools":[{"name":"weather"},{"name":"weather"}]}""", "two tools with the name 'weather'")]
+    [InlineData("/v1/messages", """{"tools":[{"name":"weather"}],"tool_choice":{"type":"tool","name":"other"}}""", "tool_choice")]
+    [InlineData("/v1/messages", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{}}]},{"role":"user","content":"b"}]}""", "without its result")]
+    [InlineData("/v1/messages", """{"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1"}]}]}""", "thinking")]
+    public async Task A_request_that_can_not_be_is_refused_by_name_and_calls_nobody(string path, string fields, string named)
+    {
+        var body = Parse("""{"model":"opus","max_tokens":4096,"messages":[{"role":"user","content":"refused tools"}]}""");
+        foreach (var (name, value) in Parse(fields))
+        {
+            body[name] = value!.DeepClone();
+        }
+
+        var before = relay.Api.Requests.Count;
+        var answer = await relay.Program.PostAsync(path, relay.Key, body);
+
+        answer.Status.Should().Be(400, answer.Body);
+        answer.Body.Should().Contain(named);
+        relay.Api.Requests.Count.Should().Be(before);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_refusal_of_the_API_about_tools_comes_back_in_its_own_words()
+    {
+        var app = new ToolApp("/v1/messages", "forced thoughts");
+        var body = app.Body();
+        body["tool_choice"] = Parse("""{"type":"any"}""");
+        body["thinking"] = Parse("""{"type":"adaptive"}""");
+
+        var answer = await relay.Program.PostAsync("/v1/messages", relay.Key, body);
+
+        answer.Status.Should().Be(400, answer.Body);
+        answer.Body.Should().Contain("Thinking may not be enabled when tool_choice forces tool use.");
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/messages", "\"stop_reason\":\"max_tokens\"")]
+    [InlineData("/v1/chat/completions", "\"finish_reason\":\"length\"")]
+    [InlineData("/v1/complete", "\"stop_reason\":\"max_tokens\"")]
+    public async Task A_call_whose_input_was_cut_off_is_left_out_of_a_whole_answer(string path, string reason)
+    {
+        var app = new ToolApp(path, $"cut call {path}");
+        relay.Api.When(app.Question, new Behavior { BeforeCalls = "First.", ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}"""), ToolCall.Of("weather", """{"city":"Bremen"}""")], Failure = UpstreamFailure.MaxTokens });
+
+        var whole = await AskAsync(path, relay.Key, app.Body(), isStream: false);
+        var stream = await relay.Program.PostAsync(path, relay.Key, Streamed(app.Body()));
+
+        whole.Calls.Select(call => call.Input["city"]!.GetValue<string>()).Should().Equal("Bonn");
+        whole.Text.Should().Be("First.");
+        stream.Status.Should().Be(200);
+        stream.Body.Should().Contain(reason);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/complete")]
+    public async Task A_tool_that_was_not_declared_is_never_called(string path)
+    {
+        var app = new ToolApp(path, $"undeclared {path}");
+        relay.Api.When(app.Question, new Behavior { ToolCalls = [ToolCall.Of("Bash", """{"command":"id"}""")], ToolCallsForever = true });
+
+        var answer = await relay.Program.PostAsync(path, relay.Key, app.Body());
+
+        // Where a client would repeat it and pay again, a failure after the model was asked is a 400.
+        answer.Status.Should().Be(path == "/v1/complete" ? 502 : 400, answer.Body);
+        answer.Body.Should().Contain("does not declare").And.NotContain("Bash");
+        relay.RequestsOf(app.Question).Should().ContainSingle();
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/complete")]
+    public async Task Thoughts_are_passed_on_to_a_caller_who_asks_for_thinking_and_to_no_other(string path)
+    {
+        var app = new ToolApp(path, $"thoughts of {path}");
+        relay.Api.When(app.Question, new Behavior { Thought = "I think so: °.", HiddenThought = "c2VjcmV0", ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")], ToolRounds = 1, Text = "Mild." });
+        var asking = app.Body();
+        asking["thinking"] = Parse("""{"type":"adaptive"}""");
+
+        var silent = await relay.Program.PostAsync(path, relay.Key, app.Body());
+        var whole = await relay.Program.PostAsync(path, relay.Key, asking);
+        var stream = await relay.Program.PostAsync(path, relay.Key, Streamed(asking));
+
+        silent.Body.Should().NotContain("think").And.NotContain("reasoning");
+        var marker = path == "/v1/chat/completions" ? "\"reasoning_content\":\"I think so: °.\"" : "\"thinking\":\"I think so: °.\"";
+        whole.Body.Should().Contain(marker);
+        stream.Body.Should().Contain(marker);
+        if (path != "/v1/chat/completions")
+        {
+            whole.Body.Should().Contain("\"signature\":\"c2lnbmVk\"").And.Contain("\"data\":\"c2VjcmV0\"");
+            stream.Body.Should().Contain("\"signature\":\"c2lnbmVk\"").And.Contain("\"data\":\"c2VjcmV0\"");
+        }
+
+        if (path == "/v1/messages")
+        {
+            // The answer goes back in as it came: its thoughts are passed over.
+            var back = app.Body();
+            back["thinking"] = Parse("""{"type":"adaptive"}""");
+            var content = JsonNode.Parse(whole.Body)!["content"]!;
+            back["messages"]!.AsArray().Add(new JsonObject { ["role"] = "assistant", ["content"] = content.DeepClone() });
+            back["messages"]!.AsArray().Add(Parse($$"""{"role":"user","content":[{"type":"tool_result","tool_use_id":"{{content.AsArray()[^1]!["id"]}}","content":"12"}]}"""));
+            (await relay.Program.PostAsync(path, relay.Key, back)).Body.Should().Contain("Mild.");
+        }
+    }
+
+    private static JsonObject Streamed(JsonObject body)
+    {
+        body["stream"] = true;
+        return body;
+    }
+
+    private async Task<ToolAnswer> AskAsync(string path, string key, JsonObject body, bool isStream)
+    {
+        if (isStream)
+        {
+            body["stream"] = true;
+        }
+
+        var answer = await relay.Program.PostAsync(path, key, body);
+        answer.Status.Should().Be(200, answer.Body);
+        return isStream ? ToolAnswer.OfStream(path, answer.Body) : ToolAnswer.Of(path, JsonNode.Parse(answer.Body)!);
+    }
+
+    /// <summary>The messages that the API got, without Claude Code's own and without cache breakpoints.</summary>
+    private static JsonArray Sent(RecordedRequest request)
+    {
+        var sent = new JsonArray();
+        foreach (var message in JsonNode.Parse(request.Json.GetProperty("messages").GetRawText())!.AsArray())
+        {
+            if (message!["role"]!.GetValue<string>() != "system")
+            {
+                sent.Add(message.DeepClone());
+            }
+        }
+
+        foreach (var block in sent.SelectMany(message => message!["content"] as JsonArray ?? []).OfType<JsonObject>())
+        {
+            block.Remove("cache_control");
+        }
+
+        return sent;
+    }
+
+    private static void ShouldBe(JsonArray sent, JsonArray expected)
+    {
+        if (!JsonNode.DeepEquals(sent, expected))
+        {
+            sent.ToJsonString().Should().Be(expected.ToJsonString());
+        }
+    }
+
+    private static string Plain(RecordedRequest request) => System.Text.RegularExpressions.Regex.Replace(
+        Encoding.UTF8.GetString(request.Body), @"(?<=cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}", string.Empty, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+
+    private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
+}
