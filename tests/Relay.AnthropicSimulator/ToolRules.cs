@@ -97,7 +97,7 @@ internal static partial class ToolRules
         _ => 0,
     };
 
-    private static IEnumerable<JsonElement> Items(JsonElement owner, string name) => Property(owner, name) is { ValueKind: JsonValueKind.Array } array ? array.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator Items(JsonElement owner, string name) => Property(owner, name) is { ValueKind: JsonValueKind.Array } array ? array.EnumerateArray() : default;
 
     private static JsonElement Property(JsonElement owner, string name) => owner.ValueKind == JsonValueKind.Object && owner.TryGetProperty(name, out var value) ? value : default;
 

@@ -12,8 +12,14 @@ namespace Relay.Api.Anthropic;
 internal sealed record AnthropicError(
     [property: Values("error")] string Type, AnthropicErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
 {
+    /// <summary>The field by which a client has Anthropic keep its conversation.</summary>
+    public const string Thread = "thread";
+
     /// <summary>Maps an error.</summary>
-    public static AnthropicError From(RelayError error, string requestId) => new("error", new AnthropicErrorDetail(TypeOf(error.Code), error.Message), requestId);
+    public static AnthropicError From(RelayError error, string requestId) => new(
+        "error",
+        new AnthropicErrorDetail(TypeOf(error.Code), error.Message) { Details = error.Field == Thread ? new AnthropicErrorDetails("thread_unsupported_request", [Thread]) : null },
+        requestId);
 
     private static string TypeOf(ErrorCode code) => code switch
     {
@@ -47,4 +53,13 @@ internal sealed record AnthropicErrorDetail(
         "timeout_error",
         "api_error")]
     string Type,
-    [property: MinLength(1)] string Message);
+    [property: MinLength(1)] string Message)
+{
+    /// <summary>The reason for programs; only where the request asks for a thread. Anthropic's SDK then sends the whole conversation instead.</summary>
+    public AnthropicErrorDetails? Details { get; init; }
+}
+
+/// <summary>The reason for programs.</summary>
+/// <param name="ErrorCode">The reason.</param>
+/// <param name="Unsupported">The fields that the relay does not support.</param>
+internal sealed record AnthropicErrorDetails([property: Values("thread_unsupported_request")] string ErrorCode, IReadOnlyList<string> Unsupported);

@@ -21,6 +21,7 @@ internal static class MessageBody
     private static readonly UnsupportedParameter[] Unsupported =
     [
         new("mcp_servers", Never, IsHarmless: false),
+        new(AnthropicError.Thread, Never, IsHarmless: false),
         new("container", Never, IsHarmless: false),
         new("context_management", Never, IsHarmless: false),
         new("inference_geo", Never, IsHarmless: false),

@@ -86,6 +86,10 @@ internal abstract record MessageFields
     [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
     public object? McpServers { get; init; }
 
+    /// <summary>The relay keeps no conversation: each request holds all of it.</summary>
+    [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
+    public object? Thread { get; init; }
+
     /// <summary>There are no containers here.</summary>
     [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
     public object? Container { get; init; }

@@ -48,6 +48,7 @@ public sealed class MessageBodyTests
     [InlineData("\"tool_choice\":{\"type\":\"any\"}", "tool_choice", false)]
     [InlineData("\"mcp_servers\":[{\"name\":\"x\"}]", "mcp_servers", false)]
     [InlineData("\"container\":\"x\"", "container", false)]
+    [InlineData("\"thread\":{\"type\":\"create\"}", "thread", false)]
     [InlineData("\"context_management\":{\"edits\":[1]}", "context_management", false)]
     [InlineData("\"thinking\":{\"type\":\"sometimes\"}", "thinking.type", false)]
     [InlineData("\"thinking\":{\"type\":\"enabled\"}", "thinking.budget_tokens", false)]
