@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using FluentAssertions;
 using Relay.EndToEndTests.Harness;
 
@@ -20,13 +19,10 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         ("/v1/responses", """{"model":"opus","input":[{"role":"developer","content":"s"},{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="},{"type":"input_file","file_data":"YSxi","filename":"a.csv"}]},{"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"r"}]}],"instructions":"s","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},"reasoning":{"effort":"low","summary":"auto"},"metadata":{"a":"b"},"include":[],"store":false,"stream":true}"""),
         ("/v1/messages", """{"model":"opus","max_tokens":5,"messages":[{"role":"user","content":[{"type":"document","title":"t","context":"c","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"a"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"b"}]}},{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQK"}}]}]}"""),
         ("/v1/messages", """{"model":"opus","max_tokens":5,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"},"stop_sequences":["x"]}"""),
+        ("/v1/messages", ToolBodies.Anthropic),
+        ("/v1/chat/completions", ToolBodies.OpenAi),
+        ("/v1/complete", ToolBodies.Native),
         ("/v1/messages/count_tokens", """{"model":"opus","messages":[{"role":"user","content":"a"}]}"""),
-    ];
-
-    private static readonly string[] Strange =
-    [
-        "null", "true", "0", "-1", "1e400", "123456789012345678901234567890", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "[]", "{}", "[null]", "[[]]", "[{}]", "{\"type\":null}",
-        "{\"a\":1,\"a\":2}", "\"data:image/png;base64,\"", "[\"\"]", "{\"role\":\"user\",\"content\":[]}", "\"user\"", "9007199254740993", "0.5", "\"system\"", "{\"type\":\"object\",\"$ref\":\"#\"}",
     ];
 
     /// <summary>Bodies of real clients, each on its surfaces.</summary>
@@ -53,7 +49,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
             var bodies = random.Next(2) == 0 ? Sound : Real;
             var (path, body) = bodies[random.Next(bodies.Length)];
             body = random.Next(4) == 0 ? body.Replace("{\"model\"", "{\"stream\": true, \"model\"", StringComparison.Ordinal) : body;
-            var mutated = Mutate(body, random);
+            var mutated = BodyMutator.Mutate(body, random);
             using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(mutated) };
             request.Content.Headers.ContentType = new("application/json");
             request.Headers.Authorization = new("Bearer", fixture.Relay.Key);
@@ -115,80 +111,5 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
 
         statuses.Should().OnlyContain(status => status == 413 || status == 429).And.Contain(413);
         (TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM") - memory).Should().BeLessThan(400_000_000, "28 such bodies once took 1.3 GB");
-    }
-
-    /// <summary>One to three values replaced, removed or doubled, or bytes damaged.</summary>
-    private static byte[] Mutate(string body, Random random)
-    {
-        if (random.Next(6) == 0)
-        {
-            var bytes = Encoding.UTF8.GetBytes(body);
-            for (var count = random.Next(1, 4); count > 0; count--)
-            {
-                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            }
-
-            return random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes;
-        }
-
-        var text = body;
-        for (var count = random.Next(0, 4); count > 0; count--)
-        {
-            if (text.Contains("\\ud800", StringComparison.Ordinal))
-            {
-                break; // What reads and writes JSON here can't.
-            }
-
-            JsonNode? root;
-            var places = new List<JsonNode>();
-            try
-            {
-                root = JsonNode.Parse(text);
-                Collect(root, places);
-            }
-            catch (Exception exception) when (exception is JsonException or ArgumentException)
-            {
-                return Encoding.UTF8.GetBytes(text); // No JSON, or a name twice: it is strange enough already.
-            }
-
-            var place = places[random.Next(places.Count)];
-            var mark = $"MARK{random.Next()}";
-            switch (place.Parent)
-            {
-                case JsonObject parent when random.Next(5) == 0:
-                    parent.Remove(place.GetPropertyName());
-                    break;
-                case JsonObject parent:
-                    parent[place.GetPropertyName()] = mark;
-                    break;
-                case JsonArray parent when random.Next(5) == 0:
-                    parent.Add(place.DeepClone());
-                    break;
-                case JsonArray parent:
-                    parent[place.GetElementIndex()] = mark;
-                    break;
-                default:
-                    root!.AsObject()["telepathy"] = mark;
-                    break;
-            }
-
-            text = root!.ToJsonString().Replace($"\"{mark}\"", Strange[random.Next(Strange.Length)], StringComparison.Ordinal);
-        }
-
-        return Encoding.UTF8.GetBytes(text);
-    }
-
-    private static void Collect(JsonNode? node, List<JsonNode> places)
-    {
-        if (node is null)
-        {
-            return;
-        }
-
-        places.Add(node);
-        foreach (var child in node is JsonObject map ? map.Select(pair => pair.Value) : node is JsonArray list ? list : [])
-        {
-            Collect(child, places);
-        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using Relay.AnthropicSimulator;
@@ -293,6 +292,76 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             back["messages"]!.AsArray().Add(Parse($$"""{"role":"user","content":[{"type":"tool_result","tool_use_id":"{{content.AsArray()[^1]!["id"]}}","content":"12"}]}"""));
             (await relay.Program.PostAsync(path, relay.Key, back)).Body.Should().Contain("Mild.");
         }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_key_without_tools_is_refused_and_the_audit_log_counts_tools()
+    {
+        var denied = await relay.Program.MintAsync("no-tools", "--no-tools");
+        var app = new ToolApp("/v1/messages", "keys and tools");
+        relay.Api.When(app.Question, new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}"""), ToolCall.Of("weather", "{}")], ToolRounds = 1 });
+
+        var refused = await relay.Program.PostAsync("/v1/messages", denied, app.Body());
+        app.TakeCalls(await AskAsync("/v1/messages", relay.Key, app.Body(), isStream: false));
+        app.AddResults("mild");
+        var body = app.Body();
+        body.Remove("tools");
+        var history = await relay.Program.PostAsync("/v1/messages", denied, body);
+
+        refused.Status.Should().Be(403, refused.Body);
+        refused.Body.Should().Contain("may not use tools");
+        history.Status.Should().Be(403, history.Body);
+        var audit = string.Empty;
+        await relay.Program.EventuallyAsync(
+            async () =>
+            {
+                var files = Directory.GetFiles(Path.Combine(relay.Program.Home, "audit"), "*.jsonl");
+                audit = string.Concat(await Task.WhenAll(files.Select(file => File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))));
+                return audit.Contains("\"tools\":2,\"tool_calls\":2", StringComparison.Ordinal);
+            },
+            "the audit log does not count tools");
+        audit.Should().Contain("\"no_tools\":true").And.NotContainAny("weather", "Bonn");
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("forced-tool", "\"finish_reason\":\"tool_calls\"")]
+    [InlineData("tool-history-no-tools", "A title, please")]
+    [InlineData("tools-choice-none", "\"finish_reason\":\"stop\"")]
+    public async Task A_body_of_a_real_client_with_tools_gets_its_right_answer(string id, string part)
+    {
+        relay.Api.When("Paris, 2.1 million", new Behavior { ToolCalls = [ToolCall.Of("City", """{"name":"Paris"}""")] });
+        var row = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonNode.Parse(line)!).Single(row => row["id"]!.GetValue<string>() == id);
+
+        var answer = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, row["body"]!);
+
+        answer.Status.Should().Be(200, answer.Body);
+        answer.Body.Should().Contain(part);
+    }
+
+    [Fact(Timeout = 300_000)]
+    public async Task Whatever_is_sent_with_tools_is_answered_and_puts_nothing_in_doubt()
+    {
+        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 18;
+        var random = new Random(seed);
+        (string Path, string Body)[] bodies = [("/v1/messages", ToolBodies.Anthropic), ("/v1/chat/completions", ToolBodies.OpenAi), ("/v1/complete", ToolBodies.Native)];
+        var statuses = new Dictionary<int, int>();
+        for (var round = 0; round < Extent.Of(byDefault: 150, all: 300, atLength: 3000); round++)
+        {
+            var (path, body) = bodies[round % bodies.Length];
+            var mutated = BodyMutator.Mutate(body, random);
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(mutated) };
+            request.Content.Headers.ContentType = new("application/json");
+            request.Headers.Authorization = new("Bearer", relay.Key);
+            using var response = await relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
+            var context = $"seed {seed}, round {round}, {path}: {Encoding.UTF8.GetString(mutated)}\nanswered {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}";
+
+            ((int)response.StatusCode).Should().BeOneOf([200, 400, 404, 413], context);
+            statuses[(int)response.StatusCode] = statuses.GetValueOrDefault((int)response.StatusCode) + 1;
+        }
+
+        statuses[200].Should().BeGreaterThan(20);
+        statuses[400].Should().BeGreaterThan(20);
+        relay.Program.Log.Should().NotContain(line => line.Contains("lockdown_violation", StringComparison.Ordinal) || line.Contains("was not forwarded", StringComparison.Ordinal));
     }
 
     private static JsonObject Streamed(JsonObject body)

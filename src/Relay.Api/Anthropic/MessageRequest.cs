@@ -67,7 +67,7 @@ internal abstract record MessageFields
     /// Whether the model thinks before it answers, and most tokens of its thoughts. Thoughts are not passed on. When missing: Claude
     /// Code's own default, but no thoughts beside <c>temperature</c>, <c>top_p</c> and <c>top_k</c>.
     /// </summary>
-    [OneOf(typeof(CompatibleThinkingOff), typeof(CompatibleThinkingOn))]
+    [OneOf(typeof(ThinkingOff), typeof(ThinkingOn))]
     public object? Thinking { get; init; }
 
     /// <summary>Tools that the caller runs. The model calls them; the relay runs no tool.</summary>

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Relay.Api.OpenApi;
 
@@ -65,37 +64,3 @@ internal sealed record CompatibleAssistantMessage
 /// <summary>A block of an earlier answer.</summary>
 [OneOf(typeof(CompatibleTextBlock), typeof(ToolUseParam), typeof(CompatibleThinkingBlock))]
 internal sealed record CompatibleAnswerBlock;
-
-/// <summary>The model does not think, or decides by itself how long it thinks.</summary>
-[RequestContract]
-[Keywords(BodyKeywords.NothingElse)]
-internal sealed record CompatibleThinkingOff
-{
-    /// <summary><c>disabled</c>: no thoughts. <c>adaptive</c>: the model decides.</summary>
-    [Values("disabled", "adaptive")]
-    public required string Type { get; init; }
-
-    /// <summary>Only together with <c>enabled</c>.</summary>
-    [Keywords("""{"type":"null"}""", Alone = true)]
-    public object? BudgetTokens { get; init; }
-
-    /// <summary>Has no effect, and is named in <c>X-Relay-Ignored</c> as <c>thinking.display</c>.</summary>
-    public object? Display { get; init; }
-}
-
-/// <summary>The model thinks before it answers.</summary>
-[RequestContract]
-[Keywords(BodyKeywords.NothingElse)]
-internal sealed record CompatibleThinkingOn
-{
-    /// <summary>Always <c>enabled</c>.</summary>
-    [Values("enabled")]
-    public required string Type { get; init; }
-
-    /// <summary>Most tokens of the thoughts: fewer than those of the answer.</summary>
-    [Range(1024, int.MaxValue)]
-    public required long BudgetTokens { get; init; }
-
-    /// <summary>Has no effect, and is named in <c>X-Relay-Ignored</c> as <c>thinking.display</c>.</summary>
-    public object? Display { get; init; }
-}

@@ -68,17 +68,12 @@ internal static class ParameterFields
                 : fields.Refuse<long?>($"{Field}.budget_tokens", $"'{Field}.budget_tokens' is not a whole number.", null);
         }
 
-        return fields.Take(Thinking.Create(Field, type, budget));
+        return fields.Take(Thinking.Create(Field, type, budget, fields.Text(thinking, "display", Field)));
     }
 
     private static ModelParameters Read(LenientBody body, FieldReader fields, double? temperature, long? topK)
     {
         var thinking = body.Find("thinking") is { } given ? ReadThinking(given, fields, "type", "budget_tokens", "display") : null;
-        if (thinking is not null && body.Find("thinking") is { } shown && shown.TryGetProperty("display", out var display) && display.ValueKind != JsonValueKind.Null)
-        {
-            body.Ignore("thinking.display");
-        }
-
         return ModelParameters.Of(temperature, Share(body, fields, "top_p"), topK is { } words ? fields.Take(ModelParameters.ReadTopK("top_k", words)) : null, thinking);
     }
 

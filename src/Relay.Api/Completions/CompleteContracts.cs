@@ -118,7 +118,7 @@ internal sealed record CompleteBody(
         Temperature is { } temperature ? fields.Take(ModelParameters.ReadShare("temperature", temperature)) : null,
         TopP is { } topP ? fields.Take(ModelParameters.ReadShare("top_p", topP)) : null,
         TopK is { } topK ? fields.Take(ModelParameters.ReadTopK("top_k", topK)) : null,
-        Thinking is { ValueKind: not JsonValueKind.Null } thinking ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens") : null);
+        Thinking is { ValueKind: not JsonValueKind.Null } thinking ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens", "display") : null);
 }
 
 /// <summary>A whole answer.</summary>

@@ -256,6 +256,10 @@ internal sealed record ThinkingOff
     /// <summary>Only together with <c>enabled</c>.</summary>
     [Keywords("""{"type":"null"}""", Alone = true)]
     public object? BudgetTokens { get; init; }
+
+    /// <summary>How the API shows the thoughts; the model's default when missing.</summary>
+    [Values("summarized", "omitted")]
+    public string? Display { get; init; }
 }
 
 /// <summary>The model thinks before it answers.</summary>
@@ -270,4 +274,8 @@ internal sealed record ThinkingOn
     /// <summary>Most tokens of the thoughts: fewer than those of the answer.</summary>
     [Range(1024, int.MaxValue)]
     public required long BudgetTokens { get; init; }
+
+    /// <summary>How the API shows the thoughts; the model's default when missing.</summary>
+    [Values("summarized", "omitted")]
+    public string? Display { get; init; }
 }

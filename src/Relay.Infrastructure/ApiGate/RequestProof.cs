@@ -158,8 +158,11 @@ internal sealed partial class RequestProof
         if (extra.Thinking is { } wanted)
         {
             var thinking = Needed(body, "thinking", GateRefusal.CallersPart);
-            OnlyMembers(thinking, "thinking", wanted.BudgetTokens is null ? ["type"] : ["type", "budget_tokens"]);
-            Require(thinking.Text("type") == wanted.Type && thinking.Number("budget_tokens") == wanted.BudgetTokens, GateRefusal.CallersPart, "thinking");
+            OnlyMembers(thinking, "thinking", "type", "budget_tokens", "display");
+            Require(
+                thinking.Text("type") == wanted.Type && thinking.Number("budget_tokens") == wanted.BudgetTokens && thinking.Text("display") == wanted.Display,
+                GateRefusal.CallersPart,
+                "thinking");
         }
 
         if (extra.ClearsContextManagement)

@@ -135,6 +135,11 @@ internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<strin
                 writer.WriteNumber("budget_tokens", budget);
             }
 
+            if (thinking.Display is { } display)
+            {
+                writer.WriteString("display", display);
+            }
+
             writer.WriteEndObject();
         }
 

@@ -53,7 +53,7 @@ public sealed class MessageBodyTests
     [InlineData("\"thinking\":{\"type\":\"sometimes\"}", "thinking.type", false)]
     [InlineData("\"thinking\":{\"type\":\"enabled\"}", "thinking.budget_tokens", false)]
     [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1023}", "thinking.budget_tokens", false)]
-    [InlineData("\"thinking\":{\"type\":\"adaptive\",\"display\":\"omitted\"}", "thinking.display", true)]
+    [InlineData("\"thinking\":{\"type\":\"adaptive\",\"display\":\"loud\"}", "thinking.display", false)]
     [InlineData("\"temperature\":1.1", "temperature", false)]
     [InlineData("\"temperature\":\"hot\"", "temperature", false)]
     [InlineData("\"top_p\":-0.1", "top_p", false)]

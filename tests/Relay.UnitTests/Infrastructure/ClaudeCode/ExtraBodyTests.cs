@@ -34,6 +34,30 @@ public sealed class ExtraBodyTests
         ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", type, budget).Value)), Thinks).ToJson().Should().Be(json);
 
     [Fact]
+    public void The_display_of_thoughts_goes_with_thinking_only()
+    {
+        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null, "summarized").Value)), Thinks).ToJson()
+            .Should().Be("""{"thinking":{"type":"adaptive","display":"summarized"}}""");
+        Thinking.Create("thinking", "disabled", null, "omitted").Value.Display.Should().BeNull();
+    }
+
+    [Fact]
+    public void Tools_turn_thinking_off_where_a_call_is_forced_or_thoughts_would_have_to_come_back()
+    {
+        const string off = "\"thinking\":{\"type\":\"disabled\"}";
+        var withinBudget = Thinks with { Thinking = "enabled updates" };
+        var tools = Request(ModelParameters.None) with { Tools = Any.Tools("weather") };
+        var forced = tools with { Tools = ToolSet.Create("tools", [ToolDeclaration.Named("weather")], "tool_choice", ToolChoice.Any, allowsParallel: true).Value };
+
+        ExtraBody.Of(tools, Thinks).ToJson().Should().NotContain("thinking");
+        ExtraBody.Of(tools, withinBudget).ToJson().Should().Contain(off);
+        ExtraBody.Of(forced, Thinks).ToJson().Should().Contain(off);
+        ExtraBody.Of(forced, DoesNotThink).ToJson().Should().NotContain("thinking");
+        ExtraBody.Of(Request(ModelParameters.None), withinBudget).ToJson().Should().BeEmpty();
+        ExtraBody.Of(forced with { Parameters = ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null).Value) }, Thinks).ToJson().Should().Contain("adaptive");
+    }
+
+    [Fact]
     public void A_choice_of_words_turns_thinking_off_where_there_is_any()
     {
         var cool = Request(ModelParameters.Of(0.2, null, null, null));
