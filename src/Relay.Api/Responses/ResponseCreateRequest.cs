@@ -69,7 +69,7 @@ internal sealed record ResponseCreateRequest
     public long? TopK { get; init; }
 
     /// <summary>Whether the model thinks before it answers, as in Anthropic's API. When missing: Claude Code's own default.</summary>
-    [OneOf(typeof(CompatibleThinkingOff), typeof(CompatibleThinkingOn))]
+    [OneOf(typeof(ThinkingOff), typeof(ThinkingOn))]
     public object? Thinking { get; init; }
 
     /// <summary>Functions that the caller runs. The model calls them; the relay runs no function. OpenAI's hosted tools are refused.</summary>
