@@ -46,7 +46,7 @@ seen.models = { list: models, one: (await anthropic.models.retrieve('claude-sonn
 
 seen.unauthorized = await failure(() => client('wrong').messages.create(ask('hi')));
 seen.unknownModel = await failure(() => anthropic.messages.create(ask('hi', { model: 'gpt-17' })));
-seen.tools = await failure(() => anthropic.messages.create(ask('hi', { tools: [{ name: 'f', input_schema: { type: 'object' } }] })));
+seen.tools = await failure(() => anthropic.messages.create(ask('hi', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] })));
 seen.tooLarge = await failure(() => anthropic.messages.create(ask('x'.repeat(300_000))));
 seen.upstream = await failure(() => client(RELAY_KEY, { maxRetries: 0 }).messages.create(ask('sdk: upstream fails')));
 const daily = client(RELAY_DAILY_KEY);

@@ -50,7 +50,7 @@ seen.models = { list: models, one: (await openai.models.retrieve('claude-sonnet-
 seen.unauthorized = await failure(() => client('wrong').chat.completions.create(ask('hi')));
 seen.unknownModel = await failure(() => openai.chat.completions.create(ask('hi', { model: 'gpt-17' })));
 seen.noSuchModel = await failure(() => openai.models.retrieve('gpt-17'));
-seen.tools = await failure(() => openai.chat.completions.create(ask('hi', { tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] })));
+seen.tools = await failure(() => openai.chat.completions.create(ask('hi', { tools: [{ type: 'web_search' }] })));
 const tempered = await openai.chat.completions.create(ask('sdk openai: whole', { temperature: 0 })).withResponse();
 seen.temperature = { ignored: tempered.response.headers.get('x-relay-ignored') ?? 'nothing' };
 seen.tooLarge = await failure(() => openai.chat.completions.create(ask('x'.repeat(300_000))));

@@ -18,7 +18,7 @@ public sealed class AnswerBlocksTests
     {
         foreach (var takesOften in new[] { true, false })
         {
-            var blocks = new AnswerBlocks(showsThoughts: true);
+            var blocks = new AnswerBlocks(showsThoughts: true, hasCitations: false);
             var pieces = new List<AnswerPiece>();
             void Take()
             {
@@ -49,7 +49,7 @@ public sealed class AnswerBlocksTests
     [Fact]
     public void Thoughts_are_kept_back_where_nobody_asked_for_them()
     {
-        var blocks = new AnswerBlocks(showsThoughts: false);
+        var blocks = new AnswerBlocks(showsThoughts: false, hasCitations: false);
 
         Send(blocks, """{"type":"thinking","thinking":"","signature":""}""", "thinking", "I think so.", 3, () => { });
         Send(blocks, """{"type":"text","text":""}""", "text", "Yes.", 3, () => { });
@@ -62,7 +62,7 @@ public sealed class AnswerBlocksTests
     [Fact]
     public void A_call_without_a_whole_input_is_no_call()
     {
-        var blocks = new AnswerBlocks(showsThoughts: false);
+        var blocks = new AnswerBlocks(showsThoughts: false, hasCitations: false);
 
         Send(blocks, """{"type":"tool_use","id":"t1","name":"f","input":{}}""", "partial_json", """{"a":""", 3, () => { });
 
@@ -75,7 +75,7 @@ public sealed class AnswerBlocksTests
     public void Words_that_could_begin_a_stop_text_come_before_a_call_all_the_same()
     {
         var stop = StopSequences.Create("stop", ["\n\n"]).Value;
-        var blocks = new AnswerBlocks(showsThoughts: false);
+        var blocks = new AnswerBlocks(showsThoughts: false, hasCitations: false);
 
         blocks.Append("Look\n", stop).Should().BeNull();
         blocks.Begin(JsonElement.Parse("""{"type":"tool_use","id":"t1","name":"f","input":{}}"""));
@@ -86,7 +86,7 @@ public sealed class AnswerBlocksTests
     [Fact]
     public void A_message_that_broke_off_leaves_nothing()
     {
-        var blocks = new AnswerBlocks(showsThoughts: true);
+        var blocks = new AnswerBlocks(showsThoughts: true, hasCitations: false);
         Send(blocks, """{"type":"text","text":""}""", "text", "x", 3, () => { });
         Send(blocks, """{"type":"tool_use","id":"t1","name":"f","input":{}}""", "partial_json", "{", 3, () => { });
 
