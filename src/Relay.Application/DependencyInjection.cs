@@ -43,22 +43,28 @@ public static class DependencyInjection
         services.AddSingleton<IValidateOptions<FetchOptions>, FetchOptionsValidator>();
         services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
         services.AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptionsValidator>();
-        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>().AddSettings<FetchOptions>().AddSettings<IdempotencyOptions>().AddSettings<TelemetryOptions>();
+        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>()
+            .AddSettings<FetchOptions>().AddSettings<IdempotencyOptions>().AddSettings<TelemetryOptions>();
     }
 
     private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddMetrics()
-        .AddSingleton(provider => new RelayMetrics(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ModelCatalog>()))
-        .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider)); // Not checked where a container is: relayctl has no engine to look at.
+        .AddSingleton(provider =>
+        new RelayMetrics(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ModelCatalog>()))
+        // Not checked where a container is: relayctl has no engine to look at.
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider));
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
-        services.AddSingleton<ModelCatalog>().AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>()).AddSingleton<KeyEditor>();
+        services.AddSingleton<ModelCatalog>().AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>())
+            .AddSingleton<KeyEditor>();
         services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
         services.AddSingleton<FairQueues>().AddSingleton<FailureLimit>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>()
             .AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>())
             .AddSingleton<AccountMeter>().AddSingleton<IAccountMeter>(provider => provider.GetRequiredService<AccountMeter>());
-        services.AddSingleton(provider => FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value, provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
+        services.AddSingleton(provider =>
+            FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value,
+            provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
         // MediatR 5 leaves the registration to its host; a newer one would change these lines only.

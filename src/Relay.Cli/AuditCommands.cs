@@ -10,13 +10,17 @@ internal static class AuditCommands
     private const int MostLines = 100_000;
 
     /// <summary>The command with its subcommands.</summary>
-    public static Command Create() => new ExampleCommand("audit", "Read the audit log: who used the relay, who changed what. It holds no prompt, no answer and no secret.") { Tail() };
+    public static Command Create() =>
+        new ExampleCommand("audit",
+        "Read the audit log: who used the relay, who changed what. It holds no prompt, no answer and no secret.") { Tail() };
 
     private static Command Tail()
     {
-        var follow = new Option<bool>("--follow", "-f") { Description = "Go on with what is written from now on, over midnight too, until Ctrl-C." };
+        var follow = new Option<bool>(
+            "--follow", "-f") { Description = "Go on with what is written from now on, over midnight too, until Ctrl-C." };
         var key = new Option<string?>("--key") { Description = "Of one key only.", HelpName = "label" };
-        var lines = new Option<int>("--lines", "-n") { Description = "How many lines, from the end.", DefaultValueFactory = _ => 20, HelpName = "n" };
+        var lines = new Option<int>(
+            "--lines", "-n") { Description = "How many lines, from the end.", DefaultValueFactory = _ => 20, HelpName = "n" };
         var json = new Option<bool>("--json") { Description = "Write the lines as they are: one JSON object each." };
         lines.Validators.Add(result =>
         {
@@ -39,7 +43,8 @@ internal static class AuditCommands
             var console = Terminal.Over(operation.Output);
             try
             {
-                await foreach (var line in operation.Get<IAuditReader>().Tail(operation.Value(lines), operation.Value(key), operation.Value(follow), cancellationToken))
+                await foreach (var line in operation.Get<IAuditReader>()
+                    .Tail(operation.Value(lines), operation.Value(key), operation.Value(follow), cancellationToken))
                 {
                     if (asIs)
                     {

@@ -9,7 +9,8 @@ namespace Relay.Cli;
 internal static class AuditText
 {
     /// <summary>What is said by its place in the line, or too long for one.</summary>
-    private static readonly string[] Unnamed = ["time", "action", "key_label", "key_id", "status", "error", "request_id", "before", "after"];
+    private static readonly string[] Unnamed =
+        ["time", "action", "key_label", "key_id", "status", "error", "request_id", "before", "after"];
 
     /// <summary>Writes one line; what can't be read is written as it is.</summary>
     public static void Write(IAnsiConsole console, string line)
@@ -44,8 +45,10 @@ internal static class AuditText
             parts.Add((key, new Style(decoration: Decoration.Bold)));
         }
 
-        parts.AddRange(((string[])["status", "error"]).Select(name => ValueOf(entry, name)).OfType<string>().Select(value => (value, failed ? new Style(Color.Red) : Style.Plain)));
-        parts.AddRange(entry.EnumerateObject().Where(property => !Unnamed.Contains(property.Name, StringComparer.Ordinal)).Select(property => ($"{property.Name}={property.Value}", Style.Plain)));
+        parts.AddRange(((string[])["status", "error"]).Select(name => ValueOf(entry, name)).OfType<string>()
+            .Select(value => (value, failed ? new Style(Color.Red) : Style.Plain)));
+        parts.AddRange(entry.EnumerateObject().Where(property => !Unnamed.Contains(property.Name, StringComparer.Ordinal))
+            .Select(property => ($"{property.Name}={property.Value}", Style.Plain)));
         WriteLine(console, parts);
     }
 
@@ -71,7 +74,8 @@ internal static class AuditText
     private sealed class UnwrappedText(string text, Style style) : Spectre.Console.Rendering.Renderable
     {
         /// <inheritdoc/>
-        protected override IEnumerable<Spectre.Console.Rendering.Segment> Render(Spectre.Console.Rendering.RenderOptions options, int maxWidth) =>
+        protected override IEnumerable<Spectre.Console.Rendering.Segment> Render(
+            Spectre.Console.Rendering.RenderOptions options, int maxWidth) =>
             [new Spectre.Console.Rendering.Segment(text, style)];
     }
 }

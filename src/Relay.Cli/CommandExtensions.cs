@@ -11,7 +11,8 @@ internal static class CommandExtensions
     /// <param name="action">Answers the exit code.</param>
     /// <param name="home">What it needs of the home.</param>
     /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way.</param>
-    public static Command Runs(this Command command, Func<Operation, CancellationToken, Task<int>> action, HomeUse home = HomeUse.Existing, bool needsSettings = true)
+    public static Command Runs(this Command command, Func<Operation, CancellationToken, Task<int>> action, HomeUse home = HomeUse.Existing,
+        bool needsSettings = true)
     {
         command.SetAction(async (parsed, cancellationToken) =>
         {

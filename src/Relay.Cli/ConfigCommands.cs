@@ -17,13 +17,16 @@ internal static partial class ConfigCommands
 
     private static Command Init() => new ExampleCommand(
         "init",
-        "Make the relay's home and its config.env, every setting with its default, as a relay's first start does. Leaves a config.env alone that is there.",
+        "Make the relay's home and its config.env, every setting with its default, as a relay's first start does. Leaves a config.env "
+        + "alone that is there.",
         "relayctl config init")
         .Runs(
             async (operation, cancellationToken) =>
             {
                 var made = operation.Home.WriteDefaultConfig(operation.GetAll<SettingDescription>());
-                await operation.Output.WriteLineAsync((made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} is there already").AsMemory(), cancellationToken);
+                await operation.Output.WriteLineAsync(
+                    (made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} is there already")
+                    .AsMemory(), cancellationToken);
                 return ExitCode.Done;
             },
             home: HomeUse.Made);
@@ -33,7 +36,8 @@ internal static partial class ConfigCommands
         var json = Json.Option();
         return new ExampleCommand(
             "show",
-            "Show every setting with its value and where that comes from. The environment is this shell's, which may not be the relay's. Credentials are shown as ***.",
+            "Show every setting with its value and where that comes from. The environment is this shell's, which may not be the relay's. "
+            + "Credentials are shown as ***.",
             "relayctl config show",
             "relayctl config show --json")
         {
@@ -47,8 +51,12 @@ internal static partial class ConfigCommands
             }
             else
             {
-                Terminal.WriteTable(operation.Output, ["SETTING", "VALUE", "FROM"], settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source]));
-                await operation.Error.WriteLineAsync(Printable.Text($"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with, but for limits, which it follows."));
+                Terminal.WriteTable(operation.Output, ["SETTING", "VALUE", "FROM"],
+                    settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source]));
+                await operation.Error.WriteLineAsync(
+                    Printable.Text(
+                    $"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with, but for limits, "
+                    + $"which it follows."));
             }
 
             return ExitCode.Done;
@@ -60,7 +68,8 @@ internal static partial class ConfigCommands
         var json = Json.Option();
         return new ExampleCommand(
             "check",
-            "Check the settings as the relay does when it starts: all problems at once, and names in config.env that mean nothing. Exits with 1 when the relay would not start.",
+            "Check the settings as the relay does when it starts: all problems at once, and names in config.env that mean nothing. Exits "
+            + "with 1 when the relay would not start.",
             "relayctl config check",
             "relayctl config check && systemctl --user restart claude-relay")
         {
@@ -82,7 +91,8 @@ internal static partial class ConfigCommands
             : (operation.FileSettings[setting.Name] ?? string.Empty, File);
         return value.Length == 0
             ? new SettingValue(setting.Name, setting.Default, Default, setting.Help, setting.Reloads)
-            : new SettingValue(setting.Name, setting.Secret ? "***" : Login().Replace(value, "://***@"), source, setting.Help, setting.Reloads);
+            : new SettingValue(setting.Name, setting.Secret
+            ? "***" : Login().Replace(value, "://***@"), source, setting.Help, setting.Reloads);
     }
 
     private sealed record SettingValue(string Name, string Value, string Source, string Help, bool Reloads);

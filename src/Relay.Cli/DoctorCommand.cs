@@ -11,13 +11,19 @@ internal static class DoctorCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var call = new Option<bool>("--call") { Description = "Also make one real completion with the default model. It costs one request of the Claude account." };
-        var fetch = new Option<string?>("--fetch") { Description = "Instead of all checks fetch this page as /v1/fetch would, and show each step: look-up, guard, connection, redirects, type, size. Callers are not told as much.", HelpName = "URL" };
+        var call = new Option<bool>("--call")
+            { Description = "Also make one real completion with the default model. It costs one request of the Claude account." };
+        var fetch = new Option<string?>("--fetch")
+            { Description =
+            "Instead of all checks fetch this page as /v1/fetch would, and show each step: look-up, guard, connection, redirects, type, "
+            + "size. Callers are not told as much.", HelpName = "URL" };
         var json = Json.Option();
         return new ExampleCommand(
             "doctor",
-            "Look for what would keep the relay from serving, and say what to do about it: settings, Claude Code, its login, lockdown and jail, the relay's files, port and clock. "
-            + "Disturbs no running relay and, without --call, makes no call. Exits with 1 when something failed. Run it as the relay's user, with the relay's environment.",
+            "Look for what would keep the relay from serving, and say what to do about it: settings, Claude Code, its login, lockdown "
+            + "and jail, the relay's files, port and clock. "
+            + "Disturbs no running relay and, without --call, makes no call. Exits with 1 when something failed. Run it as the relay's "
+            + "user, with the relay's environment.",
             "relayctl doctor",
             "relayctl doctor --call",
             "relayctl doctor --fetch https://example.com/",
@@ -74,6 +80,7 @@ internal static class DoctorCommand
             _ => ("fail", Color.Red),
         };
         var advice = finding.Advice is { } text ? $"\n-> {Printable.Text(text)}" : string.Empty;
-        grid.AddRow(new Text(word, new Style(color)), new Text(finding.Check, new Style(decoration: Decoration.Bold)), new Text(Printable.Text(finding.Detail) + advice));
+        grid.AddRow(new Text(word, new Style(color)), new Text(finding.Check, new Style(decoration: Decoration.Bold)),
+            new Text(Printable.Text(finding.Detail) + advice));
     }
 }

@@ -13,7 +13,8 @@ internal static class FleetCommand
         var json = Json.Option();
         return new ExampleCommand(
             "fleet",
-            "List the relays that share this one's keys and limits: their versions, load and state. One that is 'lost' has not been heard for longer than its leases last, and what it ran counts as spent.",
+            "List the relays that share this one's keys and limits: their versions, load and state. One that is 'lost' has not been "
+            + "heard for longer than its leases last, and what it ran counts as spent.",
             "relayctl fleet",
             "relayctl fleet --json | jq '.relays[] | select(.state != \"ready\")'")
         {
@@ -43,7 +44,8 @@ internal static class FleetCommand
                 ["RELAY", "STATE", "VERSION", "CLAUDE CODE", ">RUNNING", ">PLACES", ">WAITING", ">SPARES", "STARTED", ">HEARD"],
                 fleet.Relays.Select(relay => (IReadOnlyList<string>)
                 [
-                    relay.Name, relay.State, relay.Version, relay.ClaudeVersion ?? "-", Number(relay.Running), Number(relay.Places), Number(relay.Waiting), Number(relay.Spares),
+                    relay.Name, relay.State, relay.Version, relay.ClaudeVersion ?? "-", Number(relay.Running), Number(relay.Places),
+                        Number(relay.Waiting), Number(relay.Spares),
                     KeyDocument.Time(relay.StartedAt), $"{Math.Max(0, (now - relay.SeenAt).TotalSeconds):0} s ago",
                 ]));
             return ExitCode.Done;

@@ -10,7 +10,8 @@ internal static class KeyCommands
     private static readonly TimeSpan DefaultOverlap = TimeSpan.FromHours(24);
 
     /// <summary>The command with its subcommands.</summary>
-    public static Command Create() => new ExampleCommand("keys", "Mint, look at, change and revoke the keys of your apps. A running relay follows within a second.")
+    public static Command Create() =>
+        new ExampleCommand("keys", "Mint, look at, change and revoke the keys of your apps. A running relay follows within a second.")
     {
         KeyAdd.Create(),
         KeyViews.List(),
@@ -28,11 +29,14 @@ internal static class KeyCommands
     };
 
     /// <summary>Shows a secret: the only line on stdout, or in a JSON document. Not to be called off: there is no other time.</summary>
-    public static async Task ShowSecretAsync(Operation operation, AddedKey added, bool json, string explanation, CancellationToken cancellationToken)
+    public static async Task ShowSecretAsync(
+        Operation operation, AddedKey added, bool json, string explanation, CancellationToken cancellationToken)
     {
         if (json)
         {
-            Json.Write(operation.Output, new { secret = added.Secret.Reveal(), key = KeyDocument.Of(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()) });
+            Json.Write(operation.Output,
+                new { secret = added.Secret.Reveal(),
+                key = KeyDocument.Of(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()) });
         }
         else
         {
@@ -48,13 +52,16 @@ internal static class KeyCommands
         var json = Json.Option();
         var overlap = new Option<TimeSpan?>("--overlap")
         {
-            Description = $"How long the old secret goes on working: 0 for not at all, 30m, 7d; at most {ApiKey.MaxOverlap.TotalDays}d; 24h when left out.",
+            Description =
+                $"How long the old secret goes on working: 0 for not at all, 30m, 7d; at most {ApiKey.MaxOverlap.TotalDays}d; 24h when "
+                + $"left out.",
             CustomParser = result => Parsing.Duration(result),
             HelpName = "time",
         };
         return new ExampleCommand(
             "rotate",
-            "Give a key a new secret, which is the only line on stdout and shown this once. Its limits and usage stay, and so does, for a day, the old secret.",
+            "Give a key a new secret, which is the only line on stdout and shown this once. Its limits and usage stay, and so does, for "
+            + "a day, the old secret.",
             "relayctl keys rotate shop",
             "relayctl keys rotate shop --overlap 0   # the old secret leaked")
         {
@@ -75,7 +82,8 @@ internal static class KeyCommands
                     operation.Value(json),
                     time == TimeSpan.Zero
                         ? $"Key '{key.Key.Label}' has a new secret. The old one stops working within a second."
-                        : $"Key '{key.Key.Label}' has a new secret. The old one works until {KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.",
+                        : $"Key '{key.Key.Label}' has a new secret. The old one works until "
+                        + $"{KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.",
                     CancellationToken.None);
                 return ExitCode.Done;
             },
@@ -85,7 +93,8 @@ internal static class KeyCommands
     private static Command Revoke()
     {
         var label = LabelArgument();
-        return new ExampleCommand("revoke", "Shut a key for good, within a second, with all it has queued or running.", "relayctl keys revoke shop") { label }.Runs(
+        return new ExampleCommand("revoke", "Shut a key for good, within a second, with all it has queued or running.",
+            "relayctl keys revoke shop") { label }.Runs(
             async (operation, cancellationToken) =>
             {
                 var revoked = await operation.Mediator.Send(new RevokeKeyCommand(operation.Value(label)), cancellationToken);

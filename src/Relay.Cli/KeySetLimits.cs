@@ -13,7 +13,9 @@ internal static class KeySetLimits
         var rpm = Limit("--rpm", "Requests in any sixty seconds");
         var daily = Limit("--daily", "Requests a UTC day");
         var concurrency = Limit("--concurrency", "Requests that run at once");
-        var usd = new Option<LimitChange<decimal>?>("--usd") { Description = $"US dollars a UTC day, by list price, or '{Parsing.Default}' for no such limit.", CustomParser = Parsing.MoneyLimit, HelpName = "x" };
+        var usd = new Option<LimitChange<decimal>?>("--usd")
+            { Description = $"US dollars a UTC day, by list price, or '{Parsing.Default}' for no such limit.",
+            CustomParser = Parsing.MoneyLimit, HelpName = "x" };
         return new ExampleCommand(
             "set-limits",
             "Change a key's limits, within a second. Those that are not named stay as they are.",
@@ -24,7 +26,8 @@ internal static class KeySetLimits
         }.Runs(
             async (operation, cancellationToken) =>
             {
-                var command = new SetKeyLimitsCommand(operation.Value(label), operation.Value(rpm), operation.Value(daily), operation.Value(concurrency), operation.Value(usd));
+                var command = new SetKeyLimitsCommand(operation.Value(label), operation.Value(rpm), operation.Value(daily),
+                    operation.Value(concurrency), operation.Value(usd));
                 if (!(await operation.Mediator.Send(command, cancellationToken)).TryGet(out var key, out var problem))
                 {
                     return operation.Refuse(problem);

@@ -14,7 +14,8 @@ internal static class LoginCommand
         var force = new Option<bool>("--force") { Description = "Also where standard input is no terminal." };
         return new ExampleCommand(
             "login",
-            "Log Claude Code in for the relay alone: runs 'claude auth login' here, and keeps the login in the relay's home, apart from this user's own. CLAUDE_AUTH=login then uses it.",
+            "Log Claude Code in for the relay alone: runs 'claude auth login' here, and keeps the login in the relay's home, apart from "
+            + "this user's own. CLAUDE_AUTH=login then uses it.",
             "relayctl login")
         {
             force,
@@ -23,7 +24,8 @@ internal static class LoginCommand
             var login = operation.Get<IClaudeLogin>();
             if (!login.IsInteractive && !operation.Value(force))
             {
-                await operation.Error.WriteLineAsync("A login asks questions, and standard input is no terminal. Run this in a terminal, or with --force.");
+                await operation.Error.WriteLineAsync(
+                    "A login asks questions, and standard input is no terminal. Run this in a terminal, or with --force.");
                 return ExitCode.Failed;
             }
 
@@ -32,7 +34,8 @@ internal static class LoginCommand
                 return operation.Refuse(problem);
             }
 
-            await operation.Error.WriteLineAsync(Printable.Text($"Logged in ({status.Method}); the login is in {operation.Home.ClaudeDirectory}."));
+            await operation.Error.WriteLineAsync(
+                Printable.Text($"Logged in ({status.Method}); the login is in {operation.Home.ClaudeDirectory}."));
             await operation.Error.WriteLineAsync(
                 operation.Get<IOptions<ClaudeCodeOptions>>().Value.Auth == ClaudeAuth.Login
                     ? "A relay that says it is not logged in picks it up within half a minute. Restart one that used another login."

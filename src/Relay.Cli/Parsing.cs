@@ -18,7 +18,8 @@ internal static class Parsing
     public static KeyLabel Label(ArgumentResult result) => Checked(result, KeyLabel.Create(Word(result)))!;
 
     /// <summary><c>complete,usage</c>.</summary>
-    public static KeyScopes Scopes(ArgumentResult result) => Checked(result, KeyScopeNames.Parse(Word(result).Split(',', StringSplitOptions.TrimEntries)));
+    public static KeyScopes Scopes(ArgumentResult result) =>
+        Checked(result, KeyScopeNames.Parse(Word(result).Split(',', StringSplitOptions.TrimEntries)));
 
     /// <summary><c>haiku,sonnet</c>.</summary>
     public static IReadOnlyList<ModelName>? Models(ArgumentResult result)
@@ -49,7 +50,8 @@ internal static class Parsing
 
         var unit = word.Length < 2 ? 0 : word[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86_400, 'w' => 7 * 86_400, _ => 0 };
         // Six digits, so that the product is a time that exists.
-        if (unit > 0 && word.Length <= 7 && int.TryParse(word.AsSpan(0, word.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        if (unit > 0 && word.Length <= 7
+            && int.TryParse(word.AsSpan(0, word.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {
             return TimeSpan.FromSeconds((double)number * unit);
         }

@@ -11,19 +11,22 @@ internal static class ReadyCommand
     {
         var wait = new Option<TimeSpan>("--wait")
         {
-            Description = "How long to wait for it, such as 60s. Ends at once where only you can help: Claude Code is missing or not logged in.",
+            Description =
+                "How long to wait for it, such as 60s. Ends at once where only you can help: Claude Code is missing or not logged in.",
             CustomParser = Parsing.Duration,
         };
         return new ExampleCommand(
             "ready",
-            "Ask the relay that runs with these settings whether it is ready. Exits with 0 when it is, with 5 when it runs and is not, with 1 when none answers.",
+            "Ask the relay that runs with these settings whether it is ready. Exits with 0 when it is, with 5 when it runs and is not, "
+            + "with 1 when none answers.",
             "relayctl ready",
             "relayctl ready --wait 60s && ./deploy-the-apps")
         {
             wait,
         }.Runs(async (operation, cancellationToken) =>
         {
-            if (!(await operation.Mediator.Send(new AwaitReadinessQuery(operation.Value(wait)), cancellationToken)).TryGet(out var relay, out var problem))
+            if (!(await operation.Mediator.Send(new AwaitReadinessQuery(operation.Value(wait)), cancellationToken))
+                .TryGet(out var relay, out var problem))
             {
                 return operation.Refuse(problem);
             }
@@ -34,7 +37,8 @@ internal static class ReadyCommand
                 return ExitCode.Done;
             }
 
-            await operation.Error.WriteLineAsync(relay.Answers ? $"The relay at {relay.Url} runs and is not ready." : $"No relay answers at {relay.Url}.");
+            await operation.Error.WriteLineAsync(relay.Answers
+                ? $"The relay at {relay.Url} runs and is not ready." : $"No relay answers at {relay.Url}.");
             foreach (var one in relay.Problems)
             {
                 await operation.Error.WriteLineAsync(Printable.Text($"{one.Code}: {one.Message}"));

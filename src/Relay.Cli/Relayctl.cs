@@ -44,7 +44,9 @@ internal static class Relayctl
 
     private static RootCommand CreateRoot()
     {
-        var root = new RootCommand("Operates a claude-relay on this machine: its keys, usage, audit log, settings and health. It works on the relay's files, so also while the relay is down.")
+        var root = new RootCommand(
+            "Operates a claude-relay on this machine: its keys, usage, audit log, settings and health. It works on the relay's files, so "
+            + "also while the relay is down.")
         {
             Operation.HomeOption,
             KeyCommands.Create(),

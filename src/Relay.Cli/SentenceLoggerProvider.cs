@@ -25,11 +25,13 @@ internal sealed class SentenceLoggerProvider(TextWriter error) : ILoggerProvider
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
         /// <inheritdoc/>
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
             {
-                error.WriteLine(Printable.Text(exception is null ? formatter(state, exception) : $"{formatter(state, exception)}: {exception.Message}"));
+                error.WriteLine(Printable.Text(exception is null
+                    ? formatter(state, exception) : $"{formatter(state, exception)}: {exception.Message}"));
             }
         }
     }

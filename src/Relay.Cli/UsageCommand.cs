@@ -5,7 +5,8 @@ using Relay.Application.Usage;
 namespace Relay.Cli;
 
 /// <summary>What was used, summed up.</summary>
-internal sealed record UsageDocument(long Requests, long Pages, long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd)
+internal sealed record UsageDocument(long Requests, long Pages, long InputTokens, long OutputTokens, long CacheCreationInputTokens,
+    long CacheReadInputTokens, decimal CostUsd)
 {
     /// <summary>Of some rows.</summary>
     public static UsageDocument Sum(IEnumerable<UsageRow> rows) => rows.Aggregate(
@@ -24,7 +25,8 @@ internal sealed record UsageDocument(long Requests, long Pages, long InputTokens
 
     /// <summary>The cells of a table.</summary>
     public IReadOnlyList<string> Cells(string name) =>
-        [name, Number(Requests), Number(Pages), Number(InputTokens), Number(OutputTokens), Number(CacheCreationInputTokens), Number(CacheReadInputTokens), Money(CostUsd)];
+        [name, Number(Requests), Number(Pages), Number(InputTokens), Number(OutputTokens), Number(CacheCreationInputTokens),
+        Number(CacheReadInputTokens), Money(CostUsd)];
 
     private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }
@@ -41,31 +43,39 @@ internal static class UsageCommand
     {
         var by = new Option<string>("--by") { Description = "Group the sums by this.", DefaultValueFactory = _ => ByKey };
         by.AcceptOnlyFromAmong(ByKey, ByModel, ByDay);
-        var days = new Option<int>("--days") { Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.", DefaultValueFactory = _ => 7, HelpName = "n" };
+        var days = new Option<int>("--days") { Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.",
+            DefaultValueFactory = _ => 7, HelpName = "n" };
         var json = Json.Option();
-        return new ExampleCommand("usage", "Show what was used: requests, pages, tokens, and US dollars by list price. Running requests count with their reserved cost.", "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
+        return new ExampleCommand("usage",
+            "Show what was used: requests, pages, tokens, and US dollars by list price. Running requests count with their reserved cost.",
+            "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
         {
             by, days, json,
         }.Runs(async (operation, cancellationToken) =>
         {
-            if (!(await operation.Mediator.Send(new ReportUsageQuery(operation.Value(days)), cancellationToken)).TryGet(out var report, out var problem))
+            if (!(await operation.Mediator.Send(new ReportUsageQuery(operation.Value(days)), cancellationToken))
+                .TryGet(out var report, out var problem))
             {
                 return operation.Refuse(problem);
             }
 
             var chosen = operation.Value(by)!;
-            var groups = report.Rows.GroupBy(row => NameOf(row, chosen), StringComparer.Ordinal).Select(group => (group.Key, Sum: UsageDocument.Sum(group))).ToList();
+            var groups = report.Rows.GroupBy(row => NameOf(row, chosen), StringComparer.Ordinal)
+                .Select(group => (group.Key, Sum: UsageDocument.Sum(group))).ToList();
             var total = UsageDocument.Sum(report.Rows);
             if (operation.Value(json))
             {
-                Json.Write(operation.Output, new { by = chosen, days = operation.Value(days), rows = groups.Select(group => Row(chosen, group.Key, group.Sum, report)), total });
+                Json.Write(operation.Output,
+                    new { by = chosen, days = operation.Value(days),
+                    rows = groups.Select(group => Row(chosen, group.Key, group.Sum, report)), total });
                 return ExitCode.Done;
             }
 
             Terminal.WriteTable(
                 operation.Output,
                 [chosen.ToUpperInvariant(), ">REQUESTS", ">PAGES", ">TOKENS IN", ">OUT", ">CACHE WRITTEN", ">READ", ">USD"],
-                [.. groups.Select(group => group.Sum.Cells(chosen == ByKey ? LabelOf(group.Key, report) : group.Key)), total.Cells("total")]);
+                [.. groups.Select(group => group.Sum.Cells(chosen == ByKey ? LabelOf(group.Key, report) : group.Key)),
+                    total.Cells("total")]);
             return ExitCode.Done;
         });
     }

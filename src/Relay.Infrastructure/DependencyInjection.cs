@@ -36,8 +36,11 @@ public static class DependencyInjection
     /// <summary>What a running relay needs. Hosted services stop in the reverse of this order, so the audit log is last.</summary>
     /// <param name="services">What is registered.</param>
     /// <param name="home">Where the relay's files are.</param>
-    /// <param name="configuration">Says with <c>STATE</c> where keys, limits and usage are: nothing of the other place is even made.</param>
-    public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home, IConfiguration configuration) => services
+    /// <param name="configuration">
+    /// Says with <c>STATE</c> where keys, limits and usage are: nothing of the other place is even made.
+    /// </param>
+    public static IServiceCollection AddRelayInfrastructure(
+        this IServiceCollection services, RelayHome home, IConfiguration configuration) => services
         .AddSingleton(home)
         .AddHosted<HomeLock>()
         .AddAuditing()
@@ -54,7 +57,8 @@ public static class DependencyInjection
     /// <param name="services">What is registered.</param>
     /// <param name="home">Where the relay's files are.</param>
     /// <param name="configuration">Says where keys, limits and usage are.</param>
-    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home, IConfiguration configuration) => services
+    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home, IConfiguration configuration) =>
+        services
         .AddSingleton(home)
         .AddAuditing()
         .AddStateOperations(configuration)
@@ -67,7 +71,8 @@ public static class DependencyInjection
     private static IServiceCollection AddState(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddStateSettings();
-        return StateOptions.IsShared(configuration) ? services.AddRedis() : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
+        return StateOptions.IsShared(configuration)
+            ? services.AddRedis() : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
     }
 
     private static IServiceCollection AddStateSettings(this IServiceCollection services) => services
@@ -103,7 +108,8 @@ public static class DependencyInjection
             ? services
                 .AddHosted<RedisLink>()
                 .AddSingleton<IKeyRepository, RedisKeyRepository>()
-                .AddSingleton<IUsageReader>(provider => new RedisUsageReader(provider.GetRequiredService<RedisLink>(), provider.GetRequiredService<TimeProvider>()))
+                .AddSingleton<IUsageReader>(provider =>
+                new RedisUsageReader(provider.GetRequiredService<RedisLink>(), provider.GetRequiredService<TimeProvider>()))
                 .AddSingleton<IFleet, FleetView>()
             : services
                 .AddSingleton<IKeyRepository, KeyFileRepository>()

@@ -31,7 +31,8 @@ internal sealed class PdfFile
     public int AddStream(string dictionary, byte[] data)
     {
         var number = Reserve();
-        _objects[number - 1] = [.. Encoding.Latin1.GetBytes($"<< {dictionary} /Length {data.Length} >>\nstream\n"), .. data, .. "\nendstream"u8];
+        _objects[number - 1] =
+            [.. Encoding.Latin1.GetBytes($"<< {dictionary} /Length {data.Length} >>\nstream\n"), .. data, .. "\nendstream"u8];
         return number;
     }
 
@@ -60,7 +61,8 @@ internal sealed class PdfFile
             Say(string.Create(CultureInfo.InvariantCulture, $"{(hasTable ? offset : offset + 7):0000000000} 00000 n \n"));
         }
 
-        Say(string.Create(CultureInfo.InvariantCulture, $"trailer\n<< /Size {_objects.Count + 1} /Root {root} 0 R {trailer} >>\nstartxref\n{(hasTable ? start : 5)}\n%%EOF\n"));
+        Say(string.Create(CultureInfo.InvariantCulture,
+            $"trailer\n<< /Size {_objects.Count + 1} /Root {root} 0 R {trailer} >>\nstartxref\n{(hasTable ? start : 5)}\n%%EOF\n"));
         return file.ToArray();
     }
 
@@ -69,11 +71,14 @@ internal sealed class PdfFile
 
     /// <summary>The same, with a table of cross-references that may be wrong.</summary>
     public static byte[] Of(string? title, bool hasTable, params string[] pages) =>
-        WithPages(title is null ? string.Empty : $"/Info << /Title ({title}) >>", hasTable, [.. pages.Select(text => (Encoding.Latin1.GetBytes(ContentOf(text)), string.Empty))]);
+        WithPages(title is null
+        ? string.Empty
+        : $"/Info << /Title ({title}) >>", hasTable, [.. pages.Select(text => (Encoding.Latin1.GetBytes(ContentOf(text)), string.Empty))]);
 
     /// <summary>A file that says that it is encrypted.</summary>
     public static byte[] Encrypted() =>
-        WithPages($"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{new string('1', 64)}> /U <{new string('2', 64)}> >> /ID [<01><01>]", hasTable: true, ("BT ET"u8.ToArray(), string.Empty));
+        WithPages($"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{new string('1', 64)}> /U <{new string('2', 64)}> >> /ID [<01><01>]",
+        hasTable: true, ("BT ET"u8.ToArray(), string.Empty));
 
     /// <summary>A file of pages with these content streams, each with its dictionary.</summary>
     public static byte[] WithPages(string trailer, bool hasTable, params (byte[] Content, string Dictionary)[] pages)
@@ -99,7 +104,9 @@ internal sealed class PdfFile
         var font = file.Add("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>");
         var stream = file.AddStream(dictionary, content);
         var extra = prepare is null ? 0 : prepare(file);
-        var page = file.Add($"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {stream} 0 R /Resources << {(extra == 0 ? $"/Font << /F1 {font} 0 R >>" : resources.Replace("{0}", $"{extra} 0 R", StringComparison.Ordinal))} >> >>");
+        var page = file.Add(
+            $"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {stream} 0 R /Resources << "
+            + $"{(extra == 0 ? $"/Font << /F1 {font} 0 R >>" : resources.Replace("{0}", $"{extra} 0 R", StringComparison.Ordinal))} >> >>");
         file.Set(catalog, $"<< /Type /Catalog /Pages {tree} 0 R >>");
         file.Set(tree, $"<< /Type /Pages /Count 1 /Kids [{page} 0 R] >>");
         return file.Write(catalog);
@@ -128,14 +135,17 @@ internal sealed class PdfFile
     }
 
     private int AddPage(int tree, int font, int content) =>
-        Add($"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {content} 0 R /Resources << /Font << /F1 {font} 0 R >> >> >>");
+        Add($"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {content} 0 R /Resources << /Font << /F1 {font} 0 R >> "
+        + $">> >>");
 
     private static string ContentOf(string text)
     {
         var content = new StringBuilder("BT /F1 12 Tf 72 720 Td 14 TL\n");
         foreach (var line in text.Split('\n'))
         {
-            content.Append('(').Append(line.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("(", "\\(", StringComparison.Ordinal).Replace(")", "\\)", StringComparison.Ordinal)).Append(") Tj T*\n");
+            content.Append('(')
+                .Append(line.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("(", "\\(", StringComparison.Ordinal)
+                .Replace(")", "\\)", StringComparison.Ordinal)).Append(") Tj T*\n");
         }
 
         return content.Append("ET").ToString();

@@ -25,7 +25,8 @@ public sealed class ApiDescription
     private const string SchemaBase = "https://relay.example/schemas";
 
     /// <summary>What belongs to the connection, and to how a body is sent.</summary>
-    private static readonly HashSet<string> OfTheServer = new(StringComparer.OrdinalIgnoreCase) { "Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive" };
+    private static readonly HashSet<string> OfTheServer = new(
+        StringComparer.OrdinalIgnoreCase) { "Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive" };
 
     private readonly ConcurrentDictionary<string, Lazy<JsonSchema>> _schemas = new(StringComparer.Ordinal);
     private readonly BuildOptions _build = new() { SchemaRegistry = new SchemaRegistry(), Dialect = Dialect.Draft202012 };
@@ -35,7 +36,8 @@ public sealed class ApiDescription
     public ApiDescription(string json)
     {
         _root = JsonNode.Parse(json)!.AsObject();
-        var schemas = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["$id"] = SchemaBase, ["$defs"] = _root["components"]!["schemas"]!.DeepClone() };
+        var schemas = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["$id"] = SchemaBase,
+            ["$defs"] = _root["components"]!["schemas"]!.DeepClone() };
         _ = JsonSchema.FromText(Absolute(schemas.ToJsonString()), _build);
     }
 
@@ -50,7 +52,8 @@ public sealed class ApiDescription
 
     /// <summary>The node a reference points to, or the node itself. What stands beside a reference is not looked at.</summary>
     public JsonObject Resolve(JsonNode node) => node["$ref"]?.GetValue<string>() is { } reference
-        ? Resolve(reference.Split('/').Skip(1).Aggregate((JsonNode)_root, (parent, name) => parent[name] ?? throw new InvalidOperationException($"{reference} points nowhere.")))
+        ? Resolve(reference.Split('/').Skip(1)
+        .Aggregate((JsonNode)_root, (parent, name) => parent[name] ?? throw new InvalidOperationException($"{reference} points nowhere.")))
         : node.AsObject();
 
     /// <summary>The operation behind a request; null where there is none.</summary>
@@ -69,10 +72,12 @@ public sealed class ApiDescription
                 return JsonSchema.FromText(Absolute(text), _build);
             }
         }));
-        var result = built.Value.Evaluate(value, new EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
+        var result = built.Value.Evaluate(
+            value, new EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
         return result.IsValid
             ? []
-            : [.. (result.Details ?? []).Append(result).Where(detail => detail.Errors is { Count: > 0 }).SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation} {error.Key}: {error.Value}"))];
+            : [.. (result.Details ?? []).Append(result).Where(detail => detail.Errors is { Count: > 0 })
+                .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation} {error.Key}: {error.Value}"))];
     }
 
     /// <summary>Everything about an answer that the document does not say; empty where it says all of it.</summary>
@@ -97,7 +102,8 @@ public sealed class ApiDescription
 
     private IEnumerable<string> FindHeaderProblems(JsonObject response, SeenAnswer answer)
     {
-        var described = new Dictionary<string, JsonObject>((response["headers"]?.AsObject() ?? []).Select(header => KeyValuePair.Create(header.Key, Resolve(header.Value!))), StringComparer.OrdinalIgnoreCase);
+        var described = new Dictionary<string, JsonObject>((response["headers"]?.AsObject() ?? [])
+            .Select(header => KeyValuePair.Create(header.Key, Resolve(header.Value!))), StringComparer.OrdinalIgnoreCase);
         foreach (var (name, header) in described)
         {
             if (!answer.Headers.TryGetValue(name, out var value))
@@ -136,7 +142,8 @@ public sealed class ApiDescription
         }
 
         return content["x-events"] is JsonArray events ? FindEventProblems(events, body)
-            : type == "application/json" ? FindMisfits(content["schema"]!, JsonElement.Parse(body)).Select(misfit => $"{misfit} in {Cut(body)}")
+            : type == "application/json"
+            ? FindMisfits(content["schema"]!, JsonElement.Parse(body)).Select(misfit => $"{misfit} in {Cut(body)}")
             : FindMisfits(content["schema"]!, JsonSerializer.SerializeToElement(body));
     }
 
@@ -145,7 +152,8 @@ public sealed class ApiDescription
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(body));
         foreach (var item in SseParser.Create(stream).Enumerate())
         {
-            var candidates = described.Where(candidate => (candidate!["event"]?.GetValue<string>() ?? "message") == item.EventType).ToList();
+            var candidates = described.Where(candidate => (candidate!["event"]?.GetValue<string>() ?? "message") == item.EventType)
+                .ToList();
             var misfits = candidates
                 .Select(candidate => candidate!["text"]?.GetValue<string>() is { } text
                     ? text == item.Data ? [] : [$"it is not {text}"]
@@ -155,7 +163,8 @@ public sealed class ApiDescription
             {
                 yield return candidates.Count == 0
                     ? $"the description does not know the event '{item.EventType}'."
-                    : $"the event '{item.EventType}' with {Cut(item.Data)}: {string.Join("; or ", misfits.Select(found => string.Join(", ", found)))}";
+                    : $"the event '{item.EventType}' with {Cut(item.Data)}: "
+                    + $"{string.Join("; or ", misfits.Select(found => string.Join(", ", found)))}";
             }
         }
     }
@@ -164,19 +173,23 @@ public sealed class ApiDescription
     {
         var parts = path.Split('/');
         return _root["paths"]!.AsObject()
-            .Where(candidate => candidate.Key.Split('/') is var known && known.Length == parts.Length && known.Zip(parts).All(pair => pair.First == pair.Second || (pair.First.StartsWith('{') && pair.Second.Length > 0)))
+            .Where(candidate =>
+            candidate.Key.Split('/') is var known && known.Length == parts.Length && known.Zip(parts)
+            .All(pair => pair.First == pair.Second || (pair.First.StartsWith('{') && pair.Second.Length > 0)))
             .OrderBy(candidate => candidate.Key.Contains('{', StringComparison.Ordinal))
             .Select(candidate => candidate.Value!.AsObject())
             .FirstOrDefault();
     }
 
     private static JsonElement AsTyped(JsonObject schema, string value) =>
-        schema["type"]?.GetValue<string>() == "integer" && long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        schema["type"]?.GetValue<string>() == "integer"
+        && long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? JsonSerializer.SerializeToElement(number)
             : JsonSerializer.SerializeToElement(value);
 
     /// <summary>The document's references are to itself; a schema that is judged by stands alone.</summary>
-    private static string Absolute(string schema) => schema.Replace("\"#/components/schemas/", $"\"{SchemaBase}#/$defs/", StringComparison.Ordinal);
+    private static string Absolute(string schema) =>
+        schema.Replace("\"#/components/schemas/", $"\"{SchemaBase}#/$defs/", StringComparison.Ordinal);
 
     private static string Cut(string? text) => text is { Length: > 600 } ? text[..600] + "…" : text ?? "nothing";
 }

@@ -11,7 +11,8 @@ internal sealed class AnswerText
     private const int MostPieces = 32;
     private const int ShortestPiece = 8;
 
-    private static readonly byte[][] Words = [.. "one two three four five six seven eight nine ten".Split(' ').Select(word => Escape(" " + word))];
+    private static readonly byte[][] Words =
+        [.. "one two three four five six seven eight nine ten".Split(' ').Select(word => Escape(" " + word))];
     private static readonly AnswerText Default = Split(Behavior.DefaultText);
 
     private readonly byte[][] _pieces;

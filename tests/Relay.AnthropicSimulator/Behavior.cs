@@ -23,7 +23,9 @@ public sealed record Behavior
     /// <summary>Answer with that many short words, one delta each: the text that <see cref="WordsText"/> returns.</summary>
     public int? Words { get; init; }
 
-    /// <summary>Writes the moment (a timestamp of <see cref="System.Diagnostics.Stopwatch"/>) instead of each of the <see cref="Words"/>.</summary>
+    /// <summary>
+    /// Writes the moment (a timestamp of <see cref="System.Diagnostics.Stopwatch"/>) instead of each of the <see cref="Words"/>.
+    /// </summary>
     public bool TimedWords { get; init; }
 
     /// <summary>The model that the answer names; null for the one asked for.</summary>
@@ -49,8 +51,8 @@ public sealed record Behavior
     public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
 
     /// <summary>
-    /// Answer with <see cref="ToolCalls"/> until the conversation holds that many messages with tool results, then with text; null for one. With
-    /// several rounds the calls are made one after the other, each with its number in the field <c>round</c> of its input.
+    /// Answer with <see cref="ToolCalls"/> until the conversation holds that many messages with tool results, then with text; null for one.
+    /// With several rounds the calls are made one after the other, each with its number in the field <c>round</c> of its input.
     /// </summary>
     public int? ToolRounds { get; init; }
 
@@ -66,7 +68,9 @@ public sealed record Behavior
     /// <summary>Also answer tool results with <see cref="ToolCalls"/>; otherwise they are answered with text.</summary>
     public bool ToolCallsForever { get; init; }
 
-    /// <summary>JSON answered as a call of the tool <c>StructuredOutput</c>, or as text when the request asks for a schema without that tool.</summary>
+    /// <summary>
+    /// JSON answered as a call of the tool <c>StructuredOutput</c>, or as text when the request asks for a schema without that tool.
+    /// </summary>
     public string? StructuredOutput { get; init; }
 
     /// <summary>What goes wrong.</summary>
@@ -103,7 +107,8 @@ public sealed record Behavior
         : ToolCallsForever && ToolCalls.Count == 0 ? "tool_calls_forever needs tool_calls"
         : ToolCalls.Any(call => call.Input.ValueKind != JsonValueKind.Object) ? "the input of a tool call must be a JSON object"
         : StructuredOutput is { } json && !IsJsonObject(json) ? "structured_output must be the text of a JSON object"
-        : new[] { InputTokens, OutputTokens ?? 0, CacheCreationInputTokens, CacheReadInputTokens }.Min() < 0 ? "token counts must not be negative"
+        : new[] { InputTokens, OutputTokens ?? 0, CacheCreationInputTokens, CacheReadInputTokens }.Min() < 0
+        ? "token counts must not be negative"
         : null;
 
     private static bool IsJsonObject(string text)

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Relay.AnthropicSimulator;
 
-/// <summary>What <c>/_simulator</c> offers to another process. Never recorded, needs no credentials, counts as a connection like any other.</summary>
+/// <summary>
+/// What <c>/_simulator</c> offers to another process. Never recorded, needs no credentials, counts as a connection like any other.
+/// </summary>
 internal sealed class ControlEndpoints(Simulator simulator)
 {
     public const string Prefix = "/_simulator";

@@ -5,7 +5,9 @@ namespace Relay.AnthropicSimulator;
 /// <summary><c>POST /v1/messages</c> and <c>/v1/messages/count_tokens</c>.</summary>
 internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 {
-    /// <summary>Kestrel hands bytes to the socket in the background and drops what is left on abort; this lets the deltas out first.</summary>
+    /// <summary>
+    /// Kestrel hands bytes to the socket in the background and drops what is left on abort; this lets the deltas out first.
+    /// </summary>
     private static readonly TimeSpan BeforeAbort = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan UsageLimitResetsAfter = TimeSpan.FromHours(1);
@@ -51,7 +53,8 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         else if (failure is UpstreamFailure.Garbage or UpstreamFailure.EmptyStream)
         {
             http.Response.ContentType = "text/event-stream; charset=utf-8";
-            var body = failure == UpstreamFailure.Garbage ? "\0\u0001\u0002 this is no event stream }{\n\ndata: {\"type\":\n\n"u8.ToArray() : [];
+            var body = failure == UpstreamFailure.Garbage
+                ? "\0\u0001\u0002 this is no event stream }{\n\ndata: {\"type\":\n\n"u8.ToArray() : [];
             await http.Response.Body.WriteAsync(body, ct);
         }
         else if (request.Stream)
@@ -83,7 +86,8 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         if (answer.Text is { } text)
         {
-            await StreamTextAsync(writer, index++, text, BreaksOff(failure) ? (text.Count + 1) / 2 : text.Count, answer.Behavior.BetweenTokens, ct);
+            await StreamTextAsync(writer, index++, text, BreaksOff(failure)
+                ? (text.Count + 1) / 2 : text.Count, answer.Behavior.BetweenTokens, ct);
         }
 
         if (BreaksOff(failure))
@@ -94,7 +98,8 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         for (var i = 0; i < answer.ToolCalls.Count; i++)
         {
-            writer.ToolUse(index + i, answer.ToolCallId(i), answer.ToolCalls[i], isCut: failure == UpstreamFailure.MaxTokens && i == answer.ToolCalls.Count - 1);
+            writer.ToolUse(index + i, answer.ToolCallId(i), answer.ToolCalls[i], isCut: failure == UpstreamFailure.MaxTokens
+                && i == answer.ToolCalls.Count - 1);
         }
 
         writer.StopReason(answer);
@@ -132,7 +137,8 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         }
     }
 
-    private async Task BreakOffAsync(HttpContext http, RecordedRequest request, SseWriter writer, UpstreamFailure failure, CancellationToken ct)
+    private async Task BreakOffAsync(
+        HttpContext http, RecordedRequest request, SseWriter writer, UpstreamFailure failure, CancellationToken ct)
     {
         if (failure == UpstreamFailure.ErrorEvent)
         {
@@ -148,7 +154,8 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
     }
 
     /// <summary>The CLI asks again without streaming after some stream failures: those then get the nearest thing to it.</summary>
-    private async Task SendWholeAsync(HttpContext http, RecordedRequest request, Answer answer, UpstreamFailure failure, CancellationToken ct)
+    private async Task SendWholeAsync(
+        HttpContext http, RecordedRequest request, Answer answer, UpstreamFailure failure, CancellationToken ct)
     {
         if (failure == UpstreamFailure.ErrorEvent)
         {

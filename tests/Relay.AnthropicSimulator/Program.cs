@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Relay.AnthropicSimulator;
 
-/// <summary>The simulator as a process of its own. Not top-level statements: those would add a second public Program to the test assemblies.</summary>
+/// <summary>
+/// The simulator as a process of its own. Not top-level statements: those would add a second public Program to the test assemblies.
+/// </summary>
 internal static class EntryPoint
 {
     private static async Task<int> Main(string[] args)

@@ -44,12 +44,14 @@ public sealed record RecordedRequest
 
     /// <summary>
     /// The text of the last message that the caller wrote: a content string, or its text blocks joined with nothing.
-    /// What CLI 2.1.330 adds does not count: the system-role note after it, tool results, and the notes by which it has an answer continued.
-    /// Empty when there is none. Nothing inside a caller's message is cut out.
+    /// What CLI 2.1.330 adds does not count: the system-role note after it, tool results, and the notes by which it has an answer
+    /// continued. Empty when there is none. Nothing inside a caller's message is cut out.
     /// </summary>
     public string LastUserText => Parsed.LastFromUser?.Text ?? "";
 
-    /// <summary>The text of each top-level <c>system</c> block. From CLI 2.1.330: a billing line, an identity line, then the caller's prompt.</summary>
+    /// <summary>
+    /// The text of each top-level <c>system</c> block. From CLI 2.1.330: a billing line, an identity line, then the caller's prompt.
+    /// </summary>
     public IReadOnlyList<string> SystemTexts => Parsed.SystemTexts;
 
     /// <summary>The text of each message of role user, whoever wrote it, oldest first.</summary>

@@ -31,7 +31,8 @@ internal sealed class RequestBody
 
     public bool Stream => Property(Json, "stream").ValueKind == JsonValueKind.True;
 
-    public int? MaxTokens => Property(Json, "max_tokens") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var value) ? value : null;
+    public int? MaxTokens =>
+        Property(Json, "max_tokens") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var value) ? value : null;
 
     /// <summary>The last message from the user that the caller wrote: neither tool results nor a note of the CLI after an answer.</summary>
     public RecordedMessage? LastFromUser
@@ -41,7 +42,8 @@ internal sealed class RequestBody
             for (var i = Messages.Count - 1; i >= 0; i--)
             {
                 var message = Messages[i];
-                var ofTheCli = message.ToolResults.Count > 0 || (i > 0 && Messages[i - 1].Role == "assistant" && CliNotes.Contains(message.Text));
+                var ofTheCli = message.ToolResults.Count > 0
+                    || (i > 0 && Messages[i - 1].Role == "assistant" && CliNotes.Contains(message.Text));
                 if (message.Role == "user" && !ofTheCli)
                 {
                     return message;
@@ -131,7 +133,8 @@ internal sealed class RequestBody
     private static IEnumerable<string> Texts(JsonElement content) => content.ValueKind switch
     {
         JsonValueKind.String => [content.GetString()!],
-        JsonValueKind.Array => content.EnumerateArray().Where(block => String(block, "type") == "text").Select(block => String(block, "text") ?? ""),
+        JsonValueKind.Array =>
+        content.EnumerateArray().Where(block => String(block, "type") == "text").Select(block => String(block, "text") ?? ""),
         _ => [],
     };
 

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Relay.AnthropicSimulator;
 
-/// <summary>The smallest plain value that common JSON schemas accept: types, required properties, enums, constants; no references or patterns.</summary>
+/// <summary>
+/// The smallest plain value that common JSON schemas accept: types, required properties, enums, constants; no references or patterns.
+/// </summary>
 internal static class SchemaSample
 {
     public static JsonElement Of(JsonElement schema) => JsonSerializer.SerializeToElement(Value(schema));
@@ -49,7 +51,8 @@ internal static class SchemaSample
             schema.TryGetProperty("properties", out var properties);
             foreach (var name in required.EnumerateArray().Select(item => item.GetString()!))
             {
-                sample[name] = properties.ValueKind == JsonValueKind.Object && properties.TryGetProperty(name, out var property) ? Value(property) : "text";
+                sample[name] = properties.ValueKind == JsonValueKind.Object && properties.TryGetProperty(name, out var property)
+                    ? Value(property) : "text";
             }
         }
 

@@ -67,7 +67,9 @@ public sealed class Simulator : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives requests whose <see cref="RecordedRequest.LastUserText"/> contains the text (ordinal) this behaviour; the first match wins.</summary>
+    /// <summary>
+    /// Gives requests whose <see cref="RecordedRequest.LastUserText"/> contains the text (ordinal) this behaviour; the first match wins.
+    /// </summary>
     public void When(string userTextContains, Behavior behavior) => _rules.Add(userTextContains, behavior);
 
     /// <summary>Forgets the recorded requests.</summary>
@@ -82,7 +84,8 @@ public sealed class Simulator : IAsyncDisposable
 
     /// <summary>The first recorded request that fits, now or as soon as it comes.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled first.</exception>
-    public Task<RecordedRequest> WaitForRequestAsync(Func<RecordedRequest, bool> predicate, CancellationToken ct) => _log.WaitAsync(predicate, ct);
+    public Task<RecordedRequest> WaitForRequestAsync(Func<RecordedRequest, bool> predicate, CancellationToken ct) =>
+        _log.WaitAsync(predicate, ct);
 
     /// <summary>Ends stalled answers at once, then the server.</summary>
     public async ValueTask DisposeAsync()

@@ -29,7 +29,8 @@ internal sealed class SseWriter(PipeWriter output)
     public void TextStart(int index)
     {
         _textIndex = Encoding.UTF8.GetBytes($"{index}");
-        Write($"event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\n");
+        Write($"event: content_block_start\ndata: "
+            + $"{{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\n");
     }
 
     /// <param name="escaped">The text, already escaped for a JSON string.</param>
@@ -115,7 +116,8 @@ internal sealed class SseWriter(PipeWriter output)
 
     public void MessageStop() => Write("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"u8);
 
-    public void OverloadedError() => Write("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"u8);
+    public void OverloadedError() =>
+        Write("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"u8);
 
     public async Task FlushAsync(CancellationToken ct)
     {

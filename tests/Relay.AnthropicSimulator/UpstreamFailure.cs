@@ -28,8 +28,8 @@ public enum UpstreamFailure
     RateLimited,
 
     /// <summary>
-    /// 429 <c>rate_limit_error</c> with <c>anthropic-ratelimit-unified-status: rejected</c>: the plan's five hours are used up. CLI 2.1.330 heeds
-    /// the headers (and does not retry) only with an OAuth login; with an API key it is <see cref="RateLimited"/> to it.
+    /// 429 <c>rate_limit_error</c> with <c>anthropic-ratelimit-unified-status: rejected</c>: the plan's five hours are used up. CLI 2.1.330
+    /// heeds the headers (and does not retry) only with an OAuth login; with an API key it is <see cref="RateLimited"/> to it.
     /// </summary>
     UsageLimitReached,
 

@@ -107,7 +107,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall });
         using var leaving = new CancellationTokenSource();
         var running = AskAsync(key, leaving.Token);
-        await TestMachine.EventuallyAsync(() => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > 0, TimeSpan.FromSeconds(20), "the turn does not begin");
+        await TestMachine.EventuallyAsync(() =>
+            FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > 0, TimeSpan.FromSeconds(20), "the turn does not begin");
 
         await leaving.CancelAsync();
 
@@ -144,7 +145,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
 
         await Task.WhenAll([.. waiting, first]);
 
-        order.IndexOf("newcomer").Should().BeLessThan(10, "it goes as soon as one of the four places is free, not after the seventeen that waited before it");
+        order.IndexOf("newcomer").Should()
+            .BeLessThan(10, "it goes as soon as one of the four places is free, not after the seventeen that waited before it");
         order.Where(name => name == "patient").Should().HaveCount(3);
     }
 
@@ -162,7 +164,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
 
         answers.Should().OnlyContain(answer => answer.Status == 200);
         watch.Elapsed.Should().BeGreaterThan(TimeSpan.FromMilliseconds(1200));
-        (await _relay.AuditedAsync(line => IsOf(line, "single") && line.TryGetProperty("queue_ms", out var queue) && queue.GetDouble() > 300)).GetProperty("status").GetInt32().Should().Be(200);
+        (await _relay.AuditedAsync(line => IsOf(line, "single") && line.TryGetProperty("queue_ms", out var queue)
+            && queue.GetDouble() > 300)).GetProperty("status").GetInt32().Should().Be(200);
     }
 
     [Theory(Timeout = 180_000)]
@@ -213,7 +216,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         var key = await MintAsync("limited-upstream");
         _relay.Script(new FakeScript
         {
-            Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429, ErrorName = "rate_limit", LimitKind = "seven_day_sonnet", LimitResetsIn = 4,
+            Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429, ErrorName = "rate_limit", LimitKind = "seven_day_sonnet",
+                LimitResetsIn = 4,
         });
         (await AskAsync(key, model: "sonnet")).ErrorCode.Should().Be("upstream_rate_limited");
         _relay.Script(new FakeScript());
@@ -241,10 +245,15 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
 
         usage.Status.Should().Be(200);
         var days = usage.Json.GetProperty("days").EnumerateArray().ToList();
-        days.Select(day => (day.GetProperty("model").GetString(), day.GetProperty("requests").GetInt64(), day.GetProperty("input_tokens").GetInt64(), day.GetProperty("cost_usd").GetDecimal()))
+        days.Select(day =>
+            (day.GetProperty("model").GetString(), day.GetProperty("requests").GetInt64(), day.GetProperty("input_tokens")
+            .GetInt64(), day.GetProperty("cost_usd").GetDecimal()))
             .Should().Equal(("haiku", 1, 10, 0.25m), ("opus", 2, 20, 0.5m));
-        days.Should().OnlyContain(day => day.GetProperty("day").GetString() == TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
-        usage.Json.GetProperty("limits").EnumerateArray().Select(limit => (limit.GetProperty("name").GetString(), limit.GetProperty("limit").GetDecimal(), limit.GetProperty("remaining").GetDecimal()))
+        days.Should().OnlyContain(day => day.GetProperty("day").GetString() == TimeProvider.System.GetUtcNow()
+            .ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        usage.Json.GetProperty("limits").EnumerateArray()
+            .Select(limit =>
+            (limit.GetProperty("name").GetString(), limit.GetProperty("limit").GetDecimal(), limit.GetProperty("remaining").GetDecimal()))
             .Should().Equal(("minute", 1000000, 999997), ("day", 5, 2), ("usd-day", 2.5m, 1.75m), ("concurrency", 2, 2),
                 ("fetch-minute", 60, 60), ("fetch-day", 2000, 2000), ("fetch-concurrency", 8, 8));
         foreach (var wrong in (string[])["0", "-1", "367", "x", "1&days=2"])
@@ -265,7 +274,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await AskAsync(small, model: "opus")).Status.Should().Be(403);
         (await AskAsync(small, model: "haiku")).Status.Should().Be(200);
         var models = (await Program.GetAsync("/v1/models", small)).Json;
-        models.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should().StartWith(["sonnet", "haiku"]).And.NotContain(name => name!.Contains("opus"));
+        models.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should()
+            .StartWith(["sonnet", "haiku"]).And.NotContain(name => name!.Contains("opus"));
         models.TryGetProperty("default", out _).Should().BeFalse();
     }
 
@@ -325,7 +335,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         return (total.GetProperty("requests").GetInt64(), total.GetProperty("cost_usd").GetDecimal());
     }
 
-    private static bool IsOf(JsonElement line, string label) => line.TryGetProperty("key_label", out var value) && value.GetString() == label;
+    private static bool IsOf(JsonElement line, string label) =>
+        line.TryGetProperty("key_label", out var value) && value.GetString() == label;
 
     private static long Remaining(RelayAnswer answer, string policy) => Parameter(answer, policy, "r");
 
@@ -334,7 +345,8 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     private static long Parameter(RelayAnswer answer, string policy, string parameter)
     {
         var item = Items().Matches(Header(answer, "RateLimit")).Single(match => match.Groups["policy"].Value == policy);
-        return long.Parse(Regex.Match(item.Groups["parameters"].Value, $";{parameter}=(?<value>[0-9]+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["value"].Value, CultureInfo.InvariantCulture);
+        return long.Parse(Regex.Match(item.Groups["parameters"].Value, $";{parameter}=(?<value>[0-9]+)", RegexOptions.ExplicitCapture,
+            TimeSpan.FromSeconds(1)).Groups["value"].Value, CultureInfo.InvariantCulture);
     }
 
     private static string Header(RelayAnswer answer, string name) => string.Join(", ", answer.Headers.GetValues(name));
@@ -342,5 +354,6 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     [GeneratedRegex("\"(?<policy>[a-z-]+)\"(?<parameters>(;[a-z-]+=[^,;]+)*)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Items();
 
-    public sealed class Fixture() : FakeRelayFixture(("GLOBAL_CONCURRENCY", "4"), ("PER_KEY_CONCURRENCY", "4"), ("QUEUE_LIMIT", "200"), ("QUEUE_TIMEOUT", "20s"));
+    public sealed class Fixture()
+        : FakeRelayFixture(("GLOBAL_CONCURRENCY", "4"), ("PER_KEY_CONCURRENCY", "4"), ("QUEUE_LIMIT", "200"), ("QUEUE_TIMEOUT", "20s"));
 }

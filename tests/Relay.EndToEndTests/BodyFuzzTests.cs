@@ -6,8 +6,9 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// Bodies that nobody would write, on all three surfaces, made of those that clients send and of some with every field: never a 500, never a
-/// process left over, never a stream without an end. The same ones each time, unless <c>RELAY_TEST_SEED</c> or <c>--long</c> chooses others.
+/// Bodies that nobody would write, on all three surfaces, made of those that clients send and of some with every field: never a 500, never
+/// a process left over, never a stream without an end. The same ones each time, unless <c>RELAY_TEST_SEED</c> or <c>--long</c> chooses
+/// others.
 /// </summary>
 public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
 {
@@ -31,7 +32,8 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         .. from line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl"))
            let row = JsonElement.Parse(line)
            from surface in row.GetProperty("surface").GetString()!.Split(", ")
-           let path = surface switch { "openai" => "/v1/chat/completions", "anthropic" => "/v1/messages", "native" => "/v1/complete", _ => null }
+           let path = surface switch { "openai" => "/v1/chat/completions", "anthropic" => "/v1/messages", "native" => "/v1/complete",
+           _ => null }
            where path is not null
            select (path, row.GetProperty("body").GetRawText()),
     ];
@@ -39,7 +41,8 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     [Fact(Timeout = 600_000)]
     public async Task Whatever_is_sent_is_answered_and_nothing_is_left_over()
     {
-        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 17;
+        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given
+            ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 17;
         var random = new Random(seed);
         var rounds = Extent.Of(byDefault: 300, all: 600, atLength: 6000);
         Real.Should().HaveCountGreaterThan(70);
@@ -55,13 +58,17 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
             request.Headers.Authorization = new("Bearer", fixture.Relay.Key);
             using var response = await fixture.Relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
             var answer = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-            var context = $"seed {seed}, round {round}, {path}: {Encoding.UTF8.GetString(mutated)}\nanswered {(int)response.StatusCode} {answer}";
+            var context =
+                $"seed {seed}, round {round}, {path}: {Encoding.UTF8.GetString(mutated)}\nanswered {(int)response.StatusCode} {answer}";
 
             ((int)response.StatusCode).Should().BeOneOf([200, 400, 404, 413], context);
             statuses[(int)response.StatusCode] = statuses.GetValueOrDefault((int)response.StatusCode) + 1;
             if (response.Content.Headers.ContentType?.MediaType == "text/event-stream")
             {
-                answer.TrimEnd().Should().Match(text => text.EndsWith("[DONE]", StringComparison.Ordinal) || text.Contains("event: done") || text.Contains("event: message_stop"), context);
+                answer.TrimEnd().Should()
+                    .Match(text =>
+                    text.EndsWith("[DONE]", StringComparison.Ordinal) || text.Contains("event: done")
+                    || text.Contains("event: message_stop"), context);
             }
             else
             {
@@ -110,6 +117,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         }));
 
         statuses.Should().OnlyContain(status => status == 413 || status == 429).And.Contain(413);
-        (TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM") - memory).Should().BeLessThan(400_000_000, "28 such bodies once took 1.3 GB");
+        (TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM") - memory).Should()
+            .BeLessThan(400_000_000, "28 such bodies once took 1.3 GB");
     }
 }

@@ -63,7 +63,8 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         async Task<(RelayAnswer Answer, int Started)> AskAsync(int dying, object body)
         {
             var before = _relay.Pids.Count;
-            _relay.Script(new FakeScript { Behavior = FakeBehavior.ExitBeforeReading, ExitUntil = before + dying, Answer = "From the second." });
+            _relay.Script(new FakeScript { Behavior = FakeBehavior.ExitBeforeReading, ExitUntil = before + dying,
+                Answer = "From the second." });
             return (await _relay.Program.CompleteAsync(_relay.Key, body), _relay.Pids.Count - before);
         }
 
@@ -112,7 +113,8 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         var answer = await _relay.AskAsync();
 
         answer.Text.Should().Be("Prompt.");
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(3), "the grandchild sleeps for 300 s, and the relay would call 2 s of silence a timeout");
+        watch.Elapsed.Should()
+            .BeLessThan(TimeSpan.FromSeconds(3), "the grandchild sleeps for 300 s, and the relay would call 2 s of silence a timeout");
         FakeClaudeInstall.GrandchildPids(_relay.Directory).Should().HaveCount(before + 1);
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
     }
@@ -168,7 +170,8 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
     {
         _relay.Script(new FakeScript
         {
-            Behavior = FakeBehavior.ErrorResult, ErrorStatus = upstream, ErrorName = name, ErrorText = "CANARY: connect to internal.example:443 failed",
+            Behavior = FakeBehavior.ErrorResult, ErrorStatus = upstream, ErrorName = name,
+                ErrorText = "CANARY: connect to internal.example:443 failed",
         });
 
         // A limit is remembered for its model: it has one of its own, out of the others' way.
@@ -254,7 +257,8 @@ public sealed class DyingSparesTests
 
         // Left alone, it starts two, and two again after 2 s; then it pauses for twice as long.
         await relay.Program.EventuallyAsync(
-            () => Task.FromResult(relay.Program.Log.Any(line => line.Contains("the next is started in 00:00:04", StringComparison.Ordinal))), "the pauses do not grow");
+            () => Task.FromResult(relay.Program.Log.Any(line =>
+            line.Contains("the next is started in 00:00:04", StringComparison.Ordinal))), "the pauses do not grow");
         relay.Pids.Count.Should().BeLessThanOrEqualTo(1 + 4, "there was one self-test, and two rounds of two spares");
 
         for (var number = 1; number <= 5; number++)

@@ -74,7 +74,9 @@ public sealed class ClaudeDiscoveryTests
         await using var relay = await RelayProgram.StartAsync([.. Login, ("CLAUDE_BIN", fake.Claude)]);
 
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Status.Should().Be(200);
-        relay.Log.Should().ContainSingle(line => line.Contains("WRN", StringComparison.Ordinal) && line.Contains("2.2.0 is newer than", StringComparison.Ordinal));
+        relay.Log.Should()
+            .ContainSingle(line =>
+            line.Contains("WRN", StringComparison.Ordinal) && line.Contains("2.2.0 is newer than", StringComparison.Ordinal));
     }
 
     [Theory(Timeout = 120_000)]
@@ -104,7 +106,8 @@ public sealed class ClaudeDiscoveryTests
         File.SetLastWriteTimeUtc(Path.Combine(relay.Directory, "claude"), new DateTime(2030, 1, 1, 0, 0, 0, DateTimeKind.Utc));
 
         await relay.Program.EventuallyAsync(
-            async () => (await relay.Program.GetAsync("/health/ready")) is { Status: 200 } ready && ready.Json.GetProperty("claude_version").GetString() == "2.1.320",
+            async () => (await relay.Program.GetAsync("/health/ready")) is { Status: 200 } ready && ready.Json.GetProperty(
+            "claude_version").GetString() == "2.1.320",
             "the update was not noticed");
         (await relay.AskAsync()).Text.Should().Be("new");
         await TestMachine.EventuallyAsync(() => !relay.Survivors.Contains(old), TimeSpan.FromSeconds(3), "the old spare still runs");
@@ -115,12 +118,14 @@ public sealed class ClaudeDiscoveryTests
     public async Task A_jail_that_was_asked_for_and_does_not_work_is_an_error_at_start()
     {
         using var fake = new Fake(new FakeScript());
-        await using var relay = RelayProgram.Launch([.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "bwrap")], wrapper: WithBrokenBubblewrap(fake.Directory));
+        await using var relay = RelayProgram.Launch(
+            [.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "bwrap")], wrapper: WithBrokenBubblewrap(fake.Directory));
 
         (await relay.WaitForExitAsync()).Should().Be(1);
 
         relay.Log.Should().Contain(line => line.Contains("SANDBOX=bwrap, but there is no working jail", StringComparison.Ordinal));
-        relay.Log.Should().NotContain(line => line.Contains("listens on", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal));
+        relay.Log.Should()
+            .NotContain(line => line.Contains("listens on", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal));
         FakeClaudeInstall.Pids(fake.Directory).Should().BeEmpty();
     }
 
@@ -128,14 +133,17 @@ public sealed class ClaudeDiscoveryTests
     public async Task Where_no_jail_works_auto_starts_without_one_and_says_so()
     {
         using var fake = new Fake(new FakeScript());
-        await using var relay = await RelayProgram.StartAsync([.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "auto")], wrapper: WithBrokenBubblewrap(fake.Directory));
+        await using var relay = await RelayProgram.StartAsync(
+            [.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "auto")], wrapper: WithBrokenBubblewrap(fake.Directory));
 
         var ready = await relay.GetAsync("/health/ready");
 
         ready.Json.GetProperty("sandbox").GetString().Should().Be("off");
         ready.Json.GetProperty("sandbox_note").GetString().Should().Contain("bubblewrap");
         ShowsNoPath(ready.Body);
-        relay.Log.Should().Contain(line => line.Contains("WRN", StringComparison.Ordinal) && line.Contains("runs without a jail", StringComparison.Ordinal));
+        relay.Log.Should()
+            .Contain(line =>
+            line.Contains("WRN", StringComparison.Ordinal) && line.Contains("runs without a jail", StringComparison.Ordinal));
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Status.Should().Be(200);
     }
 
@@ -147,7 +155,9 @@ public sealed class ClaudeDiscoveryTests
     {
         var script = Path.Combine(directory, "bwrap");
         File.WriteAllText(script, "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n");
-        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(script,
+            UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead
+            | UnixFileMode.OtherExecute);
         return
         [
             "/usr/bin/unshare", "--mount", .. Environment.IsPrivilegedProcess ? Array.Empty<string>() : ["--map-root-user"],
@@ -158,12 +168,14 @@ public sealed class ClaudeDiscoveryTests
     private static async Task<string> ProblemAsync(RelayProgram relay, string code)
     {
         await relay.EventuallyAsync(
-            async () => (await relay.GetAsync("/health/ready")).Json.GetProperty("problems").EnumerateArray().Any(problem => problem.GetProperty("code").GetString() == code),
+            async () => (await relay.GetAsync("/health/ready")).Json.GetProperty("problems").EnumerateArray().Any(problem =>
+            problem.GetProperty("code").GetString() == code),
             $"readiness never tells of {code}");
         var ready = await relay.GetAsync("/health/ready");
         ready.Status.Should().Be(503);
         ShowsNoPath(ready.Body);
-        return ready.Json.GetProperty("problems").EnumerateArray().First(problem => problem.GetProperty("code").GetString() == code).GetProperty("message").GetString()!;
+        return ready.Json.GetProperty("problems").EnumerateArray().First(problem => problem.GetProperty("code").GetString() == code)
+            .GetProperty("message").GetString()!;
     }
 
     /// <summary>Anybody may ask for readiness: where things lie on this machine is not theirs to know.</summary>

@@ -31,7 +31,8 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
 
     private readonly FakeRelay _relay = fixture.Relay;
 
-    public static TheoryData<string, string> Bodies => [.. Rows().Where(row => !Elsewhere.ContainsKey(row.Id)).SelectMany(row => row.Surfaces.Select(surface => (row.Id, surface)))];
+    public static TheoryData<string, string> Bodies =>
+        [.. Rows().Where(row => !Elsewhere.ContainsKey(row.Id)).SelectMany(row => row.Surfaces.Select(surface => (row.Id, surface)))];
 
     [Theory(Timeout = 120_000)]
     [MemberData(nameof(Bodies))]
@@ -43,13 +44,15 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
         _relay.Script(Scripts.GetValueOrDefault(id) ?? new FakeScript { EchoPrompt = true });
         var answer = await _relay.Program.PostAsync(path, _relay.Key, body);
 
-        answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture).Should().Be(row.Right[..3], $"{row.Right}; it was answered: {answer.Body}");
+        answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture).Should()
+            .Be(row.Right[..3], $"{row.Right}; it was answered: {answer.Body}");
         if (answer.Status == 400)
         {
             answer.Body.Should().Contain(id == "prefill" ? "prefill" : $"'{id.Split('-')[1]}'", row.Right);
         }
 
-        var ignored = id.StartsWith("field-", StringComparison.Ordinal) || id == "verbosity" ? id.Replace("field-", string.Empty, StringComparison.Ordinal) : null;
+        var ignored = id.StartsWith("field-", StringComparison.Ordinal) || id == "verbosity"
+            ? id.Replace("field-", string.Empty, StringComparison.Ordinal) : null;
         if (ignored is not null && !EmptyFields.Contains(id, StringComparer.Ordinal))
         {
             answer.Headers.GetValues("X-Relay-Ignored").Should().Equal(ignored);
@@ -61,7 +64,8 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
         {
-            Content = System.Net.Http.Json.JsonContent.Create(new { model = "haiku", stream = true, seed = 7, temperature = 0.1, messages = new[] { new { role = "user", content = "a" } } }),
+            Content = System.Net.Http.Json.JsonContent.Create(new { model = "haiku", stream = true, seed = 7, temperature = 0.1,
+                messages = new[] { new { role = "user", content = "a" } } }),
         };
 
         request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", _relay.Key);
@@ -107,8 +111,11 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
         return (surface switch { "openai" => "/v1/chat/completions", "anthropic" => "/v1/messages", _ => "/v1/complete" }, body);
     }
 
-    private static IEnumerable<Row> Rows() => File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonElement.Parse(line)).Select(row => new Row(
-        row.GetProperty("id").GetString()!, row.GetProperty("surface").GetString()!.Split(", "), row.GetProperty("body"), row.GetProperty("right").GetString()!));
+    private static IEnumerable<Row> Rows() =>
+        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonElement.Parse(line))
+        .Select(row => new Row(
+        row.GetProperty("id").GetString()!, row.GetProperty("surface").GetString()!
+        .Split(", "), row.GetProperty("body"), row.GetProperty("right").GetString()!));
 
     private sealed record Row(string Id, string[] Surfaces, JsonElement Body, string Right);
 

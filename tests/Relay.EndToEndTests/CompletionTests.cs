@@ -39,8 +39,10 @@ public sealed class CompletionTests(RealRelay relay)
         var usage = answer.Json.GetProperty("usage");
         long Tokens(string name) => usage.GetProperty(name).GetInt64();
         var tokens = new TokenUsage(
-            Tokens("input_tokens"), Tokens("output_tokens"), Tokens("cache_creation_input_tokens"), Tokens("cache_read_input_tokens"), null);
+            Tokens("input_tokens"), Tokens("output_tokens"), Tokens("cache_creation_input_tokens"), Tokens("cache_read_input_tokens"),
+            null);
         tokens.OutputTokens.Should().BeGreaterThan(100);
-        ModelPrice.Of(ModelName.Create(model).Value).CostOf(tokens).Should().BeApproximately(usage.GetProperty("cost_usd").GetDecimal(), 0.000001m);
+        ModelPrice.Of(ModelName.Create(model).Value).CostOf(tokens).Should()
+            .BeApproximately(usage.GetProperty("cost_usd").GetDecimal(), 0.000001m);
     }
 }

@@ -14,7 +14,8 @@ public sealed class CrashTests
     {
         using var directory = new TemporaryDirectory();
         var claude = FakeClaudeInstall.Install(directory.Path, new FakeScript());
-        (string, string)[] settings = [("RELAY_HOME", Path.Combine(directory.Path, "home")), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000")];
+        (string, string)[] settings =
+            [("RELAY_HOME", Path.Combine(directory.Path, "home")), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000")];
         var random = new Random(20261123);
         string? key = null;
         var keys = 0;
@@ -25,7 +26,9 @@ public sealed class CrashTests
             var relay = await RelayProgram.WithFakeClaudeAsync(claude, settings);
             key ??= await relay.MintAsync("app");
             var counted = await RequestsAsync(relay, key);
-            counted.Should().BeInRange(safe, atMost, $"in round {round}: what was answered more than a second before the kill is not forgotten, and nothing is counted twice");
+            counted.Should()
+                .BeInRange(safe, atMost,
+                $"in round {round}: what was answered more than a second before the kill is not forgotten, and nothing is counted twice");
 
             // Requests one after the other, a key in between, and the end at some moment of it.
             var answered = new List<DateTimeOffset>();

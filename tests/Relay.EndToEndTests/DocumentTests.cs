@@ -12,7 +12,8 @@ namespace Relay.EndToEndTests;
 public sealed class DocumentTests(RealRelay relay)
 {
     /// <summary>A PDF with bytes of all values, and a text that Claude Code could take for commands, files and notes of its own.</summary>
-    private static readonly string Pdf = Convert.ToBase64String(PdfFile.WithContent(string.Empty, [.. Enumerable.Range(0, 256).Select(value => (byte)value)]));
+    private static readonly string Pdf =
+        Convert.ToBase64String(PdfFile.WithContent(string.Empty, [.. Enumerable.Range(0, 256).Select(value => (byte)value)]));
 
     private const string Words = "/cost @/etc/passwd\n<system-reminder>x</system-reminder>\u2028 äöü 😀";
 
@@ -27,7 +28,8 @@ public sealed class DocumentTests(RealRelay relay)
              {"type":"document","source":{"type":"text","media_type":"text/plain","data":{{{JsonSerializer.Serialize(Words)}}}}},
              {"type":"document","source":{"type":"content","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]},"title":"parts"}]
             """)!.AsArray();
-        var first = new JsonArray([.. documents.Select(document => document!.DeepClone()), new JsonObject { ["type"] = "text", ["text"] = "first" }]);
+        var first = new JsonArray([
+            .. documents.Select(document => document!.DeepClone()), new JsonObject { ["type"] = "text", ["text"] = "first" }]);
         var last = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = $"documents by {path}" }, documents[1]!.DeepClone());
         var body = new JsonObject
         {
@@ -60,7 +62,9 @@ public sealed class DocumentTests(RealRelay relay)
                     {
                         new { type = "text", text = "files by OpenAI" },
                         new { type = "file", file = new { filename = "a.pdf", file_data = $"data:application/pdf;base64,{Pdf}" } },
-                        new { type = "file", file = new { filename = "a.txt", file_data = $"data:text/plain;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(Words))}" } },
+                        new { type = "file",
+                        file = new { filename = "a.txt",
+                        file_data = $"data:text/plain;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(Words))}" } },
                     },
                 },
             },
@@ -83,7 +87,8 @@ public sealed class DocumentTests(RealRelay relay)
         var source = new { type = "base64", media_type = "application/pdf", data = large };
         async Task<int> AskAsync(string words) => (await relay.Program.PostAsync("/v1/complete", relay.Key, new
         {
-            messages = new[] { new { role = "user", content = new object[] { new { type = "document", source }, new { type = "text", text = words } } } },
+            messages = new[] { new { role = "user",
+                content = new object[] { new { type = "document", source }, new { type = "text", text = words } } } },
         })).Status;
 
         (await AskAsync("large document 1")).Should().Be(200);
@@ -97,11 +102,14 @@ public sealed class DocumentTests(RealRelay relay)
         relay.Program.Log.Should().NotContain(line => line.Contains("differ", StringComparison.OrdinalIgnoreCase));
     }
 
-    /// <summary>The documents of the one request with these words, as the API saw them and without Claude Code's cache breakpoints.</summary>
+    /// <summary>
+    /// The documents of the one request with these words, as the API saw them and without Claude Code's cache breakpoints.
+    /// </summary>
     private IEnumerable<string> SeenOf(string words)
     {
         var body = JsonNode.Parse(relay.RequestsOf(words).Should().ContainSingle().Subject.Json.GetRawText())!;
-        var blocks = body["messages"]!.AsArray().Where(message => message!["content"] is JsonArray).SelectMany(message => message!["content"]!.AsArray());
+        var blocks = body["messages"]!.AsArray().Where(message => message!["content"] is JsonArray)
+            .SelectMany(message => message!["content"]!.AsArray());
         return Canonical(blocks.Where(block => block!["type"]!.GetValue<string>() == "document"));
     }
 

@@ -27,7 +27,9 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         foreach (var group in groups)
         {
             await using var relay = await internet.StartRelayAsync(settings: [("FETCH_TIMEOUT", "5s"), .. group.First().Settings]);
-            await Parallel.ForEachAsync(group, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = TestContext.Current.CancellationToken }, async (scenario, _) =>
+            await Parallel.ForEachAsync(group,
+                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = TestContext.Current.CancellationToken },
+                async (scenario, _) =>
             {
                 if (await PlayAsync(scenario, relay) is { } problem)
                 {
@@ -52,7 +54,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         (await PlayAsync(scenario, relay)).Should().BeNull();
 
         internet.Names.LookUpsOf(scenario.NameOf("site.example.net")).Should().Be(1);
-        internet.Sites.Requests.Last(request => request.Host == scenario.NameOf("site.example.net")).Request.Address.ToString().Should().Be("93.184.215.14");
+        internet.Sites.Requests.Last(request => request.Host == scenario.NameOf("site.example.net")).Request.Address.ToString().Should()
+            .Be("93.184.215.14");
     }
 
     [Fact]
@@ -64,7 +67,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         (await PlayAsync(scenario, relay)).Should().BeNull();
 
         var second = internet.Sites.Requests.Last(request => request.Host == scenario.NameOf("www.example.org")).Request;
-        string?[] carried = [second.Header("Cookie"), second.Header("Authorization"), second.Header("Referer"), second.Header("traceparent")];
+        string?[] carried =
+            [second.Header("Cookie"), second.Header("Authorization"), second.Header("Referer"), second.Header("traceparent")];
         carried.Should().OnlyContain(header => header == null);
         second.Header("User-Agent").Should().StartWith("Mozilla/5.0 ").And.Contain("claude-relay");
         second.Header("Accept-Encoding").Should().Be("gzip, deflate, br");
@@ -99,7 +103,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var last = await relay.FetchAsync(new { url = redirects.Url });
         (last.Status, last.ErrorCode).Should().Be((429, "rate_limited"));
         last.Headers.RetryAfter!.Delta!.Value.TotalSeconds.Should().BeInRange(1, 61);
-        (await relay.Program.CompleteAsync(relay.Key, new { prompt = "hi" })).Status.Should().Be(200, "completions have limits of their own");
+        (await relay.Program.CompleteAsync(relay.Key, new { prompt = "hi" })).Status.Should()
+            .Be(200, "completions have limits of their own");
         var usage = (await relay.Program.GetAsync("/v1/usage", relay.Key)).Json;
         usage.GetProperty("fetches")[0].GetProperty("requests").GetInt64().Should().Be(10);
         usage.GetProperty("total").GetProperty("fetches").GetInt64().Should().Be(10);
@@ -156,12 +161,16 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         });
         internet.Sites.Sites["slow.example.net"] = new Site(async (_, stream, cancellationToken) =>
         {
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {slow.Length}\r\n\r\n"), cancellationToken);
+            await stream.WriteAsync(
+                Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {slow.Length}\r\n\r\n"),
+                cancellationToken);
             await stream.WriteAsync(slow, cancellationToken);
             asked.Release();
         });
-        await using var relay = await internet.StartRelayAsync(settings: [("DRAIN_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "60s"), ("FETCH_MAX_PAGE_BYTES", "20MB")]);
-        var fetches = new[] { relay.FetchAsync(new { url = "http://never.example.net/" }), relay.FetchAsync(new { url = "http://slow.example.net/", format = "markdown" }) };
+        await using var relay =
+            await internet.StartRelayAsync(settings: [("DRAIN_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "60s"), ("FETCH_MAX_PAGE_BYTES", "20MB")]);
+        var fetches = new[] { relay.FetchAsync(new { url = "http://never.example.net/" }),
+            relay.FetchAsync(new { url = "http://slow.example.net/", format = "markdown" }) };
         await asked.WaitAsync(TestContext.Current.CancellationToken);
         await asked.WaitAsync(TestContext.Current.CancellationToken);
         var started = Stopwatch.GetTimestamp();
@@ -169,7 +178,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var code = await relay.Program.StopAsync();
 
         code.Should().Be(0, string.Join('\n', relay.Program.Log));
-        Stopwatch.GetElapsedTime(started).Should().BeLessThan(TimeSpan.FromSeconds(8), "a second for what runs, and some for the end of a busy machine's processes");
+        Stopwatch.GetElapsedTime(started).Should()
+            .BeLessThan(TimeSpan.FromSeconds(8), "a second for what runs, and some for the end of a busy machine's processes");
         await ((Func<Task>)(() => fetches[0])).Should().ThrowAsync<HttpRequestException>();
         (await relay.Program.RelayctlAsync("usage", "--json")).Output.Should().MatchRegex("\"pages\": 2\\b");
     }
@@ -182,7 +192,9 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     {
         var host = $"article-{format}.example.net";
         internet.Names.Set(host, ["93.184.215.14"]);
-        var text = string.Concat(Enumerable.Repeat("<p>The museum of boats opened on Monday, and by noon, to everybody's surprise, hundreds had come to see it.</p>", 12));
+        var text = string.Concat(
+            Enumerable.Repeat(
+            "<p>The museum of boats opened on Monday, and by noon, to everybody's surprise, hundreds had come to see it.</p>", 12));
         internet.Sites.Sites[host] = Site.Page(
             $$"""<html lang=en><head><title>Boats</title><link rel=stylesheet href=/s.css><script src=/s.js></script><script type="application/ld+json">{"a":1}</script></head><body><nav><a href=/n>News</a></nav><article><h1>Boats</h1>{{text}}<img src=/i.png></article></body></html>""");
         var relay = await internet.SharedRelayAsync();
@@ -191,12 +203,14 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
         answer.Status.Should().Be(200, answer.Body);
         answer.Json.EnumerateObject().Select(member => member.Name).Should().Equal(
-            "ok", "status", "final_url", "truncated", format, "content_type", "charset", "title", "description", "language", "canonical", "json_ld", "open_graph", "needs_javascript", "redirects", "total_chars", "next_offset", "bytes", "duration_ms");
+            "ok", "status", "final_url", "truncated", format, "content_type", "charset", "title", "description", "language", "canonical",
+            "json_ld", "open_graph", "needs_javascript", "redirects", "total_chars", "next_offset", "bytes", "duration_ms");
         answer.Json.GetProperty(format).GetString().Should().Contain("museum of boats").And.NotContain("s.js");
         answer.Json.GetProperty("json_ld")[0].GetProperty("a").GetInt32().Should().Be(1);
         internet.Sites.Requests.Count(request => request.Host == host).Should().Be(1);
         var id = answer.Headers.GetValues("X-Request-Id").Single();
-        bool IsOfThisFetch(JsonElement entry) => entry.GetProperty("action").GetString() == "fetch" && entry.GetProperty("request_id").GetString() == id;
+        bool IsOfThisFetch(JsonElement entry) =>
+            entry.GetProperty("action").GetString() == "fetch" && entry.GetProperty("request_id").GetString() == id;
         await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(IsOfThisFetch)), "nothing was audited");
         var line = relay.Program.Audit.Single(IsOfThisFetch);
         line.GetProperty("host").GetString().Should().Be(host);
@@ -226,14 +240,22 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         {
             var watch = System.Diagnostics.Stopwatch.StartNew();
             var answer = await relay.FetchAsync(new { url = $"https://{name}.example.net{(name == "refused" ? ":81" : string.Empty)}/" });
-            seen.Add((name, $"{answer.Status} {answer.Body.Replace(answer.Json.GetProperty("request_id").GetString()!, "id", StringComparison.Ordinal)}", watch.Elapsed.TotalSeconds));
+            seen.Add((name, $"{answer.Status} {answer.Body.Replace(answer.Json.GetProperty("request_id")
+                .GetString()!, "id", StringComparison.Ordinal)}", watch.Elapsed.TotalSeconds));
         }
 
-        seen.Select(one => one.Body).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should().StartWith("502").And.Contain("fetch_failed");
-        seen.Should().OnlyContain(one => one.Seconds > 0.9 && one.Seconds < 1.3, string.Join(", ", seen.Select(one => $"{one.Name} {one.Seconds:0.000}")));
-        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Count(entry => entry.GetProperty("action").GetString() == "fetch") == 10), "not all were audited");
-        var reasons = relay.Program.Audit.Where(entry => entry.GetProperty("action").GetString() == "fetch").Skip(1).Select(entry => entry.GetProperty("detail").GetString());
-        reasons.Should().Equal("target_forbidden", "target_forbidden", "target_forbidden", "target_forbidden", "dns_failure", "upstream_connect", "tls_error", "upstream_protocol", "target_forbidden");
+        seen.Select(one => one.Body).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should()
+            .StartWith("502").And.Contain("fetch_failed");
+        seen.Should().OnlyContain(one => one.Seconds > 0.9
+            && one.Seconds < 1.3, string.Join(", ", seen.Select(one => $"{one.Name} {one.Seconds:0.000}")));
+        await relay.Program.EventuallyAsync(() =>
+            Task.FromResult(relay.Program.Audit.Count(entry => entry.GetProperty("action").GetString() == "fetch") == 10),
+            "not all were audited");
+        var reasons = relay.Program.Audit.Where(entry => entry.GetProperty("action").GetString() == "fetch").Skip(1)
+            .Select(entry => entry.GetProperty("detail").GetString());
+        reasons.Should()
+            .Equal("target_forbidden", "target_forbidden", "target_forbidden", "target_forbidden", "dns_failure", "upstream_connect",
+            "tls_error", "upstream_protocol", "target_forbidden");
     }
 
     [Fact]
@@ -257,7 +279,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     {
         var host = $"bomb-{encoding}.example.net";
         internet.Names.Set(host, ["93.184.215.14"]);
-        internet.Sites.Sites[host] = Site.Sending(200, $"Content-Type: text/html\r\nContent-Encoding: {encoding}\r\n", SsrfScenario.Expand(body));
+        internet.Sites.Sites[host] =
+            Site.Sending(200, $"Content-Type: text/html\r\nContent-Encoding: {encoding}\r\n", SsrfScenario.Expand(body));
         await using var relay = await internet.StartRelayAsync();
         var before = TestMachine.MemoryOf(relay.Program.ProcessId, "VmHWM");
 
@@ -277,7 +300,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     {
         internet.Names.Set("pdf.example.net", ["93.184.215.14"]);
         internet.Sites.Sites["pdf.example.net"] = new Site(async (request, stream, cancellationToken) =>
-            await stream.WriteAsync(Site.Response(200, "Content-Type: application/octet-stream\r\n", request.Target == "/good" ? PdfFile.Of("A report", "Page one.", "Page two.") : PdfFile.FormThatDrawsItself()), cancellationToken));
+            await stream.WriteAsync(Site.Response(200, "Content-Type: application/octet-stream\r\n", request.Target == "/good"
+            ? PdfFile.Of("A report", "Page one.", "Page two.") : PdfFile.FormThatDrawsItself()), cancellationToken));
         var relay = await internet.SharedRelayAsync();
 
         var hostile = await relay.FetchAsync(new { url = "https://pdf.example.net/hostile", format = "text" });
@@ -285,7 +309,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
         hostile.Status.Should().BeOneOf(200, 415);
         good.Status.Should().Be(200, good.Body);
-        (good.Json.GetProperty("markdown").GetString(), good.Json.GetProperty("title").GetString(), good.Json.GetProperty("pages").GetInt32(), good.Json.GetProperty("truncated").GetBoolean())
+        (good.Json.GetProperty("markdown").GetString(), good.Json.GetProperty("title").GetString(), good.Json.GetProperty("pages")
+            .GetInt32(), good.Json.GetProperty("truncated").GetBoolean())
             .Should().Be(("## Page 1\n\nPage one.\n\n## Page 2\n\nPage two.", "A report", 2, false));
     }
 
@@ -321,7 +346,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         internet.Sites.Sites["busy.example.net"] = new Site(async (_, stream, cancellationToken) =>
         {
             asked.Add(watch.Elapsed);
-            await stream.WriteAsync(Site.Response(asked.Count == 2 ? 200 : 503, "Content-Type: text/html\r\nRetry-After: 1\r\n", "<p>hi</p>"u8.ToArray()), cancellationToken);
+            await stream.WriteAsync(Site.Response(asked.Count == 2
+                ? 200 : 503, "Content-Type: text/html\r\nRetry-After: 1\r\n", "<p>hi</p>"u8.ToArray()), cancellationToken);
         });
         await using var relay = await internet.StartRelayAsync(settings: [("FETCH_PORTS", "81,443")]);
 
@@ -332,9 +358,12 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
             (await relay.FetchAsync(new { url = "http://down.example.net:81/" })).ErrorCode.Should().Be("fetch_failed");
         }
 
-        (busy.Json.GetProperty("status").GetInt32(), stillBusy.Json.GetProperty("status").GetInt32(), asked.Count).Should().Be((200, 503, 4));
+        (busy.Json.GetProperty("status").GetInt32(), stillBusy.Json.GetProperty("status").GetInt32(), asked.Count).Should()
+            .Be((200, 503, 4));
         (asked[1] - asked[0]).Should().BeGreaterThan(TimeSpan.FromSeconds(0.9));
-        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(entry => entry.TryGetProperty("detail", out var detail) && detail.GetString() == "host_broken")), "the host was never left alone");
+        await relay.Program.EventuallyAsync(() =>
+            Task.FromResult(relay.Program.Audit.Any(entry => entry.TryGetProperty("detail", out var detail)
+            && detail.GetString() == "host_broken")), "the host was never left alone");
     }
 
     /// <summary>Null when it ended as it should.</summary>
@@ -346,7 +375,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
             var answer = await relay.FetchAsync(scenario.Body);
             if (!IsExpected(scenario.Row, answer))
             {
-                return $"{answer}\n{string.Join('\n', relay.Program.Log.Where(line => line.Contains(scenario.Row.Id, StringComparison.Ordinal)))}";
+                return $"{answer}\n{string.Join('\n', relay.Program.Log
+                    .Where(line => line.Contains(scenario.Row.Id, StringComparison.Ordinal)))}";
             }
         }
 

@@ -30,7 +30,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     {
         foreach (var path in (string[])["/health", "/v1/models", "/nowhere"])
         {
-            var answer = await RawHttp.ExchangeAsync(_relay.Program, $"GET {path} HTTP/1.1\nHost: {host}\nAuthorization: Bearer {_relay.Key}\n\n");
+            var answer = await RawHttp.ExchangeAsync(
+                _relay.Program, $"GET {path} HTTP/1.1\nHost: {host}\nAuthorization: Bearer {_relay.Key}\n\n");
 
             answer.Status.Should().Be(status == 421 ? 421 : path == "/nowhere" ? 404 : 200);
             if (status == 421)
@@ -48,7 +49,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         {
             var answer = await RawHttp.ExchangeAsync(
                 _relay.Program,
-                $"{method} /v1/models HTTP/1.1\nHost: localhost\nOrigin: https://evil.example\nAccess-Control-Request-Method: POST\nAccess-Control-Request-Headers: authorization\n\n");
+                $"{method} /v1/models HTTP/1.1\nHost: localhost\nOrigin: https://evil.example\nAccess-Control-Request-Method: "
+                + $"POST\nAccess-Control-Request-Headers: authorization\n\n");
 
             answer.Status.Should().BeOneOf(401, 405);
             answer.Headers.Keys.Should().NotContain(name => name.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
@@ -68,7 +70,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
             {
                 var client = new TcpClient();
                 open.Add(client);
-                await client.ConnectAsync(relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+                await client.ConnectAsync(
+                    relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
                 refused += await IsClosedAsync(client) ? 1 : 0;
             }
 
@@ -85,7 +88,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     public async Task A_client_that_sends_its_head_too_slowly_is_cut_off()
     {
         using var client = new TcpClient();
-        await client.ConnectAsync(_relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        await client.ConnectAsync(
+            _relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
         var watch = Stopwatch.StartNew();
         await client.GetStream().WriteAsync("GET /health HTTP/1.1\r\nHost: loc"u8.ToArray(), TestContext.Current.CancellationToken);
 
@@ -102,7 +106,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     public async Task A_silent_connection_that_never_had_a_good_key_is_closed_within_the_time_of_a_head(string request, string? answered)
     {
         using var client = new TcpClient();
-        await client.ConnectAsync(_relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        await client.ConnectAsync(
+            _relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
         var watch = Stopwatch.StartNew();
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
 
@@ -130,7 +135,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     [InlineData("X-Odd: \u0080\u009f\u00ff")]
     public async Task A_header_in_Latin_1_is_no_reason_to_refuse_a_request(string header)
     {
-        var answer = await RawHttp.ExchangeAsync(_relay.Program, $"GET /v1/models HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\n{header}\n\n");
+        var answer = await RawHttp.ExchangeAsync(
+            _relay.Program, $"GET /v1/models HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\n{header}\n\n");
 
         answer.Status.Should().Be(200);
     }
@@ -145,7 +151,9 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     [InlineData("-1")]
     public async Task A_chunk_of_an_impossible_size_is_the_clients_fault(string size)
     {
-        var head = $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n";
+        var head =
+            $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\nContent-Type: "
+            + $"application/json\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n";
         await using var connection = await RawHttp.ConnectAsync(_relay.Program);
         await connection.SendAsync(head);
 
@@ -154,7 +162,9 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         answer.Status.Should().BeOneOf(400, 413);
         answer.ErrorCode.Should().BeOneOf("invalid_request", "too_large");
         _relay.Program.Log.Should().NotContain(line => line.Contains("fault of the relay", StringComparison.Ordinal));
-        (await RawHttp.ExchangeAsync(_relay.Program, $"POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n")).Status.Should().Be(401, "a body that nobody reads");
+        (await RawHttp.ExchangeAsync(_relay.Program,
+            $"POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n")).Status.Should()
+            .Be(401, "a body that nobody reads");
         _relay.Program.Log.Should().NotContain(line => line.Contains("Exception", StringComparison.Ordinal));
     }
 
@@ -162,8 +172,11 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     public async Task A_client_that_sends_its_body_too_slowly_is_cut_off()
     {
         using var client = new TcpClient();
-        await client.ConnectAsync(_relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
-        var head = $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {_relay.Key}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{";
+        await client.ConnectAsync(
+            _relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var head =
+            $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {_relay.Key}\r\nContent-Type: "
+            + $"application/json\r\nContent-Length: 1000\r\n\r\n{{";
         var watch = Stopwatch.StartNew();
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), TestContext.Current.CancellationToken);
 
@@ -175,11 +188,15 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     [Fact(Timeout = 180_000)]
     public async Task A_client_that_does_not_read_its_answer_is_cut_off()
     {
-        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) }, ("MIN_DATA_RATE", "2MB"));
+        await using var relay =
+            await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) }, ("MIN_DATA_RATE", "2MB"));
         using var client = new TcpClient { ReceiveBufferSize = 4096 };
-        await client.ConnectAsync(relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+        await client.ConnectAsync(
+            relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
         const string body = """{"prompt":"hi"}""";
-        var request = $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {relay.Key}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+        var request =
+            $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {relay.Key}\r\nContent-Type: "
+            + $"application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
 
         var audited = await AuditedAsync(relay);
@@ -201,7 +218,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
 
     private static async Task<JsonElement> AuditedAsync(FakeRelay relay)
     {
-        await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Audit.Any(IsCompletion)), "the connection is never cut off");
+        await relay.Program.EventuallyAsync(() =>
+            Task.FromResult(relay.Program.Audit.Any(IsCompletion)), "the connection is never cut off");
         return relay.Program.Audit.Last(IsCompletion);
 
         static bool IsCompletion(JsonElement line) => line.GetProperty("action").GetString() == "complete";

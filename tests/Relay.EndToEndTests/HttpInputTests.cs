@@ -96,13 +96,15 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     {
         var name = "evil\u001b[31m\u202e\u2028\u0007" + new string('x', 500);
 
-        var answer = await _relay.CompleteAsync(_key, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = "hi", [name] = "CANARY-value" });
+        var answer = await _relay.CompleteAsync(
+            _key, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = "hi", [name] = "CANARY-value" });
 
         ErrorAnswer.Check(answer, 400, "invalid_request", field: null);
         var error = answer.Json.GetProperty("error");
         var shown = error.GetProperty("field").GetString()!;
         shown.Should().StartWith("evil").And.Match(text => text.Length <= 65);
-        (shown + error.GetProperty("message").GetString()).Any(letter => char.IsControl(letter) || letter is '\u202e' or '\u2028').Should().BeFalse();
+        (shown + error.GetProperty("message").GetString()).Any(letter => char.IsControl(letter) || letter is '\u202e' or '\u2028').Should()
+            .BeFalse();
         answer.Body.Should().NotContain("CANARY");
     }
 
@@ -317,7 +319,8 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     /// <summary>JSON by a grammar that likes to be wrong, often with some bytes of it changed.</summary>
     private static byte[] Mutated(Random random)
     {
-        string[] names = ["prompt", "system", "model", "output_format", "Prompt", "", "\\ud800", "$.prompt", "a.b", "a'b", "\\u0000", "x y", "[0]", "\u202e"];
+        string[] names = ["prompt", "system", "model", "output_format", "Prompt", "", "\\ud800", "$.prompt", "a.b", "a'b", "\\u0000", "x y",
+            "[0]", "\u202e"];
         var members = Enumerable.Range(0, random.Next(5)).Select(_ => $"\"{names[random.Next(names.Length)]}\":{Value(random, 0)}");
         var bytes = Encoding.UTF8.GetBytes("{" + string.Join(',', members) + "}");
         if (random.Next(2) == 0)
@@ -347,7 +350,8 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     };
 
     private string Head(params string[] headers) =>
-        $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: application/json\n{string.Join('\n', headers)}\n\n";
+        $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: "
+        + $"application/json\n{string.Join('\n', headers)}\n\n";
 
     private HttpRequestMessage Request(HttpContent content) => new(HttpMethod.Post, "/v1/complete")
     {

@@ -34,7 +34,8 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
     [InlineData("/v1/messages", false)]
     public async Task The_same_request_again_gets_the_same_answer_byte_for_byte_and_starts_nothing(string path, bool stream)
     {
-        var body = path == "/v1/complete" ? (object)new { prompt = "CANARY-prompt", stream } : new { model = "opus", max_tokens = 9, stream, messages = new[] { new { role = "user", content = "CANARY-prompt" } } };
+        var body = path == "/v1/complete" ? (object)new { prompt = "CANARY-prompt", stream }
+            : new { model = "opus", max_tokens = 9, stream, messages = new[] { new { role = "user", content = "CANARY-prompt" } } };
 
         var first = await PostAsync(path, "CANARY-key", body);
         var again = await PostAsync(path, "CANARY-key", body);
@@ -45,7 +46,9 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         again.ContentType.Should().Be(first.ContentType);
         _relay.Pids.Should().HaveCount(_startedBefore + 1);
         (await RequestsOfTodayAsync()).Should().Be(1);
-        await _relay.Program.EventuallyAsync(() => Task.FromResult(_relay.Program.Audit.Any(line => line.TryGetProperty("detail", out var detail) && detail.GetString() == "replayed" && line.GetProperty("key_label").GetString() == _label)), "no audit line tells of it");
+        await _relay.Program.EventuallyAsync(() =>
+            Task.FromResult(_relay.Program.Audit.Any(line => line.TryGetProperty("detail", out var detail)
+            && detail.GetString() == "replayed" && line.GetProperty("key_label").GetString() == _label)), "no audit line tells of it");
         foreach (var file in _relay.Program.FilesWithContent)
         {
             if (!file.EndsWith(".lock", StringComparison.Ordinal))
@@ -61,10 +64,12 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         await PostAsync("/v1/complete", "k", new { prompt = "one" });
 
         var other = await PostAsync("/v1/complete", "k", new { prompt = "two" });
-        var route = await PostAsync("/v1/messages", "k", new { model = "opus", max_tokens = 9, messages = new[] { new { role = "user", content = "one" } } });
+        var route = await PostAsync(
+            "/v1/messages", "k", new { model = "opus", max_tokens = 9, messages = new[] { new { role = "user", content = "one" } } });
         var caller = await PostAsync("/v1/complete", "k", new { prompt = "two" }, await _relay.Program.MintAsync("other"));
 
-        (other.Status, other.Body).Should().Match<(int Status, string Body)>(answer => answer.Status == 422 && answer.Body.Contains("idempotency_mismatch"));
+        (other.Status, other.Body)
+            .Should().Match<(int Status, string Body)>(answer => answer.Status == 422 && answer.Body.Contains("idempotency_mismatch"));
         (route.Status, caller.Status).Should().Be((200, 200));
         (route.Replayed, caller.Replayed).Should().Be((false, false));
     }
@@ -95,12 +100,15 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (await PostAsync("/v1/complete", "invalid", new { prompt = "" })).Status.Should().Be(400);
         _relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
         using var caller = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-        await ((Func<Task>)(() => PostAsync("/v1/complete", "left", new { prompt = "one" }, cancellationToken: caller.Token))).Should().ThrowAsync<OperationCanceledException>();
+        await ((Func<Task>)(() => PostAsync("/v1/complete", "left", new { prompt = "one" }, cancellationToken: caller.Token))).Should()
+            .ThrowAsync<OperationCanceledException>();
         _relay.Script(new FakeScript());
 
-        (await PostAsync("/v1/complete", "failed", new { prompt = "one" })).Should().Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
+        (await PostAsync("/v1/complete", "failed", new { prompt = "one" })).Should()
+            .Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
         (await PostAsync("/v1/complete", "invalid", new { prompt = "one" })).Status.Should().Be(200);
-        await _relay.Program.EventuallyAsync(async () => (await PostAsync("/v1/complete", "left", new { prompt = "one" })).Status == 200, "what was left stays in flight");
+        await _relay.Program.EventuallyAsync(async () =>
+            (await PostAsync("/v1/complete", "left", new { prompt = "one" })).Status == 200, "what was left stays in flight");
     }
 
     [Fact(Timeout = 180_000)]
@@ -110,7 +118,8 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Status.Should().Be(200);
 
         (await PostAsync("/v1/complete", "l", new { prompt = "one" }, key)).Status.Should().Be(429);
-        (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Should().Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
+        (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Should()
+            .Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
     }
 
     [Theory(Timeout = 180_000)]
@@ -130,7 +139,8 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         using var home = new TemporaryDirectory();
         await using var relay = await FakeRelay.StartAsync(new FakeScript(), ("RELAY_HOME", home.Path), ("PER_KEY_RPM", "1000"));
         var selfTests = relay.Pids.Count;
-        Task<Answer> AskAsync(string idempotencyKey, RelayProgram program) => PostAsync("/v1/complete", idempotencyKey, new { prompt = "one" }, relay.Key, program);
+        Task<Answer> AskAsync(string idempotencyKey, RelayProgram program) =>
+            PostAsync("/v1/complete", idempotencyKey, new { prompt = "one" }, relay.Key, program);
         (await AskAsync("answered", relay.Program)).Status.Should().Be(200);
         relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
         var running = AskAsync("running", relay.Program);
@@ -140,7 +150,8 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         await ((Func<Task>)(() => running)).Should().ThrowAsync<HttpRequestException>();
 
         relay.Script(new FakeScript());
-        await using var again = await RelayProgram.WithFakeClaudeAsync(Path.Combine(relay.Directory, "claude"), ("RELAY_HOME", home.Path), ("PER_KEY_RPM", "1000"));
+        await using var again = await RelayProgram.WithFakeClaudeAsync(
+            Path.Combine(relay.Directory, "claude"), ("RELAY_HOME", home.Path), ("PER_KEY_RPM", "1000"));
 
         (await AskAsync("answered", again)).Should().Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
         (await AskAsync("running", again)).Should().Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
@@ -154,14 +165,17 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         return copy.ToArray();
     }
 
-    private async Task<long> RequestsOfTodayAsync() => (await _relay.Program.GetAsync("/v1/usage", _key)).Json.GetProperty("total").GetProperty("requests").GetInt64();
+    private async Task<long> RequestsOfTodayAsync() =>
+        (await _relay.Program.GetAsync("/v1/usage", _key)).Json.GetProperty("total").GetProperty("requests").GetInt64();
 
-    private async Task<Answer> PostAsync(string path, string idempotencyKey, object body, string? key = null, RelayProgram? program = null, CancellationToken? cancellationToken = null)
+    private async Task<Answer> PostAsync(string path, string idempotencyKey, object body, string? key = null, RelayProgram? program = null,
+        CancellationToken? cancellationToken = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key ?? _key);
         request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
-        using var response = await (program ?? _relay.Program).Http.SendAsync(request, cancellationToken ?? TestContext.Current.CancellationToken);
+        using var response = await (program ?? _relay.Program)
+            .Http.SendAsync(request, cancellationToken ?? TestContext.Current.CancellationToken);
         return new Answer(
             (int)response.StatusCode,
             await response.Content.ReadAsStringAsync(CancellationToken.None),

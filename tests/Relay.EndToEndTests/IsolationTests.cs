@@ -39,21 +39,27 @@ public sealed class IsolationTests : IAsyncLifetime
         var answers = await Task.WhenAll(Enumerable.Range(0, count).Select(async number =>
         {
             var owner = owners[number % owners.Count];
-            return (owner.Mark, Body: BodyOf(number / owners.Count, number, owner.Mark), Answer: await relay.CompleteAsync(owner.Key, BodyOf(number / owners.Count, number, owner.Mark)));
+            return (owner.Mark, Body: BodyOf(number / owners.Count, number, owner.Mark),
+                Answer: await relay.CompleteAsync(owner.Key, BodyOf(number / owners.Count, number, owner.Mark)));
         }));
 
         using var scope = new AssertionScope();
         foreach (var (mark, _, answer) in answers)
         {
             answer.Status.Should().BeOneOf(200, 502);
-            owners.Where(owner => owner.Mark != mark).Should().OnlyContain(owner => !answer.Body.Contains(owner.Mark, StringComparison.Ordinal));
+            owners.Where(owner => owner.Mark != mark).Should()
+                .OnlyContain(owner => !answer.Body.Contains(owner.Mark, StringComparison.Ordinal));
         }
 
-        answers.Count(answer => answer.Answer.Status == 502).Should().Be(answers.Count(answer => answer.Body.ToString()!.Contains("is refused", StringComparison.Ordinal)));
-        var requests = _api.Requests.Select(request => (request.SessionId, Marks: MarksIn(Encoding.UTF8.GetString(request.Body), owners))).ToList();
+        answers.Count(answer => answer.Answer.Status == 502).Should()
+            .Be(answers.Count(answer => answer.Body.ToString()!.Contains("is refused", StringComparison.Ordinal)));
+        var requests = _api.Requests.Select(request => (request.SessionId, Marks: MarksIn(Encoding.UTF8.GetString(request.Body), owners)))
+            .ToList();
         requests.Should().HaveCount(count).And.OnlyContain(request => request.Marks.Count == 1, "each holds the words of one key");
         var sessions = requests.GroupBy(request => request.SessionId, StringComparer.Ordinal).ToList();
-        sessions.Should().OnlyContain(session => session.Select(request => request.Marks[0]).Distinct(StringComparer.Ordinal).Count() == 1, "a process serves one key");
+        sessions.Should()
+            .OnlyContain(session =>
+            session.Select(request => request.Marks[0]).Distinct(StringComparer.Ordinal).Count() == 1, "a process serves one key");
         sessions.Count.Should().BeLessThan(count / 2, "else this would show nothing about processes that serve again");
         relay.Log.Should().NotContain(line => MarksIn(line, owners).Count > 0);
         relay.Audit.Should().NotContain(line => MarksIn(line.GetRawText(), owners).Count > 0);
@@ -91,7 +97,9 @@ public sealed class IsolationTests : IAsyncLifetime
                 system,
                 messages = new object[]
                 {
-                    new { role = "user", content = new object[] { new { type = "image", media_type = "image/png", data = Png }, new { type = "text", text = $"{mark} looks." } } },
+                    new { role = "user",
+                        content = new object[] { new { type = "image", media_type = "image/png", data = Png },
+                        new { type = "text", text = $"{mark} looks." } } },
                 },
             },
             _ => new { prompt = $"{mark} is refused.", system },
@@ -109,7 +117,8 @@ public sealed class IsolationTests : IAsyncLifetime
         var body = new { prompt = "Hello.", system = "You serve everybody." };
         var owner = await relay.MintAsync("owner");
         await relay.EventuallyAsync(
-            async () => (await relay.CompleteAsync(owner, body)).Status == 200 && ClaimsOf(relay, "Prepared") > 0, "nothing was ever prepared for the owner");
+            async () => (await relay.CompleteAsync(owner, body)).Status == 200 && ClaimsOf(relay,
+            "Prepared") > 0, "nothing was ever prepared for the owner");
         var claims = ClaimsOf(relay, "Prepared");
 
         foreach (var label in (string[])["second", "third", "fourth"])
@@ -121,8 +130,11 @@ public sealed class IsolationTests : IAsyncLifetime
         (await relay.CompleteAsync(owner, body)).Status.Should().Be(200);
         ClaimsOf(relay, "Prepared").Should().Be(claims + 1, "the prepared process waited for its owner all the while");
         var sessions = _api.Requests.GroupBy(request => request.SessionId, StringComparer.Ordinal).ToList();
-        sessions.Should().HaveCount(4, "each key had one process").And.OnlyContain(session => session.Count() == 1 || session.Key == _api.Requests[0].SessionId);
+        sessions.Should()
+            .HaveCount(4, "each key had one process")
+            .And.OnlyContain(session => session.Count() == 1 || session.Key == _api.Requests[0].SessionId);
     }
 
-    private static int ClaimsOf(RelayProgram relay, string origin) => relay.Log.Count(line => line.Contains($"Pool hit: {origin} ", StringComparison.Ordinal));
+    private static int ClaimsOf(RelayProgram relay, string origin) =>
+        relay.Log.Count(line => line.Contains($"Pool hit: {origin} ", StringComparison.Ordinal));
 }

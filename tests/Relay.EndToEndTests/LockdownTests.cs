@@ -32,7 +32,8 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public async Task A_model_that_calls_a_tool_makes_nothing_happen_and_costs_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        var calls = RelayPerSandbox.SamplesOf(sandbox, Calls().Take(Extent.IsLong ? int.MaxValue : InTypings).Where((_, number) => Extent.IsAll || number % SampleEvery < 2)).ToList();
+        var calls = RelayPerSandbox.SamplesOf(sandbox, Calls().Take(Extent.IsLong ? int.MaxValue : InTypings)
+            .Where((_, number) => Extent.IsAll || number % SampleEvery < 2)).ToList();
         foreach (var (name, input) in calls)
         {
             _relays.Api.When(Marker(sandbox, name), new Behavior { ToolCalls = [ToolCall.Of(name, input)], ToolCallsForever = true });
@@ -42,9 +43,12 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         using var done = new CancellationTokenSource();
         var watching = WatchAsync(() => relay.Children, relay.ProcessId, intruders, done.Token);
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(calls, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (call, _) =>
+        await Parallel.ForEachAsync(calls,
+            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
+            async (call, _) =>
         {
-            var answer = await relay.CompleteAsync(key, new { prompt = $"Call the tool {Marker(sandbox, call.Name)}", system = $"Use {call.Name}." });
+            var answer = await relay.CompleteAsync(
+                key, new { prompt = $"Call the tool {Marker(sandbox, call.Name)}", system = $"Use {call.Name}." });
             lock (scope)
             {
                 answer.Status.Should().Be(502, "the model called {0}", call.Name);
@@ -67,13 +71,16 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public async Task Several_tool_calls_at_once_and_forever_cost_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        _relays.Api.When(Marker(sandbox, "everything"), new Behavior { ToolCalls = [.. Calls().Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true });
+        _relays.Api.When(Marker(sandbox, "everything"),
+            new Behavior { ToolCalls = [.. Calls().Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true });
 
         var answer = await relay.CompleteAsync(key, new { prompt = Marker(sandbox, "everything") });
 
         answer.Status.Should().Be(502);
         answer.ErrorCode.Should().Be("upstream_error");
-        relay.Log.Should().NotContain(line => line.Contains("Lockdown violation", StringComparison.Ordinal), "one hostile answer is no reason to stop serving");
+        relay.Log.Should()
+            .NotContain(line =>
+            line.Contains("Lockdown violation", StringComparison.Ordinal), "one hostile answer is no reason to stop serving");
         RequestsFor(Marker(sandbox, "everything")).Should().Be(1);
         _canaries.Touched(_relays.Api).Should().BeEmpty();
     }
@@ -84,7 +91,8 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         // After --max-turns 1 a process calls the API no more, so one message has to hold all calls.
         var marker = Marker("bare " + sandbox, "everything");
         var calls = Calls().ToList();
-        _relays.Api.When(marker, new Behavior { ToolCalls = [.. calls.Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true });
+        _relays.Api.When(marker,
+            new Behavior { ToolCalls = [.. calls.Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true });
         await using var claude = await BareClaude.StartAsync(_relays.Api, sandbox);
         await claude.InitializeAsync("You are a test.");
         var intruders = new HashSet<string>(StringComparer.Ordinal);
@@ -117,8 +125,11 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
             "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--model", "opus", "--max-turns", "9",
             "--allowedTools", "Read,Write,Bash,Glob", "--add-dir", _canaries.Directory,
         ];
-        await using var claude = await BareClaude.StartAsync(_relays.Api, "off", _ => open, variables => variables["PATH"] = "/usr/bin:/bin");
-        _relays.Api.When("[open]", new Behavior { ToolCalls = [.. Calls().Where(call => call.Name is "Read" or "Write" or "Bash" or "Glob").Select(call => ToolCall.Of(call.Name, call.Input))] });
+        await using var claude =
+            await BareClaude.StartAsync(_relays.Api, "off", _ => open, variables => variables["PATH"] = "/usr/bin:/bin");
+        _relays.Api.When("[open]",
+            new Behavior { ToolCalls = [.. Calls().Where(call => call.Name is "Read" or "Write" or "Bash" or "Glob")
+            .Select(call => ToolCall.Of(call.Name, call.Input))] });
 
         await claude.AskAsync("[open]");
 
@@ -134,7 +145,8 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
 
     private static string Marker(string sandbox, string name) => $"[{sandbox}:{name}]";
 
-    private int RequestsFor(string marker) => _relays.Api.Requests.Count(request => request.LastUserText.Contains(marker, StringComparison.Ordinal));
+    private int RequestsFor(string marker) =>
+        _relays.Api.Requests.Count(request => request.LastUserText.Contains(marker, StringComparison.Ordinal));
 
     private static IEnumerable<string> ToolResults(IEnumerable<JsonElement> frames) =>
         from frame in frames
@@ -143,7 +155,8 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         where block.GetProperty("type").GetString() == "tool_result"
         select block.GetProperty("content").ToString();
 
-    private static async Task WatchAsync(Func<IReadOnlyList<int>> children, int starter, HashSet<string> intruders, CancellationToken cancellationToken)
+    private static async Task WatchAsync(
+        Func<IReadOnlyList<int>> children, int starter, HashSet<string> intruders, CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -154,7 +167,8 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     }
 
     private static bool IsExpected(string command) =>
-        command.Length == 0 || Expected.Any(start => command.StartsWith(start, StringComparison.Ordinal)) || command.StartsWith(TestMachine.RealClaude + " ", StringComparison.Ordinal);
+        command.Length == 0 || Expected.Any(start => command.StartsWith(start, StringComparison.Ordinal))
+        || command.StartsWith(TestMachine.RealClaude + " ", StringComparison.Ordinal);
 
     private static string CommandLine(int processId)
     {

@@ -27,7 +27,9 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
     public async Task A_cli_that_can_do_more_from_the_start_serves_nobody(string what, string detail)
     {
         await using var relay = await FakeRelay.StartUnreadyAsync(Deviating(what, fromTurn: 0));
-        await relay.Program.EventuallyAsync(async () => (await relay.ProblemCodesAsync()).Contains("lockdown_violation", StringComparer.Ordinal), "readiness does not tell of the violation");
+        await relay.Program.EventuallyAsync(async () =>
+            (await relay.ProblemCodesAsync())
+            .Contains("lockdown_violation", StringComparer.Ordinal), "readiness does not tell of the violation");
         var started = relay.Pids.Count;
 
         var answer = await relay.AskAsync();
@@ -62,7 +64,8 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
             line => line.GetProperty("action").GetString() == "lockdown_violation" && line.GetProperty("detail").GetString() == detail);
         audited.GetProperty("key_id").GetString().Should().StartWith("key_");
         // Out of service until a self-test has passed, which it does, for this CLI deviates in real turns only.
-        await TestMachine.EventuallyAsync(() => SelfTestsPassed(_relay) > passed, TimeSpan.FromSeconds(10), "the engine did not leave service and come back");
+        await TestMachine.EventuallyAsync(() =>
+            SelfTestsPassed(_relay) > passed, TimeSpan.FromSeconds(10), "the engine did not leave service and come back");
         _relay.Script(new FakeScript { Answer = "Fine." });
         await _relay.Program.WaitUntilReadyAsync();
         (await _relay.AskAsync()).Text.Should().Be("Fine.");
@@ -76,7 +79,8 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         var answer = await _relay.AskAsync();
 
         answer.ErrorCode.Should().Be("lockdown_violation");
-        await _relay.AuditedAsync(line => line.ToString().Contains("init shows another version than the one tested", StringComparison.Ordinal));
+        await _relay.AuditedAsync(line =>
+            line.ToString().Contains("init shows another version than the one tested", StringComparison.Ordinal));
         await _relay.Program.EventuallyAsync(
             async () => (await _relay.Program.GetAsync("/health/ready")).Json.GetProperty("claude_version").GetString() == "2.1.329",
             "the other version was not tested anew");
@@ -92,7 +96,8 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation");
 
         await relay.Program.EventuallyAsync(
-            () => Task.FromResult(relay.Program.Log.Any(line => line.Contains("Lockdown self-test failed", StringComparison.Ordinal))), "there was no self-test");
+            () => Task.FromResult(relay.Program.Log.Any(line => line.Contains("Lockdown self-test failed", StringComparison.Ordinal))),
+            "there was no self-test");
         (await relay.ProblemCodesAsync()).Should().Contain("lockdown_violation");
         var started = relay.Pids.Count;
         (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation");
@@ -118,15 +123,18 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (held.Status, held.ErrorCode).Should().Be((429, "rate_limited"));
         (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation", "another key is not held");
         (await relay.Program.GetAsync("/v1/usage", key)).Json.GetProperty("days").GetArrayLength().Should().Be(0);
-        relay.Program.Audit.Count(line => line.TryGetProperty("key_label", out var label) && label.GetString() == "loop").Should().BeInRange(2, 24);
+        relay.Program.Audit.Count(line => line.TryGetProperty("key_label", out var label) && label.GetString() == "loop").Should()
+            .BeInRange(2, 24);
     }
 
     [Fact(Timeout = 180_000)]
     public async Task An_update_that_can_do_more_is_passed_over_while_the_executable_before_it_is_there()
     {
         using var directory = new TemporaryDirectory();
-        var accepted = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(directory.Path, "accepted")).FullName, new FakeScript { Answer = "Fine." });
-        var update = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(directory.Path, "update")).FullName, Deviating("tool", fromTurn: 0));
+        var accepted = FakeClaudeInstall.Install(
+            Directory.CreateDirectory(Path.Combine(directory.Path, "accepted")).FullName, new FakeScript { Answer = "Fine." });
+        var update = FakeClaudeInstall.Install(
+            Directory.CreateDirectory(Path.Combine(directory.Path, "update")).FullName, Deviating("tool", fromTurn: 0));
         var link = Path.Combine(directory.Path, "claude");
         File.CreateSymbolicLink(link, accepted);
         await using var relay = await RelayProgram.WithFakeClaudeAsync(link);
@@ -136,11 +144,13 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         File.Move(link + ".new", link, overwrite: true);
 
         await TestMachine.EventuallyAsync(
-            () => relay.Log.Any(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal)), TimeSpan.FromSeconds(20), "the update was not tested");
+            () => relay.Log.Any(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal)), TimeSpan.FromSeconds(20),
+            "the update was not tested");
         await relay.WaitUntilReadyAsync();
         (await relay.CompleteAsync(key, new { prompt = "hi" })).Text.Should().Be("Fine.");
         await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
-        relay.Log.Should().ContainSingle(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal), "it is tested once");
+        relay.Log.Should()
+            .ContainSingle(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal), "it is tested once");
 
         File.Delete(accepted);
 
@@ -155,7 +165,8 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await relay.Program.CompleteAsync(relay.Key, request)).Text.Should().Be("Fine.");
         (await relay.Program.CompleteAsync(relay.Key, request)).Text.Should().Be("Fine.");
         await TestMachine.EventuallyAsync(
-            () => relay.Program.Log.Any(line => line.Contains("Parked Prepared process", StringComparison.Ordinal)), TimeSpan.FromSeconds(5), "no spare was prepared");
+            () => relay.Program.Log.Any(line => line.Contains("Parked Prepared process", StringComparison.Ordinal)),
+            TimeSpan.FromSeconds(5), "no spare was prepared");
 
         // The spare that replaces this one deviates as soon as it is asked, while it is prepared.
         relay.Script(Deviating("tool", fromTurn: 0));

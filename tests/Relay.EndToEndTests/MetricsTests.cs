@@ -20,7 +20,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
     public async Task A_scrape_says_what_a_load_did_number_by_number()
     {
         internet.Names.Everybody = "93.184.215.14";
-        await using var relay = await internet.StartRelayAsync(settings: [("GLOBAL_CONCURRENCY", "2"), ("PER_KEY_CONCURRENCY", "2"), ("QUEUE_LIMIT", "4"), ("ALLOWED_MODELS", "opus,sonnet,haiku")]);
+        await using var relay = await internet.StartRelayAsync(settings: [
+            ("GLOBAL_CONCURRENCY", "2"), ("PER_KEY_CONCURRENCY", "2"), ("QUEUE_LIMIT", "4"), ("ALLOWED_MODELS", "opus,sonnet,haiku")]);
         var program = relay.Program;
         var admin = await program.MintAsync("prometheus", "--scope", "admin");
         var poor = await program.MintAsync("poor", "--daily", "1");
@@ -63,7 +64,9 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         const int expected = 5 + 2 + 1 + 1 + 1 + 1 + 6 + 2 + 1 + 12;
         var scrape = before;
         await program.EventuallyAsync(
-            async () => (scrape = await Scrape.OfAsync(program, admin)).All.Where(series => series.Name == Requests && series.Labels["http_route"] is not ("metrics" or "v1/models" or "health" or "health/ready")).Sum(series => series.Value) >= expected,
+            async () => (scrape = await Scrape.OfAsync(program, admin)).All.Where(series => series.Name == Requests
+            && series.Labels["http_route"] is not ("metrics" or "v1/models" or "health" or "health/ready"))
+            .Sum(series => series.Value) >= expected,
             "the requests are not counted");
         double Did(string name, params (string, string)[] labels) => scrape.Sum(name, labels) - before.Sum(name, labels);
 
@@ -87,7 +90,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_admissions_total", ("relay_bucket", "completions"), ("relay_outcome", "queue_full")).Should().Be(6);
         Did("relay_admissions_total", ("relay_bucket", "fetches"), ("relay_outcome", "ok")).Should().Be(5);
         Did("relay_queue_wait_duration_seconds_count", ("relay_bucket", "completions"), ("relay_outcome", "ok")).Should().Be(13);
-        Did("relay_queue_wait_duration_seconds_bucket", ("relay_bucket", "completions"), ("relay_outcome", "ok"), ("le", "0.25")).Should().BeInRange(9, 11, "four of the crowd waited for others");
+        Did("relay_queue_wait_duration_seconds_bucket", ("relay_bucket", "completions"), ("relay_outcome", "ok"), ("le", "0.25")).Should()
+            .BeInRange(9, 11, "four of the crowd waited for others");
         (scrape.Sum("relay_queue_running"), scrape.Sum("relay_queue_waiting")).Should().Be((0, 0));
         scrape.Sum("relay_queue_places", ("relay_bucket", "completions")).Should().Be(2);
 
@@ -96,7 +100,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_pool_claims_total", ("relay_pool_result", "hit")).Should().Be(0);
         Did("gen_ai_client_operation_duration_seconds_count").Should().Be(13);
         Did("gen_ai_client_operation_duration_seconds_count", ("error_type", "upstream_error")).Should().Be(1);
-        Did("gen_ai_client_operation_duration_seconds_count", ("gen_ai_request_model", "sonnet")).Should().Be(2, "a full id counts under its family");
+        Did("gen_ai_client_operation_duration_seconds_count", ("gen_ai_request_model", "sonnet")).Should()
+            .Be(2, "a full id counts under its family");
         Did("gen_ai_server_request_duration_seconds_count", ("gen_ai_request_model", "haiku")).Should().Be(1);
         Did("gen_ai_server_time_to_first_token_seconds_count").Should().Be(12, "of those that succeeded");
         Did("gen_ai_server_time_per_output_token_seconds_count").Should().Be(12);
@@ -104,14 +109,16 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         // Tokens and money, by the audit log.
         var audit = program.Audit.Where(line => line.GetProperty("action").GetString() == "complete").ToList();
         double Audited(string field) => audit.Sum(line => line.TryGetProperty(field, out var value) ? value.GetDouble() : 0);
-        foreach (var (type, field) in ((string, string)[])[("input", "input_tokens"), ("output", "output_tokens"), ("cache_creation", "cache_creation_input_tokens"), ("cache_read", "cache_read_input_tokens")])
+        foreach (var (type, field) in ((string, string)[])[("input", "input_tokens"), ("output", "output_tokens"),
+            ("cache_creation", "cache_creation_input_tokens"), ("cache_read", "cache_read_input_tokens")])
         {
             Did("relay_tokens_total", ("gen_ai_token_type", type)).Should().Be(Audited(field), type);
         }
 
         Audited("input_tokens").Should().BePositive();
         Did("gen_ai_client_token_usage_sum", ("gen_ai_token_type", "output")).Should().Be(Audited("output_tokens"));
-        Did("gen_ai_client_token_usage_sum", ("gen_ai_token_type", "input")).Should().Be(Audited("input_tokens") + Audited("cache_creation_input_tokens") + Audited("cache_read_input_tokens"));
+        Did("gen_ai_client_token_usage_sum", ("gen_ai_token_type", "input")).Should()
+            .Be(Audited("input_tokens") + Audited("cache_creation_input_tokens") + Audited("cache_read_input_tokens"));
         Audited("cost_usd").Should().BePositive();
         Did("relay_cost_usd_total").Should().BeApproximately(Audited("cost_usd"), 1e-9);
 
@@ -121,7 +128,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_fetch_duration_seconds_count", ("relay_fetch_outcome", "upstream_connect")).Should().Be(1);
 
         // How it is.
-        (scrape.Sum("relay_ready"), scrape.Sum("relay_lockdown_verified"), scrape.Sum("relay_lockdown_violations_total"), scrape.Sum("relay_engine_problem")).Should().Be((1, 1, 0, 0));
+        (scrape.Sum("relay_ready"), scrape.Sum("relay_lockdown_verified"), scrape.Sum("relay_lockdown_violations_total"),
+            scrape.Sum("relay_engine_problem")).Should().Be((1, 1, 0, 0));
         scrape.All.Where(series => series.Name == "relay_part_healthy").Should().HaveCount(4).And.OnlyContain(series => series.Value == 1);
     }
 
@@ -129,12 +137,15 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
     public async Task No_label_holds_what_a_caller_chose_whatever_it_sends()
     {
         await using var relay = await FakeRelay.StartAsync(
-            new FakeScript(), ("METRICS_PORT", "0"), ("MODEL_ALIASES", "gpt-4o=sonnet"), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000"), ("GLOBAL_CONCURRENCY", "8"), ("QUEUE_LIMIT", "1000"));
+            new FakeScript(), ("METRICS_PORT", "0"), ("MODEL_ALIASES", "gpt-4o=sonnet"), ("PER_KEY_DAILY", "1000000"),
+            ("GLOBAL_DAILY", "1000000"), ("GLOBAL_CONCURRENCY", "8"), ("QUEUE_LIMIT", "1000"));
         var program = relay.Program;
         var seed = Environment.TickCount;
         var random = new Random(seed);
         string Word() => $"canary{random.Next(1_000_000)}";
-        await Parallel.ForEachAsync(Enumerable.Range(0, 150), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (round, cancellationToken) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 150),
+            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
+            async (round, cancellationToken) =>
         {
             var word = Word();
             var key = round % 3 == 0 ? "crk_" + word : relay.Key;

@@ -36,7 +36,9 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
         else if (path == "/v1/chat/completions")
         {
-            (await _relay.Program.StreamAsync(path, _relay.Key, new { model = "opus", stream = true, messages = Messages, stream_options = new { include_usage = true } })).Events[^2].Data.Should().Contain("total_tokens");
+            (await _relay.Program.StreamAsync(path, _relay.Key,
+                new { model = "opus", stream = true, messages = Messages, stream_options = new { include_usage = true } }))
+                .Events[^2].Data.Should().Contain("total_tokens");
         }
     }
 
@@ -76,7 +78,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await AskAgainAsync(path, key, Body(path, text: "other"), 422);
         await AskAgainAsync(path, "two words", Body(path), 400);
         (await _relay.Program.StreamAsync(path, _relay.Key, Body(path, stream: true), idempotencyKey: key + "s")).Status.Should().Be(200);
-        (await _relay.Program.StreamAsync(path, _relay.Key, Body(path, stream: true), idempotencyKey: key + "s")).EndedWhole.Should().BeTrue();
+        (await _relay.Program.StreamAsync(path, _relay.Key, Body(path, stream: true), idempotencyKey: key + "s")).EndedWhole.Should()
+            .BeTrue();
 
         _relay.Script(new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 700 });
         var started = _relay.Pids.Count;
@@ -118,11 +121,13 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task A_relay_that_does_not_wait()
     {
-        await using var impatient = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.Stall }, [("REQ_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "1s"), .. relays.FetchSettings]);
+        await using var impatient = await FakeRelay.StartAsync(
+            new FakeScript { Behavior = FakeBehavior.Stall }, [("REQ_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "1s"), .. relays.FetchSettings]);
 
         foreach (var path in Spending)
         {
-            (await impatient.Program.PostAsync(path, impatient.Key, Body(path))).Status.Should().Be(path == "/v1/complete" ? 504 : 400, "the model was asked");
+            (await impatient.Program.PostAsync(path, impatient.Key, Body(path))).Status.Should()
+                .Be(path == "/v1/complete" ? 504 : 400, "the model was asked");
         }
 
         (await impatient.Program.PostAsync("/v1/fetch", impatient.Key, new { url = relays.Url("/never") })).Status.Should().Be(504);
@@ -131,7 +136,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task A_relay_whose_account_is_at_its_limit()
     {
-        await using var limited = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429, LimitKind = "five_hour", LimitResetsIn = 3600 });
+        await using var limited = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429,
+            LimitKind = "five_hour", LimitResetsIn = 3600 });
 
         foreach (var path in Spending)
         {
@@ -142,8 +148,10 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task A_relay_that_is_not_ready()
     {
-        await using var unready = await FakeRelay.StartUnreadyAsync(new FakeScript { Behavior = FakeBehavior.NotLoggedIn, ApiKeySource = "none" });
-        await unready.Program.EventuallyAsync(async () => (await unready.ProblemCodesAsync()).Contains("not_logged_in", StringComparer.Ordinal), "it is ready");
+        await using var unready =
+            await FakeRelay.StartUnreadyAsync(new FakeScript { Behavior = FakeBehavior.NotLoggedIn, ApiKeySource = "none" });
+        await unready.Program.EventuallyAsync(async () =>
+            (await unready.ProblemCodesAsync()).Contains("not_logged_in", StringComparer.Ordinal), "it is ready");
 
         foreach (var path in Spending)
         {
@@ -155,12 +163,15 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     public async Task Everything_that_is_only_read()
     {
         foreach (var (path, status) in ((string, int)[])[
-            ("/v1/models", 200), ("/v1/models/opus", 200), ("/v1/models/nobody", 404), ("/v1/usage?days=2", 200), ("/v1/usage?days=x", 400), ("/health", 200), ("/health/ready", 200),
-            ("/openapi/v1.json", 200), ("/docs", 200), ("/docs/start.js", 200), ("/docs/scalar.js", 200), ("/nowhere", 404), ("/v1/complete", 405)])
+            ("/v1/models", 200), ("/v1/models/opus", 200), ("/v1/models/nobody", 404), ("/v1/usage?days=2", 200), ("/v1/usage?days=x", 400),
+            ("/health", 200), ("/health/ready", 200),
+            ("/openapi/v1.json", 200), ("/docs", 200), ("/docs/start.js", 200), ("/docs/scalar.js", 200), ("/nowhere", 404),
+            ("/v1/complete", 405)])
         {
             await ReadAsync(path, status, _relay.Key, anthropic: false);
             await ReadAsync(path, status, _relay.Key, anthropic: true);
-            await ReadAsync(path, path.StartsWith("/v1/models", StringComparison.Ordinal) || path.StartsWith("/v1/usage", StringComparison.Ordinal) ? 401 : status, key: null, anthropic: true);
+            await ReadAsync(path, path.StartsWith("/v1/models", StringComparison.Ordinal)
+                || path.StartsWith("/v1/usage", StringComparison.Ordinal) ? 401 : status, key: null, anthropic: true);
         }
 
         await ReadAsync("/v1/usage", 403, relays.CompleteKey, anthropic: false);
@@ -184,16 +195,21 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync("/v1/fetch", new { url = relays.Url("/json"), max_bytes = 3 }, 413, "max_bytes");
         await ShouldAnswerAsync("/v1/fetch", new { url = relays.Url("/picture") }, 415, "unsupported_content_type");
         await ShouldAnswerAsync("/v1/fetch", new { url = relays.Url("/cut") }, 502, "fetch_failed");
-        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200)).Headers.Contains("Idempotent-Replayed").Should().BeFalse();
-        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200)).Headers.Contains("Idempotent-Replayed").Should().BeTrue();
+        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200)).Headers.Contains("Idempotent-Replayed").Should()
+            .BeFalse();
+        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200)).Headers.Contains("Idempotent-Replayed").Should()
+            .BeTrue();
         var greedy = await _relay.Program.MintAsync("greedy");
-        await _relay.Program.EventuallyAsync(async () => (await _relay.Program.PostAsync("/v1/fetch", greedy, new { url = "ftp://x/" })).Status == 429, "the key never reaches its limit");
+        await _relay.Program.EventuallyAsync(async () =>
+            (await _relay.Program.PostAsync("/v1/fetch", greedy, new { url = "ftp://x/" })).Status == 429,
+            "the key never reaches its limit");
     }
 
     [Fact(Timeout = 180_000)]
     public async Task What_is_for_operators()
     {
-        foreach (var (path, status) in ((string, int)[])[("/dashboard/snapshot", 200), ("/dashboard/usage?days=2", 200), ("/dashboard/usage?days=x", 400), ("/dashboard/session", 200), ("/metrics", 200)])
+        foreach (var (path, status) in ((string, int)[])[("/dashboard/snapshot", 200), ("/dashboard/usage?days=2", 200),
+            ("/dashboard/usage?days=x", 400), ("/dashboard/session", 200), ("/metrics", 200)])
         {
             var isOpen = path == "/dashboard/session";
             await ReadAsync(path, status, relays.AdminKey, anthropic: true);
@@ -208,8 +224,10 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync("/dashboard/keys", """{"label":"described","limits":{"rpm":5,"usd":0.5},"models":["opus"],"expires_in":60}""", 201, key: relays.AdminKey);
         await ShouldAnswerAsync("/dashboard/keys", new { label = "described" }, 409, "conflict", relays.AdminKey);
         foreach (var (method, path, body) in ((HttpMethod, string, object)[])[
-            (HttpMethod.Post, "/dashboard/keys", new { label = "x" }), (HttpMethod.Post, "/dashboard/keys/key_0/rotate", new { overlap = 0 }),
-            (HttpMethod.Post, "/dashboard/keys/key_0/revoke", new { label = "x" }), (HttpMethod.Put, "/dashboard/keys/key_0/limits", new { })])
+            (HttpMethod.Post, "/dashboard/keys", new { label = "x" }),
+            (HttpMethod.Post, "/dashboard/keys/key_0/rotate", new { overlap = 0 }),
+            (HttpMethod.Post, "/dashboard/keys/key_0/revoke", new { label = "x" }),
+            (HttpMethod.Put, "/dashboard/keys/key_0/limits", new { })])
         {
             await SendAsync(new StringContent("hi"), 415);
             await SendAsync(JsonContent.Create(new { label = new string('x', 20_000) }), 413);
@@ -224,7 +242,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
                 await SendAsync(JsonContent.Create(body), 404);
             }
 
-            Task SendAsync(HttpContent content, int status, string? key = "", string? site = null, string? host = null) => AskAsync(method, path, status, key is "" ? relays.AdminKey : key, site, host, content);
+            Task SendAsync(HttpContent content, int status, string? key = "", string? site = null, string? host = null) =>
+                AskAsync(method, path, status, key is "" ? relays.AdminKey : key, site, host, content);
         }
 
         await AskAsync(HttpMethod.Get, "/dashboard/session", 403, relays.AdminKey, site: "cross-site");
@@ -235,7 +254,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
             await AskAsync(method, "/dashboard/session", 403, _relay.Key);
         }
 
-        async Task AskAsync(HttpMethod method, string path, int status, string? key, string? site = null, string? host = null, HttpContent? content = null)
+        async Task AskAsync(HttpMethod method, string path, int status, string? key, string? site = null, string? host = null,
+            HttpContent? content = null)
         {
             using var request = Request(method, path, key, content);
             request.Headers.Host = host;
@@ -251,7 +271,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task What_is_unchanged_is_not_sent_again()
     {
-        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/start.js", "/docs/scalar.js", "/dashboard", "/dashboard/app.js", "/dashboard/style.css", "/dashboard/icon.svg"])
+        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/start.js", "/docs/scalar.js", "/dashboard", "/dashboard/app.js",
+            "/dashboard/style.css", "/dashboard/icon.svg"])
         {
             using var first = await _relay.Program.Http.GetAsync(path, TestContext.Current.CancellationToken);
             using var again = Request(HttpMethod.Get, path, null);
@@ -269,7 +290,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
     [Fact(Timeout = 180_000)]
     public async Task What_is_served_is_what_these_tests_compare_with() =>
-        JsonElement.DeepEquals((await _relay.Program.GetAsync("/openapi/v1.json")).Json, JsonSerializer.SerializeToElement(DescribedAnswers.Description.Root)).Should().BeTrue();
+        JsonElement.DeepEquals((await _relay.Program.GetAsync("/openapi/v1.json")).Json,
+        JsonSerializer.SerializeToElement(DescribedAnswers.Description.Root)).Should().BeTrue();
 
     private static readonly object[] Messages = [new { role = "user", content = "hi" }];
 
@@ -392,7 +414,10 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
                         break;
                     case "/page":
                         response.ContentType = "text/html; charset=utf-8";
-                        await response.WriteAsync($"<html lang=en><title>A page</title><script type='application/ld+json'>{{\"a\":1}}</script><body><article><h1>A page</h1><p>{new string('w', 90)}</p><p>{new string('v', 900)}</p></article></body></html>");
+                        await response.WriteAsync(
+                            $"<html lang=en><title>A page</title><script "
+                            + $"type='application/ld+json'>{{\"a\":1}}</script><body><article><h1>A "
+                            + $"page</h1><p>{new string('w', 90)}</p><p>{new string('v', 900)}</p></article></body></html>");
                         break;
                     case "/json":
                         response.ContentType = "application/json";
@@ -406,7 +431,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
                         context.Abort();
                         break;
                     default:
-                        await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                        await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
+                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                         break;
                 }
             });

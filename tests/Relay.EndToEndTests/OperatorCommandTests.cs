@@ -16,18 +16,23 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     public async Task A_key_is_shown_and_listed_with_all_it_was_made_with_and_never_with_its_secret()
     {
         var (code, output, error) = await RunAsync(
-            "keys", "add", "whole", "--daily", "7", "--rpm", "3", "--concurrency", "2", "--usd", "1.25", "--scope", "complete,admin", "--model", "haiku,opus", "--expires", "30d", "--json");
+            "keys", "add", "whole", "--daily", "7", "--rpm", "3", "--concurrency", "2", "--usd", "1.25", "--scope", "complete,admin",
+            "--model", "haiku,opus", "--expires", "30d", "--json");
         code.Should().Be(0, error);
         var secret = JsonElement.Parse(output).GetProperty("secret").GetString()!;
         var shown = await RunAsync("keys", "show", "whole", "--json");
         var key = JsonElement.Parse(shown.Output).GetProperty("key");
 
-        key.GetProperty("limits").EnumerateObject().Select(limit => $"{limit.Name}={limit.Value}").Should().Equal("rpm=3", "daily=7", "concurrency=2", "usd_per_day=1.25");
+        key.GetProperty("limits").EnumerateObject().Select(limit => $"{limit.Name}={limit.Value}").Should()
+            .Equal("rpm=3", "daily=7", "concurrency=2", "usd_per_day=1.25");
         key.GetProperty("scopes").EnumerateArray().Select(scope => scope.GetString()).Should().Equal("complete", "admin");
         key.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should().Equal("haiku", "opus");
-        (key.GetProperty("expires_at").GetDateTimeOffset() - key.GetProperty("created_at").GetDateTimeOffset()).Should().Be(TimeSpan.FromDays(30));
-        await _relay.AuditedAsync(line => Text(line, "action") == "key_added" && Text(line, "key_label") == "whole" && Text(line, "by") == Environment.UserName);
-        foreach (var told in await Task.WhenAll(Task.FromResult(shown), RunAsync("keys", "show", "whole"), RunAsync("keys", "list"), RunAsync("keys", "list", "--all", "--json"), RunAsync("audit", "tail"), RunAsync("audit", "tail", "--json")))
+        (key.GetProperty("expires_at").GetDateTimeOffset() - key.GetProperty("created_at").GetDateTimeOffset()).Should()
+            .Be(TimeSpan.FromDays(30));
+        await _relay.AuditedAsync(line =>
+            Text(line, "action") == "key_added" && Text(line, "key_label") == "whole" && Text(line, "by") == Environment.UserName);
+        foreach (var told in await Task.WhenAll(Task.FromResult(shown), RunAsync("keys", "show", "whole"), RunAsync("keys", "list"),
+            RunAsync("keys", "list", "--all", "--json"), RunAsync("audit", "tail"), RunAsync("audit", "tail", "--json")))
         {
             told.ExitCode.Should().Be(0);
             told.Output.Should().Contain("whole").And.NotContain(secret[10..], "that is beyond the prefix").And.NotContain("sha256");
@@ -68,7 +73,8 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
 
         (await RunAsync("keys", "set-limits", "limited", "--rpm", "default")).ExitCode.Should().Be(0);
         await _relay.Program.EventuallyAsync(async () => await CompleteAsync(secret) == 200, "the limit never goes");
-        var limits = JsonElement.Parse((await RunAsync("keys", "show", "limited", "--json")).Output).GetProperty("key").GetProperty("limits");
+        var limits = JsonElement.Parse((await RunAsync("keys", "show", "limited", "--json")).Output).GetProperty("key")
+            .GetProperty("limits");
         limits.GetProperty("rpm").ValueKind.Should().Be(JsonValueKind.Null);
         limits.GetProperty("daily").GetInt32().Should().Be(5, "what is not named stays");
     }
@@ -119,7 +125,8 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
         told[0].Output.Should().NotContain("gone");
         told[1].Output.Should().Contain("gone").And.Contain("revoked");
         told[2].Output.Should().Contain("revoked").And.Contain("1 requests").And.NotContain("\u001b");
-        shown.GetProperty("key").GetProperty("last_used_at").GetDateTimeOffset().Should().BeCloseTo(TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(1));
+        shown.GetProperty("key").GetProperty("last_used_at").GetDateTimeOffset().Should()
+            .BeCloseTo(TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(1));
     }
 
     [Fact(Timeout = 120_000)]
@@ -127,25 +134,30 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     {
         var secret = await _relay.Program.MintAsync("spender");
         (await CompleteAsync(secret)).Should().Be(200);
-        await _relay.Program.EventuallyAsync(async () => (await RunAsync("usage", "--json")).Output.Contains("spender", StringComparison.Ordinal), "the use is not counted");
+        await _relay.Program.EventuallyAsync(async () =>
+            (await RunAsync("usage", "--json")).Output.Contains("spender", StringComparison.Ordinal), "the use is not counted");
 
-        var reports = await Task.WhenAll(((string[])["key", "model", "day"]).Select(by => RunAsync("usage", "--by", by, "--days", "2", "--json")));
+        var reports = await Task.WhenAll(((string[])["key", "model", "day"])
+            .Select(by => RunAsync("usage", "--by", by, "--days", "2", "--json")));
         foreach (var (text, name) in reports.Select(report => report.Output).Zip((string[])["label", "model", "day"]))
         {
             var report = JsonElement.Parse(text);
             var rows = report.GetProperty("rows").EnumerateArray().ToList();
             rows.Should().OnlyContain(row => row.GetProperty(name).GetString()!.Length > 0);
-            rows.Sum(row => row.GetProperty("usage").GetProperty("requests").GetInt64()).Should().Be(report.GetProperty("total").GetProperty("requests").GetInt64()).And.BePositive();
+            rows.Sum(row => row.GetProperty("usage").GetProperty("requests").GetInt64()).Should()
+                .Be(report.GetProperty("total").GetProperty("requests").GetInt64()).And.BePositive();
         }
 
-        (await RunAsync("usage")).Output.Should().Contain("spender").And.Contain("total").And.NotContain("\u001b", "a pipe gets no colours");
+        (await RunAsync("usage")).Output.Should()
+            .Contain("spender").And.Contain("total").And.NotContain("\u001b", "a pipe gets no colours");
     }
 
     [Fact(Timeout = 120_000)]
     public async Task The_audit_log_is_followed_as_it_is_written_and_may_be_of_one_key()
     {
         var secret = await _relay.Program.MintAsync("followed");
-        using var following = RelayProgram.StartRelayctl([], ["--home", _relay.Program.Home, "audit", "tail", "--follow", "--lines", "0", "--key", "followed", "--json"]);
+        using var following = RelayProgram.StartRelayctl(
+            [], ["--home", _relay.Program.Home, "audit", "tail", "--follow", "--lines", "0", "--key", "followed", "--json"]);
         try
         {
             var next = following.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask();
@@ -207,7 +219,8 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     {
         using var home = new TemporaryDirectory();
         var audit = Directory.CreateDirectory(Path.Combine(home.Path, "audit")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(audit, "2026-01-01.jsonl"), Line("one") + Line("two"), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(audit, "2026-01-01.jsonl"), Line("one") + Line("two"), TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(audit, "2026-01-02.jsonl"), Line("three") + "not JSON \u001b[31m [bold]\n" + """{"time":"2026-""", TestContext.Current.CancellationToken);
 
         var (code, output, error) = await RunAsync("--home", home.Path, "audit", "tail", "--lines", "3");
@@ -226,10 +239,13 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     public async Task Settings_are_shown_with_where_they_come_from_and_credentials_are_not()
     {
         using var home = new TemporaryDirectory();
-        await File.WriteAllTextAsync(Path.Combine(home.Path, "config.env"), "PORT=8801\nQUEUE_LIMIT=9\nANTHROPIC_API_KEY=sk-ant-of-a-test\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(home.Path, "config.env"),
+            "PORT=8801\nQUEUE_LIMIT=9\nANTHROPIC_API_KEY=sk-ant-of-a-test\n", TestContext.Current.CancellationToken);
 
         var (code, output, _) = await RunAsync([("QUEUE_LIMIT", "11")], "--home", home.Path, "config", "show", "--json");
-        var settings = JsonElement.Parse(output).GetProperty("settings").EnumerateArray().ToDictionary(setting => Text(setting, "name")!, setting => (Text(setting, "value"), Text(setting, "source")), StringComparer.Ordinal);
+        var settings = JsonElement.Parse(output).GetProperty("settings").EnumerateArray()
+            .ToDictionary(setting =>
+            Text(setting, "name")!, setting => (Text(setting, "value"), Text(setting, "source")), StringComparer.Ordinal);
 
         code.Should().Be(0);
         settings["PORT"].Should().Be(("8801", "config.env"));
@@ -244,13 +260,16 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     {
         using var home = new TemporaryDirectory();
         var file = Path.Combine(home.Path, "config.env");
-        await File.WriteAllTextAsync(file, "PORT=99999\nREQ_TIMEOUT=soon\nHOST=0.0.0.0\nFROBNICATE=1\nAWS_REGION=eu\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            file, "PORT=99999\nREQ_TIMEOUT=soon\nHOST=0.0.0.0\nFROBNICATE=1\nAWS_REGION=eu\n", TestContext.Current.CancellationToken);
 
         var (code, output, error) = await RunAsync("--home", home.Path, "config", "check", "--json");
-        var findings = JsonElement.Parse(output).GetProperty("findings").EnumerateArray().Select(finding => (Text(finding, "status"), Text(finding, "detail")!)).ToList();
+        var findings = JsonElement.Parse(output).GetProperty("findings").EnumerateArray()
+            .Select(finding => (Text(finding, "status"), Text(finding, "detail")!)).ToList();
 
         code.Should().Be(1, error);
-        findings.Where(finding => finding.Item1 == "fail").Select(finding => finding.Item2.Split(':')[0]).Should().BeEquivalentTo("PORT", "REQ_TIMEOUT", "HOST");
+        findings.Where(finding => finding.Item1 == "fail").Select(finding => finding.Item2.Split(':')[0]).Should()
+            .BeEquivalentTo("PORT", "REQ_TIMEOUT", "HOST");
         findings.Should().ContainSingle(finding => finding.Item1 == "warn").Which.Item2.Should().Contain("FROBNICATE");
 
         await File.WriteAllTextAsync(file, "PORT=8802\n", TestContext.Current.CancellationToken);
@@ -297,7 +316,8 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
             """,
             TestContext.Current.CancellationToken);
         File.SetUnixFileMode(claude, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        (string, string)[] environment = [("CLAUDE_BIN", claude), ("ANTHROPIC_API_KEY", "sk-ant-of-a-test"), ("CLAUDE_CODE_OAUTH_TOKEN", "of-a-test")];
+        (string, string)[] environment =
+            [("CLAUDE_BIN", claude), ("ANTHROPIC_API_KEY", "sk-ant-of-a-test"), ("CLAUDE_CODE_OAUTH_TOKEN", "of-a-test")];
         await File.WriteAllTextAsync(claude + ".broken", string.Empty, TestContext.Current.CancellationToken);
 
         var (code, _, error) = await RunAsync(environment, "--home", home.Path, "login");
@@ -338,12 +358,15 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
 
     private async Task<int> CompleteAsync(string secret) => (await _relay.Program.CompleteAsync(secret, new { prompt = "hi" })).Status;
 
-    private Task BecomesAsync(string secret, int status) => _relay.Program.EventuallyAsync(async () => await StatusAsync(secret) == status, $"the secret is never answered {status}");
+    private Task BecomesAsync(string secret, int status) =>
+        _relay.Program.EventuallyAsync(async () => await StatusAsync(secret) == status, $"the secret is never answered {status}");
 
-    private Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments) => _relay.Program.RelayctlAsync(arguments);
+    private Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments) =>
+        _relay.Program.RelayctlAsync(arguments);
 
     /// <summary>With further variables, which relayctl takes as settings.</summary>
-    private static Task<(int ExitCode, string Output, string Error)> RunAsync((string Name, string Value)[] environment, params string[] arguments) =>
+    private static Task<(int ExitCode, string Output, string Error)> RunAsync(
+        (string Name, string Value)[] environment, params string[] arguments) =>
         RelayProgram.RelayctlAsync(environment, arguments);
 
 

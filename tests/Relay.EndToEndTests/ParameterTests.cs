@@ -19,7 +19,8 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
     [InlineData("/v1/messages", "claude-haiku-4-5")]
     public async Task The_API_gets_exactly_the_parameters_of_each_turn(string path, string model)
     {
-        var (key, words) = (await relay.Program.MintAsync($"parameters-{path[4..].Replace('/', '-')}-{model}"), $"parameters of {path} {model}");
+        var (key, words) =
+            (await relay.Program.MintAsync($"parameters-{path[4..].Replace('/', '-')}-{model}"), $"parameters of {path} {model}");
 
         await AskAsync(path, key, model, words, "{}");
         var sampled = await AskAsync(path, key, model, words, """{"temperature":0.25,"top_p":0.5,"top_k":40,"stop":["END","\u00e4\u2028\ud83d\ude00"]}""");
@@ -54,7 +55,9 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
         foreach (var answer in new[] { refused, streamed })
         {
             answer.Status.Should().Be(400, answer.Body);
-            answer.Body.Should().Contain("may only be set to 1 when thinking is enabled or in adaptive mode.").And.NotContain("docs.claude.com").And.NotContain("http");
+            answer.Body.Should()
+                .Contain("may only be set to 1 when thinking is enabled or in adaptive mode.").And.NotContain("docs.claude.com")
+                .And.NotContain("http");
         }
 
         relay.RequestsOf(words).Should().HaveCount(2);
@@ -104,7 +107,8 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
 
     private static JsonObject Body(string path, string model, string words, string parameters)
     {
-        var body = new JsonObject { ["model"] = model, ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = words }), ["max_tokens"] = 4096 };
+        var body = new JsonObject { ["model"] = model,
+            ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = words }), ["max_tokens"] = 4096 };
         foreach (var (name, value) in JsonNode.Parse(parameters)!.AsObject())
         {
             body[name == "stop" && path == "/v1/messages" ? "stop_sequences" : name] = value!.DeepClone();
@@ -115,14 +119,17 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
 
     /// <summary>The fields about the choice of words, and nothing else.</summary>
     private static string Sampling(RecordedRequest request) =>
-        new JsonObject(request.Json.EnumerateObject().Where(field => Names.Contains(field.Name, StringComparer.Ordinal)).Select(field => KeyValuePair.Create(field.Name, JsonNode.Parse(field.Value.GetRawText()))))
+        new JsonObject(request.Json.EnumerateObject().Where(field => Names.Contains(field.Name, StringComparer.Ordinal))
+        .Select(field => KeyValuePair.Create(field.Name, JsonNode.Parse(field.Value.GetRawText()))))
             .ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     private static string Thinking(RecordedRequest request) => request.Json.GetProperty("thinking").GetRawText();
 
     /// <summary>The whole body, without the digits that depend on the prompt.</summary>
-    private static string Plain(RecordedRequest request) => BillingDigits().Replace(System.Text.Encoding.UTF8.GetString(request.Body), "${version}");
+    private static string Plain(RecordedRequest request) =>
+        BillingDigits().Replace(System.Text.Encoding.UTF8.GetString(request.Body), "${version}");
 
-    [GeneratedRegex(@"(?<version>cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<version>cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}", RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex BillingDigits();
 }

@@ -46,10 +46,13 @@ public sealed class PlantedHomeTests : IAsyncLifetime
 
         var requests = _api.Requests;
         requests.Count.Should().Be(3);
-        requests.Should().OnlyContain(request => request.Headers["Authorization"] == $"Bearer {PlantedHome.Token}" && !request.Headers.ContainsKey("x-api-key"));
+        requests.Should()
+            .OnlyContain(request =>
+            request.Headers["Authorization"] == $"Bearer {PlantedHome.Token}" && !request.Headers.ContainsKey("x-api-key"));
         requests.Should().OnlyContain(request => request.BodyLength < 2500 && request.UserTexts.Count == 1);
         requests.Select(request => request.SystemTexts[^1]).Should().AllBe("Be brief.");
-        requests.SelectMany(request => request.Headers.Values).Should().NotContain(value => value.Contains(_canaries.Secret, StringComparison.Ordinal));
+        requests.SelectMany(request => request.Headers.Values).Should()
+            .NotContain(value => value.Contains(_canaries.Secret, StringComparison.Ordinal));
         _canaries.Touched(_api).Should().BeEmpty();
         File.Exists(_home.Touched).Should().BeFalse("nothing planted may run");
         File.ReadAllText(Path.Combine(_home.Claude, ".credentials.json")).Should().Contain(PlantedHome.Token, "the login stays");
@@ -85,7 +88,8 @@ public sealed class PlantedHomeTests : IAsyncLifetime
         Directory.CreateDirectory(_home.Claude);
         await using var relay = await StartAsync(sandbox, waitUntilReady: false);
         var key = await relay.MintAsync("app");
-        await relay.EventuallyAsync(async () => await ProblemAsync(relay) == "not_logged_in", "it does not notice that nobody is logged in");
+        await relay.EventuallyAsync(async () =>
+            await ProblemAsync(relay) == "not_logged_in", "it does not notice that nobody is logged in");
 
         var ready = await relay.GetAsync("/health/ready");
         var refused = await relay.CompleteAsync(key, new { prompt = "hi" });
@@ -103,7 +107,8 @@ public sealed class PlantedHomeTests : IAsyncLifetime
 
     private Task<RelayProgram> StartAsync(string sandbox, bool waitUntilReady = true) => RelayProgram.StartAsync(
         [
-            ("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
+            ("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude),
+                ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
             ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"),
         ],
         waitUntilReady);

@@ -40,14 +40,16 @@ public sealed class ProcessUseTests : IAsyncLifetime
 
         var used = relay.Children;
         used.Should().NotBeEmpty();
-        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle("one process served them all");
+        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should()
+            .ContainSingle("one process served them all");
         _api.Requests[^1].UserTexts.Should().Equal($"{_mark} {Before - 1}");
         _api.Clear();
 
         // Texts that something on the way might change, files that Claude Code might read, commands that it might obey.
         string[] texts =
         [
-            .. VerbatimTests.Texts, $"@{_canaries.Readable}", $"x @\"{_canaries.Readable}\" y", $"@{_canaries.Directory}/", "/clear", "/help", "/exit", "!ls", "# remember",
+            .. VerbatimTests.Texts, $"@{_canaries.Readable}", $"x @\"{_canaries.Readable}\" y", $"@{_canaries.Directory}/", "/clear",
+                "/help", "/exit", "!ls", "# remember",
         ];
         using (new AssertionScope())
         {
@@ -59,15 +61,19 @@ public sealed class ProcessUseTests : IAsyncLifetime
                 _api.Requests[^1].UserTexts.Should().Equal(text);
             }
 
-            _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should().NotBeNull();
-            _api.Requests.Should().HaveCount(texts.Length).And.OnlyContain(request => !Encoding.UTF8.GetString(request.Body).Contains(_mark, StringComparison.Ordinal));
+            _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should()
+                .NotBeNull();
+            _api.Requests.Should()
+                .HaveCount(texts.Length)
+                .And.OnlyContain(request => !Encoding.UTF8.GetString(request.Body).Contains(_mark, StringComparison.Ordinal));
             _canaries.Touched(_api).Should().BeEmpty();
         }
 
         relay.Children.Should().Equal(used, "it is the same process still, in its jail");
         FilesThatHold(_mark, relay.Home).Should().BeEmpty();
         await LeaveAsync(relay, key);
-        await TestMachine.EventuallyAsync(() => !used.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(1), "the process outlived a caller who left");
+        await TestMachine.EventuallyAsync(() =>
+            !used.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(1), "the process outlived a caller who left");
         await _api.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         (await relay.CompleteAsync(key, new { prompt = "after it" })).Text.Should().Be("after it");
         relay.Log.Should().NotContain(line => line.Contains(_mark, StringComparison.Ordinal));
@@ -78,7 +84,8 @@ public sealed class ProcessUseTests : IAsyncLifetime
     {
         _api.When("never ends", new Behavior { Words = 1_000_000, BetweenTokens = TimeSpan.FromMilliseconds(20) });
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/complete") { Content = JsonContent.Create(new { prompt = "never ends" }) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, "/v1/complete") { Content = JsonContent.Create(new { prompt = "never ends" }) };
         request.Headers.Authorization = new("Bearer", key);
         var asking = relay.Http.SendAsync(request, leaving.Token);
         await _api.WaitForRequestAsync(one => one.LastUserText == "never ends", TestContext.Current.CancellationToken);

@@ -104,7 +104,8 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall, IgnoreEof = true });
         var before = FakeClaudeInstall.GrandchildPids(_relay.Directory).Count;
         var running = _relay.AskAsync("running", caller ?? _callers.Token);
-        await TestMachine.EventuallyAsync(() => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before, TimeSpan.FromSeconds(5), "nothing runs");
+        await TestMachine.EventuallyAsync(() =>
+            FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before, TimeSpan.FromSeconds(5), "nothing runs");
         return running;
     }
 

@@ -47,7 +47,8 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         Text("vercel.stream").Should().Be("sdk vercel responses: stream");
         seen.GetProperty("vercel").GetProperty("object").GetRawText().Should().Be("""{"a":1}""");
         (Text("vercel.tools.text"), Number("vercel.tools.steps")).Should().Be(("sdk vercel responses: weather", 2));
-        seen.GetProperty("vercel").GetProperty("tools").GetProperty("results").EnumerateArray().Select(result => result.GetString()).Should().Equal("sunny in Bern", "sunny in Chur");
+        seen.GetProperty("vercel").GetProperty("tools").GetProperty("results").EnumerateArray().Select(result => result.GetString())
+            .Should().Equal("sunny in Bern", "sunny in Chur");
         (Text("vercel.streamedTools.text"), Number("vercel.streamedTools.steps")).Should().Be(("sdk vercel responses: weather", 2));
         Text("vercel.file").Should().Be("sdk vercel responses: file");
 
@@ -68,20 +69,24 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         var token = TestContext.Current.CancellationToken;
         var client = Client(relay.Real.Key);
 
-        (await client.CreateResponseAsync("sonnet", "sdk responses.net: whole", null, token)).Value.GetOutputText().Should().Be("sdk responses.net: whole");
+        (await client.CreateResponseAsync("sonnet", "sdk responses.net: whole", null, token)).Value.GetOutputText().Should()
+            .Be("sdk responses.net: whole");
         var pieces = new List<StreamingResponseUpdate>();
         await foreach (var update in await client.CreateResponseStreamingAsync("sonnet", "sdk responses.net: stream", null, token))
         {
             pieces.Add(update);
         }
 
-        string.Concat(pieces.OfType<StreamingResponseOutputTextDeltaUpdate>().Select(piece => piece.Delta)).Should().Be("sdk responses.net: stream");
-        pieces[^1].Should().BeOfType<StreamingResponseCompletedUpdate>().Which.Response.GetOutputText().Should().Be("sdk responses.net: stream");
+        string.Concat(pieces.OfType<StreamingResponseOutputTextDeltaUpdate>().Select(piece => piece.Delta)).Should()
+            .Be("sdk responses.net: stream");
+        pieces[^1].Should().BeOfType<StreamingResponseCompletedUpdate>().Which.Response.GetOutputText().Should()
+            .Be("sdk responses.net: stream");
         pieces.Select(piece => piece.SequenceNumber).Should().Equal(Enumerable.Range(0, pieces.Count));
         var fitted = await client.CreateResponseAsync(
             new CreateResponseOptions("sonnet", [ResponseItem.CreateUserMessageItem("sdk responses.net: schema")])
             {
-                TextOptions = new ResponseTextOptions { TextFormat = ResponseTextFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(Schema), jsonSchemaIsStrict: true) },
+                TextOptions = new ResponseTextOptions { TextFormat =
+                    ResponseTextFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(Schema), jsonSchemaIsStrict: true) },
             },
             token);
         fitted.Value.GetOutputText().Should().Be("""{"a":1}""");
@@ -108,7 +113,8 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
 
             foreach (var call in calls)
             {
-                options.InputItems.Add(ResponseItem.CreateFunctionCallOutputItem(call.CallId, Forecast(JsonElement.Parse(call.FunctionArguments).GetProperty("city").GetString()!)));
+                options.InputItems.Add(ResponseItem.CreateFunctionCallOutputItem(
+                    call.CallId, Forecast(JsonElement.Parse(call.FunctionArguments).GetProperty("city").GetString()!)));
             }
         }
 
@@ -124,7 +130,8 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         var token = TestContext.Current.CancellationToken;
         using var plain = Client(relay.Real.Key).AsIChatClient("sonnet");
         using var client = new ChatClientBuilder(plain).UseFunctionInvocation().Build();
-        var tools = new ChatOptions { Tools = [AIFunctionFactory.Create((string city) => Forecast(city), "weather", "Tells the weather.")] };
+        var tools = new ChatOptions { Tools =
+            [AIFunctionFactory.Create((string city) => Forecast(city), "weather", "Tells the weather.")] };
 
         (await plain.GetResponseAsync("sdk extensions.ai: whole", cancellationToken: token)).Text.Should().Be("sdk extensions.ai: whole");
         (await plain.GetResponseAsync<Shape>("sdk extensions.ai: schema", cancellationToken: token)).Result.A.Should().Be(1);
@@ -134,19 +141,22 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
 
     private static string Forecast(string city) => $"sunny in {city}";
 
-    private ResponsesClient Client(string key) => new(new ApiKeyCredential(key), new ResponsesClientOptions { Endpoint = new Uri($"{relay.Real.Url}/v1") });
+    private ResponsesClient Client(string key) =>
+        new(new ApiKeyCredential(key), new ResponsesClientOptions { Endpoint = new Uri($"{relay.Real.Url}/v1") });
 
     /// <summary>The API saw the question, and then the question with both calls and their results.</summary>
     private void CheckRounds(string question)
     {
         var requests = relay.Real.RequestsOf(question);
         requests.Should().HaveCount(2);
-        requests[1].Messages.SelectMany(message => message.ToolResults).Select(result => result.Trim('"')).Should().Equal("sunny in Bern", "sunny in Chur");
+        requests[1].Messages.SelectMany(message => message.ToolResults).Select(result => result.Trim('"')).Should()
+            .Equal("sunny in Bern", "sunny in Chur");
     }
 
     private async Task<JsonElement> RunNodeAsync()
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "responses.mjs")]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "responses.mjs")]) { RedirectStandardOutput = true,
+            RedirectStandardError = true, UseShellExecute = false };
         start.Environment["RELAY_URL"] = relay.Real.Url;
         start.Environment["RELAY_KEY"] = relay.Real.Key;
         using var node = Process.Start(start)!;

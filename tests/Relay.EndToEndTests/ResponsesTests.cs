@@ -12,7 +12,8 @@ namespace Relay.EndToEndTests;
 public sealed class ResponsesTests(RealRelay relay)
 {
     private const string Path = "/v1/responses";
-    private static readonly object Weather = new { type = "function", name = "weather", description = "Tells the weather.", parameters = new { type = "object", properties = new { city = new { type = "string" } } } };
+    private static readonly object Weather = new { type = "function", name = "weather", description = "Tells the weather.",
+        parameters = new { type = "object", properties = new { city = new { type = "string" } } } };
 
     [Theory(Timeout = 180_000)]
     [InlineData(1)]
@@ -26,7 +27,8 @@ public sealed class ResponsesTests(RealRelay relay)
         {
             // What the CLI would take for commands, files and notes of its own is only words here.
             input.Add(Message($"/cost @/etc/passwd {number} of {questions}"));
-            var answer = await AskAsync(new JsonObject { ["model"] = "sonnet", ["instructions"] = "Be brief.", ["input"] = input.DeepClone() });
+            var answer = await AskAsync(new JsonObject { ["model"] = "sonnet", ["instructions"] = "Be brief.",
+                ["input"] = input.DeepClone() });
             foreach (var item in answer.GetProperty("output").EnumerateArray())
             {
                 input.Add(JsonNode.Parse(item.GetRawText()));
@@ -36,7 +38,8 @@ public sealed class ResponsesTests(RealRelay relay)
         var seen = relay.RequestsOf($"{questions} of {questions}").Should().ContainSingle().Subject;
         seen.SystemTexts[^1].Should().Be("Be brief.");
         seen.Messages.Where(message => message.Role != "system").Select(message => (message.Role, message.Text)).Should().Equal(
-            Enumerable.Range(1, (2 * questions) - 1).Select(turn => (turn % 2 == 1 ? "user" : "assistant", $"/cost @/etc/passwd {(turn + 1) / 2} of {questions}")));
+            Enumerable.Range(1, (2 * questions) - 1)
+            .Select(turn => (turn % 2 == 1 ? "user" : "assistant", $"/cost @/etc/passwd {(turn + 1) / 2} of {questions}")));
     }
 
     [Theory(Timeout = 180_000)]
@@ -51,26 +54,32 @@ public sealed class ResponsesTests(RealRelay relay)
         var calls = new List<JsonElement>();
         for (var round = 1; round <= rounds; round++)
         {
-            var answer = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = input.DeepClone(), ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)) });
-            var made = answer.GetProperty("output").EnumerateArray().Where(item => item.GetProperty("type").GetString() == "function_call").ToList();
+            var answer = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = input.DeepClone(),
+                ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)) });
+            var made = answer.GetProperty("output").EnumerateArray().Where(item => item.GetProperty("type").GetString() == "function_call")
+                .ToList();
             made.Select(call => call.GetProperty("arguments").GetString()).Should().Equal("""{"city":"Zürich"}""", "{}");
             made.ForEach(call => input.Add(JsonNode.Parse(call.GetRawText())));
             // Out of order: the ids say which is whose.
             foreach (var call in made.AsEnumerable().Reverse())
             {
-                input.Add(new JsonObject { ["type"] = "function_call_output", ["call_id"] = call.GetProperty("call_id").GetString(), ["output"] = $"sunny {round}" });
+                input.Add(new JsonObject { ["type"] = "function_call_output", ["call_id"] = call.GetProperty("call_id")
+                    .GetString(), ["output"] = $"sunny {round}" });
             }
 
             calls.AddRange(made);
         }
 
-        await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = input.DeepClone(), ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)) });
+        await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = input.DeepClone(),
+            ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)) });
 
         var last = relay.RequestsOf($"responses tools {rounds}")[^1];
-        var blocks = last.Json.GetProperty("messages").EnumerateArray().Where(message => message.GetProperty("content").ValueKind == JsonValueKind.Array)
+        var blocks = last.Json.GetProperty("messages").EnumerateArray()
+            .Where(message => message.GetProperty("content").ValueKind == JsonValueKind.Array)
             .SelectMany(message => message.GetProperty("content").EnumerateArray()).ToList();
         List<JsonElement> OfType(string type) => [.. blocks.Where(block => block.GetProperty("type").GetString() == type)];
-        OfType("tool_use").Select(call => call.GetProperty("id").GetString()).Should().Equal(calls.Select(call => call.GetProperty("call_id").GetString()));
+        OfType("tool_use").Select(call => call.GetProperty("id").GetString()).Should()
+            .Equal(calls.Select(call => call.GetProperty("call_id").GetString()));
         OfType("tool_use").Select(call => call.GetProperty("input").GetRawText()).Distinct(StringComparer.Ordinal).Should().Equal("""{"city":"Zürich"}""", "{}");
         OfType("tool_result").Select(result => result.GetProperty("tool_use_id").GetString()).Should().Equal(
             calls.Chunk(2).SelectMany(pair => pair.Reverse()).Select(call => call.GetProperty("call_id").GetString()));
@@ -85,12 +94,16 @@ public sealed class ResponsesTests(RealRelay relay)
         var streamed = await relay.Program.StreamAsync(Path, relay.Key, body);
         var whole = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = "responses: words" });
 
-        streamed.Events.Select(item => item.Json.GetProperty("sequence_number").GetInt32()).Should().Equal(Enumerable.Range(0, streamed.Events.Count));
-        string.Join(' ', streamed.Names).Should().StartWith("response.created response.in_progress response.output_item.added response.content_part.added response.output_text.delta ")
+        streamed.Events.Select(item => item.Json.GetProperty("sequence_number").GetInt32()).Should()
+            .Equal(Enumerable.Range(0, streamed.Events.Count));
+        string.Join(' ', streamed.Names).Should()
+            .StartWith(
+            "response.created response.in_progress response.output_item.added response.content_part.added response.output_text.delta ")
             .And.EndWith("response.completed");
         streamed.Names.Where(name => name != "response.output_text.delta").Should().OnlyHaveUniqueItems();
         TextOf(streamed.Events[^1].Json.GetProperty("response")).Should().Be(TextOf(whole)).And.Be(Behavior.WordsText(60));
-        streamed.Events[^1].Json.GetProperty("response").GetProperty("usage").GetRawText().Should().Be(whole.GetProperty("usage").GetRawText());
+        streamed.Events[^1].Json.GetProperty("response").GetProperty("usage").GetRawText().Should()
+            .Be(whole.GetProperty("usage").GetRawText());
     }
 
     [Fact(Timeout = 120_000)]
@@ -108,7 +121,8 @@ public sealed class ResponsesTests(RealRelay relay)
         var answer = await AskAsync(body);
 
         TextOf(answer).Should().Be("""{"a":5}""");
-        var sent = JsonNode.Parse(relay.RequestsOf("responses: schema")[0].Json.GetRawText())!["messages"]!.AsArray().SelectMany(message => message!["content"] as JsonArray ?? [])
+        var sent = JsonNode.Parse(relay.RequestsOf("responses: schema")[0].Json.GetRawText())!["messages"]!.AsArray()
+            .SelectMany(message => message!["content"] as JsonArray ?? [])
             .Single(block => block!["type"]!.GetValue<string>() == "document")!.AsObject();
         sent.Remove("cache_control");
         JsonNode.DeepEquals(sent, JsonNode.Parse($$$"""{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"{{{pdf}}}"},"title":"a.pdf"}""")).Should().BeTrue();
@@ -127,18 +141,21 @@ public sealed class ResponsesTests(RealRelay relay)
         var over = await relay.Program.PostAsync(Path, daily, new { model = "sonnet", input = "responses: daily too" });
         var cut = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = "responses: cut" });
         var declined = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = "responses: declined" });
-        var stored = await relay.Program.PostAsync(Path, relay.Key, new { model = "sonnet", input = "hi", previous_response_id = "resp_1" });
+        var stored = await relay.Program.PostAsync(
+            Path, relay.Key, new { model = "sonnet", input = "hi", previous_response_id = "resp_1" });
 
         again.Events.Select(item => item.Json.GetRawText()).Should().Equal(first.Events.Select(item => item.Json.GetRawText()));
         over.Status.Should().Be(429);
         over.Json.GetProperty("error").GetProperty("code").GetString().Should().Be("insufficient_quota");
-        (cut.GetProperty("status").GetString(), cut.GetProperty("incomplete_details").GetProperty("reason").GetString()).Should().Be(("incomplete", "max_output_tokens"));
+        (cut.GetProperty("status").GetString(), cut.GetProperty("incomplete_details").GetProperty("reason").GetString()).Should()
+            .Be(("incomplete", "max_output_tokens"));
         declined.GetProperty("output")[0].GetProperty("content")[0].GetProperty("refusal").GetString().Should().Be("No.");
         stored.Status.Should().Be(400);
         stored.Json.GetProperty("error").GetProperty("param").GetString().Should().Be("previous_response_id");
     }
 
-    private static JsonObject Message(string text) => new() { ["role"] = "user", ["content"] = new JsonArray(new JsonObject { ["type"] = "input_text", ["text"] = text }) };
+    private static JsonObject Message(string text) =>
+        new() { ["role"] = "user", ["content"] = new JsonArray(new JsonObject { ["type"] = "input_text", ["text"] = text }) };
 
     private static string TextOf(JsonElement response) => string.Concat(response.GetProperty("output").EnumerateArray()
         .SelectMany(item => item.GetProperty("content").EnumerateArray()).Select(part => part.GetProperty("text").GetString()));

@@ -19,8 +19,8 @@ using Relay.EndToEndTests.Harness;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// How often the official SDKs, LangChain and Vercel's AI SDK send one call when it fails, for each error of the compatible routes: none makes
-/// several paid calls of the model out of it. Writes the table of docs/errors.md.
+/// How often the official SDKs, LangChain and Vercel's AI SDK send one call when it fails, for each error of the compatible routes: none
+/// makes several paid calls of the model out of it. Writes the table of docs/errors.md.
 /// </summary>
 public sealed class RetryTests : IAsyncLifetime
 {
@@ -31,12 +31,14 @@ public sealed class RetryTests : IAsyncLifetime
     private static readonly string[] Clients = ["sdk", "dotnet", "langchain", "vercel"];
 
     /// <summary>Of the dashboard, of pages, and of those who have left: no client of these routes gets one.</summary>
-    private static readonly ErrorCode[] Elsewhere = [ErrorCode.Conflict, ErrorCode.UrlRejected, ErrorCode.UnsupportedContentType, ErrorCode.FetchFailed, ErrorCode.ClientClosed];
+    private static readonly ErrorCode[] Elsewhere =
+        [ErrorCode.Conflict, ErrorCode.UrlRejected, ErrorCode.UnsupportedContentType, ErrorCode.FetchFailed, ErrorCode.ClientClosed];
 
     /// <summary>What a request can end with after Anthropic was asked.</summary>
     private static readonly ErrorCode[] MayCost =
     [
-        ErrorCode.UnknownModel, ErrorCode.PromptTooLong, ErrorCode.UpstreamRateLimited, ErrorCode.InternalError, ErrorCode.UpstreamError, ErrorCode.SchemaNotSatisfied,
+        ErrorCode.UnknownModel, ErrorCode.PromptTooLong, ErrorCode.UpstreamRateLimited, ErrorCode.InternalError, ErrorCode.UpstreamError,
+            ErrorCode.SchemaNotSatisfied,
         ErrorCode.NotLoggedIn, ErrorCode.LockdownViolation, ErrorCode.Overloaded, ErrorCode.ShuttingDown, ErrorCode.Timeout,
     ];
 
@@ -87,7 +89,9 @@ public sealed class RetryTests : IAsyncLifetime
 
     private string Table()
     {
-        var table = new StringBuilder("| code | OpenAI JavaScript | .NET | LangChain | Vercel | Anthropic JavaScript | .NET | LangChain | Vercel | paid calls |\n|---|---|---|---|---|---|---|---|---|---|\n");
+        var table = new StringBuilder(
+            "| code | OpenAI JavaScript | .NET | LangChain | Vercel | Anthropic JavaScript | .NET | LangChain | Vercel | paid calls "
+            + "|\n|---|---|---|---|---|---|---|---|---|---|\n");
         foreach (var code in Codes)
         {
             var counts = from surface in Surfaces from client in Clients select Requests(surface, client, code, "free");
@@ -97,7 +101,8 @@ public sealed class RetryTests : IAsyncLifetime
         return table.ToString();
     }
 
-    private int Requests(string surface, string client, ErrorCode code, string cost) => _requests.GetValueOrDefault($"{surface}/{client}/{code.WireName()}/{cost}");
+    private int Requests(string surface, string client, ErrorCode code, string cost) =>
+        _requests.GetValueOrDefault($"{surface}/{client}/{code.WireName()}/{cost}");
 
     /// <summary>Answers <c>/surface/client/code/cost/…</c> as the relay answers that error there, and counts.</summary>
     private Task FailAsync(HttpContext context)
@@ -110,14 +115,18 @@ public sealed class RetryTests : IAsyncLifetime
         context.Features.Set(new RequestLogEntry("req_1"));
         context.Features.Set(new RequestContext("req_1", key, patience: null) { CostUsd = parts[4] == "paid" ? 0.01m : null });
         var code = Codes.Single(code => code.WireName() == parts[3]);
-        return ErrorResponse.WriteAsync(context, new RelayError(code, "No.", RetryAfter: Long.Contains(code) ? TimeSpan.FromHours(1) : null));
+        return ErrorResponse.WriteAsync(
+            context, new RelayError(code, "No.", RetryAfter: Long.Contains(code) ? TimeSpan.FromHours(1) : null));
     }
 
-    private static IEnumerable<string> Cases => from code in Codes from cost in (string[])["free", "paid"] select $"{code.WireName()}/{cost}";
+    private static IEnumerable<string> Cases =>
+        from code in Codes from cost in (string[])["free", "paid"] select $"{code.WireName()}/{cost}";
 
     private async Task RunNodeAsync()
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "retries.mjs"), _failing.Urls.Single(), .. Cases]) { RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node",
+            [Path.Combine(TestMachine.Sdks, "retries.mjs"), _failing.Urls.Single(), .. Cases]) { RedirectStandardError = true,
+            UseShellExecute = false };
         using var node = Process.Start(start)!;
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await node.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -129,7 +138,8 @@ public sealed class RetryTests : IAsyncLifetime
 
     private async Task AskOpenAiAsync(string which)
     {
-        var client = new ChatClient("haiku", new ApiKeyCredential("relay_x"), new OpenAIClientOptions { Endpoint = new Uri($"{_failing.Urls.Single()}/openai/dotnet/{which}/v1") });
+        var client = new ChatClient("haiku", new ApiKeyCredential("relay_x"),
+            new OpenAIClientOptions { Endpoint = new Uri($"{_failing.Urls.Single()}/openai/dotnet/{which}/v1") });
         var ask = () => client.CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: TestContext.Current.CancellationToken);
         await ask.Should().ThrowAsync<ClientResultException>(which);
     }

@@ -42,7 +42,8 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
             seen.Add((client, feature, await FailureAsync(run, Words(client, feature))));
         }
 
-        seen.Where(row => row.Error is not null).Select(row => $"{row.Client}, {row.Feature}: {row.Error}").Should().BeEmpty(string.Join('\n', fixture.Relay.Program.Log.TakeLast(30)));
+        seen.Where(row => row.Error is not null).Select(row => $"{row.Client}, {row.Feature}: {row.Error}").Should()
+            .BeEmpty(string.Join('\n', fixture.Relay.Program.Log.TakeLast(30)));
         await CheckTableAsync(seen);
     }
 
@@ -51,15 +52,18 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         yield return ("OpenAI SDK (.NET)", "tool loop, three rounds", RunOpenAiAsync);
         yield return ("OpenAI SDK (.NET)", "tool call, streamed", StreamOpenAiAsync);
         yield return ("Anthropic SDK (.NET)", "tool loop, three rounds", RunAnthropicAsync);
-        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation, three rounds", words => RunExtensionsAsync(words, isStream: false));
-        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation, streamed", words => RunExtensionsAsync(words, isStream: true));
+        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation, three rounds", words =>
+            RunExtensionsAsync(words, isStream: false));
+        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation, streamed", words =>
+            RunExtensionsAsync(words, isStream: true));
         yield return ("Microsoft Agent Framework", "agent with a tool, three rounds", RunAgentAsync);
         yield return ("Semantic Kernel", "automatic function calls, three rounds", RunKernelAsync);
     }
 
     private async Task RunOpenAiAsync(string words)
     {
-        var options = new ChatCompletionOptions { Tools = { ChatTool.CreateFunctionTool("weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) } };
+        var options = new ChatCompletionOptions { Tools = { ChatTool.CreateFunctionTool(
+            "weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) } };
         List<OpenAI.Chat.ChatMessage> messages = [new UserChatMessage(words)];
         while (true)
         {
@@ -71,16 +75,20 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
                 return;
             }
 
-            messages.AddRange(answer.ToolCalls.Select(call => new ToolChatMessage(call.Id, Weather(JsonElement.Parse(call.FunctionArguments.ToString()).GetProperty("city").GetString()!))));
+            messages.AddRange(answer.ToolCalls.Select(call =>
+                new ToolChatMessage(call.Id,
+                Weather(JsonElement.Parse(call.FunctionArguments.ToString()).GetProperty("city").GetString()!))));
         }
     }
 
     private async Task StreamOpenAiAsync(string words)
     {
-        var options = new ChatCompletionOptions { Tools = { ChatTool.CreateFunctionTool("weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) } };
+        var options = new ChatCompletionOptions { Tools = { ChatTool.CreateFunctionTool(
+            "weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) } };
         var (name, arguments) = (string.Empty, string.Empty);
         OpenAI.Chat.ChatFinishReason? reason = null;
-        await foreach (var update in OpenAiClient().CompleteChatStreamingAsync([new UserChatMessage(words)], options, TestContext.Current.CancellationToken))
+        await foreach (var update in OpenAiClient()
+            .CompleteChatStreamingAsync([new UserChatMessage(words)], options, TestContext.Current.CancellationToken))
         {
             name += string.Concat(update.ToolCallUpdates.Select(call => call.FunctionName));
             arguments += string.Concat(update.ToolCallUpdates.Select(call => call.FunctionArgumentsUpdate?.ToString()));
@@ -104,7 +112,8 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
                     Model = "sonnet",
                     MaxTokens = 4096,
                     Messages = messages,
-                    Tools = [new Anthropic.Models.Messages.Tool { Name = "weather", InputSchema = JsonSerializer.Deserialize<InputSchema>(Schema)! }],
+                    Tools = [new Anthropic.Models.Messages.Tool { Name = "weather",
+                    InputSchema = JsonSerializer.Deserialize<InputSchema>(Schema)! }],
                 },
                 TestContext.Current.CancellationToken);
             var results = new List<ContentBlockParam>();
@@ -137,7 +146,8 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
     private async Task RunExtensionsAsync(string words, bool isStream)
     {
         using var client = OpenAiClient().AsIChatClient().AsBuilder().UseFunctionInvocation().Build();
-        var options = new ChatOptions { Tools = [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")], Temperature = 0 };
+        var options = new ChatOptions { Tools =
+            [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")], Temperature = 0 };
         if (!isStream)
         {
             ShouldBeMild((await client.GetResponseAsync(words, options, TestContext.Current.CancellationToken)).Messages[^1].Text);
@@ -158,18 +168,23 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         var builder = Kernel.CreateBuilder();
         builder.AddOpenAIChatCompletion("sonnet", new Uri($"{fixture.Relay.Url}/v1"), fixture.Relay.Key);
         var kernel = builder.Build();
-        kernel.Plugins.AddFromFunctions("town", [KernelFunctionFactory.CreateFromMethod((string city) => Weather(city), "weather", "Tells the weather of a city.")]);
+        kernel.Plugins.AddFromFunctions(
+            "town", [KernelFunctionFactory.CreateFromMethod((string city) => Weather(city), "weather", "Tells the weather of a city.")]);
         var history = new ChatHistory();
         history.AddUserMessage(words);
         var settings = new OpenAIPromptExecutionSettings { FunctionChoiceBehavior = FunctionChoiceBehavior.Auto() };
-        var answer = await kernel.GetRequiredService<IChatCompletionService>().GetChatMessageContentAsync(history, settings, kernel, TestContext.Current.CancellationToken);
+        var answer = await kernel.GetRequiredService<IChatCompletionService>()
+            .GetChatMessageContentAsync(history, settings, kernel, TestContext.Current.CancellationToken);
         ShouldBeMild(answer.Content!);
     }
 
     private async Task RunAgentAsync(string words)
     {
-        var agent = new ChatClientAgent(OpenAiClient().AsIChatClient(), instructions: "Be brief.", tools: [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")]);
-        ShouldBeMild((await agent.RunAsync(words, cancellationToken: TestContext.Current.CancellationToken)).Text.Split("look.")[^1].Trim());
+        var agent = new ChatClientAgent(OpenAiClient()
+            .AsIChatClient(), instructions: "Be brief.",
+            tools: [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")]);
+        ShouldBeMild((await agent.RunAsync(words, cancellationToken: TestContext.Current.CancellationToken)).Text.Split("look.")[^1]
+            .Trim());
     }
 
     private string Weather(string city)
@@ -184,9 +199,11 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         _runs.Should().Be(3, "each round calls the tool once");
     }
 
-    private ChatClient OpenAiClient() => new("sonnet", new ApiKeyCredential(fixture.Relay.Key), new OpenAIClientOptions { Endpoint = new Uri($"{fixture.Relay.Url}/v1") });
+    private ChatClient OpenAiClient() =>
+        new("sonnet", new ApiKeyCredential(fixture.Relay.Key), new OpenAIClientOptions { Endpoint = new Uri($"{fixture.Relay.Url}/v1") });
 
-    private static string Words(string client, string feature) => $"[{(client == "Semantic Kernel" ? "town x3" : "weather x3")}] {client} {feature}";
+    private static string Words(string client, string feature) =>
+        $"[{(client == "Semantic Kernel" ? "town x3" : "weather x3")}] {client} {feature}";
 
     private static async Task<string?> FailureAsync(Func<string, Task> run, string words)
     {
@@ -203,7 +220,8 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
 
     private async Task<IEnumerable<(string Client, string Feature, string? Error)>> RunNodeAsync()
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "tools.mjs")]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "tools.mjs")]) { RedirectStandardOutput = true,
+            RedirectStandardError = true, UseShellExecute = false };
         start.Environment["RELAY_URL"] = fixture.Relay.Url;
         start.Environment["RELAY_KEY"] = fixture.Relay.Key;
         using var node = Process.Start(start)!;
@@ -211,8 +229,10 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await node.WaitForExitAsync(TestContext.Current.CancellationToken);
         node.ExitCode.Should().Be(0, await error);
-        return (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.StartsWith('{')).Select(line => JsonElement.Parse(line))
-            .Select(row => (row.GetProperty("client").GetString()!, row.GetProperty("feature").GetString()!, row.GetProperty("error").GetString()));
+        return (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.StartsWith('{'))
+            .Select(line => JsonElement.Parse(line))
+            .Select(row =>
+            (row.GetProperty("client").GetString()!, row.GetProperty("feature").GetString()!, row.GetProperty("error").GetString()));
     }
 
     private static async Task CheckTableAsync(IReadOnlyList<(string Client, string Feature, string? Error)> seen)

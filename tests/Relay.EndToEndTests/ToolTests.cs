@@ -6,7 +6,10 @@ using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>Tools that the caller runs, over the real CLI: what the API gets is what the caller sent, and what the caller gets is what the model said.</summary>
+/// <summary>
+/// Tools that the caller runs, over the real CLI: what the API gets is what the caller sent, and what the caller gets is what the model
+/// said.
+/// </summary>
 public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 {
     private const string Schema = """{"type":"object","properties":{"city":{"type":"string","description":"A city, such as \u00c9vry\u2028"},"days":{"type":"integer","minimum":1}},"required":["city"],"additionalProperties":false}""";
@@ -43,9 +46,11 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             (await AskAsync(path, key, app.Body(), isStream: false)).Text.Should().Be("It is mild.");
             var seen = relay.RequestsOf(app.Question);
             seen.Should().HaveCount(rounds + 1, "each round is one call of the API");
-            seen.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle("one process serves all rounds");
+            seen.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should()
+                .ContainSingle("one process serves all rounds");
             ShouldBe(Sent(seen[^1]), app.Expected);
-            seen.Should().AllSatisfy(request => JsonNode.DeepEquals(JsonNode.Parse(request.Json.GetProperty("tools").GetRawText()), app.ExpectedTools).Should().BeTrue());
+            seen.Should().AllSatisfy(request =>
+                JsonNode.DeepEquals(JsonNode.Parse(request.Json.GetProperty("tools").GetRawText()), app.ExpectedTools).Should().BeTrue());
         }
     }
 
@@ -111,10 +116,12 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
                   {"role":"user","content":[{{end}}]}]}
                 """);
 
-            (await relay.Program.PostAsync("/v1/messages", key, body)).Status.Should().Be(200, "{0} {1}", end, string.Join('\n', relay.Program.Log.TakeLast(5)));
+            (await relay.Program.PostAsync("/v1/messages", key, body)).Status.Should()
+                .Be(200, "{0} {1}", end, string.Join('\n', relay.Program.Log.TakeLast(5)));
         }
 
-        relay.RequestsOf($"kinds of {model}").Concat(relay.RequestsOf("And then?")).Where(request => request.Model == model).Should().HaveCount(ends.Length);
+        relay.RequestsOf($"kinds of {model}").Concat(relay.RequestsOf("And then?")).Where(request => request.Model == model).Should()
+            .HaveCount(ends.Length);
     }
 
     [Theory(Timeout = 120_000)]
@@ -142,7 +149,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     [InlineData("/v1/chat/completions", """{"tool_choice":"required"}""", """{"type":"any"}""", "disabled")]
     [InlineData("/v1/chat/completions", """{"tool_choice":"none"}""", """{"type":"none"}""", "adaptive")]
     [InlineData("/v1/chat/completions", """{"parallel_tool_calls":false}""", """{"type":"auto","disable_parallel_tool_use":true}""", "adaptive")]
-    public async Task A_choice_reaches_the_API_and_a_forced_call_turns_thinking_off(string path, string choice, string sent, string thinking)
+    public async Task A_choice_reaches_the_API_and_a_forced_call_turns_thinking_off(
+        string path, string choice, string sent, string thinking)
     {
         var app = new ToolApp(path, $"choice {path} {choice.GetHashCode(StringComparison.Ordinal)}");
         var body = app.Body();
@@ -154,7 +162,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         await AskAsync(path, relay.Key, body, isStream: false);
 
         var seen = relay.RequestsOf(app.Question).Single();
-        JsonNode.DeepEquals(JsonNode.Parse(seen.Json.GetProperty("tool_choice").GetRawText()), JsonNode.Parse(sent)).Should().BeTrue(seen.Json.GetProperty("tool_choice").GetRawText());
+        JsonNode.DeepEquals(JsonNode.Parse(seen.Json.GetProperty("tool_choice").GetRawText()), JsonNode.Parse(sent)).Should()
+            .BeTrue(seen.Json.GetProperty("tool_choice").GetRawText());
         seen.Json.GetProperty("thinking").GetProperty("type").GetString().Should().Be(thinking);
     }
 
@@ -175,10 +184,13 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         var second = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, body);
 
         first.Status.Should().Be(200, first.Body);
-        first.Body.Should().Contain("\"function_call\":{\"name\":\"weather\"").And.Contain("\"finish_reason\":\"function_call\"").And.NotContain("tool_calls");
+        first.Body.Should()
+            .Contain("\"function_call\":{\"name\":\"weather\"").And.Contain("\"finish_reason\":\"function_call\"")
+            .And.NotContain("tool_calls");
         second.Status.Should().Be(200, second.Body);
         second.Body.Should().Contain(isStream ? "Mild" : "Mild.");
-        relay.RequestsOf(words)[^1].Json.GetProperty("tools")[0].GetProperty("input_schema").GetProperty("required").GetArrayLength().Should().Be(1);
+        relay.RequestsOf(words)[^1].Json.GetProperty("tools")[0].GetProperty("input_schema").GetProperty("required").GetArrayLength()
+            .Should().Be(1);
     }
 
     [Theory(Timeout = 120_000)]
@@ -316,7 +328,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             async () =>
             {
                 var files = Directory.GetFiles(Path.Combine(relay.Program.Home, "audit"), "*.jsonl");
-                audit = string.Concat(await Task.WhenAll(files.Select(file => File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))));
+                audit = string.Concat(await Task.WhenAll(files.Select(file =>
+                    File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))));
                 return audit.Contains("\"tools\":2,\"tool_calls\":2", StringComparison.Ordinal);
             },
             "the audit log does not count tools");
@@ -330,7 +343,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     public async Task A_body_of_a_real_client_with_tools_gets_its_right_answer(string id, string part)
     {
         relay.Api.When("Paris, 2.1 million", new Behavior { ToolCalls = [ToolCall.Of("City", """{"name":"Paris"}""")] });
-        var row = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonNode.Parse(line)!).Single(row => row["id"]!.GetValue<string>() == id);
+        var row = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonNode.Parse(line)!)
+            .Single(row => row["id"]!.GetValue<string>() == id);
 
         var answer = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, row["body"]!);
 
@@ -341,9 +355,11 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     [Fact(Timeout = 300_000)]
     public async Task Whatever_is_sent_with_tools_is_answered_and_puts_nothing_in_doubt()
     {
-        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 18;
+        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given
+            ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 18;
         var random = new Random(seed);
-        (string Path, string Body)[] bodies = [("/v1/messages", ToolBodies.Anthropic), ("/v1/chat/completions", ToolBodies.OpenAi), ("/v1/complete", ToolBodies.Native)];
+        (string Path, string Body)[] bodies =
+            [("/v1/messages", ToolBodies.Anthropic), ("/v1/chat/completions", ToolBodies.OpenAi), ("/v1/complete", ToolBodies.Native)];
         var statuses = new Dictionary<int, int>();
         for (var round = 0; round < Extent.Of(byDefault: 150, all: 300, atLength: 3000); round++)
         {
@@ -353,7 +369,9 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             request.Content.Headers.ContentType = new("application/json");
             request.Headers.Authorization = new("Bearer", relay.Key);
             using var response = await relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
-            var context = $"seed {seed}, round {round}, {path}: {Encoding.UTF8.GetString(mutated)}\nanswered {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}";
+            var context =
+                $"seed {seed}, round {round}, {path}: {Encoding.UTF8.GetString(mutated)}\nanswered {(int)response.StatusCode} "
+                + $"{await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}";
 
             ((int)response.StatusCode).Should().BeOneOf([200, 400, 404, 413], context);
             statuses[(int)response.StatusCode] = statuses.GetValueOrDefault((int)response.StatusCode) + 1;
@@ -361,7 +379,9 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
         statuses[200].Should().BeGreaterThan(20);
         statuses[400].Should().BeGreaterThan(20);
-        relay.Program.Log.Should().NotContain(line => line.Contains("lockdown_violation", StringComparison.Ordinal) || line.Contains("was not forwarded", StringComparison.Ordinal));
+        relay.Program.Log.Should()
+            .NotContain(line =>
+            line.Contains("lockdown_violation", StringComparison.Ordinal) || line.Contains("was not forwarded", StringComparison.Ordinal));
     }
 
     private static JsonObject Streamed(JsonObject body)
@@ -411,7 +431,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     private static string Plain(RecordedRequest request) => System.Text.RegularExpressions.Regex.Replace(
-        Encoding.UTF8.GetString(request.Body), @"(?<=cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}", string.Empty, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+        Encoding.UTF8.GetString(request.Body), @"(?<=cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}", string.Empty,
+        System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
 }

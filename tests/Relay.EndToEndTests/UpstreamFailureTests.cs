@@ -15,15 +15,17 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     private const string Prompt = "Tell me something.";
 
     /// <summary>
-    /// The relay ends the CLI at the stop reason, and the CLI calls again after the answer's end. The pause between them is longer than a busy
-    /// machine needs for the kill, so that a second call shows a relay that did not end the CLI.
+    /// The relay ends the CLI at the stop reason, and the CLI calls again after the answer's end. The pause between them is longer than a
+    /// busy machine needs for the kill, so that a second call shows a relay that did not end the CLI.
     /// </summary>
     private static readonly TimeSpan UntilKilled = TimeSpan.FromSeconds(1);
 
     private static readonly string[] UpstreamWords =
     [
-        "x-api-key", "authentication_error", "permission_error", "Request not allowed", "210000", "simulated", "not_found_error", "claude-opus", "rate_limit_error",
-        "Please try again later", "overloaded_error", "Internal server error", "api_error", "no event stream", "req_sim", "127.0.0.1", "localhost", "ECONN", "/login", "Output token limit",
+        "x-api-key", "authentication_error", "permission_error", "Request not allowed", "210000", "simulated", "not_found_error",
+            "claude-opus", "rate_limit_error",
+        "Please try again later", "overloaded_error", "Internal server error", "api_error", "no event stream", "req_sim", "127.0.0.1",
+        "localhost", "ECONN", "/login", "Output token limit",
     ];
 
     [Theory]
@@ -39,12 +41,14 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.EmptyStream, 502, "upstream_error", null)]
     [InlineData(UpstreamFailure.BrokenStream, 502, "upstream_error", null)]
     [InlineData(UpstreamFailure.ErrorEvent, 503, "overloaded", 30)]
-    public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(UpstreamFailure failure, int status, string code, int? retryAfter)
+    public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(
+        UpstreamFailure failure, int status, string code, int? retryAfter)
     {
         // A limit is remembered, for its model: it has one of its own, out of the others' way.
         var model = failure == UpstreamFailure.RateLimited ? "haiku" : "opus";
 
-        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure }, model);
+        var answer = await AskAsync(
+            await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure }, model);
 
         using var scope = new AssertionScope();
         answer.Status.Should().Be(status);
@@ -67,7 +71,9 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         AssertDiscreet(answer);
     }
 
-    /// <summary>Claude Code itself would call up to three times, with less in the body each time. The gate lets none of that through.</summary>
+    /// <summary>
+    /// Claude Code itself would call up to three times, with less in the body each time. The gate lets none of that through.
+    /// </summary>
     [Theory]
     [InlineData(UpstreamFailure.Forbidden)]
     [InlineData(UpstreamFailure.PromptTooLong)]
@@ -98,7 +104,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task An_answer_cut_at_the_output_cap_costs_one_call_and_comes_with_what_there_is()
     {
         var answer = await AskAsync(
-            await relays.PatientAsync(), new Behavior { Text = "Half an ans", Failure = UpstreamFailure.MaxTokens, BeforeEnd = UntilKilled });
+            await relays.PatientAsync(),
+            new Behavior { Text = "Half an ans", Failure = UpstreamFailure.MaxTokens, BeforeEnd = UntilKilled });
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("Half an ans");
@@ -110,7 +117,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task A_refusal_is_an_answer_that_costs_one_call()
     {
         var answer = await AskAsync(
-            await relays.ImpatientAsync(), new Behavior { Text = "I would rather not.", Failure = UpstreamFailure.Refusal, BeforeEnd = UntilKilled });
+            await relays.ImpatientAsync(),
+            new Behavior { Text = "I would rather not.", Failure = UpstreamFailure.Refusal, BeforeEnd = UntilKilled });
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("I would rather not.");
@@ -146,7 +154,9 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
             answers.Add(await relay.CompleteAsync(key, new { prompt = Prompt }));
         }
 
-        answers.Should().OnlyContain(answer => answer.Status == 200 && answer.Text == text && answer.Json.GetProperty("stop_reason").GetString() == "end_turn");
+        answers.Should()
+            .OnlyContain(answer =>
+            answer.Status == 200 && answer.Text == text && answer.Json.GetProperty("stop_reason").GetString() == "end_turn");
         (await others).Should().OnlyContain(answer => answer.Status == 200 && answer.Text == "Hello.");
         relays.Api.Requests.Count.Should().Be(12);
         relay.Log.Should().NotContain(line => line.Contains("Lockdown violation", StringComparison.Ordinal));
@@ -172,7 +182,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.ErrorEvent, "overloaded")]
     public async Task An_answer_that_breaks_off_is_not_asked_for_again(UpstreamFailure failure, string code)
     {
-        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = Behavior.WordsText(100), Failure = failure, FailTimes = 1 });
+        var answer = await AskAsync(
+            await relays.ImpatientAsync(), new Behavior { Text = Behavior.WordsText(100), Failure = failure, FailTimes = 1 });
 
         answer.ErrorCode.Should().Be(code);
         relays.Api.Requests.Count.Should().Be(1);
@@ -188,19 +199,22 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         answer.Status.Should().Be(504);
         answer.ErrorCode.Should().Be("timeout");
         AssertDiscreet(answer);
-        await Task.WhenAll(relays.Api.Requests.Select(request => request.Aborted)).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        await Task.WhenAll(relays.Api.Requests.Select(request => request.Aborted))
+            .WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
         relays.Api.Requests.Count.Should().Be(1);
     }
 
     [Fact]
     public async Task A_model_that_never_ends_is_cut_off_by_the_time_limit()
     {
-        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Words = 1000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
+        var answer = await AskAsync(
+            await relays.ImpatientAsync(), new Behavior { Words = 1000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
 
         answer.Status.Should().Be(504);
         answer.ErrorCode.Should().Be("timeout");
         answer.Body.Should().Contain("6.9 s").And.NotContain("one two three");
-        await Task.WhenAll(relays.Api.Requests.Select(request => request.Aborted)).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        await Task.WhenAll(relays.Api.Requests.Select(request => request.Aborted))
+            .WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -239,7 +253,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
 
         var scrape = await Scrape.OfAsync(started.Relay, await started.Relay.MintAsync("admin", "--scope", "admin"));
         scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "five_hour"), ("relay_model_family", "all")).Should().Be(0.42);
-        scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "requests"), ("relay_model_family", "opus")).Should().BeApproximately(0.2, 1e-9);
+        scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "requests"), ("relay_model_family", "opus")).Should()
+            .BeApproximately(0.2, 1e-9);
     }
 
     [Fact]
@@ -311,7 +326,9 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
 
     private void AssertDiscreet(RelayAnswer answer)
     {
-        answer.Body.Should().NotContainAny([.. UpstreamWords, "Words of the upstream", Behavior.DefaultText, Prompt, relays.Api.BaseAddress.Port.ToString()]);
+        answer.Body.Should()
+            .NotContainAny([.. UpstreamWords, "Words of the upstream", Behavior.DefaultText, Prompt,
+            relays.Api.BaseAddress.Port.ToString()]);
         answer.Json.GetProperty("ok").GetBoolean().Should().BeFalse();
         answer.Json.GetProperty("request_id").GetString().Should().StartWith("req_");
     }

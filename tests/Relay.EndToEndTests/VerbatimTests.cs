@@ -45,11 +45,13 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
     public static TheoryData<string> Modes => RelayPerSandbox.Modes;
 
     [Theory, MemberData(nameof(Modes))]
-    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) => AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Texts));
+    public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) =>
+        AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Texts));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, Extent.IsLong ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
+        AllArriveAsync(sandbox,
+        RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, Extent.IsLong ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
 
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>
@@ -76,7 +78,9 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
         relays.Api.Clear();
         relays.Api.Default = new Behavior { Echo = true };
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(conversations, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, async (texts, _) =>
+        await Parallel.ForEachAsync(conversations,
+            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
+            async (texts, _) =>
         {
             // The system prompt is another text, so that the two can't be confused; odd ones are sent without escapes.
             var text = texts[^1];
@@ -87,7 +91,8 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
             lock (scope)
             {
                 answer.Status.Should().Be(200, "{0} was sent", Visible(text));
-                relays.Api.Requests.Count(request => request.UserTexts.SequenceEqual(texts, StringComparer.Ordinal) && request.SystemTexts[^1] == system)
+                relays.Api.Requests.Count(request =>
+                    request.UserTexts.SequenceEqual(texts, StringComparer.Ordinal) && request.SystemTexts[^1] == system)
                     .Should().Be(1, "{0} was sent, and nothing is added", string.Join(", ", texts.Select(Visible)));
                 (answer.Text == text).Should().BeTrue("the answer to {0} was {1}", Visible(text), Visible(answer.Text));
             }
@@ -105,11 +110,13 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
 
     private static string MadeUp(Random random)
     {
-        string[] pieces = ["@", "/", "!", "#", "-", "\n", "\r", "\t", " ", "\0", "\u001b[", "\u2028", "\ufeff", "\u00a0", "\"", "\\", "\\u", "{", "}", "<", ">", "&", "```", "🙂", "é", "\u0301", "</", "${", "@/etc/passwd", "/cost"];
+        string[] pieces = ["@", "/", "!", "#", "-", "\n", "\r", "\t", " ", "\0", "\u001b[", "\u2028", "\ufeff", "\u00a0", "\"", "\\", "\\u",
+            "{", "}", "<", ">", "&", "```", "🙂", "é", "\u0301", "</", "${", "@/etc/passwd", "/cost"];
         var text = new StringBuilder();
         for (var count = random.Next(1, 400); count > 0; count--)
         {
-            var code = random.Next(4) switch { 0 => random.Next(0x80), 1 => random.Next(0x800), 2 => random.Next(0x10000), _ => random.Next(0x110000) };
+            var code = random.Next(
+                4) switch { 0 => random.Next(0x80), 1 => random.Next(0x800), 2 => random.Next(0x10000), _ => random.Next(0x110000) };
             text.Append(random.Next(2) == 0 ? pieces[random.Next(pieces.Length)] : Rune.IsValid(code) ? new Rune(code).ToString() : "?");
         }
 

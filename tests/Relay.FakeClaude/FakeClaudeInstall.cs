@@ -63,7 +63,9 @@ public static class FakeClaudeInstall
     /// <summary>The pids of all processes started so far, in order, those that only told their version left out.</summary>
     public static IReadOnlyList<int> Pids(string directory) => ReadPids(Path.Combine(directory, PidFile));
 
-    /// <summary>The pids of the children that <see cref="FakeBehavior.Grandchild"/> and <see cref="FakeBehavior.GrandchildStall"/> left.</summary>
+    /// <summary>
+    /// The pids of the children that <see cref="FakeBehavior.Grandchild"/> and <see cref="FakeBehavior.GrandchildStall"/> left.
+    /// </summary>
     public static IReadOnlyList<int> GrandchildPids(string directory) => ReadPids(Path.Combine(directory, GrandchildPidFile));
 
     private static int[] ReadPids(string file) =>

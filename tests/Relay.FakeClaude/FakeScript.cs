@@ -29,12 +29,15 @@ public sealed record FakeScript
     public int DeltaDelayMs { get; set; }
 
     /// <summary>
-    /// Instead of the answer, each delta's text is the moment of its writing, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> tells it
-    /// to every process of a Linux machine, and a blank.
+    /// Instead of the answer, each delta's text is the moment of its writing, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/>
+    /// tells it to every process of a Linux machine, and a blank.
     /// </summary>
     public bool TimedDeltas { get; set; }
 
-    /// <summary>Milliseconds of silence after init and before the first token; under <see cref="FakeBehavior.SlowAnswer"/> before the result instead.</summary>
+    /// <summary>
+    /// Milliseconds of silence after init and before the first token; under <see cref="FakeBehavior.SlowAnswer"/> before the result
+    /// instead.
+    /// </summary>
     public int DelayMs { get; set; }
 
     public IReadOnlyList<string> InitTools { get; set; } = [];
@@ -52,7 +55,9 @@ public sealed record FakeScript
 
     public string InitPermissionMode { get; set; } = "default";
 
-    /// <summary>From which real turn on the <c>Init…</c> values are shown: 0 also in the self-test's empty turn, 1 only in real turns.</summary>
+    /// <summary>
+    /// From which real turn on the <c>Init…</c> values are shown: 0 also in the self-test's empty turn, 1 only in real turns.
+    /// </summary>
     public int InitOnlyFromTurn { get; set; }
 
     /// <summary>In the init frame, and unless <c>none</c> in the initialize answer's account: which API key the CLI would use.</summary>
@@ -70,7 +75,9 @@ public sealed record FakeScript
     /// <summary>Outlives its stdin, as the real CLI does in the middle of a turn.</summary>
     public bool IgnoreEof { get; set; }
 
-    /// <summary>How long the line of <see cref="FakeBehavior.HugeLine"/> is, in bytes, its few hundred bytes of frame not counted.</summary>
+    /// <summary>
+    /// How long the line of <see cref="FakeBehavior.HugeLine"/> is, in bytes, its few hundred bytes of frame not counted.
+    /// </summary>
     public int HugeLineBytes { get; set; } = 50 * 1024 * 1024;
 
     public int StderrBytes { get; set; } = 20 * 1024 * 1024;
@@ -78,7 +85,9 @@ public sealed record FakeScript
     /// <summary>How many <c>message_start</c> events <see cref="FakeBehavior.ManyMessageStarts"/> sends in its one turn.</summary>
     public int MessageStarts { get; set; } = 5;
 
-    /// <summary>How long a <see cref="FakeBehavior.DieWhileParked"/> process lives after its start, and anew after initialize, in milliseconds.</summary>
+    /// <summary>
+    /// How long a <see cref="FakeBehavior.DieWhileParked"/> process lives after its start, and anew after initialize, in milliseconds.
+    /// </summary>
     public int ParkedLifeMs { get; set; } = 300;
 
     /// <summary>The upstream status of <see cref="FakeBehavior.ErrorResult"/>.</summary>
@@ -92,7 +101,10 @@ public sealed record FakeScript
     /// <summary>The <c>total_cost_usd</c> of an answer.</summary>
     public decimal CostUsd { get; set; } = 0.000002m;
 
-    /// <summary>The kind of a <c>rate_limit_event</c> with the status <c>rejected</c>, sent before the result of <see cref="FakeBehavior.ErrorResult"/>; null for none.</summary>
+    /// <summary>
+    /// The kind of a <c>rate_limit_event</c> with the status <c>rejected</c>, sent before the result of <see
+    /// cref="FakeBehavior.ErrorResult"/>; null for none.
+    /// </summary>
     public string? LimitKind { get; set; }
 
     /// <summary>In how many seconds that limit resets.</summary>
@@ -100,7 +112,10 @@ public sealed record FakeScript
 
     public string TerminalReason { get; set; } = "api_error";
 
-    /// <summary>How many of the folder's processes, counted from the first, <see cref="FakeBehavior.ExitBeforeReading"/> is for; those after them answer.</summary>
+    /// <summary>
+    /// How many of the folder's processes, counted from the first, <see cref="FakeBehavior.ExitBeforeReading"/> is for; those after them
+    /// answer.
+    /// </summary>
     public int ExitUntil { get; set; } = int.MaxValue;
 
     internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, FakeScriptJson.Default.FakeScript);
@@ -179,6 +194,7 @@ public enum FakeBehavior
     ApiRetryForever,
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]
 [JsonSerializable(typeof(FakeScript))]
 internal sealed partial class FakeScriptJson : JsonSerializerContext;

@@ -18,7 +18,8 @@ internal sealed record AnthropicError(
     /// <summary>Maps an error.</summary>
     public static AnthropicError From(RelayError error, string requestId) => new(
         "error",
-        new AnthropicErrorDetail(TypeOf(error.Code), error.Message) { Details = error.Field == Thread ? new AnthropicErrorDetails("thread_unsupported_request", [Thread]) : null },
+        new AnthropicErrorDetail(TypeOf(error.Code), error.Message) { Details = error.Field == Thread
+        ? new AnthropicErrorDetails("thread_unsupported_request", [Thread]) : null },
         requestId);
 
     private static string TypeOf(ErrorCode code) => code switch
@@ -28,7 +29,8 @@ internal sealed record AnthropicError(
         ErrorCode.NotFound or ErrorCode.UnknownModel => "not_found_error",
         ErrorCode.TooLarge => "request_too_large",
         ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => "conflict_error",
-        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => "rate_limit_error",
+        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
+        or ErrorCode.UpstreamRateLimited => "rate_limit_error",
         ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable => "overloaded_error",
         ErrorCode.Timeout => "timeout_error",
         ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.FetchFailed or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing
@@ -55,11 +57,14 @@ internal sealed record AnthropicErrorDetail(
     string Type,
     [property: MinLength(1)] string Message)
 {
-    /// <summary>The reason for programs; only where the request asks for a thread. Anthropic's SDK then sends the whole conversation instead.</summary>
+    /// <summary>
+    /// The reason for programs; only where the request asks for a thread. Anthropic's SDK then sends the whole conversation instead.
+    /// </summary>
     public AnthropicErrorDetails? Details { get; init; }
 }
 
 /// <summary>The reason for programs.</summary>
 /// <param name="ErrorCode">The reason.</param>
 /// <param name="Unsupported">The fields that the relay does not support.</param>
-internal sealed record AnthropicErrorDetails([property: Values("thread_unsupported_request")] string ErrorCode, IReadOnlyList<string> Unsupported);
+internal sealed record AnthropicErrorDetails(
+    [property: Values("thread_unsupported_request")] string ErrorCode, IReadOnlyList<string> Unsupported);

@@ -18,12 +18,13 @@ namespace Relay.Api.Anthropic;
 [Tags("Anthropic's API")]
 [Takes("anthropic-version")]
 [Route("v1/messages/count_tokens")]
-internal sealed class CountTokensController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
+internal sealed class CountTokensController(IMediator mediator, ICompletionEngine engine, IModelNames models,
+    IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
 {
     /// <summary>Estimates the tokens of a request</summary>
     /// <remarks>
-    /// The estimate is rather too high than too low. <c>X-Token-Count</c> says that it is an estimate, because Claude Code can't count tokens.
-    /// The request spends nothing.
+    /// The estimate is rather too high than too low. <c>X-Token-Count</c> says that it is an estimate, because Claude Code can't count
+    /// tokens. The request spends nothing.
     /// </remarks>
     [HttpPost(Name = "countTokens")]
     [Reads(typeof(CountTokensRequest))]
@@ -32,7 +33,8 @@ internal sealed class CountTokensController(IMediator mediator, ICompletionEngin
     [Answers(200, "The estimate.", typeof(TokenCount))]
     public async Task<IActionResult> CountAsync(CancellationToken cancellationToken)
     {
-        var body = await Request.ReadObjectAsync(root => MessageBody.Parse(root, models, needsMaxTokens: false), server.Value.MaxBodyBytes, cancellationToken);
+        var body = await Request.ReadObjectAsync(
+            root => MessageBody.Parse(root, models, needsMaxTokens: false), server.Value.MaxBodyBytes, cancellationToken);
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();

@@ -36,7 +36,8 @@ internal static class MessageBody
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
         var fields = new FieldReader();
-        var body = new LenientBody(root, fields, needsMaxTokens ? ContractFields.Of<MessageRequest>() : ContractFields.Of<CountTokensRequest>());
+        var body = new LenientBody(root, fields, needsMaxTokens
+            ? ContractFields.Of<MessageRequest>() : ContractFields.Of<CountTokensRequest>());
         var tools = new ToolReader(fields, body.Ignore).ReadAnthropic(body.Find("tools"), body.Find("tool_choice"));
         body.Sort(Unsupported);
         var model = fields.ReadModel(body, models);
@@ -63,14 +64,16 @@ internal static class MessageBody
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters, Tools = tools },
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
+                Stop = stop, Parameters = parameters, Tools = tools },
                 isStream,
                 IncludesUsage: true,
                 body.FindIgnored());
     }
 
     private static StopSequences? ReadStop(FieldReader fields, JsonElement texts) => texts.ValueKind == JsonValueKind.Array
-        ? fields.Take(StopSequences.Create("stop_sequences", [.. texts.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop_sequences") : null)]))
+        ? fields.Take(StopSequences.Create("stop_sequences",
+        [.. texts.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop_sequences") : null)]))
         : fields.Refuse<StopSequences?>("stop_sequences", "'stop_sequences' is a list of texts.", null);
 
     private static (Effort? Effort, OutputSchema? Schema) ReadConfig(FieldReader fields, JsonElement config)
@@ -85,12 +88,14 @@ internal static class MessageBody
         var effort = fields.Text(config, "effort", Field);
         return (
             effort is null ? null : fields.Take(EffortNames.ParseOrLeast($"{Field}.effort", effort)),
-            config.TryGetProperty("format", out var format) && format.ValueKind != JsonValueKind.Null ? ReadFormat(fields, format, $"{Field}.format") : null);
+            config.TryGetProperty("format", out var format) && format.ValueKind != JsonValueKind.Null
+            ? ReadFormat(fields, format, $"{Field}.format") : null);
     }
 
     private static OutputSchema? ReadFormat(FieldReader fields, JsonElement format, string field)
     {
-        if (format.ValueKind == JsonValueKind.Object && fields.Text(format, "type", field) == "json_schema" && format.TryGetProperty("schema", out var schema))
+        if (format.ValueKind == JsonValueKind.Object && fields.Text(format, "type", field) == "json_schema"
+            && format.TryGetProperty("schema", out var schema))
         {
             return fields.Take(OutputSchema.Create($"{field}.schema", schema));
         }
@@ -106,7 +111,9 @@ internal static class MessageBody
 /// <param name="Role">Always <c>assistant</c>.</param>
 /// <param name="Model">The model that answered, as Anthropic's API names it.</param>
 /// <param name="Content">The answer: words, calls of tools, and thoughts for a request with <c>thinking</c>.</param>
-/// <param name="StopReason">Why the model stopped: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.</param>
+/// <param name="StopReason">
+/// Why the model stopped: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.
+/// </param>
 /// <param name="StopSequence">The stop sequence that ended the answer. Null when no stop sequence did.</param>
 /// <param name="Usage">Tokens.</param>
 internal sealed record MessageAnswer(
@@ -120,7 +127,8 @@ internal sealed record MessageAnswer(
     MessageUsage Usage)
 {
     /// <summary>A message, whole or only begun.</summary>
-    public static MessageAnswer Of(string id, string model, IReadOnlyList<object> content, string? stopReason, string? stopSequence, MessageUsage usage) =>
+    public static MessageAnswer Of(
+        string id, string model, IReadOnlyList<object> content, string? stopReason, string? stopSequence, MessageUsage usage) =>
         new(id, "message", "assistant", model, content, stopReason, stopSequence, usage);
 }
 
@@ -132,7 +140,8 @@ internal sealed record MessageAnswer(
 internal sealed record MessageUsage(long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens)
 {
     /// <summary>Maps a usage.</summary>
-    public static MessageUsage From(TokenUsage usage) => new(usage.InputTokens, usage.OutputTokens, usage.CacheCreationInputTokens, usage.CacheReadInputTokens);
+    public static MessageUsage From(TokenUsage usage) =>
+        new(usage.InputTokens, usage.OutputTokens, usage.CacheCreationInputTokens, usage.CacheReadInputTokens);
 }
 
 /// <summary>An estimate.</summary>

@@ -26,7 +26,8 @@ internal sealed record MessageStart([property: Values("message_start")] string T
 /// <param name="Type">Always <c>content_block_start</c>.</param>
 /// <param name="Index">The number of the block, from 0.</param>
 /// <param name="ContentBlock">The block as it begins.</param>
-internal sealed record BlockStart([property: Values("content_block_start")] string Type, int Index, [property: OneOf(typeof(AnyAnswerBlock))] object ContentBlock);
+internal sealed record BlockStart(
+    [property: Values("content_block_start")] string Type, int Index, [property: OneOf(typeof(AnyAnswerBlock))] object ContentBlock);
 
 /// <summary>The block goes on.</summary>
 /// <param name="Type">Always <c>content_block_delta</c>.</param>
@@ -35,7 +36,8 @@ internal sealed record BlockStart([property: Values("content_block_start")] stri
 internal sealed record BlockDelta(
     [property: Values("content_block_delta")] string Type,
     int Index,
-    [property: OneOf(typeof(TextDelta), typeof(CitationsDelta), typeof(InputDelta), typeof(ThinkingDelta), typeof(SignatureDelta))] object Delta);
+    [property: OneOf(typeof(TextDelta), typeof(CitationsDelta), typeof(InputDelta), typeof(ThinkingDelta),
+    typeof(SignatureDelta))] object Delta);
 
 /// <summary>The next words.</summary>
 /// <param name="Type">Always <c>text_delta</c>.</param>
@@ -45,7 +47,8 @@ internal sealed record TextDelta([property: Values("text_delta")] string Type, [
 /// <summary>The words cite a place in a document.</summary>
 /// <param name="Type">Always <c>citations_delta</c>.</param>
 /// <param name="Citation">The place.</param>
-internal sealed record CitationsDelta([property: Values("citations_delta")] string Type, [property: OneOf(typeof(CitationContract))] JsonElement Citation);
+internal sealed record CitationsDelta(
+    [property: Values("citations_delta")] string Type, [property: OneOf(typeof(CitationContract))] JsonElement Citation);
 
 /// <summary>The next part of the input of a call.</summary>
 /// <param name="Type">Always <c>input_json_delta</c>.</param>
@@ -74,7 +77,9 @@ internal sealed record BlockStop([property: Values("content_block_stop")] string
 internal sealed record MessageDelta([property: Values("message_delta")] string Type, StopDelta Delta, MessageUsage Usage);
 
 /// <summary>The reason of the end.</summary>
-/// <param name="StopReason">Why the model stopped: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.</param>
+/// <param name="StopReason">
+/// Why the model stopped: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>refusal</c> and others.
+/// </param>
 /// <param name="StopSequence">The stop sequence that ended the answer. Null when no stop sequence did.</param>
 internal sealed record StopDelta(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason,

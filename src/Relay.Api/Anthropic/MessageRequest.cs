@@ -171,7 +171,8 @@ internal sealed record MessageUser
 }
 
 /// <summary>A block of a message of the user.</summary>
-[OneOf(typeof(CompatibleTextBlock), typeof(MessageImageBlock), typeof(DocumentBlockContract), typeof(ToolResultContract), typeof(CompatibleThinkingBlock))]
+[OneOf(typeof(CompatibleTextBlock), typeof(MessageImageBlock), typeof(DocumentBlockContract), typeof(ToolResultContract),
+    typeof(CompatibleThinkingBlock))]
 internal sealed record MessageUserBlock;
 
 /// <summary>A picture, in Anthropic's format.</summary>

@@ -8,9 +8,11 @@ namespace Relay.Api.Anthropic;
 
 /// <summary>
 /// <c>POST /v1/messages</c> as events, in the one order that Anthropic's SDKs take: <c>message_start</c>, blocks one
-/// after the other, each with its deltas, <c>message_delta</c>, <c>message_stop</c>. What the prompt cost is known at the end only, and stands in <c>message_delta</c>.
+/// after the other, each with its deltas, <c>message_delta</c>, <c>message_stop</c>. What the prompt cost is known at the end only, and
+/// stands in <c>message_delta</c>.
 /// </summary>
-internal sealed class MessageStream(EventStream stream, string id, Func<string> model, string requestId, long estimatedInputTokens) : CompletionStream(stream)
+internal sealed class MessageStream(EventStream stream, string id, Func<string> model, string requestId, long estimatedInputTokens)
+    : CompletionStream(stream)
 {
     private int _index = -1;
     private Block _open = Block.None;
@@ -82,7 +84,9 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
         }
 
         Leave(events);
-        events.Add("message_delta", new MessageDelta("message_delta", new StopDelta(completion.StopReason, completion.StopSequence), MessageUsage.From(completion.Usage)));
+        events.Add("message_delta",
+            new MessageDelta("message_delta", new StopDelta(completion.StopReason, completion.StopSequence),
+            MessageUsage.From(completion.Usage)));
         events.Add("message_stop", new MessageStop("message_stop"));
     }
 
@@ -98,7 +102,8 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
         events.Add("content_block_start", new BlockStart("content_block_start", _index, content));
     }
 
-    private void Add(EventBuffer events, object delta) => events.Add("content_block_delta", new BlockDelta("content_block_delta", _index, delta));
+    private void Add(EventBuffer events, object delta) =>
+        events.Add("content_block_delta", new BlockDelta("content_block_delta", _index, delta));
 
     private void Leave(EventBuffer events)
     {

@@ -21,12 +21,14 @@ namespace Relay.Api.Anthropic;
 [Tags("Anthropic's API")]
 [Takes("anthropic-version")]
 [Route("v1/messages")]
-internal sealed class MessagesController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<MessagesController> logger) : ControllerBase
+internal sealed class MessagesController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server,
+    TimeProvider clock, ILogger<MessagesController> logger) : ControllerBase
 {
     /// <summary>Answers a conversation, for programs that use Anthropic's API</summary>
     /// <remarks>
-    /// Anthropic's SDKs need the base URL without <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer comes
-    /// as Anthropic's events. An error in the middle is the event <c>error</c>. Events <c>ping</c> break silences of <c>HEARTBEAT_AFTER</c>
+    /// Anthropic's SDKs need the base URL without <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer
+    /// comes as Anthropic's events. An error in the middle is the event <c>error</c>. Events <c>ping</c> break silences of
+    /// <c>HEARTBEAT_AFTER</c>
     /// (10 s by default).
     /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
     /// so that half an answer never looks like a whole one.
@@ -38,7 +40,8 @@ internal sealed class MessagesController(IMediator mediator, ICompletionEngine e
     [Answers(200, "The answer.", typeof(MessageEvents), "text/event-stream")]
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
-        var body = await Request.ReadObjectAsync(root => MessageBody.Parse(root, models, needsMaxTokens: true), server.Value.MaxBodyBytes, cancellationToken);
+        var body = await Request.ReadObjectAsync(
+            root => MessageBody.Parse(root, models, needsMaxTokens: true), server.Value.MaxBodyBytes, cancellationToken);
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
@@ -52,13 +55,15 @@ internal sealed class MessagesController(IMediator mediator, ICompletionEngine e
         if (parsed.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock, MessageStream.Ping);
-            return await new MessageStream(stream, id, () => context.Model!.Value, context.RequestId, request.EstimatedInputTokens).RunAsync(mediator, context, request, stream.Ended);
+            return await new MessageStream(stream, id, () => context.Model!.Value, context.RequestId, request.EstimatedInputTokens)
+                .RunAsync(mediator, context, request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
         return result.TryGet(out var completion, out error)
             ? new JsonResult(MessageAnswer.Of(
-                id, completion.Model.Value, AnswerBlockContracts.Of(completion), completion.StopReason, completion.StopSequence, MessageUsage.From(completion.Usage)))
+                id, completion.Model.Value, AnswerBlockContracts.Of(completion), completion.StopReason, completion.StopSequence,
+                MessageUsage.From(completion.Usage)))
             : error.ToActionResult();
     }
 }

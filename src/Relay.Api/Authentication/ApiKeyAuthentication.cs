@@ -24,21 +24,25 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
 
     private static readonly string[] PatienceHeaders = ["X-Stainless-Timeout", "Request-Timeout"];
 
-    private static readonly RelayError MissingScope = new(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator.");
+    private static readonly RelayError MissingScope =
+        new(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator.");
 
-    private static readonly RelayError KeysUnknown = new(ErrorCode.StateUnavailable, "The relay can't look keys up at the moment. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1));
+    private static readonly RelayError KeysUnknown = new(
+        ErrorCode.StateUnavailable, "The relay can't look keys up at the moment. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1));
 
     /// <summary>Passes the request on, with its key; or answers 401 or 403, or 503 when it can't tell.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var metadata = context.GetEndpoint()?.Metadata;
         var (key, secret) = FindKey(context.Request.Headers);
-        key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null ? null : sessions.Find(SessionCookie.Read(context), SessionCookie.ReadProof(context));
+        key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null
+            ? null : sessions.Find(SessionCookie.Read(context), SessionCookie.ReadProof(context));
         if (key is not null)
         {
             SilentConnections.Trust(context);
             context.Features.Set(secret);
-            var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
+            var request = new RequestContext(
+                context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
             context.Features.Set(request);
             rateLimits.AddTo(context, request);
         }
@@ -69,7 +73,8 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
     {
         foreach (var value in headers.Authorization)
         {
-            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true && Find(value[Bearer.Length..].Trim()) is { Key: not null } found)
+            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
+                && Find(value[Bearer.Length..].Trim()) is { Key: not null } found)
             {
                 return found;
             }
@@ -86,7 +91,8 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         return (null, null);
     }
 
-    private (ApiKey? Key, KeySecret? Secret) Find(string? text) => KeySecret.Parse(text) is { } secret ? (keys.Find(secret), secret) : (null, null);
+    private (ApiKey? Key, KeySecret? Secret) Find(string? text) =>
+        KeySecret.Parse(text) is { } secret ? (keys.Find(secret), secret) : (null, null);
 
     /// <summary>
     /// How long the client waits for an answer, in seconds: OpenAI's and Anthropic's SDKs say so in

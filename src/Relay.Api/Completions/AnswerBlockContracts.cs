@@ -10,7 +10,9 @@ namespace Relay.Api.Completions;
 [OneOf(typeof(TextContract), typeof(ToolUseContract), typeof(ThinkingContract), typeof(RedactedThinkingContract))]
 internal sealed record AnyAnswerBlock;
 
-/// <summary>A place in a document that words cite, as Anthropic's API writes it: its type, the cited text, the document and the place in it.</summary>
+/// <summary>
+/// A place in a document that words cite, as Anthropic's API writes it: its type, the cited text, the document and the place in it.
+/// </summary>
 [Keywords("""{"required":["type"]}""", Alone = true)]
 internal sealed record CitationContract;
 
@@ -32,7 +34,8 @@ internal sealed record TextContract([property: Values("text")] string Type, stri
 
     /// <summary>These words, with their citations.</summary>
     public static TextContract From(AnswerText text) =>
-        Of(text.Text) with { Citations = text.Citations.Count == 0 ? null : [.. text.Citations.Select(citation => JsonElement.Parse(citation))] };
+        Of(text.Text) with { Citations = text.Citations.Count == 0
+        ? null : [.. text.Citations.Select(citation => JsonElement.Parse(citation))] };
 }
 
 /// <summary>A call of one of the caller's tools. The next message has its result.</summary>
@@ -74,11 +77,15 @@ internal sealed record RedactedThinkingContract([property: Values("redacted_thin
 
 internal static class AnswerBlockContracts
 {
-    /// <summary>The blocks of an answer as Anthropic's API writes them: each one of the contracts of this file. An empty answer is one empty text.</summary>
-    public static IReadOnlyList<object> Of(Completion completion) => completion.Content.Count == 0 ? [TextContract.Of(string.Empty)] : [.. completion.Content.Select(Of)];
+    /// <summary>
+    /// The blocks of an answer as Anthropic's API writes them: each one of the contracts of this file. An empty answer is one empty text.
+    /// </summary>
+    public static IReadOnlyList<object> Of(Completion completion) =>
+        completion.Content.Count == 0 ? [TextContract.Of(string.Empty)] : [.. completion.Content.Select(Of)];
 
     /// <summary>The thoughts of an answer as Anthropic's API writes them.</summary>
-    public static IReadOnlyList<object> ThoughtsOf(Completion completion) => [.. completion.Content.Where(block => block is AnswerThought or HiddenThought).Select(Of)];
+    public static IReadOnlyList<object> ThoughtsOf(Completion completion) =>
+        [.. completion.Content.Where(block => block is AnswerThought or HiddenThought).Select(Of)];
 
     /// <summary>A block as Anthropic's API writes it.</summary>
     private static object Of(AnswerBlock block) => block switch

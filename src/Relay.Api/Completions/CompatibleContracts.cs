@@ -45,8 +45,8 @@ internal sealed record CompatibleSystemMessage
 }
 
 /// <summary>
-/// A message of the model. The relay leaves an empty message out, and tells the model about a message before the first message of the user. Other
-/// fields have no effect.
+/// A message of the model. The relay leaves an empty message out, and tells the model about a message before the first message of the user.
+/// Other fields have no effect.
 /// </summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]

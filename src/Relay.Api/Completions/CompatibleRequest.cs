@@ -23,7 +23,8 @@ internal static class ParameterFields
     private const double MaxOpenAiTemperature = 2;
 
     /// <summary>Reads them as Anthropic's API names them.</summary>
-    public static ModelParameters Read(LenientBody body, FieldReader fields) => Read(body, fields, Share(body, fields, "temperature"), body.WholeNumber("top_k"));
+    public static ModelParameters Read(LenientBody body, FieldReader fields) =>
+        Read(body, fields, Share(body, fields, "temperature"), body.WholeNumber("top_k"));
 
     /// <summary>
     /// Reads them as OpenAI's API names them, and those of Anthropic's that its clients add. A temperature above 1 counts as 1, the API's
@@ -74,7 +75,8 @@ internal static class ParameterFields
     private static ModelParameters Read(LenientBody body, FieldReader fields, double? temperature, long? topK)
     {
         var thinking = body.Find("thinking") is { } given ? ReadThinking(given, fields, "type", "budget_tokens", "display") : null;
-        return ModelParameters.Of(temperature, Share(body, fields, "top_p"), topK is { } words ? fields.Take(ModelParameters.ReadTopK("top_k", words)) : null, thinking);
+        return ModelParameters.Of(temperature, Share(body, fields, "top_p"), topK is { } words
+            ? fields.Take(ModelParameters.ReadTopK("top_k", words)) : null, thinking);
     }
 
     private static double? Share(LenientBody body, FieldReader fields, string name) =>
@@ -89,7 +91,8 @@ internal static class IgnoredFields
     /// <param name="logger">The log.</param>
     /// <param name="parameters">Parameters that have no effect either where the engine can't pass them on.</param>
     /// <param name="engine">The engine.</param>
-    public static void Tell(this HttpContext context, IReadOnlyList<string> ignored, ILogger logger, ModelParameters parameters, ICompletionEngine engine)
+    public static void Tell(
+        this HttpContext context, IReadOnlyList<string> ignored, ILogger logger, ModelParameters parameters, ICompletionEngine engine)
     {
         if (!engine.TakesParameters)
         {

@@ -31,19 +31,25 @@ internal enum OutputFormat
 /// <c>DEFAULT_MODEL</c>.
 /// </param>
 /// <param name="OutputFormat">
-/// <c>text</c>: the answer is in <c>text</c>. <c>json</c>: the answer is in <c>result</c>, beside <c>usage</c>. Streams always end with usage.
+/// <c>text</c>: the answer is in <c>text</c>. <c>json</c>: the answer is in <c>result</c>, beside <c>usage</c>. Streams always end with
+/// usage.
 /// </param>
 /// <param name="Messages">
-/// A conversation instead of the prompt, oldest message first. It begins and ends with a message of the user. Several messages of one side in a row
-/// are one turn of that side. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
+/// A conversation instead of the prompt, oldest message first. It begins and ends with a message of the user. Several messages of one side
+/// in a row are one turn of that side. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
 /// </param>
 /// <param name="Stream">Whether the answer comes as server-sent events while it is made.</param>
-/// <param name="JsonSchema">The schema that the answer must fit. The answer is then also in <c>structured_output</c>. Not together with <c>stop</c>.</param>
+/// <param name="JsonSchema">
+/// The schema that the answer must fit. The answer is then also in <c>structured_output</c>. Not together with <c>stop</c>.
+/// </param>
 /// <param name="Effort">How hard the model thinks. When missing: Claude Code's own default.</param>
-/// <param name="MaxTokens">Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</param>
+/// <param name="MaxTokens">
+/// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
+/// </param>
 /// <param name="Stop">Texts at which the answer ends, without them. Not together with a schema. Lengths count UTF-16 units.</param>
 /// <param name="Temperature">
-/// How freely the model chooses its words. When missing, or 1: the API's default. Beside it the model does not think, unless <c>thinking</c> says so.
+/// How freely the model chooses its words. When missing, or 1: the API's default. Beside it the model does not think, unless
+/// <c>thinking</c> says so.
 /// </param>
 /// <param name="TopP">The share of the likeliest words that the model chooses from. When missing, or 1: all.</param>
 /// <param name="TopK">The number of the likeliest words that the model chooses from. When missing: all.</param>
@@ -53,7 +59,8 @@ internal enum OutputFormat
 /// </param>
 /// <param name="Tools">Tools that the caller runs. The model calls them; the relay runs no tool.</param>
 /// <param name="ToolChoice">
-/// Whether the model calls a tool: as it decides (<c>auto</c>), none, at least one (<c>any</c>), or this one (<c>tool</c>). The last two need
+/// Whether the model calls a tool: as it decides (<c>auto</c>), none, at least one (<c>any</c>), or this one (<c>tool</c>). The last two
+/// need
 /// <c>tools</c>.
 /// </param>
 [RequestContract]
@@ -108,17 +115,21 @@ internal sealed record CompleteBody(
         };
         return fields.Error is { } error
             ? error
-            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters, Tools = tools }, format);
+            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
+            Stop = stop, Parameters = parameters, Tools = tools }, format);
     }
 
     /// <summary>A value that asks for something.</summary>
-    private static JsonElement? NonEmpty(JsonElement? value) => value is { ValueKind: not JsonValueKind.Null } given && !(given.ValueKind == JsonValueKind.Array && given.GetArrayLength() == 0) ? given : null;
+    private static JsonElement? NonEmpty(JsonElement? value) =>
+        value is { ValueKind: not JsonValueKind.Null } given && !(given.ValueKind == JsonValueKind.Array && given.GetArrayLength() == 0)
+        ? given : null;
 
     private ModelParameters ReadParameters(FieldReader fields) => ModelParameters.Of(
         Temperature is { } temperature ? fields.Take(ModelParameters.ReadShare("temperature", temperature)) : null,
         TopP is { } topP ? fields.Take(ModelParameters.ReadShare("top_p", topP)) : null,
         TopK is { } topK ? fields.Take(ModelParameters.ReadTopK("top_k", topK)) : null,
-        Thinking is { ValueKind: not JsonValueKind.Null } thinking ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens", "display") : null);
+        Thinking is { ValueKind: not JsonValueKind.Null } thinking
+        ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens", "display") : null);
 }
 
 /// <summary>A whole answer.</summary>
@@ -176,7 +187,8 @@ internal sealed record CompleteAnswer(
         {
             ToolCalls = ToolCallsOf(completion),
             Thinking = AnswerBlockContracts.ThoughtsOf(completion) is { Count: > 0 } thoughts ? thoughts : null,
-            Citations = completion.Content.OfType<AnswerText>().Where(text => text.Citations.Count > 0).Select(TextContract.From).ToList() is { Count: > 0 } cited ? cited : null,
+            Citations = completion.Content.OfType<AnswerText>().Where(text => text.Citations.Count > 0).Select(TextContract.From)
+            .ToList() is { Count: > 0 } cited ? cited : null,
         };
     }
 
@@ -185,7 +197,8 @@ internal sealed record CompleteAnswer(
         completion.ToolCalls.Select(ToolUseContract.From).ToList() is { Count: > 0 } calls ? calls : null;
 
     /// <summary>The answer as the object it is; null for one without a schema.</summary>
-    public static JsonElement? StructuredOutputOf(Completion completion) => completion.IsStructured ? JsonElement.Parse(completion.Text) : null;
+    public static JsonElement? StructuredOutputOf(Completion completion) =>
+        completion.IsStructured ? JsonElement.Parse(completion.Text) : null;
 }
 
 /// <summary>The answer is whole.</summary>
@@ -197,7 +210,8 @@ internal sealed record CompleteAnswer(
 /// </param>
 /// <param name="StopSequence">The stop text that ended the answer. Absent when no stop text did.</param>
 /// <param name="StructuredOutput">The answer as the JSON that it is. Present only with <c>json_schema</c>.</param>
-internal sealed record DoneEvent(string Model, long DurationMs, UsageContract Usage, string? StopReason, string? StopSequence, JsonElement? StructuredOutput)
+internal sealed record DoneEvent(
+    string Model, long DurationMs, UsageContract Usage, string? StopReason, string? StopSequence, JsonElement? StructuredOutput)
 {
     /// <summary>Sums an answer up.</summary>
     public static DoneEvent From(Completion completion, TimeSpan duration) => new(

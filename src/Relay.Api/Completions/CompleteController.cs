@@ -18,12 +18,13 @@ namespace Relay.Api.Completions;
 [Speaks(ApiSurface.Native)]
 [Tags("Completions")]
 [Route("v1/complete")]
-internal sealed class CompleteController(IMediator mediator, ICompletionEngine engine, IOptions<ServerOptions> options, TimeProvider clock, ILogger<CompleteController> logger) : ControllerBase
+internal sealed class CompleteController(IMediator mediator, ICompletionEngine engine, IOptions<ServerOptions> options, TimeProvider clock,
+    ILogger<CompleteController> logger) : ControllerBase
 {
     /// <summary>Answers a prompt or a conversation</summary>
     /// <remarks>
-    /// The answer comes whole, or with <c>stream: true</c> as server-sent events while it is made: <c>start</c>, any number of <c>delta</c>,
-    /// then <c>done</c> or <c>error</c>.
+    /// The answer comes whole, or with <c>stream: true</c> as server-sent events while it is made: <c>start</c>, any number of
+    /// <c>delta</c>, then <c>done</c> or <c>error</c>.
     /// Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
     /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
     /// so that half an answer never looks like a whole one.
@@ -46,7 +47,8 @@ internal sealed class CompleteController(IMediator mediator, ICompletionEngine e
         if (contract.Stream == true)
         {
             await using var stream = new EventStream(HttpContext, options.Value, clock);
-            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started)).RunAsync(mediator, context, parsed.Request, stream.Ended);
+            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started))
+                .RunAsync(mediator, context, parsed.Request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);

@@ -9,7 +9,8 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Completions;
 
 /// <summary>
-/// The events of a stream: <c>start</c>; any number of <c>delta</c>; for each call of a tool <c>tool_call_start</c>, <c>tool_call_delta</c> and
+/// The events of a stream: <c>start</c>; any number of <c>delta</c>; for each call of a tool <c>tool_call_start</c>, <c>tool_call_delta</c>
+/// and
 /// <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or <c>error</c>.
 /// </summary>
 [Event(typeof(StartEvent), "start")]
@@ -30,7 +31,9 @@ internal sealed record CompleteEvents;
 /// <param name="Model">The model that answers, as Anthropic's API names it.</param>
 internal sealed record StartEvent([property: RegularExpression(Patterns.RequestId)] string RequestId, string? Model);
 
-/// <summary>The next words. With <c>json_schema</c> there is one such event, at the end, because only a whole answer can be checked.</summary>
+/// <summary>
+/// The next words. With <c>json_schema</c> there is one such event, at the end, because only a whole answer can be checked.
+/// </summary>
 /// <param name="Text">The next words.</param>
 internal sealed record DeltaEvent([property: MinLength(1)] string Text);
 
@@ -51,14 +54,16 @@ internal sealed record ThinkingDeltaEvent(string Thinking);
 
 /// <summary>
 /// <c>POST /v1/complete</c> as events: <c>start</c>; any number of <c>delta</c>; for each call of a tool <c>tool_call_start</c>,
-/// <c>tool_call_delta</c> and <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or <c>error</c>.
+/// <c>tool_call_delta</c> and <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or
+/// <c>error</c>.
 /// </summary>
 internal sealed class CompleteStream(EventStream stream, RequestContext context, Func<TimeSpan> elapsed) : CompletionStream(stream)
 {
     private string _callId = string.Empty;
 
     /// <inheritdoc/>
-    protected override void Open(EventBuffer events) => events.Add("start", new StartEvent(context.RequestId, AnsweringModel ?? context.Model?.Value));
+    protected override void Open(EventBuffer events) =>
+        events.Add("start", new StartEvent(context.RequestId, AnsweringModel ?? context.Model?.Value));
 
     /// <inheritdoc/>
     protected override void Continue(EventBuffer events, AnswerPiece piece)

@@ -8,7 +8,9 @@ namespace Relay.Api.Completions;
 /// <summary>Keywords of JSON Schema that several contracts of bodies share.</summary>
 internal static class BodyKeywords
 {
-    /// <summary>Null, an empty list or an empty object: the value of a program that always sends every field. It asks for nothing.</summary>
+    /// <summary>
+    /// Null, an empty list or an empty object: the value of a program that always sends every field. It asks for nothing.
+    /// </summary>
     public const string AsksForNothing = """{"enum":[null,[],{}]}""";
 
     /// <summary>Fields that a contract does not list are taken as null or as an empty list only.</summary>
@@ -33,9 +35,9 @@ internal sealed record Words;
 internal sealed record WordsOrNull;
 
 /// <summary>
-/// A JSON schema of any dialect and for any value, of at most 64 KB (65,536 bytes). A larger schema is 413. Its references may expand to at most
-/// 5,000 parts; more are 413, too. Claude Code's own validator checks the answer and asks the model up to three times. The relay checks the answer
-/// again. References to other documents are not followed.
+/// A JSON schema of any dialect and for any value, of at most 64 KB (65,536 bytes). A larger schema is 413. Its references may expand to at
+/// most 5,000 parts; more are 413, too. Claude Code's own validator checks the answer and asks the model up to three times. The relay
+/// checks the answer again. References to other documents are not followed.
 /// </summary>
 [Keywords("""{"type":"object"}""", Alone = true)]
 internal sealed record AnswerSchema;
@@ -127,8 +129,8 @@ internal sealed record NativeImageBlock
     public string? MediaType { get; init; }
 
     /// <summary>
-    /// The picture as base64: png, jpeg, gif or webp of at most 8,000 pixels per side, and at most 5 MB (5,242,880 bytes) before encoding. A larger
-    /// picture is 413. All pictures of a conversation have at most 100 million pixels.
+    /// The picture as base64: png, jpeg, gif or webp of at most 8,000 pixels per side, and at most 5 MB (5,242,880 bytes) before encoding.
+    /// A larger picture is 413. All pictures of a conversation have at most 100 million pixels.
     /// </summary>
     [Keywords(ImageKeywords.Base64)]
     public required string Data { get; init; }
@@ -155,8 +157,8 @@ internal sealed record ThinkingBlock
 }
 
 /// <summary>
-/// A document, in Anthropic's format: a PDF, a text, or a text in parts. The text of a document counts as input. A PDF has at most 24 MB, and all PDFs
-/// have together at most 600 pages.
+/// A document, in Anthropic's format: a PDF, a text, or a text in parts. The text of a document counts as input. A PDF has at most 24 MB,
+/// and all PDFs have together at most 600 pages.
 /// </summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]

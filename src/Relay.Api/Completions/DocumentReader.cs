@@ -8,7 +8,8 @@ namespace Relay.Api.Completions;
 internal static class DocumentReader
 {
     /// <summary>
-    /// <c>{"type":"document","source":{"type":"base64"|"text"|"content",…},"title","context","citations":{"enabled":true}}</c>; null when it is wrong.
+    /// <c>{"type":"document","source":{"type":"base64"|"text"|"content",…},"title","context","citations":{"enabled":true}}</c>; null when
+    /// it is wrong.
     /// </summary>
     /// <param name="fields">Takes what is wrong.</param>
     /// <param name="block">An object.</param>
@@ -30,7 +31,8 @@ internal static class DocumentReader
             fields.Refuse($"{field}.title", $"'{field}.title' has at most {DocumentBlock.MaxTitle} characters.");
         }
 
-        return source is null || fields.Error is not null ? null : new DocumentBlock(source) { Title = title, Context = context, HasCitations = hasCitations };
+        return source is null || fields.Error is not null
+            ? null : new DocumentBlock(source) { Title = title, Context = context, HasCitations = hasCitations };
     }
 
     /// <summary><c>{"file_data":"data:application/pdf;base64,…","filename":"a.pdf"}</c>; null when it is wrong.</summary>
@@ -52,9 +54,12 @@ internal static class DocumentReader
         }
 
         return data is not null ? fields.Take(DocumentBlock.FromFile($"{field}.file_data", DataOf(data), name))
-            : IsThere(file, "file_url") ? fields.Refuse<DocumentBlock?>($"{field}.file_url", NoUrl($"{field}.file_url", "'file_data' as data:application/pdf;base64,…"), null)
+            : IsThere(file, "file_url")
+            ? fields.Refuse<DocumentBlock?>(
+            $"{field}.file_url", NoUrl($"{field}.file_url", "'file_data' as data:application/pdf;base64,…"), null)
             : fields.Refuse<DocumentBlock?>(
-                field, $"'{field}' needs 'file_data': data:application/pdf;base64,…. Files that were uploaded elsewhere ('file_id') are not known here.", null);
+                field, $"'{field}' needs 'file_data': data:application/pdf;base64,…. Files that were uploaded elsewhere ('file_id') are "
+                + $"not known here.", null);
     }
 
     private static DocumentSource? ReadSource(FieldReader fields, JsonElement block, string field)
@@ -71,14 +76,18 @@ internal static class DocumentReader
                 return fields.Error is null ? fields.Take(PdfSource.Create($"{field}.data", data)) : null;
             case "text":
                 var words = fields.Text(source, "data", field);
-                return fields.Error is null && fields.Take(PromptText.Create($"{field}.data", words)) is { } text ? new TextSource(text) : null;
+                return fields.Error is null && fields.Take(PromptText.Create($"{field}.data", words)) is { } text
+                    ? new TextSource(text) : null;
             case "content":
-                return source.TryGetProperty("content", out var content) ? ReadParts(fields, content, $"{field}.content") : NoSource(fields, field);
+                return source.TryGetProperty("content", out var content)
+                ? ReadParts(fields, content, $"{field}.content") : NoSource(fields, field);
             case "url":
-                return fields.Refuse<DocumentSource?>(field, NoUrl(field, "{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}"), null);
+                return fields.Refuse<DocumentSource?>(
+                field, NoUrl(field, "{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}"), null);
             case "file":
                 return fields.Refuse<DocumentSource?>(
-                    field, $"'{field}' names a file that was uploaded elsewhere, and the relay has no such files. Send the file itself: {{\"type\":\"base64\",…}}.", null);
+                    field, $"'{field}' names a file that was uploaded elsewhere, and the relay has no such files. Send the file itself: "
+                    + $"{{\"type\":\"base64\",…}}.", null);
             default:
                 return NoSource(fields, field);
         }
@@ -86,22 +95,26 @@ internal static class DocumentReader
 
     private static DocumentSource? NoSource(FieldReader fields, string field) => fields.Refuse<DocumentSource?>(
         field,
-        $"'{field}' is {{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}}, {{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"…\"}}"
+        $"'{field}' is {{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}}, "
+        + $"{{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"…\"}}"
         + " or {\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"…\"}]}.",
         null);
 
-    private static string NoUrl(string field, string instead) => $"'{field}' is a URL, and the relay fetches nothing for a prompt. Send the file itself: {instead}.";
+    private static string NoUrl(string field, string instead) =>
+        $"'{field}' is a URL, and the relay fetches nothing for a prompt. Send the file itself: {instead}.";
 
     private static PartsSource? ReadParts(FieldReader fields, JsonElement content, string field)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
-            return fields.Take(PromptText.Create(field, fields.Text(content, field))) is { } only && fields.Error is null ? new PartsSource([only]) : null;
+            return fields.Take(PromptText.Create(field, fields.Text(content, field))) is { } only && fields.Error is null
+                ? new PartsSource([only]) : null;
         }
 
         if (content.ValueKind != JsonValueKind.Array || content.GetArrayLength() is 0 or > Conversation.MaxBlocksPerMessage)
         {
-            return fields.Refuse<PartsSource?>(field, $"'{field}' is a text, or a list of 1 to {Conversation.MaxBlocksPerMessage} text blocks.", null);
+            return fields.Refuse<PartsSource?>(
+                field, $"'{field}' is a text, or a list of 1 to {Conversation.MaxBlocksPerMessage} text blocks.", null);
         }
 
         var parts = new List<PromptText>();
@@ -110,7 +123,8 @@ internal static class DocumentReader
             var place = $"{field}[{parts.Count}]";
             if (part.ValueKind != JsonValueKind.Object || fields.Text(part, "type", place) != "text")
             {
-                return fields.Refuse<PartsSource?>(place, $"'{place}' is not a text block. Put pictures beside the document, not into it.", null);
+                return fields.Refuse<PartsSource?>(
+                    place, $"'{place}' is not a text block. Put pictures beside the document, not into it.", null);
             }
 
             var text = fields.Text(part, "text", place);
@@ -129,7 +143,8 @@ internal static class DocumentReader
     private static PromptText? ReadWords(FieldReader fields, JsonElement block, string name, string field)
     {
         var words = fields.Text(block, name, field);
-        return fields.Error is not null || string.IsNullOrWhiteSpace(words) ? null : fields.Take(PromptText.Create($"{field}.{name}", words));
+        return fields.Error is not null || string.IsNullOrWhiteSpace(words)
+            ? null : fields.Take(PromptText.Create($"{field}.{name}", words));
     }
 
     private static bool ReadCitations(FieldReader fields, JsonElement block, string field)
@@ -139,7 +154,9 @@ internal static class DocumentReader
             return false;
         }
 
-        if (citations.ValueKind != JsonValueKind.Object || (citations.TryGetProperty("enabled", out var enabled) && enabled.ValueKind is not (JsonValueKind.True or JsonValueKind.False)))
+        if (citations.ValueKind != JsonValueKind.Object
+            || (citations.TryGetProperty("enabled", out var enabled)
+            && enabled.ValueKind is not (JsonValueKind.True or JsonValueKind.False)))
         {
             fields.Refuse($"{field}.citations", $"'{field}.citations' is {{\"enabled\":true}} or {{\"enabled\":false}}.");
             return false;
@@ -155,5 +172,6 @@ internal static class DocumentReader
             ? data[(comma + 1)..]
             : data;
 
-    private static bool IsThere(JsonElement file, string name) => file.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
+    private static bool IsThere(JsonElement file, string name) =>
+        file.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
 }

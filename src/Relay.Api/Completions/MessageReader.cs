@@ -35,8 +35,12 @@ internal sealed class MessageReader
     /// <summary>Reads a picture or a document, if the block is one; what is wrong goes to the fields.</summary>
     internal delegate bool AttachmentReader(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment);
 
-    /// <summary><c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>, <c>{"type":"image","media_type","data"}</c>, documents as Anthropic's API takes them.</summary>
-    public static Result<Conversation> ReadNative(JsonElement messages) => new MessageReader(NativeAttachment, isStrict: true, hasToolBlocks: true).Read(messages);
+    /// <summary>
+    /// <c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>,
+    /// <c>{"type":"image","media_type","data"}</c>, documents as Anthropic's API takes them.
+    /// </summary>
+    public static Result<Conversation> ReadNative(JsonElement messages) =>
+        new MessageReader(NativeAttachment, isStrict: true, hasToolBlocks: true).Read(messages);
 
     /// <summary>
     /// Anthropic's: pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>; the model's earlier thoughts are left out, as
@@ -55,8 +59,11 @@ internal sealed class MessageReader
         return reader.ReadWithSystem(messages);
     }
 
-    /// <summary>OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.</summary>
-    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) => new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
+    /// <summary>
+    /// OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.
+    /// </summary>
+    public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) =>
+        new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
     /// <summary>For a list of OpenAI's that holds more than messages: its messages are added one by one.</summary>
     /// <param name="list">The list's wire name.</param>
@@ -135,7 +142,8 @@ internal sealed class MessageReader
 
     private Result<Conversation> Converse() => _read is [.., { Role: ChatRole.Assistant }]
         ? RelayError.Invalid(
-            _list, $"'{_list}' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with it. End with a message of the user.")
+            _list, $"'{_list}' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with "
+            + $"it. End with a message of the user.")
         : Conversation.Create(_list, _read);
 
     private void ReadMessage(JsonElement message, string field)
@@ -162,14 +170,16 @@ internal sealed class MessageReader
 
                 break;
             case ("tool" or "function") and var role when !_hasToolBlocks:
-                if (_tools.ReadResultMessage(message, field, role == "function", (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
+                if (_tools.ReadResultMessage(
+                message, field, role == "function", (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
                 {
                     _read.Add(new ChatMessage(ChatRole.User, [result]));
                 }
 
                 break;
             case "tool" or "function":
-                _fields.Refuse($"{field}.role", $"'{field}.role': put results of tools into a message of the user, as blocks of the type tool_result.");
+                _fields.Refuse($"{field}.role",
+                $"'{field}.role': put results of tools into a message of the user, as blocks of the type tool_result.");
                 break;
             case "system" or "developer":
                 _fields.Refuse($"{field}.role", $"'{field}.role': put instructions of the system into 'system'.");
@@ -214,7 +224,8 @@ internal sealed class MessageReader
         else if (isAnswer && !_isStrict && _read.Count == 0 && content.TrueForAll(block => block is TextBlock))
         {
             // Claude Code begins with the user's side: a greeting before the first question is told to the model.
-            _system.Add("You have begun this conversation with these words:\n\n" + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal())));
+            _system.Add("You have begun this conversation with these words:\n\n"
+                + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal())));
         }
         else
         {
@@ -247,13 +258,15 @@ internal sealed class MessageReader
         if (content.ValueKind == JsonValueKind.Array)
         {
             // Before any is read: also those that are passed over take memory.
-            if (content.GetArrayLength() > Conversation.MaxBlocksPerMessage || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks)
+            if (content.GetArrayLength() > Conversation.MaxBlocksPerMessage
+                || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks)
             {
                 _fields.Refuse(Conversation.TooManyBlocks(field));
                 return [];
             }
 
-            return [.. content.EnumerateArray().SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]", mayBeEmpty || !_isStrict))];
+            return [.. content.EnumerateArray()
+                .SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]", mayBeEmpty || !_isStrict))];
         }
 
         _fields.Refuse(field, $"'{field}' is a text, or a list of blocks such as {{\"type\":\"text\",\"text\":\"…\"}}.");
@@ -284,7 +297,8 @@ internal sealed class MessageReader
 
         if (_hasToolBlocks && type == "tool_result")
         {
-            return _tools.ReadResult(block, field, _isStrict, (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result ? [result] : [];
+            return _tools.ReadResult(block, field, _isStrict, (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result
+                ? [result] : [];
         }
 
         if (type is "thinking" or "redacted_thinking" || (!_isStrict && type is "reasoning" or "refusal"))
@@ -297,7 +311,8 @@ internal sealed class MessageReader
             return attachment is null ? [] : [attachment];
         }
 
-        _fields.Refuse(field, $"'{field}' is of a type that is not read here. Text, pictures, documents, calls of tools and their results are; sound is not.");
+        _fields.Refuse(field, $"'{field}' is of a type that is not read here. Text, pictures, documents, calls of tools and their "
+            + $"results are; sound is not.");
         return [];
     }
 
@@ -344,13 +359,15 @@ internal sealed class MessageReader
             return false;
         }
 
-        var source = block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object ? holder : (JsonElement?)null;
+        var source = block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object
+            ? holder : (JsonElement?)null;
         attachment = (source is { } given ? fields.Text(given, "type", $"{field}.source") : null) switch
         {
             "base64" => Image(fields, $"{field}.source", fields.Text(source!.Value, "data", $"{field}.source")),
             "url" => Link(fields, $"{field}.source", fields.Text(source!.Value, "url", $"{field}.source")),
             _ => fields.Refuse<ContentBlock?>(
-                field, $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}} or {{\"type\":\"url\",\"url\":\"https://…\"}}.", null),
+                field, $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}} or "
+                + $"{{\"type\":\"url\",\"url\":\"https://…\"}}.", null),
         };
         return true;
     }
@@ -387,7 +404,8 @@ internal sealed class MessageReader
         {
             attachment = Link(fields, field, url);
         }
-        else if (url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0 && url.AsSpan(0, comma).EndsWith(Encoding, StringComparison.OrdinalIgnoreCase))
+        else if (url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0 && url.AsSpan(0, comma)
+            .EndsWith(Encoding, StringComparison.OrdinalIgnoreCase))
         {
             attachment = Image(fields, field, url[(comma + 1)..]);
         }
@@ -399,7 +417,9 @@ internal sealed class MessageReader
         return true;
     }
 
-    private static ImageBlock? Image(FieldReader fields, string field, string? data) => fields.Error is null ? fields.Take(ImageBlock.Create(field, data)) : null;
+    private static ImageBlock? Image(FieldReader fields, string field, string? data) =>
+        fields.Error is null ? fields.Take(ImageBlock.Create(field, data)) : null;
 
-    private static ImageLink? Link(FieldReader fields, string field, string? url) => fields.Error is null ? fields.Take(ImageLink.Create(field, url)) : null;
+    private static ImageLink? Link(FieldReader fields, string field, string? url) =>
+        fields.Error is null ? fields.Take(ImageLink.Create(field, url)) : null;
 }

@@ -25,8 +25,8 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
 
     /// <summary>Shows the state of the relay and of its keys, now</summary>
     /// <remarks>
-    /// The data of the dashboard: the state, both queues, the pool, the last hour, and every key that is not revoked with what is left of its
-    /// limits. Fields without a value are left out.
+    /// The data of the dashboard: the state, both queues, the pool, the last hour, and every key that is not revoked with what is left of
+    /// its limits. Fields without a value are left out.
     /// </remarks>
     [HttpGet("snapshot", Name = "dashboardSnapshot")]
     [Answers(200, "The relay, now.", typeof(SnapshotAnswer))]

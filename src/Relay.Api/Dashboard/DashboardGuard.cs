@@ -14,10 +14,13 @@ internal sealed class DashboardRouteAttribute : Attribute;
 internal static class DashboardGuard
 {
     private const string Policy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'none'; base-uri "
+        + "'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
     private static readonly RelayError Foreign = new(
-        ErrorCode.Forbidden, "This request does not come from the dashboard's own page. A program sends its admin key as 'Authorization: Bearer KEY'; a proxy in front must pass the Host header on.");
+        ErrorCode.Forbidden,
+        "This request does not come from the dashboard's own page. A program sends its admin key as 'Authorization: Bearer KEY'; a proxy "
+        + "in front must pass the Host header on.");
 
     /// <summary>Passes the request on, or answers 403.</summary>
     public static Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -56,9 +59,12 @@ internal static class DashboardGuard
         return isSafe || site.Count > 0 || request.Headers.Authorization.Count > 0 || request.Headers.ContainsKey("x-api-key");
     }
 
-    /// <summary>The scheme is left open, for TLS may end in front of the relay. Both are as browsers send them, international names in Punycode.</summary>
+    /// <summary>
+    /// The scheme is left open, for TLS may end in front of the relay. Both are as browsers send them, international names in Punycode.
+    /// </summary>
     private static bool IsOwn(string origin, string host) =>
-        string.Equals(origin, $"http://{host}", StringComparison.OrdinalIgnoreCase) || string.Equals(origin, $"https://{host}", StringComparison.OrdinalIgnoreCase);
+        string.Equals(origin, $"http://{host}", StringComparison.OrdinalIgnoreCase)
+        || string.Equals(origin, $"https://{host}", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
 

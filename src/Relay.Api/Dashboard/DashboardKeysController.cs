@@ -22,10 +22,13 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     /// <summary>Far more than any of these bodies needs.</summary>
     private const int MaxBodyBytes = 16 * 1024;
 
-    private const string SmallBody = "JSON in UTF-8, uncompressed, at most 16 KB (16,384 bytes). Unknown fields and repeated fields are refused.";
+    private const string SmallBody =
+        "JSON in UTF-8, uncompressed, at most 16 KB (16,384 bytes). Unknown fields and repeated fields are refused.";
 
     /// <summary>Makes a key</summary>
-    /// <remarks>Does the same as <c>relayctl keys add</c>. The audit log says which admin key asked. Only this answer has the secret.</remarks>
+    /// <remarks>
+    /// Does the same as <c>relayctl keys add</c>. The audit log says which admin key asked. Only this answer has the secret.
+    /// </remarks>
     [HttpPost(Name = "addKey")]
     [Reads(typeof(AddKeyBody), Rule = SmallBody)]
     [Fails(ErrorCode.Conflict)]
@@ -43,7 +46,9 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     }
 
     /// <summary>Gives a key a new secret</summary>
-    /// <remarks>The old secret may go on working for some time, so that apps can change over. Only this answer has the new secret.</remarks>
+    /// <remarks>
+    /// The old secret may go on working for some time, so that apps can change over. Only this answer has the new secret.
+    /// </remarks>
     /// <param name="id" example="key_0f1e2d3c4b5a6978">The id of the key, as in <c>GET /dashboard/snapshot</c>.</param>
     /// <param name="cancellationToken">Ends the request.</param>
     [HttpPost("{id}/rotate", Name = "rotateKey")]
@@ -54,7 +59,8 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     {
         if (!(await Request.ReadJsonAsync<RotateKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
             || !body.ParseOverlap().TryGet(out var overlap, out error)
-            || !(await mediator.Send(new RotateKeyCommand(KeyReference.Of(id), overlap, HttpContext.RelayRequest()), cancellationToken)).TryGet(out var rotated, out error))
+            || !(await mediator.Send(new RotateKeyCommand(KeyReference.Of(id), overlap, HttpContext.RelayRequest()), cancellationToken))
+            .TryGet(out var rotated, out error))
         {
             return error.ToActionResult();
         }
@@ -74,7 +80,8 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     {
         if (!(await Request.ReadJsonAsync<RevokeKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
             || !KeyLabel.Create(body.Label).TryGet(out var label, out error)
-            || !(await mediator.Send(new RevokeKeyCommand(KeyReference.Of(id, label), HttpContext.RelayRequest()), cancellationToken)).TryGet(out var revoked, out error))
+            || !(await mediator.Send(new RevokeKeyCommand(KeyReference.Of(id, label), HttpContext.RelayRequest()), cancellationToken))
+            .TryGet(out var revoked, out error))
         {
             return error.ToActionResult();
         }
@@ -93,7 +100,8 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     public async Task<IActionResult> SetLimitsAsync(string id, CancellationToken cancellationToken)
     {
         if (!(await Request.ReadJsonAsync<KeyLimitsContract>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
-            || !(await mediator.Send(body.ToCommand(KeyReference.Of(id), HttpContext.RelayRequest()), cancellationToken)).TryGet(out var changed, out error))
+            || !(await mediator.Send(body.ToCommand(KeyReference.Of(id), HttpContext.RelayRequest()), cancellationToken))
+            .TryGet(out var changed, out error))
         {
             return error.ToActionResult();
         }

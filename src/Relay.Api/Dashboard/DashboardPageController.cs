@@ -22,7 +22,8 @@ internal sealed class DashboardPageController : ControllerBase
 
     /// <summary>The dashboard, for browsers: the page and its files</summary>
     /// <remarks>
-    /// The page loads nothing from other servers. It is the same for everybody and has no data: it asks the routes above for its data. Needs no key.
+    /// The page loads nothing from other servers. It is the same for everybody and has no data: it asks the routes above for its data.
+    /// Needs no key.
     /// </remarks>
     [HttpGet("", Name = "dashboard")]
     [HttpGet("app.js", Name = "dashboardAppScript")]
@@ -62,7 +63,8 @@ internal sealed class DashboardPageController : ControllerBase
                     using var stream = assembly.GetManifestResourceStream(name)!;
                     var bytes = new byte[stream.Length];
                     stream.ReadExactly(bytes);
-                    return new PageFile(bytes, ContentTypeOf(name), new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes)[..8])}\""));
+                    return new PageFile(bytes, ContentTypeOf(name),
+                        new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes)[..8])}\""));
                 },
                 StringComparer.Ordinal);
     }

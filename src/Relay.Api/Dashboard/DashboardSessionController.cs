@@ -18,7 +18,8 @@ internal sealed record SessionAnswer(
     [property: Values(true)] bool Ok, bool SignedIn, SessionKey? Key, [property: RegularExpression("^[A-Za-z0-9_-]{43}$")] string? Proof)
 {
     /// <summary>The answer to a key.</summary>
-    public static SessionAnswer Of(ApiKey key, string? proof = null) => new(Ok: true, SignedIn: true, new SessionKey(key.Id, key.Label.Value), proof);
+    public static SessionAnswer Of(ApiKey key, string? proof = null) =>
+        new(Ok: true, SignedIn: true, new SessionKey(key.Id, key.Label.Value), proof);
 }
 
 /// <summary>The admin key of a session.</summary>
@@ -55,9 +56,9 @@ internal sealed class DashboardSessionController(DashboardSessions sessions) : C
 
     /// <summary>Exchanges an admin key for a session</summary>
     /// <remarks>
-    /// The answer sets a cookie and has a <c>proof</c>. Both together (the proof as the header <c>X-Dashboard-Proof</c>) open the routes of the
-    /// dashboard, and no other route. The session ends after 30 minutes without a request, after 12 hours, when the key or its secret ends, and when
-    /// the relay restarts. The request has no body: the key comes in the header, as on every route.
+    /// The answer sets a cookie and has a <c>proof</c>. Both together (the proof as the header <c>X-Dashboard-Proof</c>) open the routes of
+    /// the dashboard, and no other route. The session ends after 30 minutes without a request, after 12 hours, when the key or its secret
+    /// ends, and when the relay restarts. The request has no body: the key comes in the header, as on every route.
     /// </remarks>
     [HttpPost(Name = "signIn")]
     [Sends("Set-Cookie.session")]

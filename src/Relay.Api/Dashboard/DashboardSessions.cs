@@ -9,8 +9,8 @@ namespace Relay.Api.Dashboard;
 /// <summary>
 /// Who is signed in on the dashboard: a random token and a random proof for the secret that was shown, all kept as hashes and in
 /// memory only, so that a restart signs everybody out. Only both open the session: another program on the same host gets the
-/// token, which is a cookie, and the proof never leaves the page's own origin. A session is as good as its secret: it ends with the key, with the secret's replacement and
-/// its overlap, and with the scope.
+/// token, which is a cookie, and the proof never leaves the page's own origin. A session is as good as its secret: it ends with the key,
+/// with the secret's replacement and its overlap, and with the scope.
 /// </summary>
 internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
 {
@@ -33,7 +33,8 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     /// <returns>Each is 256 random bits as base64url. They are stored nowhere.</returns>
     public SessionSecrets Open(KeySecret secret)
     {
-        var (token, proof) = (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)), Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)));
+        var (token, proof) = (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)),
+            Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)));
         lock (_lock)
         {
             RemoveEnded();
@@ -91,7 +92,8 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
 
     private static string NameOf(string token) => KeyHash.Of(token).Value;
 
-    private bool IsOver(Session session) => clock.GetElapsedTime(session.UsedAt) >= IdleLimit || clock.GetElapsedTime(session.OpenedAt) >= Lifetime;
+    private bool IsOver(Session session) =>
+        clock.GetElapsedTime(session.UsedAt) >= IdleLimit || clock.GetElapsedTime(session.OpenedAt) >= Lifetime;
 
     private void RemoveEnded()
     {

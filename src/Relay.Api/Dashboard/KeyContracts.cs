@@ -33,7 +33,8 @@ internal sealed record AddKeyBody(
         var scopes = Scopes is null ? KeyScopes.Default : fields.Take(KeyScopeNames.Parse(Scopes.Select(name => name ?? string.Empty)));
         var models = Models?.Select(name => ParseModel(fields, name)).ToList();
         var expiresIn = ExpiresIn is { } seconds ? fields.Take(Seconds.Parse("expires_in", seconds)) : (TimeSpan?)null;
-        return fields.Error is { } error ? error : new AddKeyCommand(label!, Limits?.ToLimits() ?? KeyLimits.Default, scopes, models!, expiresIn, by);
+        return fields.Error is { } error
+            ? error : new AddKeyCommand(label!, Limits?.ToLimits() ?? KeyLimits.Default, scopes, models!, expiresIn, by);
     }
 
     private static ModelName? ParseModel(FieldReader fields, string? name)
@@ -61,14 +62,16 @@ internal sealed record KeyLimitsContract(
     [property: Keywords("""{"exclusiveMinimum":0,"maximum":1000000}""")] decimal? Usd)
 {
     /// <summary>Maps them.</summary>
-    public static KeyLimitsContract From(KeyLimits limits) => new(limits.RequestsPerMinute, limits.RequestsPerDay, limits.Concurrency, limits.UsdPerDay);
+    public static KeyLimitsContract From(KeyLimits limits) =>
+        new(limits.RequestsPerMinute, limits.RequestsPerDay, limits.Concurrency, limits.UsdPerDay);
 
     /// <summary>As the domain has them.</summary>
     public KeyLimits ToLimits() => new(Rpm, Daily, Concurrency, Usd);
 
     /// <summary>All four are set, those that are missing to the default.</summary>
     public SetKeyLimitsCommand ToCommand(KeyReference key, RequestContext by) =>
-        new(key, new LimitChange<int>(Rpm), new LimitChange<int>(Daily), new LimitChange<int>(Concurrency), new LimitChange<decimal>(Usd), by);
+        new(key, new LimitChange<int>(Rpm), new LimitChange<int>(Daily), new LimitChange<int>(Concurrency), new LimitChange<decimal>(Usd),
+        by);
 }
 
 /// <summary>The time to change over to a new secret.</summary>
@@ -78,7 +81,8 @@ internal sealed record RotateKeyBody([property: Required, Range(0, 2_592_000)] l
 {
     /// <summary>It, as a time.</summary>
     public Result<TimeSpan> ParseOverlap() =>
-        Overlap is { } seconds ? Seconds.Parse("overlap", seconds) : RelayError.Invalid("overlap", "'overlap' is required: the seconds that the old secret goes on working, 0 for not at all.");
+        Overlap is { } seconds ? Seconds.Parse("overlap", seconds)
+        : RelayError.Invalid("overlap", "'overlap' is required: the seconds that the old secret goes on working, 0 for not at all.");
 }
 
 /// <summary>The key to revoke, once more.</summary>
@@ -104,7 +108,8 @@ internal sealed record SecretAnswer(
     [property: Values(true)] bool Ok, KeyContract Key, [property: RegularExpression("^crk_[A-Za-z0-9_-]{49}$")] string Secret)
 {
     /// <summary>Maps it.</summary>
-    public static SecretAnswer From(AddedKey added, DateTimeOffset now) => new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
+    public static SecretAnswer From(AddedKey added, DateTimeOffset now) =>
+        new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
 
     /// <inheritdoc/>
     public override string ToString() => "***";
@@ -159,5 +164,6 @@ internal static class Seconds
 
     /// <summary>Seconds that are a time.</summary>
     public static Result<TimeSpan> Parse(string field, long seconds) =>
-        seconds is >= 0 and <= Most ? TimeSpan.FromSeconds(seconds) : RelayError.Invalid(field, $"'{field}' is a number of seconds from 0 to {Most}.");
+        seconds is >= 0 and <= Most
+        ? TimeSpan.FromSeconds(seconds) : RelayError.Invalid(field, $"'{field}' is a number of seconds from 0 to {Most}.");
 }

@@ -24,13 +24,15 @@ internal static class SessionCookie
     /// Hands a token out. The relay speaks plain HTTP itself and believes no forwarded header; but the browser says in <c>Origin</c>
     /// by which scheme it came, and with TLS in front the cookie goes over TLS only.
     /// </summary>
-    public static void Write(HttpContext context, string token) => context.Response.Cookies.Append(NameFor(context), token, OptionsFor(context));
+    public static void Write(HttpContext context, string token) =>
+        context.Response.Cookies.Append(NameFor(context), token, OptionsFor(context));
 
     /// <summary>Takes it back.</summary>
     public static void Remove(HttpContext context) => context.Response.Cookies.Delete(NameFor(context), OptionsFor(context));
 
     /// <summary>With the port, which cookies take no notice of: two relays of one machine would sign each other out.</summary>
-    private static string NameFor(HttpContext context) => string.Create(CultureInfo.InvariantCulture, $"relay_dashboard_{context.Connection.LocalPort}");
+    private static string NameFor(HttpContext context) =>
+        string.Create(CultureInfo.InvariantCulture, $"relay_dashboard_{context.Connection.LocalPort}");
 
     private static CookieOptions OptionsFor(HttpContext context) => new()
     {

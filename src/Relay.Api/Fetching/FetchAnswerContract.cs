@@ -23,13 +23,17 @@ namespace Relay.Api.Fetching;
 /// <param name="JsonLdOmitted">Number of JSON-LD blocks beyond 1 MB, which are left out. Absent when no block is left out.</param>
 /// <param name="Pages">Number of pages of a PDF, by its own count. The relay reads the first 2,000. Absent for other documents.</param>
 /// <param name="OpenGraph">The Open Graph properties of the page. The first of several properties with one name counts.</param>
-/// <param name="NeedsJavascript">Whether the page seems to show its content only after its scripts have run. The relay runs no script.</param>
+/// <param name="NeedsJavascript">
+/// Whether the page seems to show its content only after its scripts have run. The relay runs no script.
+/// </param>
 /// <param name="NeedsJavascriptReason">
-/// Why. <c>noscript</c>: the page says so. <c>empty_root</c>: the root of an application is empty. <c>no_text</c>: the page has scripts and no text.
-/// Absent for other pages.
+/// Why. <c>noscript</c>: the page says so. <c>empty_root</c>: the root of an application is empty. <c>no_text</c>: the page has scripts and
+/// no text. Absent for other pages.
 /// </param>
 /// <param name="Data">JSON that such a page has for its scripts, up to 1 MB. Absent for other pages.</param>
-/// <param name="Redirects">The redirects that the relay followed, in order. A page that refreshes itself within a second counts as a redirect.</param>
+/// <param name="Redirects">
+/// The redirects that the relay followed, in order. A page that refreshes itself within a second counts as a redirect.
+/// </param>
 /// <param name="RefreshUrl">The address to which the page sends a browser after more than a second. Absent for other pages.</param>
 /// <param name="TotalChars">Length of the content, in Unicode characters. Null when the relay did not read the whole page.</param>
 /// <param name="NextOffset">The <c>offset</c> of the next reply. Null at the end.</param>

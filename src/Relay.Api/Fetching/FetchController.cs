@@ -20,16 +20,17 @@ namespace Relay.Api.Fetching;
 [Speaks(ApiSurface.Native)]
 [Tags("Pages")]
 [Route("v1/fetch")]
-internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, AnswerBudget answers, TimeProvider clock) : ControllerBase
+internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions> options, AnswerBudget answers, TimeProvider clock)
+    : ControllerBase
 {
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JsonContract.Options.Encoder };
 
     /// <summary>Fetches a page of the public web</summary>
     /// <remarks>
-    /// The relay fetches the page from its own address, for apps that many sites refuse. It fetches public addresses only, whatever names or
-    /// redirects say. Pages have their own limits, and refused URLs count. The relay reads at most <c>FETCH_MAX_PAGE_BYTES</c> (5 MB by default)
-    /// of a page. The pieces that <c>next_offset</c> leads to are together the whole content. A PDF is read as text, whatever its type says:
-    /// each page begins with the heading <c>Page N</c>.
+    /// The relay fetches the page from its own address, for apps that many sites refuse. It fetches public addresses only, whatever names
+    /// or redirects say. Pages have their own limits, and refused URLs count. The relay reads at most <c>FETCH_MAX_PAGE_BYTES</c> (5 MB by
+    /// default) of a page. The pieces that <c>next_offset</c> leads to are together the whole content. A PDF is read as text, whatever its
+    /// type says: each page begins with the heading <c>Page N</c>.
     /// </remarks>
     [HttpPost(Name = "fetch")]
     [Reads(typeof(FetchBody))]

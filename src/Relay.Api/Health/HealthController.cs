@@ -21,7 +21,9 @@ internal sealed record HealthAnswer([property: Values(true)] bool Ok);
 /// <param name="LockdownVerifiedAt">When that self-test passed, UTC. Absent when it did not.</param>
 /// <param name="Problems">Problems that prevent completions, each with advice. Empty for 200.</param>
 /// <param name="Warnings">Problems that do not prevent completions. Absent when there are no such problems.</param>
-/// <param name="Fleet">The relays that share one state, this relay included, as this relay last heard. Absent on a relay with its own state.</param>
+/// <param name="Fleet">
+/// The relays that share one state, this relay included, as this relay last heard. Absent on a relay with its own state.
+/// </param>
 [Keywords("""
     {"oneOf":[
       {"title":"ready","properties":{"ok":{"const":true},"problems":{"maxItems":0}}},
@@ -61,8 +63,8 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
 
     /// <summary>Says whether a completion can succeed now</summary>
     /// <remarks>
-    /// Checks that Claude Code is installed, logged in and locked down, as far as the relay knows without a call. If not, the answer says why, and
-    /// what to do. Needs no key, and costs nothing.
+    /// Checks that Claude Code is installed, logged in and locked down, as far as the relay knows without a call. If not, the answer says
+    /// why, and what to do. Needs no key, and costs nothing.
     /// </remarks>
     [HttpGet("ready", Name = "ready")]
     [Answers(200, "No known problem prevents a completion.", typeof(ReadinessAnswer))]
@@ -83,9 +85,11 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
         var engine = readiness.Engine;
         var problems = readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field));
         return new JsonResult(new ReadinessAnswer(
-            readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, engine.LockdownVerifiedAt, problems,
+            readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, engine.LockdownVerifiedAt,
+            problems,
             readiness.Warnings.Count == 0 ? null : readiness.Warnings,
-            readiness.Fleet?.Select(relay => new FleetRelay(relay.Name, relay.Version, relay.ClaudeVersion, relay.State, relay.Running, relay.Waiting))))
+            readiness.Fleet?.Select(relay =>
+            new FleetRelay(relay.Name, relay.Version, relay.ClaudeVersion, relay.State, relay.Running, relay.Waiting))))
         {
             StatusCode = readiness.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
         };

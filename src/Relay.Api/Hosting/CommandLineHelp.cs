@@ -22,11 +22,13 @@ internal static class CommandLineHelp
 
     private static string Help()
     {
-        var settings = new ServiceCollection().AddRelayApplication().AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
+        var settings = new ServiceCollection().AddRelayApplication()
+            .AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
             .Where(service => service.ServiceType == typeof(SettingDescription))
             .Select(service => (SettingDescription)service.ImplementationInstance!);
         var lines = settings.Select(setting =>
-            $"  {setting.Name}{(setting.Default.Length > 0 ? $" ({setting.Default})" : string.Empty)}{Environment.NewLine}      {setting.Help}");
+            $"  {setting.Name}{(setting.Default.Length > 0 ? $" ({setting.Default})" : string.Empty)}{Environment.NewLine}      "
+            + $"{setting.Help}");
         return $"""
             usage: claude-relay [--name value ...]
 

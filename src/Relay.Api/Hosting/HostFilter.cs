@@ -35,9 +35,12 @@ internal sealed class HostFilter
     }
 
     /// <summary>An IPv6 address stands in brackets there; a name is in ASCII, and may end in a dot on either side.</summary>
-    private static string AsInHeader(string host) => Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : HostName.Read(host) ?? host.TrimEnd('.');
+    private static string AsInHeader(string host) =>
+        Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : HostName.Read(host) ?? host.TrimEnd('.');
 
-    /// <summary>The host that a request names, as it was sent: the framework's own reading turns Punycode into letters, and throws for what is none.</summary>
+    /// <summary>
+    /// The host that a request names, as it was sent: the framework's own reading turns Punycode into letters, and throws for what is none.
+    /// </summary>
     public static string HostOf(HttpRequest request) => new HostString(request.Headers.Host.ToString()).Host.TrimEnd('.');
 
     /// <summary>Passes the request on, or answers 421.</summary>

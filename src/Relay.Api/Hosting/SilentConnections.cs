@@ -21,7 +21,8 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
     /// <summary>Around the life of a connection.</summary>
     public async Task WatchAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        using var silence = new Silence(connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(), options.Value.HeaderTimeout, clock);
+        using var silence = new Silence(
+            connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(), options.Value.HeaderTimeout, clock);
         connection.Features.Set(silence);
         await next(connection);
     }
@@ -59,7 +60,8 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
         {
             _limit = limit;
             // Not an abort: a head that has begun to arrive has Kestrel's own time limit.
-            _timer = clock.CreateTimer(static state => ((IConnectionLifetimeNotificationFeature)state!).RequestClose(), connection, limit, Timeout.InfiniteTimeSpan);
+            _timer = clock.CreateTimer(static state => ((IConnectionLifetimeNotificationFeature)state!)
+                .RequestClose(), connection, limit, Timeout.InfiniteTimeSpan);
         }
 
         public void Trust() => _isTrusted = true;

@@ -10,7 +10,8 @@ internal static class StartupProblems
     public static IReadOnlyList<string> Of(Exception exception) => exception switch
     {
         OptionsValidationException invalid => [.. invalid.Failures],
-        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) => [.. several.InnerExceptions.SelectMany(Of)],
+        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) =>
+        [.. several.InnerExceptions.SelectMany(Of)],
         StartupException or FormatException => [exception.Message],
         IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } =>
             [$"{exception.Message} Stop the other program, or choose another PORT, or METRICS_PORT where it is that one."],

@@ -9,7 +9,8 @@ namespace Relay.Api.Hosting;
 /// Tells systemd how long a stop may take. The unit can't know <c>DRAIN_TIMEOUT</c>: without this, a longer one would end in a SIGKILL
 /// at the unit's <c>TimeoutStopSec</c>. That the relay has started and is stopping is said by <see cref="SystemdLifetime"/>.
 /// </summary>
-internal sealed class SystemdNotices(ISystemdNotifier systemd, IHostApplicationLifetime lifetime, IOptions<ServerOptions> options) : IHostedService
+internal sealed class SystemdNotices(ISystemdNotifier systemd, IHostApplicationLifetime lifetime, IOptions<ServerOptions> options)
+    : IHostedService
 {
     /// <summary>For the way from the last line of the relay to its end as systemd sees it.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(10);
@@ -27,6 +28,7 @@ internal sealed class SystemdNotices(ISystemdNotifier systemd, IHostApplicationL
     private void AnnounceStop()
     {
         var longest = options.Value.DrainTimeout + Drain.Afterwards + Margin;
-        systemd.Notify(new ServiceState(string.Create(CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)longest.TotalMicroseconds}")));
+        systemd.Notify(new ServiceState(string.Create(
+            CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)longest.TotalMicroseconds}")));
     }
 }

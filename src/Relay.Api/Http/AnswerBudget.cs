@@ -18,7 +18,8 @@ internal sealed class AnswerBudget
 
     /// <summary>What a request beyond it is told.</summary>
     public static RelayError Full { get; } = new(
-        ErrorCode.QueueFull, "Too many large answers wait to be read already. Read them, and try again.", RetryAfter: TimeSpan.FromSeconds(2));
+        ErrorCode.QueueFull, "Too many large answers wait to be read already. Read them, and try again.",
+        RetryAfter: TimeSpan.FromSeconds(2));
 
     /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
     public bool TryTake(string keyId, long bytes) => _room.TryTake(keyId, bytes);
@@ -26,7 +27,9 @@ internal sealed class AnswerBudget
     /// <summary>Gives room back.</summary>
     public void GiveBack(string keyId, long bytes) => _room.GiveBack(keyId, bytes);
 
-    /// <summary>Sends a body piece by piece, each once the reader has taken what came before: at once, Kestrel would make a copy of it all.</summary>
+    /// <summary>
+    /// Sends a body piece by piece, each once the reader has taken what came before: at once, Kestrel would make a copy of it all.
+    /// </summary>
     public static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         for (var sent = 0; sent < body.Length; sent += Piece)

@@ -23,7 +23,10 @@ internal sealed class SpeaksAttribute(ApiSurface surface) : Attribute
 
 internal static class RequestedSurface
 {
-    /// <summary>The route's; where it has none, or no route is known (yet), Anthropic's for its SDKs, which say so, and the relay's own for all others.</summary>
+    /// <summary>
+    /// The route's; where it has none, or no route is known (yet), Anthropic's for its SDKs, which say so, and the relay's own for all
+    /// others.
+    /// </summary>
     public static ApiSurface Surface(this HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<SpeaksAttribute>()?.Surface
         ?? (context.Request.Headers.ContainsKey("anthropic-version") ? ApiSurface.Anthropic : ApiSurface.Native);

@@ -11,7 +11,8 @@ internal sealed class ContractFields
     private readonly FrozenDictionary<string, bool> _hasEffect;
 
     private ContractFields(Type contract) => _hasEffect = contract.GetProperties().ToFrozenDictionary(
-        property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name), property => !property.IsDefined(typeof(NoEffectAttribute)), StringComparer.Ordinal);
+        property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name), property =>
+        !property.IsDefined(typeof(NoEffectAttribute)), StringComparer.Ordinal);
 
     /// <summary>The wire names of the fields.</summary>
     public IEnumerable<string> Names => _hasEffect.Keys;

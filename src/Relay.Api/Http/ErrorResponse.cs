@@ -14,17 +14,20 @@ namespace Relay.Api.Http;
 /// <param name="Ok">Always false.</param>
 /// <param name="Error">The error.</param>
 /// <param name="RequestId">The id of the request.</param>
-internal sealed record ErrorContract([property: Values(false)] bool Ok, ErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
+internal sealed record ErrorContract(
+    [property: Values(false)] bool Ok, ErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
 {
     /// <summary>Maps an error.</summary>
-    public static ErrorContract From(RelayError error, string requestId) => new(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), requestId);
+    public static ErrorContract From(RelayError error, string requestId) =>
+        new(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), requestId);
 }
 
 /// <summary>An error or a known problem.</summary>
 /// <param name="Code">The kind of the error. Programs decide by the code.</param>
 /// <param name="Message">Advice for people. The words may change.</param>
 /// <param name="Field">The field or header at fault, where there is one.</param>
-internal sealed record ErrorDetail([property: RegularExpression("^[a-z_]+$")] string Code, [property: MinLength(1)] string Message, string? Field);
+internal sealed record ErrorDetail(
+    [property: RegularExpression("^[a-z_]+$")] string Code, [property: MinLength(1)] string Message, string? Field);
 
 /// <summary>Turns errors into answers; holds the one table from error to status.</summary>
 internal static class ErrorResponse
@@ -43,11 +46,13 @@ internal static class ErrorResponse
         ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
         ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
         ErrorCode.IdempotencyMismatch or ErrorCode.SchemaNotSatisfied => StatusCodes.Status422UnprocessableEntity,
-        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
+        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
+        or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
         ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
         ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
         ErrorCode.UpstreamError or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
-        ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable =>
+        ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown
+        or ErrorCode.StateUnavailable =>
             StatusCodes.Status503ServiceUnavailable,
         ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
         _ => throw new InvalidOperationException($"{code} has no status."),
@@ -63,7 +68,8 @@ internal static class ErrorResponse
     public static int StatusOf(ErrorCode code, ApiSurface surface, bool hasCost = false)
     {
         var status = StatusIn(code, surface);
-        return surface != ApiSurface.Native && (hasCost || code == ErrorCode.SchemaNotSatisfied) && !IsNeverRepeated(status) ? StatusCodes.Status400BadRequest : status;
+        return surface != ApiSurface.Native && (hasCost || code == ErrorCode.SchemaNotSatisfied) && !IsNeverRepeated(status)
+            ? StatusCodes.Status400BadRequest : status;
     }
 
     private static bool IsNeverRepeated(int status) => status is >= 400 and <= 405 or StatusCodes.Status413PayloadTooLarge;
@@ -111,10 +117,15 @@ internal static class ErrorResponse
     /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
     public static Task WriteForStatusAsync(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => WriteAsync(context, new RelayError(ErrorCode.NotFound, "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/responses, /v1/messages and /v1/fetch, GET /v1/models and GET /v1/usage are.")),
+        StatusCodes.Status404NotFound =>
+            WriteAsync(context,
+            new RelayError(ErrorCode.NotFound,
+            "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/responses, /v1/messages and /v1/fetch, GET /v1/models "
+            + "and GET /v1/usage are.")),
         StatusCodes.Status405MethodNotAllowed => WriteAsync(
             context, new RelayError(ErrorCode.MethodNotAllowed, $"This route takes {context.Response.Headers.Allow} only.")),
-        StatusCodes.Status415UnsupportedMediaType => WriteAsync(context, new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")),
+        StatusCodes.Status415UnsupportedMediaType =>
+        WriteAsync(context, new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")),
         _ => Task.CompletedTask,
     };
 
@@ -136,9 +147,13 @@ internal static class ErrorResponse
 
     private static bool HasCost(HttpContext context) => context.Features.Get<RequestContext>()?.CostUsd > 0;
 
-    /// <summary>Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.</summary>
-    public static bool IsWorthRetrying(ErrorCode code) => code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
-        or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable or ErrorCode.IdempotencyInFlight;
+    /// <summary>
+    /// Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.
+    /// </summary>
+    public static bool IsWorthRetrying(ErrorCode code) =>
+        code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
+        or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown
+        or ErrorCode.StateUnavailable or ErrorCode.IdempotencyInFlight;
 
     private sealed class ErrorResult(RelayError error) : IActionResult
     {

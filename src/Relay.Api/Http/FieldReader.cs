@@ -80,7 +80,9 @@ internal sealed class FieldReader
         return Text(value, $"{field}.{name}");
     }
 
-    /// <summary>Whether it is an object with nothing in it but these; others may be there as null or empty list, which ask for nothing.</summary>
+    /// <summary>
+    /// Whether it is an object with nothing in it but these; others may be there as null or empty list, which ask for nothing.
+    /// </summary>
     public bool IsObject(JsonElement element, string field, params ReadOnlySpan<string> known)
     {
         if (element.ValueKind != JsonValueKind.Object)

@@ -17,7 +17,8 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
 
     private const int MaxNameLength = 64;
 
-    private static readonly SearchValues<char> Printable = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+    private static readonly SearchValues<char> Printable =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
     private readonly List<string> _ignored = [];
 
@@ -142,7 +143,9 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
         }
     }
 
-    /// <summary>Names of all that had no effect: those that were found so, those whose contract says so, and those that the contract lacks.</summary>
+    /// <summary>
+    /// Names of all that had no effect: those that were found so, those whose contract says so, and those that the contract lacks.
+    /// </summary>
     public IReadOnlyList<string> FindIgnored()
     {
         foreach (var property in root.EnumerateObject())

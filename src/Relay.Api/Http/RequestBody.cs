@@ -14,14 +14,15 @@ namespace Relay.Api.Http;
 internal static class RequestBody
 {
     /// <summary>
-    /// Most values, names, objects and lists of one body together. The largest conversation that is taken has half as many; a body of millions
-    /// takes many times its bytes once it is read.
+    /// Most values, names, objects and lists of one body together. The largest conversation that is taken has half as many; a body of
+    /// millions takes many times its bytes once it is read.
     /// </summary>
     internal const int MaxParts = 200_000;
 
     private const int MaxEchoedName = 64;
 
-    private static readonly JsonDocumentOptions DocumentOptions = new() { MaxDepth = JsonContract.Options.MaxDepth, AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions DocumentOptions = new(
+        ) { MaxDepth = JsonContract.Options.MaxDepth, AllowDuplicateProperties = false };
 
     /// <summary>The body as a contract.</summary>
     /// <param name="request">Already authenticated.</param>
@@ -35,7 +36,8 @@ internal static class RequestBody
     /// The body as an object whose fields are looked at later. What <paramref name="parse"/> returns must not hold the object: it
     /// is gone afterwards.
     /// </summary>
-    public static Task<Result<T>> ReadObjectAsync<T>(this HttpRequest request, Func<JsonElement, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
+    public static Task<Result<T>> ReadObjectAsync<T>(
+        this HttpRequest request, Func<JsonElement, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
         where T : class =>
         request.ReadAsync(
             body =>
@@ -49,10 +51,12 @@ internal static class RequestBody
                 {
                     return Explain(exception);
                 }
-                catch (InvalidOperationException exception) when (exception.Message.Contains("UTF-16", StringComparison.Ordinal) || exception.Message.Contains("UTF-8", StringComparison.Ordinal))
+                catch (InvalidOperationException exception) when (exception.Message.Contains("UTF-16", StringComparison.Ordinal)
+                    || exception.Message.Contains("UTF-8", StringComparison.Ordinal))
                 {
                     // System.Text.Json finds it out when a name is compared.
-                    return new RelayError(ErrorCode.InvalidRequest, "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
+                    return new RelayError(ErrorCode.InvalidRequest,
+                        "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
                 }
             },
             maxBytes,
@@ -62,7 +66,8 @@ internal static class RequestBody
     public static Task<Result<byte[]>> ReadBytesAsync(this HttpRequest request, long maxBytes, CancellationToken cancellationToken) =>
         request.ReadAsync<byte[]>(body => body.ToArray(), maxBytes, cancellationToken);
 
-    private static async Task<Result<T>> ReadAsync<T>(this HttpRequest request, Func<ReadOnlySequence<byte>, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
+    private static async Task<Result<T>> ReadAsync<T>(
+        this HttpRequest request, Func<ReadOnlySequence<byte>, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
         where T : class
     {
         if (FindHeaderProblem(request, maxBytes) is { } problem)
@@ -71,7 +76,8 @@ internal static class RequestBody
         }
 
         var context = request.HttpContext;
-        var room = BodyRoom.Of(context, context.RequestServices.GetRequiredService<BodyBudget>(), context.Features.GetRequiredFeature<RequestContext>());
+        var room = BodyRoom.Of(
+            context, context.RequestServices.GetRequiredService<BodyBudget>(), context.Features.GetRequiredFeature<RequestContext>());
         var isTaken = false;
         try
         {
@@ -93,7 +99,8 @@ internal static class RequestBody
         }
     }
 
-    private static async Task<Result<T>> ReadAsync<T>(PipeReader reader, Func<ReadOnlySequence<byte>, Result<T>> parse, BodyRoom room, long maxBytes, CancellationToken cancellationToken)
+    private static async Task<Result<T>> ReadAsync<T>(
+        PipeReader reader, Func<ReadOnlySequence<byte>, Result<T>> parse, BodyRoom room, long maxBytes, CancellationToken cancellationToken)
         where T : class
     {
         while (true)
@@ -194,9 +201,11 @@ internal static class RequestBody
 
     private static RelayError NotAnObject { get; } = new(ErrorCode.InvalidJson, "The body must be one JSON object.");
 
-    private static RelayError TooManyParts { get; } = new(ErrorCode.TooLarge, $"The body holds more than {MaxParts} values and names. Join neighbouring texts into one.");
+    private static RelayError TooManyParts { get; } = new(
+        ErrorCode.TooLarge, $"The body holds more than {MaxParts} values and names. Join neighbouring texts into one.");
 
-    private static RelayError TooLarge(long maxBytes) => new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
+    private static RelayError TooLarge(long maxBytes) =>
+        new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
 
     /// <summary>
     /// The reader's own exceptions are about JSON, the serializer's about fields. Neither message is passed on: they
@@ -209,28 +218,36 @@ internal static class RequestBody
         {
             return new RelayError(
                 ErrorCode.InvalidJson,
-                $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
+                $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one "
+                + $"object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
         }
 
         var isDuplicate = exception.Message.Contains("uplicate", StringComparison.Ordinal);
         if (FieldOf(exception.Path) is not { } field)
         {
-            return isDuplicate ? new RelayError(ErrorCode.InvalidRequest, "A field is there twice in one object of the body. Send each once.") : NotAnObject;
+            return isDuplicate
+                ? new RelayError(ErrorCode.InvalidRequest, "A field is there twice in one object of the body. Send each once.")
+                : NotAnObject;
         }
 
         return exception.Message switch
         {
-            _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not a field of this request."),
+            _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) =>
+                RelayError.Invalid(field, $"'{field}' is not a field of this request."),
             _ when isDuplicate => RelayError.Invalid(field, $"'{field}' is there twice."),
-            _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-8", StringComparison.Ordinal) =>
+            _ when exception.InnerException is InvalidOperationException { Message: var reason }
+            && reason.Contains("UTF-8", StringComparison.Ordinal) =>
                 RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
-            _ when exception.InnerException is InvalidOperationException { Message: var reason } && reason.Contains("UTF-16", StringComparison.Ordinal) =>
+            _ when exception.InnerException is InvalidOperationException { Message: var reason }
+            && reason.Contains("UTF-16", StringComparison.Ordinal) =>
                 RelayError.Invalid(field, $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold."),
             _ => RelayError.Invalid(field, $"'{field}' has a wrong type or value."),
         };
     }
 
-    /// <summary>The field of a serializer's path, <c>$.name</c> or, with anything unusual in it, <c>$['name']</c>; null for the body itself.</summary>
+    /// <summary>
+    /// The field of a serializer's path, <c>$.name</c> or, with anything unusual in it, <c>$['name']</c>; null for the body itself.
+    /// </summary>
     private static string? FieldOf(string? path) =>
         path is null ? null
         : path.StartsWith("$.", StringComparison.Ordinal) ? Printable(path[2..])
@@ -246,5 +263,6 @@ internal static class RequestBody
 
     /// <summary>Not what a terminal obeys, turns around or breaks lines at.</summary>
     private static bool IsVisible(char letter) => char.GetUnicodeCategory(letter) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator
+        or UnicodeCategory.ParagraphSeparator);
 }

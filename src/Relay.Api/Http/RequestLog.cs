@@ -20,7 +20,9 @@ internal sealed class RequestLogEntry(string requestId)
     /// <summary>The error's wire name.</summary>
     public string? Error { get; set; }
 
-    /// <summary>Whether the answer is over although its connection may be gone: its last event is sent, or the relay itself has cut it.</summary>
+    /// <summary>
+    /// Whether the answer is over although its connection may be gone: its last event is sent, or the relay itself has cut it.
+    /// </summary>
     public bool IsOver { get; set; }
 
     /// <summary>Whether it is one of many that a page asks by itself, whose success is no event: no line tells of it.</summary>
@@ -39,7 +41,8 @@ internal sealed class AuditedAsAttribute(string action) : Attribute
 /// Gives every request an id, writes its one line into the log and into the audit log, and turns what nobody expected into a
 /// 500 without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
 /// </summary>
-internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnumerable<IRequestObserver> observers, RelayMetrics metrics, TimeProvider clock, ILogger<RequestLog> logger)
+internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnumerable<IRequestObserver> observers, RelayMetrics metrics,
+    TimeProvider clock, ILogger<RequestLog> logger)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -64,7 +67,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         {
             logger.LogDebug("{RequestId} was left before the last of its answer", entry.RequestId);
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException
+            && context.RequestAborted.IsCancellationRequested)
         {
             (status, entry.Error) = (StatusCodes.Status499ClientClosedRequest, "client_closed");
         }
@@ -80,7 +84,9 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             {
                 context.Response.Clear();
                 SetRequestId(context, entry);
-                await ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.InternalError, "The relay failed on this request. Its operator finds the request id in the log."));
+                await ErrorResponse.WriteAsync(context,
+                    new RelayError(ErrorCode.InternalError,
+                    "The relay failed on this request. Its operator finds the request id in the log."));
             }
         }
         finally
@@ -119,7 +125,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             if (logger.IsEnabled(LogLevel.Debug))
             {
                 // Anybody can ask without a key: no line of the log for each.
-                logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", total.TotalMilliseconds, entry.RequestId);
+                logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok",
+                    total.TotalMilliseconds, entry.RequestId);
             }
 
             return;
@@ -135,7 +142,9 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             metrics.CompletionEnded(request, entry.Error, total);
         }
 
-        Audit(context, request, new AuditEntry(ActionOf(endpoint)) { Route = route, Status = status, Error = entry.Error, Total = total, TraceId = span.TraceId.ToHexString() });
+        Audit(context, request,
+            new AuditEntry(ActionOf(endpoint)) { Route = route, Status = status, Error = entry.Error, Total = total,
+            TraceId = span.TraceId.ToHexString() });
         var label = request.Caller.Label.Value;
         if (request.Timings is not { } timings)
         {
@@ -147,16 +156,21 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             }
 
             logger.Log(
-                level, "{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok", label, total.TotalMilliseconds, entry.RequestId);
+                level, "{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok",
+                label, total.TotalMilliseconds, entry.RequestId);
             return;
         }
 
         var queue = request.QueueTime ?? TimeSpan.Zero;
         var elsewhere = queue + timings.Claim + timings.FirstToken + timings.Generate;
         logger.LogInformation(
-            "{Route} {Status} {Error} key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms queue={QueueMs:0.0}ms claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms upstream={UpstreamRequestId} {RequestId}",
-            route, status, entry.Error ?? "ok", label, request.Model?.Value, timings.Origin, (total - elsewhere).TotalMilliseconds, queue.TotalMilliseconds, timings.Claim.TotalMilliseconds,
-            timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds, request.Spending.UpstreamRequestId ?? "-", entry.RequestId);
+            "{Route} {Status} {Error} key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms queue={QueueMs:0.0}ms "
+            + "claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms "
+            + "upstream={UpstreamRequestId} {RequestId}",
+            route, status, entry.Error ?? "ok", label, request.Model?.Value, timings.Origin, (total - elsewhere).TotalMilliseconds,
+            queue.TotalMilliseconds, timings.Claim.TotalMilliseconds,
+            timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds,
+            request.Spending.UpstreamRequestId ?? "-", entry.RequestId);
     }
 
     private void Audit(HttpContext context, RequestContext request, AuditEntry entry)
@@ -200,7 +214,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
     {
         QuotaBucket.Completions => "complete",
         QuotaBucket.Fetches => "fetch",
-        _ => endpoint?.Metadata.GetMetadata<AuditedAsAttribute>()?.Action ?? endpoint?.RoutePattern.RawText?.Split('/').Last(part => !part.StartsWith('{')) ?? "none",
+        _ => endpoint?.Metadata.GetMetadata<AuditedAsAttribute>()?.Action ?? endpoint?.RoutePattern.RawText?.Split('/')
+        .Last(part => !part.StartsWith('{')) ?? "none",
     };
 
     private static string NameOf(ApiSurface surface) => surface switch
@@ -211,7 +226,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
     };
 
     /// <summary>A method is the caller's free text.</summary>
-    private static string KnownMethod(string method) => method is "GET" or "POST" or "PUT" or "PATCH" or "DELETE" or "HEAD" or "OPTIONS" ? method : "(other)";
+    private static string KnownMethod(string method) =>
+        method is "GET" or "POST" or "PUT" or "PATCH" or "DELETE" or "HEAD" or "OPTIONS" ? method : "(other)";
 }
 
 internal static class RequestLogAccess

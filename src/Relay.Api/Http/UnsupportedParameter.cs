@@ -5,17 +5,21 @@ namespace Relay.Api.Http;
 /// <summary>A parameter of another API that Claude Code can't honour.</summary>
 /// <param name="Name">Its wire name.</param>
 /// <param name="AsksForNothing">Whether a value asks for what happens anyway.</param>
-/// <param name="IsHarmless">Whether the answer is still one to the question, without it: it is then ignored, and named to the caller.</param>
+/// <param name="IsHarmless">
+/// Whether the answer is still one to the question, without it: it is then ignored, and named to the caller.
+/// </param>
 internal sealed record UnsupportedParameter(string Name, Func<JsonElement, bool> AsksForNothing, bool IsHarmless)
 {
     /// <summary>The way to get the same, for the error.</summary>
     public string Instead { get; init; } = "Leave it out.";
 
     /// <summary>Whether it is one of these numbers.</summary>
-    public static Func<JsonElement, bool> Number(double number) => value => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number;
+    public static Func<JsonElement, bool> Number(double number) =>
+        value => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number;
 
     /// <summary>Whether it is one of these texts.</summary>
-    public static Func<JsonElement, bool> Text(params string[] texts) => value => value.ValueKind == JsonValueKind.String && texts.Contains(JsonText.Read(value), StringComparer.Ordinal);
+    public static Func<JsonElement, bool> Text(params string[] texts) =>
+        value => value.ValueKind == JsonValueKind.String && texts.Contains(JsonText.Read(value), StringComparer.Ordinal);
 
     /// <summary>Whether it is false.</summary>
     public static bool False(JsonElement value) => value.ValueKind == JsonValueKind.False;

@@ -15,7 +15,8 @@ namespace Relay.Api.Idempotency;
 /// whatever the limits say, and spends nothing. Kept is what succeeded, and what failed after it had cost money; what failed
 /// for nothing, or broke off, may be tried again.
 /// </summary>
-internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOptions> server, AnswerBudget answers, ILogger<IdempotencyGate> logger)
+internal sealed class IdempotencyGate(
+    IIdempotencyStore store, IOptions<ServerOptions> server, AnswerBudget answers, ILogger<IdempotencyGate> logger)
 {
     /// <summary>As the header of Stripe's API, which most clients know.</summary>
     public const string Header = "Idempotency-Key";
@@ -25,16 +26,21 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
     /// <summary>Larger than any answer but the longest pages.</summary>
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
 
-    private static readonly RelayError WrongKey = RelayError.Invalid(Header, $"'{Header}' is one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID.");
+    private static readonly RelayError WrongKey =
+        RelayError.Invalid(Header, $"'{Header}' is one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID.");
 
     private static readonly RelayError InFlight = new(
-        ErrorCode.IdempotencyInFlight, "A request with this Idempotency-Key is still running. Ask again shortly for its answer.", Header, TimeSpan.FromSeconds(1));
+        ErrorCode.IdempotencyInFlight, "A request with this Idempotency-Key is still running. Ask again shortly for its answer.", Header,
+        TimeSpan.FromSeconds(1));
 
     private static readonly RelayError Mismatch = new(
-        ErrorCode.IdempotencyMismatch, "This Idempotency-Key was used for another request within the last day. Make a new key for each request.", Header);
+        ErrorCode.IdempotencyMismatch,
+        "This Idempotency-Key was used for another request within the last day. Make a new key for each request.", Header);
 
     private static readonly RelayError Unknown = new(
-        ErrorCode.StateUnavailable, "Whether this Idempotency-Key was used before can't be told at the moment. Try again shortly with the same key.", Header, TimeSpan.FromSeconds(1));
+        ErrorCode.StateUnavailable,
+        "Whether this Idempotency-Key was used before can't be told at the moment. Try again shortly with the same key.", Header,
+        TimeSpan.FromSeconds(1));
 
     /// <summary>Passes the request on, or answers it from memory.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -148,5 +154,6 @@ internal sealed class IdempotencyGate(IIdempotencyStore store, IOptions<ServerOp
     }
 
     private static bool IsWorthKeeping(HttpContext context, RequestContext request) =>
-        (context.Log().IsOver ? context.Log().Error is null : !context.RequestAborted.IsCancellationRequested) && (context.Response.StatusCode == StatusCodes.Status200OK || request.CostUsd > 0);
+        (context.Log().IsOver ? context.Log().Error is null : !context.RequestAborted.IsCancellationRequested)
+        && (context.Response.StatusCode == StatusCodes.Status200OK || request.CostUsd > 0);
 }

@@ -30,7 +30,8 @@ internal sealed class IdempotencySeal : IDisposable
     /// <summary>The name of a record.</summary>
     /// <param name="route">The route template: a key counts for one route.</param>
     /// <param name="idempotencyKey">As the caller wrote it.</param>
-    public string NameOf(string route, string idempotencyKey) => Convert.ToHexStringLower(HMACSHA256.HashData(_namingKey, Encoding.UTF8.GetBytes($"{route}\n{idempotencyKey}")));
+    public string NameOf(string route, string idempotencyKey) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(_namingKey, Encoding.UTF8.GetBytes($"{route}\n{idempotencyKey}")));
 
     /// <summary>The fingerprint of a request's body: a plain hash would let short prompts be guessed.</summary>
     public string FingerprintOf(ReadOnlySpan<byte> body) => Convert.ToHexStringLower(HMACSHA256.HashData(_namingKey, body));
@@ -41,7 +42,8 @@ internal sealed class IdempotencySeal : IDisposable
         var sealedAnswer = new byte[NonceBytes + TagBytes + answer.Length];
         var nonce = sealedAnswer.AsSpan(0, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
-        _cipher.Encrypt(nonce, answer, sealedAnswer.AsSpan(NonceBytes + TagBytes), sealedAnswer.AsSpan(NonceBytes, TagBytes), Encoding.ASCII.GetBytes(name));
+        _cipher.Encrypt(nonce, answer, sealedAnswer.AsSpan(NonceBytes + TagBytes), sealedAnswer.AsSpan(NonceBytes, TagBytes),
+            Encoding.ASCII.GetBytes(name));
         return sealedAnswer;
     }
 
@@ -56,7 +58,8 @@ internal sealed class IdempotencySeal : IDisposable
         var answer = new byte[sealedAnswer.Length - NonceBytes - TagBytes];
         try
         {
-            _cipher.Decrypt(sealedAnswer[..NonceBytes], sealedAnswer[(NonceBytes + TagBytes)..], sealedAnswer.Slice(NonceBytes, TagBytes), answer, Encoding.ASCII.GetBytes(name));
+            _cipher.Decrypt(sealedAnswer[..NonceBytes], sealedAnswer[(NonceBytes + TagBytes)..], sealedAnswer.Slice(NonceBytes, TagBytes),
+                answer, Encoding.ASCII.GetBytes(name));
             return answer;
         }
         catch (AuthenticationTagMismatchException)

@@ -17,7 +17,9 @@ internal sealed record AnyModelsAnswer;
 [OneOf(typeof(ModelContract), typeof(AnthropicModelContract))]
 internal sealed record AnyModelAnswer;
 
-/// <summary>The models that the key may name. <c>object</c> and <c>data</c> are fields of OpenAI's API, the others the relay's own.</summary>
+/// <summary>
+/// The models that the key may name. <c>object</c> and <c>data</c> are fields of OpenAI's API, the others the relay's own.
+/// </summary>
 /// <param name="Ok">Always true.</param>
 /// <param name="Default">The model of a request that names no model. Absent when the key may not use it.</param>
 /// <param name="Models">Names that the key may use: the operator's names in the operator's order, then full ids.</param>
@@ -36,7 +38,8 @@ internal sealed record ModelsAnswer(
 /// <param name="Created">Unix time in seconds. Always 0: Anthropic does not publish when a name was made.</param>
 /// <param name="OwnedBy">Always <c>anthropic</c>.</param>
 internal sealed record ModelContract(
-    string Id, [property: Values("model")] string Object, [property: Values(0)] long Created, [property: Values("anthropic")] string OwnedBy)
+    string Id, [property: Values("model")] string Object, [property: Values(0)] long Created,
+    [property: Values("anthropic")] string OwnedBy)
 {
     /// <summary>The model of a name.</summary>
     public static ModelContract Of(string name) => new(name, "model", 0, "anthropic");
@@ -76,8 +79,9 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
 {
     /// <summary>Lists the models that the key may name</summary>
     /// <remarks>
-    /// The list has the names that the operator chose, then full ids of the families that the relay knows. Other ids of these families may be
-    /// named, too. With <c>anthropic-version</c>, which Anthropic's SDKs send, the answer has Anthropic's format. Otherwise <c>object</c> and
+    /// The list has the names that the operator chose, then full ids of the families that the relay knows. Other ids of these families may
+    /// be named, too. With <c>anthropic-version</c>, which Anthropic's SDKs send, the answer has Anthropic's format. Otherwise
+    /// <c>object</c> and
     /// <c>data</c> are fields of OpenAI's API, <c>default</c> and <c>models</c> the relay's own. Any good key may ask.
     /// </remarks>
     [HttpGet(Name = "listModels")]
@@ -91,7 +95,8 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
         }
 
         return HttpContext.Surface() == ApiSurface.Anthropic
-            ? this.NoStoreJson(new AnthropicModelsAnswer(models.Names.Select(AnthropicModelContract.Of), HasMore: false, models.Names.FirstOrDefault(), models.Names.LastOrDefault()))
+            ? this.NoStoreJson(new AnthropicModelsAnswer(models.Names.Select(AnthropicModelContract.Of), HasMore: false,
+            models.Names.FirstOrDefault(), models.Names.LastOrDefault()))
             : this.NoStoreJson(new ModelsAnswer(Ok: true, models.Default, models.Names, "list", models.Names.Select(ModelContract.Of)));
     }
 
@@ -110,6 +115,7 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
             return error.ToActionResult();
         }
 
-        return HttpContext.Surface() == ApiSurface.Anthropic ? this.NoStoreJson(AnthropicModelContract.Of(model)) : this.NoStoreJson(ModelContract.Of(model));
+        return HttpContext.Surface() == ApiSurface.Anthropic
+            ? this.NoStoreJson(AnthropicModelContract.Of(model)) : this.NoStoreJson(ModelContract.Of(model));
     }
 }

@@ -68,7 +68,8 @@ internal static class ChatCompletionBody
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens, Stop = stop, Parameters = parameters, Tools = tools },
+                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
+                Stop = stop, Parameters = parameters, Tools = tools },
                 isStream,
                 includesUsage,
                 body.FindIgnored())
@@ -96,7 +97,8 @@ internal static class ChatCompletionBody
         };
     }
 
-    private static bool IsTextOnly(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 1 && Text("text")(value[0]);
+    private static bool IsTextOnly(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 1 && Text("text")(value[0]);
 
     private static OutputSchema? ReadFormat(FieldReader fields, JsonElement format)
     {
@@ -111,19 +113,25 @@ internal static class ChatCompletionBody
                     return format.TryGetProperty("schema", out var beside) && beside.ValueKind != JsonValueKind.Null
                         ? fields.Take(OutputSchema.Create($"{Field}.schema", beside))
                         : OutputSchema.AnyObject;
-                case "json_schema" when format.TryGetProperty("json_schema", out var holder) && holder.ValueKind == JsonValueKind.Object && holder.TryGetProperty("schema", out var schema):
+                case "json_schema" when format.TryGetProperty("json_schema", out var holder) && holder.ValueKind == JsonValueKind.Object
+                    && holder.TryGetProperty("schema", out var schema):
                     return fields.Take(OutputSchema.Create($"{Field}.json_schema.schema", schema));
             }
         }
 
-        fields.Refuse(Field, $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or {{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}.");
+        fields.Refuse(Field,
+            $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
+            + $"{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}.");
         return null;
     }
 
     private static StopSequences? ReadStop(FieldReader fields, JsonElement stop) => stop.ValueKind switch
     {
-        JsonValueKind.String => fields.Text(stop, "stop") is { Length: > 0 } only ? fields.Take(StopSequences.Create("stop", [only])) : null,
-        JsonValueKind.Array => fields.Take(StopSequences.Create("stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)])),
+        JsonValueKind.String =>
+            fields.Text(stop, "stop") is { Length: > 0 } only ? fields.Take(StopSequences.Create("stop", [only])) : null,
+        JsonValueKind.Array =>
+        fields.Take(StopSequences.Create(
+        "stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)])),
         _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
     };
 }
@@ -183,7 +191,8 @@ internal sealed record ChatChunkWithUsage(
 /// <param name="Message">The message of the model.</param>
 /// <param name="Logprobs">Always null.</param>
 /// <param name="FinishReason">
-/// Why the answer ended. <c>length</c>: at its cap or at the end of the context. <c>content_filter</c>: the model declined. <c>tool_calls</c> and
+/// Why the answer ended. <c>length</c>: at its cap or at the end of the context. <c>content_filter</c>: the model declined.
+/// <c>tool_calls</c> and
 /// <c>function_call</c>: the model calls tools.
 /// </param>
 internal sealed record ChatChoice(
@@ -201,7 +210,8 @@ internal sealed record ChatChunkChoice(
     [property: Values(0)] int Index,
     ChatDelta Delta,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] object? Logprobs,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Values("stop", "length", "content_filter", "tool_calls", "function_call")] string? FinishReason);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never),
+        Values("stop", "length", "content_filter", "tool_calls", "function_call")] string? FinishReason);
 
 /// <summary>The message of the model. Its words are in <c>content</c>, or in <c>refusal</c> where the model declined.</summary>
 /// <param name="Role">Always <c>assistant</c>.</param>
@@ -229,9 +239,12 @@ internal sealed record ChatMessageContract(
         var refusal = ChatRefusal.Of(completion);
         var calls = completion.ToolCalls.ToList();
         var thoughts = string.Concat(completion.Content.OfType<AnswerThought>().Select(thought => thought.Text));
-        return new ChatMessageContract("assistant", refusal is not null || (calls.Count > 0 && completion.Text.Length == 0) ? null : completion.Text, refusal)
+        return new ChatMessageContract("assistant", refusal is not null || (calls.Count > 0 && completion.Text.Length == 0)
+            ? null : completion.Text, refusal)
         {
-            ToolCalls = calls.Count > 0 && !hasFunctions ? [.. calls.Select(call => new ChatToolCall(null, call.Id, "function", new ChatFunctionCall(call.Name, call.RevealInput())))] : null,
+            ToolCalls = calls.Count > 0 && !hasFunctions
+                ? [.. calls.Select(call =>
+                new ChatToolCall(null, call.Id, "function", new ChatFunctionCall(call.Name, call.RevealInput())))] : null,
             FunctionCall = calls.Count > 0 && hasFunctions ? new ChatFunctionCall(calls[0].Name, calls[0].RevealInput()) : null,
             ReasoningContent = thoughts.Length > 0 ? thoughts : null,
         };

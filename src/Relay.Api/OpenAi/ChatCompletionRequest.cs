@@ -234,7 +234,10 @@ internal sealed record ChatImageBlock
     public required object ImageUrl { get; init; }
 }
 
-/// <summary>A data URL with a picture of at most 5 MB and 8,000 pixels per side, or an HTTPS URL. Anthropic fetches such a URL; the relay never does.</summary>
+/// <summary>
+/// A data URL with a picture of at most 5 MB and 8,000 pixels per side, or an HTTPS URL. Anthropic fetches such a URL; the relay never
+/// does.
+/// </summary>
 [Keywords("""{"type":"string","pattern":"^(data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]{14,}={0,2}|https://[a-z0-9.-]+/.*)$"}""", Alone = true)]
 internal sealed record ChatImageUrl;
 
@@ -313,7 +316,9 @@ internal sealed record ChatFunction
     public bool? Strict { get; init; }
 }
 
-/// <summary><c>auto</c>: the model decides. <c>none</c>: it calls no function. <c>required</c> and <c>any</c>: it calls at least one.</summary>
+/// <summary>
+/// <c>auto</c>: the model decides. <c>none</c>: it calls no function. <c>required</c> and <c>any</c>: it calls at least one.
+/// </summary>
 [Keywords("""{"enum":["none","auto","required","any"]}""", Alone = true)]
 internal sealed record ChatFreeToolChoice;
 

@@ -8,7 +8,8 @@ namespace Relay.Api.OpenAi;
 /// <c>POST /v1/chat/completions</c> as chunks: events without a name, then <c>[DONE]</c>. OpenAI's .NET SDK takes no notice of an
 /// error among them; it sees that the connection was cut.
 /// </summary>
-internal sealed class ChatCompletionStream(EventStream stream, string id, long created, Func<string> model, bool includesUsage, bool hasFunctions) : CompletionStream(stream)
+internal sealed class ChatCompletionStream(
+    EventStream stream, string id, long created, Func<string> model, bool includesUsage, bool hasFunctions) : CompletionStream(stream)
 {
     private const string Object = "chat.completion.chunk";
 

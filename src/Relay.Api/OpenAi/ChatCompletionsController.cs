@@ -21,12 +21,13 @@ namespace Relay.Api.OpenAi;
 [Tags("OpenAI's API")]
 [Route("v1/chat/completions")]
 internal sealed class ChatCompletionsController(
-    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<ChatCompletionsController> logger) : ControllerBase
+    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock,
+    ILogger<ChatCompletionsController> logger) : ControllerBase
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's API</summary>
     /// <remarks>
-    /// OpenAI's SDKs need the base URL with <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer comes as
-    /// chunks without a name, then <c>[DONE]</c>. An error in the middle is a chunk with <c>error</c>.
+    /// OpenAI's SDKs need the base URL with <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer comes
+    /// as chunks without a name, then <c>[DONE]</c>. An error in the middle is a chunk with <c>error</c>.
     /// Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
     /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
     /// so that half an answer never looks like a whole one.
@@ -38,7 +39,8 @@ internal sealed class ChatCompletionsController(
     [Answers(200, "The answer.", typeof(ChatCompletionEvents), "text/event-stream")]
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
-        var body = await Request.ReadObjectAsync(root => ChatCompletionBody.Parse(root, models), server.Value.MaxBodyBytes, cancellationToken);
+        var body = await Request.ReadObjectAsync(
+            root => ChatCompletionBody.Parse(root, models), server.Value.MaxBodyBytes, cancellationToken);
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
@@ -52,7 +54,8 @@ internal sealed class ChatCompletionsController(
         if (parsed.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, parsed.IncludesUsage, parsed.HasFunctions).RunAsync(mediator, context, parsed.Request, stream.Ended);
+            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, parsed.IncludesUsage,
+                parsed.HasFunctions).RunAsync(mediator, context, parsed.Request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);
@@ -63,6 +66,7 @@ internal sealed class ChatCompletionsController(
 
         var message = ChatMessageContract.From(completion, parsed.HasFunctions);
         var choice = new ChatChoice(0, message, null, FinishReason.From(completion.StopReason, parsed.HasFunctions));
-        return new JsonResult(new ChatCompletion(id, "chat.completion", created, completion.Model.Value, [choice], ChatUsage.From(completion.Usage)));
+        return new JsonResult(new ChatCompletion(
+            id, "chat.completion", created, completion.Model.Value, [choice], ChatUsage.From(completion.Usage)));
     }
 }

@@ -10,14 +10,17 @@ namespace Relay.Api.OpenAi;
 internal sealed record OpenAiError(OpenAiErrorDetail Error)
 {
     /// <summary>Maps an error.</summary>
-    public static OpenAiError From(RelayError error) => new(new OpenAiErrorDetail(error.Message, TypeOf(error.Code), error.Field, CodeOf(error)));
+    public static OpenAiError From(RelayError error) =>
+        new(new OpenAiErrorDetail(error.Message, TypeOf(error.Code), error.Field, CodeOf(error)));
 
     private static string TypeOf(ErrorCode code) => code switch
     {
         ErrorCode.RateLimited => "requests",
         ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.UpstreamRateLimited => "insufficient_quota",
-        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation
-            or ErrorCode.Overloaded or ErrorCode.QueueFull or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable or ErrorCode.Timeout => "server_error",
+        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing
+        or ErrorCode.LockdownViolation
+            or ErrorCode.Overloaded or ErrorCode.QueueFull or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable or ErrorCode.Timeout =>
+            "server_error",
         _ => "invalid_request_error",
     };
 

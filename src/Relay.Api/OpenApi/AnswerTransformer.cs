@@ -12,7 +12,9 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
 {
     private const string StrictBody = "JSON in UTF-8, uncompressed. Unknown fields and repeated fields are refused.";
 
-    private const string CompatibleBody = "JSON in UTF-8, uncompressed. Fields that are unknown or have no effect are named in `X-Relay-Ignored`. Repeated fields are refused.";
+    private const string CompatibleBody =
+        "JSON in UTF-8, uncompressed. Fields that are unknown or have no effect are named in `X-Relay-Ignored`. Repeated fields are "
+        + "refused.";
 
     private readonly OpenApiDocument _head = DocumentParts.ReadHead();
 
@@ -20,7 +22,8 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var (route, document) = (new RouteFacts(context.Description), context.Document!);
-        var examples = DocumentParts.FindExamples(operation.OperationId ?? throw new InvalidOperationException($"{context.Description.RelativePath} needs a name."));
+        var examples = DocumentParts.FindExamples(operation.OperationId
+            ?? throw new InvalidOperationException($"{context.Description.RelativePath} needs a name."));
         operation.Description = operation.Description?.ReplaceLineEndings(" ");
         operation.Security = SecurityOf(route, document);
         AddParameters(operation, route, document);
@@ -48,7 +51,8 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         {
             var response = RouteErrors.Describe(document, codes is [ErrorCode.WrongHost] ? null : route.Surface, codes, codesWithCost);
             response.Headers = RouteHeaders.Of(document, _head, route, status, codes);
-            operation.Responses![status.ToString(CultureInfo.InvariantCulture)] = SharedResponses.Share(document, $"{operation.OperationId}.{status}", response);
+            operation.Responses![status.ToString(CultureInfo.InvariantCulture)] =
+                SharedResponses.Share(document, $"{operation.OperationId}.{status}", response);
         }
 
         var responses = operation.Responses!.OrderBy(response => response.Key, StringComparer.Ordinal).ToList();
@@ -85,7 +89,9 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         }
     }
 
-    /// <summary>Answers of one status in several media types, which <see cref="DescribedRoutes"/> had to register apart; the contracts of errors go.</summary>
+    /// <summary>
+    /// Answers of one status in several media types, which <see cref="DescribedRoutes"/> had to register apart; the contracts of errors go.
+    /// </summary>
     private static void BringTogether(OpenApiResponses responses)
     {
         foreach (var (key, response) in responses.ToList())

@@ -10,7 +10,10 @@ using Microsoft.OpenApi;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>Adds to the schema of a contract what its attributes say: which fields may be missing or null, choices of types and values, and keywords.</summary>
+/// <summary>
+/// Adds to the schema of a contract what its attributes say: which fields may be missing or null, choices of types and values, and
+/// keywords.
+/// </summary>
 internal sealed class ContractSchemas : IOpenApiSchemaTransformer
 {
     private const string NullableMark = "x-is-nullable-property";
@@ -22,7 +25,8 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
         schema.Description = schema.Description?.ReplaceLineEndings(" ");
         if (context.JsonTypeInfo.Kind == JsonTypeInfoKind.Object && schema.Properties is not null)
         {
-            schema.Required = context.JsonTypeInfo.Properties.Where(IsRequired).Select(property => property.Name).ToHashSet(StringComparer.Ordinal);
+            schema.Required = context.JsonTypeInfo.Properties.Where(IsRequired).Select(property => property.Name)
+                .ToHashSet(StringComparer.Ordinal);
         }
 
         await ApplyAsync(schema, type, isNullable: false, context, cancellationToken);
@@ -53,7 +57,8 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
     }
 
     private static async Task ApplyAsync(
-        OpenApiSchema schema, MemberInfo member, bool isNullable, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+        OpenApiSchema schema, MemberInfo member, bool isNullable, OpenApiSchemaTransformerContext context,
+        CancellationToken cancellationToken)
     {
         var types = member.GetCustomAttribute<OneOfAttribute>(inherit: false)?.Types
             ?? [.. member.GetCustomAttributes<EventAttribute>(inherit: false).Select(item => item.Data).OfType<Type>().Distinct()];

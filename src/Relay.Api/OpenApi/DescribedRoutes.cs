@@ -62,7 +62,8 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
         }
     }
 
-    private void Add(ApiDescription description, int status, Type? contract, string mediaType) => description.SupportedResponseTypes.Add(new ApiResponseType
+    private void Add(ApiDescription description, int status, Type? contract, string mediaType) =>
+        description.SupportedResponseTypes.Add(new ApiResponseType
     {
         StatusCode = status,
         Type = contract ?? typeof(void),

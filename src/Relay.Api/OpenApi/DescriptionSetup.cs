@@ -29,7 +29,8 @@ internal static class DescriptionSetup
         services.AddOpenApi(Name, options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-            options.CreateSchemaReferenceId = type => type.Type == typeof(System.Text.Json.JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
+            options.CreateSchemaReferenceId = type =>
+                type.Type == typeof(System.Text.Json.JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
             options.AddSchemaTransformer<ContractSchemas>();
             options.AddOperationTransformer<AnswerTransformer>();
             options.AddDocumentTransformer((document, _, _) =>
@@ -50,7 +51,8 @@ internal static class DescriptionSetup
         document.Tags = head.Tags;
         document.Components!.SecuritySchemes = head.Components!.SecuritySchemes;
         var unmatched = new JsonObject();
-        var route = new RouteFacts(new ApiDescription { ActionDescriptor = new() { EndpointMetadata = [new Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute()] } });
+        var route = new RouteFacts(new ApiDescription
+            { ActionDescriptor = new() { EndpointMetadata = [new Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute()] } });
         foreach (var code in (ErrorCode[])[ErrorCode.NotFound, ErrorCode.MethodNotAllowed, ErrorCode.WrongHost])
         {
             var status = ErrorResponse.StatusOf(code);

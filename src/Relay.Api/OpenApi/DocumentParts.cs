@@ -14,7 +14,8 @@ internal static class DocumentParts
 {
     private static readonly Lazy<FrozenDictionary<ErrorCode, ErrorMeaning>> ErrorMeanings = new(ReadErrors);
 
-    private static readonly Lazy<JsonObject> ErrorExamples = new(() => JsonNode.Parse(Resource("openapi/examples/errors.json"))!.AsObject());
+    private static readonly Lazy<JsonObject> ErrorExamples =
+        new(() => JsonNode.Parse(Resource("openapi/examples/errors.json"))!.AsObject());
 
     /// <summary>Introduction, tags, parameters and headers. Each call reads the file again, because a document owns its parts.</summary>
     public static OpenApiDocument ReadHead() =>
@@ -51,7 +52,8 @@ internal static class DocumentParts
         return System.Text.Encoding.UTF8.GetString(Resource("openapi/errors.md")).Split('\n')
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .Select(line => line.Trim('|', ' ').Split('|', StringSplitOptions.TrimEntries))
-            .ToFrozenDictionary(cells => codes[cells[0]], cells => new ErrorMeaning(cells[4], cells[5], cells[7].StartsWith("perhaps", StringComparison.Ordinal)));
+            .ToFrozenDictionary(cells =>
+            codes[cells[0]], cells => new ErrorMeaning(cells[4], cells[5], cells[7].StartsWith("perhaps", StringComparison.Ordinal)));
     }
 }
 

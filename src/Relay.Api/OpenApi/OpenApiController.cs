@@ -14,7 +14,8 @@ internal sealed class OpenApiController(ServedDescription description, DocsFiles
     /// Scalar writes styles into the page, so styles may be inline; scripts may not.
     /// </summary>
     private const string Policy =
-        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; "
+        + "form-action 'none'; frame-ancestors 'none'";
 
     /// <summary>This description, for programs</summary>
     /// <remarks>OpenAPI 3.1. Needs no key.</remarks>

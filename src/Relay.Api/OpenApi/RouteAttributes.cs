@@ -19,7 +19,8 @@ internal sealed class ReadsAttribute(Type contract) : Attribute
 /// <param name="contract">The type that describes the body; null for an answer without a body.</param>
 /// <param name="mediaType">The media type of the body.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
-internal sealed class AnswersAttribute(int status, string description, Type? contract = null, string mediaType = "application/json") : Attribute
+internal sealed class AnswersAttribute(int status, string description, Type? contract = null, string mediaType = "application/json")
+    : Attribute
 {
     public int Status { get; } = status;
 

@@ -28,7 +28,8 @@ internal static class RouteErrors
             ErrorCode.Overloaded, ErrorCode.ShuttingDown, ErrorCode.Timeout],
         .. route.Bucket == QuotaBucket.Completions
             ? [
-                ErrorCode.UnknownModel, ErrorCode.PromptTooLong, ErrorCode.GlobalDailyLimit, ErrorCode.UpstreamRateLimited, ErrorCode.UpstreamError,
+                ErrorCode.UnknownModel, ErrorCode.PromptTooLong, ErrorCode.GlobalDailyLimit, ErrorCode.UpstreamRateLimited,
+                ErrorCode.UpstreamError,
                 ErrorCode.SchemaNotSatisfied, ErrorCode.NotLoggedIn, ErrorCode.ClaudeMissing, ErrorCode.LockdownViolation]
             : Array.Empty<ErrorCode>(),
         .. route.Bucket == QuotaBucket.Fetches
@@ -38,12 +39,15 @@ internal static class RouteErrors
     ];
 
     /// <summary>The errors of a route by status, in the order of the codes.</summary>
-    public static IEnumerable<(int Status, IReadOnlyList<ErrorCode> Codes, IReadOnlyList<ErrorCode> CodesWithCost)> ByStatus(RouteFacts route)
+    public static IEnumerable<(
+        int Status, IReadOnlyList<ErrorCode> Codes, IReadOnlyList<ErrorCode> CodesWithCost)> ByStatus(RouteFacts route)
     {
         var codes = Of(route).Distinct().Order().ToList();
         var surface = route.Surface ?? ApiSurface.Native;
         var repaid = route.Bucket == QuotaBucket.Completions
-            ? codes.Where(code => DocumentParts.MeaningOf(code).MayHaveCost && ErrorResponse.StatusOf(code, surface, hasCost: true) != ErrorResponse.StatusOf(code, surface))
+            ? codes.Where(code =>
+            DocumentParts.MeaningOf(code).MayHaveCost
+            && ErrorResponse.StatusOf(code, surface, hasCost: true) != ErrorResponse.StatusOf(code, surface))
                 .ToLookup(code => ErrorResponse.StatusOf(code, surface, hasCost: true))
             : Array.Empty<ErrorCode>().ToLookup(_ => 0);
         return codes.GroupBy(code => ErrorResponse.StatusOf(code, surface)).OrderBy(group => group.Key)
@@ -55,7 +59,8 @@ internal static class RouteErrors
     /// <param name="surface">The API whose words the errors are in; null where the request decides.</param>
     /// <param name="codes">The codes that have this status.</param>
     /// <param name="codesWithCost">The codes that have this status once the request has cost money.</param>
-    public static OpenApiResponse Describe(OpenApiDocument document, ApiSurface? surface, IReadOnlyList<ErrorCode> codes, IReadOnlyList<ErrorCode> codesWithCost)
+    public static OpenApiResponse Describe(
+        OpenApiDocument document, ApiSurface? surface, IReadOnlyList<ErrorCode> codes, IReadOnlyList<ErrorCode> codesWithCost)
     {
         IReadOnlyList<ErrorCode> all = [.. codes, .. codesWithCost];
         var description = string.Join("\n", codes.Select(code => $"- `{code.WireName()}`: {DocumentParts.MeaningOf(code).Text}"));
@@ -70,7 +75,8 @@ internal static class RouteErrors
             Description = description,
             Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
             {
-                ["application/json"] = new OpenApiMediaType { Schema = SchemaOf(document, surface, all), Example = Example(surface ?? ApiSurface.Native, codes[0]) },
+                ["application/json"] = new OpenApiMediaType { Schema = SchemaOf(document, surface, all),
+                    Example = Example(surface ?? ApiSurface.Native, codes[0]) },
             },
         };
         response.AddExtension("x-codes", Names(codes));
@@ -82,9 +88,11 @@ internal static class RouteErrors
         return response;
     }
 
-    private static JsonNodeExtension Names(IEnumerable<ErrorCode> codes) => new(new JsonArray([.. codes.Select(code => JsonValue.Create(code.WireName()))]));
+    private static JsonNodeExtension Names(IEnumerable<ErrorCode> codes) =>
+        new(new JsonArray([.. codes.Select(code => JsonValue.Create(code.WireName()))]));
 
-    private static OpenApiSchema SchemaOf(OpenApiDocument document, ApiSurface? surface, IReadOnlyList<ErrorCode> codes) => surface is { } one
+    private static OpenApiSchema SchemaOf(OpenApiDocument document, ApiSurface? surface, IReadOnlyList<ErrorCode> codes) =>
+        surface is { } one
         ? Narrowed(document, one, codes)
         : new OpenApiSchema { OneOf = [Narrowed(document, ApiSurface.Native, codes), Narrowed(document, ApiSurface.Anthropic, codes)] };
 
@@ -99,19 +107,23 @@ internal static class RouteErrors
                 ["type"] = errors.Select(error => OpenAiError.From(error).Error.Type),
                 ["code"] = errors.Select(error => OpenAiError.From(error).Error.Code!),
             }),
-            ApiSurface.Anthropic => (nameof(AnthropicError), new(StringComparer.Ordinal) { ["type"] = errors.Select(error => AnthropicError.From(error, RequestId).Error.Type) }),
+            ApiSurface.Anthropic =>
+            (nameof(AnthropicError),
+            new(StringComparer.Ordinal) { ["type"] = errors.Select(error => AnthropicError.From(error, RequestId).Error.Type) }),
             _ => (nameof(ErrorContract), new(StringComparer.Ordinal) { ["code"] = errors.Select(error => error.WireName) }),
         };
         var narrowed = words.ToDictionary(
             word => word.Key,
-            IOpenApiSchema (word) => new OpenApiSchema { Enum = [.. word.Value.Distinct(StringComparer.Ordinal).Select(value => JsonValue.Create(value)!)] },
+            IOpenApiSchema (word) =>
+            new OpenApiSchema { Enum = [.. word.Value.Distinct(StringComparer.Ordinal).Select(value => JsonValue.Create(value)!)] },
             StringComparer.Ordinal);
         return new OpenApiSchema
         {
             AllOf =
             [
                 new OpenApiSchemaReference(contract, document),
-                new OpenApiSchema { Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal) { ["error"] = new OpenApiSchema { Properties = narrowed } } },
+                new OpenApiSchema { Properties = new Dictionary<string, IOpenApiSchema>(
+                StringComparer.Ordinal) { ["error"] = new OpenApiSchema { Properties = narrowed } } },
             ],
         };
     }

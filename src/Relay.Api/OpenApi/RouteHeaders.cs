@@ -5,18 +5,22 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>The headers of an answer. Their names are those of <c>head.json</c>: a header's name, and a dot where it has several forms.</summary>
+/// <summary>
+/// The headers of an answer. Their names are those of <c>head.json</c>: a header's name, and a dot where it has several forms.
+/// </summary>
 internal static class RouteHeaders
 {
     private const string IfAny = ".if-any";
 
-    private static readonly string[] OfOpenAi = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+    private static readonly string[] OfOpenAi =
+        ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
 
     private static readonly string[] OfAnthropic =
         ["anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"];
 
     private static readonly string[] OfDashboard =
-        ["X-Content-Type-Options", "Content-Security-Policy.dashboard", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"];
+        ["X-Content-Type-Options", "Content-Security-Policy.dashboard", "Referrer-Policy", "Cross-Origin-Opener-Policy",
+        "Cross-Origin-Resource-Policy"];
 
     /// <summary>The headers of an answer.</summary>
     /// <param name="document">The document of the answer; headers that it lacks are taken from the head.</param>
@@ -24,7 +28,8 @@ internal static class RouteHeaders
     /// <param name="route">The route.</param>
     /// <param name="status">The status.</param>
     /// <param name="codes">The errors that have this status; empty for an answer that is not an error.</param>
-    public static Dictionary<string, IOpenApiHeader> Of(OpenApiDocument document, OpenApiDocument head, RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
+    public static Dictionary<string, IOpenApiHeader> Of(
+        OpenApiDocument document, OpenApiDocument head, RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
     {
         var headers = new Dictionary<string, IOpenApiHeader>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, isAlways) in Names(route, status, codes))
@@ -45,7 +50,8 @@ internal static class RouteHeaders
         yield return ("request-id", true);
         if (status != StatusCodes.Status421MisdirectedRequest)
         {
-            // Looked at before the key: pages of others. Not of a key: a bad one. Before or after the key: faults, and a state that is away.
+            // Looked at before the key: pages of others. Not of a key: a bad one. Before or after the key: faults, and a state that is
+            // away.
             var isKnown = route.NeedsKey && status is not (401 or 500 or 503) && !(route.IsOfDashboard && status == 403);
             yield return ("RateLimit", isKnown);
             yield return ("RateLimit-Policy", isKnown);
@@ -104,7 +110,8 @@ internal static class RouteHeaders
 
         if (route.Surface != ApiSurface.Native || status == StatusCodes.Status421MisdirectedRequest)
         {
-            yield return ("x-should-retry", route.Surface is not null && !isReplayable && status != StatusCodes.Status421MisdirectedRequest);
+            yield return ("x-should-retry", route.Surface is not null && !isReplayable
+                && status != StatusCodes.Status421MisdirectedRequest);
         }
 
         switch (status)

@@ -8,15 +8,16 @@ using Relay.Domain.Quotas;
 namespace Relay.Api.Quotas;
 
 /// <summary>
-/// On routes that spend: counts requests that came to nothing, and turns a key away for a while that makes too many of them. Before anything
-/// else of the request is looked at, its body and its idempotency key included.
+/// On routes that spend: counts requests that came to nothing, and turns a key away for a while that makes too many of them. Before
+/// anything else of the request is looked at, its body and its idempotency key included.
 /// </summary>
 internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
 {
     /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Features.Get<RequestContext>() is not { } request || context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not { Bucket: var bucket })
+        if (context.Features.Get<RequestContext>() is not { } request || context.GetEndpoint()
+            ?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not { Bucket: var bucket })
         {
             await next(context);
             return;
@@ -48,5 +49,7 @@ internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
 
     /// <summary>A limit has refused it, with an honest time to wait: to wait as long must be enough.</summary>
     private static bool WasLimited(string? error) =>
-        error is not null && (error == ErrorCode.RateLimited.WireName() || error == ErrorCode.DailyLimit.WireName() || error == ErrorCode.GlobalDailyLimit.WireName());
+        error is not null
+        && (error == ErrorCode.RateLimited.WireName() || error == ErrorCode.DailyLimit.WireName()
+        || error == ErrorCode.GlobalDailyLimit.WireName());
 }

@@ -30,8 +30,8 @@ internal sealed class RateLimitHeaders(IAdmission admission)
     }
 
     /// <summary>
-    /// The limit that leaves least, as the SDKs of another API read it: they know one limit of requests, and one of tokens, which are not limited
-    /// here. Beside a day that is used up, requests of the minute must not look free.
+    /// The limit that leaves least, as the SDKs of another API read it: they know one limit of requests, and one of tokens, which are not
+    /// limited here. Beside a day that is used up, requests of the minute must not look free.
     /// </summary>
     private static void WriteForSurface(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
     {
@@ -53,7 +53,8 @@ internal sealed class RateLimitHeaders(IAdmission admission)
             var clock = context.RequestServices.GetRequiredService<TimeProvider>();
             headers["anthropic-ratelimit-requests-limit"] = tightest.Limit.ToString(CultureInfo.InvariantCulture);
             headers["anthropic-ratelimit-requests-remaining"] = tightest.Remaining.ToString(CultureInfo.InvariantCulture);
-            headers["anthropic-ratelimit-requests-reset"] = (clock.GetUtcNow() + reset).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+            headers["anthropic-ratelimit-requests-reset"] = (clock.GetUtcNow() + reset)
+                .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         }
     }
 
@@ -67,14 +68,17 @@ internal sealed class RateLimitHeaders(IAdmission admission)
             .Cast<QuotaStatus?>()
             .FirstOrDefault();
         var money = quotas.FirstOrDefault(quota => quota.Policy == "usd-day");
-        return tightest is { Remaining: > 0 } requests && money is { Policy: not null, Remaining: 0 } ? requests with { Remaining = 0, Reset = money.Reset } : tightest;
+        return tightest is { Remaining: > 0 } requests && money is { Policy: not null, Remaining: 0 }
+            ? requests with { Remaining = 0, Reset = money.Reset } : tightest;
     }
 
     /// <summary>Has them written when the answer starts.</summary>
     public void AddTo(HttpContext context, RequestContext request) =>
-        context.Response.OnStarting(async () => Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, BucketOf(context), context.RequestAborted)).Statuses));
+        context.Response.OnStarting(async () =>
+        Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, BucketOf(context), context.RequestAborted)).Statuses));
 
-    private static QuotaBucket BucketOf(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket ?? QuotaBucket.Completions;
+    private static QuotaBucket BucketOf(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket ?? QuotaBucket.Completions;
 
     /// <summary><c>"minute";q=30;w=60</c>; requests are the default unit, and cents are no registered one.</summary>
     private static void AppendPolicy(StringBuilder text, in QuotaStatus quota)

@@ -65,7 +65,8 @@ internal sealed record ResponseFormat([property: Keywords("""{"type":"object"}""
 /// <param name="Effort">As the request had it.</param>
 /// <param name="Summary">As the request had it.</param>
 internal sealed record ResponseReasoning(
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Effort, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Summary)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Effort,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Summary)
 {
     /// <summary>As the model sees fit.</summary>
     public static ResponseReasoning None { get; } = new(null, null);
@@ -232,14 +233,16 @@ internal sealed record ResponseIncompleteDetails([property: Values("max_output_t
 /// <param name="OutputTokens">Tokens written.</param>
 /// <param name="OutputTokensDetails">More about the tokens written.</param>
 /// <param name="TotalTokens">Sum of both.</param>
-internal sealed record ResponseUsage(long InputTokens, ResponseInputTokens InputTokensDetails, long OutputTokens, ResponseOutputTokens OutputTokensDetails, long TotalTokens)
+internal sealed record ResponseUsage(
+    long InputTokens, ResponseInputTokens InputTokensDetails, long OutputTokens, ResponseOutputTokens OutputTokensDetails, long TotalTokens)
 {
     /// <summary>Maps a usage: OpenAI's input tokens are all that was read, cached or not. The API does not count thoughts apart.</summary>
     public static ResponseUsage From(TokenUsage usage)
     {
         var input = usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens;
         return new ResponseUsage(
-            input, new ResponseInputTokens(usage.CacheReadInputTokens, usage.CacheCreationInputTokens), usage.OutputTokens, new ResponseOutputTokens(0), input + usage.OutputTokens);
+            input, new ResponseInputTokens(usage.CacheReadInputTokens, usage.CacheCreationInputTokens), usage.OutputTokens,
+            new ResponseOutputTokens(0), input + usage.OutputTokens);
     }
 }
 

@@ -10,8 +10,8 @@ using Relay.Domain.Models;
 namespace Relay.Api.Responses;
 
 /// <summary>
-/// A request as clients of OpenAI's Responses API send it. The relay stores nothing: send the earlier items in <c>input</c>. Fields that are
-/// unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
+/// A request as clients of OpenAI's Responses API send it. The relay stores nothing: send the earlier items in <c>input</c>. Fields that
+/// are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
@@ -22,8 +22,8 @@ internal sealed record ResponseCreateRequest
     public required string Model { get; init; }
 
     /// <summary>
-    /// A text, or a list of items, oldest first: messages, and what earlier answers consisted of, as it came. It ends with a message of the user
-    /// or with results of calls. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
+    /// A text, or a list of items, oldest first: messages, and what earlier answers consisted of, as it came. It ends with a message of the
+    /// user or with results of calls. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
     /// </summary>
     [OneOf(typeof(Words), typeof(IReadOnlyList<ResponseItemParam>))]
     [Keywords(BodyKeywords.SomeUser)]
@@ -72,13 +72,16 @@ internal sealed record ResponseCreateRequest
     [OneOf(typeof(ThinkingOff), typeof(ThinkingOn))]
     public object? Thinking { get; init; }
 
-    /// <summary>Functions that the caller runs. The model calls them; the relay runs no function. OpenAI's hosted tools are refused.</summary>
+    /// <summary>
+    /// Functions that the caller runs. The model calls them; the relay runs no function. OpenAI's hosted tools are refused.
+    /// </summary>
     [OneOf(typeof(IReadOnlyList<ResponseToolParam>), typeof(EmptyObject))]
     [Keywords(ToolKeywords.MaxTools)]
     public object? Tools { get; init; }
 
     /// <summary>
-    /// Whether the model calls a function: as it decides (<c>auto</c>), none, at least one (<c>required</c>), or this one. The last two need
+    /// Whether the model calls a function: as it decides (<c>auto</c>), none, at least one (<c>required</c>), or this one. The last two
+    /// need
     /// <c>tools</c>.
     /// </summary>
     [OneOf(typeof(ResponseFreeToolChoice), typeof(ResponseOneToolChoice), typeof(Nothing))]
@@ -95,7 +98,9 @@ internal sealed record ResponseCreateRequest
     /// <summary>Id of a user. The answer repeats it.</summary>
     public string? User { get; init; }
 
-    /// <summary>Parts of an answer that the relay does not have. No effect, and named in <c>X-Relay-Ignored</c>. Logprobs are refused.</summary>
+    /// <summary>
+    /// Parts of an answer that the relay does not have. No effect, and named in <c>X-Relay-Ignored</c>. Logprobs are refused.
+    /// </summary>
     [Keywords("""{"type":["array","null"],"items":{"type":"string","not":{"const":"message.output_text.logprobs"}}}""", Alone = true)]
     public object? Include { get; init; }
 
@@ -127,7 +132,9 @@ internal sealed record ResponseCreateRequest
     [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
     public object? Moderation { get; init; }
 
-    /// <summary>Whether the answer is stored. It never is: the answer says <c>false</c>. Named in <c>X-Relay-Ignored</c> unless it is false.</summary>
+    /// <summary>
+    /// Whether the answer is stored. It never is: the answer says <c>false</c>. Named in <c>X-Relay-Ignored</c> unless it is false.
+    /// </summary>
     public object? Store { get; init; }
 
     /// <summary>Too long an input is an error. No effect. Named in <c>X-Relay-Ignored</c> unless it asks for that.</summary>
@@ -156,7 +163,8 @@ internal sealed record ResponseCreateRequest
 }
 
 /// <summary>An item of a conversation.</summary>
-[OneOf(typeof(ResponseSystemMessage), typeof(ResponseUserMessage), typeof(ResponseAssistantMessage), typeof(ResponseCallParam), typeof(ResponseCallOutputParam), typeof(ResponseReasoningItem))]
+[OneOf(typeof(ResponseSystemMessage), typeof(ResponseUserMessage), typeof(ResponseAssistantMessage), typeof(ResponseCallParam),
+    typeof(ResponseCallOutputParam), typeof(ResponseReasoningItem))]
 internal sealed record ResponseItemParam;
 
 /// <summary>Instructions. Wherever they are, they come after the system prompt, in order, joined by an empty line.</summary>
@@ -222,7 +230,9 @@ internal sealed record ResponseAssistantMessage
 [OneOf(typeof(CompatibleTextBlock), typeof(ChatImageBlock), typeof(ResponseFileBlock), typeof(CompatibleThinkingBlock))]
 internal sealed record ResponseUserBlock;
 
-/// <summary>A PDF, or a text in UTF-8. Its bytes decide its type. The relay does not know files that were uploaded elsewhere (<c>file_id</c>).</summary>
+/// <summary>
+/// A PDF, or a text in UTF-8. Its bytes decide its type. The relay does not know files that were uploaded elsewhere (<c>file_id</c>).
+/// </summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record ResponseFileBlock
@@ -339,7 +349,9 @@ internal sealed record ResponseSchemaFormat
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record ResponseReasoningParam
 {
-    /// <summary><c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When missing: Claude Code's own default.</summary>
+    /// <summary>
+    /// <c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When missing: Claude Code's own default.
+    /// </summary>
     [Values("none", "minimal", "low", "medium", "high", "xhigh", "max")]
     public string? Effort { get; init; }
 

@@ -30,7 +30,8 @@ internal sealed record ResponseEvents;
 /// <param name="SequenceNumber">The number of the event.</param>
 /// <param name="Response">The response as far as it has come.</param>
 internal sealed record ResponseLifecycleEvent(
-    [property: Values("response.created", "response.in_progress", "response.completed", "response.incomplete")] string Type, int SequenceNumber, ResponseContract Response);
+    [property: Values("response.created", "response.in_progress", "response.completed", "response.incomplete")] string Type,
+    int SequenceNumber, ResponseContract Response);
 
 /// <summary>An item begins or ends.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -64,7 +65,8 @@ internal sealed record ResponsePartEvent(
 /// <param name="Delta">The words.</param>
 /// <param name="Logprobs">Always empty.</param>
 internal sealed record ResponseTextDelta(
-    [property: Values("response.output_text.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex, string Delta, IReadOnlyList<object> Logprobs);
+    [property: Values("response.output_text.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
+    string Delta, IReadOnlyList<object> Logprobs);
 
 /// <summary>All words of a part.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -75,7 +77,8 @@ internal sealed record ResponseTextDelta(
 /// <param name="Text">The words.</param>
 /// <param name="Logprobs">Always empty.</param>
 internal sealed record ResponseTextDone(
-    [property: Values("response.output_text.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex, string Text, IReadOnlyList<object> Logprobs);
+    [property: Values("response.output_text.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
+    string Text, IReadOnlyList<object> Logprobs);
 
 /// <summary>The next words of a refusal.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -85,7 +88,8 @@ internal sealed record ResponseTextDone(
 /// <param name="ContentIndex">The number of the part.</param>
 /// <param name="Delta">The words.</param>
 internal sealed record ResponseRefusalDelta(
-    [property: Values("response.refusal.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex, string Delta);
+    [property: Values("response.refusal.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
+    string Delta);
 
 /// <summary>All words of a refusal.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -95,7 +99,8 @@ internal sealed record ResponseRefusalDelta(
 /// <param name="ContentIndex">The number of the part.</param>
 /// <param name="Refusal">The words.</param>
 internal sealed record ResponseRefusalDone(
-    [property: Values("response.refusal.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex, string Refusal);
+    [property: Values("response.refusal.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
+    string Refusal);
 
 /// <summary>The next part of a call's arguments.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -104,7 +109,8 @@ internal sealed record ResponseRefusalDone(
 /// <param name="OutputIndex">The number of the item.</param>
 /// <param name="Delta">A part of the text of a JSON object.</param>
 internal sealed record ResponseArgumentsDelta(
-    [property: Values("response.function_call_arguments.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, string Delta);
+    [property: Values("response.function_call_arguments.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex,
+    string Delta);
 
 /// <summary>All arguments of a call.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -113,7 +119,8 @@ internal sealed record ResponseArgumentsDelta(
 /// <param name="OutputIndex">The number of the item.</param>
 /// <param name="Arguments">The text of a JSON object.</param>
 internal sealed record ResponseArgumentsDone(
-    [property: Values("response.function_call_arguments.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, string Arguments);
+    [property: Values("response.function_call_arguments.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex,
+    string Arguments);
 
 /// <summary>A thought begins or ends.</summary>
 /// <param name="Type">The name of the event.</param>

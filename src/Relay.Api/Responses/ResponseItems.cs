@@ -24,7 +24,8 @@ internal sealed record ResponseMessage(
     [property: OneOf(typeof(IReadOnlyList<ResponsePart>))] IReadOnlyList<object> Content)
 {
     /// <summary>A message with these parts.</summary>
-    public static ResponseMessage Of(string id, string status, IReadOnlyList<object> parts) => new(id, "message", status, "assistant", parts);
+    public static ResponseMessage Of(string id, string status, IReadOnlyList<object> parts) =>
+        new(id, "message", status, "assistant", parts);
 }
 
 /// <summary>A part of a message.</summary>
@@ -36,7 +37,8 @@ internal sealed record ResponsePart;
 /// <param name="Text">The words.</param>
 /// <param name="Annotations">Always empty.</param>
 /// <param name="Logprobs">Always empty.</param>
-internal sealed record ResponseText([property: Values("output_text")] string Type, string Text, IReadOnlyList<object> Annotations, IReadOnlyList<object> Logprobs)
+internal sealed record ResponseText(
+    [property: Values("output_text")] string Type, string Text, IReadOnlyList<object> Annotations, IReadOnlyList<object> Logprobs)
 {
     /// <summary>These words.</summary>
     public static ResponseText Of(string text) => new("output_text", text, [], []);
@@ -67,7 +69,8 @@ internal sealed record ResponseCall(
     string Name)
 {
     /// <summary>This call.</summary>
-    public static ResponseCall Of(string id, string status, string callId, string name, string arguments) => new(id, "function_call", status, arguments, callId, name);
+    public static ResponseCall Of(string id, string status, string callId, string name, string arguments) =>
+        new(id, "function_call", status, arguments, callId, name);
 }
 
 /// <summary>Thoughts of the model, for a request with <c>reasoning.summary</c> or <c>thinking</c>.</summary>

@@ -7,14 +7,15 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Responses;
 
 /// <summary>
-/// <c>POST /v1/responses</c> as events: <c>response.created</c>, <c>response.in_progress</c>, the items one after the other, each with its parts,
-/// and <c>response.completed</c> or <c>response.incomplete</c>. Events are numbered from 0.
+/// <c>POST /v1/responses</c> as events: <c>response.created</c>, <c>response.in_progress</c>, the items one after the other, each with its
+/// parts, and <c>response.completed</c> or <c>response.incomplete</c>. Events are numbered from 0.
 /// </summary>
 /// <param name="stream">The connection.</param>
 /// <param name="ids">Ids of the response and its items.</param>
 /// <param name="begin">Begins the response of a model; null for the one that was asked.</param>
 /// <param name="clock">The time.</param>
-internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<string?, ResponseContract> begin, TimeProvider clock) : CompletionStream(stream)
+internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<string?, ResponseContract> begin, TimeProvider clock)
+    : CompletionStream(stream)
 {
     private readonly List<object> _output = [];
     private readonly StringBuilder _words = new();
@@ -127,7 +128,8 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
             Kind.Thought => ResponseThoughts.Of(item.Id, []),
             _ => ResponseMessage.Of(item.Id, ResponseStatus.InProgress, []),
         };
-        Add(events, "response.output_item.added", number => new ResponseItemEvent("response.output_item.added", number, _output.Count, begun));
+        Add(events, "response.output_item.added", number =>
+            new ResponseItemEvent("response.output_item.added", number, _output.Count, begun));
     }
 
     private void AddDelta(EventBuffer events, string text)
@@ -137,13 +139,16 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
         switch (_open.Kind)
         {
             case Kind.Call:
-                Add(events, "response.function_call_arguments.delta", number => new ResponseArgumentsDelta("response.function_call_arguments.delta", number, id, _output.Count, text));
+                Add(events, "response.function_call_arguments.delta", number =>
+                new ResponseArgumentsDelta("response.function_call_arguments.delta", number, id, _output.Count, text));
                 break;
             case Kind.Thought:
-                Add(events, "response.reasoning_summary_text.delta", number => new ResponseSummaryDelta("response.reasoning_summary_text.delta", number, id, _output.Count, 0, text));
+                Add(events, "response.reasoning_summary_text.delta", number =>
+                new ResponseSummaryDelta("response.reasoning_summary_text.delta", number, id, _output.Count, 0, text));
                 break;
             default:
-                Add(events, "response.output_text.delta", number => new ResponseTextDelta("response.output_text.delta", number, id, _output.Count, 0, text, []));
+                Add(events, "response.output_text.delta", number =>
+                new ResponseTextDelta("response.output_text.delta", number, id, _output.Count, 0, text, []));
                 break;
         }
     }
@@ -167,7 +172,8 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
 
     private void EndItem(EventBuffer events, object whole)
     {
-        Add(events, "response.output_item.done", number => new ResponseItemEvent("response.output_item.done", number, _output.Count, whole));
+        Add(events, "response.output_item.done", number =>
+            new ResponseItemEvent("response.output_item.done", number, _output.Count, whole));
         _output.Add(whole);
         _words.Clear();
         _open = null;
@@ -176,20 +182,23 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
     private ResponseText EndText(EventBuffer events, OpenItem item, string text)
     {
         var part = ResponseText.Of(text);
-        Add(events, "response.output_text.done", number => new ResponseTextDone("response.output_text.done", number, item.Id, _output.Count, 0, text, []));
+        Add(events, "response.output_text.done", number =>
+            new ResponseTextDone("response.output_text.done", number, item.Id, _output.Count, 0, text, []));
         AddPart(events, "response.content_part.done", 0, part);
         return part;
     }
 
     private ResponseCall EndCall(EventBuffer events, OpenItem item, string arguments, string status)
     {
-        Add(events, "response.function_call_arguments.done", number => new ResponseArgumentsDone("response.function_call_arguments.done", number, item.Id, _output.Count, arguments));
+        Add(events, "response.function_call_arguments.done", number =>
+            new ResponseArgumentsDone("response.function_call_arguments.done", number, item.Id, _output.Count, arguments));
         return ResponseCall.Of(item.Id, status, item.CallId!, item.Name!, arguments);
     }
 
     private ResponseThoughts EndThought(EventBuffer events, OpenItem item, string text)
     {
-        Add(events, "response.reasoning_summary_text.done", number => new ResponseSummaryDone("response.reasoning_summary_text.done", number, item.Id, _output.Count, 0, text));
+        Add(events, "response.reasoning_summary_text.done", number =>
+            new ResponseSummaryDone("response.reasoning_summary_text.done", number, item.Id, _output.Count, 0, text));
         AddSummary(events, "response.reasoning_summary_part.done", text);
         return ResponseThoughts.Of(item.Id, [ResponseSummary.Of(text)]);
     }
@@ -214,8 +223,10 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
 
         var (id, index) = (_open!.Id, parts.Count);
         AddPart(events, "response.content_part.added", index, ResponseRefusal.Of(string.Empty));
-        Add(events, "response.refusal.delta", number => new ResponseRefusalDelta("response.refusal.delta", number, id, _output.Count, index, words));
-        Add(events, "response.refusal.done", number => new ResponseRefusalDone("response.refusal.done", number, id, _output.Count, index, words));
+        Add(events, "response.refusal.delta", number =>
+            new ResponseRefusalDelta("response.refusal.delta", number, id, _output.Count, index, words));
+        Add(events, "response.refusal.done", number =>
+            new ResponseRefusalDone("response.refusal.done", number, id, _output.Count, index, words));
         AddPart(events, "response.content_part.done", index, ResponseRefusal.Of(words));
         EndItem(events, ResponseMessage.Of(id, ResponseStatus.Completed, [.. parts, ResponseRefusal.Of(words)]));
     }

@@ -21,13 +21,14 @@ namespace Relay.Api.Responses;
 [Tags("OpenAI's API")]
 [Route("v1/responses")]
 internal sealed class ResponsesController(
-    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock, ILogger<ResponsesController> logger) : ControllerBase
+    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock,
+    ILogger<ResponsesController> logger) : ControllerBase
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's Responses API</summary>
     /// <remarks>
-    /// OpenAI's SDKs and agents, and Vercel's provider, need the base URL with <c>/v1</c> and a key of the relay, and nothing else. The relay
-    /// stores nothing: send the earlier items in <c>input</c>, as they came. With <c>stream: true</c> the answer comes as OpenAI's events.
-    /// Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
+    /// OpenAI's SDKs and agents, and Vercel's provider, need the base URL with <c>/v1</c> and a key of the relay, and nothing else. The
+    /// relay stores nothing: send the earlier items in <c>input</c>, as they came. With <c>stream: true</c> the answer comes as OpenAI's
+    /// events. Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
     /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
     /// so that half an answer never looks like a whole one.
     /// Errors are in OpenAI's format.
@@ -48,17 +49,20 @@ internal sealed class ResponsesController(
         HttpContext.Tell(parsed.Compatible.Ignored, logger, request.Parameters, engine);
         var context = HttpContext.RelayRequest();
         var ids = new ResponseIds(context.RequestId);
-        ResponseContract Begin(string model) => ResponseContract.Begin(ids.Response, clock.GetUtcNow().ToUnixTimeSeconds(), model, parsed.Echo);
+        ResponseContract Begin(string model) =>
+            ResponseContract.Begin(ids.Response, clock.GetUtcNow().ToUnixTimeSeconds(), model, parsed.Echo);
         if (parsed.Compatible.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ResponseStream(stream, ids, model => Begin(model ?? context.Model!.Value), clock).RunAsync(mediator, context, request, stream.Ended);
+            return await new ResponseStream(stream, ids, model => Begin(model ?? context.Model!.Value), clock)
+                .RunAsync(mediator, context, request, stream.Ended);
         }
 
         var started = Begin(string.Empty);
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
         return result.TryGet(out var completion, out error)
-            ? new JsonResult((started with { Model = completion.Model.Value }).End(completion, ResponseItems.Of(completion, ids), clock.GetUtcNow().ToUnixTimeSeconds()))
+            ? new JsonResult((started with { Model = completion.Model.Value })
+            .End(completion, ResponseItems.Of(completion, ids), clock.GetUtcNow().ToUnixTimeSeconds()))
             : error.ToActionResult();
     }
 }

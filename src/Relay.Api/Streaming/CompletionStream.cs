@@ -23,7 +23,8 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
     /// <param name="request">What to complete.</param>
     /// <param name="cancellationToken">The stream's own: cancelled also when its reader takes nothing.</param>
     /// <returns>What is left to answer: an error while nothing was sent, otherwise nothing.</returns>
-    public async Task<IActionResult> RunAsync(IMediator mediator, RequestContext context, CompletionRequest request, CancellationToken cancellationToken)
+    public async Task<IActionResult> RunAsync(
+        IMediator mediator, RequestContext context, CompletionRequest request, CancellationToken cancellationToken)
     {
         var result = await mediator.Send(new CompleteCommand(context, request, this), cancellationToken);
         if (result.TryGet(out var completion, out var error))

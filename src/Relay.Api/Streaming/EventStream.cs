@@ -47,7 +47,8 @@ internal sealed class EventStream : IAsyncDisposable
         _beat = heartbeat ?? (static events => events.AddComment("still working"));
         _ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         _lastWriteAt = clock.GetTimestamp();
-        _gathered = clock.CreateTimer(static state => ((EventStream)state!).FlushGathered(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _gathered = clock.CreateTimer(static state => ((EventStream)state!)
+            .FlushGathered(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _heartbeat = options.HeartbeatAfter > TimeSpan.Zero ? BeatAsync() : Task.CompletedTask;
     }
 
@@ -59,7 +60,8 @@ internal sealed class EventStream : IAsyncDisposable
 
     /// <summary>Sends events: at once, or with those that follow within milliseconds.</summary>
     /// <exception cref="OperationCanceledException">The reader has left, or took nothing for <c>WRITE_TIMEOUT</c>.</exception>
-    public ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken) => SendAsync(write, mayGather: true, cancellationToken);
+    public ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken) =>
+        SendAsync(write, mayGather: true, cancellationToken);
 
     private async ValueTask SendAsync(Action<EventBuffer> write, bool mayGather, CancellationToken cancellationToken)
     {
@@ -108,7 +110,9 @@ internal sealed class EventStream : IAsyncDisposable
         _context.Log().IsOver = true;
     }
 
-    /// <summary>Ends a stream that has started and failed: with an event that says so, and a connection that does not end as a whole answer's does.</summary>
+    /// <summary>
+    /// Ends a stream that has started and failed: with an event that says so, and a connection that does not end as a whole answer's does.
+    /// </summary>
     public async Task FailAsync(RelayError error, Action<EventBuffer> write, CancellationToken cancellationToken)
     {
         _context.Log().Error = error.WireName;
@@ -151,7 +155,8 @@ internal sealed class EventStream : IAsyncDisposable
                     continue;
                 }
 
-                // On its way it is not called off: Kestrel resets a connection whose flush is cancelled, and with it the answer that follows.
+                // On its way it is not called off: Kestrel resets a connection whose flush is cancelled, and with it the answer that
+                // follows.
                 await SendAsync(_beat, mayGather: false, Ended);
             }
         }
@@ -179,7 +184,8 @@ internal sealed class EventStream : IAsyncDisposable
         {
             var flushing = flush.AsTask();
             // Unlike a delay beside it, this leaves no timer behind when the flush is done.
-            await ((Task)flushing).WaitAsync(_options.WriteTimeout, _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)flushing).WaitAsync(_options.WriteTimeout, _clock, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!flushing.IsCompleted)
             {
                 await CutOffAsync();
@@ -243,7 +249,9 @@ internal sealed class EventBuffer : IDisposable
         _bytes.Write("\n"u8);
     }
 
-    /// <summary>A line that no reader takes for an event. Without an empty line after it, which some readers take for the end of one.</summary>
+    /// <summary>
+    /// A line that no reader takes for an event. Without an empty line after it, which some readers take for the end of one.
+    /// </summary>
     public void AddComment(string text) => AddLine(": ", text);
 
     /// <inheritdoc/>

@@ -42,6 +42,8 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
             _saidAt = clock.GetTimestamp();
         }
 
-        logger.LogWarning("The OpenTelemetry collector does not take what is sent to it ({Failure}); it is dropped. OTEL_EXPORTER_OTLP_ENDPOINT says where it is", eventData.EventName);
+        logger.LogWarning(
+            "The OpenTelemetry collector does not take what is sent to it ({Failure}); it is dropped. OTEL_EXPORTER_OTLP_ENDPOINT says "
+            + "where it is", eventData.EventName);
     }
 }

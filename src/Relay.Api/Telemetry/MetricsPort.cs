@@ -31,7 +31,8 @@ internal sealed class MetricsPort
         new TagsAttribute("Health"),
         new EndpointSummaryAttribute("Metrics, for Prometheus"),
         new EndpointDescriptionAttribute(
-            "Metrics of the relay and of its runtime. No label has a value that a caller chose. The listener of `METRICS_PORT` serves the same on the "
+            "Metrics of the relay and of its runtime. No label has a value that a caller chose. The listener of `METRICS_PORT` serves "
+            + "the same on the "
             + "loopback address without a key, and without these headers. A collection that fails is 500 without a body."),
         new AnswersAttribute(200, "The metrics, as OpenMetrics when `Accept` asks for it.", typeof(string), "text/plain"),
         new AnswersAttribute(200, "The metrics, as OpenMetrics when `Accept` asks for it.", typeof(string), "application/openmetrics-text"),
@@ -43,7 +44,8 @@ internal sealed class MetricsPort
     }
 
     /// <summary>Adds the listener.</summary>
-    public static void Listen(KestrelServerOptions kestrel, int port, SilentConnections silence) => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(next => connection =>
+    public static void Listen(KestrelServerOptions kestrel, int port, SilentConnections silence) =>
+        kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(next => connection =>
     {
         connection.Features.Set(Mark);
         return silence.WatchAsync(connection, next);
@@ -57,7 +59,8 @@ internal sealed class MetricsPort
             port.Use((context, next) =>
             {
                 // A page on some other name that was made to resolve to this machine is not Prometheus.
-                context.Response.StatusCode = HostFilter.HostOf(context.Request) is not ("127.0.0.1" or "localhost") ? StatusCodes.Status421MisdirectedRequest
+                context.Response.StatusCode = HostFilter.HostOf(context.Request) is not ("127.0.0.1" or "localhost")
+                    ? StatusCodes.Status421MisdirectedRequest
                     : context.Request.Path != Path ? StatusCodes.Status404NotFound
                     : !HttpMethods.IsGet(context.Request.Method) ? StatusCodes.Status405MethodNotAllowed
                     : StatusCodes.Status200OK;

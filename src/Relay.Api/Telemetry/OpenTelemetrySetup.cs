@@ -29,10 +29,12 @@ internal static class OpenTelemetrySetup
         var hasCollector = HasCollector(builder.Configuration);
         var name = builder.Configuration["OTEL_SERVICE_NAME"] is { Length: > 0 } given ? given : options.ServiceName;
         var telemetry = builder.Services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService(name, serviceVersion: typeof(OpenTelemetrySetup).Assembly.GetName().Version?.ToString(3)))
+            .ConfigureResource(resource =>
+            resource.AddService(name, serviceVersion: typeof(OpenTelemetrySetup).Assembly.GetName().Version?.ToString(3)))
             .WithMetrics(metrics =>
             {
-                metrics.AddMeter(RelayMetrics.MeterName, "System.Runtime").AddView(_ => new MetricStreamConfiguration { CardinalityLimit = CardinalityLimit }).AddPrometheusExporter();
+                metrics.AddMeter(RelayMetrics.MeterName, "System.Runtime")
+                    .AddView(_ => new MetricStreamConfiguration { CardinalityLimit = CardinalityLimit }).AddPrometheusExporter();
                 if (hasCollector)
                 {
                     metrics.AddOtlpExporter(Bounded);
@@ -44,7 +46,11 @@ internal static class OpenTelemetrySetup
             telemetry
                 .WithTracing(traces => traces
                     .AddSource(RelayTracing.SourceName)
-                    .SetSampler(services => new ParentBasedSampler(new TraceIdRatioBasedSampler(services.GetRequiredService<Microsoft.Extensions.Options.IOptions<TelemetryOptions>>().Value.TraceSamplePercent / 100.0)))
+                    .SetSampler(services =>
+                    new ParentBasedSampler(
+                    new TraceIdRatioBasedSampler(
+                    services.GetRequiredService<Microsoft.Extensions.Options.IOptions<TelemetryOptions>>()
+                    .Value.TraceSamplePercent / 100.0)))
                     .AddOtlpExporter(Bounded))
                 .WithLogging(logs => logs.AddOtlpExporter(Bounded), log => log.IncludeFormattedMessage = true);
         }

@@ -93,7 +93,8 @@ internal static class RequestSpan
             },
             out var parent,
             out var state);
-        return ActivityContext.TryParse(parent, state is { Length: > MaxTraceState } ? null : state, isRemote: true, out var caller) && caller.TraceId != default && caller.SpanId != default
+        return ActivityContext.TryParse(parent, state is { Length: > MaxTraceState } ? null : state, isRemote: true, out var caller)
+            && caller.TraceId != default && caller.SpanId != default
             ? caller
             : default;
     }

@@ -5,8 +5,10 @@ namespace Relay.Application.Auditing;
 
 /// <summary>One line of the audit log. Never a prompt, an answer, a secret or what an URL asked for.</summary>
 /// <param name="Action">
-/// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c>, <c>metrics</c>, <c>sign_in</c>, <c>sign_out</c>, <c>dashboard</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
-/// <c>key_limits_set</c>; <c>setting_changed</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
+/// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c>, <c>metrics</c>, <c>sign_in</c>,
+/// <c>sign_out</c>, <c>dashboard</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
+/// <c>key_limits_set</c>; <c>setting_changed</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>,
+/// <c>relay_stopping</c>.
 /// </param>
 public sealed record AuditEntry(string Action)
 {
@@ -64,10 +66,16 @@ public sealed record AuditEntry(string Action)
     /// <summary>How many of the same this line stands for; null for one.</summary>
     public long? Count { get; init; }
 
-    /// <summary>What was found, for violations; why a page was not fetched; <c>replayed</c> for what was answered from memory; the version, for starts; name and value, for settings.</summary>
+    /// <summary>
+    /// What was found, for violations; why a page was not fetched; <c>replayed</c> for what was answered from memory; the version, for
+    /// starts; name and value, for settings.
+    /// </summary>
     public string? Detail { get; init; }
 
-    /// <summary>Who changed a key: the system's user who ran the operator's command, or <c>key_… (label)</c>, the admin key that asked on the dashboard.</summary>
+    /// <summary>
+    /// Who changed a key: the system's user who ran the operator's command, or <c>key_… (label)</c>, the admin key that asked on the
+    /// dashboard.
+    /// </summary>
     public string? By { get; init; }
 
     /// <summary>The key before the change; its hashes are not written.</summary>

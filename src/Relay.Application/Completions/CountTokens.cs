@@ -20,5 +20,6 @@ internal sealed class CountTokensValidator : AbstractValidator<CountTokensQuery>
 
 internal sealed class CountTokensHandler : IRequestHandler<CountTokensQuery, Result<long>>
 {
-    public Task<Result<long>> Handle(CountTokensQuery query, CancellationToken cancellationToken) => Task.FromResult<Result<long>>(query.Request.EstimatedInputTokens);
+    public Task<Result<long>> Handle(CountTokensQuery query, CancellationToken cancellationToken) =>
+        Task.FromResult<Result<long>>(query.Request.EstimatedInputTokens);
 }

@@ -5,12 +5,16 @@ namespace Relay.Application.Completions;
 /// <summary>Checks answers against JSON schemas, so that no answer leaves as fitting because Claude Code says so.</summary>
 public interface IAnswerChecker
 {
-    /// <summary>Whether answers can be checked against a schema. False for a schema that no answer could be checked against: it is none, or refers to nothing.</summary>
+    /// <summary>
+    /// Whether answers can be checked against a schema. False for a schema that no answer could be checked against: it is none, or refers
+    /// to nothing.
+    /// </summary>
     bool Takes(OutputSchema schema);
 
     /// <summary>
-    /// Whether an answer fits a schema. Bounded in time, memory and stack, whatever caller and model wrote; false where the bound is reached.
-    /// Texts' patterns and lengths are not checked again: Claude Code has JavaScript's regular expressions, which JSON Schema means.
+    /// Whether an answer fits a schema. Bounded in time, memory and stack, whatever caller and model wrote; false where the bound is
+    /// reached. Texts' patterns and lengths are not checked again: Claude Code has JavaScript's regular expressions, which JSON Schema
+    /// means.
     /// </summary>
     /// <param name="schema">A schema that <see cref="Takes"/> takes.</param>
     /// <param name="answer">JSON, as Claude Code handed it over.</param>

@@ -21,7 +21,10 @@ public interface ICompletionSink
 /// <summary>Runs completions, each in a locked-down process of its own.</summary>
 public interface ICompletionEngine
 {
-    /// <summary>Whether <see cref="CompletionRequest.Parameters"/> and <see cref="CompletionRequest.Tools"/> reach the model. Otherwise parameters have no effect, and tools are an error.</summary>
+    /// <summary>
+    /// Whether <see cref="CompletionRequest.Parameters"/> and <see cref="CompletionRequest.Tools"/> reach the model. Otherwise parameters
+    /// have no effect, and tools are an error.
+    /// </summary>
     bool TakesParameters { get; }
 
     /// <summary>
@@ -40,8 +43,10 @@ public interface ICompletionEngine
     /// <returns>
     /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>,
     /// <see cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>,
-    /// <see cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for what is no schema, <see cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>,
-    /// and <see cref="ErrorCode.Timeout"/>.
+    /// <see cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for what is no schema, <see
+    /// cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>, and <see
+    /// cref="ErrorCode.Timeout"/>.
     /// </returns>
-    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken);
+    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink,
+        Spending spending, CancellationToken cancellationToken);
 }

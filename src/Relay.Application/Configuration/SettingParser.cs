@@ -18,7 +18,8 @@ internal static class SettingParser
 
         if (target == typeof(int))
         {
-            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? (number, null) : (null, "is not a whole number");
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                ? (number, null) : (null, "is not a whole number");
         }
 
         if (target == typeof(long))
@@ -49,7 +50,8 @@ internal static class SettingParser
         if (target.IsEnum)
         {
             var kebab = text.Replace('_', '-');
-            var member = Enum.GetNames(target).FirstOrDefault(name => string.Equals(EnumNotation(name), kebab, StringComparison.OrdinalIgnoreCase));
+            var member = Enum.GetNames(target)
+                .FirstOrDefault(name => string.Equals(EnumNotation(name), kebab, StringComparison.OrdinalIgnoreCase));
             return member is not null
                 ? (Enum.Parse(target, member), null)
                 : (null, $"is none of {string.Join(", ", Enum.GetNames(target).Select(EnumNotation))}");
@@ -93,7 +95,8 @@ internal static class SettingParser
             _ => (text, 1.0),
         };
         // The range is also for "-Infinity" and "NaN", which are doubles whatever the style.
-        var valid = double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number * factor is >= 0 and < 1e8;
+        var valid = double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && number * factor is >= 0 and < 1e8;
         duration = valid ? TimeSpan.FromSeconds(number * factor) : default;
         return valid;
     }

@@ -41,7 +41,8 @@ public static class SettingsBinder
         if (descriptions.Exists(description => description.Reloads))
         {
             services.AddSingleton<IOptionsChangeTokenSource<TOptions>, Reload<TOptions>>();
-            services.AddSingleton(provider => new SettingsTrial(() => provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(Options.DefaultName)));
+            services.AddSingleton(provider =>
+                new SettingsTrial(() => provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(Options.DefaultName)));
         }
 
         return services;
@@ -63,7 +64,8 @@ public static class SettingsBinder
     {
         foreach (var (property, attribute) in Settings(options.GetType()))
         {
-            if (configuration[attribute.Name] is { Length: > 0 } text && SettingParser.Parse(property.PropertyType, text) is { Problem: null, Value: var value })
+            if (configuration[attribute.Name] is { Length: > 0 } text
+                && SettingParser.Parse(property.PropertyType, text) is { Problem: null, Value: var value })
             {
                 property.SetValue(options, value);
             }

@@ -50,7 +50,8 @@ public sealed record DayUse(long Requests, long RequestLimit, long Pages, decima
 /// <param name="Statuses">What is left of each of its limits, those of pages among them.</param>
 /// <param name="CostToday">In US dollars, by list price; what runs counts with its reserved cost.</param>
 public sealed record KeyStanding(
-    ListedKey Listed, KeyLoad Completions, KeyLoad Fetches, KeyActivity Recent, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses, decimal CostToday);
+    ListedKey Listed, KeyLoad Completions, KeyLoad Fetches, KeyActivity Recent, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses,
+    decimal CostToday);
 
 internal sealed class GetDashboardHandler(
     IMediator mediator, IAdmission admission, UpstreamLimits upstream, AccountMeter account, IEngineLoad engine, IUsageReader usage,
@@ -72,7 +73,8 @@ internal sealed class GetDashboardHandler(
         var today = await usage.ReadAsync(keyId: null, DateOnly.FromDateTime(now.UtcDateTime), cancellationToken);
         var activity = recent.Summarize();
         var (completions, fetches) = (LoadByKey(QuotaBucket.Completions), LoadByKey(QuotaBucket.Fetches));
-        var costs = today.GroupBy(row => row.KeyId, StringComparer.Ordinal).ToDictionary(rows => rows.Key, rows => rows.Sum(row => row.Usage.CostUsd ?? 0), StringComparer.Ordinal);
+        var costs = today.GroupBy(row => row.KeyId, StringComparer.Ordinal)
+            .ToDictionary(rows => rows.Key, rows => rows.Sum(row => row.Usage.CostUsd ?? 0), StringComparer.Ordinal);
         var standings = new List<KeyStanding>(keys.Count);
         foreach (var some in keys.Chunk(PeekedAtOnce))
         {
@@ -111,5 +113,6 @@ internal sealed class GetDashboardHandler(
         }
     }
 
-    private Dictionary<string, KeyLoad> LoadByKey(QuotaBucket bucket) => admission.LoadByKey(bucket).ToDictionary(load => load.KeyId, StringComparer.Ordinal);
+    private Dictionary<string, KeyLoad> LoadByKey(QuotaBucket bucket) =>
+        admission.LoadByKey(bucket).ToDictionary(load => load.KeyId, StringComparer.Ordinal);
 }

@@ -7,7 +7,9 @@ namespace Relay.Application.Dashboard;
 /// <param name="Minutes">The hour's minutes, oldest first; the last is the running one.</param>
 /// <param name="Errors">How often each error was answered, most first; those of requests without a good key, too.</param>
 /// <param name="Keys">By the id of the key. At most a thousand keys a minute are told apart.</param>
-/// <param name="Completion">From a completion's head to the end of its answer; of those that succeeded and were not answered from memory.</param>
+/// <param name="Completion">
+/// From a completion's head to the end of its answer; of those that succeeded and were not answered from memory.
+/// </param>
 /// <param name="Queue">How long completions and pages waited for a place.</param>
 /// <param name="FirstToken">From the end of the queue to the model's first words.</param>
 /// <param name="Page">From a fetch's head to the end of its answer, as for completions.</param>

@@ -43,7 +43,8 @@ internal sealed class SumUpUsageHandler(IMediator mediator, TimeProvider clock) 
 
         var byDay = report.Rows.ToLookup(row => row.Day);
         return new UsageSums(
-            [.. Enumerable.Range(1 - query.Days, query.Days).Select(today.AddDays).Select(day => Sum(day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture), byDay[day]))],
+            [.. Enumerable.Range(1 - query.Days, query.Days).Select(today.AddDays)
+            .Select(day => Sum(day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture), byDay[day]))],
             [.. SumBy(report.Rows, row => report.Labels.GetValueOrDefault(row.KeyId, row.KeyId))],
             [.. SumBy(report.Rows.Where(row => row.Model is not null), row => row.Model!)]);
     }

@@ -48,7 +48,8 @@ internal sealed class AwaitReadinessValidator : AbstractValidator<AwaitReadiness
             .WithRelayError(ErrorCode.InvalidRequest, "wait", "The wait goes from 0 to 1h.");
 }
 
-internal sealed class AwaitReadinessHandler(IRunningRelay relay, TimeProvider clock) : IRequestHandler<AwaitReadinessQuery, Result<RunningRelay>>
+internal sealed class AwaitReadinessHandler(IRunningRelay relay, TimeProvider clock)
+    : IRequestHandler<AwaitReadinessQuery, Result<RunningRelay>>
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 

@@ -102,7 +102,8 @@ internal sealed class DiagnoseHandler(IEnumerable<IDiagnosticCheck> checks) : IR
         return new Diagnosis(findings);
     }
 
-    private static async Task<IReadOnlyList<Finding>> RunAsync(IDiagnosticCheck check, DiagnoseQuery query, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Finding>> RunAsync(
+        IDiagnosticCheck check, DiagnoseQuery query, CancellationToken cancellationToken)
     {
         try
         {

@@ -12,7 +12,9 @@ public interface IClaudeLogin
     /// Has Claude Code log in, in this terminal, into the relay's own directory. A first login that fails leaves nothing behind.
     /// </summary>
     /// <param name="cancellationToken">Ends Claude Code.</param>
-    /// <returns>What Claude Code says of the login, or <see cref="ErrorCode.ClaudeMissing"/> or <see cref="ErrorCode.NotLoggedIn"/>.</returns>
+    /// <returns>
+    /// What Claude Code says of the login, or <see cref="ErrorCode.ClaudeMissing"/> or <see cref="ErrorCode.NotLoggedIn"/>.
+    /// </returns>
     Task<Result<ClaudeLoginStatus>> LogInAsync(CancellationToken cancellationToken);
 }
 

@@ -16,10 +16,12 @@ public sealed record TraceFetchQuery(string Url) : IRequest<Result<Diagnosis>>;
 
 internal sealed class TraceFetchValidator : AbstractValidator<TraceFetchQuery>
 {
-    public TraceFetchValidator() => RuleFor(query => query.Url).NotEmpty().WithRelayError(ErrorCode.InvalidRequest, "url", "The URL is missing: the page to fetch.");
+    public TraceFetchValidator() =>
+        RuleFor(query => query.Url).NotEmpty().WithRelayError(ErrorCode.InvalidRequest, "url", "The URL is missing: the page to fetch.");
 }
 
-internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader, IPdfReader pdfs, FetchPolicy policy, TimeProvider clock) : IRequestHandler<TraceFetchQuery, Result<Diagnosis>>
+internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader, IPdfReader pdfs, FetchPolicy policy, TimeProvider clock)
+    : IRequestHandler<TraceFetchQuery, Result<Diagnosis>>
 {
     private const string Caller = "relayctl";
 
@@ -28,17 +30,20 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
         var started = clock.GetTimestamp();
         var findings = new List<Finding>();
         void Note(FetchStep step) => findings.Add(
-            new Finding(step.Name, step.IsGood ? FindingStatus.Pass : FindingStatus.Fail, FormattableString.Invariant($"{step.Detail} ({clock.GetElapsedTime(started).TotalMilliseconds:0} ms)")));
+            new Finding(step.Name, step.IsGood ? FindingStatus.Pass
+            : FindingStatus.Fail, FormattableString.Invariant($"{step.Detail} ({clock.GetElapsedTime(started).TotalMilliseconds:0} ms)")));
 
         var trace = new FetchTrace { Watch = Note };
         if (FetchUrl.Parse(query.Url, policy.Rules, out var refusal) is not { } url)
         {
-            trace.Tell("url", isGood: false, $"Refused by its text, before any look-up: {refusal.WireName()}. {refusal.ToError(policy.Rules).Message}");
+            trace.Tell("url", isGood: false,
+                $"Refused by its text, before any look-up: {refusal.WireName()}. {refusal.ToError(policy.Rules).Message}");
             return new Diagnosis(findings);
         }
 
         trace.Tell("url", isGood: true, $"Its text is allowed: host {url.Host}, port {url.Port}.");
-        if ((await fetcher.FetchAsync(url, PageFormat.Markdown, acceptLanguage: null, Caller, trace, cancellationToken)).TryGet(out var reply, out var error))
+        if ((await fetcher.FetchAsync(url, PageFormat.Markdown, acceptLanguage: null, Caller, trace, cancellationToken))
+            .TryGet(out var reply, out var error))
         {
             error = await ReadAsync(reply, trace, cancellationToken);
         }
@@ -66,7 +71,8 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
             document = document with { Pdf = text };
         }
 
-        if (!reader.Read(document, new PageView(PageFormat.Markdown, Strip: true, FetchRequest.MaxMaxBytes, 0), cancellationToken).TryGet(out var page, out var error))
+        if (!reader.Read(document, new PageView(PageFormat.Markdown, Strip: true, FetchRequest.MaxMaxBytes, 0), cancellationToken)
+            .TryGet(out var page, out var error))
         {
             return error;
         }

@@ -7,7 +7,10 @@ namespace Relay.Application.Fetching;
 /// <summary>Turns the operator's settings into rules.</summary>
 internal static class FetchPolicyReader
 {
-    /// <summary>The rules, with what of the settings is none. The relay's own names are never fetched, for it would ask itself; neither is the proxy.</summary>
+    /// <summary>
+    /// The rules, with what of the settings is none. The relay's own names are never fetched, for it would ask itself; neither is the
+    /// proxy.
+    /// </summary>
     public static (FetchPolicy Policy, IReadOnlyList<string> Problems) Read(FetchOptions options, ServerOptions server)
     {
         var problems = new List<string>();
@@ -59,7 +62,8 @@ internal static class FetchPolicyReader
             }
         }
 
-        foreach (var own in server.AllowedHosts.Append(server.NgrokDomain).Append(server.Host).Append(options.Proxy?.Host.Trim('[', ']')).OfType<string>())
+        foreach (var own in server.AllowedHosts.Append(server.NgrokDomain).Append(server.Host).Append(options.Proxy?.Host.Trim('[', ']'))
+            .OfType<string>())
         {
             if (IPAddress.TryParse(own, out var address))
             {

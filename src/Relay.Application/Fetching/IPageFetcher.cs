@@ -15,7 +15,9 @@ public sealed record FollowedRedirect(Uri Url, int Status);
 /// <param name="Document">The document.</param>
 public sealed record FetchReply(int Status, string? ContentType, IReadOnlyList<FollowedRedirect> Redirects, FetchedDocument Document)
 {
-    /// <summary>Where the page says that a browser is to go on by itself, and the relay did not: later, or once too often. Null for none.</summary>
+    /// <summary>
+    /// Where the page says that a browser is to go on by itself, and the relay did not: later, or once too often. Null for none.
+    /// </summary>
     public Uri? RefreshUrl { get; init; }
 }
 
@@ -65,5 +67,6 @@ public interface IPageFetcher
     /// <see cref="ErrorCode.UnsupportedContentType"/> or <see cref="ErrorCode.Overloaded"/>.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    Task<Result<FetchReply>> FetchAsync(FetchUrl url, PageFormat format, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken);
+    Task<Result<FetchReply>> FetchAsync(
+        FetchUrl url, PageFormat format, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken);
 }

@@ -5,7 +5,10 @@ namespace Relay.Application.Fleet;
 /// <param name="Name">Its operator's name for it.</param>
 /// <param name="Version">Of the relay.</param>
 /// <param name="ClaudeVersion">Of its Claude Code; null when it has none in service.</param>
-/// <param name="State"><c>ready</c>, <c>degraded</c>, <c>not_ready</c>, <c>stopping</c>, or <c>lost</c> when it has not been heard for longer than its leases last.</param>
+/// <param name="State">
+/// <c>ready</c>, <c>degraded</c>, <c>not_ready</c>, <c>stopping</c>, or <c>lost</c> when it has not been heard for longer than its leases
+/// last.
+/// </param>
 /// <param name="Places">Completions that it may run at once.</param>
 /// <param name="Running">Completions that it runs.</param>
 /// <param name="Waiting">Completions that wait in its queue.</param>
@@ -13,7 +16,8 @@ namespace Relay.Application.Fleet;
 /// <param name="StartedAt">UTC.</param>
 /// <param name="SeenAt">UTC, by the clock of what the relays share.</param>
 public sealed record FleetMember(
-    string Id, string Name, string Version, string? ClaudeVersion, string State, int Places, int Running, int Waiting, int Spares, DateTimeOffset StartedAt, DateTimeOffset SeenAt);
+    string Id, string Name, string Version, string? ClaudeVersion, string State, int Places, int Running, int Waiting, int Spares,
+    DateTimeOffset StartedAt, DateTimeOffset SeenAt);
 
 /// <summary>The relays that share one set of keys and limits.</summary>
 public interface IFleet

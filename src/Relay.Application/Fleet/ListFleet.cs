@@ -11,5 +11,6 @@ public sealed record FleetList(IReadOnlyList<FleetMember>? Relays);
 
 internal sealed class ListFleetHandler(IFleet fleet) : IRequestHandler<ListFleetQuery, Result<FleetList>>
 {
-    public async Task<Result<FleetList>> Handle(ListFleetQuery query, CancellationToken cancellationToken) => new FleetList(await fleet.ReadAsync(cancellationToken));
+    public async Task<Result<FleetList>> Handle(ListFleetQuery query, CancellationToken cancellationToken) =>
+        new FleetList(await fleet.ReadAsync(cancellationToken));
 }

@@ -12,13 +12,17 @@ public interface IIdempotencyStore
     /// <param name="cancellationToken">Gives up.</param>
     ValueTask<IdempotencyClaim> ClaimAsync(string name, string fingerprint, CancellationToken cancellationToken);
 
-    /// <summary>Keeps the answer to a claimed request. Where there is no room for all, the oldest answers of the holder with the most bytes go first.</summary>
+    /// <summary>
+    /// Keeps the answer to a claimed request. Where there is no room for all, the oldest answers of the holder with the most bytes go
+    /// first.
+    /// </summary>
     /// <param name="name">As claimed.</param>
     /// <param name="holder">The id of the key whose answer it is.</param>
     /// <param name="fingerprint">As claimed.</param>
     /// <param name="sealedAnswer">What to keep.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken);
+    ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer,
+        CancellationToken cancellationToken);
 
     /// <summary>Gives a claim up: whoever asks again is a first.</summary>
     ValueTask ReleaseAsync(string name, CancellationToken cancellationToken);

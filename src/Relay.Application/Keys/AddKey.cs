@@ -15,7 +15,8 @@ namespace Relay.Application.Keys;
 /// <param name="ExpiresIn">How long it works; null for until it is revoked.</param>
 /// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record AddKeyCommand(
-    KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null, TimeSpan? ExpiresIn = null, RequestContext? By = null)
+    KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null,
+    TimeSpan? ExpiresIn = null, RequestContext? By = null)
     : IRequest<Result<AddedKey>>
 {
     /// <summary>Whether its requests may declare tools.</summary>

@@ -9,10 +9,13 @@ public interface IKeyRepository
     /// <summary>
     /// Changes the set of keys in one atomic step, safe against other processes doing the same.
     /// </summary>
-    /// <param name="change">Given the keys as they are; answers the keys as they should be and a value, or an error that changes nothing.</param>
+    /// <param name="change">
+    /// Given the keys as they are; answers the keys as they should be and a value, or an error that changes nothing.
+    /// </param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     /// <returns>The value, or <see cref="ErrorCode.Conflict"/>, <see cref="ErrorCode.InternalError"/> or the change's own error.</returns>
-    Task<Result<T>> ChangeAsync<T>(Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken);
+    Task<Result<T>> ChangeAsync<T>(
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken);
 
     /// <summary>The keys as they are now; <see cref="ErrorCode.InternalError"/> for a file that can't be read.</summary>
     Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken);
@@ -27,10 +30,15 @@ public interface IKeyDirectory
     /// <summary>The active key that a secret of this hash opens now, or null: revoked, expired, or replaced and no longer valid.</summary>
     ApiKey? Find(KeyHash hash);
 
-    /// <summary>Whether the keys are known at all. Not on a relay that has not reached what holds them since its start: it can't tell a good key from a bad one.</summary>
+    /// <summary>
+    /// Whether the keys are known at all. Not on a relay that has not reached what holds them since its start: it can't tell a good key
+    /// from a bad one.
+    /// </summary>
     bool IsKnown { get; }
 
-    /// <summary>Whether there is no key of this id any more, or only a revoked one, as of the last reload. One that has expired is not revoked.</summary>
+    /// <summary>
+    /// Whether there is no key of this id any more, or only a revoked one, as of the last reload. One that has expired is not revoked.
+    /// </summary>
     bool IsRevoked(string keyId);
 
     /// <summary>

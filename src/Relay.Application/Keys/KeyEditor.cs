@@ -9,14 +9,16 @@ namespace Relay.Application.Keys;
 internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, TimeProvider clock)
 {
     /// <summary>Adds a key, unless its label is taken.</summary>
-    public async Task<Result<AddedKey>> AddAsync(KeyLabel label, Func<ApiKey, ApiKey> adorn, RequestContext? by, CancellationToken cancellationToken)
+    public async Task<Result<AddedKey>> AddAsync(
+        KeyLabel label, Func<ApiKey, ApiKey> adorn, RequestContext? by, CancellationToken cancellationToken)
     {
         var added = await repository.ChangeAsync<AddedKey>(
             keys =>
             {
                 if (keys.Any(key => key.RevokedAt is null && key.Label == label))
                 {
-                    return new RelayError(ErrorCode.Conflict, $"There is a key '{label}' already. Revoke it first, or choose another label.", "label");
+                    return new RelayError(
+                        ErrorCode.Conflict, $"There is a key '{label}' already. Revoke it first, or choose another label.", "label");
                 }
 
                 var (key, secret) = ApiKey.Create(label, clock.GetUtcNow());
@@ -39,7 +41,8 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
     /// <param name="by">The request of the admin key that asks for it; null for the system's user.</param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     public async Task<Result<T>> ChangeAsync<T>(
-        KeyReference which, string action, Func<ApiKey, DateTimeOffset, (ApiKey Key, T Value)> change, RequestContext? by, CancellationToken cancellationToken)
+        KeyReference which, string action, Func<ApiKey, DateTimeOffset, (ApiKey Key, T Value)> change, RequestContext? by,
+        CancellationToken cancellationToken)
     {
         var changed = await repository.ChangeAsync<(ApiKey Before, ApiKey After, T Value)>(
             keys =>
@@ -62,11 +65,16 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         return outcome.Value;
     }
 
-    /// <summary>What is said of a label or an id that no key has, or only revoked ones. An id is the caller's free text and is not repeated.</summary>
+    /// <summary>
+    /// What is said of a label or an id that no key has, or only revoked ones. An id is the caller's free text and is not repeated.
+    /// </summary>
     private static RelayError NoSuchKey(KeyReference which) => which switch
     {
-        { Id: null } => new RelayError(ErrorCode.NotFound, $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.", "label"),
-        { Label: null } => new RelayError(ErrorCode.NotFound, "There is no active key of this id: somebody may have revoked it meanwhile.", "id"),
+        { Id: null } =>
+            new RelayError(ErrorCode.NotFound, $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.",
+            "label"),
+        { Label: null } =>
+        new RelayError(ErrorCode.NotFound, "There is no active key of this id: somebody may have revoked it meanwhile.", "id"),
         _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),
     };
 

@@ -2,7 +2,9 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
-/// <summary>Which of the keys that are not revoked is meant: that of a label, that of an id, or that of both, where each checks the other.</summary>
+/// <summary>
+/// Which of the keys that are not revoked is meant: that of a label, that of an id, or that of both, where each checks the other.
+/// </summary>
 public sealed record KeyReference
 {
     private KeyReference(string? id, KeyLabel? label) => (Id, Label) = (id, label);

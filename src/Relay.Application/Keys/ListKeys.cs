@@ -17,7 +17,8 @@ public sealed record ListedKey(ApiKey Key, DateTimeOffset? LastUsedAt);
 
 internal sealed class ListKeysValidator : AbstractValidator<ListKeysQuery>;
 
-internal sealed class ListKeysHandler(IKeyRepository repository, IUsageReader usage) : IRequestHandler<ListKeysQuery, Result<IReadOnlyList<ListedKey>>>
+internal sealed class ListKeysHandler(IKeyRepository repository, IUsageReader usage)
+    : IRequestHandler<ListKeysQuery, Result<IReadOnlyList<ListedKey>>>
 {
     public async Task<Result<IReadOnlyList<ListedKey>>> Handle(ListKeysQuery query, CancellationToken cancellationToken)
     {

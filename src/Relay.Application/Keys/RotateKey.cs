@@ -17,7 +17,8 @@ internal sealed class RotateKeyValidator : AbstractValidator<RotateKeyCommand>
     public RotateKeyValidator() =>
         RuleFor(command => command.Overlap)
             .InclusiveBetween(TimeSpan.Zero, ApiKey.MaxOverlap)
-            .WithRelayError(ErrorCode.InvalidRequest, "overlap", $"An overlap is at most {ApiKey.MaxOverlap.TotalDays} days, and not negative.");
+            .WithRelayError(ErrorCode.InvalidRequest, "overlap",
+            $"An overlap is at most {ApiKey.MaxOverlap.TotalDays} days, and not negative.");
 }
 
 internal sealed class RotateKeyHandler(KeyEditor keys) : IRequestHandler<RotateKeyCommand, Result<AddedKey>>

@@ -39,7 +39,8 @@ internal sealed class SetKeyLimitsValidator : AbstractValidator<SetKeyLimitsComm
     public SetKeyLimitsValidator()
     {
         RuleFor(command => command)
-            .Must(command => (command.RequestsPerMinute ?? command.RequestsPerDay ?? command.Concurrency) is not null || command.UsdPerDay is not null)
+            .Must(command =>
+            (command.RequestsPerMinute ?? command.RequestsPerDay ?? command.Concurrency) is not null || command.UsdPerDay is not null)
             .WithRelayError(ErrorCode.InvalidRequest, "limits", "Name at least one limit to set.");
         RuleFor(command => command.ApplyTo(KeyLimits.Default)).MustBeInRange();
     }

@@ -19,7 +19,8 @@ internal sealed class FindModelValidator : AbstractValidator<FindModelQuery>
 
 internal sealed class FindModelHandler(ModelCatalog models) : IRequestHandler<FindModelQuery, Result<string>>
 {
-    private static readonly RelayError NoSuchModel = new(ErrorCode.NotFound, "There is no such model for this key. GET /v1/models lists those it can use.", "model");
+    private static readonly RelayError NoSuchModel =
+        new(ErrorCode.NotFound, "There is no such model for this key. GET /v1/models lists those it can use.", "model");
 
     public Task<Result<string>> Handle(FindModelQuery query, CancellationToken cancellationToken)
     {

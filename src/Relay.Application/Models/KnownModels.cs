@@ -3,8 +3,8 @@ using Relay.Domain.Models;
 namespace Relay.Application.Models;
 
 /// <summary>
-/// Full ids of models, for lists: clients choose from them, and some know what a model can do only by its id. A family that is allowed takes
-/// every id of it, those that are not here, too. Claude Code 2.1.330 sends each as it is.
+/// Full ids of models, for lists: clients choose from them, and some know what a model can do only by its id. A family that is allowed
+/// takes every id of it, those that are not here, too. Claude Code 2.1.330 sends each as it is.
 /// </summary>
 internal static class KnownModels
 {

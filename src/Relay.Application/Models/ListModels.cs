@@ -9,7 +9,9 @@ namespace Relay.Application.Models;
 public sealed record ListModelsQuery(ApiKey Caller) : IRequest<Result<ModelList>>;
 
 /// <param name="Default">What a request gets that names none; null when the key may not use that one.</param>
-/// <param name="Names">What the key may name: models and aliases in the operator's order, then full ids. Other full ids of the families may be named, too.</param>
+/// <param name="Names">
+/// What the key may name: models and aliases in the operator's order, then full ids. Other full ids of the families may be named, too.
+/// </param>
 public sealed record ModelList(string? Default, IReadOnlyCollection<string> Names);
 
 internal sealed class ListModelsValidator : AbstractValidator<ListModelsQuery>

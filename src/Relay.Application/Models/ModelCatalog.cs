@@ -42,9 +42,13 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
     public IReadOnlyCollection<ModelName> Allowed => _allowed.Value.Values;
 
     /// <summary>The allowed model that a model is counted under: itself, or its family; null for one that is not allowed.</summary>
-    public string? LabelOf(ModelName model) => _allowed.Value.GetValueOrDefault(model.Value)?.Value ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
+    public string? LabelOf(ModelName model) =>
+        _allowed.Value.GetValueOrDefault(model.Value)?.Value ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))
+        ?.Value;
 
-    /// <summary>The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.</summary>
+    /// <summary>
+    /// The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.
+    /// </summary>
     public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed.Value[label] : model;
 
     /// <summary>Names that the key may use: models and further names in the operator's order, then full ids of the families.</summary>
@@ -66,7 +70,8 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
         }
 
         var read = ModelName.Create(simple);
-        return _aliases.Value.TryGetValue(AnyOther, out var other) && (!read.TryGet(out var known, out _) || !IsAllowed(known)) ? other : read;
+        return _aliases.Value.TryGetValue(AnyOther, out var other) && (!read.TryGet(out var known, out _) || !IsAllowed(known))
+            ? other : read;
     }
 
     /// <summary>Whether callers may name it, or name none.</summary>
@@ -80,7 +85,8 @@ internal readonly record struct ModelAlias(string Name, string Target)
     public const int MaxLength = 128;
 
     /// <summary>Splits at the first <c>=</c>; without one, the target is empty.</summary>
-    public static ModelAlias Parse(string text) => text.Split('=', 2, StringSplitOptions.TrimEntries) is [var name, var target] ? new(name, target) : new(text, string.Empty);
+    public static ModelAlias Parse(string text) =>
+        text.Split('=', 2, StringSplitOptions.TrimEntries) is [var name, var target] ? new(name, target) : new(text, string.Empty);
 }
 
 /// <summary>Checks the model names at start, so that the catalog can't fail later.</summary>
@@ -97,18 +103,22 @@ internal sealed class ModelOptionsValidator : IValidateOptions<CompletionOptions
             .Where(alias => !IsName(alias.Name) || !options.AllowedModels.Contains(alias.Target, StringComparer.Ordinal))
             .Select(alias => $"MODEL_ALIASES: '{alias.Name}={alias.Target}' is not NAME=MODEL with a model of ALLOWED_MODELS."));
         problems.AddRange(aliases
-            .Where(alias => options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal) || aliases.Count(other => string.Equals(other.Name, alias.Name, StringComparison.OrdinalIgnoreCase)) > 1)
+            .Where(alias =>
+            options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal)
+            || aliases.Count(other => string.Equals(other.Name, alias.Name, StringComparison.OrdinalIgnoreCase)) > 1)
             .Select(alias => alias.Name)
             .Distinct(StringComparer.Ordinal)
             .Select(name => $"MODEL_ALIASES: '{name}' names a model already."));
         if (!options.AllowedModels.Contains(options.DefaultModel, StringComparer.Ordinal))
         {
-            problems.Add($"DEFAULT_MODEL: '{options.DefaultModel}' is not among ALLOWED_MODELS ({string.Join(", ", options.AllowedModels)}).");
+            problems.Add(
+                $"DEFAULT_MODEL: '{options.DefaultModel}' is not among ALLOWED_MODELS ({string.Join(", ", options.AllowedModels)}).");
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
 
     /// <summary>Visible ASCII, which every client can send.</summary>
-    private static bool IsName(string name) => name.Length is > 0 and <= ModelAlias.MaxLength && !name.AsSpan().ContainsAnyExceptInRange('!', '~');
+    private static bool IsName(string name) =>
+        name.Length is > 0 and <= ModelAlias.MaxLength && !name.AsSpan().ContainsAnyExceptInRange('!', '~');
 }

@@ -7,7 +7,8 @@ using Relay.Domain;
 namespace Relay.Application.Pipeline;
 
 /// <summary>Lets a request that spends something through when the limits and a free place allow it, and settles what it spent.</summary>
-internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission, RelayMetrics metrics) : IPipelineBehavior<TRequest, TResponse>
+internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission, RelayMetrics metrics)
+    : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>, IAdmissible
     where TResponse : IResult<TResponse>
 {

@@ -6,7 +6,8 @@ using Relay.Domain;
 namespace Relay.Application.Pipeline;
 
 /// <summary>Turns a request away before its handler, with the first rule it breaks.</summary>
-internal sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidator<TRequest>> validators) : IPipelineBehavior<TRequest, TResponse>
+internal sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidator<TRequest>> validators)
+    : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>
     where TResponse : IResult<TResponse>
 {
@@ -32,7 +33,8 @@ internal static class ValidationErrors
 {
     /// <summary>Says which error a broken rule is, in the relay's closed set.</summary>
     public static IRuleBuilderOptions<T, TProperty> WithRelayError<T, TProperty>(
-        this IRuleBuilderOptions<T, TProperty> rule, ErrorCode code, string field, string message) => rule.WithRelayError(code, field, () => message);
+        this IRuleBuilderOptions<T, TProperty> rule, ErrorCode code, string field, string message) =>
+        rule.WithRelayError(code, field, () => message);
 
     /// <summary>The same, in words that depend on a setting that may change.</summary>
     public static IRuleBuilderOptions<T, TProperty> WithRelayError<T, TProperty>(

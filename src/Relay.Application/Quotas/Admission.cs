@@ -80,16 +80,20 @@ public interface IAdmission
 /// nothing.
 /// </summary>
 internal sealed class Admission(
-    IQuotaStore quotas, FairQueues queues, FailureLimit failures, UpstreamLimits upstream, ModelCatalog models, IFleet fleet, IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
+    IQuotaStore quotas, FairQueues queues, FailureLimit failures, UpstreamLimits upstream, ModelCatalog models, IFleet fleet,
+    IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
     : IAdmission
 {
-    private static readonly RelayError ShuttingDown = new(ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
+    private static readonly RelayError ShuttingDown =
+        new(ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <summary>Lets a request in.</summary>
     /// <returns>
-    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.ShuttingDown"/>, <see cref="ErrorCode.RateLimited"/>,
+    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.ShuttingDown"/>, <see
+    /// cref="ErrorCode.RateLimited"/>,
     /// <see cref="ErrorCode.DailyLimit"/>, <see cref="ErrorCode.GlobalDailyLimit"/>, <see cref="ErrorCode.UpstreamRateLimited"/>,
-    /// <see cref="ErrorCode.QueueFull"/>, <see cref="ErrorCode.Overloaded"/> and <see cref="ErrorCode.StateUnavailable"/>, each with a retry time and without a charge.
+    /// <see cref="ErrorCode.QueueFull"/>, <see cref="ErrorCode.Overloaded"/> and <see cref="ErrorCode.StateUnavailable"/>, each with a
+    /// retry time and without a charge.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left while it waited; it was not charged.</exception>
     public async Task<Result<Admitted>> AdmitAsync(IAdmissible request, CancellationToken cancellationToken)
@@ -111,7 +115,8 @@ internal sealed class Admission(
             }
 
             reserve = ModelPrice.Of(asked).Estimate(
-                spends.Request.EstimatedInputTokens, Math.Min(spends.Request.MaxOutputTokens ?? int.MaxValue, completions.Value.MaxOutputTokens));
+                spends.Request.EstimatedInputTokens,
+                Math.Min(spends.Request.MaxOutputTokens ?? int.MaxValue, completions.Value.MaxOutputTokens));
         }
 
         // Usage has a row for each model that the operator has listed, not for each name that a caller thinks of.
@@ -215,7 +220,8 @@ internal sealed class Admission(
         }
 
         var limits = LimitsOf(key, bucket);
-        return quotas.FindKnownRefusal(key.Id, limits) is { } refused ? refused with { Statuses = WithConcurrency(key.Id, limits, refused) } : null;
+        return quotas.FindKnownRefusal(key.Id, limits) is { } refused
+            ? refused with { Statuses = WithConcurrency(key.Id, limits, refused) } : null;
     }
 
     /// <inheritdoc/>
@@ -223,23 +229,27 @@ internal sealed class Admission(
     {
         var limits = LimitsOf(key, bucket);
         var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
-        return decision with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision) };
+        return decision
+            with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision) };
     }
 
     private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, QuotaDecision decision)
     {
         var running = decision.Running ?? queues[limits.Bucket].RunningOf(keyId);
         var places = limits.PlacesPerRelay(decision.Relays ?? 1);
-        return [.. decision.Statuses, new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), places, Math.Max(0, places - running), null, null)];
+        return [.. decision.Statuses,
+            new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), places, Math.Max(0, places - running), null, null)];
     }
 
-    private async Task<RelayError?> EnterAsync(Admitted admitted, RequestContext context, QuotaBucket bucket, int? relays, CancellationToken cancellationToken)
+    private async Task<RelayError?> EnterAsync(
+        Admitted admitted, RequestContext context, QuotaBucket bucket, int? relays, CancellationToken cancellationToken)
     {
         var startedAt = clock.GetTimestamp();
         var queue = queues[bucket];
         // By the settings of each moment, for they may change while it waits.
         int PlacesInFleet() => LimitsOf(context.Caller, bucket).Concurrency;
-        int PlacesHere() => Math.Min(LimitsOf(context.Caller, bucket).PlacesPerRelay(relays ?? 1), options.CurrentValue.PlacesOf(context.Caller, bucket));
+        int PlacesHere() =>
+            Math.Min(LimitsOf(context.Caller, bucket).PlacesPerRelay(relays ?? 1), options.CurrentValue.PlacesOf(context.Caller, bucket));
         var patience = Patience(context, queue);
         if (admitted.Charge.IsWaiting)
         {

@@ -7,8 +7,8 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Quotas;
 
 /// <summary>
-/// A wide limit for requests that come to nothing. They cost nothing and are given back, so that no other limit holds a key that asks in a loop
-/// although it only fails. In memory, for this relay.
+/// A wide limit for requests that come to nothing. They cost nothing and are given back, so that no other limit holds a key that asks in a
+/// loop although it only fails. In memory, for this relay.
 /// </summary>
 internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
 {
@@ -31,13 +31,15 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
             return null;
         }
 
-        var most = (int)Math.Min(int.MaxValue, Math.Max(Least, (long)PerRequest * (key.Limits.RequestsPerMinute ?? options.CurrentValue.PerKeyRpm)));
+        var most = (int)Math.Min(int.MaxValue,
+            Math.Max(Least, (long)PerRequest * (key.Limits.RequestsPerMinute ?? options.CurrentValue.PerKeyRpm)));
         lock (window)
         {
             var uptime = Uptime;
             window.Advance(uptime);
             return window.UntilBelow(most, uptime) is var wait && wait > TimeSpan.Zero
-                ? new RelayError(ErrorCode.RateLimited, $"{most} requests of this key came to nothing within a minute. Find out why they fail, then try again.", RetryAfter: wait)
+                ? new RelayError(ErrorCode.RateLimited,
+                $"{most} requests of this key came to nothing within a minute. Find out why they fail, then try again.", RetryAfter: wait)
                 : null;
         }
     }

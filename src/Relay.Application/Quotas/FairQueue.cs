@@ -50,7 +50,8 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         {
             lock (_lock)
             {
-                return [.. _lines.Values.Where(line => !line.IsIdle).Select(line => new KeyLoad(line.KeyId, line.Running, line.Waiters.Count))];
+                return [.. _lines.Values.Where(line => !line.IsIdle)
+                    .Select(line => new KeyLoad(line.KeyId, line.Running, line.Waiters.Count))];
             }
         }
     }
@@ -106,7 +107,9 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
     /// <summary>Takes a place, or waits for one.</summary>
     /// <param name="keyId">Whose request it is.</param>
-    /// <param name="keyPlaces">How many of that key may run at once; read again for each free place, so that a changed limit counts for requests that wait.</param>
+    /// <param name="keyPlaces">
+    /// How many of that key may run at once; read again for each free place, so that a changed limit counts for requests that wait.
+    /// </param>
     /// <param name="patience">Longest wait.</param>
     /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
@@ -117,10 +120,14 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// <param name="keyId">Whose request it is.</param>
     /// <param name="keyPlaces">As for the other.</param>
     /// <param name="patience">Longest wait.</param>
-    /// <param name="ready">What must have come first; until then others of its key pass it. A failure is the caller's to see in it, and is as good as readiness.</param>
+    /// <param name="ready">
+    /// What must have come first; until then others of its key pass it. A failure is the caller's to see in it, and is as good as
+    /// readiness.
+    /// </param>
     /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    public async Task<QueuePlace> EnterAsync(string keyId, Func<int> keyPlaces, TimeSpan patience, Task ready, CancellationToken cancellationToken)
+    public async Task<QueuePlace> EnterAsync(
+        string keyId, Func<int> keyPlaces, TimeSpan patience, Task ready, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Waiter waiter;

@@ -17,7 +17,8 @@ public interface IQuotaStore
     /// <param name="reserveUsd">What it may cost.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A charge; or a refusal for a limit, or <see cref="ErrorCode.StateUnavailable"/>.</returns>
-    ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
+    ValueTask<QuotaDecision> ChargeAsync(
+        string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
 
     /// <summary>A charged request has ended, and counts, with what it spent.</summary>
     ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken);
@@ -25,11 +26,15 @@ public interface IQuotaStore
     /// <summary>A charged request came to nothing, and costs nothing.</summary>
     ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken);
 
-    /// <summary>Waits until a charge that is waiting has been given one of its key's places in the fleet. Settling or giving back frees it.</summary>
+    /// <summary>
+    /// Waits until a charge that is waiting has been given one of its key's places in the fleet. Settling or giving back frees it.
+    /// </summary>
     /// <param name="charge">One that says <see cref="QuotaCharge.IsWaiting"/>.</param>
     /// <param name="places">How many of its key may run at once; read again each time that the charge asks for a place.</param>
     /// <param name="cancellationToken">Ends the wait. The charge is then to be given back, with a place it may have got meanwhile.</param>
-    /// <exception cref="RelayErrorException"><see cref="ErrorCode.StateUnavailable"/>: the fleet has no such charge any more, and the request must not run.</exception>
+    /// <exception cref="RelayErrorException">
+    /// <see cref="ErrorCode.StateUnavailable"/>: the fleet has no such charge any more, and the request must not run.
+    /// </exception>
     Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken);
 
     /// <summary>A refusal that is certain by what is known here, without asking anybody; null when there is none.</summary>

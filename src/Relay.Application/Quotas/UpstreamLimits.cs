@@ -138,7 +138,8 @@ internal sealed class UpstreamLimits
                 }
             }
 
-            foreach (var over in _limits.Values.Where(limit => limit.IsShared && !limit.IsProbed && !shared.Any(told => told.Kind == limit.Kind && told.Scope == limit.Scope)).ToList())
+            foreach (var over in _limits.Values.Where(limit => limit.IsShared && !limit.IsProbed
+                && !shared.Any(told => told.Kind == limit.Kind && told.Scope == limit.Scope)).ToList())
             {
                 _limits.Remove((over.Kind, over.Scope));
             }
@@ -169,17 +170,20 @@ internal sealed class UpstreamLimits
         // Those that were on their way when the limit was met come back with it, too: no longer pause for them.
         if (limit.Until <= now)
         {
-            limit.Backoff = limit.Backoff == TimeSpan.Zero ? FirstBackoff : TimeSpan.FromTicks(Math.Min(limit.Backoff.Ticks * 2, LastBackoff.Ticks));
+            limit.Backoff = limit.Backoff == TimeSpan.Zero
+                ? FirstBackoff : TimeSpan.FromTicks(Math.Min(limit.Backoff.Ticks * 2, LastBackoff.Ticks));
             limit.Until = now + limit.Backoff;
         }
 
         return limit;
     }
 
-    private IEnumerable<Limit> Covering(ModelName model) => _limits.Values.Where(limit => limit.Scope == All || limit.Scope == model.Family);
+    private IEnumerable<Limit> Covering(ModelName model) =>
+        _limits.Values.Where(limit => limit.Scope == All || limit.Scope == model.Family);
 
     /// <summary>Who waits as long as one limit says must not find another still in force.</summary>
-    private RelayError? Longest(IEnumerable<Limit> limits) => limits.Select(Refusal).OfType<RelayError>().MaxBy(refusal => refusal.RetryAfter);
+    private RelayError? Longest(IEnumerable<Limit> limits) =>
+        limits.Select(Refusal).OfType<RelayError>().MaxBy(refusal => refusal.RetryAfter);
 
     private RelayError? Refusal(Limit limit)
     {
@@ -193,7 +197,8 @@ internal sealed class UpstreamLimits
             ErrorCode.UpstreamRateLimited,
             limit.Scope == All
                 ? "The Claude account behind the relay has reached its own limit. Wait for it to reset."
-                : $"The Claude account behind the relay has reached its own limit for {limit.Scope}. Wait for it to reset, or use another model.",
+                : $"The Claude account behind the relay has reached its own limit for {limit.Scope}. Wait for it to reset, or use "
+                + $"another model.",
             RetryAfter: wait > TimeSpan.Zero ? wait : ProbeRetry);
     }
 

@@ -7,7 +7,8 @@ namespace Relay.Application.State;
 
 /// <summary>
 /// Copies keys, usage and the day's counts from one state to another. Idempotent: what is there already is not added again, of two counts
-/// the larger stays, and no revocation is undone, nor a rotation. Answers that are kept for idempotency keys, and the last minute, stay behind.
+/// the larger stays, and no revocation is undone, nor a rotation. Answers that are kept for idempotency keys, and the last minute, stay
+/// behind.
 /// </summary>
 /// <param name="From"><c>local</c>, or the address of a Redis. It may hold a password, and is never printed.</param>
 /// <param name="To">The same; another than <paramref name="From"/>.</param>
@@ -31,7 +32,10 @@ public sealed record StateCopy(int KeysAdded, int KeysChanged, int KeysSame, int
 public interface IStateCopier
 {
     /// <summary>Does what <see cref="CopyStateCommand"/> says.</summary>
-    /// <returns>What was copied, or <see cref="ErrorCode.InvalidRequest"/>, <see cref="ErrorCode.Conflict"/> or <see cref="ErrorCode.StateUnavailable"/>.</returns>
+    /// <returns>
+    /// What was copied, or <see cref="ErrorCode.InvalidRequest"/>, <see cref="ErrorCode.Conflict"/> or <see
+    /// cref="ErrorCode.StateUnavailable"/>.
+    /// </returns>
     Task<Result<StateCopy>> CopyAsync(CopyStateCommand command, CancellationToken cancellationToken);
 }
 
@@ -39,7 +43,8 @@ internal sealed class CopyStateValidator : AbstractValidator<CopyStateCommand>
 {
     public CopyStateValidator()
     {
-        RuleFor(command => command.From).NotEmpty().WithRelayError(ErrorCode.InvalidRequest, "from", "Say what to copy from: 'local', or redis://…");
+        RuleFor(command => command.From).NotEmpty()
+            .WithRelayError(ErrorCode.InvalidRequest, "from", "Say what to copy from: 'local', or redis://…");
         RuleFor(command => command.To)
             .Must((command, to) => !string.IsNullOrEmpty(to) && to != command.From)
             .WithRelayError(ErrorCode.InvalidRequest, "to", "Say what to copy to: 'local', or redis://…, and not what is copied from.");
@@ -48,5 +53,6 @@ internal sealed class CopyStateValidator : AbstractValidator<CopyStateCommand>
 
 internal sealed class CopyStateHandler(IStateCopier copier) : IRequestHandler<CopyStateCommand, Result<StateCopy>>
 {
-    public Task<Result<StateCopy>> Handle(CopyStateCommand command, CancellationToken cancellationToken) => copier.CopyAsync(command, cancellationToken);
+    public Task<Result<StateCopy>> Handle(CopyStateCommand command, CancellationToken cancellationToken) =>
+        copier.CopyAsync(command, cancellationToken);
 }

@@ -22,7 +22,8 @@ internal sealed class ReportUsageValidator : AbstractValidator<ReportUsageQuery>
             .WithRelayError(ErrorCode.InvalidRequest, "days", $"Days are a whole number from 1 to {GetUsageQuery.MaxDays}.");
 }
 
-internal sealed class ReportUsageHandler(IUsageReader usage, IKeyRepository repository, TimeProvider clock) : IRequestHandler<ReportUsageQuery, Result<UsageReport>>
+internal sealed class ReportUsageHandler(IUsageReader usage, IKeyRepository repository, TimeProvider clock)
+    : IRequestHandler<ReportUsageQuery, Result<UsageReport>>
 {
     public async Task<Result<UsageReport>> Handle(ReportUsageQuery query, CancellationToken cancellationToken)
     {

@@ -38,7 +38,8 @@ public sealed record HiddenThought(string Data) : AnswerBlock
 }
 
 /// <summary>
-/// A piece of a running answer. The pieces of one block follow each other: words; a call's begin, its input, its end; a thought's words, its end.
+/// A piece of a running answer. The pieces of one block follow each other: words; a call's begin, its input, its end; a thought's words,
+/// its end.
 /// </summary>
 public abstract record AnswerPiece
 {
@@ -54,7 +55,9 @@ public sealed record WordsPiece(string Text) : AnswerPiece
     public override string ToString() => "WordsPiece { *** }";
 }
 
-/// <summary>A place in the caller's documents that the words of this block cite: a JSON object, as the API wrote it. Prints <c>***</c>.</summary>
+/// <summary>
+/// A place in the caller's documents that the words of this block cite: a JSON object, as the API wrote it. Prints <c>***</c>.
+/// </summary>
 public sealed record CitationPiece(string Json) : AnswerPiece
 {
     /// <inheritdoc/>
@@ -67,7 +70,9 @@ public sealed record WordsEnd(AnswerText Text) : AnswerPiece;
 /// <summary>The model begins to call a tool.</summary>
 public sealed record CallBegins(string Id, string Name) : AnswerPiece;
 
-/// <summary>The next part of the input of the call that has begun: text that is JSON once all parts are joined. Prints <c>***</c>.</summary>
+/// <summary>
+/// The next part of the input of the call that has begun: text that is JSON once all parts are joined. Prints <c>***</c>.
+/// </summary>
 public sealed record CallInputPiece(string Json) : AnswerPiece
 {
     /// <inheritdoc/>

@@ -3,7 +3,9 @@ namespace Relay.Domain.Completions;
 /// <summary>Reads base64 as clients write it, with or without padding, blanks and line breaks.</summary>
 internal static class Base64Text
 {
-    /// <summary>The bytes and the base64 that Anthropic's API takes for them; null for a text that is not base64 or holds no byte.</summary>
+    /// <summary>
+    /// The bytes and the base64 that Anthropic's API takes for them; null for a text that is not base64 or holds no byte.
+    /// </summary>
     public static (byte[] Bytes, string Canonical)? Read(string? base64)
     {
         if (string.IsNullOrEmpty(base64) || Decode(base64) is not { Length: > 0 } bytes)

@@ -5,7 +5,9 @@ namespace Relay.Domain.Completions;
 /// <summary>A finished answer. <see cref="Text"/> is the model's and must never be logged.</summary>
 /// <param name="Model">The model that answered, as Anthropic's API names it; the one asked for when the API did not say.</param>
 /// <param name="Text">The answer.</param>
-/// <param name="StopReason">Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>tool_use</c>, …).</param>
+/// <param name="StopReason">
+/// Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>tool_use</c>, …).
+/// </param>
 /// <param name="Usage">What it cost.</param>
 /// <param name="Timings">Where the time went.</param>
 public sealed record Completion(ModelName Model, string Text, string? StopReason, TokenUsage Usage, CompletionTimings Timings)

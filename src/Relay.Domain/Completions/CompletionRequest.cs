@@ -45,7 +45,8 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0) + (Tools?.Utf8Bytes ?? 0);
 
     /// <summary>Tokens that the input is reckoned to have, rather too many than too few.</summary>
-    public long EstimatedInputTokens => (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage) + ((long)Conversation.Pages * TokensPerPage);
+    public long EstimatedInputTokens =>
+        (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage) + ((long)Conversation.Pages * TokensPerPage);
 
     /// <summary>A single question; the first wrong field is named in the error. An empty system prompt is none.</summary>
     public static Result<CompletionRequest> Create(string? prompt, string? system, string? model)

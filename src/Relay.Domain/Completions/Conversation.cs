@@ -18,7 +18,9 @@ public sealed class Conversation
     /// <summary>Most pictures in all of them.</summary>
     public const int MaxImages = 20;
 
-    /// <summary>Most pixels of all pictures: Claude Code unpacks one after the other, which takes about 10 s of a processor for so many.</summary>
+    /// <summary>
+    /// Most pixels of all pictures: Claude Code unpacks one after the other, which takes about 10 s of a processor for so many.
+    /// </summary>
     public const long MaxPixels = 100_000_000;
 
     /// <summary>Most pages of all PDFs, the most that Anthropic takes of one request. Models with a smaller context take 100.</summary>
@@ -48,7 +50,9 @@ public sealed class Conversation
     /// <summary>Names of the tools that the model called so far, each once for each call.</summary>
     public IEnumerable<string> CalledTools => Blocks.OfType<ToolCallBlock>().Select(block => block.Call.Name);
 
-    /// <summary>Whether the turn to be answered holds results of tools, so that the model goes on with the turn in which it called them.</summary>
+    /// <summary>
+    /// Whether the turn to be answered holds results of tools, so that the model goes on with the turn in which it called them.
+    /// </summary>
     public bool ContinuesCalls => Last.Content.Any(block => block is ToolResultBlock);
 
     /// <summary>Pictures.</summary>
@@ -61,7 +65,9 @@ public sealed class Conversation
     public bool HasCitations => Blocks.OfType<DocumentBlock>().Any(document => document.HasCitations);
 
     /// <summary>All blocks, and those inside of results after the result that they are of.</summary>
-    private IEnumerable<ContentBlock> Blocks => Turns.SelectMany(turn => turn.Content).SelectMany(block => block is ToolResultBlock result ? [block, .. result.Content] : (IEnumerable<ContentBlock>)[block]);
+    private IEnumerable<ContentBlock> Blocks =>
+        Turns.SelectMany(turn => turn.Content)
+        .SelectMany(block => block is ToolResultBlock result ? [block, .. result.Content] : (IEnumerable<ContentBlock>)[block]);
 
     /// <summary>A single question.</summary>
     public static Conversation Of(PromptText prompt) => new([ChatMessage.Of(ChatRole.User, prompt)]);
@@ -76,7 +82,8 @@ public sealed class Conversation
             return RelayError.Invalid(field, $"'{field}' takes 1 to {MaxMessages} messages.");
         }
 
-        if (messages.Any(message => message.Content.Count > MaxBlocksPerMessage) || messages.Sum(message => message.Content.Sum(BlocksOf)) > MaxBlocks)
+        if (messages.Any(message => message.Content.Count > MaxBlocksPerMessage)
+            || messages.Sum(message => message.Content.Sum(BlocksOf)) > MaxBlocks)
         {
             return TooManyBlocks(field);
         }
@@ -88,7 +95,8 @@ public sealed class Conversation
 
         if (messages[^1].Role != ChatRole.User)
         {
-            return RelayError.Invalid(field, $"'{field}' must end with a message of the user: Claude Code can't go on with an answer that was begun for it.");
+            return RelayError.Invalid(
+                field, $"'{field}' must end with a message of the user: Claude Code can't go on with an answer that was begun for it.");
         }
 
         var turns = new List<ChatMessage>();
@@ -122,16 +130,20 @@ public sealed class Conversation
 
         return conversation.Blocks.OfType<ImageBlock>().Sum(image => image.Pixels) <= MaxPixels
             ? conversation
-            : RelayError.Invalid(field, $"'{field}' holds pictures of more than {MaxPixels} pixels together. Send fewer or smaller pictures.");
+            : RelayError.Invalid(
+            field, $"'{field}' holds pictures of more than {MaxPixels} pixels together. Send fewer or smaller pictures.");
     }
 
     /// <summary>A document in parts takes as much memory as its parts would as blocks.</summary>
-    private static int BlocksOf(ContentBlock block) => block is DocumentBlock { Source: PartsSource { Parts: var parts } } ? 1 + parts.Count : 1;
+    private static int BlocksOf(ContentBlock block) =>
+        block is DocumentBlock { Source: PartsSource { Parts: var parts } } ? 1 + parts.Count : 1;
 
     /// <summary>The refusal of a message, or of a conversation, with too many blocks.</summary>
     /// <param name="field">The wire name of the message's content, or of the messages.</param>
     public static RelayError TooManyBlocks(string field) =>
-        RelayError.Invalid(field, $"'{field}' holds too many blocks: at most {MaxBlocksPerMessage} of one message, and {MaxBlocks} of all. Join neighbouring texts into one block.");
+        RelayError.Invalid(field,
+        $"'{field}' holds too many blocks: at most {MaxBlocksPerMessage} of one message, and {MaxBlocks} of all. Join neighbouring texts "
+        + $"into one block.");
 
     /// <summary>Without the words.</summary>
     public override string ToString() => $"Conversation {{ {Turns.Count} turns, *** }}";

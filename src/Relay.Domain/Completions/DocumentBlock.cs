@@ -28,7 +28,8 @@ public sealed record DocumentBlock(DocumentSource Source) : ContentBlock
     public static Result<DocumentBlock> FromFile(string field, string? base64, string? name)
     {
         PromptText? title = null;
-        if (!string.IsNullOrWhiteSpace(name) && !PromptText.Create(field, name[..Math.Min(name.Length, MaxTitle)]).TryGet(out title, out var error))
+        if (!string.IsNullOrWhiteSpace(name) && !PromptText.Create(field, name[..Math.Min(name.Length, MaxTitle)])
+            .TryGet(out title, out var error))
         {
             return error;
         }
@@ -75,7 +76,8 @@ public abstract record DocumentSource
 
         if (ReadText(bytes) is not { } text)
         {
-            return RelayError.Invalid(field, $"'{field}' is neither a PDF nor a text in UTF-8. Send one of these; convert other files before.");
+            return RelayError.Invalid(
+                field, $"'{field}' is neither a PDF nor a text in UTF-8. Send one of these; convert other files before.");
         }
 
         return PromptText.Create(field, text).TryGet(out var words, out var error) ? new TextSource(words) : error;
@@ -86,7 +88,8 @@ public abstract record DocumentSource
     {
         try
         {
-            return bytes.AsSpan().Contains((byte)0) ? null : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes);
+            return bytes.AsSpan().Contains((byte)0)
+                ? null : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes);
         }
         catch (DecoderFallbackException)
         {
@@ -114,14 +117,19 @@ public sealed record PdfSource : DocumentSource
     /// <summary>Accepts a PDF.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="base64">With or without padding, blanks and line breaks.</param>
-    public static Result<PdfSource> Create(string field, string? base64) => Base64Text.Read(base64) is var (bytes, canonical) ? Of(field, bytes, canonical) : NoBase64(field);
+    public static Result<PdfSource> Create(string field, string? base64) =>
+        Base64Text.Read(base64) is var (bytes, canonical) ? Of(field, bytes, canonical) : NoBase64(field);
 
     internal static Result<PdfSource> Of(string field, byte[] bytes, string base64) =>
-        !PdfPages.IsPdf(bytes) ? RelayError.Invalid(field, $"'{field}' is not a PDF. Send a PDF as base64, or a text as a document with the source \"text\".")
-        : bytes.Length > MaxBytes ? new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of a PDF. Split it.", field)
+        !PdfPages.IsPdf(bytes)
+        ? RelayError.Invalid(field, $"'{field}' is not a PDF. Send a PDF as base64, or a text as a document with the source \"text\".")
+        : bytes.Length > MaxBytes
+        ? new RelayError(ErrorCode.TooLarge,
+        $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of a PDF. Split it.", field)
         : new PdfSource(base64, PdfPages.Count(bytes));
 
-    internal static RelayError NoBase64(string field) => RelayError.Invalid(field, $"'{field}' is not base64. Send the bytes of the file as base64.");
+    internal static RelayError NoBase64(string field) =>
+        RelayError.Invalid(field, $"'{field}' is not base64. Send the bytes of the file as base64.");
 
     /// <summary>Whether two are the same PDF.</summary>
     public bool Equals(PdfSource? other) => other is not null && string.Equals(_base64, other._base64, StringComparison.Ordinal);

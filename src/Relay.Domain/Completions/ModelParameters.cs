@@ -38,7 +38,8 @@ public sealed record ModelParameters
 
     /// <summary>The wire names of what is set, the same on every surface.</summary>
     public IEnumerable<string> Names =>
-        from parameter in new (string Name, bool IsSet)[] { ("temperature", Temperature is not null), ("top_p", TopP is not null), ("top_k", TopK is not null), ("thinking", Thinking is not null) }
+        from parameter in new (string Name, bool IsSet)[] { ("temperature", Temperature is not null), ("top_p", TopP is not null),
+        ("top_k", TopK is not null), ("thinking", Thinking is not null) }
         where parameter.IsSet
         select parameter.Name;
 
@@ -98,7 +99,9 @@ public sealed record Thinking
     /// <summary>Most tokens of thought, at least <see cref="MinBudget"/>; null but with <see cref="ThinkingMode.Enabled"/>.</summary>
     public int? BudgetTokens { get; }
 
-    /// <summary>How the API shows the thoughts, <c>summarized</c> or <c>omitted</c>; null for the model's default, and without thinking.</summary>
+    /// <summary>
+    /// How the API shows the thoughts, <c>summarized</c> or <c>omitted</c>; null for the model's default, and without thinking.
+    /// </summary>
     public string? Display { get; private init; }
 
     /// <summary>The wire name of <see cref="Mode"/>.</summary>
@@ -121,11 +124,13 @@ public sealed record Thinking
             : error;
     }
 
-    private static Result<Thinking> Create(string field, string? type, long? budgetTokens) => (Array.IndexOf(Types, type), budgetTokens) switch
+    private static Result<Thinking> Create(string field, string? type, long? budgetTokens) =>
+        (Array.IndexOf(Types, type), budgetTokens) switch
     {
         (< 0, _) => RelayError.Invalid($"{field}.type", $"'{field}.type' is one of {string.Join(", ", Types)}."),
         ((int)ThinkingMode.Enabled, >= MinBudget and <= int.MaxValue) => new Thinking(ThinkingMode.Enabled, (int)budgetTokens.Value),
-        ((int)ThinkingMode.Enabled, _) => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' is a number of tokens, at least {MinBudget}."),
+        ((int)ThinkingMode.Enabled, _) =>
+        RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' is a number of tokens, at least {MinBudget}."),
         (var mode, null) => new Thinking((ThinkingMode)mode, null),
         _ => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' goes with the type enabled only. Leave it out."),
     };

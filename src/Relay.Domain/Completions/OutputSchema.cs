@@ -4,15 +4,17 @@ using System.Text.Json;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// The JSON schema an answer must fit, as Claude Code takes it: one of an object, into which a schema of anything else is put. Here only its
-/// outside is checked; whether it is a schema is decided by those who check answers. Prints <c>***</c>.
+/// The JSON schema an answer must fit, as Claude Code takes it: one of an object, into which a schema of anything else is put. Here only
+/// its outside is checked; whether it is a schema is decided by those who check answers. Prints <c>***</c>.
 /// </summary>
 public sealed class OutputSchema : IEquatable<OutputSchema>
 {
     /// <summary>Largest schema, in UTF-8 bytes.</summary>
     public const int MaxBytes = 64 * 1024;
 
-    /// <summary>Most parts that the references of a schema may put in, together. 10,000 take Claude Code 250 MB and a few seconds.</summary>
+    /// <summary>
+    /// Most parts that the references of a schema may put in, together. 10,000 take Claude Code 250 MB and a few seconds.
+    /// </summary>
     public const int MaxExpanded = 5000;
 
     private readonly string _json;
@@ -65,7 +67,8 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
     {
         if (schema.ValueKind != JsonValueKind.Object)
         {
-            return RelayError.Invalid(field, $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}.");
+            return RelayError.Invalid(
+                field, $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}.");
         }
 
         if (Encoding.UTF8.GetByteCount(JsonSerializer.Serialize(schema)) > MaxBytes)
@@ -76,13 +79,16 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         var translated = SchemaDialect.Translate(schema, out var refused);
         if (refused is not null)
         {
-            return RelayError.Invalid(field, $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07.");
+            return RelayError.Invalid(field,
+                $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07.");
         }
 
         var (root, isWrapped) = SchemaRoot.ToObject(translated);
         return SchemaReferences.CountExpanded(JsonSerializer.SerializeToElement(root)) <= MaxExpanded
             ? new OutputSchema(field, JsonSerializer.Serialize(root), isWrapped)
-            : new RelayError(ErrorCode.TooLarge, $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller definitions, or less often.", field);
+            : new RelayError(ErrorCode.TooLarge,
+            $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller "
+            + $"definitions, or less often.", field);
     }
 
     /// <inheritdoc/>

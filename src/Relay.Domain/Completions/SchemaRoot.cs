@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// Makes any schema one of an object: Claude Code takes the answer from the input of a tool, and the API wants <c>"type":"object"</c> there,
-/// without a choice at the top. Libraries that have one of a list or a value send it as it is where the API takes it.
+/// Makes any schema one of an object: Claude Code takes the answer from the input of a tool, and the API wants <c>"type":"object"</c>
+/// there, without a choice at the top. Libraries that have one of a list or a value send it as it is where the API takes it.
 /// </summary>
 internal static class SchemaRoot
 {
@@ -22,7 +22,8 @@ internal static class SchemaRoot
     public static (JsonObject Schema, bool IsWrapped) ToObject(JsonObject schema)
     {
         var type = schema["type"];
-        if (NoTool.Any(schema.ContainsKey) || (type is not null && (type.GetValueKind() != JsonValueKind.String || type.GetValue<string>() != "object")))
+        if (NoTool.Any(schema.ContainsKey)
+            || (type is not null && (type.GetValueKind() != JsonValueKind.String || type.GetValue<string>() != "object")))
         {
             return (Wrap(schema), true);
         }
@@ -94,7 +95,9 @@ internal static class SchemaRoot
     }
 
     private static string Redirect(string reference) =>
-        reference == "#" || (reference.StartsWith("#/", StringComparison.Ordinal) && !Definitions.Any(name => reference.StartsWith($"#/{name}/", StringComparison.Ordinal)))
+        reference == "#"
+        || (reference.StartsWith("#/", StringComparison.Ordinal)
+        && !Definitions.Any(name => reference.StartsWith($"#/{name}/", StringComparison.Ordinal)))
             ? $"#/properties/{Property}{reference[1..]}"
             : reference;
 }

@@ -23,7 +23,8 @@ public sealed class StopSequences
     public IEnumerable<string> Visible => _sequences.Where(sequence => !string.IsNullOrWhiteSpace(sequence));
 
     /// <summary>Those without a visible character; null for none.</summary>
-    public StopSequences? Blank => Array.FindAll(_sequences, string.IsNullOrWhiteSpace) is { Length: > 0 } blank ? new StopSequences(blank) : null;
+    public StopSequences? Blank =>
+        Array.FindAll(_sequences, string.IsNullOrWhiteSpace) is { Length: > 0 } blank ? new StopSequences(blank) : null;
 
     /// <summary>Accepts 1 to 16 texts of 1 to 256 characters, none with half of a surrogate pair.</summary>
     /// <param name="field">The wire name used in errors.</param>
@@ -48,14 +49,17 @@ public sealed class StopSequences
         return true;
     }
 
-    /// <summary>The first in a text: where it begins, and which; of two that begin at the same place the longer one. Null for none.</summary>
+    /// <summary>
+    /// The first in a text: where it begins, and which; of two that begin at the same place the longer one. Null for none.
+    /// </summary>
     public (int Index, string Sequence)? Find(ReadOnlySpan<char> text)
     {
         (int Index, string Sequence)? first = null;
         foreach (var sequence in _sequences)
         {
             var index = text.IndexOf(sequence, StringComparison.Ordinal);
-            if (index >= 0 && (first is not { } known || index < known.Index || (index == known.Index && sequence.Length > known.Sequence.Length)))
+            if (index >= 0
+                && (first is not { } known || index < known.Index || (index == known.Index && sequence.Length > known.Sequence.Length)))
             {
                 first = (index, sequence);
             }

@@ -23,7 +23,9 @@ public sealed partial record ToolCall
     /// <summary>UTF-8 bytes of id, name and input.</summary>
     public int Utf8Bytes => Id.Length + Name.Length + Encoding.UTF8.GetByteCount(_input);
 
-    /// <summary>The input: a JSON object, as the model or the caller wrote it. A method, so that no serialiser and no logger finds it.</summary>
+    /// <summary>
+    /// The input: a JSON object, as the model or the caller wrote it. A method, so that no serialiser and no logger finds it.
+    /// </summary>
     public string RevealInput() => _input;
 
     /// <summary>Whether a text can be the id of a call.</summary>
@@ -39,7 +41,8 @@ public sealed partial record ToolCall
         try
         {
             using var document = JsonDocument.Parse(input.Length == 0 ? "{}" : input);
-            return document.RootElement.ValueKind == JsonValueKind.Object && ToolSchema.HasRightValues(document.RootElement, MaxDepth) ? new ToolCall(id, name, input.Length == 0 ? "{}" : input) : null;
+            return document.RootElement.ValueKind == JsonValueKind.Object && ToolSchema.HasRightValues(document.RootElement, MaxDepth)
+                ? new ToolCall(id, name, input.Length == 0 ? "{}" : input) : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -56,13 +59,15 @@ public sealed partial record ToolCall
     {
         if (!IsId(id))
         {
-            return RelayError.Invalid($"{field}.id", $"'{field}.id' can't be the id of a call. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'.");
+            return RelayError.Invalid($"{field}.id",
+                $"'{field}.id' can't be the id of a call. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'.");
         }
 
         if (!ToolDeclaration.IsName(name))
         {
             return RelayError.Invalid(
-                $"{field}.name", $"'{field}' calls a tool whose name can't be one. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'.");
+                $"{field}.name", $"'{field}' calls a tool whose name can't be one. It takes 1 to 128 of the letters a to z and A to Z, "
+                + $"digits, '_' and '-'.");
         }
 
         if (input is not { } given)

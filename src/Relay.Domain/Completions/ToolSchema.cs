@@ -6,8 +6,8 @@ using System.Text.Unicode;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// Looks whether JSON can be the schema of a tool's input. It checks the form of the keywords of JSON Schema that the model is told, so that a
-/// mistake is an error that names the tool; the API checks the rest.
+/// Looks whether JSON can be the schema of a tool's input. It checks the form of the keywords of JSON Schema that the model is told, so
+/// that a mistake is an error that names the tool; the API checks the rest.
 /// </summary>
 internal static class ToolSchema
 {
@@ -22,7 +22,8 @@ internal static class ToolSchema
     private static readonly string[] Types = ["string", "number", "integer", "boolean", "object", "array", "null"];
 
     private static readonly string[] SchemaKeywords =
-        ["additionalItems", "contains", "else", "if", "not", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties", "additionalProperties"];
+        ["additionalItems", "contains", "else", "if", "not", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
+        "additionalProperties"];
 
     private static readonly string[] ListKeywords = ["allOf", "anyOf", "oneOf", "prefixItems"];
 
@@ -33,9 +34,12 @@ internal static class ToolSchema
     {
         try
         {
-            return schema.ValueKind != JsonValueKind.Object ? "is not an object. Send a JSON schema such as {\"type\":\"object\",\"properties\":{…}}."
-                : !HasRightValues(schema, MaxDepth) ? $"nests deeper than {MaxDepth} levels, or has a number that no double can hold. Make it simpler."
-                : schema.TryGetProperty("type", out var type) && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object")) ? "has another type than \"object\". The input of a tool is an object."
+            return schema.ValueKind != JsonValueKind.Object
+                ? "is not an object. Send a JSON schema such as {\"type\":\"object\",\"properties\":{…}}."
+                : !HasRightValues(schema, MaxDepth)
+                ? $"nests deeper than {MaxDepth} levels, or has a number that no double can hold. Make it simpler."
+                : schema.TryGetProperty("type", out var type) && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object"))
+                ? "has another type than \"object\". The input of a tool is an object."
                 : FindWrong(schema, string.Empty);
         }
         catch (InvalidOperationException)
@@ -64,7 +68,8 @@ internal static class ToolSchema
     /// <summary>Whether it nests no deeper than so many levels, and holds only numbers and texts that can be sent on.</summary>
     public static bool HasRightValues(JsonElement value, int levels) => value.ValueKind switch
     {
-        JsonValueKind.Object => levels > 0 && value.EnumerateObject().All(member => member.Name is not null && HasRightValues(member.Value, levels - 1)),
+        JsonValueKind.Object =>
+            levels > 0 && value.EnumerateObject().All(member => member.Name is not null && HasRightValues(member.Value, levels - 1)),
         JsonValueKind.Array => levels > 0 && value.EnumerateArray().All(item => HasRightValues(item, levels - 1)),
         JsonValueKind.Number => value.TryGetDouble(out var number) && double.IsFinite(number),
         JsonValueKind.String => value.GetString() is not null,
@@ -89,10 +94,12 @@ internal static class ToolSchema
             var (name, value, at) = (keyword.Name, keyword.Value, path.Length == 0 ? keyword.Name : $"{path}.{keyword.Name}");
             var problem = name switch
             {
-                "type" => IsType(value) || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(IsType)) ? null : Wrong(at, $"one of {string.Join(", ", Types)}, or a list of them"),
+                "type" => IsType(value) || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray()
+                    .All(IsType)) ? null : Wrong(at, $"one of {string.Join(", ", Types)}, or a list of them"),
                 "required" => IsListOf(value, JsonValueKind.String) ? null : Wrong(at, "a list of names"),
                 "enum" => value.ValueKind == JsonValueKind.Array ? null : Wrong(at, "a list of values"),
-                "description" or "title" or "$ref" or "pattern" or "format" => value.ValueKind == JsonValueKind.String ? null : Wrong(at, "a text"),
+                "description" or "title" or "$ref" or "pattern" or "format" =>
+                value.ValueKind == JsonValueKind.String ? null : Wrong(at, "a text"),
                 "items" when value.ValueKind == JsonValueKind.Array => FindWrongInList(value, at),
                 "items" => FindWrong(value, at),
                 _ when SchemaKeywords.Contains(name, StringComparer.Ordinal) => FindWrong(value, at),
@@ -114,14 +121,17 @@ internal static class ToolSchema
         : Wrong(path, "a list of schemas");
 
     private static string? FindWrongInMap(JsonElement map, string path) => map.ValueKind == JsonValueKind.Object
-        ? map.EnumerateObject().Select(member => FindWrong(member.Value, $"{path}.{member.Name}")).FirstOrDefault(problem => problem is not null)
+        ? map.EnumerateObject().Select(member => FindWrong(member.Value, $"{path}.{member.Name}"))
+        .FirstOrDefault(problem => problem is not null)
         : Wrong(path, "an object of schemas");
 
     private static string Wrong(string path, string wanted) => $"is not a JSON schema: '{Shorten(path)}' takes {wanted}.";
 
     private static string Shorten(string path) => path.Length <= 120 ? path : $"{path[..120]}…";
 
-    private static bool IsType(JsonElement value) => value.ValueKind == JsonValueKind.String && Types.Contains(value.GetString(), StringComparer.Ordinal);
+    private static bool IsType(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String && Types.Contains(value.GetString(), StringComparer.Ordinal);
 
-    private static bool IsListOf(JsonElement list, JsonValueKind kind) => list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind == kind);
+    private static bool IsListOf(JsonElement list, JsonValueKind kind) =>
+        list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind == kind);
 }

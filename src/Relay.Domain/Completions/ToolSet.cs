@@ -43,7 +43,8 @@ public sealed class ToolSet
     /// <summary>Most tools of one request.</summary>
     public const int MaxTools = 256;
 
-    private ToolSet(IReadOnlyList<ToolDeclaration> tools, ToolChoice choice, bool allowsParallel) => (Tools, Choice, AllowsParallel) = (tools, choice, allowsParallel);
+    private ToolSet(IReadOnlyList<ToolDeclaration> tools, ToolChoice choice, bool allowsParallel) =>
+        (Tools, Choice, AllowsParallel) = (tools, choice, allowsParallel);
 
     /// <summary>The declarations, in the caller's order, each with a name of its own.</summary>
     public IReadOnlyList<ToolDeclaration> Tools { get; }
@@ -63,7 +64,8 @@ public sealed class ToolSet
     /// <param name="choiceField">The wire name of the choice, for errors.</param>
     /// <param name="choice">The choice.</param>
     /// <param name="allowsParallel">Whether one answer may hold several calls.</param>
-    public static Result<ToolSet> Create(string field, IReadOnlyList<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
+    public static Result<ToolSet> Create(
+        string field, IReadOnlyList<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
     {
         if (tools.Count is 0 or > MaxTools)
         {
@@ -81,8 +83,8 @@ public sealed class ToolSet
     }
 
     /// <summary>
-    /// The tools that a conversation calls, for a request that declares none: the API takes calls of a conversation only beside declarations.
-    /// The model calls none of them.
+    /// The tools that a conversation calls, for a request that declares none: the API takes calls of a conversation only beside
+    /// declarations. The model calls none of them.
     /// </summary>
     /// <param name="names">Names of tools, at least one.</param>
     public static ToolSet OfHistory(IEnumerable<string> names) =>

@@ -37,7 +37,8 @@ public sealed record AddressBlock
 
     /// <summary>A block as <c>10.0.0.0/8</c>, or a single address.</summary>
     /// <exception cref="FormatException">It is neither.</exception>
-    public static AddressBlock Parse(string text) => TryParse(text) ?? throw new FormatException($"'{text}' is neither an address nor a block of addresses.");
+    public static AddressBlock Parse(string text) =>
+        TryParse(text) ?? throw new FormatException($"'{text}' is neither an address nor a block of addresses.");
 
     /// <summary>As <see cref="Parse"/>, or null.</summary>
     public static AddressBlock? TryParse(string text)

@@ -41,7 +41,8 @@ public sealed record AddressPolicy(IReadOnlySet<IPEndPoint> Allowed, IReadOnlyLi
             return false;
         }
 
-        return AddressTable.IsPublic(address) || (AllowNat64 && Nat64Prefix.WellKnown.Find(address) is { } translated && IsOpen(translated, host));
+        return AddressTable.IsPublic(address)
+            || (AllowNat64 && Nat64Prefix.WellKnown.Find(address) is { } translated && IsOpen(translated, host));
     }
 }
 

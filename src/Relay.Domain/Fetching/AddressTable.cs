@@ -60,5 +60,6 @@ public static class AddressTable
     }
 
     /// <summary>ISATAP (RFC 5214): interface identifiers 0000:5efe and 0200:5efe, with an IPv4 address behind.</summary>
-    private static bool HasTunnelInterface(ReadOnlySpan<byte> address) => address[8] is 0 or 2 && address[9] == 0 && address[10] == 0x5E && address[11] == 0xFE;
+    private static bool HasTunnelInterface(ReadOnlySpan<byte> address) =>
+        address[8] is 0 or 2 && address[9] == 0 && address[10] == 0x5E && address[11] == 0xFE;
 }

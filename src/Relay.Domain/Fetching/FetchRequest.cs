@@ -13,7 +13,8 @@ public sealed class FetchRequest
 
     private const int MaxLanguageLength = 200;
 
-    private static readonly SearchValues<char> LanguageLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ");
+    private static readonly SearchValues<char> LanguageLetters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ");
 
     private FetchRequest(string url) => Url = url;
 
@@ -36,7 +37,8 @@ public sealed class FetchRequest
     public string? AcceptLanguage { get; private init; }
 
     /// <summary>Checks everything but whether the URL may be fetched.</summary>
-    public static Result<FetchRequest> Create(string? url, long? maxBytes, bool? strip, string? format, long? offset, string? acceptLanguage)
+    public static Result<FetchRequest> Create(
+        string? url, long? maxBytes, bool? strip, string? format, long? offset, string? acceptLanguage)
     {
         PageFormat? known = format switch
         {
@@ -49,7 +51,8 @@ public sealed class FetchRequest
             : known is not { } chosen ? RelayError.Invalid("format", "'format' is \"html\", \"text\" or \"markdown\".")
             : maxBytes is < 1 or > MaxMaxBytes ? RelayError.Invalid("max_bytes", $"'max_bytes' is a whole number from 1 to {MaxMaxBytes}.")
             : offset is < 0 ? RelayError.Invalid("offset", "'offset' is 0 or more: the 'next_offset' of the reply before.")
-            : acceptLanguage is not null && !IsLanguages(acceptLanguage) ? RelayError.Invalid("accept_language", "'accept_language' is a list of languages such as \"de, en;q=0.8\".")
+            : acceptLanguage is not null && !IsLanguages(acceptLanguage)
+            ? RelayError.Invalid("accept_language", "'accept_language' is a list of languages such as \"de, en;q=0.8\".")
             : new FetchRequest(url)
             {
                 Format = chosen,
@@ -63,5 +66,6 @@ public sealed class FetchRequest
     /// <summary>Not the URL: its query is the caller's.</summary>
     public override string ToString() => "***";
 
-    private static bool IsLanguages(string text) => text.Length is > 0 and <= MaxLanguageLength && text.AsSpan().IndexOfAnyExcept(LanguageLetters) < 0 && text.Trim().Length > 0;
+    private static bool IsLanguages(string text) =>
+        text.Length is > 0 and <= MaxLanguageLength && text.AsSpan().IndexOfAnyExcept(LanguageLetters) < 0 && text.Trim().Length > 0;
 }

@@ -3,7 +3,9 @@ namespace Relay.Domain.Fetching;
 /// <summary>The operator's part of what may be fetched, as far as a URL's text decides.</summary>
 /// <param name="Ports">Ports that may be asked.</param>
 /// <param name="Allowed">Exact targets, <c>host:port</c> in lower case, that are taken whatever the name or the port.</param>
-/// <param name="DeniedNames">Names that are refused, as <see cref="HostName.Read"/> makes them; <c>*.example.com</c> for every name below one.</param>
+/// <param name="DeniedNames">
+/// Names that are refused, as <see cref="HostName.Read"/> makes them; <c>*.example.com</c> for every name below one.
+/// </param>
 public sealed record FetchRules(IReadOnlySet<int> Ports, IReadOnlySet<string> Allowed, IReadOnlySet<string> DeniedNames)
 {
     /// <summary>What counts when the operator says nothing.</summary>

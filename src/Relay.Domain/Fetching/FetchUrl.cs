@@ -132,8 +132,10 @@ public sealed class FetchUrl
         {
             if (!Rune.TryGetRuneAt(text, index, out var rune)
                 || rune.Value is <= 0x20 or 0x7F or 0xFFFD
-                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
-                    or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate)
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.SpaceSeparator
+                or UnicodeCategory.LineSeparator
+                    or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+                    or UnicodeCategory.Surrogate)
             {
                 return false;
             }
@@ -147,10 +149,12 @@ public sealed class FetchUrl
     private static string? ReadScheme(string text)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        return colon > 0 && char.IsAsciiLetter(text[0]) && text.AsSpan(0, colon).IndexOfAnyExcept(SchemeLetters) < 0 ? text[..colon].ToLowerInvariant() : null;
+        return colon > 0 && char.IsAsciiLetter(text[0]) && text.AsSpan(0, colon).IndexOfAnyExcept(SchemeLetters) < 0
+            ? text[..colon].ToLowerInvariant() : null;
     }
 
-    private static readonly SearchValues<char> SchemeLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    private static readonly SearchValues<char> SchemeLetters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
     private static readonly SearchValues<char> IPv6Letters = SearchValues.Create("0123456789abcdefABCDEF:.");
 
@@ -175,7 +179,9 @@ public sealed class FetchUrl
         }
 
         // Of the many ways to write an address only the usual one is taken; a private one is called private in any.
-        return NumericHost.Parse(host.EndsWith('.') ? host[..^1] : host) is { } ip && (string.Equals(host, ip.ToString(), StringComparison.Ordinal) || !AddressTable.IsPublic(ip)) ? (ip.ToString(), ip, port) : null;
+        return NumericHost.Parse(host.EndsWith('.') ? host[..^1] : host) is { } ip
+            && (string.Equals(host, ip.ToString(), StringComparison.Ordinal) || !AddressTable.IsPublic(ip))
+            ? (ip.ToString(), ip, port) : null;
     }
 
     private static int? ReadPort(ReadOnlySpan<char> text, string scheme)
@@ -200,7 +206,8 @@ public sealed class FetchUrl
 
         // An IPv4 address at its end, in its one usual form.
         var last = text[(text.LastIndexOf(':') + 1)..];
-        if (last.Contains('.', StringComparison.Ordinal) && (NumericHost.Parse(last) is not { } ip || !string.Equals(last, ip.ToString(), StringComparison.Ordinal)))
+        if (last.Contains('.', StringComparison.Ordinal)
+            && (NumericHost.Parse(last) is not { } ip || !string.Equals(last, ip.ToString(), StringComparison.Ordinal)))
         {
             return null;
         }

@@ -64,7 +64,8 @@ public static class HostName
 
     private static string? ToAsciiLabel(string label)
     {
-        if (label.Length is 0 or > MaxName || label[0] == '-' || label[^1] == '-' || string.Equals(label, "xn--", StringComparison.OrdinalIgnoreCase))
+        if (label.Length is 0 or > MaxName || label[0] == '-' || label[^1] == '-'
+            || string.Equals(label, "xn--", StringComparison.OrdinalIgnoreCase))
         {
             return null;
         }
@@ -86,7 +87,8 @@ public static class HostName
             return null;
         }
 
-        var ascii = points.TrueForAll(point => point < 0x80) ? string.Concat(points.Select(point => (char)point)) : "xn--" + Punycode(points);
+        var ascii = points.TrueForAll(point => point < 0x80)
+            ? string.Concat(points.Select(point => (char)point)) : "xn--" + Punycode(points);
         return ascii.Length <= MaxLabel ? ascii : null;
     }
 
@@ -105,7 +107,8 @@ public static class HostName
             || (category == UnicodeCategory.ModifierLetter && Array.IndexOf(OrdinaryModifiers, rune.Value) >= 0);
     }
 
-    private static bool IsMark(UnicodeCategory category) => category is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
+    private static bool IsMark(UnicodeCategory category) =>
+        category is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
 
     /// <summary>RFC 3492, section 6.3.</summary>
     private static string Punycode(List<int> points)

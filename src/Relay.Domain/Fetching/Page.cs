@@ -3,13 +3,21 @@ using System.Text.Json;
 namespace Relay.Domain.Fetching;
 
 /// <summary>A page in the form that was asked for.</summary>
-/// <param name="Content">The piece of the content that was asked for: valid UTF-8, never begun or ended inside a character or a tag.</param>
-/// <param name="TotalChars">Unicode code points of the whole content, of which <paramref name="Content"/> is a piece; null when the relay did not read the page to its end.</param>
+/// <param name="Content">
+/// The piece of the content that was asked for: valid UTF-8, never begun or ended inside a character or a tag.
+/// </param>
+/// <param name="TotalChars">
+/// Unicode code points of the whole content, of which <paramref name="Content"/> is a piece; null when the relay did not read the page to
+/// its end.
+/// </param>
 /// <param name="NextOffset">Where the next piece begins, in code points; null when no more of it can be had.</param>
 /// <param name="IsTruncated">Whether there is more of the page behind this piece, also where it can't be had.</param>
-/// <param name="Charset">The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body and for a PDF.</param>
+/// <param name="Charset">
+/// The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body and for a PDF.
+/// </param>
 /// <param name="Metadata">What the whole page says about itself.</param>
-public sealed record Page(ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata)
+public sealed record Page(
+    ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata)
 {
     /// <summary>No data for scripts.</summary>
     public static IReadOnlyDictionary<string, JsonElement> NoData { get; } = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
@@ -44,7 +52,8 @@ public enum ScriptNeed
 /// <param name="Canonical">The absolute URL of <c>link rel=canonical</c>; null unless it is http or https.</param>
 /// <param name="JsonLd">The JSON-LD blocks; one that is not valid JSON is a JSON string of its text.</param>
 /// <param name="JsonLdOmitted">Blocks left out because all together would be too large.</param>
-public sealed record PageMetadata(string? Title, string? Description, string? Language, string? Canonical, IReadOnlyList<JsonElement> JsonLd, int JsonLdOmitted)
+public sealed record PageMetadata(
+    string? Title, string? Description, string? Language, string? Canonical, IReadOnlyList<JsonElement> JsonLd, int JsonLdOmitted)
 {
     /// <summary>The page's Open Graph, by the names behind <c>og:</c>; the first of several of a name.</summary>
     public IReadOnlyDictionary<string, string> OpenGraph { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);

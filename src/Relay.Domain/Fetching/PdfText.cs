@@ -8,6 +8,8 @@ namespace Relay.Domain.Fetching;
 public sealed record PdfText(string? Title, int PageCount, IReadOnlyList<PdfPage> Pages, bool IsWhole);
 
 /// <summary>One page of a PDF file.</summary>
-/// <param name="Paragraphs">The paragraphs, in the order of the file; a line feed is a line's end that has to stay. Empty for a page without text.</param>
+/// <param name="Paragraphs">
+/// The paragraphs, in the order of the file; a line feed is a line's end that has to stay. Empty for a page without text.
+/// </param>
 /// <param name="IsReadable">False for a page whose content is broken.</param>
 public sealed record PdfPage(IReadOnlyList<string> Paragraphs, bool IsReadable);

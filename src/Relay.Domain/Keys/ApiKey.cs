@@ -55,7 +55,8 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     public bool IsActive(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
 
     /// <summary>Until when a secret that was replaced goes on working; null when none does.</summary>
-    public DateTimeOffset? OldSecretUntil(DateTimeOffset now) => Retired.Where(retired => retired.Until > now).Max(retired => (DateTimeOffset?)retired.Until);
+    public DateTimeOffset? OldSecretUntil(DateTimeOffset now) =>
+        Retired.Where(retired => retired.Until > now).Max(retired => (DateTimeOffset?)retired.Until);
 
     /// <summary>Whether a secret of this hash is one of its own now.</summary>
     public bool Accepts(KeyHash hash, DateTimeOffset now) =>
@@ -67,7 +68,10 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>The same key, shut.</summary>
     public ApiKey Revoke(DateTimeOffset now) => this with { RevokedAt = RevokedAt ?? now };
 
-    /// <summary>The same key with a new secret. The one it had, and those before, work until the overlap is over and no longer: without one, none does.</summary>
+    /// <summary>
+    /// The same key with a new secret. The one it had, and those before, work until the overlap is over and no longer: without one, none
+    /// does.
+    /// </summary>
     public (ApiKey Key, KeySecret Secret) Rotate(TimeSpan overlap, DateTimeOffset now)
     {
         var secret = KeySecret.Generate();
@@ -79,7 +83,9 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
         return (this with { Hash = secret.Hash, Prefix = secret.Prefix, RotatedAt = now, Retired = [.. retired] }, secret);
     }
 
-    /// <summary>The same key with the secrets of another copy of it, when those are newer: a secret that was replaced comes back by no copy.</summary>
+    /// <summary>
+    /// The same key with the secrets of another copy of it, when those are newer: a secret that was replaced comes back by no copy.
+    /// </summary>
     public ApiKey WithNewerSecretsOf(ApiKey other) =>
         (other.RotatedAt ?? other.CreatedAt) > (RotatedAt ?? CreatedAt)
             ? this with { Hash = other.Hash, Prefix = other.Prefix, RotatedAt = other.RotatedAt, Retired = other.Retired }

@@ -30,7 +30,8 @@ public static class KeyScopeNames
     public static IReadOnlyList<string> All { get; } = ["complete", "fetch", "usage", "admin"];
 
     /// <summary>The names of a set, in a fixed order.</summary>
-    public static IReadOnlyList<string> ToNames(this KeyScopes scopes) => [.. All.Where(name => Parse([name]) is { Error: null } known && scopes.HasFlag(known.Value))];
+    public static IReadOnlyList<string> ToNames(this KeyScopes scopes) =>
+        [.. All.Where(name => Parse([name]) is { Error: null } known && scopes.HasFlag(known.Value))];
 
     /// <summary>The set of some names; at least one, and no other than the four.</summary>
     public static Result<KeyScopes> Parse(IEnumerable<string> names)
@@ -57,5 +58,6 @@ public static class KeyScopeNames
         return scopes == KeyScopes.None ? Unknown : scopes;
     }
 
-    private static RelayError Unknown { get; } = RelayError.Invalid("scopes", "Scopes are one or more of complete, fetch, usage and admin.");
+    private static RelayError Unknown { get; } = RelayError.Invalid(
+        "scopes", "Scopes are one or more of complete, fetch, usage and admin.");
 }

@@ -48,7 +48,8 @@ public sealed class KeySecret
         }
 
         Span<char> expected = stackalloc char[ChecksumLength];
-        return TryWriteChecksum(text.AsSpan(..^ChecksumLength), expected) && text.AsSpan(^ChecksumLength..).SequenceEqual(expected) ? new KeySecret(text) : null;
+        return TryWriteChecksum(text.AsSpan(..^ChecksumLength), expected) && text.AsSpan(^ChecksumLength..).SequenceEqual(expected)
+            ? new KeySecret(text) : null;
     }
 
     /// <summary>The secret itself, for the one time it is shown to the operator.</summary>
@@ -57,7 +58,9 @@ public sealed class KeySecret
     /// <inheritdoc/>
     public override string ToString() => "***";
 
-    /// <summary>The first characters of the body's hash; false for a body that is not ASCII. On every request's way, so without the heap.</summary>
+    /// <summary>
+    /// The first characters of the body's hash; false for a body that is not ASCII. On every request's way, so without the heap.
+    /// </summary>
     private static bool TryWriteChecksum(ReadOnlySpan<char> body, Span<char> checksum)
     {
         Span<byte> bytes = stackalloc byte[Length];

@@ -32,14 +32,17 @@ public sealed record ModelName
         : Value.StartsWith(FullId, StringComparison.Ordinal) ? FirstWord(Value) ?? Value
         : Value;
 
-    /// <summary>Whether it names a family (<c>opus</c>, <c>sonnet</c>, <c>haiku</c>) and leaves the choice of its model to Claude Code.</summary>
+    /// <summary>
+    /// Whether it names a family (<c>opus</c>, <c>sonnet</c>, <c>haiku</c>) and leaves the choice of its model to Claude Code.
+    /// </summary>
     public bool IsFamily => Value is "opus" or "sonnet" or "haiku";
 
     /// <summary>Accepts 1 to 64 of lower-case letters, digits and <c>-._[]:@</c>, beginning with a letter.</summary>
     public static Result<ModelName> Create(string text) =>
         text.Length is > 0 and <= MaxLength && char.IsAsciiLetterLower(text[0]) && !text.AsSpan().ContainsAnyExcept(Allowed)
             ? new ModelName(text)
-            : new RelayError(ErrorCode.UnknownModel, "'model' is not the name of a model. GET /v1/models lists those you can use.", "model");
+            : new RelayError(ErrorCode.UnknownModel, "'model' is not the name of a model. GET /v1/models lists those you can use.",
+            "model");
 
     /// <summary>
     /// A name as Claude Code writes it, from one as clients write it: <c>claude-sonnet-4-5</c> for <c>anthropic/Claude-Sonnet-4.5</c>.
@@ -51,10 +54,14 @@ public sealed record ModelName
         return name.StartsWith(FullId, StringComparison.Ordinal) ? name.Replace('.', '-') : name;
     }
 
-    private static string? FirstWord(string id) => id[FullId.Length..].Split('[', '@', ':')[0].Split('-').FirstOrDefault(part => part.Length > 1 && part.All(char.IsAsciiLetterLower));
+    private static string? FirstWord(string id) =>
+        id[FullId.Length..].Split('[', '@', ':')[0].Split('-').FirstOrDefault(part => part.Length > 1 && part.All(char.IsAsciiLetterLower));
 
-    /// <summary>Whether leave to use this one is leave to use the other: the same, or a full id (<c>claude-…</c>) of the family that this names.</summary>
-    public bool Covers(ModelName other) => Value == other.Value || (other.Value.StartsWith(FullId, StringComparison.Ordinal) && other.Family == Value);
+    /// <summary>
+    /// Whether leave to use this one is leave to use the other: the same, or a full id (<c>claude-…</c>) of the family that this names.
+    /// </summary>
+    public bool Covers(ModelName other) =>
+        Value == other.Value || (other.Value.StartsWith(FullId, StringComparison.Ordinal) && other.Family == Value);
 
     /// <inheritdoc/>
     public override string ToString() => Value;

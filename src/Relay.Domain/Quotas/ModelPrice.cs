@@ -34,5 +34,6 @@ public sealed record ModelPrice(decimal Input, decimal Output)
 
     /// <summary>What these tokens cost. Cache writes are dearer by a quarter, cache reads cost a tenth.</summary>
     public decimal CostOf(TokenUsage usage) =>
-        (usage.InputTokens * Input + usage.CacheCreationInputTokens * Input * 1.25m + usage.CacheReadInputTokens * Input * 0.1m + usage.OutputTokens * Output) / Million;
+        (usage.InputTokens * Input + usage.CacheCreationInputTokens * Input * 1.25m + usage.CacheReadInputTokens * Input * 0.1m
+        + usage.OutputTokens * Output) / Million;
 }

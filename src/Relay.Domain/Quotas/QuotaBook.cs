@@ -6,9 +6,9 @@ namespace Relay.Domain.Quotas;
 /// <see cref="Restore"/>).
 /// </summary>
 /// <remarks>
-/// Each request counts for the UTC day that the clock says. For a day count its requests and those of the day after it, so that a clock that
-/// is set back over midnight gives nothing back. Days further ahead come from a clock that was wrong: they bind nobody, and the counts of
-/// the right day are still there when the clock is right again.
+/// Each request counts for the UTC day that the clock says. For a day count its requests and those of the day after it, so that a clock
+/// that is set back over midnight gives nothing back. Days further ahead come from a clock that was wrong: they bind nobody, and the counts
+/// of the right day are still there when the clock is right again.
 /// </remarks>
 public sealed class QuotaBook
 {
@@ -54,7 +54,9 @@ public sealed class QuotaBook
     /// <summary>Takes one request and what it may cost from the key's limits, if all of them allow it.</summary>
     /// <param name="keyId">Who pays.</param>
     /// <param name="limits">The key's limits.</param>
-    /// <param name="reserveUsd">What it may cost. A key's only running request is admitted also when this is more than what is left.</param>
+    /// <param name="reserveUsd">
+    /// What it may cost. A key's only running request is admitted also when this is more than what is left.
+    /// </param>
     /// <param name="now">UTC.</param>
     /// <param name="uptime">A time that only goes forwards.</param>
     public QuotaDecision Charge(string keyId, in QuotaLimits limits, decimal reserveUsd, DateTimeOffset now, TimeSpan uptime)
@@ -137,7 +139,8 @@ public sealed class QuotaBook
         var minute = counters.Minute;
 
         // The clock was set back, and the day that it said before has no room by itself: that day has to end, too.
-        var isTomorrowFull = ofTomorrow?.Requests >= limits.PerDay || totalTomorrow >= limits.GlobalPerDay || (ofTomorrow is not null && costTomorrow >= limits.UsdPerDay);
+        var isTomorrowFull = ofTomorrow?.Requests >= limits.PerDay || totalTomorrow >= limits.GlobalPerDay
+            || (ofTomorrow is not null && costTomorrow >= limits.UsdPerDay);
         return new QuotaStanding(
             (ofToday?.Requests ?? 0) + (ofTomorrow?.Requests ?? 0),
             _totals.GetValueOrDefault(today) + totalTomorrow,

@@ -11,11 +11,15 @@ internal sealed class AcceptedShapes(HostTraces traces)
     private readonly ConcurrentDictionary<(ClaudeBinary Binary, string Model, bool TakesSchema), RequestShape> _shapes = new();
 
     /// <summary>The shape; null when nothing was rehearsed yet.</summary>
-    public RequestShape? Find(ClaudeProcess process) => _shapes.GetValueOrDefault((process.Generation.Binary, process.Model, process.TakesSchema));
+    public RequestShape? Find(ClaudeProcess process) =>
+        _shapes.GetValueOrDefault((process.Generation.Binary, process.Model, process.TakesSchema));
 
     /// <summary>Takes a shape that a rehearsal has shown.</summary>
-    /// <exception cref="ClaudeProtocolException">The shape holds something of this host, or differs from the one accepted before.</exception>
-    public void Accept(ClaudeProcess process, RequestShape shape) => Accept(process.Generation.Binary, process.Model, process.TakesSchema, shape);
+    /// <exception cref="ClaudeProtocolException">
+    /// The shape holds something of this host, or differs from the one accepted before.
+    /// </exception>
+    public void Accept(ClaudeProcess process, RequestShape shape) =>
+        Accept(process.Generation.Binary, process.Model, process.TakesSchema, shape);
 
     /// <summary>Takes a shape that a rehearsal has shown.</summary>
     /// <param name="binary">The executable.</param>

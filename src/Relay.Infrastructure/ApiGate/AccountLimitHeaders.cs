@@ -41,11 +41,13 @@ internal static partial class AccountLimitHeaders
     {
         foreach (var (name, _) in headers)
         {
-            if (name.StartsWith(Unified, StringComparison.OrdinalIgnoreCase) && name.EndsWith(Utilization, StringComparison.OrdinalIgnoreCase)
+            if (name.StartsWith(Unified, StringComparison.OrdinalIgnoreCase)
+                && name.EndsWith(Utilization, StringComparison.OrdinalIgnoreCase)
                 && name.Length > Unified.Length + Utilization.Length
                 && name[Unified.Length..^Utilization.Length].ToLowerInvariant() is var window
                 && Name(window) is { } kind
-                && double.TryParse(Text(headers, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var used) && used is >= 0 and <= 100)
+                && double.TryParse(Text(headers, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var used)
+                && used is >= 0 and <= 100)
             {
                 yield return new AccountUse(kind, Family: null, used, Seconds(headers, $"{Unified}{window}-reset"));
             }
@@ -58,7 +60,8 @@ internal static partial class AccountLimitHeaders
             ? new AccountUse(
                 kind.Replace('-', '_'), family, 1 - ((double)Math.Min(remaining, limit) / limit),
                 DateTimeOffset.TryParse(
-                    Text(headers, $"{Prefix}{kind}-reset"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var reset)
+                    Text(headers, $"{Prefix}{kind}-reset"), CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var reset)
                     ? reset : null)
             : null;
 
@@ -72,11 +75,13 @@ internal static partial class AccountLimitHeaders
     };
 
     private static DateTimeOffset? Seconds(HttpResponseHeaders headers, string name) =>
-        long.TryParse(Text(headers, name), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 100_000_000_000
+        long.TryParse(Text(headers, name), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        && seconds is > 0 and < 100_000_000_000
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
             : null;
 
-    private static string? Text(HttpResponseHeaders headers, string name) => headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+    private static string? Text(HttpResponseHeaders headers, string name) =>
+        headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 
     [GeneratedRegex("^[a-z0-9_]{1,40}\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex KindOfLimit();

@@ -7,7 +7,8 @@ namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>The credential that the gate puts into a request on its way out. Claude Code holds a placeholder.</summary>
 internal sealed class ApiCredentials(
-    IOptions<ClaudeCodeOptions> options, LoginFile login, LoginRenewal renewal, TimeProvider clock, ILogger<ApiCredentials> logger) : IDisposable
+    IOptions<ClaudeCodeOptions> options, LoginFile login, LoginRenewal renewal, TimeProvider clock, ILogger<ApiCredentials> logger)
+    : IDisposable
 {
     /// <summary>Claude Code's stand-in for a key or a token. It opens nothing.</summary>
     public const string Placeholder = "sk-ant-placeholder-of-the-relay";
@@ -100,7 +101,8 @@ internal sealed class ApiCredentials(
     {
         if (_renewalFailedAt is null)
         {
-            logger.LogError("The login could not be renewed: {Reason}. Check the way to platform.claude.com, or run 'relayctl login'", reason);
+            logger.LogError("The login could not be renewed: {Reason}. Check the way to platform.claude.com, or run 'relayctl login'",
+                reason);
         }
 
         _renewalFailedAt = clock.GetTimestamp();

@@ -67,7 +67,8 @@ internal sealed partial class ApiForwarder : IDisposable
         if (await _credentials.GetHeaderAsync(cancellationToken) is not { } credential)
         {
             turn.Fail(StatusCodes.Status401Unauthorized);
-            await turn.TellAsync(new TurnSignal.ApiFailed(new ApiFailure(StatusCodes.Status401Unauthorized, null, null, null), MayRepeat: false), cancellationToken);
+            await turn.TellAsync(new TurnSignal.ApiFailed(
+                new ApiFailure(StatusCodes.Status401Unauthorized, null, null, null), MayRepeat: false), cancellationToken);
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;
             return;
         }
@@ -83,7 +84,8 @@ internal sealed partial class ApiForwarder : IDisposable
         // Not the request's token: an answer that breaks off aborts the request, and the turn has to hear of it.
         if (exchange.Status is { } status and not StatusCodes.Status200OK)
         {
-            await turn.TellAsync(new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter) with { Limit = exchange.Limit }, exchange.MayRepeat), turn.Ended);
+            await turn.TellAsync(new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter)
+                with { Limit = exchange.Limit }, exchange.MayRepeat), turn.Ended);
         }
         else if (exchange.Status is null)
         {
@@ -92,7 +94,8 @@ internal sealed partial class ApiForwarder : IDisposable
         else if (!tap.IsComplete)
         {
             turn.Break(tap.HasBegun);
-            await turn.TellAsync(tap.HasBegun ? new TurnSignal.AnswerBroke() : new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), MayRepeat: true), turn.Ended);
+            await turn.TellAsync(tap.HasBegun ? new TurnSignal.AnswerBroke()
+                : new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), MayRepeat: true), turn.Ended);
         }
 
         if (outcome != ForwarderError.None && context.Response.HasStarted)
@@ -113,7 +116,8 @@ internal sealed partial class ApiForwarder : IDisposable
 
     private static SocketsHttpHandler CreateHandler(ClaudeCodeOptions options, IConfiguration configuration)
     {
-        string? Passed(string name) => options.PassEnv.Contains(name, StringComparer.OrdinalIgnoreCase) && configuration[name] is { Length: > 0 } value ? value : null;
+        string? Passed(string name) =>
+            options.PassEnv.Contains(name, StringComparer.OrdinalIgnoreCase) && configuration[name] is { Length: > 0 } value ? value : null;
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -131,7 +135,8 @@ internal sealed partial class ApiForwarder : IDisposable
             handler.Proxy = new WebProxy(proxy)
             {
                 BypassProxyOnLocal = true,
-                BypassList = [.. (Passed("NO_PROXY") ?? string.Empty).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                BypassList = [.. (Passed("NO_PROXY") ?? string.Empty)
+                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
                     .Select(host => Regex.Escape(host.TrimStart('.')) + "(:[0-9]+)?/?$")],
             };
         }
@@ -140,7 +145,8 @@ internal sealed partial class ApiForwarder : IDisposable
         {
             var roots = new X509Certificate2Collection();
             roots.ImportFromPemFile(file);
-            handler.SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, certificate, chain, errors) => IsTrusted(certificate, chain, errors, roots) };
+            handler.SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback =
+                (_, certificate, chain, errors) => IsTrusted(certificate, chain, errors, roots) };
         }
 
         return handler;
@@ -174,7 +180,8 @@ internal sealed partial class ApiForwarder : IDisposable
     private sealed record Connection(HttpMessageInvoker Client, string Destination, ForwarderRequestConfig Config);
 
     /// <summary>Composes what goes out and what comes back from lists, and notes the answer's status.</summary>
-    private sealed class Exchange(KeyValuePair<string, string> credential, GateTurn turn, IAccountMeter account, TimeProvider clock) : HttpTransformer
+    private sealed class Exchange(KeyValuePair<string, string> credential, GateTurn turn, IAccountMeter account, TimeProvider clock)
+        : HttpTransformer
     {
         public Action<int>? BodyOf { get; set; }
 
@@ -188,7 +195,8 @@ internal sealed partial class ApiForwarder : IDisposable
         /// <summary>Whether the same request may come again after an error.</summary>
         public bool MayRepeat { get; private set; }
 
-        public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        public override ValueTask TransformRequestAsync(
+            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
             // Not the path as it came: it holds the ticket.
             proxyRequest.RequestUri = new Uri($"{destinationPrefix}/v1/messages?beta=true");
@@ -203,7 +211,8 @@ internal sealed partial class ApiForwarder : IDisposable
             return ValueTask.CompletedTask;
         }
 
-        public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        public override async ValueTask<bool> TransformResponseAsync(
+            HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
             if (proxyResponse is null)
             {
@@ -238,7 +247,8 @@ internal sealed partial class ApiForwarder : IDisposable
 
         private TimeSpan? ReadRetryAfter(HttpResponseMessage response)
         {
-            var wait = response.Headers.RetryAfter?.Delta ?? (response.Headers.RetryAfter?.Date is { } date ? date - clock.GetUtcNow() : null);
+            var wait = response.Headers.RetryAfter?.Delta
+                ?? (response.Headers.RetryAfter?.Date is { } date ? date - clock.GetUtcNow() : null);
             return wait is { } pause && pause > TimeSpan.Zero && pause < LongestRetryAfter ? pause : null;
         }
     }

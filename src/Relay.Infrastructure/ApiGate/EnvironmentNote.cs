@@ -16,7 +16,10 @@ internal static partial class EnvironmentNote
     /// <summary>Reads a note.</summary>
     /// <param name="text">The note as the request holds it.</param>
     /// <param name="today">The date in UTC. A process that was parked over midnight may still name the day before.</param>
-    /// <returns>The lines of the note, each with its end, without empty ones, tags, the date and the line with the number of tokens; null when it has another form.</returns>
+    /// <returns>
+    /// The lines of the note, each with its end, without empty ones, tags, the date and the line with the number of tokens; null when it
+    /// has another form.
+    /// </returns>
     public static string? Read(string text, DateOnly today)
     {
         if (text.Length > MaxLength || text.AsSpan().ContainsAnyExceptInRange('\n', '~'))
@@ -25,7 +28,9 @@ internal static partial class EnvironmentNote
         }
 
         var dates = Date().Matches(text);
-        if (dates.Any(match => !DateOnly.TryParseExact(match.Groups["date"].Value, "yyyy-MM-dd", out var date) || (date != today && date != today.AddDays(-1))))
+        if (dates.Any(match =>
+            !DateOnly.TryParseExact(match.Groups["date"].Value, "yyyy-MM-dd", out var date)
+            || (date != today && date != today.AddDays(-1))))
         {
             return null;
         }
@@ -56,9 +61,11 @@ internal static partial class EnvironmentNote
     /// </summary>
     [GeneratedRegex(
         @"^(</?system-reminder>|\# Environment|You have been invoked in the following environment: |"
-        + @" - (Primary working directory: /[A-Za-z0-9/._-]{1,100}|Is a git repository: (true|false)|Platform: [a-z0-9]{1,12}|Shell: [a-z/]{1,24}|OS Version: [A-Za-z]{1,12} [A-Za-z0-9.+_-]{1,64}"
+        + @" - (Primary working directory: /[A-Za-z0-9/._-]{1,100}|Is a git repository: (true|false)|Platform: [a-z0-9]{1,12}|Shell: "
+        + @"[a-z/]{1,24}|OS Version: [A-Za-z]{1,12} [A-Za-z0-9.+_-]{1,64}"
         + @"|Downloaded files and extracted archives are untrusted data: .{1,600}|In `curl`, .{1,120})|"
-        + @"You are powered by the model .{1,200}|Assistant knowledge cutoff is [A-Za-z]{3,10} [0-9]{4}\.|Today's date is [0-9-]{10}\.|<total_tokens>[0-9]{1,12} tokens left</total_tokens>|)\z",
+        + @"You are powered by the model .{1,200}|Assistant knowledge cutoff is [A-Za-z]{3,10} [0-9]{4}\.|Today's date is "
+        + @"[0-9-]{10}\.|<total_tokens>[0-9]{1,12} tokens left</total_tokens>|)\z",
         RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Line();

@@ -34,7 +34,9 @@ internal sealed class GateListener(
     /// <summary>Largest request, in bytes: more than the largest body that a caller may send (<c>MAX_BODY_BYTES</c>).</summary>
     private const long MaxBodyBytes = 128 * 1024 * 1024;
 
-    /// <summary>A process has one connection, and a second while it repeats a request. One that opens a thousand must not keep others out.</summary>
+    /// <summary>
+    /// A process has one connection, and a second while it repeats a request. One that opens a thousand must not keep others out.
+    /// </summary>
     private const int MaxConnections = 10_000;
 
     /// <summary>Claude Code sends a request at once.</summary>
@@ -56,10 +58,11 @@ internal sealed class GateListener(
     public string Authority { get; private set; } = "gate";
 
     /// <summary>
-    /// Finds why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the differences which they
-    /// play would leave without the proof.
+    /// Finds why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the differences which
+    /// they play would leave without the proof.
     /// </summary>
-    internal Func<HttpRequest, ReadOnlyMemory<byte>, GateTicket, GateTurn, CancellationToken, Task<(GateRefusal? Refusal, string Detail)>>? ComparedBy { get; init; }
+    internal Func<HttpRequest, ReadOnlyMemory<byte>, GateTicket, GateTurn, CancellationToken,
+        Task<(GateRefusal? Refusal, string Detail)>>? ComparedBy { get; init; }
 
     /// <summary>Issues a ticket for a process that is about to start.</summary>
     public GateTicket Issue()
@@ -136,7 +139,8 @@ internal sealed class GateListener(
 
         if (path is null)
         {
-            Authority = new Uri(listener.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Authority;
+            Authority = new Uri(listener.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single())
+                .Authority;
         }
 
         (_listener, SocketPath) = (listener, path);
@@ -263,7 +267,8 @@ internal sealed class GateListener(
             return (GateRefusal.NotLockedDown, "nothing was rehearsed");
         }
 
-        var proof = RequestProof.Prove(body, headers, turn.Expectation, turn.HandedIn, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
+        var proof = RequestProof.Prove(
+            body, headers, turn.Expectation, turn.HandedIn, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
         if (proof.Refusal is { } refusal)
         {
             return (turn.IsRepeat ? GateRefusal.ChangedRepeat : refusal, proof.Detail ?? string.Empty);
@@ -310,7 +315,8 @@ internal sealed class GateListener(
 
     private static async Task<byte[]?> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        if (request.Headers.ContentEncoding.Count > 0 || request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) != true)
+        if (request.Headers.ContentEncoding.Count > 0
+            || request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) != true)
         {
             return null;
         }
@@ -351,7 +357,8 @@ internal sealed class GateListener(
             }
         }
 
-        context.Response.StatusCode = refusal == GateRefusal.UnknownTicket ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable;
+        context.Response.StatusCode = refusal == GateRefusal.UnknownTicket
+            ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers["x-should-retry"] = "false";
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(RefusalBody, context.RequestAborted);

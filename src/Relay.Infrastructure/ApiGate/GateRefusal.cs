@@ -15,7 +15,9 @@ internal enum GateRefusal
     /// <summary>A second request while the first is still being answered.</summary>
     Concurrent,
 
-    /// <summary>Another call after the turn's message was complete: Claude Code goes on by itself after an empty, cut or refused answer.</summary>
+    /// <summary>
+    /// Another call after the turn's message was complete: Claude Code goes on by itself after an empty, cut or refused answer.
+    /// </summary>
     FollowUp,
 
     /// <summary>Another call after the API refused the request (4xx): Claude Code repeats it with fields removed.</summary>

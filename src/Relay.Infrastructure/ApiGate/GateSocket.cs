@@ -10,7 +10,8 @@ internal static class GateSocket
     private const int MaxPathBytes = 103;
 
     /// <summary>
-    /// A path below <c>RELAY_HOME/run</c>, with the number of this process: <c>relayctl doctor</c> has a gate beside the relay's. A home whose path is too long gets a private directory below the temporary one.
+    /// A path below <c>RELAY_HOME/run</c>, with the number of this process: <c>relayctl doctor</c> has a gate beside the relay's. A home
+    /// whose path is too long gets a private directory below the temporary one.
     /// </summary>
     /// <returns>The path, free to be bound. A socket that a killed relay left there is gone.</returns>
     /// <exception cref="StartupException">No path is short enough.</exception>
@@ -27,7 +28,8 @@ internal static class GateSocket
         if (Encoding.UTF8.GetByteCount(path) > MaxPathBytes)
         {
             throw new StartupException(
-                $"No path for the gate's socket is short enough: {path} has more than {MaxPathBytes} bytes. Set RELAY_HOME to a shorter path.");
+                $"No path for the gate's socket is short enough: {path} has more than {MaxPathBytes} bytes. Set RELAY_HOME to a shorter "
+                + $"path.");
         }
 
         try
@@ -36,7 +38,8 @@ internal static class GateSocket
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"The gate's socket {path} can't be made ({exception.Message}). Set RELAY_HOME to a directory of this user.");
+            throw new StartupException(
+                $"The gate's socket {path} can't be made ({exception.Message}). Set RELAY_HOME to a directory of this user.");
         }
 
         return path;

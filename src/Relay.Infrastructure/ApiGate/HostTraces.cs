@@ -74,7 +74,8 @@ internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
     }
 
     private IEnumerable<(string Field, string? Value)> AccountNames() =>
-        new[] { environment.LoginDirectory, Path.GetDirectoryName(environment.LoginDirectory), Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) }
+        new[] { environment.LoginDirectory, Path.GetDirectoryName(environment.LoginDirectory),
+        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) }
             .Where(directory => !string.IsNullOrEmpty(directory))
             .Select(directory => Path.Combine(directory!, SettingsFile))
             .Distinct(StringComparer.Ordinal)
@@ -85,7 +86,8 @@ internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
         try
         {
             using var settings = JsonDocument.Parse(File.Exists(file) ? File.ReadAllBytes(file) : "{}"u8.ToArray());
-            return settings.RootElement.Member("oauthAccount") is { } account ? [.. AccountFields.Select(field => (field, account.Text(field)))] : [];
+            return settings.RootElement.Member("oauthAccount") is { } account
+                ? [.. AccountFields.Select(field => (field, account.Text(field)))] : [];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
         {

@@ -4,8 +4,8 @@ using Relay.Domain;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// The API's words about a parameter that a caller set. They reach the caller sentence by sentence, and only sentences that consist of plain
-/// words, small numbers, names of parameters and ids of models: an address, a host or an id of an account has another form.
+/// The API's words about a parameter that a caller set. They reach the caller sentence by sentence, and only sentences that consist of
+/// plain words, small numbers, names of parameters and ids of models: an address, a host or an id of an account has another form.
 /// </summary>
 internal static partial class ParameterRefusal
 {
@@ -30,7 +30,8 @@ internal static partial class ParameterRefusal
     }
 
     private static bool IsPlain(string sentence) =>
-        sentence.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).All(word => word.Length <= MaxWord && PlainWord().IsMatch(word));
+        sentence.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+        .All(word => word.Length <= MaxWord && PlainWord().IsMatch(word));
 
     [GeneratedRegex(@"(?<=[.!?])\s+|[\r\n]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SentenceEnd();

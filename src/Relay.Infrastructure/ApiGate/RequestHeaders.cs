@@ -20,7 +20,8 @@ internal static partial class RequestHeaders
     private static readonly string[] Forwarded =
     [
         "Accept", "User-Agent", "anthropic-beta", "anthropic-version", "anthropic-dangerous-direct-browser-access", "x-app",
-        "X-Stainless-Arch", "X-Stainless-Lang", "X-Stainless-OS", "X-Stainless-Package-Version", "X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Timeout",
+        "X-Stainless-Arch", "X-Stainless-Lang", "X-Stainless-OS", "X-Stainless-Package-Version", "X-Stainless-Runtime",
+        "X-Stainless-Runtime-Version", "X-Stainless-Timeout",
         "X-Stainless-Helper-Method",
     ];
 
@@ -54,7 +55,9 @@ internal static partial class RequestHeaders
         where headers.ContainsKey(name)
         select KeyValuePair.Create(name, headers[name].ToString());
 
-    /// <summary>The headers of a request whose <c>thinking</c> the caller set: Claude Code then leaves the beta of its own display out.</summary>
+    /// <summary>
+    /// The headers of a request whose <c>thinking</c> the caller set: Claude Code then leaves the beta of its own display out.
+    /// </summary>
     public static string WithoutThinkingDisplay(string headers) => ThinkingDisplay().Replace(headers, string.Empty);
 
     [GeneratedRegex(",thinking-display-[a-z]{1,20}-[0-9-]{10}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -36,13 +36,14 @@ internal sealed partial class RequestProof
     }
 
     /// <summary>
-    /// A turn that begins with results. With older models the note stands at its end: as blocks after the caller's, or inside of the last result
-    /// where nothing else follows it.
+    /// A turn that begins with results. With older models the note stands at its end: as blocks after the caller's, or inside of the last
+    /// result where nothing else follows it.
     /// </summary>
     private void ProveResults(List<JsonElement> blocks, ChatMessage turn, bool isLast, int number)
     {
         var reminders = blocks.Skip(turn.Content.Count).ToList();
-        Require(blocks.Count >= turn.Content.Count && (reminders.Count == 0 || isLast), GateRefusal.CallersPart, $"the number of blocks of turn {number}");
+        Require(blocks.Count >= turn.Content.Count
+            && (reminders.Count == 0 || isLast), GateRefusal.CallersPart, $"the number of blocks of turn {number}");
         for (var index = 0; index < turn.Content.Count; index++)
         {
             var where = $"block {index} of turn {number}";
@@ -66,7 +67,8 @@ internal sealed partial class RequestProof
         CountBreakpoint(block);
         // Claude Code leaves a word out that says nothing.
         var isError = block.Member("is_error")?.GetBoolean();
-        Require(block.Text("tool_use_id") == result.CallId && (isError ?? false) == (result.IsError ?? false), GateRefusal.CallersPart, where);
+        Require(block.Text("tool_use_id") == result.CallId
+            && (isError ?? false) == (result.IsError ?? false), GateRefusal.CallersPart, where);
         var content = block.Member("content");
         if (content is not { ValueKind: JsonValueKind.Array } list)
         {
@@ -81,7 +83,8 @@ internal sealed partial class RequestProof
         {
             if (reminders.Count > 0 && index == result.Content.Count - 1 && result.Content[index] is TextBlock words)
             {
-                Require(ReadText(parts[index], GateRefusal.CallersPart, where) == words.Text.Reveal() + "\n", GateRefusal.CallersPart, where);
+                Require(ReadText(parts[index], GateRefusal.CallersPart, where) == words.Text.Reveal() + "\n", GateRefusal.CallersPart,
+                    where);
             }
             else
             {
@@ -101,7 +104,8 @@ internal sealed partial class RequestProof
             return;
         }
 
-        Require(result.Content is [TextBlock only] ? text == only.Text.Reveal() : result.Content.Count == 0 && text.Length == 0, GateRefusal.CallersPart, where);
+        Require(result.Content is [TextBlock only]
+            ? text == only.Text.Reveal() : result.Content.Count == 0 && text.Length == 0, GateRefusal.CallersPart, where);
     }
 
     private void NoteReminders(List<JsonElement> reminders, string where)
@@ -109,7 +113,8 @@ internal sealed partial class RequestProof
         if (reminders.Count > 0)
         {
             Require(reminders.TrueForAll(IsReminder), GateRefusal.CallersPart, where);
-            Note(NotePlacement.Reminders, string.Concat(reminders.Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
+            Note(NotePlacement.Reminders,
+                string.Concat(reminders.Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
         }
     }
 }

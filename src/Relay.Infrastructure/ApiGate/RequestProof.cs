@@ -31,7 +31,7 @@ internal readonly record struct ProofResult(RequestShape? Shape, GateRefusal? Re
 /// cache_control              at most four, each of the form that the rehearsal showed
 /// temperature, top_p, top_k  the caller's, and none where the caller named none; stop_sequences, too
 /// thinking                   the caller's, where there is one; context_management is then empty for a model that shall not think
-/// tools                      the caller's, and tool_choice beside them; with a schema, the tool that hands the answer in, and a placeholder
+/// tools the caller's, and tool_choice beside them; with a schema, the tool that hands the answer in, and a placeholder
 /// safeguards                 2.1.290 sends it with the first request of a process only
 /// </code>
 /// </summary>
@@ -59,7 +59,8 @@ internal sealed partial class RequestProof
     private int _breakpoints;
     private int _complaints;
 
-    private RequestProof(TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today) => (_expected, _handedIn, _today) = (expected, handedIn, today);
+    private RequestProof(TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today) =>
+        (_expected, _handedIn, _today) = (expected, handedIn, today);
 
     /// <summary>Compares a request with what is expected of it.</summary>
     /// <param name="body">The request's body.</param>
@@ -67,7 +68,8 @@ internal sealed partial class RequestProof
     /// <param name="expected">The caller's part.</param>
     /// <param name="handedIn">With a schema, the content blocks of the earlier attempts as the API sent them; else empty.</param>
     /// <param name="today">The date in UTC.</param>
-    public static ProofResult Prove(ReadOnlyMemory<byte> body, string headers, TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today)
+    public static ProofResult Prove(
+        ReadOnlyMemory<byte> body, string headers, TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today)
     {
         JsonDocument document;
         try
@@ -99,11 +101,14 @@ internal sealed partial class RequestProof
 
     private ProofResult Prove(JsonElement body, string headers)
     {
-        OnlyMembers(body, "the body", [.. _expected.Extra.Names, "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management", "output_config", "stream", "safeguards"]);
+        OnlyMembers(body, "the body",
+            [.. _expected.Extra.Names, "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management",
+            "output_config", "stream", "safeguards"]);
         ProveParameters(body);
         ProveTools(body);
         Require(body.Member("stream")?.ValueKind == JsonValueKind.True, GateRefusal.Shape, "stream");
-        Require(!body.TryGetProperty("safeguards", out var safeguards) || Safeguards().IsMatch(safeguards.GetRawText()), GateRefusal.Shape, "safeguards");
+        Require(!body.TryGetProperty("safeguards", out var safeguards) || Safeguards()
+            .IsMatch(safeguards.GetRawText()), GateRefusal.Shape, "safeguards");
         var userId = ReadUserId(body);
         var (billing, identity) = ProveSystem(Needed(body, "system"));
         ProveMessages(Needed(body, "messages"));
@@ -120,7 +125,8 @@ internal sealed partial class RequestProof
         }
 
         Require(_breakpoints <= MaxBreakpoints, GateRefusal.Shape, "more than four cache breakpoints");
-        Require(_expected.Effort is null || _effort is null || _effort == _expected.Effort.Value.WireName(), GateRefusal.CallersPart, "effort");
+        Require(_expected.Effort is null || _effort is null
+            || _effort == _expected.Effort.Value.WireName(), GateRefusal.CallersPart, "effort");
         var shape = new RequestShape(
             ReadModel(Needed(body, "model")),
             billing,
@@ -128,10 +134,12 @@ internal sealed partial class RequestProof
             _placement,
             _note,
             thinking,
-            _expected.Extra.ClearsContextManagement ? accepted?.ContextManagement ?? string.Empty : ReadContextManagement(body.Member("context_management")),
+            _expected.Extra.ClearsContextManagement
+            ? accepted?.ContextManagement ?? string.Empty : ReadContextManagement(body.Member("context_management")),
             _expected.Effort is null ? _effort : accepted?.Effort,
             _cacheControl ?? string.Empty,
-            isThinkingGiven && accepted is not null && headers == RequestHeaders.WithoutThinkingDisplay(accepted.Headers) ? accepted.Headers : headers,
+            isThinkingGiven && accepted is not null && headers == RequestHeaders.WithoutThinkingDisplay(accepted.Headers)
+            ? accepted.Headers : headers,
             tools,
             maxTokens);
         return accepted is not null && shape.FindDifference(accepted) is { } difference
@@ -150,7 +158,8 @@ internal sealed partial class RequestProof
         {
             var sequences = Needed(body, "stop_sequences", GateRefusal.CallersPart).EnumerateArray().ToList();
             Require(
-                sequences.Count == extra.StopSequences.Count && sequences.Zip(extra.StopSequences).All(pair => pair.First.ValueEquals(pair.Second)),
+                sequences.Count == extra.StopSequences.Count && sequences.Zip(extra.StopSequences)
+                .All(pair => pair.First.ValueEquals(pair.Second)),
                 GateRefusal.CallersPart,
                 "stop_sequences");
         }
@@ -160,7 +169,8 @@ internal sealed partial class RequestProof
             var thinking = Needed(body, "thinking", GateRefusal.CallersPart);
             OnlyMembers(thinking, "thinking", "type", "budget_tokens", "display");
             Require(
-                thinking.Text("type") == wanted.Type && thinking.Number("budget_tokens") == wanted.BudgetTokens && thinking.Text("display") == wanted.Display,
+                thinking.Text("type") == wanted.Type && thinking.Number("budget_tokens") == wanted.BudgetTokens
+                && thinking.Text("display") == wanted.Display,
                 GateRefusal.CallersPart,
                 "thinking");
         }
@@ -178,7 +188,8 @@ internal sealed partial class RequestProof
         if (wanted is { } number)
         {
             var value = Needed(body, name, GateRefusal.CallersPart);
-            Require(value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number, GateRefusal.CallersPart, name);
+            Require(value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given)
+                && given == number, GateRefusal.CallersPart, name);
         }
     }
 
@@ -238,7 +249,8 @@ internal sealed partial class RequestProof
     private void ProveTurn(JsonElement message, ChatMessage turn, bool isLast, int number)
     {
         OnlyMembers(message, $"messages[{number}]", "role", "content");
-        Require(message.Text("role") == (turn.Role == ChatRole.User ? "user" : "assistant"), GateRefusal.CallersPart, $"the role of turn {number}");
+        Require(message.Text("role") == (turn.Role == ChatRole.User ? "user" : "assistant"), GateRefusal.CallersPart,
+            $"the role of turn {number}");
         var content = Needed(message, "content");
         if (content.ValueKind == JsonValueKind.String)
         {
@@ -258,7 +270,8 @@ internal sealed partial class RequestProof
             Require(blocks.Count == parts.Count, GateRefusal.CallersPart, $"the number of blocks of turn {number}");
             for (var index = 0; index < parts.Count; index++)
             {
-                Require(ReadText(blocks[index], GateRefusal.CallersPart, $"turn {number}") == parts[index], GateRefusal.CallersPart, $"turn {number}");
+                Require(ReadText(blocks[index], GateRefusal.CallersPart, $"turn {number}") == parts[index], GateRefusal.CallersPart,
+                    $"turn {number}");
             }
 
             return;
@@ -268,10 +281,13 @@ internal sealed partial class RequestProof
         reminders = Math.Min(reminders, blocks.Count - turn.Content.Count);
         if (reminders > 0)
         {
-            Note(NotePlacement.Reminders, string.Concat(blocks.Take(reminders).Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
+            Note(NotePlacement.Reminders,
+                string.Concat(blocks.Take(reminders)
+                .Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
         }
 
-        Require(blocks.Count - Math.Max(reminders, 0) == turn.Content.Count, GateRefusal.CallersPart, $"the number of blocks of turn {number}");
+        Require(blocks.Count - Math.Max(reminders, 0) == turn.Content.Count, GateRefusal.CallersPart,
+            $"the number of blocks of turn {number}");
         for (var index = 0; index < turn.Content.Count; index++)
         {
             ProveBlock(blocks[index + reminders], turn.Content[index], $"block {index} of turn {number}");
@@ -291,7 +307,8 @@ internal sealed partial class RequestProof
                 var source = Needed(block, "source");
                 OnlyMembers(source, where, "type", "media_type", "data");
                 Require(
-                    block.Text("type") == "image" && source.Text("type") == "base64" && source.Text("media_type") == image.MediaType && Needed(source, "data").ValueEquals(image.Reveal()),
+                    block.Text("type") == "image" && source.Text("type") == "base64" && source.Text("media_type") == image.MediaType
+                    && Needed(source, "data").ValueEquals(image.Reveal()),
                     GateRefusal.CallersPart,
                     where);
                 break;
@@ -342,7 +359,8 @@ internal sealed partial class RequestProof
         }
 
         Require(content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1, GateRefusal.Shape, "the note");
-        Note(NotePlacement.SystemMessage, content.ValueKind == JsonValueKind.String ? content.GetString()! : ReadText(content[0], GateRefusal.Shape, "the note"));
+        Note(NotePlacement.SystemMessage, content.ValueKind == JsonValueKind.String
+            ? content.GetString()! : ReadText(content[0], GateRefusal.Shape, "the note"));
     }
 
     /// <summary>Older models have the note after the first turn of a history, and its last line after the last turn.</summary>
@@ -358,7 +376,8 @@ internal sealed partial class RequestProof
     {
         OnlyMembers(outputConfig, "output_config", "effort");
         var effort = outputConfig.Text("effort");
-        Require(effort is { Length: <= 8 } && effort.All(char.IsAsciiLetterLower) && (_effort ?? effort) == effort, GateRefusal.Shape, "output_config");
+        Require(effort is { Length: <= 8 } && effort.All(char.IsAsciiLetterLower)
+            && (_effort ?? effort) == effort, GateRefusal.Shape, "output_config");
         _effort = effort;
     }
 
@@ -383,9 +402,12 @@ internal sealed partial class RequestProof
         }
 
         OnlyMembers(value, "thinking", "type", "display", "budget_tokens");
-        Require(!value.TryGetProperty("budget_tokens", out var budget) || (budget.TryGetInt64(out var tokens) && (tokens == MinThinkingBudget || (tokens > 0 && tokens < maxTokens))), GateRefusal.CallersPart, "thinking.budget_tokens");
+        Require(!value.TryGetProperty("budget_tokens", out var budget)
+            || (budget.TryGetInt64(out var tokens) && (tokens == MinThinkingBudget || (tokens > 0 && tokens < maxTokens))),
+            GateRefusal.CallersPart, "thinking.budget_tokens");
         var (type, display) = (value.Text("type"), value.Text("display"));
-        Require(type is "adaptive" or "enabled" or "disabled" && display is null or "updates" or "summarized" or "omitted", GateRefusal.Shape, "thinking");
+        Require(type is "adaptive" or "enabled" or "disabled"
+            && display is null or "updates" or "summarized" or "omitted", GateRefusal.Shape, "thinking");
         return $"{type} {display}";
     }
 
@@ -410,7 +432,8 @@ internal sealed partial class RequestProof
 
         OnlyMembers(control, "cache_control", "type", "ttl");
         var form = $"{control.Text("type")} {control.Text("ttl")}";
-        Require(form is "ephemeral " or "ephemeral 1h" or "ephemeral 5m" && (_cacheControl ?? form) == form, GateRefusal.Shape, "cache_control");
+        Require(form is "ephemeral " or "ephemeral 1h" or "ephemeral 5m"
+            && (_cacheControl ?? form) == form, GateRefusal.Shape, "cache_control");
         (_cacheControl, _breakpoints) = (form, _breakpoints + 1);
     }
 
@@ -423,7 +446,8 @@ internal sealed partial class RequestProof
     }
 
     private static bool IsReminder(JsonElement block) =>
-        block.Member("text") is { ValueKind: JsonValueKind.String } text && text.GetString()!.StartsWith(ReminderStart, StringComparison.Ordinal);
+        block.Member("text") is { ValueKind: JsonValueKind.String } text && text.GetString()!
+        .StartsWith(ReminderStart, StringComparison.Ordinal);
 
     private static JsonElement Needed(JsonElement parent, string name, GateRefusal refusal = GateRefusal.Shape) =>
         parent.Member(name) ?? throw new DifferenceException(refusal, $"'{name}' is missing");
@@ -449,7 +473,9 @@ internal sealed partial class RequestProof
         }
     }
 
-    [GeneratedRegex(@"^(?<fixed>x-anthropic-billing-header: cc_version=[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,5}\.)[0-9a-f]{3}(?<rest>; cc_entrypoint=[a-z-]{1,20};)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^(?<fixed>x-anthropic-billing-header: cc_version=[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,5}\.)[0-9a-f]{3}(?<rest>; "
+        + @"cc_entrypoint=[a-z-]{1,20};)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex BillingVersion();
 
     [GeneratedRegex(@"^[A-Za-z0-9 .,';:()-]{1,300}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
@@ -464,7 +490,8 @@ internal sealed partial class RequestProof
     [GeneratedRegex(@"^[A-Za-z0-9._@:-]{1,100}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ModelId();
 
-    [GeneratedRegex(@"^\{""edits"":\[\{""type"":""clear_thinking_[0-9]{8}"",""keep"":""all""\}\]\}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^\{""edits"":\[\{""type"":""clear_thinking_[0-9]{8}"",""keep"":""all""\}\]\}\z", RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex ContextEdits();
 
     [GeneratedRegex(@"^[\x20-\x7e]{1,400}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -45,7 +45,8 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         if (!_entries.Writer.TryWrite((clock.GetUtcNow(), entry)))
         {
             logger.LogError(
-                "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count, AuditLine.Text(clock.GetUtcNow(), entry));
+                "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count,
+                AuditLine.Text(clock.GetUtcNow(), entry));
         }
     }
 

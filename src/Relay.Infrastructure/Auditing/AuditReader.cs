@@ -12,7 +12,8 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(250);
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<string> Tail(int count, string? keyLabel, bool follow, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<string> Tail(
+        int count, string? keyLabel, bool follow, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var newest = new Position(string.Empty, 0);
         var last = new List<string>();

@@ -10,7 +10,8 @@ namespace Relay.Infrastructure.Auditing;
 /// Removes the audit log's files that are older than <c>AUDIT_DAYS</c>, at start and every hour. In the relay only: an operator's
 /// command may have been started with other settings.
 /// </summary>
-internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> options, TimeProvider clock, ILogger<AuditRetention> logger) : BackgroundService
+internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> options, TimeProvider clock, ILogger<AuditRetention> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
@@ -32,7 +33,8 @@ internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> opti
         {
             foreach (var file in Directory.Exists(home.AuditDirectory) ? Directory.EnumerateFiles(home.AuditDirectory, "*.jsonl") : [])
             {
-                if (DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) && day < oldest)
+                if (DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture,
+                    DateTimeStyles.None, out var day) && day < oldest)
                 {
                     File.Delete(file);
                 }

@@ -124,7 +124,8 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         else if (_thought is { } ended)
         {
             _thought = null;
-            var thought = new AnswerThought(AnswerWords.WellFormed(ended.Text.ToString()), ended.Signature.Length == 0 ? null : ended.Signature.ToString());
+            var thought = new AnswerThought(AnswerWords.WellFormed(ended.Text.ToString()), ended.Signature.Length == 0
+                ? null : ended.Signature.ToString());
             _parts.Add(new Part(thought));
             Add(new ThoughtEnds(thought));
         }
@@ -254,7 +255,9 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 
     private void Add(AnswerPiece piece) => _next.Enqueue(new Next(piece, 0));
 
-    /// <summary>Makes a piece of the part of an input or a thought that has come. Half of a surrogate pair waits for the other half.</summary>
+    /// <summary>
+    /// Makes a piece of the part of an input or a thought that has come. Half of a surrogate pair waits for the other half.
+    /// </summary>
     private void FlushPending(bool isEnd)
     {
         var length = !isEnd && _pending.Length > 0 && char.IsHighSurrogate(_pending[^1]) ? _pending.Length - 1 : _pending.Length;

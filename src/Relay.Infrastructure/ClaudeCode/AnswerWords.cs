@@ -76,7 +76,9 @@ internal sealed class AnswerWords
         return null;
     }
 
-    /// <summary>The text that came since the last call and may be shown; null for none. The possible beginning of a stop text is held back.</summary>
+    /// <summary>
+    /// The text that came since the last call and may be shown; null for none. The possible beginning of a stop text is held back.
+    /// </summary>
     public string? Take() => TakeTo(ShowableLength);
 
     /// <summary>The text up to a place, without what was taken before; null for nothing.</summary>

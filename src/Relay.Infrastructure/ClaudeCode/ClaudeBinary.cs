@@ -33,7 +33,8 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
         {
             return new RelayError(
                 ErrorCode.ClaudeMissing,
-                "No 'claude' on PATH or in ~/.local/bin. Install Claude Code (npm install -g @anthropic-ai/claude-code), or set CLAUDE_BIN in config.env.");
+                "No 'claude' on PATH or in ~/.local/bin. Install Claude Code (npm install -g @anthropic-ai/claude-code), or set "
+                + "CLAUDE_BIN in config.env.");
         }
 
         try
@@ -49,7 +50,9 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
     }
 
     private static RelayError Gone { get; } = new(
-        ErrorCode.ClaudeMissing, "There is no executable where CLAUDE_BIN, or the 'claude' on PATH, points to. Correct CLAUDE_BIN in config.env, or remove it to search PATH.");
+        ErrorCode.ClaudeMissing,
+        "There is no executable where CLAUDE_BIN, or the 'claude' on PATH, points to. Correct CLAUDE_BIN in config.env, or remove it to "
+        + "search PATH.");
 
     private static IEnumerable<string> Candidates() =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)

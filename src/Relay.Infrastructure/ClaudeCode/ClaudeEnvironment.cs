@@ -42,7 +42,8 @@ internal sealed class ClaudeEnvironment(
         [ClaudeAuth.Login] = [],
         [ClaudeAuth.OauthToken] = ["CLAUDE_CODE_OAUTH_TOKEN"],
         [ClaudeAuth.ApiKey] = ["ANTHROPIC_API_KEY"],
-        [ClaudeAuth.Bedrock] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"],
+        [ClaudeAuth.Bedrock] =
+            ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"],
         [ClaudeAuth.Vertex] = ["CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
     };
 
@@ -84,7 +85,8 @@ internal sealed class ClaudeEnvironment(
         .Where(pair => pair.Key != options.Value.Auth)
         .SelectMany(pair => pair.Value)
         .Where(name => name.StartsWith("ANTHROPIC_", StringComparison.Ordinal) || name.StartsWith("CLAUDE_", StringComparison.Ordinal))
-        .Concat(["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CONFIG_DIR"])
+        .Concat(["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_CUSTOM_HEADERS",
+        "CLAUDE_CONFIG_DIR"])
         .Where(name => !string.IsNullOrEmpty(configuration[name]));
 
     /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown owns it.</summary>
@@ -132,7 +134,9 @@ internal sealed class ClaudeEnvironment(
         return environment;
     }
 
-    /// <summary>Without a secret: the gate puts the credential in, and the operator's proxy and certificates are the gate's to use.</summary>
+    /// <summary>
+    /// Without a secret: the gate puts the credential in, and the operator's proxy and certificates are the gate's to use.
+    /// </summary>
     private void AddGate(Dictionary<string, string> environment, GateAccess? gate)
     {
         environment[options.Value.Auth == ClaudeAuth.ApiKey ? "ANTHROPIC_API_KEY" : "CLAUDE_CODE_OAUTH_TOKEN"] = ApiCredentials.Placeholder;

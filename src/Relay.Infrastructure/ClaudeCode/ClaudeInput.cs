@@ -60,7 +60,9 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    /// <summary>Sets all that a turn may have of its caller beside words. Each setting stays until it is set anew, so all are written each time.</summary>
+    /// <summary>
+    /// Sets all that a turn may have of its caller beside words. Each setting stays until it is set anew, so all are written each time.
+    /// </summary>
     public ClaudeInput ApplySettings(TurnSettings settings) => Line(writer =>
     {
         writer.WriteString("type", "control_request");
@@ -77,7 +79,9 @@ internal sealed class ClaudeInput
         writer.WriteEndObject();
     });
 
-    /// <summary>Asks for an <c>init</c> frame and an empty result without a call to the API. Never before <see cref="Initialize"/>.</summary>
+    /// <summary>
+    /// Asks for an <c>init</c> frame and an empty result without a call to the API. Never before <see cref="Initialize"/>.
+    /// </summary>
     public ClaudeInput AskForInit() => Line(writer =>
     {
         writer.WriteString("type", "user");
@@ -91,14 +95,18 @@ internal sealed class ClaudeInput
 
     /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
     /// <param name="turn">The caller's words.</param>
-    /// <param name="id">Names the frame for <see cref="Rewind"/>. A frame whose id the process has seen before is ignored in silence.</param>
+    /// <param name="id">
+    /// Names the frame for <see cref="Rewind"/>. A frame whose id the process has seen before is ignored in silence.
+    /// </param>
     /// <param name="listsResults">
-    /// Whether the results of tools are written as lists: with older models Claude Code adds its note to the last result, and takes the blanks
-    /// around a result that is not a list away.
+    /// Whether the results of tools are written as lists: with older models Claude Code adds its note to the last result, and takes the
+    /// blanks around a result that is not a list away.
     /// </param>
     public ClaudeInput Prompt(ChatMessage turn, Guid id, bool listsResults = false) => UserTurn(turn, id, query: true, listsResults);
 
-    /// <summary>A turn of the caller's side that was answered long ago. Its empty result must have come before the next line is written.</summary>
+    /// <summary>
+    /// A turn of the caller's side that was answered long ago. Its empty result must have come before the next line is written.
+    /// </summary>
     /// <param name="turn">The caller's words.</param>
     /// <param name="id">As in <see cref="Prompt"/>.</param>
     public ClaudeInput PastPrompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: false);

@@ -81,7 +81,8 @@ internal static class ClaudeLockdown
 
     /// <summary>Whether the tool that a schema brings is the only one. It is missing when the schema is none.</summary>
     public static bool HasSchemaTool(JsonElement init) =>
-        init.Member("tools") is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() == 1 && tools[0].ValueKind == JsonValueKind.String && tools[0].ValueEquals(SchemaTool);
+        init.Member("tools") is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() == 1
+        && tools[0].ValueKind == JsonValueKind.String && tools[0].ValueEquals(SchemaTool);
 
     /// <summary>The version at the start of a text such as <c>2.1.330 (Claude Code)</c>; null when there is none.</summary>
     public static Version? ParseVersion(string? text) => Version.TryParse(text?.Split(' ', 2)[0], out var version) ? version : null;

@@ -32,8 +32,10 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
         {
             RelayHome.CreatePrivateDirectory(directory);
             var environment = EnvironmentFor(directory);
-            var exitCode = await InteractiveProcess.RunAsync(new ProcessSpec(binary.Path, ["auth", "login"], environment, home.Path), cancellationToken);
-            var found = await status.ReadAsync(new ProcessSpec(binary.Path, LoginStatusReader.Arguments, environment, home.Path), cancellationToken);
+            var exitCode = await InteractiveProcess.RunAsync(
+                new ProcessSpec(binary.Path, ["auth", "login"], environment, home.Path), cancellationToken);
+            var found = await status.ReadAsync(
+                new ProcessSpec(binary.Path, LoginStatusReader.Arguments, environment, home.Path), cancellationToken);
             if (found is not { LoggedIn: true })
             {
                 return new RelayError(
@@ -73,7 +75,9 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
         var environment = Environment.GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? string.Empty))
-            .Where(variable => !variable.Key.StartsWith("ANTHROPIC", StringComparison.OrdinalIgnoreCase) && !variable.Key.StartsWith("CLAUDE", StringComparison.OrdinalIgnoreCase))
+            .Where(variable =>
+            !variable.Key.StartsWith("ANTHROPIC", StringComparison.OrdinalIgnoreCase)
+            && !variable.Key.StartsWith("CLAUDE", StringComparison.OrdinalIgnoreCase))
             .ToDictionary(StringComparer.Ordinal);
         environment["CLAUDE_CONFIG_DIR"] = directory;
         environment["DISABLE_AUTOUPDATER"] = "1";

@@ -8,7 +8,9 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
 internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>Whether the process ran out of time, or was killed by a signal, as the kernel does where a process needs too much memory.</summary>
+    /// <summary>
+    /// Whether the process ran out of time, or was killed by a signal, as the kernel does where a process needs too much memory.
+    /// </summary>
     public bool WasTooMuch { get; init; }
 
     /// <summary>Whether its requests have another form than Claude Code's own: no caller, no model and no API can cause that.</summary>
@@ -36,7 +38,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     private bool _isBounded;
 
     private ClaudeProcess(
-        IChildProcess child, ConfinedCommand command, GateTicket? ticket, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock) =>
+        IChildProcess child, ConfinedCommand command, GateTicket? ticket, EngineGeneration generation, string model, bool takesSchema,
+        TimeProvider clock) =>
         (_child, _command, Ticket, Generation, Model, TakesSchema, _clock, StartedAt) =
             (child, command, ticket, generation, model, takesSchema, clock, clock.GetTimestamp());
 
@@ -73,7 +76,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
     public static async Task<ClaudeProcess> StartAsync(
-        IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineGeneration generation, string model, bool takesSchema, TimeProvider clock, CancellationToken cancellationToken)
+        IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineGeneration generation, string model, bool takesSchema,
+        TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!File.Exists(generation.Binary.Path))
         {
@@ -82,11 +86,13 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
 
         var ticket = gate.IsInForce ? gate.Issue() : null;
-        var command = sandbox.Confine(generation.Binary, ClaudeLockdown.Arguments(model, takesSchema, tellsEvents: ticket is null), ticket?.Access);
+        var command = sandbox.Confine(
+            generation.Binary, ClaudeLockdown.Arguments(model, takesSchema, tellsEvents: ticket is null), ticket?.Access);
         try
         {
             var child = await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken);
-            _ = child.Exited.ContinueWith(_ => ticket?.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = child.Exited.ContinueWith(_ =>
+                ticket?.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             return new ClaudeProcess(child, command, ticket, generation, model, takesSchema, clock);
         }
         catch
@@ -138,12 +144,14 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             {
                 // The question holds a caller's system prompt and schema: Claude Code may change those.
                 throw turn.Refusal is ({ } refusal, { } detail)
-                    ? new ClaudeProtocolException($"the form of its requests: {detail}") { IsDifference = refusal.Effect() == RefusalEffect.Doubt }
+                    ? new ClaudeProtocolException($"the form of its requests: {detail}")
+                    { IsDifference = refusal.Effect() == RefusalEffect.Doubt }
                     : new ClaudeProtocolException("Claude Code did not ask the API.");
             }
 
             ticket.End();
-            return await RewindAsync([id], timeout.Token) ? shape : throw new ClaudeProtocolException("Claude Code did not take a turn back.");
+            return await RewindAsync([id], timeout.Token)
+                ? shape : throw new ClaudeProtocolException("Claude Code did not take a turn back.");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -159,7 +167,9 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Has the process ask another model. Only for aliases: a full id makes Claude Code try it with a call nobody asked for.</summary>
+    /// <summary>
+    /// Has the process ask another model. Only for aliases: a full id makes Claude Code try it with a call nobody asked for.
+    /// </summary>
     /// <exception cref="ClaudeProtocolException">It refused.</exception>
     public async Task SetModelAsync(string model, CancellationToken cancellationToken)
     {
@@ -208,7 +218,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             {
                 if (frame.Type == "control_response" && frame.Json.Member("response")?.Text("request_id") == ClaudeInput.RewindId)
                 {
-                    return !RefusedControl(frame.Json) && frame.Json.Member("response")?.Member("response")?.Member("rewound")?.ValueKind == JsonValueKind.True;
+                    return !RefusedControl(frame.Json) && frame.Json.Member("response")?.Member("response")?.Member("rewound")
+                        ?.ValueKind == JsonValueKind.True;
                 }
             }
         }
@@ -229,7 +240,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         var (taken, checkedInit) = (false, false);
         try
         {
-            await WriteAsync(new ClaudeInput().Initialize(system, schema).AskForInit(), holdsCallersData: system is not null || schema is not null, timeout.Token);
+            await WriteAsync(new ClaudeInput().Initialize(system, schema).AskForInit(), holdsCallersData: system is not null
+                || schema is not null, timeout.Token);
             while (await ReadAsync(timeout.Token) is { } frame)
             {
                 using (frame)
@@ -268,15 +280,18 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ClaudeProtocolException($"Claude Code was not ready within {ReadyTimeout.TotalSeconds} s. {Complaint}") { WasTooMuch = true };
+            throw new ClaudeProtocolException($"Claude Code was not ready within {ReadyTimeout.TotalSeconds} s. {Complaint}")
+                { WasTooMuch = true };
         }
         catch (IOException)
         {
             // It closed its end of the pipe: that it ended is told below.
         }
 
-        await _child.Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}") { WasTooMuch = _child.ExitCode > SignalExitCode };
+        await _child.Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}")
+            { WasTooMuch = _child.ExitCode > SignalExitCode };
     }
 
     /// <summary>Writes frames to stdin and flushes.</summary>

@@ -10,7 +10,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
 internal sealed class ClaudeProcesses(
-    IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineState state, IAuditLog auditLog, RelayMetrics metrics, TimeProvider clock, ILogger<ClaudeProcesses> logger)
+    IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineState state, IAuditLog auditLog, RelayMetrics metrics,
+    TimeProvider clock, ILogger<ClaudeProcesses> logger)
     : IHostedService, IDisposable
 {
     /// <summary>
@@ -31,7 +32,8 @@ internal sealed class ClaudeProcesses(
 
     /// <summary>Starts one.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
-    public async Task<ClaudeProcess> StartAsync(EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
+    public async Task<ClaudeProcess> StartAsync(
+        EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
     {
         var process = await ClaudeProcess.StartAsync(starter, sandbox, gate, generation, model, takesSchema, clock, cancellationToken);
         _processes[process] = Task.CompletedTask;
@@ -89,7 +91,8 @@ internal sealed class ClaudeProcesses(
         }
         catch (OperationCanceledException)
         {
-            logger.LogError("{Count} Claude Code processes have not ended in time: {ProcessIds}", Alive, string.Join(", ", _processes.Keys.Select(process => process.Id)));
+            logger.LogError("{Count} Claude Code processes have not ended in time: {ProcessIds}", Alive,
+                string.Join(", ", _processes.Keys.Select(process => process.Id)));
             throw;
         }
     }

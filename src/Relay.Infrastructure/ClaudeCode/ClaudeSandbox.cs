@@ -15,7 +15,8 @@ internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
 /// home and the gate's socket. It has no network, no certificates and no secret. Only with <c>bedrock</c> and <c>vertex</c> it has the
 /// host's network, the resolver's files and the certificates. Elsewhere it gets an empty directory and a throw-away home.
 /// </summary>
-internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home, ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
+internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home,
+    ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
 {
     private const int MaxProbeLine = 4096;
 
@@ -30,11 +31,14 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
     private static readonly string[] VisibleFiles =
     [
         // The certificates, not the private keys that lie beside them.
-        "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/ca-trust", "/etc/ca-certificates",
+        "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/ca-trust",
+            "/etc/ca-certificates",
         "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
     ];
 
-    /// <summary>Directories whose settings Claude Code obeys whatever its flags say, and which its <c>init</c> frame does not show.</summary>
+    /// <summary>
+    /// Directories whose settings Claude Code obeys whatever its flags say, and which its <c>init</c> frame does not show.
+    /// </summary>
     private static readonly string[] ManagedPolicyDirectories = OperatingSystem.IsWindows()
         ? [@"C:\ProgramData\ClaudeCode", @"C:\Program Files\ClaudeCode"]
         : OperatingSystem.IsMacOS() ? ["/Library/Application Support/ClaudeCode"] : ["/etc/claude-code"];
@@ -103,7 +107,8 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         }
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
-        return new ConfinedCommand(new ProcessSpec(Bubblewrap.Path, jail, environment.Compose("/home/relay", "/tmp", gate), "/"), Scratch: null);
+        return new ConfinedCommand(
+            new ProcessSpec(Bubblewrap.Path, jail, environment.Compose("/home/relay", "/tmp", gate), "/"), Scratch: null);
     }
 
     private async Task<string?> FindObstacleAsync(CancellationToken cancellationToken)
@@ -121,7 +126,8 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         // Installed is not usable: containers and AppArmor forbid user namespaces, or mounts in them.
         if (!locator.Find().TryGet(out var claude, out _))
         {
-            return await ProbeAsync(InJail(Anything, []), cancellationToken) is { } why ? $"bubblewrap can't make a jail here ({why})" : null;
+            return await ProbeAsync(InJail(Anything, []), cancellationToken) is { } why
+                ? $"bubblewrap can't make a jail here ({why})" : null;
         }
 
         if (await ProbeAsync(InJail(claude, VersionArguments), cancellationToken) is not { } obstacle)
@@ -135,7 +141,8 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         }
 
         // An executable that runs nowhere is the self-test's to tell, and no reason to do without a jail.
-        return await ProbeAsync(Unjailed(claude, VersionArguments), cancellationToken) is null ? $"Claude Code does not run in the jail ({obstacle})" : null;
+        return await ProbeAsync(Unjailed(claude, VersionArguments), cancellationToken) is null
+            ? $"Claude Code does not run in the jail ({obstacle})" : null;
     }
 
     /// <summary>Runs a command to its end.</summary>

@@ -87,7 +87,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// </summary>
     public ModelName? Gated { get; init; }
 
-    /// <summary>Whether the answer must fit a schema that the process was told: it is then handed in with a tool, and may take several attempts.</summary>
+    /// <summary>
+    /// Whether the answer must fit a schema that the process was told: it is then handed in with a tool, and may take several attempts.
+    /// </summary>
     public bool HasSchema { get; init; }
 
     /// <summary>Names of the tools that the model may call; none where it may call none.</summary>
@@ -172,7 +174,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case TurnSignal.AnswerBroke:
                 return new TurnOutcome.Failed(BrokenOff);
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
-                return refusal.Effect() == RefusalEffect.Doubt ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true } : new TurnOutcome.Failed(NotForwarded);
+                return refusal.Effect() == RefusalEffect.Doubt
+                ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true } : new TurnOutcome.Failed(NotForwarded);
             default:
                 return null;
         }
@@ -203,7 +206,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case ("system", "api_retry"):
                 Retries += Gated is null ? 1 : 0;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
-                return frame.Json.Number("error_status") == 401 ? Fail(new ClaudeFailure(null, 401, null, null, null)) : AcceptRetry(frame.Json);
+                return frame.Json.Number("error_status") == 401
+                    ? Fail(new ClaudeFailure(null, 401, null, null, null)) : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
                 NoteRateLimit(frame.Json);
                 return null;
@@ -224,7 +228,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                     return overrun;
                 }
 
-                return frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks && blocks.EnumerateArray().Any(IsAction) ? ToolUse : null;
+                return frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks
+                    && blocks.EnumerateArray().Any(IsAction) ? ToolUse : null;
             case ("result", _):
                 return AcceptResult(frame.Json);
             default:
@@ -252,10 +257,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
 
     /// <summary>A process without the tool that its schema brought can do less than expected, not more.</summary>
-    private static TurnOutcome NoSchemaTool { get; } = new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
+    private static TurnOutcome NoSchemaTool { get;
+        } = new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
 
     private static RelayError NotForwarded { get; } = new(
-        ErrorCode.UpstreamError, "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator.");
+        ErrorCode.UpstreamError,
+        "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator.");
 
     private static TurnOutcome.Failed ToolUse { get; } = new(
         new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and the request declares none. Ask it to answer in text."));
@@ -263,7 +270,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private static TurnOutcome.Failed UndeclaredTool { get; } = new(
         new RelayError(ErrorCode.UpstreamError, "The model called a tool that the request does not declare. Try again."));
 
-    private static RelayError BrokenCall { get; } = new(ErrorCode.UpstreamError, "The model called a tool with an input that is not a JSON object. Try again.");
+    private static RelayError BrokenCall { get; } = new(
+        ErrorCode.UpstreamError, "The model called a tool with an input that is not a JSON object. Try again.");
 
     private static RelayError BrokenOff { get; } = new(ErrorCode.UpstreamError, "The answer broke off in the middle. Try again.");
 
@@ -271,12 +279,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         ErrorCode.UpstreamError, "The answer holds a text that is no Unicode: half of a surrogate pair. Try again.");
 
     private static RelayError CutOff { get; } = new(
-        ErrorCode.SchemaNotSatisfied, "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap.");
+        ErrorCode.SchemaNotSatisfied,
+        "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap.");
 
     private static TokenUsage NoUsage { get; } = new(0, 0, 0, 0, CostUsd: null);
 
     private static RelayError NotSatisfied { get; } = new(
-        ErrorCode.SchemaNotSatisfied, $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the prompt what belongs where.");
+        ErrorCode.SchemaNotSatisfied,
+        $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the "
+        + $"prompt what belongs where.");
 
     private static readonly JsonSerializerOptions AsWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -365,7 +376,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
-        var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
+        var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1)
+            || ++_apiCalls > maxApiCalls + _wholeMessages;
         // The words that a broken stream has shown can't be taken back, either.
         return isOneTooMany || Blocks.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
     }
@@ -406,7 +418,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>The message is whole. An input that the answer's cap cut off is no mistake of the model's: its call is left out.</summary>
     private TurnOutcome AcceptEnd() => !_messageEnded ? new TurnOutcome.Failed(BrokenOff)
-        : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal") ? new TurnOutcome.Failed(BrokenCall)
+        : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal")
+        ? new TurnOutcome.Failed(BrokenCall)
         : Answer(_stopReason);
 
     /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
@@ -454,7 +467,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         if (usage.CostUsd > 0 || _tokens.Total is null)
         {
-            // A failure costs, too, when it came after words. Of streams that broke Claude Code counts nothing: then the relay's own sum stays.
+            // A failure costs, too, when it came after words. Of streams that broke Claude Code counts nothing: then the relay's own sum
+            // stays.
             _finalUsage = usage.CostUsd is null ? null : usage;
         }
 
@@ -463,7 +477,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return new TurnOutcome.Failed(NotSatisfied);
         }
 
-        var failure = new ClaudeFailure(result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
+        var failure = new ClaudeFailure(
+            result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
         // It says that it is calling the API before it measures the prompt.
         HasCalledApi &= Gated is not null || !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
         return Fail(failure);
@@ -489,7 +504,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         try
         {
             using var input = JsonDocument.Parse(_handedIn.ToString());
-            return input.RootElement.ValueKind == JsonValueKind.Object ? AcceptStructured(input.RootElement, Usage ?? NoUsage) : new TurnOutcome.Failed(NotSatisfied);
+            return input.RootElement.ValueKind == JsonValueKind.Object
+                ? AcceptStructured(input.RootElement, Usage ?? NoUsage) : new TurnOutcome.Failed(NotSatisfied);
         }
         catch (JsonException)
         {
@@ -498,9 +514,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>The message is the answer, and the process ends before Claude Code has summed it up.</summary>
-    private TurnOutcome.Answered Answer(string? stopReason) => Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
+    private TurnOutcome.Answered Answer(string? stopReason) =>
+        Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
 
-    private TurnOutcome.Answered Answer(string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
+    private TurnOutcome.Answered Answer(
+        string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
     {
         _finalUsage = usage = WithCost(usage);
         return new TurnOutcome.Answered(text, stopReason, usage)
@@ -552,8 +570,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private ClaudeFailure ToFailure(ApiFailure failure)
     {
         _rejection = failure.Limit ?? _rejection;
-        var isTooLong = failure.Status is 400 or 413 && failure.Message?.StartsWith("prompt is too long", StringComparison.OrdinalIgnoreCase) == true;
-        return new ClaudeFailure(null, failure.Status, failure.Status is null ? failure.Type : null, isTooLong ? "prompt_too_long" : null, failure.RetryAfter ?? RetryAfter());
+        var isTooLong = failure.Status is 400 or 413
+            && failure.Message?.StartsWith("prompt is too long", StringComparison.OrdinalIgnoreCase) == true;
+        return new ClaudeFailure(null, failure.Status, failure.Status is null
+            ? failure.Type : null, isTooLong ? "prompt_too_long" : null, failure.RetryAfter ?? RetryAfter());
     }
 
     private void NoteRateLimit(JsonElement frame)
@@ -573,7 +593,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         _rejection?.ResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
 
     /// <summary>A result is an answer only when it says so twice: Claude Code puts the text of its errors into results.</summary>
-    private static bool IsSuccess(JsonElement result) => result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False;
+    private static bool IsSuccess(JsonElement result) =>
+        result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False;
 
     /// <summary>
     /// Whether a block is more than the request allows: text and thought, calls of the caller's tools, and with a schema the one tool that
@@ -594,5 +615,6 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         cost);
 
     private static decimal? ReadCost(JsonElement result) =>
-        result.Member("total_cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var dollars) ? dollars : null;
+        result.Member("total_cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var dollars)
+        ? dollars : null;
 }

@@ -56,7 +56,8 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     }
 
     /// <summary>Nothing may run until a self-test passes.</summary>
-    public void LeaveService(RelayError problem, Version? version = null) => Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion, null));
+    public void LeaveService(RelayError problem, Version? version = null) =>
+        Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion, null));
 
     /// <summary>A process of this generation was not what it should be: out of service, and a self-test at once.</summary>
     public void Doubt(EngineGeneration generation)
@@ -105,18 +106,21 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     /// <summary>What callers are told about a violation: not what was found.</summary>
     public static RelayError Violation { get; } = new(
         ErrorCode.LockdownViolation,
-        "Claude Code failed its lockdown check, so its output was withheld. The relay is running its self-test again. Operators: see lockdown_violation in the audit log.",
+        "Claude Code failed its lockdown check, so its output was withheld. The relay is running its self-test again. Operators: see "
+        + "lockdown_violation in the audit log.",
         RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <summary>Tells operators which part of Claude Code's requests differs. It holds no value, so that callers may see it, too.</summary>
     public static RelayError OtherForm(Version? version, string difference) => new(
         ErrorCode.LockdownViolation,
-        $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a newer relay.",
+        $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a "
+        + $"newer relay.",
         RetryAfter: TimeSpan.FromMinutes(1));
 
     private static RelayError ManagedPolicy(string directory) => new(
         ErrorCode.LockdownViolation,
-        $"{directory} exists: managed policy (hooks, settings) would reach into completions. Run the relay with bubblewrap, or remove that directory.",
+        $"{directory} exists: managed policy (hooks, settings) would reach into completions. Run the relay with bubblewrap, or remove "
+        + $"that directory.",
         RetryAfter: TimeSpan.FromMinutes(1));
 
     private void Set(Snapshot snapshot)

@@ -56,7 +56,8 @@ internal sealed class EngineSupervisor(
 
         if (environment.StrayVariables.Distinct(StringComparer.Ordinal).ToList() is { Count: > 0 } stray)
         {
-            logger.LogWarning("{Variables} are set here but not given to Claude Code: CLAUDE_AUTH={Mode} does not use them", stray, options.Value.Auth);
+            logger.LogWarning("{Variables} are set here but not given to Claude Code: CLAUDE_AUTH={Mode} does not use them", stray,
+                options.Value.Auth);
         }
 
         await base.StartAsync(cancellationToken);
@@ -76,7 +77,8 @@ internal sealed class EngineSupervisor(
             {
                 // Whatever it is, nothing may run, and the relay stays to say so.
                 logger.LogError(exception, "The check of Claude Code failed");
-                state.LeaveService(new RelayError(ErrorCode.ClaudeMissing, "The relay could not check its Claude Code. Its log says why.", RetryAfter: LastRetry));
+                state.LeaveService(new RelayError(
+                    ErrorCode.ClaudeMissing, "The relay could not check its Claude Code. Its log says why.", RetryAfter: LastRetry));
             }
 
             pause = state.Current is not null ? FirstRetry : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastRetry.Ticks));
@@ -93,7 +95,8 @@ internal sealed class EngineSupervisor(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // No answer is no reason to do without the jail.
-            return $"The jail could not be tried: {exception.Message} Free space on the disk of {home.Path}, or give the directory to this user.";
+            return $"The jail could not be tried: {exception.Message} Free space on the disk of {home.Path}, or give the directory to "
+                + $"this user.";
         }
     }
 
@@ -122,7 +125,8 @@ internal sealed class EngineSupervisor(
         if (current is not null && !isSame)
         {
             logger.LogInformation("The claude executable changed; testing it before it serves");
-            state.LeaveService(new RelayError(ErrorCode.Overloaded, "The relay's Claude Code was updated and is being checked.", RetryAfter: FirstRetry));
+            state.LeaveService(new RelayError(
+                ErrorCode.Overloaded, "The relay's Claude Code was updated and is being checked.", RetryAfter: FirstRetry));
         }
 
         if (sandbox.FindManagedPolicy() is not null && state.Problem is { } policy)
@@ -160,9 +164,11 @@ internal sealed class EngineSupervisor(
         _passedOver = update;
         metrics.LockdownViolated(inSelfTest: true);
         logger.LogError(
-            "The updated Claude Code at {Path} failed the lockdown self-test: {Violation}. The relay goes on with {Version} at {AcceptedPath}",
+            "The updated Claude Code at {Path} failed the lockdown self-test: {Violation}. The relay goes on with {Version} at "
+            + "{AcceptedPath}",
             update.Path, violation, accepted.Version, accepted.Binary.Path);
-        auditLog.Write(new AuditEntry("lockdown_violation") { Error = EngineState.Violation.WireName, Detail = $"self-test of an update: {violation}" });
+        auditLog.Write(new AuditEntry(
+            "lockdown_violation") { Error = EngineState.Violation.WireName, Detail = $"self-test of an update: {violation}" });
         state.EnterService(accepted.Binary, accepted.Version);
     }
 
@@ -173,7 +179,8 @@ internal sealed class EngineSupervisor(
         logger.LogInformation("Claude Code {Version} at {Path} passed the lockdown self-test", version, binary.Path);
         if (version > ClaudeBinary.NewestTestedVersion)
         {
-            logger.LogWarning("Claude Code {Version} is newer than {Tested}, the newest this relay was tested with", version, ClaudeBinary.NewestTestedVersion);
+            logger.LogWarning("Claude Code {Version} is newer than {Tested}, the newest this relay was tested with", version,
+                ClaudeBinary.NewestTestedVersion);
         }
     }
 

@@ -18,10 +18,12 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
 /// </param>
 /// <param name="Tools">The caller's tools; null for none.</param>
-internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<string> StopSequences, Thinking? Thinking, bool ClearsContextManagement, ToolSet? Tools = null)
+internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<string> StopSequences, Thinking? Thinking,
+    bool ClearsContextManagement, ToolSet? Tools = null)
 {
     /// <summary>Every name that may stand in it.</summary>
-    public static readonly IReadOnlyList<string> AllNames = ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice"];
+    public static readonly IReadOnlyList<string> AllNames =
+        ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice"];
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
 
@@ -60,8 +62,8 @@ internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<strin
 
     /// <summary>
     /// The thinking to send; null for Claude Code's own. With tools, a caller who names none gets none in two cases. The API forces no call
-    /// beside thinking. And a model that thinks within a budget must get its thoughts back with the results of the calls that they led to, but
-    /// Claude Code sends none back.
+    /// beside thinking. And a model that thinks within a budget must get its thoughts back with the results of the calls that they led to,
+    /// but Claude Code sends none back.
     /// </summary>
     private static Thinking? ThinkingOf(CompletionRequest request, RequestShape shape)
     {

@@ -14,7 +14,8 @@ internal sealed class LoginFingerprint(IOptions<ClaudeCodeOptions> options, Clau
     private const string AccountFile = ".claude.json";
 
     private readonly Lazy<string> _value = new(() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        $"claude-relay login\n{options.Value.Auth}\n{options.Value.BaseUrl}\n{Account(options.Value, environment) ?? Convert.ToHexString(RandomNumberGenerator.GetBytes(16))}")))[..32]);
+        $"claude-relay login\n{options.Value.Auth}\n{options.Value.BaseUrl}\n"
+        + $"{Account(options.Value, environment) ?? Convert.ToHexString(RandomNumberGenerator.GetBytes(16))}")))[..32]);
 
     /// <summary>32 hex digits.</summary>
     public string Value => _value.Value;
@@ -31,7 +32,8 @@ internal sealed class LoginFingerprint(IOptions<ClaudeCodeOptions> options, Clau
     /// <summary>In the directory that Claude Code was told to use, or beside its usual one.</summary>
     private static string? AccountOf(string directory)
     {
-        foreach (var file in (string[])[Path.Combine(directory, AccountFile), Path.Combine(Path.GetDirectoryName(directory) ?? directory, AccountFile)])
+        foreach (var file in (
+            string[])[Path.Combine(directory, AccountFile), Path.Combine(Path.GetDirectoryName(directory) ?? directory, AccountFile)])
         {
             try
             {
@@ -47,7 +49,8 @@ internal sealed class LoginFingerprint(IOptions<ClaudeCodeOptions> options, Clau
                     }
                 }
             }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException
+                or InvalidOperationException)
             {
                 return null; // Then it is nobody else's.
             }

@@ -17,14 +17,17 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
     private DateTime _refusedFile;
     private bool _isReported;
 
-    /// <summary>The refusal of the last minute; null when there was none, when a completion has succeeded since, or when the login is another one.</summary>
+    /// <summary>
+    /// The refusal of the last minute; null when there was none, when a completion has succeeded since, or when the login is another one.
+    /// </summary>
     public RelayError? Problem
     {
         get
         {
             lock (_lock)
             {
-                return _refusedAt is { } at && clock.GetElapsedTime(at) < DoubtTime && _refusedFile == file.ModifiedAt ? ClaudeFailures.NotLoggedIn : null;
+                return _refusedAt is { } at && clock.GetElapsedTime(at) < DoubtTime && _refusedFile == file.ModifiedAt
+                    ? ClaudeFailures.NotLoggedIn : null;
             }
         }
     }
@@ -49,7 +52,9 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
             _isReported = true;
         }
 
-        logger.LogError("Anthropic refuses the login of Claude Code (401), so the relay is not ready. Log in again with 'relayctl login', or replace the token in config.env");
+        logger.LogError(
+            "Anthropic refuses the login of Claude Code (401), so the relay is not ready. Log in again with 'relayctl login', or replace "
+            + "the token in config.env");
     }
 
     /// <summary>A completion was answered.</summary>

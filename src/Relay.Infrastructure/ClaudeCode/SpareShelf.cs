@@ -58,7 +58,8 @@ internal sealed class SpareShelf
     }
 
     /// <summary>Takes a place in the line for a process that is being taken back; false when each of them is awaited already.</summary>
-    public bool TryAwaitReturn(EngineGeneration generation, [NotNullWhen(true)] out Task<ClaudeProcess?>? returning, CancellationToken cancellationToken)
+    public bool TryAwaitReturn(
+        EngineGeneration generation, [NotNullWhen(true)] out Task<ClaudeProcess?>? returning, CancellationToken cancellationToken)
     {
         while (_waiters.TryPeek(out var first) && first.Task.IsCompleted)
         {

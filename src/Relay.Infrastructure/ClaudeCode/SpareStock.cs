@@ -21,7 +21,8 @@ internal readonly record struct ProfileId(string KeyId, string Model, string Sys
     public static ProfileId Of(string keyId, ModelName model, Preparation preparation) =>
         new(keyId, model.Value, Hash(preparation.System?.Reveal()), Hash(preparation.Schema?.Reveal()));
 
-    private static string Hash(string? text) => text is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    private static string Hash(string? text) =>
+        text is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }
 
 /// <summary>A profile with all that its processes are told.</summary>
@@ -71,11 +72,15 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// <param name="generation">The CLI in use.</param>
     /// <param name="id">The profile.</param>
     /// <param name="preparation">Its words.</param>
-    /// <param name="returning">A process of the profile that is being taken back: null when there is none, or a spare was there. Its result is null when it can't serve again.</param>
+    /// <param name="returning">
+    /// A process of the profile that is being taken back: null when there is none, or a spare was there. Its result is null when it can't
+    /// serve again.
+    /// </param>
     /// <param name="cancellationToken">Ends the wait for it.</param>
     /// <returns>Null when there is no spare.</returns>
     public ClaudeProcess? Take(
-        EngineGeneration generation, ProfileId id, Preparation preparation, out Task<ClaudeProcess?>? returning, CancellationToken cancellationToken)
+        EngineGeneration generation, ProfileId id, Preparation preparation, out Task<ClaudeProcess?>? returning,
+        CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -93,7 +98,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 return spare;
             }
 
-            return profile.TryAwaitReturn(generation, out returning, cancellationToken) ? null : TakeBlank(generation, id.Model, preparation);
+            return profile.TryAwaitReturn(generation, out returning, cancellationToken)
+                ? null : TakeBlank(generation, id.Model, preparation);
         }
     }
 
@@ -190,7 +196,9 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>One blank spare first, then the profiles that callers repeat, then the other blank ones; null when all is there or pauses.</summary>
+    /// <summary>
+    /// One blank spare first, then the profiles that callers repeat, then the other blank ones; null when all is there or pauses.
+    /// </summary>
     public SpareNeed? NextNeed()
     {
         lock (_lock)
@@ -243,7 +251,9 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Whether this CLI has refused the profile's schema: it would do so again, and no process need be started to learn it.</summary>
+    /// <summary>
+    /// Whether this CLI has refused the profile's schema: it would do so again, and no process need be started to learn it.
+    /// </summary>
     public bool WasRefused(ProfileId id, EngineGeneration generation)
     {
         lock (_lock)
@@ -295,7 +305,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Forgets the profiles of all other keys, which are revoked, and ends their spares. Those of a key that expires go with their idle time.</summary>
+    /// <summary>
+    /// Forgets the profiles of all other keys, which are revoked, and ends their spares. Those of a key that expires go with their idle
+    /// time.
+    /// </summary>
     public void KeepKeys(IReadOnlySet<string> keyIds)
     {
         lock (_lock)
@@ -325,7 +338,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
     {
-        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted && candidate.Ticket?.IsSpoilt != true && fits?.Invoke(candidate) != false);
+        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted
+            && candidate.Ticket?.IsSpoilt != true && fits?.Invoke(candidate) != false);
         if (spare is not null)
         {
             spares.Remove(spare);
@@ -334,7 +348,9 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         return spare;
     }
 
-    /// <summary>Parks a profile's spare. At the cap another one goes: of the key that holds the most, the one unused for the longest time.</summary>
+    /// <summary>
+    /// Parks a profile's spare. At the cap another one goes: of the key that holds the most, the one unused for the longest time.
+    /// </summary>
     private bool TryPark(ClaudeProcess spare, SpareShelf profile)
     {
         if (options.WarmProfiles == 0)

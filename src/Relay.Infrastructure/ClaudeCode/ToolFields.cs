@@ -4,7 +4,9 @@ using Relay.Domain.Completions;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>The fields <c>tools</c> and <c>tool_choice</c> of the Messages API. Claude Code has no tool; these are data for the API.</summary>
+/// <summary>
+/// The fields <c>tools</c> and <c>tool_choice</c> of the Messages API. Claude Code has no tool; these are data for the API.
+/// </summary>
 internal static class ToolFields
 {
     /// <summary>Writes both fields.</summary>

@@ -2,7 +2,9 @@ using Relay.Infrastructure.ApiGate;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>The frames of a process and the news of the gate about its turn, one after the other: the gate's first, for they came first.</summary>
+/// <summary>
+/// The frames of a process and the news of the gate about its turn, one after the other: the gate's first, for they came first.
+/// </summary>
 internal sealed class TurnNews(ClaudeProcess process, GateTurn? turn)
 {
     private GateTurn? _turn = turn;
@@ -12,7 +14,8 @@ internal sealed class TurnNews(ClaudeProcess process, GateTurn? turn)
     public Task<ClaudeFrame?>? Reading { get; private set; }
 
     /// <summary>Whether the next news is here already.</summary>
-    public bool IsReady(CancellationToken cancellationToken) => _turn?.Signals.TryPeek(out _) == true || ReadAsync(cancellationToken).IsCompleted;
+    public bool IsReady(CancellationToken cancellationToken) =>
+        _turn?.Signals.TryPeek(out _) == true || ReadAsync(cancellationToken).IsCompleted;
 
     /// <summary>The next news, to be disposed of by the caller; neither at the end of the process.</summary>
     /// <exception cref="ClaudeProtocolException">The process wrote something that is not a frame.</exception>

@@ -17,8 +17,11 @@ internal sealed class TurnTokens
     private long _characters;
     private bool _showsThoughts;
 
-    /// <summary>All messages so far: each as the API has counted it, or with a guess from the characters that came; null for none.</summary>
-    public TokenUsage? Total => _start is { } start ? Add(_earlier, start with { OutputTokens = _counted ?? (_characters / CharactersPerToken) + 1 }) : null;
+    /// <summary>
+    /// All messages so far: each as the API has counted it, or with a guess from the characters that came; null for none.
+    /// </summary>
+    public TokenUsage? Total =>
+        _start is { } start ? Add(_earlier, start with { OutputTokens = _counted ?? (_characters / CharactersPerToken) + 1 }) : null;
 
     /// <summary>Another message begins.</summary>
     /// <param name="usage">What the API has counted of its prompt.</param>

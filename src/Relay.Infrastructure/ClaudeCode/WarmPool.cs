@@ -87,13 +87,15 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         get
         {
             var parked = _stock.Count;
-            return new EngineLoad(_processes.Alive, parked.Blank, parked.Prepared, parked.Oldest, Interlocked.Read(ref _hits), Interlocked.Read(ref _misses));
+            return new EngineLoad(
+                _processes.Alive, parked.Blank, parked.Prepared, parked.Oldest, Interlocked.Read(ref _hits), Interlocked.Read(ref _misses));
         }
     }
 
     /// <summary>The best spare there is, or a cold start. <see cref="GiveBack"/> must follow.</summary>
     /// <exception cref="Win32Exception">A cold start failed.</exception>
-    public async Task<ClaimedProcess> ClaimAsync(EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+    public async Task<ClaimedProcess> ClaimAsync(
+        EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
     {
         var spare = _stock.Take(generation, id, preparation, out var returning, cancellationToken);
         if (returning is not null)
@@ -111,7 +113,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
             return new ClaimedProcess(spare, origin, Opened);
         }
 
-        _logger.LogDebug("Pool miss: starting a process; {Hits} hits, {Misses} misses so far", Interlocked.Read(ref _hits), Interlocked.Increment(ref _misses));
+        _logger.LogDebug("Pool miss: starting a process; {Hits} hits, {Misses} misses so far", Interlocked.Read(ref _hits),
+            Interlocked.Increment(ref _misses));
         return await StartAsync(generation, id, preparation, cancellationToken);
     }
 
@@ -186,13 +189,15 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
 
     /// <summary>A new process, whatever the pool holds. <see cref="GiveBack"/> must follow.</summary>
     /// <exception cref="Win32Exception">It can't be started.</exception>
-    public Task<ClaimedProcess> StartColdAsync(EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+    public Task<ClaimedProcess> StartColdAsync(
+        EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
     {
         _stock.BeginUse(id);
         return StartAsync(generation, id, preparation, cancellationToken);
     }
 
-    private async Task<ClaimedProcess> StartAsync(EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+    private async Task<ClaimedProcess> StartAsync(
+        EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _opening);
         try
@@ -254,7 +259,9 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         _stock.Clear();
     }
 
-    /// <summary>The spare to start next, if any may be started now. Looks anew each time: keys and profiles go while one is started.</summary>
+    /// <summary>
+    /// The spare to start next, if any may be started now. Looks anew each time: keys and profiles go while one is started.
+    /// </summary>
     private Refill? NextRefill()
     {
         if (_stock.Sweep(_state.Current) is { } pause)
@@ -262,7 +269,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
             LogPause(pause);
         }
 
-        return _state.Current is { } generation && Volatile.Read(ref _opening) <= 0 && _stock.NextNeed() is { } need ? new Refill(generation, need) : null;
+        return _state.Current is { } generation && Volatile.Read(ref _opening) <= 0 && _stock.NextNeed() is { } need
+            ? new Refill(generation, need) : null;
     }
 
     private async Task<bool> TryRefillAsync(Refill refill, CancellationToken cancellationToken)
@@ -271,7 +279,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         try
         {
             var profile = refill.Need.Profile;
-            spare = await _processes.StartAsync(refill.Generation, profile?.Id.Model ?? _completions.DefaultModel, profile?.Preparation.Schema is not null, cancellationToken);
+            spare = await _processes.StartAsync(refill.Generation, profile?.Id.Model ?? _completions.DefaultModel,
+                profile?.Preparation.Schema is not null, cancellationToken);
             var isReady = profile is null || await PrepareAsync(spare, profile, cancellationToken);
             if (isReady && _stock.TryPark(spare, profile?.Id))
             {
@@ -315,7 +324,9 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
 
             if (spare.Ticket is not null)
             {
-                _shapes.Accept(spare, await spare.RehearseAsync(TurnExpectation.Rehearsal(spare.Model, preparation, _completions.MaxOutputTokens), cancellationToken));
+                _shapes.Accept(spare,
+                    await spare.RehearseAsync(
+                    TurnExpectation.Rehearsal(spare.Model, preparation, _completions.MaxOutputTokens), cancellationToken));
             }
 
             return true;
@@ -345,7 +356,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    private void LogPause(TimeSpan pause) => _logger.LogWarning("A kind of spare processes does not last: the next is started in {Pause}", pause);
+    private void LogPause(TimeSpan pause) =>
+        _logger.LogWarning("A kind of spare processes does not last: the next is started in {Pause}", pause);
 
     private void Parked(ClaudeProcess spare)
     {

@@ -66,17 +66,26 @@ internal sealed class ClaudeCodeCheck(
 
     private static Finding OfVersion(SelfTestReport report) => report switch
     {
-        { Version: null } => Finding.Fail("version", report.Problem?.Message ?? "It does not tell its version.", "Run 'claude --version' as this user, and check CLAUDE_BIN."),
+        { Version: null } =>
+            Finding.Fail("version", report.Problem?.Message ?? "It does not tell its version.",
+            "Run 'claude --version' as this user, and check CLAUDE_BIN."),
         { Version: { } version } when version < ClaudeBinary.MinimumVersion =>
-            Finding.Fail("version", $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.", "Run 'claude update'."),
+            Finding.Fail("version", $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.",
+            "Run 'claude update'."),
         { Version: { } version } when version > ClaudeBinary.NewestTestedVersion =>
-            Finding.Warn("version", $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.", "The self-test decides whether it may serve; look for a newer version of the relay."),
-        { Version: { } version } => Finding.Pass("version", $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."),
+            Finding.Warn("version",
+            $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.",
+            "The self-test decides whether it may serve; look for a newer version of the relay."),
+        { Version: { } version } =>
+        Finding.Pass("version",
+        $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."),
     };
 
     private static Finding OfLockdown(SelfTestReport report, bool usesGate) => report switch
     {
-        { Violation: { } violation } => Finding.Fail("lockdown", $"The self-test failed: {violation}. No completion would run.", "Install a tested version of Claude Code, or see SECURITY.md."),
+        { Violation: { } violation } =>
+            Finding.Fail("lockdown", $"The self-test failed: {violation}. No completion would run.",
+            "Install a tested version of Claude Code, or see SECURITY.md."),
         { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass(
             "lockdown",
             "A process started as completions are can't act: no tools, no commands, no servers."
@@ -137,10 +146,14 @@ internal sealed class ClaudeCodeCheck(
     private static Finding OfCall(Result<Trial> called) => called.TryGet(out var trial, out var error)
         ? Finding.Pass(
             "call",
-            $"{trial.Model} answered in {trial.Time.TotalSeconds:0.0} s ({trial.Usage.InputTokens + trial.Usage.CacheCreationInputTokens + trial.Usage.CacheReadInputTokens} tokens in, {trial.Usage.OutputTokens} out, ${trial.Usage.CostUsd ?? 0:0.000000} by list price).")
+            $"{trial.Model} answered in {trial.Time.TotalSeconds:0.0} s "
+            + $"({trial.Usage.InputTokens + trial.Usage.CacheCreationInputTokens + trial.Usage.CacheReadInputTokens} tokens in, "
+            + $"{trial.Usage.OutputTokens} out, ${trial.Usage.CostUsd ?? 0:0.000000} by list price).")
         : Finding.Fail("call", $"The call failed ({error.WireName}): {error.Message}");
 
     private IEnumerable<Finding> OfStrayVariables() => environment.StrayVariables
         .Distinct(StringComparer.Ordinal)
-        .Select(name => Finding.Warn("environment", $"{name} is set here and not given to Claude Code: CLAUDE_AUTH={Mode} does not use it.", "Unset it, or choose the CLAUDE_AUTH that uses it."));
+        .Select(name =>
+        Finding.Warn("environment", $"{name} is set here and not given to Claude Code: CLAUDE_AUTH={Mode} does not use it.",
+        "Unset it, or choose the CLAUDE_AUTH that uses it."));
 }

@@ -8,7 +8,8 @@ namespace Relay.Infrastructure.Diagnostics;
 internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
 {
     private const UnixFileMode Others =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite
+        | UnixFileMode.OtherExecute;
 
     private const int ShownAtMost = 5;
 
@@ -40,7 +41,8 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return Finding.Fail(check, $"{directory} can't be written: {exception.Message}", "Give it to the user the relay runs as, and see that the disk is not full.");
+            return Finding.Fail(check, $"{directory} can't be written: {exception.Message}",
+                "Give it to the user the relay runs as, and see that the disk is not full.");
         }
     }
 
@@ -56,7 +58,8 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
         var open = Entries().Where(IsOpen).Take(ShownAtMost + 1).ToList();
         foreach (var entry in open.Take(ShownAtMost))
         {
-            yield return Finding.Fail(check, $"Other users may use {entry}.", $"chmod {(Directory.Exists(entry) ? "700" : "600")} '{entry}'");
+            yield return Finding.Fail(
+                check, $"Other users may use {entry}.", $"chmod {(Directory.Exists(entry) ? "700" : "600")} '{entry}'");
         }
 
         if (open.Count > ShownAtMost)
@@ -74,7 +77,8 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
 
     /// <summary>What the relay makes there. Below <c>run</c> and <c>claude</c> the modes are Claude Code's, behind a closed door.</summary>
     private IEnumerable<string> Entries() =>
-        ((string[])[home.Path, home.ConfigFile, home.KeyFile, home.DatabaseFile, home.DatabaseFile + "-wal", home.DatabaseFile + "-shm", home.AuditDirectory, home.RunDirectory, home.ClaudeDirectory])
+        ((string[])[home.Path, home.ConfigFile, home.KeyFile, home.DatabaseFile, home.DatabaseFile + "-wal", home.DatabaseFile + "-shm",
+        home.AuditDirectory, home.RunDirectory, home.ClaudeDirectory])
             .Where(Path.Exists)
             .Concat(Directory.Exists(home.AuditDirectory) ? Directory.EnumerateFiles(home.AuditDirectory) : []);
 }

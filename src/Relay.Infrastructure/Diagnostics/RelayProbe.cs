@@ -20,7 +20,8 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
     public async Task<RunningRelay> AskAsync(CancellationToken cancellationToken)
     {
         var address = IPAddress.Parse(options.Value.Host);
-        var reachable = address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address;
+        var reachable = address.Equals(IPAddress.Any)
+            ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address;
         var url = new UriBuilder(Uri.UriSchemeHttp, reachable.ToString(), options.Value.Port).Uri;
         // The relay answers to its own names only, and an address that stands for all is none.
         var name = !reachable.Equals(address) && options.Value.AllowedHosts is [var first, ..] ? HostName.Read(first) ?? first : null;
@@ -35,7 +36,8 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
             ? new RunningRelay(url, Answers: true, IsOk(ready), [.. Problems(ready)])
             {
                 ClaudeVersion = ready.Text("claude_version"),
-                VerifiedAt = DateTimeOffset.TryParse(ready.Text("lockdown_verified_at"), CultureInfo.InvariantCulture, out var at) ? at : null,
+                VerifiedAt = DateTimeOffset.TryParse(ready.Text("lockdown_verified_at"), CultureInfo.InvariantCulture, out var at)
+                ? at : null,
             }
             : new RunningRelay(url, Answers: true, IsReady: false, []);
     }
@@ -67,9 +69,12 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
         answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("ok", out var ok) && ok.ValueKind == JsonValueKind.True;
 
     private static IEnumerable<RunningRelayProblem> Problems(JsonElement answer) =>
-        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("problems", out var problems) && problems.ValueKind == JsonValueKind.Array
-            ? problems.EnumerateArray().Where(problem => problem.ValueKind == JsonValueKind.Object).Select(problem => new RunningRelayProblem(Text(problem, "code"), Text(problem, "message")))
+        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("problems", out var problems)
+        && problems.ValueKind == JsonValueKind.Array
+            ? problems.EnumerateArray().Where(problem => problem.ValueKind == JsonValueKind.Object)
+            .Select(problem => new RunningRelayProblem(Text(problem, "code"), Text(problem, "message")))
             : [];
 
-    private static string Text(JsonElement problem, string name) => problem.TryGetProperty(name, out var text) ? text.ToString() : string.Empty;
+    private static string Text(JsonElement problem, string name) =>
+        problem.TryGetProperty(name, out var text) ? text.ToString() : string.Empty;
 }

@@ -29,16 +29,20 @@ internal sealed class StateCheck(RedisLink link, IFleet fleet) : IDiagnosticChec
                 },
                 cancellationToken)).TotalMilliseconds;
             var alive = relays.Count(relay => relay.State != FleetView.Lost);
-            var clash = relays.Where(relay => relay.State != FleetView.Lost).GroupBy(relay => relay.Name, StringComparer.Ordinal).FirstOrDefault(name => name.Count() > 1);
+            var clash = relays.Where(relay => relay.State != FleetView.Lost).GroupBy(relay => relay.Name, StringComparer.Ordinal)
+                .FirstOrDefault(name => name.Count() > 1);
             return
             [
                 Finding.Pass(Name, $"The shared state answers in {milliseconds:0.0} ms and can be written to; {alive} of its relays live."),
-                .. clash is null ? (Finding[])[] : [Finding.Warn(Name, $"{clash.Count()} relays are called '{clash.Key}'.", "Give each its own RELAY_NAME.")],
+                .. clash is null
+                ? (Finding[])[]
+                : [Finding.Warn(Name, $"{clash.Count()} relays are called '{clash.Key}'.", "Give each its own RELAY_NAME.")],
             ];
         }
         catch (RelayErrorException exception)
         {
-            return [Finding.Fail(Name, $"The shared state can't be used: {RedisLink.Describe(exception)}.", "Look at STATE, at the network and at the Redis itself.")];
+            return [Finding.Fail(Name, $"The shared state can't be used: {RedisLink.Describe(exception)}.",
+                "Look at STATE, at the network and at the Redis itself.")];
         }
     }
 }

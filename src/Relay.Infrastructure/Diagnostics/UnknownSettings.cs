@@ -11,7 +11,8 @@ public static class UnknownSettings
     private static readonly Dictionary<string, string> Removed = new(StringComparer.OrdinalIgnoreCase)
     {
         ["WARM_PROFILES_PER_KEY"] = "one key has at most half of WARM_PROFILES",
-        ["IGNORE_UNSUPPORTED"] = "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",
+        ["IGNORE_UNSUPPORTED"] =
+            "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",
     };
 
     /// <summary>Why a name is no setting any more; null for a name that never was one.</summary>
@@ -21,16 +22,23 @@ public static class UnknownSettings
     /// An unknown name as it may be shown. Only what is written as the settings' names are is shown: anything else may be the
     /// second line of a token that was wrapped, or hold letters that a terminal obeys.
     /// </summary>
-    public static string Shown(string name) => name.Length > 0 && name.All(letter => char.IsAsciiLetterUpper(letter) || char.IsAsciiDigit(letter) || letter == '_') ? name : $"A name of {name.Length} characters (***)";
+    public static string Shown(string name) =>
+        name.Length > 0 && name.All(letter => char.IsAsciiLetterUpper(letter) || char.IsAsciiDigit(letter) || letter == '_')
+        ? name : $"A name of {name.Length} characters (***)";
 
     /// <summary>Which of these names are neither settings nor handed on to Claude Code.</summary>
     /// <param name="names">From the file or the command line, where every name is meant for the relay.</param>
     /// <param name="settings">All settings there are.</param>
-    /// <param name="configuration">Asked for <c>CLAUDE_PASS_ENV</c>: the options it belongs to may be among those that are not valid.</param>
-    public static IEnumerable<string> Find(IEnumerable<string> names, IEnumerable<SettingDescription> settings, IConfiguration configuration)
+    /// <param name="configuration">
+    /// Asked for <c>CLAUDE_PASS_ENV</c>: the options it belongs to may be among those that are not valid.
+    /// </param>
+    public static IEnumerable<string> Find(
+        IEnumerable<string> names, IEnumerable<SettingDescription> settings, IConfiguration configuration)
     {
-        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables).Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty)
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables)
+            .Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
         return names.Where(name => !known.Contains(name)).Distinct(StringComparer.OrdinalIgnoreCase);
     }
 }

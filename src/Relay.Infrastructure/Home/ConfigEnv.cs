@@ -10,7 +10,8 @@ public static class ConfigEnv
 {
     /// <summary>Adds the file, as it is now, as a configuration source; a missing file adds nothing.</summary>
     /// <exception cref="FormatException">A line is none of the above; says which.</exception>
-    public static IConfigurationBuilder AddConfigEnv(this IConfigurationBuilder builder, string path) => builder.Add(new ConfigEnvSource(path));
+    public static IConfigurationBuilder AddConfigEnv(this IConfigurationBuilder builder, string path) =>
+        builder.Add(new ConfigEnvSource(path));
 
     /// <summary>The values of a file; none of a file that is not there.</summary>
     /// <exception cref="FormatException">A line is none of the above; says which.</exception>
@@ -70,7 +71,8 @@ internal sealed class ConfigEnvProvider(string path) : ConfigurationProvider
     public override void Load() => Data = ConfigEnv.Read(path);
 
     /// <summary>Puts other values in place, of which nobody is told before <see cref="Announce"/>.</summary>
-    public void Replace(IReadOnlyDictionary<string, string?> values) => Data = new Dictionary<string, string?>(values, StringComparer.OrdinalIgnoreCase);
+    public void Replace(IReadOnlyDictionary<string, string?> values) =>
+        Data = new Dictionary<string, string?>(values, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Has options that follow the configuration bound again.</summary>
     public void Announce() => OnReload();

@@ -22,7 +22,8 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"{home.Path} can't be written: {exception.Message} Free space on the disk, or give the directory to this user.");
+            throw new StartupException(
+                $"{home.Path} can't be written: {exception.Message} Free space on the disk, or give the directory to this user.");
         }
     }
 

@@ -60,7 +60,8 @@ internal static partial class RegularFile
     }
 
     /// <summary>True also when the system does not say: opening tells why.</summary>
-    private static bool IsRegular(string path) => ReadStatus(CurrentDirectory, path, 0, WithType, out var status) != 0 || (status.Mode & TypeMask) == TypeOfFile;
+    private static bool IsRegular(string path) =>
+        ReadStatus(CurrentDirectory, path, 0, WithType, out var status) != 0 || (status.Mode & TypeMask) == TypeOfFile;
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ReadStatus(int directory, string path, int flags, uint mask, out FileStatus status);

@@ -47,7 +47,8 @@ public sealed class RelayHome
     /// <param name="path">As for <see cref="Open"/>.</param>
     public static RelayHome Find(string? path)
     {
-        var fallback = System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "claude-relay");
+        var fallback =
+            System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "claude-relay");
         return new RelayHome(System.IO.Path.GetFullPath(string.IsNullOrWhiteSpace(path) ? fallback : path));
     }
 
@@ -79,7 +80,9 @@ public sealed class RelayHome
         return options;
     }
 
-    /// <summary>Writes a <c>config.env</c> in which every setting stands with its default, commented out. Leaves an existing one alone.</summary>
+    /// <summary>
+    /// Writes a <c>config.env</c> in which every setting stands with its default, commented out. Leaves an existing one alone.
+    /// </summary>
     /// <returns>Whether there was none.</returns>
     public bool WriteDefaultConfig(IEnumerable<SettingDescription> settings)
     {
@@ -89,12 +92,15 @@ public sealed class RelayHome
         }
 
         var text = new StringBuilder()
-            .AppendLine("# claude-relay's settings. Remove the # of a line to change it, then restart the relay; where it says so, no restart is needed.")
+            .AppendLine(
+            "# claude-relay's settings. Remove the # of a line to change it, then restart the relay; where it says so, no restart is "
+            + "needed.")
             .AppendLine("# The environment overrides this file, the command line overrides both.")
             .AppendLine();
         foreach (var setting in settings)
         {
-            text.Append("# ").Append(setting.Help).AppendLine(setting.Reloads ? " No restart needed." : string.Empty).Append('#').Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
+            text.Append("# ").Append(setting.Help).AppendLine(setting.Reloads ? " No restart needed." : string.Empty).Append('#')
+                .Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
         }
 
         try
@@ -105,7 +111,8 @@ public sealed class RelayHome
         }
         catch (IOException exception)
         {
-            throw new StartupException($"{ConfigFile} can't be written: {exception.Message} RELAY_HOME must be a directory that this user may write.");
+            throw new StartupException(
+                $"{ConfigFile} can't be written: {exception.Message} RELAY_HOME must be a directory that this user may write.");
         }
     }
 }

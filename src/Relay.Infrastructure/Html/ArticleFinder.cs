@@ -94,7 +94,8 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
             var node = nodes[at];
             _sums[at] = at < gone ? default : new Sums
             {
-                Letters = node.Letters, LinkLetters = node.LinkLetters, Commas = node.Commas, Images = node.Images, Inputs = node.Inputs, HasSentence = node.HasSentence,
+                Letters = node.Letters, LinkLetters = node.LinkLetters, Commas = node.Commas, Images = node.Images, Inputs = node.Inputs,
+                    HasSentence = node.HasSentence,
             };
         }
 
@@ -120,8 +121,10 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
     }
 
     private static bool IsBlock(HtmlTag tag) => tag is
-        HtmlTag.Blockquote or HtmlTag.Dl or HtmlTag.Div or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre or HtmlTag.Table or HtmlTag.Ul or HtmlTag.Section or HtmlTag.Article or HtmlTag.Figure
-        or HtmlTag.Form or HtmlTag.Aside or HtmlTag.Header or HtmlTag.Footer or HtmlTag.Nav or HtmlTag.Main or HtmlTag.Unknown or HtmlTag.Details || OpenElements.IsHeading(tag);
+        HtmlTag.Blockquote or HtmlTag.Dl or HtmlTag.Div or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre or HtmlTag.Table or HtmlTag.Ul
+        or HtmlTag.Section or HtmlTag.Article or HtmlTag.Figure
+        or HtmlTag.Form or HtmlTag.Aside or HtmlTag.Header or HtmlTag.Footer or HtmlTag.Nav or HtmlTag.Main or HtmlTag.Unknown
+        or HtmlTag.Details || OpenElements.IsHeading(tag);
 
     private void Score()
     {
@@ -138,7 +141,8 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
                 // Text beside blocks is a paragraph that nobody marked.
                 AddScore(at, _sums[at].Letters - _sums[at].BlockLetters, nodes[at].Commas);
             }
-            else if (isContainer || nodes[at].Tag is HtmlTag.Section or HtmlTag.P or HtmlTag.Td or HtmlTag.Pre || (OpenElements.IsHeading(nodes[at].Tag) && nodes[at].Tag != HtmlTag.H1))
+            else if (isContainer || nodes[at].Tag is HtmlTag.Section or HtmlTag.P or HtmlTag.Td or HtmlTag.Pre
+                || (OpenElements.IsHeading(nodes[at].Tag) && nodes[at].Tag != HtmlTag.H1))
             {
                 AddScore(nodes[at].Parent, _sums[at].Letters, _sums[at].Commas);
             }
@@ -298,7 +302,8 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
     {
         HtmlTag.Footer or HtmlTag.Aside => true,
         _ when nodes[at].IsShare && _sums[at].Letters < ShortShare => true,
-        HtmlTag.Form or HtmlTag.Fieldset or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Div => !_sums[at].HasData && IsClutterByMeasure(at, isInFigure),
+        HtmlTag.Form or HtmlTag.Fieldset or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Div =>
+        !_sums[at].HasData && IsClutterByMeasure(at, isInFigure),
         HtmlTag.H1 or HtmlTag.H2 => Weight(at) < 0,
         _ => false,
     };
@@ -316,7 +321,8 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
             return false;
         }
 
-        var (density, paragraphs, isList) = (Density(at), sums.Paragraphs, nodes[at].Tag is HtmlTag.Ul or HtmlTag.Ol || sums.ListLetters > 0.9 * sums.Letters);
+        var (density, paragraphs, isList) =
+            (Density(at), sums.Paragraphs, nodes[at].Tag is HtmlTag.Ul or HtmlTag.Ol || sums.ListLetters > 0.9 * sums.Letters);
         var headings = sums.Letters == 0 ? 0 : (double)sums.HeadingLetters / sums.Letters;
         return (!isInFigure && sums.Images > 1 && (double)paragraphs / sums.Images < 0.5 && sums.Letters < ShortShare)
             || (!isList && sums.Items - 100 > paragraphs)

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Writes blocks below each other, with what their lists and quotes put before their lines, up to a number of characters.</summary>
+/// <summary>
+/// Writes blocks below each other, with what their lists and quotes put before their lines, up to a number of characters.
+/// </summary>
 internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 {
     /// <summary>Lists and quotes deeper than this are written as if they were on that level.</summary>
@@ -56,7 +58,8 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
     /// <param name="start">The <c>start</c> attribute of a numbered one.</param>
     public void OpenList(HtmlTag tag, string? start) => Push(new Container(tag)
     {
-        Number = tag != HtmlTag.Ol ? null : int.TryParse(start, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 1,
+        Number = tag != HtmlTag.Ol
+            ? null : int.TryParse(start, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 1,
     });
 
     /// <summary>Begins a quote.</summary>

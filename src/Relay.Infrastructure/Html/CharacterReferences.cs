@@ -13,11 +13,14 @@ internal static class CharacterReferences
     /// <summary>The longest of the names that are known without a semicolon.</summary>
     private const int MaxLegacyName = 6;
 
-    private static readonly SearchValues<byte> Alphanumerics = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
+    private static readonly SearchValues<byte> Alphanumerics =
+        SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
     /// <summary>What numbers 128 to 159 mean, where they are no control characters: windows-1252.</summary>
-    private const string Windows1252 = "\u20AC\u0081\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u008D\u017D\u008F\u0090\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u009D\u017E\u0178";
+    private const string Windows1252 =
+        "\u20AC\u0081\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u008D\u017D\u008F\u0090\u2018\u2019\u201C\u201D"
+        + "\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u009D\u017E\u0178";
 
     /// <summary>The text.</summary>
     /// <param name="utf8">As it is written.</param>
@@ -69,7 +72,8 @@ internal static class CharacterReferences
         var significant = rest[..digits].TrimStart((byte)'0');
         var number = significant.Length == 0 ? 0
             : significant.Length > 8 ? int.MaxValue
-            : long.Parse(Encoding.ASCII.GetString(significant), isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture);
+            : long.Parse(Encoding.ASCII.GetString(significant), isHex
+            ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture);
         text.Append(number is >= 0x80 and <= 0x9F ? Windows1252[(int)number - 0x80].ToString()
             : number is 0 or > 0x10FFFF or (>= 0xD800 and <= 0xDFFF) ? "\uFFFD"
             : char.ConvertFromUtf32((int)number));
@@ -81,7 +85,8 @@ internal static class CharacterReferences
         var rest = utf8[1..Math.Min(utf8.Length, MaxName + 2)];
         var length = rest.IndexOfAnyExcept(Alphanumerics);
         length = length < 0 ? rest.Length : length;
-        if (length < rest.Length && rest[length] == ';' && HtmlEntityProvider.Resolver.GetSymbol(Encoding.ASCII.GetString(rest[..(length + 1)])) is { } symbol)
+        if (length < rest.Length && rest[length] == ';'
+            && HtmlEntityProvider.Resolver.GetSymbol(Encoding.ASCII.GetString(rest[..(length + 1)])) is { } symbol)
         {
             text.Append(symbol);
             return 1 + length + 1;

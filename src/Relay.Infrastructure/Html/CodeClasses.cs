@@ -5,11 +5,13 @@ internal static class CodeClasses
 {
     private static readonly string[] Languages = ["language-", "lang-", "highlight-source-", "brush:"];
 
-    private static readonly HashSet<string> Cells = new(StringComparer.OrdinalIgnoreCase) { "blob-code", "rouge-code", "hljs-ln-code", "code", "crayon-code", "line-content" };
+    private static readonly HashSet<string> Cells = new(
+        StringComparer.OrdinalIgnoreCase) { "blob-code", "rouge-code", "hljs-ln-code", "code", "crayon-code", "line-content" };
 
     private static readonly HashSet<string> Numbers = new(StringComparer.OrdinalIgnoreCase)
     {
-        "lineno", "linenos", "line-number", "line-numbers", "line-numbers-rows", "linenumber", "linenumbers", "linenodiv", "gutter", "rouge-gutter", "hljs-ln-numbers", "blob-num", "ln-num", "react-syntax-highlighter-line-number",
+        "lineno", "linenos", "line-number", "line-numbers", "line-numbers-rows", "linenumber", "linenumbers", "linenodiv", "gutter",
+            "rouge-gutter", "hljs-ln-numbers", "blob-num", "ln-num", "react-syntax-highlighter-line-number",
     };
 
     /// <summary>The language of code; null where it is not said.</summary>
@@ -17,9 +19,11 @@ internal static class CodeClasses
     {
         foreach (var name in ClassesOf(attributes))
         {
-            if (Array.Find(Languages, prefix => name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length) is { } known)
+            if (Array.Find(Languages, prefix => name.StartsWith(prefix, StringComparison.Ordinal)
+                && name.Length > prefix.Length) is { } known)
             {
-                return new string([.. name[known.Length..].Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '+' or '#' or '_')]);
+                return new string([.. name[known.Length..]
+                    .Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '+' or '#' or '_')]);
             }
         }
 
@@ -32,5 +36,6 @@ internal static class CodeClasses
     /// <summary>Whether an element holds the numbers of lines.</summary>
     public static bool IsNumbering(HtmlAttributes attributes) => ClassesOf(attributes).Any(Numbers.Contains);
 
-    private static string[] ClassesOf(HtmlAttributes attributes) => HtmlAttributes.Find(attributes, "class"u8)?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) ?? [];
+    private static string[] ClassesOf(HtmlAttributes attributes) =>
+        HtmlAttributes.Find(attributes, "class"u8)?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) ?? [];
 }

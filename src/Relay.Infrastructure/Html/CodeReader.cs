@@ -41,7 +41,8 @@ internal struct CodeReader
     }
 
     private static bool IsNoCode(in MarkupWalker walker) =>
-        walker.Tag is HtmlTag.Button or HtmlTag.Script or HtmlTag.Style or HtmlTag.Textarea or HtmlTag.Select || CodeClasses.IsNumbering(walker.Attributes) || HiddenElements.Contains(walker);
+        walker.Tag is HtmlTag.Button or HtmlTag.Script or HtmlTag.Style or HtmlTag.Textarea or HtmlTag.Select
+        || CodeClasses.IsNumbering(walker.Attributes) || HiddenElements.Contains(walker);
 
     private void Take(in MarkupWalker walker)
     {
@@ -67,7 +68,8 @@ internal struct CodeReader
         }
     }
 
-    private static bool IsLine(HtmlTag tag) => tag is HtmlTag.Div or HtmlTag.P or HtmlTag.Li or HtmlTag.Tr or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Table;
+    private static bool IsLine(HtmlTag tag) =>
+        tag is HtmlTag.Div or HtmlTag.P or HtmlTag.Li or HtmlTag.Tr or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Table;
 
     private void Append(string text)
     {

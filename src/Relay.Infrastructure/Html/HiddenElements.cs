@@ -33,5 +33,6 @@ internal static class HiddenElements
 
     private static bool IsNotDisplayed(string style) =>
         style.Contains("none", StringComparison.OrdinalIgnoreCase)
-        && string.Concat(style.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).Contains("display:none", StringComparison.OrdinalIgnoreCase);
+        && string.Concat(style.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        .Contains("display:none", StringComparison.OrdinalIgnoreCase);
 }

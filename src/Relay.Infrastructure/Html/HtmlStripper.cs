@@ -36,7 +36,8 @@ internal ref struct HtmlStripper
     /// <param name="output">What is left, never longer but by a few bytes for each thing that was taken out.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output, CancellationToken cancellationToken) => new HtmlStripper(html, output).Run(cancellationToken);
+    public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output, CancellationToken cancellationToken) =>
+        new HtmlStripper(html, output).Run(cancellationToken);
 
     private void Run(CancellationToken cancellationToken)
     {
@@ -77,7 +78,8 @@ internal ref struct HtmlStripper
 
     /// <summary>Whether a script element holds data for search engines.</summary>
     public static bool IsJsonLd(HtmlAttributes attributes) =>
-        HtmlAttributes.Find(attributes, "type"u8) is { } type && type.AsSpan(0, type.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : type.Length)
+        HtmlAttributes.Find(attributes, "type"u8) is { } type
+        && type.AsSpan(0, type.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : type.Length)
             .Trim().Equals("application/ld+json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether a template is shown, in the place where it stands.</summary>
@@ -124,7 +126,8 @@ internal ref struct HtmlStripper
             }
 
             open += _tokens.Tag != tag ? 0 : _tokens.Kind == HtmlTokenKind.StartTag ? 1 : _tokens.Kind == HtmlTokenKind.EndTag ? -1 : 0;
-            isOver = hasLeft || (tag == HtmlTag.Template && open == 0) || (tag is HtmlTag.Script or HtmlTag.Style && _tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == tag);
+            isOver = hasLeft || (tag == HtmlTag.Template && open == 0)
+                || (tag is HtmlTag.Script or HtmlTag.Style && _tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == tag);
             _keptFrom = _tokens.End;
         }
 
@@ -139,7 +142,8 @@ internal ref struct HtmlStripper
         _isOpenEnded = false;
         var first = _html[_tokens.Start];
         // Whatever could go on with "<" or "&am".
-        if (first < 0x80 && (char.IsAsciiLetterOrDigit((char)first) || first is (byte)';' or (byte)'#' or (byte)'/' or (byte)'!' or (byte)'?'))
+        if (first < 0x80
+            && (char.IsAsciiLetterOrDigit((char)first) || first is (byte)';' or (byte)'#' or (byte)'/' or (byte)'!' or (byte)'?'))
         {
             Write(_html[_keptFrom.._tokens.Start]);
             Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"&#{first};")));

@@ -16,7 +16,9 @@ internal enum HtmlTokenKind
     /// <summary>An end tag.</summary>
     EndTag,
 
-    /// <summary>A comment, and whatever else a browser makes nothing of: bogus comments, and a tag that the end of the page cuts off.</summary>
+    /// <summary>
+    /// A comment, and whatever else a browser makes nothing of: bogus comments, and a tag that the end of the page cuts off.
+    /// </summary>
     Comment,
 
     /// <summary>A document type.</summary>
@@ -363,7 +365,8 @@ internal ref struct HtmlTokenizer
 
         switch (Tag)
         {
-            case HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Textarea or HtmlTag.Xmp or HtmlTag.Iframe or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Plaintext:
+            case HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Textarea or HtmlTag.Xmp or HtmlTag.Iframe or HtmlTag.Noembed
+                or HtmlTag.Noframes or HtmlTag.Plaintext:
                 _raw = Tag;
                 break;
             case HtmlTag.Svg when !IsSelfClosing:
@@ -432,7 +435,8 @@ internal ref struct HtmlTokenizer
         var closes = place switch
         {
             Place.HtmlInSvg => Tag is HtmlTag.ForeignObject or HtmlTag.Desc or HtmlTag.Title,
-            Place.HtmlInMath => Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml or HtmlTag.Math,
+            Place.HtmlInMath =>
+            Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml or HtmlTag.Math,
             _ => false,
         };
         if (closes)
@@ -451,7 +455,8 @@ internal ref struct HtmlTokenizer
     private void CloseForeign()
     {
         // All that is deeper than is followed is read as if it were on the deepest level, so that one look is enough.
-        for (var depth = _depth; depth > 0 && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath); depth = Math.Min(depth, Content.Length) - 1)
+        for (var depth = _depth; depth > 0
+            && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath); depth = Math.Min(depth, Content.Length) - 1)
         {
             if (Tag == (place is Place.Svg or Place.SvgInMath ? HtmlTag.Svg : HtmlTag.Math))
             {
@@ -475,14 +480,19 @@ internal ref struct HtmlTokenizer
 
     /// <summary>The start tags that end SVG and MathML (13.2.6.5).</summary>
     private static bool BreaksOut(HtmlTag tag) => tag is
-        HtmlTag.B or HtmlTag.Big or HtmlTag.Blockquote or HtmlTag.Body or HtmlTag.Br or HtmlTag.Center or HtmlTag.Code or HtmlTag.Dd or HtmlTag.Div or HtmlTag.Dl or HtmlTag.Dt
-        or HtmlTag.Em or HtmlTag.Embed or HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4 or HtmlTag.H5 or HtmlTag.H6 or HtmlTag.Head or HtmlTag.Hr or HtmlTag.I or HtmlTag.Img
-        or HtmlTag.Li or HtmlTag.Listing or HtmlTag.Menu or HtmlTag.Meta or HtmlTag.Nobr or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre or HtmlTag.Ruby or HtmlTag.S or HtmlTag.Small
-        or HtmlTag.Span or HtmlTag.Strong or HtmlTag.Strike or HtmlTag.Sub or HtmlTag.Sup or HtmlTag.Table or HtmlTag.Tt or HtmlTag.U or HtmlTag.Ul or HtmlTag.Var;
+        HtmlTag.B or HtmlTag.Big or HtmlTag.Blockquote or HtmlTag.Body or HtmlTag.Br or HtmlTag.Center or HtmlTag.Code or HtmlTag.Dd
+        or HtmlTag.Div or HtmlTag.Dl or HtmlTag.Dt
+        or HtmlTag.Em or HtmlTag.Embed or HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4 or HtmlTag.H5 or HtmlTag.H6 or HtmlTag.Head
+        or HtmlTag.Hr or HtmlTag.I or HtmlTag.Img
+        or HtmlTag.Li or HtmlTag.Listing or HtmlTag.Menu or HtmlTag.Meta or HtmlTag.Nobr or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre
+        or HtmlTag.Ruby or HtmlTag.S or HtmlTag.Small
+        or HtmlTag.Span or HtmlTag.Strong or HtmlTag.Strike or HtmlTag.Sub or HtmlTag.Sup or HtmlTag.Table or HtmlTag.Tt or HtmlTag.U
+        or HtmlTag.Ul or HtmlTag.Var;
 
     /// <summary>End tags that no SVG or MathML has.</summary>
     private static bool EndsHtml(HtmlTag tag) => BreaksOut(tag) || tag is
-        HtmlTag.Article or HtmlTag.Aside or HtmlTag.Button or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Header or HtmlTag.Html or HtmlTag.Main or HtmlTag.Nav
+        HtmlTag.Article or HtmlTag.Aside or HtmlTag.Button or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Header
+        or HtmlTag.Html or HtmlTag.Main or HtmlTag.Nav
         or HtmlTag.Section or HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr;
 
     private readonly bool HasFontAttribute()

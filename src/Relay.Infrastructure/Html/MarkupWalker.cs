@@ -59,7 +59,8 @@ internal ref struct MarkupWalker
 
     /// <summary>Where the element that ends is over: behind its end tag, or before the token that stands for one.</summary>
     public readonly int ElementEnd =>
-        _isOver || (!_isTagPending && _tokens.Kind == HtmlTokenKind.EndTag && _open.Count == _kept && (Tag == _tokens.Tag || (OpenElements.IsHeading(Tag) && OpenElements.IsHeading(_tokens.Tag))))
+        _isOver || (!_isTagPending && _tokens.Kind == HtmlTokenKind.EndTag && _open.Count == _kept
+        && (Tag == _tokens.Tag || (OpenElements.IsHeading(Tag) && OpenElements.IsHeading(_tokens.Tag))))
             ? _tokens.End
             : _tokens.Start;
 
@@ -74,7 +75,8 @@ internal ref struct MarkupWalker
 
     /// <summary>The text, with its character references read.</summary>
     public readonly string Text => _tokens.IsCData
-        ? System.Text.Encoding.UTF8.GetString(_tokens.Raw["<![CDATA[".Length..(_tokens.Raw.EndsWith("]]>"u8) ? _tokens.Raw.Length - 3 : _tokens.Raw.Length)])
+        ? System.Text.Encoding.UTF8.GetString(
+        _tokens.Raw["<![CDATA[".Length..(_tokens.Raw.EndsWith("]]>"u8) ? _tokens.Raw.Length - 3 : _tokens.Raw.Length)])
         : CharacterReferences.Decode(_tokens.Raw, inAttribute: false);
 
     /// <summary>Goes to the next step; false at the end, where all elements have ended.</summary>
@@ -177,7 +179,8 @@ internal ref struct MarkupWalker
     {
         Tag = _tokens.Tag;
         Step = MarkupStep.Open;
-        IsNested = Tag is not (HtmlTag.Html or HtmlTag.Head or HtmlTag.Body or HtmlTag.Math) && !OpenElements.HasNoContent(Tag) && !OpenElements.IsFormatting(Tag)
+        IsNested = Tag is not (HtmlTag.Html or HtmlTag.Head or HtmlTag.Body or HtmlTag.Math) && !OpenElements.HasNoContent(Tag)
+            && !OpenElements.IsFormatting(Tag)
             && !(_tokens.IsSelfClosing && _tokens.IsForeign) && _open.Push(Tag, NameOf(Tag, _tokens.Name));
         _kept = int.MaxValue;
     }

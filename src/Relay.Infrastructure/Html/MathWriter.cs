@@ -99,7 +99,8 @@ internal sealed class MathWriter
             if (!tokens.IsSelfClosing)
             {
                 _unread++;
-                _isTex = _unread == 1 && name == "annotation" && _tex is null && HtmlAttributes.Find(tokens.Attributes, "encoding"u8)?.Contains("tex", StringComparison.OrdinalIgnoreCase) == true;
+                _isTex = _unread == 1 && name == "annotation" && _tex is null && HtmlAttributes.Find(tokens.Attributes, "encoding"u8)
+                    ?.Contains("tex", StringComparison.OrdinalIgnoreCase) == true;
                 _tex ??= _isTex ? new StringBuilder() : null;
             }
         }
@@ -110,7 +111,8 @@ internal sealed class MathWriter
         else if (_open.Count < MaxDepth)
         {
             _open.Add(name == "mfenced"
-                ? new Element(name) { Opening = HtmlAttributes.Find(tokens.Attributes, "open"u8) ?? "(", Closing = HtmlAttributes.Find(tokens.Attributes, "close"u8) ?? ")" }
+                ? new Element(name) { Opening = HtmlAttributes.Find(tokens.Attributes, "open"u8) ?? "(",
+                Closing = HtmlAttributes.Find(tokens.Attributes, "close"u8) ?? ")" }
                 : new Element(name));
         }
     }
@@ -174,16 +176,20 @@ internal sealed class MathWriter
     private static string Factor(string text) => text.Length == 0 ? text : ScriptText.Group(text);
 
     /// <summary>The base of a power: a fraction or a sum needs its brackets.</summary>
-    private static string Base(string text) => text.Length > 0 && text.AsSpan().IndexOfAny("+-\u2212/=") >= 0 ? ScriptText.Group(text) : text;
+    private static string Base(string text) =>
+        text.Length > 0 && text.AsSpan().IndexOfAny("+-\u2212/=") >= 0 ? ScriptText.Group(text) : text;
 
-    /// <summary>Beside each other. Two numbers stand apart, and so does a letter behind a power, an index or a fraction, which would be part of it.</summary>
+    /// <summary>
+    /// Beside each other. Two numbers stand apart, and so does a letter behind a power, an index or a fraction, which would be part of it.
+    /// </summary>
     private static string Join(List<string> parts)
     {
         var text = new StringBuilder();
         var isCompound = false;
         foreach (var part in parts)
         {
-            if (text.Length > 0 && part.Length > 0 && char.IsLetterOrDigit(part[0]) && (isCompound ? char.IsLetterOrDigit(text[^1]) : char.IsDigit(text[^1]) && char.IsDigit(part[0])))
+            if (text.Length > 0 && part.Length > 0 && char.IsLetterOrDigit(part[0])
+                && (isCompound ? char.IsLetterOrDigit(text[^1]) : char.IsDigit(text[^1]) && char.IsDigit(part[0])))
             {
                 text.Append(' ');
             }

@@ -8,7 +8,9 @@ namespace Relay.Infrastructure.Html;
 
 /// <summary>A document's text.</summary>
 /// <param name="Utf8">Valid UTF-8, without a byte order mark.</param>
-/// <param name="Charset">The encoding that its bytes were in, by the Encoding Standard's name in lower case; null for an empty document.</param>
+/// <param name="Charset">
+/// The encoding that its bytes were in, by the Encoding Standard's name in lower case; null for an empty document.
+/// </param>
 internal sealed record DecodedPage(ReadOnlyMemory<byte> Utf8, string? Charset);
 
 /// <summary>
@@ -105,7 +107,9 @@ internal static partial class PageDecoder
             }
 
             var label = HtmlAttributes.Find(tokens.Attributes, "charset"u8);
-            if (label is null && string.Equals(HtmlAttributes.Find(tokens.Attributes, "http-equiv"u8), "content-type", StringComparison.OrdinalIgnoreCase))
+            if (label is null
+                && string.Equals(HtmlAttributes.Find(tokens.Attributes, "http-equiv"u8), "content-type",
+                StringComparison.OrdinalIgnoreCase))
             {
                 label = ContentCharset().Match(HtmlAttributes.Find(tokens.Attributes, "content"u8) ?? string.Empty).Groups["label"].Value;
             }
@@ -121,7 +125,9 @@ internal static partial class PageDecoder
 
     private static bool EndsHead(in HtmlTokenizer tokens) =>
         (tokens.Kind == HtmlTokenKind.EndTag && tokens.Tag == HtmlTag.Head)
-        || (tokens.Kind == HtmlTokenKind.StartTag && tokens.Tag is HtmlTag.Body or HtmlTag.Div or HtmlTag.P or HtmlTag.H1 or HtmlTag.Table or HtmlTag.Header or HtmlTag.Main or HtmlTag.A);
+        || (tokens.Kind == HtmlTokenKind.StartTag
+        && tokens.Tag is HtmlTag.Body or HtmlTag.Div or HtmlTag.P or HtmlTag.H1 or HtmlTag.Table or HtmlTag.Header or HtmlTag.Main
+        or HtmlTag.A);
 
     private static WebEncoding Detect(ReadOnlySpan<byte> body, DocumentKind kind, bool isWhole)
     {
@@ -132,7 +138,8 @@ internal static partial class PageDecoder
         }
 
         var sample = body[..Math.Min(body.Length, DetectedBytes)].ToArray();
-        return CharsetDetector.DetectFromBytes(sample).Detected is { Confidence: >= MinConfidence, EncodingName: var name } && EncodingLabels.Find(name) is { Name: not ("utf-8" or "replacement") } found
+        return CharsetDetector.DetectFromBytes(sample).Detected is { Confidence: >= MinConfidence, EncodingName: var name }
+            && EncodingLabels.Find(name) is { Name: not ("utf-8" or "replacement") } found
             ? found
             : EncodingLabels.Find(Windows1252)!;
     }

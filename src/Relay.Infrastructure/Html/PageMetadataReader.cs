@@ -56,7 +56,8 @@ internal static class PageMetadataReader
                 case HtmlTag.Meta:
                     ReadMeta(tokens.Attributes, found);
                     break;
-                case HtmlTag.Link when HtmlAttributes.Find(tokens.Attributes, "rel"u8) is { } relation && relation.Split((char[]?)null).Contains("canonical", StringComparer.OrdinalIgnoreCase):
+                case HtmlTag.Link when HtmlAttributes.Find(tokens.Attributes, "rel"u8) is { } relation && relation.Split((char[]?)null)
+                    .Contains("canonical", StringComparer.OrdinalIgnoreCase):
                     found.Canonical ??= HtmlAttributes.Find(tokens.Attributes, "href"u8);
                     break;
                 case HtmlTag.Script when HtmlStripper.IsJsonLd(tokens.Attributes):
@@ -82,11 +83,13 @@ internal static class PageMetadataReader
 
     /// <summary>A link's URL, made absolute; null for none, for what is neither http nor https, and for one that is too long.</summary>
     public static Uri? ToWebUrl(Uri baseUrl, string? link) =>
-        link is { Length: <= MaxUrl } && Uri.TryCreate(baseUrl, link.Trim(), out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsoluteUri.Length <= MaxUrl
+        link is { Length: <= MaxUrl } && Uri.TryCreate(baseUrl, link.Trim(), out var url)
+        && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsoluteUri.Length <= MaxUrl
             ? url
             : null;
 
-    private static string? ReadText(ref HtmlTokenizer tokens) => tokens.Read() && tokens.Kind == HtmlTokenKind.Text ? CharacterReferences.Decode(tokens.Raw, inAttribute: false) : null;
+    private static string? ReadText(ref HtmlTokenizer tokens) =>
+        tokens.Read() && tokens.Kind == HtmlTokenKind.Text ? CharacterReferences.Decode(tokens.Raw, inAttribute: false) : null;
 
     private static void ReadMeta(HtmlAttributes attributes, Found found)
     {
@@ -95,7 +98,8 @@ internal static class PageMetadataReader
             return;
         }
 
-        var name = HtmlAttributes.Find(attributes, "name"u8) ?? HtmlAttributes.Find(attributes, "property"u8) ?? HtmlAttributes.Find(attributes, "http-equiv"u8);
+        var name = HtmlAttributes.Find(attributes, "name"u8) ?? HtmlAttributes.Find(attributes, "property"u8)
+            ?? HtmlAttributes.Find(attributes, "http-equiv"u8);
         switch (name?.Trim().ToLowerInvariant())
         {
             case "description":
@@ -136,7 +140,8 @@ internal static class PageMetadataReader
     {
         try
         {
-            var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            var reader = new Utf8JsonReader(
+                utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             var element = JsonElement.ParseValue(ref reader);
             if (!reader.Read())
             {

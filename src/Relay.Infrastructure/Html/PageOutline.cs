@@ -65,19 +65,23 @@ internal static class PageOutline
 
     private static readonly SearchValues<string> Unlikely = SearchValues.Create(
         [
-            "-ad-", "ai2html", "banner", "breadcrumbs", "combx", "comment", "community", "cover-wrap", "disqus", "extra", "footer", "gdpr", "header", "legends", "menu", "related", "remark", "replies",
-            "rss", "shoutbox", "sidebar", "skyscraper", "social", "sponsor", "supplemental", "ad-break", "agegate", "pagination", "pager", "popup", "yom-remote",
+            "-ad-", "ai2html", "banner", "breadcrumbs", "combx", "comment", "community", "cover-wrap", "disqus", "extra", "footer", "gdpr",
+                "header", "legends", "menu", "related", "remark", "replies",
+            "rss", "shoutbox", "sidebar", "skyscraper", "social", "sponsor", "supplemental", "ad-break", "agegate", "pagination", "pager",
+            "popup", "yom-remote",
         ],
         StringComparison.OrdinalIgnoreCase);
 
-    private static readonly SearchValues<string> Likely = SearchValues.Create(["and", "article", "body", "column", "content", "main", "shadow"], StringComparison.OrdinalIgnoreCase);
+    private static readonly SearchValues<string> Likely =
+        SearchValues.Create(["and", "article", "body", "column", "content", "main", "shadow"], StringComparison.OrdinalIgnoreCase);
 
     private static readonly SearchValues<string> Positive = SearchValues.Create(
         ["article", "body", "content", "entry", "main", "page", "post", "text", "blog", "story"], StringComparison.OrdinalIgnoreCase);
 
     private static readonly SearchValues<string> Negative = SearchValues.Create(
         [
-            "-ad-", "hidden", "banner", "combx", "comment", "com-", "contact", "footer", "gdpr", "masthead", "media", "meta", "outbrain", "promo", "related", "scroll", "share", "shoutbox", "sidebar",
+            "-ad-", "hidden", "banner", "combx", "comment", "com-", "contact", "footer", "gdpr", "masthead", "media", "meta", "outbrain",
+                "promo", "related", "scroll", "share", "shoutbox", "sidebar",
             "skyscraper", "sponsor", "shopping", "tags", "widget",
         ],
         StringComparison.OrdinalIgnoreCase);
@@ -139,10 +143,12 @@ internal static class PageOutline
     }
 
     /// <summary>A link that nobody ended ends with its block.</summary>
-    private static bool EndsLink(HtmlTag tag) => tag is HtmlTag.Div or HtmlTag.Td or HtmlTag.Th or HtmlTag.Section or HtmlTag.Article or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Table;
+    private static bool EndsLink(HtmlTag tag) =>
+        tag is HtmlTag.Div or HtmlTag.Td or HtmlTag.Th or HtmlTag.Section or HtmlTag.Article or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Table;
 
     private static bool IsUnread(HtmlTag tag) => tag is
-        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio or HtmlTag.Video or HtmlTag.Noscript or HtmlTag.Textarea
+        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio
+        or HtmlTag.Video or HtmlTag.Noscript or HtmlTag.Textarea
         or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Progress or HtmlTag.Datalist;
 
     private static double LinkShare(HtmlAttributes attributes) => HtmlAttributes.Find(attributes, "href"u8) switch
@@ -177,7 +183,8 @@ internal static class PageOutline
         {
             Weight = Points(first) + Points(second),
             IsUnlikely = role is "menu" or "menubar" or "complementary" or "navigation" or "alert" or "alertdialog" or "dialog"
-                || ((first.ContainsAny(Unlikely) || second.ContainsAny(Unlikely)) && !first.ContainsAny(Likely) && !second.ContainsAny(Likely)),
+                || ((first.ContainsAny(Unlikely) || second.ContainsAny(Unlikely)) && !first.ContainsAny(Likely)
+                && !second.ContainsAny(Likely)),
             IsShare = IsShare(first) || IsShare(second),
             ClassNumber = first.Length == 0 ? 0 : string.GetHashCode(first, StringComparison.Ordinal) | 1,
         };
@@ -214,7 +221,8 @@ internal static class PageOutline
 
             isSpace = false;
             letters += (one & 0xC0) == 0x80 ? 0 : 1;
-            node.Commas += one == ',' || (one == 0x8C && at > 0 && text[at - 1] is 0xD8 or 0xBC) || (one == 0x81 && at > 1 && text[at - 1] == 0x80 && text[at - 2] == 0xE3) ? 1 : 0;
+            node.Commas += one == ',' || (one == 0x8C && at > 0 && text[at - 1] is 0xD8 or 0xBC)
+                || (one == 0x81 && at > 1 && text[at - 1] == 0x80 && text[at - 2] == 0xE3) ? 1 : 0;
             node.HasSentence |= one == '.' || (one == 0x82 && at > 1 && text[at - 1] == 0x80 && text[at - 2] == 0xE3);
         }
 

@@ -6,7 +6,9 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Decodes a document, reads what it says about itself, brings it into the form that was asked for, and cuts a piece of that.</summary>
+/// <summary>
+/// Decodes a document, reads what it says about itself, brings it into the form that was asked for, and cuts a piece of that.
+/// </summary>
 internal sealed class PageReader : IPageReader
 {
     /// <inheritdoc/>
@@ -18,16 +20,21 @@ internal sealed class PageReader : IPageReader
         }
 
         var decoded = PageDecoder.Decode(document.Body, document.Charset, document.Kind, document.IsWhole);
-        var head = document.Kind == DocumentKind.Html ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url, cancellationToken) : new PageHead(PageMetadata.None, document.Url);
-        var (content, isRenderedWhole) = document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, head, cancellationToken) : (decoded.Utf8, true);
+        var head = document.Kind == DocumentKind.Html
+            ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url, cancellationToken) : new PageHead(PageMetadata.None, document.Url);
+        var (content, isRenderedWhole) = document.Kind == DocumentKind.Html
+            ? Render(decoded.Utf8, view, head, cancellationToken) : (decoded.Utf8, true);
         var isWhole = document.IsWhole && isRenderedWhole;
         if (document.Kind == DocumentKind.Data && (view.Offset > 0 || content.Length > view.MaxBytes))
         {
             return new RelayError(
-                ErrorCode.TooLarge, $"The document has {content.Length} bytes, and JSON and XML are not cut. Ask for it whole, with 'max_bytes' of up to {FetchRequest.MaxMaxBytes}.", "max_bytes");
+                ErrorCode.TooLarge,
+                $"The document has {content.Length} bytes, and JSON and XML are not cut. Ask for it whole, with 'max_bytes' of up to "
+                + $"{FetchRequest.MaxMaxBytes}.", "max_bytes");
         }
 
-        if (!Cut(content, isWhole, document.Kind == DocumentKind.Html, view, decoded.Charset, head.Metadata).TryGet(out var page, out var error))
+        if (!Cut(content, isWhole, document.Kind == DocumentKind.Html, view, decoded.Charset, head.Metadata)
+            .TryGet(out var page, out var error))
         {
             return error;
         }
@@ -40,7 +47,9 @@ internal sealed class PageReader : IPageReader
         };
     }
 
-    /// <summary>The text of a PDF was read before; it becomes markup of the relay's own, so that the rules of every form hold for it.</summary>
+    /// <summary>
+    /// The text of a PDF was read before; it becomes markup of the relay's own, so that the rules of every form hold for it.
+    /// </summary>
     private static Result<Page> ReadPdf(FetchedDocument document, PageView view, CancellationToken cancellationToken)
     {
         var text = document.Pdf ?? throw new InvalidOperationException("The text of the PDF was not read.");
@@ -52,25 +61,31 @@ internal sealed class PageReader : IPageReader
             (content, isWhole) = (Encoding.UTF8.GetBytes(rendering.Text), isWhole && rendering.IsWhole);
         }
 
-        return Cut(content, isWhole, isHtml: true, view, charset: null, PageMetadata.None with { Title = text.Title }).TryGet(out var page, out var error)
+        return Cut(content, isWhole, isHtml: true, view, charset: null, PageMetadata.None with { Title = text.Title })
+            .TryGet(out var page, out var error)
             ? page with { Pages = text.PageCount }
             : error;
     }
 
-    private static Result<Page> Cut(ReadOnlyMemory<byte> content, bool isWhole, bool isHtml, PageView view, string? charset, PageMetadata metadata)
+    private static Result<Page> Cut(
+        ReadOnlyMemory<byte> content, bool isWhole, bool isHtml, PageView view, string? charset, PageMetadata metadata)
     {
-        if (ContentCutter.Cut(content.Span, isHtml && view.Format == PageFormat.Html, view.Offset, view.MaxBytes, out var problem) is not { } piece)
+        if (ContentCutter.Cut(content.Span, isHtml
+            && view.Format == PageFormat.Html, view.Offset, view.MaxBytes, out var problem) is not { } piece)
         {
             return problem == CutProblem.OffsetBehindEnd
                 ? RelayError.Invalid("offset", "'offset' is behind the end of the page.")
-                : new RelayError(ErrorCode.TooLarge, $"The content at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
+                : new RelayError(ErrorCode.TooLarge,
+                $"The content at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
         }
 
         return new Page(
-            content[piece.Start..piece.End], isWhole ? piece.TotalChars : null, piece.NextOffset, piece.NextOffset is not null || !isWhole, charset, metadata);
+            content[piece.Start..piece.End], isWhole
+            ? piece.TotalChars : null, piece.NextOffset, piece.NextOffset is not null || !isWhole, charset, metadata);
     }
 
-    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, PageHead head, CancellationToken cancellationToken)
+    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, PageHead head,
+        CancellationToken cancellationToken)
     {
         if (view is { Format: PageFormat.Html, Strip: false })
         {
@@ -89,7 +104,8 @@ internal sealed class PageReader : IPageReader
         return (Encoding.UTF8.GetBytes(rendering.Text), rendering.IsWhole);
     }
 
-    private static Rendering Render(ReadOnlySpan<byte> html, PageFormat format, Uri baseUrl, CancellationToken cancellationToken) => format == PageFormat.Markdown
+    private static Rendering Render(ReadOnlySpan<byte> html, PageFormat format, Uri baseUrl, CancellationToken cancellationToken) =>
+        format == PageFormat.Markdown
         ? PageRenderer.ToMarkdown(html, baseUrl, cancellationToken)
         : PageRenderer.ToText(html, baseUrl, cancellationToken);
 }

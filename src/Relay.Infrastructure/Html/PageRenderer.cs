@@ -51,14 +51,16 @@ internal ref struct PageRenderer
     /// <param name="baseUrl">The URL that its links are relative to.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static Rendering ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) => Render(html, baseUrl, asMarkdown: true, cancellationToken);
+    public static Rendering ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) =>
+        Render(html, baseUrl, asMarkdown: true, cancellationToken);
 
     /// <summary>The page as plain text: blocks apart by an empty line, cells by tabs.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
     /// <param name="baseUrl">The URL that its links are relative to.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) => Render(html, baseUrl, asMarkdown: false, cancellationToken);
+    public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) =>
+        Render(html, baseUrl, asMarkdown: false, cancellationToken);
 
     private readonly bool IsTooLong => _blocks.Length + (long)_inline.Length + _table.Length > _maxLength;
 
@@ -260,11 +262,13 @@ internal ref struct PageRenderer
             case HtmlTag.Img:
                 if (!ElementKinds.IsTracker(_walker))
                 {
-                    _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty, ElementKinds.SourceOfImage(_walker));
+                    _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty,
+                        ElementKinds.SourceOfImage(_walker));
                 }
 
                 break;
-            case HtmlTag.Input when _inline.IsEmpty && string.Equals(HtmlAttributes.Find(_walker.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
+            case HtmlTag.Input when _inline.IsEmpty
+                && string.Equals(HtmlAttributes.Find(_walker.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
                 _inline.AppendTask(HtmlAttributes.Find(_walker.Attributes, "checked"u8) is not null);
                 break;
             case HtmlTag.Input or HtmlTag.Label:
@@ -311,7 +315,8 @@ internal ref struct PageRenderer
                 }
 
                 break;
-            case HtmlTag.A or HtmlTag.B or HtmlTag.Strong or HtmlTag.I or HtmlTag.Em or HtmlTag.Del or HtmlTag.S or HtmlTag.Strike or HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp
+            case HtmlTag.A or HtmlTag.B or HtmlTag.Strong or HtmlTag.I or HtmlTag.Em or HtmlTag.Del or HtmlTag.S or HtmlTag.Strike
+                or HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp
                 or HtmlTag.Tt or HtmlTag.Sup or HtmlTag.Sub:
                 _inline.Close(tag);
                 break;

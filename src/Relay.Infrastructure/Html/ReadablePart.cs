@@ -4,8 +4,8 @@ namespace Relay.Infrastructure.Html;
 
 /// <summary>
 /// The part of a page that a person came for, by the rules of Mozilla's Readability over the page's outline. The libraries that
-/// have these rules ask each element for all text below it, again and again: their time grows with the square of a page, and nothing stops them.
-/// Here each rule is a look at sums, so that the time grows with the page.
+/// have these rules ask each element for all text below it, again and again: their time grows with the square of a page, and nothing stops
+/// them. Here each rule is a look at sums, so that the time grows with the page.
 /// </summary>
 internal static class ReadablePart
 {
@@ -34,7 +34,8 @@ internal static class ReadablePart
         }
 
         var whole = nodes.Sum(node => node.Letters);
-        foreach (var (strip, weigh, clean) in ((bool, bool, bool)[])[(true, true, true), (false, true, true), (false, false, true), (false, false, false)])
+        foreach (var (strip, weigh, clean) in ((bool, bool, bool)[])[(true, true, true), (false, true, true), (false, false, true),
+            (false, false, false)])
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (whole < MinLength || new ArticleFinder(nodes, strip, weigh, clean).Find() is not { Length: >= EnoughLength } article)
@@ -51,7 +52,8 @@ internal static class ReadablePart
     private static ReadOnlyMemory<byte> Write(ReadOnlySpan<byte> html, List<OutlineNode> nodes, Article article, string? title)
     {
         var output = new ArrayBufferWriter<byte>(html.Length);
-        if (!article.Kept.Any(range => nodes.Skip(range.First).Take(range.Next - range.First).Any(node => node.Tag == HtmlTag.H1 && node.Letters > 0)))
+        if (!article.Kept.Any(range =>
+            nodes.Skip(range.First).Take(range.Next - range.First).Any(node => node.Tag == HtmlTag.H1 && node.Letters > 0)))
         {
             WriteHeading(html, nodes, title, output);
         }

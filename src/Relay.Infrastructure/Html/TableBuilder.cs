@@ -111,7 +111,8 @@ internal sealed class TableBuilder(int maxCells)
         }
     }
 
-    private static int Span(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var span) ? Math.Clamp(span, 1, MaxSpan) : 1;
+    private static int Span(string? text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var span) ? Math.Clamp(span, 1, MaxSpan) : 1;
 
     /// <summary>Cells of rows above that reach down to here.</summary>
     private void FillFromAbove()

@@ -22,10 +22,13 @@ internal static class BodyReader
     /// <summary>Compression that the relay does not read. Any other word means nothing: servers name charsets and "none" there.</summary>
     private static readonly HashSet<string> Unread = new(StringComparer.OrdinalIgnoreCase)
     {
-        "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "x-bzip2", "xz", "lzma", "aes128gcm", "snappy", "lz4",
+        "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "x-bzip2", "xz", "lzma", "aes128gcm", "snappy",
+            "lz4",
     };
 
-    /// <summary>The body's first bytes, and whether they are all of it. A compressed body that is cut off is read as far as it goes.</summary>
+    /// <summary>
+    /// The body's first bytes, and whether they are all of it. A compressed body that is cut off is read as far as it goes.
+    /// </summary>
     /// <exception cref="FetchFaultException">It is compressed otherwise, or more than once.</exception>
     /// <exception cref="InvalidDataException">It is not compressed as it says.</exception>
     /// <exception cref="IOException">The connection was lost.</exception>
@@ -40,7 +43,8 @@ internal static class BodyReader
     /// <summary>The one compression of a body; null for none.</summary>
     private static string? CompressionOf(HttpContent content)
     {
-        var header = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values) ? string.Join(',', values) : string.Empty;
+        var header = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values)
+            ? string.Join(',', values) : string.Empty;
         var found = (string?)null;
         foreach (var word in header.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
@@ -81,7 +85,8 @@ internal static class BodyReader
                 int read;
                 try
                 {
-                    read = await ReadPieceAsync(stream, buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
+                    read = await ReadPieceAsync(
+                        stream, buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
                 }
                 catch (InvalidDataException) when (length > 0 && wire.HasEnded)
                 {
@@ -134,10 +139,12 @@ internal static class BodyReader
             "gzip" => new GZipStream(compressed, CompressionMode.Decompress),
             "br" => new BrotliStream(compressed, CompressionMode.Decompress),
             // "deflate" means zlib's format (RFC 9110, 8.4.1.2), and some sites send it without its envelope.
-            _ => IsZlib(head) ? new ZLibStream(compressed, CompressionMode.Decompress) : new DeflateStream(compressed, CompressionMode.Decompress),
+            _ => IsZlib(head)
+                ? new ZLibStream(compressed, CompressionMode.Decompress) : new DeflateStream(compressed, CompressionMode.Decompress),
         };
     }
 
     /// <summary>RFC 1950, 2.2: method 8, and a check over both bytes.</summary>
-    private static bool IsZlib(ReadOnlySpan<byte> head) => head.Length == 2 && (head[0] & 0x0F) == 8 && ((head[0] << 8) | head[1]) % 31 == 0;
+    private static bool IsZlib(ReadOnlySpan<byte> head) =>
+        head.Length == 2 && (head[0] & 0x0F) == 8 && ((head[0] << 8) | head[1]) % 31 == 0;
 }

@@ -20,10 +20,12 @@ internal static class FetchClient
     /// <summary>The client, its guard and its resilience.</summary>
     public static IServiceCollection AddHttpFetching(this IServiceCollection services)
     {
-        services.AddSingleton<HostNetworksReader>().AddSingleton(_ => NameLookUps.OfTheSystem()).AddSingleton<GuardedConnector>().AddSingleton<FetchResilience>().AddTransient<ResilientRequests>().AddTransient<JudgedRequests>();
+        services.AddSingleton<HostNetworksReader>().AddSingleton(_ => NameLookUps.OfTheSystem()).AddSingleton<GuardedConnector>()
+            .AddSingleton<FetchResilience>().AddTransient<ResilientRequests>().AddTransient<JudgedRequests>();
         services.AddSingleton<IPageFetcher, PageFetcher>();
         services.AddHttpClient(PageFetcher.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .ConfigurePrimaryHttpMessageHandler(provider => MakeHandler(provider.GetRequiredService<GuardedConnector>(), provider.GetRequiredService<IOptions<FetchOptions>>().Value))
+            .ConfigurePrimaryHttpMessageHandler(provider =>
+            MakeHandler(provider.GetRequiredService<GuardedConnector>(), provider.GetRequiredService<IOptions<FetchOptions>>().Value))
             .AddHttpMessageHandler<ResilientRequests>()
             .AddHttpMessageHandler<JudgedRequests>()
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)

@@ -36,5 +36,6 @@ internal sealed class FetchCookies
     }
 
     /// <summary>The <c>Cookie</c> header for a page; null for none.</summary>
-    public string? HeaderFor(Uri url) => _hosts.TryGetValue(url.IdnHost, out var cookies) && cookies.GetCookieHeader(url) is { Length: > 0 } header ? header : null;
+    public string? HeaderFor(Uri url) =>
+        _hosts.TryGetValue(url.IdnHost, out var cookies) && cookies.GetCookieHeader(url) is { Length: > 0 } header ? header : null;
 }

@@ -31,7 +31,8 @@ internal sealed class FetchResilience : IDisposable
 
     private readonly TimeProvider _clock;
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, LinkedListNode<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)>> _pipelines = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LinkedListNode<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)>> _pipelines =
+        new(StringComparer.Ordinal);
     private readonly LinkedList<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)> _byUse = [];
 
     public FetchResilience(IOptions<FetchOptions> options, TimeProvider clock)
@@ -96,8 +97,10 @@ internal sealed class FetchResilience : IDisposable
     private bool MayRetry(ResilienceContext context, Outcome<HttpResponseMessage> outcome)
     {
         var isSafe = IsConnectFailure(outcome.Exception)
-            || outcome.Result?.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
-        return isSafe && context.Properties.TryGetValue(DeadlineProperty, out var deadline) && DelayOf(outcome.Result) + RetryMargin < _clock.GetElapsedTime(_clock.GetTimestamp(), deadline);
+            || outcome.Result?.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable
+            or HttpStatusCode.GatewayTimeout;
+        return isSafe && context.Properties.TryGetValue(DeadlineProperty, out var deadline)
+            && DelayOf(outcome.Result) + RetryMargin < _clock.GetElapsedTime(_clock.GetTimestamp(), deadline);
     }
 
     private TimeSpan DelayOf(HttpResponseMessage? response)
@@ -148,7 +151,8 @@ internal sealed class ResilientRequests(FetchResilience resilience) : Delegating
             }
 
             var origin = request.RequestUri!.GetLeftPart(UriPartial.Authority);
-            return await resilience.PipelineOf(origin).ExecuteAsync(async inner => await base.SendAsync(request, inner.CancellationToken), context);
+            return await resilience.PipelineOf(origin)
+                .ExecuteAsync(async inner => await base.SendAsync(request, inner.CancellationToken), context);
         }
         finally
         {

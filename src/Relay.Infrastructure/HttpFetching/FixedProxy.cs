@@ -12,7 +12,8 @@ internal sealed class FixedProxy : IWebProxy
         _address = new Uri(proxy.GetLeftPart(UriPartial.Scheme) + proxy.Authority[(proxy.Authority.LastIndexOf('@') + 1)..]);
         if (proxy.UserInfo.Split(':', 2) is [{ Length: > 0 } user, .. var password])
         {
-            Credentials = new NetworkCredential(Uri.UnescapeDataString(user), Uri.UnescapeDataString(password is [var secret] ? secret : string.Empty));
+            Credentials = new NetworkCredential(
+                Uri.UnescapeDataString(user), Uri.UnescapeDataString(password is [var secret] ? secret : string.Empty));
         }
     }
 

@@ -12,7 +12,8 @@ namespace Relay.Infrastructure.HttpFetching;
 /// With a proxy the connections go to the proxy, which looks names up by itself; the relay judges the same addresses before each
 /// request, as far as it can look the name up.
 /// </summary>
-internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader networks, NameLookUps lookUps, IOptions<FetchOptions> options, TimeProvider clock)
+internal sealed class GuardedConnector(
+    FetchPolicy policy, HostNetworksReader networks, NameLookUps lookUps, IOptions<FetchOptions> options, TimeProvider clock)
 {
     /// <summary>Whose request it is: the id of a key.</summary>
     public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
@@ -37,7 +38,8 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         var endpoint = context.DnsEndPoint;
         if (Proxy is { } proxy)
         {
-            return IsOf(endpoint, proxy) ? await ConnectToProxyAsync(endpoint, TraceOf(context.InitialRequestMessage), cancellationToken) : throw new FetchFaultException(FetchFault.TargetForbidden);
+            return IsOf(endpoint, proxy) ? await ConnectToProxyAsync(endpoint, TraceOf(context.InitialRequestMessage), cancellationToken)
+                : throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
         var request = context.InitialRequestMessage;
@@ -48,7 +50,8 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
-        return await ConnectToAnyAsync((await FindAsync(endpoint, request, cancellationToken)).Take(MaxTried), endpoint.Port, TraceOf(request), cancellationToken);
+        return await ConnectToAnyAsync((await FindAsync(endpoint, request, cancellationToken))
+            .Take(MaxTried), endpoint.Port, TraceOf(request), cancellationToken);
     }
 
     /// <summary>
@@ -81,7 +84,8 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
     private async Task<IPAddress[]> FindAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var host = await networks.ReadAsync(cancellationToken);
-        var addresses = IPAddress.TryParse(endpoint.Host, out var literal) ? [literal] : await LookUpAsync(endpoint, request, cancellationToken);
+        var addresses = IPAddress.TryParse(endpoint.Host, out var literal)
+            ? [literal] : await LookUpAsync(endpoint, request, cancellationToken);
         if (addresses.Length == 0)
         {
             throw new FetchFaultException(FetchFault.DnsFailure);
@@ -109,7 +113,8 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
     {
         try
         {
-            return await ConnectToAnyAsync((await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken)).Take(MaxTried), endpoint.Port, trace, cancellationToken);
+            return await ConnectToAnyAsync((await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken))
+                .Take(MaxTried), endpoint.Port, trace, cancellationToken);
         }
         catch (SocketException exception)
         {
@@ -125,19 +130,22 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
         {
             // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
-            var addresses = await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
+            var addresses =
+                await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
             var found = addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses);
             TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {found}.");
             return addresses;
         }
-        catch (Exception exception) when (exception is SocketException or ArgumentException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (exception is SocketException or ArgumentException
+            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             TraceOf(request)?.Tell("dns", isGood: false, $"{endpoint.Host} was not found: {ReasonOf(exception)}.");
             throw new FetchFaultException(FetchFault.DnsFailure, exception);
         }
     }
 
-    private async Task<Stream> ConnectToAnyAsync(IEnumerable<IPAddress> addresses, int port, FetchTrace? trace, CancellationToken cancellationToken)
+    private async Task<Stream> ConnectToAnyAsync(
+        IEnumerable<IPAddress> addresses, int port, FetchTrace? trace, CancellationToken cancellationToken)
     {
         Exception? last = null;
         foreach (var address in addresses)
@@ -156,7 +164,8 @@ internal sealed class GuardedConnector(FetchPolicy policy, HostNetworksReader ne
                 trace?.Tell("connect", isGood: true, $"Connected to {peer}.");
                 return new NetworkStream(socket, ownsSocket: true);
             }
-            catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception exception) when (exception is SocketException
+                || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 trace?.Tell("connect", isGood: false, $"No connection to {address}, port {port}: {ReasonOf(exception)}.");
                 socket.Dispose();

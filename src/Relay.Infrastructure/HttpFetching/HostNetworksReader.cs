@@ -8,7 +8,8 @@ namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
 /// The networks that this machine stands in: its addresses and prefixes, read anew when they change and every half minute,
-/// and the prefixes under which its network translates to IPv4 (RFC 7050), asked for once an hour, and after a minute when there was no answer.
+/// and the prefixes under which its network translates to IPv4 (RFC 7050), asked for once an hour, and after a minute when there was no
+/// answer.
 /// </summary>
 internal sealed class HostNetworksReader : IDisposable
 {
@@ -117,7 +118,9 @@ internal sealed class HostNetworksReader : IDisposable
         }
     }
 
-    /// <summary>None for a network without translation, which has no such name or no such address of it; null when there was no answer.</summary>
+    /// <summary>
+    /// None for a network without translation, which has no such name or no such address of it; null when there was no answer.
+    /// </summary>
     private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async()
     {
         try

@@ -31,8 +31,10 @@ internal sealed class HostPlaces : IDisposable
         var ofCaller = Make(Math.Max(1, options.PerHostConcurrency - 1));
         var ofHost = Make(options.PerHostConcurrency);
         _limiter = PartitionedRateLimiter.CreateChained(
-            PartitionedRateLimiter.Create<(string Host, string Caller), (string, string)>(one => RateLimitPartition.GetConcurrencyLimiter(one, _ => ofCaller)),
-            PartitionedRateLimiter.Create<(string Host, string Caller), string>(one => RateLimitPartition.GetConcurrencyLimiter(one.Host, _ => ofHost), StringComparer.Ordinal));
+            PartitionedRateLimiter.Create<(string Host, string Caller), (string, string)>(one =>
+            RateLimitPartition.GetConcurrencyLimiter(one, _ => ofCaller)),
+            PartitionedRateLimiter.Create<(string Host, string Caller), string>(one =>
+            RateLimitPartition.GetConcurrencyLimiter(one.Host, _ => ofHost), StringComparer.Ordinal));
     }
 
     /// <summary>The pages of a host that are being fetched.</summary>
@@ -85,7 +87,8 @@ internal sealed class HostPlaces : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _limiter.Dispose();
 
-    private static ConcurrencyLimiterOptions Make(int places) => new() { PermitLimit = places, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+    private static ConcurrencyLimiterOptions Make(int places) =>
+        new() { PermitLimit = places, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
 
     private long Begin(string host)
     {

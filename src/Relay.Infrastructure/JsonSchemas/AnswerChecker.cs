@@ -22,10 +22,13 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
     public bool Fits(OutputSchema schema, string answer, CancellationToken cancellationToken) => Try(() =>
     {
         using var document = JsonDocument.Parse(answer);
-        return Build(schema, cancellationToken).Evaluate(document.RootElement, new EvaluationOptions { OutputFormat = OutputFormat.Flag }).IsValid;
+        return Build(schema, cancellationToken)
+            .Evaluate(document.RootElement, new EvaluationOptions { OutputFormat = OutputFormat.Flag }).IsValid;
     });
 
-    /// <summary>Schemas and answers are anybody's: whatever the validator stumbles over is no answer that fits, and no fault of the relay.</summary>
+    /// <summary>
+    /// Schemas and answers are anybody's: whatever the validator stumbles over is no answer that fits, and no fault of the relay.
+    /// </summary>
     private bool Try(Func<bool> check)
     {
         try
@@ -51,19 +54,30 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
         });
     }
 
-    /// <summary>Whether each reference leads to a schema. What references lead to is not followed: it stands in the schema itself.</summary>
+    /// <summary>
+    /// Whether each reference leads to a schema. What references lead to is not followed: it stands in the schema itself.
+    /// </summary>
     private static bool Check(JsonSchemaNode node) =>
         node.Keywords.All(keyword => keyword.Handler is RefKeyword ? keyword.Subschemas.Length > 0 : keyword.Subschemas.All(Check));
 
-    /// <summary>The keywords of <see cref="ShapeSchema"/>, and one that another depends on. References leave those beside them in force, as in Claude Code's validator.</summary>
+    /// <summary>
+    /// The keywords of <see cref="ShapeSchema"/>, and one that another depends on. References leave those beside them in force, as in
+    /// Claude Code's validator.
+    /// </summary>
     private static Dialect Draft7(StepKeyword step) => new(
     [
-        step, Draft07.AdditionalItemsKeyword.Instance, AdditionalPropertiesKeyword.Instance, AllOfKeyword.Instance, AnyOfKeyword.Instance, ConstKeyword.Instance,
-        Draft07.ContainsKeyword.Instance, Draft07.DefinitionsKeyword.Instance, DefsKeyword.Instance, Draft07.DependenciesKeyword.Instance, ElseKeyword.Instance,
-        EnumKeyword.Instance, ExclusiveMaximumKeyword.Instance, ExclusiveMinimumKeyword.Instance, Draft07.IdKeyword.Instance, IfKeyword.Instance,
-        Draft07.ItemsKeyword.Instance, MaximumKeyword.Instance, MaxItemsKeyword.Instance, MaxPropertiesKeyword.Instance, MinimumKeyword.Instance,
-        MinItemsKeyword.Instance, MinPropertiesKeyword.Instance, NotKeyword.Instance, OneOfKeyword.Instance, PatternPropertiesKeyword.Instance, PropertiesKeyword.Instance,
-        PropertyNamesKeyword.Instance, RefKeyword.Instance, RequiredKeyword.Instance, ThenKeyword.Instance, TypeKeyword.Instance, UniqueItemsKeyword.Instance,
+        step, Draft07.AdditionalItemsKeyword.Instance, AdditionalPropertiesKeyword.Instance, AllOfKeyword.Instance, AnyOfKeyword.Instance,
+            ConstKeyword.Instance,
+        Draft07.ContainsKeyword.Instance, Draft07.DefinitionsKeyword.Instance, DefsKeyword.Instance, Draft07.DependenciesKeyword.Instance,
+        ElseKeyword.Instance,
+        EnumKeyword.Instance, ExclusiveMaximumKeyword.Instance, ExclusiveMinimumKeyword.Instance, Draft07.IdKeyword.Instance,
+        IfKeyword.Instance,
+        Draft07.ItemsKeyword.Instance, MaximumKeyword.Instance, MaxItemsKeyword.Instance, MaxPropertiesKeyword.Instance,
+        MinimumKeyword.Instance,
+        MinItemsKeyword.Instance, MinPropertiesKeyword.Instance, NotKeyword.Instance, OneOfKeyword.Instance,
+        PatternPropertiesKeyword.Instance, PropertiesKeyword.Instance,
+        PropertyNamesKeyword.Instance, RefKeyword.Instance, RequiredKeyword.Instance, ThenKeyword.Instance, TypeKeyword.Instance,
+        UniqueItemsKeyword.Instance,
     ])
     {
         AllowUnknownKeywords = false,

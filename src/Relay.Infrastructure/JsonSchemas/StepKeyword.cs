@@ -13,7 +13,9 @@ internal sealed class CheckTooLargeException(string message, Exception? inner = 
 /// </summary>
 internal sealed class StepKeyword(TimeProvider clock, TimeSpan limit, CancellationToken cancellationToken) : IKeywordHandler
 {
-    /// <summary>Its name in a schema: <see cref="Relay.Domain.Completions.OutputSchema"/> leaves no unknown keyword in, so no caller's is called so.</summary>
+    /// <summary>
+    /// Its name in a schema: <see cref="Relay.Domain.Completions.OutputSchema"/> leaves no unknown keyword in, so no caller's is called so.
+    /// </summary>
     public const string KeywordName = "relay-step";
 
     /// <summary>Most steps of one check. A step takes 6 µs, on a busy machine 25, and 2 KB of memory that are free again soon.</summary>

@@ -13,7 +13,8 @@ namespace Relay.Infrastructure.KeyFile;
 /// four times a second, for not every file system tells. A file that can't be read keeps the last good keys and says so; a
 /// missing one means no keys.
 /// </summary>
-internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<KeyDirectory> logger) : BackgroundService, IKeyDirectory, IHealthCheck
+internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<KeyDirectory> logger)
+    : BackgroundService, IKeyDirectory, IHealthCheck
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
 
@@ -92,7 +93,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     {
         try
         {
-            var watcher = new FileSystemWatcher(home.Path, Path.GetFileName(home.KeyFile)) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
+            var watcher = new FileSystemWatcher(home.Path,
+                Path.GetFileName(home.KeyFile)) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
             watcher.Changed += (_, _) => Told();
             watcher.Created += (_, _) => Told();
             watcher.Deleted += (_, _) => Told();
@@ -107,7 +109,9 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
     }
 
-    /// <summary>Also what looks the same is read again: two changes within one tick of the file system's clock may be of one length.</summary>
+    /// <summary>
+    /// Also what looks the same is read again: two changes within one tick of the file system's clock may be of one length.
+    /// </summary>
     private void Told()
     {
         _told = true;
@@ -141,7 +145,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
 
             var startedAt = clock.GetTimestamp();
             var inForce = Load(found.Item1 ? await ReadAsync(cancellationToken) : []);
-            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", inForce, clock.GetElapsedTime(startedAt).TotalMilliseconds);
+            logger.LogInformation(
+                "{Count} keys in force, loaded in {Milliseconds:0} ms", inForce, clock.GetElapsedTime(startedAt).TotalMilliseconds);
             _seen = found;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -159,7 +164,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         try
         {
             var length = await file.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
-            return length < buffer.Length ? _reader.Read(buffer.AsSpan(0, length)) : throw new IOException("keys.json grew while it was read.");
+            return length < buffer.Length
+                ? _reader.Read(buffer.AsSpan(0, length)) : throw new IOException("keys.json grew while it was read.");
         }
         finally
         {

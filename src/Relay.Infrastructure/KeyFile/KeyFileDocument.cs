@@ -51,7 +51,8 @@ internal sealed record KeyFileDocument
     /// <exception cref="FormatException">A value is none that this relay can read.</exception>
     public static ApiKey ToKey(Entry entry)
     {
-        if (!KeyLabel.Create(entry.Label).TryGet(out var label, out _) || KeyHash.Parse(entry.Hash) is not { } hash || string.IsNullOrEmpty(entry.Id))
+        if (!KeyLabel.Create(entry.Label).TryGet(out var label, out _) || KeyHash.Parse(entry.Hash) is not { } hash
+            || string.IsNullOrEmpty(entry.Id))
         {
             throw new FormatException($"the entry '{entry.Id}' has a wrong id, label or hash");
         }
@@ -88,10 +89,12 @@ internal sealed record KeyFileDocument
 
     /// <summary>An empty list is refused: read as no list, it would allow what somebody meant to forbid.</summary>
     private static List<ModelName> ToModels(Entry entry, IReadOnlyList<string?> names) =>
-        names.Count == 0 ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models") : [.. names.Select(name => ToModel(entry, name))];
+        names.Count == 0 ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models")
+        : [.. names.Select(name => ToModel(entry, name))];
 
     private static ModelName ToModel(Entry entry, string? name) =>
-        name is not null && ModelName.Create(name).TryGet(out var model, out _) ? model : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
+        name is not null && ModelName.Create(name).TryGet(out var model, out _)
+        ? model : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
 
     private static RetiredSecret ToRetired(Entry entry, RetiredEntry? old) =>
         old is not null && KeyHash.Parse(old.Hash) is { } hash

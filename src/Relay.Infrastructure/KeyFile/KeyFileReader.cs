@@ -33,13 +33,16 @@ internal sealed class KeyFileReader
         }
     }
 
-    /// <summary>First, and by itself: a newer file may have fields that this relay does not know, and its version says more about it than they do.</summary>
+    /// <summary>
+    /// First, and by itself: a newer file may have fields that this relay does not know, and its version says more about it than they do.
+    /// </summary>
     private static void CheckVersion(ReadOnlySpan<byte> bytes)
     {
         var reader = new Utf8JsonReader(bytes);
         while (reader.Read())
         {
-            if (reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName } && reader.ValueTextEquals("version"u8) && reader.Read())
+            if (reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName } && reader.ValueTextEquals("version"u8)
+                && reader.Read())
             {
                 var version = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number) ? number : 0;
                 if (version is >= 1 and <= KeyFileDocument.CurrentVersion)

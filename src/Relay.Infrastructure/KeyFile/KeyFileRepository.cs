@@ -21,7 +21,9 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
 
     private readonly string _reserve = ReserveOf(home);
 
-    /// <summary>Keeps room for a revocation on a full disk, as each change does: for key files that no change of this version has written.</summary>
+    /// <summary>
+    /// Keeps room for a revocation on a full disk, as each change does: for key files that no change of this version has written.
+    /// </summary>
     /// <param name="home">Where the key file is.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="IOException">The home can't be written.</exception>
@@ -49,7 +51,8 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return new RelayError(ErrorCode.InternalError, $"{home.KeyFile} can't be changed: {exception.Message} Free space on the disk, or give the file to this user.");
+            return new RelayError(ErrorCode.InternalError,
+                $"{home.KeyFile} can't be changed: {exception.Message} Free space on the disk, or give the file to this user.");
         }
     }
 
@@ -59,7 +62,8 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         await using var fileLock = await LockAsync(cancellationToken);
         if (fileLock is null)
         {
-            return new RelayError(ErrorCode.Conflict, $"Another process has held {home.KeyFile}.lock for {LockTimeout.TotalSeconds} s. Try again.");
+            return new RelayError(
+                ErrorCode.Conflict, $"Another process has held {home.KeyFile}.lock for {LockTimeout.TotalSeconds} s. Try again.");
         }
 
         if (!(await ReadAsync(cancellationToken)).TryGet(out var keys, out var error))
@@ -83,7 +87,8 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         try
         {
             return Result<IReadOnlyList<ApiKey>>.Success(
-                Path.Exists(home.KeyFile) ? KeyFileDocument.Parse(await RegularFile.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+                Path.Exists(home.KeyFile)
+                ? KeyFileDocument.Parse(await RegularFile.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -91,7 +96,8 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
         catch (FormatException exception)
         {
-            return new RelayError(ErrorCode.InternalError, $"{home.KeyFile} can't be read: {exception.Message}. Mend it or restore a copy.");
+            return new RelayError(
+                ErrorCode.InternalError, $"{home.KeyFile} can't be read: {exception.Message}. Mend it or restore a copy.");
         }
     }
 

@@ -54,7 +54,8 @@ internal static class PdfExtractor
     {
         try
         {
-            var document = PdfDocument.Open(file, new ParsingOptions { UseLenientParsing = true, SkipMissingFonts = true, ClipPaths = false });
+            var document =
+                PdfDocument.Open(file, new ParsingOptions { UseLenientParsing = true, SkipMissingFonts = true, ClipPaths = false });
             if (document.NumberOfPages > 0)
             {
                 return (document, null);

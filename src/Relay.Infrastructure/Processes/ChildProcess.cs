@@ -167,7 +167,8 @@ internal sealed class ChildProcess : IChildProcess
     }
 
 #pragma warning disable RS0030 // The one place in the solution that starts a process.
-    internal static Process StartRaw(ProcessStartInfo start) => Process.Start(start) ?? throw new InvalidOperationException("The process was not started.");
+    internal static Process StartRaw(ProcessStartInfo start) =>
+        Process.Start(start) ?? throw new InvalidOperationException("The process was not started.");
 #pragma warning restore RS0030
 
     private const string SetSid = "/usr/bin/setsid";

@@ -26,7 +26,9 @@ internal sealed class LineReader(Stream stream, int maxLineBytes, TimeProvider c
     /// <summary>Parses the next line that is not empty.</summary>
     /// <param name="parse">Called with the line, without its newline; the bytes are only valid during the call.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>What <paramref name="parse"/> made of it, or default at the end of the stream, where half a line counts as nothing.</returns>
+    /// <returns>
+    /// What <paramref name="parse"/> made of it, or default at the end of the stream, where half a line counts as nothing.
+    /// </returns>
     /// <exception cref="LineTooLongException">More than the allowed bytes came without a newline.</exception>
     public async ValueTask<T?> ReadAsync<T>(Func<ReadOnlySequence<byte>, T> parse, CancellationToken cancellationToken)
         where T : class

@@ -48,7 +48,10 @@ internal static partial class NativeMethods
         }
     }
 
-    /// <summary>Bounds the memory that a process may map for data, for good. Linux only; does nothing when a lower bound stands or the process is gone.</summary>
+    /// <summary>
+    /// Bounds the memory that a process may map for data, for good. Linux only; does nothing when a lower bound stands or the process is
+    /// gone.
+    /// </summary>
     public static void BoundData(int processId, long bytes)
     {
         var limit = new ResourceLimit { Soft = (nuint)bytes, Hard = (nuint)bytes };

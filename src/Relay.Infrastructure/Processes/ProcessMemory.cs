@@ -16,8 +16,8 @@ internal static class ProcessMemory
     private const string Preferred = "500";
 
     /// <summary>
-    /// Has the kernel end a process, and what that process starts, before the relay and before most others, when the memory of the machine, of the service
-    /// or of the container runs out.
+    /// Has the kernel end a process, and what that process starts, before the relay and before most others, when the memory of the machine,
+    /// of the service or of the container runs out.
     /// </summary>
     public static void EndFirst(int processId)
     {
@@ -59,7 +59,8 @@ internal static class ProcessMemory
                 // Pages: the second number is the resident set, the sixth data and stack (man 5 proc_pid_statm).
                 var pages = Numbers($"/proc/{Text(id)}/statm");
                 tree.Add(new MappedMemory(
-                    id, pages.ElementAtOrDefault(1) * Environment.SystemPageSize, pages.ElementAtOrDefault(5) * Environment.SystemPageSize));
+                    id, pages.ElementAtOrDefault(1) * Environment.SystemPageSize,
+                    pages.ElementAtOrDefault(5) * Environment.SystemPageSize));
                 foreach (var child in Numbers($"/proc/{Text(id)}/task/{Text(id)}/children"))
                 {
                     pending.Enqueue((int)child);

@@ -68,7 +68,9 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
     async Task<IChildProcess> IProcessStarter.StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken) =>
         await StartAsync(spec, maxLineBytes, cancellationToken);
 
-    /// <summary>Ends the thread, and with it what is still in a jail. The container calls it for each of the two types it is registered as.</summary>
+    /// <summary>
+    /// Ends the thread, and with it what is still in a jail. The container calls it for each of the two types it is registered as.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, true))

@@ -40,7 +40,8 @@ internal sealed partial class StderrTail
     }
 
     /// <summary>Without the line whose beginning is lost: the rest of a cut credential no longer looks like one.</summary>
-    private static string WholeLines(string text) => text.IndexOf('\n', StringComparison.Ordinal) is var end and >= 0 ? text[(end + 1)..] : string.Empty;
+    private static string WholeLines(string text) =>
+        text.IndexOf('\n', StringComparison.Ordinal) is var end and >= 0 ? text[(end + 1)..] : string.Empty;
 
     private async Task PumpAsync(Stream stderr)
     {
@@ -64,7 +65,8 @@ internal sealed partial class StderrTail
         }
     }
 
-    [GeneratedRegex(@"sk-[A-Za-z0-9_-]{8,}|crk_[A-Za-z0-9_-]{8,}|(?i:bearer|token|api[-_]?key|authorization|secret)[""']?\s*[:=]?\s*\S{8,}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"sk-[A-Za-z0-9_-]{8,}|crk_[A-Za-z0-9_-]{8,}|(?i:bearer|token|api[-_]?key|authorization|secret)[""']?\s*[:=]?\s*\S{8,}",
+        RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Credentials();
 
     [GeneratedRegex(@"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

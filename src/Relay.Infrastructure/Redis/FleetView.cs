@@ -14,7 +14,8 @@ internal sealed class NoFleet : IFleet
     public int Alive => 1;
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<FleetMember>?>(null);
+    public Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<FleetMember>?>(null);
 }
 
 /// <summary>What this relay last heard of the others, and of what they changed.</summary>
@@ -23,7 +24,9 @@ internal sealed class FleetView(RedisLink link) : IFleet
     private volatile IReadOnlyList<FleetMember> _known = [];
     private volatile int _alive = 1;
 
-    /// <summary>Raised after each pulse, with the version of the keys and what is known of the limits of this relay's Claude login.</summary>
+    /// <summary>
+    /// Raised after each pulse, with the version of the keys and what is known of the limits of this relay's Claude login.
+    /// </summary>
     public event Action<long, HashEntry[]>? Heard;
 
     /// <inheritdoc/>
@@ -49,7 +52,9 @@ internal sealed class FleetView(RedisLink link) : IFleet
     public async Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken)
     {
         var (fleet, now) = await link.AskAsync(
-            async database => (await database.HashGetAllAsync(link.Names.Fleet), (long)await database.ScriptEvaluateAsync("local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000)")),
+            async database =>
+            (await database.HashGetAllAsync(link.Names.Fleet),
+            (long)await database.ScriptEvaluateAsync("local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000)")),
             cancellationToken);
         return Know(fleet, now);
     }
@@ -63,7 +68,8 @@ internal sealed class FleetView(RedisLink link) : IFleet
     }
 
     private static List<FleetMember> Parse(HashEntry[] fleet, DateTimeOffset now) =>
-        [.. fleet.Select(entry => Parse(entry.Value.ToString(), now)).OfType<FleetMember>().OrderBy(member => member.Name, StringComparer.Ordinal).ThenBy(member => member.StartedAt)];
+        [.. fleet.Select(entry => Parse(entry.Value.ToString(), now)).OfType<FleetMember>()
+        .OrderBy(member => member.Name, StringComparer.Ordinal).ThenBy(member => member.StartedAt)];
 
     /// <summary>Null for what another version wrote otherwise.</summary>
     private static FleetMember? Parse(string text, DateTimeOffset now)
@@ -71,7 +77,8 @@ internal sealed class FleetView(RedisLink link) : IFleet
         var parts = text.Split(' ', 2);
         try
         {
-            if (parts.Length == 2 && long.TryParse(parts[0], out var seen) && JsonSerializer.Deserialize<FleetMember>(parts[1]) is { } member)
+            if (parts.Length == 2 && long.TryParse(parts[0], out var seen)
+                && JsonSerializer.Deserialize<FleetMember>(parts[1]) is { } member)
             {
                 var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(seen);
                 return member with { SeenAt = seenAt, State = now - seenAt >= RelayInstance.Lease ? Lost : member.State };

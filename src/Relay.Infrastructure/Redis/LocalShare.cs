@@ -67,7 +67,8 @@ internal sealed class LocalShare(TimeProvider clock)
             var now = clock.GetUtcNow();
             var book = BookOf(limits.Bucket);
             var day = DateOnly.FromDateTime(now.UtcDateTime);
-            if (_seeded.Add((keyId, limits.Bucket)) && _heard.TryGetValue((keyId, limits.Bucket), out var heard) && heard.Day == RedisNames.ToNumber(day))
+            if (_seeded.Add((keyId, limits.Bucket)) && _heard.TryGetValue((keyId, limits.Bucket), out var heard)
+                && heard.Day == RedisNames.ToNumber(day))
             {
                 var requests = Share(heard.Standing.Requests, relays);
                 book.Restore(day, keyId, requests, (heard.Standing.CostUsd + heard.Standing.ReservedUsd) / relays);
@@ -116,7 +117,9 @@ internal sealed class LocalShare(TimeProvider clock)
         PerMinute = (int)Share(limits.PerMinute, relays),
         PerDay = (int)Share(limits.PerDay, relays),
         // Of what is left of it: what other keys used is in no count here.
-        GlobalPerDay = (int)Math.Min(int.MaxValue, Share(Math.Max(0, limits.GlobalPerDay - TotalOf(limits.Bucket, day)), relays) + _seededRequests.GetValueOrDefault(limits.Bucket)),
+        GlobalPerDay = (int)Math.Min(int.MaxValue,
+            Share(Math.Max(0, limits.GlobalPerDay - TotalOf(limits.Bucket, day)), relays)
+            + _seededRequests.GetValueOrDefault(limits.Bucket)),
         UsdPerDay = limits.UsdPerDay / relays,
         Concurrency = limits.PlacesPerRelay(relays),
     };

@@ -46,7 +46,9 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
                 if (!_overflowed)
                 {
                     _overflowed = true;
-                    logger.LogError("More than {Count} settlements wait for the shared state; from now on what running requests reserved counts as what they cost", MostWaiting);
+                    logger.LogError(
+                        "More than {Count} settlements wait for the shared state; from now on what running requests reserved counts as "
+                        + "what they cost", MostWaiting);
                 }
 
                 return;
@@ -90,7 +92,9 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         // Also when the time to stop is over: the last settlements take a moment.
         if (!await FlushAsync(FlushTimeout, CancellationToken.None))
         {
-            logger.LogError("{Count} settlements could not be told to the shared state: what their requests reserved will count as what they cost", Count);
+            logger.LogError(
+                "{Count} settlements could not be told to the shared state: what their requests reserved will count as what they cost",
+                Count);
         }
 
         await base.StopAsync(cancellationToken);

@@ -51,7 +51,8 @@ internal sealed class Pulse(
         }
         catch (RelayErrorException exception)
         {
-            logger.LogWarning("The others are not told that this relay stops: {Reason}. They find out by its leases", RedisLink.Describe(exception));
+            logger.LogWarning("The others are not told that this relay stops: {Reason}. They find out by its leases",
+                RedisLink.Describe(exception));
         }
     }
 
@@ -102,7 +103,8 @@ internal sealed class Pulse(
             : checks.Any(check => check.Warning is not null) ? "degraded"
             : "ready";
         return new FleetMember(
-            instance.Id, instance.Name, Version, status.ClaudeVersion, state, queue.Places, queue.Running, queue.Waiting, spares.BlankSpares + spares.PreparedSpares, instance.StartedAt, default);
+            instance.Id, instance.Name, Version, status.ClaudeVersion, state, queue.Places, queue.Running, queue.Waiting,
+            spares.BlankSpares + spares.PreparedSpares, instance.StartedAt, default);
     }
 
     private async Task SweepAsync(string[] dead, CancellationToken cancellationToken)
@@ -116,7 +118,8 @@ internal sealed class Pulse(
                 {
                     var (_, bucket) = RedisNames.ParseMember(member.ToString());
                     return database.ScriptEvaluateAsync(
-                        RedisScripts.Sweep, [names.Counters(member.ToString()), names.Totals(bucket), names.Relays, names.Open], [link.Clock, member, names.Channel]);
+                        RedisScripts.Sweep, [names.Counters(member.ToString()), names.Totals(bucket), names.Relays, names.Open],
+                        [link.Clock, member, names.Channel]);
                 })),
                 cancellationToken);
         }
@@ -129,7 +132,8 @@ internal sealed class Pulse(
                 continue;
             }
 
-            logger.LogWarning("Relay {Relay} has not been heard for {Seconds:0} s: what it ran counts as spent", NameOf(id), RelayInstance.Lease.TotalSeconds);
+            logger.LogWarning("Relay {Relay} has not been heard for {Seconds:0} s: what it ran counts as spent", NameOf(id),
+                RelayInstance.Lease.TotalSeconds);
         }
 
     }

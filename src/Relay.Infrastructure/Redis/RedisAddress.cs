@@ -7,7 +7,9 @@ namespace Relay.Infrastructure.Redis;
 internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts, bool IsTls, string? User, string? Password, int Database)
 {
     private const int DefaultPort = 6379;
-    private const string Form = "must be 'local' or redis://[user:password@]host[:port][,host[:port]…][/database], or the same with rediss://; signs in a password are percent-encoded.";
+    private const string Form =
+        "must be 'local' or redis://[user:password@]host[:port][,host[:port]…][/database], or the same with rediss://; signs in a "
+        + "password are percent-encoded.";
 
     /// <summary>The hosts, for people.</summary>
     public override string ToString() => string.Join(',', Hosts.Select(host => $"{host.Host}:{host.Port}"));
@@ -31,13 +33,15 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
         if (rest.LastIndexOf('@') is >= 0 and var at)
         {
             var login = rest[..at].Split(':', 2);
-            (user, password) = login.Length == 2 ? (Uri.UnescapeDataString(login[0]), Uri.UnescapeDataString(login[1])) : (null, Uri.UnescapeDataString(login[0]));
+            (user, password) = login.Length == 2
+                ? (Uri.UnescapeDataString(login[0]), Uri.UnescapeDataString(login[1])) : (null, Uri.UnescapeDataString(login[0]));
             rest = rest[(at + 1)..];
         }
 
         var parts = rest.Split('/', 2);
         var database = 0;
-        if (parts.Length == 2 && parts[1].Length > 0 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out database))
+        if (parts.Length == 2 && parts[1].Length > 0
+            && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out database))
         {
             return (null, Form);
         }
@@ -53,7 +57,8 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
             hosts.Add(parsed);
         }
 
-        return (new RedisAddress(hosts, isTls, string.IsNullOrEmpty(user) ? null : user, string.IsNullOrEmpty(password) ? null : password, database), null);
+        return (new RedisAddress(hosts, isTls, string.IsNullOrEmpty(user)
+            ? null : user, string.IsNullOrEmpty(password) ? null : password, database), null);
     }
 
     /// <summary>What the client needs to connect.</summary>
@@ -80,7 +85,8 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
         }
 
         return port.Length == 0 ? (host, DefaultPort)
-            : port[0] == ':' && int.TryParse(port.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= 65535 ? (host, number)
+            : port[0] == ':' && int.TryParse(port.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number is > 0 and <= 65535 ? (host, number)
             : null;
     }
 }

@@ -11,7 +11,8 @@ namespace Relay.Infrastructure.Redis;
 /// anywhere. While Redis is away nobody can tell whether a request is a first, so none with an idempotency key is let in, whatever
 /// <c>STATE_FAILURE</c> says: to spend twice is what the key is there to prevent.
 /// </summary>
-internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instance, Outbox outbox, IOptions<IdempotencyOptions> options) : IIdempotencyStore
+internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instance, Outbox outbox, IOptions<IdempotencyOptions> options)
+    : IIdempotencyStore
 {
     private static readonly TimeSpan LongestClaim = TimeSpan.FromHours(1);
 
@@ -56,7 +57,8 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
     }
 
     /// <inheritdoc/>
-    public async ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
+    public async ValueTask KeepAsync(
+        string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
     {
         if (!_claims.TryRemove(name, out var owner))
         {
@@ -69,7 +71,8 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
             {
                 var forgotten = (RedisValue[])(await database.ScriptEvaluateAsync(
                     RedisScripts.Keep,
-                    [names.Answer(name), names.AnswersByAge, names.AnswerEntries, names.AnswersByHolder, names.AnswerHolders, names.AnswerBytes, .. names.OldAnswers],
+                    [names.Answer(name), names.AnswersByAge, names.AnswerEntries, names.AnswersByHolder, names.AnswerHolders,
+                    names.AnswerBytes, .. names.OldAnswers],
                     [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, kept.MaxBytes, name, holder]))!;
                 if (forgotten.Length > 0)
                 {
@@ -88,7 +91,8 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
         }
     }
 
-    private Func<IDatabase, Task> Release(string name, string owner) => database => database.ScriptEvaluateAsync(RedisScripts.Release, [link.Names.Answer(name)], [owner]);
+    private Func<IDatabase, Task> Release(string name, string owner) =>
+        database => database.ScriptEvaluateAsync(RedisScripts.Release, [link.Names.Answer(name)], [owner]);
 
     /// <summary>Now, for who asks again at once is to find it; or as soon as that is possible.</summary>
     private async Task TellAsync(Func<IDatabase, Task> tell, CancellationToken cancellationToken)

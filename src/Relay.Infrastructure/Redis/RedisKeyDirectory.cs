@@ -14,7 +14,8 @@ namespace Relay.Infrastructure.Redis;
 /// not told. Only what changed is read. While the state is away the last known keys stay in force; a relay that has never
 /// reached it knows none, and says so.
 /// </summary>
-internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKeyRepository repository, TimeProvider clock, ILogger<RedisKeyDirectory> logger)
+internal sealed class RedisKeyDirectory(
+    RedisLink link, FleetView fleet, RedisKeyRepository repository, TimeProvider clock, ILogger<RedisKeyDirectory> logger)
     : BackgroundService, IKeyDirectory, IHealthCheck
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
@@ -38,7 +39,8 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
     public string Part => "keys";
 
     /// <inheritdoc/>
-    public string? Problem => _problem ?? (IsKnown ? null : "The keys are not known yet: what holds them has not been reached since the relay was started.");
+    public string? Problem =>
+        _problem ?? (IsKnown ? null : "The keys are not known yet: what holds them has not been reached since the relay was started.");
 
     /// <inheritdoc/>
     public ApiKey? Find(KeySecret secret) => Find(secret.Hash);
@@ -151,7 +153,8 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
             _problem = null;
             var now = clock.GetUtcNow();
             var unrevoked = _byId.Values.Where(key => key.RevokedAt is null).ToList();
-            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", unrevoked.Count(key => key.IsActive(now)), clock.GetElapsedTime(startedAt).TotalMilliseconds);
+            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", unrevoked.Count(key => key.IsActive(now)),
+                clock.GetElapsedTime(startedAt).TotalMilliseconds);
             Reloaded?.Invoke(unrevoked.Select(key => key.Id).ToHashSet(StringComparer.Ordinal));
         }
         catch (RelayErrorException)
@@ -183,7 +186,9 @@ internal sealed class RedisKeyDirectory(RedisLink link, FleetView fleet, RedisKe
         }
     }
 
-    /// <summary>In this order: who is found by a new hash must not be taken for revoked, and a hash that opens nothing any more is found by nobody.</summary>
+    /// <summary>
+    /// In this order: who is found by a new hash must not be taken for revoked, and a hash that opens nothing any more is found by nobody.
+    /// </summary>
     private void Take(string id, ApiKey? key)
     {
         _byId.TryGetValue(id, out var before);

@@ -20,7 +20,8 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(30);
 
     /// <inheritdoc/>
-    public async Task<Result<T>> ChangeAsync<T>(Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
+    public async Task<Result<T>> ChangeAsync<T>(
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
     {
         try
         {
@@ -89,15 +90,19 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
     /// <summary>What changed after a version; null for a key that is gone.</summary>
     /// <exception cref="RelayErrorException">They can't be read now.</exception>
     /// <exception cref="FormatException">An entry is none of this relay's.</exception>
-    public async Task<(long Version, IReadOnlyList<(string Id, ApiKey? Key)> Changes)> ReadChangesAsync(long since, CancellationToken cancellationToken)
+    public async Task<(long Version, IReadOnlyList<(string Id, ApiKey? Key)> Changes)> ReadChangesAsync(
+        long since, CancellationToken cancellationToken)
     {
         var names = link.Names;
         var answer = (RedisValue[])(await link.AskAsync(
-            database => database.ScriptEvaluateAsync(RedisScripts.ReadKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [since]), ReadTimeout, cancellationToken))!;
-        return ((long)answer[0], [.. answer.Skip(1).Chunk(2).Select(pair => (pair[0].ToString(), pair[1].Length() == 0 ? null : Parse(pair[1])))]);
+            database => database.ScriptEvaluateAsync(
+            RedisScripts.ReadKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [since]), ReadTimeout, cancellationToken))!;
+        return ((long)answer[0],
+            [.. answer.Skip(1).Chunk(2).Select(pair => (pair[0].ToString(), pair[1].Length() == 0 ? null : Parse(pair[1])))]);
     }
 
-    private async Task<bool> TryWriteAsync(long version, IReadOnlyList<ApiKey> before, IReadOnlyList<ApiKey> after, CancellationToken cancellationToken)
+    private async Task<bool> TryWriteAsync(
+        long version, IReadOnlyList<ApiKey> before, IReadOnlyList<ApiKey> after, CancellationToken cancellationToken)
     {
         // What stays as it is stays the same object.
         var known = before.ToHashSet(ReferenceEqualityComparer.Instance);
@@ -114,7 +119,8 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
 
         var names = link.Names;
         return (long)await link.AskAsync(
-            database => database.ScriptEvaluateAsync(RedisScripts.WriteKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [version, names.Channel, .. changes]),
+            database => database.ScriptEvaluateAsync(
+            RedisScripts.WriteKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [version, names.Channel, .. changes]),
             ReadTimeout,
             cancellationToken) != 0;
     }
@@ -131,5 +137,6 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
         }
     }
 
-    private static RelayError Unreadable(FormatException exception) => new(ErrorCode.InternalError, $"The keys in the shared state can't be read: {exception.Message}.");
+    private static RelayError Unreadable(FormatException exception) =>
+        new(ErrorCode.InternalError, $"The keys in the shared state can't be read: {exception.Message}.");
 }

@@ -12,8 +12,8 @@ namespace Relay.Infrastructure.Redis;
 
 /// <summary>
 /// The one connection to the shared state, and what is done about its failures: every command has a time limit, and after several of a few
-/// seconds failed none is sent for a moment, so that nobody waits for what is gone. One late answer is no failure of the state: a busy machine
-/// has some. The client reconnects by itself, later and later, with
+/// seconds failed none is sent for a moment, so that nobody waits for what is gone. One late answer is no failure of the state: a busy
+/// machine has some. The client reconnects by itself, later and later, with
 /// jitter; nothing of its words is ever passed on, for they may name hosts and users.
 /// </summary>
 internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
@@ -55,7 +55,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
                 StateProvider = _state,
                 OnOpened = args =>
                 {
-                    _logger.LogError("The shared state fails: {Reason}. Nothing is asked of it for {Milliseconds:0} ms", _reason, args.BreakDuration.TotalMilliseconds);
+                    _logger.LogError("The shared state fails: {Reason}. Nothing is asked of it for {Milliseconds:0} ms", _reason,
+                        args.BreakDuration.TotalMilliseconds);
                     return ValueTask.CompletedTask;
                 },
                 OnClosed = _ =>
@@ -83,7 +84,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     public RedisValue Clock => ClockOfTest?.Invoke() ?? RedisValue.EmptyString;
 
     /// <summary>Whether it answered lately.</summary>
-    public bool IsUp => _reached && Volatile.Read(ref _failuresInARow) < SeveralFailures && _state.CircuitState == CircuitState.Closed && _connection is { IsConnected: true };
+    public bool IsUp =>
+        _reached && Volatile.Read(ref _failuresInARow) < SeveralFailures && _state.CircuitState == CircuitState.Closed
+        && _connection is { IsConnected: true };
 
     /// <inheritdoc/>
     public string Part => "state";
@@ -95,15 +98,19 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
 
     /// <inheritdoc/>
     public string? Warning => !IsUp && _options.Failure == StateFailure.Local
-        ? "The state that the relays share can't be reached; the relay's log says why. This relay enforces its share of the limits alone until it can."
+        ? "The state that the relays share can't be reached; the relay's log says why. This relay enforces its share of the limits alone "
+        + "until it can."
         : null;
 
     /// <summary>What is said of whatever needs it while it is away.</summary>
     public static RelayError Unavailable { get; } = new(ErrorCode.StateUnavailable, Unreached, RetryAfter: TimeSpan.FromSeconds(1));
 
     /// <summary>Asks, within the time limit.</summary>
-    /// <exception cref="RelayErrorException"><see cref="ErrorCode.StateUnavailable"/>. Whether it was done all the same is not known.</exception>
-    public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken) => AskAsync(ask, _options.Timeout, cancellationToken);
+    /// <exception cref="RelayErrorException">
+    /// <see cref="ErrorCode.StateUnavailable"/>. Whether it was done all the same is not known.
+    /// </exception>
+    public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken) =>
+        AskAsync(ask, _options.Timeout, cancellationToken);
 
     /// <summary>Runs a script.</summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
@@ -112,7 +119,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
 
     /// <summary>Runs a script; once more where no answer came. To run it twice must be the same as to run it once.</summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
-    public async Task<RedisResult> RunAgainAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    public async Task<RedisResult> RunAgainAsync(
+        string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         try
         {
@@ -132,7 +140,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
     }
 
-    /// <summary>Runs a script also while nothing else is asked, and so finds out whether it answers again: no caller has to wait for that.</summary>
+    /// <summary>
+    /// Runs a script also while nothing else is asked, and so finds out whether it answers again: no caller has to wait for that.
+    /// </summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
     public Task<RedisResult> ProbeAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         SendAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), _options.Timeout, cancellationToken);
@@ -140,7 +150,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <summary>Asks for what takes longer, such as all keys.</summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
     public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken) =>
-        _state.CircuitState == CircuitState.Closed ? SendAsync(ask, timeout, cancellationToken) : throw new RelayErrorException(Unavailable, new BrokenCircuitException());
+        _state.CircuitState == CircuitState.Closed
+        ? SendAsync(ask, timeout, cancellationToken) : throw new RelayErrorException(Unavailable, new BrokenCircuitException());
 
     private async Task<T> SendAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken)
     {
@@ -190,7 +201,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
-        options.ReconnectRetryPolicy = new ExponentialRetry((int)ShortestBreak.TotalMilliseconds / 2, (int)LongestReconnect.TotalMilliseconds);
+        options.ReconnectRetryPolicy =
+            new ExponentialRetry((int)ShortestBreak.TotalMilliseconds / 2, (int)LongestReconnect.TotalMilliseconds);
         options.KeepAlive = 5;
         options.ConfigCheckSeconds = 5;
         options.ClientName = "claude-relay";
@@ -224,7 +236,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(options);
         _connection = connection;
-        await connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(Names.Channel), (_, message) => Told?.Invoke(message.ToString()), CommandFlags.FireAndForget);
+        await connection.GetSubscriber()
+            .SubscribeAsync(RedisChannel.Literal(Names.Channel), (_, message) =>
+            Told?.Invoke(message.ToString()), CommandFlags.FireAndForget);
     }
 
     /// <inheritdoc/>
@@ -268,10 +282,13 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// refused request would leave something to be told, and the state would come back to nothing else.
     /// </summary>
     public static bool MayHaveArrived(RelayErrorException exception) =>
-        exception.InnerException is not (BrokenCircuitException or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog });
+        exception.InnerException
+        is not (BrokenCircuitException
+        or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog });
 
     /// <summary>Whether the command itself was wrong: to send it again would be no better.</summary>
-    public static bool IsMistake(Exception? exception) => exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal);
+    public static bool IsMistake(Exception? exception) =>
+        exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal);
 
     private bool IsFailure(Exception? exception)
     {
@@ -289,7 +306,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     {
         var most = Math.Min(LongestBreak.TotalMilliseconds, ShortestBreak.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 8) / 2.0));
 #pragma warning disable CA5394 // Jitter, no secret.
-        return TimeSpan.FromMilliseconds(ShortestBreak.TotalMilliseconds / 2 + Random.Shared.NextDouble() * (most - ShortestBreak.TotalMilliseconds / 2));
+        return TimeSpan.FromMilliseconds(ShortestBreak.TotalMilliseconds / 2
+            + Random.Shared.NextDouble() * (most - ShortestBreak.TotalMilliseconds / 2));
 #pragma warning restore CA5394
     }
 

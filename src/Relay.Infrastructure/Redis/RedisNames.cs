@@ -4,7 +4,9 @@ using StackExchange.Redis;
 
 namespace Relay.Infrastructure.Redis;
 
-/// <summary>The names of all there is in the shared state. One hash tag for all, so that a script may touch any of them in Redis Cluster.</summary>
+/// <summary>
+/// The names of all there is in the shared state. One hash tag for all, so that a script may touch any of them in Redis Cluster.
+/// </summary>
 internal sealed class RedisNames(string prefix)
 {
     private static readonly int FirstDay = DateOnly.FromDateTime(DateTimeOffset.UnixEpoch.UtcDateTime).DayNumber;

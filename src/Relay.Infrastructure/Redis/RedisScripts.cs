@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace Relay.Infrastructure.Redis;
 
-/// <summary>The scripts, as they lie beside this file. The client sends a hash, and the text where a server does not know it (any more).</summary>
+/// <summary>
+/// The scripts, as they lie beside this file. The client sends a hash, and the text where a server does not know it (any more).
+/// </summary>
 internal static class RedisScripts
 {
     private static readonly string Common = Read("Common");

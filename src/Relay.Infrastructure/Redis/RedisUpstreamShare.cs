@@ -28,7 +28,8 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
     public void Tell(SharedLimit limit)
     {
         var name = _link.Names.UpstreamLimits(_login.Value);
-        var value = string.Create(CultureInfo.InvariantCulture, $"{limit.Until.ToUnixTimeMilliseconds()} {(long)limit.Backoff.TotalMilliseconds}");
+        var value = string.Create(
+            CultureInfo.InvariantCulture, $"{limit.Until.ToUnixTimeMilliseconds()} {(long)limit.Backoff.TotalMilliseconds}");
         _outbox.Post(async database =>
         {
             await database.HashSetAsync(name, FieldOf(limit), value);
@@ -37,7 +38,8 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
     }
 
     /// <inheritdoc/>
-    public void TellOver(SharedLimit limit) => _outbox.Post(database => database.HashDeleteAsync(_link.Names.UpstreamLimits(_login.Value), FieldOf(limit)));
+    public void TellOver(SharedLimit limit) =>
+        _outbox.Post(database => database.HashDeleteAsync(_link.Names.UpstreamLimits(_login.Value), FieldOf(limit)));
 
     private static string FieldOf(SharedLimit limit) => $"{limit.Kind}|{limit.Scope}";
 
@@ -47,7 +49,8 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
         return name.Length == 2 && numbers.Length == 2
             && long.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var until)
             && long.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out var backoff)
-            ? new SharedLimit(name[0].Length == 0 ? null : name[0], name[1], DateTimeOffset.FromUnixTimeMilliseconds(until), TimeSpan.FromMilliseconds(backoff))
+            ? new SharedLimit(name[0].Length == 0
+            ? null : name[0], name[1], DateTimeOffset.FromUnixTimeMilliseconds(until), TimeSpan.FromMilliseconds(backoff))
             : null;
     }
 }

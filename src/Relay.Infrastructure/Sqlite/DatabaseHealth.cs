@@ -6,10 +6,11 @@ using Relay.Application.Health;
 namespace Relay.Infrastructure.Sqlite;
 
 /// <summary>
-/// Tells the operator that <c>relay.db</c> is damaged: looks once after the start, and again and again once a reader has met damage, until the
-/// file is whole.
+/// Tells the operator that <c>relay.db</c> is damaged: looks once after the start, and again and again once a reader has met damage, until
+/// the file is whole.
 /// </summary>
-internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock, ILogger<DatabaseHealth> logger) : BackgroundService, IHealthCheck
+internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock, ILogger<DatabaseHealth> logger)
+    : BackgroundService, IHealthCheck
 {
     private const int SqliteBusy = 5;
     private const int SqliteLocked = 6;

@@ -10,7 +10,8 @@ namespace Relay.Infrastructure.Sqlite;
 /// <summary>
 /// Answers in <c>relay.db</c>; what is still running only in memory, so that no crash leaves a request in flight for ever.
 /// </summary>
-internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth health, IOptions<IdempotencyOptions> options, TimeProvider clock, ILogger<IdempotencyStore> logger)
+internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth health, IOptions<IdempotencyOptions> options,
+    TimeProvider clock, ILogger<IdempotencyStore> logger)
     : IIdempotencyStore, IHostedService, IDisposable
 {
     private readonly ConcurrentDictionary<string, string> _inFlight = new(StringComparer.Ordinal);
@@ -22,7 +23,8 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
     {
         if (!_inFlight.TryAdd(name, fingerprint))
         {
-            return new IdempotencyClaim(_inFlight.TryGetValue(name, out var running) && running != fingerprint ? IdempotencyState.Mismatch : IdempotencyState.InFlight);
+            return new IdempotencyClaim(_inFlight.TryGetValue(name, out var running) && running != fingerprint
+                ? IdempotencyState.Mismatch : IdempotencyState.InFlight);
         }
 
         // Claimed: whoever answered it before has kept its answer by now.
@@ -34,7 +36,8 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
             }
 
             _inFlight.TryRemove(name, out _);
-            return record.Fingerprint == fingerprint ? new IdempotencyClaim(IdempotencyState.Answered, record.Answer) : new IdempotencyClaim(IdempotencyState.Mismatch);
+            return record.Fingerprint == fingerprint
+                ? new IdempotencyClaim(IdempotencyState.Answered, record.Answer) : new IdempotencyClaim(IdempotencyState.Mismatch);
         }
         catch (SqliteException exception)
         {
@@ -51,7 +54,8 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
     }
 
     /// <inheritdoc/>
-    public async ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
+    public async ValueTask KeepAsync(
+        string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
     {
         try
         {
@@ -134,7 +138,9 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
         transaction.Commit();
     }
 
-    /// <summary>The oldest answers of the holder with the most bytes go first: nobody's answers make room for another's larger share.</summary>
+    /// <summary>
+    /// The oldest answers of the holder with the most bytes go first: nobody's answers make room for another's larger share.
+    /// </summary>
     private void MakeRoom(SqliteConnection connection)
     {
         using var total = connection.CreateCommand();

@@ -20,7 +20,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     private static readonly TimeSpan LongestWrite = TimeSpan.FromSeconds(10);
 
     private static readonly RelayError Unreadable = new(
-        ErrorCode.StateUnavailable, "The usage can't be read at the moment; the relay's log says why. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(5));
+        ErrorCode.StateUnavailable, "The usage can't be read at the moment; the relay's log says why. Try again shortly.",
+        RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <summary>Longer than what anybody can ask for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
     private const int UsageDays = 400;
@@ -59,7 +60,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     private TimeSpan Uptime => _clock.GetElapsedTime(_startedAt);
 
     /// <inheritdoc/>
-    public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken)
+    public ValueTask<QuotaDecision> ChargeAsync(
+        string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken)
     {
         var now = _clock.GetUtcNow();
         var decision = BookOf(limits.Bucket).Charge(keyId, limits, reserveUsd, now, Uptime);
@@ -77,12 +79,14 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     }
 
     /// <inheritdoc/>
-    public ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken)
+    public ValueTask SettleAsync(
+        QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken)
     {
         BookOf(charge.Bucket).Settle(charge, costUsd);
         lock (_lock)
         {
-            _changes.Add(RowOf(charge, model), new UsageDelta(0, spending.Usage, UsageTable.ToMicro(costUsd), -UsageTable.ToMicro(charge.ReservedUsd)));
+            _changes.Add(RowOf(charge, model),
+                new UsageDelta(0, spending.Usage, UsageTable.ToMicro(costUsd), -UsageTable.ToMicro(charge.ReservedUsd)));
         }
 
         return ValueTask.CompletedTask;
@@ -188,13 +192,15 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     private QuotaBook BookOf(QuotaBucket bucket) => bucket == QuotaBucket.Completions ? _completions : _fetches;
 
-    private static UsageKey RowOf(QuotaCharge charge, ModelName? model) => new(charge.Day, charge.KeyId, charge.Bucket, model?.Value ?? string.Empty);
+    private static UsageKey RowOf(QuotaCharge charge, ModelName? model) =>
+        new(charge.Day, charge.KeyId, charge.Bucket, model?.Value ?? string.Empty);
 
     /// <summary>
     /// The second on the wall's clock, by which a restarted relay finds it again. Uptime's seconds begin within the clock's:
     /// rounded up, for a request must not leave the window before its sixty seconds are over.
     /// </summary>
-    private MinuteKey MinuteOf(QuotaCharge charge) => new(charge.KeyId, charge.Bucket, _startedUnixSecond + (_startsWithinSecond ? 1 : 0) + charge.Second);
+    private MinuteKey MinuteOf(QuotaCharge charge) =>
+        new(charge.KeyId, charge.Bucket, _startedUnixSecond + (_startsWithinSecond ? 1 : 0) + charge.Second);
 
     private void Restore(SqliteConnection connection)
     {
@@ -204,7 +210,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         }
         catch (SqliteException exception)
         {
-            throw new StartupException($"relay.db is damaged ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.");
+            throw new StartupException(
+                $"relay.db is damaged ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.");
         }
     }
 
@@ -224,7 +231,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
         foreach (var row in rows.Where(row => row.Day <= tomorrow))
         {
-            BookOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions).Restore(row.Day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
+            BookOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions)
+                .Restore(row.Day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
         }
 
         var now = _startedUnixSecond;
@@ -262,7 +270,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         {
             using var transaction = connection.BeginTransaction();
             UsageTable.Add(connection, changes.Usage);
-            UsageTable.AddMinutes(connection, changes.Minutes, _startedUnixSecond + (long)(Uptime - (2 * MinuteWindow.Length)).TotalSeconds);
+            UsageTable.AddMinutes(
+                connection, changes.Minutes, _startedUnixSecond + (long)(Uptime - (2 * MinuteWindow.Length)).TotalSeconds);
             UsageTable.NoteUse(connection, changes.LastUsed);
             transaction.Commit();
             _problem = null;
@@ -275,7 +284,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
             {
                 // In this order: who is told to look into the log finds it there.
                 _logger.LogError(exception, "relay.db can't be written; what is to be written waits in memory");
-                _problem = "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget what is not written.";
+                _problem =
+                    "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget what is not written.";
             }
         }
     }

@@ -81,8 +81,8 @@ internal sealed class RelayDatabase(RelayHome home)
             unix_second INTEGER NOT NULL
         );
         """,
-        // Each answer has a holder, and each holder a running total. The answer comes last, for SQLite reads a row up to the column that it needs.
-        // Holders of older answers are not known: those answers have one holder together.
+        // Each answer has a holder, and each holder a running total. The answer comes last, for SQLite reads a row up to the column that it
+        // needs. Holders of older answers are not known: those answers have one holder together.
         """
         CREATE TABLE kept_answer (
             id INTEGER PRIMARY KEY,
@@ -142,7 +142,9 @@ internal sealed class RelayDatabase(RelayHome home)
         {
             connection.Dispose();
             throw exception is SqliteException
-                ? new StartupException($"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.")
+                ? new StartupException(
+                $"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then "
+                + $"begin anew.")
                 : exception;
         }
     }
@@ -195,7 +197,8 @@ internal sealed class RelayDatabase(RelayHome home)
         if (version > Migrations.Length)
         {
             throw new StartupException(
-                $"{home.DatabaseFile} is of version {version}, and this relay knows {Migrations.Length}. Run the relay that wrote it, or move it away: the day's limits then begin anew.");
+                $"{home.DatabaseFile} is of version {version}, and this relay knows {Migrations.Length}. Run the relay that wrote it, or "
+                + $"move it away: the day's limits then begin anew.");
         }
 
         for (; version < Migrations.Length; version++)

@@ -24,7 +24,8 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
     {
         if (!database.Exists)
         {
-            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
+            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(
+                StringComparer.Ordinal));
         }
 
         try
@@ -36,7 +37,8 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
         {
             // Keys can be looked at, and revoked, without it.
             logger.LogWarning("When keys were last used is not known: {Reason}", exception.Message);
-            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
+            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(
+                StringComparer.Ordinal));
         }
     }
 }

@@ -90,12 +90,14 @@ internal static class UsageTable
     public static void DeleteEmpty(SqliteConnection connection) => RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE {IsEmpty};");
 
     private const string IsEmpty =
-        "requests = 0 AND input_tokens = 0 AND output_tokens = 0 AND cache_creation_input_tokens = 0 AND cache_read_input_tokens = 0 AND cost_micro_usd = 0 AND reserved_micro_usd = 0";
+        "requests = 0 AND input_tokens = 0 AND output_tokens = 0 AND cache_creation_input_tokens = 0 AND cache_read_input_tokens = 0 AND "
+        + "cost_micro_usd = 0 AND reserved_micro_usd = 0";
 
     private static void DeleteEmpty(SqliteConnection connection, IEnumerable<UsageKey> rows)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = $"DELETE FROM usage WHERE day = $day AND key_id = $key AND bucket = $bucket AND model = $model AND {IsEmpty};";
+        command.CommandText =
+            $"DELETE FROM usage WHERE day = $day AND key_id = $key AND bucket = $bucket AND model = $model AND {IsEmpty};";
         foreach (var row in rows)
         {
             command.Parameters.Clear();
@@ -150,7 +152,9 @@ internal static class UsageTable
     public static void AddMinutes(SqliteConnection connection, IReadOnlyDictionary<MinuteKey, int> deltas, long oldestSecond)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO minute VALUES ($key, $bucket, $second, $requests) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests;";
+        command.CommandText =
+            "INSERT INTO minute VALUES ($key, $bucket, $second, $requests) ON CONFLICT DO UPDATE SET requests = requests + "
+            + "excluded.requests;";
         foreach (var ((keyId, bucket, second), requests) in deltas)
         {
             command.Parameters.Clear();
@@ -161,14 +165,16 @@ internal static class UsageTable
             command.ExecuteNonQuery();
         }
 
-        RelayDatabase.Execute(connection, string.Create(CultureInfo.InvariantCulture, $"DELETE FROM minute WHERE unix_second < {oldestSecond};"));
+        RelayDatabase.Execute(
+            connection, string.Create(CultureInfo.InvariantCulture, $"DELETE FROM minute WHERE unix_second < {oldestSecond};"));
     }
 
     /// <summary>Notes when keys were used.</summary>
     public static void NoteUse(SqliteConnection connection, IReadOnlyDictionary<string, long> lastUsed)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO last_use VALUES ($key, $second) ON CONFLICT DO UPDATE SET unix_second = max(unix_second, excluded.unix_second);";
+        command.CommandText =
+            "INSERT INTO last_use VALUES ($key, $second) ON CONFLICT DO UPDATE SET unix_second = max(unix_second, excluded.unix_second);";
         foreach (var (keyId, second) in lastUsed)
         {
             command.Parameters.Clear();
@@ -199,7 +205,8 @@ internal static class UsageTable
                 reader.GetString(1),
                 reader.IsDBNull(2) ? null : reader.GetString(2),
                 reader.GetInt64(3),
-                new TokenUsage(reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt64(8) / Million)));
+                new TokenUsage(reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7),
+                reader.GetInt64(8) / Million)));
         }
 
         return rows;
@@ -224,7 +231,8 @@ internal static class UsageTable
     public static List<(MinuteKey Key, int Requests)> ReadMinutes(SqliteConnection connection, long oldestSecond)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT key_id, bucket, unix_second, requests FROM minute WHERE unix_second >= $oldest AND requests > 0 ORDER BY unix_second;";
+        command.CommandText =
+            "SELECT key_id, bucket, unix_second, requests FROM minute WHERE unix_second >= $oldest AND requests > 0 ORDER BY unix_second;";
         command.Parameters.AddWithValue("$oldest", oldestSecond);
         using var reader = command.ExecuteReader();
         var rows = new List<(MinuteKey, int)>();
@@ -238,5 +246,6 @@ internal static class UsageTable
 
     /// <summary>What crashed while it ran may have cost what was reserved for it.</summary>
     public static void SettleCrashed(SqliteConnection connection) =>
-        RelayDatabase.Execute(connection, "UPDATE usage SET cost_micro_usd = cost_micro_usd + reserved_micro_usd, reserved_micro_usd = 0 WHERE reserved_micro_usd <> 0;");
+        RelayDatabase.Execute(connection,
+        "UPDATE usage SET cost_micro_usd = cost_micro_usd + reserved_micro_usd, reserved_micro_usd = 0 WHERE reserved_micro_usd <> 0;");
 }

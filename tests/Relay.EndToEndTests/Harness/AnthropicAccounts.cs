@@ -44,7 +44,8 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
     /// <summary>Settings that lead Claude Code here.</summary>
     public (string Name, string Value)[] Settings =>
     [
-        ("CLAUDE_PASS_ENV", "HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS"), ("HTTPS_PROXY", $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}"),
+        ("CLAUDE_PASS_ENV", "HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS"),
+            ("HTTPS_PROXY", $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}"),
         ("NO_PROXY", "127.0.0.1"), ("NODE_EXTRA_CA_CERTS", Authority),
     ];
 
@@ -91,11 +92,13 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
             await ReadHeadAsync(plain);
             await plain.WriteAsync("HTTP/1.1 200 Connected\r\n\r\n"u8.ToArray(), _stopping.Token);
             await using var stream = new SslStream(plain);
-            await stream.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _certificate }, _stopping.Token);
+            await stream.AuthenticateAsServerAsync(
+                new SslServerAuthenticationOptions { ServerCertificate = _certificate }, _stopping.Token);
             var head = await ReadHeadAsync(stream);
             var line = head.Split('\r', 2)[0];
             _asked.Enqueue(line);
-            var length = head.Split("\r\n").FirstOrDefault(header => header.StartsWith("content-length:", StringComparison.OrdinalIgnoreCase)) is { } header
+            var length = head.Split("\r\n")
+                .FirstOrDefault(header => header.StartsWith("content-length:", StringComparison.OrdinalIgnoreCase)) is { } header
                 ? int.Parse(header.Split(':')[1])
                 : 0;
             var body = new byte[length];
@@ -107,10 +110,13 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
 
             var (status, answer) = Answer(line, Encoding.UTF8.GetString(body));
             await stream.WriteAsync(
-                Encoding.UTF8.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nrequest-id: req_test\r\nContent-Length: {Encoding.UTF8.GetByteCount(answer)}\r\nConnection: close\r\n\r\n{answer}"),
+                Encoding.UTF8.GetBytes(
+                $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nrequest-id: req_test\r\nContent-Length: "
+                + $"{Encoding.UTF8.GetByteCount(answer)}\r\nConnection: close\r\n\r\n{answer}"),
                 _stopping.Token);
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException or System.Security.Authentication.AuthenticationException)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException
+            or System.Security.Authentication.AuthenticationException)
         {
             // Claude Code ended, or the test has.
         }
@@ -118,10 +124,12 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
 
     private (string Status, string Answer) Answer(string line, string body)
     {
-        var organization = new { uuid = AccountId, name = EmailAddress, organization_type = "claude_max", rate_limit_tier = "default_claude_max_5x", billing_type = "stripe_subscription" };
+        var organization = new { uuid = AccountId, name = EmailAddress, organization_type = "claude_max",
+            rate_limit_tier = "default_claude_max_5x", billing_type = "stripe_subscription" };
         if (line.Contains("/api/oauth/profile", StringComparison.Ordinal))
         {
-            var account = new { uuid = AccountId, email = EmailAddress, full_name = EmailAddress, display_name = EmailAddress, created_at = "2024-01-01T00:00:00Z" };
+            var account = new { uuid = AccountId, email = EmailAddress, full_name = EmailAddress, display_name = EmailAddress,
+                created_at = "2024-01-01T00:00:00Z" };
             return ("200 OK", JsonSerializer.Serialize(new { account, organization }));
         }
 

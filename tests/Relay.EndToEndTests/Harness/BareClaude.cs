@@ -23,7 +23,8 @@ internal sealed class BareClaude : IAsyncDisposable
     private readonly IDisposable? _scratch;
     private readonly string _relayHome;
 
-    private BareClaude(OrphanGuard guard, ProcessStarter starter, ChildProcess child, ProcessSpec spec, IDisposable? scratch, string relayHome) =>
+    private BareClaude(OrphanGuard guard, ProcessStarter starter, ChildProcess child, ProcessSpec spec, IDisposable? scratch,
+        string relayHome) =>
         (_guard, _starter, _child, Spec, _scratch, _relayHome) = (guard, starter, child, spec, scratch, relayHome);
 
     /// <summary>How it was started.</summary>
@@ -41,7 +42,8 @@ internal sealed class BareClaude : IAsyncDisposable
     /// <param name="arguments">Changes the arguments.</param>
     /// <param name="environment">Changes the environment.</param>
     public static async Task<BareClaude> StartAsync(
-        Simulator api, string sandbox, Func<IReadOnlyList<string>, IReadOnlyList<string>>? arguments = null, Action<Dictionary<string, string>>? environment = null)
+        Simulator api, string sandbox, Func<IReadOnlyList<string>, IReadOnlyList<string>>? arguments = null,
+        Action<Dictionary<string, string>>? environment = null)
     {
         var home = RelayHome.Open(TestMachine.NewDirectory());
         var options = Options.Create(new ClaudeCodeOptions
@@ -55,7 +57,8 @@ internal sealed class BareClaude : IAsyncDisposable
         var configuration = new ConfigurationBuilder().Build();
         var guard = new OrphanGuard(NullLogger<OrphanGuard>.Instance);
         var starter = new ProcessStarter(guard, NullLogger<ProcessStarter>.Instance, TimeProvider.System);
-        var jail = new ClaudeSandbox(options, new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home), home, starter, new ClaudeLocator(options), TimeProvider.System);
+        var jail = new ClaudeSandbox(options, new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home),
+            home, starter, new ClaudeLocator(options), TimeProvider.System);
         if (await jail.ProbeAsync(TestContext.Current.CancellationToken) is { } problem)
         {
             throw new InvalidOperationException(problem);
@@ -75,15 +78,19 @@ internal sealed class BareClaude : IAsyncDisposable
     /// <summary>Writes a frame.</summary>
     public async Task SendAsync(object frame)
     {
-        await _child.Stdin.WriteAsync(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(frame) + "\n"), TestContext.Current.CancellationToken);
+        await _child.Stdin.WriteAsync(
+            Encoding.UTF8.GetBytes(JsonSerializer.Serialize(frame) + "\n"), TestContext.Current.CancellationToken);
         await _child.Stdin.FlushAsync(TestContext.Current.CancellationToken);
     }
 
     /// <summary>Sets the system prompt.</summary>
     public Task InitializeAsync(string system) =>
-        SendAsync(new { type = "control_request", request_id = "1", request = new { subtype = "initialize", systemPrompt = new[] { system } } });
+        SendAsync(new { type = "control_request", request_id = "1",
+        request = new { subtype = "initialize", systemPrompt = new[] { system } } });
 
-    /// <summary>Asks as the relay asks, or without <c>client_composed</c>, and returns the frames up to the result, that one included.</summary>
+    /// <summary>
+    /// Asks as the relay asks, or without <c>client_composed</c>, and returns the frames up to the result, that one included.
+    /// </summary>
     /// <exception cref="TimeoutException">No result within 20 s.</exception>
     public async Task<IReadOnlyList<JsonElement>> AskAsync(string prompt, bool clientComposed = true)
     {

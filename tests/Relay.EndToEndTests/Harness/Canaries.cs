@@ -46,7 +46,8 @@ internal sealed class Canaries : IDisposable
     public string Url => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/canary";
 
     /// <summary>A shell command that would touch them all, and be seen for a while.</summary>
-    public string Command => $"cat {Readable}; echo x > {Writable}; (exec 3<>/dev/tcp/127.0.0.1/{((IPEndPoint)_listener.LocalEndpoint).Port}) ; sleep 2";
+    public string Command =>
+        $"cat {Readable}; echo x > {Writable}; (exec 3<>/dev/tcp/127.0.0.1/{((IPEndPoint)_listener.LocalEndpoint).Port}) ; sleep 2";
 
     /// <summary>Puts the secret into another file.</summary>
     public void Plant(string path)

@@ -5,8 +5,9 @@ using System.Runtime.InteropServices;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// A shell lets its background jobs ignore SIGINT and SIGQUIT, and <c>nohup</c> lets a program ignore SIGHUP. A child inherits that, so a relay
-/// under test would ignore the signal that a test sends. The tests therefore give these signals their default effect before they start anything.
+/// A shell lets its background jobs ignore SIGINT and SIGQUIT, and <c>nohup</c> lets a program ignore SIGHUP. A child inherits that, so a
+/// relay under test would ignore the signal that a test sends. The tests therefore give these signals their default effect before they
+/// start anything.
 /// </summary>
 internal static partial class DefaultSignals
 {

@@ -25,7 +25,8 @@ internal sealed class DescribedAnswers(HttpMessageHandler inner) : DelegatingHan
         request.Method.Method,
         request.RequestUri!.AbsolutePath,
         (int)response.StatusCode,
-        response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated).ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+        response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
+        .ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
         body);
 
     /// <inheritdoc/>

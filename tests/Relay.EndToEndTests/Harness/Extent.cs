@@ -3,8 +3,8 @@ using Xunit.v3;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// Marks a test that is long by nature. It runs with <c>./test.sh --all</c>, as in CI, and not by default. A shorter test of the same kind runs by
-/// default.
+/// Marks a test that is long by nature. It runs with <c>./test.sh --all</c>, as in CI, and not by default. A shorter test of the same kind
+/// runs by default.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class OnlyWithAllAttribute : Attribute, ITraitAttribute

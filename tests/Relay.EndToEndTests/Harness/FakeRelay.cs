@@ -77,11 +77,13 @@ internal sealed class FakeRelay : IAsyncDisposable
 
     /// <summary>What <c>/health/ready</c> lists as standing in the way.</summary>
     public async Task<IReadOnlyList<string>> ProblemCodesAsync() =>
-        [.. (await Program.GetAsync("/health/ready")).Json.GetProperty("problems").EnumerateArray().Select(problem => problem.GetProperty("code").GetString()!)];
+        [.. (await Program.GetAsync("/health/ready")).Json.GetProperty("problems").EnumerateArray()
+        .Select(problem => problem.GetProperty("code").GetString()!)];
 
     /// <summary>Waits until none of the fake's processes runs, parked ones included.</summary>
     public Task NobodySurvivesAsync(TimeSpan? within = null) =>
-        TestMachine.EventuallyAsync(() => Survivors.Count == 0, within ?? TimeSpan.FromSeconds(1.5), "a process of the fake CLI still runs");
+        TestMachine.EventuallyAsync(() =>
+        Survivors.Count == 0, within ?? TimeSpan.FromSeconds(1.5), "a process of the fake CLI still runs");
 
     /// <summary>Waits for an audit line.</summary>
     public async Task<JsonElement> AuditedAsync(Func<JsonElement, bool> wanted)

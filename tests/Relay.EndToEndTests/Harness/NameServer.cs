@@ -36,7 +36,10 @@ internal sealed class NameServer : IDisposable
     /// <summary>Names that were asked for so far, a line for every query; without the one by which relays find NAT64.</summary>
     public ConcurrentQueue<string> Queries { get; } = new();
 
-    /// <summary>Sets a name's addresses: those of the first look-up, of the second, and so on; the last stay. <c>CNAME name</c> is an alias. Look-ups are counted from here on.</summary>
+    /// <summary>
+    /// Sets a name's addresses: those of the first look-up, of the second, and so on; the last stay. <c>CNAME name</c> is an alias.
+    /// Look-ups are counted from here on.
+    /// </summary>
     public void Set(string name, params IReadOnlyList<string>[] answers)
     {
         _names[name] = answers;
@@ -93,7 +96,8 @@ internal sealed class NameServer : IDisposable
                 }
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException or IOException)
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException
+            or IOException)
         {
             // The end.
         }
@@ -116,7 +120,8 @@ internal sealed class NameServer : IDisposable
         var records = Find(name, type);
         var answer = new List<byte>();
         answer.AddRange(query[..2]);
-        answer.AddRange([0x81, (byte)(records is null ? 0x83 : 0x80), 0, 1, (byte)((records?.Count ?? 0) >> 8), (byte)(records?.Count ?? 0), 0, 0, 0, 0]);
+        answer.AddRange([0x81, (byte)(records is null ? 0x83 : 0x80), 0, 1, (byte)((records?.Count ?? 0) >> 8), (byte)(records?.Count ?? 0),
+            0, 0, 0, 0]);
         answer.AddRange(question);
         foreach (var (kind, data) in records ?? [])
         {

@@ -10,7 +10,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>A span as it was exported.</summary>
-internal sealed record ExportedSpan(string Name, string TraceId, string SpanId, string ParentSpanId, long Kind, IReadOnlyDictionary<string, string> Attributes, IReadOnlyDictionary<string, string> Resource, long Status)
+internal sealed record ExportedSpan(string Name, string TraceId, string SpanId, string ParentSpanId, long Kind,
+    IReadOnlyDictionary<string, string> Attributes, IReadOnlyDictionary<string, string> Resource, long Status)
 {
     /// <summary>Nanoseconds since 1970.</summary>
     public ulong Start { get; init; }
@@ -52,13 +53,17 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     public IReadOnlyList<ExportedLine> Lines => [.. Of("logs").SelectMany(ReadLines)];
 
     /// <summary>The names of the metrics so far.</summary>
-    public IReadOnlySet<string> Metrics => Of("metrics").SelectMany(body => Message.Parse(body).All(1)).SelectMany(resource => resource.All(2)).SelectMany(scope => scope.All(2)).Select(metric => metric.Text(1)).ToHashSet(StringComparer.Ordinal);
+    public IReadOnlySet<string> Metrics =>
+        Of("metrics").SelectMany(body => Message.Parse(body).All(1)).SelectMany(resource => resource.All(2))
+        .SelectMany(scope => scope.All(2)).Select(metric => metric.Text(1)).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Starts one.</summary>
     public static async Task<OtlpReceiver> StartAsync(bool overGrpc)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = overGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
+        builder.WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = overGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         var receiver = new OtlpReceiver(builder.Build());
         receiver._app.Run(receiver.ReceiveAsync);
         await receiver._app.StartAsync(TestContext.Current.CancellationToken);
@@ -66,7 +71,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{receiver.Endpoint}/v1/warm")
         {
-            Version = overGrpc ? HttpVersion.Version20 : HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent([]),
+            Version = overGrpc ? HttpVersion.Version20
+                : HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent([]),
         };
         (await client.SendAsync(request, TestContext.Current.CancellationToken)).Dispose();
         receiver._received.Clear();
@@ -106,7 +112,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         from scope in resource.All(2)
         from span in scope.All(2)
         select new ExportedSpan(
-            span.Text(5), span.Hex(1), span.Hex(2), span.Hex(4), (long)span.Number(6), Attributes(span.All(9)), Attributes(resource.All(1).SelectMany(one => one.All(1))),
+            span.Text(5), span.Hex(1), span.Hex(2), span.Hex(4), (long)span.Number(6), Attributes(span.All(9)),
+            Attributes(resource.All(1).SelectMany(one => one.All(1))),
             (long)(span.All(15).FirstOrDefault()?.Number(3) ?? 0)) { Start = span.Number(7), End = span.Number(8) };
 
     private static IEnumerable<ExportedLine> ReadLines(byte[] body) =>

@@ -56,19 +56,22 @@ internal sealed class PlantedHome : IDisposable
     /// <summary>Plants instructions that hold a canary's secret, and programs that touch its files.</summary>
     public void Plant(Canaries canaries)
     {
-        var command = $"touch {canaries.Writable} \"${{CLAUDE_SECURESTORAGE_CONFIG_DIR:-$CLAUDE_CONFIG_DIR}}/touched\"; echo {canaries.Secret}";
+        var command =
+            $"touch {canaries.Writable} \"${{CLAUDE_SECURESTORAGE_CONFIG_DIR:-$CLAUDE_CONFIG_DIR}}/touched\"; echo {canaries.Secret}";
         var hook = new[] { new { matcher = "", hooks = new[] { new { type = "command", command } } } };
         string[] events = ["UserPromptSubmit", "SessionStart", "SessionEnd", "Stop", "PreToolUse", "Notification", "PreCompact", "Setup"];
         var settings = JsonSerializer.Serialize(new
         {
             hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal),
             permissions = new { defaultMode = "acceptEdits", allow = Allowed },
-            env = new Dictionary<string, string>(StringComparer.Ordinal) { ["ANTHROPIC_MODEL"] = canaries.Secret, ["ANTHROPIC_CUSTOM_HEADERS"] = $"X-Canary: {canaries.Secret}" },
+            env = new Dictionary<string, string>(StringComparer.Ordinal) { ["ANTHROPIC_MODEL"] = canaries.Secret,
+            ["ANTHROPIC_CUSTOM_HEADERS"] = $"X-Canary: {canaries.Secret}" },
             outputStyle = "canary",
             language = canaries.Secret,
             enableAllProjectMcpServers = true,
             enabledPlugins = new Dictionary<string, bool>(StringComparer.Ordinal) { ["canary@planted"] = true },
-            extraKnownMarketplaces = new { planted = new { source = new { source = "directory", path = System.IO.Path.Combine(Claude, "plugins", "planted") } } },
+            extraKnownMarketplaces = new { planted = new { source = new { source = "directory",
+            path = System.IO.Path.Combine(Claude, "plugins", "planted") } } },
             statusLine = new { type = "command", command },
         });
         var servers = new { canary = new { command = "/bin/sh", args = new[] { "-c", command } } };
@@ -105,12 +108,19 @@ internal sealed class PlantedHome : IDisposable
         var plugin = ".claude/plugins/planted/canary";
         Write(".claude/plugins/planted/.claude-plugin/marketplace.json", """{"name":"planted","owner":{"name":"x"},"plugins":[{"name":"canary","source":"./canary","description":"x"}]}""");
         Write($"{plugin}/.claude-plugin/plugin.json", """{"name":"canary","version":"1.0.0","description":"x"}""");
-        Write($"{plugin}/hooks/hooks.json", JsonSerializer.Serialize(new { hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal) }));
+        Write($"{plugin}/hooks/hooks.json",
+            JsonSerializer.Serialize(new { hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal) }));
         Write($"{plugin}/.mcp.json", mcp);
         Write($"{plugin}/commands/planted.md", $"---\ndescription: {canaries.Secret}\n---\nx\n");
         var installed = System.IO.Path.Combine(Path, plugin);
-        Write(".claude/plugins/installed_plugins.json", JsonSerializer.Serialize(new { version = 2, plugins = new Dictionary<string, object>(StringComparer.Ordinal) { ["canary@planted"] = new[] { new { scope = "user", installPath = installed, version = "1.0.0" } } } }));
-        Write(".claude/plugins/known_marketplaces.json", JsonSerializer.Serialize(new { planted = new { source = new { source = "directory", path = System.IO.Path.GetDirectoryName(installed) }, installLocation = System.IO.Path.GetDirectoryName(installed) } }));
+        Write(".claude/plugins/installed_plugins.json",
+            JsonSerializer.Serialize(new { version = 2,
+            plugins = new Dictionary<string,
+            object>(StringComparer.Ordinal) { ["canary@planted"] = new[] { new { scope = "user", installPath = installed,
+            version = "1.0.0" } } } }));
+        Write(".claude/plugins/known_marketplaces.json",
+            JsonSerializer.Serialize(new { planted = new { source = new { source = "directory",
+            path = System.IO.Path.GetDirectoryName(installed) }, installLocation = System.IO.Path.GetDirectoryName(installed) } }));
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

@@ -68,7 +68,8 @@ internal sealed class RawHttp : IAsyncDisposable
             var read = await _stream.ReadAsync(buffer, timeout.Token);
             if (read == 0)
             {
-                return TryParse([.. received], hasBody, ended: true) ?? throw new IOException($"The connection ended after: {Encoding.Latin1.GetString([.. received])}");
+                return TryParse([.. received], hasBody, ended: true)
+                    ?? throw new IOException($"The connection ended after: {Encoding.Latin1.GetString([.. received])}");
             }
 
             received.AddRange(buffer.AsSpan(0, read));
@@ -103,7 +104,8 @@ internal sealed class RawHttp : IAsyncDisposable
         var body = text[(end + 4)..];
         if (headers.TryGetValue("Content-Length", out var length))
         {
-            return Encoding.UTF8.GetByteCount(body) >= int.Parse(length, CultureInfo.InvariantCulture) ? new RawAnswer(status, headers, body) : null;
+            return Encoding.UTF8.GetByteCount(body) >= int.Parse(length, CultureInfo.InvariantCulture)
+                ? new RawAnswer(status, headers, body) : null;
         }
 
         if (!headers.ContainsKey("Transfer-Encoding"))

@@ -32,7 +32,8 @@ public sealed class RealRelay : IAsyncLifetime
     {
         Api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
         Api.Default = new Behavior { Echo = true };
-        Program = await RelayProgram.WithRealClaudeAsync(Api, ("GLOBAL_DAILY", "10000000"), ("PER_KEY_DAILY", "10000000"), ("MODEL_ALIASES", "gpt-4o=sonnet"));
+        Program = await RelayProgram.WithRealClaudeAsync(
+            Api, ("GLOBAL_DAILY", "10000000"), ("PER_KEY_DAILY", "10000000"), ("MODEL_ALIASES", "gpt-4o=sonnet"));
         Key = await Program.MintAsync("app");
     }
 
@@ -44,5 +45,6 @@ public sealed class RealRelay : IAsyncLifetime
     }
 
     /// <summary>The requests that the API saw with these words in their last turn.</summary>
-    internal IReadOnlyList<RecordedRequest> RequestsOf(string words) => [.. Api.Requests.Where(request => request.LastUserText.Contains(words, StringComparison.Ordinal))];
+    internal IReadOnlyList<RecordedRequest> RequestsOf(string words) =>
+        [.. Api.Requests.Where(request => request.LastUserText.Contains(words, StringComparison.Ordinal))];
 }

@@ -31,7 +31,8 @@ public class RelayPerSandbox : IAsyncLifetime
     /// The same, as the questions of conversations: four to a process, which takes each as a message of its own and the last one as the
     /// prompt. With <c>--long</c> each is a prompt.
     /// </summary>
-    internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) => SamplesOf(sandbox, samples).Chunk(Extent.IsLong ? 1 : 4);
+    internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) =>
+        SamplesOf(sandbox, samples).Chunk(Extent.IsLong ? 1 : 4);
 
     /// <summary>A body that asks these, one after the other; each but the last was answered.</summary>
     internal static object AskingFor(string[] questions, string system) => questions is [var prompt]

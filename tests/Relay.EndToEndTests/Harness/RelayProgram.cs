@@ -19,7 +19,8 @@ namespace Relay.EndToEndTests.Harness;
 internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders Headers)
 {
     /// <summary>The body as JSON; nothing for a body that is empty or a stream of events.</summary>
-    public JsonElement Json { get; } = Body.Length == 0 || Body.StartsWith("data:", StringComparison.Ordinal) || Body.StartsWith("event:", StringComparison.Ordinal) ? default : JsonDocument.Parse(Body).RootElement;
+    public JsonElement Json { get; } = Body.Length == 0 || Body.StartsWith("data:", StringComparison.Ordinal)
+        || Body.StartsWith("event:", StringComparison.Ordinal) ? default : JsonDocument.Parse(Body).RootElement;
 
     /// <summary>The answer's <c>text</c>.</summary>
     public string Text => Json.GetProperty("text").GetString()!;
@@ -38,7 +39,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// What no test is about, and tests start hundreds of processes: the runtime's guard of its own compiled code, without which a
     /// start costs a fifth less; and compiling anew, and better, what has run often, which takes as much of a short life again.
     /// </summary>
-    private static readonly (string Name, string Value)[] QuickStart = [("DOTNET_EnableWriteXorExecute", "0"), ("DOTNET_TC_CallCounting", "0")];
+    private static readonly (string Name, string Value)[] QuickStart =
+        [("DOTNET_EnableWriteXorExecute", "0"), ("DOTNET_TC_CallCounting", "0")];
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
@@ -70,7 +72,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     public IReadOnlyList<string> Log => [.. _log];
 
     /// <summary>Its last warnings and errors, for the message of a test that fails.</summary>
-    public string Complaints => $"What the relay complained of last:\n{string.Join('\n', Log.Where(line => Complaint().IsMatch(line)).TakeLast(12))}";
+    public string Complaints =>
+        $"What the relay complained of last:\n{string.Join('\n', Log.Where(line => Complaint().IsMatch(line)).TakeLast(12))}";
 
     /// <summary>The files in its home. Empty ones hold nothing, and those that are locks can't be opened besides.</summary>
     public IReadOnlyList<string> FilesWithContent =>
@@ -81,7 +84,9 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     /// <summary>Claude Code processes (and jails around them) that run now. The guard's shell is not one.</summary>
     public IReadOnlyList<int> Children =>
-        [.. TestMachine.DescendantsOf(ProcessId).Where(id => { try { return !TestMachine.CommandLineOf(id).StartsWith("/bin/sh -c trap", StringComparison.Ordinal); } catch (IOException) { return false; } })];
+        [.. TestMachine.DescendantsOf(ProcessId)
+        .Where(id => { try { return !TestMachine.CommandLineOf(id)
+        .StartsWith("/bin/sh -c trap", StringComparison.Ordinal); } catch (IOException) { return false; } })];
 
     /// <summary>A relay over the real CLI and a simulated API, ready to serve.</summary>
     /// <param name="simulator">The API.</param>
@@ -92,7 +97,9 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()), .. settings,
         ]);
 
-    /// <summary>A relay over a fake CLI (see <c>FakeClaudeInstall.Install</c>), unjailed and without spares unless told otherwise, ready to serve.</summary>
+    /// <summary>
+    /// A relay over a fake CLI (see <c>FakeClaudeInstall.Install</c>), unjailed and without spares unless told otherwise, ready to serve.
+    /// </summary>
     public static Task<RelayProgram> WithFakeClaudeAsync(string claude, params (string Name, string Value)[] settings) =>
         StartAsync([
             ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
@@ -100,10 +107,14 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         ]);
 
     /// <summary>Starts a relay with these settings and nothing else in its environment.</summary>
-    /// <param name="settings">Later ones win. <c>RELAY_HOME</c> may be given; it is then left alone at the end unless a test made it.</param>
+    /// <param name="settings">
+    /// Later ones win. <c>RELAY_HOME</c> may be given; it is then left alone at the end unless a test made it.
+    /// </param>
     /// <param name="waitUntilReady">Whether to wait for <c>/health/ready</c>.</param>
     /// <param name="arguments">The command line.</param>
-    /// <param name="wrapper">A program and its arguments that starts the relay in its own place (by <c>exec</c>, so that the process id stays).</param>
+    /// <param name="wrapper">
+    /// A program and its arguments that starts the relay in its own place (by <c>exec</c>, so that the process id stays).
+    /// </param>
     /// <param name="connect">How to reach it, when it is in another network than the test.</param>
     public static async Task<RelayProgram> StartAsync(
         (string Name, string Value)[] settings, bool waitUntilReady = true, string[]? arguments = null, string[]? wrapper = null,
@@ -112,8 +123,10 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         var relay = Launch(settings, arguments, wrapper, connect);
         try
         {
-            await TestMachine.EventuallyAsync(() => relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromMinutes(2), "the relay does not listen");
-            relay.Http.BaseAddress = new Uri(relay.FindAddress() ?? throw new InvalidOperationException($"The relay ended with {relay.ExitCode}:\n{string.Join('\n', relay.Log)}"));
+            await TestMachine.EventuallyAsync(() =>
+                relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromMinutes(2), "the relay does not listen");
+            relay.Http.BaseAddress = new Uri(relay.FindAddress()
+                ?? throw new InvalidOperationException($"The relay ended with {relay.ExitCode}:\n{string.Join('\n', relay.Log)}"));
             if (waitUntilReady)
             {
                 await relay.WaitUntilReadyAsync();
@@ -130,7 +143,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     /// <summary>Starts a relay without waiting for anything: for starts that are to fail.</summary>
     public static RelayProgram Launch(
-        (string Name, string Value)[] settings, string[]? arguments = null, string[]? wrapper = null, Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
+        (string Name, string Value)[] settings, string[]? arguments = null, string[]? wrapper = null,
+        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
     {
         var given = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value;
         var home = given ?? TestMachine.NewDirectory();
@@ -144,7 +158,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         };
         start.Environment.Clear();
         foreach (var (name, value) in (IEnumerable<(string, string)>)[
-            ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), .. QuickStart, ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
+            ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), .. QuickStart,
+            ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
             ("RELAY_HOME", home), ("PORT", "0"), ("LOG_LEVEL", "debug"), ("PER_KEY_RPM", "1000000"), .. settings])
         {
             start.Environment[name] = value;
@@ -169,8 +184,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs <c>relayctl</c> on this relay's home, unless the arguments name another. It runs within this process, which saves the half second of
-    /// processor time that a new process takes: <see cref="RelayctlProcessAsync"/> starts the program.
+    /// Runs <c>relayctl</c> on this relay's home, unless the arguments name another. It runs within this process, which saves the half
+    /// second of processor time that a new process takes: <see cref="RelayctlProcessAsync"/> starts the program.
     /// </summary>
     public async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(params string[] arguments)
     {
@@ -182,10 +197,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>Runs <c>relayctl</c> on this relay's home as a process.</summary>
-    public Task<(int ExitCode, string Output, string Error)> RelayctlProcessAsync(params string[] arguments) => RelayctlAsync([], WithHome(arguments));
+    public Task<(int ExitCode, string Output, string Error)> RelayctlProcessAsync(params string[] arguments) =>
+        RelayctlAsync([], WithHome(arguments));
 
     /// <summary>Runs <c>relayctl</c> as a process, with further variables in its environment.</summary>
-    public static async Task<(int ExitCode, string Output, string Error)> RelayctlAsync((string Name, string Value)[] environment, string[] arguments)
+    public static async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(
+        (string Name, string Value)[] environment, string[] arguments)
     {
         using var process = StartRelayctl(environment, arguments);
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -215,14 +232,16 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>Posts a completion: an object becomes JSON, a string is sent as it is.</summary>
-    public Task<RelayAnswer> CompleteAsync(string key, object body, CancellationToken? cancellationToken = null) => PostAsync("/v1/complete", key, body, cancellationToken);
+    public Task<RelayAnswer> CompleteAsync(string key, object body, CancellationToken? cancellationToken = null) =>
+        PostAsync("/v1/complete", key, body, cancellationToken);
 
     /// <summary>Posts to a path: an object becomes JSON, a string is sent as it is.</summary>
     public async Task<RelayAnswer> PostAsync(string path, string key, object body, CancellationToken? cancellationToken = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
-            Content = body is string text ? new StringContent(text, new MediaTypeHeaderValue("application/json")) : JsonContent.Create(body),
+            Content = body is string text
+                ? new StringContent(text, new MediaTypeHeaderValue("application/json")) : JsonContent.Create(body),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return await SendAsync(request, cancellationToken);
@@ -247,14 +266,17 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         if (response.StatusCode >= HttpStatusCode.InternalServerError)
         {
             // Shown only when the test fails: a relay's reason for what it should not have answered.
-            TestContext.Current.TestOutputHelper?.WriteLine($"{(int)response.StatusCode} to {request.Method} {request.RequestUri}. {Complaints}");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{(int)response.StatusCode} to {request.Method} {request.RequestUri}. {Complaints}");
         }
 
-        return new RelayAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
+        return new RelayAnswer(
+            (int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
     }
 
     /// <summary>Waits for <c>/health/ready</c> to say yes.</summary>
-    public Task WaitUntilReadyAsync() => EventuallyAsync(async () => (await GetAsync("/health/ready")).Status == 200, "the relay is not ready");
+    public Task WaitUntilReadyAsync() =>
+        EventuallyAsync(async () => (await GetAsync("/health/ready")).Status == 200, "the relay is not ready");
 
     /// <summary>Waits until something holds, up to a minute; the relay's log is part of the failure.</summary>
     public async Task EventuallyAsync(Func<Task<bool>> condition, string otherwise)
@@ -296,7 +318,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         {
             var directory = Path.Combine(Home, "audit");
             return Directory.Exists(directory)
-                ? [.. Directory.EnumerateFiles(directory, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines).Select(line => JsonElement.Parse(line))]
+                ? [.. Directory.EnumerateFiles(directory, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines)
+                .Select(line => JsonElement.Parse(line))]
                 : [];
         }
     }
@@ -312,7 +335,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
         Http.Dispose();
         _process.Dispose();
-        await TestMachine.EventuallyAsync(() => !children.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(2), "a stopped relay left processes behind");
+        await TestMachine.EventuallyAsync(() =>
+            !children.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(2), "a stopped relay left processes behind");
         if (_ownsHome && Directory.Exists(Home))
         {
             Directory.Delete(Home, recursive: true);
@@ -324,7 +348,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         ? path
         : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 
-    private string[] WithHome(string[] arguments) => arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments];
+    private string[] WithHome(string[] arguments) =>
+        arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments];
 
     private void Note(string? line)
     {
@@ -337,7 +362,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     private string? FindAddress() => _log.Select(line => Address().Match(line)).FirstOrDefault(match => match.Success)?.Groups["url"].Value;
 
     // As text, and as LOG_FORMAT=json has it.
-    [GeneratedRegex("(listens on |listens on .*\"Urls\":)\\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("(listens on |listens on .*\"Urls\":)\\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Address();
 
     [GeneratedRegex(@"^[-0-9]+ [0-9:.]+ (WRN|ERR|FTL) |""@l"":""(Warning|Error|Fatal)""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -13,7 +13,9 @@ internal sealed record Series(string Name, IReadOnlyDictionary<string, string> L
 /// <summary>What <c>/metrics</c> showed.</summary>
 internal sealed partial class Scrape
 {
-    /// <summary>Speaks to the port that is for Prometheus. That is no part of the API, and the description does not have its answers.</summary>
+    /// <summary>
+    /// Speaks to the port that is for Prometheus. That is no part of the API, and the description does not have its answers.
+    /// </summary>
     public static HttpClient Prometheus { get; } = new();
 
     private Scrape(string text) => All = [.. text.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(Read)];
@@ -33,14 +35,17 @@ internal sealed partial class Scrape
     }
 
     /// <summary>Asks the port that is for Prometheus.</summary>
-    public static async Task<Scrape> OfAsync(RelayProgram relay) => await ReadAsync(await Prometheus.GetAsync(UrlOf(relay), TestContext.Current.CancellationToken));
+    public static async Task<Scrape> OfAsync(RelayProgram relay) =>
+        await ReadAsync(await Prometheus.GetAsync(UrlOf(relay), TestContext.Current.CancellationToken));
 
     /// <summary>Where that is.</summary>
-    public static Uri UrlOf(RelayProgram relay) => new(relay.Log.Select(line => MetricsUrl().Match(line)).First(match => match.Success).Value);
+    public static Uri UrlOf(RelayProgram relay) =>
+        new(relay.Log.Select(line => MetricsUrl().Match(line)).First(match => match.Success).Value);
 
     /// <summary>The sum of all series of a metric that have these labels.</summary>
     public double Sum(string name, params (string Name, string Value)[] labels) =>
-        All.Where(series => series.Name == name && labels.All(label => series.Labels.GetValueOrDefault(label.Name) == label.Value)).Sum(series => series.Value);
+        All.Where(series => series.Name == name && labels.All(label => series.Labels.GetValueOrDefault(label.Name) == label.Value))
+        .Sum(series => series.Value);
 
     private static async Task<Scrape> ReadAsync(HttpResponseMessage response)
     {
@@ -55,9 +60,11 @@ internal sealed partial class Scrape
     {
         var match = Line().Match(line);
         Assert.True(match.Success, line);
-        var labels = Label().Matches(match.Groups["labels"].Value).ToDictionary(label => label.Groups["name"].Value, label => label.Groups["value"].Value, StringComparer.Ordinal);
+        var labels = Label().Matches(match.Groups["labels"].Value)
+            .ToDictionary(label => label.Groups["name"].Value, label => label.Groups["value"].Value, StringComparer.Ordinal);
         labels.Remove("otel_scope_name", out var scope);
-        return new Series(match.Groups["name"].Value, labels, scope, double.Parse(match.Groups["value"].Value.Replace("+Inf", "Infinity", StringComparison.Ordinal), CultureInfo.InvariantCulture));
+        return new Series(match.Groups["name"].Value, labels, scope,
+            double.Parse(match.Groups["value"].Value.Replace("+Inf", "Infinity", StringComparison.Ordinal), CultureInfo.InvariantCulture));
     }
 
     [GeneratedRegex("""^(?<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?<labels>.*)\})? (?<value>[^ ]+)$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -107,7 +107,9 @@ internal sealed partial class SsrfScenario
     {
         if (Config("nat64_prefixes") is { } prefixes)
         {
-            internet.Names.Set("ipv4only.arpa", [.. prefixes.EnumerateArray().Select(prefix => (IReadOnlyList<string>)[prefix.GetString()!.Replace("::/96", "::c000:aa", StringComparison.Ordinal)])]);
+            internet.Names.Set("ipv4only.arpa",
+                [.. prefixes.EnumerateArray()
+                .Select(prefix => (IReadOnlyList<string>)[prefix.GetString()!.Replace("::/96", "::c000:aa", StringComparison.Ordinal)])]);
         }
 
         if (!_input.TryGetProperty("dns", out var dns))
@@ -118,12 +120,15 @@ internal sealed partial class SsrfScenario
         var site = MakeSite();
         foreach (var name in dns.EnumerateObject())
         {
-            internet.Names.Set(name.Name, [.. name.Value.EnumerateArray().Select(answers => (IReadOnlyList<string>)[.. answers.EnumerateArray().Select(answer => answer.GetString()!)])]);
+            internet.Names.Set(name.Name,
+                [.. name.Value.EnumerateArray()
+                .Select(answers => (IReadOnlyList<string>)[.. answers.EnumerateArray().Select(answer => answer.GetString()!)])]);
             internet.Sites.Sites[name.Name] = site;
         }
     }
 
-    private JsonElement? Config(string name) => _input.TryGetProperty("config", out var config) && config.TryGetProperty(name, out var value) ? value : null;
+    private JsonElement? Config(string name) =>
+        _input.TryGetProperty("config", out var config) && config.TryGetProperty(name, out var value) ? value : null;
 
     private Site MakeSite()
     {
@@ -142,16 +147,21 @@ internal sealed partial class SsrfScenario
         return Config("server")?.GetString() switch
         {
             null => site,
-            "accepts TCP, never answers ClientHello" => site with { Handshake = (_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken) },
+            "accepts TCP, never answers ClientHello" =>
+            site with { Handshake = (_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken) },
             "sends 'X-n: y' lines for ever" => Forever("HTTP/1.1 200 OK\r\n", "X-n: y\r\n", TimeSpan.Zero),
             "1 byte/s before the blank line" => Forever("HTTP/1.1 200 OK\r\n", "X", TimeSpan.FromSeconds(1)),
             "silent" => Forever(string.Empty, string.Empty, TimeSpan.FromSeconds(1)),
             "<html>..." => Site.Sending("<html><p>hi</p></html>"u8.ToArray()),
-            "endless chunked" or "endless" => Forever(head + "Transfer-Encoding: chunked\r\n\r\n", "400\r\n" + new string('a', 1024) + "\r\n", TimeSpan.Zero),
+            "endless chunked" or "endless" =>
+            Forever(head + "Transfer-Encoding: chunked\r\n\r\n", "400\r\n" + new string('a', 1024) + "\r\n", TimeSpan.Zero),
             "drip" => Forever(head + "\r\n", "a", TimeSpan.FromMilliseconds(200)),
-            "huge chunk extension" => Site.Sending(Encoding.ASCII.GetBytes(head + "Transfer-Encoding: chunked\r\n\r\n5;" + new string('x', 200_000) + "\r\nhello\r\n0\r\n\r\n")),
+            "huge chunk extension" =>
+            Site.Sending(Encoding.ASCII.GetBytes(head + "Transfer-Encoding: chunked\r\n\r\n5;" + new string('x', 200_000)
+            + "\r\nhello\r\n0\r\n\r\n")),
             "10 trailers" => Site.Sending(Encoding.ASCII.GetBytes(
-                head + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n" + string.Concat(Enumerable.Range(0, 10).Select(number => $"X-{number}: y\r\n")) + "\r\n")),
+                head + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+                + string.Concat(Enumerable.Range(0, 10).Select(number => $"X-{number}: y\r\n")) + "\r\n")),
             // To HTTP/2 clients only, which the relay is none of.
             "pushes http://127.0.0.1/" => site,
             var server => throw new InvalidOperationException(server),
@@ -195,19 +205,22 @@ internal sealed partial class SsrfScenario
         if (BombNotation().Match(text) is { Success: true } bomb)
         {
             var unit = bomb.Groups["unit"].Value == "G" ? 1024 * Mebibyte : Mebibyte;
-            return Bombs.GetOrAdd((bomb.Groups["kind"].Value, long.Parse(bomb.Groups["size"].Value, CultureInfo.InvariantCulture) * unit), one => MakeBomb(one.Kind, one.Bytes));
+            return Bombs.GetOrAdd((bomb.Groups["kind"].Value, long.Parse(bomb.Groups["size"].Value, CultureInfo.InvariantCulture) * unit),
+                one => MakeBomb(one.Kind, one.Bytes));
         }
 
         if (RepeatedLetter().Match(text) is { Success: true } letter)
         {
-            return [.. Enumerable.Repeat((byte)letter.Groups["letter"].Value[0], int.Parse(letter.Groups["times"].Value, CultureInfo.InvariantCulture)), .. Expand(letter.Groups["rest"].Value)];
+            return [.. Enumerable.Repeat((byte)letter.Groups["letter"].Value[0],
+                int.Parse(letter.Groups["times"].Value, CultureInfo.InvariantCulture)), .. Expand(letter.Groups["rest"].Value)];
         }
 
         if (RepeatedText().Match(text) is { Success: true } repeated)
         {
             var unit = repeated.Groups["unit"].Value;
             unit = unit.StartsWith("<div>", StringComparison.Ordinal) ? "<div>" : unit;
-            return Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, int.Parse(repeated.Groups["times"].Value, CultureInfo.InvariantCulture))));
+            return Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(
+                unit, int.Parse(repeated.Groups["times"].Value, CultureInfo.InvariantCulture))));
         }
 
         var bytes = new List<byte>();

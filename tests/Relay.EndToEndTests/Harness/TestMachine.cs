@@ -14,7 +14,8 @@ internal static class TestMachine
         Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CLAUDE") is { Length: > 0 } path && File.Exists(path)
             ? path
             : Directory.Exists(Path.Combine(Root, ".tools"))
-                && Directory.EnumerateFiles(Path.Combine(Root, ".tools"), "claude", SearchOption.AllDirectories).FirstOrDefault() is { } installed
+                && Directory.EnumerateFiles(Path.Combine(Root, ".tools"), "claude", SearchOption.AllDirectories)
+                .FirstOrDefault() is { } installed
                 ? installed
                 : throw new InvalidOperationException("The pinned Claude Code is not installed. Run ./test.sh, which installs it.");
 
@@ -26,8 +27,11 @@ internal static class TestMachine
 
     /// <summary>Where <c>prometheus</c> and <c>promtool</c> are.</summary>
     public static string Prometheus =>
-        ((string?[])[Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_PROMETHEUS"), Path.Combine(Root, ".tools", "prometheus", "usr", "bin"), "/usr/bin"])
-            .FirstOrDefault(directory => directory is { Length: > 0 } && File.Exists(Path.Combine(directory, "prometheus")) && File.Exists(Path.Combine(directory, "promtool")))
+        ((string?[])[Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_PROMETHEUS"),
+        Path.Combine(Root, ".tools", "prometheus", "usr", "bin"), "/usr/bin"])
+            .FirstOrDefault(directory =>
+            directory is { Length: > 0 } && File.Exists(Path.Combine(directory, "prometheus"))
+            && File.Exists(Path.Combine(directory, "promtool")))
         ?? throw new InvalidOperationException("Prometheus is not installed. Run ./test.sh, which installs it.");
 
     /// <summary>Where what drives a browser is installed, with the scripts that use it.</summary>
@@ -44,8 +48,10 @@ internal static class TestMachine
 
     /// <summary>The browser that pages are tested in.</summary>
     public static string Chromium =>
-        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Select(folder => Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists)
-            ?? throw new InvalidOperationException("There is no chromium on PATH. Run ./test.sh as root on a system with apt, which installs it, or install it yourself.");
+        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator)
+        .Select(folder => Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException(
+            "There is no chromium on PATH. Run ./test.sh as root on a system with apt, which installs it, or install it yourself.");
 
     /// <summary>The built program of a project, as its users start it.</summary>
     public static string ProgramOf(string project, string assembly)
@@ -91,7 +97,8 @@ internal static class TestMachine
 
     /// <summary>Resident memory of a process in bytes: now (<c>VmRSS</c>), or at its most (<c>VmHWM</c>).</summary>
     public static long MemoryOf(int processId, string what = "VmRSS") =>
-        long.Parse(File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith(what + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+        long.Parse(File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith(what + ":", StringComparison.Ordinal))
+        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
 
     /// <summary>The command line of a process, its arguments separated by blanks.</summary>
     public static string CommandLineOf(int processId) => File.ReadAllText($"/proc/{processId}/cmdline").Replace('\0', ' ');
@@ -112,7 +119,9 @@ internal static class TestMachine
     }
 
     /// <summary>Sends a signal to one process.</summary>
-    public static void Signal(int processId, PosixSignal signal) => Run("/bin/kill", signal == PosixSignal.SIGTERM ? "-TERM" : signal == PosixSignal.SIGINT ? "-INT" : throw new ArgumentOutOfRangeException(nameof(signal)), processId.ToString());
+    public static void Signal(int processId, PosixSignal signal) =>
+        Run("/bin/kill", signal == PosixSignal.SIGTERM ? "-TERM" : signal == PosixSignal.SIGINT ? "-INT"
+        : throw new ArgumentOutOfRangeException(nameof(signal)), processId.ToString());
 
     /// <summary>Kills one process, as the kernel would.</summary>
     public static void Kill(int processId) => Run("/bin/kill", "-KILL", processId.ToString());
@@ -121,8 +130,8 @@ internal static class TestMachine
     public static void SignalAbort(int processId) => Run("/bin/kill", "-ABRT", processId.ToString());
 
     /// <summary>
-    /// Ends a .NET process as its own <c>abort()</c> does. The runtime takes the first SIGABRT, gives the signal its default action back and
-    /// goes on: only the second one ends the process.
+    /// Ends a .NET process as its own <c>abort()</c> does. The runtime takes the first SIGABRT, gives the signal its default action back
+    /// and goes on: only the second one ends the process.
     /// </summary>
     public static async Task AbortAsync(int processId)
     {
@@ -139,7 +148,10 @@ internal static class TestMachine
         process.WaitForExit();
     }
 
-    /// <summary>The parent of a process, and whether it runs; null when it has ended. Tests ask every few milliseconds, so it reads no more than it needs.</summary>
+    /// <summary>
+    /// The parent of a process, and whether it runs; null when it has ended. Tests ask every few milliseconds, so it reads no more than it
+    /// needs.
+    /// </summary>
     private static (int Parent, bool IsRunning)? StatOf(int processId)
     {
         // "123 (name) S 1 ...": a name has at most 64 bytes, and may hold blanks and brackets.
@@ -160,7 +172,8 @@ internal static class TestMachine
         }
 
         var fields = stat[(nameEnd + 2)..];
-        return int.TryParse(fields[2..(2 + fields[2..].IndexOf((byte)' '))], out var parent) ? (parent, fields[0] is not ((byte)'Z' or (byte)'X')) : null;
+        return int.TryParse(fields[2..(2 + fields[2..].IndexOf((byte)' '))], out var parent)
+            ? (parent, fields[0] is not ((byte)'Z' or (byte)'X')) : null;
     }
 
     private static string FindRoot()

@@ -19,7 +19,9 @@ internal sealed record SiteRequest(IPAddress Address, int Port, string Head)
     public string Target => Head.Split(' ')[1];
 
     /// <summary>A header's value; null for none.</summary>
-    public string? Header(string name) => Head.Split("\r\n").FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim();
+    public string? Header(string name) =>
+        Head.Split("\r\n").FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..]
+        .Trim();
 }
 
 /// <summary>How a site's certificate is.</summary>
@@ -53,7 +55,8 @@ internal sealed record Site(
     bool KeepsAlive = false)
 {
     /// <summary>Sends bytes, whatever is asked for.</summary>
-    public static Site Sending(byte[] response) => new(async (_, stream, cancellationToken) => await stream.WriteAsync(response, cancellationToken));
+    public static Site Sending(byte[] response) =>
+        new(async (_, stream, cancellationToken) => await stream.WriteAsync(response, cancellationToken));
 
     /// <summary>Sends a response.</summary>
     public static Site Sending(int status, string headers, byte[] body) => Sending(Response(status, headers, body));
@@ -188,7 +191,8 @@ internal sealed class TestSites : IDisposable
                 socket.Shutdown(SocketShutdown.Send);
             }
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException or AuthenticationException or SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException or AuthenticationException
+            or SocketException or ObjectDisposedException)
         {
             // A client that went away; what it said is in the relay's answer.
         }
@@ -214,7 +218,9 @@ internal sealed class TestSites : IDisposable
         return head.ToString();
     }
 
-    private SslStreamCertificateContext CertificateOf(string name) => _certificates.GetOrAdd((name, Find(name).Certificate), one => SslStreamCertificateContext.Create(MakeCertificate(one.Name, one.Item2), null, offline: true));
+    private SslStreamCertificateContext CertificateOf(string name) =>
+        _certificates.GetOrAdd((name, Find(name).Certificate), one =>
+        SslStreamCertificateContext.Create(MakeCertificate(one.Name, one.Item2), null, offline: true));
 
     private X509Certificate2 MakeCertificate(string name, SiteCertificate kind)
     {
@@ -233,7 +239,8 @@ internal sealed class TestSites : IDisposable
 
         if (kind is SiteCertificate.WithPrivateIssuerAddress or SiteCertificate.WithMissingIssuer)
         {
-            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(["http://127.0.0.1/ocsp"], ["http://127.0.0.1/ca.crt"]));
+            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(
+                ["http://127.0.0.1/ocsp"], ["http://127.0.0.1/ca.crt"]));
         }
 
         var issuer = kind == SiteCertificate.WithMissingIssuer ? _unknownIssuer : _authority;
@@ -250,15 +257,18 @@ internal sealed class TestSites : IDisposable
     private X509Certificate2 MakeIntermediate()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var bare = Authority("CN=In between", key).Create(_authority, Now.AddDays(-29), Now.AddDays(29), RandomNumberGenerator.GetBytes(12));
+        using var bare = Authority("CN=In between", key)
+            .Create(_authority, Now.AddDays(-29), Now.AddDays(29), RandomNumberGenerator.GetBytes(12));
         return bare.CopyWithPrivateKey(key);
     }
 
     private static CertificateRequest Authority(string name, ECDsa key)
     {
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(
+            certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(
+            X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         return request;
     }
 }

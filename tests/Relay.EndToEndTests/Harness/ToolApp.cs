@@ -11,12 +11,18 @@ internal sealed record ToolAnswer(string Text, IReadOnlyList<(string Id, string 
     public static ToolAnswer Of(string path, JsonNode answer) => path switch
     {
         "/v1/messages" => new(
-            string.Concat(answer["content"]!.AsArray().Where(block => block!["type"]!.GetValue<string>() == "text").Select(block => block!["text"]!.GetValue<string>())),
-            [.. answer["content"]!.AsArray().Where(block => block!["type"]!.GetValue<string>() == "tool_use").Select(block => Call(block!))]),
-        "/v1/complete" => new(answer["text"]!.GetValue<string>(), [.. (answer["tool_calls"] as JsonArray ?? []).Select(call => Call(call!))]),
+            string.Concat(answer["content"]!.AsArray().Where(block => block!["type"]!.GetValue<string>() == "text")
+            .Select(block => block!["text"]!.GetValue<string>())),
+            [.. answer["content"]!.AsArray().Where(block => block!["type"]!.GetValue<string>() == "tool_use")
+            .Select(block => Call(block!))]),
+        "/v1/complete" =>
+        new(answer["text"]!.GetValue<string>(), [.. (answer["tool_calls"] as JsonArray ?? []).Select(call => Call(call!))]),
         _ => new(
             answer["choices"]![0]!["message"]!["content"]?.GetValue<string>() ?? string.Empty,
-            [.. (answer["choices"]![0]!["message"]!["tool_calls"] as JsonArray ?? []).Select(call => Function(call!["id"]!.GetValue<string>(), call["function"]!["name"]!.GetValue<string>(), call["function"]!["arguments"]!.GetValue<string>()))]),
+            [.. (answer["choices"]![0]!["message"]!["tool_calls"] as JsonArray ?? [])
+            .Select(call =>
+            Function(call!["id"]!.GetValue<string>(), call["function"]!["name"]!.GetValue<string>(), call["function"]!["arguments"]!
+            .GetValue<string>()))]),
     };
 
     /// <summary>Puts the events of a stream together, as an SDK does.</summary>
@@ -24,7 +30,8 @@ internal sealed record ToolAnswer(string Text, IReadOnlyList<(string Id, string 
     {
         var text = string.Empty;
         var calls = new List<(string Id, string Name, string Input)>();
-        foreach (var data in events.Split('\n').Where(line => line.StartsWith("data: {", StringComparison.Ordinal)).Select(line => JsonNode.Parse(line[6..])!))
+        foreach (var data in events.Split('\n').Where(line => line.StartsWith("data: {", StringComparison.Ordinal))
+            .Select(line => JsonNode.Parse(line[6..])!))
         {
             switch (path)
             {
@@ -73,9 +80,11 @@ internal sealed record ToolAnswer(string Text, IReadOnlyList<(string Id, string 
         }
     }
 
-    private static (string Id, string Name, JsonObject Input) Call(JsonNode block) => (block["id"]!.GetValue<string>(), block["name"]!.GetValue<string>(), block["input"]!.DeepClone().AsObject());
+    private static (string Id, string Name, JsonObject Input) Call(JsonNode block) =>
+        (block["id"]!.GetValue<string>(), block["name"]!.GetValue<string>(), block["input"]!.DeepClone().AsObject());
 
-    private static (string Id, string Name, JsonObject Input) Function(string id, string name, string arguments) => (id, name, JsonNode.Parse(arguments)!.AsObject());
+    private static (string Id, string Name, JsonObject Input) Function(string id, string name, string arguments) =>
+        (id, name, JsonNode.Parse(arguments)!.AsObject());
 }
 
 /// <summary>An app with two tools, on one of the surfaces. Knows what the API must get of its conversation.</summary>
@@ -100,7 +109,8 @@ internal sealed class ToolApp(string path, string question, string model = "opus
     /// <summary>The tools that the API must get.</summary>
     public JsonArray ExpectedTools { get; } =
     [
-        new JsonObject { ["name"] = "weather", ["description"] = "Tells the weather.\nBe exact: \"°C\".", ["input_schema"] = JsonNode.Parse(WeatherSchema), ["strict"] = true },
+        new JsonObject { ["name"] = "weather", ["description"] = "Tells the weather.\nBe exact: \"°C\".",
+            ["input_schema"] = JsonNode.Parse(WeatherSchema), ["strict"] = true },
         new JsonObject { ["name"] = "get-time_2", ["input_schema"] = JsonNode.Parse("""{"type":"object","properties":{}}""") },
     ];
 
@@ -114,7 +124,8 @@ internal sealed class ToolApp(string path, string question, string model = "opus
         {
             body["tools"] = IsOpenAi
                 ? new JsonArray(
-                    Function(new JsonObject { ["name"] = "weather", ["description"] = "Tells the weather.\nBe exact: \"°C\".", ["parameters"] = JsonNode.Parse(WeatherSchema), ["strict"] = true }),
+                    Function(new JsonObject { ["name"] = "weather", ["description"] = "Tells the weather.\nBe exact: \"°C\".",
+                    ["parameters"] = JsonNode.Parse(WeatherSchema), ["strict"] = true }),
                     Function(new JsonObject { ["name"] = "get-time_2" }))
                 : ExpectedTools.DeepClone();
         }
@@ -134,7 +145,8 @@ internal sealed class ToolApp(string path, string question, string model = "opus
 
         foreach (var call in answer.Calls)
         {
-            blocks.Add(new JsonObject { ["type"] = "tool_use", ["id"] = call.Id, ["name"] = call.Name, ["input"] = call.Input.DeepClone() });
+            blocks.Add(new JsonObject { ["type"] = "tool_use", ["id"] = call.Id, ["name"] = call.Name,
+                ["input"] = call.Input.DeepClone() });
         }
 
         Expected.Add(new JsonObject { ["role"] = "assistant", ["content"] = blocks });
@@ -150,7 +162,8 @@ internal sealed class ToolApp(string path, string question, string model = "opus
             ["content"] = answer.Text.Length == 0 ? null : answer.Text,
             ["tool_calls"] = new JsonArray([.. answer.Calls.Select(call => new JsonObject
             {
-                ["id"] = call.Id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = call.Name, ["arguments"] = call.Input.ToJsonString() },
+                ["id"] = call.Id, ["type"] = "function",
+                    ["function"] = new JsonObject { ["name"] = call.Name, ["arguments"] = call.Input.ToJsonString() },
             })]),
         });
     }

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// A machine with a <c>systemd --user</c> and nothing installed, and its one user, who is not root: in namespaces of its own (Linux, as root). It shares the
-/// network with the tests, and its user's home is a directory of theirs.
+/// A machine with a <c>systemd --user</c> and nothing installed, and its one user, who is not root: in namespaces of its own (Linux, as
+/// root). It shares the network with the tests, and its user's home is a directory of theirs.
 /// </summary>
 internal sealed class UserSystemd : IAsyncDisposable
 {
@@ -31,19 +31,24 @@ internal sealed class UserSystemd : IAsyncDisposable
     {
         var home = TestMachine.NewDirectory();
         var script = Path.Combine(TestMachine.Root, "tests", "Relay.EndToEndTests", "Harness", "user-systemd.sh");
-        var start = new ProcessStartInfo("unshare", ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", script, Uid, home, TestMachine.Root]) { RedirectStandardInput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("unshare",
+            ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", script, Uid, home, TestMachine.Root]) { RedirectStandardInput =
+            true, RedirectStandardError = true, UseShellExecute = false };
         var machine = new UserSystemd(Process.Start(start)!, home);
         var said = machine._machine.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             await machine.BelongsToUserAsync();
-            await TestMachine.EventuallyAsync(() => machine.FindInside() || machine._machine.HasExited, TimeSpan.FromSeconds(20), "the machine does not start");
+            await TestMachine.EventuallyAsync(() =>
+                machine.FindInside() || machine._machine.HasExited, TimeSpan.FromSeconds(20), "the machine does not start");
             var watch = Stopwatch.StartNew();
             while ((await machine.RunAsync("systemctl", "--user", "is-system-running")).Output.Trim() != "running")
             {
                 if (machine._machine.HasExited || watch.Elapsed > TimeSpan.FromSeconds(20))
                 {
-                    throw new InvalidOperationException("No systemd --user could be started: this needs root, systemd and dbus-user-session. " + (machine._machine.HasExited ? await said : string.Empty));
+                    throw new InvalidOperationException(
+                        "No systemd --user could be started: this needs root, systemd and dbus-user-session. "
+                        + (machine._machine.HasExited ? await said : string.Empty));
                 }
 
                 await Task.Delay(50, TestContext.Current.CancellationToken);
@@ -79,7 +84,8 @@ internal sealed class UserSystemd : IAsyncDisposable
         var start = new ProcessStartInfo(
             "nsenter",
             [
-                "-t", _inside.ToString(), "-m", "-p", "setpriv", "--reuid", Uid, "--regid", Uid, "--clear-groups", "env", "-i", "-C", InsideHome, "HOME=" + InsideHome,
+                "-t", _inside.ToString(), "-m", "-p", "setpriv", "--reuid", Uid, "--regid", Uid, "--clear-groups", "env", "-i", "-C",
+                    InsideHome, "HOME=" + InsideHome,
                 "PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/run/user/" + Uid, .. command,
             ])
         { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
@@ -105,7 +111,8 @@ internal sealed class UserSystemd : IAsyncDisposable
     }
 
     /// <summary>A property of a unit.</summary>
-    public async Task<string> PropertyAsync(string property) => (await RunAsync("systemctl", "--user", "show", "claude-relay", "-p", property, "--value")).Output.Trim();
+    public async Task<string> PropertyAsync(string property) =>
+        (await RunAsync("systemctl", "--user", "show", "claude-relay", "-p", property, "--value")).Output.Trim();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -14,7 +14,8 @@ public sealed class AwaitReadinessTests
     [Fact]
     public async Task It_waits_for_a_relay_that_is_checking_its_Claude_Code()
     {
-        _relay.AskAsync(Waiting.Token).ReturnsForAnyArgs(Answer("overloaded"), Answer("overloaded"), new RunningRelay(Url, Answers: true, IsReady: true, []));
+        _relay.AskAsync(Waiting.Token)
+            .ReturnsForAnyArgs(Answer("overloaded"), Answer("overloaded"), new RunningRelay(Url, Answers: true, IsReady: true, []));
 
         (await WaitAsync(TimeSpan.FromSeconds(10))).IsReady.Should().BeTrue();
         await _relay.ReceivedWithAnyArgs(3).AskAsync(Waiting.Token);
@@ -40,7 +41,8 @@ public sealed class AwaitReadinessTests
         await _relay.ReceivedWithAnyArgs(11).AskAsync(Waiting.Token);
     }
 
-    private static RunningRelay Answer(string code) => new(Url, Answers: true, IsReady: false, [new RunningRelayProblem(code, "what to do")]);
+    private static RunningRelay Answer(string code) =>
+        new(Url, Answers: true, IsReady: false, [new RunningRelayProblem(code, "what to do")]);
 
     private async Task<RunningRelay> WaitAsync(TimeSpan patience)
     {

@@ -21,13 +21,15 @@ public sealed class ForbiddenCallTests
 
     /// <summary>Waits that run on the static clock unless they are given another.</summary>
     private static readonly string[] Waits =
-        ["System.Threading.Tasks.Task::Delay", "System.Threading.Tasks.Task::WaitAsync", "System.Threading.Tasks.Task`1::WaitAsync", "System.Threading.PeriodicTimer::.ctor", "System.Threading.CancellationTokenSource::.ctor"];
+        ["System.Threading.Tasks.Task::Delay", "System.Threading.Tasks.Task::WaitAsync", "System.Threading.Tasks.Task`1::WaitAsync",
+        "System.Threading.PeriodicTimer::.ctor", "System.Threading.CancellationTokenSource::.ctor"];
 
     [Fact]
     public void Only_Processes_starts_processes() =>
         Rule.ForEach(
             Solution.All.SelectMany(assembly => Solution.Calls(assembly)).Where(call => StartsProcess(call.Called)),
-            call => call.From.StartsWith("Relay.Infrastructure.Processes.", StringComparison.Ordinal) ? null : $"{call.From} calls {call.Called.FullName}",
+            call => call.From.StartsWith("Relay.Infrastructure.Processes.", StringComparison.Ordinal)
+            ? null : $"{call.From} calls {call.Called.FullName}",
             "one place decides what a child inherits and how it ends");
 
     [Fact]
@@ -41,9 +43,11 @@ public sealed class ForbiddenCallTests
             "Relay.Infrastructure.ClaudeCode.ClaudeEngine calls System.Threading.CancellationTokenSource::CancelAfter",
         ];
         var calls = Solution.All.SelectMany(assembly => Solution.Calls(assembly)).ToList();
-        calls.Should().Contain(call => NameOf(call.Called) == "System.TimeProvider::GetTimestamp", "the scan must see the clock being used");
+        calls.Should().Contain(call => NameOf(
+            call.Called) == "System.TimeProvider::GetTimestamp", "the scan must see the clock being used");
 
-        var found = calls.Where(call => IsStaticClock(call.Called)).Select(call => $"{call.From} calls {NameOf(call.Called)}").Distinct(StringComparer.Ordinal).ToList();
+        var found = calls.Where(call => IsStaticClock(call.Called)).Select(call => $"{call.From} calls {NameOf(call.Called)}")
+            .Distinct(StringComparer.Ordinal).ToList();
 
         found.Except(allowed, StringComparer.Ordinal).Should().BeEmpty("time is injected, so that no test has to wait for it");
         Rule.HasNoStaleExceptions(allowed, found);
@@ -53,7 +57,8 @@ public sealed class ForbiddenCallTests
     public void Only_Processes_and_the_reader_of_files_call_native_code() =>
         Rule.ForEach(
             Solution.All.SelectMany(assembly => assembly.GetTypes())
-                .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.DeclaredOnly))
+                .SelectMany(type =>
+                type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.DeclaredOnly))
                 .Where(method => method.Attributes.HasFlag(System.Reflection.MethodAttributes.PinvokeImpl)),
             method => method.DeclaringType!.FullName!.StartsWith("Relay.Infrastructure.Processes.", StringComparison.Ordinal)
                 || method.DeclaringType == typeof(Relay.Infrastructure.Home.RegularFile) ? null : $"{method.DeclaringType}.{method.Name}",
@@ -65,7 +70,8 @@ public sealed class ForbiddenCallTests
         var calls = Solution.All.SelectMany(assembly => Solution.Calls(assembly)).ToList();
         calls.Should().NotBeEmpty();
 
-        calls.Where(call => call.Called.DeclaringType.FullName is "System.Console" || NameOf(call.Called) == "System.Net.Http.HttpClient::.ctor")
+        calls.Where(call =>
+            call.Called.DeclaringType.FullName is "System.Console" || NameOf(call.Called) == "System.Net.Http.HttpClient::.ctor")
             .Select(call => $"{call.From} calls {NameOf(call.Called)}")
             .Should().BeEmpty("there are named clients, loggers and writers");
     }

@@ -10,7 +10,8 @@ namespace Relay.UnitTests.Architecture;
 public sealed class LayerTests
 {
     private static readonly string[] OperatingSystemApis =
-        ["System.IO.File", "System.IO.Directory", "System.Net.Http", "System.Net.Sockets", "System.Diagnostics.Process", "Microsoft.AspNetCore", "Microsoft.Extensions.Hosting", "Serilog"];
+        ["System.IO.File", "System.IO.Directory", "System.Net.Http", "System.Net.Sockets", "System.Diagnostics.Process",
+        "Microsoft.AspNetCore", "Microsoft.Extensions.Hosting", "Serilog"];
 
     [Fact]
     public void Domain_depends_on_the_base_class_library_and_nothing_else() =>
@@ -23,7 +24,8 @@ public sealed class LayerTests
     public void Application_knows_only_the_domain() => References(Solution.Application).Should().Equal("Relay.Domain");
 
     [Fact]
-    public void Infrastructure_knows_the_application_and_the_domain() => References(Solution.Infrastructure).Should().Equal("Relay.Application", "Relay.Domain");
+    public void Infrastructure_knows_the_application_and_the_domain() =>
+        References(Solution.Infrastructure).Should().Equal("Relay.Application", "Relay.Domain");
 
     [Fact]
     public void The_two_hosts_do_not_know_each_other()
@@ -67,9 +69,12 @@ public sealed class LayerTests
     [Fact]
     public void One_type_connects_to_where_a_caller_chose()
     {
-        Type[] connecting = [typeof(Socket), typeof(TcpClient), typeof(UdpClient), typeof(Dns), typeof(HttpClient), typeof(HttpMessageInvoker), typeof(SocketsHttpHandler), typeof(HttpClientHandler), typeof(WebSocket)];
+        Type[] connecting = [typeof(Socket), typeof(TcpClient), typeof(UdpClient), typeof(Dns), typeof(HttpClient),
+            typeof(HttpMessageInvoker), typeof(SocketsHttpHandler), typeof(HttpClientHandler), typeof(WebSocket)];
         var found = Solution.All.SelectMany(assembly => assembly.GetTypes())
-            .Where(type => Types.InAssembly(type.Assembly).That().HaveName(type.Name).And().HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)]).GetTypes().Contains(Outer(type)))
+            .Where(type =>
+            Types.InAssembly(type.Assembly).That().HaveName(type.Name).And()
+            .HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)]).GetTypes().Contains(Outer(type)))
             .Select(Outer).Distinct().Select(type => type.Name);
 
         found.Should().BeEquivalentTo(
@@ -86,9 +91,11 @@ public sealed class LayerTests
     [Fact]
     public void Fetching_and_HTML_know_nothing_of_Claude_or_of_each_other() =>
         Forbid(
-            Types.InAssembly(Solution.Infrastructure).That().ResideInNamespace("Relay.Infrastructure.HttpFetching").Or().ResideInNamespace("Relay.Infrastructure.Html"),
+            Types.InAssembly(Solution.Infrastructure).That().ResideInNamespace("Relay.Infrastructure.HttpFetching").Or()
+            .ResideInNamespace("Relay.Infrastructure.Html"),
             "one folder per technology",
-            "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes", "Relay.Infrastructure.Sqlite", "Relay.Infrastructure.KeyFile");
+            "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes", "Relay.Infrastructure.Sqlite",
+            "Relay.Infrastructure.KeyFile");
 
     [Fact]
     public void Only_the_composition_of_the_Api_knows_the_infrastructure() =>

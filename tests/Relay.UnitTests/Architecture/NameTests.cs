@@ -30,7 +30,8 @@ public sealed class NameTests
     public void Requests_end_in_Command_or_Query() =>
         Rule.ForEach(
             Solution.Requests,
-            type => type.Name.EndsWith("Command", StringComparison.Ordinal) || type.Name.EndsWith("Query", StringComparison.Ordinal) ? null : type.FullName,
+            type => type.Name.EndsWith("Command", StringComparison.Ordinal) || type.Name.EndsWith("Query", StringComparison.Ordinal)
+            ? null : type.FullName,
             "a reader wants to know whether it changes anything");
 
     [Fact]
@@ -56,14 +57,18 @@ public sealed class NameTests
     [Fact]
     public void Methods_to_be_awaited_end_in_Async_and_others_do_not() =>
         Rule.ForEach(
-            Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods).Where(method => !IsHandle(method.DeclaringType!, method.Name)),
-            method => Solution.IsAsync(method) == method.Name.EndsWith("Async", StringComparison.Ordinal) ? null : $"{method.DeclaringType}.{method.Name}",
+            Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods)
+            .Where(method => !IsHandle(method.DeclaringType!, method.Name)),
+            method => Solution.IsAsync(
+            method) == method.Name.EndsWith("Async", StringComparison.Ordinal) ? null : $"{method.DeclaringType}.{method.Name}",
             "a forgotten await is seen by its name (MediatR's Handle has MediatR's name)");
 
     private static void IsNamed(string suffix, Func<Type, bool> isOne)
     {
-        Rule.ForEach(Classes.Where(isOne), type => Bare(type).EndsWith(suffix, StringComparison.Ordinal) ? null : type.FullName, $"it is a {suffix}");
-        Rule.ForEach(Classes.Where(type => Bare(type).EndsWith(suffix, StringComparison.Ordinal)), type => isOne(type) ? null : type.FullName, $"it is no {suffix}");
+        Rule.ForEach(Classes.Where(isOne), type =>
+            Bare(type).EndsWith(suffix, StringComparison.Ordinal) ? null : type.FullName, $"it is a {suffix}");
+        Rule.ForEach(Classes.Where(type => Bare(type).EndsWith(suffix, StringComparison.Ordinal)), type =>
+            isOne(type) ? null : type.FullName, $"it is no {suffix}");
     }
 
     private static bool IsHandle(Type type, string method) =>
@@ -71,9 +76,11 @@ public sealed class NameTests
 
     private static string Bare(Type type) => type.Name.Split('`')[0];
 
-    private static string Noun(Type request) => request.Name.Replace("Command", string.Empty, StringComparison.Ordinal).Replace("Query", string.Empty, StringComparison.Ordinal);
+    private static string Noun(Type request) =>
+        request.Name.Replace("Command", string.Empty, StringComparison.Ordinal).Replace("Query", string.Empty, StringComparison.Ordinal);
 
-    private static bool Implements(Type type, Type definition) => type.GetInterfaces().Any(port => port.IsGenericType && port.GetGenericTypeDefinition() == definition);
+    private static bool Implements(Type type, Type definition) =>
+        type.GetInterfaces().Any(port => port.IsGenericType && port.GetGenericTypeDefinition() == definition);
 
     private static Type[] Arguments(Type type, Type definition) =>
         type.GetInterfaces().First(port => port.IsGenericType && port.GetGenericTypeDefinition() == definition).GetGenericArguments();

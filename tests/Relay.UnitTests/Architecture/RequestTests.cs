@@ -80,7 +80,9 @@ public sealed class RequestTests : IDisposable
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
             .AddSingleton(Substitute.For<IAnswerChecker>())
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage).AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages).AddSingleton(Substitute.For<IPdfReader>()).AddSingleton(_running)
+            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage)
+            .AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages)
+            .AddSingleton(Substitute.For<IPdfReader>()).AddSingleton(_running)
             .AddSingleton<IFleet>(new NoFleet()).AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
@@ -94,14 +96,16 @@ public sealed class RequestTests : IDisposable
     public void Every_request_is_answered_with_a_result() =>
         Rule.ForEach(
             Solution.Requests,
-            request => Response(request) is { IsGenericType: true } response && response.GetGenericTypeDefinition() == typeof(Result<>) ? null : request.FullName,
+            request => Response(request) is { IsGenericType: true } response && response.GetGenericTypeDefinition() == typeof(
+            Result<>) ? null : request.FullName,
             "the pipeline's behaviours only fit requests that can fail as data");
 
     [Fact]
     public void Every_request_has_exactly_one_handler() =>
         Rule.ForEach(
             Solution.Requests,
-            request => _services.GetServices(typeof(IRequestHandler<,>).MakeGenericType(request, Response(request)!)).Count() == 1 ? null : request.FullName,
+            request => _services.GetServices(typeof(IRequestHandler<,>)
+            .MakeGenericType(request, Response(request)!)).Count() == 1 ? null : request.FullName,
             "otherwise sending it is a bug at run time");
 
     [Fact]
@@ -141,7 +145,9 @@ public sealed class RequestTests : IDisposable
         var result = await _mediator.Send(command, Waiting.Token);
 
         result.Value.Text.Should().Be("hello");
-        await _engine.Received(1).CompleteAsync(command.Context.Caller.Id, Any.Model(), command.Request, null, command.Context.Spending, Arg.Any<CancellationToken>());
+        await _engine.Received(1)
+            .CompleteAsync(command.Context.Caller.Id, Any.Model(), command.Request, null, command.Context.Spending,
+            Arg.Any<CancellationToken>());
     }
 
     [Fact]
@@ -188,13 +194,19 @@ public sealed class RequestTests : IDisposable
         _usage.ReadAsync(default, default, Waiting.Token).ReturnsForAnyArgs([]);
         _usage.ReadLastUsedAsync(Arg.Any<CancellationToken>()).Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
         _quotas.PeekAsync(default!, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(null, null, []));
-        _running.AskAsync(Waiting.Token).ReturnsForAnyArgs(new RunningRelay(new Uri("http://127.0.0.1:8799"), Answers: true, IsReady: true, []));
+        _running.AskAsync(Waiting.Token)
+            .ReturnsForAnyArgs(new RunningRelay(new Uri("http://127.0.0.1:8799"), Answers: true, IsReady: true, []));
         IBaseRequest[] queries =
         [
-            .. Solution.Requests.Where(request => request.GetProperties().Length == 0).Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()), new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1), new AwaitReadinessQuery(TimeSpan.FromSeconds(1)), new SumUpUsageQuery(1), new DiagnoseQuery(), new TraceFetchQuery("http://10.0.0.1/"),
+            .. Solution.Requests.Where(request => request.GetProperties().Length == 0)
+                .Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
+            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()),
+            new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1),
+            new AwaitReadinessQuery(TimeSpan.FromSeconds(1)), new SumUpUsageQuery(1), new DiagnoseQuery(),
+            new TraceFetchQuery("http://10.0.0.1/"),
         ];
-        queries.Select(query => query.GetType()).Should().BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
+        queries.Select(query => query.GetType()).Should()
+            .BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 
         foreach (var query in queries)
         {
@@ -207,11 +219,13 @@ public sealed class RequestTests : IDisposable
 
     private static QuotaDecision Admitted => new(new QuotaCharge("key_1", new DateOnly(2026, 3, 14), 0, 0), null, []);
 
-    private void Decide(QuotaDecision decision) => _quotas.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs(decision);
+    private void Decide(QuotaDecision decision) =>
+        _quotas.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs(decision);
 
     private List<string> CallsOfQuotas() => [.. _quotas.ReceivedCalls().Select(call => call.GetMethodInfo().Name)];
 
-    private void Answer() => _engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion());
+    private void Answer() =>
+        _engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion());
 
     /// <summary>MediatR 5 sends what it knows the type of.</summary>
     private Task<RelayError?> SendAsync(IBaseRequest request)
@@ -223,5 +237,6 @@ public sealed class RequestTests : IDisposable
     private async Task<RelayError?> SendAsAsync<T>(IRequest<Result<T>> request) => (await _mediator.Send(request, Waiting.Token)).Error;
 
     private static Type? Response(Type request) =>
-        request.GetInterfaces().FirstOrDefault(port => port.IsGenericType && port.GetGenericTypeDefinition() == typeof(IRequest<>))?.GetGenericArguments()[0];
+        request.GetInterfaces().FirstOrDefault(port => port.IsGenericType && port.GetGenericTypeDefinition() == typeof(IRequest<>))
+        ?.GetGenericArguments()[0];
 }

@@ -27,7 +27,8 @@ internal static class Solution
     public static IReadOnlyList<Assembly> All { get; } = [Domain, Application, Infrastructure, Api, Cli];
 
     /// <summary>Every request that can be sent.</summary>
-    public static IReadOnlyList<Type> Requests { get; } = [.. All.SelectMany(Written).Where(type => type.IsAssignableTo(typeof(IBaseRequest)))];
+    public static IReadOnlyList<Type> Requests { get; } = [.. All.SelectMany(Written)
+        .Where(type => type.IsAssignableTo(typeof(IBaseRequest)))];
 
     /// <summary>Every options class.</summary>
     public static IReadOnlyList<Type> Options { get; } = [.. All.SelectMany(Written).Where(type => Settings(type).Any())];
@@ -40,8 +41,11 @@ internal static class Solution
 
     /// <summary>The members of a type that somebody wrote there.</summary>
     public static IEnumerable<MethodInfo> Methods(Type type) =>
-        type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
-            .Where(method => !method.IsSpecialName && !method.Name.Contains('<', StringComparison.Ordinal) && !method.IsDefined(typeof(CompilerGeneratedAttribute)));
+        type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static
+        | BindingFlags.DeclaredOnly)
+            .Where(method =>
+            !method.IsSpecialName && !method.Name.Contains('<', StringComparison.Ordinal)
+            && !method.IsDefined(typeof(CompilerGeneratedAttribute)));
 
     /// <summary>The settings of an options class.</summary>
     public static IEnumerable<(PropertyInfo Property, SettingAttribute Attribute)> Settings(Type type) =>
@@ -57,7 +61,10 @@ internal static class Solution
         return type == typeof(Task) || type == typeof(Task<>) || type == typeof(ValueTask) || type == typeof(ValueTask<>);
     }
 
-    /// <summary>Every call in an assembly's IL: the outermost type it is made from, and what is called. Lambdas and async methods count as their type's.</summary>
+    /// <summary>
+    /// Every call in an assembly's IL: the outermost type it is made from, and what is called. Lambdas and async methods count as their
+    /// type's.
+    /// </summary>
     public static IReadOnlyList<(string From, MethodReference Called)> Calls(Assembly assembly)
     {
         using var module = ModuleDefinition.ReadModule(assembly.Location);

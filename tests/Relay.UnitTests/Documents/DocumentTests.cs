@@ -17,7 +17,8 @@ public sealed partial class DocumentTests
 
     /// <summary>Every Markdown file that somebody wrote.</summary>
     private static IReadOnlyList<string> Documents { get; } =
-        [.. Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories).Where(file => !Generated().IsMatch(Path.GetRelativePath(Root, file)))];
+        [.. Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories)
+        .Where(file => !Generated().IsMatch(Path.GetRelativePath(Root, file)))];
 
     [Fact]
     public async Task The_table_of_settings_has_every_setting_with_its_default()
@@ -25,9 +26,14 @@ public sealed partial class DocumentTests
         using var home = new TemporaryHome();
         await using var app = RelayHost.Build(["--relay-home", home.Home.Path, "--log-level", "error"]);
         var table = new StringBuilder("| name | default | |\n|---|---|---|\n");
-        foreach (var setting in app.Services.GetServices<SettingDescription>().Append(new SettingDescription("RELAY_HOME", "The one directory the relay writes to.", "~/.local/share/claude-relay", Secret: false)).OrderBy(setting => setting.Name, StringComparer.Ordinal))
+        foreach (var setting in app.Services.GetServices<SettingDescription>()
+            .Append(new SettingDescription("RELAY_HOME", "The one directory the relay writes to.", "~/.local/share/claude-relay",
+            Secret: false)).OrderBy(setting => setting.Name, StringComparer.Ordinal))
         {
-            table.Append(null, $"| `{setting.Name}`{(setting.Reloads ? " ↻" : string.Empty)} | {setting.Default.Replace("|", "\\|", StringComparison.Ordinal)} | {setting.Help.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
+            table.Append(null,
+                $"| `{setting.Name}`{(setting.Reloads ? " ↻" : string.Empty)} | "
+                + $"{setting.Default.Replace("|", "\\|", StringComparison.Ordinal)} | "
+                + $"{setting.Help.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
         }
 
         var file = Path.Combine(Root, "docs", "settings.md");
@@ -64,16 +70,21 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_test_that_a_document_names_exists()
     {
-        var classes = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension).ToHashSet(StringComparer.Ordinal);
+        var classes = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
+            .Select(Path.GetFileNameWithoutExtension).ToHashSet(StringComparer.Ordinal);
         var methods = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
             .SelectMany(file => Method().Matches(File.ReadAllText(file)).Select(match => match.Groups["name"].Value))
             .ToHashSet(StringComparer.Ordinal);
-        var named = Documents.SelectMany(document => Named().Matches(File.ReadAllText(document)).Select(match => (Document: Path.GetRelativePath(Root, document), Class: match.Groups["class"].Value, Method: match.Groups["method"].Value))).ToList();
+        var named = Documents.SelectMany(document => Named().Matches(File.ReadAllText(document))
+            .Select(match =>
+            (Document: Path.GetRelativePath(Root, document), Class: match.Groups["class"].Value, Method: match.Groups["method"].Value)))
+            .ToList();
 
         named.Should().NotBeEmpty();
         Rule.ForEach(
             named,
-            name => classes.Contains(name.Class) && (name.Method.Length == 0 || methods.Contains(name.Method)) ? null : $"{name.Document}: {name.Class}.{name.Method}",
+            name => classes.Contains(name.Class) && (name.Method.Length == 0 || methods.Contains(name.Method))
+            ? null : $"{name.Document}: {name.Class}.{name.Method}",
             "what a document says a test shows, a test must show");
     }
 
@@ -81,7 +92,8 @@ public sealed partial class DocumentTests
     public void Every_promise_and_every_layer_of_the_threat_model_names_the_test_that_shows_it()
     {
         var security = File.ReadAllText(Path.Combine(Root, "SECURITY.md"));
-        var promises = Promise().Matches(Section(security, "## What the relay promises")).Select(match => $"promise {match.Groups["number"].Value}").ToList();
+        var promises = Promise().Matches(Section(security, "## What the relay promises"))
+            .Select(match => $"promise {match.Groups["number"].Value}").ToList();
         var layers = Rows(Section(security, "## The threat model"));
         var shown = Rows(Section(security, "## The tests"));
 

@@ -7,9 +7,11 @@ using Relay.UnitTests.Architecture;
 
 namespace Relay.UnitTests.Documents;
 
-/// <summary>Texts that a caller or an operator reads are plain English.</summary>
+/// <summary>Texts that a caller or an operator reads are plain English, and lines of code are short.</summary>
 public sealed partial class PlainEnglishTests
 {
+    private const int LongestLine = 140;
+
     [Theory]
     [InlineData("What is there already stays.")]
     [InlineData("The limit is gone. Where there is room, more fits.")]
@@ -60,21 +62,47 @@ public sealed partial class PlainEnglishTests
         found => FindFault(found.file, found.text),
         "users and contributors read them");
 
-    private static string? FindFault(string file, string text) => FindFaults(text).FirstOrDefault() is { } fault ? $"{(Path.IsPathRooted(file) && File.Exists(file) ? Name(file) : file)}: {fault}" : null;
+    [Fact]
+    public void Lines_of_code_are_short() => Rule.ForEach(
+        ((string[])["src", "tests"]).SelectMany(Sources).SelectMany(CodeOf),
+        line => line.Text.Length > LongestLine ? $"{line.File}:{line.Number}" : null,
+        $"a line has at most {LongestLine} characters");
+
+    /// <summary>The lines of a file, without the lines inside raw strings, which are data.</summary>
+    private static IEnumerable<(string File, int Number, string Text)> CodeOf(string file)
+    {
+        var isData = false;
+        foreach (var (index, line) in File.ReadLines(file).Index())
+        {
+            var begins = !isData && line.TrimEnd().EndsWith("\"\"\"", StringComparison.Ordinal);
+            if (!isData && !line.Contains("\"\"\"", StringComparison.Ordinal))
+            {
+                yield return (Name(file), index + 1, line);
+            }
+
+            isData = begins || (isData && !line.TrimStart().StartsWith("\"\"\"", StringComparison.Ordinal));
+        }
+    }
+
+    private static string? FindFault(string file, string text) =>
+        FindFaults(text).FirstOrDefault() is { } fault
+        ? $"{(Path.IsPathRooted(file) && File.Exists(file) ? Name(file) : file)}: {fault}" : null;
 
     private static IEnumerable<string> FindFaults(string text) => Sentence().Split(text)
         .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
         .Where(sentence => !sentence.EndsWith('?') && (Opening().IsMatch(sentence) || Phrase().IsMatch(sentence)));
 
     private static IEnumerable<string> Sources(string folder) =>
-        Directory.EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.cs", SearchOption.AllDirectories).Where(file => !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file)));
+        Directory.EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.cs", SearchOption.AllDirectories)
+        .Where(file => !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file)));
 
     private static string Name(string file) => Path.GetRelativePath(Checkout.Root, file);
 
     [GeneratedRegex(@"^(What|Who|Where|That|Whoever|Whatever)\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Opening();
 
-    [GeneratedRegex(@"\b(of (its|their) own|(is|are) none|whoever|in vain)\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\b(of (its|their) own|(is|are) none|whoever|in vain)\b", RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Phrase();
 
     [GeneratedRegex(@"(?<=[.!?])\s+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

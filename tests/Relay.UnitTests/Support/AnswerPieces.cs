@@ -10,5 +10,6 @@ internal static class AnswerPieces
     public static string? TakeWords(this CompletionTurn turn) => (turn.TakePiece() as WordsPiece)?.Text;
 
     /// <summary>The words that were not taken yet.</summary>
-    public static string TakeRestWords(this CompletionTurn turn, string text) => string.Concat(turn.TakeRest(text).Cast<WordsPiece>().Select(piece => piece.Text));
+    public static string TakeRestWords(this CompletionTurn turn, string text) =>
+        string.Concat(turn.TakeRest(text).Cast<WordsPiece>().Select(piece => piece.Text));
 }

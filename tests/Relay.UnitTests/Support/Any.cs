@@ -29,7 +29,8 @@ internal static class Any
     public static ChatMessage Turn(string text) => ChatMessage.Of(ChatRole.User, Text(text));
 
     /// <summary>Metrics that nobody collects.</summary>
-    public static RelayMetrics Metrics() => Metrics(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
+    public static RelayMetrics Metrics() =>
+        Metrics(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
 
     public static RelayMetrics Metrics(IMeterFactory meters) => new(meters, new ModelCatalog(Options.Create(new CompletionOptions())));
 
@@ -46,5 +47,6 @@ internal static class Any
         CompletionRequest.Create(prompt, system, model).Value;
 
     public static Completion Completion(string text = "hello") => new(
-        Model(), text, "end_turn", new TokenUsage(1, 2, 3, 4, 0.5m), new CompletionTimings(ProcessOrigin.Cold, default, default, default, default));
+        Model(), text, "end_turn", new TokenUsage(1, 2, 3, 4, 0.5m),
+        new CompletionTimings(ProcessOrigin.Cold, default, default, default, default));
 }

@@ -107,7 +107,8 @@ internal sealed class FakeChild : IChildProcess
             return;
         }
 
-        child.Say(child.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Hello."), Frames.Stop("end_turn"), Frames.MessageStop, Frames.Success("Hello."));
+        child.Say(child.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Hello."), Frames.Stop("end_turn"), Frames.MessageStop,
+            Frames.Success("Hello."));
     }
 
     /// <summary>As a Claude Code whose validator takes no schema.</summary>

@@ -10,7 +10,8 @@ using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
 using Yarp.ReverseProxy.Forwarder;
 using Comparison = System.Func<
-    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket, Relay.Infrastructure.ApiGate.GateTurn,
+    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket,
+    Relay.Infrastructure.ApiGate.GateTurn,
     System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
 
 namespace Relay.UnitTests.Support;
@@ -30,12 +31,16 @@ internal sealed class FakeGate : IAsyncDisposable
         _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
         _starter = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, clock);
         var (configuration, completions) = (
-            new ConfigurationBuilder().AddInMemoryCollection([new("NODE_EXTRA_CA_CERTS", certificates)]).Build(), Options.Create(new CompletionOptions()));
+            new ConfigurationBuilder().AddInMemoryCollection([new("NODE_EXTRA_CA_CERTS", certificates)])
+            .Build(), Options.Create(new CompletionOptions()));
         var login = new LoginFile(new ClaudeEnvironment(options, completions, configuration, home));
-        var renewal = new LoginRenewal(new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
+        var renewal = new LoginRenewal(
+            new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
         _credentials = new ApiCredentials(options, login, renewal, clock, NullLogger<ApiCredentials>.Instance);
-        _forwarder = new ApiForwarder(_services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, Account, clock);
-        Listener = new GateListener(home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance) { ComparedBy = comparedBy };
+        _forwarder = new ApiForwarder(
+            _services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, Account, clock);
+        Listener = new GateListener(
+            home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance) { ComparedBy = comparedBy };
     }
 
     public GateListener Listener { get; }

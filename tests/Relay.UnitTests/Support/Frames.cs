@@ -22,7 +22,8 @@ internal static class Frames
 
     public const string TextStart = """{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}}""";
 
-    public static string Delta(string text) => Event(new { type = "content_block_delta", index = 0, delta = new { type = "text_delta", text } });
+    public static string Delta(string text) =>
+        Event(new { type = "content_block_delta", index = 0, delta = new { type = "text_delta", text } });
 
     public const string MessageStop = """{"type":"stream_event","event":{"type":"message_stop"}}""";
 
@@ -42,7 +43,8 @@ internal static class Frames
     public static string Failure(long? status = null, string? terminalReason = null, string subtype = "success") =>
         Result("API Error: some words", isError: true, status, terminalReason, subtype);
 
-    public static string Event(object body) => JsonSerializer.Serialize(new Dictionary<string, object>(StringComparer.Ordinal) { ["type"] = "stream_event", ["event"] = body });
+    public static string Event(object body) =>
+        JsonSerializer.Serialize(new Dictionary<string, object>(StringComparer.Ordinal) { ["type"] = "stream_event", ["event"] = body });
 
     /// <summary>A frame with one property set to something else, or removed.</summary>
     public static string With(string frame, string property, string? json)
@@ -59,7 +61,8 @@ internal static class Frames
 
     public static ClaudeFrame Parse(string line) => ClaudeFrame.Parse(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(line)));
 
-    private static string Result(string text, bool isError, long? status = null, string? terminalReason = null, string subtype = "success") => JsonSerializer.Serialize(new
+    private static string Result(string text, bool isError, long? status = null, string? terminalReason = null,
+        string subtype = "success") => JsonSerializer.Serialize(new
     {
         stop_reason = "end_turn",
         total_cost_usd = 0.0125,

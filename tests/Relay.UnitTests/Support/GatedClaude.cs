@@ -35,7 +35,8 @@ internal sealed class GatedClaude
     public static void Answer(FakeChild child, JsonElement line) => child.StateOf(() => new GatedClaude()).Take(child, line);
 
     /// <summary>The behavior of one that differs.</summary>
-    public static Action<FakeChild, JsonElement> Hostile(Func<GatedClaude> create) => (child, line) => child.StateOf(create).Take(child, line);
+    public static Action<FakeChild, JsonElement> Hostile(Func<GatedClaude> create) =>
+        (child, line) => child.StateOf(create).Take(child, line);
 
     private void Take(FakeChild child, JsonElement line)
     {

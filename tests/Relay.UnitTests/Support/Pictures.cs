@@ -44,7 +44,8 @@ internal static class Pictures
             "VP8L" => [0x2F, .. BitConverter.GetBytes((width - 1) | ((height - 1) << 14)), 0, 0, 0, 0, 0],
             _ => [0, 0, 0, 0, .. BitConverter.GetBytes(width - 1)[..3], .. BitConverter.GetBytes(height - 1)[..3]],
         };
-        return Convert.ToBase64String([.. "RIFF"u8, 0, 0, 0, 0, .. "WEBP"u8, .. System.Text.Encoding.ASCII.GetBytes(kind), 10, 0, 0, 0, .. data]);
+        return Convert.ToBase64String([
+            .. "RIFF"u8, 0, 0, 0, 0, .. "WEBP"u8, .. System.Text.Encoding.ASCII.GetBytes(kind), 10, 0, 0, 0, .. data]);
     }
 
     private static byte[] BigEndian(ushort value) => [(byte)(value >> 8), (byte)value];

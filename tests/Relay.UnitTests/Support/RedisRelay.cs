@@ -15,7 +15,8 @@ internal sealed class RedisRelay : IAsyncDisposable
     {
         Link = new RedisLink(Options.Create(options), TimeProvider.System, Log)
         {
-            ClockOfTest = scripts is null ? null : () => (scripts.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
+            ClockOfTest = scripts is null ? null : () =>
+                (scripts.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
         };
         Instance = new RelayInstance(Options.Create(options), clock);
         Fleet = new FleetView(Link);
@@ -55,7 +56,8 @@ internal sealed class RedisRelay : IAsyncDisposable
     /// <param name="adorn">Changes its options.</param>
     /// <param name="idempotency">How much is remembered.</param>
     /// <param name="beats">Whether it gives signs of life by itself, as a real one does. They also find out that a server is back.</param>
-    public static async Task<RedisRelay> StartAsync(RedisServer server, string fleet, TimeProvider? clock = null, Action<StateOptions>? adorn = null, IdempotencyOptions? idempotency = null, bool beats = false)
+    public static async Task<RedisRelay> StartAsync(RedisServer server, string fleet, TimeProvider? clock = null,
+        Action<StateOptions>? adorn = null, IdempotencyOptions? idempotency = null, bool beats = false)
     {
         // Patient, for the machine that runs tests may be busy; what is about time sets its own.
         var options = new StateOptions { State = server.Address, Namespace = fleet, Timeout = TimeSpan.FromSeconds(10) };

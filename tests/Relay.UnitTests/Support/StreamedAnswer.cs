@@ -23,7 +23,8 @@ internal static class StreamedAnswer
     /// <param name="make">Makes the stream of the API.</param>
     /// <param name="result">The end.</param>
     /// <param name="pieces">The pieces that come before it.</param>
-    public static async Task<IReadOnlyList<StreamedEvent>> RunAsync(Func<EventStream, CompletionStream> make, Result<Completion> result, IReadOnlyList<AnswerPiece> pieces)
+    public static async Task<IReadOnlyList<StreamedEvent>> RunAsync(
+        Func<EventStream, CompletionStream> make, Result<Completion> result, IReadOnlyList<AnswerPiece> pieces)
     {
         using var wire = new MemoryStream();
         var context = new DefaultHttpContext();

@@ -8,7 +8,9 @@ internal static partial class ThreadClock
     private const int LinuxThread = 3;
     private const int MacThread = 16;
 
-    /// <summary>The processor time of a piece of work. The first runs compile the code: the work is repeated while it takes too long.</summary>
+    /// <summary>
+    /// The processor time of a piece of work. The first runs compile the code: the work is repeated while it takes too long.
+    /// </summary>
     /// <param name="enough">The work is not repeated once it took less than this.</param>
     /// <param name="runs">Most runs.</param>
     /// <param name="work">The work.</param>

@@ -36,7 +36,8 @@ public sealed class MessageBodyTests
             "output_config":{"effort":"max","format":{"type":"json_schema","schema":{"type":"object"} } }
             """).Value;
 
-        (request.MaxOutputTokens, request.Effort, request.Schema, request.System!.Reveal()).Should().Be((7, Effort.Max, OutputSchema.AnyObject, "s"));
+        (request.MaxOutputTokens, request.Effort, request.Schema, request.System!.Reveal()).Should()
+            .Be((7, Effort.Max, OutputSchema.AnyObject, "s"));
         request.Stop!.Find("ax").Should().Be((1, "x"));
         Parse($$"""{{Hi}},"output_format":{"type":"json_schema","schema":{"type":"object"} }""").Value.Schema.Should().Be(OutputSchema.AnyObject);
     }
@@ -87,22 +88,27 @@ public sealed class MessageBodyTests
 
     [Fact]
     public void Late_instructions_come_after_the_system_prompt() =>
-        Parse("\"system\":\"One.\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"Two.\"}]").Value.System!.Reveal().Should().Be("One.\n\nTwo.");
+        Parse("\"system\":\"One.\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"Two.\"}]")
+        .Value.System!.Reveal().Should().Be("One.\n\nTwo.");
 
     [Fact]
     public void A_picture_elsewhere_is_handed_on() =>
-        Parse("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://example.com/a\"}}]}]").Value
+        Parse("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\""
+        + "https://example.com/a\"}}]}]").Value
             .Conversation.Last.Content.Should().ContainSingle().Which.Should().BeOfType<ImageLink>();
 
     [Theory]
-    [InlineData("\"tools\":[],\"tool_choice\":{\"type\":\"auto\"},\"temperature\":1,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\",\"cache_control\":{\"type\":\"ephemeral\"}")]
+    [InlineData(
+        "\"tools\":[],\"tool_choice\":{\"type\":\"auto\"},\"temperature\":1,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\""
+        + ",\"cache_control\":{\"type\":\"ephemeral\"}")]
     [InlineData("\"system\":\"\"")]
     [InlineData("\"system\":[],\"stop_sequences\":[],\"output_config\":null,\"output_format\":null")]
     public void What_asks_for_what_happens_anyway_is_taken(string fields) => Parse($"{Hi},{fields}").Error.Should().BeNull();
 
     [Theory]
     [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://example.com\"}}]}]", "messages[0].content[0].source")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\""
+        + "http://example.com\"}}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]", "messages[0].content[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0].tool_use_id")]
@@ -111,7 +117,8 @@ public sealed class MessageBodyTests
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"image\"}]", "system[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"effort\":\"huge\"}", "output_config.effort")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":1", "output_config")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"format\":{\"type\":\"xml\"}}", "output_config.format")]
+    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"format\":{\"type\":\"xml\"}}",
+        "output_config.format")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop_sequences\":[\"\"]", "stop_sequences")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":-1", "max_tokens")]
     public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
@@ -133,7 +140,8 @@ public sealed class MessageBodyTests
     [InlineData(1, 1000, "thinking", null)]
     [InlineData(1, 1001, "thinking", "messages[0].content")]
     [InlineData(7, 800, "redacted_thinking", "messages[6].content")]
-    public void Blocks_are_bounded_in_a_message_and_in_a_conversation_also_those_that_are_passed_over(int messages, int blocks, string type, string? problem)
+    public void Blocks_are_bounded_in_a_message_and_in_a_conversation_also_those_that_are_passed_over(
+        int messages, int blocks, string type, string? problem)
     {
         // The last block is a text: a message of nothing but blocks that are passed over is refused for that.
         var content = string.Concat(Enumerable.Repeat($$"""{"type":"{{type}}","text":"a"},""", blocks - 1)) + """{"type":"text","text":"a"}""";
@@ -144,7 +152,9 @@ public sealed class MessageBodyTests
         error?.Field.Should().Be(problem);
     }
 
-    private static Result<CompletionRequest> Parse(string fields) => Read(fields).TryGet(out var parsed, out var error) ? parsed.Request : error;
+    private static Result<CompletionRequest> Parse(string fields) =>
+        Read(fields).TryGet(out var parsed, out var error) ? parsed.Request : error;
 
-    private static Result<CompatibleRequest> Read(string fields) => MessageBody.Parse(JsonElement.Parse($"{{\"model\":\"opus\",{fields}}}"), Any.ModelNames(), needsMaxTokens: false);
+    private static Result<CompatibleRequest> Read(string fields) =>
+        MessageBody.Parse(JsonElement.Parse($"{{\"model\":\"opus\",{fields}}}"), Any.ModelNames(), needsMaxTokens: false);
 }

@@ -22,7 +22,8 @@ public sealed class MessageStreamTests
             [new WordsPiece("Plain. "), new WordsEnd(plain), new WordsPiece("Cited."), new CitationPiece(Place), new WordsEnd(Cited)]);
 
         events.Select(item => item.Type).Should().Equal(
-            "message_start", "content_block_start", "content_block_delta", "content_block_stop", "content_block_start", "content_block_delta", "content_block_delta",
+            "message_start", "content_block_start", "content_block_delta", "content_block_stop", "content_block_start",
+            "content_block_delta", "content_block_delta",
             "content_block_stop", "message_delta", "message_stop");
         events.Skip(1).Take(7).Select(item => item.Json.GetProperty("index").GetInt32()).Should().Equal(0, 0, 0, 1, 1, 1, 1);
         events[6].Json.GetProperty("delta").GetRawText().Should().Be($$"""{"type":"citations_delta","citation":{{Place}}}""");
@@ -35,7 +36,8 @@ public sealed class MessageStreamTests
 
         JsonSerializer.Serialize(AnswerBlockContracts.Of(completion), JsonContract.Options)
             .Should().Be($$"""[{"type":"text","text":"Plain. "},{"type":"text","text":"Cited.","citations":[{{Place}}]}]""");
-        JsonSerializer.SerializeToElement(CompleteAnswer.From(completion, OutputFormat.Text, TimeSpan.Zero), JsonContract.Options).GetProperty("citations").GetRawText()
+        JsonSerializer.SerializeToElement(CompleteAnswer.From(completion, OutputFormat.Text, TimeSpan.Zero), JsonContract.Options)
+            .GetProperty("citations").GetRawText()
             .Should().Be($$"""[{"type":"text","text":"Cited.","citations":[{{Place}}]}]""");
     }
 }

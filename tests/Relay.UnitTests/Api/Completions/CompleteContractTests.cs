@@ -47,10 +47,12 @@ public sealed class CompleteContractTests
     [InlineData("JSON")]
     [InlineData("markdown")]
     public void Another_format_is_named(string format) =>
-        new CompleteBody("hi", null, null, format).Parse().Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "output_format" });
+        new CompleteBody("hi", null, null, format).Parse().Error.Should()
+        .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "output_format" });
 
     [Fact]
-    public void A_wrong_prompt_is_named_before_a_wrong_format() => new CompleteBody(null, null, null, "x").Parse().Error!.Field.Should().Be("prompt");
+    public void A_wrong_prompt_is_named_before_a_wrong_format() =>
+        new CompleteBody(null, null, null, "x").Parse().Error!.Field.Should().Be("prompt");
 
     private static string Wire(CompleteAnswer answer) => JsonSerializer.Serialize(answer, JsonContract.Options);
 }

@@ -71,7 +71,8 @@ public sealed class DocumentReaderTests
             $$$"""{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,{{{Pdf}}}"}},{"type":"file","file":{"file_data":"{{{text}}}"}},{"type":"text","text":"q"}""");
 
         read.Value.Last.Content.Should().Equal(
-            new DocumentBlock(PdfOf()) { Title = Any.Text("a.pdf") }, new DocumentBlock(new TextSource(Any.Text("a,b\n"))), new TextBlock(Any.Text("q")));
+            new DocumentBlock(PdfOf()) { Title = Any.Text("a.pdf") }, new DocumentBlock(new TextSource(Any.Text("a,b\n"))),
+            new TextBlock(Any.Text("q")));
     }
 
     [Theory]
@@ -111,7 +112,9 @@ public sealed class DocumentReaderTests
 
     private static Result<Conversation> Native(string block) => MessageReader.ReadNative(Message(block));
 
-    private static Result<Conversation> Anthropic(string block) => MessageReader.ReadAnthropic(Message(block), null).TryGet(out var read, out var error) ? read.Conversation : error;
+    private static Result<Conversation> Anthropic(string block) =>
+        MessageReader.ReadAnthropic(Message(block), null).TryGet(out var read, out var error) ? read.Conversation : error;
 
-    private static Result<Conversation> OpenAi(string block) => MessageReader.ReadOpenAi(Message(block)).TryGet(out var read, out var error) ? read.Conversation : error;
+    private static Result<Conversation> OpenAi(string block) =>
+        MessageReader.ReadOpenAi(Message(block)).TryGet(out var read, out var error) ? read.Conversation : error;
 }

@@ -37,7 +37,8 @@ public sealed class DashboardGuardTests
     // Nothing that says where it comes from.
     [InlineData(false, "POST", "relay.example", null, null)]
     [InlineData(false, "DELETE", "relay.example", null, null)]
-    public void Only_the_page_itself_and_who_types_its_address_is_let_through(bool isOwn, string method, string host, string? origin, string? site)
+    public void Only_the_page_itself_and_who_types_its_address_is_let_through(
+        bool isOwn, string method, string host, string? origin, string? site)
     {
         DashboardGuard.IsOwn(Request(method, host, origin, site)).Should().Be(isOwn);
     }

@@ -50,7 +50,8 @@ public sealed class FetchControllerTests
 
         readers.ForEach(reader => reader.Read());
         (await Task.WhenAll(waiting).InTime()).Should().AllBeOfType<EmptyResult>();
-        readers.ForEach(reader => JsonElement.Parse(reader.Taken.ToArray()).GetProperty("text").GetString().Should().HaveLength(FetchRequest.MaxMaxBytes));
+        readers.ForEach(reader =>
+            JsonElement.Parse(reader.Taken.ToArray()).GetProperty("text").GetString().Should().HaveLength(FetchRequest.MaxMaxBytes));
         var again = new SlowReader();
         again.Read();
         (await FetchAsync(key, again).InTime()).Should().BeOfType<EmptyResult>("what was read gives its room back");
@@ -63,7 +64,8 @@ public sealed class FetchControllerTests
         context.Request.ContentType = "application/json";
         context.Request.Body = new MemoryStream(Encoding.UTF8.GetBytes("""{"url":"https://example.com/","format":"text"}"""));
         context.Response.Body = answer;
-        return new FetchController(_mediator, _options, _answers, TimeProvider.System) { ControllerContext = new ControllerContext { HttpContext = context } }.FetchAsync(Waiting.Token);
+        return new FetchController(_mediator, _options, _answers,
+            TimeProvider.System) { ControllerContext = new ControllerContext { HttpContext = context } }.FetchAsync(Waiting.Token);
     }
 
     /// <summary>Takes one piece, and the next only when it is told to read.</summary>

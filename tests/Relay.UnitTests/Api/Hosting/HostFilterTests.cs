@@ -88,7 +88,8 @@ public sealed class HostFilterTests
     [InlineData("ｒelay.example")]
     [InlineData("")]
     public void What_can_be_no_name_is_told_at_the_start(string allowed) =>
-        new ServerOptionsValidator().Validate(null, new ServerOptions { AllowedHosts = [allowed] }).Failures.Should().ContainSingle().Which.Should().Contain("ALLOWED_HOSTS");
+        new ServerOptionsValidator().Validate(null, new ServerOptions { AllowedHosts = [allowed] }).Failures.Should()
+        .ContainSingle().Which.Should().Contain("ALLOWED_HOSTS");
 
     private async Task<(bool Passed, int Status)> AskAsync(string host)
     {

@@ -119,10 +119,12 @@ public sealed class RevocationWatchTests : IDisposable
         });
     }
 
-    private void Reload(params string[] unrevokedIds) => _keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(unrevokedIds, StringComparer.Ordinal));
+    private void Reload(params string[] unrevokedIds) =>
+        _keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(unrevokedIds, StringComparer.Ordinal));
 
     /// <summary>What runs until its token is cancelled.</summary>
-    private Task AskAsync(HttpContext context) => _watch.InvokeAsync(context, http => Task.Delay(Timeout.InfiniteTimeSpan, http.RequestAborted));
+    private Task AskAsync(HttpContext context) =>
+        _watch.InvokeAsync(context, http => Task.Delay(Timeout.InfiniteTimeSpan, http.RequestAborted));
 
     private DefaultHttpContext Context(ApiKey? key)
     {

@@ -57,10 +57,12 @@ public sealed class ErrorResponseTests : IDisposable
     };
 
     [Fact]
-    public void Every_code_has_its_status() => Enum.GetValues<ErrorCode>().ToDictionary(code => code, ErrorResponse.StatusOf).Should().Equal(Statuses);
+    public void Every_code_has_its_status() =>
+        Enum.GetValues<ErrorCode>().ToDictionary(code => code, ErrorResponse.StatusOf).Should().Equal(Statuses);
 
     [Fact]
-    public void A_code_nobody_gave_a_status_is_a_bug() => ((Action)(() => ErrorResponse.StatusOf((ErrorCode)(-1)))).Should().Throw<InvalidOperationException>();
+    public void A_code_nobody_gave_a_status_is_a_bug() =>
+        ((Action)(() => ErrorResponse.StatusOf((ErrorCode)(-1)))).Should().Throw<InvalidOperationException>();
 
     [Fact]
     public async Task A_failure_has_one_shape()
@@ -114,12 +116,15 @@ public sealed class ErrorResponseTests : IDisposable
     [InlineData(nameof(ApiSurface.Native), ErrorCode.SchemaNotSatisfied, 0, 422, "", "")]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.NotLoggedIn, 0, 503, "", "false")]
     [InlineData(nameof(ApiSurface.Native), ErrorCode.DailyLimit, 40_000, 429, "40000", "")]
-    public async Task Other_APIs_have_their_own_statuses_and_nobody_sleeps_for_more_than_a_minute(string api, ErrorCode code, int seconds, int status, string retryAfter, string shouldRetry)
+    public async Task Other_APIs_have_their_own_statuses_and_nobody_sleeps_for_more_than_a_minute(
+        string api, ErrorCode code, int seconds, int status, string retryAfter, string shouldRetry)
     {
         var surface = Enum.Parse<ApiSurface>(api);
-        _context.SetEndpoint(new Endpoint(null, surface == ApiSurface.Native ? null : new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));
+        _context.SetEndpoint(new Endpoint(null, surface == ApiSurface.Native
+            ? null : new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));
 
-        await ErrorResponse.WriteAsync(_context, new RelayError(code, "No.", RetryAfter: seconds == 0 ? null : TimeSpan.FromSeconds(seconds)));
+        await ErrorResponse.WriteAsync(
+            _context, new RelayError(code, "No.", RetryAfter: seconds == 0 ? null : TimeSpan.FromSeconds(seconds)));
 
         _context.Response.StatusCode.Should().Be(status);
         _context.Response.Headers.RetryAfter.ToString().Should().Be(retryAfter);
@@ -159,7 +164,8 @@ public sealed class ErrorResponseTests : IDisposable
         await ErrorResponse.WriteAsync(_context, new RelayError(code, "Used up."));
 
         var error = JsonSerializer.Deserialize<JsonElement>(Body()).GetProperty("error");
-        (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()).Should().Be(("insufficient_quota", "insufficient_quota"));
+        (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()).Should()
+            .Be(("insufficient_quota", "insufficient_quota"));
     }
 
     [Fact]
@@ -177,7 +183,8 @@ public sealed class ErrorResponseTests : IDisposable
                 error.GetProperty("type").GetString().Should().NotBeNullOrEmpty();
                 if (surface == ApiSurface.OpenAi)
                 {
-                    (error.GetProperty("param").GetString(), error.GetProperty("code").ValueKind).Should().Be(("model", JsonValueKind.String));
+                    (error.GetProperty("param").GetString(), error.GetProperty("code").ValueKind).Should()
+                        .Be(("model", JsonValueKind.String));
                 }
                 else
                 {

@@ -70,7 +70,8 @@ public sealed class RequestBodyTests
     [InlineData("{\"prompt\":\"hi\"} trailing")]
     [InlineData("\0")]
     public async Task What_is_not_JSON_is_told_as_such(string body) =>
-        (await ReadAsync(body)).Error.Should().Match<RelayError>(error => error.Code == ErrorCode.InvalidJson && error.Field == null && error.Message.Length > 20);
+        (await ReadAsync(body)).Error.Should()
+        .Match<RelayError>(error => error.Code == ErrorCode.InvalidJson && error.Field == null && error.Message.Length > 20);
 
     [Theory]
     [InlineData("null")]
@@ -244,7 +245,8 @@ public sealed class RequestBodyTests
 
         refused.Error!.Code.Should().Be(ErrorCode.QueueFull);
         refused.Error.RetryAfter.Should().BePositive();
-        (taken.Error, waiting.Error?.Code, again.Error).Should().Be((null, ErrorCode.QueueFull, null), "a body keeps its room until its request has a place");
+        (taken.Error, waiting.Error?.Code, again.Error).Should()
+            .Be((null, ErrorCode.QueueFull, null), "a body keeps its room until its request has a place");
     }
 
     [Theory]
@@ -260,7 +262,8 @@ public sealed class RequestBodyTests
 
         for (var times = 0; times < 3; times++)
         {
-            (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)), budget: budget).ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime())
+            (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)), budget: budget)
+                .ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime())
                 .Error!.Code.Should().NotBe(ErrorCode.QueueFull);
         }
     }
@@ -273,7 +276,8 @@ public sealed class RequestBodyTests
     [InlineData("""{"model":"opus","messages":[],}""")]
     [InlineData("[]")]
     public async Task A_body_that_is_no_good_object_is_an_error_and_no_exception(string body) =>
-        (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body))).ReadObjectAsync(root => Relay.Api.OpenAi.ChatCompletionBody.Parse(root, Any.ModelNames()), MaxBytes, Waiting.Token).InTime())
+        (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)))
+        .ReadObjectAsync(root => Relay.Api.OpenAi.ChatCompletionBody.Parse(root, Any.ModelNames()), MaxBytes, Waiting.Token).InTime())
             .Error!.Code.Should().BeOneOf(ErrorCode.InvalidRequest, ErrorCode.InvalidJson);
 
     [Fact]

@@ -36,7 +36,8 @@ public sealed class RequestLogTests
         await AskAsync(_ =>
         {
             (_request.Model, _request.QueueTime) = (Any.Model(), TimeSpan.FromMilliseconds(3));
-            _request.Timings = new CompletionTimings(ProcessOrigin.Cold, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(8));
+            _request.Timings = new CompletionTimings(ProcessOrigin.Cold, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2),
+                TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(8));
             _request.Spending.Usage = new TokenUsage(1, 2, 3, 4, 0.5m);
             _request.CostUsd = 0.5m;
             return Task.CompletedTask;
@@ -86,7 +87,8 @@ public sealed class RequestLogTests
         await AskAsync(_ => throw new InvalidOperationException("a secret detail"));
         ShouldHaveWritten(500, "internal_error");
         _log.Lines.Should().ContainSingle();
-        System.Text.Encoding.UTF8.GetString(((MemoryStream)_context.Response.Body).ToArray()).Should().Contain("internal_error").And.NotContain("secret detail");
+        System.Text.Encoding.UTF8.GetString(((MemoryStream)_context.Response.Body).ToArray()).Should()
+            .Contain("internal_error").And.NotContain("secret detail");
     }
 
     [Fact]
@@ -168,7 +170,8 @@ public sealed class RequestLogTests
     {
         await AskAsync(context =>
         {
-            (_request.QueueTime, _request.Model, _request.CostUsd) = (TimeSpan.Zero, model is null ? null : Any.Model(model), (decimal?)cost);
+            (_request.QueueTime, _request.Model, _request.CostUsd) =
+                (TimeSpan.Zero, model is null ? null : Any.Model(model), (decimal?)cost);
             return ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.NotLoggedIn, "The engine is out of service."));
         });
 
@@ -179,11 +182,13 @@ public sealed class RequestLogTests
     [Fact]
     public async Task A_route_may_have_a_word_of_its_own_in_the_audit_log()
     {
-        _context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse("dashboard/keys/{id}/rotate"), 0, new EndpointMetadataCollection(new AuditedAsAttribute("dashboard")), null));
+        _context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse("dashboard/keys/{id}/rotate"), 0,
+            new EndpointMetadataCollection(new AuditedAsAttribute("dashboard")), null));
 
         await AskAsync(_ => Task.CompletedTask);
 
-        _auditLog.Received(1).WriteRepeated(Arg.Is<AuditEntry>(entry => entry.Action == "dashboard" && entry.Route == "POST dashboard/keys/{id}/rotate"));
+        _auditLog.Received(1)
+            .WriteRepeated(Arg.Is<AuditEntry>(entry => entry.Action == "dashboard" && entry.Route == "POST dashboard/keys/{id}/rotate"));
     }
 
     [Fact]

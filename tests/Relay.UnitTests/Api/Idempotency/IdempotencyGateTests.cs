@@ -29,7 +29,8 @@ public sealed class IdempotencyGateTests
         using var seal = new IdempotencySeal(_secret);
         var name = seal.NameOf(Route, "once");
         var kept = seal.Seal(name, new RecordedAnswer(200, "text/plain", Encoding.UTF8.GetBytes(new string('x', 200_000))).ToBytes());
-        _store.ClaimAsync(name, Arg.Any<string>(), Arg.Any<CancellationToken>()).Returns(new IdempotencyClaim(IdempotencyState.Answered, kept));
+        _store.ClaimAsync(name, Arg.Any<string>(), Arg.Any<CancellationToken>())
+            .Returns(new IdempotencyClaim(IdempotencyState.Answered, kept));
     }
 
     [Fact]
@@ -85,7 +86,8 @@ public sealed class IdempotencyGateTests
         context.Features.Set(new RequestLogEntry("req_1"));
         context.Features.Set(Any.Context(_key));
         context.Features.Set(_secret);
-        context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse(Route), 0, new EndpointMetadataCollection(new SpendsQuotaAttribute(QuotaBucket.Completions)), null));
+        context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse(Route), 0,
+            new EndpointMetadataCollection(new SpendsQuotaAttribute(QuotaBucket.Completions)), null));
         context.Request.ContentType = "application/json";
         context.Request.Headers["Idempotency-Key"] = "once";
         context.Request.Body = new MemoryStream("{}"u8.ToArray());

@@ -16,7 +16,8 @@ public sealed class ContractTests
     {
         var types = typeof(RelayHost).Assembly.GetTypes().ToLookup(type => type.Name, StringComparer.Ordinal);
         var checkedTypes = 0;
-        foreach (var (name, schema) in Documents.Description.Root["components"]!["schemas"]!.AsObject().Where(schema => schema.Value!["properties"] is not null))
+        foreach (var (name, schema) in Documents.Description.Root["components"]!["schemas"]!.AsObject()
+            .Where(schema => schema.Value!["properties"] is not null))
         {
             var fields = types[name].Single().GetProperties(BindingFlags.Public | BindingFlags.Instance)
                 .Where(property => property.GetMethod?.IsPublic == true)

@@ -17,7 +17,8 @@ public sealed class ErrorsPageTests
             .ToList();
 
         written.Should().AllSatisfy(cells => cells.Should().HaveCount(8).And.NotContain(string.Empty));
-        written.Select(cells => string.Join(" | ", [.. cells[..4], cells[6]])).Should().BeEquivalentTo(Enum.GetValues<ErrorCode>().Select(Row));
+        written.Select(cells => string.Join(" | ", [.. cells[..4], cells[6]])).Should()
+            .BeEquivalentTo(Enum.GetValues<ErrorCode>().Select(Row));
     }
 
     private static string Row(ErrorCode code)

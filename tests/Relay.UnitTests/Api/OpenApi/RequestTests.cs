@@ -32,13 +32,16 @@ public sealed class RequestTests
     /// <summary>Routes that take what other APIs take: their readers may take more than is described, and never less.</summary>
     private static readonly string[] Compatible = ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"];
 
-    private static readonly ServiceProvider Services = new ServiceCollection().AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
+    private static readonly ServiceProvider Services = new ServiceCollection()
+        .AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
 
     private static readonly KeyReference Key = KeyReference.Of("key_0f1e2d3c4b5a6978");
 
-    private static readonly RequestContext By = new("req_0", ApiKey.Create(KeyLabel.Create("ops").Value, DateTimeOffset.UnixEpoch).Key, patience: null);
+    private static readonly RequestContext By =
+        new("req_0", ApiKey.Create(KeyLabel.Create("ops").Value, DateTimeOffset.UnixEpoch).Key, patience: null);
 
-    public static TheoryData<string> Paths => [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
+    public static TheoryData<string> Paths =>
+        [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
 
     public static TheoryData<string> StrictPaths => [.. Paths.Select(row => row.Data).Except(Compatible, StringComparer.Ordinal)];
 
@@ -57,7 +60,9 @@ public sealed class RequestTests
     public async Task Every_described_field_is_taken_and_no_other(string path)
     {
         var fields = Description.Resolve(SchemaOf(path))["properties"]!.AsObject().Select(field => field.Key).ToList();
-        fields.Should().BeEquivalentTo(ContractOf(path).GetConstructors().Single().GetParameters().Select(parameter => JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!)));
+        fields.Should()
+            .BeEquivalentTo(ContractOf(path).GetConstructors().Single().GetParameters()
+            .Select(parameter => JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!)));
         foreach (var field in fields)
         {
             ((await ReadAsync(path, new JsonObject { [field] = null }))?.Message ?? string.Empty).Should().NotContain("is not a field");
@@ -103,7 +108,8 @@ public sealed class RequestTests
         var misfits = Description.FindMisfits(SchemaOf(path), JsonSerializer.SerializeToElement(body));
         var error = await ReadAsync(path, body);
         return (misfits.Count == 0) == (error is null) || (error is null && Compatible.Contains(path, StringComparer.Ordinal)) ? null
-            : $"the reader says {error?.Message ?? "yes"}, the schema {(misfits.Count == 0 ? "yes" : string.Join("; ", misfits))} to {body.ToJsonString()}";
+            : $"the reader says {error?.Message ?? "yes"}, the schema {(misfits.Count == 0 ? "yes" : string.Join("; ", misfits))} to "
+            + $"{body.ToJsonString()}";
     }
 
     /// <summary>Each place of a body in turn left out, given something more, or given other values.</summary>
@@ -111,14 +117,17 @@ public sealed class RequestTests
     {
         foreach (var place in PlacesOf(body))
         {
-            foreach (var value in (JsonNode?[])[null, "", " ", "x", "text", "high", 0, 1, -1, 1.5, 9e9, true, false, new JsonArray(), new JsonObject(), new JsonArray("a"), new JsonArray(1), new JsonObject { ["type"] = "object" }, new JsonObject { ["type"] = "text" }])
+            foreach (var value in (JsonNode?[])[null, "", " ", "x", "text", "high", 0, 1, -1, 1.5, 9e9, true, false, new JsonArray(),
+                new JsonObject(), new JsonArray("a"), new JsonArray(1), new JsonObject { ["type"] = "object" },
+                new JsonObject { ["type"] = "text" }])
             {
                 yield return (place, With(body, place, value));
             }
 
             if (At(body, place) is JsonObject)
             {
-                foreach (var (extra, value) in new (string, JsonNode?)[] { ("undescribed", null), ("undescribed", new JsonArray()), ("undescribed", 1), ("Type", "x") })
+                foreach (var (extra, value) in new (string, JsonNode?)[] { ("undescribed", null), ("undescribed", new JsonArray()),
+                    ("undescribed", 1), ("Type", "x") })
                 {
                     var more = (JsonObject)body.DeepClone();
                     At(more, place)!.AsObject()[extra] = value?.DeepClone();
@@ -139,7 +148,9 @@ public sealed class RequestTests
     /// <summary>Inside of a schema that the caller sends, anything may stand.</summary>
     private static IEnumerable<string> PlacesOf(JsonNode? node, string path = "$") => (node switch
     {
-        JsonObject parent => parent.Where(_ => !path.EndsWith("schema", StringComparison.Ordinal) || path.EndsWith(".json_schema", StringComparison.Ordinal) && parent.ContainsKey("schema")).SelectMany(pair => PlacesOf(pair.Value, $"{path}.{pair.Key}")),
+        JsonObject parent =>
+            parent.Where(_ => !path.EndsWith("schema", StringComparison.Ordinal) || path.EndsWith(".json_schema", StringComparison.Ordinal)
+            && parent.ContainsKey("schema")).SelectMany(pair => PlacesOf(pair.Value, $"{path}.{pair.Key}")),
         JsonArray list => list.SelectMany((item, index) => PlacesOf(item, $"{path}[{index}]")),
         _ => [],
     }).Prepend(path);
@@ -192,7 +203,9 @@ public sealed class RequestTests
 
     private static JsonNode SchemaOf(string path) => ContentOf(path)["schema"]!;
 
-    private static JsonNode ContentOf(string path) => Description.Operations.Single(route => route.Path == path && route.Operation["requestBody"] is not null).Operation["requestBody"]!["content"]!["application/json"]!;
+    private static JsonNode ContentOf(string path) =>
+        Description.Operations.Single(route => route.Path == path && route.Operation["requestBody"] is not null)
+        .Operation["requestBody"]!["content"]!["application/json"]!;
 
     private static Type ContractOf(string path) => path switch
     {
@@ -210,19 +223,28 @@ public sealed class RequestTests
     {
         "/v1/complete" => ReadAsync<CompleteBody>(body, contract => contract.Parse().Error),
         "/v1/chat/completions" => ReadObjectAsync(body, root => ChatCompletionBody.Parse(root, Any.ModelNames())),
-        "/v1/responses" => ReadObjectAsync(body, root => ResponseBody.Parse(root, Any.ModelNames()).TryGet(out var parsed, out var error) ? parsed.Compatible : error),
+        "/v1/responses" =>
+        ReadObjectAsync(body, root =>
+        ResponseBody.Parse(root, Any.ModelNames()).TryGet(out var parsed, out var error) ? parsed.Compatible : error),
         "/v1/messages" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: true)),
         "/v1/messages/count_tokens" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: false)),
         "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
-        "/dashboard/keys" => ReadAsync<AddKeyBody>(body, contract => contract.Parse(By).TryGet(out var command, out var error) ? Validate(new AddKeyValidator(), command) : error),
-        "/dashboard/keys/{id}/rotate" => ReadAsync<RotateKeyBody>(body, contract => contract.ParseOverlap().TryGet(out var overlap, out var error) ? Validate(new RotateKeyValidator(), new RotateKeyCommand(Key, overlap, By)) : error),
+        "/dashboard/keys" =>
+        ReadAsync<AddKeyBody>(body, contract =>
+        contract.Parse(By).TryGet(out var command, out var error) ? Validate(new AddKeyValidator(), command) : error),
+        "/dashboard/keys/{id}/rotate" =>
+        ReadAsync<RotateKeyBody>(body, contract =>
+        contract.ParseOverlap().TryGet(out var overlap, out var error)
+        ? Validate(new RotateKeyValidator(), new RotateKeyCommand(Key, overlap, By)) : error),
         "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
-        "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(body, contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))),
+        "/dashboard/keys/{id}/limits" =>
+        ReadAsync<KeyLimitsContract>(body, contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))),
         _ => throw new NotSupportedException($"Tell this test how {path} is read."),
     };
 
     /// <summary>A command of the dashboard's is judged by its own rules, too, before anything is changed.</summary>
-    private static RelayError? Validate<T>(IValidator<T> validator, T command) => validator.Validate(command).Errors is [var first, ..] ? (RelayError)first.CustomState : null;
+    private static RelayError? Validate<T>(IValidator<T> validator, T command) =>
+        validator.Validate(command).Errors is [var first, ..] ? (RelayError)first.CustomState : null;
 
     private static async Task<RelayError?> ReadAsync<T>(JsonObject body, Func<T, RelayError?> parse)
         where T : class =>

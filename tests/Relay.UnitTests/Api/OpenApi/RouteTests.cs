@@ -63,11 +63,13 @@ public sealed class RouteTests
     {
         var spends = route.Metadata.GetMetadata<SpendsQuotaAttribute>() is not null;
 
-        (operation["parameters"]?.AsArray() ?? []).Any(parameter => Description.Resolve(parameter!)["name"]!.GetValue<string>() == "Idempotency-Key").Should().Be(spends);
+        (operation["parameters"]?.AsArray() ?? [])
+            .Any(parameter => Description.Resolve(parameter!)["name"]!.GetValue<string>() == "Idempotency-Key").Should().Be(spends);
         if (spends)
         {
             CodesOf(operation).Select(error => error.Code).Should().Contain(
-                [ErrorCode.IdempotencyInFlight, ErrorCode.IdempotencyMismatch, ErrorCode.RateLimited, ErrorCode.DailyLimit, ErrorCode.QueueFull]);
+                [ErrorCode.IdempotencyInFlight, ErrorCode.IdempotencyMismatch, ErrorCode.RateLimited, ErrorCode.DailyLimit,
+                ErrorCode.QueueFull]);
         }
     });
 
@@ -76,7 +78,8 @@ public sealed class RouteTests
     {
         ErrorCode[] ofBodies = [ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.UnsupportedMediaType];
 
-        CodesOf(operation).Select(error => error.Code).Intersect(ofBodies).Should().HaveCount(operation["requestBody"] is null ? 0 : ofBodies.Length);
+        CodesOf(operation).Select(error => error.Code).Intersect(ofBodies).Should()
+            .HaveCount(operation["requestBody"] is null ? 0 : ofBodies.Length);
     });
 
     [Fact]
@@ -104,7 +107,9 @@ public sealed class RouteTests
     [Fact]
     public void Every_code_is_given_by_some_route()
     {
-        var given = Description.Operations.SelectMany(route => CodesOf(route.Operation)).Concat(CodesOf(new JsonObject { ["responses"] = Description.Root["x-unmatched"]!.DeepClone() })).Select(error => error.Code).Distinct();
+        var given = Description.Operations.SelectMany(route => CodesOf(route.Operation))
+            .Concat(CodesOf(new JsonObject { ["responses"] = Description.Root["x-unmatched"]!.DeepClone() })).Select(error => error.Code)
+            .Distinct();
 
         given.Should().BeEquivalentTo(Enum.GetValues<ErrorCode>().Except(NeverAnswered));
     }
@@ -133,7 +138,8 @@ public sealed class RouteTests
     private static void CheckWords(JsonNode schema, IEnumerable<ErrorCode> codes, ApiSurface surface)
     {
         var errors = codes.Select(code => new RelayError(code, "m")).ToList();
-        IEnumerable<string> Listed(string name) => schema["allOf"]![1]!["properties"]!["error"]!["properties"]![name]!["enum"]!.AsArray().Select(word => word!.GetValue<string>());
+        IEnumerable<string> Listed(string name) =>
+            schema["allOf"]![1]!["properties"]!["error"]!["properties"]![name]!["enum"]!.AsArray().Select(word => word!.GetValue<string>());
         switch (surface)
         {
             case ApiSurface.Native:
@@ -144,7 +150,8 @@ public sealed class RouteTests
                 Listed("type").Should().Equal(errors.Select(error => OpenAiError.From(error).Error.Type).Distinct(StringComparer.Ordinal));
                 break;
             case ApiSurface.Anthropic:
-                Listed("type").Should().Equal(errors.Select(error => AnthropicError.From(error, "r").Error.Type).Distinct(StringComparer.Ordinal));
+                Listed("type").Should()
+                .Equal(errors.Select(error => AnthropicError.From(error, "r").Error.Type).Distinct(StringComparer.Ordinal));
                 break;
         }
     }
@@ -154,7 +161,8 @@ public sealed class RouteTests
         var seen = 0;
         foreach (var route in Documents.Routes)
         {
-            foreach (var operation in MethodsOf(route).Select(method => Description.FindOperation(method, PathOf(route))).OfType<JsonObject>())
+            foreach (var operation in MethodsOf(route).Select(method => Description.FindOperation(method, PathOf(route)))
+                .OfType<JsonObject>())
             {
                 seen++;
                 check(route, operation);
@@ -164,7 +172,8 @@ public sealed class RouteTests
         seen.Should().BeGreaterThan(10);
     }
 
-    private static IEnumerable<int> Statuses(JsonObject operation) => operation["responses"]!.AsObject().Select(response => int.Parse(response.Key));
+    private static IEnumerable<int> Statuses(JsonObject operation) =>
+        operation["responses"]!.AsObject().Select(response => int.Parse(response.Key));
 
     private static IEnumerable<(int Status, ErrorCode Code, JsonObject Response)> CodesOf(JsonObject operation) =>
         from response in operation["responses"]!.AsObject()
@@ -172,9 +181,11 @@ public sealed class RouteTests
         from code in described["x-codes"]?.AsArray() ?? []
         select (int.Parse(response.Key), Code(code), described);
 
-    private static ErrorCode Code(JsonNode name) => Enum.GetValues<ErrorCode>().Single(code => new RelayError(code, "m").WireName == name.GetValue<string>());
+    private static ErrorCode Code(JsonNode name) =>
+        Enum.GetValues<ErrorCode>().Single(code => new RelayError(code, "m").WireName == name.GetValue<string>());
 
-    private static IReadOnlyList<string> MethodsOf(RouteEndpoint route) => route.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["ANY"];
+    private static IReadOnlyList<string> MethodsOf(RouteEndpoint route) =>
+        route.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["ANY"];
 
     private static string PathOf(RouteEndpoint route) => "/" + route.RoutePattern.RawText!.TrimStart('/');
 }

@@ -38,7 +38,8 @@ public sealed class ResponseBodyTests
 
         request.System!.Reveal().Should().Be("One.\n\nTwo.\n\nThree.");
         request.Conversation.Turns.Select(turn => turn.Role).Should().Equal(ChatRole.User, ChatRole.Assistant, ChatRole.User);
-        request.Conversation.Turns[0].Content.Select(block => block.GetType()).Should().Equal(typeof(TextBlock), typeof(ImageBlock), typeof(DocumentBlock));
+        request.Conversation.Turns[0].Content.Select(block => block.GetType()).Should()
+            .Equal(typeof(TextBlock), typeof(ImageBlock), typeof(DocumentBlock));
         request.Conversation.Turns[1].Content.Should().Equal(new TextBlock(Any.Text("A dot.")), new TextBlock(Any.Text("Or so.")));
         request.Conversation.Last.Content.Should().Equal(new TextBlock(Any.Text("Sure?")));
     }
@@ -60,8 +61,11 @@ public sealed class ResponseBodyTests
 
         request.Conversation.Turns.Select(turn => turn.Role).Should().Equal(ChatRole.User, ChatRole.Assistant, ChatRole.User);
         request.Conversation.Turns[1].Content.OfType<ToolCallBlock>().Select(block => (block.Call.Id, block.Call.RevealInput())).Should().Equal(("call_1", """{"city":"Bern"}"""), ("call_2", "{}"));
-        request.Conversation.Last.Content.OfType<ToolResultBlock>().Select(result => (result.CallId, result.Content.OfType<TextBlock>().Single().Text.Reveal())).Should().Equal(("call_2", "rain"), ("call_1", "sun"));
-        (request.Tools!.Choice, request.Tools.AllowsParallel, request.Tools.Tools[0].IsStrict).Should().Be((ToolChoice.Only("weather"), false, true));
+        request.Conversation.Last.Content.OfType<ToolResultBlock>()
+            .Select(result => (result.CallId, result.Content.OfType<TextBlock>().Single().Text.Reveal())).Should()
+            .Equal(("call_2", "rain"), ("call_1", "sun"));
+        (request.Tools!.Choice, request.Tools.AllowsParallel, request.Tools.Tools[0].IsStrict).Should()
+            .Be((ToolChoice.Only("weather"), false, true));
     }
 
     [Theory]
@@ -70,7 +74,8 @@ public sealed class ResponseBodyTests
     [InlineData("\"tools\":[{\"type\":\"function\"}]", "tools[0].name")]
     [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
     [InlineData("\"tool_choice\":{\"type\":\"web_search\"},\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]", "tool_choice")]
-    public void A_tool_that_does_not_run_at_the_caller_is_refused(string fields, string name) => Parse($"{Hi},{fields}").Error!.Field.Should().Be(name);
+    public void A_tool_that_does_not_run_at_the_caller_is_refused(string fields, string name) =>
+        Parse($"{Hi},{fields}").Error!.Field.Should().Be(name);
 
     [Theory]
     [InlineData("{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{\"}", "input[1].arguments")]
@@ -79,7 +84,8 @@ public sealed class ResponseBodyTests
     [InlineData("{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"x\"}", "input")]
     [InlineData("{\"type\":\"function_call_output\",\"output\":\"x\"}", "input[1].call_id")]
     public void A_call_without_its_parts_is_named(string item, string name) =>
-        Parse($"\"input\":[{{\"role\":\"user\",\"content\":\"a\"}},{item},{{\"role\":\"user\",\"content\":\"b\"}}]").Error!.Field.Should().Be(name);
+        Parse($"\"input\":[{{\"role\":\"user\",\"content\":\"a\"}},{item},{{\"role\":\"user\",\"content\":\"b\"}}]").Error!.Field.Should()
+        .Be(name);
 
     [Fact]
     public void A_summary_asks_for_thoughts()
@@ -96,7 +102,8 @@ public sealed class ResponseBodyTests
             "text":{"verbosity":"medium","format":{"type":"json_schema","name":"x","strict":true,"schema":{"type":"object","title":"t"} } }
             """).Value;
 
-        (request.MaxOutputTokens, request.Effort, request.Parameters.Temperature, request.Parameters.TopP).Should().Be((7, Effort.High, 0.5, 0.25));
+        (request.MaxOutputTokens, request.Effort, request.Parameters.Temperature, request.Parameters.TopP).Should()
+            .Be((7, Effort.High, 0.5, 0.25));
         request.Schema!.Reveal().Should().Contain("\"title\":\"t\"");
         Parse($$"""{{Hi}},"text":{"format":{"type":"json_object"} },"reasoning":{"effort":"minimal"}""").Value
             .Should().Match<CompletionRequest>(other => OutputSchema.AnyObject.Equals(other.Schema) && other.Effort == Effort.Low);
@@ -113,7 +120,8 @@ public sealed class ResponseBodyTests
     [InlineData("\"include\":[\"message.output_text.logprobs\"]", "include", "logprobs")]
     [InlineData("\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]", "input[0]", "Send the item itself")]
     [InlineData("\"input\":[{\"type\":\"web_search_call\",\"id\":\"ws_1\"}]", "input[0]", "not read here")]
-    public void A_field_that_needs_something_stored_or_hosted_is_refused_and_the_error_says_what_to_send(string field, string name, string instead) =>
+    public void A_field_that_needs_something_stored_or_hosted_is_refused_and_the_error_says_what_to_send(
+        string field, string name, string instead) =>
         Parse(field.StartsWith("\"input\"", StringComparison.Ordinal) ? field : $"{Hi},{field}").Error.Should().Match<RelayError>(
             error => error.Code == ErrorCode.InvalidRequest && error.Field == name && error.Message.Contains(instead));
 
@@ -127,12 +135,18 @@ public sealed class ResponseBodyTests
     [InlineData("\"prompt_cache_key\":\"k\"", "prompt_cache_key")]
     [InlineData("\"safety_identifier\":\"u\"", "safety_identifier")]
     [InlineData("\"temperature\":1.5", "temperature")]
-    public void A_field_that_only_sways_the_answer_is_named_as_ignored(string field, string name) => Read($"{Hi},{field}").Value.Compatible.Ignored.Should().Equal(name);
+    public void A_field_that_only_sways_the_answer_is_named_as_ignored(string field, string name) =>
+        Read($"{Hi},{field}").Value.Compatible.Ignored.Should().Equal(name);
 
     [Theory]
-    [InlineData("\"store\":false,\"truncation\":\"disabled\",\"background\":false,\"previous_response_id\":null,\"conversation\":null,\"include\":null,\"stream_options\":{\"include_obfuscation\":false}")]
-    [InlineData("\"tools\":[],\"tool_choice\":\"auto\",\"parallel_tool_calls\":true,\"metadata\":{\"a\":\"b\"},\"user\":\"u\",\"service_tier\":\"auto\",\"reasoning\":null,\"text\":null")]
-    public void What_asks_for_what_happens_anyway_is_taken(string fields) => Read($"{Hi},{fields}").Value.Compatible.Ignored.Should().BeEmpty();
+    [InlineData(
+        "\"store\":false,\"truncation\":\"disabled\",\"background\":false,\"previous_response_id\":null,\"conversation\":null,\""
+        + "include\":null,\"stream_options\":{\"include_obfuscation\":false}")]
+    [InlineData(
+        "\"tools\":[],\"tool_choice\":\"auto\",\"parallel_tool_calls\":true,\"metadata\":{\"a\":\"b\"},\"user\":\"u\",\"service_tier\""
+        + ":\"auto\",\"reasoning\":null,\"text\":null")]
+    public void What_asks_for_what_happens_anyway_is_taken(string fields) =>
+        Read($"{Hi},{fields}").Value.Compatible.Ignored.Should().BeEmpty();
 
     [Theory]
     [InlineData("\"instructions\":\"x\"", "input")]
@@ -144,7 +158,8 @@ public sealed class ResponseBodyTests
     [InlineData("\"input\":[{\"role\":\"robot\",\"content\":\"hi\"}]", "input[0].role")]
     [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\"}]}]", "input[0].content[0]")]
     [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_file\",\"file_id\":\"file-1\"}]}]", "input[0].content[0]")]
-    [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"file_id\":\"file-1\"}]}]", "input[0].content[0].image_url")]
+    [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"file_id\":\"file-1\"}]}]",
+        "input[0].content[0].image_url")]
     [InlineData("\"input\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]", "input")]
     [InlineData("\"input\":\"hi\",\"instructions\":5", "instructions")]
     [InlineData("\"input\":\"hi\",\"text\":5", "text")]
@@ -177,7 +192,8 @@ public sealed class ResponseBodyTests
         whole.GetProperty("store").GetBoolean().Should().BeFalse();
     }
 
-    private static Result<CompletionRequest> Parse(string fields) => Read(fields).TryGet(out var parsed, out var error) ? parsed.Compatible.Request : error;
+    private static Result<CompletionRequest> Parse(string fields) =>
+        Read(fields).TryGet(out var parsed, out var error) ? parsed.Compatible.Request : error;
 
     private static Result<ResponseRequest> Read(string fields)
     {

@@ -98,7 +98,8 @@ public sealed class SettingParserTests
         ProblemOf(typeof(ClaudeAuth), text).Should().Contain("login, oauth-token, api-key, bedrock, vertex");
 
     [Fact]
-    public void Lists_are_separated_by_commas() => Parse<IReadOnlyList<string>>(" opus , sonnet,,haiku,").Should().Equal("opus", "sonnet", "haiku");
+    public void Lists_are_separated_by_commas() =>
+        Parse<IReadOnlyList<string>>(" opus , sonnet,,haiku,").Should().Equal("opus", "sonnet", "haiku");
 
     [Fact]
     public void An_address_must_be_absolute()
@@ -121,11 +122,13 @@ public sealed class SettingParserTests
                 var text = SettingParser.Format(value);
                 if (text.Length == 0)
                 {
-                    return value is null or IReadOnlyList<string> { Count: 0 } ? null : $"{setting.Attribute.Name}: {value} is written as nothing";
+                    return value is null or IReadOnlyList<string> { Count: 0 }
+                        ? null : $"{setting.Attribute.Name}: {value} is written as nothing";
                 }
 
                 var (parsed, problem) = SettingParser.Parse(setting.Property.PropertyType, text);
-                return problem is null && SettingParser.Format(parsed) == text && (value is IReadOnlyList<string> || Equals(parsed, value)) ? null : $"{setting.Attribute.Name}: '{text}' {problem} became '{parsed}'";
+                return problem is null && SettingParser.Format(parsed) == text && (value is IReadOnlyList<string> || Equals(parsed, value))
+                    ? null : $"{setting.Attribute.Name}: '{text}' {problem} became '{parsed}'";
             },
             "the file that is written first must mean what it says");
 

@@ -14,7 +14,8 @@ public sealed class SettingsBinderTests
     {
         var options = Bind(("PLAIN_NUMBER", "7"), ("PLAIN_TIME", "2m"), ("PLAIN_LIST", "a,b"), ("PLAIN_TEXT", ""));
 
-        options.Should().BeEquivalentTo(new PlainOptions { Number = 7, Time = TimeSpan.FromMinutes(2), List = ["a", "b"], Text = "default" });
+        options.Should()
+            .BeEquivalentTo(new PlainOptions { Number = 7, Time = TimeSpan.FromMinutes(2), List = ["a", "b"], Text = "default" });
     }
 
     [Fact]

@@ -33,7 +33,8 @@ public sealed class RecentRequestsTests
             var summary = recent.Summarize();
 
             summary.Minutes.Should().HaveCount(60);
-            summary.Minutes.Select(one => one.Requests).Should().Equal(Enumerable.Range(minute - 59, 60).Select(number => (long)came.Count(other => other == number)));
+            summary.Minutes.Select(one => one.Requests).Should()
+                .Equal(Enumerable.Range(minute - 59, 60).Select(number => (long)came.Count(other => other == number)));
             summary.Minutes.Sum(one => one.Requests).Should().Be(summary.Completion!.Count);
         },
         times: 50);
@@ -77,8 +78,10 @@ public sealed class RecentRequestsTests
 
         var summary = _recent.Summarize();
 
-        summary.Errors.Should().Equal(new ErrorActivity("unauthorized", 3), new ErrorActivity("rate_limited", 2), new ErrorActivity("timeout", 1));
-        summary.Minutes[^1].Should().Match<MinuteActivity>(minute => minute.Requests == 4 && minute.Failed == 3, "who has no key makes no request of a key");
+        summary.Errors.Should()
+            .Equal(new ErrorActivity("unauthorized", 3), new ErrorActivity("rate_limited", 2), new ErrorActivity("timeout", 1));
+        summary.Minutes[^1].Should()
+            .Match<MinuteActivity>(minute => minute.Requests == 4 && minute.Failed == 3, "who has no key makes no request of a key");
     }
 
     [Fact]
@@ -89,7 +92,8 @@ public sealed class RecentRequestsTests
         _recent.Observe(Complete(keyId: "key_a", error: "timeout"));
         _recent.Observe(Complete(keyId: "key_b"));
 
-        _recent.Summarize().Keys.Should().BeEquivalentTo(new Dictionary<string, KeyActivity>(StringComparer.Ordinal) { ["key_a"] = new(2, 1), ["key_b"] = new(1, 0) });
+        _recent.Summarize().Keys.Should()
+            .BeEquivalentTo(new Dictionary<string, KeyActivity>(StringComparer.Ordinal) { ["key_a"] = new(2, 1), ["key_b"] = new(1, 0) });
     }
 
     [Fact]
@@ -152,13 +156,15 @@ public sealed class RecentRequestsTests
     [Fact]
     public void A_request_leaves_nothing_to_collect()
     {
-        var entries = Enumerable.Range(0, 100).Select(number => Complete(keyId: $"key_{number}", error: number % 7 == 0 ? "timeout" : null)).ToList();
+        var entries = Enumerable.Range(0, 100).Select(number => Complete(keyId: $"key_{number}", error: number % 7 == 0 ? "timeout" : null))
+            .ToList();
         Take(1);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         Take(100);
 
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(10_000, "that is less than a byte for each of 10,000 requests");
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should()
+            .BeLessThan(10_000, "that is less than a byte for each of 10,000 requests");
 
         void Take(int times)
         {

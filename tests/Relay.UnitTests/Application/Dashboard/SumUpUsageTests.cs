@@ -49,7 +49,9 @@ public sealed class SumUpUsageTests
     {
         var mediator = Substitute.For<IMediator>();
         mediator.Send(new ReportUsageQuery(days), Waiting.Token)
-            .Returns(Result<UsageReport>.Success(new UsageReport(rows, new Dictionary<string, string>(StringComparer.Ordinal) { ["key_a"] = "shop" })));
-        return (await new SumUpUsageHandler(mediator, new FakeTimeProvider(Any.Time)).Handle(new SumUpUsageQuery(days), Waiting.Token)).Value;
+            .Returns(Result<UsageReport>.Success(new UsageReport(
+            rows, new Dictionary<string, string>(StringComparer.Ordinal) { ["key_a"] = "shop" })));
+        return (await new SumUpUsageHandler(mediator, new FakeTimeProvider(Any.Time)).Handle(new SumUpUsageQuery(days), Waiting.Token))
+            .Value;
     }
 }

@@ -30,9 +30,11 @@ public sealed class FetchPageTests
             _clock.Advance(TimeSpan.FromMilliseconds(failedAfter));
             return Result<FetchReply>.Failure(new RelayError(ErrorCode.FetchFailed, "no"));
         });
-        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), Substitute.For<IPdfReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
+        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), Substitute.For<IPdfReader>(),
+            new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
 
-        var answer = handler.Handle(new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), Waiting.Token);
+        var answer = handler.Handle(new FetchPageCommand(
+            Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), Waiting.Token);
         _clock.Advance(TimeSpan.FromMilliseconds(1000 - failedAfter) - Tick);
         answer.IsCompleted.Should().BeFalse();
         _clock.Advance(Tick);
@@ -62,7 +64,8 @@ public sealed class FetchPageTests
     private Task<Result<FetchedPage>> ReadAsync(Action<CancellationToken> meanwhile, CancellationToken left)
     {
         var document = new FetchedDocument(new Uri("https://www.example.com/"), DocumentKind.Html, null, new byte[1], IsWhole: true);
-        _fetcher.FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(Result<FetchReply>.Success(new FetchReply(200, null, [], document)));
+        _fetcher.FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken)
+            .ReturnsForAnyArgs(Result<FetchReply>.Success(new FetchReply(200, null, [], document)));
         var reader = Substitute.For<IPageReader>();
         reader.Read(null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
         {
@@ -70,7 +73,9 @@ public sealed class FetchPageTests
             call.Arg<CancellationToken>().ThrowIfCancellationRequested();
             return Result<Page>.Success(new Page(new byte[1], 1, null, false, null, PageMetadata.None));
         });
-        var handler = new FetchPageHandler(_fetcher, reader, Substitute.For<IPdfReader>(), new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
-        return handler.Handle(new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), left);
+        var handler = new FetchPageHandler(_fetcher, reader, Substitute.For<IPdfReader>(),
+            new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
+        return handler.Handle(new FetchPageCommand(
+            Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), left);
     }
 }

@@ -62,7 +62,8 @@ public sealed class AdmissionTests : IDisposable
         Queue.RunningOf(_key.Id).Should().Be(1);
         request.Context.Model.Should().Be(Any.Model());
         request.Context.QueueTime.Should().Be(TimeSpan.Zero);
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should().Equal(("minute", 99), ("day", 99), ("usd-day", 997), ("concurrency", 0));
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should()
+            .Equal(("minute", 99), ("day", 99), ("usd-day", 997), ("concurrency", 0));
     }
 
     [Fact]
@@ -73,7 +74,8 @@ public sealed class AdmissionTests : IDisposable
 
         await NowAsync(request);
 
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Limit)).Should().Equal(("minute", 7), ("day", 100), ("concurrency", 8));
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Limit)).Should()
+            .Equal(("minute", 7), ("day", 100), ("concurrency", 8));
         _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 1).Should().Be(new QuotaLimits(100, 100, 5000, 3, null));
     }
 
@@ -115,7 +117,8 @@ public sealed class AdmissionTests : IDisposable
         await NowAsync(new Request(_key));
         var request = new Request(_key);
 
-        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(60) });
+        (await NowAsync(request)).Error.Should()
+            .BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(60) });
 
         request.Context.Quotas!.First(quota => quota.Policy == "minute").Remaining.Should().Be(0);
         request.Context.QueueTime.Should().BeNull("it never came that far");
@@ -192,7 +195,8 @@ public sealed class AdmissionTests : IDisposable
         Hit(AccountLimit);
         var request = new Request(_key);
 
-        (await NowAsync(request)).Error.Should().BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromSeconds(30) });
+        (await NowAsync(request)).Error.Should()
+            .BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromSeconds(30) });
 
         await ShouldHaveUsedAsync(requests: 0);
         request.Context.Model.Should().Be(Any.Model(), "its line in the audit log names it");
@@ -218,7 +222,8 @@ public sealed class AdmissionTests : IDisposable
         var store = Substitute.For<IQuotaStore>();
         var place = new TaskCompletionSource();
         var charge = new QuotaCharge(_key.Id, new DateOnly(2026, 3, 14), 0, 0, QuotaBucket.Completions, "r.1", IsWaiting: true);
-        store.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Relays: 2));
+        store.ChargeAsync(default!, default!, default, default, Waiting.Token)
+            .ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Relays: 2));
         store.WaitForPlaceAsync(charge, Arg.Any<Func<int>>(), Arg.Any<CancellationToken>()).Returns(place.Task);
         var request = new Request(_key);
         var admitting = Over(store).AdmitAsync(request, Waiting.Token);
@@ -240,7 +245,8 @@ public sealed class AdmissionTests : IDisposable
     public async Task A_store_that_fails_takes_no_place()
     {
         var store = Substitute.For<IQuotaStore>();
-        store.ChargeAsync(default!, default!, default, default, Waiting.Token).ReturnsForAnyArgs<QuotaDecision>(_ => throw new InvalidOperationException("a bug"));
+        store.ChargeAsync(default!, default!, default, default, Waiting.Token)
+            .ReturnsForAnyArgs<QuotaDecision>(_ => throw new InvalidOperationException("a bug"));
         var admitting = () => Over(store).AdmitAsync(new Request(_key), Waiting.Token);
 
         await admitting.Should().ThrowAsync<InvalidOperationException>();
@@ -282,11 +288,14 @@ public sealed class AdmissionTests : IDisposable
 
         var admitted = (await Over(_store).AdmitAsync(request, Waiting.Token)).Value;
 
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should().Equal(("fetch-minute", 59), ("fetch-day", 1999), ("fetch-concurrency", 1));
+        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should()
+            .Equal(("fetch-minute", 59), ("fetch-day", 1999), ("fetch-concurrency", 1));
         (Queue.RunningOf(_key.Id), Queues[QuotaBucket.Fetches].RunningOf(_key.Id), admitted.Charge.ReservedUsd).Should().Be((0, 1, 0));
         (await Over(_store).EndAsync(admitted, request.Context.Spending, succeeded: false)).Should().BeNull();
-        (await Over(_store).PeekAsync(_key, QuotaBucket.Fetches, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should().Equal(59, 1999, 2);
-        (await Over(_store).PeekAsync(_key, QuotaBucket.Completions, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should().Equal(100, 100, 1000, 1);
+        (await Over(_store).PeekAsync(_key, QuotaBucket.Fetches, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should()
+            .Equal(59, 1999, 2);
+        (await Over(_store).PeekAsync(_key, QuotaBucket.Completions, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should()
+            .Equal(100, 100, 1000, 1);
     }
 
     [Fact]
@@ -306,11 +315,13 @@ public sealed class AdmissionTests : IDisposable
             var request = new Request(_key, model: $"claude-opus-{number}");
             var admitted = (await NowAsync(request)).Value;
             request.Context.Model!.Value.Should().Be($"claude-opus-{number}", "the audit log names what was asked for");
-            await Admission.EndAsync(admitted, new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 0.1m) }, succeeded: true);
+            await Admission.EndAsync(
+                admitted, new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 0.1m) }, succeeded: true);
         }
 
         await _store.StartAsync(Waiting.Token);
-        (await _store.ReadAsync(null, DateOnly.MinValue, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should().Equal(("opus", 5));
+        (await _store.ReadAsync(null, DateOnly.MinValue, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should()
+            .Equal(("opus", 5));
         await _store.StopAsync(Waiting.Token);
     }
 
@@ -344,7 +355,8 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task Of_many_at_once_as_many_are_charged_as_the_limits_allow_and_never_more_run_than_there_are_places()
     {
-        (_options.GlobalConcurrency, _options.PerKeyConcurrency, _options.QueueLimit, _options.PerKeyDaily, _options.PerKeyRpm) = (4, 4, 1000, 100, 1000);
+        (_options.GlobalConcurrency, _options.PerKeyConcurrency, _options.QueueLimit, _options.PerKeyDaily, _options.PerKeyRpm) =
+            (4, 4, 1000, 100, 1000);
         var (running, most) = (0, 0);
         var admission = Admission;
 
@@ -434,10 +446,12 @@ public sealed class AdmissionTests : IDisposable
     {
         (_options.FetchConcurrency, _options.QueueLimit) = (4, 10);
         _fleet.Alive.Returns(2);
-        var greedy = Enumerable.Range(0, 8).Select(_ => Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = _key.Id })), Waiting.Token)).ToList();
+        var greedy = Enumerable.Range(0, 8)
+            .Select(_ => Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = _key.Id })), Waiting.Token)).ToList();
 
         greedy.Count(request => request.IsCompleted).Should().Be(3);
-        (await Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = "key_bbbbbbbbbbbb" })), Waiting.Token).InTime()).Error.Should().BeNull();
+        (await Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = "key_bbbbbbbbbbbb" })), Waiting.Token).InTime())
+            .Error.Should().BeNull();
         _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 2).Concurrency.Should().Be(6);
         _options.FetchConcurrency = 1;
         _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(1);
@@ -472,7 +486,8 @@ public sealed class AdmissionTests : IDisposable
     private Admission Over(IQuotaStore store)
     {
         var completions = Options.Create(new CompletionOptions());
-        return new Admission(store, Queues, new FailureLimit(_live!, _clock), _upstream, new ModelCatalog(completions), _fleet, _live!, completions, _clock);
+        return new Admission(
+            store, Queues, new FailureLimit(_live!, _clock), _upstream, new ModelCatalog(completions), _fleet, _live!, completions, _clock);
     }
 
     private static void InterlockedMax(ref int most, int value)
@@ -488,12 +503,15 @@ public sealed class AdmissionTests : IDisposable
     /// <summary>Of which the answer is there at once.</summary>
     private Task<Result<Admitted>> NowAsync(Request request) => AdmitAsync(request).InTime();
 
-    private void Hit(UpstreamLimit limit) => _upstream.Report(new UpstreamPass(Any.Model(), []), new Spending { HitLimit = limit }, succeeded: false);
+    private void Hit(UpstreamLimit limit) =>
+        _upstream.Report(new UpstreamPass(Any.Model(), []), new Spending { HitLimit = limit }, succeeded: false);
 
     private async Task ShouldHaveUsedAsync(int requests, long? cents = null)
     {
-        var statuses = (await _store.PeekAsync(_key.Id, _options.LimitsOf(_key, QuotaBucket.Completions, relays: 1), Waiting.Token)).Statuses;
-        statuses.Where(status => status.Policy is "minute" or "day").Select(status => status.Limit - status.Remaining).Should().Equal(requests, requests);
+        var statuses = (await _store.PeekAsync(_key.Id, _options.LimitsOf(_key, QuotaBucket.Completions, relays: 1), Waiting.Token))
+            .Statuses;
+        statuses.Where(status => status.Policy is "minute" or "day").Select(status => status.Limit - status.Remaining).Should()
+            .Equal(requests, requests);
         if (requests == 0 || cents is not null)
         {
             statuses.Single(status => status.Policy == "usd-day").Remaining.Should().Be(1000 - (cents ?? 0));
@@ -516,10 +534,12 @@ public sealed class AdmissionTests : IDisposable
 
     private sealed class FailingStore : IQuotaStore
     {
-        public ValueTask<QuotaDecision> ChargeAsync(string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken) =>
+        public ValueTask<QuotaDecision> ChargeAsync(
+            string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
-        public ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken) =>
+        public ValueTask SettleAsync(
+            QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
         public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken) =>

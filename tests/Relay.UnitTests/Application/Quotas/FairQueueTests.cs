@@ -61,7 +61,8 @@ public sealed class FairQueueTests
         var queue = Queue(places: 2, limit: 10);
         var (soon, failed) = (new TaskCompletionSource(), new TaskCompletionSource());
         var (first, second, third) = (
-            queue.EnterAsync("a", () => 4, Patience, soon.Task, Waiting.Token), queue.EnterAsync("b", () => 4, Patience, failed.Task, Waiting.Token),
+            queue.EnterAsync("a", () => 4, Patience, soon.Task, Waiting.Token),
+            queue.EnterAsync("b", () => 4, Patience, failed.Task, Waiting.Token),
             queue.EnterAsync("c", () => 4, Patience, new TaskCompletionSource().Task, Waiting.Token));
 
         soon.SetResult();
@@ -143,7 +144,8 @@ public sealed class FairQueueTests
         var queue = Queue(places: 1, limit: 1000);
         var place = await NowAsync(queue, "b");
         var patient = Enumerable.Range(0, 20).Select(_ => EnterAsync(queue, "a")).ToList();
-        var others = new Dictionary<string, Task<QueuePlace>>(StringComparer.Ordinal) { ["c"] = EnterAsync(queue, "c"), ["d"] = EnterAsync(queue, "d") };
+        var others = new Dictionary<string, Task<QueuePlace>>(
+            StringComparer.Ordinal) { ["c"] = EnterAsync(queue, "c"), ["d"] = EnterAsync(queue, "d") };
         var holder = "b";
         List<string> served = [];
 
@@ -341,7 +343,8 @@ public sealed class FairQueueTests
         _ = (await NowAsync(queue, "a"), await NowAsync(queue, "a"));
         _ = Enumerable.Range(0, 5).Select(_ => EnterAsync(queue, "a")).ToList();
         queue.EstimateWait("b", 2).Should().BeCloseTo(TimeSpan.FromSeconds(24), TimeSpan.FromMilliseconds(50), "six for two places");
-        queue.EstimateWait("a", 1).Should().BeCloseTo(TimeSpan.FromSeconds(48), TimeSpan.FromMilliseconds(50), "six of its own for its one place");
+        queue.EstimateWait("a", 1).Should()
+            .BeCloseTo(TimeSpan.FromSeconds(48), TimeSpan.FromMilliseconds(50), "six of its own for its one place");
         _ = Enumerable.Range(0, 50).Select(_ => EnterAsync(queue, "a")).ToList();
         queue.EstimateWait("a", 2).Should().Be(TimeSpan.FromMinutes(1), "who would wait longer looks again after a minute");
     }
@@ -358,7 +361,9 @@ public sealed class FairQueueTests
         queue.EstimateWait("b", 3).Should().Be(TimeSpan.FromSeconds(1), "a place is free");
         (await NowAsync(queue, "b", keyPlaces: 1)).Refusal.Should().BeNull();
         _clock.Advance(TimeSpan.FromSeconds(3));
-        queue.EstimateWait("b", 1).Should().BeCloseTo(TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), "places were taken for eight seconds lately, and one is taken for three");
+        queue.EstimateWait("b", 1).Should()
+            .BeCloseTo(TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50),
+            "places were taken for eight seconds lately, and one is taken for three");
         places[1].Dispose();
         queue.EstimateWait("b", 1).Should().BeLessThan(TimeSpan.FromSeconds(12), "only the key's own place is missing");
     }
@@ -375,12 +380,15 @@ public sealed class FairQueueTests
         queue.EstimateWait("a", 4).Should().Be(TimeSpan.FromSeconds(1));
     }
 
-    private static bool IsEmpty(FairQueue queue) => ((ICollection)typeof(FairQueue).GetField("_lines", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(queue)!).Count == 0;
+    private static bool IsEmpty(FairQueue queue) =>
+        ((ICollection)typeof(FairQueue).GetField("_lines", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(queue)!).Count == 0;
 
-    private static Task<QueuePlace> EnterAsync(FairQueue queue, string keyId, int keyPlaces = 10) => queue.EnterAsync(keyId, () => keyPlaces, Patience, Waiting.Token);
+    private static Task<QueuePlace> EnterAsync(FairQueue queue, string keyId, int keyPlaces = 10) =>
+        queue.EnterAsync(keyId, () => keyPlaces, Patience, Waiting.Token);
 
     /// <summary>Of which the answer is there at once.</summary>
-    private static Task<QueuePlace> NowAsync(FairQueue queue, string keyId, int keyPlaces = 10) => EnterAsync(queue, keyId, keyPlaces).InTime();
+    private static Task<QueuePlace> NowAsync(FairQueue queue, string keyId, int keyPlaces = 10) =>
+        EnterAsync(queue, keyId, keyPlaces).InTime();
 
     private FairQueue Queue(int places, int limit) => new(places, limit, _clock);
 
@@ -458,7 +466,8 @@ public sealed class FairQueueTests
                 case 9:
                     _clock.Advance(TimeSpan.FromMilliseconds(number % 9000));
                     Settle();
-                    Pending.Where(request => request.Deadline <= _clock.GetUtcNow()).Should().BeEmpty("nobody waits longer than its patience");
+                    Pending.Where(request => request.Deadline <= _clock.GetUtcNow()).Should()
+                        .BeEmpty("nobody waits longer than its patience");
                     break;
             }
         }
@@ -468,7 +477,8 @@ public sealed class FairQueueTests
             var waitingBefore = Pending.ToList();
             var lineOf = waitingBefore.ToLookup(request => request.KeyId, StringComparer.Ordinal);
             var left = new CancellationTokenSource();
-            var request = new Request(keyId, _queue.EnterAsync(keyId, () => _keyPlaces[keyId], patience, left.Token), left, _clock.GetUtcNow() + patience);
+            var request = new Request(
+                keyId, _queue.EnterAsync(keyId, () => _keyPlaces[keyId], patience, left.Token), left, _clock.GetUtcNow() + patience);
             _requests.Add(request);
             Settle();
             var pushedOut = waitingBefore.Where(other => other.Task.IsCompleted).ToList();
@@ -489,7 +499,9 @@ public sealed class FairQueueTests
         }
 
         /// <summary>What the queue has decided reaches those who wait on threads of their own.</summary>
-        private void Settle() => SpinWait.SpinUntil(() => Pending.Count() == _queue.Load.Waiting, TimeSpan.FromSeconds(10)).Should().BeTrue("who waits no longer in the queue has its answer");
+        private void Settle() =>
+            SpinWait.SpinUntil(() => Pending.Count() == _queue.Load.Waiting, TimeSpan.FromSeconds(10)).Should()
+            .BeTrue("who waits no longer in the queue has its answer");
 
         private void Check()
         {
@@ -511,7 +523,8 @@ public sealed class FairQueueTests
             foreach (var line in _requests.GroupBy(request => request.KeyId, StringComparer.Ordinal))
             {
                 // Those that got a place, in the order in which they came, and then those that still wait.
-                line.Where(request => request.GotPlace || !request.Task.IsCompleted).Select(request => request.GotPlace).Should().BeInDescendingOrder();
+                line.Where(request => request.GotPlace || !request.Task.IsCompleted).Select(request => request.GotPlace).Should()
+                    .BeInDescendingOrder();
             }
         }
 

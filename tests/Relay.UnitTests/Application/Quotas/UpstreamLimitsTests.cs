@@ -52,7 +52,9 @@ public sealed class UpstreamLimitsTests
         Hit("opus", "seven_day_opus", Any.Time.AddHours(1));
         Hit("haiku", "five_hour", Any.Time.AddHours(2));
 
-        _limits.InForce.Should().Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)), new AccountLimit("seven_day_opus", "opus", Any.Time.AddHours(1)));
+        _limits.InForce.Should()
+            .Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)),
+            new AccountLimit("seven_day_opus", "opus", Any.Time.AddHours(1)));
         _clock.Advance(TimeSpan.FromHours(1));
         _limits.InForce.Should().Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)));
     }
@@ -202,7 +204,8 @@ public sealed class UpstreamLimitsTests
     }
 
     /// <summary>A request that was let through before the limit was met, and met it.</summary>
-    private void Hit(string model, string? kind, DateTimeOffset? resetsAt) => End(new UpstreamPass(Any.Model(model), []), new UpstreamLimit(kind, resetsAt));
+    private void Hit(string model, string? kind, DateTimeOffset? resetsAt) =>
+        End(new UpstreamPass(Any.Model(model), []), new UpstreamLimit(kind, resetsAt));
 
     private RelayError? Find(string model) => _limits.Find(Any.Model(model));
 

@@ -13,7 +13,8 @@ public sealed class CompletionRequestTests
     [InlineData(null)]
     [InlineData("")]
     public void An_empty_system_prompt_is_none(string? system) =>
-        CompletionRequest.Create("hi", system, null).Value.Should().Match<CompletionRequest>(request => request.System == null && request.Model == null);
+        CompletionRequest.Create("hi", system, null).Value.Should()
+        .Match<CompletionRequest>(request => request.System == null && request.Model == null);
 
     [Theory]
     [InlineData(null, null, null, ErrorCode.InvalidRequest, "prompt")]
@@ -25,5 +26,6 @@ public sealed class CompletionRequestTests
         CompletionRequest.Create(prompt, system, model).Error.Should().BeEquivalentTo(new { Code = code, Field = field });
 
     [Fact]
-    public void An_answer_prints_without_its_text() => $"{Any.Completion("the answer is 42")}".Should().Contain("opus").And.NotContain("42");
+    public void An_answer_prints_without_its_text() =>
+        $"{Any.Completion("the answer is 42")}".Should().Contain("opus").And.NotContain("42");
 }

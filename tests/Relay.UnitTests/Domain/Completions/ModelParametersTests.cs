@@ -12,7 +12,8 @@ public sealed class ModelParametersTests
     [InlineData(-0.0000001, false)]
     [InlineData(double.NaN, false)]
     [InlineData(double.PositiveInfinity, false)]
-    public void A_share_is_from_0_to_1(double value, bool isValid) => (ModelParameters.ReadShare("top_p", value).Error?.Field).Should().Be(isValid ? null : "top_p");
+    public void A_share_is_from_0_to_1(double value, bool isValid) =>
+        (ModelParameters.ReadShare("top_p", value).Error?.Field).Should().Be(isValid ? null : "top_p");
 
     [Theory]
     [InlineData(1, true)]
@@ -20,7 +21,8 @@ public sealed class ModelParametersTests
     [InlineData(0, false)]
     [InlineData(-1, false)]
     [InlineData(1L + int.MaxValue, false)]
-    public void A_number_of_words_is_from_1_on(long value, bool isValid) => (ModelParameters.ReadTopK("top_k", value).Error?.Field).Should().Be(isValid ? null : "top_k");
+    public void A_number_of_words_is_from_1_on(long value, bool isValid) =>
+        (ModelParameters.ReadTopK("top_k", value).Error?.Field).Should().Be(isValid ? null : "top_k");
 
     [Theory]
     [InlineData("disabled", null, null)]

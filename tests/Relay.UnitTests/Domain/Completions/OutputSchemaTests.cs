@@ -32,7 +32,8 @@ public sealed class OutputSchemaTests
     [InlineData("""{"type":"object","prefixItems":1}""", """{"type":"object","items":1}""")]
     [InlineData("""{"type":"object","properties":{"a":{"$ref":"#x"}},"definitions":{"x":{"$anchor":"x"}}}""", """{"type":"object","properties":{"a":{"$ref":"#x"}},"definitions":{"x":{"$id":"#x"}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object","deprecated":true}}}""", """{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object"}}}""")]
-    public void A_schema_of_any_dialect_is_written_as_Claude_Code_takes_it(string json, string written) => Create(json).Value.Reveal().Should().Be(written);
+    public void A_schema_of_any_dialect_is_written_as_Claude_Code_takes_it(string json, string written) =>
+        Create(json).Value.Reveal().Should().Be(written);
 
     [Theory]
     [InlineData("""{"type":"array","items":{"type":"string"}}""", """{"type":"array","items":{"type":"string"}}""")]
@@ -110,7 +111,8 @@ public sealed class OutputSchemaTests
     [InlineData("Low")]
     [InlineData("none")]
     [InlineData("minimal")]
-    public void Another_effort_is_refused_with_those_there_are(string name) => EffortNames.Parse("effort", name).Error!.Message.Should().Contain("low, medium, high, xhigh, max");
+    public void Another_effort_is_refused_with_those_there_are(string name) =>
+        EffortNames.Parse("effort", name).Error!.Message.Should().Contain("low, medium, high, xhigh, max");
 
     private static Result<OutputSchema> Create(string json) => OutputSchema.Create("json_schema", JsonElement.Parse(json));
 }

@@ -41,7 +41,8 @@ public sealed class PromptTextTests
 
     [Fact]
     public void A_missing_text_is_called_missing() =>
-        PromptText.Create("prompt", null).Error.Should().Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("required"));
+        PromptText.Create("prompt", null).Error.Should()
+        .Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("required"));
 
     public static TheoryData<string> BrokenTexts =>
     [
@@ -55,7 +56,8 @@ public sealed class PromptTextTests
     [Theory]
     [MemberData(nameof(BrokenTexts), DisableDiscoveryEnumeration = true)]
     public void Half_a_surrogate_pair_is_refused(string text) =>
-        PromptText.Create("prompt", text).Error.Should().Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("surrogate"));
+        PromptText.Create("prompt", text).Error.Should()
+        .Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("surrogate"));
 
     [Fact]
     public void It_never_prints_or_serialises_its_words()

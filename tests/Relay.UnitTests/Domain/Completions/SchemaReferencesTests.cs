@@ -15,7 +15,9 @@ public sealed class SchemaReferencesTests
         var schema = Schema(Properties(400, """{"$ref":"#/definitions/d"}"""), $$"""{"d":{{Properties(400, Text)}}}""");
         schema.Length.Should().BeLessThan(OutputSchema.MaxBytes);
 
-        Create(schema).Error.Should().Match<RelayError>(error => error.Code == ErrorCode.TooLarge && error.Field == "json_schema" && error.Message.Contains("references"));
+        Create(schema).Error.Should()
+            .Match<RelayError>(error =>
+            error.Code == ErrorCode.TooLarge && error.Field == "json_schema" && error.Message.Contains("references"));
     }
 
     [Theory]
@@ -38,7 +40,9 @@ public sealed class SchemaReferencesTests
         Create("""{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#"}},"lost":{"$ref":"#/nowhere/3"},"far":{"$ref":"http://example.com/"}}}""").Error.Should().BeNull();
     }
 
-    /// <summary>The validator inside Claude Code takes these names for references wherever they stand, and then puts the definition in nowhere.</summary>
+    /// <summary>
+    /// The validator inside Claude Code takes these names for references wherever they stand, and then puts the definition in nowhere.
+    /// </summary>
     [Theory]
     [InlineData("$ref")]
     [InlineData("$dynamicRef")]

@@ -25,7 +25,8 @@ public sealed class StopSequencesTests
     [InlineData("aa", "aaa", 2)]
     [InlineData("", "a", 0)]
     [InlineData("abc", "abc", 0)]
-    public void What_could_become_one_is_held_back(string text, string sequences, int characters) => Of(sequences).CountHeldBack(text).Should().Be(characters);
+    public void What_could_become_one_is_held_back(string text, string sequences, int characters) =>
+        Of(sequences).CountHeldBack(text).Should().Be(characters);
 
     [Fact]
     public void Cut_into_any_pieces_an_answer_ends_at_the_same_place_and_nothing_of_the_sequence_is_shown()
@@ -34,7 +35,8 @@ public sealed class StopSequencesTests
         for (var round = 0; round < 2000; round++)
         {
             var text = new string([.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => "ab"[random.Next(2)])]);
-            var sequences = Of(string.Join('|', Enumerable.Range(0, random.Next(1, 3)).Select(_ => new string([.. Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)])]))));
+            var sequences = Of(string.Join('|', Enumerable.Range(0, random.Next(1, 3))
+                .Select(_ => new string([.. Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)])]))));
             var (shown, length) = (0, 0);
             while (length < text.Length && sequences.Find(text.AsSpan(0, length)) is null)
             {

@@ -17,7 +17,8 @@ public sealed class ToolDeclarationTests
     [InlineData("a b")]
     [InlineData("wetter_in_köln")]
     [InlineData(null)]
-    public void Another_name_is_refused(string? name) => Declare(name).Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "tools[0].name" });
+    public void Another_name_is_refused(string? name) =>
+        Declare(name).Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "tools[0].name" });
 
     [Fact]
     public void A_name_has_at_most_128_letters()
@@ -32,7 +33,8 @@ public sealed class ToolDeclarationTests
     [InlineData("""{"properties":{"a":true}}""", """{"type":"object","properties":{"a":true}}""")]
     [InlineData("""{ "type": "object", "required": ["a"], "x-other": 1 }""", """{"type":"object","required":["a"],"x-other":1}""")]
     [InlineData("""{"type":"object","properties":{"a":{"type":["string","null"],"enum":["x",null]},"b":{"items":{"$ref":"#/$defs/c"}},"d":{"items":[{"const":1}]}},"$defs":{"c":{"anyOf":[{"type":"integer"}]}}}""", null)]
-    public void The_schema_of_an_object_is_taken(string? schema, string? sent) => Declare("f", schema).Value.RevealInputSchema().Should().Be(sent ?? schema);
+    public void The_schema_of_an_object_is_taken(string? schema, string? sent) =>
+        Declare("f", schema).Value.RevealInputSchema().Should().Be(sent ?? schema);
 
     [Theory]
     [InlineData("[]", "not an object")]
@@ -84,15 +86,18 @@ public sealed class ToolDeclarationTests
     [InlineData("[1]", null)]
     [InlineData("""{"a":"\ud800"}""", null)]
     [InlineData("""{"a":1e999}""", null)]
-    public void An_input_of_the_model_is_a_JSON_object(string joined, string? input) => ToolCall.OfModel("t", "f", joined)?.RevealInput().Should().Be(input);
+    public void An_input_of_the_model_is_a_JSON_object(string joined, string? input) =>
+        ToolCall.OfModel("t", "f", joined)?.RevealInput().Should().Be(input);
 
     [Theory]
     [InlineData("call 1")]
     [InlineData("functions.f:0")]
     [InlineData("")]
-    public void An_id_that_the_API_does_not_take_is_refused(string id) => ToolCall.Create("m", id, "f", null).Error!.Field.Should().Be("m.id");
+    public void An_id_that_the_API_does_not_take_is_refused(string id) =>
+        ToolCall.Create("m", id, "f", null).Error!.Field.Should().Be("m.id");
 
-    private static Result<ToolSet> Set(string[] names, ToolChoice choice) => ToolSet.Create("tools", [.. names.Select(ToolDeclaration.Named)], "tool_choice", choice, allowsParallel: true);
+    private static Result<ToolSet> Set(string[] names, ToolChoice choice) =>
+        ToolSet.Create("tools", [.. names.Select(ToolDeclaration.Named)], "tool_choice", choice, allowsParallel: true);
 
     private static Result<ToolDeclaration> Declare(string? name, string? schema = null) =>
         ToolDeclaration.Create("tools[0]", name, null, schema is null ? null : JsonElement.Parse(schema), null);

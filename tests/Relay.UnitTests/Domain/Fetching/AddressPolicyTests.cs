@@ -130,7 +130,8 @@ public sealed class AddressPolicyTests
         Nat64Prefix[] prefixes = [new(AddressBlock.Parse("2001:67c::/32")), new(new AddressBlock(IPAddress.Parse(address), 96))];
 
         AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], prefixes)).Should().Be(isAllowed);
-        AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], [.. prefixes.Reverse()])).Should().Be(isAllowed);
+        AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], [.. prefixes.Reverse()])).Should()
+            .Be(isAllowed);
     }
 
     [Fact]
@@ -146,7 +147,9 @@ public sealed class AddressPolicyTests
 
     private static bool Allows(AddressPolicy policy, string address) => policy.Allows(IPAddress.Parse(address), 443, HostNetworks.None);
 
-    private static uint ToNumber(IPAddress address) => System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(address.GetAddressBytes());
+    private static uint ToNumber(IPAddress address) =>
+        System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(address.GetAddressBytes());
 
-    private static IPAddress FromNumber(uint number) => new([(byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number]);
+    private static IPAddress FromNumber(uint number) =>
+        new([(byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number]);
 }

@@ -36,7 +36,8 @@ public sealed class FetchUrlTests
             "userinfo_forbidden" => [nameof(UrlRefusal.UserinfoForbidden)],
             "port_forbidden" => [nameof(UrlRefusal.PortForbidden)],
             "name_forbidden" => [nameof(UrlRefusal.NameForbidden)],
-            "invalid_url" when row.Input.GetString()!.Contains("0x", StringComparison.Ordinal) => [nameof(UrlRefusal.InvalidUrl), nameof(UrlRefusal.TargetForbidden)],
+            "invalid_url" when row.Input.GetString()!.Contains("0x", StringComparison.Ordinal) =>
+            [nameof(UrlRefusal.InvalidUrl), nameof(UrlRefusal.TargetForbidden)],
             "invalid_url" => [nameof(UrlRefusal.InvalidUrl)],
             _ => throw new InvalidOperationException(row.Code),
         };
@@ -97,23 +98,28 @@ public sealed class FetchUrlTests
     [InlineData("//example.org", "https://example.org/")]
     [InlineData("http://example.org:80/ü", "http://example.org/%C3%BC")]
     public void A_redirect_leads_where_a_browser_would_go(string location, string? target) =>
-        FetchUrl.Parse("https://example.com/a/b/c?d#e", FetchRules.Default, out _)!.Resolve(location, FetchRules.Default, out _)?.Uri.AbsoluteUri.Should().Be(target);
+        FetchUrl.Parse("https://example.com/a/b/c?d#e", FetchRules.Default, out _)!.Resolve(location, FetchRules.Default, out _)
+        ?.Uri.AbsoluteUri.Should().Be(target);
 
     [Fact]
     public void What_the_operator_allows_exactly_is_taken_whatever_its_name_or_port()
     {
-        var rules = FetchRules.Default with { Allowed = new HashSet<string>(StringComparer.Ordinal) { "wiki.home.arpa:80", "192.168.1.10:8080", "[fd00::1]:443", "wiki:8080" } };
+        var rules = FetchRules.Default
+            with { Allowed = new HashSet<string>(
+            StringComparer.Ordinal) { "wiki.home.arpa:80", "192.168.1.10:8080", "[fd00::1]:443", "wiki:8080" } };
 
         string[] taken = ["http://wiki.home.arpa/", "http://192.168.1.10:8080/", "https://[fd00:0::1]/", "http://WIKI:8080/"];
         taken.Should().OnlyContain(text => IsTaken(text, rules));
-        string[] refused = ["https://wiki.home.arpa/", "http://192.168.1.10/", "http://192.168.1.11:8080/", "http://x.wiki.home.arpa/", "http://[fd00::1]/"];
+        string[] refused = ["https://wiki.home.arpa/", "http://192.168.1.10/", "http://192.168.1.11:8080/", "http://x.wiki.home.arpa/",
+            "http://[fd00::1]/"];
         refused.Should().OnlyContain(text => !IsTaken(text, rules));
     }
 
     [Fact]
     public void What_the_operator_denies_is_refused_by_whole_labels()
     {
-        var rules = FetchRules.Default with { DeniedNames = new HashSet<string>(StringComparer.Ordinal) { "example.com", "*.example.org" } };
+        var rules = FetchRules.Default
+            with { DeniedNames = new HashSet<string>(StringComparer.Ordinal) { "example.com", "*.example.org" } };
 
         string[] refused = ["https://example.com/", "https://EXAMPLE.com./", "https://a.example.org/", "https://a.b.example.org/"];
         refused.Should().OnlyContain(text => !IsTaken(text, rules));
@@ -162,7 +168,8 @@ public sealed class FetchUrlTests
 
     private static string Mutate(string text, string other, Random random)
     {
-        const string spice = "/\\@:?#[]%.0x123456789abcdefgh-_ \t\r\n\u00ad\u200b\u2460\uff0e\u3002\u00e9\u0131\u017f\ud835\udfcf\ud800\u0000\u007f\u0660";
+        const string spice =
+            "/\\@:?#[]%.0x123456789abcdefgh-_ \t\r\n\u00ad\u200b\u2460\uff0e\u3002\u00e9\u0131\u017f\ud835\udfcf\ud800\u0000\u007f\u0660";
         var letters = text.ToList();
         for (var count = random.Next(1, 6); count > 0; count--)
         {

@@ -60,7 +60,8 @@ public sealed class KeySecretTests
     public void Text_around_or_instead_of_a_secret_is_refused()
     {
         var secret = KeySecret.Generate().Reveal();
-        string?[] others = [null, "", "crk_", secret[..^1], secret + "A", " " + secret, secret + "\n", secret.ToUpperInvariant(), "sk-" + secret[3..], new string('A', secret.Length)];
+        string?[] others = [null, "", "crk_", secret[..^1], secret + "A", " " + secret, secret + "\n", secret.ToUpperInvariant(),
+            "sk-" + secret[3..], new string('A', secret.Length)];
 
         others.Where(other => KeySecret.Parse(other) is not null).Should().BeEmpty();
     }
@@ -91,7 +92,8 @@ public sealed class KeySecretTests
     public void Other_texts_are_no_hash()
     {
         var stored = KeyHash.Of("abc").Value;
-        string?[] others = [null, "", "sha256:", stored[..^1], stored + "0", stored.ToUpperInvariant(), "sha512:" + stored[7..], stored[..^1] + "g", " " + stored[..^1]];
+        string?[] others = [null, "", "sha256:", stored[..^1], stored + "0", stored.ToUpperInvariant(), "sha512:" + stored[7..],
+            stored[..^1] + "g", " " + stored[..^1]];
 
         others.Where(other => KeyHash.Parse(other) is not null).Should().BeEmpty();
     }

@@ -14,7 +14,8 @@ public sealed class MinuteWindowTests
 
     /// <summary>Milliseconds between arrivals: bursts, a trickle, pauses of about a minute and longer ones.</summary>
     private static readonly Gen<int[]> Gaps =
-        Gen.Frequency((5, Gen.Choose(0, 400)), (4, Gen.Choose(0, 20_000)), (2, Gen.Choose(58_500, 61_500)), (1, Gen.Choose(0, 200_000))).ArrayOf(80);
+        Gen.Frequency((5, Gen.Choose(0, 400)), (4, Gen.Choose(0, 20_000)), (2, Gen.Choose(58_500, 61_500)), (1, Gen.Choose(0, 200_000)))
+        .ArrayOf(80);
 
     [Fact]
     public void There_are_never_more_than_the_limit_in_any_sixty_seconds() =>
@@ -24,7 +25,8 @@ public sealed class MinuteWindowTests
             var admitted = Play(gaps, limit);
 
             admitted.Should().NotBeEmpty();
-            admitted.Max(first => admitted.Count(other => other >= first && other < first + MinuteWindow.Length)).Should().BeLessThanOrEqualTo(limit);
+            admitted.Max(first => admitted.Count(other => other >= first && other < first + MinuteWindow.Length)).Should()
+                .BeLessThanOrEqualTo(limit);
         });
 
     [Fact]
@@ -35,7 +37,8 @@ public sealed class MinuteWindowTests
             Play(gaps, limit, (admitted, uptime, wait) =>
             {
                 IsFree(admitted, limit, uptime + wait).Should().BeTrue();
-                IsFree(admitted, limit, uptime + TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds))).Should().BeTrue("Retry-After is rounded up");
+                IsFree(admitted, limit, uptime + TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds))).Should()
+                    .BeTrue("Retry-After is rounded up");
                 IsFree(admitted, limit, uptime + wait - Tick).Should().BeFalse();
 
                 // The one whose end makes room.

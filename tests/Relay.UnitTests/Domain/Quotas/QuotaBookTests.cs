@@ -14,21 +14,25 @@ public sealed class QuotaBookTests
     private TimeSpan _uptime = TimeSpan.FromMilliseconds(700);
 
     [Fact]
-    public void Decisions_and_statuses_are_those_of_a_list_of_all_charges() => Always.Holds(Always.Numbers(160), numbers => new Comparison(numbers).Run(), times: 80);
+    public void Decisions_and_statuses_are_those_of_a_list_of_all_charges() =>
+        Always.Holds(Always.Numbers(160), numbers => new Comparison(numbers).Run(), times: 80);
 
     [Theory]
     [InlineData(100, Many, Many, ErrorCode.RateLimited)]
     [InlineData(Many, 100, Many, ErrorCode.DailyLimit)]
     [InlineData(Many, Many, 100, ErrorCode.GlobalDailyLimit)]
-    public void Five_hundred_at_once_against_a_limit_of_a_hundred_admit_exactly_a_hundred(int perMinute, int perDay, int globalPerDay, ErrorCode refusal)
+    public void Five_hundred_at_once_against_a_limit_of_a_hundred_admit_exactly_a_hundred(
+        int perMinute, int perDay, int globalPerDay, ErrorCode refusal)
     {
         var decisions = new QuotaDecision[500];
         var limits = new QuotaLimits(perMinute, perDay, globalPerDay, 4, null);
 
-        Parallel.For(0, decisions.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 }, index => decisions[index] = _book.Charge("a", limits, 0.01m, _now, _uptime));
+        Parallel.For(0, decisions.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 }, index =>
+            decisions[index] = _book.Charge("a", limits, 0.01m, _now, _uptime));
 
         decisions.Count(decision => decision.Charge is not null).Should().Be(100);
-        decisions.Where(decision => decision.Charge is null).Select(decision => decision.Refusal!.Code).Should().HaveCount(400).And.OnlyContain(code => code == refusal);
+        decisions.Where(decision => decision.Charge is null).Select(decision => decision.Refusal!.Code).Should()
+            .HaveCount(400).And.OnlyContain(code => code == refusal);
     }
 
     [Fact]
@@ -131,7 +135,8 @@ public sealed class QuotaBookTests
         for (var look = 0; look < 20; look++)
         {
             _book.Peek("a", limits, _now, _uptime).Statuses.Should().Equal(decision.Statuses);
-            _book.Peek("never seen", limits, _now, _uptime).Statuses.Should().Equal(new QuotaBook().Peek("b", limits, _now, _uptime).Statuses);
+            _book.Peek("never seen", limits, _now, _uptime).Statuses.Should()
+                .Equal(new QuotaBook().Peek("b", limits, _now, _uptime).Statuses);
         }
 
         Status("a", limits, "minute").Remaining.Should().Be(4);
@@ -146,7 +151,8 @@ public sealed class QuotaBookTests
             new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), UntilMidnight),
             new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), UntilMidnight));
         Pass(TimeSpan.FromSeconds(20));
-        Charge("a", limits, reserve: 1m).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
+        Charge("a", limits, reserve: 1m).Statuses[0].Should()
+            .Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
     }
 
     [Fact]
@@ -159,7 +165,8 @@ public sealed class QuotaBookTests
         var looked = _book.Peek("b", limits, _now, _uptime);
         looked.Charge.Should().BeNull("a look takes nothing");
         looked.Refusal!.Code.Should().Be(ErrorCode.GlobalDailyLimit);
-        _book.Peek("b", limits with { GlobalPerDay = 2 }, _now, _uptime).Statuses.Should().NotContain(status => status.Policy == "global-day");
+        _book.Peek("b", limits with { GlobalPerDay = 2 }, _now, _uptime).Statuses.Should()
+            .NotContain(status => status.Policy == "global-day");
     }
 
     [Fact]
@@ -267,7 +274,8 @@ public sealed class QuotaBookTests
 
         var refusal = Charge("a", limits).Refusal!;
         refusal.Code.Should().Be(ErrorCode.DailyLimit);
-        (_now + refusal.RetryAfter).Should().Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero), "that day is over when it is over");
+        (_now + refusal.RetryAfter).Should()
+            .Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero), "that day is over when it is over");
     }
 
     [Theory]
@@ -287,7 +295,8 @@ public sealed class QuotaBookTests
         }
 
         _now = right.AddMinutes(1);
-        (Status("a", limits, "day").Remaining, Status("a", limits, "usd-day").Remaining).Should().Be((2, 40), "the day has what it had before");
+        (Status("a", limits, "day").Remaining, Status("a", limits, "usd-day").Remaining).Should()
+            .Be((2, 40), "the day has what it had before");
         Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
         Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
         Charge("a", limits, reserve: 0.1m).Refusal!.RetryAfter.Should().Be(UntilMidnight);
@@ -398,13 +407,18 @@ public sealed class QuotaBookTests
     private TimeSpan UntilMidnight => new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero) - _now;
 
     private IEnumerable<string> KeysInMemory =>
-        ((System.Collections.IDictionary)typeof(QuotaBook).GetField("_keys", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(_book)!).Keys.Cast<string>();
+        ((System.Collections.IDictionary)typeof(QuotaBook)
+        .GetField("_keys", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(_book)!)
+        .Keys.Cast<string>();
 
-    private static QuotaLimits Limits(int perMinute = Many, int perDay = Many, int globalPerDay = Many, decimal? usd = null) => new(perMinute, perDay, globalPerDay, 4, usd);
+    private static QuotaLimits Limits(int perMinute = Many, int perDay = Many, int globalPerDay = Many, decimal? usd = null) =>
+        new(perMinute, perDay, globalPerDay, 4, usd);
 
-    private QuotaDecision Charge(string keyId, QuotaLimits limits, decimal reserve = 0.01m) => _book.Charge(keyId, limits, reserve, _now, _uptime);
+    private QuotaDecision Charge(string keyId, QuotaLimits limits, decimal reserve = 0.01m) =>
+        _book.Charge(keyId, limits, reserve, _now, _uptime);
 
-    private QuotaStatus Status(string keyId, QuotaLimits limits, string policy) => _book.Peek(keyId, limits, _now, _uptime).Statuses.Single(status => status.Policy == policy);
+    private QuotaStatus Status(string keyId, QuotaLimits limits, string policy) =>
+        _book.Peek(keyId, limits, _now, _uptime).Statuses.Single(status => status.Policy == policy);
 
     private void Pass(TimeSpan time, bool clockToo = true)
     {
@@ -417,7 +431,8 @@ public sealed class QuotaBookTests
     {
         private readonly QuotaBook _book = new();
         private readonly List<Entry> _entries = [];
-        private readonly QuotaLimits _limits = new(1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 4, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
+        private readonly QuotaLimits _limits =
+            new(1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 4, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
         private DateTimeOffset _now = new(2026, 3, 14, 20, 0, 0, TimeSpan.Zero);
         private TimeSpan _uptime = TimeSpan.Zero;
 
@@ -458,7 +473,8 @@ public sealed class QuotaBookTests
         private void Charge(string keyId, decimal reserve)
         {
             var today = DateOnly.FromDateTime(_now.UtcDateTime);
-            var ofDay = _entries.Where(entry => (entry.Charge.Day == today || entry.Charge.Day == today.AddDays(1)) && !entry.IsGivenBack).ToList();
+            var ofDay = _entries.Where(entry => (entry.Charge.Day == today || entry.Charge.Day == today.AddDays(1)) && !entry.IsGivenBack)
+                .ToList();
             var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
             var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId).GroupBy(entry => entry.Charge.Second)
                 .Where(second => second.Max(entry => entry.At) + MinuteWindow.Length > _uptime)
@@ -502,10 +518,13 @@ public sealed class QuotaBookTests
             ShouldAgree(keyId, decision);
         }
 
-        /// <summary>Nothing left of a limit means that it refuses, and what refuses has nothing left; below a cent there is still money.</summary>
+        /// <summary>
+        /// Nothing left of a limit means that it refuses, and what refuses has nothing left; below a cent there is still money.
+        /// </summary>
         private void ShouldAgree(string keyId, QuotaDecision decision)
         {
-            var next = _book.Peek(keyId, _limits, _now, _uptime).Statuses.ToDictionary(status => status.Policy, status => status.Remaining, StringComparer.Ordinal);
+            var next = _book.Peek(keyId, _limits, _now, _uptime)
+                .Statuses.ToDictionary(status => status.Policy, status => status.Remaining, StringComparer.Ordinal);
             if (decision.Refusal is { } refusal)
             {
                 var empty = refusal.Code switch
@@ -519,7 +538,8 @@ public sealed class QuotaBookTests
             else
             {
                 // The last request of all keys finds the global limit used up only afterwards.
-                decision.Statuses.Select(status => status.Remaining).Should().Equal(next.Where(status => status.Key != "global-day").Select(status => status.Value));
+                decision.Statuses.Select(status => status.Remaining).Should()
+                    .Equal(next.Where(status => status.Key != "global-day").Select(status => status.Value));
             }
         }
 

@@ -27,7 +27,8 @@ public sealed class SpendingTests
     [InlineData(2, 16_000, "0.015006")]
     [InlineData(100_001, 16_000, "0.315003")]
     [InlineData(100_001, 10, "0.300153")]
-    public void An_estimate_is_for_the_callers_text_and_an_ordinary_answer_within_the_cap(long inputTokens, int maxOutputTokens, decimal usd) =>
+    public void An_estimate_is_for_the_callers_text_and_an_ordinary_answer_within_the_cap(
+        long inputTokens, int maxOutputTokens, decimal usd) =>
         Price.Estimate(inputTokens, maxOutputTokens).Should().Be(usd);
 
     [Fact]
@@ -46,6 +47,7 @@ public sealed class SpendingTests
     [InlineData(true, true, 0)]
     [InlineData(false, false, 0)]
     [InlineData(false, true, 0)]
-    public void Without_a_token_counted_it_costs_what_was_reserved_unless_it_failed_or_never_called(bool reachedApi, bool isFinal, decimal usd) =>
+    public void Without_a_token_counted_it_costs_what_was_reserved_unless_it_failed_or_never_called(
+        bool reachedApi, bool isFinal, decimal usd) =>
         new Spending { ReachedApi = reachedApi, IsFinal = isFinal }.Cost(Price, 9).Should().Be(usd);
 }

@@ -29,7 +29,8 @@ public sealed class AccountLimitHeadersTests
             .Should().BeEquivalentTo([
                 new AccountUse("requests", "opus", 0.2, new DateTimeOffset(2026, 11, 30, 12, 0, 0, TimeSpan.Zero)),
                 new AccountUse("input_tokens", "opus", 1, null), new AccountUse("tokens", "opus", 0, null)],
-                options => options.Using<double>(context => context.Subject.Should().BeApproximately(context.Expectation, 1e-9)).WhenTypeIs<double>());
+                options => options.Using<double>(context => context.Subject.Should()
+                .BeApproximately(context.Expectation, 1e-9)).WhenTypeIs<double>());
 
     [Theory]
     [InlineData("unified-5h-utilization", "many")]
@@ -50,13 +51,16 @@ public sealed class AccountLimitHeadersTests
     [InlineData("five_hour", "1796000000", "five_hour", true)]
     [InlineData("Not A Kind", "soon", null, false)]
     public void A_rejection_is_read(string claim, string reset, string? kind, bool hasReset) =>
-        AccountLimitHeaders.ReadRejection(Headers(("unified-status", "rejected"), ("unified-representative-claim", claim), ("unified-reset", reset)))
+        AccountLimitHeaders.ReadRejection(Headers(
+        ("unified-status", "rejected"), ("unified-representative-claim", claim), ("unified-reset", reset)))
             .Should().Be(new UpstreamLimit(kind, hasReset ? Reset : null));
 
     [Fact]
-    public void A_warning_is_no_rejection() => AccountLimitHeaders.ReadRejection(Headers(("unified-status", "allowed_warning"))).Should().BeNull();
+    public void A_warning_is_no_rejection() =>
+        AccountLimitHeaders.ReadRejection(Headers(("unified-status", "allowed_warning"))).Should().BeNull();
 
-    private static IReadOnlyList<AccountUse> Read(params (string Name, string Value)[] headers) => AccountLimitHeaders.ReadUses(Headers(headers), "opus");
+    private static IReadOnlyList<AccountUse> Read(params (string Name, string Value)[] headers) =>
+        AccountLimitHeaders.ReadUses(Headers(headers), "opus");
 
     private static System.Net.Http.Headers.HttpResponseHeaders Headers(params (string Name, string Value)[] headers)
     {

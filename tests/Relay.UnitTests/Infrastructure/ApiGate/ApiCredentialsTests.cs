@@ -79,7 +79,8 @@ public sealed class ApiCredentialsTests : IDisposable
     {
         var (options, configuration) = (Options.Create(given), new ConfigurationBuilder().Build());
         var login = new LoginFile(new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, _home.Home));
-        var renewal = new LoginRenewal(new ClaudeLocator(options), login, new LoginStatusReader(_starter, TimeProvider.System), _home.Home, options, configuration);
+        var renewal = new LoginRenewal(
+            new ClaudeLocator(options), login, new LoginStatusReader(_starter, TimeProvider.System), _home.Home, options, configuration);
         return new ApiCredentials(options, login, renewal, _clock, _log);
     }
 }

@@ -12,8 +12,10 @@ internal sealed class ComposedRequest
     public static readonly DateOnly Today = new(2026, 11, 30);
 
     public const string Note =
-        "# Environment\nYou have been invoked in the following environment: \n - Primary working directory: /work\n - Is a git repository: false\n - Platform: linux\n"
-        + " - Shell: unknown\n - OS Version: Linux 6.1.0\n\nYou are powered by the model named Opus 5.5. The exact model ID is claude-opus-5-5.\n\nToday's date is 2026-11-30.";
+        "# Environment\nYou have been invoked in the following environment: \n - Primary working directory: /work\n - Is a git "
+        + "repository: false\n - Platform: linux\n"
+        + " - Shell: unknown\n - OS Version: Linux 6.1.0\n\nYou are powered by the model named Opus 5.5. The exact model ID is "
+        + "claude-opus-5-5.\n\nToday's date is 2026-11-30.";
 
     public JsonObject Body { get; } = JsonNode.Parse(
         """
@@ -65,7 +67,8 @@ internal sealed class ComposedRequest
     }
 
     public ComposedRequest WithNoteOf(DateTimeOffset time) => WithNote(Note.Replace(
-        "2026-11-30", time.UtcDateTime.ToString("yyyy-MM-dd", global::System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal));
+        "2026-11-30", time.UtcDateTime.ToString("yyyy-MM-dd", global::System.Globalization.CultureInfo.InvariantCulture),
+        StringComparison.Ordinal));
 
     public static JsonObject Text(string text, bool cached = false)
     {
@@ -78,5 +81,8 @@ internal sealed class ComposedRequest
         return block;
     }
 
-    public byte[] ToBytes() => Encoding.UTF8.GetBytes(Body.ToJsonString(new JsonSerializerOptions { Encoder = global::System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+    public byte[] ToBytes() =>
+        Encoding.UTF8.GetBytes(
+        Body.ToJsonString(new JsonSerializerOptions
+        { Encoder = global::System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
 }

@@ -83,5 +83,6 @@ public sealed class HostTracesTests : IDisposable
     private HostTraces Traces() => new(
         _home.Home,
         new ClaudeEnvironment(
-            Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.Login }), Options.Create(new CompletionOptions()), new ConfigurationBuilder().Build(), _home.Home));
+            Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.Login }), Options.Create(new CompletionOptions()),
+            new ConfigurationBuilder().Build(), _home.Home));
 }

@@ -7,7 +7,8 @@ using Relay.Domain;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Comparison = System.Func<
-    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket, Relay.Infrastructure.ApiGate.GateTurn,
+    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket,
+    Relay.Infrastructure.ApiGate.GateTurn,
     System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
@@ -21,10 +22,12 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     /// <summary>The differences, and whether the self-test runs again for each.</summary>
     private static readonly Dictionary<string, (Action<ComposedRequest> Change, bool IsDoubt)> Differences = new(StringComparer.Ordinal)
     {
-        ["a block more"] = (request => request.Messages[0]!["content"] = new JsonArray(ComposedRequest.Text("hi"), ComposedRequest.Text("leak")), false),
+        ["a block more"] =
+            (request => request.Messages[0]!["content"] = new JsonArray(ComposedRequest.Text("hi"), ComposedRequest.Text("leak")), false),
         ["another word"] = (request => request.Messages[0]!["content"] = "hi leak", false),
         ["a turn before"] = (request => request.Messages.Insert(0, new JsonObject { ["role"] = "user", ["content"] = "leak" }), false),
-        ["a turn of the model"] = (request => request.Messages.Insert(1, new JsonObject { ["role"] = "assistant", ["content"] = "leak" }), false),
+        ["a turn of the model"] =
+            (request => request.Messages.Insert(1, new JsonObject { ["role"] = "assistant", ["content"] = "leak" }), false),
         ["a system block more"] = (request => request.System.Add(ComposedRequest.Text("leak")), false),
         ["a tool"] = (request => request.Body["tools"] = new JsonArray(new JsonObject { ["name"] = "leak" }), true),
         ["a field more"] = (request => request.Body["leak"] = "leak", true),
@@ -110,7 +113,9 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     {
         await using var engine = await StartAsync();
         engine.AcceptShape();
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { ChangeHeaders = request => request.Headers.TryAddWithoutValidation("x-secret", "leak") });
+        engine.Starter.Behavior =
+            GatedClaude.Hostile(() =>
+            new GatedClaude { ChangeHeaders = request => request.Headers.TryAddWithoutValidation("x-secret", "leak") });
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error!.Code.Should().Be(ErrorCode.LockdownViolation);
 
@@ -124,7 +129,8 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         await using var engine = await StartAsync();
         engine.AcceptShape();
         var second = new TaskCompletionSource<bool>();
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Then = async (child, claude) => second.TrySetResult(await claude.AskAsync(child)) });
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude { Then = async (child, claude) => second.TrySetResult(await claude.AskAsync(child)) });
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error.Should().BeNull();
 
@@ -258,7 +264,8 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     public async Task A_process_whose_first_request_has_another_form_serves_nobody()
     {
         await using var engine = await StartAsync();
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Change = request => Note(request, $" - Hostname: {Environment.MachineName}") });
+        engine.Starter.Behavior =
+            GatedClaude.Hostile(() => new GatedClaude { Change = request => Note(request, $" - Hostname: {Environment.MachineName}") });
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error!.Code.Should().Be(ErrorCode.LockdownViolation);
 

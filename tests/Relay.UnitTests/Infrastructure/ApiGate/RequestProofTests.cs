@@ -22,14 +22,16 @@ public sealed class RequestProofTests
         request.Messages.Add(JsonNode.Parse("""{"role":"system","content":[],"output_config":{"effort":"medium"}}"""));
         request.Say("assistant", ComposedRequest.Text("a1")).Say("user", ComposedRequest.Text("q2"), ComposedRequest.Text("q3")).WithNote();
 
-        Prove(request, Expect(Turn(ChatRole.User, "q1"), Turn(ChatRole.Assistant, "a1"), Turn(ChatRole.User, "q2", "q3"))).Refusal.Should().BeNull();
+        Prove(request, Expect(Turn(ChatRole.User, "q1"), Turn(ChatRole.Assistant, "a1"), Turn(ChatRole.User, "q2", "q3"))).Refusal.Should()
+            .BeNull();
     }
 
     [Fact]
     public void Reminders_of_older_models_pass_at_the_head_of_the_last_turn()
     {
         var request = new ComposedRequest().Say(
-            "user", ComposedRequest.Text($"<system-reminder>\n{ComposedRequest.Note}\n</system-reminder>"), ComposedRequest.Text("Hi", cached: true));
+            "user", ComposedRequest.Text($"<system-reminder>\n{ComposedRequest.Note}\n</system-reminder>"),
+            ComposedRequest.Text("Hi", cached: true));
 
         var proof = Prove(request, Expect("Hi"));
 
@@ -43,7 +45,8 @@ public sealed class RequestProofTests
         const string words = "<system-reminder>\n# Environment\n</system-reminder>";
 
         Prove(new ComposedRequest().Say("user", words).WithNote(), Expect(words)).Refusal.Should().BeNull();
-        Prove(new ComposedRequest().Say("user", ComposedRequest.Text(words), ComposedRequest.Text("Hi")).WithNote(), Expect(Turn(ChatRole.User, words, "Hi"))).Refusal.Should().BeNull();
+        Prove(new ComposedRequest().Say("user", ComposedRequest.Text(words), ComposedRequest.Text("Hi"))
+            .WithNote(), Expect(Turn(ChatRole.User, words, "Hi"))).Refusal.Should().BeNull();
     }
 
     [Fact]
@@ -53,8 +56,10 @@ public sealed class RequestProofTests
         var expected = Expect(new ChatMessage(ChatRole.User, [picture, new TextBlock(PromptText.Create("text", "see").Value!)]));
         JsonObject Picture(string data) => JsonNode.Parse($$$"""{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{data}}}"}}""")!.AsObject();
 
-        Prove(new ComposedRequest().Say("user", Picture(picture.Reveal()), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should().BeNull();
-        Prove(new ComposedRequest().Say("user", Picture("AAAA"), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should().Be(GateRefusal.CallersPart);
+        Prove(new ComposedRequest().Say("user", Picture(picture.Reveal()), ComposedRequest.Text("see")).WithNote(), expected)
+            .Refusal.Should().BeNull();
+        Prove(new ComposedRequest().Say("user", Picture("AAAA"), ComposedRequest.Text("see")).WithNote(), expected).Refusal.Should()
+            .Be(GateRefusal.CallersPart);
     }
 
     public static TheoryData<string, bool> SentDocuments => new()
@@ -76,24 +81,29 @@ public sealed class RequestProofTests
     [MemberData(nameof(SentDocuments))]
     public void A_document_passes_with_its_own_words_only(string sent, bool passes)
     {
-        var document = new DocumentBlock(new TextSource(Any.Text("abc"))) { Title = Any.Text("T"), Context = Any.Text("C"), HasCitations = true };
+        var document = new DocumentBlock(
+            new TextSource(Any.Text("abc"))) { Title = Any.Text("T"), Context = Any.Text("C"), HasCitations = true };
         var request = new ComposedRequest().Say("user", JsonNode.Parse(sent)!, ComposedRequest.Text("see")).WithNote();
 
-        (Prove(request, Expect(new ChatMessage(ChatRole.User, [document, new TextBlock(Any.Text("see"))]))).Refusal is null).Should().Be(passes);
+        (Prove(request, Expect(new ChatMessage(ChatRole.User, [document, new TextBlock(Any.Text("see"))]))).Refusal is null).Should()
+            .Be(passes);
     }
 
     [Fact]
     public void Documents_of_each_kind_pass_byte_for_byte()
     {
         var pdf = PdfSource.Create("x", Convert.ToBase64String(PdfFile.Of(null, "one"))).Value!;
-        var expected = Expect(new ChatMessage(ChatRole.User, [new DocumentBlock(pdf), new DocumentBlock(new PartsSource([Any.Text("a"), Any.Text("b")]))]));
+        var expected = Expect(new ChatMessage(
+            ChatRole.User, [new DocumentBlock(pdf), new DocumentBlock(new PartsSource([Any.Text("a"), Any.Text("b")]))]));
         ComposedRequest Sent(string data, string second, params string[] more) => new ComposedRequest().Say(
             "user",
             JsonNode.Parse($$$"""{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"{{{data}}}"}}""")!,
             new JsonObject
             {
                 ["type"] = "document",
-                ["source"] = new JsonObject { ["type"] = "content", ["content"] = new JsonArray([ComposedRequest.Text("a"), ComposedRequest.Text(second), .. more.Select(text => ComposedRequest.Text(text))]) },
+                ["source"] = new JsonObject { ["type"] = "content",
+                    ["content"] = new JsonArray([
+                    ComposedRequest.Text("a"), ComposedRequest.Text(second), .. more.Select(text => ComposedRequest.Text(text))]) },
             }).WithNote();
 
         Prove(Sent(pdf.Reveal(), "b"), expected).Refusal.Should().BeNull();
@@ -135,7 +145,8 @@ public sealed class RequestProofTests
                 request.Say("user", "And read /etc/passwd");
                 break;
             case "a block more":
-                request.Messages[0]!["content"] = new JsonArray(ComposedRequest.Text("Hi"), ComposedRequest.Text("# userEmail operator@example.com"));
+                request.Messages[0]!["content"] =
+                new JsonArray(ComposedRequest.Text("Hi"), ComposedRequest.Text("# userEmail operator@example.com"));
                 break;
             case "another system prompt":
                 request.System[2]!["text"] = "Be verbose.";
@@ -153,10 +164,12 @@ public sealed class RequestProofTests
                 request.System[2]!["citations"] = true;
                 break;
             case "a host's name in the note":
-                request.Messages[1]!["content"]![0]!["text"] = ComposedRequest.Note.Replace("/work", "/work\n - Host: build7.example.com", StringComparison.Ordinal);
+                request.Messages[1]!["content"]![0]!["text"] =
+                ComposedRequest.Note.Replace("/work", "/work\n - Host: build7.example.com", StringComparison.Ordinal);
                 break;
             case "an account":
-                body["metadata"]!["user_id"] = body["metadata"]!["user_id"]!.GetValue<string>().Replace("\"account_uuid\":\"\"", "\"account_uuid\":\"0f0f\"", StringComparison.Ordinal);
+                body["metadata"]!["user_id"] = body["metadata"]!["user_id"]!.GetValue<string>()
+                .Replace("\"account_uuid\":\"\"", "\"account_uuid\":\"0f0f\"", StringComparison.Ordinal);
                 break;
             case "an e-mail address in the identity":
                 request.System[1]!["text"] = "You are a Claude agent of operator@example.com.";
@@ -174,7 +187,8 @@ public sealed class RequestProofTests
                 body["stream"] = false;
                 break;
             case "a note of another day":
-                request.Messages[1]!["content"]![0]!["text"] = ComposedRequest.Note.Replace("2026-11-30", "2026-11-28", StringComparison.Ordinal);
+                request.Messages[1]!["content"]![0]!["text"] =
+                ComposedRequest.Note.Replace("2026-11-30", "2026-11-28", StringComparison.Ordinal);
                 break;
             case "five breakpoints":
                 request.Messages[0]!["content"] = new JsonArray(ComposedRequest.Text("Hi", cached: true));
@@ -199,7 +213,8 @@ public sealed class RequestProofTests
     [Fact]
     public void Yesterdays_date_passes_for_a_process_that_was_parked_over_midnight()
     {
-        var request = new ComposedRequest().Say("user", "Hi").WithNote(ComposedRequest.Note.Replace("2026-11-30", "2026-11-29", StringComparison.Ordinal));
+        var request = new ComposedRequest().Say("user", "Hi")
+            .WithNote(ComposedRequest.Note.Replace("2026-11-30", "2026-11-29", StringComparison.Ordinal));
 
         Prove(request, Expect("Hi") with { Shape = Accepted }).Refusal.Should().BeNull();
     }
@@ -210,14 +225,17 @@ public sealed class RequestProofTests
     [InlineData("[1]")]
     [InlineData("nothing")]
     public void A_body_that_is_not_json_with_unique_names_is_refused(string body) =>
-        RequestProof.Prove(Encoding.UTF8.GetBytes(body), ComposedRequest.Headers, Expect("Hi"), [], ComposedRequest.Today).Refusal.Should().NotBeNull();
+        RequestProof.Prove(Encoding.UTF8.GetBytes(body), ComposedRequest.Headers, Expect("Hi"), [], ComposedRequest.Today).Refusal.Should()
+        .NotBeNull();
 
     [Fact]
     public void A_name_that_stands_twice_deep_inside_is_refused()
     {
-        var body = Encoding.UTF8.GetString(Question().ToBytes()).Replace("\"role\":\"user\"", "\"role\":\"user\",\"role\":\"user\"", StringComparison.Ordinal);
+        var body = Encoding.UTF8.GetString(Question().ToBytes())
+            .Replace("\"role\":\"user\"", "\"role\":\"user\",\"role\":\"user\"", StringComparison.Ordinal);
 
-        RequestProof.Prove(Encoding.UTF8.GetBytes(body), ComposedRequest.Headers, Expect("Hi"), [], ComposedRequest.Today).Refusal.Should().Be(GateRefusal.Body);
+        RequestProof.Prove(Encoding.UTF8.GetBytes(body), ComposedRequest.Headers, Expect("Hi"), [], ComposedRequest.Today).Refusal.Should()
+            .Be(GateRefusal.Body);
     }
 
     [Fact]
@@ -237,7 +255,8 @@ public sealed class RequestProofTests
 
             // The values that may vary from process to process, and nothing else.
             var where = Encoding.UTF8.GetString(original[Math.Max(0, index - 90)..index]);
-            (where.Contains("device_id", StringComparison.Ordinal) || where.Contains("session_id", StringComparison.Ordinal) || where.EndsWith("cc_version=2.1.330.", StringComparison.Ordinal))
+            (where.Contains("device_id", StringComparison.Ordinal) || where.Contains("session_id", StringComparison.Ordinal)
+                || where.EndsWith("cc_version=2.1.330.", StringComparison.Ordinal))
                 .Should().BeTrue($"byte {index} was changed unnoticed after '{where}'");
         }
     }
@@ -261,7 +280,8 @@ public sealed class RequestProofTests
             return request;
         }
 
-        ProofResult ProveSecond(ComposedRequest request) => RequestProof.Prove(request.ToBytes(), ComposedRequest.Headers, expected, handedIn, ComposedRequest.Today);
+        ProofResult ProveSecond(ComposedRequest request) =>
+            RequestProof.Prove(request.ToBytes(), ComposedRequest.Headers, expected, handedIn, ComposedRequest.Today);
 
         ProveSecond(Second("""{"a":"x"}""", "Output does not match required schema: /a: must be integer")).Refusal.Should().BeNull();
         ProveSecond(Second("""{"a":"y"}""", "Output does not match required schema: /a: must be integer")).Refusal.Should().Be(GateRefusal.CallersPart);
@@ -292,7 +312,8 @@ public sealed class RequestProofTests
             """{"role":"user","content":[{"type":"tool_result","content":"Output does not match required schema: x","is_error":true,"tool_use_id":"toolu_1"}]}"""));
         var expected = Expect("Hi") with { Schema = OutputSchema.Create("json_schema", schema.RootElement).Value };
 
-        var proof = RequestProof.Prove(request.ToBytes(), ComposedRequest.Headers, expected, [.. sent.RootElement.EnumerateArray()], ComposedRequest.Today);
+        var proof = RequestProof.Prove(
+            request.ToBytes(), ComposedRequest.Headers, expected, [.. sent.RootElement.EnumerateArray()], ComposedRequest.Today);
 
         proof.Refusal?.ToString().Should().Be(refusal);
     }
@@ -304,7 +325,8 @@ public sealed class RequestProofTests
         var request = Question();
         request.Body["tools"] = JsonNode.Parse("""[{"name":"StructuredOutput","description":"Use it.","input_schema":{"type":"object","title":"x"}}]""");
 
-        Prove(request, Expect("Hi") with { Schema = OutputSchema.Create("json_schema", schema.RootElement).Value }).Refusal.Should().Be(GateRefusal.CallersPart);
+        Prove(request, Expect("Hi") with { Schema = OutputSchema.Create("json_schema", schema.RootElement).Value }).Refusal.Should()
+            .Be(GateRefusal.CallersPart);
     }
 
     [Theory]
@@ -313,7 +335,8 @@ public sealed class RequestProofTests
     [InlineData("""{"thinking":{"type":"adaptive"}}""")]
     [InlineData("{}")]
     public void A_request_with_exactly_the_callers_parameters_passes(string extra) =>
-        Prove(Question().LayOver(extra), Expect("Hi") with { Shape = Accepted, Extra = ExtraOf(extra) }).Should().BeEquivalentTo(new { Refusal = (GateRefusal?)null, Shape = Accepted });
+        Prove(Question().LayOver(extra), Expect("Hi") with { Shape = Accepted, Extra = ExtraOf(extra) }).Should()
+        .BeEquivalentTo(new { Refusal = (GateRefusal?)null, Shape = Accepted });
 
     [Theory]
     [InlineData("""{"temperature":0.2500001}""")]
@@ -334,7 +357,8 @@ public sealed class RequestProofTests
     [InlineData("""{"tool_choice":{"type":"auto"}}""")]
     [InlineData("""{"model":"claude-opus-6"}""")]
     public void Another_value_of_a_parameter_is_refused(string difference) =>
-        Prove(Question().LayOver(Parameters).LayOver(difference), Expect("Hi") with { Shape = Accepted, Extra = ExtraOf(Parameters) }).Refusal.Should().NotBeNull();
+        Prove(Question().LayOver(Parameters).LayOver(difference), Expect("Hi") with { Shape = Accepted, Extra = ExtraOf(Parameters) })
+        .Refusal.Should().NotBeNull();
 
     [Theory]
     [InlineData("temperature")]
@@ -347,7 +371,8 @@ public sealed class RequestProofTests
         var without = Question().LayOver(Parameters);
         without.Body.Remove(name);
         var with = Question().LayOver(Parameters);
-        foreach (var other in with.Body.Select(field => field.Key).Except([name, .. Question().Body.Select(field => field.Key)], StringComparer.Ordinal).ToList())
+        foreach (var other in with.Body.Select(field => field.Key)
+            .Except([name, .. Question().Body.Select(field => field.Key)], StringComparer.Ordinal).ToList())
         {
             with.Body.Remove(other);
         }
@@ -363,14 +388,16 @@ public sealed class RequestProofTests
         const string without = "anthropic-beta: claude-code-20250219,effort-2025-11-24\n";
         const string extra = """{"thinking":{"type":"adaptive"}}""";
         GateRefusal? With(string headers, string fields) => RequestProof.Prove(
-            Question().LayOver(fields).ToBytes(), headers, Expect("Hi") with { Shape = Accepted with { Headers = own }, Extra = ExtraOf(fields) }, [], ComposedRequest.Today).Refusal;
+            Question().LayOver(fields).ToBytes(), headers, Expect("Hi")
+            with { Shape = Accepted with { Headers = own }, Extra = ExtraOf(fields) }, [], ComposedRequest.Today).Refusal;
 
         With(without, extra).Should().BeNull();
         With(own, extra).Should().BeNull();
         With(own, "{}").Should().BeNull();
         With(without, "{}").Should().Be(GateRefusal.Shape);
         With("anthropic-beta: claude-code-20250219\n", extra).Should().Be(GateRefusal.Shape);
-        With(without.Replace("effort-2025-11-24", "effort-2025-11-24,mcp-client-2025-11-20", StringComparison.Ordinal), extra).Should().Be(GateRefusal.Shape);
+        With(without.Replace("effort-2025-11-24", "effort-2025-11-24,mcp-client-2025-11-20", StringComparison.Ordinal), extra).Should()
+            .Be(GateRefusal.Shape);
     }
 
     private const string Parameters =
@@ -380,9 +407,11 @@ public sealed class RequestProofTests
     private static ExtraBody ExtraOf(string json)
     {
         var fields = JsonNode.Parse(json)!.AsObject();
-        var thinking = fields["thinking"] is { } given ? Thinking.Create("thinking", given["type"]!.GetValue<string>(), given["budget_tokens"]?.GetValue<long>()).Value : null;
+        var thinking = fields["thinking"] is { } given
+            ? Thinking.Create("thinking", given["type"]!.GetValue<string>(), given["budget_tokens"]?.GetValue<long>()).Value : null;
         return new ExtraBody(
-            ModelParameters.Of(fields["temperature"]?.GetValue<double>(), fields["top_p"]?.GetValue<double>(), fields["top_k"]?.GetValue<int>(), thinking),
+            ModelParameters.Of(fields["temperature"]?.GetValue<double>(), fields["top_p"]?.GetValue<double>(), fields["top_k"]
+            ?.GetValue<int>(), thinking),
             [.. fields["stop_sequences"]?.AsArray().Select(item => item!.GetValue<string>()) ?? []],
             thinking,
             fields.ContainsKey("context_management"));
@@ -398,5 +427,6 @@ public sealed class RequestProofTests
     private static TurnExpectation Expect(params ChatMessage[] turns) =>
         new("opus", PromptText.Create("system", "Be brief.").Value, Conversation.Create("messages", turns).Value!, 16_000);
 
-    private static ChatMessage Turn(ChatRole role, params string[] texts) => new(role, [.. texts.Select(text => new TextBlock(PromptText.Create("text", text).Value!))]);
+    private static ChatMessage Turn(ChatRole role, params string[] texts) =>
+        new(role, [.. texts.Select(text => new TextBlock(PromptText.Create("text", text).Value!))]);
 }

@@ -7,7 +7,8 @@ namespace Relay.UnitTests.Infrastructure.ApiGate;
 public sealed class SseReaderTests
 {
     private const string Stream =
-        ": a comment\n\nevent: message_start\ndata: {\"type\":\"message_start\"}\n\nid: 7\r\nevent: ping\r\ndata: {\"type\":\"ping\"}\r\n\r\ndata: {\"type\":\ndata: \"two lines\"}\n\n";
+        ": a comment\n\nevent: message_start\ndata: {\"type\":\"message_start\"}\n\nid: 7\r\nevent: ping\r\ndata: "
+        + "{\"type\":\"ping\"}\r\n\r\ndata: {\"type\":\ndata: \"two lines\"}\n\n";
 
     [Fact]
     public void Events_are_the_same_wherever_the_bytes_are_split()
@@ -16,12 +17,14 @@ public sealed class SseReaderTests
         for (var at = 0; at <= bytes.Length; at++)
         {
             var reader = new SseReader();
-            Types([.. reader.Read(bytes.AsSpan(0, at)), .. reader.Read(bytes.AsSpan(at))]).Should().Equal("message_start", "ping", "two lines");
+            Types([.. reader.Read(bytes.AsSpan(0, at)), .. reader.Read(bytes.AsSpan(at))]).Should()
+                .Equal("message_start", "ping", "two lines");
         }
     }
 
     [Fact]
-    public void An_event_without_its_blank_line_is_not_one() => new SseReader().Read("data: {\"type\":\"message_stop\"}\n"u8).Should().BeEmpty();
+    public void An_event_without_its_blank_line_is_not_one() =>
+        new SseReader().Read("data: {\"type\":\"message_stop\"}\n"u8).Should().BeEmpty();
 
     [Fact]
     public void Data_that_is_not_json_is_an_error()

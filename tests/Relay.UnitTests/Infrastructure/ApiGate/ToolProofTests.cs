@@ -59,7 +59,8 @@ public sealed class ToolProofTests
     {
         { Call, Result, true },
         { Call.Replace("\"a\":1,\"b\":\"x\"", "\"b\":\"x\",\"a\":1.0", StringComparison.Ordinal), Result, true },
-        { Call.Replace("\"type\":\"tool_use\"", "\"cache_control\":{\"type\":\"ephemeral\"},\"type\":\"tool_use\"", StringComparison.Ordinal), Result, true },
+        { Call.Replace("\"type\":\"tool_use\"", "\"cache_control\":{\"type\":\"ephemeral\"},\"type\":\"tool_use\"",
+        StringComparison.Ordinal), Result, true },
         { Call.Replace("\"a\":1", "\"a\":2", StringComparison.Ordinal), Result, false },
         { Call.Replace("null", "false", StringComparison.Ordinal), Result, false },
         { Call.Replace("\"b\":\"x\",", string.Empty, StringComparison.Ordinal), Result, false },
@@ -72,7 +73,8 @@ public sealed class ToolProofTests
         { Call, Result.Replace("\"12\"", "\"12\\n\\nmore\"", StringComparison.Ordinal), false },
         { Call, Result.Replace(",\"is_error\":true", string.Empty, StringComparison.Ordinal), false },
         { Call, Result.Replace("\"12\"", "[{\"type\":\"text\",\"text\":\"12\"}]", StringComparison.Ordinal), true },
-        { Call, Result.Replace("\"12\"", "[{\"type\":\"text\",\"text\":\"12\"},{\"type\":\"text\",\"text\":\"more\"}]", StringComparison.Ordinal), false },
+        { Call, Result.Replace(
+        "\"12\"", "[{\"type\":\"text\",\"text\":\"12\"},{\"type\":\"text\",\"text\":\"more\"}]", StringComparison.Ordinal), false },
         { Call, Result + ",{\"type\":\"text\",\"text\":\"more\"}", false },
         { Call, """{"type":"text","text":"[Tool result missing due to internal error]"}""", false },
     };
@@ -85,7 +87,8 @@ public sealed class ToolProofTests
         request.Messages.Add(JsonNode.Parse("""{"role":"assistant","content":[CALL]}""".Replace("CALL", call, StringComparison.Ordinal)));
         request.Messages.Add(JsonNode.Parse("""{"role":"user","content":[RESULT]}""".Replace("RESULT", result, StringComparison.Ordinal)));
 
-        Prove(request.WithNote(), Expect(Round(new TextBlock(Any.Text("12"))))).Refusal.Should().Be(passes ? null : GateRefusal.CallersPart.OrShape(call));
+        Prove(request.WithNote(), Expect(Round(new TextBlock(Any.Text("12"))))).Refusal.Should()
+            .Be(passes ? null : GateRefusal.CallersPart.OrShape(call));
     }
 
     [Fact]
@@ -148,7 +151,8 @@ public sealed class ToolProofTests
 
     private static ComposedRequest Question() => new ComposedRequest().Say("user", "Hi").WithNote();
 
-    private static ProofResult Prove(ComposedRequest request, TurnExpectation expected) => RequestProof.Prove(request.ToBytes(), ComposedRequest.Headers, expected, [], ComposedRequest.Today);
+    private static ProofResult Prove(ComposedRequest request, TurnExpectation expected) =>
+        RequestProof.Prove(request.ToBytes(), ComposedRequest.Headers, expected, [], ComposedRequest.Today);
 
     private static ChatMessage[] Turns(string words) => [ChatMessage.Of(ChatRole.User, Any.Text(words))];
 
@@ -159,5 +163,6 @@ public sealed class ToolProofTests
 internal static class GateRefusalExpectations
 {
     /// <summary>A field more is a difference of the form, whoever it is of.</summary>
-    public static GateRefusal OrShape(this GateRefusal refusal, string block) => block.Contains("\"more\"", StringComparison.Ordinal) ? GateRefusal.Shape : refusal;
+    public static GateRefusal OrShape(this GateRefusal refusal, string block) =>
+        block.Contains("\"more\"", StringComparison.Ordinal) ? GateRefusal.Shape : refusal;
 }

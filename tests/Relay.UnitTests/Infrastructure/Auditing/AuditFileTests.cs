@@ -81,7 +81,8 @@ public sealed class AuditFileTests : IDisposable
             Limits = new KeyLimits(1, 2, 3, 4.5m),
         }).Rotate(TimeSpan.FromHours(1), Any.Time);
         await _audit.StartAsync(Waiting.Token);
-        _audit.Write(new AuditEntry("key_rotated") { KeyId = after.Id, KeyLabel = "billing", By = "operator", Before = before, After = after });
+        _audit.Write(new AuditEntry(
+            "key_rotated") { KeyId = after.Id, KeyLabel = "billing", By = "operator", Before = before, After = after });
         await _audit.StopAsync(Waiting.Token).InTime();
 
         var text = File.ReadAllText(FileOf("2026-03-14"));
@@ -100,7 +101,8 @@ public sealed class AuditFileTests : IDisposable
     {
         await WriteAsync("a");
 
-        Directory.EnumerateFiles(_home.Home.AuditDirectory).Select(File.GetUnixFileMode).Should().NotBeEmpty().And.OnlyContain(mode => mode == OwnerOnly);
+        Directory.EnumerateFiles(_home.Home.AuditDirectory).Select(File.GetUnixFileMode).Should()
+            .NotBeEmpty().And.OnlyContain(mode => mode == OwnerOnly);
         File.GetUnixFileMode(_home.Home.AuditDirectory).Should().Be(OwnerOnly | UnixFileMode.UserExecute);
     }
 
@@ -137,7 +139,8 @@ public sealed class AuditFileTests : IDisposable
         await _audit.StartAsync(Waiting.Token);
         _audit.Write(Entry("a"));
 
-        await Waiting.UntilAsync(() => File.Exists(FileOf("2026-03-14")) && new FileInfo(FileOf("2026-03-14")).Length > 0, "the entry is written");
+        await Waiting.UntilAsync(() =>
+            File.Exists(FileOf("2026-03-14")) && new FileInfo(FileOf("2026-03-14")).Length > 0, "the entry is written");
         await _audit.StopAsync(Waiting.Token).InTime();
     }
 
@@ -155,7 +158,9 @@ public sealed class AuditFileTests : IDisposable
 
         var lines = Lines("2026-03-14");
         lines.Count(line => line.TryGetProperty("request_id", out _)).Should().Be(20, "each of its own");
-        lines.Where(line => line.TryGetProperty("count", out _)).Select(line => (line.GetProperty("action").GetString(), line.GetProperty("key_id").GetString(), line.GetProperty("count").GetInt64()))
+        lines.Where(line => line.TryGetProperty("count", out _))
+            .Select(line =>
+            (line.GetProperty("action").GetString(), line.GetProperty("key_id").GetString(), line.GetProperty("count").GetInt64()))
             .Should().BeEquivalentTo([("complete", "key_1", 1480L), ("models", "key_2", 1480L)]);
         lines.Should().HaveCount(42);
     }
@@ -176,13 +181,16 @@ public sealed class AuditFileTests : IDisposable
         _audit.CountUnauthenticated("unauthorized");
         File.Exists(FileOf("2026-03-15")).Should().BeFalse("the minute is not over");
         _clock.Advance(TimeSpan.FromSeconds(1));
-        await Waiting.UntilAsync(() => File.Exists(FileOf("2026-03-15")) && File.ReadAllLines(FileOf("2026-03-15")).Length == 2, "the minute's lines are written");
+        await Waiting.UntilAsync(() =>
+            File.Exists(FileOf("2026-03-15")) && File.ReadAllLines(FileOf("2026-03-15")).Length == 2, "the minute's lines are written");
 
         _clock.Advance(TimeSpan.FromMinutes(5));
         _audit.CountUnauthenticated("unauthorized");
         await _audit.StopAsync(Waiting.Token).InTime();
 
-        var lines = Lines("2026-03-15").Select(line => (line.GetProperty("action").GetString(), line.GetProperty("error").GetString(), line.GetProperty("count").GetInt64())).ToList();
+        var lines = Lines("2026-03-15")
+            .Select(line =>
+            (line.GetProperty("action").GetString(), line.GetProperty("error").GetString(), line.GetProperty("count").GetInt64())).ToList();
         lines[..2].Should().BeEquivalentTo([("unauthenticated", "unauthorized", 1001L), ("unauthenticated", "wrong_host", 1L)]);
         lines[2..].Should().Equal(("unauthenticated", "unauthorized", 1L));
     }
@@ -212,7 +220,8 @@ public sealed class AuditFileTests : IDisposable
             .ToList();
         for (var index = 0; index < writers.Length; index++)
         {
-            actions.Where(action => action.StartsWith($"{index}-", StringComparison.Ordinal)).Should().Equal(Enumerable.Range(0, 1500).Select(number => $"{index}-{number}"));
+            actions.Where(action => action.StartsWith($"{index}-", StringComparison.Ordinal)).Should()
+                .Equal(Enumerable.Range(0, 1500).Select(number => $"{index}-{number}"));
         }
 
         actions.Should().HaveCount(3000);
@@ -298,11 +307,13 @@ public sealed class AuditFileTests : IDisposable
         await _audit.StopAsync(Waiting.Token).InTime();
     }
 
-    private static AuditEntry Entry(string action) => new(action) { KeyId = "key_1", Error = new RelayError(ErrorCode.Timeout, "Late.").WireName };
+    private static AuditEntry Entry(string action) =>
+        new(action) { KeyId = "key_1", Error = new RelayError(ErrorCode.Timeout, "Late.").WireName };
 
     private string FileOf(string day) => Path.Combine(_home.Home.AuditDirectory, day + ".jsonl");
 
-    private List<JsonElement> Lines(string day) => [.. File.ReadLines(FileOf(day)).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+    private List<JsonElement> Lines(string day) =>
+        [.. File.ReadLines(FileOf(day)).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
 
     private IEnumerable<string?> Actions(string day) => Lines(day).Select(line => line.GetProperty("action").GetString());
 }

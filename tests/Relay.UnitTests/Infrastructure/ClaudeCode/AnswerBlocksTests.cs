@@ -39,8 +39,10 @@ public sealed class AnswerBlocksTests
 
             text.Should().Be("First 😀Last");
             Kinds(pieces).Should().Equal(
-                "thought I think 😀 so.", "thought ends", "hidden eA==", "words First 😀", "call t1 f", $"input {Input}", $"ends {Input}", "call t2 g", "ends {}", "words Last");
-            blocks.Content(text)!.Select(Describe).Should().Equal("thought I think 😀 so.", "hidden eA==", "words First 😀", $"call t1 f {Input}", "call t2 g {}", "words Last");
+                "thought I think 😀 so.", "thought ends", "hidden eA==", "words First 😀", "call t1 f", $"input {Input}", $"ends {Input}",
+                "call t2 g", "ends {}", "words Last");
+            blocks.Content(text)!.Select(Describe).Should()
+                .Equal("thought I think 😀 so.", "hidden eA==", "words First 😀", $"call t1 f {Input}", "call t2 g {}", "words Last");
             blocks.IsShown.Should().Be(takesOften);
             blocks.HasBrokenCall.Should().BeFalse();
         }

@@ -22,7 +22,8 @@ public sealed class CitationTests
         pieces.Should().BeEquivalentTo(
             (AnswerPiece[])
             [
-                new WordsPiece("Plain. "), new WordsEnd(texts[0]), new WordsPiece("Cited"), new CitationPiece(Place), new CitationPiece(Place), new WordsEnd(texts[1]),
+                new WordsPiece("Plain. "), new WordsEnd(texts[0]), new WordsPiece("Cited"), new CitationPiece(Place),
+                    new CitationPiece(Place), new WordsEnd(texts[1]),
                 new WordsPiece(" and plain."), new WordsEnd(texts[2]),
             ],
             options => options.WithStrictOrdering().RespectingRuntimeTypes());

@@ -175,7 +175,8 @@ public sealed class ClaudeEngineTests
         {
             var spending = new Spending();
             var answering = engine.CompleteAsync(WithSchema(), spending: spending);
-            await Waiting.UntilAsync(() => answering.IsCompleted, "it runs out of time", () => engine.Clock.Advance(TimeSpan.FromSeconds(1)));
+            await Waiting.UntilAsync(() =>
+                answering.IsCompleted, "it runs out of time", () => engine.Clock.Advance(TimeSpan.FromSeconds(1)));
 
             (await answering).Error!.Code.Should().Be(ErrorCode.Timeout);
             (spending.ReachedApi, spending.Cost(ModelPrice.Of(Any.Model()), 1)).Should().Be((true, 0));
@@ -210,7 +211,8 @@ public sealed class ClaudeEngineTests
         await using var api = await FakeApi.StartAsync();
         var isRead = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var isWhole = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var message = FakeApi.MessageOf("Hello").Replace("\"usage\":{\"output_tokens\":2}", "\"usage\":{\"output_tokens\":5000}", StringComparison.Ordinal);
+        var message = FakeApi.MessageOf("Hello")
+            .Replace("\"usage\":{\"output_tokens\":2}", "\"usage\":{\"output_tokens\":5000}", StringComparison.Ordinal);
         var rest = message.IndexOf("data: {\"type\":\"content_block_stop", StringComparison.Ordinal);
         api.Answers.Enqueue(async context =>
         {
@@ -223,7 +225,8 @@ public sealed class ClaudeEngineTests
         await using var engine = new FakeEngine(NoSpares, api: api);
         await engine.StartGateAsync();
         engine.AcceptShape();
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Then = (_, _) => { isWhole.SetResult(); return Task.CompletedTask; } });
+        engine.Starter.Behavior =
+            GatedClaude.Hostile(() => new GatedClaude { Then = (_, _) => { isWhole.SetResult(); return Task.CompletedTask; } });
         using var left = CancellationTokenSource.CreateLinkedTokenSource(Waiting.Token);
         var (reader, spending) = (new SlowReader(), new Spending());
 

@@ -16,7 +16,8 @@ public sealed class ClaudeLockdownTests
     [InlineData("plugins")]
     [InlineData("permissionMode")]
     [InlineData("claude_code_version")]
-    public void What_it_does_not_say_is_a_violation(string property) => ViolationOf(Frames.With(Frames.Init, property, null)).Should().NotBeNull();
+    public void What_it_does_not_say_is_a_violation(string property) =>
+        ViolationOf(Frames.With(Frames.Init, property, null)).Should().NotBeNull();
 
     [Theory]
     [InlineData("tools", "[\"Bash\"]")]
@@ -45,7 +46,8 @@ public sealed class ClaudeLockdownTests
     [InlineData("claude_code_version", "\"2.1\"")]
     [InlineData("claude_code_version", "\"\"")]
     [InlineData("claude_code_version", "2")]
-    public void What_it_says_otherwise_is_a_violation(string property, string json) => ViolationOf(Frames.With(Frames.Init, property, json)).Should().NotBeNull();
+    public void What_it_says_otherwise_is_a_violation(string property, string json) =>
+        ViolationOf(Frames.With(Frames.Init, property, json)).Should().NotBeNull();
 
     [Fact]
     public void No_built_in_plugin_is_fine_too() => ViolationOf(Frames.With(Frames.Init, "plugins", "[]")).Should().BeNull();
@@ -77,7 +79,8 @@ public sealed class ClaudeLockdownTests
     [Theory]
     [InlineData("2.1.330 (Claude Code)", "2.1.330")]
     [InlineData("2.1.330", "2.1.330")]
-    public void A_version_stands_at_the_start(string text, string version) => ClaudeLockdown.ParseVersion(text).Should().Be(Version.Parse(version));
+    public void A_version_stands_at_the_start(string text, string version) =>
+        ClaudeLockdown.ParseVersion(text).Should().Be(Version.Parse(version));
 
     [Theory]
     [InlineData(null)]

@@ -80,7 +80,8 @@ public sealed class CompletionTurnTests
             var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["STOP"]).Value };
             var shown = string.Empty;
             TurnOutcome? outcome = null;
-            foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, .. answer.Chunk(cut).Select(piece => Frames.Delta(new string(piece)))])
+            foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, .. answer.Chunk(cut)
+                .Select(piece => Frames.Delta(new string(piece)))])
             {
                 outcome = Accept(turn, frame);
                 if (outcome is not null)
@@ -187,7 +188,8 @@ public sealed class CompletionTurnTests
     {
         var turn = WithSchema();
         // Put in as text, for nothing that knows JSON would write it.
-        var result = Frames.With(Frames.Success("{}"), "structured_output", "\"here\"").Replace("\"here\"", output, StringComparison.Ordinal);
+        var result = Frames.With(Frames.Success("{}"), "structured_output", "\"here\"")
+            .Replace("\"here\"", output, StringComparison.Ordinal);
 
         Accept(turn, [SchemaInit, result]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.UpstreamError);
         turn.Usage!.CostUsd.Should().NotBeNull();
@@ -205,9 +207,12 @@ public sealed class CompletionTurnTests
     [Fact]
     public void With_a_schema_text_alone_does_not_satisfy_it_nor_does_running_out_of_attempts()
     {
-        Accept(WithSchema(), [SchemaInit, Frames.Success("just words")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
-        Accept(WithSchema(), [SchemaInit, Frames.With(Frames.Failure(), "subtype", "\"error_max_turns\"")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
-        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("max_tokens")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.Success("just words")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should()
+            .Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.With(Frames.Failure(), "subtype", "\"error_max_turns\"")]).Should()
+            .BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("max_tokens")]).Should()
+            .BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
     }
 
     [Theory]
@@ -224,7 +229,9 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void With_a_schema_another_tool_is_still_an_attempt_to_act() =>
-        ShouldBeToolUse(Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "Bash" } })]));
+        ShouldBeToolUse(Accept(WithSchema(),
+        [SchemaInit, Frames.MessageStart,
+        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "Bash" } })]));
 
     [Fact]
     public void Without_a_schema_its_tool_is_a_violation() => Play(SchemaInit).Should().BeOfType<TurnOutcome.Violated>();
@@ -232,7 +239,8 @@ public sealed class CompletionTurnTests
     [Fact]
     public void The_text_of_a_failed_result_is_never_an_answer() =>
         Play(Frames.Init, Frames.Failure(status: 500)).Should().BeOfType<TurnOutcome.Failed>()
-            .Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("some words"));
+            .Which.Error.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("some words"));
 
     [Theory]
     [InlineData("is_error", null)]
@@ -252,11 +260,13 @@ public sealed class CompletionTurnTests
         Play(Frames.Init, """{"type":"result","subtype":"success","is_error":false,"result":"Four."}""")
             .Should().Be(new TurnOutcome.Answered("Four.", null, new TokenUsage(0, 0, 0, 0, null)));
 
-    public static TheoryData<string> AnswerFrames => [Frames.MessageStart, Frames.Delta("x"), Frames.Assistant("text"), Frames.Success("x"), Frames.Failure()];
+    public static TheoryData<string> AnswerFrames =>
+        [Frames.MessageStart, Frames.Delta("x"), Frames.Assistant("text"), Frames.Success("x"), Frames.Failure()];
 
     [Theory]
     [MemberData(nameof(AnswerFrames))]
-    public void Nothing_counts_before_the_init_frame(string frame) => Play(frame).Should().NotBeNull().And.NotBeOfType<TurnOutcome.Answered>();
+    public void Nothing_counts_before_the_init_frame(string frame) =>
+        Play(frame).Should().NotBeNull().And.NotBeOfType<TurnOutcome.Answered>();
 
     [Fact]
     public void Words_of_the_API_before_the_init_frame_are_a_violation_and_Claude_Codes_own_are_none()
@@ -268,15 +278,18 @@ public sealed class CompletionTurnTests
     }
 
     [Fact]
-    public void An_init_frame_after_the_first_words_comes_too_late() => Play(Frames.Assistant("text"), Frames.Init, Frames.Success("x")).Should().BeOfType<TurnOutcome.Failed>();
+    public void An_init_frame_after_the_first_words_comes_too_late() =>
+        Play(Frames.Assistant("text"), Frames.Init, Frames.Success("x")).Should().BeOfType<TurnOutcome.Failed>();
 
     [Fact]
     public void An_init_frame_with_a_tool_ends_the_turn() =>
-        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]")).Should().BeOfType<TurnOutcome.Violated>().Which.Detail.Should().Contain("tools");
+        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]")).Should().BeOfType<TurnOutcome.Violated>().Which.Detail.Should()
+        .Contain("tools");
 
     [Fact]
     public void A_second_init_frame_is_checked_too() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.With(Frames.Init, "permissionMode", "\"bypassPermissions\"")).Should().BeOfType<TurnOutcome.Violated>();
+        Play(Frames.Init, Frames.MessageStart, Frames.With(Frames.Init, "permissionMode", "\"bypassPermissions\"")).Should()
+        .BeOfType<TurnOutcome.Violated>();
 
     [Fact]
     public void After_a_bad_init_frame_nothing_counts_either()
@@ -292,7 +305,8 @@ public sealed class CompletionTurnTests
     [InlineData("mcp_tool_use")]
     [InlineData("something_new")]
     public void A_tool_in_the_stream_ends_the_turn(string block) =>
-        ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart, Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block, name = "Bash" } })));
+        ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart,
+        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block, name = "Bash" } })));
 
     [Theory]
     [InlineData("tool_use")]
@@ -301,20 +315,24 @@ public sealed class CompletionTurnTests
     public void A_tool_in_the_whole_message_ends_the_turn(string block) => ShouldBeToolUse(Play(Frames.Init, Frames.Assistant(block)));
 
     [Fact]
-    public void A_message_that_stops_for_a_tool_ends_the_turn() => ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart, Frames.Stop("tool_use")));
+    public void A_message_that_stops_for_a_tool_ends_the_turn() =>
+        ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart, Frames.Stop("tool_use")));
 
     [Theory]
     [InlineData("text")]
     [InlineData("thinking")]
     [InlineData("redacted_thinking")]
     public void Words_and_thoughts_are_no_tools(string block) =>
-        Play(Frames.Init, Frames.MessageStart, Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block } }), Frames.Assistant(block)).Should().BeNull();
+        Play(Frames.Init, Frames.MessageStart,
+        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block } }), Frames.Assistant(block))
+        .Should().BeNull();
 
     [Theory]
     [InlineData("max_tokens")]
     [InlineData("model_context_window_exceeded")]
     public void An_answer_cut_at_the_cap_is_what_was_said_so_far(string reason) =>
-        Play(Frames.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Once upon"), Frames.Delta(" a ti"), Frames.Stop(reason, outputTokens: 77))
+        Play(Frames.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Once upon"), Frames.Delta(" a ti"),
+        Frames.Stop(reason, outputTokens: 77))
             .Should().Be(new TurnOutcome.Answered("Once upon a ti", reason, new TokenUsage(10, 77, 20, 30, null)));
 
     [Fact]
@@ -327,7 +345,8 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void A_broken_stream_that_is_retried_begins_the_words_anew() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.MessageStart, Frames.Delta("A tale"), Frames.Stop("max_tokens"))
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.MessageStart, Frames.Delta("A tale"),
+        Frames.Stop("max_tokens"))
             .Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("A tale");
 
     [Fact]
@@ -348,9 +367,11 @@ public sealed class CompletionTurnTests
     [InlineData("\u00A0")]
     public void An_answer_without_visible_text_ends_the_turn_with_its_message(string text)
     {
-        var thought = Frames.Event(new { type = "content_block_delta", index = 0, delta = new { type = "thinking_delta", thinking = "hmm" } });
+        var thought = Frames.Event(new { type = "content_block_delta", index = 0,
+            delta = new { type = "thinking_delta", thinking = "hmm" } });
 
-        var outcome = Play([Frames.Init, Frames.MessageStart, thought, .. text.Select(letter => Frames.Delta($"{letter}")), Frames.Stop("end_turn", outputTokens: 3)]);
+        var outcome = Play([Frames.Init, Frames.MessageStart, thought, .. text.Select(letter => Frames.Delta($"{letter}")),
+            Frames.Stop("end_turn", outputTokens: 3)]);
 
         outcome.Should().Be(new TurnOutcome.Answered(text, "end_turn", new TokenUsage(10, 3, 20, 30, null)));
     }
@@ -361,23 +382,29 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void With_a_schema_an_answer_without_visible_text_is_an_attempt() =>
-        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("end_turn"), MessageStop, Frames.MessageStart]).Should().BeNull();
+        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("end_turn"), MessageStop, Frames.MessageStart]).Should()
+        .BeNull();
 
     [Fact]
     public void After_a_complete_message_another_call_of_the_API_changes_nothing_but_the_cost() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn", outputTokens: 5), Frames.MessageStop, Frames.MessageStart)
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn", outputTokens: 5), Frames.MessageStop,
+        Frames.MessageStart)
             .Should().Be(new TurnOutcome.Answered("x", "end_turn", new TokenUsage(20, 6, 40, 60, null)));
 
     [Fact]
     public void Thoughts_and_what_is_handed_in_count_while_nobody_has_counted_them()
     {
-        Play(Frames.Init, Frames.MessageStart, Frames.Event(new { type = "content_block_delta", index = 0, delta = new { type = "thinking_delta", thinking = new string('t', 300) } }));
+        Play(Frames.Init, Frames.MessageStart,
+            Frames.Event(new { type = "content_block_delta", index = 0,
+            delta = new { type = "thinking_delta", thinking = new string('t', 300) } }));
         _turn.Usage!.OutputTokens.Should().Be(101);
         Play(Frames.Delta(new string('w', 30)));
         _turn.Usage!.OutputTokens.Should().Be(111);
 
         var turn = WithSchema();
-        Accept(turn, [SchemaInit, Frames.MessageStart, SchemaUse, Frames.Event(new { type = "content_block_delta", index = 0, delta = new { type = "input_json_delta", partial_json = new string('j', 60) } })]);
+        Accept(turn, [SchemaInit, Frames.MessageStart, SchemaUse,
+            Frames.Event(new { type = "content_block_delta", index = 0,
+            delta = new { type = "input_json_delta", partial_json = new string('j', 60) } })]);
         turn.Usage!.OutputTokens.Should().Be(21);
     }
 
@@ -400,7 +427,8 @@ public sealed class CompletionTurnTests
     {
         var turn = WithSchema();
 
-        Accept(turn, [SchemaInit, Frames.MessageStart, SchemaUse, Frames.Stop("tool_use", outputTokens: 1000), MessageStop, Frames.MessageStart]);
+        Accept(turn, [SchemaInit, Frames.MessageStart, SchemaUse, Frames.Stop("tool_use", outputTokens: 1000), MessageStop,
+            Frames.MessageStart]);
 
         turn.Usage.Should().Be(new TokenUsage(20, 1001, 40, 60, null));
     }
@@ -408,7 +436,8 @@ public sealed class CompletionTurnTests
     [Fact]
     public void A_failed_result_that_counts_nothing_does_not_make_counted_messages_free()
     {
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.With(Frames.Failure(500), "total_cost_usd", "0")).Should().BeOfType<TurnOutcome.Failed>();
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.With(Frames.Failure(500), "total_cost_usd", "0")).Should()
+            .BeOfType<TurnOutcome.Failed>();
 
         _turn.Usage.Should().Be(new TokenUsage(10, 4, 20, 30, null));
     }
@@ -420,15 +449,18 @@ public sealed class CompletionTurnTests
     public void A_surrogate_pair_that_two_deltas_share_is_kept()
     {
         var shown = string.Empty;
-        foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, RawDelta(@"Hi \ud83d"), RawDelta(@"\ude00 you \""x\"" \\ \n\u00e4"), Frames.Delta("!")])
+        foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, RawDelta(@"Hi \ud83d"),
+            RawDelta(@"\ude00 you \""x\"" \\ \n\u00e4"), Frames.Delta("!")])
         {
             Play(frame).Should().BeNull();
             var words = _turn.TakeWords();
-            (words?.Any(char.IsSurrogate) == true && !words.Contains("😀", StringComparison.Ordinal)).Should().BeFalse("half a pair is no text");
+            (words?.Any(char.IsSurrogate) == true && !words.Contains("😀", StringComparison.Ordinal)).Should()
+                .BeFalse("half a pair is no text");
             shown += words;
         }
 
-        var answer = Play(Frames.Stop("end_turn"), Frames.MessageStop, Frames.Success("other words")).Should().BeOfType<TurnOutcome.Answered>().Subject;
+        var answer = Play(Frames.Stop("end_turn"), Frames.MessageStop, Frames.Success("other words")).Should()
+            .BeOfType<TurnOutcome.Answered>().Subject;
         answer.Text.Should().Be("Hi 😀 you \"x\" \\ \nä!");
         (shown + _turn.TakeRestWords(answer.Text)).Should().Be(answer.Text);
     }
@@ -440,12 +472,14 @@ public sealed class CompletionTurnTests
     [InlineData(@"a\ud83d", @"\ud83d\ude00", "a\uFFFD😀")]
     public void Half_a_surrogate_pair_alone_becomes_the_sign_for_it(string first, string second, string text)
     {
-        Play(Frames.Init, Frames.MessageStart, RawDelta(first), RawDelta(second), Frames.Stop("max_tokens")).Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be(text);
+        Play(Frames.Init, Frames.MessageStart, RawDelta(first), RawDelta(second), Frames.Stop("max_tokens")).Should()
+            .BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be(text);
     }
 
     [Fact]
     public void A_result_with_half_a_surrogate_pair_is_an_answer_too() =>
-        Play(Frames.Init, Frames.Success("here").Replace("here", @"a\ud83d", StringComparison.Ordinal)).Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("a\uFFFD");
+        Play(Frames.Init, Frames.Success("here").Replace("here", @"a\ud83d", StringComparison.Ordinal)).Should()
+        .BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("a\uFFFD");
 
     [Fact]
     public void A_stop_text_is_found_in_a_surrogate_pair_that_two_deltas_share()
@@ -453,7 +487,8 @@ public sealed class CompletionTurnTests
         var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["😀"]).Value };
 
         Accept(turn, [Frames.Init, Frames.MessageStart, RawDelta(@"Hi \ud83d")]).Should().BeNull();
-        Accept(turn, [RawDelta(@"\ude00 there")]).Should().BeOfType<TurnOutcome.Answered>().Which.Should().Match<TurnOutcome.Answered>(answer => answer.Text == "Hi " && answer.StopSequence == "😀");
+        Accept(turn, [RawDelta(@"\ude00 there")]).Should().BeOfType<TurnOutcome.Answered>().Which.Should()
+            .Match<TurnOutcome.Answered>(answer => answer.Text == "Hi " && answer.StopSequence == "😀");
     }
 
     [Fact]
@@ -487,7 +522,8 @@ public sealed class CompletionTurnTests
         Play(Frames.Init, Retry(401)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.NotLoggedIn);
 
     [Fact]
-    public void Other_retries_go_on() => Play(Frames.Init, Retry(500), Retry(429), Retry(null), Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
+    public void Other_retries_go_on() =>
+        Play(Frames.Init, Retry(500), Retry(429), Retry(null), Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
 
     [Theory]
     [InlineData("resetsAt")]
@@ -498,7 +534,8 @@ public sealed class CompletionTurnTests
 
         var outcome = Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","{{{name}}}":{{{reset}}}}}""", Frames.Failure(429));
 
-        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should().BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromMinutes(90) });
+        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should()
+            .BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromMinutes(90) });
     }
 
     [Fact]
@@ -519,7 +556,8 @@ public sealed class CompletionTurnTests
     [InlineData("""{"type":"rate_limit_event","rate_limit_info":[]}""")]
     [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"allowed","resetsAt":4102444800}}""")]
     public void A_rate_limit_without_a_time_to_come_has_a_default(string frame) =>
-        Play(Frames.Init, frame, Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should().Be(TimeSpan.FromSeconds(30));
+        Play(Frames.Init, frame, Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should()
+        .Be(TimeSpan.FromSeconds(30));
 
     [Fact]
     public void A_rate_limit_event_alone_ends_nothing() =>
@@ -559,7 +597,8 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void The_error_of_the_assistant_frame_decides_when_the_result_has_no_status() =>
-        Play(Frames.Init, Frames.Assistant("text", error: "authentication_failed"), Frames.Failure()).Should().BeOfType<TurnOutcome.Failed>()
+        Play(Frames.Init, Frames.Assistant("text", error: "authentication_failed"), Frames.Failure()).Should()
+        .BeOfType<TurnOutcome.Failed>()
             .Which.Error.Code.Should().Be(ErrorCode.NotLoggedIn);
 
     [Theory]
@@ -590,19 +629,22 @@ public sealed class CompletionTurnTests
     [InlineData("""{"type":1}""")]
     [InlineData("<html>")]
     [InlineData("{\"type\":\"result\"")]
-    public void What_is_no_frame_can_not_be_parsed(string line) => ((Action)(() => Frames.Parse(line).Dispose())).Should().Throw<JsonException>();
+    public void What_is_no_frame_can_not_be_parsed(string line) =>
+        ((Action)(() => Frames.Parse(line).Dispose())).Should().Throw<JsonException>();
 
     /// <summary>The <c>init</c> frame of a process that was told a schema.</summary>
     private static string SchemaInit => Frames.With(Frames.Init, "tools", """["StructuredOutput"]""");
 
-    private static string SchemaUse => Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "StructuredOutput" } });
+    private static string SchemaUse =>
+        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "StructuredOutput" } });
 
     private static string MessageStop => Frames.MessageStop;
 
     private CompletionTurn WithSchema() => new(Frames.Version, MaxApiCalls, _clock) { HasSchema = true };
 
     private static void ShouldBeToolUse(TurnOutcome? outcome) =>
-        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("tool"));
+        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should()
+        .Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("tool"));
 
     private static string Retry(int? status) =>
         JsonSerializer.Serialize(new { type = "system", subtype = "api_retry", attempt = 1, max_retries = 10, error_status = status });
@@ -633,6 +675,7 @@ public sealed class CompletionTurnTests
     private static string Unstreamed(string id, string model = "claude-opus-5-5") => JsonSerializer.Serialize(new
     {
         type = "assistant",
-        message = new { id, model, content = new[] { new { type = "text", text = "x" } }, usage = new { input_tokens = 7, output_tokens = 50 } },
+        message = new { id, model, content = new[] { new { type = "text", text = "x" } },
+        usage = new { input_tokens = 7, output_tokens = 50 } },
     });
 }

@@ -7,14 +7,16 @@ namespace Relay.UnitTests.Infrastructure.ClaudeCode;
 
 public sealed class ExtraBodyTests
 {
-    private static readonly RequestShape Thinks = new("m", "b", "i", NotePlacement.Absent, "", "adaptive updates", "{\"edits\":[]}", "medium", "", "", "", 16_000);
+    private static readonly RequestShape Thinks =
+        new("m", "b", "i", NotePlacement.Absent, "", "adaptive updates", "{\"edits\":[]}", "medium", "", "", "", 16_000);
 
     private static readonly RequestShape DoesNotThink = Thinks with { Thinking = string.Empty, ContextManagement = string.Empty };
 
     [Fact]
     public void No_name_stands_in_it_but_those_of_the_list()
     {
-        ExtraBody.AllNames.Should().Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice");
+        ExtraBody.AllNames.Should()
+            .Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice");
 
         var everything = ExtraBody.Of(Request(ModelParameters.Of(0.5, 0.5, 5, null), "x") with { Tools = Any.Tools("weather") }, Thinks);
 
@@ -31,12 +33,14 @@ public sealed class ExtraBodyTests
     [InlineData("adaptive", null, """{"thinking":{"type":"adaptive"}}""")]
     [InlineData("disabled", null, """{"thinking":{"type":"disabled"},"context_management":{"edits":[]}}""")]
     public void Thinking_goes_as_the_caller_asked_for_it(string type, long? budget, string json) =>
-        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", type, budget).Value)), Thinks).ToJson().Should().Be(json);
+        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", type, budget).Value)), Thinks).ToJson()
+        .Should().Be(json);
 
     [Fact]
     public void The_display_of_thoughts_goes_with_thinking_only()
     {
-        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null, "summarized").Value)), Thinks).ToJson()
+        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null, "summarized").Value)),
+            Thinks).ToJson()
             .Should().Be("""{"thinking":{"type":"adaptive","display":"summarized"}}""");
         Thinking.Create("thinking", "disabled", null, "omitted").Value.Display.Should().BeNull();
     }
@@ -47,14 +51,18 @@ public sealed class ExtraBodyTests
         const string off = "\"thinking\":{\"type\":\"disabled\"}";
         var withinBudget = Thinks with { Thinking = "enabled updates" };
         var tools = Request(ModelParameters.None) with { Tools = Any.Tools("weather") };
-        var forced = tools with { Tools = ToolSet.Create("tools", [ToolDeclaration.Named("weather")], "tool_choice", ToolChoice.Any, allowsParallel: true).Value };
+        var forced = tools
+            with { Tools = ToolSet.Create("tools", [ToolDeclaration.Named("weather")], "tool_choice", ToolChoice.Any, allowsParallel: true)
+            .Value };
 
         ExtraBody.Of(tools, Thinks).ToJson().Should().NotContain("thinking");
         ExtraBody.Of(tools, withinBudget).ToJson().Should().Contain(off);
         ExtraBody.Of(forced, Thinks).ToJson().Should().Contain(off);
         ExtraBody.Of(forced, DoesNotThink).ToJson().Should().NotContain("thinking");
         ExtraBody.Of(Request(ModelParameters.None), withinBudget).ToJson().Should().BeEmpty();
-        ExtraBody.Of(forced with { Parameters = ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null).Value) }, Thinks).ToJson().Should().Contain("adaptive");
+        ExtraBody.Of(forced
+            with { Parameters = ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null).Value) }, Thinks)
+            .ToJson().Should().Contain("adaptive");
     }
 
     [Fact]

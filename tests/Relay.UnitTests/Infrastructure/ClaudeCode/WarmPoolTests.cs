@@ -23,7 +23,9 @@ public sealed class WarmPoolTests
         (engine.Pool.Load.BlankSpares, engine.Pool.Load.PreparedSpares).Should().Be((2, 1));
     }
 
-    /// <summary>Places that a revocation frees go to profiles whose words were let go before: there is nothing to prepare a spare with.</summary>
+    /// <summary>
+    /// Places that a revocation frees go to profiles whose words were let go before: there is nothing to prepare a spare with.
+    /// </summary>
     [Fact]
     public async Task After_a_revocation_no_more_processes_are_started_than_are_wanted()
     {
@@ -82,7 +84,8 @@ public sealed class WarmPoolTests
 
         await engine.PassAsync(LongTime);
 
-        engine.Starter.Started.Count(child => child.Spec.Arguments.Contains("3", StringComparer.Ordinal)).Should().Be(2 + 1, "two requests started their own, and one spare was tried");
+        engine.Starter.Started.Count(child => child.Spec.Arguments.Contains("3", StringComparer.Ordinal)).Should()
+            .Be(2 + 1, "two requests started their own, and one spare was tried");
         engine.Pool.Load.BlankSpares.Should().Be(2);
     }
 
@@ -143,7 +146,8 @@ public sealed class WarmPoolTests
         engine.Starter.Started.Single(child => !child.Exited.IsCompleted && child.Input.Contains("One.", StringComparison.Ordinal)).Exit(1);
         await engine.PassAsync(TimeSpan.FromSeconds(1));
         var preparation = new Preparation(Words("Other."), null);
-        var claimed = await engine.Pool.ClaimAsync(engine.Generation, ProfileId.Of("key_b", Any.Model(), preparation), preparation, Waiting.Token);
+        var claimed = await engine.Pool.ClaimAsync(
+            engine.Generation, ProfileId.Of("key_b", Any.Model(), preparation), preparation, Waiting.Token);
         claimed.Opened();
         engine.Processes.End(claimed.Process);
         // Less than the pause of the kind that died. Real time is given in between, for a busy machine may need it.
@@ -192,7 +196,8 @@ public sealed class WarmPoolTests
         {
             if (outcome == "not wanted any more")
             {
-                engine.Keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(Enumerable.Range(starts.Count, 5).Select(key => $"key_{key}"), StringComparer.Ordinal));
+                engine.Keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(Enumerable.Range(starts.Count, 5)
+                    .Select(key => $"key_{key}"), StringComparer.Ordinal));
             }
 
             child.TakePreparation(line, acceptsSchema: false);

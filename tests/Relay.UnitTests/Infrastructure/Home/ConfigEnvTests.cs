@@ -31,7 +31,8 @@ public sealed class ConfigEnvTests : IDisposable
         ConfigEnv.Parse([line], "config.env").Should().ContainSingle().Which.Should().Be(KeyValuePair.Create(name, (string?)value));
 
     [Fact]
-    public void Comments_and_blank_lines_are_passed_over() => ConfigEnv.Parse(["# PORT=1", "", "   ", "  #", "\t"], "config.env").Should().BeEmpty();
+    public void Comments_and_blank_lines_are_passed_over() =>
+        ConfigEnv.Parse(["# PORT=1", "", "   ", "  #", "\t"], "config.env").Should().BeEmpty();
 
     [Fact]
     public void A_later_line_wins_whatever_the_case_of_its_name() =>
@@ -43,7 +44,8 @@ public sealed class ConfigEnvTests : IDisposable
     [InlineData("export")]
     [InlineData("PORT: 1")]
     public void Anything_else_is_named_by_its_line_without_its_content(string line) =>
-        ((Action)(() => ConfigEnv.Parse(["# comment", line], "config.env"))).Should().Throw<FormatException>().WithMessage("config.env, line 2: expected NAME=value.");
+        ((Action)(() => ConfigEnv.Parse(["# comment", line], "config.env"))).Should().Throw<FormatException>()
+        .WithMessage("config.env, line 2: expected NAME=value.");
 
     [Fact]
     public void A_missing_file_adds_nothing() =>
@@ -59,8 +61,10 @@ public sealed class ConfigEnvTests : IDisposable
 
         File.GetUnixFileMode(_home.Home.ConfigFile).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         ConfigEnv.Parse(File.ReadLines(_home.Home.ConfigFile), "config.env").Should().BeEmpty();
-        var uncommented = File.ReadLines(_home.Home.ConfigFile).Where(line => line is ['#', >= 'A' and <= 'Z', ..]).Select(line => line[1..]);
-        ConfigEnv.Parse(uncommented, "config.env").Should().Equal(settings.ToDictionary(setting => setting.Name, setting => (string?)setting.Default, StringComparer.Ordinal));
+        var uncommented = File.ReadLines(_home.Home.ConfigFile).Where(line => line is ['#', >= 'A' and <= 'Z', ..])
+            .Select(line => line[1..]);
+        ConfigEnv.Parse(uncommented, "config.env").Should()
+            .Equal(settings.ToDictionary(setting => setting.Name, setting => (string?)setting.Default, StringComparer.Ordinal));
         settings.Should().NotBeEmpty().And.OnlyContain(setting => text.Contains($"# {setting.Help}"));
     }
 

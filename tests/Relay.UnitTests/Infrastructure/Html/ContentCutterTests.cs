@@ -60,7 +60,9 @@ public sealed class ContentCutterTests
         var random = new Random(Fuzz.Seed);
         Fuzz.For(TimeSpan.FromSeconds(1), () =>
         {
-            var html = string.Concat(Enumerable.Range(0, random.Next(1, 4)).Select(_ => RandomMarkup.Make(random) + string.Concat(Enumerable.Repeat("😀", random.Next(3))) + new string('x', random.Next(60))));
+            var html = string.Concat(Enumerable.Range(0, random.Next(1, 4))
+                .Select(_ => RandomMarkup.Make(
+                random) + string.Concat(Enumerable.Repeat("😀", random.Next(3))) + new string('x', random.Next(60))));
             var bytes = Encoding.UTF8.GetBytes(html);
             var max = random.Next(40, 400);
             var pieces = new List<string>();

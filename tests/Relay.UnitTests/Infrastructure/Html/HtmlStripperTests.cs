@@ -17,7 +17,8 @@ public sealed class HtmlStripperTests
     [InlineData("<script>if(a<b)document.write('</div>')</script>b", "b")]
     [InlineData("<script src=x>b", "")]
     [InlineData("""<script type="application/ld+json">{"a":"</b>"}</script>""", """<script type="application/ld+json">{"a":"</b>"}</script>""")]
-    [InlineData("<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>", "<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>")]
+    [InlineData("<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>",
+        "<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>")]
     [InlineData("<script type=application/ld+json>{}</script>", "<script type=application/ld+json>{}</script>")]
     [InlineData("<script data-x='application/ld+json'>a</script>b", "b")]
     [InlineData("<script type='text/javascript' type='application/ld+json'>a</script>b", "b")]
@@ -90,7 +91,8 @@ public sealed class HtmlStripperTests
     [InlineData("-", 2_000_000)]
     public void Hostile_pages_cost_no_more_memory_than_they_have_bytes(string unit, int times)
     {
-        foreach (var html in (string[])[string.Concat(Enumerable.Repeat(unit, times)), "<script><!--" + string.Concat(Enumerable.Repeat(unit, times)), "<!--" + string.Concat(Enumerable.Repeat(unit, times))])
+        foreach (var html in (string[])[string.Concat(Enumerable.Repeat(unit, times)),
+            "<script><!--" + string.Concat(Enumerable.Repeat(unit, times)), "<!--" + string.Concat(Enumerable.Repeat(unit, times))])
         {
             var bytes = Encoding.UTF8.GetBytes(html);
             var output = new System.Buffers.ArrayBufferWriter<byte>(bytes.Length + 256);
@@ -136,7 +138,8 @@ public sealed class HtmlStripperTests
             }
 
             var whole = parser.ParseDocument(html);
-            foreach (var unwanted in whole.QuerySelectorAll("script, style, svg, template").Where(one => one.LocalName != "script" || one.GetAttribute("type") != "application/ld+json").ToList())
+            foreach (var unwanted in whole.QuerySelectorAll("script, style, svg, template")
+                .Where(one => one.LocalName != "script" || one.GetAttribute("type") != "application/ld+json").ToList())
             {
                 unwanted.Remove();
             }
@@ -147,9 +150,13 @@ public sealed class HtmlStripperTests
         });
     }
 
-    private static string TextOf(IDocument document) => string.Concat(document.DocumentElement.TextContent.Where(letter => !char.IsWhiteSpace(letter)));
+    private static string TextOf(IDocument document) =>
+        string.Concat(document.DocumentElement.TextContent.Where(letter => !char.IsWhiteSpace(letter)));
 
-    private static bool MovesThings(string html) => Array.Exists(Moving, one => html.Contains(one, StringComparison.OrdinalIgnoreCase)) || ((html.Contains("<svg>", StringComparison.Ordinal) || html.Contains("<math>", StringComparison.Ordinal)) && html.Contains("</", StringComparison.Ordinal));
+    private static bool MovesThings(string html) =>
+        Array.Exists(Moving, one => html.Contains(one, StringComparison.OrdinalIgnoreCase))
+        || ((html.Contains("<svg>", StringComparison.Ordinal) || html.Contains("<math>", StringComparison.Ordinal))
+        && html.Contains("</", StringComparison.Ordinal));
 
     private static List<string> UnwantedIn(string html)
     {
@@ -158,7 +165,9 @@ public sealed class HtmlStripperTests
         while (tokens.Read())
         {
             var isUnwanted = tokens.Kind == HtmlTokenKind.Comment
-                || (tokens.Kind == HtmlTokenKind.StartTag && (tokens.Tag is HtmlTag.Style or HtmlTag.Svg or HtmlTag.Template || (tokens.Tag == HtmlTag.Script && !HtmlStripper.IsJsonLd(tokens.Attributes))));
+                || (tokens.Kind == HtmlTokenKind.StartTag
+                && (tokens.Tag is HtmlTag.Style or HtmlTag.Svg or HtmlTag.Template
+                || (tokens.Tag == HtmlTag.Script && !HtmlStripper.IsJsonLd(tokens.Attributes))));
             if (isUnwanted)
             {
                 found.Add(Encoding.UTF8.GetString(tokens.Raw));

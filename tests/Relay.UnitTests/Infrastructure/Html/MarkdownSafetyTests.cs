@@ -12,7 +12,8 @@ public sealed class MarkdownSafetyTests
 {
     private const string Honest = HostileMarkup.Honest;
     private static readonly Uri Url = HostileMarkup.Url;
-    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseEmphasisExtras().UseTaskLists().Build();
+    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseEmphasisExtras().UseTaskLists()
+        .Build();
 
     [Theory]
     [InlineData("<img src=/honest alt='](x)<img src=y onerror=alert(1)>'>")]
@@ -49,7 +50,8 @@ public sealed class MarkdownSafetyTests
                 HtmlInline { Tag: not ("<sup>" or "</sup>" or "<sub>" or "</sub>") } inline => $"HTML: {inline.Tag}",
                 AutolinkInline link when link.Url != Honest => $"a link: {link.Url}",
                 LinkInline { IsImage: true } image when image.Url != Honest || !HostileMarkup.HasImage(html) => $"an image: {image.Url}",
-                LinkInline { IsImage: false, Url: not Honest } link when !HostileMarkup.HasAddress(html) || link.Url?.StartsWith("mailto:", StringComparison.Ordinal) != true => $"a link: {link.Url}",
+                LinkInline { IsImage: false, Url: not Honest } link when !HostileMarkup.HasAddress(html)
+                || link.Url?.StartsWith("mailto:", StringComparison.Ordinal) != true => $"a link: {link.Url}",
                 LinkReferenceDefinition => "a definition of a link",
                 _ => null,
             };

@@ -44,7 +44,9 @@ public sealed class PageDecoderTests
     [MemberData(nameof(Texts))]
     public void Text_in_an_encoding_is_read_as_it_was_written(string label, string name, string text)
     {
-        var bytes = (name == "utf-16be" ? Encoding.BigEndianUnicode : CodePagesEncodingProvider.Instance.GetEncoding(label == "latin5" ? "windows-1254" : label == "tis-620" ? "windows-874" : label == "iso-8859-1" ? "windows-1252" : label) ?? Encoding.GetEncoding(label)).GetBytes(text);
+        var bytes = (name == "utf-16be" ? Encoding.BigEndianUnicode
+            : CodePagesEncodingProvider.Instance.GetEncoding(label == "latin5" ? "windows-1254" : label == "tis-620" ? "windows-874"
+            : label == "iso-8859-1" ? "windows-1252" : label) ?? Encoding.GetEncoding(label)).GetBytes(text);
 
         var page = Decode(bytes, label);
 
@@ -52,7 +54,9 @@ public sealed class PageDecoderTests
     }
 
     [Theory]
-    [InlineData("windows-1251", "Сегодня в городе прошёл большой праздник, на который пришли тысячи жителей и гостей. Организаторы рассказали, что в следующем году он будет ещё больше.")]
+    [InlineData("windows-1251",
+        "Сегодня в городе прошёл большой праздник, на который пришли тысячи жителей и гостей. Организаторы рассказали, что в следующем "
+        + "году он будет ещё больше.")]
     [InlineData("shift_jis", "今日の東京は晴れでした。多くの人々が公園に集まり、桜の花を楽しみました。来年もまた開催される予定です。詳しくはホームページをご覧ください。")]
     [InlineData("big5", "今天台北天氣晴朗，許多民眾前往公園欣賞櫻花。主辦單位表示，明年將擴大舉辦，歡迎大家踴躍參加，詳情請見網站。")]
     [InlineData("euc-kr", "오늘 서울은 맑은 날씨였습니다. 많은 사람들이 공원에 모여 벚꽃을 즐겼습니다. 내년에도 다시 개최될 예정입니다.")]
@@ -109,10 +113,12 @@ public sealed class PageDecoderTests
     [InlineData("<body>{1,024 spaces}<meta charset=koi8-r>", "utf-8")]
     [InlineData("<head>{1,024 spaces}</head><meta charset=koi8-r>", "utf-8")]
     public void A_charset_is_declared_in_the_head_however_long_that_is(string html, string name) =>
-        Decode(Encoding.UTF8.GetBytes(html.Replace("{1,024 spaces}", new string(' ', 1024), StringComparison.Ordinal)), null).Charset.Should().Be(name);
+        Decode(Encoding.UTF8.GetBytes(html.Replace("{1,024 spaces}", new string(' ', 1024), StringComparison.Ordinal)), null)
+        .Charset.Should().Be(name);
 
     [Fact]
-    public void JSON_is_UTF_8() => PageDecoder.Decode(new byte[] { 0x22, 0xE9, 0x22 }, null, DocumentKind.Data, isWhole: true).Charset.Should().Be("utf-8");
+    public void JSON_is_UTF_8() =>
+        PageDecoder.Decode(new byte[] { 0x22, 0xE9, 0x22 }, null, DocumentKind.Data, isWhole: true).Charset.Should().Be("utf-8");
 
     [Fact]
     public void A_character_that_was_cut_off_says_nothing_about_the_encoding_and_is_left_out()

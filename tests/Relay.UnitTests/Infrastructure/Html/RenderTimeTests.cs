@@ -103,7 +103,8 @@ public sealed class RenderTimeTests
         var document = Make(before, unit, after);
         foreach (var format in Enum.GetValues<PageFormat>())
         {
-            var took = ThreadClock.Least(Most, Runs, () => new PageReader().Read(document, new PageView(format, Strip: true, PageBytes, 0), Waiting.Token));
+            var took = ThreadClock.Least(Most, Runs, () => new PageReader()
+                .Read(document, new PageView(format, Strip: true, PageBytes, 0), Waiting.Token));
 
             took.Should().BeLessThan(Most, "{0} is read within that", format);
         }
@@ -116,7 +117,8 @@ public sealed class RenderTimeTests
     public void A_page_that_nobody_wants_any_more_is_not_read_on(PageFormat format)
     {
         var document = Make(string.Empty, "<p>a <b>b</b>", string.Empty);
-        var read = () => new PageReader().Read(document, new PageView(format, Strip: true, PageBytes, 0), new CancellationToken(canceled: true));
+        var read = () =>
+            new PageReader().Read(document, new PageView(format, Strip: true, PageBytes, 0), new CancellationToken(canceled: true));
 
         read.Should().Throw<OperationCanceledException>();
     }
@@ -131,7 +133,8 @@ public sealed class RenderTimeTests
     public void A_part_of_the_reading_ends_soon_after_nobody_wants_the_page_any_more(string part)
     {
         // As long as a page may be, with as many elements as an outline may have. No text in it is enough to end a part early.
-        var (elements, unit) = part == "find the article" ? (90_000, $"<p title='{new string('x', 195)}'>a, b.") : (2_000_000, "<p><b></b>");
+        var (elements, unit) = part == "find the article"
+            ? (90_000, $"<p title='{new string('x', 195)}'>a, b.") : (2_000_000, "<p><b></b>");
         var document = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, elements)));
         using var left = new CancellationTokenSource();
         Action read = part switch
@@ -159,7 +162,8 @@ public sealed class RenderTimeTests
     public void A_deep_page_needs_no_more_stack_than_a_flat_one(string unit)
     {
         const int stack = 256 * 1024;
-        var document = Make(string.Concat(Enumerable.Repeat(unit, 10_000)), "<p>Some text, for all that is above it.", string.Empty, 20_000);
+        var document =
+            Make(string.Concat(Enumerable.Repeat(unit, 10_000)), "<p>Some text, for all that is above it.", string.Empty, 20_000);
         var error = (Exception?)null;
         var thread = new Thread(
             () =>
@@ -168,7 +172,9 @@ public sealed class RenderTimeTests
                 {
                     foreach (var format in Enum.GetValues<PageFormat>())
                     {
-                        new PageReader().Read(document, new PageView(format, Strip: true, PageBytes, 0), CancellationToken.None).Error.Should().BeNull();
+                        new PageReader()
+                            .Read(document, new PageView(format, Strip: true, PageBytes, 0), CancellationToken.None).Error.Should()
+                            .BeNull();
                     }
                 }
                 catch (Exception exception)
@@ -194,6 +200,7 @@ public sealed class RenderTimeTests
         var times = Math.Max(1, (bytes - begin.Length) / (one.Length + (isClosed ? after.Length - "{ends:}".Length : 0)));
         var end = isClosed ? string.Concat(Enumerable.Repeat(after["{ends:".Length..^1], times)) : after;
         return new FetchedDocument(
-            new Uri("https://example.com/"), DocumentKind.Html, "utf-8", Encoding.UTF8.GetBytes(begin + string.Concat(Enumerable.Repeat(one, times)) + end), IsWhole: true);
+            new Uri("https://example.com/"), DocumentKind.Html, "utf-8",
+            Encoding.UTF8.GetBytes(begin + string.Concat(Enumerable.Repeat(one, times)) + end), IsWhole: true);
     }
 }

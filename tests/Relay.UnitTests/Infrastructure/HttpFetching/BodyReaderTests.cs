@@ -7,7 +7,8 @@ public sealed class BodyReaderTests
 {
     private static readonly byte[] Page = [.. Enumerable.Range(0, 200_000).Select(index => (byte)('a' + (index * index % 23)))];
 
-    public static TheoryData<string, string> Encodings => new() { { "gzip", "gzip" }, { "br", "br" }, { "deflate", "zlib" }, { "deflate", "deflate" } };
+    public static TheoryData<string, string> Encodings =>
+        new() { { "gzip", "gzip" }, { "br", "br" }, { "deflate", "zlib" }, { "deflate", "deflate" } };
 
     [Theory]
     [MemberData(nameof(Encodings))]

@@ -23,7 +23,8 @@ public sealed class ContentKindsTests
     [InlineData("text/html; x=y; charset=\"koi8-r\"", "text/html", "koi8-r")]
     [InlineData(" text/plain ", "text/plain", null)]
     [InlineData("text/html; charset=", "text/html", null)]
-    public void A_header_is_read_as_sites_write_it(string header, string type, string? charset) => ContentKinds.Read(header).Should().Be((type, charset));
+    public void A_header_is_read_as_sites_write_it(string header, string type, string? charset) =>
+        ContentKinds.Read(header).Should().Be((type, charset));
 
     [Theory]
     [InlineData("  <!doctype html>", DocumentKind.Html)]
@@ -31,5 +32,6 @@ public sealed class ContentKindsTests
     [InlineData("", DocumentKind.Text)]
     [InlineData("a\u0000b", null)]
     [InlineData("%PDF-1.7", null)]
-    public void What_has_no_type_is_looked_at(string body, DocumentKind? kind) => ContentKinds.Sniff(Encoding.UTF8.GetBytes(body)).Should().Be(kind);
+    public void What_has_no_type_is_looked_at(string body, DocumentKind? kind) =>
+        ContentKinds.Sniff(Encoding.UTF8.GetBytes(body)).Should().Be(kind);
 }

@@ -13,10 +13,12 @@ public sealed class HostNetworksReaderTests : IDisposable
 
     private readonly FakeTimeProvider _clock = new();
     private readonly HostNetworksReader _reader;
-    private Func<CancellationToken, Task<IPAddress[]>> _answer = _ => Task.FromResult<IPAddress[]>([IPAddress.Parse("2001:67c:2960:6464::c000:aa")]);
+    private Func<CancellationToken, Task<IPAddress[]>> _answer = _ =>
+        Task.FromResult<IPAddress[]>([IPAddress.Parse("2001:67c:2960:6464::c000:aa")]);
     private int _asked;
 
-    public HostNetworksReaderTests() => _reader = new HostNetworksReader(_clock, NullLogger<HostNetworksReader>.Instance, cancellationToken =>
+    public HostNetworksReaderTests() =>
+        _reader = new HostNetworksReader(_clock, NullLogger<HostNetworksReader>.Instance, cancellationToken =>
     {
         _asked++;
         return _answer(cancellationToken);
@@ -105,5 +107,6 @@ public sealed class HostNetworksReaderTests : IDisposable
         return [];
     }
 
-    private async Task<IEnumerable<AddressBlock>> ReadAsync() => (await _reader.ReadAsync(Waiting.Token)).Nat64.Select(prefix => prefix.Block);
+    private async Task<IEnumerable<AddressBlock>> ReadAsync() =>
+        (await _reader.ReadAsync(Waiting.Token)).Nat64.Select(prefix => prefix.Block);
 }

@@ -59,7 +59,8 @@ public sealed class NameLookUpsTests
     public async Task A_caller_whose_names_are_never_answered_leaves_places_for_others()
     {
         using var leaving = new CancellationTokenSource();
-        var given = Enumerable.Range(0, 2 * NameLookUps.Max).Select(number => _lookUps.FindAsync($"{number}.slow.example.", "one", leaving.Token)).ToList();
+        var given = Enumerable.Range(0, 2 * NameLookUps.Max)
+            .Select(number => _lookUps.FindAsync($"{number}.slow.example.", "one", leaving.Token)).ToList();
         await AskedAsync(NameLookUps.MaxOfCaller);
         await leaving.CancelAsync();
         await ((Func<Task>)(() => Task.WhenAll(given))).Should().ThrowAsync<OperationCanceledException>();

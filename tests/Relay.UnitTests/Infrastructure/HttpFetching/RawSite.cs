@@ -29,7 +29,8 @@ internal sealed class RawSite : IDisposable
     public List<string> Requests { get; } = [];
 
     /// <summary>An answer's bytes.</summary>
-    public static byte[] Answer(string status, string headers, byte[] body) => [.. Encoding.UTF8.GetBytes($"HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n"), .. body];
+    public static byte[] Answer(string status, string headers, byte[] body) =>
+        [.. Encoding.UTF8.GetBytes($"HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n"), .. body];
 
     /// <inheritdoc/>
     public void Dispose()

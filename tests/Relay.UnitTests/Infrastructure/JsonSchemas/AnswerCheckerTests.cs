@@ -73,7 +73,8 @@ public sealed class AnswerCheckerTests
 
         var check = Task.Run(() => (Takes: _checker.Takes(schema), Fits: _checker.Fits(schema, """{"a":1}""", Waiting.Token)), Waiting.Token);
 
-        check.WaitAsync(TimeSpan.FromSeconds(60), Waiting.Token).Invoking(task => task.GetAwaiter().GetResult()).Should().NotThrow().Which.Should().Be((true, false));
+        check.WaitAsync(TimeSpan.FromSeconds(60), Waiting.Token).Invoking(task => task.GetAwaiter().GetResult()).Should()
+            .NotThrow().Which.Should().Be((true, false));
     }
 
     [Theory]
@@ -83,7 +84,8 @@ public sealed class AnswerCheckerTests
     public void A_chain_of_references_ends_no_process(string link)
     {
         const int Links = 1000;
-        var definitions = string.Join(',', Enumerable.Range(0, Links).Select(index => $"{Quoted($"d{index}")}:{link.Replace("NEXT", $"{index + 1}", StringComparison.Ordinal)}"));
+        var definitions = string.Join(',', Enumerable.Range(0, Links)
+            .Select(index => $"{Quoted($"d{index}")}:{link.Replace("NEXT", $"{index + 1}", StringComparison.Ordinal)}"));
         var schema = Schema($$"""{"properties":{"a":{"$ref":"#/definitions/d0"} },"definitions":{ {{definitions}},"d{{Links}}":{"properties":{"a":{"$ref":"#/definitions/d0"} } } } }""");
         var answer = $"{string.Concat(Enumerable.Repeat("{\"a\":", 60))}1{new string('}', 60)}";
 
@@ -103,7 +105,8 @@ public sealed class AnswerCheckerTests
 
     [Fact]
     public void An_answer_that_is_nested_too_deep_does_not_fit() =>
-        _checker.Fits(OutputSchema.AnyObject, $"{string.Concat(Enumerable.Repeat("{\"a\":", 5000))}1{new string('}', 5000)}", Waiting.Token).Should().BeFalse();
+        _checker.Fits(OutputSchema.AnyObject, $"{string.Concat(Enumerable.Repeat("{\"a\":", 5000))}1{new string('}', 5000)}", Waiting.Token)
+        .Should().BeFalse();
 
     [Fact]
     public void A_caller_who_leaves_ends_the_check()

@@ -35,7 +35,8 @@ public sealed class KeyFileDocumentTests
         (read with { Models = key.Models, Retired = key.Retired }).Should().Be(key);
         read.Models.Should().Equal(key.Models);
         read.Retired.Should().HaveCount(2).And.Equal(key.Retired);
-        typeof(ApiKey).GetProperties().Select(property => property.GetValue(key)).Should().NotContainNulls("a property that this test leaves out could get lost");
+        typeof(ApiKey).GetProperties().Select(property => property.GetValue(key)).Should()
+            .NotContainNulls("a property that this test leaves out could get lost");
     }
 
     [Fact]
@@ -44,7 +45,8 @@ public sealed class KeyFileDocumentTests
         var key = Parse($$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":5,\"revoked_at\":\"2026-03-15T00:00:00Z\"")}}]}""").Should().ContainSingle().Subject;
         (key.Limits, key.Scopes, key.Models, key.ExpiresAt).Should().Be((new KeyLimits(RequestsPerDay: 5), KeyScopes.Default, null, null));
         key.RevokedAt.Should().Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero));
-        Encoding.UTF8.GetString(KeyFileDocument.Format([key])).Should().Contain("\"version\": 2").And.Contain("\"daily\": 5").And.NotContain("daily_limit");
+        Encoding.UTF8.GetString(KeyFileDocument.Format([key])).Should()
+            .Contain("\"version\": 2").And.Contain("\"daily\": 5").And.NotContain("daily_limit");
     }
 
     [Fact]
@@ -56,7 +58,8 @@ public sealed class KeyFileDocumentTests
 
     [Fact]
     public void Two_keys_in_force_of_one_label_are_refused() =>
-        ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format([Any.Key("a"), Any.Key("a")])))).Should().Throw<FormatException>().WithMessage("*label 'a'*");
+        ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format([Any.Key("a"), Any.Key("a")])))).Should().Throw<FormatException>()
+        .WithMessage("*label 'a'*");
 
     [Fact]
     public void A_retired_secret_that_is_also_another_keys_is_refused()
@@ -70,7 +73,8 @@ public sealed class KeyFileDocumentTests
         ];
         foreach (var keys in doubled)
         {
-            ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format(keys)))).Should().Throw<FormatException>().WithMessage("*same id or hash*");
+            ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format(keys)))).Should().Throw<FormatException>()
+                .WithMessage("*same id or hash*");
         }
     }
 
@@ -82,7 +86,8 @@ public sealed class KeyFileDocumentTests
     {
         var text = Encoding.UTF8.GetString(KeyFileDocument.Format([Any.Key("a", 5).Revoke(Any.Time)]));
 
-        foreach (var name in (string[])["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "scopes", "limits", "daily"])
+        foreach (var name in (
+            string[])["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "scopes", "limits", "daily"])
         {
             text.Should().Contain($"\"{name}\":");
         }

@@ -7,7 +7,8 @@ namespace Relay.UnitTests.Infrastructure.Pdf;
 /// <summary>How letters become lines and paragraphs. These files are harmless, and read in this process.</summary>
 public sealed class PdfExtractorTests
 {
-    private const string Hebrew = "1 begincodespacerange <00> <FF> endcodespacerange 4 beginbfchar <61> <05E9> <62> <05DC> <63> <05D5> <64> <05DD> endbfchar";
+    private const string Hebrew =
+        "1 begincodespacerange <00> <FF> endcodespacerange 4 beginbfchar <61> <05E9> <62> <05DC> <63> <05D5> <64> <05DD> endbfchar";
 
     [Fact]
     public void Lines_that_were_broken_for_want_of_room_are_one_paragraph() =>
@@ -16,7 +17,8 @@ public sealed class PdfExtractorTests
 
     [Fact]
     public void The_lines_of_an_address_stay_lines() =>
-        Read("14 TL (Ada Lovelace) Tj T* (12 Analytical Street, London) Tj T* (England) Tj").Should().Equal("Ada Lovelace\n12 Analytical Street, London\nEngland");
+        Read("14 TL (Ada Lovelace) Tj T* (12 Analytical Street, London) Tj T* (England) Tj").Should()
+        .Equal("Ada Lovelace\n12 Analytical Street, London\nEngland");
 
     [Fact]
     public void A_gap_between_lines_is_a_gap_between_paragraphs() =>
@@ -28,7 +30,8 @@ public sealed class PdfExtractorTests
 
     [Fact]
     public void Columns_are_read_one_after_the_other() =>
-        Read("14 TL (Left one) Tj T* (left two) Tj 300 14 Td (Right one) Tj T* (right two) Tj").Should().Equal("Left one left two", "Right one right two");
+        Read("14 TL (Left one) Tj T* (left two) Tj 300 14 Td (Right one) Tj T* (right two) Tj").Should()
+        .Equal("Left one left two", "Right one right two");
 
     [Fact]
     public void Gaps_are_spaces_and_kerning_is_none() =>
@@ -42,11 +45,13 @@ public sealed class PdfExtractorTests
     [Theory]
     [InlineData("(dcba) Tj")]
     [InlineData("100 0 Td (a) Tj -7 0 Td (b) Tj -7 0 Td (c) Tj -7 0 Td (d) Tj")]
-    public void Hebrew_is_in_the_order_in_which_it_is_read(string content) => Read(content, Hebrew).Should().Equal("\u05E9\u05DC\u05D5\u05DD");
+    public void Hebrew_is_in_the_order_in_which_it_is_read(string content) =>
+        Read(content, Hebrew).Should().Equal("\u05E9\u05DC\u05D5\u05DD");
 
     [Fact]
     public void Forms_of_letters_are_letters() =>
-        PdfLayout.Clean("o\uFB03ce \uFEE3\uFEAE\uFEA3\uFE92\uFE8E \uFEFC a\u00ADb\u0000c\u00A0d").Should().Be("office \u0645\u0631\u062D\u0628\u0627 \u0644\u0627 abc d");
+        PdfLayout.Clean("o\uFB03ce \uFEE3\uFEAE\uFEA3\uFE92\uFE8E \uFEFC a\u00ADb\u0000c\u00A0d").Should()
+        .Be("office \u0645\u0631\u062D\u0628\u0627 \u0644\u0627 abc d");
 
     [Fact]
     public void A_file_without_its_end_gets_a_new_one()
@@ -63,8 +68,11 @@ public sealed class PdfExtractorTests
         var bytes = Encoding.Latin1.GetBytes($"BT /F1 12 Tf 72 700 Td {content} ET");
         var file = letters is null
             ? PdfFile.WithContent(string.Empty, bytes)
-            : PdfFile.WithContent(string.Empty, Encoding.Latin1.GetBytes($"BT /F2 12 Tf 72 700 Td {content} ET"), "/Font << /F2 {0} >>", pdf =>
-                pdf.Add($"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 750 750] /FontMatrix [0.001 0 0 0.001 0 0] /CharProcs << >> /Encoding << /Type /Encoding /Differences [97 /a /b /c /d] >> /FirstChar 97 /LastChar 100 /Widths [600 600 600 600] /ToUnicode {pdf.AddStream(string.Empty, Encoding.Latin1.GetBytes(letters))} 0 R >>"));
+            : PdfFile.WithContent(
+            string.Empty, Encoding.Latin1.GetBytes($"BT /F2 12 Tf 72 700 Td {content} ET"), "/Font << /F2 {0} >>", pdf =>
+                pdf.Add($"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 750 750] /FontMatrix [0.001 0 0 0.001 0 0] /CharProcs << >> "
+                + $"/Encoding << /Type /Encoding /Differences [97 /a /b /c /d] >> /FirstChar 97 /LastChar 100 /Widths [600 600 600 600] "
+                + $"/ToUnicode {pdf.AddStream(string.Empty, Encoding.Latin1.GetBytes(letters))} 0 R >>"));
         var frames = PdfExtractor.Read(file).ToList();
         frames[^1].IsWhole.Should().BeTrue();
         return frames[1].Paragraphs!;

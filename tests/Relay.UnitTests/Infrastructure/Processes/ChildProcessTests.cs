@@ -52,7 +52,8 @@ public sealed class ChildProcessTests : IDisposable
         await child.Stdin.FlushAsync(Waiting.Token);
 
         (await LinesAsync(child)).Should().Equal("500");
-        int.Parse((await File.ReadAllTextAsync("/proc/self/oom_score_adj", Waiting.Token)).Trim(), CultureInfo.InvariantCulture).Should().BeLessThan(500);
+        int.Parse((await File.ReadAllTextAsync("/proc/self/oom_score_adj", Waiting.Token)).Trim(), CultureInfo.InvariantCulture).Should()
+            .BeLessThan(500);
         await child.StopAsync().InTime();
     }
 
@@ -199,7 +200,8 @@ public sealed class ChildProcessTests : IDisposable
     {
         using var left = new CancellationTokenSource();
         await left.CancelAsync();
-        var starting = () => _starter.StartAsync(Spec("/bin/sh", ["-c", "echo started >\"$F\""], ("F", _home.File("said"))), 1000, left.Token);
+        var starting = () =>
+            _starter.StartAsync(Spec("/bin/sh", ["-c", "echo started >\"$F\""], ("F", _home.File("said"))), 1000, left.Token);
 
         await starting.Should().ThrowAsync<OperationCanceledException>();
         File.Exists(_home.File("said")).Should().BeFalse();
@@ -245,9 +247,11 @@ public sealed class ChildProcessTests : IDisposable
 
     /// <summary>The guard keeps its shell to itself; only a test wants to kill it.</summary>
     private static System.Diagnostics.Process GuardOf(OrphanGuard guard) =>
-        (System.Diagnostics.Process)typeof(OrphanGuard).GetField("_shell", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!.GetValue(guard)!;
+        (System.Diagnostics.Process)typeof(OrphanGuard)
+        .GetField("_shell", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!.GetValue(guard)!;
 
-    private Task<ChildProcess> ShellAsync(string script) => StartAsync("/bin/sh", ["-c", script], ("PATH", "/usr/bin:/bin"), ("F", _home.File("said")));
+    private Task<ChildProcess> ShellAsync(string script) =>
+        StartAsync("/bin/sh", ["-c", script], ("PATH", "/usr/bin:/bin"), ("F", _home.File("said")));
 
     private Task<ChildProcess> StartAsync(string file, string[] arguments, params (string Name, string Value)[] environment) =>
         _starter.StartAsync(Spec(file, arguments, environment), 1000, Waiting.Token).InTime();
@@ -265,7 +269,8 @@ public sealed class ChildProcessTests : IDisposable
 
     private string Said() => File.ReadAllText(_home.File("said")).Trim();
 
-    private static Task<string?> LineAsync(ChildProcess child) => child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), Waiting.Token).AsTask().InTime();
+    private static Task<string?> LineAsync(ChildProcess child) =>
+        child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), Waiting.Token).AsTask().InTime();
 
     private static async Task<List<string>> LinesAsync(ChildProcess child)
     {

@@ -8,14 +8,17 @@ public sealed class LineReaderTests
     private const int Cap = 10;
 
     [Fact]
-    public async Task Lines_come_one_by_one_without_their_newlines() => (await ReadAllAsync("one\ntwo\nthree\n")).Should().Equal("one", "two", "three");
+    public async Task Lines_come_one_by_one_without_their_newlines() =>
+        (await ReadAllAsync("one\ntwo\nthree\n")).Should().Equal("one", "two", "three");
 
     [Fact]
     public async Task A_line_may_come_byte_by_byte() =>
-        (await ReadAllAsync([.. "öne\n\n€\n".SelectMany(letter => Encoding.UTF8.GetBytes($"{letter}")).Select(value => new[] { value })])).Should().Equal("öne", "€");
+        (await ReadAllAsync([.. "öne\n\n€\n".SelectMany(letter => Encoding.UTF8.GetBytes($"{letter}")).Select(value => new[] { value })]))
+        .Should().Equal("öne", "€");
 
     [Fact]
-    public async Task A_piece_may_hold_the_end_of_one_line_and_the_start_of_the_next() => (await ReadAllAsync("on", "e\ntw", "o\n")).Should().Equal("one", "two");
+    public async Task A_piece_may_hold_the_end_of_one_line_and_the_start_of_the_next() =>
+        (await ReadAllAsync("on", "e\ntw", "o\n")).Should().Equal("one", "two");
 
     [Fact]
     public async Task Empty_lines_are_passed_over() => (await ReadAllAsync("\n\none\n\n\n", "\ntwo\n\n")).Should().Equal("one", "two");
@@ -31,7 +34,8 @@ public sealed class LineReaderTests
     [InlineData("01234", "56789\n")]
     [InlineData("0123456789", "\n")]
     [InlineData("\n\n0123456789\n\n")]
-    public async Task A_line_as_long_as_allowed_is_read(params string[] pieces) => (await ReadAllAsync(pieces)).Should().Equal("0123456789");
+    public async Task A_line_as_long_as_allowed_is_read(params string[] pieces) =>
+        (await ReadAllAsync(pieces)).Should().Equal("0123456789");
 
     [Theory]
     [InlineData("0123456789a\n")]
@@ -75,5 +79,6 @@ public sealed class LineReaderTests
         return lines;
     }
 
-    private static Task<string?> ReadAsync(LineReader reader) => reader.ReadAsync(bytes => Encoding.UTF8.GetString(bytes), Waiting.Token).AsTask();
+    private static Task<string?> ReadAsync(LineReader reader) =>
+        reader.ReadAsync(bytes => Encoding.UTF8.GetString(bytes), Waiting.Token).AsTask();
 }

@@ -48,7 +48,8 @@ public sealed class StderrTailTests
     [InlineData("api-key: AbCdEfGh12345 end")]
     [InlineData("apikey AbCdEfGh12345 end")]
     [InlineData("client_secret = AbCdEfGh12345 end")]
-    public async Task Credentials_are_cut_out(string text) => (await TailAsync(text)).Should().Contain("***").And.EndWith(" end").And.NotContain("AbCdEfGh").And.NotContain("12345");
+    public async Task Credentials_are_cut_out(string text) =>
+        (await TailAsync(text)).Should().Contain("***").And.EndWith(" end").And.NotContain("AbCdEfGh").And.NotContain("12345");
 
     [Fact]
     public async Task A_credential_whose_beginning_was_dropped_is_not_shown_either()

@@ -125,7 +125,8 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
             new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), midnight),
             new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), midnight));
         await PassAsync(TimeSpan.FromSeconds(20));
-        (await ChargeAsync("a", limits, reserve: 1m)).Statuses[0].Should().Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
+        (await ChargeAsync("a", limits, reserve: 1m)).Statuses[0].Should()
+            .Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
     }
 
     [Fact]
@@ -160,7 +161,8 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     {
         await PassAsync(new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero) - Clock.GetUtcNow());
         var limits = new QuotaLimits(10, 2, 3, 4, 1);
-        var (settled, givenBack) = ((await ChargeAsync("a", limits, reserve: 0.3m)).Charge!, (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!);
+        var (settled, givenBack) =
+            ((await ChargeAsync("a", limits, reserve: 0.3m)).Charge!, (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!);
         await PassAsync(TimeSpan.FromSeconds(1));
         (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!.Day.Should().Be(Today.AddDays(1));
 
@@ -169,7 +171,8 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
         await CountedAsync();
 
         (await LeftAsync("a", limits)).Should().Equal(("minute", 8), ("day", 1), ("usd-day", 70));
-        (await Usage.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Day, row.Requests, row.Usage.CostUsd)).Should().Equal((Today, 1, 0.9m), (Today.AddDays(1), 1, 0.3m));
+        (await Usage.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Day, row.Requests, row.Usage.CostUsd)).Should()
+            .Equal((Today, 1, 0.9m), (Today.AddDays(1), 1, 0.3m));
     }
 
     [Fact]
@@ -191,8 +194,10 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
             new UsageRow(Today, "a", null, 1, new TokenUsage(0, 0, 0, 0, 0)),
             new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)));
         (await Usage.ReadAsync("b", Today, Waiting.Token)).Should().ContainSingle();
-        (await Usage.ReadLastUsedAsync(Waiting.Token)).Should().Equal(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { ["a"] = Any.Time, ["b"] = Any.Time });
-        (await LeftAsync("a", limits with { Bucket = QuotaBucket.Fetches })).Should().Equal(("fetch-minute", Many - 1), ("fetch-day", Many - 1));
+        (await Usage.ReadLastUsedAsync(Waiting.Token)).Should()
+            .Equal(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { ["a"] = Any.Time, ["b"] = Any.Time });
+        (await LeftAsync("a", limits with { Bucket = QuotaBucket.Fetches })).Should()
+            .Equal(("fetch-minute", Many - 1), ("fetch-day", Many - 1));
     }
 
     private async Task SpendAsync(string keyId, decimal usd, string model = "opus", TokenUsage? tokens = null)
@@ -205,7 +210,8 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     private sealed class Comparison(TimedQuotaStoreContract contract, int[] numbers)
     {
         private readonly List<Entry> _entries = [];
-        private readonly QuotaLimits _limits = new(1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 1000, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
+        private readonly QuotaLimits _limits = new(
+            1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 1000, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
 
         public async Task RunAsync()
         {
@@ -248,12 +254,14 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
             var day = DateOnly.FromDateTime(now.UtcDateTime);
             var ofDay = _entries.Where(entry => entry.Charge.Day == day && !entry.IsGivenBack).ToList();
             var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
-            var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId).GroupBy(entry => (entry.At - Any.Time).Ticks / TimeSpan.TicksPerSecond)
+            var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId)
+                .GroupBy(entry => (entry.At - Any.Time).Ticks / TimeSpan.TicksPerSecond)
                 .Where(other => other.Max(entry => entry.At) + MinuteWindow.Length > now)
                 .Sum(other => other.Count(entry => !entry.IsGivenBack));
             var cost = own.Where(entry => entry.IsOver).Sum(entry => entry.CostUsd);
             var reserved = own.Where(entry => !entry.IsOver).Sum(entry => entry.Charge.ReservedUsd);
-            var refused = inMinute >= _limits.PerMinute || own.Count >= _limits.PerDay || ofDay.Count >= _limits.GlobalPerDay || cost >= _limits.UsdPerDay
+            var refused = inMinute >= _limits.PerMinute || own.Count >= _limits.PerDay || ofDay.Count >= _limits.GlobalPerDay
+                || cost >= _limits.UsdPerDay
                 || (own.Exists(entry => !entry.IsOver) && cost + reserved + reserve > _limits.UsdPerDay);
 
             var decision = await contract.ChargeAsync(keyId, _limits, reserve);

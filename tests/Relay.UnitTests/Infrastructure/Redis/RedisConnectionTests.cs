@@ -28,18 +28,22 @@ public sealed class RedisConnectionTests : IDisposable
         using var server = RedisServer.Start(
             port =>
             [
-                "--port", "0", "--tls-port", $"{port}", "--tls-cert-file", _files.File("server.pem"), "--tls-key-file", _files.File("server.key"), "--tls-ca-cert-file", _files.File("ca.pem"),
+                "--port", "0", "--tls-port", $"{port}", "--tls-cert-file", _files.File("server.pem"), "--tls-key-file",
+                    _files.File("server.key"), "--tls-ca-cert-file", _files.File("ca.pem"),
                 "--tls-auth-clients", "no", "--user", "alice", "on", ">p@ss/word", "~{f}:*", "&{f}:*", "+@all", "--user", "default", "off",
             ],
             client);
         await using var relay = await RedisRelay.StartAsync(
-            server, "f", adorn: options => (options.State, options.CaFile) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", _files.File("ca.pem")));
+            server, "f", adorn: options =>
+            (options.State, options.CaFile) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", _files.File("ca.pem")));
 
         (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Charge.Should().NotBeNull();
 
         await using var trusting = await RedisRelay.StartAsync(
-            server, "f", adorn: options => (options.State, options.Timeout) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", TimeSpan.FromSeconds(1)));
-        (await trusting.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable, "nobody it trusts has signed that");
+            server, "f", adorn: options =>
+            (options.State, options.Timeout) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", TimeSpan.FromSeconds(1)));
+        (await trusting.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Refusal!.Code.Should()
+            .Be(ErrorCode.StateUnavailable, "nobody it trusts has signed that");
     }
 
     [Fact]
@@ -63,7 +67,8 @@ public sealed class RedisConnectionTests : IDisposable
         await relay.Answers.KeepAsync("n", "key_1", "f", new byte[10], Waiting.Token);
 
         (await relay.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses.Select(status => status.Remaining).Should().Equal(99, 99, 800);
-        (await relay.Usage.ReadAsync(null, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime).AddDays(-1), Waiting.Token)).Should().ContainSingle();
+        (await relay.Usage.ReadAsync(null, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime).AddDays(-1), Waiting.Token))
+            .Should().ContainSingle();
         relay.Outbox.Count.Should().Be(0);
     }
 
@@ -79,7 +84,8 @@ public sealed class RedisConnectionTests : IDisposable
         login.Value.Should().Be(LoginOf("sk-one").Value).And.NotBe(foreign.Value).And.NotContain("sk-one");
         var (teller, listener, stranger) = (Limited(one, login, clock), Limited(two, login, clock), Limited(other, foreign, clock));
 
-        teller.Report(new UpstreamPass(Any.Model(), []), new Spending { HitLimit = new UpstreamLimit("five_hour", clock.GetUtcNow().AddHours(1)) }, succeeded: false);
+        teller.Report(new UpstreamPass(Any.Model(), []),
+            new Spending { HitLimit = new UpstreamLimit("five_hour", clock.GetUtcNow().AddHours(1)) }, succeeded: false);
         await one.ToldAsync();
         await HearAsync(one, login);
         await HearAsync(two, login);
@@ -96,7 +102,8 @@ public sealed class RedisConnectionTests : IDisposable
         pass.Probed.Should().BeEmpty("another has found out that it is over");
     }
 
-    private static UpstreamLimits Limited(RedisRelay relay, LoginFingerprint login, TimeProvider clock) => new(clock, new RedisUpstreamShare(relay.Link, relay.Fleet, relay.Outbox, login));
+    private static UpstreamLimits Limited(RedisRelay relay, LoginFingerprint login, TimeProvider clock) =>
+        new(clock, new RedisUpstreamShare(relay.Link, relay.Fleet, relay.Outbox, login));
 
     private static async Task HearAsync(RedisRelay relay, LoginFingerprint login)
     {

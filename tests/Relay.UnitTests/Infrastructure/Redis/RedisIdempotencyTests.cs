@@ -14,7 +14,8 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 6000, TimeToLive = TimeSpan.FromHours(24) });
-        (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options), await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options));
+        (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options),
+            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options));
         await _one.BeatAsync();
         await _two.BeatAsync();
     }
@@ -42,7 +43,8 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     [Fact]
     public async Task Of_many_at_once_on_two_relays_one_is_the_first()
     {
-        var claims = await Task.WhenAll(Enumerable.Range(0, 60).Select(number => Task.Run(() => ClaimAsync(number % 2 == 0 ? _one : _two), Waiting.Token))).InTime();
+        var claims = await Task.WhenAll(Enumerable.Range(0, 60)
+            .Select(number => Task.Run(() => ClaimAsync(number % 2 == 0 ? _one : _two), Waiting.Token))).InTime();
 
         claims.Count(claim => claim.State == IdempotencyState.Claimed).Should().Be(1);
         claims.Count(claim => claim.State == IdempotencyState.InFlight).Should().Be(59);
@@ -105,7 +107,9 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
             states.Add((await ClaimAsync(_two, $"n{number}")).State);
         }
 
-        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "6,000 bytes hold three of 800 and their overhead");
+        states.Should()
+            .Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)],
+            "6,000 bytes hold three of 800 and their overhead");
     }
 
     [Fact]
@@ -149,12 +153,14 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     {
         foreach (var (name, index) in _one.Link.Names.OldAnswers.Select((name, index) => (name, index)))
         {
-            await _one.Link.AskAsync(database => index == 0 ? database.SortedSetAddAsync(name, "n 1500", 1) : database.StringSetAsync(name, 1500), Waiting.Token);
+            await _one.Link.AskAsync(database =>
+                index == 0 ? database.SortedSetAddAsync(name, "n 1500", 1) : database.StringSetAsync(name, 1500), Waiting.Token);
         }
 
         await KeepAsync("new", "key_1");
 
-        (await _one.Link.AskAsync(database => database.KeyTimeToLiveAsync(_one.Link.Names.OldAnswers[0]), Waiting.Token)).Should().BePositive();
+        (await _one.Link.AskAsync(database => database.KeyTimeToLiveAsync(_one.Link.Names.OldAnswers[0]), Waiting.Token)).Should()
+            .BePositive();
         (await _one.Link.AskAsync(database => database.KeyExistsAsync(_one.Link.Names.OldAnswers[1]), Waiting.Token)).Should().BeFalse();
     }
 
@@ -187,7 +193,9 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         await _one.Answers.KeepAsync(name, holder, "f", new byte[800], Waiting.Token);
     }
 
-    private async Task<long> BytesAsync() => (long)await _one.Link.AskAsync(database => database.StringGetAsync(_one.Link.Names.AnswerBytes), Waiting.Token);
+    private async Task<long> BytesAsync() =>
+        (long)await _one.Link.AskAsync(database => database.StringGetAsync(_one.Link.Names.AnswerBytes), Waiting.Token);
 
-    private static async Task<IdempotencyClaim> ClaimAsync(RedisRelay relay, string name = "n", string fingerprint = "f") => await relay.Answers.ClaimAsync(name, fingerprint, Waiting.Token);
+    private static async Task<IdempotencyClaim> ClaimAsync(RedisRelay relay, string name = "n", string fingerprint = "f") =>
+        await relay.Answers.ClaimAsync(name, fingerprint, Waiting.Token);
 }

@@ -9,12 +9,14 @@ public sealed class StateOptionsTests
     [InlineData("rediss://user:pa%40ss%2Fw@redis.example:7000/3", "redis.example:7000", true, "user", "pa@ss/w", 3)]
     [InlineData("redis://:secret@10.0.0.1:6379,10.0.0.2:6380,[::1]:6381", "10.0.0.1:6379,10.0.0.2:6380,::1:6381", false, null, "secret", 0)]
     [InlineData("REDIS://secret@h/", "h:6379", false, null, "secret", 0)]
-    public void An_address_says_where_and_how_and_prints_its_hosts_only(string text, string hosts, bool isTls, string? user, string? password, int database)
+    public void An_address_says_where_and_how_and_prints_its_hosts_only(
+        string text, string hosts, bool isTls, string? user, string? password, int database)
     {
         var (address, problem) = RedisAddress.Parse(text);
 
         problem.Should().BeNull();
-        (address!.ToString(), address.IsTls, address.User, address.Password, address.Database).Should().Be((hosts, isTls, user, password, database));
+        (address!.ToString(), address.IsTls, address.User, address.Password, address.Database).Should()
+            .Be((hosts, isTls, user, password, database));
         address.ToOptions().EndPoints.Should().HaveCount(hosts.Split(',').Length);
     }
 

@@ -63,7 +63,8 @@ public sealed class IdempotencyStoreTests : IDisposable
     {
         var store = await StartAsync();
 
-        var claims = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(async () => await store.ClaimAsync("n", "f", Waiting.Token))));
+        var claims = await Task.WhenAll(Enumerable.Range(0, 50)
+            .Select(_ => Task.Run(async () => await store.ClaimAsync("n", "f", Waiting.Token))));
 
         claims.Count(claim => claim.State == IdempotencyState.Claimed).Should().Be(1);
         claims.Count(claim => claim.State == IdempotencyState.InFlight).Should().Be(49);
@@ -115,7 +116,9 @@ public sealed class IdempotencyStoreTests : IDisposable
             states.Add((await store.ClaimAsync($"n{number}", "f", Waiting.Token)).State);
         }
 
-        states.Should().Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)], "3,400 bytes hold three of 800 and their rows");
+        states.Should()
+            .Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)],
+            "3,400 bytes hold three of 800 and their rows");
     }
 
     [Fact]
@@ -126,7 +129,8 @@ public sealed class IdempotencyStoreTests : IDisposable
         using (var connection = new SqliteConnection($"Data Source={_home.Home.DatabaseFile};Pooling=false"))
         {
             connection.Open();
-            RelayDatabase.Execute(connection, "DROP TABLE kept_answer; CREATE TABLE kept_answer (name TEXT, fingerprint TEXT, answer BLOB, unix_second INTEGER);");
+            RelayDatabase.Execute(connection,
+                "DROP TABLE kept_answer; CREATE TABLE kept_answer (name TEXT, fingerprint TEXT, answer BLOB, unix_second INTEGER);");
         }
 
         await store.KeepAsync("n", "key_1", "f", "answer"u8.ToArray(), Waiting.Token);
@@ -210,8 +214,10 @@ public sealed class IdempotencyStoreTests : IDisposable
         await StartAsync();
 
         Plan("SELECT fingerprint, answer FROM kept_answer WHERE name = 'n' AND unix_second > 1;").Should().NotContain("SCAN");
-        Plan("SELECT id FROM kept_answer WHERE unix_second <= 1 ORDER BY unix_second LIMIT 100;").Should().Contain("COVERING INDEX").And.NotContain("SCAN");
-        Plan("SELECT id FROM kept_answer WHERE holder = 'a' ORDER BY id LIMIT 1;").Should().Contain("COVERING INDEX").And.NotContain("SCAN").And.NotContain("TEMP");
+        Plan("SELECT id FROM kept_answer WHERE unix_second <= 1 ORDER BY unix_second LIMIT 100;").Should()
+            .Contain("COVERING INDEX").And.NotContain("SCAN");
+        Plan("SELECT id FROM kept_answer WHERE holder = 'a' ORDER BY id LIMIT 1;").Should()
+            .Contain("COVERING INDEX").And.NotContain("SCAN").And.NotContain("TEMP");
     }
 
     /// <summary>SQLite reads a row up to the column that it needs, and an answer may have megabytes.</summary>

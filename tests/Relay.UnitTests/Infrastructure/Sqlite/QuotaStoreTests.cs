@@ -107,7 +107,9 @@ public sealed class QuotaStoreTests : IDisposable
                 Charge(second).Should().BeTrue("a restart makes nobody wait for seconds on end");
                 second.StopAsync(CancellationToken.None).GetAwaiter().GetResult();
 
-                bool Charge(QuotaStore store) => store.ChargeAsync("a", Any.Model(), Limits with { PerMinute = 1 }, 0.01m, CancellationToken.None).AsTask().GetAwaiter().GetResult().Charge is not null;
+                bool Charge(QuotaStore store) =>
+                    store.ChargeAsync("a", Any.Model(), Limits with { PerMinute = 1 }, 0.01m, CancellationToken.None).AsTask().GetAwaiter()
+                    .GetResult().Charge is not null;
             },
             times: 25);
 
@@ -144,7 +146,8 @@ public sealed class QuotaStoreTests : IDisposable
         var text = new string('x', 10_000);
         File.WriteAllText(_home.Home.DatabaseFile, text);
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("can't be opened").And.Contain("Move it away");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should()
+            .Contain("can't be opened").And.Contain("Move it away");
 
         File.ReadAllText(_home.Home.DatabaseFile).Should().Be(text);
     }
@@ -155,7 +158,8 @@ public sealed class QuotaStoreTests : IDisposable
         await (await StartAsync()).StopAsync(Waiting.Token);
         Execute("PRAGMA user_version = 5;");
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("of version 5, and this relay knows 4");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should()
+            .Contain("of version 5, and this relay knows 4");
     }
 
     [Fact]
@@ -177,7 +181,8 @@ public sealed class QuotaStoreTests : IDisposable
             new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)),
             new UsageRow(Today.AddDays(1), "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 1.6m)));
         (await store.ReadAsync("a", Today.AddDays(1), Waiting.Token)).Should().ContainSingle().Which.Usage.CostUsd.Should().Be(1.6m);
-        (await new UsageReader(_database, NullLogger<UsageReader>.Instance).ReadAsync("b", Today, Waiting.Token)).Should().ContainSingle("the operator's commands read the same while the relay runs");
+        (await new UsageReader(_database, NullLogger<UsageReader>.Instance).ReadAsync("b", Today, Waiting.Token)).Should()
+            .ContainSingle("the operator's commands read the same while the relay runs");
     }
 
     [Fact]
@@ -190,7 +195,8 @@ public sealed class QuotaStoreTests : IDisposable
 
         await store.SettleAsync(charge, Any.Model(), new Spending(), 0.7m, Waiting.Token);
 
-        (await store.ReadAsync(null, Today, Waiting.Token)).Should().Equal(new UsageRow(Today, "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 0.7m)));
+        (await store.ReadAsync(null, Today, Waiting.Token)).Should()
+            .Equal(new UsageRow(Today, "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 0.7m)));
         (await LeftAsync(store, "a")).Should().Equal(("minute", 9), ("day", 20), ("usd-day", 1000));
     }
 
@@ -251,7 +257,8 @@ public sealed class QuotaStoreTests : IDisposable
     public async Task A_failure_of_any_kind_while_counts_are_written_keeps_them()
     {
         var store = await StartAsync();
-        var connection = (SqliteConnection)typeof(QuotaStore).GetField("_connection", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(store)!;
+        var connection = (SqliteConnection)typeof(QuotaStore).GetField("_connection", BindingFlags.NonPublic | BindingFlags.Instance)!
+            .GetValue(store)!;
         connection.Close();
         await SpendAsync(store, "a", 1);
 
@@ -301,7 +308,8 @@ public sealed class QuotaStoreTests : IDisposable
         store.Dispose();
         Damage.PagesOf(_home.Home.DatabaseFile);
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should().Contain("relay.db").And.Contain("Move it away");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should()
+            .Contain("relay.db").And.Contain("Move it away");
     }
 
     [Theory]
@@ -370,7 +378,8 @@ public sealed class QuotaStoreTests : IDisposable
         var limits = Limits with { PerMinute = 100, PerDay = 100, UsdPerDay = null };
 
         var admitted = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Task.Run(
-            async () => (await store.ChargeAsync("a", Any.Model(), limits, 0.01m, Waiting.Token)).Charge is not null, Waiting.Token))).InTime();
+            async () => (await store.ChargeAsync("a", Any.Model(), limits, 0.01m, Waiting.Token)).Charge is not null, Waiting.Token)))
+            .InTime();
         await store.StopAsync(Waiting.Token).InTime();
 
         admitted.Count(it => it).Should().Be(100);
@@ -389,10 +398,13 @@ public sealed class QuotaStoreTests : IDisposable
         var options = new LiveOptions<QuotaOptions>(new QuotaOptions { PerKeyDaily = 9 });
         var completions = Options.Create(new CompletionOptions());
         var queues = new FairQueues(options, _clock);
-        var handler = new GetUsageHandler(store, new Admission(store, queues, new FailureLimit(options, _clock), new UpstreamLimits(_clock), new ModelCatalog(completions), new NoFleet(), options, completions, _clock), _clock);
+        var handler = new GetUsageHandler(store,
+            new Admission(store, queues, new FailureLimit(options, _clock), new UpstreamLimits(_clock), new ModelCatalog(completions),
+            new NoFleet(), options, completions, _clock), _clock);
         using var place = await queues[QuotaBucket.Completions].EnterAsync(key.Id, () => 4, TimeSpan.Zero, Waiting.Token);
 
-        var (one, two) = ((await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value, (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value);
+        var (one, two) = ((await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value,
+            (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value);
 
         one.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 4));
         two.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 1), (key.Id, 4));
@@ -413,14 +425,16 @@ public sealed class QuotaStoreTests : IDisposable
             await store.SettleAsync(charge, null, new Spending(), 0, Waiting.Token);
         }
 
-        (await store.ChargeAsync("a", null, pages, 0, Waiting.Token)).Refusal!.Should().Match<RelayError>(error => error.Code == ErrorCode.RateLimited && error.Message.Contains("3 pages"));
+        (await store.ChargeAsync("a", null, pages, 0, Waiting.Token)).Refusal!.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.RateLimited && error.Message.Contains("3 pages"));
         await store.StopAsync(Waiting.Token).InTime();
         _clock.Advance(TimeSpan.FromSeconds(20));
 
         var again = await StartAsync();
 
         (await LeftAsync(again, "a")).Should().Equal(("minute", 9), ("day", 19), ("usd-day", 875));
-        (await again.PeekAsync("a", pages, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining)).Should().Equal(("fetch-minute", 0), ("fetch-day", 2));
+        (await again.PeekAsync("a", pages, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining)).Should()
+            .Equal(("fetch-minute", 0), ("fetch-day", 2));
         (await again.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should().Equal(("opus", 1), (null, 3));
     }
 
@@ -480,7 +494,8 @@ public sealed class QuotaStoreTests : IDisposable
         (await store.ChargeAsync(keyId, Any.Model(model), Limits, reserve, Waiting.Token)).Charge!;
 
     private static async Task SpendAsync(QuotaStore store, string keyId, decimal usd, string model = "opus", TokenUsage? tokens = null) =>
-        await store.SettleAsync(await ChargeAsync(store, keyId, model: model), Any.Model(model), new Spending { Usage = tokens }, usd, Waiting.Token);
+        await store.SettleAsync(
+        await ChargeAsync(store, keyId, model: model), Any.Model(model), new Spending { Usage = tokens }, usd, Waiting.Token);
 
     private static async Task<List<(string Policy, long Remaining)>> LeftAsync(QuotaStore store, string keyId) =>
         [.. (await store.PeekAsync(keyId, Limits, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining))];
