@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the relay: bench/run.sh [latency] [own] [burst] [saturation] [reuse] [gate] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]. About fourteen minutes for all; [fleet] needs a redis-server on PATH, [readers] chromium.
+# Measures the relay: bench/run.sh [latency] [own] [burst] [saturation] [reuse] [gate] [tools] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]. About fourteen minutes for all; [fleet] needs a redis-server on PATH, [readers] chromium.
 set -euo pipefail
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../bin/lib.sh"
 require_dotnet

@@ -57,14 +57,18 @@ internal sealed partial class Bed : IAsyncDisposable
     }
 
     /// <summary>One completion over HTTP; answers how long it took.</summary>
-    public async Task<TimeSpan> CompleteAsync(Child server, string prompt, string? system, CancellationToken cancellationToken)
+    public Task<TimeSpan> CompleteAsync(Child server, string prompt, string? system, CancellationToken cancellationToken) =>
+        CompleteAsync(server, new { prompt, system }, cancellationToken);
+
+    /// <summary>The same with any body of <c>/v1/complete</c>.</summary>
+    public async Task<TimeSpan> CompleteAsync(Child server, object body, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/v1/complete")) { Content = JsonContent.Create(new { prompt, system }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/v1/complete")) { Content = JsonContent.Create(body) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         using var response = await _http.SendAsync(request, cancellationToken);
-        var body = await response.Content.ReadAsStringAsync(cancellationToken);
-        return response.IsSuccessStatusCode ? watch.Elapsed : throw new InvalidOperationException($"{(int)response.StatusCode}: {body}");
+        var answer = await response.Content.ReadAsStringAsync(cancellationToken);
+        return response.IsSuccessStatusCode ? watch.Elapsed : throw new InvalidOperationException($"{(int)response.StatusCode}: {answer}");
     }
 
     /// <summary>One stream over HTTP; calls back with each piece of text as it is read.</summary>

@@ -14,7 +14,7 @@ if (args is ["bare"])
 
 if (args is not [var claude, .. var names])
 {
-    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [reuse] [gate] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)");
+    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [reuse] [gate] [tools] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)");
     return 2;
 }
 
@@ -26,6 +26,7 @@ Dictionary<string, Func<string, CancellationToken, Task>> scenarios = new(String
     ["saturation"] = Scenarios.SaturationAsync,
     ["reuse"] = Scenarios.ReuseAsync,
     ["gate"] = GateScenario.RunAsync,
+    ["tools"] = ToolScenario.RunAsync,
     ["admission"] = AdmissionScenarios.AdmissionAsync,
     ["refusals"] = AdmissionScenarios.RefusalsAsync,
     ["keys"] = AdmissionScenarios.KeysAsync,

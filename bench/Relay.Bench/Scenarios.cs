@@ -147,7 +147,7 @@ internal static class Scenarios
     /// <summary>One caller with one system prompt for a long time: the time of each, the connections to the API, and what memory becomes of.</summary>
     public static async Task ReuseAsync(string claude, CancellationToken cancellationToken)
     {
-        const int completions = 2000;
+        const int completions = 10_000;
         Title($"{completions} completions one after the other, one system prompt, a model that answers at once (real CLI)");
         await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
         var times = new Distribution();

@@ -166,9 +166,14 @@ public sealed class ConfigurationTests : IDisposable
 
         File.Delete(file);
         await LogsAsync("PER_KEY_DAILY is 1000 from now on");
-        relay.Program.Audit.Where(line => line.GetProperty("action").GetString() == "setting_changed")
-            .Select(line => line.GetProperty("detail").GetString())
-            .Should().Equal("MAX_INPUT_BYTES=10", "PER_KEY_DAILY=2", "MAX_INPUT_BYTES=200000", "PER_KEY_DAILY=5", "PER_KEY_DAILY=1000");
+        string?[] Changes() =>
+        [
+            .. relay.Program.Audit.Where(line => line.GetProperty("action").GetString() == "setting_changed")
+                .Select(line => line.GetProperty("detail").GetString()),
+        ];
+        // The audit log is written a moment after the program's log.
+        await relay.Program.EventuallyAsync(() => Task.FromResult(Changes().Length >= 5), "the last change is not in the audit log");
+        Changes().Should().Equal("MAX_INPUT_BYTES=10", "PER_KEY_DAILY=2", "MAX_INPUT_BYTES=200000", "PER_KEY_DAILY=5", "PER_KEY_DAILY=1000");
     }
 
     [Theory(Timeout = 120_000)]

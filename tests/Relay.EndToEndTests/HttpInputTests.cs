@@ -65,7 +65,7 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         { """{"prompt":"hi","output_format":"xml"}""", "invalid_request", "output_format" },
         { """{"prompt":"hi","output_format":"JSON"}""", "invalid_request", "output_format" },
         { """{"prompt":"hi","output_format":1}""", "invalid_request", "output_format" },
-        { """{"prompt":"hi","tools":["Bash"]}""", "invalid_request", "tools" },
+        { """{"prompt":"hi","tools":["Bash"]}""", "invalid_request", "tools[0]" },
         { """{"prompt":"hi","Prompt":"hi"}""", "invalid_request", "Prompt" },
         { """{"prompt":"hi","prompt":"ho"}""", "invalid_request", "prompt" },
         { """{"prompt":"\ud800"}""", "invalid_request", "prompt" },

@@ -190,7 +190,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         }
 
         documented.Where(metric => !scrape.Own.Any(series => metric.Covers(series.Name))).Select(metric => metric.Prometheus)
-            .Should().BeEquivalentTo(["relay_engine_problem", "relay_gate_refusals_total", "relay_login_end_seconds"], "nothing else was left out: Claude Code serves and is refused nothing, and a key has no end");
+            .Should().BeEquivalentTo(["relay_engine_problem", "relay_gate_refusals_total", "relay_login_end_seconds", "relay_upstream_used"],
+                "nothing else was left out: Claude Code serves and is refused nothing, a key has no end, and without a gate nobody sees the API's headers");
         scrape.All.Should().NotContain(series => series.Labels.Values.Any(value => value.Contains("canary", StringComparison.OrdinalIgnoreCase)));
         scrape.Own.Select(series => (series.Name, Key: string.Join(',', series.Labels.Where(label => label.Key != "le")))).Distinct().Count().Should().BeLessThan(350);
         var queries = await Documentation.QueriesAsync();

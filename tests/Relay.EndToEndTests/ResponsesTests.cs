@@ -109,19 +109,19 @@ public sealed class ResponsesTests(RealRelay relay)
     [Fact(Timeout = 120_000)]
     public async Task A_document_arrives_as_it_was_sent_and_a_schema_is_fitted()
     {
-        relay.Api.When("responses: schema", new Behavior { StructuredOutput = """{"a":5}""" });
+        relay.Api.When("responses, a shape", new Behavior { StructuredOutput = """{"a":5}""" });
         var pdf = Convert.ToBase64String(PdfFile.Of(null, "one"));
         var body = JsonNode.Parse(
             $$$"""
             {"model":"sonnet","input":[{"role":"user","content":[
-               {"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,{{{pdf}}}"},{"type":"input_text","text":"responses: schema"}]}],
+               {"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,{{{pdf}}}"},{"type":"input_text","text":"responses, a shape"}]}],
              "text":{"format":{"type":"json_schema","name":"x","strict":true,"schema":{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]} } } }
             """)!;
 
         var answer = await AskAsync(body);
 
         TextOf(answer).Should().Be("""{"a":5}""");
-        var sent = JsonNode.Parse(relay.RequestsOf("responses: schema")[0].Json.GetRawText())!["messages"]!.AsArray()
+        var sent = JsonNode.Parse(relay.RequestsOf("responses, a shape")[0].Json.GetRawText())!["messages"]!.AsArray()
             .SelectMany(message => message!["content"] as JsonArray ?? [])
             .Single(block => block!["type"]!.GetValue<string>() == "document")!.AsObject();
         sent.Remove("cache_control");

@@ -12,7 +12,7 @@ namespace Relay.Api.Hosting;
 /// <param name="prefix">Serilog's template of what comes before the message.</param>
 internal sealed class PrintableLines(string prefix) : ITextFormatter
 {
-    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}");
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:l}");
 
     private readonly MessageTemplateTextFormatter _prefix = new(prefix);
 

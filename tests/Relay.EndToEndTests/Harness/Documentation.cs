@@ -92,7 +92,7 @@ internal static partial class Documentation
     private static readonly HashSet<string> Routes = new(
         [
             "(none)", "health", "health/ready", "metrics", "v1/chat/completions", "v1/complete", "v1/fetch", "v1/messages",
-                "v1/messages/count_tokens", "v1/models", "v1/models/{id}", "v1/usage",
+                "v1/messages/count_tokens", "v1/models", "v1/models/{id}", "v1/responses", "v1/usage",
         ],
         StringComparer.Ordinal);
 
