@@ -173,7 +173,8 @@ public sealed class ConfigurationTests : IDisposable
         ];
         // The audit log is written a moment after the program's log.
         await relay.Program.EventuallyAsync(() => Task.FromResult(Changes().Length >= 5), "the last change is not in the audit log");
-        Changes().Should().Equal("MAX_INPUT_BYTES=10", "PER_KEY_DAILY=2", "MAX_INPUT_BYTES=200000", "PER_KEY_DAILY=5", "PER_KEY_DAILY=1000");
+        Changes().Should()
+            .Equal("MAX_INPUT_BYTES=10", "PER_KEY_DAILY=2", "MAX_INPUT_BYTES=200000", "PER_KEY_DAILY=5", "PER_KEY_DAILY=1000");
     }
 
     [Theory(Timeout = 120_000)]

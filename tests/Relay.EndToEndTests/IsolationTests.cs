@@ -26,7 +26,8 @@ public sealed class IsolationTests : IAsyncLifetime
     {
         var count = Extent.Of(40, 100, 400);
         await using var relay = await RelayProgram.WithRealClaudeAsync(
-            _api, ("WARM_PROCESSES", "1"), ("QUEUE_TIMEOUT", "5m"), ("GLOBAL_CONCURRENCY", "4"), ("QUEUE_LIMIT", "500"), ("PER_KEY_RPM", "1000"));
+            _api, ("WARM_PROCESSES", "1"), ("QUEUE_TIMEOUT", "5m"), ("GLOBAL_CONCURRENCY", "4"), ("QUEUE_LIMIT", "500"),
+            ("PER_KEY_RPM", "1000"));
         var owners = new List<(string Key, string Mark)>();
         foreach (var label in (string[])["first", "second", "third", "fourth"])
         {
