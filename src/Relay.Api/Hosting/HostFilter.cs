@@ -39,7 +39,8 @@ internal sealed class HostFilter
         Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : HostName.Read(host) ?? host.TrimEnd('.');
 
     /// <summary>
-    /// The host that a request names, as it was sent: the framework's own reading turns Punycode into letters, and throws for what is none.
+    /// The host that a request names, as it was sent. The framework's own reading turns Punycode into letters, and
+    /// throws for invalid Punycode.
     /// </summary>
     public static string HostOf(HttpRequest request) => new HostString(request.Headers.Host.ToString()).Host.TrimEnd('.');
 

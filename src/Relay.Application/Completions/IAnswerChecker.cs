@@ -6,8 +6,7 @@ namespace Relay.Application.Completions;
 public interface IAnswerChecker
 {
     /// <summary>
-    /// Whether answers can be checked against a schema. False for a schema that no answer could be checked against: it is none, or refers
-    /// to nothing.
+    /// Whether answers can be checked against a schema. False for JSON that is not a schema, and for a schema with a reference to nothing.
     /// </summary>
     bool Takes(OutputSchema schema);
 

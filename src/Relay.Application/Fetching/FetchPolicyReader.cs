@@ -8,8 +8,8 @@ namespace Relay.Application.Fetching;
 internal static class FetchPolicyReader
 {
     /// <summary>
-    /// The rules, with what of the settings is none. The relay's own names are never fetched, for it would ask itself; neither is the
-    /// proxy.
+    /// The rules of the settings, and a problem for each entry that is not a rule. The relay never fetches its own names, because it would
+    /// ask itself. It never fetches the proxy.
     /// </summary>
     public static (FetchPolicy Policy, IReadOnlyList<string> Problems) Read(FetchOptions options, ServerOptions server)
     {

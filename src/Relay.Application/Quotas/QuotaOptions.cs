@@ -68,7 +68,7 @@ public sealed class QuotaOptions
             key.Limits.UsdPerDay);
 
     /// <summary>
-    /// How many requests of a key may run on this relay at once. A key without a limit of its own leaves a place to others on each relay.
+    /// How many requests of a key may run on this relay at once. A key without its own limit leaves one place of each relay to other keys.
     /// </summary>
     /// <param name="key">Whose.</param>
     /// <param name="bucket">Of what.</param>

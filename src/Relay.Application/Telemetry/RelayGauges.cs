@@ -47,7 +47,7 @@ internal sealed class RelayGauges
             "1 for each part of the relay that works, 0 for one that works on after a failure.");
         meter.CreateObservableGauge("relay.upstream.limited", () =>
             models.Allowed.Select(model => Of(upstream.Find(model) is null ? 0 : 1, "gen_ai.request.model", model.Value)), null,
-            "1 while the Claude account is at a limit of its own that covers the model.");
+            "1 while a limit of the Claude account that covers the model is reached.");
         meter.CreateObservableGauge("relay.upstream.used", () =>
             account.Known.Select(Of), "1",
             "Share of one of the Claude account's own limits that is used, by the API's latest answer: 0 to 1.");

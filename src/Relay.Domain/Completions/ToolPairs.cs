@@ -1,8 +1,8 @@
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// The API's rules for calls and results in a conversation: each call has an id of its own, and its result stands at the head of the
-/// message after it. The order of results is the caller's.
+/// The API's rules for calls and results in a conversation. Each call has its own id. The result of a call stands at the head of the next
+/// message. The caller chooses the order of results.
 /// </summary>
 internal static class ToolPairs
 {

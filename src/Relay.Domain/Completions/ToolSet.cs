@@ -46,7 +46,7 @@ public sealed class ToolSet
     private ToolSet(IReadOnlyList<ToolDeclaration> tools, ToolChoice choice, bool allowsParallel) =>
         (Tools, Choice, AllowsParallel) = (tools, choice, allowsParallel);
 
-    /// <summary>The declarations, in the caller's order, each with a name of its own.</summary>
+    /// <summary>The declarations, in the caller's order. No two have the same name.</summary>
     public IReadOnlyList<ToolDeclaration> Tools { get; }
 
     /// <summary>Whether the model calls any of them.</summary>

@@ -55,7 +55,8 @@ public sealed class QuotaBook
     /// <param name="keyId">Who pays.</param>
     /// <param name="limits">The key's limits.</param>
     /// <param name="reserveUsd">
-    /// What it may cost. A key's only running request is admitted also when this is more than what is left.
+    /// The most that the request may cost, in US dollars. A key's only running request is admitted although this
+    /// exceeds the rest of the key's limit.
     /// </param>
     /// <param name="now">UTC.</param>
     /// <param name="uptime">A time that only goes forwards.</param>
