@@ -29,9 +29,18 @@ internal sealed class AnswerBudget
 
     /// <summary>
     /// Sends a body piece by piece, each once the reader has taken what came before: at once, Kestrel would make a copy of it all.
+    /// A body of one piece is sent whole or not at all: a revocation that comes while its headers are made would leave half of it.
     /// </summary>
+    /// <exception cref="OperationCanceledException">The caller left, or the key was revoked, before the answer was whole.</exception>
     public static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (body.Length <= Piece)
+        {
+            await response.Body.WriteAsync(body, CancellationToken.None);
+            return;
+        }
+
         for (var sent = 0; sent < body.Length; sent += Piece)
         {
             await response.Body.WriteAsync(body.Slice(sent, Math.Min(Piece, body.Length - sent)), cancellationToken);

@@ -104,7 +104,7 @@ internal static class ErrorResponse
         response.StatusCode = StatusOf(error.Code, surface, HasCost(context));
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.Length;
-        return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+        return AnswerBudget.SendAsync(response, body, context.RequestAborted);
     }
 
     private static byte[] Serialize(RelayError error, ApiSurface surface, string requestId) => surface switch

@@ -73,9 +73,22 @@ internal sealed class RateLimitHeaders(IAdmission admission)
     }
 
     /// <summary>Has them written when the answer starts.</summary>
-    public void AddTo(HttpContext context, RequestContext request) =>
+    public void AddTo(HttpContext context, RequestContext request)
+    {
+        // The connection's own token. A revocation cancels a later one, and an exception here would leave the caller a bare 500.
+        var left = context.RequestAborted;
         context.Response.OnStarting(async () =>
-        Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, BucketOf(context), context.RequestAborted)).Statuses));
+        {
+            try
+            {
+                Write(context, request.Quotas ?? (await admission.PeekAsync(request.Caller, BucketOf(context), left)).Statuses);
+            }
+            catch (OperationCanceledException) when (left.IsCancellationRequested)
+            {
+                return; // Nobody is there to read the headers.
+            }
+        });
+    }
 
     private static QuotaBucket BucketOf(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket ?? QuotaBucket.Completions;

@@ -1,11 +1,15 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using NSubstitute;
 using Relay.Api.Hosting;
 using Relay.Api.Http;
+using Relay.Api.Quotas;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
+using Relay.Application.Quotas;
 using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
 
 namespace Relay.UnitTests.Api.Hosting;
 
@@ -117,6 +121,42 @@ public sealed class RevocationWatchTests : IDisposable
             http.RequestAborted.Should().Be(_left.Token);
             return Task.CompletedTask;
         });
+    }
+
+    [Fact]
+    public async Task A_revocation_while_the_headers_of_an_answer_are_made_leaves_the_answer_whole()
+    {
+        var (asked, found) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var admission = Substitute.For<IAdmission>();
+        admission.PeekAsync(_key, QuotaBucket.Completions, Arg.Any<CancellationToken>())
+            .Returns(call => FindAsync(call.Arg<CancellationToken>()));
+        await using var server = await FakeApi.StartAsync();
+        server.Answers.Enqueue(http =>
+        {
+            var request = new RequestContext("req_1", _key, null);
+            http.Features.Set(new RequestLogEntry("req_1"));
+            http.Features.Set(request);
+            new RateLimitHeaders(admission).AddTo(http, request);
+            return _watch.InvokeAsync(http, context => AnswerBudget.SendAsync(context.Response, "whole"u8.ToArray(), context.RequestAborted));
+        });
+        using var client = new HttpClient();
+
+        var asking = client.GetAsync(server.Address, TestContext.Current.CancellationToken);
+        await asked.Task.InTime();
+        Reload();
+        found.SetResult();
+        using var answer = await asking.InTime();
+
+        answer.StatusCode.Should().Be(HttpStatusCode.OK);
+        (await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Should().Be("whole");
+        answer.Headers.GetValues("RateLimit").Should().Equal("\"minute\";r=29;t=60");
+
+        async ValueTask<QuotaDecision> FindAsync(CancellationToken cancellationToken)
+        {
+            asked.SetResult();
+            await found.Task.WaitAsync(cancellationToken);
+            return new QuotaDecision(null, null, [new QuotaStatus("minute", 30, 29, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(60))]);
+        }
     }
 
     private void Reload(params string[] unrevokedIds) =>
