@@ -128,8 +128,10 @@ public sealed class RevocationWatchTests : IDisposable
     {
         var (asked, found) = (new TaskCompletionSource(), new TaskCompletionSource());
         var admission = Substitute.For<IAdmission>();
+#pragma warning disable CA2012 // NSubstitute takes the call, not its result.
         admission.PeekAsync(_key, QuotaBucket.Completions, Arg.Any<CancellationToken>())
             .Returns(call => FindAsync(call.Arg<CancellationToken>()));
+#pragma warning restore CA2012
         await using var server = await FakeApi.StartAsync();
         server.Answers.Enqueue(http =>
         {
