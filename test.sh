@@ -84,6 +84,16 @@ trap 'wait' EXIT
 if [ "$extent" != fast ]; then install_tools; fi
 wait "$building"
 passed=0 failed=0
+if [ "$extent" != fast ] && [ $# = 0 ]; then
+  say "Checking the format of the code ..."
+  if ! { (cd "$ROOT" && dotnet tool restore && dotnet csharpier check src tests clients bench) >"$ARTIFACTS/format.log" 2>&1; }; then
+    grep Error "$ARTIFACTS/format.log" >&2 || tail -n 5 "$ARTIFACTS/format.log" >&2
+    say "Some files are not formatted. Run 'dotnet tool restore && dotnet csharpier format src tests clients bench'."
+    failed=1
+  else
+    passed=1
+  fi
+fi
 for suite in Relay.UnitTests Relay.EndToEndTests; do
   if [ "$suite" = Relay.UnitTests ]; then chosen=("$@" ${of_unit[@]+"${of_unit[@]}"}); else chosen=("$@" ${of_end_to_end[@]+"${of_end_to_end[@]}"}); fi
   log=$ARTIFACTS/$suite.test.log

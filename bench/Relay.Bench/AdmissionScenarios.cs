@@ -28,10 +28,15 @@ internal static class AdmissionScenarios
         _ = claude;
         const int perSecond = 1000;
         const int seconds = 15;
-        Scenarios.Title($"Admission: key, limits, audit hand-over, at {perSecond} requests a second (engine replaced by one that answers at once)");
+        Scenarios.Title(
+            $"Admission: key, limits, audit hand-over, at {perSecond} requests a second (engine replaced by one that answers at once)"
+        );
         var home = Directory.CreateTempSubdirectory("claude-relay-bench-").FullName;
         await using var services = Services(home);
-        var hosted = services.GetServices<IHostedService>().Where(service => service.GetType().Name is "KeyDirectory" or "QuotaStore" or "AuditFile").ToList();
+        var hosted = services
+            .GetServices<IHostedService>()
+            .Where(service => service.GetType().Name is "KeyDirectory" or "QuotaStore" or "AuditFile")
+            .ToList();
         var mediator = services.GetRequiredService<IMediator>();
         var added = (await mediator.Send(new AddKeyCommand(KeyLabel.Create("bench").Value, KeyLimits.Default), cancellationToken)).Value;
         foreach (var service in hosted)
@@ -55,7 +60,17 @@ internal static class AdmissionScenarios
             var key = keys.Find(KeySecret.Parse(secret)!)!;
             var context = new RequestContext("req_bench", key, null);
             var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
-            auditLog.Write(new AuditEntry("complete") { RequestId = context.RequestId, KeyId = key.Id, KeyLabel = key.Label.Value, Model = context.Model?.Value, Status = 200, Usage = result.Value.Usage });
+            auditLog.Write(
+                new AuditEntry("complete")
+                {
+                    RequestId = context.RequestId,
+                    KeyId = key.Id,
+                    KeyLabel = key.Label.Value,
+                    Model = context.Model?.Value,
+                    Status = 200,
+                    Usage = result.Value.Usage,
+                }
+            );
             if (number >= perSecond)
             {
                 times.Add(Stopwatch.GetElapsedTime(startedAt).TotalMilliseconds);
@@ -67,7 +82,9 @@ internal static class AdmissionScenarios
             await service.StopAsync(cancellationToken);
         }
 
-        Console.WriteLine($"  p50 {times.At(0.5) * 1000:0.0} µs   p99 {times.At(0.99) * 1000:0.0} µs   max {times.At(1):0.000} ms   n {times.Count}");
+        Console.WriteLine(
+            $"  p50 {times.At(0.5) * 1000:0.0} µs   p99 {times.At(0.99) * 1000:0.0} µs   max {times.At(1):0.000} ms   n {times.Count}"
+        );
         Scenarios.Ratio("p50 / 50 µs", times.At(0.5), 0.05, 1);
         Scenarios.Ratio("p99 / 1 ms", times.At(0.99), 1, 1);
         Directory.Delete(home, recursive: true);
@@ -87,7 +104,12 @@ internal static class AdmissionScenarios
         [
             ("bare Kestrel", 401, bare.Address, LoadClient.Request(bare.Address, "POST", "/v1/complete", null, body)),
             ("401, no key", 401, bed.Relay.Address, LoadClient.Request(bed.Relay.Address, "POST", "/v1/complete", null, body)),
-            ("401, unknown key", 401, bed.Relay.Address, LoadClient.Request(bed.Relay.Address, "POST", "/v1/complete", KeySecret.Generate().Reveal(), body)),
+            (
+                "401, unknown key",
+                401,
+                bed.Relay.Address,
+                LoadClient.Request(bed.Relay.Address, "POST", "/v1/complete", KeySecret.Generate().Reveal(), body)
+            ),
             ("429, limit used up", 429, bed.Relay.Address, LoadClient.Request(bed.Relay.Address, "POST", "/v1/complete", bed.Key, body)),
         ];
         await bed.CompleteAsync(bed.Relay, "hi", null, cancellationToken);
@@ -109,7 +131,7 @@ internal static class AdmissionScenarios
 
         foreach (var (name, rate) in rates)
         {
-            Console.WriteLine($"  {name,-20} {rate:0} answers a second");
+            Console.WriteLine($"  {name, -20} {rate:0} answers a second");
         }
 
         foreach (var name in rates.Keys.Skip(1))
@@ -145,7 +167,10 @@ internal static class AdmissionScenarios
         var loads = bed.LoadMilliseconds(keys + 1);
         Console.WriteLine($"  loaded {loads.Count} times: {string.Join(", ", loads.Select(load => $"{load:0} ms"))}");
         Scenarios.Ratio("slowest load / 1 s", loads.Max(), 1000, 1);
-        Console.WriteLine($"  requests at 1000 a second: quiet p99 {quiet.At(0.99):0.0} ms, max {quiet.At(1):0.0} ms; while reloading p99 {busy.At(0.99):0.0} ms, max {busy.At(1):0.0} ms");
+        Console.WriteLine(
+            $"  requests at 1000 a second: quiet p99 {quiet.At(0.99):0.0} ms, max {quiet.At(1):0.0} ms; while reloading p99 "
+                + $"{busy.At(0.99):0.0} ms, max {busy.At(1):0.0} ms"
+        );
         Scenarios.Ratio("p99, reloading / quiet", busy.At(0.99), quiet.At(0.99), 2);
         Scenarios.Ratio("answers 200, reloading / quiet", busy.Answers.GetValueOrDefault(200), quiet.Answers.GetValueOrDefault(200), -0.97);
     }
@@ -158,7 +183,11 @@ internal static class AdmissionScenarios
         for (var number = 0; number < count; number++)
         {
             var secret = KeySecret.Generate();
-            entries.Append(",\n").Append($$"""{"id":"key_{{number:x16}}","label":"app-{{number}}","hash":"{{secret.Hash.Value}}","prefix":"{{secret.Prefix}}","created_at":"2026-11-23T00:00:00+00:00","scopes":["complete"]}""");
+            entries
+                .Append(",\n")
+                .Append(
+                    $$"""{"id":"key_{{number:x16}}","label":"app-{{number}}","hash":"{{secret.Hash.Value}}","prefix":"{{secret.Prefix}}","created_at":"2026-11-23T00:00:00+00:00","scopes":["complete"]}"""
+                );
         }
 
         File.WriteAllText(file + ".next", entries.Append("]}").ToString());
@@ -168,9 +197,18 @@ internal static class AdmissionScenarios
     /// <summary>A relay's own container, with limits that nobody meets.</summary>
     public static ServiceProvider Services(string home, params (string Name, string Value)[] settings)
     {
-        (string Name, string Value)[] all = [("PER_KEY_RPM", "10000000"), ("PER_KEY_DAILY", "10000000"), ("GLOBAL_DAILY", "10000000"), .. settings];
+        (string Name, string Value)[] all =
+        [
+            ("PER_KEY_RPM", "10000000"),
+            ("PER_KEY_DAILY", "10000000"),
+            ("GLOBAL_DAILY", "10000000"),
+            .. settings,
+        ];
         var opened = RelayHome.Open(home);
-        var configuration = new ConfigurationBuilder().AddConfigEnv(opened.ConfigFile).AddInMemoryCollection(all.ToDictionary(setting => setting.Name, setting => (string?)setting.Value, StringComparer.Ordinal)).Build();
+        var configuration = new ConfigurationBuilder()
+            .AddConfigEnv(opened.ConfigFile)
+            .AddInMemoryCollection(all.ToDictionary(setting => setting.Name, setting => (string?)setting.Value, StringComparer.Ordinal))
+            .Build();
         var services = new ServiceCollection()
             .AddLogging()
             .AddSingleton<IConfiguration>(configuration)
@@ -184,11 +222,26 @@ internal static class AdmissionScenarios
     {
         public bool TakesParameters => true;
 
-        public Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending, CancellationToken cancellationToken)
+        public Task<Result<Completion>> CompleteAsync(
+            string keyId,
+            ModelName model,
+            CompletionRequest request,
+            ICompletionSink? sink,
+            Spending spending,
+            CancellationToken cancellationToken
+        )
         {
             var usage = new TokenUsage(10, 2, 0, 0, 0.000002m);
             (spending.ReachedApi, spending.IsFinal, spending.Usage) = (true, true, usage);
-            return Task.FromResult<Result<Completion>>(new Completion(model, "ok", "end_turn", usage, new CompletionTimings(ProcessOrigin.Blank, default, default, default, default)));
+            return Task.FromResult<Result<Completion>>(
+                new Completion(
+                    model,
+                    "ok",
+                    "end_turn",
+                    usage,
+                    new CompletionTimings(ProcessOrigin.Blank, default, default, default, default)
+                )
+            );
         }
     }
 }

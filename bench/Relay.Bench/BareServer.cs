@@ -10,12 +10,22 @@ internal static class BareServer
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
-        app.MapPost("/v1/complete", (HttpContext context) =>
-        {
-            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
-            return context.Response.WriteAsJsonAsync(
-                new { ok = false, error = new { code = "unauthorized", message = "Send a valid key as 'Authorization: Bearer KEY'." }, request_id = "req_000000000000000000000000" }, context.RequestAborted);
-        });
+        app.MapPost(
+            "/v1/complete",
+            (HttpContext context) =>
+            {
+                context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+                return context.Response.WriteAsJsonAsync(
+                    new
+                    {
+                        ok = false,
+                        error = new { code = "unauthorized", message = "Send a valid key as 'Authorization: Bearer KEY'." },
+                        request_id = "req_000000000000000000000000",
+                    },
+                    context.RequestAborted
+                );
+            }
+        );
         await app.StartAsync();
         Console.WriteLine($"listening on {app.Urls.First()}");
         await app.WaitForShutdownAsync();

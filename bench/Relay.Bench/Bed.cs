@@ -14,9 +14,7 @@ internal sealed partial class Bed : IAsyncDisposable
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(3) };
     private readonly List<Child> _children = [];
 
-    private Bed()
-    {
-    }
+    private Bed() { }
 
     public Child Simulator { get; private set; } = null!;
 
@@ -31,11 +29,20 @@ internal sealed partial class Bed : IAsyncDisposable
     public string RelayHome => Path.Combine(_home, "relay");
 
     /// <summary>Everything over the real CLI.</summary>
-    public static async Task<Bed> WithRealClaudeAsync(string claude, TimeSpan modelLatency, CancellationToken cancellationToken, params (string Name, string Value)[] settings)
+    public static async Task<Bed> WithRealClaudeAsync(
+        string claude,
+        TimeSpan modelLatency,
+        CancellationToken cancellationToken,
+        params (string Name, string Value)[] settings
+    )
     {
         var bed = new Bed();
         bed.Simulator = await bed.StartAsync(
-            Program("Relay.AnthropicSimulator"), ["--before-first-token-ms", modelLatency.TotalMilliseconds.ToString("0")], [], cancellationToken);
+            Program("Relay.AnthropicSimulator"),
+            ["--before-first-token-ms", modelLatency.TotalMilliseconds.ToString("0")],
+            [],
+            cancellationToken
+        );
         var api = bed.Simulator.Address.ToString();
         await bed.StartRelayAsync(claude, [("CLAUDE_BASE_URL", api), .. settings], cancellationToken);
         var obviousHome = Directory.CreateDirectory(Path.Combine(bed._home, "obvious")).FullName;
@@ -48,11 +55,19 @@ internal sealed partial class Bed : IAsyncDisposable
         WithFakeClaudeAsync(new FakeScript(), cancellationToken, settings);
 
     /// <summary>The same, with a script.</summary>
-    public static async Task<Bed> WithFakeClaudeAsync(FakeScript script, CancellationToken cancellationToken, params (string Name, string Value)[] settings)
+    public static async Task<Bed> WithFakeClaudeAsync(
+        FakeScript script,
+        CancellationToken cancellationToken,
+        params (string Name, string Value)[] settings
+    )
     {
         var bed = new Bed();
         var claude = FakeClaudeInstall.Install(Directory.CreateDirectory(Path.Combine(bed._home, "fake")).FullName, script);
-        await bed.StartRelayAsync(claude, [("CLAUDE_AUTH", "bedrock"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings], cancellationToken);
+        await bed.StartRelayAsync(
+            claude,
+            [("CLAUDE_AUTH", "bedrock"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings],
+            cancellationToken
+        );
         return bed;
     }
 
@@ -64,7 +79,10 @@ internal sealed partial class Bed : IAsyncDisposable
     public async Task<TimeSpan> CompleteAsync(Child server, object body, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/v1/complete")) { Content = JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/v1/complete"))
+        {
+            Content = JsonContent.Create(body),
+        };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         using var response = await _http.SendAsync(request, cancellationToken);
         var answer = await response.Content.ReadAsStringAsync(cancellationToken);
@@ -74,7 +92,10 @@ internal sealed partial class Bed : IAsyncDisposable
     /// <summary>One stream over HTTP; calls back with each piece of text as it is read.</summary>
     public async Task StreamAsync(string prompt, Action<string> onText, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Relay.Address, "/v1/complete")) { Content = JsonContent.Create(new { prompt, stream = true }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Relay.Address, "/v1/complete"))
+        {
+            Content = JsonContent.Create(new { prompt, stream = true }),
+        };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
@@ -104,7 +125,9 @@ internal sealed partial class Bed : IAsyncDisposable
 
     /// <summary>Connections that the simulator was asked over so far.</summary>
     public async Task<int> ConnectionsAsync(CancellationToken cancellationToken) =>
-        (await _http.GetFromJsonAsync<JsonElement>(new Uri(Simulator.Address, "/_simulator/health"), cancellationToken)).GetProperty("connections").GetInt32();
+        (await _http.GetFromJsonAsync<JsonElement>(new Uri(Simulator.Address, "/_simulator/health"), cancellationToken))
+            .GetProperty("connections")
+            .GetInt32();
 
     /// <summary>What the simulator was sent since the last time.</summary>
     public async Task<IReadOnlyList<int>> TakeBodyLengthsAsync(CancellationToken cancellationToken)
@@ -117,10 +140,11 @@ internal sealed partial class Bed : IAsyncDisposable
 
     /// <summary>The relay's own milliseconds (socket to stdin, result line to socket) of each completion so far, from its log.</summary>
     public IReadOnlyList<double> OwnMilliseconds() =>
-    [
-        .. Relay.Lines.Where(line => line.Contains("\"OwnMs\":", StringComparison.Ordinal))
-            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("OwnMs").GetDouble()),
-    ];
+        [
+            .. Relay
+                .Lines.Where(line => line.Contains("\"OwnMs\":", StringComparison.Ordinal))
+                .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("OwnMs").GetDouble()),
+        ];
 
     public async ValueTask DisposeAsync()
     {
@@ -145,20 +169,48 @@ internal sealed partial class Bed : IAsyncDisposable
             Program("Relay.Api"),
             [],
             [
-                ("RELAY_HOME", RelayHome), ("PORT", "0"), ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "key-of-a-benchmark"),
-                ("LOG_FORMAT", "json"), ("PER_KEY_RPM", "1000000"), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000"), ("DOTNET_EnableDiagnostics", "0"), .. settings,
+                ("RELAY_HOME", RelayHome),
+                ("PORT", "0"),
+                ("CLAUDE_BIN", claude),
+                ("CLAUDE_AUTH", "api-key"),
+                ("ANTHROPIC_API_KEY", "key-of-a-benchmark"),
+                ("LOG_FORMAT", "json"),
+                ("PER_KEY_RPM", "1000000"),
+                ("PER_KEY_DAILY", "1000000"),
+                ("GLOBAL_DAILY", "1000000"),
+                ("DOTNET_EnableDiagnostics", "0"),
+                .. settings,
             ],
-            cancellationToken);
+            cancellationToken
+        );
         await Relay.WaitForAsync(SelfTest(), cancellationToken);
-        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", RelayHome, "keys", "add", "bench"]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("dotnet", [Program("Relay.Cli", "relayctl"), "--home", RelayHome, "keys", "add", "bench"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         using var relayctl = Process.Start(start)!;
         Key = (await relayctl.StandardOutput.ReadToEndAsync(cancellationToken)).Trim();
         await Relay.WaitForAsync(KeysLoaded(1), cancellationToken);
     }
 
-    private async Task<Child> StartAsync(string program, string[] arguments, (string Name, string Value)[] environment, CancellationToken cancellationToken)
+    private async Task<Child> StartAsync(
+        string program,
+        string[] arguments,
+        (string Name, string Value)[] environment,
+        CancellationToken cancellationToken
+    )
     {
-        var child = await Child.StartAsync(program, arguments, environment.Reverse().DistinctBy(pair => pair.Name, StringComparer.Ordinal).ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal), cancellationToken);
+        var child = await Child.StartAsync(
+            program,
+            arguments,
+            environment
+                .Reverse()
+                .DistinctBy(pair => pair.Name, StringComparer.Ordinal)
+                .ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal),
+            cancellationToken
+        );
         _children.Add(child);
         return child;
     }
@@ -168,12 +220,22 @@ internal sealed partial class Bed : IAsyncDisposable
 
     /// <summary>The line that says that so many keys are in force, and how long they took to load, as text or JSON.</summary>
     public static Regex KeysLoaded(int count) =>
-        new($"({count} keys in force, loaded in (?<found>[0-9]+) ms|\"Count\":{count},\"Milliseconds\":(?<found>[0-9]+))", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        new(
+            $"({count} keys in force, loaded in (?<found>[0-9]+) ms|\"Count\":{count},\"Milliseconds\":(?<found>[0-9]+))",
+            RegexOptions.ExplicitCapture,
+            TimeSpan.FromSeconds(1)
+        );
 
     /// <summary>How long each load of so many keys took.</summary>
     public IReadOnlyList<double> LoadMilliseconds(int count) =>
-        [.. Relay.Lines.Select(line => KeysLoaded(count).Match(line)).Where(match => match.Success).Select(match => double.Parse(match.Groups["found"].Value))];
+        [
+            .. Relay
+                .Lines.Select(line => KeysLoaded(count).Match(line))
+                .Where(match => match.Success)
+                .Select(match => double.Parse(match.Groups["found"].Value)),
+        ];
 
     /// <summary>A bare Kestrel endpoint.</summary>
-    public Task<Child> StartBareAsync(CancellationToken cancellationToken) => StartAsync(Program("Relay.Bench"), ["bare"], [], cancellationToken);
+    public Task<Child> StartBareAsync(CancellationToken cancellationToken) =>
+        StartAsync(Program("Relay.Bench"), ["bare"], [], cancellationToken);
 }

@@ -34,7 +34,11 @@ internal sealed partial class Child : IAsyncDisposable
     {
         get
         {
-            var ticks = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..].Select(double.Parse).ToArray();
+            var ticks = File.ReadLines("/proc/stat")
+                .First()
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..]
+                .Select(double.Parse)
+                .ToArray();
             var (user, nice, system, irq, softIrq) = (ticks[0], ticks[1], ticks[2], ticks[5], ticks[6]);
             return (user + nice + system + irq + softIrq) / TicksPerSecond;
         }
@@ -44,20 +48,26 @@ internal sealed partial class Child : IAsyncDisposable
     public double ResidentMegabytes => Kilobytes($"/proc/{Id}/status", "VmRSS:") / 1000;
 
     /// <summary>What any claude of a benchmark gets.</summary>
-    public static Dictionary<string, string> Environment(string api, string home) => new(StringComparer.Ordinal)
-    {
-        ["PATH"] = "/usr/bin:/bin",
-        ["HOME"] = home,
-        ["ANTHROPIC_API_KEY"] = "key-of-a-benchmark",
-        ["ANTHROPIC_BASE_URL"] = api.TrimEnd('/'),
-        ["DISABLE_AUTOUPDATER"] = "1",
-        ["DISABLE_TELEMETRY"] = "1",
-        ["DISABLE_ERROR_REPORTING"] = "1",
-        ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1",
-    };
+    public static Dictionary<string, string> Environment(string api, string home) =>
+        new(StringComparer.Ordinal)
+        {
+            ["PATH"] = "/usr/bin:/bin",
+            ["HOME"] = home,
+            ["ANTHROPIC_API_KEY"] = "key-of-a-benchmark",
+            ["ANTHROPIC_BASE_URL"] = api.TrimEnd('/'),
+            ["DISABLE_AUTOUPDATER"] = "1",
+            ["DISABLE_TELEMETRY"] = "1",
+            ["DISABLE_ERROR_REPORTING"] = "1",
+            ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1",
+        };
 
     /// <summary>Starts a program and waits until it says where it listens.</summary>
-    public static async Task<Child> StartAsync(string program, string[] arguments, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken)
+    public static async Task<Child> StartAsync(
+        string program,
+        string[] arguments,
+        IReadOnlyDictionary<string, string> environment,
+        CancellationToken cancellationToken
+    )
     {
         var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false };
         foreach (var (name, value) in environment)
@@ -97,7 +107,8 @@ internal sealed partial class Child : IAsyncDisposable
 
     /// <summary>Direct children.</summary>
     public static IEnumerable<int> ChildrenOf(int processId) =>
-        Directory.EnumerateDirectories($"/proc/{processId}/task")
+        Directory
+            .EnumerateDirectories($"/proc/{processId}/task")
             .SelectMany(task => File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Select(int.Parse);
 
@@ -125,7 +136,11 @@ internal sealed partial class Child : IAsyncDisposable
     }
 
     private static double Kilobytes(string file, string name) =>
-        double.Parse(File.ReadLines(file).First(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+        double.Parse(
+            File.ReadLines(file)
+                .First(line => line.StartsWith(name, StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
+        );
 
     [GeneratedRegex("(listening on |listens on \\[\\\\?\"|\"Urls\":\\[\")(?<found>http://[0-9.:]+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Listening();

@@ -20,9 +20,27 @@ internal sealed class DirectClaude : IAsyncDisposable
         var start = new ProcessStartInfo(
             claude,
             [
-                "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--include-partial-messages", "--tools", "", "--restricted",
-                "--disable-slash-commands", "--setting-sources", "", "--strict-mcp-config", "--mcp-config", """{"mcpServers":{}}""", "--no-session-persistence", "--model", "opus",
-            ])
+                "-p",
+                "--input-format",
+                "stream-json",
+                "--output-format",
+                "stream-json",
+                "--verbose",
+                "--include-partial-messages",
+                "--tools",
+                "",
+                "--restricted",
+                "--disable-slash-commands",
+                "--setting-sources",
+                "",
+                "--strict-mcp-config",
+                "--mcp-config",
+                """{"mcpServers":{}}""",
+                "--no-session-persistence",
+                "--model",
+                "opus",
+            ]
+        )
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -36,12 +54,16 @@ internal sealed class DirectClaude : IAsyncDisposable
         }
 
         var direct = new DirectClaude(Process.Start(start)!);
-        await direct.WriteAsync("""{"type":"control_request","request_id":"1","request":{"subtype":"initialize","systemPrompt":[]}}""", cancellationToken);
+        await direct.WriteAsync(
+            """{"type":"control_request","request_id":"1","request":{"subtype":"initialize","systemPrompt":[]}}""",
+            cancellationToken
+        );
         return direct;
     }
 
     /// <summary>One more turn; answers how long it took.</summary>
-    public async Task<TimeSpan> TurnAsync(string prompt, CancellationToken cancellationToken) => (await StreamAsync(prompt, cancellationToken)).Whole;
+    public async Task<TimeSpan> TurnAsync(string prompt, CancellationToken cancellationToken) =>
+        (await StreamAsync(prompt, cancellationToken)).Whole;
 
     /// <summary>One more turn; answers how long it took, and how long from its first words to its last.</summary>
     public async Task<(TimeSpan Whole, TimeSpan Words)> StreamAsync(string prompt, CancellationToken cancellationToken)
@@ -49,7 +71,17 @@ internal sealed class DirectClaude : IAsyncDisposable
         TimeSpan? first = null;
         var last = TimeSpan.Zero;
         var watch = Stopwatch.StartNew();
-        await WriteAsync(JsonSerializer.Serialize(new { type = "user", client_composed = true, message = new { role = "user", content = prompt } }), cancellationToken);
+        await WriteAsync(
+            JsonSerializer.Serialize(
+                new
+                {
+                    type = "user",
+                    client_composed = true,
+                    message = new { role = "user", content = prompt },
+                }
+            ),
+            cancellationToken
+        );
         while (await _process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
         {
             using var frame = JsonDocument.Parse(line);

@@ -40,8 +40,14 @@ internal static class FleetScenarios
         {
             var alone = await PacedAsync(local, cancellationToken);
             var shared = await PacedAsync(fleet.Relays[0], cancellationToken);
-            Console.WriteLine($"  whole admission at {PerSecond} a second, STATE=local: p50 {alone.At(0.5):0.000} ms   p99 {alone.At(0.99):0.000} ms   n {alone.Count}");
-            Console.WriteLine($"  whole admission at {PerSecond} a second, STATE=redis: p50 {shared.At(0.5):0.000} ms   p99 {shared.At(0.99):0.000} ms   n {shared.Count}");
+            Console.WriteLine(
+                $"  whole admission at {PerSecond} a second, STATE=local: p50 {alone.At(0.5):0.000} ms   p99 {alone.At(0.99):0.000} ms   "
+                    + $"n {alone.Count}"
+            );
+            Console.WriteLine(
+                $"  whole admission at {PerSecond} a second, STATE=redis: p50 {shared.At(0.5):0.000} ms   p99 {shared.At(0.99):0.000} ms "
+                    + $"  n {shared.Count}"
+            );
             Scenarios.Ratio("p50 / 0.5 ms", shared.At(0.5), 0.5, 1);
             Scenarios.Ratio("p99 / 3 ms", shared.At(0.99), 3, 1);
         }
@@ -62,7 +68,11 @@ internal static class FleetScenarios
             foreach (var keys in (int[])[10, 100, 1000, 10_000, 100_000])
             {
                 string[] ids = [.. Enumerable.Range(0, keys).Select(KeyId)];
-                await Parallel.ForEachAsync(ids, new ParallelOptions { MaxDegreeOfParallelism = 3 * Loops, CancellationToken = cancellationToken }, async (id, token) => await AdmitAsync(fleet.Relays[0].Quotas, id, token));
+                await Parallel.ForEachAsync(
+                    ids,
+                    new ParallelOptions { MaxDegreeOfParallelism = 3 * Loops, CancellationToken = cancellationToken },
+                    async (id, token) => await AdmitAsync(fleet.Relays[0].Quotas, id, token)
+                );
                 byKeys[keys] = await FullAsync(fleet, ids, cancellationToken);
             }
         }
@@ -76,7 +86,9 @@ internal static class FleetScenarios
     private static async Task<Distribution> PacedAsync(BenchRelay relay, CancellationToken cancellationToken)
     {
         const int seconds = 15;
-        var added = (await relay.Mediator.Send(new AddKeyCommand(KeyLabel.Create("bench").Value, KeyLimits.Default), cancellationToken)).Value;
+        var added = (
+            await relay.Mediator.Send(new AddKeyCommand(KeyLabel.Create("bench").Value, KeyLimits.Default), cancellationToken)
+        ).Value;
         var secret = added.Secret.Reveal();
         ApiKey? key;
         while ((key = relay.Keys.Find(KeySecret.Parse(secret)!)) is null)
@@ -95,7 +107,10 @@ internal static class FleetScenarios
             }
 
             var startedAt = Stopwatch.GetTimestamp();
-            var result = await relay.Mediator.Send(new CompleteCommand(new RequestContext("req_bench", relay.Keys.Find(KeySecret.Parse(secret)!)!, null), request), cancellationToken);
+            var result = await relay.Mediator.Send(
+                new CompleteCommand(new RequestContext("req_bench", relay.Keys.Find(KeySecret.Parse(secret)!)!, null), request),
+                cancellationToken
+            );
             _ = result.Value;
             if (number >= PerSecond)
             {
@@ -120,24 +135,33 @@ internal static class FleetScenarios
     private static async Task<Distribution> LoopsAsync(Fleet fleet, string[] keys, TimeSpan time, CancellationToken cancellationToken)
     {
         var all = new Distribution();
-        var loops = fleet.Relays.SelectMany(relay => Enumerable.Range(0, Loops).Select(loop => Task.Run(
-            async () =>
-            {
-                var times = new Distribution();
-                var random = new Random(loop);
-                var watch = Stopwatch.StartNew();
-                while (watch.Elapsed < time)
-                {
-                    var startedAt = Stopwatch.GetTimestamp();
+        var loops = fleet
+            .Relays.SelectMany(relay =>
+                Enumerable
+                    .Range(0, Loops)
+                    .Select(loop =>
+                        Task.Run(
+                            async () =>
+                            {
+                                var times = new Distribution();
+                                var random = new Random(loop);
+                                var watch = Stopwatch.StartNew();
+                                while (watch.Elapsed < time)
+                                {
+                                    var startedAt = Stopwatch.GetTimestamp();
 #pragma warning disable CA5394 // Which key is no secret.
-                    await AdmitAsync(relay.Quotas, keys[random.Next(keys.Length)], cancellationToken);
+                                    await AdmitAsync(relay.Quotas, keys[random.Next(keys.Length)], cancellationToken);
 #pragma warning restore CA5394
-                    times.Add(Stopwatch.GetElapsedTime(startedAt).TotalMilliseconds);
-                }
+                                    times.Add(Stopwatch.GetElapsedTime(startedAt).TotalMilliseconds);
+                                }
 
-                return times;
-            },
-            cancellationToken))).ToList();
+                                return times;
+                            },
+                            cancellationToken
+                        )
+                    )
+            )
+            .ToList();
         foreach (var times in await Task.WhenAll(loops))
         {
             all.AddAll(times);
@@ -150,7 +174,18 @@ internal static class FleetScenarios
     {
         var decision = await quotas.ChargeAsync(keyId, Model, Limits, 0.01m, cancellationToken);
         var charge = decision.Charge ?? throw new InvalidOperationException(decision.Refusal?.Message);
-        await quotas.SettleAsync(charge, Model, new Spending { ReachedApi = true, IsFinal = true, Usage = new TokenUsage(10, 2, 0, 0, 0.000002m) }, 0.000002m, cancellationToken);
+        await quotas.SettleAsync(
+            charge,
+            Model,
+            new Spending
+            {
+                ReachedApi = true,
+                IsFinal = true,
+                Usage = new TokenUsage(10, 2, 0, 0, 0.000002m),
+            },
+            0.000002m,
+            cancellationToken
+        );
     }
 
     private static string KeyId(int number) => $"key_{number:x16}";
@@ -162,7 +197,9 @@ internal static class FleetScenarios
         var most = measured.Values.Max(point => point.Rate);
         foreach (var (number, (rate, times)) in measured)
         {
-            Console.WriteLine($"  {number.ToString("#,0", CultureInfo.InvariantCulture),8} {new string('█', (int)Math.Round(rate / most * width)),-width} {rate,6:0}   p50 {times.At(0.5):0.0} ms   p99 {times.At(0.99):0.0} ms");
+            Console.WriteLine(
+                $"  {number.ToString("#,0", CultureInfo.InvariantCulture), 8} {new string('█', (int)Math.Round(rate / most * width)), -width} {rate, 6:0}   p50 {times.At(0.5):0.0} ms   p99 {times.At(0.99):0.0} ms"
+            );
         }
     }
 
@@ -214,7 +251,20 @@ internal static class FleetScenarios
         private BenchRelay(string state)
         {
             _services = AdmissionScenarios.Services(_home, ("STATE", state), ("STATE_TIMEOUT", "10s"));
-            _hosted = [.. _services.GetServices<IHostedService>().Where(service => service.GetType().Name is "KeyDirectory" or "QuotaStore" or "RedisLink" or "RedisKeyDirectory" or "Pulse" or "Outbox")];
+            _hosted =
+            [
+                .. _services
+                    .GetServices<IHostedService>()
+                    .Where(service =>
+                        service.GetType().Name
+                            is "KeyDirectory"
+                                or "QuotaStore"
+                                or "RedisLink"
+                                or "RedisKeyDirectory"
+                                or "Pulse"
+                                or "Outbox"
+                    ),
+            ];
         }
 
         public IMediator Mediator => _services.GetRequiredService<IMediator>();

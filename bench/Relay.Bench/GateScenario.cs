@@ -12,17 +12,30 @@ internal static class GateScenario
         _ = claude;
         Scenarios.Title("The gate's own share (a client on its socket, an API on loopback that answers at once)");
         await MeasureAsync("a short prompt", "Hi", 2000, (P50: 1, P99: 5), cancellationToken);
-        await MeasureAsync("a prompt of 200 KB", string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog \"once\"\n", 4000)), 500, (P50: 10, P99: null), cancellationToken);
+        await MeasureAsync(
+            "a prompt of 200 KB",
+            string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog \"once\"\n", 4000)),
+            500,
+            (P50: 10, P99: null),
+            cancellationToken
+        );
     }
 
-    private static async Task MeasureAsync(string name, string prompt, int rounds, (double P50, double? P99) targets, CancellationToken cancellationToken)
+    private static async Task MeasureAsync(
+        string name,
+        string prompt,
+        int rounds,
+        (double P50, double? P99) targets,
+        CancellationToken cancellationToken
+    )
     {
         await using var bench = await GateBench.StartAsync();
         bench.Answers.Enqueue(FakeApi.Whole);
         using var direct = new HttpClient { BaseAddress = bench.ApiAddress };
         using var ticket = bench.Gate.Issue();
         var body = GateBench.BodyOf(prompt);
-        Distribution through = new(), without = new();
+        Distribution through = new(),
+            without = new();
         for (var round = -200; round < rounds; round++)
         {
             var asked = Stopwatch.GetTimestamp();
@@ -56,6 +69,8 @@ internal static class GateScenario
         Scenarios.Ratio($"{name}: with the gate / without, p50", through.At(0.5), without.At(0.5), null);
     }
 
-    private static void Report(string name, string which, double added, double? target) => Console.WriteLine(
-        $"  {name}: added {which} {added:0.00} ms{(target is { } most ? $"   (target: at most {most} ms, {(added <= most ? "met" : "MISSED")})" : string.Empty)}");
+    private static void Report(string name, string which, double added, double? target) =>
+        Console.WriteLine(
+            $"  {name}: added {which} {added:0.00} ms{(target is { } most ? $"   (target: at most {most} ms, {(added <= most ? "met" : "MISSED")})" : string.Empty)}"
+        );
 }

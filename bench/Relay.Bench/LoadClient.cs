@@ -15,7 +15,8 @@ internal sealed record LoadResult(IReadOnlyDictionary<int, int> Answers, IReadOn
     public double Rate => Milliseconds.Count / Elapsed.TotalSeconds;
 
     /// <summary>The time that a share of the answers did not exceed.</summary>
-    public double At(double share) => Milliseconds.Order().ElementAt(Math.Clamp((int)Math.Ceiling(share * Milliseconds.Count) - 1, 0, Milliseconds.Count - 1));
+    public double At(double share) =>
+        Milliseconds.Order().ElementAt(Math.Clamp((int)Math.Ceiling(share * Milliseconds.Count) - 1, 0, Milliseconds.Count - 1));
 }
 
 /// <summary>
@@ -31,15 +32,40 @@ internal static class LoadClient
     /// <param name="time">How long.</param>
     /// <param name="perSecond">How many requests a second at most, over all connections; null for as many as the server answers.</param>
     /// <param name="cancellationToken">Ends it early.</param>
-    public static async Task<LoadResult> RunAsync(Uri server, byte[] request, int connections, TimeSpan time, double? perSecond, CancellationToken cancellationToken)
+    public static async Task<LoadResult> RunAsync(
+        Uri server,
+        byte[] request,
+        int connections,
+        TimeSpan time,
+        double? perSecond,
+        CancellationToken cancellationToken
+    )
     {
         var watch = Stopwatch.StartNew();
-        var loads = await Task.WhenAll(Enumerable.Range(0, connections).Select(number => Task.Run(
-            () => RunConnectionAsync(server, request, watch, time, perSecond / connections, number / (double)connections, cancellationToken), cancellationToken)));
+        var loads = await Task.WhenAll(
+            Enumerable
+                .Range(0, connections)
+                .Select(number =>
+                    Task.Run(
+                        () =>
+                            RunConnectionAsync(
+                                server,
+                                request,
+                                watch,
+                                time,
+                                perSecond / connections,
+                                number / (double)connections,
+                                cancellationToken
+                            ),
+                        cancellationToken
+                    )
+                )
+        );
         return new LoadResult(
             loads.SelectMany(load => load).GroupBy(answer => answer.Status).ToDictionary(group => group.Key, group => group.Count()),
             [.. loads.SelectMany(load => load).Select(answer => answer.Milliseconds)],
-            watch.Elapsed);
+            watch.Elapsed
+        );
     }
 
     /// <summary>A request's bytes.</summary>
@@ -60,7 +86,14 @@ internal static class LoadClient
     }
 
     private static async Task<List<(int Status, double Milliseconds)>> RunConnectionAsync(
-        Uri server, byte[] request, Stopwatch watch, TimeSpan time, double? perSecond, double offset, CancellationToken cancellationToken)
+        Uri server,
+        byte[] request,
+        Stopwatch watch,
+        TimeSpan time,
+        double? perSecond,
+        double offset,
+        CancellationToken cancellationToken
+    )
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Parse(server.Host), server.Port), cancellationToken);

@@ -9,7 +9,20 @@ namespace Relay.Bench;
 /// </summary>
 internal static class ObviousServer
 {
-    private static readonly string[] Denied = ["Bash", "Edit", "Write", "Read", "Glob", "Grep", "WebFetch", "WebSearch", "Task", "NotebookEdit", "TodoWrite"];
+    private static readonly string[] Denied =
+    [
+        "Bash",
+        "Edit",
+        "Write",
+        "Read",
+        "Glob",
+        "Grep",
+        "WebFetch",
+        "WebSearch",
+        "Task",
+        "NotebookEdit",
+        "TodoWrite",
+    ];
 
     private sealed record Body(string Prompt, string? System);
 
@@ -22,34 +35,53 @@ internal static class ObviousServer
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
-        app.MapPost("/v1/complete", async (HttpContext context, CancellationToken cancellationToken) =>
-        {
-            var body = await context.Request.ReadFromJsonAsync<Body>(cancellationToken) ?? throw new InvalidOperationException("No body.");
-            var start = new ProcessStartInfo(claude, ["-p", body.Prompt, "--output-format", "json", "--model", "opus", "--strict-mcp-config", "--mcp-config", """{"mcpServers":{}}""", "--disallowed-tools", .. Denied])
+        app.MapPost(
+            "/v1/complete",
+            async (HttpContext context, CancellationToken cancellationToken) =>
             {
-                RedirectStandardOutput = true,
-                RedirectStandardInput = true,
-                WorkingDirectory = home,
-                UseShellExecute = false,
-            };
-            if (body.System is not null)
-            {
-                start.ArgumentList.Add("--system-prompt");
-                start.ArgumentList.Add(body.System);
-            }
+                var body =
+                    await context.Request.ReadFromJsonAsync<Body>(cancellationToken) ?? throw new InvalidOperationException("No body.");
+                var start = new ProcessStartInfo(
+                    claude,
+                    [
+                        "-p",
+                        body.Prompt,
+                        "--output-format",
+                        "json",
+                        "--model",
+                        "opus",
+                        "--strict-mcp-config",
+                        "--mcp-config",
+                        """{"mcpServers":{}}""",
+                        "--disallowed-tools",
+                        .. Denied,
+                    ]
+                )
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardInput = true,
+                    WorkingDirectory = home,
+                    UseShellExecute = false,
+                };
+                if (body.System is not null)
+                {
+                    start.ArgumentList.Add("--system-prompt");
+                    start.ArgumentList.Add(body.System);
+                }
 
-            start.Environment.Clear();
-            foreach (var (name, value) in Child.Environment(api, home))
-            {
-                start.Environment[name] = value;
-            }
+                start.Environment.Clear();
+                foreach (var (name, value) in Child.Environment(api, home))
+                {
+                    start.Environment[name] = value;
+                }
 
-            using var process = Process.Start(start)!;
-            process.StandardInput.Close();
-            using var result = await JsonDocument.ParseAsync(process.StandardOutput.BaseStream, cancellationToken: cancellationToken);
-            await process.WaitForExitAsync(cancellationToken);
-            return Results.Json(new { ok = true, text = result.RootElement.GetProperty("result").GetString() });
-        });
+                using var process = Process.Start(start)!;
+                process.StandardInput.Close();
+                using var result = await JsonDocument.ParseAsync(process.StandardOutput.BaseStream, cancellationToken: cancellationToken);
+                await process.WaitForExitAsync(cancellationToken);
+                return Results.Json(new { ok = true, text = result.RootElement.GetProperty("result").GetString() });
+            }
+        );
         await app.StartAsync();
         Console.WriteLine($"listening on {app.Urls.First()}");
         await app.WaitForShutdownAsync();

@@ -14,7 +14,10 @@ if (args is ["bare"])
 
 if (args is not [var claude, .. var names])
 {
-    Console.Error.WriteLine("usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [reuse] [gate] [tools] [admission] [refusals] [keys] [fleet] [strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)");
+    Console.Error.WriteLine(
+        "usage: Relay.Bench CLAUDE [latency] [own] [burst] [saturation] [reuse] [gate] [tools] [admission] [refusals] [keys] [fleet] "
+            + "[strip] [fetch] [readers] [tokens] [streams] [rate]   (all of them when none is named)"
+    );
     return 2;
 }
 

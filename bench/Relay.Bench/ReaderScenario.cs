@@ -24,17 +24,29 @@ internal static class ReaderScenario
         {
             var (name, url) = (Path.GetFileNameWithoutExtension(file), new Uri("https://pages.example.net/"));
             var typeFile = Path.ChangeExtension(file, ".type");
-            var (type, charset) = ContentKinds.Read(File.Exists(typeFile) ? (await File.ReadAllTextAsync(typeFile, cancellationToken)).Trim() : "text/html; charset=utf-8");
-            var document = new FetchedDocument(url, ContentKinds.Of(type)!.Value, charset, await File.ReadAllBytesAsync(file, cancellationToken), IsWhole: true);
+            var (type, charset) = ContentKinds.Read(
+                File.Exists(typeFile) ? (await File.ReadAllTextAsync(typeFile, cancellationToken)).Trim() : "text/html; charset=utf-8"
+            );
+            var document = new FetchedDocument(
+                url,
+                ContentKinds.Of(type)!.Value,
+                charset,
+                await File.ReadAllBytesAsync(file, cancellationToken),
+                IsWhole: true
+            );
             // The others can't find out the encoding: they get the page decoded.
             var html = Encoding.UTF8.GetString(PageDecoder.Decode(document.Body, charset, document.Kind, isWhole: true).Utf8.Span);
-            var page = new PageReader().Read(document, new PageView(PageFormat.Text, Strip: true, FetchRequest.MaxMaxBytes, 0), cancellationToken).Value;
+            var page = new PageReader()
+                .Read(document, new PageView(PageFormat.Text, Strip: true, FetchRequest.MaxMaxBytes, 0), cancellationToken)
+                .Value;
             await File.WriteAllTextAsync(Path.Combine(folder, name + ".html"), html, cancellationToken);
             await File.WriteAllBytesAsync(Path.Combine(folder, name + ".relay"), page.Content.ToArray(), cancellationToken);
             await File.WriteAllTextAsync(Path.Combine(folder, name + ".smartreader"), ReadSmartly(url, html), cancellationToken);
         }
 
-        var converters = Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CONVERTERS") ?? throw new InvalidOperationException("CLAUDE_RELAY_TEST_CONVERTERS is not set; bench/run.sh sets it.");
+        var converters =
+            Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CONVERTERS")
+            ?? throw new InvalidOperationException("CLAUDE_RELAY_TEST_CONVERTERS is not set; bench/run.sh sets it.");
         using var node = Process.Start("node", [Path.Combine(converters, "compare.mjs"), folder, "/usr/bin/chromium"]);
         await node.WaitForExitAsync(cancellationToken);
         Directory.Delete(folder, recursive: true);

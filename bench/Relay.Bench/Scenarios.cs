@@ -15,12 +15,24 @@ internal static class Scenarios
     public static async Task LatencyAsync(string claude, CancellationToken cancellationToken)
     {
         const int rounds = 24;
-        Title($"Added time, one caller (a model that takes {ModelLatency.TotalMilliseconds} ms, {ThinkTime.TotalMilliseconds} ms between requests)");
+        Title(
+            $"Added time, one caller (a model that takes {ModelLatency.TotalMilliseconds} ms, {ThinkTime.TotalMilliseconds} ms between "
+                + "requests)"
+        );
         await using var bed = await Bed.WithRealClaudeAsync(claude, ModelLatency, cancellationToken);
         await using var floorProcess = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
-        Distribution obvious = new(), fresh = new(), repeated = new(), floor = new();
+        Distribution obvious = new(),
+            fresh = new(),
+            repeated = new(),
+            floor = new();
         await floorProcess.TurnAsync("first", cancellationToken);
-        Dictionary<Distribution, double> cpu = new() { [obvious] = 0, [fresh] = 0, [repeated] = 0, [floor] = 0 };
+        Dictionary<Distribution, double> cpu = new()
+        {
+            [obvious] = 0,
+            [fresh] = 0,
+            [repeated] = 0,
+            [floor] = 0,
+        };
         for (var round = -3; round < rounds; round++)
         {
             (Distribution Into, Func<Task<TimeSpan>> Run)[] steps =
@@ -49,7 +61,10 @@ internal static class Scenarios
         Line("the CLI's floor (shared process)", floor);
         Ratio("new / obvious, p50", fresh.At(0.5), obvious.At(0.5), 0.25);
         Ratio("repeated / obvious, p50", repeated.At(0.5), obvious.At(0.5), 0.08);
-        Console.WriteLine($"  CPU per completion, whole machine: obvious {cpu[obvious] / rounds:0.00} s, new {cpu[fresh] / rounds:0.00} s, repeated {cpu[repeated] / rounds:0.00} s");
+        Console.WriteLine(
+            $"  CPU per completion, whole machine: obvious {cpu[obvious] / rounds:0.00} s, new {cpu[fresh] / rounds:0.00} s, repeated "
+                + $"{cpu[repeated] / rounds:0.00} s"
+        );
         Ratio("CPU, new / obvious", cpu[fresh], cpu[obvious], null);
         Ratio("CPU, repeated / obvious", cpu[repeated], cpu[obvious], 0.12);
         await ReportSizesAsync(bed, cancellationToken);
@@ -79,7 +94,9 @@ internal static class Scenarios
         Console.WriteLine($"  own: p50 {own.At(0.5):0.000} ms   p99 {own.At(0.99):0.000} ms   max {own.At(1):0.000} ms   n {own.Count}");
         Ratio("own p50 / 1 ms", own.At(0.5), 1, 1);
         Ratio("own p99 / 5 ms", own.At(0.99), 5, 1);
-        Console.WriteLine($"  relay's resident memory: {after1000:0} MB after {completions}, {bed.Relay.ResidentMegabytes:0} MB after {2 * completions}");
+        Console.WriteLine(
+            $"  relay's resident memory: {after1000:0} MB after {completions}, {bed.Relay.ResidentMegabytes:0} MB after {2 * completions}"
+        );
         Ratio("memory after 1000 / 120 MB", after1000, 120, 1);
         Ratio("memory after 2000 / after 1000", bed.Relay.ResidentMegabytes, after1000, null);
     }
@@ -91,12 +108,15 @@ internal static class Scenarios
         const int bursts = 5;
         Title($"A burst of {callers} against 2 spares");
         await using var bed = await Bed.WithRealClaudeAsync(claude, ModelLatency, cancellationToken, ("GLOBAL_CONCURRENCY", "16"));
-        Distribution obvious = new(), relay = new();
+        Distribution obvious = new(),
+            relay = new();
         for (var burst = 0; burst < bursts; burst++)
         {
             foreach (var (server, into) in ((Child, Distribution)[])[(bed.Obvious, obvious), (bed.Relay, relay)])
             {
-                var times = await Task.WhenAll(Enumerable.Range(0, callers).Select(caller => bed.CompleteAsync(server, "hi", $"You are {caller}.", cancellationToken)));
+                var times = await Task.WhenAll(
+                    Enumerable.Range(0, callers).Select(caller => bed.CompleteAsync(server, "hi", $"You are {caller}.", cancellationToken))
+                );
                 times.ToList().ForEach(time => into.Add(time.TotalMilliseconds));
                 await Task.Delay(TimeSpan.FromSeconds(3), cancellationToken);
             }
@@ -117,15 +137,24 @@ internal static class Scenarios
         Title($"Saturation: {concurrency} callers without a pause, each with a system prompt that repeats, a model that answers at once");
         // One place more than callers: one key leaves one place to others.
         await using var bed = await Bed.WithRealClaudeAsync(
-            claude, TimeSpan.Zero, cancellationToken, ("GLOBAL_CONCURRENCY", (concurrency + 1).ToString()), ("QUEUE_TIMEOUT", "60s"));
+            claude,
+            TimeSpan.Zero,
+            cancellationToken,
+            ("GLOBAL_CONCURRENCY", (concurrency + 1).ToString()),
+            ("QUEUE_TIMEOUT", "60s")
+        );
         var api = bed.Simulator.Address.ToString();
         (string Name, int Callers, Func<int, Task> Complete)[] ways =
         [
-            ("the CLI alone", concurrency, async _ =>
-            {
-                await using var direct = await DirectClaude.StartAsync(claude, api, bed.Home, cancellationToken);
-                await direct.TurnAsync("hi", cancellationToken);
-            }),
+            (
+                "the CLI alone",
+                concurrency,
+                async _ =>
+                {
+                    await using var direct = await DirectClaude.StartAsync(claude, api, bed.Home, cancellationToken);
+                    await direct.TurnAsync("hi", cancellationToken);
+                }
+            ),
             ("relay", concurrency, caller => bed.CompleteAsync(bed.Relay, "hi", $"You are {caller}.", cancellationToken)),
             ("obvious approach", concurrency, caller => bed.CompleteAsync(bed.Obvious, "hi", $"You are {caller}.", cancellationToken)),
         ];
@@ -137,7 +166,10 @@ internal static class Scenarios
             var watch = Stopwatch.StartNew();
             var done = await LoadAsync(callersOfWay, TimeSpan.FromSeconds(30), complete);
             rates[name] = done / watch.Elapsed.TotalSeconds;
-            Console.WriteLine($"  {name,-20} {rates[name]:0.00} completions a second, {(Child.MachineCpuSeconds - cpu) / done:0.000} s of CPU each (whole machine)");
+            Console.WriteLine(
+                $"  {name, -20} {rates[name]:0.00} completions a second, {(Child.MachineCpuSeconds - cpu) / done:0.000} s of CPU each "
+                    + "(whole machine)"
+            );
         }
 
         Ratio("relay / the CLI alone", rates["relay"], rates["the CLI alone"], null);
@@ -164,10 +196,16 @@ internal static class Scenarios
             {
                 // A process that has served often enough ends now and then: not in the middle of this.
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
-                var processes = Child.ChildrenOf(bed.Relay.Id).Select(Child.ProportionalMegabytes).Where(megabytes => megabytes > 20).ToList();
+                var processes = Child
+                    .ChildrenOf(bed.Relay.Id)
+                    .Select(Child.ProportionalMegabytes)
+                    .Where(megabytes => megabytes > 20)
+                    .ToList();
                 Console.WriteLine(
-                    $"  after {number + 1,5}: relay {bed.Relay.ResidentMegabytes:0} MB, largest process {processes.DefaultIfEmpty().Max():0} MB (PSS), "
-                    + $"{await bed.ConnectionsAsync(cancellationToken) - before} connections to the API");
+                    $"  after {number + 1, 5}: relay {bed.Relay.ResidentMegabytes:0} MB, largest process "
+                        + $"{processes.DefaultIfEmpty().Max():0} MB (PSS), "
+                        + $"{await bed.ConnectionsAsync(cancellationToken) - before} connections to the API"
+                );
             }
         }
 
@@ -179,14 +217,18 @@ internal static class Scenarios
     {
         var watch = Stopwatch.StartNew();
         var done = 0;
-        await Task.WhenAll(Enumerable.Range(0, callers).Select(async caller =>
-        {
-            while (watch.Elapsed < time)
-            {
-                await complete(caller);
-                Interlocked.Increment(ref done);
-            }
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, callers)
+                .Select(async caller =>
+                {
+                    while (watch.Elapsed < time)
+                    {
+                        await complete(caller);
+                        Interlocked.Increment(ref done);
+                    }
+                })
+        );
         return done;
     }
 
@@ -200,12 +242,15 @@ internal static class Scenarios
         Console.WriteLine($"  the API receives for \"hi\": {bytes} bytes from the relay, {obviousBytes} from the obvious approach");
         Ratio("bytes / 2000", bytes, 2000, 1);
         var spares = Child.ChildrenOf(bed.Relay.Id).Select(Child.ProportionalMegabytes).Where(megabytes => megabytes > 20).ToList();
-        Console.WriteLine($"  relay's resident memory: {bed.Relay.ResidentMegabytes:0} MB; a spare: {(spares.Count == 0 ? double.NaN : spares.Average()):0} MB (PSS, {spares.Count} parked)");
+        Console.WriteLine(
+            $"  relay's resident memory: {bed.Relay.ResidentMegabytes:0} MB; a spare: "
+                + $"{(spares.Count == 0 ? double.NaN : spares.Average()):0} MB (PSS, {spares.Count} parked)"
+        );
     }
 
     public static void Title(string text) => Console.WriteLine($"\n{text}");
 
-    private static void Line(string name, Distribution times) => Console.WriteLine($"  {name,-34} {times}");
+    private static void Line(string name, Distribution times) => Console.WriteLine($"  {name, -34} {times}");
 
     /// <summary>Prints a ratio. A negative target is a least value, a positive one a largest.</summary>
     public static void Ratio(string name, double value, double of, double? target)

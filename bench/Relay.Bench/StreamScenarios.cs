@@ -11,25 +11,41 @@ internal static class StreamScenarios
     public static async Task TokensAsync(string claude, CancellationToken cancellationToken)
     {
         const int rounds = 300;
-        Scenarios.Title("Time added to tokens, one stream at a time (real CLI; the API writes the time into each of 20 deltas, 5 ms apart)");
+        Scenarios.Title(
+            "Time added to tokens, one stream at a time (real CLI; the API writes the time into each of 20 deltas, 5 ms apart)"
+        );
         await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
-        await bed.SetBehaviorAsync(new { words = 20, timed_words = true, between_tokens_ms = 5 }, cancellationToken);
-        Distribution first = new(), later = new();
+        await bed.SetBehaviorAsync(
+            new
+            {
+                words = 20,
+                timed_words = true,
+                between_tokens_ms = 5,
+            },
+            cancellationToken
+        );
+        Distribution first = new(),
+            later = new();
         for (var round = -50; round < rounds; round++)
         {
             var number = 0;
             await bed.StreamAsync(
                 "hi",
-                text => Each(text, age =>
-                {
-                    if (round >= 0)
-                    {
-                        (number == 0 ? first : later).Add(age);
-                    }
+                text =>
+                    Each(
+                        text,
+                        age =>
+                        {
+                            if (round >= 0)
+                            {
+                                (number == 0 ? first : later).Add(age);
+                            }
 
-                    number++;
-                }),
-                cancellationToken);
+                            number++;
+                        }
+                    ),
+                cancellationToken
+            );
         }
 
         Report("the first token", first, 4);
@@ -44,18 +60,42 @@ internal static class StreamScenarios
         const int tokens = 2000;
         Scenarios.Title($"{streams} streams at once, {tokens} tokens each, 20 ms apart (fake CLI)");
         await using var bed = await Bed.WithFakeClaudeAsync(
-            Timed(tokens, 20), cancellationToken, ("GLOBAL_CONCURRENCY", "100"), ("QUEUE_LIMIT", "100"), ("QUEUE_TIMEOUT", "5m"), ("REQ_TIMEOUT", "10m"), ("IDLE_TIMEOUT", "2m"));
+            Timed(tokens, 20),
+            cancellationToken,
+            ("GLOBAL_CONCURRENCY", "100"),
+            ("QUEUE_LIMIT", "100"),
+            ("QUEUE_TIMEOUT", "5m"),
+            ("REQ_TIMEOUT", "10m"),
+            ("IDLE_TIMEOUT", "2m")
+        );
         var ages = new Distribution[streams];
         var memory = new List<double> { ResidentMegabytes(bed.Relay.Id) };
         var open = streams;
-        var running = Enumerable.Range(0, streams).Select(async number =>
-        {
-            var own = ages[number] = new Distribution();
-            var token = 0;
-            // The start of a hundred processes on few cores is not what is measured: the second half is.
-            await bed.StreamAsync("hi", text => Each(text, age => { if (++token > tokens / 2) { own.Add(age); } }), cancellationToken);
-            Interlocked.Decrement(ref open);
-        }).ToList();
+        var running = Enumerable
+            .Range(0, streams)
+            .Select(async number =>
+            {
+                var own = ages[number] = new Distribution();
+                var token = 0;
+                // The start of a hundred processes on few cores is not what is measured: the second half is.
+                await bed.StreamAsync(
+                    "hi",
+                    text =>
+                        Each(
+                            text,
+                            age =>
+                            {
+                                if (++token > tokens / 2)
+                                {
+                                    own.Add(age);
+                                }
+                            }
+                        ),
+                    cancellationToken
+                );
+                Interlocked.Decrement(ref open);
+            })
+            .ToList();
         var whole = Task.WhenAll(running);
         while (!whole.IsCompleted)
         {
@@ -87,13 +127,22 @@ internal static class StreamScenarios
         await bed.SetBehaviorAsync(new { words }, cancellationToken);
         // Both processes answer again and again: one that has answered before is four times as fast as a new one.
         await using var direct = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
-        Distribution own = new(), through = new();
+        Distribution own = new(),
+            through = new();
         for (var round = -3; round < rounds; round++)
         {
             var (_, duration) = await direct.StreamAsync("hi", cancellationToken);
             long? first = null;
             var last = 0L;
-            await bed.StreamAsync("hi", _ => { last = Stopwatch.GetTimestamp(); first ??= last; }, cancellationToken);
+            await bed.StreamAsync(
+                "hi",
+                _ =>
+                {
+                    last = Stopwatch.GetTimestamp();
+                    first ??= last;
+                },
+                cancellationToken
+            );
             if (round >= 0)
             {
                 own.Add(duration.TotalMilliseconds);
@@ -101,11 +150,20 @@ internal static class StreamScenarios
             }
         }
 
-        Console.WriteLine($"  the CLI itself {words / own.At(0.5) * 1000:0} a second, through the relay {words / through.At(0.5) * 1000:0} a second");
+        Console.WriteLine(
+            $"  the CLI itself {words / own.At(0.5) * 1000:0} a second, through the relay {words / through.At(0.5) * 1000:0} a second"
+        );
         Scenarios.Ratio("tokens a second, relay / CLI, p50", own.At(0.5), through.At(0.5), -0.95);
     }
 
-    private static FakeScript Timed(int deltas, int delayMs) => new() { TimedDeltas = true, Deltas = deltas, DeltaDelayMs = delayMs, Answer = new string('a', deltas) };
+    private static FakeScript Timed(int deltas, int delayMs) =>
+        new()
+        {
+            TimedDeltas = true,
+            Deltas = deltas,
+            DeltaDelayMs = delayMs,
+            Answer = new string('a', deltas),
+        };
 
     /// <summary>Milliseconds since the fake CLI wrote each of the deltas that became one piece.</summary>
     private static void Each(string text, Action<double> onAge)
@@ -116,9 +174,17 @@ internal static class StreamScenarios
         }
     }
 
-    private static void Report(string name, Distribution ages, double? targetMs) => Console.WriteLine(
-        $"  {name,-34} p50 {ages.At(0.5):0.00} ms   p99 {ages.At(0.99):0.00} ms   max {ages.At(1):0.00} ms   n {ages.Count}{(targetMs is { } target ? $"   (target: p99 at most {target} ms, {(ages.At(0.99) <= target ? "met" : "MISSED")})" : string.Empty)}");
+    private static void Report(string name, Distribution ages, double? targetMs) =>
+        Console.WriteLine(
+            $"  {name, -34} p50 {ages.At(0.5):0.00} ms   p99 {ages.At(0.99):0.00} ms   max {ages.At(1):0.00} ms   n "
+                + $"{ages.Count}{(targetMs is { } target ? $"   (target: p99 at most {target} ms, {(ages.At(0.99) <= target ? "met" : "MISSED")})" : string.Empty)}"
+        );
 
     private static double ResidentMegabytes(int processId) =>
-        double.Parse(File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        double.Parse(
+            File.ReadLines($"/proc/{processId}/status")
+                .First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture
+        ) / 1024;
 }

@@ -23,11 +23,8 @@ namespace Relay.Application;
 public static class DependencyInjection
 {
     /// <summary>Everything of this project. The ports are the infrastructure's to register.</summary>
-    public static IServiceCollection AddRelayApplication(this IServiceCollection services) => services
-        .AddRelayOptions()
-        .AddTelemetry()
-        .AddUseCases()
-        .AddPipeline();
+    public static IServiceCollection AddRelayApplication(this IServiceCollection services) =>
+        services.AddRelayOptions().AddTelemetry().AddUseCases().AddPipeline();
 
     /// <summary>Shows the metrics that are there before anything happens, to whoever collects them by now.</summary>
     public static void ShowMetrics(this IServiceProvider services)
@@ -43,28 +40,48 @@ public static class DependencyInjection
         services.AddSingleton<IValidateOptions<FetchOptions>, FetchOptionsValidator>();
         services.AddSingleton<IValidateOptions<CompletionOptions>, ModelOptionsValidator>();
         services.AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptionsValidator>();
-        return services.AddSettings<ServerOptions>().AddSettings<CompletionOptions>().AddSettings<QuotaOptions>()
-            .AddSettings<FetchOptions>().AddSettings<IdempotencyOptions>().AddSettings<TelemetryOptions>();
+        return services
+            .AddSettings<ServerOptions>()
+            .AddSettings<CompletionOptions>()
+            .AddSettings<QuotaOptions>()
+            .AddSettings<FetchOptions>()
+            .AddSettings<IdempotencyOptions>()
+            .AddSettings<TelemetryOptions>();
     }
 
-    private static IServiceCollection AddTelemetry(this IServiceCollection services) => services
-        .AddMetrics()
-        .AddSingleton(provider =>
-        new RelayMetrics(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ModelCatalog>()))
-        // Not checked where a container is: relayctl has no engine to look at.
-        .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider));
+    private static IServiceCollection AddTelemetry(this IServiceCollection services) =>
+        services
+            .AddMetrics()
+            .AddSingleton(provider => new RelayMetrics(
+                provider.GetRequiredService<IMeterFactory>(),
+                provider.GetRequiredService<ModelCatalog>()
+            ))
+            // Not checked where a container is: relayctl has no engine to look at.
+            .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider));
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
     {
-        services.AddSingleton<ModelCatalog>().AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>())
+        services
+            .AddSingleton<ModelCatalog>()
+            .AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>())
             .AddSingleton<KeyEditor>();
         services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
-        services.AddSingleton<FairQueues>().AddSingleton<FailureLimit>().AddSingleton<UpstreamLimits>().AddSingleton<Admission>()
+        services
+            .AddSingleton<FairQueues>()
+            .AddSingleton<FailureLimit>()
+            .AddSingleton<UpstreamLimits>()
+            .AddSingleton<Admission>()
             .AddSingleton<IAdmission>(provider => provider.GetRequiredService<Admission>())
-            .AddSingleton<AccountMeter>().AddSingleton<IAccountMeter>(provider => provider.GetRequiredService<AccountMeter>());
+            .AddSingleton<AccountMeter>()
+            .AddSingleton<IAccountMeter>(provider => provider.GetRequiredService<AccountMeter>());
         services.AddSingleton(provider =>
-            FetchPolicyReader.Read(provider.GetRequiredService<IOptions<FetchOptions>>().Value,
-            provider.GetRequiredService<IOptions<ServerOptions>>().Value).Policy);
+            FetchPolicyReader
+                .Read(
+                    provider.GetRequiredService<IOptions<FetchOptions>>().Value,
+                    provider.GetRequiredService<IOptions<ServerOptions>>().Value
+                )
+                .Policy
+        );
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
         // MediatR 5 leaves the registration to its host; a newer one would change these lines only.
@@ -84,8 +101,9 @@ public static class DependencyInjection
     }
 
     /// <summary>The order is the order of work: around all of it what turns failures into data, then validation, then admission.</summary>
-    private static IServiceCollection AddPipeline(this IServiceCollection services) => services
-        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(FailureBehavior<,>))
-        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>))
-        .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AdmissionBehavior<,>));
+    private static IServiceCollection AddPipeline(this IServiceCollection services) =>
+        services
+            .AddSingleton(typeof(IPipelineBehavior<,>), typeof(FailureBehavior<,>))
+            .AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>))
+            .AddSingleton(typeof(IPipelineBehavior<,>), typeof(AdmissionBehavior<,>));
 }

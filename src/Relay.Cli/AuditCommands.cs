@@ -11,16 +11,27 @@ internal static class AuditCommands
 
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
-        new ExampleCommand("audit",
-        "Read the audit log: who used the relay, who changed what. It holds no prompt, no answer and no secret.") { Tail() };
+        new ExampleCommand(
+            "audit",
+            "Read the audit log: who used the relay, who changed what. It holds no prompt, no answer and no secret."
+        )
+        {
+            Tail(),
+        };
 
     private static Command Tail()
     {
-        var follow = new Option<bool>(
-            "--follow", "-f") { Description = "Go on with what is written from now on, over midnight too, until Ctrl-C." };
+        var follow = new Option<bool>("--follow", "-f")
+        {
+            Description = "Go on with what is written from now on, over midnight too, until Ctrl-C.",
+        };
         var key = new Option<string?>("--key") { Description = "Of one key only.", HelpName = "label" };
-        var lines = new Option<int>(
-            "--lines", "-n") { Description = "How many lines, from the end.", DefaultValueFactory = _ => 20, HelpName = "n" };
+        var lines = new Option<int>("--lines", "-n")
+        {
+            Description = "How many lines, from the end.",
+            DefaultValueFactory = _ => 20,
+            HelpName = "n",
+        };
         var json = new Option<bool>("--json") { Description = "Write the lines as they are: one JSON object each." };
         lines.Validators.Add(result =>
         {
@@ -34,34 +45,43 @@ internal static class AuditCommands
             "Show the last lines of the audit log, a line each.",
             "relayctl audit tail",
             "relayctl audit tail --follow --key shop",
-            "relayctl audit tail --lines 1000 --json | jq 'select(.status >= 500)'")
+            "relayctl audit tail --lines 1000 --json | jq 'select(.status >= 500)'"
+        )
         {
-            follow, key, lines, json,
-        }.Runs(async (operation, cancellationToken) =>
-        {
-            var asIs = operation.Value(json);
-            var console = Terminal.Over(operation.Output);
-            try
+            follow,
+            key,
+            lines,
+            json,
+        }.Runs(
+            async (operation, cancellationToken) =>
             {
-                await foreach (var line in operation.Get<IAuditReader>()
-                    .Tail(operation.Value(lines), operation.Value(key), operation.Value(follow), cancellationToken))
+                var asIs = operation.Value(json);
+                var console = Terminal.Over(operation.Output);
+                try
                 {
-                    if (asIs)
+                    await foreach (
+                        var line in operation
+                            .Get<IAuditReader>()
+                            .Tail(operation.Value(lines), operation.Value(key), operation.Value(follow), cancellationToken)
+                    )
                     {
-                        await operation.Output.WriteLineAsync(Printable.Text(line));
-                    }
-                    else
-                    {
-                        AuditText.Write(console, line);
+                        if (asIs)
+                        {
+                            await operation.Output.WriteLineAsync(Printable.Text(line));
+                        }
+                        else
+                        {
+                            AuditText.Write(console, line);
+                        }
                     }
                 }
-            }
-            catch (OperationCanceledException) when (operation.Value(follow) && cancellationToken.IsCancellationRequested)
-            {
-                return ExitCode.Done; // That is how following ends.
-            }
+                catch (OperationCanceledException) when (operation.Value(follow) && cancellationToken.IsCancellationRequested)
+                {
+                    return ExitCode.Done; // That is how following ends.
+                }
 
-            return ExitCode.Done;
-        });
+                return ExitCode.Done;
+            }
+        );
     }
 }

@@ -10,7 +10,17 @@ internal static class AuditText
 {
     /// <summary>What is said by its place in the line, or too long for one.</summary>
     private static readonly string[] Unnamed =
-        ["time", "action", "key_label", "key_id", "status", "error", "request_id", "before", "after"];
+    [
+        "time",
+        "action",
+        "key_label",
+        "key_id",
+        "status",
+        "error",
+        "request_id",
+        "before",
+        "after",
+    ];
 
     /// <summary>Writes one line; what can't be read is written as it is.</summary>
     public static void Write(IAnsiConsole console, string line)
@@ -45,10 +55,18 @@ internal static class AuditText
             parts.Add((key, new Style(decoration: Decoration.Bold)));
         }
 
-        parts.AddRange(((string[])["status", "error"]).Select(name => ValueOf(entry, name)).OfType<string>()
-            .Select(value => (value, failed ? new Style(Color.Red) : Style.Plain)));
-        parts.AddRange(entry.EnumerateObject().Where(property => !Unnamed.Contains(property.Name, StringComparer.Ordinal))
-            .Select(property => ($"{property.Name}={property.Value}", Style.Plain)));
+        parts.AddRange(
+            ((string[])["status", "error"])
+                .Select(name => ValueOf(entry, name))
+                .OfType<string>()
+                .Select(value => (value, failed ? new Style(Color.Red) : Style.Plain))
+        );
+        parts.AddRange(
+            entry
+                .EnumerateObject()
+                .Where(property => !Unnamed.Contains(property.Name, StringComparer.Ordinal))
+                .Select(property => ($"{property.Name}={property.Value}", Style.Plain))
+        );
         WriteLine(console, parts);
     }
 
@@ -75,7 +93,8 @@ internal static class AuditText
     {
         /// <inheritdoc/>
         protected override IEnumerable<Spectre.Console.Rendering.Segment> Render(
-            Spectre.Console.Rendering.RenderOptions options, int maxWidth) =>
-            [new Spectre.Console.Rendering.Segment(text, style)];
+            Spectre.Console.Rendering.RenderOptions options,
+            int maxWidth
+        ) => [new Spectre.Console.Rendering.Segment(text, style)];
     }
 }

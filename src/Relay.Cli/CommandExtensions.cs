@@ -11,35 +11,41 @@ internal static class CommandExtensions
     /// <param name="action">Answers the exit code.</param>
     /// <param name="home">What it needs of the home.</param>
     /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way.</param>
-    public static Command Runs(this Command command, Func<Operation, CancellationToken, Task<int>> action, HomeUse home = HomeUse.Existing,
-        bool needsSettings = true)
+    public static Command Runs(
+        this Command command,
+        Func<Operation, CancellationToken, Task<int>> action,
+        HomeUse home = HomeUse.Existing,
+        bool needsSettings = true
+    )
     {
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            try
+        command.SetAction(
+            async (parsed, cancellationToken) =>
             {
-                await using var operation = Operation.Open(parsed, home, needsSettings);
-                await operation.StartAsync(cancellationToken);
                 try
                 {
-                    return await action(operation, cancellationToken);
+                    await using var operation = Operation.Open(parsed, home, needsSettings);
+                    await operation.StartAsync(cancellationToken);
+                    try
+                    {
+                        return await action(operation, cancellationToken);
+                    }
+                    finally
+                    {
+                        // Also after Ctrl-C: what was done is put on record.
+                        await operation.StopAsync(CancellationToken.None);
+                    }
                 }
-                finally
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
-                    // Also after Ctrl-C: what was done is put on record.
-                    await operation.StopAsync(CancellationToken.None);
+                    return ExitCode.Failed; // Ctrl-C: whoever pressed it knows.
+                }
+                catch (Exception exception)
+                {
+                    await parsed.InvocationConfiguration.Error.WriteLineAsync(Printable.Text(Sentences.Of(exception)));
+                    return ExitCode.Failed;
                 }
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return ExitCode.Failed; // Ctrl-C: whoever pressed it knows.
-            }
-            catch (Exception exception)
-            {
-                await parsed.InvocationConfiguration.Error.WriteLineAsync(Printable.Text(Sentences.Of(exception)));
-                return ExitCode.Failed;
-            }
-        });
+        );
         return command;
     }
 }

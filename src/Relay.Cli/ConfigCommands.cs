@@ -15,21 +15,24 @@ internal static partial class ConfigCommands
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() => new ExampleCommand("config", "Look at the relay's settings.") { Show(), Check(), Init() };
 
-    private static Command Init() => new ExampleCommand(
-        "init",
-        "Make the relay's home and its config.env, every setting with its default, as a relay's first start does. Leaves a config.env "
-        + "alone that is there.",
-        "relayctl config init")
-        .Runs(
+    private static Command Init() =>
+        new ExampleCommand(
+            "init",
+            "Make the relay's home and its config.env, every setting with its default, as a relay's first start does. Leaves a config.env "
+                + "alone that is there.",
+            "relayctl config init"
+        ).Runs(
             async (operation, cancellationToken) =>
             {
                 var made = operation.Home.WriteDefaultConfig(operation.GetAll<SettingDescription>());
                 await operation.Output.WriteLineAsync(
-                    (made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} is there already")
-                    .AsMemory(), cancellationToken);
+                    (made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} is there already").AsMemory(),
+                    cancellationToken
+                );
                 return ExitCode.Done;
             },
-            home: HomeUse.Made);
+            home: HomeUse.Made
+        );
 
     private static Command Show()
     {
@@ -37,30 +40,39 @@ internal static partial class ConfigCommands
         return new ExampleCommand(
             "show",
             "Show every setting with its value and where that comes from. The environment is this shell's, which may not be the relay's. "
-            + "Credentials are shown as ***.",
+                + "Credentials are shown as ***.",
             "relayctl config show",
-            "relayctl config show --json")
+            "relayctl config show --json"
+        )
         {
             json,
-        }.Runs(async (operation, _) =>
-        {
-            var settings = operation.GetAll<SettingDescription>().Select(setting => ToValue(operation, setting)).ToList();
-            if (operation.Value(json))
+        }.Runs(
+            async (operation, _) =>
             {
-                Json.Write(operation.Output, new { home = operation.Home.Path, settings });
-            }
-            else
-            {
-                Terminal.WriteTable(operation.Output, ["SETTING", "VALUE", "FROM"],
-                    settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source]));
-                await operation.Error.WriteLineAsync(
-                    Printable.Text(
-                    $"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with, but for limits, "
-                    + $"which it follows."));
-            }
+                var settings = operation.GetAll<SettingDescription>().Select(setting => ToValue(operation, setting)).ToList();
+                if (operation.Value(json))
+                {
+                    Json.Write(operation.Output, new { home = operation.Home.Path, settings });
+                }
+                else
+                {
+                    Terminal.WriteTable(
+                        operation.Output,
+                        ["SETTING", "VALUE", "FROM"],
+                        settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source])
+                    );
+                    await operation.Error.WriteLineAsync(
+                        Printable.Text(
+                            $"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with, but for "
+                                + "limits, "
+                                + $"which it follows."
+                        )
+                    );
+                }
 
-            return ExitCode.Done;
-        });
+                return ExitCode.Done;
+            }
+        );
     }
 
     private static Command Check()
@@ -69,9 +81,10 @@ internal static partial class ConfigCommands
         return new ExampleCommand(
             "check",
             "Check the settings as the relay does when it starts: all problems at once, and names in config.env that mean nothing. Exits "
-            + "with 1 when the relay would not start.",
+                + "with 1 when the relay would not start.",
             "relayctl config check",
-            "relayctl config check && systemctl --user restart claude-relay")
+            "relayctl config check && systemctl --user restart claude-relay"
+        )
         {
             json,
         }.Runs(
@@ -80,7 +93,8 @@ internal static partial class ConfigCommands
                 var diagnosis = await operation.Mediator.Send(new DiagnoseQuery(DiagnosticArea.Configuration), cancellationToken);
                 return DoctorCommand.Report(operation, diagnosis, operation.Value(json));
             },
-            home: HomeUse.AsItIs);
+            home: HomeUse.AsItIs
+        );
     }
 
     private static SettingValue ToValue(Operation operation, SettingDescription setting)
@@ -91,8 +105,13 @@ internal static partial class ConfigCommands
             : (operation.FileSettings[setting.Name] ?? string.Empty, File);
         return value.Length == 0
             ? new SettingValue(setting.Name, setting.Default, Default, setting.Help, setting.Reloads)
-            : new SettingValue(setting.Name, setting.Secret
-            ? "***" : Login().Replace(value, "://***@"), source, setting.Help, setting.Reloads);
+            : new SettingValue(
+                setting.Name,
+                setting.Secret ? "***" : Login().Replace(value, "://***@"),
+                source,
+                setting.Help,
+                setting.Reloads
+            );
     }
 
     private sealed record SettingValue(string Name, string Value, string Source, string Help, bool Reloads);

@@ -12,24 +12,33 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var call = new Option<bool>("--call")
-            { Description = "Also make one real completion with the default model. It costs one request of the Claude account." };
+        {
+            Description = "Also make one real completion with the default model. It costs one request of the Claude account.",
+        };
         var fetch = new Option<string?>("--fetch")
-            { Description =
-            "Instead of all checks fetch this page as /v1/fetch would, and show each step: look-up, guard, connection, redirects, type, "
-            + "size. Callers are not told as much.", HelpName = "URL" };
+        {
+            Description =
+                "Instead of all checks fetch this page as /v1/fetch would, and show each step: look-up, guard, connection, redirects, "
+                + "type, "
+                + "size. Callers are not told as much.",
+            HelpName = "URL",
+        };
         var json = Json.Option();
         return new ExampleCommand(
             "doctor",
             "Look for what would keep the relay from serving, and say what to do about it: settings, Claude Code, its login, lockdown "
-            + "and jail, the relay's files, port and clock. "
-            + "Disturbs no running relay and, without --call, makes no call. Exits with 1 when something failed. Run it as the relay's "
-            + "user, with the relay's environment.",
+                + "and jail, the relay's files, port and clock. "
+                + "Disturbs no running relay and, without --call, makes no call. Exits with 1 when something failed. Run it as the relay's "
+                + "user, with the relay's environment.",
             "relayctl doctor",
             "relayctl doctor --call",
             "relayctl doctor --fetch https://example.com/",
-            "relayctl doctor --json")
+            "relayctl doctor --json"
+        )
         {
-            call, fetch, json,
+            call,
+            fetch,
+            json,
         }.Runs(
             async (operation, cancellationToken) =>
                 Report(
@@ -37,8 +46,10 @@ internal static class DoctorCommand
                     operation.Value(fetch) is { } url
                         ? await operation.Mediator.Send(new TraceFetchQuery(url), cancellationToken)
                         : await operation.Mediator.Send(new DiagnoseQuery(WithCall: operation.Value(call)), cancellationToken),
-                    operation.Value(json)),
-            home: HomeUse.AsItIs);
+                    operation.Value(json)
+                ),
+            home: HomeUse.AsItIs
+        );
     }
 
     /// <summary>Writes what was found.</summary>
@@ -80,7 +91,10 @@ internal static class DoctorCommand
             _ => ("fail", Color.Red),
         };
         var advice = finding.Advice is { } text ? $"\n-> {Printable.Text(text)}" : string.Empty;
-        grid.AddRow(new Text(word, new Style(color)), new Text(finding.Check, new Style(decoration: Decoration.Bold)),
-            new Text(Printable.Text(finding.Detail) + advice));
+        grid.AddRow(
+            new Text(word, new Style(color)),
+            new Text(finding.Check, new Style(decoration: Decoration.Bold)),
+            new Text(Printable.Text(finding.Detail) + advice)
+        );
     }
 }

@@ -13,11 +13,12 @@ internal static class ExitCode
     public const int NotReady = 5;
 
     /// <summary>The code of a refusal.</summary>
-    public static int Of(RelayError error) => error switch
-    {
-        { Code: ErrorCode.NotFound } => NoSuchKey,
-        { Code: ErrorCode.Conflict, Field: "label" } => LabelTaken,
-        { Code: ErrorCode.InvalidRequest or ErrorCode.UnknownModel } => WrongUsage,
-        _ => Failed,
-    };
+    public static int Of(RelayError error) =>
+        error switch
+        {
+            { Code: ErrorCode.NotFound } => NoSuchKey,
+            { Code: ErrorCode.Conflict, Field: "label" } => LabelTaken,
+            { Code: ErrorCode.InvalidRequest or ErrorCode.UnknownModel } => WrongUsage,
+            _ => Failed,
+        };
 }

@@ -14,42 +14,55 @@ internal static class FleetCommand
         return new ExampleCommand(
             "fleet",
             "List the relays that share this one's keys and limits: their versions, load and state. One that is 'lost' has not been "
-            + "heard for longer than its leases last, and what it ran counts as spent.",
+                + "heard for longer than its leases last, and what it ran counts as spent.",
             "relayctl fleet",
-            "relayctl fleet --json | jq '.relays[] | select(.state != \"ready\")'")
+            "relayctl fleet --json | jq '.relays[] | select(.state != \"ready\")'"
+        )
         {
             json,
-        }.Runs(async (operation, cancellationToken) =>
-        {
-            if (!(await operation.Mediator.Send(new ListFleetQuery(), cancellationToken)).TryGet(out var fleet, out var problem))
+        }.Runs(
+            async (operation, cancellationToken) =>
             {
-                return operation.Refuse(problem);
-            }
+                if (!(await operation.Mediator.Send(new ListFleetQuery(), cancellationToken)).TryGet(out var fleet, out var problem))
+                {
+                    return operation.Refuse(problem);
+                }
 
-            if (operation.Value(json))
-            {
-                Json.Write(operation.Output, new { shared = fleet.Relays is not null, relays = fleet.Relays ?? [] });
+                if (operation.Value(json))
+                {
+                    Json.Write(operation.Output, new { shared = fleet.Relays is not null, relays = fleet.Relays ?? [] });
+                    return ExitCode.Done;
+                }
+
+                if (fleet.Relays is null)
+                {
+                    await operation.Error.WriteLineAsync("This relay has its own state (STATE=local): there is no fleet.");
+                    return ExitCode.Done;
+                }
+
+                var now = operation.Get<TimeProvider>().GetUtcNow();
+                Terminal.WriteTable(
+                    operation.Output,
+                    ["RELAY", "STATE", "VERSION", "CLAUDE CODE", ">RUNNING", ">PLACES", ">WAITING", ">SPARES", "STARTED", ">HEARD"],
+                    fleet.Relays.Select(relay =>
+                        (IReadOnlyList<string>)
+                            [
+                                relay.Name,
+                                relay.State,
+                                relay.Version,
+                                relay.ClaudeVersion ?? "-",
+                                Number(relay.Running),
+                                Number(relay.Places),
+                                Number(relay.Waiting),
+                                Number(relay.Spares),
+                                KeyDocument.Time(relay.StartedAt),
+                                $"{Math.Max(0, (now - relay.SeenAt).TotalSeconds):0} s ago",
+                            ]
+                    )
+                );
                 return ExitCode.Done;
             }
-
-            if (fleet.Relays is null)
-            {
-                await operation.Error.WriteLineAsync("This relay has its own state (STATE=local): there is no fleet.");
-                return ExitCode.Done;
-            }
-
-            var now = operation.Get<TimeProvider>().GetUtcNow();
-            Terminal.WriteTable(
-                operation.Output,
-                ["RELAY", "STATE", "VERSION", "CLAUDE CODE", ">RUNNING", ">PLACES", ">WAITING", ">SPARES", "STARTED", ">HEARD"],
-                fleet.Relays.Select(relay => (IReadOnlyList<string>)
-                [
-                    relay.Name, relay.State, relay.Version, relay.ClaudeVersion ?? "-", Number(relay.Running), Number(relay.Places),
-                        Number(relay.Waiting), Number(relay.Spares),
-                    KeyDocument.Time(relay.StartedAt), $"{Math.Max(0, (now - relay.SeenAt).TotalSeconds):0} s ago",
-                ]));
-            return ExitCode.Done;
-        });
+        );
     }
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);

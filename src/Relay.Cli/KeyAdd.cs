@@ -14,14 +14,27 @@ internal static class KeyAdd
     {
         var label = KeyCommands.LabelArgument();
         var json = Json.Option();
-        var daily = new Option<int?>(
-            "--daily", "--daily-limit") { Description = "Requests a UTC day; the relay's PER_KEY_DAILY when left out.", HelpName = "n" };
-        var rpm = new Option<int?>(
-            "--rpm") { Description = "Requests in any sixty seconds; the relay's PER_KEY_RPM when left out.", HelpName = "n" };
+        var daily = new Option<int?>("--daily", "--daily-limit")
+        {
+            Description = "Requests a UTC day; the relay's PER_KEY_DAILY when left out.",
+            HelpName = "n",
+        };
+        var rpm = new Option<int?>("--rpm")
+        {
+            Description = "Requests in any sixty seconds; the relay's PER_KEY_RPM when left out.",
+            HelpName = "n",
+        };
         var concurrency = new Option<int?>("--concurrency")
-            { Description = "Requests that run at once; the relay's PER_KEY_CONCURRENCY when left out.", HelpName = "n" };
-        var usd = new Option<decimal?>("--usd") { Description = "US dollars a UTC day, by list price; no such limit when left out.",
-            HelpName = "x", CustomParser = result => Parsing.Money(result) };
+        {
+            Description = "Requests that run at once; the relay's PER_KEY_CONCURRENCY when left out.",
+            HelpName = "n",
+        };
+        var usd = new Option<decimal?>("--usd")
+        {
+            Description = "US dollars a UTC day, by list price; no such limit when left out.",
+            HelpName = "x",
+            CustomParser = result => Parsing.Money(result),
+        };
         var scopes = new Option<KeyScopes?>("--scope")
         {
             Description =
@@ -31,31 +44,62 @@ internal static class KeyAdd
             HelpName = "names",
         };
         var models = new Option<IReadOnlyList<ModelName>?>("--model")
-            { Description = "The only models it may name, separated by commas; all that the relay allows when left out.",
-            CustomParser = Parsing.Models, HelpName = "names" };
+        {
+            Description = "The only models it may name, separated by commas; all that the relay allows when left out.",
+            CustomParser = Parsing.Models,
+            HelpName = "names",
+        };
         var noTools = new Option<bool>("--no-tools")
-            { Description = "Refuse requests that declare tools, or whose conversation calls some. Tools run at the caller, never here." };
+        {
+            Description = "Refuse requests that declare tools, or whose conversation calls some. Tools run at the caller, never here.",
+        };
         var expires = new Option<TimeSpan?>("--expires")
-            { Description = "How long it works: 12h, 30d, 52w; until it is revoked when left out.", CustomParser = result =>
-            Parsing.Duration(result), HelpName = "time" };
+        {
+            Description = "How long it works: 12h, 30d, 52w; until it is revoked when left out.",
+            CustomParser = result => Parsing.Duration(result),
+            HelpName = "time",
+        };
         return new ExampleCommand(
             "add",
             "Mint a key. Its secret is the only line on stdout, and is shown this once.",
             "relayctl keys add shop",
             "relayctl keys add shop --daily 500 --rpm 10 --usd 2.50",
             "relayctl keys add trial --model haiku --expires 30d",
-            "SECRET=$(relayctl keys add shop)   # everything but the secret goes to stderr")
+            "SECRET=$(relayctl keys add shop)   # everything but the secret goes to stderr"
+        )
         {
-            label, daily, rpm, concurrency, usd, scopes, models, noTools, expires, json,
+            label,
+            daily,
+            rpm,
+            concurrency,
+            usd,
+            scopes,
+            models,
+            noTools,
+            expires,
+            json,
         }.Runs(
             async (operation, cancellationToken) =>
             {
                 var limits = new KeyLimits(
-                    operation.Value(rpm), operation.Value(daily), operation.Value(concurrency), operation.Value(usd));
+                    operation.Value(rpm),
+                    operation.Value(daily),
+                    operation.Value(concurrency),
+                    operation.Value(usd)
+                );
                 var added = await operation.Mediator.Send(
-                    new AddKeyCommand(operation.Value(label), limits, operation.Value(scopes) ?? KeyScopes.Default, operation.Value(models),
-                    operation.Value(expires)) { AllowsTools = !operation.Value(noTools) },
-                    cancellationToken);
+                    new AddKeyCommand(
+                        operation.Value(label),
+                        limits,
+                        operation.Value(scopes) ?? KeyScopes.Default,
+                        operation.Value(models),
+                        operation.Value(expires)
+                    )
+                    {
+                        AllowsTools = !operation.Value(noTools),
+                    },
+                    cancellationToken
+                );
                 if (!added.TryGet(out var key, out var problem))
                 {
                     return operation.Refuse(problem);
@@ -66,12 +110,15 @@ internal static class KeyAdd
                     key,
                     operation.Value(json),
                     Printable.Text(
-                    $"Key '{key.Key.Label}' ({key.Key.Id}) works from now on. Only its hash is kept: the secret above is not stored "
-                    + $"anywhere."),
-                    CancellationToken.None);
+                        $"Key '{key.Key.Label}' ({key.Key.Id}) works from now on. Only its hash is kept: the secret above is not stored "
+                            + $"anywhere."
+                    ),
+                    CancellationToken.None
+                );
                 return ExitCode.Done;
             },
             home: HomeUse.Made,
-            needsSettings: false);
+            needsSettings: false
+        );
     }
 }

@@ -12,31 +12,42 @@ internal static class KeyCommands
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
         new ExampleCommand("keys", "Mint, look at, change and revoke the keys of your apps. A running relay follows within a second.")
-    {
-        KeyAdd.Create(),
-        KeyViews.List(),
-        KeyViews.Show(),
-        Rotate(),
-        Revoke(),
-        KeySetLimits.Create(),
-    };
+        {
+            KeyAdd.Create(),
+            KeyViews.List(),
+            KeyViews.Show(),
+            Rotate(),
+            Revoke(),
+            KeySetLimits.Create(),
+        };
 
     /// <summary>Every command on one key takes its label.</summary>
-    public static Argument<KeyLabel> LabelArgument() => new("label")
-    {
-        Description = $"The app's name: 1 to {KeyLabel.MaxLength} letters, digits, dots, underscores or hyphens.",
-        CustomParser = Parsing.Label,
-    };
+    public static Argument<KeyLabel> LabelArgument() =>
+        new("label")
+        {
+            Description = $"The app's name: 1 to {KeyLabel.MaxLength} letters, digits, dots, underscores or hyphens.",
+            CustomParser = Parsing.Label,
+        };
 
     /// <summary>Shows a secret: the only line on stdout, or in a JSON document. Not to be called off: there is no other time.</summary>
     public static async Task ShowSecretAsync(
-        Operation operation, AddedKey added, bool json, string explanation, CancellationToken cancellationToken)
+        Operation operation,
+        AddedKey added,
+        bool json,
+        string explanation,
+        CancellationToken cancellationToken
+    )
     {
         if (json)
         {
-            Json.Write(operation.Output,
-                new { secret = added.Secret.Reveal(),
-                key = KeyDocument.Of(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()) });
+            Json.Write(
+                operation.Output,
+                new
+                {
+                    secret = added.Secret.Reveal(),
+                    key = KeyDocument.Of(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()),
+                }
+            );
         }
         else
         {
@@ -61,11 +72,14 @@ internal static class KeyCommands
         return new ExampleCommand(
             "rotate",
             "Give a key a new secret, which is the only line on stdout and shown this once. Its limits and usage stay, and so does, for "
-            + "a day, the old secret.",
+                + "a day, the old secret.",
             "relayctl keys rotate shop",
-            "relayctl keys rotate shop --overlap 0   # the old secret leaked")
+            "relayctl keys rotate shop --overlap 0   # the old secret leaked"
+        )
         {
-            label, overlap, json,
+            label,
+            overlap,
+            json,
         }.Runs(
             async (operation, cancellationToken) =>
             {
@@ -83,18 +97,26 @@ internal static class KeyCommands
                     time == TimeSpan.Zero
                         ? $"Key '{key.Key.Label}' has a new secret. The old one stops working within a second."
                         : $"Key '{key.Key.Label}' has a new secret. The old one works until "
-                        + $"{KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.",
-                    CancellationToken.None);
+                            + $"{KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.",
+                    CancellationToken.None
+                );
                 return ExitCode.Done;
             },
-            needsSettings: false);
+            needsSettings: false
+        );
     }
 
     private static Command Revoke()
     {
         var label = LabelArgument();
-        return new ExampleCommand("revoke", "Shut a key for good, within a second, with all it has queued or running.",
-            "relayctl keys revoke shop") { label }.Runs(
+        return new ExampleCommand(
+            "revoke",
+            "Shut a key for good, within a second, with all it has queued or running.",
+            "relayctl keys revoke shop"
+        )
+        {
+            label,
+        }.Runs(
             async (operation, cancellationToken) =>
             {
                 var revoked = await operation.Mediator.Send(new RevokeKeyCommand(operation.Value(label)), cancellationToken);
@@ -106,6 +128,7 @@ internal static class KeyCommands
                 await operation.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) is revoked.");
                 return ExitCode.Done;
             },
-            needsSettings: false);
+            needsSettings: false
+        );
     }
 }

@@ -15,21 +15,24 @@ internal sealed record KeyDocument(
     DateTimeOffset? OldSecretUntil,
     IReadOnlyList<string> Scopes,
     IReadOnlyList<string>? Models,
-    KeyLimitsDocument Limits)
+    KeyLimitsDocument Limits
+)
 {
     /// <summary>The key's.</summary>
-    public static KeyDocument Of(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) => new(
-        key.Id,
-        key.Label.Value,
-        key.Prefix,
-        key.CreatedAt,
-        key.ExpiresAt,
-        key.RevokedAt,
-        lastUsedAt,
-        key.OldSecretUntil(now),
-        key.Scopes.ToNames(),
-        key.Models?.Select(model => model.Value).ToList(),
-        new KeyLimitsDocument(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay));
+    public static KeyDocument Of(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) =>
+        new(
+            key.Id,
+            key.Label.Value,
+            key.Prefix,
+            key.CreatedAt,
+            key.ExpiresAt,
+            key.RevokedAt,
+            lastUsedAt,
+            key.OldSecretUntil(now),
+            key.Scopes.ToNames(),
+            key.Models?.Select(model => model.Value).ToList(),
+            new KeyLimitsDocument(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay)
+        );
 
     /// <summary>A time as people read it.</summary>
     public static string Time(DateTimeOffset? time) =>

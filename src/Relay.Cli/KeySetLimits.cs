@@ -14,20 +14,33 @@ internal static class KeySetLimits
         var daily = Limit("--daily", "Requests a UTC day");
         var concurrency = Limit("--concurrency", "Requests that run at once");
         var usd = new Option<LimitChange<decimal>?>("--usd")
-            { Description = $"US dollars a UTC day, by list price, or '{Parsing.Default}' for no such limit.",
-            CustomParser = Parsing.MoneyLimit, HelpName = "x" };
+        {
+            Description = $"US dollars a UTC day, by list price, or '{Parsing.Default}' for no such limit.",
+            CustomParser = Parsing.MoneyLimit,
+            HelpName = "x",
+        };
         return new ExampleCommand(
             "set-limits",
             "Change a key's limits, within a second. Those that are not named stay as they are.",
             "relayctl keys set-limits shop --rpm 60 --daily 2000",
-            "relayctl keys set-limits shop --usd default")
+            "relayctl keys set-limits shop --usd default"
+        )
         {
-            label, rpm, daily, concurrency, usd,
+            label,
+            rpm,
+            daily,
+            concurrency,
+            usd,
         }.Runs(
             async (operation, cancellationToken) =>
             {
-                var command = new SetKeyLimitsCommand(operation.Value(label), operation.Value(rpm), operation.Value(daily),
-                    operation.Value(concurrency), operation.Value(usd));
+                var command = new SetKeyLimitsCommand(
+                    operation.Value(label),
+                    operation.Value(rpm),
+                    operation.Value(daily),
+                    operation.Value(concurrency),
+                    operation.Value(usd)
+                );
                 if (!(await operation.Mediator.Send(command, cancellationToken)).TryGet(out var key, out var problem))
                 {
                     return operation.Refuse(problem);
@@ -36,13 +49,15 @@ internal static class KeySetLimits
                 await operation.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) has its new limits.");
                 return ExitCode.Done;
             },
-            needsSettings: false);
+            needsSettings: false
+        );
     }
 
-    private static Option<LimitChange<int>?> Limit(string name, string what) => new(name)
-    {
-        Description = $"{what}, or '{Parsing.Default}' for the relay's setting.",
-        CustomParser = Parsing.Limit,
-        HelpName = "n",
-    };
+    private static Option<LimitChange<int>?> Limit(string name, string what) =>
+        new(name)
+        {
+            Description = $"{what}, or '{Parsing.Default}' for the relay's setting.",
+            CustomParser = Parsing.Limit,
+            HelpName = "n",
+        };
 }

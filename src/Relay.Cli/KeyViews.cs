@@ -18,12 +18,24 @@ internal static class KeyViews
     {
         var all = new Option<bool>("--all") { Description = "Also those that are revoked." };
         var json = Json.Option();
-        return new ExampleCommand("list", "List the keys, in the order they were made.", "relayctl keys list",
-            "relayctl keys list --all --json") { all, json }.Runs(
+        return new ExampleCommand(
+            "list",
+            "List the keys, in the order they were made.",
+            "relayctl keys list",
+            "relayctl keys list --all --json"
+        )
+        {
+            all,
+            json,
+        }.Runs(
             async (operation, cancellationToken) =>
             {
-                if (!(await operation.Mediator.Send(new ListKeysQuery(operation.Value(all)), cancellationToken))
-                    .TryGet(out var keys, out var problem))
+                if (
+                    !(await operation.Mediator.Send(new ListKeysQuery(operation.Value(all)), cancellationToken)).TryGet(
+                        out var keys,
+                        out var problem
+                    )
+                )
                 {
                     return operation.Refuse(problem);
                 }
@@ -38,15 +50,22 @@ internal static class KeyViews
                 Terminal.WriteTable(
                     operation.Output,
                     ["LABEL", "SECRET", "STATE", "CREATED", "LAST USED", "SCOPES"],
-                    keys.Select(listed => (IReadOnlyList<string>)
-                    [
-                        listed.Key.Label.Value, $"{listed.Key.Prefix}…", StateOf(listed.Key, now), KeyDocument.Time(listed.Key.CreatedAt),
-                            KeyDocument.Time(listed.LastUsedAt),
-                        string.Join(",", listed.Key.Scopes.ToNames()),
-                    ]));
+                    keys.Select(listed =>
+                        (IReadOnlyList<string>)
+                            [
+                                listed.Key.Label.Value,
+                                $"{listed.Key.Prefix}…",
+                                StateOf(listed.Key, now),
+                                KeyDocument.Time(listed.Key.CreatedAt),
+                                KeyDocument.Time(listed.LastUsedAt),
+                                string.Join(",", listed.Key.Scopes.ToNames()),
+                            ]
+                    )
+                );
                 return ExitCode.Done;
             },
-            needsSettings: false);
+            needsSettings: false
+        );
     }
 
     /// <summary>One key, whole.</summary>
@@ -54,15 +73,27 @@ internal static class KeyViews
     {
         var label = KeyCommands.LabelArgument();
         var json = Json.Option();
-        return new ExampleCommand("show",
+        return new ExampleCommand(
+            "show",
             "Show one key with its limits and what it used today. Of a label without an active key, the last revoked one.",
-            "relayctl keys show shop") { label, json }.Runs(
+            "relayctl keys show shop"
+        )
+        {
+            label,
+            json,
+        }.Runs(
             async (operation, cancellationToken) =>
             {
-                if (!(await operation.Mediator.Send(new ListKeysQuery(WithRevoked: true), cancellationToken))
-                    .TryGet(out var keys, out var problem)
-                    || !(await operation.Mediator.Send(new ReportUsageQuery(Days: 1), cancellationToken))
-                    .TryGet(out var report, out problem))
+                if (
+                    !(await operation.Mediator.Send(new ListKeysQuery(WithRevoked: true), cancellationToken)).TryGet(
+                        out var keys,
+                        out var problem
+                    )
+                    || !(await operation.Mediator.Send(new ReportUsageQuery(Days: 1), cancellationToken)).TryGet(
+                        out var report,
+                        out problem
+                    )
+                )
                 {
                     return operation.Refuse(problem);
                 }
@@ -71,15 +102,18 @@ internal static class KeyViews
                 var ofLabel = keys.Where(listed => listed.Key.Label == wanted).ToList();
                 if ((ofLabel.Find(listed => listed.Key.RevokedAt is null) ?? ofLabel.LastOrDefault()) is not { } found)
                 {
-                    return operation.Refuse(new RelayError(
-                        ErrorCode.NotFound, $"There is no key '{wanted}'. 'relayctl keys list --all' shows those there are."));
+                    return operation.Refuse(
+                        new RelayError(ErrorCode.NotFound, $"There is no key '{wanted}'. 'relayctl keys list --all' shows those there are.")
+                    );
                 }
 
                 var today = UsageDocument.Sum(report.Rows.Where(row => row.KeyId == found.Key.Id));
                 if (operation.Value(json))
                 {
-                    Json.Write(operation.Output,
-                        new { key = KeyDocument.Of(found.Key, found.LastUsedAt, operation.Get<TimeProvider>().GetUtcNow()), today });
+                    Json.Write(
+                        operation.Output,
+                        new { key = KeyDocument.Of(found.Key, found.LastUsedAt, operation.Get<TimeProvider>().GetUtcNow()), today }
+                    );
                     return ExitCode.Done;
                 }
 
@@ -104,22 +138,27 @@ internal static class KeyViews
                         ["requests a day", Limit(limits.PerDay, own.RequestsPerDay is null)],
                         ["requests at once", Limit(limits.Concurrency, own.Concurrency is null)],
                         ["US dollars a day", own.UsdPerDay is { } usd ? UsageDocument.Money(usd) : "no limit"],
-                        ["today",
+                        [
+                            "today",
                             $"{today.Requests} requests, {today.InputTokens} tokens in, {today.OutputTokens} out, "
-                            + $"${UsageDocument.Money(today.CostUsd)}"],
-                    ]);
+                                + $"${UsageDocument.Money(today.CostUsd)}",
+                        ],
+                    ]
+                );
                 return ExitCode.Done;
-            });
+            }
+        );
     }
 
     private static string Limit(int limit, bool isDefault) =>
         isDefault ? $"{limit} (the relay's setting)" : limit.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    private static string StateOf(ApiKey key, DateTimeOffset now) => key switch
-    {
-        { RevokedAt: { } revoked } => $"revoked {KeyDocument.Time(revoked)}",
-        { ExpiresAt: { } expires } when expires <= now => $"expired {KeyDocument.Time(expires)}",
-        _ when key.OldSecretUntil(now) is { } until => $"active; old secret until {KeyDocument.Time(until)}",
-        _ => "active",
-    };
+    private static string StateOf(ApiKey key, DateTimeOffset now) =>
+        key switch
+        {
+            { RevokedAt: { } revoked } => $"revoked {KeyDocument.Time(revoked)}",
+            { ExpiresAt: { } expires } when expires <= now => $"expired {KeyDocument.Time(expires)}",
+            _ when key.OldSecretUntil(now) is { } until => $"active; old secret until {KeyDocument.Time(until)}",
+            _ => "active",
+        };
 }

@@ -29,8 +29,12 @@ internal enum HomeUse
 internal sealed class Operation : IAsyncDisposable
 {
     /// <summary>For all commands.</summary>
-    public static Option<string?> HomeOption { get; } = new("--home")
-        { Description = "The relay's home directory; RELAY_HOME, or ~/.local/share/claude-relay, when left out.", Recursive = true };
+    public static Option<string?> HomeOption { get; } =
+        new("--home")
+        {
+            Description = "The relay's home directory; RELAY_HOME, or ~/.local/share/claude-relay, when left out.",
+            Recursive = true,
+        };
 
     /// <summary>Time for the audit log to get its lines to the disk.</summary>
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
@@ -99,8 +103,10 @@ internal sealed class Operation : IAsyncDisposable
         var exists = Directory.Exists(home.Path);
         if (use == HomeUse.Existing && !exists)
         {
-            throw new IOException($"There is no relay's home at {home.Path}. Name another with --home or RELAY_HOME, or make one: "
-                + $"'relayctl keys add LABEL'.");
+            throw new IOException(
+                $"There is no relay's home at {home.Path}. Name another with --home or RELAY_HOME, or make one: "
+                    + $"'relayctl keys add LABEL'."
+            );
         }
 
         if (use == HomeUse.Made || !exists)

@@ -48,10 +48,24 @@ internal static class Parsing
             return TimeSpan.Zero;
         }
 
-        var unit = word.Length < 2 ? 0 : word[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86_400, 'w' => 7 * 86_400, _ => 0 };
+        var unit =
+            word.Length < 2
+                ? 0
+                : word[^1] switch
+                {
+                    's' => 1,
+                    'm' => 60,
+                    'h' => 3600,
+                    'd' => 86_400,
+                    'w' => 7 * 86_400,
+                    _ => 0,
+                };
         // Six digits, so that the product is a time that exists.
-        if (unit > 0 && word.Length <= 7
-            && int.TryParse(word.AsSpan(0, word.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        if (
+            unit > 0
+            && word.Length <= 7
+            && int.TryParse(word.AsSpan(0, word.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        )
         {
             return TimeSpan.FromSeconds((double)number * unit);
         }
@@ -90,8 +104,7 @@ internal static class Parsing
     }
 
     /// <summary>A sum, or <see cref="Default"/>.</summary>
-    public static LimitChange<decimal>? MoneyLimit(ArgumentResult result) =>
-        new(Word(result) == Default ? null : Money(result));
+    public static LimitChange<decimal>? MoneyLimit(ArgumentResult result) => new(Word(result) == Default ? null : Money(result));
 
     private static string Word(ArgumentResult result) => result.Tokens is [var token, ..] ? token.Value : string.Empty;
 

@@ -18,33 +18,42 @@ internal static class ReadyCommand
         return new ExampleCommand(
             "ready",
             "Ask the relay that runs with these settings whether it is ready. Exits with 0 when it is, with 5 when it runs and is not, "
-            + "with 1 when none answers.",
+                + "with 1 when none answers.",
             "relayctl ready",
-            "relayctl ready --wait 60s && ./deploy-the-apps")
+            "relayctl ready --wait 60s && ./deploy-the-apps"
+        )
         {
             wait,
-        }.Runs(async (operation, cancellationToken) =>
-        {
-            if (!(await operation.Mediator.Send(new AwaitReadinessQuery(operation.Value(wait)), cancellationToken))
-                .TryGet(out var relay, out var problem))
+        }.Runs(
+            async (operation, cancellationToken) =>
             {
-                return operation.Refuse(problem);
-            }
+                if (
+                    !(await operation.Mediator.Send(new AwaitReadinessQuery(operation.Value(wait)), cancellationToken)).TryGet(
+                        out var relay,
+                        out var problem
+                    )
+                )
+                {
+                    return operation.Refuse(problem);
+                }
 
-            if (relay.IsReady)
-            {
-                await operation.Output.WriteLineAsync($"The relay at {relay.Url} is ready.".AsMemory(), cancellationToken);
-                return ExitCode.Done;
-            }
+                if (relay.IsReady)
+                {
+                    await operation.Output.WriteLineAsync($"The relay at {relay.Url} is ready.".AsMemory(), cancellationToken);
+                    return ExitCode.Done;
+                }
 
-            await operation.Error.WriteLineAsync(relay.Answers
-                ? $"The relay at {relay.Url} runs and is not ready." : $"No relay answers at {relay.Url}.");
-            foreach (var one in relay.Problems)
-            {
-                await operation.Error.WriteLineAsync(Printable.Text($"{one.Code}: {one.Message}"));
-            }
+                await operation.Error.WriteLineAsync(
+                    relay.Answers ? $"The relay at {relay.Url} runs and is not ready." : $"No relay answers at {relay.Url}."
+                );
+                foreach (var one in relay.Problems)
+                {
+                    await operation.Error.WriteLineAsync(Printable.Text($"{one.Code}: {one.Message}"));
+                }
 
-            return relay.Answers ? ExitCode.NotReady : ExitCode.Failed;
-        }, home: HomeUse.AsItIs); // Made if need be: it may be asked before a relay's first start has got that far.
+                return relay.Answers ? ExitCode.NotReady : ExitCode.Failed;
+            },
+            home: HomeUse.AsItIs
+        ); // Made if need be: it may be asked before a relay's first start has got that far.
     }
 }

@@ -46,7 +46,8 @@ internal static class Relayctl
     {
         var root = new RootCommand(
             "Operates a claude-relay on this machine: its keys, usage, audit log, settings and health. It works on the relay's files, so "
-            + "also while the relay is down.")
+                + "also while the relay is down."
+        )
         {
             Operation.HomeOption,
             KeyCommands.Create(),

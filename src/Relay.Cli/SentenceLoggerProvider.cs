@@ -26,12 +26,18 @@ internal sealed class SentenceLoggerProvider(TextWriter error) : ILoggerProvider
 
         /// <inheritdoc/>
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (IsEnabled(logLevel))
             {
-                error.WriteLine(Printable.Text(exception is null
-                    ? formatter(state, exception) : $"{formatter(state, exception)}: {exception.Message}"));
+                error.WriteLine(
+                    Printable.Text(exception is null ? formatter(state, exception) : $"{formatter(state, exception)}: {exception.Message}")
+                );
             }
         }
     }

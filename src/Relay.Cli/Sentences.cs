@@ -8,14 +8,15 @@ namespace Relay.Cli;
 internal static class Sentences
 {
     /// <summary>The sentence.</summary>
-    public static string Of(Exception exception) => exception switch
-    {
-        OptionsValidationException invalid => string.Join(' ', invalid.Failures),
-        AggregateException several => string.Join(' ', several.Flatten().InnerExceptions.Select(Of)),
-        StartupException or FormatException => exception.Message,
-        UnauthorizedAccessException => $"{exception.Message} Run relayctl as the user the relay runs as.",
-        IOException => exception.Message,
-        DbException => $"relay.db can't be read or written: {exception.Message}. Try again; 'relayctl doctor' looks at it.",
-        _ => $"relayctl failed ({exception.GetType().Name}): {exception.Message}",
-    };
+    public static string Of(Exception exception) =>
+        exception switch
+        {
+            OptionsValidationException invalid => string.Join(' ', invalid.Failures),
+            AggregateException several => string.Join(' ', several.Flatten().InnerExceptions.Select(Of)),
+            StartupException or FormatException => exception.Message,
+            UnauthorizedAccessException => $"{exception.Message} Run relayctl as the user the relay runs as.",
+            IOException => exception.Message,
+            DbException => $"relay.db can't be read or written: {exception.Message}. Try again; 'relayctl doctor' looks at it.",
+            _ => $"relayctl failed ({exception.GetType().Name}): {exception.Message}",
+        };
 }

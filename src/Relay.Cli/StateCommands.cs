@@ -8,57 +8,88 @@ internal static class StateCommands
 {
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
-        new ExampleCommand("state",
-        "Move keys, usage and the day's counts between this relay's files and a Redis that several relays share.") { Copy() };
+        new ExampleCommand(
+            "state",
+            "Move keys, usage and the day's counts between this relay's files and a Redis that several relays share."
+        )
+        {
+            Copy(),
+        };
 
     private static Command Copy()
     {
         var from = new Option<string>("--from")
-            { Description = "Source of the copy: local, or redis://…; STATE for the value of the relay's setting.", Required = true,
-            HelpName = "state" };
-        var to = new Option<string>("--to") { Description = "Target of the copy, in the same form.", Required = true, HelpName = "state" };
+        {
+            Description = "Source of the copy: local, or redis://…; STATE for the value of the relay's setting.",
+            Required = true,
+            HelpName = "state",
+        };
+        var to = new Option<string>("--to")
+        {
+            Description = "Target of the copy, in the same form.",
+            Required = true,
+            HelpName = "state",
+        };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be copied." };
         var force = new Option<bool>("--force")
-            { Description =
-            "Also while relays use either side: what they count meanwhile may be missing, and to copy once more brings it." };
+        {
+            Description = "Also while relays use either side: what they count meanwhile may be missing, and to copy once more brings it.",
+        };
         var json = Json.Option();
         return new ExampleCommand(
             "copy",
             "Copy keys, usage and the day's counts. The copy adds nothing twice: of two counts the larger stays, a revoked key stays "
-            + "revoked, and a second run changes nothing. "
-            + "The last minute and the answers kept for idempotency keys stay behind. An address on the command line is seen by others "
-            + "on this machine: with a password in it, put it into STATE and write STATE here.",
+                + "revoked, and a second run changes nothing. "
+                + "The last minute and the answers kept for idempotency keys stay behind. An address on the command line is seen by others "
+                + "on this machine: with a password in it, put it into STATE and write STATE here.",
             "relayctl state copy --from local --to STATE --dry-run",
             "relayctl state copy --from local --to redis://10.0.0.5:6379",
-            "relayctl state copy --from STATE --to local")
+            "relayctl state copy --from STATE --to local"
+        )
         {
-            from, to, dryRun, force, json,
-        }.Runs(async (operation, cancellationToken) =>
-        {
-            var command = new CopyStateCommand(
-                Resolve(operation, from), Resolve(operation, to), operation.Value(dryRun), operation.Value(force));
-            if (!(await operation.Mediator.Send(command, cancellationToken)).TryGet(out var copy, out var problem))
+            from,
+            to,
+            dryRun,
+            force,
+            json,
+        }.Runs(
+            async (operation, cancellationToken) =>
             {
-                return operation.Refuse(problem);
-            }
+                var command = new CopyStateCommand(
+                    Resolve(operation, from),
+                    Resolve(operation, to),
+                    operation.Value(dryRun),
+                    operation.Value(force)
+                );
+                if (!(await operation.Mediator.Send(command, cancellationToken)).TryGet(out var copy, out var problem))
+                {
+                    return operation.Refuse(problem);
+                }
 
-            if (operation.Value(json))
-            {
-                Json.Write(operation.Output, new { dry_run = command.DryRun, copy });
+                if (operation.Value(json))
+                {
+                    Json.Write(operation.Output, new { dry_run = command.DryRun, copy });
+                    return ExitCode.Done;
+                }
+
+                Terminal.WriteTable(
+                    operation.Output,
+                    ["", command.DryRun ? ">WOULD ADD" : ">ADDED", command.DryRun ? ">WOULD CHANGE" : ">CHANGED", ">SAME"],
+                    [
+                        ["keys", $"{copy.KeysAdded}", $"{copy.KeysChanged}", $"{copy.KeysSame}"],
+                        ["rows of usage", $"{copy.UsageRows}", "", $"{copy.UsageRowsSame}"],
+                    ]
+                );
                 return ExitCode.Done;
             }
-
-            Terminal.WriteTable(
-                operation.Output,
-                ["", command.DryRun ? ">WOULD ADD" : ">ADDED", command.DryRun ? ">WOULD CHANGE" : ">CHANGED", ">SAME"],
-                [["keys", $"{copy.KeysAdded}", $"{copy.KeysChanged}", $"{copy.KeysSame}"],
-                    ["rows of usage", $"{copy.UsageRows}", "", $"{copy.UsageRowsSame}"]]);
-            return ExitCode.Done;
-        });
+        );
     }
 
     /// <summary>The setting's own value, so that no password has to stand on a command line.</summary>
     private static string Resolve(Operation operation, Option<string> option) =>
         operation.Value(option) is "STATE"
-        ? operation.Settings["STATE"] is { Length: > 0 } state ? state : "local" : operation.Value(option)!;
+            ? operation.Settings["STATE"] is { Length: > 0 } state
+                ? state
+                : "local"
+            : operation.Value(option)!;
 }

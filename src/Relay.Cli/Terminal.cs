@@ -14,13 +14,15 @@ internal static class Terminal
     {
         var output = new AnsiConsoleOutput(writer);
         var plain = !output.IsTerminal || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = output,
-            Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
-            ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
-            Interactive = InteractionSupport.No,
-        });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Out = output,
+                Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
+                ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+                Interactive = InteractionSupport.No,
+            }
+        );
         if (!output.IsTerminal)
         {
             console.Profile.Width = WidthOfFiles;
@@ -53,11 +55,13 @@ internal static class Terminal
         foreach (var heading in headings)
         {
             var isNumber = heading.StartsWith('>');
-            table.AddColumn(new TableColumn(new Text(heading.TrimStart('>'), new Style(decoration: Decoration.Bold)))
-            {
-                Alignment = isNumber ? Justify.Right : Justify.Left,
-                Padding = new Padding(0, 0, 2, 0),
-            });
+            table.AddColumn(
+                new TableColumn(new Text(heading.TrimStart('>'), new Style(decoration: Decoration.Bold)))
+                {
+                    Alignment = isNumber ? Justify.Right : Justify.Left,
+                    Padding = new Padding(0, 0, 2, 0),
+                }
+            );
         }
 
         foreach (var row in rows)

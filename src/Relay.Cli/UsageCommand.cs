@@ -5,28 +5,47 @@ using Relay.Application.Usage;
 namespace Relay.Cli;
 
 /// <summary>What was used, summed up.</summary>
-internal sealed record UsageDocument(long Requests, long Pages, long InputTokens, long OutputTokens, long CacheCreationInputTokens,
-    long CacheReadInputTokens, decimal CostUsd)
+internal sealed record UsageDocument(
+    long Requests,
+    long Pages,
+    long InputTokens,
+    long OutputTokens,
+    long CacheCreationInputTokens,
+    long CacheReadInputTokens,
+    decimal CostUsd
+)
 {
     /// <summary>Of some rows.</summary>
-    public static UsageDocument Sum(IEnumerable<UsageRow> rows) => rows.Aggregate(
-        new UsageDocument(0, 0, 0, 0, 0, 0, 0),
-        (sum, row) => new UsageDocument(
-            sum.Requests + (row.Model is null ? 0 : row.Requests),
-            sum.Pages + (row.Model is null ? row.Requests : 0),
-            sum.InputTokens + row.Usage.InputTokens,
-            sum.OutputTokens + row.Usage.OutputTokens,
-            sum.CacheCreationInputTokens + row.Usage.CacheCreationInputTokens,
-            sum.CacheReadInputTokens + row.Usage.CacheReadInputTokens,
-            sum.CostUsd + (row.Usage.CostUsd ?? 0)));
+    public static UsageDocument Sum(IEnumerable<UsageRow> rows) =>
+        rows.Aggregate(
+            new UsageDocument(0, 0, 0, 0, 0, 0, 0),
+            (sum, row) =>
+                new UsageDocument(
+                    sum.Requests + (row.Model is null ? 0 : row.Requests),
+                    sum.Pages + (row.Model is null ? row.Requests : 0),
+                    sum.InputTokens + row.Usage.InputTokens,
+                    sum.OutputTokens + row.Usage.OutputTokens,
+                    sum.CacheCreationInputTokens + row.Usage.CacheCreationInputTokens,
+                    sum.CacheReadInputTokens + row.Usage.CacheReadInputTokens,
+                    sum.CostUsd + (row.Usage.CostUsd ?? 0)
+                )
+        );
 
     /// <summary>A sum of US dollars as people read it.</summary>
     public static string Money(decimal usd) => usd.ToString("0.00####", CultureInfo.InvariantCulture);
 
     /// <summary>The cells of a table.</summary>
     public IReadOnlyList<string> Cells(string name) =>
-        [name, Number(Requests), Number(Pages), Number(InputTokens), Number(OutputTokens), Number(CacheCreationInputTokens),
-        Number(CacheReadInputTokens), Money(CostUsd)];
+        [
+            name,
+            Number(Requests),
+            Number(Pages),
+            Number(InputTokens),
+            Number(OutputTokens),
+            Number(CacheCreationInputTokens),
+            Number(CacheReadInputTokens),
+            Money(CostUsd),
+        ];
 
     private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }
@@ -43,57 +62,92 @@ internal static class UsageCommand
     {
         var by = new Option<string>("--by") { Description = "Group the sums by this.", DefaultValueFactory = _ => ByKey };
         by.AcceptOnlyFromAmong(ByKey, ByModel, ByDay);
-        var days = new Option<int>("--days") { Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.",
-            DefaultValueFactory = _ => 7, HelpName = "n" };
+        var days = new Option<int>("--days")
+        {
+            Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.",
+            DefaultValueFactory = _ => 7,
+            HelpName = "n",
+        };
         var json = Json.Option();
-        return new ExampleCommand("usage",
+        return new ExampleCommand(
+            "usage",
             "Show what was used: requests, pages, tokens, and US dollars by list price. Running requests count with their reserved cost.",
-            "relayctl usage", "relayctl usage --by day --days 30", "relayctl usage --by model --json")
+            "relayctl usage",
+            "relayctl usage --by day --days 30",
+            "relayctl usage --by model --json"
+        )
         {
-            by, days, json,
-        }.Runs(async (operation, cancellationToken) =>
-        {
-            if (!(await operation.Mediator.Send(new ReportUsageQuery(operation.Value(days)), cancellationToken))
-                .TryGet(out var report, out var problem))
+            by,
+            days,
+            json,
+        }.Runs(
+            async (operation, cancellationToken) =>
             {
-                return operation.Refuse(problem);
-            }
+                if (
+                    !(await operation.Mediator.Send(new ReportUsageQuery(operation.Value(days)), cancellationToken)).TryGet(
+                        out var report,
+                        out var problem
+                    )
+                )
+                {
+                    return operation.Refuse(problem);
+                }
 
-            var chosen = operation.Value(by)!;
-            var groups = report.Rows.GroupBy(row => NameOf(row, chosen), StringComparer.Ordinal)
-                .Select(group => (group.Key, Sum: UsageDocument.Sum(group))).ToList();
-            var total = UsageDocument.Sum(report.Rows);
-            if (operation.Value(json))
-            {
-                Json.Write(operation.Output,
-                    new { by = chosen, days = operation.Value(days),
-                    rows = groups.Select(group => Row(chosen, group.Key, group.Sum, report)), total });
+                var chosen = operation.Value(by)!;
+                var groups = report
+                    .Rows.GroupBy(row => NameOf(row, chosen), StringComparer.Ordinal)
+                    .Select(group => (group.Key, Sum: UsageDocument.Sum(group)))
+                    .ToList();
+                var total = UsageDocument.Sum(report.Rows);
+                if (operation.Value(json))
+                {
+                    Json.Write(
+                        operation.Output,
+                        new
+                        {
+                            by = chosen,
+                            days = operation.Value(days),
+                            rows = groups.Select(group => Row(chosen, group.Key, group.Sum, report)),
+                            total,
+                        }
+                    );
+                    return ExitCode.Done;
+                }
+
+                Terminal.WriteTable(
+                    operation.Output,
+                    [chosen.ToUpperInvariant(), ">REQUESTS", ">PAGES", ">TOKENS IN", ">OUT", ">CACHE WRITTEN", ">READ", ">USD"],
+                    [
+                        .. groups.Select(group => group.Sum.Cells(chosen == ByKey ? LabelOf(group.Key, report) : group.Key)),
+                        total.Cells("total"),
+                    ]
+                );
                 return ExitCode.Done;
             }
-
-            Terminal.WriteTable(
-                operation.Output,
-                [chosen.ToUpperInvariant(), ">REQUESTS", ">PAGES", ">TOKENS IN", ">OUT", ">CACHE WRITTEN", ">READ", ">USD"],
-                [.. groups.Select(group => group.Sum.Cells(chosen == ByKey ? LabelOf(group.Key, report) : group.Key)),
-                    total.Cells("total")]);
-            return ExitCode.Done;
-        });
+        );
     }
 
-    private static string NameOf(UsageRow row, string by) => by switch
-    {
-        ByModel => row.Model ?? "(pages)",
-        ByDay => row.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        _ => row.KeyId,
-    };
+    private static string NameOf(UsageRow row, string by) =>
+        by switch
+        {
+            ByModel => row.Model ?? "(pages)",
+            ByDay => row.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            _ => row.KeyId,
+        };
 
     /// <summary>The label, or the id of a key that is in no file any more.</summary>
     private static string LabelOf(string keyId, UsageReport report) => report.Labels.TryGetValue(keyId, out var label) ? label : keyId;
 
-    private static object Row(string by, string name, UsageDocument usage, UsageReport report) => by switch
-    {
-        ByModel => new { model = name, usage },
-        ByDay => new { day = name, usage },
-        _ => new { key_id = name, label = report.Labels.TryGetValue(name, out var label) ? label : null, usage },
-    };
+    private static object Row(string by, string name, UsageDocument usage, UsageReport report) =>
+        by switch
+        {
+            ByModel => new { model = name, usage },
+            ByDay => new { day = name, usage },
+            _ => new
+            {
+                key_id = name,
+                label = report.Labels.TryGetValue(name, out var label) ? label : null,
+                usage,
+            },
+        };
 }

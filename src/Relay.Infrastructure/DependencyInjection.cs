@@ -40,18 +40,22 @@ public static class DependencyInjection
     /// Says with <c>STATE</c> where keys, limits and usage are: nothing of the other place is even made.
     /// </param>
     public static IServiceCollection AddRelayInfrastructure(
-        this IServiceCollection services, RelayHome home, IConfiguration configuration) => services
-        .AddSingleton(home)
-        .AddHosted<HomeLock>()
-        .AddAuditing()
-        .AddHosted<AuditRetention>()
-        .AddHosted<ConfigFileWatcher>()
-        .AddState(configuration)
-        .AddProcesses()
-        .AddClaudeCode()
-        .AddSingleton<IAnswerChecker, AnswerChecker>()
-        .AddPages()
-        .AddSingleton<IRunningRelay, RelayProbe>();
+        this IServiceCollection services,
+        RelayHome home,
+        IConfiguration configuration
+    ) =>
+        services
+            .AddSingleton(home)
+            .AddHosted<HomeLock>()
+            .AddAuditing()
+            .AddHosted<AuditRetention>()
+            .AddHosted<ConfigFileWatcher>()
+            .AddState(configuration)
+            .AddProcesses()
+            .AddClaudeCode()
+            .AddSingleton<IAnswerChecker, AnswerChecker>()
+            .AddPages()
+            .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
     /// <param name="services">What is registered.</param>
@@ -59,47 +63,48 @@ public static class DependencyInjection
     /// <param name="configuration">Says where keys, limits and usage are.</param>
     public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home, IConfiguration configuration) =>
         services
-        .AddSingleton(home)
-        .AddAuditing()
-        .AddStateOperations(configuration)
-        .AddSingleton<IAuditReader, AuditReader>()
-        .AddProcesses()
-        .AddClaudeLaunch()
-        .AddPages()
-        .AddDiagnostics(StateOptions.IsShared(configuration));
+            .AddSingleton(home)
+            .AddAuditing()
+            .AddStateOperations(configuration)
+            .AddSingleton<IAuditReader, AuditReader>()
+            .AddProcesses()
+            .AddClaudeLaunch()
+            .AddPages()
+            .AddDiagnostics(StateOptions.IsShared(configuration));
 
     private static IServiceCollection AddState(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddStateSettings();
         return StateOptions.IsShared(configuration)
-            ? services.AddRedis() : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
+            ? services.AddRedis()
+            : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
     }
 
-    private static IServiceCollection AddStateSettings(this IServiceCollection services) => services
-        .AddSettings<StateOptions>()
-        .AddSingleton<IValidateOptions<StateOptions>, StateOptionsValidator>();
+    private static IServiceCollection AddStateSettings(this IServiceCollection services) =>
+        services.AddSettings<StateOptions>().AddSingleton<IValidateOptions<StateOptions>, StateOptionsValidator>();
 
     /// <summary>
     /// In this order: the others hear of this relay's end when what it has to tell them is told, and the connection ends last.
     /// </summary>
-    private static IServiceCollection AddRedis(this IServiceCollection services) => services
-        .AddHosted<RedisLink>()
-        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisLink>())
-        .AddSingleton<RelayInstance>()
-        .AddSingleton<LoginFingerprint>()
-        .AddSingleton<FleetView>()
-        .AddSingleton<IFleet>(provider => provider.GetRequiredService<FleetView>())
-        .AddSingleton<RedisKeyRepository>()
-        .AddSingleton<IKeyRepository>(provider => provider.GetRequiredService<RedisKeyRepository>())
-        .AddHosted<RedisKeyDirectory>()
-        .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<RedisKeyDirectory>())
-        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisKeyDirectory>())
-        .AddHosted<Pulse>()
-        .AddHosted<Outbox>()
-        .AddSingleton<IQuotaStore, RedisQuotaStore>()
-        .AddSingleton<IUsageReader, RedisUsageReader>()
-        .AddSingleton<IIdempotencyStore, RedisIdempotencyStore>()
-        .AddSingleton<IUpstreamShare, RedisUpstreamShare>();
+    private static IServiceCollection AddRedis(this IServiceCollection services) =>
+        services
+            .AddHosted<RedisLink>()
+            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisLink>())
+            .AddSingleton<RelayInstance>()
+            .AddSingleton<LoginFingerprint>()
+            .AddSingleton<FleetView>()
+            .AddSingleton<IFleet>(provider => provider.GetRequiredService<FleetView>())
+            .AddSingleton<RedisKeyRepository>()
+            .AddSingleton<IKeyRepository>(provider => provider.GetRequiredService<RedisKeyRepository>())
+            .AddHosted<RedisKeyDirectory>()
+            .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<RedisKeyDirectory>())
+            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisKeyDirectory>())
+            .AddHosted<Pulse>()
+            .AddHosted<Outbox>()
+            .AddSingleton<IQuotaStore, RedisQuotaStore>()
+            .AddSingleton<IUsageReader, RedisUsageReader>()
+            .AddSingleton<IIdempotencyStore, RedisIdempotencyStore>()
+            .AddSingleton<IUpstreamShare, RedisUpstreamShare>();
 
     private static IServiceCollection AddStateOperations(this IServiceCollection services, IConfiguration configuration)
     {
@@ -108,8 +113,10 @@ public static class DependencyInjection
             ? services
                 .AddHosted<RedisLink>()
                 .AddSingleton<IKeyRepository, RedisKeyRepository>()
-                .AddSingleton<IUsageReader>(provider =>
-                new RedisUsageReader(provider.GetRequiredService<RedisLink>(), provider.GetRequiredService<TimeProvider>()))
+                .AddSingleton<IUsageReader>(provider => new RedisUsageReader(
+                    provider.GetRequiredService<RedisLink>(),
+                    provider.GetRequiredService<TimeProvider>()
+                ))
                 .AddSingleton<IFleet, FleetView>()
             : services
                 .AddSingleton<IKeyRepository, KeyFileRepository>()
@@ -117,94 +124,111 @@ public static class DependencyInjection
                 .AddSingleton<IFleet, NoFleet>();
     }
 
-    private static IServiceCollection AddAuditing(this IServiceCollection services) => services
-        .AddHosted<AuditFile>()
-        .AddSettings<AuditOptions>()
-        .AddSingleton<IAuditLog>(provider => provider.GetRequiredService<AuditFile>())
-        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<AuditFile>());
+    private static IServiceCollection AddAuditing(this IServiceCollection services) =>
+        services
+            .AddHosted<AuditFile>()
+            .AddSettings<AuditOptions>()
+            .AddSingleton<IAuditLog>(provider => provider.GetRequiredService<AuditFile>())
+            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<AuditFile>());
 
-    private static IServiceCollection AddKeyFile(this IServiceCollection services) => services
-        .AddSingleton<IKeyRepository, KeyFileRepository>()
-        .AddHosted<KeyDirectory>()
-        .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<KeyDirectory>())
-        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<KeyDirectory>());
+    private static IServiceCollection AddKeyFile(this IServiceCollection services) =>
+        services
+            .AddSingleton<IKeyRepository, KeyFileRepository>()
+            .AddHosted<KeyDirectory>()
+            .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<KeyDirectory>())
+            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<KeyDirectory>());
 
-    private static IServiceCollection AddSqlite(this IServiceCollection services) => services
-        .AddSingleton<RelayDatabase>()
-        .AddHosted<QuotaStore>()
-        .AddHosted<DatabaseHealth>()
-        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<DatabaseHealth>())
-        .AddHosted<IdempotencyStore>()
-        .AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>())
-        .AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<QuotaStore>())
-        .AddSingleton<IUsageReader>(provider => provider.GetRequiredService<QuotaStore>())
-        .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<QuotaStore>());
+    private static IServiceCollection AddSqlite(this IServiceCollection services) =>
+        services
+            .AddSingleton<RelayDatabase>()
+            .AddHosted<QuotaStore>()
+            .AddHosted<DatabaseHealth>()
+            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<DatabaseHealth>())
+            .AddHosted<IdempotencyStore>()
+            .AddSingleton<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>())
+            .AddSingleton<IQuotaStore>(provider => provider.GetRequiredService<QuotaStore>())
+            .AddSingleton<IUsageReader>(provider => provider.GetRequiredService<QuotaStore>())
+            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<QuotaStore>());
 
-    private static IServiceCollection AddProcesses(this IServiceCollection services) => services
-        .AddSingleton<OrphanGuard>()
-        .AddSingleton<ProcessStarter>()
-        .AddSingleton<IProcessStarter>(provider => provider.GetRequiredService<ProcessStarter>());
+    private static IServiceCollection AddProcesses(this IServiceCollection services) =>
+        services
+            .AddSingleton<OrphanGuard>()
+            .AddSingleton<ProcessStarter>()
+            .AddSingleton<IProcessStarter>(provider => provider.GetRequiredService<ProcessStarter>());
 
-    private static IServiceCollection AddClaudeCode(this IServiceCollection services) => services
-        .AddClaudeLaunch()
-        .AddHostedService(provider => provider.GetRequiredService<GateListener>())
-        .AddSingleton<EngineState>()
-        .AddSingleton<IEngineHealth>(provider => provider.GetRequiredService<EngineState>())
-        .AddHosted<ClaudeProcesses>()
-        .AddHosted<WarmPool>()
-        .AddSingleton<IEngineLoad>(provider => provider.GetRequiredService<WarmPool>())
-        .AddHosted<EngineSupervisor>()
-        .AddSingleton<ICompletionEngine, ClaudeEngine>();
+    private static IServiceCollection AddClaudeCode(this IServiceCollection services) =>
+        services
+            .AddClaudeLaunch()
+            .AddHostedService(provider => provider.GetRequiredService<GateListener>())
+            .AddSingleton<EngineState>()
+            .AddSingleton<IEngineHealth>(provider => provider.GetRequiredService<EngineState>())
+            .AddHosted<ClaudeProcesses>()
+            .AddHosted<WarmPool>()
+            .AddSingleton<IEngineLoad>(provider => provider.GetRequiredService<WarmPool>())
+            .AddHosted<EngineSupervisor>()
+            .AddSingleton<ICompletionEngine, ClaudeEngine>();
 
     /// <summary>What starts a locked-down Claude Code, for the relay and for those who look at it.</summary>
-    private static IServiceCollection AddClaudeLaunch(this IServiceCollection services) => services
-        .AddSettings<ClaudeCodeOptions>()
-        .AddSingleton<IValidateOptions<ClaudeCodeOptions>, ClaudeCodeOptionsValidator>()
-        .AddSingleton<ClaudeLocator>()
-        .AddSingleton<ClaudeEnvironment>()
-        .AddSingleton<ClaudeSandbox>()
-        .AddSingleton<LoginFile>()
-        .AddSingleton<LoginHealth>()
-        .AddSingleton<LoginStatusReader>()
-        .AddApiGate()
-        .AddSingleton<LockdownSelfTest>();
+    private static IServiceCollection AddClaudeLaunch(this IServiceCollection services) =>
+        services
+            .AddSettings<ClaudeCodeOptions>()
+            .AddSingleton<IValidateOptions<ClaudeCodeOptions>, ClaudeCodeOptionsValidator>()
+            .AddSingleton<ClaudeLocator>()
+            .AddSingleton<ClaudeEnvironment>()
+            .AddSingleton<ClaudeSandbox>()
+            .AddSingleton<LoginFile>()
+            .AddSingleton<LoginHealth>()
+            .AddSingleton<LoginStatusReader>()
+            .AddApiGate()
+            .AddSingleton<LockdownSelfTest>();
 
-    private static IServiceCollection AddApiGate(this IServiceCollection services) => services
-        .AddHttpForwarder()
-        .AddSingleton<LoginRenewal>()
-        .AddSingleton<ApiCredentials>()
-        .AddSingleton<ApiForwarder>()
-        .AddSingleton<HostTraces>()
-        .AddSingleton<AcceptedShapes>()
-        .AddSingleton<GateListener>();
+    private static IServiceCollection AddApiGate(this IServiceCollection services) =>
+        services
+            .AddHttpForwarder()
+            .AddSingleton<LoginRenewal>()
+            .AddSingleton<ApiCredentials>()
+            .AddSingleton<ApiForwarder>()
+            .AddSingleton<HostTraces>()
+            .AddSingleton<AcceptedShapes>()
+            .AddSingleton<GateListener>();
 
     /// <summary>The order is the order of the findings.</summary>
-    private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared) => (isShared
-        ? services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, StateCheck>().AddSingleton<IDiagnosticCheck, KeyFileCheck>()
-        : services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, KeyFileCheck>().AddSingleton<IDiagnosticCheck, DatabaseCheck>())
-        .AddSingleton<IDiagnosticCheck, PortCheck>()
-        .AddSingleton<IDiagnosticCheck, ClockCheck>()
-        .AddSingleton<IDiagnosticCheck, NetworkCheck>();
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared) =>
+        (
+            isShared
+                ? services
+                    .AddDiagnosticsOfClaude()
+                    .AddSingleton<IDiagnosticCheck, StateCheck>()
+                    .AddSingleton<IDiagnosticCheck, KeyFileCheck>()
+                : services
+                    .AddDiagnosticsOfClaude()
+                    .AddSingleton<IDiagnosticCheck, KeyFileCheck>()
+                    .AddSingleton<IDiagnosticCheck, DatabaseCheck>()
+        )
+            .AddSingleton<IDiagnosticCheck, PortCheck>()
+            .AddSingleton<IDiagnosticCheck, ClockCheck>()
+            .AddSingleton<IDiagnosticCheck, NetworkCheck>();
 
-    private static IServiceCollection AddDiagnosticsOfClaude(this IServiceCollection services) => services
-        .AddSingleton<TrialCompletion>()
-        .AddSingleton<IClaudeLogin, ClaudeLogin>()
-        .AddSingleton<IRunningRelay, RelayProbe>()
-        .AddSingleton<IDiagnosticCheck, ConfigurationCheck>()
-        .AddSingleton<IDiagnosticCheck, JailCheck>()
-        .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
-        .AddSingleton<IDiagnosticCheck, HomeCheck>();
+    private static IServiceCollection AddDiagnosticsOfClaude(this IServiceCollection services) =>
+        services
+            .AddSingleton<TrialCompletion>()
+            .AddSingleton<IClaudeLogin, ClaudeLogin>()
+            .AddSingleton<IRunningRelay, RelayProbe>()
+            .AddSingleton<IDiagnosticCheck, ConfigurationCheck>()
+            .AddSingleton<IDiagnosticCheck, JailCheck>()
+            .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
+            .AddSingleton<IDiagnosticCheck, HomeCheck>();
 
     /// <summary>Pages of the public web, and what is made of them.</summary>
-    private static IServiceCollection AddPages(this IServiceCollection services) => services
-        .AddHttpFetching()
-        .AddSingleton<IPageReader, PageReader>()
-        .AddSingleton(_ => PdfExecutable.OfThisProcess())
-        .AddSingleton<PdfCommand>()
-        .AddSingleton<IPdfReader, PdfReader>();
+    private static IServiceCollection AddPages(this IServiceCollection services) =>
+        services
+            .AddHttpFetching()
+            .AddSingleton<IPageReader, PageReader>()
+            .AddSingleton(_ => PdfExecutable.OfThisProcess())
+            .AddSingleton<PdfCommand>()
+            .AddSingleton<IPdfReader, PdfReader>();
 
     private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
-        where TService : class, IHostedService => services
-        .AddSingleton<TService>()
-        .AddHostedService(provider => provider.GetRequiredService<TService>());
+        where TService : class, IHostedService =>
+        services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
 }

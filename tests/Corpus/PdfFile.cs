@@ -32,7 +32,11 @@ internal sealed class PdfFile
     {
         var number = Reserve();
         _objects[number - 1] =
-            [.. Encoding.Latin1.GetBytes($"<< {dictionary} /Length {data.Length} >>\nstream\n"), .. data, .. "\nendstream"u8];
+        [
+            .. Encoding.Latin1.GetBytes($"<< {dictionary} /Length {data.Length} >>\nstream\n"),
+            .. data,
+            .. "\nendstream"u8,
+        ];
         return number;
     }
 
@@ -61,8 +65,12 @@ internal sealed class PdfFile
             Say(string.Create(CultureInfo.InvariantCulture, $"{(hasTable ? offset : offset + 7):0000000000} 00000 n \n"));
         }
 
-        Say(string.Create(CultureInfo.InvariantCulture,
-            $"trailer\n<< /Size {_objects.Count + 1} /Root {root} 0 R {trailer} >>\nstartxref\n{(hasTable ? start : 5)}\n%%EOF\n"));
+        Say(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"trailer\n<< /Size {_objects.Count + 1} /Root {root} 0 R {trailer} >>\nstartxref\n{(hasTable ? start : 5)}\n%%EOF\n"
+            )
+        );
         return file.ToArray();
     }
 
@@ -71,14 +79,19 @@ internal sealed class PdfFile
 
     /// <summary>The same, with a table of cross-references that may be wrong.</summary>
     public static byte[] Of(string? title, bool hasTable, params string[] pages) =>
-        WithPages(title is null
-        ? string.Empty
-        : $"/Info << /Title ({title}) >>", hasTable, [.. pages.Select(text => (Encoding.Latin1.GetBytes(ContentOf(text)), string.Empty))]);
+        WithPages(
+            title is null ? string.Empty : $"/Info << /Title ({title}) >>",
+            hasTable,
+            [.. pages.Select(text => (Encoding.Latin1.GetBytes(ContentOf(text)), string.Empty))]
+        );
 
     /// <summary>A file that says that it is encrypted.</summary>
     public static byte[] Encrypted() =>
-        WithPages($"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{new string('1', 64)}> /U <{new string('2', 64)}> >> /ID [<01><01>]",
-        hasTable: true, ("BT ET"u8.ToArray(), string.Empty));
+        WithPages(
+            $"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{new string('1', 64)}> /U <{new string('2', 64)}> >> /ID [<01><01>]",
+            hasTable: true,
+            ("BT ET"u8.ToArray(), string.Empty)
+        );
 
     /// <summary>A file of pages with these content streams, each with its dictionary.</summary>
     public static byte[] WithPages(string trailer, bool hasTable, params (byte[] Content, string Dictionary)[] pages)
@@ -104,17 +117,22 @@ internal sealed class PdfFile
         var font = file.Add("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>");
         var stream = file.AddStream(dictionary, content);
         var extra = prepare is null ? 0 : prepare(file);
-        var page = file.Add(
-            $"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {stream} 0 R /Resources << "
-            + $"{(extra == 0 ? $"/Font << /F1 {font} 0 R >>" : resources.Replace("{0}", $"{extra} 0 R", StringComparison.Ordinal))} >> >>");
+        var used = extra == 0 ? $"/Font << /F1 {font} 0 R >>" : resources.Replace("{0}", $"{extra} 0 R", StringComparison.Ordinal);
+        var page = file.Add($"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {stream} 0 R /Resources << {used} >> >>");
         file.Set(catalog, $"<< /Type /Catalog /Pages {tree} 0 R >>");
         file.Set(tree, $"<< /Type /Pages /Count 1 /Kids [{page} 0 R] >>");
         return file.Write(catalog);
     }
 
     /// <summary>A file that overflows the stack of a reader which follows it.</summary>
-    public static byte[] FormThatDrawsItself() => WithContent(string.Empty, "/X Do"u8.ToArray(), "/XObject << /X {0} >>", file =>
-        file.AddStream("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << >> >>", "/X Do /X Do"u8.ToArray()));
+    public static byte[] FormThatDrawsItself() =>
+        WithContent(
+            string.Empty,
+            "/X Do"u8.ToArray(),
+            "/XObject << /X {0} >>",
+            file =>
+                file.AddStream("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << >> >>", "/X Do /X Do"u8.ToArray())
+        );
 
     /// <summary>Zlib's format, as FlateDecode reads it.</summary>
     public static byte[] Deflate(byte[] data) => Deflate(data, 1);
@@ -135,17 +153,24 @@ internal sealed class PdfFile
     }
 
     private int AddPage(int tree, int font, int content) =>
-        Add($"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {content} 0 R /Resources << /Font << /F1 {font} 0 R >> "
-        + $">> >>");
+        Add(
+            $"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] /Contents {content} 0 R /Resources << /Font << /F1 {font} 0 R >> "
+                + $">> >>"
+        );
 
     private static string ContentOf(string text)
     {
         var content = new StringBuilder("BT /F1 12 Tf 72 720 Td 14 TL\n");
         foreach (var line in text.Split('\n'))
         {
-            content.Append('(')
-                .Append(line.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("(", "\\(", StringComparison.Ordinal)
-                .Replace(")", "\\)", StringComparison.Ordinal)).Append(") Tj T*\n");
+            content
+                .Append('(')
+                .Append(
+                    line.Replace("\\", "\\\\", StringComparison.Ordinal)
+                        .Replace("(", "\\(", StringComparison.Ordinal)
+                        .Replace(")", "\\)", StringComparison.Ordinal)
+                )
+                .Append(") Tj T*\n");
         }
 
         return content.Append("ET").ToString();

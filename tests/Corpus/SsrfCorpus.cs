@@ -25,7 +25,8 @@ public static class SsrfCorpus
     private static readonly Lazy<ILookup<string, SsrfRow>> ByKind = new(() =>
         File.ReadLines(Path.Combine(AppContext.BaseDirectory, "ssrf_corpus.jsonl"))
             .Select(line => JsonSerializer.Deserialize<SsrfRow>(line, Options)!)
-            .ToLookup(row => row.Kind, StringComparer.Ordinal));
+            .ToLookup(row => row.Kind, StringComparer.Ordinal)
+    );
 
     /// <summary>All rows of one kind.</summary>
     public static IEnumerable<SsrfRow> Rows(string kind) => ByKind.Value[kind];

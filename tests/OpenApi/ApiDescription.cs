@@ -25,8 +25,15 @@ public sealed class ApiDescription
     private const string SchemaBase = "https://relay.example/schemas";
 
     /// <summary>What belongs to the connection, and to how a body is sent.</summary>
-    private static readonly HashSet<string> OfTheServer = new(
-        StringComparer.OrdinalIgnoreCase) { "Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive" };
+    private static readonly HashSet<string> OfTheServer = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Date",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Transfer-Encoding",
+        "Keep-Alive",
+    };
 
     private readonly ConcurrentDictionary<string, Lazy<JsonSchema>> _schemas = new(StringComparer.Ordinal);
     private readonly BuildOptions _build = new() { SchemaRegistry = new SchemaRegistry(), Dialect = Dialect.Draft202012 };
@@ -36,8 +43,12 @@ public sealed class ApiDescription
     public ApiDescription(string json)
     {
         _root = JsonNode.Parse(json)!.AsObject();
-        var schemas = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["$id"] = SchemaBase,
-            ["$defs"] = _root["components"]!["schemas"]!.DeepClone() };
+        var schemas = new JsonObject
+        {
+            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
+            ["$id"] = SchemaBase,
+            ["$defs"] = _root["components"]!["schemas"]!.DeepClone(),
+        };
         _ = JsonSchema.FromText(Absolute(schemas.ToJsonString()), _build);
     }
 
@@ -51,10 +62,18 @@ public sealed class ApiDescription
         select (path.Key, operation.Key.ToUpperInvariant(), operation.Value!.AsObject());
 
     /// <summary>The node a reference points to, or the node itself. What stands beside a reference is not looked at.</summary>
-    public JsonObject Resolve(JsonNode node) => node["$ref"]?.GetValue<string>() is { } reference
-        ? Resolve(reference.Split('/').Skip(1)
-        .Aggregate((JsonNode)_root, (parent, name) => parent[name] ?? throw new InvalidOperationException($"{reference} points nowhere.")))
-        : node.AsObject();
+    public JsonObject Resolve(JsonNode node) =>
+        node["$ref"]?.GetValue<string>() is { } reference
+            ? Resolve(
+                reference
+                    .Split('/')
+                    .Skip(1)
+                    .Aggregate(
+                        (JsonNode)_root,
+                        (parent, name) => parent[name] ?? throw new InvalidOperationException($"{reference} points nowhere.")
+                    )
+            )
+            : node.AsObject();
 
     /// <summary>The operation behind a request; null where there is none.</summary>
     public JsonObject? FindOperation(string method, string path) => FindPath(path)?[method.ToLowerInvariant()]?.AsObject();
@@ -65,19 +84,29 @@ public sealed class ApiDescription
     /// <summary>Where a value does not fit a schema of the document; empty where it does.</summary>
     public IReadOnlyList<string> FindMisfits(JsonNode schema, JsonElement value)
     {
-        var built = _schemas.GetOrAdd(schema.ToJsonString(), text => new Lazy<JsonSchema>(() =>
-        {
-            lock (_building)
+        var built = _schemas.GetOrAdd(
+            schema.ToJsonString(),
+            text => new Lazy<JsonSchema>(() =>
             {
-                return JsonSchema.FromText(Absolute(text), _build);
-            }
-        }));
+                lock (_building)
+                {
+                    return JsonSchema.FromText(Absolute(text), _build);
+                }
+            })
+        );
         var result = built.Value.Evaluate(
-            value, new EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
+            value,
+            new EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true }
+        );
         return result.IsValid
             ? []
-            : [.. (result.Details ?? []).Append(result).Where(detail => detail.Errors is { Count: > 0 })
-                .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation} {error.Key}: {error.Value}"))];
+            :
+            [
+                .. (result.Details ?? [])
+                    .Append(result)
+                    .Where(detail => detail.Errors is { Count: > 0 })
+                    .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation} {error.Key}: {error.Value}")),
+            ];
     }
 
     /// <summary>Everything about an answer that the document does not say; empty where it says all of it.</summary>
@@ -95,15 +124,18 @@ public sealed class ApiDescription
         var response = Resolve(node);
         return
         [
-            .. FindHeaderProblems(response, answer).Concat(answer.Body is { } body ? FindBodyProblems(response, answer, body) : [])
+            .. FindHeaderProblems(response, answer)
+                .Concat(answer.Body is { } body ? FindBodyProblems(response, answer, body) : [])
                 .Select(problem => $"{answer.Method} {answer.Path} {status}: {problem}"),
         ];
     }
 
     private IEnumerable<string> FindHeaderProblems(JsonObject response, SeenAnswer answer)
     {
-        var described = new Dictionary<string, JsonObject>((response["headers"]?.AsObject() ?? [])
-            .Select(header => KeyValuePair.Create(header.Key, Resolve(header.Value!))), StringComparer.OrdinalIgnoreCase);
+        var described = new Dictionary<string, JsonObject>(
+            (response["headers"]?.AsObject() ?? []).Select(header => KeyValuePair.Create(header.Key, Resolve(header.Value!))),
+            StringComparer.OrdinalIgnoreCase
+        );
         foreach (var (name, header) in described)
         {
             if (!answer.Headers.TryGetValue(name, out var value))
@@ -143,7 +175,7 @@ public sealed class ApiDescription
 
         return content["x-events"] is JsonArray events ? FindEventProblems(events, body)
             : type == "application/json"
-            ? FindMisfits(content["schema"]!, JsonElement.Parse(body)).Select(misfit => $"{misfit} in {Cut(body)}")
+                ? FindMisfits(content["schema"]!, JsonElement.Parse(body)).Select(misfit => $"{misfit} in {Cut(body)}")
             : FindMisfits(content["schema"]!, JsonSerializer.SerializeToElement(body));
     }
 
@@ -152,19 +184,26 @@ public sealed class ApiDescription
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(body));
         foreach (var item in SseParser.Create(stream).Enumerate())
         {
-            var candidates = described.Where(candidate => (candidate!["event"]?.GetValue<string>() ?? "message") == item.EventType)
+            var candidates = described
+                .Where(candidate => (candidate!["event"]?.GetValue<string>() ?? "message") == item.EventType)
                 .ToList();
             var misfits = candidates
-                .Select(candidate => candidate!["text"]?.GetValue<string>() is { } text
-                    ? text == item.Data ? [] : [$"it is not {text}"]
-                    : item.Data.StartsWith('{') ? FindMisfits(candidate["schema"]!, JsonElement.Parse(item.Data)) : ["it is no JSON"])
+                .Select(candidate =>
+                    candidate!["text"]?.GetValue<string>() is { } text
+                        ? text == item.Data
+                            ? []
+                            : [$"it is not {text}"]
+                        : item.Data.StartsWith('{')
+                            ? FindMisfits(candidate["schema"]!, JsonElement.Parse(item.Data))
+                            : ["it is no JSON"]
+                )
                 .ToList();
             if (!misfits.Exists(found => found.Count == 0))
             {
                 yield return candidates.Count == 0
                     ? $"the description does not know the event '{item.EventType}'."
                     : $"the event '{item.EventType}' with {Cut(item.Data)}: "
-                    + $"{string.Join("; or ", misfits.Select(found => string.Join(", ", found)))}";
+                        + $"{string.Join("; or ", misfits.Select(found => string.Join(", ", found)))}";
             }
         }
     }
@@ -172,10 +211,13 @@ public sealed class ApiDescription
     private JsonObject? FindPath(string path)
     {
         var parts = path.Split('/');
-        return _root["paths"]!.AsObject()
+        return _root["paths"]!
+            .AsObject()
             .Where(candidate =>
-            candidate.Key.Split('/') is var known && known.Length == parts.Length && known.Zip(parts)
-            .All(pair => pair.First == pair.Second || (pair.First.StartsWith('{') && pair.Second.Length > 0)))
+                candidate.Key.Split('/') is var known
+                && known.Length == parts.Length
+                && known.Zip(parts).All(pair => pair.First == pair.Second || (pair.First.StartsWith('{') && pair.Second.Length > 0))
+            )
             .OrderBy(candidate => candidate.Key.Contains('{', StringComparison.Ordinal))
             .Select(candidate => candidate.Value!.AsObject())
             .FirstOrDefault();

@@ -11,14 +11,20 @@ internal static class AnswerJson
     {
         IEnumerable<string> blocks =
         [
-            .. answer.Thought is { } thought ? [$$"""{"type":"thinking","thinking":{{Quote(thought)}},"signature":"c2lnbmVk"}"""] : Array.Empty<string>(),
+            .. answer.Thought is { } thought
+                ? [$$"""{"type":"thinking","thinking":{{Quote(thought)}},"signature":"c2lnbmVk"}"""]
+                : Array.Empty<string>(),
             .. answer.HiddenThought is { } hidden ? [$$"""{"type":"redacted_thinking","data":{{Quote(hidden)}}}"""] : Array.Empty<string>(),
             .. answer.Text is { } text ? [$$"""{"type":"text","text":"{{text.Escaped()}}"}"""] : Array.Empty<string>(),
-            .. answer.ToolCalls.Select((call, i) => $$"""{"type":"tool_use","id":"{{answer.ToolCallId(i)}}","name":{{Quote(call.Name)}},"input":{{call.Input.GetRawText()}}}"""),
+            .. answer.ToolCalls.Select(
+                (call, i) =>
+                    $$"""{"type":"tool_use","id":"{{answer.ToolCallId(i)}}","name":{{Quote(call.Name)}},"input":{{call.Input.GetRawText()}}}"""
+            ),
         ];
         var content = string.Join(',', blocks);
         return Encoding.UTF8.GetBytes(
-            $$"""{"id":"{{answer.MessageId}}","type":"message","role":"assistant","model":{{Quote(answer.Model)}},"content":[{{content}}],"stop_reason":"{{answer.StopReason}}","stop_sequence":{{QuoteOrNull(answer.StopSequence)}},"usage":{{Usage(answer.Behavior, answer.OutputTokens)}}}""");
+            $$"""{"id":"{{answer.MessageId}}","type":"message","role":"assistant","model":{{Quote(answer.Model)}},"content":[{{content}}],"stop_reason":"{{answer.StopReason}}","stop_sequence":{{QuoteOrNull(answer.StopSequence)}},"usage":{{Usage(answer.Behavior, answer.OutputTokens)}}}"""
+        );
     }
 
     public static string Usage(Behavior behavior, int outputTokens) =>
@@ -26,6 +32,5 @@ internal static class AnswerJson
 
     public static string QuoteOrNull(string? text) => text is null ? "null" : Quote(text);
 
-    public static string Quote(string text) =>
-        $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
+    public static string Quote(string text) => $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
 }

@@ -12,7 +12,9 @@ internal sealed class AnswerText
     private const int ShortestPiece = 8;
 
     private static readonly byte[][] Words =
-        [.. "one two three four five six seven eight nine ten".Split(' ').Select(word => Escape(" " + word))];
+    [
+        .. "one two three four five six seven eight nine ten".Split(' ').Select(word => Escape(" " + word)),
+    ];
     private static readonly AnswerText Default = Split(Behavior.DefaultText);
 
     private readonly byte[][] _pieces;
@@ -30,12 +32,13 @@ internal sealed class AnswerText
     public int Count { get; }
 
     /// <summary>Words cycle through a fixed table, so that a long answer costs no memory.</summary>
-    public ReadOnlySpan<byte> this[int piece] => _form switch
-    {
-        Form.Words => _pieces[piece % _pieces.Length].AsSpan(piece == 0 ? 1 : 0),
-        Form.Moments => Encoding.UTF8.GetBytes($"{Stopwatch.GetTimestamp()} "),
-        _ => _pieces[piece],
-    };
+    public ReadOnlySpan<byte> this[int piece] =>
+        _form switch
+        {
+            Form.Words => _pieces[piece % _pieces.Length].AsSpan(piece == 0 ? 1 : 0),
+            Form.Moments => Encoding.UTF8.GetBytes($"{Stopwatch.GetTimestamp()} "),
+            _ => _pieces[piece],
+        };
 
     public static AnswerText Of(string text) => ReferenceEquals(text, Behavior.DefaultText) ? Default : Split(text);
 

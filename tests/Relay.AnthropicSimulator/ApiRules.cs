@@ -19,15 +19,15 @@ internal static class ApiRules
                     + "#important-considerations-when-using-extended-thinking"
             : thinks && body.TryGetProperty("top_k", out _) ? "`top_k` must be unset when thinking is enabled or in adaptive mode."
             : thinks && Number(body, "top_p") < LeastShareBesideThinking
-            ? "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled or in adaptive mode."
+                ? "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled or in adaptive mode."
             : HasBlank(body) ? "stop_sequences: each stop sequence must contain non-whitespace"
             : !thinks && ClearsThinking(body) ? "`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive"
             : null;
     }
 
     private static bool HasBlank(JsonElement body) =>
-        body.TryGetProperty("stop_sequences", out var sequences) && sequences.EnumerateArray()
-        .Any(sequence => string.IsNullOrWhiteSpace(sequence.GetString()));
+        body.TryGetProperty("stop_sequences", out var sequences)
+        && sequences.EnumerateArray().Any(sequence => string.IsNullOrWhiteSpace(sequence.GetString()));
 
     private static bool ClearsThinking(JsonElement body) =>
         body.TryGetProperty("context_management", out var management)
@@ -39,5 +39,6 @@ internal static class ApiRules
 
     private static string? TypeOf(JsonElement body, string name) =>
         body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type)
-        ? type.GetString() : null;
+            ? type.GetString()
+            : null;
 }

@@ -108,7 +108,7 @@ public sealed record Behavior
         : ToolCalls.Any(call => call.Input.ValueKind != JsonValueKind.Object) ? "the input of a tool call must be a JSON object"
         : StructuredOutput is { } json && !IsJsonObject(json) ? "structured_output must be the text of a JSON object"
         : new[] { InputTokens, OutputTokens ?? 0, CacheCreationInputTokens, CacheReadInputTokens }.Min() < 0
-        ? "token counts must not be negative"
+            ? "token counts must not be negative"
         : null;
 
     private static bool IsJsonObject(string text)

@@ -5,8 +5,7 @@ namespace Relay.AnthropicSimulator;
 /// <summary>The program's options. <see cref="Error"/> is set when they make no sense.</summary>
 internal sealed record CommandLine(int Port, Behavior Behavior, bool Help, string? Error)
 {
-    public const string Usage =
-        """
+    public const string Usage = """
         Simulates Anthropic's Messages API on 127.0.0.1. Prints one line, "listening on http://127.0.0.1:PORT", and runs until SIGTERM or SIGINT.
 
           --port N                   port to listen on (default 0: a free one)
@@ -28,8 +27,12 @@ internal sealed record CommandLine(int Port, Behavior Behavior, bool Help, strin
             {
                 "--help" => parsed with { Help = true },
                 "--echo" => parsed with { Behavior = parsed.Behavior with { Echo = true } },
-                "--port" or "--before-first-token-ms" or "--between-tokens-ms" or "--words" or "--text" =>
-                    ++i < args.Count ? parsed.With(name, args[i]) : parsed with { Error = name + " needs a value" },
+                "--port" or "--before-first-token-ms" or "--between-tokens-ms" or "--words" or "--text" => ++i < args.Count
+                    ? parsed.With(name, args[i])
+                    : parsed with
+                    {
+                        Error = name + " needs a value",
+                    },
                 _ => parsed with { Error = "unknown option: " + name },
             };
         }

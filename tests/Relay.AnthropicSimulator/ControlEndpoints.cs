@@ -16,27 +16,37 @@ internal sealed class ControlEndpoints(Simulator simulator)
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
     };
 
-    public Task ServeAsync(HttpContext http, CancellationToken ct) => (http.Request.Method, http.Request.Path.Value) switch
-    {
-        ("GET", Prefix + "/health") => http.Response.WriteAsJsonAsync(
-            new { Ok = true, Requests = simulator.RequestCount, simulator.Connections }, Json, ct),
-        ("GET", Prefix + "/requests") => http.Response.WriteAsJsonAsync(simulator.Requests.Select(Summary), Json, ct),
-        ("DELETE", Prefix + "/requests") => ClearAsync(http),
-        ("PUT", Prefix + "/behavior") => SetBehaviorAsync(http, ct),
-        _ => ErrorAnswer.NotFound.WriteAsync(http, ct),
-    };
+    public Task ServeAsync(HttpContext http, CancellationToken ct) =>
+        (http.Request.Method, http.Request.Path.Value) switch
+        {
+            ("GET", Prefix + "/health") => http.Response.WriteAsJsonAsync(
+                new
+                {
+                    Ok = true,
+                    Requests = simulator.RequestCount,
+                    simulator.Connections,
+                },
+                Json,
+                ct
+            ),
+            ("GET", Prefix + "/requests") => http.Response.WriteAsJsonAsync(simulator.Requests.Select(Summary), Json, ct),
+            ("DELETE", Prefix + "/requests") => ClearAsync(http),
+            ("PUT", Prefix + "/behavior") => SetBehaviorAsync(http, ct),
+            _ => ErrorAnswer.NotFound.WriteAsync(http, ct),
+        };
 
-    private static object Summary(RecordedRequest request) => new
-    {
-        request.Index,
-        request.Method,
-        request.Path,
-        request.Model,
-        request.BodyLength,
-        request.LastUserText,
-        request.SessionId,
-        Aborted = request.IsAborted,
-    };
+    private static object Summary(RecordedRequest request) =>
+        new
+        {
+            request.Index,
+            request.Method,
+            request.Path,
+            request.Model,
+            request.BodyLength,
+            request.LastUserText,
+            request.SessionId,
+            Aborted = request.IsAborted,
+        };
 
     private Task ClearAsync(HttpContext http)
     {
@@ -49,7 +59,8 @@ internal sealed class ControlEndpoints(Simulator simulator)
     {
         try
         {
-            var behavior = await JsonSerializer.DeserializeAsync<Behavior>(http.Request.Body, Json, ct)
+            var behavior =
+                await JsonSerializer.DeserializeAsync<Behavior>(http.Request.Body, Json, ct)
                 ?? throw new JsonException("the behavior must be an object");
             if (behavior.Problem() is { } problem)
             {

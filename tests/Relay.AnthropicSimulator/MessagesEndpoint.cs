@@ -53,8 +53,8 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         else if (failure is UpstreamFailure.Garbage or UpstreamFailure.EmptyStream)
         {
             http.Response.ContentType = "text/event-stream; charset=utf-8";
-            var body = failure == UpstreamFailure.Garbage
-                ? "\0\u0001\u0002 this is no event stream }{\n\ndata: {\"type\":\n\n"u8.ToArray() : [];
+            var body =
+                failure == UpstreamFailure.Garbage ? "\0\u0001\u0002 this is no event stream }{\n\ndata: {\"type\":\n\n"u8.ToArray() : [];
             await http.Response.Body.WriteAsync(body, ct);
         }
         else if (request.Stream)
@@ -86,8 +86,14 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         if (answer.Text is { } text)
         {
-            await StreamTextAsync(writer, index++, text, BreaksOff(failure)
-                ? (text.Count + 1) / 2 : text.Count, answer.Behavior.BetweenTokens, ct);
+            await StreamTextAsync(
+                writer,
+                index++,
+                text,
+                BreaksOff(failure) ? (text.Count + 1) / 2 : text.Count,
+                answer.Behavior.BetweenTokens,
+                ct
+            );
         }
 
         if (BreaksOff(failure))
@@ -98,8 +104,12 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
         for (var i = 0; i < answer.ToolCalls.Count; i++)
         {
-            writer.ToolUse(index + i, answer.ToolCallId(i), answer.ToolCalls[i], isCut: failure == UpstreamFailure.MaxTokens
-                && i == answer.ToolCalls.Count - 1);
+            writer.ToolUse(
+                index + i,
+                answer.ToolCallId(i),
+                answer.ToolCalls[i],
+                isCut: failure == UpstreamFailure.MaxTokens && i == answer.ToolCalls.Count - 1
+            );
         }
 
         writer.StopReason(answer);
@@ -138,7 +148,12 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
     }
 
     private async Task BreakOffAsync(
-        HttpContext http, RecordedRequest request, SseWriter writer, UpstreamFailure failure, CancellationToken ct)
+        HttpContext http,
+        RecordedRequest request,
+        SseWriter writer,
+        UpstreamFailure failure,
+        CancellationToken ct
+    )
     {
         if (failure == UpstreamFailure.ErrorEvent)
         {
@@ -155,7 +170,12 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
 
     /// <summary>The CLI asks again without streaming after some stream failures: those then get the nearest thing to it.</summary>
     private async Task SendWholeAsync(
-        HttpContext http, RecordedRequest request, Answer answer, UpstreamFailure failure, CancellationToken ct)
+        HttpContext http,
+        RecordedRequest request,
+        Answer answer,
+        UpstreamFailure failure,
+        CancellationToken ct
+    )
     {
         if (failure == UpstreamFailure.ErrorEvent)
         {

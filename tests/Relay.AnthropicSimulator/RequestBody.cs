@@ -42,8 +42,8 @@ internal sealed class RequestBody
             for (var i = Messages.Count - 1; i >= 0; i--)
             {
                 var message = Messages[i];
-                var ofTheCli = message.ToolResults.Count > 0
-                    || (i > 0 && Messages[i - 1].Role == "assistant" && CliNotes.Contains(message.Text));
+                var ofTheCli =
+                    message.ToolResults.Count > 0 || (i > 0 && Messages[i - 1].Role == "assistant" && CliNotes.Contains(message.Text));
                 if (message.Role == "user" && !ofTheCli)
                 {
                     return message;
@@ -127,16 +127,20 @@ internal sealed class RequestBody
         return new RecordedMessage(
             String(message, "role") ?? "",
             [.. Texts(Property(message, "content"))],
-            [.. results.Select(result => string.Concat(Texts(Property(result, "content"))))]);
+            [.. results.Select(result => string.Concat(Texts(Property(result, "content"))))]
+        );
     }
 
-    private static IEnumerable<string> Texts(JsonElement content) => content.ValueKind switch
-    {
-        JsonValueKind.String => [content.GetString()!],
-        JsonValueKind.Array =>
-        content.EnumerateArray().Where(block => String(block, "type") == "text").Select(block => String(block, "text") ?? ""),
-        _ => [],
-    };
+    private static IEnumerable<string> Texts(JsonElement content) =>
+        content.ValueKind switch
+        {
+            JsonValueKind.String => [content.GetString()!],
+            JsonValueKind.Array => content
+                .EnumerateArray()
+                .Where(block => String(block, "type") == "text")
+                .Select(block => String(block, "text") ?? ""),
+            _ => [],
+        };
 
     private static JsonElement.ArrayEnumerator Items(JsonElement owner, string name) =>
         Property(owner, name) is { ValueKind: JsonValueKind.Array } array ? array.EnumerateArray() : default;

@@ -39,9 +39,13 @@ internal static class SchemaSample
     }
 
     private static string? TypeOf(JsonElement schema) =>
-        !schema.TryGetProperty("type", out var type) ? schema.TryGetProperty("properties", out _) ? "object" : null
-        : type.ValueKind == JsonValueKind.Array ? type[0].GetString()
-        : type.GetString();
+        !schema.TryGetProperty("type", out var type)
+            ? schema.TryGetProperty("properties", out _)
+                ? "object"
+                : null
+            : type.ValueKind == JsonValueKind.Array
+                ? type[0].GetString()
+                : type.GetString();
 
     private static JsonObject Object(JsonElement schema)
     {
@@ -51,8 +55,10 @@ internal static class SchemaSample
             schema.TryGetProperty("properties", out var properties);
             foreach (var name in required.EnumerateArray().Select(item => item.GetString()!))
             {
-                sample[name] = properties.ValueKind == JsonValueKind.Object && properties.TryGetProperty(name, out var property)
-                    ? Value(property) : "text";
+                sample[name] =
+                    properties.ValueKind == JsonValueKind.Object && properties.TryGetProperty(name, out var property)
+                        ? Value(property)
+                        : "text";
             }
         }
 

@@ -15,22 +15,31 @@ internal sealed class SseWriter(PipeWriter output)
     private int _unflushed;
     private byte[] _textIndex = "0"u8.ToArray();
 
-    public void MessageStart(Answer answer) => Write(
-        $$$"""
-        event: message_start
-        data: {"type":"message_start","message":{"usage":{{{AnswerJson.Usage(answer.Behavior, outputTokens: 1)}}},"id":"{{{answer.MessageId}}}","type":"message","role":"assistant","model":{{{AnswerJson.Quote(answer.Model)}}},"content":[],"stop_reason":null,"stop_sequence":null}}
+    public void MessageStart(Answer answer) =>
+        Write(
+            $$$"""
+            event: message_start
+            data: {"type":"message_start","message":{"usage":{{{AnswerJson.Usage(
+                answer.Behavior,
+                outputTokens: 1
+            )}}},"id":"{{{answer.MessageId}}}","type":"message","role":"assistant","model":{{{AnswerJson.Quote(
+                answer.Model
+            )}}},"content":[],"stop_reason":null,"stop_sequence":null}}
 
-        event: ping
-        data: {"type":"ping"}
+            event: ping
+            data: {"type":"ping"}
 
 
-        """);
+            """
+        );
 
     public void TextStart(int index)
     {
         _textIndex = Encoding.UTF8.GetBytes($"{index}");
-        Write($"event: content_block_start\ndata: "
-            + $"{{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\n");
+        Write(
+            $"event: content_block_start\ndata: "
+                + $"{{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\n"
+        );
     }
 
     /// <param name="escaped">The text, already escaped for a JSON string.</param>
@@ -45,33 +54,41 @@ internal sealed class SseWriter(PipeWriter output)
 
     public void TextStop(int index) => Write($"event: content_block_stop\ndata: {{\"type\":\"content_block_stop\",\"index\":{index}}}\n\n");
 
-    public void Thought(int index, string thought) => Write(
-        $$$"""
-        event: content_block_start
-        data: {"type":"content_block_start","index":{{{index}}},"content_block":{"type":"thinking","thinking":"","signature":""}}
+    public void Thought(int index, string thought) =>
+        Write(
+            $$$"""
+            event: content_block_start
+            data: {"type":"content_block_start","index":{{{index}}},"content_block":{"type":"thinking","thinking":"","signature":""}}
 
-        event: content_block_delta
-        data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"thinking_delta","thinking":{{{AnswerJson.Quote(thought)}}} }}
+            event: content_block_delta
+            data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"thinking_delta","thinking":{{{AnswerJson.Quote(
+                thought
+            )}}} }}
 
-        event: content_block_delta
-        data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"signature_delta","signature":"c2lnbmVk"}}
+            event: content_block_delta
+            data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"signature_delta","signature":"c2lnbmVk"}}
 
-        event: content_block_stop
-        data: {"type":"content_block_stop","index":{{{index}}}}
-
-
-        """);
-
-    public void HiddenThought(int index, string data) => Write(
-        $$$"""
-        event: content_block_start
-        data: {"type":"content_block_start","index":{{{index}}},"content_block":{"type":"redacted_thinking","data":{{{AnswerJson.Quote(data)}}} }}
-
-        event: content_block_stop
-        data: {"type":"content_block_stop","index":{{{index}}}}
+            event: content_block_stop
+            data: {"type":"content_block_stop","index":{{{index}}}}
 
 
-        """);
+            """
+        );
+
+    public void HiddenThought(int index, string data) =>
+        Write(
+            $$$"""
+            event: content_block_start
+            data: {"type":"content_block_start","index":{{{index}}},"content_block":{"type":"redacted_thinking","data":{{{AnswerJson.Quote(
+                data
+            )}}} }}
+
+            event: content_block_stop
+            data: {"type":"content_block_stop","index":{{{index}}}}
+
+
+            """
+        );
 
     public void ToolUse(int index, string id, ToolCall call, bool isCut)
     {
@@ -82,19 +99,25 @@ internal sealed class SseWriter(PipeWriter output)
         Write(
             $$$"""
             event: content_block_start
-            data: {"type":"content_block_start","index":{{{index}}},"content_block":{"input":{},"type":"tool_use","id":"{{{id}}}","name":{{{AnswerJson.Quote(call.Name)}}} }}
+            data: {"type":"content_block_start","index":{{{index}}},"content_block":{"input":{},"type":"tool_use","id":"{{{id}}}","name":{{{AnswerJson.Quote(
+                call.Name
+            )}}} }}
 
 
-            """);
+            """
+        );
         foreach (var piece in pieces)
         {
             Write(
                 $$$"""
                 event: content_block_delta
-                data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"input_json_delta","partial_json":{{{AnswerJson.Quote(piece)}}} }}
+                data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"input_json_delta","partial_json":{{{AnswerJson.Quote(
+                    piece
+                )}}} }}
 
 
-                """);
+                """
+            );
         }
 
         Write(
@@ -103,16 +126,22 @@ internal sealed class SseWriter(PipeWriter output)
             data: {"type":"content_block_stop","index":{{{index}}}}
 
 
-            """);
+            """
+        );
     }
 
-    public void StopReason(Answer answer) => Write(
-        $$$"""
-        event: message_delta
-        data: {"type":"message_delta","usage":{{{AnswerJson.Usage(answer.Behavior, answer.OutputTokens)}}},"delta":{"stop_reason":"{{{answer.StopReason}}}","stop_sequence":{{{AnswerJson.QuoteOrNull(answer.StopSequence)}}} }}
+    public void StopReason(Answer answer) =>
+        Write(
+            $$$"""
+            event: message_delta
+            data: {"type":"message_delta","usage":{{{AnswerJson.Usage(
+                answer.Behavior,
+                answer.OutputTokens
+            )}}},"delta":{"stop_reason":"{{{answer.StopReason}}}","stop_sequence":{{{AnswerJson.QuoteOrNull(answer.StopSequence)}}} }}
 
 
-        """);
+            """
+        );
 
     public void MessageStop() => Write("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"u8);
 

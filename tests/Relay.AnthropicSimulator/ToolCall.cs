@@ -14,8 +14,7 @@ public sealed record ToolCall
 
     /// <summary>A call whose input is given as JSON text.</summary>
     /// <exception cref="JsonException"><paramref name="inputJson"/> is not JSON.</exception>
-    public static ToolCall Of(string name, string inputJson) =>
-        new() { Name = name, Input = JsonElement.Parse(inputJson) };
+    public static ToolCall Of(string name, string inputJson) => new() { Name = name, Input = JsonElement.Parse(inputJson) };
 
     /// <summary>The same call with the number of its round in its input.</summary>
     internal ToolCall OfRound(int round)

@@ -17,9 +17,12 @@ internal static partial class ToolRules
         var messages = Items(body, "messages").Where(message => Text(message, "role") != "system").ToList();
         return tools.Count == 0 && choice is not null ? "tool_choice may only be specified while providing tools"
             : thinking is "enabled" or "adaptive" && choice is "any" or "tool"
-            ? "Thinking may not be enabled when tool_choice forces tool use."
-            : FindBrokenTool(tools) ?? FindBrokenPair(messages) ?? FindMissingTools(tools, messages)
-            ?? FindMissingThought(thinking, messages) ?? FindBreakpoints(body);
+                ? "Thinking may not be enabled when tool_choice forces tool use."
+            : FindBrokenTool(tools)
+                ?? FindBrokenPair(messages)
+                ?? FindMissingTools(tools, messages)
+                ?? FindMissingThought(thinking, messages)
+                ?? FindBreakpoints(body);
     }
 
     private static string? FindBrokenTool(List<JsonElement> tools)
@@ -41,7 +44,8 @@ internal static partial class ToolRules
         }
 
         return tools.Select(tool => Text(tool, "name")).Distinct(StringComparer.Ordinal).Count() == tools.Count
-            ? null : "tools: Tool names must be unique.";
+            ? null
+            : "tools: Tool names must be unique.";
     }
 
     private static string? FindBrokenPair(List<JsonElement> messages)
@@ -52,8 +56,10 @@ internal static partial class ToolRules
         {
             var blocks = Items(messages[index], "content").ToList();
             var results = blocks.TakeWhile(block => TypeOf(block) == "tool_result").Select(block => Text(block, "tool_use_id")!).ToList();
-            if (!results.TrueForAll(id => open.Contains(id, StringComparer.Ordinal)) || blocks.Skip(results.Count)
-                .Any(block => TypeOf(block) == "tool_result"))
+            if (
+                !results.TrueForAll(id => open.Contains(id, StringComparer.Ordinal))
+                || blocks.Skip(results.Count).Any(block => TypeOf(block) == "tool_result")
+            )
             {
                 return $"messages.{index}.content.0: unexpected `tool_use_id` found in `tool_result` blocks. Each `tool_result` block "
                     + $"must have a corresponding `tool_use` block in the previous message.";
@@ -73,7 +79,8 @@ internal static partial class ToolRules
         }
 
         return open.Length == 0
-            ? null : $"messages.{messages.Count - 1}: `tool_use` ids were found without `tool_result` blocks immediately after.";
+            ? null
+            : $"messages.{messages.Count - 1}: `tool_use` ids were found without `tool_result` blocks immediately after.";
     }
 
     private static string? FindMissingTools(List<JsonElement> tools, List<JsonElement> messages) =>
@@ -94,20 +101,23 @@ internal static partial class ToolRules
         return Items(messages[^2], "content").Select(TypeOf).FirstOrDefault() is "thinking" or "redacted_thinking"
             ? null
             : $"messages.{messages.Count - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When "
-            + $"`thinking` is enabled, a final `assistant` message must start with a thinking block.";
+                + $"`thinking` is enabled, a final `assistant` message must start with a thinking block.";
     }
 
     private static string? FindBreakpoints(JsonElement body) =>
         CountBreakpoints(body) is var count and > MaxBreakpoints
-        ? $"A maximum of {MaxBreakpoints} blocks with cache_control may be provided. Found {count}." : null;
+            ? $"A maximum of {MaxBreakpoints} blocks with cache_control may be provided. Found {count}."
+            : null;
 
-    private static int CountBreakpoints(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object =>
-            value.EnumerateObject().Sum(member => (member.NameEquals("cache_control") ? 1 : 0) + CountBreakpoints(member.Value)),
-        JsonValueKind.Array => value.EnumerateArray().Sum(CountBreakpoints),
-        _ => 0,
-    };
+    private static int CountBreakpoints(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object => value
+                .EnumerateObject()
+                .Sum(member => (member.NameEquals("cache_control") ? 1 : 0) + CountBreakpoints(member.Value)),
+            JsonValueKind.Array => value.EnumerateArray().Sum(CountBreakpoints),
+            _ => 0,
+        };
 
     private static JsonElement.ArrayEnumerator Items(JsonElement owner, string name) =>
         Property(owner, name) is { ValueKind: JsonValueKind.Array } array ? array.EnumerateArray() : default;

@@ -107,8 +107,11 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall });
         using var leaving = new CancellationTokenSource();
         var running = AskAsync(key, leaving.Token);
-        await TestMachine.EventuallyAsync(() =>
-            FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > 0, TimeSpan.FromSeconds(20), "the turn does not begin");
+        await TestMachine.EventuallyAsync(
+            () => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > 0,
+            TimeSpan.FromSeconds(20),
+            "the turn does not begin"
+        );
 
         await leaving.CancelAsync();
 
@@ -145,7 +148,9 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
 
         await Task.WhenAll([.. waiting, first]);
 
-        order.IndexOf("newcomer").Should()
+        order
+            .IndexOf("newcomer")
+            .Should()
             .BeLessThan(10, "it goes as soon as one of the four places is free, not after the seventeen that waited before it");
         order.Where(name => name == "patient").Should().HaveCount(3);
     }
@@ -164,8 +169,15 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
 
         answers.Should().OnlyContain(answer => answer.Status == 200);
         watch.Elapsed.Should().BeGreaterThan(TimeSpan.FromMilliseconds(1200));
-        (await _relay.AuditedAsync(line => IsOf(line, "single") && line.TryGetProperty("queue_ms", out var queue)
-            && queue.GetDouble() > 300)).GetProperty("status").GetInt32().Should().Be(200);
+        (
+            await _relay.AuditedAsync(line =>
+                IsOf(line, "single") && line.TryGetProperty("queue_ms", out var queue) && queue.GetDouble() > 300
+            )
+        )
+            .GetProperty("status")
+            .GetInt32()
+            .Should()
+            .Be(200);
     }
 
     [Theory(Timeout = 180_000)]
@@ -214,11 +226,16 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     public async Task A_limit_of_the_account_is_remembered_for_what_it_covers_until_it_resets()
     {
         var key = await MintAsync("limited-upstream");
-        _relay.Script(new FakeScript
-        {
-            Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429, ErrorName = "rate_limit", LimitKind = "seven_day_sonnet",
+        _relay.Script(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ErrorResult,
+                ErrorStatus = 429,
+                ErrorName = "rate_limit",
+                LimitKind = "seven_day_sonnet",
                 LimitResetsIn = 4,
-        });
+            }
+        );
         (await AskAsync(key, model: "sonnet")).ErrorCode.Should().Be("upstream_rate_limited");
         _relay.Script(new FakeScript());
         var started = _relay.Pids.Count;
@@ -246,16 +263,39 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         usage.Status.Should().Be(200);
         var days = usage.Json.GetProperty("days").EnumerateArray().ToList();
         days.Select(day =>
-            (day.GetProperty("model").GetString(), day.GetProperty("requests").GetInt64(), day.GetProperty("input_tokens")
-            .GetInt64(), day.GetProperty("cost_usd").GetDecimal()))
-            .Should().Equal(("haiku", 1, 10, 0.25m), ("opus", 2, 20, 0.5m));
-        days.Should().OnlyContain(day => day.GetProperty("day").GetString() == TimeProvider.System.GetUtcNow()
-            .ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
-        usage.Json.GetProperty("limits").EnumerateArray()
+                (
+                    day.GetProperty("model").GetString(),
+                    day.GetProperty("requests").GetInt64(),
+                    day.GetProperty("input_tokens").GetInt64(),
+                    day.GetProperty("cost_usd").GetDecimal()
+                )
+            )
+            .Should()
+            .Equal(("haiku", 1, 10, 0.25m), ("opus", 2, 20, 0.5m));
+        days.Should()
+            .OnlyContain(day =>
+                day.GetProperty("day").GetString() == TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)
+            );
+        usage
+            .Json.GetProperty("limits")
+            .EnumerateArray()
             .Select(limit =>
-            (limit.GetProperty("name").GetString(), limit.GetProperty("limit").GetDecimal(), limit.GetProperty("remaining").GetDecimal()))
-            .Should().Equal(("minute", 1000000, 999997), ("day", 5, 2), ("usd-day", 2.5m, 1.75m), ("concurrency", 2, 2),
-                ("fetch-minute", 60, 60), ("fetch-day", 2000, 2000), ("fetch-concurrency", 8, 8));
+                (
+                    limit.GetProperty("name").GetString(),
+                    limit.GetProperty("limit").GetDecimal(),
+                    limit.GetProperty("remaining").GetDecimal()
+                )
+            )
+            .Should()
+            .Equal(
+                ("minute", 1000000, 999997),
+                ("day", 5, 2),
+                ("usd-day", 2.5m, 1.75m),
+                ("concurrency", 2, 2),
+                ("fetch-minute", 60, 60),
+                ("fetch-day", 2000, 2000),
+                ("fetch-concurrency", 8, 8)
+            );
         foreach (var wrong in (string[])["0", "-1", "367", "x", "1&days=2"])
         {
             (await Program.GetAsync($"/v1/usage?days={wrong}", key)).ErrorCode.Should().Be("invalid_request");
@@ -274,8 +314,13 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         (await AskAsync(small, model: "opus")).Status.Should().Be(403);
         (await AskAsync(small, model: "haiku")).Status.Should().Be(200);
         var models = (await Program.GetAsync("/v1/models", small)).Json;
-        models.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should()
-            .StartWith(["sonnet", "haiku"]).And.NotContain(name => name!.Contains("opus"));
+        models
+            .GetProperty("models")
+            .EnumerateArray()
+            .Select(model => model.GetString())
+            .Should()
+            .StartWith(["sonnet", "haiku"])
+            .And.NotContain(name => name!.Contains("opus"));
         models.TryGetProperty("default", out _).Should().BeFalse();
     }
 
@@ -293,7 +338,9 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
             key = await relay.MintAsync("survivor", "--daily", "3", "--rpm", "3", "--usd", "5");
             (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
             // Others look at the database meanwhile: that must not take its locks away.
-            (await relay.GetAsync("/v1/usage", key)).Status.Should().Be(200);
+            (await relay.GetAsync("/v1/usage", key))
+                .Status.Should()
+                .Be(200);
             (await relay.RelayctlAsync("usage")).ExitCode.Should().Be(0);
             (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
             if (killed)
@@ -345,8 +392,18 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     private static long Parameter(RelayAnswer answer, string policy, string parameter)
     {
         var item = Items().Matches(Header(answer, "RateLimit")).Single(match => match.Groups["policy"].Value == policy);
-        return long.Parse(Regex.Match(item.Groups["parameters"].Value, $";{parameter}=(?<value>[0-9]+)", RegexOptions.ExplicitCapture,
-            TimeSpan.FromSeconds(1)).Groups["value"].Value, CultureInfo.InvariantCulture);
+        return long.Parse(
+            Regex
+                .Match(
+                    item.Groups["parameters"].Value,
+                    $";{parameter}=(?<value>[0-9]+)",
+                    RegexOptions.ExplicitCapture,
+                    TimeSpan.FromSeconds(1)
+                )
+                .Groups["value"]
+                .Value,
+            CultureInfo.InvariantCulture
+        );
     }
 
     private static string Header(RelayAnswer answer, string name) => string.Join(", ", answer.Headers.GetValues(name));

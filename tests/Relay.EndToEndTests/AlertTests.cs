@@ -34,7 +34,11 @@ public sealed partial class AlertTests
         string Read(string file) => File.ReadAllText(Path.Combine(Rules, file));
         var rules = Alert().Matches(Read("alerts.yaml")).Select(match => match.Groups["name"].Value).ToList();
         rules.Should().HaveCountGreaterThan(10);
-        FiringTest().Matches(Read("alerts.test.yaml")).Select(match => match.Groups["name"].Value).Distinct(StringComparer.Ordinal).Should()
+        FiringTest()
+            .Matches(Read("alerts.test.yaml"))
+            .Select(match => match.Groups["name"].Value)
+            .Distinct(StringComparer.Ordinal)
+            .Should()
             .BeEquivalentTo(rules);
     }
 
@@ -46,15 +50,20 @@ public sealed partial class AlertTests
         await using var relay = await FakeRelay.StartAsync(script: null, ("METRICS_PORT", "0"));
         var port = FreePort();
         // The rules as they are, but for what would take minutes.
-        File.WriteAllText(Path.Combine(directory.Path, "alerts.yaml"), Waits()
-            .Replace(File.ReadAllText(Path.Combine(Rules, "alerts.yaml")), "for: 500ms"));
+        File.WriteAllText(
+            Path.Combine(directory.Path, "alerts.yaml"),
+            Waits().Replace(File.ReadAllText(Path.Combine(Rules, "alerts.yaml")), "for: 500ms")
+        );
         var config = File.ReadAllText(Path.Combine(Rules, "prometheus.yaml"))
             .Replace("127.0.0.1:9464", Scrape.UrlOf(relay.Program).Authority, StringComparison.Ordinal)
             .Replace("15s", "250ms", StringComparison.Ordinal);
         config.Should().Contain("250ms").And.Contain(Scrape.UrlOf(relay.Program).Authority);
         File.WriteAllText(Path.Combine(directory.Path, "prometheus.yaml"), config);
-        using var prometheus = Start("prometheus", directory.Path,
-            ["--config.file=prometheus.yaml", "--storage.tsdb.path=data", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]);
+        using var prometheus = Start(
+            "prometheus",
+            directory.Path,
+            ["--config.file=prometheus.yaml", "--storage.tsdb.path=data", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
+        );
         _ = prometheus.StandardOutput.ReadToEndAsync(CancellationToken.None);
         _ = prometheus.StandardError.ReadToEndAsync(CancellationToken.None);
         try
@@ -62,8 +71,12 @@ public sealed partial class AlertTests
             using var api = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
             await EventuallyAsync(async () => await QueryAsync(api, "relay_ready") == 1, "it is scraped");
             (await relay.AskAsync()).Status.Should().Be(200);
-            await EventuallyAsync(async () => await QueryAsync(api, """sum(relay_admissions_total{relay_outcome="ok"})""") == 1, "it sees a request");
-            (await FiringAsync(api)).Should()
+            await EventuallyAsync(
+                async () => await QueryAsync(api, """sum(relay_admissions_total{relay_outcome="ok"})""") == 1,
+                "it sees a request"
+            );
+            (await FiringAsync(api))
+                .Should()
                 .BeSubsetOf(["RelayPoolMisses"], "nothing is wrong yet; it keeps no spares, so that each completion starts a process");
 
             // Anthropic fails.
@@ -74,7 +87,8 @@ public sealed partial class AlertTests
                     (await relay.AskAsync()).Status.Should().Be(502);
                     return (await FiringAsync(api)).IsSupersetOf(["RelayModelFailing", "RelayErrors"]);
                 },
-                "the model's failing is an alert");
+                "the model's failing is an alert"
+            );
 
             // A process that is not locked down: the first violation there is.
             relay.Script(new FakeScript { InitTools = ["Bash"] });
@@ -96,8 +110,13 @@ public sealed partial class AlertTests
 
     private static Process Start(string program, string directory, string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(TestMachine.Prometheus, program), arguments) { WorkingDirectory = directory,
-            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(Path.Combine(TestMachine.Prometheus, program), arguments)
+        {
+            WorkingDirectory = directory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         return Process.Start(start)!;
     }
 
@@ -120,13 +139,19 @@ public sealed partial class AlertTests
 
         var result = answer.GetProperty("data").GetProperty("result");
         return result.GetArrayLength() == 0
-            ? null : double.Parse(result[0].GetProperty("value")[1].GetString()!, System.Globalization.CultureInfo.InvariantCulture);
+            ? null
+            : double.Parse(result[0].GetProperty("value")[1].GetString()!, System.Globalization.CultureInfo.InvariantCulture);
     }
 
     private static async Task<HashSet<string>> FiringAsync(HttpClient api) =>
-        [.. (await GetAsync(api, "api/v1/alerts"))!.Value.GetProperty("data").GetProperty("alerts").EnumerateArray()
-            .Where(alert => alert.GetProperty("state").GetString() == "firing")
-                .Select(alert => alert.GetProperty("labels").GetProperty("alertname").GetString()!)];
+        [
+            .. (await GetAsync(api, "api/v1/alerts"))!
+                .Value.GetProperty("data")
+                .GetProperty("alerts")
+                .EnumerateArray()
+                .Where(alert => alert.GetProperty("state").GetString() == "firing")
+                .Select(alert => alert.GetProperty("labels").GetProperty("alertname").GetString()!),
+        ];
 
     /// <summary>Null while it does not listen, or is still starting.</summary>
     private static async Task<JsonElement?> GetAsync(HttpClient api, string path)
@@ -135,7 +160,8 @@ public sealed partial class AlertTests
         {
             using var response = await api.GetAsync(path, TestContext.Current.CancellationToken);
             return response.IsSuccessStatusCode
-                ? JsonElement.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)) : null;
+                ? JsonElement.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))
+                : null;
         }
         catch (HttpRequestException)
         {

@@ -22,18 +22,35 @@ public sealed class AuthenticationTests(EchoRelay fixture) : IClassFixture<EchoR
         await _relay.EventuallyAsync(async () => (await _relay.GetAsync("/v1/models", revoked)).Status == 401, "the key still works");
         var (code, expired, error) = await _relay.RelayctlAsync("keys", "add", "expired", "--expires", "4s");
         code.Should().Be(0, error);
-        await _relay.EventuallyAsync(async () =>
-            (await _relay.GetAsync("/v1/models", expired.Trim())).Status == 200, "the relay does not know the key");
-        await _relay.EventuallyAsync(async () =>
-            (await _relay.GetAsync("/v1/models", expired.Trim())).Status == 401, "the key never expires");
+        await _relay.EventuallyAsync(
+            async () => (await _relay.GetAsync("/v1/models", expired.Trim())).Status == 200,
+            "the relay does not know the key"
+        );
+        await _relay.EventuallyAsync(
+            async () => (await _relay.GetAsync("/v1/models", expired.Trim())).Status == 401,
+            "the key never expires"
+        );
         var foreign = Domain.Keys.KeySecret.Generate().Reveal();
         string?[] headers =
         [
-            null, "", "Bearer", "Bearer ", "Bearer x", "Basic dXNlcjpwYXNz", $"Basic {_key}", _key, $"Bearer {_key}x",
-                $"Bearer {_key[..^1]}",
-            $"Bearer {_key.ToUpperInvariant()}", $"Bearer {_key[..^1]}{(_key[^1] == 'A' ? 'B' : 'A')}", $"Bearer {foreign}",
-            $"Bearer {revoked}", $"Bearer {expired.Trim()}",
-            "Bearer " + new string('a', 5000), "Bearer sk-ant-api03-foreign", $"Bearer {_key} {_key}",
+            null,
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer x",
+            "Basic dXNlcjpwYXNz",
+            $"Basic {_key}",
+            _key,
+            $"Bearer {_key}x",
+            $"Bearer {_key[..^1]}",
+            $"Bearer {_key.ToUpperInvariant()}",
+            $"Bearer {_key[..^1]}{(_key[^1] == 'A' ? 'B' : 'A')}",
+            $"Bearer {foreign}",
+            $"Bearer {revoked}",
+            $"Bearer {expired.Trim()}",
+            "Bearer " + new string('a', 5000),
+            "Bearer sk-ant-api03-foreign",
+            $"Bearer {_key} {_key}",
         ];
 
         var bodies = new HashSet<string>(StringComparer.Ordinal);
@@ -59,7 +76,8 @@ public sealed class AuthenticationTests(EchoRelay fixture) : IClassFixture<EchoR
         // Eight megabytes are announced, and none comes: whoever wanted them would wait.
         await connection.SendAsync(
             "POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer wrong\nContent-Type: application/json\nContent-Length: "
-            + "8000000\n\n");
+                + "8000000\n\n"
+        );
 
         (await connection.ReadAsync()).Status.Should().Be(401);
     }
@@ -97,8 +115,10 @@ public sealed class AuthenticationTests(EchoRelay fixture) : IClassFixture<EchoR
     [Fact(Timeout = 120_000)]
     public async Task Nothing_is_granted_for_coming_from_loopback()
     {
-        foreach (var header in (
-            string[])["X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Forwarded-Host: localhost"])
+        foreach (
+            var header in (string[])
+                ["X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Forwarded-Host: localhost"]
+        )
         {
             (await RawHttp.ExchangeAsync(_relay, $"GET /v1/usage HTTP/1.1\nHost: localhost\n{header}\n\n")).Status.Should().Be(401);
         }

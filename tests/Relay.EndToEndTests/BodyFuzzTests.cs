@@ -14,12 +14,30 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
 {
     private static readonly (string Path, string Body)[] Sound =
     [
-        ("/v1/complete", """{"prompt":"hi","system":"s","model":"opus","output_format":"json","stream":false,"json_schema":{"type":"object"},"effort":"low","max_tokens":5,"stop":["x"]}"""),
-        ("/v1/complete", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":[{"type":"image","media_type":"image/gif","data":"R0lGODlhAQABAAAAACw="}]}],"stream":true}"""),
-        ("/v1/chat/completions", """{"model":"opus","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="}}]}],"stream":true,"stream_options":{"include_usage":true},"response_format":{"type":"text"},"stop":"x","max_completion_tokens":5,"temperature":1,"n":1,"tools":[]}"""),
-        ("/v1/responses", """{"model":"opus","input":[{"role":"developer","content":"s"},{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="},{"type":"input_file","file_data":"YSxi","filename":"a.csv"}]},{"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"r"}]}],"instructions":"s","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},"reasoning":{"effort":"low","summary":"auto"},"metadata":{"a":"b"},"include":[],"store":false,"stream":true}"""),
-        ("/v1/messages", """{"model":"opus","max_tokens":5,"messages":[{"role":"user","content":[{"type":"document","title":"t","context":"c","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"a"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"b"}]}},{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQK"}}]}]}"""),
-        ("/v1/messages", """{"model":"opus","max_tokens":5,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"},"stop_sequences":["x"]}"""),
+        (
+            "/v1/complete",
+            """{"prompt":"hi","system":"s","model":"opus","output_format":"json","stream":false,"json_schema":{"type":"object"},"effort":"low","max_tokens":5,"stop":["x"]}"""
+        ),
+        (
+            "/v1/complete",
+            """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":[{"type":"image","media_type":"image/gif","data":"R0lGODlhAQABAAAAACw="}]}],"stream":true}"""
+        ),
+        (
+            "/v1/chat/completions",
+            """{"model":"opus","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="}}]}],"stream":true,"stream_options":{"include_usage":true},"response_format":{"type":"text"},"stop":"x","max_completion_tokens":5,"temperature":1,"n":1,"tools":[]}"""
+        ),
+        (
+            "/v1/responses",
+            """{"model":"opus","input":[{"role":"developer","content":"s"},{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="},{"type":"input_file","file_data":"YSxi","filename":"a.csv"}]},{"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"r"}]}],"instructions":"s","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},"reasoning":{"effort":"low","summary":"auto"},"metadata":{"a":"b"},"include":[],"store":false,"stream":true}"""
+        ),
+        (
+            "/v1/messages",
+            """{"model":"opus","max_tokens":5,"messages":[{"role":"user","content":[{"type":"document","title":"t","context":"c","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"a"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"b"}]}},{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQK"}}]}]}"""
+        ),
+        (
+            "/v1/messages",
+            """{"model":"opus","max_tokens":5,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"},"stop_sequences":["x"]}"""
+        ),
         ("/v1/messages", ToolBodies.Anthropic),
         ("/v1/chat/completions", ToolBodies.OpenAi),
         ("/v1/complete", ToolBodies.Native),
@@ -30,19 +48,27 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     private static readonly (string Path, string Body)[] Real =
     [
         .. from line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl"))
-           let row = JsonElement.Parse(line)
-           from surface in row.GetProperty("surface").GetString()!.Split(", ")
-           let path = surface switch { "openai" => "/v1/chat/completions", "anthropic" => "/v1/messages", "native" => "/v1/complete",
-           _ => null }
-           where path is not null
-           select (path, row.GetProperty("body").GetRawText()),
+        let row = JsonElement.Parse(line)
+        from surface in row.GetProperty("surface").GetString()!.Split(", ")
+        let path = surface switch
+        {
+            "openai" => "/v1/chat/completions",
+            "anthropic" => "/v1/messages",
+            "native" => "/v1/complete",
+            _ => null,
+        }
+        where path is not null
+        select (path, row.GetProperty("body").GetRawText()),
     ];
 
     [Fact(Timeout = 600_000)]
     public async Task Whatever_is_sent_is_answered_and_nothing_is_left_over()
     {
-        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given
-            ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 17;
+        var seed =
+            Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given
+                ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture)
+            : Extent.IsLong ? Random.Shared.Next()
+            : 17;
         var random = new Random(seed);
         var rounds = Extent.Of(byDefault: 300, all: 600, atLength: 6000);
         Real.Should().HaveCountGreaterThan(70);
@@ -65,10 +91,16 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
             statuses[(int)response.StatusCode] = statuses.GetValueOrDefault((int)response.StatusCode) + 1;
             if (response.Content.Headers.ContentType?.MediaType == "text/event-stream")
             {
-                answer.TrimEnd().Should()
-                    .Match(text =>
-                    text.EndsWith("[DONE]", StringComparison.Ordinal) || text.Contains("event: done")
-                    || text.Contains("event: message_stop"), context);
+                answer
+                    .TrimEnd()
+                    .Should()
+                    .Match(
+                        text =>
+                            text.EndsWith("[DONE]", StringComparison.Ordinal)
+                            || text.Contains("event: done")
+                            || text.Contains("event: message_stop"),
+                        context
+                    );
             }
             else
             {
@@ -107,17 +139,22 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         }
 
         var memory = TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM");
-        var statuses = await Task.WhenAll(Enumerable.Range(0, 28).Select(async number =>
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body) };
-            request.Content.Headers.ContentType = new("application/json");
-            request.Headers.Authorization = new("Bearer", keys[number % keys.Count]);
-            using var response = await fixture.Relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
-            return (int)response.StatusCode;
-        }));
+        var statuses = await Task.WhenAll(
+            Enumerable
+                .Range(0, 28)
+                .Select(async number =>
+                {
+                    using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body) };
+                    request.Content.Headers.ContentType = new("application/json");
+                    request.Headers.Authorization = new("Bearer", keys[number % keys.Count]);
+                    using var response = await fixture.Relay.Program.Http.SendAsync(request, TestContext.Current.CancellationToken);
+                    return (int)response.StatusCode;
+                })
+        );
 
         statuses.Should().OnlyContain(status => status == 413 || status == 429).And.Contain(413);
-        (TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM") - memory).Should()
+        (TestMachine.MemoryOf(fixture.Relay.Program.ProcessId, "VmHWM") - memory)
+            .Should()
             .BeLessThan(400_000_000, "28 such bodies once took 1.3 GB");
     }
 }

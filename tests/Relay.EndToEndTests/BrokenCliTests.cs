@@ -48,7 +48,14 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
     [InlineData(FakeBehavior.ExitAfterInit)]
     public async Task What_is_no_answer_is_an_upstream_error(FakeBehavior behavior)
     {
-        _relay.Script(new FakeScript { Behavior = behavior, IgnoreEof = true, Answer = "CANARY-half-a-result" });
+        _relay.Script(
+            new FakeScript
+            {
+                Behavior = behavior,
+                IgnoreEof = true,
+                Answer = "CANARY-half-a-result",
+            }
+        );
 
         var answer = await _relay.AskAsync();
 
@@ -63,8 +70,14 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         async Task<(RelayAnswer Answer, int Started)> AskAsync(int dying, object body)
         {
             var before = _relay.Pids.Count;
-            _relay.Script(new FakeScript { Behavior = FakeBehavior.ExitBeforeReading, ExitUntil = before + dying,
-                Answer = "From the second." });
+            _relay.Script(
+                new FakeScript
+                {
+                    Behavior = FakeBehavior.ExitBeforeReading,
+                    ExitUntil = before + dying,
+                    Answer = "From the second.",
+                }
+            );
             return (await _relay.Program.CompleteAsync(_relay.Key, body), _relay.Pids.Count - before);
         }
 
@@ -113,7 +126,8 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         var answer = await _relay.AskAsync();
 
         answer.Text.Should().Be("Prompt.");
-        watch.Elapsed.Should()
+        watch
+            .Elapsed.Should()
             .BeLessThan(TimeSpan.FromSeconds(3), "the grandchild sleeps for 300 s, and the relay would call 2 s of silence a timeout");
         FakeClaudeInstall.GrandchildPids(_relay.Directory).Should().HaveCount(before + 1);
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
@@ -127,7 +141,10 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
         using var caller = new CancellationTokenSource();
         var asking = _relay.AskAsync(cancellationToken: caller.Token);
         await TestMachine.EventuallyAsync(
-            () => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before, TimeSpan.FromSeconds(5), "there is no grandchild");
+            () => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before,
+            TimeSpan.FromSeconds(5),
+            "there is no grandchild"
+        );
 
         await caller.CancelAsync();
 
@@ -149,7 +166,14 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
     [Fact(Timeout = 120_000)]
     public async Task More_messages_than_a_turn_can_have_end_one_process_and_not_the_service()
     {
-        _relay.Script(new FakeScript { Behavior = FakeBehavior.ManyMessageStarts, Answer = "The first message.", IgnoreEof = true });
+        _relay.Script(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ManyMessageStarts,
+                Answer = "The first message.",
+                IgnoreEof = true,
+            }
+        );
 
         var answers = new[] { await _relay.AskAsync(), await _relay.AskAsync() };
 
@@ -168,11 +192,15 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
     [InlineData(403, "authentication_failed", 503, "not_logged_in")]
     public async Task An_error_in_the_shape_of_a_success_is_never_an_answer(int? upstream, string name, int status, string code)
     {
-        _relay.Script(new FakeScript
-        {
-            Behavior = FakeBehavior.ErrorResult, ErrorStatus = upstream, ErrorName = name,
+        _relay.Script(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ErrorResult,
+                ErrorStatus = upstream,
+                ErrorName = name,
                 ErrorText = "CANARY: connect to internal.example:443 failed",
-        });
+            }
+        );
 
         // A limit is remembered for its model: it has one of its own, out of the others' way.
         var answer = await _relay.Program.CompleteAsync(_relay.Key, new { prompt = "hi", model = upstream == 429 ? "haiku" : "opus" });
@@ -253,12 +281,21 @@ public sealed class DyingSparesTests
     public async Task Spares_that_die_while_parked_are_replaced_ever_more_slowly_and_requests_start_their_own()
     {
         await using var relay = await FakeRelay.StartAsync(
-            new FakeScript { Behavior = FakeBehavior.DieWhileParked, ParkedLifeMs = 500, EchoPrompt = true }, ("WARM_PROCESSES", "2"));
+            new FakeScript
+            {
+                Behavior = FakeBehavior.DieWhileParked,
+                ParkedLifeMs = 500,
+                EchoPrompt = true,
+            },
+            ("WARM_PROCESSES", "2")
+        );
 
         // Left alone, it starts two, and two again after 2 s; then it pauses for twice as long.
         await relay.Program.EventuallyAsync(
-            () => Task.FromResult(relay.Program.Log.Any(line =>
-            line.Contains("the next is started in 00:00:04", StringComparison.Ordinal))), "the pauses do not grow");
+            () =>
+                Task.FromResult(relay.Program.Log.Any(line => line.Contains("the next is started in 00:00:04", StringComparison.Ordinal))),
+            "the pauses do not grow"
+        );
         relay.Pids.Count.Should().BeLessThanOrEqualTo(1 + 4, "there was one self-test, and two rounds of two spares");
 
         for (var number = 1; number <= 5; number++)

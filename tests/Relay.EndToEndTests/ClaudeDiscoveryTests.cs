@@ -8,7 +8,13 @@ namespace Relay.EndToEndTests;
 public sealed class ClaudeDiscoveryTests
 {
     private static readonly (string, string)[] Login =
-        [("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0")];
+    [
+        ("CLAUDE_AUTH", "bedrock"),
+        ("AWS_REGION", "of-a-test"),
+        ("SANDBOX", "off"),
+        ("WARM_PROCESSES", "0"),
+        ("WARM_PROFILES", "0"),
+    ];
 
     [Fact(Timeout = 120_000)]
     public async Task A_claude_bin_that_is_not_there_is_told_and_the_relay_starts_anyway()
@@ -74,9 +80,11 @@ public sealed class ClaudeDiscoveryTests
         await using var relay = await RelayProgram.StartAsync([.. Login, ("CLAUDE_BIN", fake.Claude)]);
 
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Status.Should().Be(200);
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .ContainSingle(line =>
-            line.Contains("WRN", StringComparison.Ordinal) && line.Contains("2.2.0 is newer than", StringComparison.Ordinal));
+                line.Contains("WRN", StringComparison.Ordinal) && line.Contains("2.2.0 is newer than", StringComparison.Ordinal)
+            );
     }
 
     [Theory(Timeout = 120_000)]
@@ -106,9 +114,11 @@ public sealed class ClaudeDiscoveryTests
         File.SetLastWriteTimeUtc(Path.Combine(relay.Directory, "claude"), new DateTime(2030, 1, 1, 0, 0, 0, DateTimeKind.Utc));
 
         await relay.Program.EventuallyAsync(
-            async () => (await relay.Program.GetAsync("/health/ready")) is { Status: 200 } ready && ready.Json.GetProperty(
-            "claude_version").GetString() == "2.1.320",
-            "the update was not noticed");
+            async () =>
+                (await relay.Program.GetAsync("/health/ready")) is { Status: 200 } ready
+                && ready.Json.GetProperty("claude_version").GetString() == "2.1.320",
+            "the update was not noticed"
+        );
         (await relay.AskAsync()).Text.Should().Be("new");
         await TestMachine.EventuallyAsync(() => !relay.Survivors.Contains(old), TimeSpan.FromSeconds(3), "the old spare still runs");
         relay.Program.Log.Should().Contain(line => line.Contains("The claude executable changed", StringComparison.Ordinal));
@@ -119,12 +129,15 @@ public sealed class ClaudeDiscoveryTests
     {
         using var fake = new Fake(new FakeScript());
         await using var relay = RelayProgram.Launch(
-            [.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "bwrap")], wrapper: WithBrokenBubblewrap(fake.Directory));
+            [.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "bwrap")],
+            wrapper: WithBrokenBubblewrap(fake.Directory)
+        );
 
         (await relay.WaitForExitAsync()).Should().Be(1);
 
         relay.Log.Should().Contain(line => line.Contains("SANDBOX=bwrap, but there is no working jail", StringComparison.Ordinal));
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .NotContain(line => line.Contains("listens on", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal));
         FakeClaudeInstall.Pids(fake.Directory).Should().BeEmpty();
     }
@@ -134,16 +147,20 @@ public sealed class ClaudeDiscoveryTests
     {
         using var fake = new Fake(new FakeScript());
         await using var relay = await RelayProgram.StartAsync(
-            [.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "auto")], wrapper: WithBrokenBubblewrap(fake.Directory));
+            [.. Login, ("CLAUDE_BIN", fake.Claude), ("SANDBOX", "auto")],
+            wrapper: WithBrokenBubblewrap(fake.Directory)
+        );
 
         var ready = await relay.GetAsync("/health/ready");
 
         ready.Json.GetProperty("sandbox").GetString().Should().Be("off");
         ready.Json.GetProperty("sandbox_note").GetString().Should().Contain("bubblewrap");
         ShowsNoPath(ready.Body);
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .Contain(line =>
-            line.Contains("WRN", StringComparison.Ordinal) && line.Contains("runs without a jail", StringComparison.Ordinal));
+                line.Contains("WRN", StringComparison.Ordinal) && line.Contains("runs without a jail", StringComparison.Ordinal)
+            );
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Status.Should().Be(200);
     }
 
@@ -155,27 +172,47 @@ public sealed class ClaudeDiscoveryTests
     {
         var script = Path.Combine(directory, "bwrap");
         File.WriteAllText(script, "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n");
-        File.SetUnixFileMode(script,
-            UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead
-            | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(
+            script,
+            UnixFileMode.UserRead
+                | UnixFileMode.UserExecute
+                | UnixFileMode.GroupRead
+                | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherRead
+                | UnixFileMode.OtherExecute
+        );
         return
         [
-            "/usr/bin/unshare", "--mount", .. Environment.IsPrivilegedProcess ? Array.Empty<string>() : ["--map-root-user"],
-            "/bin/sh", "-c", "mount --bind \"$1\" /usr/bin/bwrap || exit 99; shift; exec \"$@\"", "sh", script,
+            "/usr/bin/unshare",
+            "--mount",
+            .. Environment.IsPrivilegedProcess ? Array.Empty<string>() : ["--map-root-user"],
+            "/bin/sh",
+            "-c",
+            "mount --bind \"$1\" /usr/bin/bwrap || exit 99; shift; exec \"$@\"",
+            "sh",
+            script,
         ];
     }
 
     private static async Task<string> ProblemAsync(RelayProgram relay, string code)
     {
         await relay.EventuallyAsync(
-            async () => (await relay.GetAsync("/health/ready")).Json.GetProperty("problems").EnumerateArray().Any(problem =>
-            problem.GetProperty("code").GetString() == code),
-            $"readiness never tells of {code}");
+            async () =>
+                (await relay.GetAsync("/health/ready"))
+                    .Json.GetProperty("problems")
+                    .EnumerateArray()
+                    .Any(problem => problem.GetProperty("code").GetString() == code),
+            $"readiness never tells of {code}"
+        );
         var ready = await relay.GetAsync("/health/ready");
         ready.Status.Should().Be(503);
         ShowsNoPath(ready.Body);
-        return ready.Json.GetProperty("problems").EnumerateArray().First(problem => problem.GetProperty("code").GetString() == code)
-            .GetProperty("message").GetString()!;
+        return ready
+            .Json.GetProperty("problems")
+            .EnumerateArray()
+            .First(problem => problem.GetProperty("code").GetString() == code)
+            .GetProperty("message")
+            .GetString()!;
     }
 
     /// <summary>Anybody may ask for readiness: where things lie on this machine is not theirs to know.</summary>

@@ -26,7 +26,12 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
     {
         ["schema-2020-12"] = new() { StructuredOutput = """{"city":"Paris"}""" },
         ["schema-list"] = new() { StructuredOutput = """{"data":["Paris"]}""" },
-        ["model-unknown-version"] = new() { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 404, ErrorName = "model_not_found" },
+        ["model-unknown-version"] = new()
+        {
+            Behavior = FakeBehavior.ErrorResult,
+            ErrorStatus = 404,
+            ErrorName = "model_not_found",
+        },
     };
 
     private readonly FakeRelay _relay = fixture.Relay;
@@ -44,15 +49,19 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
         _relay.Script(Scripts.GetValueOrDefault(id) ?? new FakeScript { EchoPrompt = true });
         var answer = await _relay.Program.PostAsync(path, _relay.Key, body);
 
-        answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture).Should()
+        answer
+            .Status.ToString(System.Globalization.CultureInfo.InvariantCulture)
+            .Should()
             .Be(row.Right[..3], $"{row.Right}; it was answered: {answer.Body}");
         if (answer.Status == 400)
         {
             answer.Body.Should().Contain(id == "prefill" ? "prefill" : $"'{id.Split('-')[1]}'", row.Right);
         }
 
-        var ignored = id.StartsWith("field-", StringComparison.Ordinal) || id == "verbosity"
-            ? id.Replace("field-", string.Empty, StringComparison.Ordinal) : null;
+        var ignored =
+            id.StartsWith("field-", StringComparison.Ordinal) || id == "verbosity"
+                ? id.Replace("field-", string.Empty, StringComparison.Ordinal)
+                : null;
         if (ignored is not null && !EmptyFields.Contains(id, StringComparer.Ordinal))
         {
             answer.Headers.GetValues("X-Relay-Ignored").Should().Equal(ignored);
@@ -64,8 +73,16 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
         {
-            Content = System.Net.Http.Json.JsonContent.Create(new { model = "haiku", stream = true, seed = 7, temperature = 0.1,
-                messages = new[] { new { role = "user", content = "a" } } }),
+            Content = System.Net.Http.Json.JsonContent.Create(
+                new
+                {
+                    model = "haiku",
+                    stream = true,
+                    seed = 7,
+                    temperature = 0.1,
+                    messages = new[] { new { role = "user", content = "a" } },
+                }
+            ),
         };
 
         request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", _relay.Key);
@@ -85,11 +102,25 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
         _relay.Script(new FakeScript { StructuredOutput = """{"city":5}""" });
         var schema = JsonNode.Parse("""{"type":"object","properties":{"city":{"type":"string"}}}""");
         var body = new JsonObject { ["model"] = "haiku", ["messages"] = JsonNode.Parse("""[{"role":"user","content":"Paris"}]""") };
-        body[path switch { "/v1/complete" => "json_schema", "/v1/messages" => "output_config", _ => "response_format" }] = path switch
+        body[
+            path switch
+            {
+                "/v1/complete" => "json_schema",
+                "/v1/messages" => "output_config",
+                _ => "response_format",
+            }
+        ] = path switch
         {
             "/v1/complete" => schema,
-            "/v1/messages" => new JsonObject { ["format"] = new JsonObject { ["type"] = "json_schema", ["schema"] = schema } },
-            _ => new JsonObject { ["type"] = "json_schema", ["json_schema"] = new JsonObject { ["name"] = "city", ["schema"] = schema } },
+            "/v1/messages" => new JsonObject
+            {
+                ["format"] = new JsonObject { ["type"] = "json_schema", ["schema"] = schema },
+            },
+            _ => new JsonObject
+            {
+                ["type"] = "json_schema",
+                ["json_schema"] = new JsonObject { ["name"] = "city", ["schema"] = schema },
+            },
         };
         body["max_tokens"] = 64;
 
@@ -108,14 +139,26 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
             body.TryAdd("max_tokens", 64);
         }
 
-        return (surface switch { "openai" => "/v1/chat/completions", "anthropic" => "/v1/messages", _ => "/v1/complete" }, body);
+        return (
+            surface switch
+            {
+                "openai" => "/v1/chat/completions",
+                "anthropic" => "/v1/messages",
+                _ => "/v1/complete",
+            },
+            body
+        );
     }
 
     private static IEnumerable<Row> Rows() =>
-        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonElement.Parse(line))
-        .Select(row => new Row(
-        row.GetProperty("id").GetString()!, row.GetProperty("surface").GetString()!
-        .Split(", "), row.GetProperty("body"), row.GetProperty("right").GetString()!));
+        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl"))
+            .Select(line => JsonElement.Parse(line))
+            .Select(row => new Row(
+                row.GetProperty("id").GetString()!,
+                row.GetProperty("surface").GetString()!.Split(", "),
+                row.GetProperty("body"),
+                row.GetProperty("right").GetString()!
+            ));
 
     private sealed record Row(string Id, string[] Surfaces, JsonElement Body, string Right);
 

@@ -67,8 +67,11 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         var folder = Path.Combine(Clients, "typescript");
 
         (await RunAsync(folder, "npm", "test")).Should().Contain("# fail 0");
-        (await RunAsync(folder, "npm", "pack", "--dry-run", "--json")).Should()
-            .Contain("index.js").And.Contain("index.d.ts").And.NotContain("client.test.js");
+        (await RunAsync(folder, "npm", "pack", "--dry-run", "--json"))
+            .Should()
+            .Contain("index.js")
+            .And.Contain("index.d.ts")
+            .And.NotContain("client.test.js");
     }
 
     [Fact(Timeout = 120_000)]
@@ -78,15 +81,28 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         Directory.CreateDirectory(Path.Combine(folder.Path, "node_modules"));
         Directory.CreateSymbolicLink(Path.Combine(folder.Path, "node_modules", "claude-relay-client"), Path.Combine(Clients, "typescript"));
         await File.WriteAllTextAsync(
-            Path.Combine(folder.Path, "example.mjs"), ExampleOf("typescript", "js"), TestContext.Current.CancellationToken);
+            Path.Combine(folder.Path, "example.mjs"),
+            ExampleOf("typescript", "js"),
+            TestContext.Current.CancellationToken
+        );
         await File.WriteAllTextAsync(Path.Combine(folder.Path, "more.mjs"), JavaScript, TestContext.Current.CancellationToken);
 
         var example = await RunAsync(folder.Path, "node", "example.mjs");
         var more = await RunAsync(folder.Path, "node", "more.mjs");
 
         CheckExample(example);
-        more.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().Equal(
-            "client: turns", """{"a":1}""", "BadRequestError 400 url_rejected", "app", "AuthenticationError 401 unauthorized", "ServerError null upstream_error", "true", "false");
+        more.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Should()
+            .Equal(
+                "client: turns",
+                """{"a":1}""",
+                "BadRequestError 400 url_rejected",
+                "app",
+                "AuthenticationError 401 unauthorized",
+                "ServerError null upstream_error",
+                "true",
+                "false"
+            );
         await ShouldBeLeftAsync("client: endless js");
     }
 
@@ -99,15 +115,28 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     {
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(
-            Path.Combine(folder.Path, "example.py"), ExampleOf("python", "python"), TestContext.Current.CancellationToken);
+            Path.Combine(folder.Path, "example.py"),
+            ExampleOf("python", "python"),
+            TestContext.Current.CancellationToken
+        );
         await File.WriteAllTextAsync(Path.Combine(folder.Path, "more.py"), Python, TestContext.Current.CancellationToken);
 
         var example = await RunAsync(folder.Path, "python3", "example.py");
         var more = await RunAsync(folder.Path, "python3", "more.py");
 
         CheckExample(example);
-        more.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().Equal(
-            "client: turns", """{"a":1}""", "BadRequestError 400 url_rejected", "app", "AuthenticationError 401 unauthorized", "ServerError None upstream_error", "true", "false");
+        more.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Should()
+            .Equal(
+                "client: turns",
+                """{"a":1}""",
+                "BadRequestError 400 url_rejected",
+                "app",
+                "AuthenticationError 401 unauthorized",
+                "ServerError None upstream_error",
+                "true",
+                "false"
+            );
         await ShouldBeLeftAsync("client: endless py");
     }
 
@@ -115,17 +144,36 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     [InlineData("", 0, null, false, null, 0, null)]
     [InlineData(
         "\"pages\":3,\"open_graph\":[{\"name\":\"type\",\"content\":\"x\"}],\"needs_javascript\":true,\"needs_javascript_reason\":\""
-        + "empty_root\",\"data\":[{\"id\":\"a\",\"content\":{\"b\":1}}],\"refresh_url\":\"v\",", 1, 3, true, "empty_root", 1, "v")]
+            + "empty_root\",\"data\":[{\"id\":\"a\",\"content\":{\"b\":1}}],\"refresh_url\":\"v\",",
+        1,
+        3,
+        true,
+        "empty_root",
+        1,
+        "v"
+    )]
     public async Task The_dotnet_client_reads_all_of_a_page(
-        string more, int properties, int? pages, bool needsScripts, string? reason, int data, string? refresh)
+        string more,
+        int properties,
+        int? pages,
+        bool needsScripts,
+        string? reason,
+        int data,
+        string? refresh
+    )
     {
-        using var http = new HttpClient(new FixedAnswer($$"""{{{more}}"ok":true,"status":200,"final_url":"u","truncated":false,"text":"Hi","content_type":null,"charset":null,"title":null,"description":null,"language":null,"canonical":null,"json_ld":[],"redirects":[],"total_chars":2,"next_offset":null,"bytes":2,"duration_ms":1}"""));
+        using var http = new HttpClient(
+            new FixedAnswer(
+                $$"""{{{more}}"ok":true,"status":200,"final_url":"u","truncated":false,"text":"Hi","content_type":null,"charset":null,"title":null,"description":null,"language":null,"canonical":null,"json_ld":[],"redirects":[],"total_chars":2,"next_offset":null,"bytes":2,"duration_ms":1}"""
+            )
+        );
         var client = new ClaudeRelayClient(http, new ClaudeRelayOptions { Url = new Uri("http://relay.example"), Key = "crk_live_key" });
 
         var page = await client.FetchPageAsync("u", cancellationToken: TestContext.Current.CancellationToken);
 
         (page.Content, page.OpenGraph.Count, page.Pages, page.NeedsJavascript, page.NeedsJavascriptReason, page.Data.Count, page.RefreshUrl)
-            .Should().Be(("Hi", properties, pages, needsScripts, reason, data, refresh));
+            .Should()
+            .Be(("Hi", properties, pages, needsScripts, reason, data, refresh));
     }
 
     private sealed class FixedAnswer(string json) : HttpMessageHandler
@@ -140,13 +188,46 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         var token = TestContext.Current.CancellationToken;
         using var http = new HttpClient();
         ClaudeRelayClient Client(string key, int retries = 1) =>
-            new(http, new ClaudeRelayOptions { Url = new Uri(relay.Real.Url), Key = key, MaxRetries = retries });
+            new(
+                http,
+                new ClaudeRelayOptions
+                {
+                    Url = new Uri(relay.Real.Url),
+                    Key = key,
+                    MaxRetries = retries,
+                }
+            );
         var client = Client(relay.Real.Key);
 
-        (await client.CompleteAsync(new CompletionRequest { Messages = [ChatMessage.User("one"), ChatMessage.Assistant("two"),
-            ChatMessage.User("client: turns", ContentPart.Image("image/gif", Convert.FromBase64String("R0lGODlhAQABAAAAACw=")))] },
-            cancellationToken: token)).Text.Should().Be("client: turns");
-        (await client.CompleteAsync(new CompletionRequest { Prompt = "client: schema", JsonSchema = System.Text.Json.JsonElement.Parse("""{"type":"object"}""") }, cancellationToken: token)).StructuredOutput!.Value.GetRawText().Should().Be("""{"a":1}""");
+        (
+            await client.CompleteAsync(
+                new CompletionRequest
+                {
+                    Messages =
+                    [
+                        ChatMessage.User("one"),
+                        ChatMessage.Assistant("two"),
+                        ChatMessage.User("client: turns", ContentPart.Image("image/gif", Convert.FromBase64String("R0lGODlhAQABAAAAACw="))),
+                    ],
+                },
+                cancellationToken: token
+            )
+        )
+            .Text.Should()
+            .Be("client: turns");
+        (
+            await client.CompleteAsync(
+                new CompletionRequest
+                {
+                    Prompt = "client: schema",
+                    JsonSchema = System.Text.Json.JsonElement.Parse("""{"type":"object"}"""),
+                },
+                cancellationToken: token
+            )
+        )
+            .StructuredOutput!.Value.GetRawText()
+            .Should()
+            .Be("""{"a":1}""");
         var events = new List<CompletionEvent>();
         await foreach (var item in client.StreamAsync("client: stream", cancellationToken: token))
         {
@@ -158,22 +239,36 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         events[^1].Should().BeOfType<CompletionDone>().Which.StopReason.Should().Be("end_turn");
         (await client.ModelsAsync(token)).Models.Should().Contain("opus");
         (await client.UsageAsync(token)).GetProperty("key").GetString().Should().Be("app");
-        (await ((Func<Task>)(() => client.FetchPageAsync("http://127.0.0.1/", cancellationToken: token))).Should()
-            .ThrowAsync<ClaudeRelayBadRequestException>()).Which.Code.Should().Be("url_rejected");
+        (
+            await ((Func<Task>)(() => client.FetchPageAsync("http://127.0.0.1/", cancellationToken: token)))
+                .Should()
+                .ThrowAsync<ClaudeRelayBadRequestException>()
+        )
+            .Which.Code.Should()
+            .Be("url_rejected");
         (await ((Func<Task>)(() => Client("wrong").ModelsAsync(token))).Should().ThrowAsync<ClaudeRelayAuthenticationException>())
-            .Which.RequestId.Should().StartWith("req_");
-        (await ((Func<Task>)(async () =>
-        {
-            await foreach (var item in client.StreamAsync("client: breaks off", cancellationToken: token))
-            {
-                events.Add(item);
-            }
-        })).Should().ThrowAsync<ClaudeRelayServerException>()).Which.Code.Should().Be("upstream_error");
+            .Which.RequestId.Should()
+            .StartWith("req_");
+        (await (
+                (Func<Task>)(
+                    async () =>
+                    {
+                        await foreach (var item in client.StreamAsync("client: breaks off", cancellationToken: token))
+                        {
+                            events.Add(item);
+                        }
+                    }
+                )
+            ).Should().ThrowAsync<ClaudeRelayServerException>()).Which.Code.Should().Be("upstream_error");
         var scarce = Client(await relay.Real.Program.MintAsync("scarce", "--daily", "1"));
         await scarce.CompleteAsync("client: scarce", cancellationToken: token);
-        (await ((Func<Task>)(() => scarce.CompleteAsync("client: scarce", cancellationToken: token))).Should()
-            .ThrowAsync<ClaudeRelayRateLimitException>("midnight is too far to be waited for"))
-            .Which.RetryAfter.Should().BeGreaterThan(TimeSpan.FromSeconds(60));
+        (
+            await ((Func<Task>)(() => scarce.CompleteAsync("client: scarce", cancellationToken: token)))
+                .Should()
+                .ThrowAsync<ClaudeRelayRateLimitException>("midnight is too far to be waited for")
+        )
+            .Which.RetryAfter.Should()
+            .BeGreaterThan(TimeSpan.FromSeconds(60));
         await foreach (var _ in client.StreamAsync("client: endless net", cancellationToken: token))
         {
             break;
@@ -187,7 +282,10 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     {
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(
-            Path.Combine(folder.Path, "Program.cs"), ExampleOf("csharp", "csharp"), TestContext.Current.CancellationToken);
+            Path.Combine(folder.Path, "Program.cs"),
+            ExampleOf("csharp", "csharp"),
+            TestContext.Current.CancellationToken
+        );
         await File.WriteAllTextAsync(
             Path.Combine(folder.Path, "example.csproj"),
             $"""
@@ -199,15 +297,18 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
               </ItemGroup>
             </Project>
             """,
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
 
         CheckExample(await RunAsync(folder.Path, RelayProgram.DotNet, "run"));
     }
 
     private static void CheckExample(string output) =>
-        output.Should()
-        .Contain("opus, sonnet, haiku").And.Contain("What is the capital of France? One word. (")
-        .And.Contain("Write a haiku about relays.\n(end_turn");
+        output
+            .Should()
+            .Contain("opus, sonnet, haiku")
+            .And.Contain("What is the capital of France? One word. (")
+            .And.Contain("Write a haiku about relays.\n(end_turn");
 
     private static string ExampleOf(string client, string language)
     {
@@ -215,13 +316,21 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         return CodeBlock().Matches(readme).Single(block => block.Groups["language"].Value == language).Groups["code"].Value;
     }
 
-    private Task ShouldBeLeftAsync(string prompt) => relay.Real.Program.EventuallyAsync(
-        () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }]), "the model goes on although its reader has left");
+    private Task ShouldBeLeftAsync(string prompt) =>
+        relay.Real.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }]),
+            "the model goes on although its reader has left"
+        );
 
     private async Task<string> RunAsync(string folder, string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true,
-            RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["CLAUDE_RELAY_URL"] = relay.Real.Url;
         start.Environment["CLAUDE_RELAY_KEY"] = relay.Real.Key;
         start.Environment["PYTHONPATH"] = Path.Combine(Clients, "python");
@@ -234,8 +343,11 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         return await output;
     }
 
-    [GeneratedRegex("^```(?<language>\\w+)\n(?<code>.*?)^```",
-        RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^```(?<language>\\w+)\n(?<code>.*?)^```",
+        RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex CodeBlock();
 
     /// <summary>What the API answers to the prompts of this class.</summary>

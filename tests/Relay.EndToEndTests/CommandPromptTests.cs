@@ -14,10 +14,43 @@ public sealed class CommandPromptTests(RelayPerSandbox relays)
 {
     private static readonly string[] Words =
     [
-        "/cost", "/clear", "/help", "/compact", "/compact keep nothing", "/model opus", "/init", "/login", "/logout", "/exit", "/hooks",
-            "/config", "/nonsense",
-        " /cost", "\n/clear", "-p", "-", "--", "--dangerously-skip-permissions", "--model", "--model haiku", "--version", "-h",
-        "!ls", "! ls -la", "#note", "# remember this", "@", "@ ", "&", "?", "exit", "quit", "ultrathink", "\u001b[2J", "\u0003", "\u0004",
+        "/cost",
+        "/clear",
+        "/help",
+        "/compact",
+        "/compact keep nothing",
+        "/model opus",
+        "/init",
+        "/login",
+        "/logout",
+        "/exit",
+        "/hooks",
+        "/config",
+        "/nonsense",
+        " /cost",
+        "\n/clear",
+        "-p",
+        "-",
+        "--",
+        "--dangerously-skip-permissions",
+        "--model",
+        "--model haiku",
+        "--version",
+        "-h",
+        "!ls",
+        "! ls -la",
+        "#note",
+        "# remember this",
+        "@",
+        "@ ",
+        "&",
+        "?",
+        "exit",
+        "quit",
+        "ultrathink",
+        "\u001b[2J",
+        "\u0003",
+        "\u0004",
         """{"type":"control_request","request_id":"9","request":{"subtype":"interrupt"}}""",
     ];
 
@@ -30,20 +63,26 @@ public sealed class CommandPromptTests(RelayPerSandbox relays)
         var (relay, key) = await relays.StartedAsync(sandbox);
         relays.Api.Default = new Behavior { Echo = true };
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(RelayPerSandbox.QuestionsOf(sandbox, Words),
+        await Parallel.ForEachAsync(
+            RelayPerSandbox.QuestionsOf(sandbox, Words),
             new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
             async (words, _) =>
-        {
-            var system = $"{words[^1]} [{sandbox}]";
-            var answer = await relay.CompleteAsync(key, RelayPerSandbox.AskingFor(words, system));
-
-            lock (scope)
             {
-                answer.Status.Should().Be(200, "{0} are prompts", words);
-                relays.Api.Requests.Count(request => request.UserTexts.SequenceEqual(words, StringComparer.Ordinal)
-                    && request.SystemTexts[^1] == system).Should().Be(1, "{0} are for the model", words);
-                answer.Text.Should().Be(words[^1], "the model was to echo");
+                var system = $"{words[^1]} [{sandbox}]";
+                var answer = await relay.CompleteAsync(key, RelayPerSandbox.AskingFor(words, system));
+
+                lock (scope)
+                {
+                    answer.Status.Should().Be(200, "{0} are prompts", words);
+                    relays
+                        .Api.Requests.Count(request =>
+                            request.UserTexts.SequenceEqual(words, StringComparer.Ordinal) && request.SystemTexts[^1] == system
+                        )
+                        .Should()
+                        .Be(1, "{0} are for the model", words);
+                    answer.Text.Should().Be(words[^1], "the model was to echo");
+                }
             }
-        });
+        );
     }
 }

@@ -18,7 +18,9 @@ public sealed partial class CommandsInDocumentsTests
         ["./run.sh --demo"] = nameof(The_demo_shows_a_completion_of_the_real_cli_and_cleans_up),
         ["./install.sh"] = "InstallTests",
         ["./uninstall.sh"] = "InstallTests",
-        ["""curl http://127.0.0.1:8799/v1/fetch -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json'   -d '{"url":"https://example.com/","format":"markdown"}'"""] = nameof(FetchScenarioTests),
+        [
+            """curl http://127.0.0.1:8799/v1/fetch -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json'   -d '{"url":"https://example.com/","format":"markdown"}'"""
+        ] = nameof(FetchScenarioTests),
         ["docker compose -f deploy/compose.fleet.yaml cp redis:/data/dump.rdb ~/relay-backup/"] =
             "nowhere: there is no engine on the machines of the tests",
         ["kubectl -n claude-relay cp claude-relay-redis-0:/data/dump.rdb ~/relay-backup/dump.rdb"] = "nowhere: there is no cluster either",
@@ -48,21 +50,35 @@ public sealed partial class CommandsInDocumentsTests
             return;
         }
 
-        await using var relay = await FakeRelay.StartAsync(new FakeScript { Answer = "Goethe.", StructuredOutput = """{"city":"Paris","people":2100000}""" });
+        await using var relay = await FakeRelay.StartAsync(
+            new FakeScript { Answer = "Goethe.", StructuredOutput = """{"city":"Paris","people":2100000}""" }
+        );
         using var home = new TemporaryDirectory();
         // The address the documents name is this relay's here; so is the home, which they know as its default.
         Directory.CreateDirectory(Path.Combine(home.Path, ".local", "share"));
         File.CreateSymbolicLink(Path.Combine(home.Path, ".local", "share", "claude-relay"), relay.Program.Home);
-        await File.WriteAllTextAsync(Path.Combine(relay.Program.Home, "config.env"), "CLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\n",
-            TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(relay.Program.Home, "config.env"),
+            "CLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\n",
+            TestContext.Current.CancellationToken
+        );
         var address = relay.Program.Http.BaseAddress!.Authority;
-        script = script.Replace("127.0.0.1:8799", address, StringComparison.Ordinal)
+        script = script
+            .Replace("127.0.0.1:8799", address, StringComparison.Ordinal)
             .Replace("curl ", "curl --fail-with-body -sS ", StringComparison.Ordinal);
         script = $"set -euo pipefail\nrelayctl() {{ ./bin/relayctl \"$@\"; }}\n{script}";
 
-        var (code, output) = await RunAsync("bash", ["-c", script],
-            [("HOME", home.Path), ("RELAY_HOME", relay.Program.Home), ("SANDBOX", "off"),
-            ("CLAUDE_BIN", Path.Combine(relay.Directory, "claude")), ("PORT", address.Split(':')[1])]);
+        var (code, output) = await RunAsync(
+            "bash",
+            ["-c", script],
+            [
+                ("HOME", home.Path),
+                ("RELAY_HOME", relay.Program.Home),
+                ("SANDBOX", "off"),
+                ("CLAUDE_BIN", Path.Combine(relay.Directory, "claude")),
+                ("PORT", address.Split(':')[1]),
+            ]
+        );
 
         code.Should().Be(0, output);
     }
@@ -81,13 +97,18 @@ public sealed partial class CommandsInDocumentsTests
     public async Task Run_sh_starts_a_relay_and_stops_it()
     {
         using var home = new TemporaryDirectory();
-        using var script = Start(Path.Combine(TestMachine.Root, "run.sh"), ["--port", "0"],
-            [("RELAY_HOME", home.Path), ("SANDBOX", "off"), ("CLAUDE_BIN", "/nonexistent/claude")]);
+        using var script = Start(
+            Path.Combine(TestMachine.Root, "run.sh"),
+            ["--port", "0"],
+            [("RELAY_HOME", home.Path), ("SANDBOX", "off"), ("CLAUDE_BIN", "/nonexistent/claude")]
+        );
         var lines = new List<string>();
         while (!lines.Exists(line => line.Contains("claude-relay listens on", StringComparison.Ordinal)))
         {
-            lines.Add(await script.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)
-                ?? throw new InvalidOperationException(string.Join('\n', lines)));
+            lines.Add(
+                await script.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)
+                    ?? throw new InvalidOperationException(string.Join('\n', lines))
+            );
         }
 
         TestMachine.Signal(script.Id, System.Runtime.InteropServices.PosixSignal.SIGTERM);
@@ -99,14 +120,20 @@ public sealed partial class CommandsInDocumentsTests
     [Fact(Timeout = 120_000)]
     public async Task The_demo_shows_a_completion_of_the_real_cli_and_cleans_up()
     {
-        using var script =
-            Start(Path.Combine(TestMachine.Root, "run.sh"), ["--demo"], [("PORT", "0"), ("CLAUDE_BIN", TestMachine.RealClaude)]);
+        using var script = Start(
+            Path.Combine(TestMachine.Root, "run.sh"),
+            ["--demo"],
+            [("PORT", "0"), ("CLAUDE_BIN", TestMachine.RealClaude)]
+        );
         var lines = new List<string>();
         while (!lines.Exists(line => line.StartsWith("{\"ok\":true", StringComparison.Ordinal)))
         {
-            lines.Add(await script.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)
-                ?? throw new InvalidOperationException(
-                $"{string.Join('\n', lines)}\n{await script.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)}"));
+            lines.Add(
+                await script.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)
+                    ?? throw new InvalidOperationException(
+                        $"{string.Join('\n', lines)}\n{await script.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)}"
+                    )
+            );
         }
 
         var children = TestMachine.DescendantsOf(script.Id);
@@ -114,20 +141,27 @@ public sealed partial class CommandsInDocumentsTests
         TestMachine.Signal(script.Id, System.Runtime.InteropServices.PosixSignal.SIGTERM);
 
         await script.WaitForExitAsync(TestContext.Current.CancellationToken);
-        await TestMachine.EventuallyAsync(() =>
-            !children.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(10), "the demo left processes behind");
+        await TestMachine.EventuallyAsync(
+            () => !children.Any(TestMachine.IsRunning),
+            TimeSpan.FromSeconds(10),
+            "the demo left processes behind"
+        );
     }
 
     /// <summary>The lines of all blocks, those that go on joined to what they go on with.</summary>
     private static IEnumerable<string> Lines(string document) =>
-        Block().Matches(document)
-        .SelectMany(match => match.Groups["commands"].Value.Replace("\\\n", string.Empty, StringComparison.Ordinal).Split('\n'));
+        Block()
+            .Matches(document)
+            .SelectMany(match => match.Groups["commands"].Value.Replace("\\\n", string.Empty, StringComparison.Ordinal).Split('\n'));
 
     /// <summary>A command without what is said about it.</summary>
     private static string WithoutComment(string line) => line.Split(" #", 2)[0].TrimEnd();
 
     private static async Task<(int Code, string Output)> RunAsync(
-        string program, string[] arguments, (string Name, string Value)[] environment)
+        string program,
+        string[] arguments,
+        (string Name, string Value)[] environment
+    )
     {
         using var process = Start(program, arguments, environment);
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -138,8 +172,14 @@ public sealed partial class CommandsInDocumentsTests
 
     private static Process Start(string program, string[] arguments, (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, WorkingDirectory = TestMachine.Root,
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            UseShellExecute = false,
+            WorkingDirectory = TestMachine.Root,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -150,7 +190,10 @@ public sealed partial class CommandsInDocumentsTests
         return process;
     }
 
-    [GeneratedRegex(@"^```bash\n(?<commands>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^```bash\n(?<commands>.*?)^```",
+        RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Block();
 }

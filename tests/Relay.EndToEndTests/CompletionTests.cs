@@ -34,15 +34,30 @@ public sealed class CompletionTests(RealRelay relay)
     {
         relay.Api.When("Count.", new Behavior { Words = 500 });
 
-        var answer = await relay.Program.CompleteAsync(relay.Key, new { prompt = "Count.", model, output_format = "json" });
+        var answer = await relay.Program.CompleteAsync(
+            relay.Key,
+            new
+            {
+                prompt = "Count.",
+                model,
+                output_format = "json",
+            }
+        );
 
         var usage = answer.Json.GetProperty("usage");
         long Tokens(string name) => usage.GetProperty(name).GetInt64();
         var tokens = new TokenUsage(
-            Tokens("input_tokens"), Tokens("output_tokens"), Tokens("cache_creation_input_tokens"), Tokens("cache_read_input_tokens"),
-            null);
+            Tokens("input_tokens"),
+            Tokens("output_tokens"),
+            Tokens("cache_creation_input_tokens"),
+            Tokens("cache_read_input_tokens"),
+            null
+        );
         tokens.OutputTokens.Should().BeGreaterThan(100);
-        ModelPrice.Of(ModelName.Create(model).Value).CostOf(tokens).Should()
+        ModelPrice
+            .Of(ModelName.Create(model).Value)
+            .CostOf(tokens)
+            .Should()
             .BeApproximately(usage.GetProperty("cost_usd").GetDecimal(), 0.000001m);
     }
 }

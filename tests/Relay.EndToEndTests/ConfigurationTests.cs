@@ -18,21 +18,49 @@ public sealed class ConfigurationTests : IDisposable
     public async Task Every_problem_is_told_at_once_and_nothing_starts()
     {
         await using var relay = RelayProgram.Launch([
-            ("HOST", "example.org"), ("PORT", "99999"), ("LOG_FORMAT", "yaml"), ("MAX_BODY_BYTES", "-1"), ("MAX_INPUT_BYTES", "much"),
+            ("HOST", "example.org"),
+            ("PORT", "99999"),
+            ("LOG_FORMAT", "yaml"),
+            ("MAX_BODY_BYTES", "-1"),
+            ("MAX_INPUT_BYTES", "much"),
             ("REQ_TIMEOUT", "0s"),
-            ("IDLE_TIMEOUT", "soon"), ("DEFAULT_MODEL", "gpt"), ("ALLOWED_MODELS", "opus,--evil"), ("GLOBAL_CONCURRENCY", "0"),
+            ("IDLE_TIMEOUT", "soon"),
+            ("DEFAULT_MODEL", "gpt"),
+            ("ALLOWED_MODELS", "opus,--evil"),
+            ("GLOBAL_CONCURRENCY", "0"),
             ("PER_KEY_DAILY", "1.5"),
-            ("SANDBOX", "yes"), ("WARM_PROCESSES", "101"), ("CLAUDE_AUTH", "api-key"), ("CLAUDE_BASE_URL", "http://example.org/"),
+            ("SANDBOX", "yes"),
+            ("WARM_PROCESSES", "101"),
+            ("CLAUDE_AUTH", "api-key"),
+            ("CLAUDE_BASE_URL", "http://example.org/"),
             ("CLAUDE_PASS_ENV", "HTTPS_PROXY,ANTHROPIC_API_KEY,LD_PRELOAD"),
         ]);
 
         (await relay.WaitForExitAsync()).Should().Be(1);
 
         var log = string.Join('\n', relay.Log);
-        foreach (var name in (string[])["HOST", "PORT", "LOG_FORMAT", "MAX_BODY_BYTES", "MAX_INPUT_BYTES", "REQ_TIMEOUT", "IDLE_TIMEOUT",
-            "DEFAULT_MODEL", "ALLOWED_MODELS", "GLOBAL_CONCURRENCY",
-            "PER_KEY_DAILY", "SANDBOX", "WARM_PROCESSES", "ANTHROPIC_API_KEY", "CLAUDE_BASE_URL", "CLAUDE_PASS_ENV: ANTHROPIC_API_KEY",
-            "CLAUDE_PASS_ENV: LD_PRELOAD"])
+        foreach (
+            var name in (string[])
+                [
+                    "HOST",
+                    "PORT",
+                    "LOG_FORMAT",
+                    "MAX_BODY_BYTES",
+                    "MAX_INPUT_BYTES",
+                    "REQ_TIMEOUT",
+                    "IDLE_TIMEOUT",
+                    "DEFAULT_MODEL",
+                    "ALLOWED_MODELS",
+                    "GLOBAL_CONCURRENCY",
+                    "PER_KEY_DAILY",
+                    "SANDBOX",
+                    "WARM_PROCESSES",
+                    "ANTHROPIC_API_KEY",
+                    "CLAUDE_BASE_URL",
+                    "CLAUDE_PASS_ENV: ANTHROPIC_API_KEY",
+                    "CLAUDE_PASS_ENV: LD_PRELOAD",
+                ]
+        )
         {
             relay.Log.Should().Contain(line => line.StartsWith($"FTL {name}", StringComparison.Ordinal), $"{name} is wrong, too:\n{log}");
         }
@@ -44,7 +72,11 @@ public sealed class ConfigurationTests : IDisposable
     public async Task A_secret_of_a_wrong_configuration_is_not_printed()
     {
         await using var relay = RelayProgram.Launch([
-            ("CLAUDE_AUTH", "oauth"), ("ANTHROPIC_API_KEY", "sk-ant-canary-1"), ("CLAUDE_CODE_OAUTH_TOKEN", "canary-2"), ("PORT", "x")]);
+            ("CLAUDE_AUTH", "oauth"),
+            ("ANTHROPIC_API_KEY", "sk-ant-canary-1"),
+            ("CLAUDE_CODE_OAUTH_TOKEN", "canary-2"),
+            ("PORT", "x"),
+        ]);
 
         (await relay.WaitForExitAsync()).Should().Be(1);
 
@@ -55,7 +87,10 @@ public sealed class ConfigurationTests : IDisposable
     public async Task A_line_of_the_file_that_says_nothing_is_told_with_its_number()
     {
         await File.WriteAllTextAsync(
-            Path.Combine(_home, "config.env"), "PORT=0\n\n# fine\nMAX_INPUT_BYTES 5\n", TestContext.Current.CancellationToken);
+            Path.Combine(_home, "config.env"),
+            "PORT=0\n\n# fine\nMAX_INPUT_BYTES 5\n",
+            TestContext.Current.CancellationToken
+        );
         await using var relay = RelayProgram.Launch([("RELAY_HOME", _home)]);
 
         (await relay.WaitForExitAsync()).Should().Be(1);
@@ -68,7 +103,10 @@ public sealed class ConfigurationTests : IDisposable
     {
         await File.WriteAllTextAsync(Path.Combine(_home, "config.env"), "MAX_IMPUT_BYTES=5\n", TestContext.Current.CancellationToken);
         await using var relay = await RelayProgram.StartAsync(
-            [("RELAY_HOME", _home), ("SANDBOX", "off"), ("SOMETHING_ELSE", "1")], waitUntilReady: false, arguments: ["--prot", "80"]);
+            [("RELAY_HOME", _home), ("SANDBOX", "off"), ("SOMETHING_ELSE", "1")],
+            waitUntilReady: false,
+            arguments: ["--prot", "80"]
+        );
 
         relay.Log.Should().ContainSingle(line => line.Contains("WRN MAX_IMPUT_BYTES", StringComparison.Ordinal));
         relay.Log.Should().ContainSingle(line => line.Contains("WRN PROT", StringComparison.Ordinal));
@@ -84,8 +122,9 @@ public sealed class ConfigurationTests : IDisposable
         await File.WriteAllTextAsync(
             Path.Combine(_home, "config.env"),
             $"# mine\nexport MAX_INPUT_BYTES=10\nMAX_INPUT_BYTES='20'\nCLAUDE_BIN=\"{claude}\"\nCLAUDE_AUTH=bedrock\n"
-            + $"AWS_REGION=of-a-test\nSANDBOX=off\nWARM_PROCESSES=0\n",
-            TestContext.Current.CancellationToken);
+                + $"AWS_REGION=of-a-test\nSANDBOX=off\nWARM_PROCESSES=0\n",
+            TestContext.Current.CancellationToken
+        );
 
         string? key = null;
         await TakesAsync(20);
@@ -96,7 +135,8 @@ public sealed class ConfigurationTests : IDisposable
         async Task TakesAsync(int bytes, string? environment = null, params string[] arguments)
         {
             (string, string)[] settings = environment is null
-                ? [("RELAY_HOME", _home)] : [("RELAY_HOME", _home), ("MAX_INPUT_BYTES", environment)];
+                ? [("RELAY_HOME", _home)]
+                : [("RELAY_HOME", _home), ("MAX_INPUT_BYTES", environment)];
             await using var relay = await RelayProgram.StartAsync(settings, arguments: arguments);
             key ??= await relay.MintAsync("app");
             (await relay.CompleteAsync(key, new { prompt = new string('a', bytes) })).Status.Should().Be(200);
@@ -118,18 +158,33 @@ public sealed class ConfigurationTests : IDisposable
         var lines = await File.ReadAllLinesAsync(file, TestContext.Current.CancellationToken);
         lines.Should().OnlyContain(line => line.Length == 0 || line[0] == '#');
         string[] settings = [.. lines.Where(line => line.Length > 1 && line[0] == '#' && line[1] != ' ').Select(line => line[1..])];
-        settings.Select(line => line.Split('=')[0]).Should()
-            .Contain(["HOST", "PORT", "CLAUDE_BIN", "CLAUDE_AUTH", "SANDBOX", "MAX_INPUT_BYTES", "GLOBAL_CONCURRENCY", "WARM_PROCESSES",
-            "REQ_TIMEOUT"]);
+        settings
+            .Select(line => line.Split('=')[0])
+            .Should()
+            .Contain([
+                "HOST",
+                "PORT",
+                "CLAUDE_BIN",
+                "CLAUDE_AUTH",
+                "SANDBOX",
+                "MAX_INPUT_BYTES",
+                "GLOBAL_CONCURRENCY",
+                "WARM_PROCESSES",
+                "REQ_TIMEOUT",
+            ]);
 
         // Every # removed, it means the same: the defaults can be read back.
-        await File.WriteAllLinesAsync(file,
+        await File.WriteAllLinesAsync(
+            file,
             [.. lines.Select(line => line.StartsWith('#') && !line.StartsWith("# ", StringComparison.Ordinal) ? line[1..] : line)],
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
         await using var relay = await RelayProgram.StartAsync([("RELAY_HOME", home), ("SANDBOX", "off")], waitUntilReady: false);
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .NotContain(line =>
-            line.Contains("is no setting", StringComparison.Ordinal) || line.Contains("Wrote", StringComparison.Ordinal));
+                line.Contains("is no setting", StringComparison.Ordinal) || line.Contains("Wrote", StringComparison.Ordinal)
+            );
     }
 
     [Fact(Timeout = 120_000)]
@@ -138,8 +193,10 @@ public sealed class ConfigurationTests : IDisposable
         await using var relay = await FakeRelay.StartAsync();
         var file = Path.Combine(relay.Program.Home, "config.env");
         Task LogsAsync(string text) =>
-            relay.Program.EventuallyAsync(() =>
-            Task.FromResult(relay.Program.Log.Any(line => line.Contains(text, StringComparison.Ordinal))), $"it does not say '{text}'");
+            relay.Program.EventuallyAsync(
+                () => Task.FromResult(relay.Program.Log.Any(line => line.Contains(text, StringComparison.Ordinal))),
+                $"it does not say '{text}'"
+            );
         async Task WriteAsync(string text) => await File.WriteAllTextAsync(file, text, TestContext.Current.CancellationToken);
 
         await WriteAsync("PER_KEY_DAILY=2\nMAX_INPUT_BYTES=10\n");
@@ -167,13 +224,15 @@ public sealed class ConfigurationTests : IDisposable
         File.Delete(file);
         await LogsAsync("PER_KEY_DAILY is 1000 from now on");
         string?[] Changes() =>
-        [
-            .. relay.Program.Audit.Where(line => line.GetProperty("action").GetString() == "setting_changed")
-                .Select(line => line.GetProperty("detail").GetString()),
-        ];
+            [
+                .. relay
+                    .Program.Audit.Where(line => line.GetProperty("action").GetString() == "setting_changed")
+                    .Select(line => line.GetProperty("detail").GetString()),
+            ];
         // The audit log is written a moment after the program's log.
         await relay.Program.EventuallyAsync(() => Task.FromResult(Changes().Length >= 5), "the last change is not in the audit log");
-        Changes().Should()
+        Changes()
+            .Should()
             .Equal("MAX_INPUT_BYTES=10", "PER_KEY_DAILY=2", "MAX_INPUT_BYTES=200000", "PER_KEY_DAILY=5", "PER_KEY_DAILY=1000");
     }
 
@@ -186,9 +245,11 @@ public sealed class ConfigurationTests : IDisposable
 
         (await relay.WaitForExitAsync()).Should().Be(1);
 
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .Contain(line =>
-            line.Contains("HOST:", StringComparison.Ordinal) && line.Contains("ALLOW_REMOTE=true", StringComparison.Ordinal));
+                line.Contains("HOST:", StringComparison.Ordinal) && line.Contains("ALLOW_REMOTE=true", StringComparison.Ordinal)
+            );
     }
 
     [Fact(Timeout = 120_000)]
@@ -201,10 +262,13 @@ public sealed class ConfigurationTests : IDisposable
 
         (await relay.WaitForExitAsync()).Should().Be(1);
 
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .Contain(line =>
-            line.StartsWith("FTL ", StringComparison.Ordinal) && line.Contains(port, StringComparison.Ordinal)
-            && line.Contains("choose another PORT", StringComparison.Ordinal));
+                line.StartsWith("FTL ", StringComparison.Ordinal)
+                && line.Contains(port, StringComparison.Ordinal)
+                && line.Contains("choose another PORT", StringComparison.Ordinal)
+            );
         string.Join('\n', relay.Log).Should().NotContain("   at ");
     }
 
@@ -215,14 +279,24 @@ public sealed class ConfigurationTests : IDisposable
         await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
         api.Default = new Behavior { BeforeFirstToken = TimeSpan.FromSeconds(30) };
         await using var relay = await RelayProgram.StartAsync([
-            ("CLAUDE_BIN", TestMachine.RealClaude), ("SANDBOX", "off"), ("WARM_PROCESSES", "1"),
-            ("CLAUDE_BASE_URL", api.BaseAddress.ToString()), ("DRAIN_TIMEOUT", "1s"),
-            ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "canary-key-of-a-test"), ("CLAUDE_CODE_OAUTH_TOKEN", "stray-2"),
+            ("CLAUDE_BIN", TestMachine.RealClaude),
+            ("SANDBOX", "off"),
+            ("WARM_PROCESSES", "1"),
+            ("CLAUDE_BASE_URL", api.BaseAddress.ToString()),
+            ("DRAIN_TIMEOUT", "1s"),
+            ("CLAUDE_AUTH", "api-key"),
+            ("ANTHROPIC_API_KEY", "canary-key-of-a-test"),
+            ("CLAUDE_CODE_OAUTH_TOKEN", "stray-2"),
             ("ANTHROPIC_AUTH_TOKEN", "stray-3"),
-            ("ANTHROPIC_BASE_URL", "http://stray-4.example/"), ("NODE_OPTIONS", "--stray-5"), ("AWS_SECRET_ACCESS_KEY", "stray-6"),
-            ("CLAUDE_CONFIG_DIR", "/stray-7"), ("SECRET_OF_ANOTHER_APP", "stray-8"),
-            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"), ("HTTPS_PROXY", "http://stray-9@127.0.0.1:9/"),
-            ("NO_PROXY", "127.0.0.1"), ("HTTP_PROXY", "stray-10"),
+            ("ANTHROPIC_BASE_URL", "http://stray-4.example/"),
+            ("NODE_OPTIONS", "--stray-5"),
+            ("AWS_SECRET_ACCESS_KEY", "stray-6"),
+            ("CLAUDE_CONFIG_DIR", "/stray-7"),
+            ("SECRET_OF_ANOTHER_APP", "stray-8"),
+            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"),
+            ("HTTPS_PROXY", "http://stray-9@127.0.0.1:9/"),
+            ("NO_PROXY", "127.0.0.1"),
+            ("HTTP_PROXY", "stray-10"),
         ]);
         var key = await relay.MintAsync("app");
         using var caller = new CancellationTokenSource();
@@ -232,8 +306,12 @@ public sealed class ConfigurationTests : IDisposable
         foreach (var child in relay.Children)
         {
             var variables = await File.ReadAllTextAsync($"/proc/{child}/environ", TestContext.Current.CancellationToken);
-            variables.Should()
-                .NotContain("stray").And.NotContain("canary").And.NotContain(api.BaseAddress.Authority).And.Contain("DISABLE_TELEMETRY=1");
+            variables
+                .Should()
+                .NotContain("stray")
+                .And.NotContain("canary")
+                .And.NotContain(api.BaseAddress.Authority)
+                .And.Contain("DISABLE_TELEMETRY=1");
         }
 
         foreach (var process in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)))
@@ -255,18 +333,29 @@ public sealed class ConfigurationTests : IDisposable
         var claude = FakeClaudeInstall.Install(fake.Path, new FakeScript());
         await using var relay = await RelayProgram.WithFakeClaudeAsync(
             claude,
-            ("WARM_PROCESSES", "1"), ("AWS_SECRET_ACCESS_KEY", "of-the-cloud"), ("ANTHROPIC_API_KEY", "stray-1"),
-            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"), ("HTTPS_PROXY", "http://127.0.0.1:9/"));
-        await TestMachine.EventuallyAsync(() =>
-            FakeClaudeInstall.Pids(fake.Path).Any(TestMachine.IsRunning), TimeSpan.FromSeconds(5), "there is no spare");
+            ("WARM_PROCESSES", "1"),
+            ("AWS_SECRET_ACCESS_KEY", "of-the-cloud"),
+            ("ANTHROPIC_API_KEY", "stray-1"),
+            ("CLAUDE_PASS_ENV", "HTTPS_PROXY, NO_PROXY,MISSING_ONE"),
+            ("HTTPS_PROXY", "http://127.0.0.1:9/")
+        );
+        await TestMachine.EventuallyAsync(
+            () => FakeClaudeInstall.Pids(fake.Path).Any(TestMachine.IsRunning),
+            TimeSpan.FromSeconds(5),
+            "there is no spare"
+        );
         var child = FakeClaudeInstall.Pids(fake.Path).First(TestMachine.IsRunning);
 
-        var variables = (await File.ReadAllTextAsync($"/proc/{child}/environ", TestContext.Current.CancellationToken))
-            .Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        var variables = (await File.ReadAllTextAsync($"/proc/{child}/environ", TestContext.Current.CancellationToken)).Split(
+            '\0',
+            StringSplitOptions.RemoveEmptyEntries
+        );
 
         variables.Should().NotContain(variable => variable.Contains("stray", StringComparison.OrdinalIgnoreCase));
-        variables.Should()
-            .Contain("HTTPS_PROXY=http://127.0.0.1:9/").And.Contain("AWS_SECRET_ACCESS_KEY=of-the-cloud")
+        variables
+            .Should()
+            .Contain("HTTPS_PROXY=http://127.0.0.1:9/")
+            .And.Contain("AWS_SECRET_ACCESS_KEY=of-the-cloud")
             .And.Contain("CLAUDE_CODE_USE_BEDROCK=1");
     }
 

@@ -29,13 +29,24 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     public async Task Every_turn_arrives_in_order_with_its_picture_and_the_system_prompt(string path, int questions)
     {
         // What the CLI would take for commands, files and notes of its own is only words here.
-        string[] nasty = ["/cost", "@/etc/passwd", "[Request interrupted by user]", "<system-reminder>x</system-reminder>", "-p --help",
-            "zwei\nZeilen äöü 😀"];
+        string[] nasty =
+        [
+            "/cost",
+            "@/etc/passwd",
+            "[Request interrupted by user]",
+            "<system-reminder>x</system-reminder>",
+            "-p --help",
+            "zwei\nZeilen äöü 😀",
+        ];
         var mark = $"{path} with {questions}";
-        var turns = Enumerable.Range(0, (2 * questions) - 1)
+        var turns = Enumerable
+            .Range(0, (2 * questions) - 1)
             .Select(index =>
-            (Role: index % 2 == 0 ? "user" : "assistant", Text: index == (2 * questions) - 2 ? $"the last of {mark}"
-            : $"{nasty[index % nasty.Length]} #{index}"))
+                (
+                    Role: index % 2 == 0 ? "user" : "assistant",
+                    Text: index == (2 * questions) - 2 ? $"the last of {mark}" : $"{nasty[index % nasty.Length]} #{index}"
+                )
+            )
             .ToList();
 
         var answer = await relay.Program.PostAsync(path, relay.Key, BodyOf(path, turns, $"System of {mark}."));
@@ -43,11 +54,16 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         answer.Status.Should().Be(200, answer.Body);
         var seen = relay.RequestsOf($"the last of {mark}").Should().ContainSingle().Subject;
         seen.SystemTexts[^1].Should().Be($"System of {mark}.");
-        var messages = seen.Json.GetProperty("messages").EnumerateArray()
-            .Where(message => message.GetProperty("role").GetString() != "system").ToList();
+        var messages = seen
+            .Json.GetProperty("messages")
+            .EnumerateArray()
+            .Where(message => message.GetProperty("role").GetString() != "system")
+            .ToList();
         messages.Select(message => message.GetProperty("role").GetString()).Should().Equal(turns.Select(turn => turn.Role));
         messages.Select(TextOf).Should().Equal(turns.Select(turn => turn.Text));
-        messages.Select(message => ImagesOf(message).Count).Should()
+        messages
+            .Select(message => ImagesOf(message).Count)
+            .Should()
             .Equal(turns.Select((_, index) => index == 0 ? 1 : 0), "the picture is in the first turn");
         ImagesOf(messages[0]).Single().GetProperty("source").GetProperty("data").GetString().Should().Be(Png);
     }
@@ -56,14 +72,23 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [Fact(Timeout = 120_000)]
     public async Task An_answer_without_content_by_its_own_words_arrives_too()
     {
-        var turns = new List<(string Role, string Text)> { ("user", "the first of no content"), ("assistant", "(no content)"),
-            ("user", "the last of no content") };
+        var turns = new List<(string Role, string Text)>
+        {
+            ("user", "the first of no content"),
+            ("assistant", "(no content)"),
+            ("user", "the last of no content"),
+        };
 
         var answer = await relay.Program.PostAsync("/v1/complete", relay.Key, BodyOf("/v1/complete", turns, "Be brief."));
 
         answer.Status.Should().Be(200, answer.Body);
-        var messages = relay.RequestsOf("the last of no content").Single().Json.GetProperty("messages").EnumerateArray()
-            .Where(message => message.GetProperty("role").GetString() != "system").ToList();
+        var messages = relay
+            .RequestsOf("the last of no content")
+            .Single()
+            .Json.GetProperty("messages")
+            .EnumerateArray()
+            .Where(message => message.GetProperty("role").GetString() != "system")
+            .ToList();
         messages.Select(message => message.GetProperty("role").GetString()).Should().Equal("user", "assistant", "user");
         TextOf(messages[1]).Should().Be("(no content)");
     }
@@ -80,12 +105,18 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         var mark = $"a large schema with {name}";
         relay.Api.When(mark, new Behavior { StructuredOutput = "{}" });
         JsonObject Object(Func<int, string> nameOf, Func<JsonObject> property) =>
-            new() { ["type"] = "object",
-            ["properties"] = new JsonObject(Enumerable.Range(0, parts)
-            .Select(number => KeyValuePair.Create<string, JsonNode?>(nameOf(number), property()))) };
+            new()
+            {
+                ["type"] = "object",
+                ["properties"] = new JsonObject(
+                    Enumerable.Range(0, parts).Select(number => KeyValuePair.Create<string, JsonNode?>(nameOf(number), property()))
+                ),
+            };
         var schema = Object(number => $"q{number}", () => new JsonObject { ["$ref"] = "#/definitions/d" });
-        schema["definitions"] = new JsonObject { ["d"] =
-            Object(number => number == 0 ? name : $"p{number}", () => new JsonObject { ["type"] = "string" }) };
+        schema["definitions"] = new JsonObject
+        {
+            ["d"] = Object(number => number == 0 ? name : $"p{number}", () => new JsonObject { ["type"] = "string" }),
+        };
 
         var answer = await relay.Program.CompleteAsync(relay.Key, new JsonObject { ["prompt"] = mark, ["json_schema"] = schema });
 
@@ -95,18 +126,51 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [Fact(Timeout = 120_000)]
     public async Task Effort_and_cap_reach_the_API_and_the_operators_cap_holds()
     {
-        await relay.Program.CompleteAsync(relay.Key, new { prompt = "little effort", effort = "low", max_tokens = 321 });
-        await relay.Program.CompleteAsync(relay.Key, new { prompt = "great greed", effort = "max", max_tokens = 1_000_000 });
-        await relay.Program.PostAsync("/v1/chat/completions", relay.Key,
-            new { model = "haiku", reasoning_effort = "high", max_tokens = 5,
-            messages = new[] { new { role = "user", content = "by OpenAI" } } });
-        await relay.Program.PostAsync("/v1/messages", relay.Key,
-            new { model = "haiku", output_config = new { effort = "xhigh" }, max_tokens = 6,
-            messages = new[] { new { role = "user", content = "by Anthropic" } } });
+        await relay.Program.CompleteAsync(
+            relay.Key,
+            new
+            {
+                prompt = "little effort",
+                effort = "low",
+                max_tokens = 321,
+            }
+        );
+        await relay.Program.CompleteAsync(
+            relay.Key,
+            new
+            {
+                prompt = "great greed",
+                effort = "max",
+                max_tokens = 1_000_000,
+            }
+        );
+        await relay.Program.PostAsync(
+            "/v1/chat/completions",
+            relay.Key,
+            new
+            {
+                model = "haiku",
+                reasoning_effort = "high",
+                max_tokens = 5,
+                messages = new[] { new { role = "user", content = "by OpenAI" } },
+            }
+        );
+        await relay.Program.PostAsync(
+            "/v1/messages",
+            relay.Key,
+            new
+            {
+                model = "haiku",
+                output_config = new { effort = "xhigh" },
+                max_tokens = 6,
+                messages = new[] { new { role = "user", content = "by Anthropic" } },
+            }
+        );
 
         (string? Effort, int? Cap) Seen(string words) =>
             relay.RequestsOf(words).Single() is var request
-            ? (request.Json.GetProperty("output_config").GetProperty("effort").GetString(), request.MaxTokens) : default;
+                ? (request.Json.GetProperty("output_config").GetProperty("effort").GetString(), request.MaxTokens)
+                : default;
         Seen("little effort").Should().Be(("low", 321));
         Seen("great greed").Should().Be(("max", 16_000));
         Seen("by OpenAI").Should().Be(("high", 5));
@@ -116,18 +180,38 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [Fact(Timeout = 180_000)]
     public async Task An_answer_fits_its_schema_or_is_none()
     {
-        var schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" },
-            additionalProperties = false };
+        var schema = new
+        {
+            type = "object",
+            properties = new { a = new { type = "integer" } },
+            required = new[] { "a" },
+            additionalProperties = false,
+        };
         relay.Api.When("fits at once", new Behavior { StructuredOutput = """{"a":5}""" });
         relay.Api.When("never fits", new Behavior { StructuredOutput = """{"a":"five"}""" });
         relay.Api.When("speaks instead", new Behavior { Text = "I'd rather talk." });
 
         var fits = await relay.Program.CompleteAsync(
-            relay.Key, new { prompt = "fits at once", json_schema = schema, output_format = "json" });
+            relay.Key,
+            new
+            {
+                prompt = "fits at once",
+                json_schema = schema,
+                output_format = "json",
+            }
+        );
         var never = await relay.Program.CompleteAsync(relay.Key, new { prompt = "never fits", json_schema = schema });
         var speaks = await relay.Program.CompleteAsync(relay.Key, new { prompt = "speaks instead", json_schema = schema });
         var streamed = await relay.Program.StreamAsync(
-            "/v1/complete", relay.Key, new { prompt = "fits at once, in a stream", json_schema = schema, stream = true });
+            "/v1/complete",
+            relay.Key,
+            new
+            {
+                prompt = "fits at once, in a stream",
+                json_schema = schema,
+                stream = true,
+            }
+        );
 
         fits.Status.Should().Be(200, fits.Body);
         fits.Json.GetProperty("structured_output").GetRawText().Should().Be("""{"a":5}""");
@@ -148,7 +232,15 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
 
         var whole = await relay.Program.CompleteAsync(relay.Key, new { prompt = "inherits", json_schema = schema });
         var streamed = await relay.Program.PostAsync(
-            "/v1/complete", relay.Key, new { prompt = "inherits, in a stream", json_schema = schema, stream = true });
+            "/v1/complete",
+            relay.Key,
+            new
+            {
+                prompt = "inherits, in a stream",
+                json_schema = schema,
+                stream = true,
+            }
+        );
 
         ErrorAnswer.Check(whole, 422, "schema_not_satisfied", null);
         ErrorAnswer.Check(streamed, 422, "schema_not_satisfied", null);
@@ -160,19 +252,50 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     public async Task A_schema_of_a_list_brings_a_list()
     {
         relay.Api.When("listed", new Behavior { StructuredOutput = """{"value":["a","b"]}""" });
-        var schema = new { type = "array",
-            items = new { anyOf = new object[
-            ] { new { type = "string" }, new Dictionary<string, string>(StringComparer.Ordinal) { ["$ref"] = "#" } } } };
+        var schema = new
+        {
+            type = "array",
+            items = new
+            {
+                anyOf = new object[]
+                {
+                    new { type = "string" },
+                    new Dictionary<string, string>(StringComparer.Ordinal) { ["$ref"] = "#" },
+                },
+            },
+        };
         var messages = new[] { new { role = "user", content = "listed" } };
 
         var native = await relay.Program.CompleteAsync(relay.Key, new { prompt = "listed", json_schema = schema });
-        var openAi = await relay.Program.PostAsync("/v1/chat/completions", relay.Key,
-            new { model = "opus", messages, response_format = new { type = "json_schema", json_schema = new { name = "x", schema } } });
+        var openAi = await relay.Program.PostAsync(
+            "/v1/chat/completions",
+            relay.Key,
+            new
+            {
+                model = "opus",
+                messages,
+                response_format = new { type = "json_schema", json_schema = new { name = "x", schema } },
+            }
+        );
         var streamed = await relay.Program.StreamAsync(
-            "/v1/complete", relay.Key, new { prompt = "listed, in a stream", json_schema = schema, stream = true });
+            "/v1/complete",
+            relay.Key,
+            new
+            {
+                prompt = "listed, in a stream",
+                json_schema = schema,
+                stream = true,
+            }
+        );
 
         native.Json.GetProperty("structured_output").GetRawText().Should().Be("""["a","b"]""", native.Body);
-        openAi.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString().Should().Be("""["a","b"]""", openAi.Body);
+        openAi
+            .Json.GetProperty("choices")[0]
+            .GetProperty("message")
+            .GetProperty("content")
+            .GetString()
+            .Should()
+            .Be("""["a","b"]""", openAi.Body);
         streamed.Text.Should().Be("""["a","b"]""");
         streamed.Events[^1].Json.GetProperty("structured_output").GetArrayLength().Should().Be(2);
     }
@@ -194,9 +317,20 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [Fact(Timeout = 180_000)]
     public async Task The_cache_breakpoints_are_Claude_Codes_alone()
     {
-        object Cached(string text) => new { type = "text", text, cache_control = new { type = "ephemeral" } };
-        var plain = new { model = "opus", max_tokens = 99, system = "be brief",
-            messages = new[] { new { role = "user", content = "cached: plain" } } };
+        object Cached(string text) =>
+            new
+            {
+                type = "text",
+                text,
+                cache_control = new { type = "ephemeral" },
+            };
+        var plain = new
+        {
+            model = "opus",
+            max_tokens = 99,
+            system = "be brief",
+            messages = new[] { new { role = "user", content = "cached: plain" } },
+        };
         var cached = new
         {
             model = "opus",
@@ -205,7 +339,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
             messages = new[]
             {
                 new { role = "user", content = new[] { Cached("a"), Cached("b") } },
-                    new { role = "assistant", content = new[] { Cached("c") } },
+                new { role = "assistant", content = new[] { Cached("c") } },
                 new { role = "user", content = new[] { Cached("cached: five of them") } },
             },
         };
@@ -213,7 +347,10 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         (await relay.Program.PostAsync("/v1/messages", relay.Key, plain)).Status.Should().Be(200);
         (await relay.Program.PostAsync("/v1/messages", relay.Key, cached)).Status.Should().Be(200);
 
-        relay.RequestsOf("cached: ").Select(request => request.Json.GetRawText().Split("\"cache_control\"").Length - 1).Should()
+        relay
+            .RequestsOf("cached: ")
+            .Select(request => request.Json.GetRawText().Split("\"cache_control\"").Length - 1)
+            .Should()
             .Equal(3, 3);
     }
 
@@ -221,52 +358,135 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     public async Task A_schema_comes_with_OpenAIs_and_Anthropics_words_too()
     {
         relay.Api.When("shaped", new Behavior { StructuredOutput = """{"a":5}""" });
-        var schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" } };
+        var schema = new
+        {
+            type = "object",
+            properties = new { a = new { type = "integer" } },
+            required = new[] { "a" },
+        };
         var messages = new[] { new { role = "user", content = "shaped" } };
 
-        var openAi = await relay.Program.PostAsync("/v1/chat/completions", relay.Key,
-            new { model = "opus", messages,
-            response_format = new { type = "json_schema", json_schema = new { name = "x", strict = true, schema } } });
+        var openAi = await relay.Program.PostAsync(
+            "/v1/chat/completions",
+            relay.Key,
+            new
+            {
+                model = "opus",
+                messages,
+                response_format = new
+                {
+                    type = "json_schema",
+                    json_schema = new
+                    {
+                        name = "x",
+                        strict = true,
+                        schema,
+                    },
+                },
+            }
+        );
         var anyObject = await relay.Program.PostAsync(
-            "/v1/chat/completions", relay.Key, new { model = "opus", messages, response_format = new { type = "json_object" } });
-        var anthropic = await relay.Program.PostAsync("/v1/messages", relay.Key,
-            new { model = "opus", max_tokens = 99, messages, output_config = new { format = new { type = "json_schema", schema } } });
+            "/v1/chat/completions",
+            relay.Key,
+            new
+            {
+                model = "opus",
+                messages,
+                response_format = new { type = "json_object" },
+            }
+        );
+        var anthropic = await relay.Program.PostAsync(
+            "/v1/messages",
+            relay.Key,
+            new
+            {
+                model = "opus",
+                max_tokens = 99,
+                messages,
+                output_config = new { format = new { type = "json_schema", schema } },
+            }
+        );
 
-        openAi.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString().Should().Be("""{"a":5}""", openAi.Body);
+        openAi
+            .Json.GetProperty("choices")[0]
+            .GetProperty("message")
+            .GetProperty("content")
+            .GetString()
+            .Should()
+            .Be("""{"a":5}""", openAi.Body);
         openAi.Json.GetProperty("choices")[0].GetProperty("finish_reason").GetString().Should().Be("stop");
-        anyObject.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString().Should().Be("""{"a":5}""", anyObject.Body);
+        anyObject
+            .Json.GetProperty("choices")[0]
+            .GetProperty("message")
+            .GetProperty("content")
+            .GetString()
+            .Should()
+            .Be("""{"a":5}""", anyObject.Body);
         anthropic.Json.GetProperty("content")[0].GetProperty("text").GetString().Should().Be("""{"a":5}""", anthropic.Body);
         anthropic.Json.GetProperty("stop_reason").GetString().Should().Be("end_turn");
     }
 
     private static object BodyOf(string path, List<(string Role, string Text)> turns, string system)
     {
-        object Picture() => path switch
-        {
-            "/v1/complete" => new { type = "image", media_type = "image/png", data = Png },
-            "/v1/messages" => new { type = "image", source = new { type = "base64", media_type = "image/png", data = Png } },
-            _ => new { type = "image_url", image_url = new { url = $"data:image/png;base64,{Png}" } },
-        };
+        object Picture() =>
+            path switch
+            {
+                "/v1/complete" => new
+                {
+                    type = "image",
+                    media_type = "image/png",
+                    data = Png,
+                },
+                "/v1/messages" => new
+                {
+                    type = "image",
+                    source = new
+                    {
+                        type = "base64",
+                        media_type = "image/png",
+                        data = Png,
+                    },
+                },
+                _ => new { type = "image_url", image_url = new { url = $"data:image/png;base64,{Png}" } },
+            };
         var messages = turns
-            .Select((turn, index) =>
-            (object)new { role = turn.Role, content = index == 0
-            ? new[] { Picture(), new { type = "text", text = turn.Text } } : (object)turn.Text })
+            .Select(
+                (turn, index) =>
+                    (object)
+                        new
+                        {
+                            role = turn.Role,
+                            content = index == 0 ? new[] { Picture(), new { type = "text", text = turn.Text } } : (object)turn.Text,
+                        }
+            )
             .ToList();
         return path switch
         {
             "/v1/complete" => new { messages, system },
-            "/v1/messages" => new { model = "opus", max_tokens = 100, messages, system },
+            "/v1/messages" => new
+            {
+                model = "opus",
+                max_tokens = 100,
+                messages,
+                system,
+            },
             _ => new { model = "opus", messages = messages.Prepend(new { role = "system", content = system }) },
         };
     }
 
-    private static string TextOf(JsonElement message) => message.GetProperty("content") is { ValueKind: JsonValueKind.String } text
-        ? text.GetString()!
-        : string.Concat(message.GetProperty("content").EnumerateArray().Where(block => block.GetProperty("type").GetString() == "text")
-        .Select(block => block.GetProperty("text").GetString()));
+    private static string TextOf(JsonElement message) =>
+        message.GetProperty("content") is { ValueKind: JsonValueKind.String } text
+            ? text.GetString()!
+            : string.Concat(
+                message
+                    .GetProperty("content")
+                    .EnumerateArray()
+                    .Where(block => block.GetProperty("type").GetString() == "text")
+                    .Select(block => block.GetProperty("text").GetString())
+            );
 
     private static List<JsonElement> ImagesOf(JsonElement message) =>
         message.GetProperty("content") is { ValueKind: JsonValueKind.Array } blocks
-        ? [.. blocks.EnumerateArray().Where(block => block.GetProperty("type").GetString() == "image")]
-        : [];
+            ? [.. blocks.EnumerateArray().Where(block => block.GetProperty("type").GetString() == "image")]
+            : [];
 }

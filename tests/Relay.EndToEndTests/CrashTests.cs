@@ -15,7 +15,11 @@ public sealed class CrashTests
         using var directory = new TemporaryDirectory();
         var claude = FakeClaudeInstall.Install(directory.Path, new FakeScript());
         (string, string)[] settings =
-            [("RELAY_HOME", Path.Combine(directory.Path, "home")), ("PER_KEY_DAILY", "1000000"), ("GLOBAL_DAILY", "1000000")];
+        [
+            ("RELAY_HOME", Path.Combine(directory.Path, "home")),
+            ("PER_KEY_DAILY", "1000000"),
+            ("GLOBAL_DAILY", "1000000"),
+        ];
         var random = new Random(20261123);
         string? key = null;
         var keys = 0;
@@ -26,31 +30,38 @@ public sealed class CrashTests
             var relay = await RelayProgram.WithFakeClaudeAsync(claude, settings);
             key ??= await relay.MintAsync("app");
             var counted = await RequestsAsync(relay, key);
-            counted.Should()
-                .BeInRange(safe, atMost,
-                $"in round {round}: what was answered more than a second before the kill is not forgotten, and nothing is counted twice");
+            counted
+                .Should()
+                .BeInRange(
+                    safe,
+                    atMost,
+                    $"in round {round}: what was answered more than a second before the kill is not forgotten, and nothing is counted twice"
+                );
 
             // Requests one after the other, a key in between, and the end at some moment of it.
             var answered = new List<DateTimeOffset>();
             var killAt = TimeProvider.System.GetUtcNow().AddMilliseconds(random.Next(50, 2500));
             var minting = relay.RelayctlAsync("keys", "add", $"round-{round}");
-            var asking = Task.Run(async () =>
-            {
-                while (true)
+            var asking = Task.Run(
+                async () =>
                 {
-                    try
+                    while (true)
                     {
-                        if ((await relay.CompleteAsync(key, new { prompt = "hi" })).Status == 200)
+                        try
                         {
-                            answered.Add(TimeProvider.System.GetUtcNow());
+                            if ((await relay.CompleteAsync(key, new { prompt = "hi" })).Status == 200)
+                            {
+                                answered.Add(TimeProvider.System.GetUtcNow());
+                            }
+                        }
+                        catch (HttpRequestException)
+                        {
+                            return;
                         }
                     }
-                    catch (HttpRequestException)
-                    {
-                        return;
-                    }
-                }
-            }, TestContext.Current.CancellationToken);
+                },
+                TestContext.Current.CancellationToken
+            );
             var pause = killAt - TimeProvider.System.GetUtcNow();
             await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, TestContext.Current.CancellationToken);
             var killedAt = TimeProvider.System.GetUtcNow();

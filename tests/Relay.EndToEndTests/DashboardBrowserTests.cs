@@ -33,17 +33,27 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
 
         // The numbers are those of the load.
         Text(seen, "health").Should().Be("✓ Ready");
-        Text(seen, "shop").Should()
-            .Contain("6, 2 failed", "four completions, two refusals").And.Contain(" / 500").And.Contain("4 / 9")
+        Text(seen, "shop")
+            .Should()
+            .Contain("6, 2 failed", "four completions, two refusals")
+            .And.Contain(" / 500")
+            .And.Contain("4 / 9")
             .And.Contain("$1.00 / $1.25");
         Text(seen, "cron").Should().Contain("1 running, 1 waiting");
-        Text(seen, "nowCards").Should()
-            .Contain("verified").And.Contain("in order").And.Contain("cron").And.Contain("1 running, 1 waiting").And.Contain("1 / 1");
+        Text(seen, "nowCards")
+            .Should()
+            .Contain("verified")
+            .And.Contain("in order")
+            .And.Contain("cron")
+            .And.Contain("1 running, 1 waiting")
+            .And.Contain("1 / 1");
         Text(seen, "errors").Should().MatchRegex(@"unknown_model\s+2").And.MatchRegex(@"url_rejected\s+3").And.Contain("unauthorized");
         Text(seen, "latency").Should().MatchRegex(@"Completion\s+4\s").And.MatchRegex(@"First words\s+4\s");
         Text(seen, "traffic").Should().Contain("failed");
-        Text(seen, "usage").Should()
-            .Contain("shop").And.MatchRegex(@"crawler\s+\$0\.00\s+0\s+3\s")
+        Text(seen, "usage")
+            .Should()
+            .Contain("shop")
+            .And.MatchRegex(@"crawler\s+\$0\.00\s+0\s+3\s")
             .And.MatchRegex(@"history\s+\$43\.50\s+435\s+0\s+1\.3M\s+43\.5K");
         Text(seen, "usageByModel").Should().Contain("haiku").And.Contain("opus");
         seen.GetProperty("usageBars").GetInt32().Should().Be(30);
@@ -67,14 +77,19 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         (Yes(seen, "secretSurvivesEscape"), Yes(seen, "copied"), Yes(seen, "rotated")).Should().Be((true, true, true));
         Text(seen, "limitsError").Should().Contain("whole number");
         Text(seen, "limited").Should().Contain("0 / 3").And.Contain("/ $1.50");
-        (Text(seen, "focusAfterAdd"), Text(seen, "focusAfterLimits"), Text(seen, "focusAfterRevoke")).Should()
+        (Text(seen, "focusAfterAdd"), Text(seen, "focusAfterLimits"), Text(seen, "focusAfterRevoke"))
+            .Should()
             .Be(("keys-add", "Manage made-here", "keys-title"));
         Text(seen, "revokeError").Should().Contain("not the key's label");
         Text(seen, "said").Should().Be("made-here is revoked.");
 
         // Another port of this machine gets nothing done.
-        seen.GetProperty("attacks").GetRawText().Should().Be("""{"read":"refused","change":"refused","change as JSON":"refused","sign out":"refused","framed":"blocked or foreign"}""");
-        (Yes(seen, "stolenCookie"), seen.GetProperty("otherStorage").GetInt32()).Should()
+        seen.GetProperty("attacks")
+            .GetRawText()
+            .Should()
+            .Be("""{"read":"refused","change":"refused","change as JSON":"refused","sign out":"refused","framed":"blocked or foreign"}""");
+        (Yes(seen, "stolenCookie"), seen.GetProperty("otherStorage").GetInt32())
+            .Should()
             .Be((true, 0), "a cookie goes to every port of its host, a storage to none");
         seen.GetProperty("stolen").GetRawText().Should().Be("""{"read":401,"mint":401,"sign out":401}""");
         Text(seen, "framedTitle").Should().NotBe("claude-relay");
@@ -91,8 +106,12 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         // And nothing on the way was out of order.
         foreach (var found in (string[])["foreign", "console", "wide", "axe"])
         {
-            seen.GetProperty(found).EnumerateArray().Concat(many.GetProperty(found).EnumerateArray()).Select(one => one.GetString())
-                .Should().BeEmpty(found);
+            seen.GetProperty(found)
+                .EnumerateArray()
+                .Concat(many.GetProperty(found).EnumerateArray())
+                .Select(one => one.GetString())
+                .Should()
+                .BeEmpty(found);
         }
     }
 
@@ -101,8 +120,11 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
     {
         var token = TestContext.Current.CancellationToken;
         var program = relay.Program;
-        var (shop, crawler, cron) =
-            (await AddAsync("shop", ("daily", 9), ("usd", 1.25m)), await AddAsync("crawler"), await AddAsync("cron"));
+        var (shop, crawler, cron) = (
+            await AddAsync("shop", ("daily", 9), ("usd", 1.25m)),
+            await AddAsync("crawler"),
+            await AddAsync("cron")
+        );
         for (var number = 0; number < 4; number++)
         {
             (await program.CompleteAsync(shop, new { prompt = "hi", model = number == 0 ? "haiku" : "opus" })).Status.Should().Be(200);
@@ -123,13 +145,19 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         var left = CancellationTokenSource.CreateLinkedTokenSource(token);
         foreach (var prompt in (string[])["running", "waiting"])
         {
-            _ = program.CompleteAsync(cron, new { prompt }, left.Token)
+            _ = program
+                .CompleteAsync(cron, new { prompt }, left.Token)
                 .ContinueWith(static task => _ = task.Exception, TaskScheduler.Default);
         }
 
         await program.EventuallyAsync(
-            async () => (await program.GetAsync("/dashboard/snapshot",
-            relay.AdminKey)).Json.GetProperty("completions").GetProperty("waiting").GetInt32() == 1, "nothing waits");
+            async () =>
+                (await program.GetAsync("/dashboard/snapshot", relay.AdminKey))
+                    .Json.GetProperty("completions")
+                    .GetProperty("waiting")
+                    .GetInt32() == 1,
+            "nothing waits"
+        );
         return left;
     }
 
@@ -138,8 +166,11 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
     /// </summary>
     private async Task<string> AddAsync(string label, params (string Name, decimal Value)[] limits)
     {
-        var answer = await relay.Program.PostAsync("/dashboard/keys", relay.AdminKey,
-            new { label, limits = limits.ToDictionary(limit => limit.Name, limit => limit.Value, StringComparer.Ordinal) });
+        var answer = await relay.Program.PostAsync(
+            "/dashboard/keys",
+            relay.AdminKey,
+            new { label, limits = limits.ToDictionary(limit => limit.Name, limit => limit.Value, StringComparer.Ordinal) }
+        );
         answer.Status.Should().Be(201, answer.Body);
         await AreInForceAsync(KeyFileDocument.Parse(await File.ReadAllBytesAsync(KeyFile, TestContext.Current.CancellationToken)).Count);
         return answer.Json.GetProperty("secret").GetString()!;
@@ -147,9 +178,11 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
 
     private string KeyFile => Path.Combine(relay.Program.Home, "keys.json");
 
-    private Task AreInForceAsync(int count) => relay.Program.EventuallyAsync(
-        () => Task.FromResult(relay.Program.Log.Any(line => line.Contains($" {count} keys in force", StringComparison.Ordinal))),
-        $"the relay does not know of {count} keys");
+    private Task AreInForceAsync(int count) =>
+        relay.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Program.Log.Any(line => line.Contains($" {count} keys in force", StringComparison.Ordinal))),
+            $"the relay does not know of {count} keys"
+        );
 
     /// <summary>
     /// A key that was used for 29 days before today: 1 request on the first of them, 2 on the next, and so on; each of 10 cents, 3000
@@ -158,13 +191,22 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
     private async Task AddHistoryAsync()
     {
         await AddAsync("history");
-        var id = KeyFileDocument.Parse(await File.ReadAllBytesAsync(KeyFile, TestContext.Current.CancellationToken))
-            .Single(key => key.Label.Value == "history").Id;
+        var id = KeyFileDocument
+            .Parse(await File.ReadAllBytesAsync(KeyFile, TestContext.Current.CancellationToken))
+            .Single(key => key.Label.Value == "history")
+            .Id;
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var rows = Enumerable.Range(1, 29).ToDictionary(
-            number => new UsageKey(today.AddDays(number - 30), id, QuotaBucket.Completions, "opus"),
-            number => new UsageDelta(
-            number, new TokenUsage(number * 1000, number * 100, number * 1000, number * 1000, null), number * 100_000, 0));
+        var rows = Enumerable
+            .Range(1, 29)
+            .ToDictionary(
+                number => new UsageKey(today.AddDays(number - 30), id, QuotaBucket.Completions, "opus"),
+                number => new UsageDelta(
+                    number,
+                    new TokenUsage(number * 1000, number * 100, number * 1000, number * 1000, null),
+                    number * 100_000,
+                    0
+                )
+            );
         await using var connection = new SqliteConnection($"Data Source={Path.Combine(relay.Program.Home, "relay.db")};Pooling=False");
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         UsageTable.Add(connection, rows);
@@ -174,10 +216,15 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
     private async Task AddManyKeysAsync()
     {
         var keys = KeyFileDocument.Parse(await File.ReadAllBytesAsync(KeyFile, TestContext.Current.CancellationToken));
-        var more = Enumerable.Range(0, 499).Select(number => $"many-{number:000}")
+        var more = Enumerable
+            .Range(0, 499)
+            .Select(number => $"many-{number:000}")
             .Append("a-label-as-long-as-labels-may-be-so-that-a-page-has-to-break-it-up")
             .Select(label =>
-            ApiKey.Create(KeyLabel.Create(label[..Math.Min(label.Length, KeyLabel.MaxLength)]).Value, TimeProvider.System.GetUtcNow()).Key);
+                ApiKey
+                    .Create(KeyLabel.Create(label[..Math.Min(label.Length, KeyLabel.MaxLength)]).Value, TimeProvider.System.GetUtcNow())
+                    .Key
+            );
         await File.WriteAllBytesAsync(KeyFile + ".test", KeyFileDocument.Format([.. keys, .. more]), TestContext.Current.CancellationToken);
         File.Move(KeyFile + ".test", KeyFile, overwrite: true);
         await AreInForceAsync(keys.Count(key => key.RevokedAt is null) + 500);
@@ -187,9 +234,12 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
     {
         using var profile = new TemporaryDirectory();
         Directory.CreateDirectory(Shots);
-        var start = new ProcessStartInfo("node",
-            [Path.Combine(TestMachine.BrowserTools, "dashboard.mjs"), what]) { RedirectStandardOutput = true, RedirectStandardError = true,
-            UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.BrowserTools, "dashboard.mjs"), what])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["RELAY_URL"] = relay.Origin;
         start.Environment["RELAY_ADMIN_KEY"] = relay.AdminKey;
         start.Environment["RELAY_CHROMIUM"] = TestMachine.Chromium;
@@ -211,7 +261,8 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         node.ExitCode.Should().Be(0, await error);
         var seen = JsonElement.Parse(await output);
         TestContext.Current.TestOutputHelper?.WriteLine(seen.GetProperty("steps").GetRawText());
-        seen.GetProperty("failure").ValueKind.Should()
+        seen.GetProperty("failure")
+            .ValueKind.Should()
             .Be(JsonValueKind.Null, $"{seen.GetProperty("failure")}\n{seen}\n{string.Join('\n', relay.Program.Log.TakeLast(10))}");
         return seen;
     }

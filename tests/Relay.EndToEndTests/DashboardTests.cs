@@ -11,8 +11,14 @@ namespace Relay.EndToEndTests;
 public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture<DashboardRelay>
 {
     private static readonly string[] Headers =
-        ["Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
-        "Cross-Origin-Resource-Policy", "Cache-Control"];
+    [
+        "Content-Security-Policy",
+        "X-Content-Type-Options",
+        "Referrer-Policy",
+        "Cross-Origin-Opener-Policy",
+        "Cross-Origin-Resource-Policy",
+        "Cache-Control",
+    ];
 
     [Fact(Timeout = 120_000)]
     public async Task The_page_is_whole_without_anything_from_elsewhere_and_has_no_number_in_it()
@@ -22,8 +28,10 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
 
         page.StatusCode.Should().Be(HttpStatusCode.OK);
         page.Content.Headers.ContentType!.ToString().Should().Be("text/html; charset=utf-8");
-        html.Should().NotMatchRegex("(?i)<script(?![^>]* src=)").And.NotMatchRegex(
-            "(?i)<style|\\sstyle=|\\son[a-z]+=|javascript:").And.NotContain("://");
+        html.Should()
+            .NotMatchRegex("(?i)<script(?![^>]* src=)")
+            .And.NotMatchRegex("(?i)<style|\\sstyle=|\\son[a-z]+=|javascript:")
+            .And.NotContain("://");
         var open = new Queue<string>(Reference().Matches(html).Select(match => match.Groups["path"].Value));
         var seen = new Dictionary<string, string>(StringComparer.Ordinal);
         while (open.TryDequeue(out var path))
@@ -33,19 +41,36 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
             part.StatusCode.Should().Be(HttpStatusCode.OK, path);
             seen[path] = await part.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
             part.Content.Headers.ContentType!.MediaType.Should()
-                .Be(Path.GetExtension(path) switch { ".js" => "text/javascript", ".css" => "text/css", _ => "image/svg+xml" });
+                .Be(
+                    Path.GetExtension(path) switch
+                    {
+                        ".js" => "text/javascript",
+                        ".css" => "text/css",
+                        _ => "image/svg+xml",
+                    }
+                );
             seen[path].Replace("http://www.w3.org/2000/svg", string.Empty, StringComparison.Ordinal).Should().NotContain("://");
             seen[path].Should().NotContain("innerHTML").And.NotContain("sessionStorage");
-            (seen[path].Split("localStorage").Length - 1).Should()
+            (seen[path].Split("localStorage").Length - 1)
+                .Should()
                 .Be(path.EndsWith("/app.js", StringComparison.Ordinal) ? 3 : 0, "the proof of the session is all that is stored");
-            foreach (var import in Import().Matches(seen[path]).Select(match => $"/dashboard/{match.Groups["name"].Value}")
-                .Where(import => !seen.ContainsKey(import) && !open.Contains(import)))
+            foreach (
+                var import in Import()
+                    .Matches(seen[path])
+                    .Select(match => $"/dashboard/{match.Groups["name"].Value}")
+                    .Where(import => !seen.ContainsKey(import) && !open.Contains(import))
+            )
             {
                 open.Enqueue(import);
             }
 
             using var again = await relay.SendAsync(
-                HttpMethod.Get, path["/dashboard/".Length..], null, null, ("If-None-Match", part.Headers.ETag!.ToString()));
+                HttpMethod.Get,
+                path["/dashboard/".Length..],
+                null,
+                null,
+                ("If-None-Match", part.Headers.ETag!.ToString())
+            );
             again.StatusCode.Should().Be(HttpStatusCode.NotModified);
         }
 
@@ -63,9 +88,14 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
 
         var headers = Headers.Select(name => answer.Headers.TryGetValues(name, out var values) ? string.Join(',', values) : null).ToList();
         headers.Should().NotContainNulls();
-        headers[0].Should()
-            .Contain("default-src 'none'").And.Contain("script-src 'self'").And.Contain("frame-ancestors 'none'")
-            .And.Contain("form-action 'none'").And.Contain("base-uri 'none'").And.NotContain("unsafe");
+        headers[0]
+            .Should()
+            .Contain("default-src 'none'")
+            .And.Contain("script-src 'self'")
+            .And.Contain("frame-ancestors 'none'")
+            .And.Contain("form-action 'none'")
+            .And.Contain("base-uri 'none'")
+            .And.NotContain("unsafe");
         headers[1..].Should().Equal("nosniff", "no-referrer", "same-origin", "same-origin", cache);
     }
 
@@ -73,14 +103,29 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
     public async Task An_admin_key_gets_a_cookie_that_no_script_and_no_other_site_can_use()
     {
         using var plain = await relay.SendAsync(
-            HttpMethod.Post, "session", null, null, ("Authorization", $"Bearer {relay.AdminKey}"), ("Origin", relay.Origin));
-        using var tls = await relay.SendAsync(HttpMethod.Post, "session", null, null, ("Authorization", $"Bearer {relay.AdminKey}"),
-            ("Origin", relay.Origin.Replace("http:", "https:", StringComparison.Ordinal)));
+            HttpMethod.Post,
+            "session",
+            null,
+            null,
+            ("Authorization", $"Bearer {relay.AdminKey}"),
+            ("Origin", relay.Origin)
+        );
+        using var tls = await relay.SendAsync(
+            HttpMethod.Post,
+            "session",
+            null,
+            null,
+            ("Authorization", $"Bearer {relay.AdminKey}"),
+            ("Origin", relay.Origin.Replace("http:", "https:", StringComparison.Ordinal))
+        );
 
         var cookie = plain.Headers.GetValues("Set-Cookie").Single().Split("; ");
         cookie[0].Should().MatchRegex("^relay_dashboard_[0-9]+=[A-Za-z0-9_-]{43}$");
         cookie[1..].Should().BeEquivalentTo("path=/dashboard", "samesite=strict", "httponly");
-        tls.Headers.GetValues("Set-Cookie").Single().Split("; ")[1..].Should()
+        tls.Headers.GetValues("Set-Cookie")
+            .Single()
+            .Split("; ")[1..]
+            .Should()
             .BeEquivalentTo("path=/dashboard", "samesite=strict", "httponly", "secure");
         (await DashboardRelay.ReadAsync(plain)).Json.GetProperty("key").GetProperty("label").GetString().Should().Be("ops");
     }
@@ -89,11 +134,19 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
     public async Task Another_key_gets_none_and_learns_no_more_than_elsewhere()
     {
         var elsewhere = await relay.Program.GetAsync("/v1/usage", "crk_wrong");
-        foreach (var wrong in (string[])["", "Bearer ", "Bearer crk_wrong", $"Bearer {relay.AdminKey}x",
-            $"Bearer {Domain.Keys.KeySecret.Generate().Reveal()}"])
+        foreach (
+            var wrong in (string[])
+                ["", "Bearer ", "Bearer crk_wrong", $"Bearer {relay.AdminKey}x", $"Bearer {Domain.Keys.KeySecret.Generate().Reveal()}"]
+        )
         {
-            using var answer =
-                await relay.SendAsync(HttpMethod.Post, "session", null, null, ("Authorization", wrong), ("Origin", relay.Origin));
+            using var answer = await relay.SendAsync(
+                HttpMethod.Post,
+                "session",
+                null,
+                null,
+                ("Authorization", wrong),
+                ("Origin", relay.Origin)
+            );
             var read = await DashboardRelay.ReadAsync(answer);
 
             ErrorAnswer.Check(read, 401, "unauthorized", field: null);
@@ -102,7 +155,13 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         }
 
         using var other = await relay.SendAsync(
-            HttpMethod.Post, "session", null, null, ("Authorization", $"Bearer {relay.Relay.Key}"), ("Origin", relay.Origin));
+            HttpMethod.Post,
+            "session",
+            null,
+            null,
+            ("Authorization", $"Bearer {relay.Relay.Key}"),
+            ("Origin", relay.Origin)
+        );
         ErrorAnswer.Check(await DashboardRelay.ReadAsync(other), 403, "forbidden", field: null);
         other.Headers.Contains("Set-Cookie").Should().BeFalse();
     }
@@ -132,13 +191,33 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         session.Proof.Should().MatchRegex("^[A-Za-z0-9_-]{43}$");
 
         // As another port of this host has them: all cookies, and no page's storage.
-        foreach (var stolen in (DashboardSession[])[session with { Proof = null }, session with { Proof = other.Proof }, session
-            with { Proof = session.Cookie.Split('=')[1] }, session with { Proof = "x" }])
+        foreach (
+            var stolen in (DashboardSession[])
+                [
+                    session with
+                    {
+                        Proof = null,
+                    },
+                    session with
+                    {
+                        Proof = other.Proof,
+                    },
+                    session with
+                    {
+                        Proof = session.Cookie.Split('=')[1],
+                    },
+                    session with
+                    {
+                        Proof = "x",
+                    },
+                ]
+        )
         {
             (await relay.AskAsync(HttpMethod.Get, "snapshot", stolen)).Status.Should().Be(401);
             (await relay.AskAsync(HttpMethod.Get, "usage", stolen)).Status.Should().Be(401);
             (await relay.AskAsync(HttpMethod.Get, "session", stolen)).Json.GetProperty("signed_in").GetBoolean().Should().BeFalse();
-            (await relay.AskAsync(HttpMethod.Post, "keys", stolen, new { label = "stolen", scopes = (string[])["admin"] })).Status.Should()
+            (await relay.AskAsync(HttpMethod.Post, "keys", stolen, new { label = "stolen", scopes = (string[])["admin"] }))
+                .Status.Should()
                 .Be(401);
             (await relay.AskAsync(HttpMethod.Delete, "session", stolen)).Status.Should().Be(401);
         }
@@ -194,7 +273,13 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
     [Fact(Timeout = 120_000)]
     public async Task A_form_of_another_page_is_no_body()
     {
-        using var answer = await relay.SendAsync(HttpMethod.Post, "keys", await relay.SignInAsync(), """{"label":"by-form"}""", ("Origin", relay.Origin));
+        using var answer = await relay.SendAsync(
+            HttpMethod.Post,
+            "keys",
+            await relay.SignInAsync(),
+            """{"label":"by-form"}""",
+            ("Origin", relay.Origin)
+        );
 
         ((int)answer.StatusCode).Should().Be(415);
     }
@@ -205,50 +290,87 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         var cookie = await relay.SignInAsync();
         var admin = DashboardRelay.KeyOf(await relay.SnapshotAsync(cookie), "ops").GetProperty("key").GetProperty("id").GetString();
 
-        var added = await relay.AskAsync(HttpMethod.Post, "keys", cookie, JsonElement.Parse("""{"label":"shop","limits":{"daily":100,"usd":2.5},"scopes":["complete"],"models":["haiku"],"expires_in":86400}"""));
+        var added = await relay.AskAsync(
+            HttpMethod.Post,
+            "keys",
+            cookie,
+            JsonElement.Parse(
+                """{"label":"shop","limits":{"daily":100,"usd":2.5},"scopes":["complete"],"models":["haiku"],"expires_in":86400}"""
+            )
+        );
         added.Status.Should().Be(201, added.Body);
         var first = added.Json.GetProperty("secret").GetString()!;
         var id = added.Json.GetProperty("key").GetProperty("id").GetString()!;
         await WorksAsync(first);
         (await relay.Program.CompleteAsync(first, new { prompt = "hi", model = "opus" })).Status.Should().Be(403);
 
-        (await relay.AskAsync(HttpMethod.Put, $"keys/{id}/limits", cookie, new { rpm = 1 })).Json.GetProperty("key").GetProperty("limits").GetRawText().Should().Be("""{"rpm":1}""", "what is not named is the default again");
-        await relay.Program.EventuallyAsync(async () =>
-            (await relay.Program.CompleteAsync(first, new { prompt = "hi", model = "haiku" })).ErrorCode == "rate_limited",
-            "the limit is not in force");
+        (await relay.AskAsync(HttpMethod.Put, $"keys/{id}/limits", cookie, new { rpm = 1 }))
+            .Json.GetProperty("key")
+            .GetProperty("limits")
+            .GetRawText()
+            .Should()
+            .Be("""{"rpm":1}""", "what is not named is the default again");
+        await relay.Program.EventuallyAsync(
+            async () => (await relay.Program.CompleteAsync(first, new { prompt = "hi", model = "haiku" })).ErrorCode == "rate_limited",
+            "the limit is not in force"
+        );
 
         var rotated = await relay.AskAsync(HttpMethod.Post, $"keys/{id}/rotate", cookie, new { overlap = 3600 });
         var second = rotated.Json.GetProperty("secret").GetString()!;
-        rotated.Json.GetProperty("key").GetProperty("old_secret_until").GetDateTimeOffset().Should()
+        rotated
+            .Json.GetProperty("key")
+            .GetProperty("old_secret_until")
+            .GetDateTimeOffset()
+            .Should()
             .BeAfter(added.Json.GetProperty("key").GetProperty("created_at").GetDateTimeOffset().AddMinutes(59));
         await WorksAsync(second);
         await WorksAsync(first);
-        var third = (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/rotate", cookie, new { overlap = 0 })).Json.GetProperty("secret")
+        var third = (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/rotate", cookie, new { overlap = 0 }))
+            .Json.GetProperty("secret")
             .GetString()!;
         await WorksAsync(third);
         await IsShutAsync(first);
         await IsShutAsync(second);
 
-        ErrorAnswer.Check(await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "app" }), 404, "not_found",
-            "label");
+        ErrorAnswer.Check(
+            await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "app" }),
+            404,
+            "not_found",
+            "label"
+        );
         await WorksAsync(third);
-        (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "shop" })).Json.GetProperty("key")
-            .TryGetProperty("revoked_at", out _).Should().BeTrue();
+        (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "shop" }))
+            .Json.GetProperty("key")
+            .TryGetProperty("revoked_at", out _)
+            .Should()
+            .BeTrue();
         await IsShutAsync(third);
         ErrorAnswer.Check(await relay.AskAsync(HttpMethod.Post, $"keys/{id}/rotate", cookie, new { overlap = 0 }), 404, "not_found", "id");
 
         await relay.Relay.AuditedAsync(line =>
-            line.GetProperty("action").GetString() == "key_revoked" && line.GetProperty("key_id").GetString() == id);
-        var changes = relay.Program.Audit.Where(line => line.GetProperty("action").GetString()!.StartsWith("key_", StringComparison.Ordinal)
-            && line.GetProperty("key_id").GetString() == id).ToList();
-        changes.Select(line => line.GetProperty("action").GetString()).Should()
+            line.GetProperty("action").GetString() == "key_revoked" && line.GetProperty("key_id").GetString() == id
+        );
+        var changes = relay
+            .Program.Audit.Where(line =>
+                line.GetProperty("action").GetString()!.StartsWith("key_", StringComparison.Ordinal)
+                && line.GetProperty("key_id").GetString() == id
+            )
+            .ToList();
+        changes
+            .Select(line => line.GetProperty("action").GetString())
+            .Should()
             .Equal("key_added", "key_limits_set", "key_rotated", "key_rotated", "key_revoked");
         changes.Should().OnlyContain(line => line.GetProperty("by").GetString() == $"{admin} (ops)");
-        var requests = relay.Program.Audit.Where(line => line.GetProperty("action").GetString() == "dashboard")
+        var requests = relay
+            .Program.Audit.Where(line => line.GetProperty("action").GetString() == "dashboard")
             .Select(line => line.GetProperty("request_id").GetString());
         changes.Select(line => line.GetProperty("request_id").GetString()).Should().BeSubsetOf(requests);
-        string.Join('\n', relay.Program.Audit.Select(line => line.GetRawText()).Concat(relay.Program.Log)).Should()
-            .NotContain(first[10..]).And.NotContain(second[10..]).And.NotContain(third[10..]).And.NotContain(cookie.Cookie.Split('=')[1])
+        string.Join('\n', relay.Program.Audit.Select(line => line.GetRawText()).Concat(relay.Program.Log))
+            .Should()
+            .NotContain(first[10..])
+            .And.NotContain(second[10..])
+            .And.NotContain(third[10..])
+            .And.NotContain(cookie.Cookie.Split('=')[1])
             .And.NotContain(cookie.Proof!);
     }
 
@@ -279,7 +401,8 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         var answer = await relay.Program.SendAsync(request, null);
 
         var error = answer.Json.GetProperty("error");
-        (answer.Status, answer.ErrorCode, error.TryGetProperty("field", out var found) ? found.GetString() : null).Should()
+        (answer.Status, answer.ErrorCode, error.TryGetProperty("field", out var found) ? found.GetString() : null)
+            .Should()
             .Be((400, code, field), error.GetProperty("message").GetString());
     }
 
@@ -289,16 +412,21 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         var secret = await relay.MintAsync("second-admin", "--scope", "admin");
         var cookie = await relay.SignInAsync(secret);
         (await relay.Program.RelayctlAsync("keys", "rotate", "second-admin", "--overlap", "0")).ExitCode.Should().Be(0);
-        await relay.Program.EventuallyAsync(async () =>
-            (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status == 401, "the session outlives its secret");
+        await relay.Program.EventuallyAsync(
+            async () => (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status == 401,
+            "the session outlives its secret"
+        );
 
         var third = await relay.MintAsync("third-admin", "--scope", "admin");
         cookie = await relay.SignInAsync(third);
         var id = DashboardRelay.KeyOf(await relay.SnapshotAsync(cookie), "third-admin").GetProperty("key").GetProperty("id").GetString();
-        (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "third-admin" })).Status.Should()
+        (await relay.AskAsync(HttpMethod.Post, $"keys/{id}/revoke", cookie, new { label = "third-admin" }))
+            .Status.Should()
             .Be(200, "who revokes its own key hears that it is done");
-        await relay.Program.EventuallyAsync(async () =>
-            (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status == 401, "the session outlives its key");
+        await relay.Program.EventuallyAsync(
+            async () => (await relay.AskAsync(HttpMethod.Get, "snapshot", cookie)).Status == 401,
+            "the session outlives its key"
+        );
     }
 
     [Fact(Timeout = 180_000)]
@@ -319,27 +447,42 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         // One that runs, and one that waits for its place.
         relay.Relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
         using var left = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        Task<RelayAnswer>[] busy = [relay.Program.CompleteAsync(key, new { prompt = "running" }, left.Token),
-            relay.Program.CompleteAsync(key, new { prompt = "waiting" }, left.Token)];
+        Task<RelayAnswer>[] busy =
+        [
+            relay.Program.CompleteAsync(key, new { prompt = "running" }, left.Token),
+            relay.Program.CompleteAsync(key, new { prompt = "waiting" }, left.Token),
+        ];
         var after = before;
         await relay.Program.EventuallyAsync(
             async () =>
             {
                 after = await relay.SnapshotAsync(cookie);
                 var counted = DashboardRelay.KeyOf(after, "counted");
-                return (counted.GetProperty("running").GetInt32(), counted.GetProperty("waiting").GetInt32(), after.GetProperty("pool")
-                    .GetProperty("processes").GetInt32()) == (1, 1, 1);
+                return (
+                        counted.GetProperty("running").GetInt32(),
+                        counted.GetProperty("waiting").GetInt32(),
+                        after.GetProperty("pool").GetProperty("processes").GetInt32()
+                    ) == (1, 1, 1);
             },
-            "the dashboard does not show what runs and what waits");
+            "the dashboard does not show what runs and what waits"
+        );
         await left.CancelAsync();
         relay.Relay.Script(new FakeScript { EchoPrompt = true, CostUsd = 0.25m });
 
         after.GetProperty("completions").GetRawText().Should().Be("""{"places":1,"running":1,"waiting":1}""");
         var state = after.GetProperty("state");
-        (state.GetProperty("ready").GetBoolean(), state.GetProperty("lockdown_verified").GetBoolean(), state.GetProperty("sandbox")
-            .GetString()).Should().Be((true, true, "off"));
+        (
+            state.GetProperty("ready").GetBoolean(),
+            state.GetProperty("lockdown_verified").GetBoolean(),
+            state.GetProperty("sandbox").GetString()
+        )
+            .Should()
+            .Be((true, true, "off"));
         var row = DashboardRelay.KeyOf(after, "counted");
-        row.GetProperty("day").GetRawText().Should().Be("""{"used":5,"limit":50}""", "three were answered, one runs, one waits; what was refused costs nothing");
+        row.GetProperty("day")
+            .GetRawText()
+            .Should()
+            .Be("""{"used":5,"limit":50}""", "three were answered, one runs, one waits; what was refused costs nothing");
         row.GetProperty("minute").GetProperty("used").GetInt32().Should().Be(5);
         row.GetProperty("concurrency").GetRawText().Should().Be("""{"used":1,"limit":1}""");
         row.GetProperty("page_day").GetProperty("used").GetInt32().Should().Be(1);
@@ -350,12 +493,18 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         row.GetProperty("hour_failed").GetInt32().Should().Be(2);
         row.GetProperty("key").TryGetProperty("last_used_at", out _).Should().BeTrue();
         (Errors(after, "unknown_model") - Errors(before, "unknown_model"), Errors(after, "url_rejected") - Errors(before, "url_rejected"))
-            .Should().Be((1, 1));
+            .Should()
+            .Be((1, 1));
         Errors(after, "unauthorized").Should().BeGreaterThan(Errors(before, "unauthorized"));
         var latencies = after.GetProperty("recent").GetProperty("latencies");
         latencies.GetProperty("completion").GetProperty("count").GetInt32().Should().BeGreaterThanOrEqualTo(3);
-        latencies.GetProperty("completion").GetProperty("p99_ms").GetDouble().Should()
-            .BeGreaterThanOrEqualTo(latencies.GetProperty("completion").GetProperty("p50_ms").GetDouble()).And.BePositive();
+        latencies
+            .GetProperty("completion")
+            .GetProperty("p99_ms")
+            .GetDouble()
+            .Should()
+            .BeGreaterThanOrEqualTo(latencies.GetProperty("completion").GetProperty("p50_ms").GetDouble())
+            .And.BePositive();
         latencies.GetProperty("first_token").GetProperty("count").GetInt32().Should().BeGreaterThanOrEqualTo(3);
         after.GetProperty("recent").GetProperty("minutes").GetArrayLength().Should().Be(60);
 
@@ -378,8 +527,12 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
     [InlineData("367")]
     [InlineData("x")]
     public async Task A_number_of_days_that_is_none_is_told(string days) =>
-        ErrorAnswer.Check(await relay.AskAsync(HttpMethod.Get, $"usage?days={days}", await relay.SignInAsync()), 400, "invalid_request",
-        "days");
+        ErrorAnswer.Check(
+            await relay.AskAsync(HttpMethod.Get, $"usage?days={days}", await relay.SignInAsync()),
+            400,
+            "invalid_request",
+            "days"
+        );
 
     [Fact(Timeout = 120_000)]
     public async Task Looking_leaves_no_line_and_signing_in_and_out_leaves_one_each()
@@ -394,25 +547,40 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         (await relay.AskAsync(HttpMethod.Delete, "session", cookie)).Status.Should().Be(204);
 
         await relay.Relay.AuditedAsync(line => Is(line, "sign_out"));
-        relay.Program.Audit.Where(line =>
-            line.TryGetProperty("key_label", out var label) && label.GetString() == "quiet-admin"
-            && line.TryGetProperty("route", out var route) && route.GetString()!.Contains("dashboard", StringComparison.Ordinal))
-            .Select(line => line.GetProperty("action").GetString()).Should().Equal("sign_in", "sign_out");
+        relay
+            .Program.Audit.Where(line =>
+                line.TryGetProperty("key_label", out var label)
+                && label.GetString() == "quiet-admin"
+                && line.TryGetProperty("route", out var route)
+                && route.GetString()!.Contains("dashboard", StringComparison.Ordinal)
+            )
+            .Select(line => line.GetProperty("action").GetString())
+            .Should()
+            .Equal("sign_in", "sign_out");
 
         static bool Is(JsonElement line, string action) =>
             line.GetProperty("action").GetString() == action && line.GetProperty("key_label").GetString() == "quiet-admin";
     }
 
-    private static long Errors(JsonElement snapshot, string code) => snapshot.GetProperty("recent").GetProperty("errors").EnumerateArray()
-        .Where(error => error.GetProperty("code").GetString() == code).Sum(error => error.GetProperty("count").GetInt64());
+    private static long Errors(JsonElement snapshot, string code) =>
+        snapshot
+            .GetProperty("recent")
+            .GetProperty("errors")
+            .EnumerateArray()
+            .Where(error => error.GetProperty("code").GetString() == code)
+            .Sum(error => error.GetProperty("count").GetInt64());
 
     private Task WorksAsync(string secret) =>
-        relay.Program.EventuallyAsync(async () =>
-        (await relay.Program.GetAsync("/v1/models", secret)).Status == 200, "the secret does not work");
+        relay.Program.EventuallyAsync(
+            async () => (await relay.Program.GetAsync("/v1/models", secret)).Status == 200,
+            "the secret does not work"
+        );
 
     private Task IsShutAsync(string secret) =>
-        relay.Program.EventuallyAsync(async () =>
-        (await relay.Program.GetAsync("/v1/models", secret)).Status == 401, "the secret still works");
+        relay.Program.EventuallyAsync(
+            async () => (await relay.Program.GetAsync("/v1/models", secret)).Status == 401,
+            "the secret still works"
+        );
 
     [GeneratedRegex("(?:src|href)=\"(?<path>/[^\"]*)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Reference();

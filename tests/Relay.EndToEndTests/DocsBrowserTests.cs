@@ -17,11 +17,14 @@ public sealed class DocsBrowserTests(DashboardRelay relay) : IClassFixture<Dashb
         var seen = await OpenAsync();
 
         seen.GetProperty("failure").ValueKind.Should().Be(JsonValueKind.Null, seen.GetRawText());
-        seen.GetProperty("text").GetString().Should()
+        seen.GetProperty("text")
+            .GetString()
+            .Should()
             .ContainAll("Completions", "Anthropic's API", "Idempotency-Key", "HEARTBEAT_AFTER", "stream: true");
         Texts(seen, "foreign").Should().BeEmpty();
         Texts(seen, "asked").Should().BeEquivalentTo("/docs", "/docs/scalar.js", "/docs/start.js", "/openapi/v1.json");
-        Texts(seen, "stored").Should()
+        Texts(seen, "stored")
+            .Should()
             .NotContain(name => name.Contains("auth", StringComparison.OrdinalIgnoreCase), "a key that a reader tries stays in the page");
         // Scalar asks whether it may compile text into code, and goes on without.
         seen.GetProperty("inline").GetString().Should().Be("claude-relay API", "a script in the page does not run");
@@ -35,8 +38,12 @@ public sealed class DocsBrowserTests(DashboardRelay relay) : IClassFixture<Dashb
     {
         using var profile = new TemporaryDirectory();
         var shots = Directory.CreateDirectory(Path.Combine(TestMachine.Root, "artifacts", "docs"));
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.BrowserTools, "docs.mjs")]) { RedirectStandardOutput = true,
-            RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.BrowserTools, "docs.mjs")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["RELAY_URL"] = relay.Origin;
         start.Environment["RELAY_CHROMIUM"] = TestMachine.Chromium;
         start.Environment["RELAY_SHOTS"] = shots.FullName;

@@ -23,14 +23,18 @@ public sealed class DoctorTests
 
         report.ExitCode.Should().Be(0, report.Output);
         report.Statuses.Should().NotContain("fail").And.Contain("warn", "there is no jail here");
-        report.Of("claude", "version", "lockdown", "login", "home", "modes", "audit", "keys", "database", "port", "relay", "clock").Should()
+        report
+            .Of("claude", "version", "lockdown", "login", "home", "modes", "audit", "keys", "database", "port", "relay", "clock")
+            .Should()
             .OnlyContain(status => status == "pass");
         report.Detail("keys").Should().Contain("1 of 1");
         report.Detail("port").Should().Contain("A relay serves");
         report.Detail("relay").Should().MatchRegex("It accepted Claude Code [0-9.]+ 0 minutes ago");
         report.Advice("jail").Should().Contain("SANDBOX");
         relay.Survivors.Should().Equal([spare], "neither the relay's spare is gone nor one of the doctor's processes left");
-        Directory.EnumerateFileSystemEntries(Path.Combine(relay.Program.Home, "run")).Should()
+        Directory
+            .EnumerateFileSystemEntries(Path.Combine(relay.Program.Home, "run"))
+            .Should()
             .ContainSingle("the spare's, and nothing of the doctor's");
         (await relay.AskAsync()).Status.Should().Be(200);
         (await relay.ProblemCodesAsync()).Should().BeEmpty();
@@ -50,11 +54,16 @@ public sealed class DoctorTests
         await File.WriteAllTextAsync(Path.Combine(home.Path, "relay.db"), new string('x', 5000), TestContext.Current.CancellationToken);
         var audit = Directory.CreateDirectory(Path.Combine(home.Path, "audit"));
         await File.WriteAllTextAsync(Path.Combine(audit.FullName, "2999-01-01.jsonl"), "{}\n", TestContext.Current.CancellationToken);
-        File.SetUnixFileMode(home.Path,
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(
+            home.Path,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute
+        );
 
-        var report = await DiagnoseAsync(home.Path, claudeDirectory: null,
-            [("PORT", $"{port}"), ("METRICS_PORT", $"{metricsPort}"), ("ANTHROPIC_BASE_URL", "https://example.com")]);
+        var report = await DiagnoseAsync(
+            home.Path,
+            claudeDirectory: null,
+            [("PORT", $"{port}"), ("METRICS_PORT", $"{metricsPort}"), ("ANTHROPIC_BASE_URL", "https://example.com")]
+        );
 
         report.ExitCode.Should().Be(1);
         report.Of("claude", "modes", "keys", "database", "port", "metrics_port", "clock").Should().OnlyContain(status => status == "fail");
@@ -105,7 +114,10 @@ public sealed class DoctorTests
         using var home = new TemporaryDirectory();
 
         var report = await DiagnoseAsync(
-            home.Path, claudeDirectory: null, [("REQ_TIMEOUT", "soon"), ("PORT", "many"), ("SANDBOX", "maybe")]);
+            home.Path,
+            claudeDirectory: null,
+            [("REQ_TIMEOUT", "soon"), ("PORT", "many"), ("SANDBOX", "maybe")]
+        );
 
         report.ExitCode.Should().Be(1);
         report.Of("configuration").Should().Equal("fail", "fail", "fail");
@@ -118,8 +130,10 @@ public sealed class DoctorTests
     {
         using var home = new TemporaryDirectory();
 
-        var (code, output, error) =
-            await RelayProgram.RelayctlAsync(Environment(home.Path, []), ["--home", home.Path, "doctor", "--fetch", "http://192.168.1.1/"]);
+        var (code, output, error) = await RelayProgram.RelayctlAsync(
+            Environment(home.Path, []),
+            ["--home", home.Path, "doctor", "--fetch", "http://192.168.1.1/"]
+        );
 
         (code, error).Should().Be((1, string.Empty));
         output.Should().MatchRegex("(?m)^fail  url  Refused by its text, before any look-up: target_forbidden");
@@ -132,14 +146,20 @@ public sealed class DoctorTests
         using var claude = new TemporaryDirectory();
         FakeClaudeInstall.Install(claude.Path, new FakeScript());
 
-        var (code, output, error) =
-            await RelayProgram.RelayctlAsync(Environment(claude.Path, [("PORT", "0")]), ["--home", home.Path, "doctor", "--call"]);
+        var (code, output, error) = await RelayProgram.RelayctlAsync(
+            Environment(claude.Path, [("PORT", "0")]),
+            ["--home", home.Path, "doctor", "--call"]
+        );
 
         code.Should().Be(0, output);
         error.Should().BeEmpty();
-        output.Should()
-            .MatchRegex("(?m)^pass  lockdown ").And.MatchRegex("(?m)^warn  keys ")
-            .And.MatchRegex(@"(?m)^pass  call .*answered in .* s \(.*\$0\.\d{6}").And.Contain("-> Mint one").And.NotContain("\u001b");
+        output
+            .Should()
+            .MatchRegex("(?m)^pass  lockdown ")
+            .And.MatchRegex("(?m)^warn  keys ")
+            .And.MatchRegex(@"(?m)^pass  call .*answered in .* s \(.*\$0\.\d{6}")
+            .And.Contain("-> Mint one")
+            .And.NotContain("\u001b");
     }
 
     [Fact(Timeout = 180_000)]
@@ -149,8 +169,11 @@ public sealed class DoctorTests
         using var home = new TemporaryDirectory();
         (string, string)[] settings =
         [
-            ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
-            ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()), ("PORT", "0"),
+            ("CLAUDE_BIN", TestMachine.RealClaude),
+            ("CLAUDE_AUTH", "api-key"),
+            ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+            ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()),
+            ("PORT", "0"),
         ];
 
         var report = await RunAsync(settings, "--home", home.Path, "doctor", "--json");
@@ -169,10 +192,15 @@ public sealed class DoctorTests
         RunAsync(Environment(claudeDirectory, settings), "--home", home, "doctor", "--json");
 
     private static (string, string)[] Environment(string? claudeDirectory, (string, string)[] settings) =>
-    [
-        ("PATH", claudeDirectory is null ? "/nonexistent" : $"{claudeDirectory}:/usr/bin:/bin"), ("HOME", "/nonexistent"),
-        ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "off"), ("PORT", "0"), .. settings,
-    ];
+        [
+            ("PATH", claudeDirectory is null ? "/nonexistent" : $"{claudeDirectory}:/usr/bin:/bin"),
+            ("HOME", "/nonexistent"),
+            ("CLAUDE_AUTH", "bedrock"),
+            ("AWS_REGION", "of-a-test"),
+            ("SANDBOX", "off"),
+            ("PORT", "0"),
+            .. settings,
+        ];
 
     private static async Task<Report> RunAsync((string, string)[] environment, params string[] arguments)
     {
@@ -194,9 +222,14 @@ public sealed class DoctorTests
 
         /// <summary>The statuses of some checks, each of which must be there.</summary>
         public IReadOnlyList<string> Of(params string[] checks) =>
-            [.. checks.SelectMany(check =>
-            Findings.Where(finding => finding.GetProperty("check").ValueEquals(check))
-            .Select(finding => finding.GetProperty("status").GetString()!).DefaultIfEmpty($"no finding '{check}'"))];
+            [
+                .. checks.SelectMany(check =>
+                    Findings
+                        .Where(finding => finding.GetProperty("check").ValueEquals(check))
+                        .Select(finding => finding.GetProperty("status").GetString()!)
+                        .DefaultIfEmpty($"no finding '{check}'")
+                ),
+            ];
 
         public string Detail(string check) =>
             Findings.First(finding => finding.GetProperty("check").ValueEquals(check)).GetProperty("detail").GetString()!;

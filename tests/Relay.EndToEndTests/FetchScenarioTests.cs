@@ -21,27 +21,37 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     [Fact]
     public async Task Every_scenario_ends_as_the_corpus_says_and_nothing_private_is_ever_asked()
     {
-        var groups = SsrfCorpus.Rows("scenario").Where(row => !PlayedElsewhere.Contains(row.Id, StringComparer.Ordinal))
-            .Select(row => new SsrfScenario(row)).GroupBy(scenario => string.Join(';', scenario.Settings), StringComparer.Ordinal);
+        var groups = SsrfCorpus
+            .Rows("scenario")
+            .Where(row => !PlayedElsewhere.Contains(row.Id, StringComparer.Ordinal))
+            .Select(row => new SsrfScenario(row))
+            .GroupBy(scenario => string.Join(';', scenario.Settings), StringComparer.Ordinal);
         var wrong = new ConcurrentQueue<string>();
         foreach (var group in groups)
         {
             await using var relay = await internet.StartRelayAsync(settings: [("FETCH_TIMEOUT", "5s"), .. group.First().Settings]);
-            await Parallel.ForEachAsync(group,
+            await Parallel.ForEachAsync(
+                group,
                 new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = TestContext.Current.CancellationToken },
                 async (scenario, _) =>
-            {
-                if (await PlayAsync(scenario, relay) is { } problem)
                 {
-                    wrong.Enqueue($"{scenario.Row.Id} {scenario.Row.Why}: {problem}");
+                    if (await PlayAsync(scenario, relay) is { } problem)
+                    {
+                        wrong.Enqueue($"{scenario.Row.Id} {scenario.Row.Why}: {problem}");
+                    }
                 }
-            });
+            );
             (TestMachine.MemoryOf(relay.Program.ProcessId, "VmHWM") - 150_000_000).Should().BeLessThan(MaxGrowth);
         }
 
         wrong.Should().BeEmpty();
-        internet.Sites.Connections.Select(connection => connection.Address).Distinct()
-            .Where(address => !AddressTable.IsPublic(address)).Select(address => address.ToString()).Should().Equal("192.168.1.10");
+        internet
+            .Sites.Connections.Select(connection => connection.Address)
+            .Distinct()
+            .Where(address => !AddressTable.IsPublic(address))
+            .Select(address => address.ToString())
+            .Should()
+            .Equal("192.168.1.10");
         (internet.NearSites.Connections.Count + internet.Proxies.Connections.Count).Should().Be(0);
     }
 
@@ -54,7 +64,10 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         (await PlayAsync(scenario, relay)).Should().BeNull();
 
         internet.Names.LookUpsOf(scenario.NameOf("site.example.net")).Should().Be(1);
-        internet.Sites.Requests.Last(request => request.Host == scenario.NameOf("site.example.net")).Request.Address.ToString().Should()
+        internet
+            .Sites.Requests.Last(request => request.Host == scenario.NameOf("site.example.net"))
+            .Request.Address.ToString()
+            .Should()
             .Be("93.184.215.14");
     }
 
@@ -68,7 +81,12 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
         var second = internet.Sites.Requests.Last(request => request.Host == scenario.NameOf("www.example.org")).Request;
         string?[] carried =
-            [second.Header("Cookie"), second.Header("Authorization"), second.Header("Referer"), second.Header("traceparent")];
+        [
+            second.Header("Cookie"),
+            second.Header("Authorization"),
+            second.Header("Referer"),
+            second.Header("traceparent"),
+        ];
         carried.Should().OnlyContain(header => header == null);
         second.Header("User-Agent").Should().StartWith("Mozilla/5.0 ").And.Contain("claude-relay");
         second.Header("Accept-Encoding").Should().Be("gzip, deflate, br");
@@ -103,7 +121,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var last = await relay.FetchAsync(new { url = redirects.Url });
         (last.Status, last.ErrorCode).Should().Be((429, "rate_limited"));
         last.Headers.RetryAfter!.Delta!.Value.TotalSeconds.Should().BeInRange(1, 61);
-        (await relay.Program.CompleteAsync(relay.Key, new { prompt = "hi" })).Status.Should()
+        (await relay.Program.CompleteAsync(relay.Key, new { prompt = "hi" }))
+            .Status.Should()
             .Be(200, "completions have limits of their own");
         var usage = (await relay.Program.GetAsync("/v1/usage", relay.Key)).Json;
         usage.GetProperty("fetches")[0].GetProperty("requests").GetInt64().Should().Be(10);
@@ -117,23 +136,25 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var gone = new TaskCompletionSource();
         var asked = new TaskCompletionSource();
         internet.Names.Set("endless.example.net", ["93.184.215.14"]);
-        internet.Sites.Sites["endless.example.net"] = new Site(async (_, stream, cancellationToken) =>
-        {
-            asked.TrySetResult();
-            await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"u8.ToArray(), cancellationToken);
-            try
+        internet.Sites.Sites["endless.example.net"] = new Site(
+            async (_, stream, cancellationToken) =>
             {
-                while (true)
+                asked.TrySetResult();
+                await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"u8.ToArray(), cancellationToken);
+                try
                 {
-                    await stream.WriteAsync("a"u8.ToArray(), cancellationToken);
-                    await Task.Delay(20, cancellationToken);
+                    while (true)
+                    {
+                        await stream.WriteAsync("a"u8.ToArray(), cancellationToken);
+                        await Task.Delay(20, cancellationToken);
+                    }
+                }
+                catch (IOException)
+                {
+                    gone.TrySetResult();
                 }
             }
-            catch (IOException)
-            {
-                gone.TrySetResult();
-            }
-        });
+        );
         var relay = await internet.SharedRelayAsync();
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
@@ -153,24 +174,33 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var slow = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("<blockquote><ul><li><a href=x>y</a>", 540_000)));
         internet.Names.Set("never.example.net", ["93.184.215.14"]);
         internet.Names.Set("slow.example.net", ["93.184.215.14"]);
-        internet.Sites.Sites["never.example.net"] = new Site(async (_, stream, cancellationToken) =>
+        internet.Sites.Sites["never.example.net"] = new Site(
+            async (_, stream, cancellationToken) =>
+            {
+                asked.Release();
+                await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"u8.ToArray(), cancellationToken);
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            }
+        );
+        internet.Sites.Sites["slow.example.net"] = new Site(
+            async (_, stream, cancellationToken) =>
+            {
+                await stream.WriteAsync(
+                    Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {slow.Length}\r\n\r\n"),
+                    cancellationToken
+                );
+                await stream.WriteAsync(slow, cancellationToken);
+                asked.Release();
+            }
+        );
+        await using var relay = await internet.StartRelayAsync(
+            settings: [("DRAIN_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "60s"), ("FETCH_MAX_PAGE_BYTES", "20MB")]
+        );
+        var fetches = new[]
         {
-            asked.Release();
-            await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"u8.ToArray(), cancellationToken);
-            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
-        });
-        internet.Sites.Sites["slow.example.net"] = new Site(async (_, stream, cancellationToken) =>
-        {
-            await stream.WriteAsync(
-                Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {slow.Length}\r\n\r\n"),
-                cancellationToken);
-            await stream.WriteAsync(slow, cancellationToken);
-            asked.Release();
-        });
-        await using var relay =
-            await internet.StartRelayAsync(settings: [("DRAIN_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "60s"), ("FETCH_MAX_PAGE_BYTES", "20MB")]);
-        var fetches = new[] { relay.FetchAsync(new { url = "http://never.example.net/" }),
-            relay.FetchAsync(new { url = "http://slow.example.net/", format = "markdown" }) };
+            relay.FetchAsync(new { url = "http://never.example.net/" }),
+            relay.FetchAsync(new { url = "http://slow.example.net/", format = "markdown" }),
+        };
         await asked.WaitAsync(TestContext.Current.CancellationToken);
         await asked.WaitAsync(TestContext.Current.CancellationToken);
         var started = Stopwatch.GetTimestamp();
@@ -178,7 +208,9 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var code = await relay.Program.StopAsync();
 
         code.Should().Be(0, string.Join('\n', relay.Program.Log));
-        Stopwatch.GetElapsedTime(started).Should()
+        Stopwatch
+            .GetElapsedTime(started)
+            .Should()
             .BeLessThan(TimeSpan.FromSeconds(8), "a second for what runs, and some for the end of a busy machine's processes");
         await ((Func<Task>)(() => fetches[0])).Should().ThrowAsync<HttpRequestException>();
         (await relay.Program.RelayctlAsync("usage", "--json")).Output.Should().MatchRegex("\"pages\": 2\\b");
@@ -194,17 +226,43 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         internet.Names.Set(host, ["93.184.215.14"]);
         var text = string.Concat(
             Enumerable.Repeat(
-            "<p>The museum of boats opened on Monday, and by noon, to everybody's surprise, hundreds had come to see it.</p>", 12));
+                "<p>The museum of boats opened on Monday, and by noon, to everybody's surprise, hundreds had come to see it.</p>",
+                12
+            )
+        );
         internet.Sites.Sites[host] = Site.Page(
-            $$"""<html lang=en><head><title>Boats</title><link rel=stylesheet href=/s.css><script src=/s.js></script><script type="application/ld+json">{"a":1}</script></head><body><nav><a href=/n>News</a></nav><article><h1>Boats</h1>{{text}}<img src=/i.png></article></body></html>""");
+            $$"""<html lang=en><head><title>Boats</title><link rel=stylesheet href=/s.css><script src=/s.js></script><script type="application/ld+json">{"a":1}</script></head><body><nav><a href=/n>News</a></nav><article><h1>Boats</h1>{{text}}<img src=/i.png></article></body></html>"""
+        );
         var relay = await internet.SharedRelayAsync();
 
         var answer = await relay.FetchAsync(new { url = $"https://{host}/a?secret=1", format });
 
         answer.Status.Should().Be(200, answer.Body);
-        answer.Json.EnumerateObject().Select(member => member.Name).Should().Equal(
-            "ok", "status", "final_url", "truncated", format, "content_type", "charset", "title", "description", "language", "canonical",
-            "json_ld", "open_graph", "needs_javascript", "redirects", "total_chars", "next_offset", "bytes", "duration_ms");
+        answer
+            .Json.EnumerateObject()
+            .Select(member => member.Name)
+            .Should()
+            .Equal(
+                "ok",
+                "status",
+                "final_url",
+                "truncated",
+                format,
+                "content_type",
+                "charset",
+                "title",
+                "description",
+                "language",
+                "canonical",
+                "json_ld",
+                "open_graph",
+                "needs_javascript",
+                "redirects",
+                "total_chars",
+                "next_offset",
+                "bytes",
+                "duration_ms"
+            );
         answer.Json.GetProperty(format).GetString().Should().Contain("museum of boats").And.NotContain("s.js");
         answer.Json.GetProperty("json_ld")[0].GetProperty("a").GetInt32().Should().Be(1);
         internet.Sites.Requests.Count(request => request.Host == host).Should().Be(1);
@@ -240,22 +298,49 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         {
             var watch = System.Diagnostics.Stopwatch.StartNew();
             var answer = await relay.FetchAsync(new { url = $"https://{name}.example.net{(name == "refused" ? ":81" : string.Empty)}/" });
-            seen.Add((name, $"{answer.Status} {answer.Body.Replace(answer.Json.GetProperty("request_id")
-                .GetString()!, "id", StringComparison.Ordinal)}", watch.Elapsed.TotalSeconds));
+            seen.Add(
+                (
+                    name,
+                    $"{answer.Status} {answer.Body.Replace(answer.Json.GetProperty("request_id")
+                .GetString()!, "id", StringComparison.Ordinal)}",
+                    watch.Elapsed.TotalSeconds
+                )
+            );
         }
 
-        seen.Select(one => one.Body).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should()
-            .StartWith("502").And.Contain("fetch_failed");
-        seen.Should().OnlyContain(one => one.Seconds > 0.9
-            && one.Seconds < 1.3, string.Join(", ", seen.Select(one => $"{one.Name} {one.Seconds:0.000}")));
-        await relay.Program.EventuallyAsync(() =>
-            Task.FromResult(relay.Program.Audit.Count(entry => entry.GetProperty("action").GetString() == "fetch") == 10),
-            "not all were audited");
-        var reasons = relay.Program.Audit.Where(entry => entry.GetProperty("action").GetString() == "fetch").Skip(1)
+        seen.Select(one => one.Body)
+            .Distinct(StringComparer.Ordinal)
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .StartWith("502")
+            .And.Contain("fetch_failed");
+        seen.Should()
+            .OnlyContain(
+                one => one.Seconds > 0.9 && one.Seconds < 1.3,
+                string.Join(", ", seen.Select(one => $"{one.Name} {one.Seconds:0.000}"))
+            );
+        await relay.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Program.Audit.Count(entry => entry.GetProperty("action").GetString() == "fetch") == 10),
+            "not all were audited"
+        );
+        var reasons = relay
+            .Program.Audit.Where(entry => entry.GetProperty("action").GetString() == "fetch")
+            .Skip(1)
             .Select(entry => entry.GetProperty("detail").GetString());
-        reasons.Should()
-            .Equal("target_forbidden", "target_forbidden", "target_forbidden", "target_forbidden", "dns_failure", "upstream_connect",
-            "tls_error", "upstream_protocol", "target_forbidden");
+        reasons
+            .Should()
+            .Equal(
+                "target_forbidden",
+                "target_forbidden",
+                "target_forbidden",
+                "target_forbidden",
+                "dns_failure",
+                "upstream_connect",
+                "tls_error",
+                "upstream_protocol",
+                "target_forbidden"
+            );
     }
 
     [Fact]
@@ -279,8 +364,11 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     {
         var host = $"bomb-{encoding}.example.net";
         internet.Names.Set(host, ["93.184.215.14"]);
-        internet.Sites.Sites[host] =
-            Site.Sending(200, $"Content-Type: text/html\r\nContent-Encoding: {encoding}\r\n", SsrfScenario.Expand(body));
+        internet.Sites.Sites[host] = Site.Sending(
+            200,
+            $"Content-Type: text/html\r\nContent-Encoding: {encoding}\r\n",
+            SsrfScenario.Expand(body)
+        );
         await using var relay = await internet.StartRelayAsync();
         var before = TestMachine.MemoryOf(relay.Program.ProcessId, "VmHWM");
 
@@ -299,9 +387,17 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     public async Task A_PDF_is_read_by_a_process_of_the_relay_and_a_hostile_one_takes_nothing_with_it()
     {
         internet.Names.Set("pdf.example.net", ["93.184.215.14"]);
-        internet.Sites.Sites["pdf.example.net"] = new Site(async (request, stream, cancellationToken) =>
-            await stream.WriteAsync(Site.Response(200, "Content-Type: application/octet-stream\r\n", request.Target == "/good"
-            ? PdfFile.Of("A report", "Page one.", "Page two.") : PdfFile.FormThatDrawsItself()), cancellationToken));
+        internet.Sites.Sites["pdf.example.net"] = new Site(
+            async (request, stream, cancellationToken) =>
+                await stream.WriteAsync(
+                    Site.Response(
+                        200,
+                        "Content-Type: application/octet-stream\r\n",
+                        request.Target == "/good" ? PdfFile.Of("A report", "Page one.", "Page two.") : PdfFile.FormThatDrawsItself()
+                    ),
+                    cancellationToken
+                )
+        );
         var relay = await internet.SharedRelayAsync();
 
         var hostile = await relay.FetchAsync(new { url = "https://pdf.example.net/hostile", format = "text" });
@@ -309,9 +405,14 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
         hostile.Status.Should().BeOneOf(200, 415);
         good.Status.Should().Be(200, good.Body);
-        (good.Json.GetProperty("markdown").GetString(), good.Json.GetProperty("title").GetString(), good.Json.GetProperty("pages")
-            .GetInt32(), good.Json.GetProperty("truncated").GetBoolean())
-            .Should().Be(("## Page 1\n\nPage one.\n\n## Page 2\n\nPage two.", "A report", 2, false));
+        (
+            good.Json.GetProperty("markdown").GetString(),
+            good.Json.GetProperty("title").GetString(),
+            good.Json.GetProperty("pages").GetInt32(),
+            good.Json.GetProperty("truncated").GetBoolean()
+        )
+            .Should()
+            .Be(("## Page 1\n\nPage one.\n\n## Page 2\n\nPage two.", "A report", 2, false));
     }
 
     [Fact]
@@ -343,12 +444,16 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         var watch = System.Diagnostics.Stopwatch.StartNew();
         internet.Names.Set("busy.example.net", ["93.184.215.14"]);
         internet.Names.Set("down.example.net", ["93.184.215.14"]);
-        internet.Sites.Sites["busy.example.net"] = new Site(async (_, stream, cancellationToken) =>
-        {
-            asked.Add(watch.Elapsed);
-            await stream.WriteAsync(Site.Response(asked.Count == 2
-                ? 200 : 503, "Content-Type: text/html\r\nRetry-After: 1\r\n", "<p>hi</p>"u8.ToArray()), cancellationToken);
-        });
+        internet.Sites.Sites["busy.example.net"] = new Site(
+            async (_, stream, cancellationToken) =>
+            {
+                asked.Add(watch.Elapsed);
+                await stream.WriteAsync(
+                    Site.Response(asked.Count == 2 ? 200 : 503, "Content-Type: text/html\r\nRetry-After: 1\r\n", "<p>hi</p>"u8.ToArray()),
+                    cancellationToken
+                );
+            }
+        );
         await using var relay = await internet.StartRelayAsync(settings: [("FETCH_PORTS", "81,443")]);
 
         var busy = await relay.FetchAsync(new { url = "https://busy.example.net/" });
@@ -358,12 +463,17 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
             (await relay.FetchAsync(new { url = "http://down.example.net:81/" })).ErrorCode.Should().Be("fetch_failed");
         }
 
-        (busy.Json.GetProperty("status").GetInt32(), stillBusy.Json.GetProperty("status").GetInt32(), asked.Count).Should()
+        (busy.Json.GetProperty("status").GetInt32(), stillBusy.Json.GetProperty("status").GetInt32(), asked.Count)
+            .Should()
             .Be((200, 503, 4));
         (asked[1] - asked[0]).Should().BeGreaterThan(TimeSpan.FromSeconds(0.9));
-        await relay.Program.EventuallyAsync(() =>
-            Task.FromResult(relay.Program.Audit.Any(entry => entry.TryGetProperty("detail", out var detail)
-            && detail.GetString() == "host_broken")), "the host was never left alone");
+        await relay.Program.EventuallyAsync(
+            () =>
+                Task.FromResult(
+                    relay.Program.Audit.Any(entry => entry.TryGetProperty("detail", out var detail) && detail.GetString() == "host_broken")
+                ),
+            "the host was never left alone"
+        );
     }
 
     /// <summary>Null when it ended as it should.</summary>
@@ -383,13 +493,14 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         return null;
     }
 
-    private static bool IsExpected(SsrfRow row, RelayAnswer answer) => row.Code switch
-    {
-        "ok" => answer.Status == 200 && answer.Json.GetProperty("ok").GetBoolean(),
-        "upstream_timeout" => (answer.Status, answer.ErrorCode) == (504, "timeout"),
-        "body_too_large" => (answer.Status, answer.ErrorCode) == (413, "too_large"),
-        "unsupported_content_type" => (answer.Status, answer.ErrorCode) == (415, "unsupported_content_type"),
-        // By its text where that says it; everything else looks the same.
-        _ => (answer.Status, answer.ErrorCode) is (400, "url_rejected") or (502, "fetch_failed"),
-    };
+    private static bool IsExpected(SsrfRow row, RelayAnswer answer) =>
+        row.Code switch
+        {
+            "ok" => answer.Status == 200 && answer.Json.GetProperty("ok").GetBoolean(),
+            "upstream_timeout" => (answer.Status, answer.ErrorCode) == (504, "timeout"),
+            "body_too_large" => (answer.Status, answer.ErrorCode) == (413, "too_large"),
+            "unsupported_content_type" => (answer.Status, answer.ErrorCode) == (415, "unsupported_content_type"),
+            // By its text where that says it; everything else looks the same.
+            _ => (answer.Status, answer.ErrorCode) is (400, "url_rejected") or (502, "fetch_failed"),
+        };
 }

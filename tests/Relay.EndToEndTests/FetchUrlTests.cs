@@ -21,13 +21,18 @@ public sealed class FetchUrlTests(TestInternet internet) : IClassFixture<TestInt
         var wrong = new List<string>();
         foreach (var row in SsrfCorpus.Rows("url"))
         {
-            var (queries, connections, requests) =
-                (internet.Names.Queries.Count, internet.Sites.Connections.Count, internet.Sites.Requests.Count);
+            var (queries, connections, requests) = (
+                internet.Names.Queries.Count,
+                internet.Sites.Connections.Count,
+                internet.Sites.Requests.Count
+            );
             var answer = await relay.FetchAsync(new { url = row.Input.GetString() });
             var isRight = row.IsAllowed
                 ? answer.Status == 200 && internet.Sites.Requests.Count == requests + 1
-                : answer.Status == 400 && answer.ErrorCode == "url_rejected" && internet.Names.Queries.Count == queries
-                && internet.Sites.Connections.Count == connections;
+                : answer.Status == 400
+                    && answer.ErrorCode == "url_rejected"
+                    && internet.Names.Queries.Count == queries
+                    && internet.Sites.Connections.Count == connections;
             if (!isRight)
             {
                 wrong.Add($"{row.Id} {row.Input} {row.Why}: {answer}");
@@ -35,7 +40,10 @@ public sealed class FetchUrlTests(TestInternet internet) : IClassFixture<TestInt
         }
 
         wrong.Should().BeEmpty();
-        internet.Sites.Connections.Select(connection => connection.Address.ToString()).Distinct(StringComparer.Ordinal).Should()
+        internet
+            .Sites.Connections.Select(connection => connection.Address.ToString())
+            .Distinct(StringComparer.Ordinal)
+            .Should()
             .Equal(PublicAddress);
         (internet.NearSites.Connections.Count + internet.Proxies.Connections.Count).Should().Be(0);
     }

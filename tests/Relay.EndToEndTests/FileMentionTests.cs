@@ -14,9 +14,31 @@ public sealed class FileMentionTests : IDisposable
     /// <summary>What may stand before an <c>@</c> for it to count, as measured, and what looks like it.</summary>
     private static readonly string[] Separators =
     [
-        " ", "\n", "\r\n", "\t", "\v", "\f", "\u0085", "\u00a0", "\u1680", "\u2003", "\u200b", "\u2028", "\u2029", "\u202f", "\u3000",
-            "\ufeff",
-        "```\n", "`", "(", "[", "\"", "'", ":", ",", ">",
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "\v",
+        "\f",
+        "\u0085",
+        "\u00a0",
+        "\u1680",
+        "\u2003",
+        "\u200b",
+        "\u2028",
+        "\u2029",
+        "\u202f",
+        "\u3000",
+        "\ufeff",
+        "```\n",
+        "`",
+        "(",
+        "[",
+        "\"",
+        "'",
+        ":",
+        ",",
+        ">",
     ];
 
     private readonly RelayPerSandbox _relays;
@@ -41,22 +63,28 @@ public sealed class FileMentionTests : IDisposable
     public async Task A_mentioned_file_is_not_read_and_the_words_arrive_as_they_were_sent(string sandbox, string form)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        await TestMachine.EventuallyAsync(() =>
-            sandbox == "bwrap" || Homes(relay).Count >= 2, TimeSpan.FromSeconds(20), "there are no two spares");
+        await TestMachine.EventuallyAsync(
+            () => sandbox == "bwrap" || Homes(relay).Count >= 2,
+            TimeSpan.FromSeconds(20),
+            "there are no two spares"
+        );
         var mention = Mention(form, sandbox == "off" ? Homes(relay) : []);
         var everywhere = $"[{sandbox}, {form}]" + string.Concat(Separators.Select(separator => $"x{separator}{mention}\n\nand"));
         var first = $"{mention} [{sandbox}, {form}] first";
 
         var answers = await Task.WhenAll(
             relay.CompleteAsync(key, new { prompt = first, system = first }),
-            relay.CompleteAsync(key, new { prompt = everywhere, system = everywhere }));
+            relay.CompleteAsync(key, new { prompt = everywhere, system = everywhere })
+        );
 
         using var scope = new AssertionScope();
         answers.Should().OnlyContain(answer => answer.Status == 200);
         foreach (var text in (string[])[first, everywhere])
         {
-            _relays.Api.Requests.Count(request => request.UserTexts is [var user] && user == text && request.SystemTexts[^1] == text)
-                .Should().Be(1, "nothing is added or changed");
+            _relays
+                .Api.Requests.Count(request => request.UserTexts is [var user] && user == text && request.SystemTexts[^1] == text)
+                .Should()
+                .Be(1, "nothing is added or changed");
         }
 
         _canaries.Touched(_relays.Api).Should().BeEmpty();
@@ -75,14 +103,16 @@ public sealed class FileMentionTests : IDisposable
                 {
                     variables.Remove("CLAUDE_CODE_DISABLE_FILE_MENTIONS").Should().BeTrue();
                 }
-            });
+            }
+        );
         _canaries.Plant(Path.Combine(claude.Spec.Environment["HOME"], "canary.txt"));
         await claude.InitializeAsync("You are a test.");
 
         var mentions = Separators.Select(separator => $"x{separator}@{_canaries.Readable} y");
         await claude.AskAsync(
             $"@{_canaries.Readable} @~/canary.txt @\"{_canaries.Readable}\" @{_canaries.Directory} {string.Concat(mentions)}",
-            clientComposed);
+            clientComposed
+        );
 
         var touched = _canaries.Touched(_relays.Api);
         if (clientComposed || restricted || mentionsDisabled)
@@ -100,7 +130,8 @@ public sealed class FileMentionTests : IDisposable
     {
         var run = Path.Combine(relay.Home, "run");
         return Directory.Exists(run)
-            ? Directory.EnumerateDirectories(run).Select(scratch => Path.Combine(scratch, "home")).Where(Directory.Exists).ToList() : [];
+            ? Directory.EnumerateDirectories(run).Select(scratch => Path.Combine(scratch, "home")).Where(Directory.Exists).ToList()
+            : [];
     }
 
     private string Mention(string form, IEnumerable<string> homes)

@@ -31,9 +31,13 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         var answers = await Task.WhenAll(Enumerable.Range(0, requests).Select(number => AskAsync(key, $"{mark} {number}")));
 
         answers.Count(answer => answer.Status == 200).Should().Be(limit);
-        answers.Where(answer => answer.Status is not (200 or 429)).Should()
+        answers
+            .Where(answer => answer.Status is not (200 or 429))
+            .Should()
             .BeEmpty(string.Join('\n', Fleet.Relays.Select(relay => relay.Complaints)));
-        answers.Where(answer => answer.Status == 429).Should()
+        answers
+            .Where(answer => answer.Status == 429)
+            .Should()
             .OnlyContain(answer => answer.ErrorCode == "rate_limited" && answer.Headers.RetryAfter != null);
         AtTheApi(mark).Should().HaveCount(limit).And.OnlyHaveUniqueItems(request => request.LastUserText);
         foreach (var relay in Fleet.Relays)
@@ -95,15 +99,17 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         var key = await Fleet.MintAsync("two-at-once", "--concurrency", "2");
         var mark = Mark("slow");
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 6)
-            .Select(number => Fleet.Relays[number % 3].CompleteAsync(key, new { prompt = $"{mark} {number}" })));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 6).Select(number => Fleet.Relays[number % 3].CompleteAsync(key, new { prompt = $"{mark} {number}" }))
+        );
 
         answers.Should().OnlyContain(answer => answer.Status == 200);
         var asked = AtTheApi(mark).Select(request => request.ReceivedAt).Order().ToList();
         asked.Should().HaveCount(6);
         for (var number = 2; number < asked.Count; number++)
         {
-            (asked[number] - asked[number - 2]).Should()
+            (asked[number] - asked[number - 2])
+                .Should()
                 .BeGreaterThan(ThreeRelays.Slow - TimeSpan.FromMilliseconds(20), "no third ran beside two");
         }
     }
@@ -117,7 +123,9 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         var answers = await Task.WhenAll(Fleet.Relays.Select(relay => OnceAsync(relay, key, mark)));
 
         answers.Count(answer => answer.Status == 200).Should().Be(1);
-        answers.Where(answer => answer.Status != 200).Should()
+        answers
+            .Where(answer => answer.Status != 200)
+            .Should()
             .OnlyContain(answer => answer.Status == 409 && answer.ErrorCode == "idempotency_in_flight");
         var first = answers.Single(answer => answer.Status == 200).Text;
         foreach (var relay in Fleet.Relays)
@@ -141,8 +149,10 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         code.Should().Be(0, error);
         foreach (var relay in Fleet.Relays)
         {
-            await relay.EventuallyAsync(async () =>
-                (await relay.GetAsync("/v1/models", key)).Status == 401, "a revoked key opens the door");
+            await relay.EventuallyAsync(
+                async () => (await relay.GetAsync("/v1/models", key)).Status == 401,
+                "a revoked key opens the door"
+            );
         }
 
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
@@ -153,8 +163,10 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
     {
         var key = await Fleet.MintAsync("operator", "--scope", "admin");
         var origin = Fleet.Balancer.BaseAddress!.GetLeftPart(UriPartial.Authority);
-        using var signIn = new HttpRequestMessage(
-            HttpMethod.Post, "/dashboard/session") { Headers = { { "Authorization", $"Bearer {key}" }, { "Origin", origin } } };
+        using var signIn = new HttpRequestMessage(HttpMethod.Post, "/dashboard/session")
+        {
+            Headers = { { "Authorization", $"Bearer {key}" }, { "Origin", origin } },
+        };
         using var signedIn = await Fleet.Balancer.SendAsync(signIn, TestContext.Current.CancellationToken);
         signedIn.StatusCode.Should().Be(HttpStatusCode.OK);
         using var session = JsonDocument.Parse(await signedIn.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
@@ -185,12 +197,16 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         var watch = Stopwatch.StartNew();
 
         // New ones go round it from this moment on: a connection that was refused is tried at another.
-        (await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => ModelsAsync(key)))).Should().OnlyContain(status => status == 200);
+        (await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => ModelsAsync(key))))
+            .Should()
+            .OnlyContain(status => status == 200);
         three.Release.SetResult();
         var answers = await Task.WhenAll(running);
         var lost = answers.Count(answer => answer.Status == 502);
         lost.Should().BeInRange(1, places - 2, "the balancer had spread them");
-        answers.Where(answer => answer.Status == 502).Should()
+        answers
+            .Where(answer => answer.Status == 502)
+            .Should()
             .OnlyContain(answer => answer.ErrorCode == "upstream_error" && answer.Headers.GetValues("x-should-retry").Single() == "false");
         answers.Count(answer => answer.Status == 200).Should().Be(places - lost);
         AtTheApi(mark).Should().HaveCount(places, "nobody asked again for those that were lost");
@@ -198,25 +214,39 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         // Its leases: taken until they expire, and free then. Those of the others come back just after their answers.
         var left = 0;
         await Fleet["one"]
-            .EventuallyAsync(async () =>
-            (left = await ConcurrencyLeftAsync(Fleet["one"], key)) >= places - lost, "what has ended holds its places");
+            .EventuallyAsync(
+                async () => (left = await ConcurrencyLeftAsync(Fleet["one"], key)) >= places - lost,
+                "what has ended holds its places"
+            );
         if (watch.Elapsed < TimeSpan.FromSeconds(10))
         {
             left.Should().Be(places - lost);
         }
 
         await Fleet["one"]
-            .EventuallyAsync(async () =>
-            await ConcurrencyLeftAsync(Fleet["one"], key) == places, "the dead relay's leases are not given back");
+            .EventuallyAsync(
+                async () => await ConcurrencyLeftAsync(Fleet["one"], key) == places,
+                "the dead relay's leases are not given back"
+            );
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(20));
-        JsonElement.Parse((await Fleet["one"].RelayctlAsync("fleet", "--json")).Output).GetProperty("relays").EnumerateArray()
-            .Single(relay => relay.GetProperty("name").GetString() == "two").GetProperty("state").GetString().Should().Be("lost");
+        JsonElement
+            .Parse((await Fleet["one"].RelayctlAsync("fleet", "--json")).Output)
+            .GetProperty("relays")
+            .EnumerateArray()
+            .Single(relay => relay.GetProperty("name").GetString() == "two")
+            .GetProperty("state")
+            .GetString()
+            .Should()
+            .Be("lost");
         var total = await TotalAsync(Fleet["three"], key);
         total.GetProperty("requests").GetInt64().Should().Be(places, "each counts once");
 
         await Fleet.StartAgainAsync("two");
         (await Fleet["two"].CompleteAsync(key, new { prompt = mark + " again" })).Status.Should().Be(200);
-        (await TotalAsync(Fleet["two"], key)).GetProperty("cost_usd").GetDecimal().Should()
+        (await TotalAsync(Fleet["two"], key))
+            .GetProperty("cost_usd")
+            .GetDecimal()
+            .Should()
             .BeGreaterThanOrEqualTo(total.GetProperty("cost_usd").GetDecimal(), "what was spent by the dead relay stays spent");
     }
 
@@ -230,10 +260,14 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         {
             await TestMachine.EventuallyAsync(
                 () => Fleet.Relays.All(relay => relay.GetAsync("/health/ready").GetAwaiter().GetResult().Status == 503),
-                TimeSpan.FromSeconds(30), "a relay is ready without what they share");
+                TimeSpan.FromSeconds(30),
+                "a relay is ready without what they share"
+            );
             await Fleet["one"]
-                .EventuallyAsync(async () =>
-                (await AskAsync(key, "hi")).ErrorCode == "state_unavailable", "the caller is not told what is wrong");
+                .EventuallyAsync(
+                    async () => (await AskAsync(key, "hi")).ErrorCode == "state_unavailable",
+                    "the caller is not told what is wrong"
+                );
         }
         finally
         {
@@ -255,7 +289,10 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         using var response = await Fleet.Balancer.SendAsync(request, TestContext.Current.CancellationToken);
         return new RelayAnswer(
-            (int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
+            (int)response.StatusCode,
+            await response.Content.ReadAsStringAsync(CancellationToken.None),
+            response.Headers
+        );
     }
 
     private async Task<int> ModelsAsync(string key)
@@ -278,9 +315,11 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
     private async Task<decimal> SpentAsync(string key, decimal atLeast)
     {
         var spent = 0m;
-        await Fleet["three"].EventuallyAsync(
-            async () => (spent = (await TotalAsync(Fleet["three"], key)).GetProperty("cost_usd")
-            .GetDecimal()) >= atLeast, $"the fleet does not know that {atLeast} USD are spent");
+        await Fleet["three"]
+            .EventuallyAsync(
+                async () => (spent = (await TotalAsync(Fleet["three"], key)).GetProperty("cost_usd").GetDecimal()) >= atLeast,
+                $"the fleet does not know that {atLeast} USD are spent"
+            );
         return spent;
     }
 
@@ -288,8 +327,12 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         (await relay.GetAsync("/v1/usage", key)).Json.GetProperty("total");
 
     private static async Task<int> ConcurrencyLeftAsync(RelayProgram relay, string key) =>
-        (await relay.GetAsync("/v1/usage", key)).Json.GetProperty("limits").EnumerateArray()
-        .Single(limit => limit.GetProperty("name").GetString() == "concurrency").GetProperty("remaining").GetInt32();
+        (await relay.GetAsync("/v1/usage", key))
+            .Json.GetProperty("limits")
+            .EnumerateArray()
+            .Single(limit => limit.GetProperty("name").GetString() == "concurrency")
+            .GetProperty("remaining")
+            .GetInt32();
 
     /// <summary>The fleet of all tests here: slow where the prompt says so.</summary>
     public sealed class ThreeRelays : IAsyncLifetime
@@ -310,13 +353,24 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
             Api.When("slow mark", new Behavior { BeforeFirstToken = Slow });
             Api.When("endless mark", new Behavior { Until = Release.Task });
             Api.When("dear mark", new Behavior { InputTokens = 100_000 });
-            Fleet = await RelayFleet.StartAsync(Names, settings => RelayProgram.WithRealClaudeAsync(
-                Api,
-                [
-                    ("GLOBAL_CONCURRENCY", "7"), ("PER_KEY_CONCURRENCY", "21"), ("QUEUE_LIMIT", "1000"), ("QUEUE_TIMEOUT", "5m"),
-                        ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"),
-                    ("IDLE_TIMEOUT", "5m"), ("REQ_TIMEOUT", "5m"), .. settings,
-                ]));
+            Fleet = await RelayFleet.StartAsync(
+                Names,
+                settings =>
+                    RelayProgram.WithRealClaudeAsync(
+                        Api,
+                        [
+                            ("GLOBAL_CONCURRENCY", "7"),
+                            ("PER_KEY_CONCURRENCY", "21"),
+                            ("QUEUE_LIMIT", "1000"),
+                            ("QUEUE_TIMEOUT", "5m"),
+                            ("WARM_PROCESSES", "0"),
+                            ("WARM_PROFILES", "0"),
+                            ("IDLE_TIMEOUT", "5m"),
+                            ("REQ_TIMEOUT", "5m"),
+                            .. settings,
+                        ]
+                    )
+            );
             await Fleet.StartBalancerAsync();
         }
 

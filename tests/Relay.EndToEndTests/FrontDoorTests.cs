@@ -31,9 +31,17 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         foreach (var path in (string[])["/health", "/v1/models", "/nowhere"])
         {
             var answer = await RawHttp.ExchangeAsync(
-                _relay.Program, $"GET {path} HTTP/1.1\nHost: {host}\nAuthorization: Bearer {_relay.Key}\n\n");
+                _relay.Program,
+                $"GET {path} HTTP/1.1\nHost: {host}\nAuthorization: Bearer {_relay.Key}\n\n"
+            );
 
-            answer.Status.Should().Be(status == 421 ? 421 : path == "/nowhere" ? 404 : 200);
+            answer
+                .Status.Should()
+                .Be(
+                    status == 421 ? 421
+                    : path == "/nowhere" ? 404
+                    : 200
+                );
             if (status == 421)
             {
                 answer.ErrorCode.Should().Be("wrong_host");
@@ -50,7 +58,8 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
             var answer = await RawHttp.ExchangeAsync(
                 _relay.Program,
                 $"{method} /v1/models HTTP/1.1\nHost: localhost\nOrigin: https://evil.example\nAccess-Control-Request-Method: "
-                + $"POST\nAccess-Control-Request-Headers: authorization\n\n");
+                    + $"POST\nAccess-Control-Request-Headers: authorization\n\n"
+            );
 
             answer.Status.Should().BeOneOf(401, 405);
             answer.Headers.Keys.Should().NotContain(name => name.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
@@ -71,7 +80,10 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
                 var client = new TcpClient();
                 open.Add(client);
                 await client.ConnectAsync(
-                    relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+                    relay.Program.Http.BaseAddress!.Host,
+                    relay.Program.Http.BaseAddress.Port,
+                    TestContext.Current.CancellationToken
+                );
                 refused += await IsClosedAsync(client) ? 1 : 0;
             }
 
@@ -89,7 +101,10 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     {
         using var client = new TcpClient();
         await client.ConnectAsync(
-            _relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+            _relay.Program.Http.BaseAddress!.Host,
+            _relay.Program.Http.BaseAddress.Port,
+            TestContext.Current.CancellationToken
+        );
         var watch = Stopwatch.StartNew();
         await client.GetStream().WriteAsync("GET /health HTTP/1.1\r\nHost: loc"u8.ToArray(), TestContext.Current.CancellationToken);
 
@@ -107,7 +122,10 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     {
         using var client = new TcpClient();
         await client.ConnectAsync(
-            _relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+            _relay.Program.Http.BaseAddress!.Host,
+            _relay.Program.Http.BaseAddress.Port,
+            TestContext.Current.CancellationToken
+        );
         var watch = Stopwatch.StartNew();
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
 
@@ -136,7 +154,9 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     public async Task A_header_in_Latin_1_is_no_reason_to_refuse_a_request(string header)
     {
         var answer = await RawHttp.ExchangeAsync(
-            _relay.Program, $"GET /v1/models HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\n{header}\n\n");
+            _relay.Program,
+            $"GET /v1/models HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_relay.Key}\n{header}\n\n"
+        );
 
         answer.Status.Should().Be(200);
     }
@@ -162,8 +182,13 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         answer.Status.Should().BeOneOf(400, 413);
         answer.ErrorCode.Should().BeOneOf("invalid_request", "too_large");
         _relay.Program.Log.Should().NotContain(line => line.Contains("fault of the relay", StringComparison.Ordinal));
-        (await RawHttp.ExchangeAsync(_relay.Program,
-            $"POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n")).Status.Should()
+        (
+            await RawHttp.ExchangeAsync(
+                _relay.Program,
+                $"POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n{size}\n{{}}\n"
+            )
+        )
+            .Status.Should()
             .Be(401, "a body that nobody reads");
         _relay.Program.Log.Should().NotContain(line => line.Contains("Exception", StringComparison.Ordinal));
     }
@@ -173,7 +198,10 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     {
         using var client = new TcpClient();
         await client.ConnectAsync(
-            _relay.Program.Http.BaseAddress!.Host, _relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+            _relay.Program.Http.BaseAddress!.Host,
+            _relay.Program.Http.BaseAddress.Port,
+            TestContext.Current.CancellationToken
+        );
         var head =
             $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {_relay.Key}\r\nContent-Type: "
             + $"application/json\r\nContent-Length: 1000\r\n\r\n{{";
@@ -188,11 +216,16 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
     [Fact(Timeout = 180_000)]
     public async Task A_client_that_does_not_read_its_answer_is_cut_off()
     {
-        await using var relay =
-            await FakeRelay.StartAsync(new FakeScript { Answer = new string('a', 6_000_000) }, ("MIN_DATA_RATE", "2MB"));
+        await using var relay = await FakeRelay.StartAsync(
+            new FakeScript { Answer = new string('a', 6_000_000) },
+            ("MIN_DATA_RATE", "2MB")
+        );
         using var client = new TcpClient { ReceiveBufferSize = 4096 };
         await client.ConnectAsync(
-            relay.Program.Http.BaseAddress!.Host, relay.Program.Http.BaseAddress.Port, TestContext.Current.CancellationToken);
+            relay.Program.Http.BaseAddress!.Host,
+            relay.Program.Http.BaseAddress.Port,
+            TestContext.Current.CancellationToken
+        );
         const string body = """{"prompt":"hi"}""";
         var request =
             $"POST /v1/complete HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {relay.Key}\r\nContent-Type: "
@@ -218,8 +251,10 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
 
     private static async Task<JsonElement> AuditedAsync(FakeRelay relay)
     {
-        await relay.Program.EventuallyAsync(() =>
-            Task.FromResult(relay.Program.Audit.Any(IsCompletion)), "the connection is never cut off");
+        await relay.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Program.Audit.Any(IsCompletion)),
+            "the connection is never cut off"
+        );
         return relay.Program.Audit.Last(IsCompletion);
 
         static bool IsCompletion(JsonElement line) => line.GetProperty("action").GetString() == "complete";
@@ -258,6 +293,10 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         return Encoding.ASCII.GetString(received.ToArray());
     }
 
-    public sealed class Fixture() : FakeRelayFixture(
-        ("HEADER_TIMEOUT", "2s"), ("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],relay.example"), ("NGROK_DOMAIN", "tunnel.example"));
+    public sealed class Fixture()
+        : FakeRelayFixture(
+            ("HEADER_TIMEOUT", "2s"),
+            ("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],relay.example"),
+            ("NGROK_DOMAIN", "tunnel.example")
+        );
 }

@@ -11,7 +11,12 @@ public sealed class HardeningTests
 {
     /// <summary>A login session that allows core dumps, in which the relay is started.</summary>
     private static readonly string[] WithCoreDumps =
-        ["/bin/sh", "-c", "ulimit -c unlimited 2>/dev/null || ulimit -S -c \"$(ulimit -H -c)\"; exec \"$@\"", "sh"];
+    [
+        "/bin/sh",
+        "-c",
+        "ulimit -c unlimited 2>/dev/null || ulimit -S -c \"$(ulimit -H -c)\"; exec \"$@\"",
+        "sh",
+    ];
 
     [Fact(Timeout = 120_000)]
     public async Task No_core_is_dumped_of_the_relay_or_its_children()
@@ -20,7 +25,8 @@ public sealed class HardeningTests
         var claude = FakeClaudeInstall.Install(fake.Path, new FakeScript());
         await using var relay = await RelayProgram.StartAsync(
             [("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "off"), ("WARM_PROCESSES", "1")],
-            wrapper: WithCoreDumps);
+            wrapper: WithCoreDumps
+        );
         await TestMachine.EventuallyAsync(() => relay.Children.Count > 0, TimeSpan.FromSeconds(5), "there is no spare");
 
         foreach (var process in (int[])[relay.ProcessId, .. TestMachine.DescendantsOf(relay.ProcessId)])
@@ -37,7 +43,9 @@ public sealed class HardeningTests
 
         await using var relay = await RelayProgram.StartAsync(
             [("RELAY_HOME", Path.Combine(home.Path, "relay")), ("HOME", home.Path), ("TMPDIR", home.Path), ("SANDBOX", "off")],
-            waitUntilReady: false, wrapper: [.. asSomebody, "/bin/sh", "-c", "ulimit -c 0; exec \"$@\"", "sh"]);
+            waitUntilReady: false,
+            wrapper: [.. asSomebody, "/bin/sh", "-c", "ulimit -c 0; exec \"$@\"", "sh"]
+        );
 
         TestMachine.LimitOf(relay.ProcessId, "Max core file size").Should().Be("0 0");
     }
@@ -46,7 +54,8 @@ public sealed class HardeningTests
     public async Task A_relay_started_as_run_sh_does_has_no_diagnostics_port()
     {
         // What the harness gives a relay is what run.sh exports.
-        (await File.ReadAllTextAsync(Path.Combine(TestMachine.Root, "run.sh"), TestContext.Current.CancellationToken)).Should()
+        (await File.ReadAllTextAsync(Path.Combine(TestMachine.Root, "run.sh"), TestContext.Current.CancellationToken))
+            .Should()
             .Contain("export DOTNET_EnableDiagnostics=0");
         await using var relay = await FakeRelay.StartAsync();
 
@@ -62,13 +71,18 @@ public sealed class HardeningTests
         var asSomebody = OpenToSomebody(home.Path);
         await using var relay = await RelayProgram.StartAsync(
             [("RELAY_HOME", Path.Combine(home.Path, "relay")), ("HOME", home.Path), ("TMPDIR", home.Path), ("SANDBOX", "off")],
-            waitUntilReady: false, wrapper: asSomebody);
+            waitUntilReady: false,
+            wrapper: asSomebody
+        );
         string[] compared = [.. asSomebody, "/bin/sleep", "30"];
         using var open = Process.Start(compared[0], compared[1..]);
         try
         {
-            await TestMachine.EventuallyAsync(() =>
-                UserOf(open.Id) == UserOf(relay.ProcessId), TimeSpan.FromSeconds(5), "the two run as different users");
+            await TestMachine.EventuallyAsync(
+                () => UserOf(open.Id) == UserOf(relay.ProcessId),
+                TimeSpan.FromSeconds(5),
+                "the two run as different users"
+            );
             UserOf(relay.ProcessId).Should().NotBe(0);
 
             OwnerOf($"/proc/{open.Id}/mem").Should().Be(UserOf(open.Id), "an ordinary process is open to its own user");
@@ -95,14 +109,17 @@ public sealed class HardeningTests
 
     private static string[] DiagnosticPortsOf(int processId) => Directory.GetFileSystemEntries("/tmp", $"dotnet-diagnostic-{processId}-*");
 
-    private static int UserOf(int processId) => int.Parse(
-        File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("Uid:", StringComparison.Ordinal))
-        .Split('\t')[2], CultureInfo.InvariantCulture);
+    private static int UserOf(int processId) =>
+        int.Parse(
+            File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("Uid:", StringComparison.Ordinal)).Split('\t')[2],
+            CultureInfo.InvariantCulture
+        );
 
     private static int OwnerOf(string path)
     {
-        using var stat = Process.Start(new ProcessStartInfo(
-            "/usr/bin/stat", ["-c", "%u", path]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var stat = Process.Start(
+            new ProcessStartInfo("/usr/bin/stat", ["-c", "%u", path]) { RedirectStandardOutput = true, UseShellExecute = false }
+        )!;
         var owner = stat.StandardOutput.ReadToEnd();
         stat.WaitForExit();
         return int.Parse(owner, CultureInfo.InvariantCulture);

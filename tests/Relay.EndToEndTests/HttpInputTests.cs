@@ -22,56 +22,57 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     private readonly string _key = fixture.Relay.Key;
 
     /// <summary>Bodies, and the code and field of the answer.</summary>
-    public static TheoryData<string, string, string?> WrongBodies => new()
-    {
-        { "", "invalid_json", null },
-        { " \n ", "invalid_json", null },
-        { "prompt=hi", "invalid_json", null },
-        { "{", "invalid_json", null },
-        { """{"prompt":"hi",}""", "invalid_json", null },
-        { """{'prompt':'hi'}""", "invalid_json", null },
-        { """{"prompt":"hi"} trailing""", "invalid_json", null },
-        { """{"prompt":"hi"}{"prompt":"hi"}""", "invalid_json", null },
-        { """{"prompt":"hi"}]""", "invalid_json", null },
-        { """/* no */{"prompt":"hi"}""", "invalid_json", null },
-        { "{\"prompt\":\"a\nb\"}", "invalid_json", null },
-        { "null", "invalid_json", null },
-        { "[]", "invalid_json", null },
-        { """[{"prompt":"hi"}]""", "invalid_json", null },
-        { "42", "invalid_json", null },
-        { "\"hi\"", "invalid_json", null },
-        { "true", "invalid_json", null },
-        { "{}", "invalid_request", "prompt" },
-        { """{"prompt":null}""", "invalid_request", "prompt" },
-        { """{"prompt":""}""", "invalid_request", "prompt" },
-        { """{"prompt":" \n\t\u00a0\u3000 "}""", "invalid_request", "prompt" },
-        { """{"prompt":42}""", "invalid_request", "prompt" },
-        { """{"prompt":true}""", "invalid_request", "prompt" },
-        { """{"prompt":["hi"]}""", "invalid_request", "prompt" },
-        { """{"prompt":{"text":"hi"}}""", "invalid_request", "prompt" },
-        { """{"prompt":"hi","system":1}""", "invalid_request", "system" },
-        { """{"prompt":"hi","system":["a"]}""", "invalid_request", "system" },
-        { """{"prompt":"hi","system":"  "}""", "invalid_request", "system" },
-        { """{"prompt":"hi","model":7}""", "invalid_request", "model" },
-        { """{"prompt":"hi","model":{}}""", "invalid_request", "model" },
-        { """{"prompt":"hi","model":""}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"gpt-4o"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"Opus"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"opus;id"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"$(id)"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"opus\u0000"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"--dangerously-skip-permissions"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","model":"-p"}""", "unknown_model", "model" },
-        { """{"prompt":"hi","output_format":"xml"}""", "invalid_request", "output_format" },
-        { """{"prompt":"hi","output_format":"JSON"}""", "invalid_request", "output_format" },
-        { """{"prompt":"hi","output_format":1}""", "invalid_request", "output_format" },
-        { """{"prompt":"hi","tools":["Bash"]}""", "invalid_request", "tools[0]" },
-        { """{"prompt":"hi","Prompt":"hi"}""", "invalid_request", "Prompt" },
-        { """{"prompt":"hi","prompt":"ho"}""", "invalid_request", "prompt" },
-        { """{"prompt":"\ud800"}""", "invalid_request", "prompt" },
-        { """{"prompt":"a\udc00b"}""", "invalid_request", "prompt" },
-        { """{"prompt":"hi","system":"\ud83d"}""", "invalid_request", "system" },
-    };
+    public static TheoryData<string, string, string?> WrongBodies =>
+        new()
+        {
+            { "", "invalid_json", null },
+            { " \n ", "invalid_json", null },
+            { "prompt=hi", "invalid_json", null },
+            { "{", "invalid_json", null },
+            { """{"prompt":"hi",}""", "invalid_json", null },
+            { """{'prompt':'hi'}""", "invalid_json", null },
+            { """{"prompt":"hi"} trailing""", "invalid_json", null },
+            { """{"prompt":"hi"}{"prompt":"hi"}""", "invalid_json", null },
+            { """{"prompt":"hi"}]""", "invalid_json", null },
+            { """/* no */{"prompt":"hi"}""", "invalid_json", null },
+            { "{\"prompt\":\"a\nb\"}", "invalid_json", null },
+            { "null", "invalid_json", null },
+            { "[]", "invalid_json", null },
+            { """[{"prompt":"hi"}]""", "invalid_json", null },
+            { "42", "invalid_json", null },
+            { "\"hi\"", "invalid_json", null },
+            { "true", "invalid_json", null },
+            { "{}", "invalid_request", "prompt" },
+            { """{"prompt":null}""", "invalid_request", "prompt" },
+            { """{"prompt":""}""", "invalid_request", "prompt" },
+            { """{"prompt":" \n\t\u00a0\u3000 "}""", "invalid_request", "prompt" },
+            { """{"prompt":42}""", "invalid_request", "prompt" },
+            { """{"prompt":true}""", "invalid_request", "prompt" },
+            { """{"prompt":["hi"]}""", "invalid_request", "prompt" },
+            { """{"prompt":{"text":"hi"}}""", "invalid_request", "prompt" },
+            { """{"prompt":"hi","system":1}""", "invalid_request", "system" },
+            { """{"prompt":"hi","system":["a"]}""", "invalid_request", "system" },
+            { """{"prompt":"hi","system":"  "}""", "invalid_request", "system" },
+            { """{"prompt":"hi","model":7}""", "invalid_request", "model" },
+            { """{"prompt":"hi","model":{}}""", "invalid_request", "model" },
+            { """{"prompt":"hi","model":""}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"gpt-4o"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"Opus"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"opus;id"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"$(id)"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"opus\u0000"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"--dangerously-skip-permissions"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","model":"-p"}""", "unknown_model", "model" },
+            { """{"prompt":"hi","output_format":"xml"}""", "invalid_request", "output_format" },
+            { """{"prompt":"hi","output_format":"JSON"}""", "invalid_request", "output_format" },
+            { """{"prompt":"hi","output_format":1}""", "invalid_request", "output_format" },
+            { """{"prompt":"hi","tools":["Bash"]}""", "invalid_request", "tools[0]" },
+            { """{"prompt":"hi","Prompt":"hi"}""", "invalid_request", "Prompt" },
+            { """{"prompt":"hi","prompt":"ho"}""", "invalid_request", "prompt" },
+            { """{"prompt":"\ud800"}""", "invalid_request", "prompt" },
+            { """{"prompt":"a\udc00b"}""", "invalid_request", "prompt" },
+            { """{"prompt":"hi","system":"\ud83d"}""", "invalid_request", "system" },
+        };
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
@@ -97,13 +98,17 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         var name = "evil\u001b[31m\u202e\u2028\u0007" + new string('x', 500);
 
         var answer = await _relay.CompleteAsync(
-            _key, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = "hi", [name] = "CANARY-value" });
+            _key,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = "hi", [name] = "CANARY-value" }
+        );
 
         ErrorAnswer.Check(answer, 400, "invalid_request", field: null);
         var error = answer.Json.GetProperty("error");
         var shown = error.GetProperty("field").GetString()!;
         shown.Should().StartWith("evil").And.Match(text => text.Length <= 65);
-        (shown + error.GetProperty("message").GetString()).Any(letter => char.IsControl(letter) || letter is '\u202e' or '\u2028').Should()
+        (shown + error.GetProperty("message").GetString())
+            .Any(letter => char.IsControl(letter) || letter is '\u202e' or '\u2028')
+            .Should()
             .BeFalse();
         answer.Body.Should().NotContain("CANARY");
     }
@@ -319,8 +324,23 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
     /// <summary>JSON by a grammar that likes to be wrong, often with some bytes of it changed.</summary>
     private static byte[] Mutated(Random random)
     {
-        string[] names = ["prompt", "system", "model", "output_format", "Prompt", "", "\\ud800", "$.prompt", "a.b", "a'b", "\\u0000", "x y",
-            "[0]", "\u202e"];
+        string[] names =
+        [
+            "prompt",
+            "system",
+            "model",
+            "output_format",
+            "Prompt",
+            "",
+            "\\ud800",
+            "$.prompt",
+            "a.b",
+            "a'b",
+            "\\u0000",
+            "x y",
+            "[0]",
+            "\u202e",
+        ];
         var members = Enumerable.Range(0, random.Next(5)).Select(_ => $"\"{names[random.Next(names.Length)]}\":{Value(random, 0)}");
         var bytes = Encoding.UTF8.GetBytes("{" + string.Join(',', members) + "}");
         if (random.Next(2) == 0)
@@ -334,31 +354,33 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         return bytes;
     }
 
-    private static string Value(Random random, int depth) => random.Next(depth > 4 ? 9 : 11) switch
-    {
-        0 => "null",
-        1 => "true",
-        2 => random.Next().ToString(CultureInfo.InvariantCulture),
-        3 => "1e999999",
-        4 => "-0",
-        5 => "\"\\ud83d\"",
-        6 => "\"opus\"",
-        7 => "\"\\u0000\\u001b[31m\"",
-        8 => "\"text\"",
-        9 => $"[{Value(random, depth + 1)},{Value(random, depth + 1)}]",
-        _ => $"{{\"prompt\":{Value(random, depth + 1)}}}",
-    };
+    private static string Value(Random random, int depth) =>
+        random.Next(depth > 4 ? 9 : 11) switch
+        {
+            0 => "null",
+            1 => "true",
+            2 => random.Next().ToString(CultureInfo.InvariantCulture),
+            3 => "1e999999",
+            4 => "-0",
+            5 => "\"\\ud83d\"",
+            6 => "\"opus\"",
+            7 => "\"\\u0000\\u001b[31m\"",
+            8 => "\"text\"",
+            9 => $"[{Value(random, depth + 1)},{Value(random, depth + 1)}]",
+            _ => $"{{\"prompt\":{Value(random, depth + 1)}}}",
+        };
 
     private string Head(params string[] headers) =>
         $"POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: "
         + $"application/json\n{string.Join('\n', headers)}\n\n";
 
-    private HttpRequestMessage Request(HttpContent content) => new(HttpMethod.Post, "/v1/complete")
-    {
-        Content = content,
-        Version = HttpVersion.Version11,
-        Headers = { Authorization = new AuthenticationHeaderValue("Bearer", _key) },
-    };
+    private HttpRequestMessage Request(HttpContent content) =>
+        new(HttpMethod.Post, "/v1/complete")
+        {
+            Content = content,
+            Version = HttpVersion.Version11,
+            Headers = { Authorization = new AuthenticationHeaderValue("Bearer", _key) },
+        };
 
     private async Task<RelayAnswer> PostAsync(byte[] body)
     {
@@ -366,8 +388,13 @@ public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixtu
         return await _relay.SendAsync(request, null);
     }
 
-    public sealed class Fixture() : FakeRelayFixture(
-        ("MAX_INPUT_BYTES", "20000"), ("MAX_BODY_BYTES", "100000"), ("PER_KEY_DAILY", "10000000"), ("GLOBAL_DAILY", "10000000"))
+    public sealed class Fixture()
+        : FakeRelayFixture(
+            ("MAX_INPUT_BYTES", "20000"),
+            ("MAX_BODY_BYTES", "100000"),
+            ("PER_KEY_DAILY", "10000000"),
+            ("GLOBAL_DAILY", "10000000")
+        )
     {
         /// <inheritdoc/>
         protected override FakeScript Script => new() { EchoPrompt = true };

@@ -1,6 +1,6 @@
-using System.Text.Json;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
 using FluentAssertions;
 using Relay.EndToEndTests.Harness;
 
@@ -53,9 +53,16 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _key);
         using var response = await _relay.Http.SendAsync(request, TestContext.Current.CancellationToken);
 
-        ErrorAnswer.Check(new RelayAnswer((int)response.StatusCode,
-            await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), response.Headers), 405, "method_not_allowed",
-            field: null);
+        ErrorAnswer.Check(
+            new RelayAnswer(
+                (int)response.StatusCode,
+                await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                response.Headers
+            ),
+            405,
+            "method_not_allowed",
+            field: null
+        );
         response.Content.Headers.Allow.Should().Equal(allowed);
     }
 
@@ -100,8 +107,11 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         var body = Encoding.UTF8.GetBytes("""{"prompt":"Old."}""");
 
         var answer = await RawHttp.ExchangeAsync(
-            _relay, $"POST /v1/complete HTTP/1.0\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: "
-            + $"application/json\nContent-Length: {body.Length}\n\n", body);
+            _relay,
+            $"POST /v1/complete HTTP/1.0\nHost: localhost\nAuthorization: Bearer {_key}\nContent-Type: "
+                + $"application/json\nContent-Length: {body.Length}\n\n",
+            body
+        );
 
         answer.Status.Should().Be(200);
         answer.Json.GetProperty("text").GetString().Should().Be("Old.");

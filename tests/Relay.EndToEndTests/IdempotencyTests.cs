@@ -34,8 +34,16 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
     [InlineData("/v1/messages", false)]
     public async Task The_same_request_again_gets_the_same_answer_byte_for_byte_and_starts_nothing(string path, bool stream)
     {
-        var body = path == "/v1/complete" ? (object)new { prompt = "CANARY-prompt", stream }
-            : new { model = "opus", max_tokens = 9, stream, messages = new[] { new { role = "user", content = "CANARY-prompt" } } };
+        var body =
+            path == "/v1/complete"
+                ? (object)new { prompt = "CANARY-prompt", stream }
+                : new
+                {
+                    model = "opus",
+                    max_tokens = 9,
+                    stream,
+                    messages = new[] { new { role = "user", content = "CANARY-prompt" } },
+                };
 
         var first = await PostAsync(path, "CANARY-key", body);
         var again = await PostAsync(path, "CANARY-key", body);
@@ -46,9 +54,17 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         again.ContentType.Should().Be(first.ContentType);
         _relay.Pids.Should().HaveCount(_startedBefore + 1);
         (await RequestsOfTodayAsync()).Should().Be(1);
-        await _relay.Program.EventuallyAsync(() =>
-            Task.FromResult(_relay.Program.Audit.Any(line => line.TryGetProperty("detail", out var detail)
-            && detail.GetString() == "replayed" && line.GetProperty("key_label").GetString() == _label)), "no audit line tells of it");
+        await _relay.Program.EventuallyAsync(
+            () =>
+                Task.FromResult(
+                    _relay.Program.Audit.Any(line =>
+                        line.TryGetProperty("detail", out var detail)
+                        && detail.GetString() == "replayed"
+                        && line.GetProperty("key_label").GetString() == _label
+                    )
+                ),
+            "no audit line tells of it"
+        );
         foreach (var file in _relay.Program.FilesWithContent)
         {
             if (!file.EndsWith(".lock", StringComparison.Ordinal))
@@ -65,11 +81,20 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
 
         var other = await PostAsync("/v1/complete", "k", new { prompt = "two" });
         var route = await PostAsync(
-            "/v1/messages", "k", new { model = "opus", max_tokens = 9, messages = new[] { new { role = "user", content = "one" } } });
+            "/v1/messages",
+            "k",
+            new
+            {
+                model = "opus",
+                max_tokens = 9,
+                messages = new[] { new { role = "user", content = "one" } },
+            }
+        );
         var caller = await PostAsync("/v1/complete", "k", new { prompt = "two" }, await _relay.Program.MintAsync("other"));
 
         (other.Status, other.Body)
-            .Should().Match<(int Status, string Body)>(answer => answer.Status == 422 && answer.Body.Contains("idempotency_mismatch"));
+            .Should()
+            .Match<(int Status, string Body)>(answer => answer.Status == 422 && answer.Body.Contains("idempotency_mismatch"));
         (route.Status, caller.Status).Should().Be((200, 200));
         (route.Replayed, caller.Replayed).Should().Be((false, false));
     }
@@ -100,15 +125,19 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (await PostAsync("/v1/complete", "invalid", new { prompt = "" })).Status.Should().Be(400);
         _relay.Script(new FakeScript { Behavior = FakeBehavior.Stall });
         using var caller = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-        await ((Func<Task>)(() => PostAsync("/v1/complete", "left", new { prompt = "one" }, cancellationToken: caller.Token))).Should()
+        await ((Func<Task>)(() => PostAsync("/v1/complete", "left", new { prompt = "one" }, cancellationToken: caller.Token)))
+            .Should()
             .ThrowAsync<OperationCanceledException>();
         _relay.Script(new FakeScript());
 
-        (await PostAsync("/v1/complete", "failed", new { prompt = "one" })).Should()
+        (await PostAsync("/v1/complete", "failed", new { prompt = "one" }))
+            .Should()
             .Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
         (await PostAsync("/v1/complete", "invalid", new { prompt = "one" })).Status.Should().Be(200);
-        await _relay.Program.EventuallyAsync(async () =>
-            (await PostAsync("/v1/complete", "left", new { prompt = "one" })).Status == 200, "what was left stays in flight");
+        await _relay.Program.EventuallyAsync(
+            async () => (await PostAsync("/v1/complete", "left", new { prompt = "one" })).Status == 200,
+            "what was left stays in flight"
+        );
     }
 
     [Fact(Timeout = 180_000)]
@@ -118,7 +147,8 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Status.Should().Be(200);
 
         (await PostAsync("/v1/complete", "l", new { prompt = "one" }, key)).Status.Should().Be(429);
-        (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key)).Should()
+        (await PostAsync("/v1/complete", "k", new { prompt = "one" }, key))
+            .Should()
             .Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
     }
 
@@ -151,7 +181,10 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
 
         relay.Script(new FakeScript());
         await using var again = await RelayProgram.WithFakeClaudeAsync(
-            Path.Combine(relay.Directory, "claude"), ("RELAY_HOME", home.Path), ("PER_KEY_RPM", "1000"));
+            Path.Combine(relay.Directory, "claude"),
+            ("RELAY_HOME", home.Path),
+            ("PER_KEY_RPM", "1000")
+        );
 
         (await AskAsync("answered", again)).Should().Match<Answer>(answer => answer.Status == 200 && answer.Replayed);
         (await AskAsync("running", again)).Should().Match<Answer>(answer => answer.Status == 200 && !answer.Replayed);
@@ -168,20 +201,29 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
     private async Task<long> RequestsOfTodayAsync() =>
         (await _relay.Program.GetAsync("/v1/usage", _key)).Json.GetProperty("total").GetProperty("requests").GetInt64();
 
-    private async Task<Answer> PostAsync(string path, string idempotencyKey, object body, string? key = null, RelayProgram? program = null,
-        CancellationToken? cancellationToken = null)
+    private async Task<Answer> PostAsync(
+        string path,
+        string idempotencyKey,
+        object body,
+        string? key = null,
+        RelayProgram? program = null,
+        CancellationToken? cancellationToken = null
+    )
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key ?? _key);
         request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
-        using var response = await (program ?? _relay.Program)
-            .Http.SendAsync(request, cancellationToken ?? TestContext.Current.CancellationToken);
+        using var response = await (program ?? _relay.Program).Http.SendAsync(
+            request,
+            cancellationToken ?? TestContext.Current.CancellationToken
+        );
         return new Answer(
             (int)response.StatusCode,
             await response.Content.ReadAsStringAsync(CancellationToken.None),
             response.Headers.Contains("Idempotent-Replayed"),
             response.Content.Headers.ContentType?.ToString(),
-            response.Headers.RetryAfter?.Delta);
+            response.Headers.RetryAfter?.Delta
+        );
     }
 
     private sealed record Answer(int Status, string Body, bool Replayed, string? ContentType, TimeSpan? RetryAfter);

@@ -50,7 +50,9 @@ public sealed class InstallTests : IAsyncLifetime
         code.Should().Be(0, said);
         said.Should().Contain("is ready").And.Contain("keys add");
         (await _machine.PropertyAsync("ActiveState")).Should().Be("active");
-        (await File.ReadAllTextAsync($"/proc/{HostProcess()}/comm", TestContext.Current.CancellationToken)).Trim().Should()
+        (await File.ReadAllTextAsync($"/proc/{HostProcess()}/comm", TestContext.Current.CancellationToken))
+            .Trim()
+            .Should()
             .Be("claude-relay");
         (await RunInstalledAsync("claude-relay", "--version")).Output.Should().Contain("claude-relay 0.1.0");
         var (minted, key) = await RunInstalledAsync("relayctl", "keys", "add", "app");
@@ -74,24 +76,34 @@ public sealed class InstallTests : IAsyncLifetime
         code.Should().Be(0, said);
         (await slow).Should().Be(200, "a restart waits for what runs");
         FakeClaudeInstall.Update(ClaudeDirectory, new FakeScript());
-        var audited = Directory.GetFiles(Path.Combine(RelayHome, "audit")).Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines)
+        var audited = Directory
+            .GetFiles(Path.Combine(RelayHome, "audit"))
+            .Order(StringComparer.Ordinal)
+            .SelectMany(File.ReadAllLines)
             .ToList();
-        audited.FindLastIndex(line => line.Contains("\"complete\"", StringComparison.Ordinal)).Should()
-            .BeGreaterThan(audited.FindIndex(line => line.Contains("relay_stopping", StringComparison.Ordinal)),
-            "it still ran when the stop came");
+        audited
+            .FindLastIndex(line => line.Contains("\"complete\"", StringComparison.Ordinal))
+            .Should()
+            .BeGreaterThan(
+                audited.FindIndex(line => line.Contains("relay_stopping", StringComparison.Ordinal)),
+                "it still ran when the stop came"
+            );
         InstalledVersion().Should().Be("1.1.0");
         (await _machine.PropertyAsync("MainPID")).Should().NotBe(process);
         (await AskAsync(key)).Should().Be(200, "keys outlive an upgrade");
 
         // One that runs and does not become ready, and one that does not even start.
-        foreach (var (version, body) in ((string, string)[])[
-            ("1.2.0", "exec \"$(dirname \"$0\")/claude-relay.real\" --claude-bin /nowhere"), ("1.3.0", "echo it is broken; exit 1")])
+        foreach (
+            var (version, body) in ((string, string)[])
+                [("1.2.0", "exec \"$(dirname \"$0\")/claude-relay.real\" --claude-bin /nowhere"), ("1.3.0", "echo it is broken; exit 1")]
+        )
         {
             var broken = await PutVersionAsync(version, body);
             (code, said) = await InstallAsync(broken);
             code.Should().Be(1, said);
-            said.Should().Contain("Taking it back").And.Contain(version == "1.2.0"
-                ? "Not ready" : "it is broken", "the log's last lines are shown");
+            said.Should()
+                .Contain("Taking it back")
+                .And.Contain(version == "1.2.0" ? "Not ready" : "it is broken", "the log's last lines are shown");
             InstalledVersion().Should().Be("1.1.0");
             (await AskAsync(key)).Should().Be(200, "the version before runs again");
         }
@@ -103,10 +115,16 @@ public sealed class InstallTests : IAsyncLifetime
         code.Should().Be(0, said);
         TestMachine.IsRunning(relay).Should().BeFalse();
         File.Exists(Path.Combine(_machine.Home, ".local", "bin", "relayctl")).Should().BeFalse();
-        Directory.EnumerateFiles(Path.Combine(_machine.Home, ".config", "systemd", "user"), "*", SearchOption.AllDirectories).Should()
+        Directory
+            .EnumerateFiles(Path.Combine(_machine.Home, ".config", "systemd", "user"), "*", SearchOption.AllDirectories)
+            .Should()
             .Equal([change], "that is the operator's own");
-        new DirectoryInfo(RelayHome).EnumerateFileSystemInfos().Select(entry => entry.Name).Should()
-            .Contain(["keys.json", "config.env", "audit", "relay.db"]).And.NotContain(["app", "releases", "upgrade"]);
+        new DirectoryInfo(RelayHome)
+            .EnumerateFileSystemInfos()
+            .Select(entry => entry.Name)
+            .Should()
+            .Contain(["keys.json", "config.env", "audit", "relay.db"])
+            .And.NotContain(["app", "releases", "upgrade"]);
 
         (code, said) = await InstallAsync(first);
         code.Should().Be(0, said);
@@ -131,9 +149,10 @@ public sealed class InstallTests : IAsyncLifetime
         {
             using var installing = _machine.Start(Path.Combine(Inside(stuck), "install.sh"));
             var end = UserSystemd.EndOfAsync(installing);
-            await EventuallyAsync(async () =>
-                await _machine.PropertyAsync("ActiveState") == "activating"
-                && InstalledVersion() == "1.1.0", "the upgrade does not come to its middle");
+            await EventuallyAsync(
+                async () => await _machine.PropertyAsync("ActiveState") == "activating" && InstalledVersion() == "1.1.0",
+                "the upgrade does not come to its middle"
+            );
             (await _machine.RunAsync("flock", "-n", Path.Combine(Inside(RelayHome), "install.lock"), "true")).ExitCode.Should().Be(1);
             var (second, refusal) = await InstallAsync(good);
             (second, refusal.Contains("Another install.sh", StringComparison.Ordinal)).Should().Be((1, true), refusal);
@@ -169,8 +188,17 @@ public sealed class InstallTests : IAsyncLifetime
         var release = await PutVersionAsync("1.0.0");
 
         // Without a systemd, without sense.
-        var (code, said) = await _machine.RunAsync("env", "-u", "XDG_RUNTIME_DIR", "PATH=/usr/bin:/bin", "unshare", "-Urm", "sh", "-c",
-            $"mount -t tmpfs none /run && {Inside(release)}/install.sh");
+        var (code, said) = await _machine.RunAsync(
+            "env",
+            "-u",
+            "XDG_RUNTIME_DIR",
+            "PATH=/usr/bin:/bin",
+            "unshare",
+            "-Urm",
+            "sh",
+            "-c",
+            $"mount -t tmpfs none /run && {Inside(release)}/install.sh"
+        );
         code.Should().Be(3, said);
         said.Should().Contain("no systemd").And.Contain("app/claude-relay");
         (await InstallAsync(release, "--port", "0")).ExitCode.Should().Be(64);
@@ -193,10 +221,20 @@ public sealed class InstallTests : IAsyncLifetime
         said.Should().Contain("claude_missing").And.Contain("doctor");
         (await ReadinessAsync()).Should().Be(HttpStatusCode.ServiceUnavailable);
         (await File.ReadAllTextAsync(Path.Combine(RelayHome, "config.env"), TestContext.Current.CancellationToken))
-            .Should().Contain($"\nPORT={_http.BaseAddress.Port}\n").And.Contain("#WARM_PROCESSES=", "every setting is there to be found");
+            .Should()
+            .Contain($"\nPORT={_http.BaseAddress.Port}\n")
+            .And.Contain("#WARM_PROCESSES=", "every setting is there to be found");
         (await _machine.RunAsync("systemctl", "--user", "is-enabled", "claude-relay")).Output.Trim().Should().Be("enabled");
-        (await _machine.RunAsync("systemd-analyze", "--user", "verify",
-            Inside(Path.Combine(_machine.Home, ".config", "systemd", "user", "claude-relay.service")))).Should().Be((0, string.Empty));
+        (
+            await _machine.RunAsync(
+                "systemd-analyze",
+                "--user",
+                "verify",
+                Inside(Path.Combine(_machine.Home, ".config", "systemd", "user", "claude-relay.service"))
+            )
+        )
+            .Should()
+            .Be((0, string.Empty));
     }
 
     /// <summary>What an unpacked archive holds, once for all tests.</summary>
@@ -208,8 +246,13 @@ public sealed class InstallTests : IAsyncLifetime
             Directory.Delete(directory, recursive: true);
         }
 
-        using var staging = Process.Start(new ProcessStartInfo(Path.Combine(TestMachine.Root, "deploy", "release.sh"),
-            ["--unpacked", directory]) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var staging = Process.Start(
+            new ProcessStartInfo(Path.Combine(TestMachine.Root, "deploy", "release.sh"), ["--unpacked", directory])
+            {
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
         var said = await staging.StandardError.ReadToEndAsync(CancellationToken.None);
         await staging.WaitForExitAsync(CancellationToken.None);
         return staging.ExitCode == 0 ? directory : throw new InvalidOperationException(said);
@@ -222,14 +265,16 @@ public sealed class InstallTests : IAsyncLifetime
         await File.WriteAllTextAsync(
             claude,
             (await File.ReadAllTextAsync(claude, TestContext.Current.CancellationToken))
-            .Replace(TestMachine.Root, "/mnt", StringComparison.Ordinal)
-            .Replace(_machine.Home, UserSystemd.InsideHome, StringComparison.Ordinal),
-            TestContext.Current.CancellationToken);
+                .Replace(TestMachine.Root, "/mnt", StringComparison.Ordinal)
+                .Replace(_machine.Home, UserSystemd.InsideHome, StringComparison.Ordinal),
+            TestContext.Current.CancellationToken
+        );
         Directory.CreateDirectory(RelayHome);
         await File.WriteAllTextAsync(
             Path.Combine(RelayHome, "config.env"),
             $"PORT={_http.BaseAddress!.Port}\nCLAUDE_AUTH=bedrock\nAWS_REGION=of-a-test\nSANDBOX=off\nWARM_PROCESSES=0\nWARM_PROFILES=0\n",
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
         await _machine.BelongsToUserAsync();
     }
 
@@ -271,7 +316,8 @@ public sealed class InstallTests : IAsyncLifetime
     /// <summary>The service's process, as the tests' machine numbers it.</summary>
     private int HostProcess() =>
         _machine.Processes.Single(id =>
-        TestMachine.CommandLineOf(id).TrimEnd() == $"{UserSystemd.InsideHome}/.local/share/claude-relay/app/claude-relay");
+            TestMachine.CommandLineOf(id).TrimEnd() == $"{UserSystemd.InsideHome}/.local/share/claude-relay/app/claude-relay"
+        );
 
     private int Asked() => FakeClaudeInstall.Pids(ClaudeDirectory).Count;
 

@@ -26,8 +26,13 @@ public sealed class IsolationTests : IAsyncLifetime
     {
         var count = Extent.Of(40, 100, 400);
         await using var relay = await RelayProgram.WithRealClaudeAsync(
-            _api, ("WARM_PROCESSES", "1"), ("QUEUE_TIMEOUT", "5m"), ("GLOBAL_CONCURRENCY", "4"), ("QUEUE_LIMIT", "500"),
-            ("PER_KEY_RPM", "1000"));
+            _api,
+            ("WARM_PROCESSES", "1"),
+            ("QUEUE_TIMEOUT", "5m"),
+            ("GLOBAL_CONCURRENCY", "4"),
+            ("QUEUE_LIMIT", "500"),
+            ("PER_KEY_RPM", "1000")
+        );
         var owners = new List<(string Key, string Mark)>();
         foreach (var label in (string[])["first", "second", "third", "fourth"])
         {
@@ -37,30 +42,45 @@ public sealed class IsolationTests : IAsyncLifetime
         _api.When("is refused", new Behavior { Failure = UpstreamFailure.InvalidRequest });
         _api.When("in a shape", new Behavior { StructuredOutput = """{"a":5}""" });
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, count).Select(async number =>
-        {
-            var owner = owners[number % owners.Count];
-            return (owner.Mark, Body: BodyOf(number / owners.Count, number, owner.Mark),
-                Answer: await relay.CompleteAsync(owner.Key, BodyOf(number / owners.Count, number, owner.Mark)));
-        }));
+        var answers = await Task.WhenAll(
+            Enumerable
+                .Range(0, count)
+                .Select(async number =>
+                {
+                    var owner = owners[number % owners.Count];
+                    return (
+                        owner.Mark,
+                        Body: BodyOf(number / owners.Count, number, owner.Mark),
+                        Answer: await relay.CompleteAsync(owner.Key, BodyOf(number / owners.Count, number, owner.Mark))
+                    );
+                })
+        );
 
         using var scope = new AssertionScope();
         foreach (var (mark, _, answer) in answers)
         {
             answer.Status.Should().BeOneOf(200, 502);
-            owners.Where(owner => owner.Mark != mark).Should()
+            owners
+                .Where(owner => owner.Mark != mark)
+                .Should()
                 .OnlyContain(owner => !answer.Body.Contains(owner.Mark, StringComparison.Ordinal));
         }
 
-        answers.Count(answer => answer.Answer.Status == 502).Should()
+        answers
+            .Count(answer => answer.Answer.Status == 502)
+            .Should()
             .Be(answers.Count(answer => answer.Body.ToString()!.Contains("is refused", StringComparison.Ordinal)));
-        var requests = _api.Requests.Select(request => (request.SessionId, Marks: MarksIn(Encoding.UTF8.GetString(request.Body), owners)))
+        var requests = _api
+            .Requests.Select(request => (request.SessionId, Marks: MarksIn(Encoding.UTF8.GetString(request.Body), owners)))
             .ToList();
         requests.Should().HaveCount(count).And.OnlyContain(request => request.Marks.Count == 1, "each holds the words of one key");
         var sessions = requests.GroupBy(request => request.SessionId, StringComparer.Ordinal).ToList();
-        sessions.Should()
-            .OnlyContain(session =>
-            session.Select(request => request.Marks[0]).Distinct(StringComparer.Ordinal).Count() == 1, "a process serves one key");
+        sessions
+            .Should()
+            .OnlyContain(
+                session => session.Select(request => request.Marks[0]).Distinct(StringComparer.Ordinal).Count() == 1,
+                "a process serves one key"
+            );
         sessions.Count.Should().BeLessThan(count / 2, "else this would show nothing about processes that serve again");
         relay.Log.Should().NotContain(line => MarksIn(line, owners).Count > 0);
         relay.Audit.Should().NotContain(line => MarksIn(line.GetRawText(), owners).Count > 0);
@@ -91,16 +111,32 @@ public sealed class IsolationTests : IAsyncLifetime
             {
                 prompt = $"{mark} asks in a shape.",
                 system,
-                json_schema = new { type = "object", properties = new { a = new { type = "integer" } }, required = new[] { "a" } },
+                json_schema = new
+                {
+                    type = "object",
+                    properties = new { a = new { type = "integer" } },
+                    required = new[] { "a" },
+                },
             },
             3 => new
             {
                 system,
                 messages = new object[]
                 {
-                    new { role = "user",
-                        content = new object[] { new { type = "image", media_type = "image/png", data = Png },
-                        new { type = "text", text = $"{mark} looks." } } },
+                    new
+                    {
+                        role = "user",
+                        content = new object[]
+                        {
+                            new
+                            {
+                                type = "image",
+                                media_type = "image/png",
+                                data = Png,
+                            },
+                            new { type = "text", text = $"{mark} looks." },
+                        },
+                    },
                 },
             },
             _ => new { prompt = $"{mark} is refused.", system },
@@ -118,8 +154,9 @@ public sealed class IsolationTests : IAsyncLifetime
         var body = new { prompt = "Hello.", system = "You serve everybody." };
         var owner = await relay.MintAsync("owner");
         await relay.EventuallyAsync(
-            async () => (await relay.CompleteAsync(owner, body)).Status == 200 && ClaimsOf(relay,
-            "Prepared") > 0, "nothing was ever prepared for the owner");
+            async () => (await relay.CompleteAsync(owner, body)).Status == 200 && ClaimsOf(relay, "Prepared") > 0,
+            "nothing was ever prepared for the owner"
+        );
         var claims = ClaimsOf(relay, "Prepared");
 
         foreach (var label in (string[])["second", "third", "fourth"])
@@ -131,7 +168,8 @@ public sealed class IsolationTests : IAsyncLifetime
         (await relay.CompleteAsync(owner, body)).Status.Should().Be(200);
         ClaimsOf(relay, "Prepared").Should().Be(claims + 1, "the prepared process waited for its owner all the while");
         var sessions = _api.Requests.GroupBy(request => request.SessionId, StringComparer.Ordinal).ToList();
-        sessions.Should()
+        sessions
+            .Should()
             .HaveCount(4, "each key had one process")
             .And.OnlyContain(session => session.Count() == 1 || session.Key == _api.Requests[0].SessionId);
     }

@@ -58,7 +58,8 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         text.Should().Contain("sha256:").And.Contain("secretive");
         foreach (var file in _relay.Program.FilesWithContent)
         {
-            (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Should()
+            (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))
+                .Should()
                 .NotContain(secret[10..], "that is beyond the prefix that keys.json shows");
         }
 
@@ -114,7 +115,8 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         third.ErrorCode.Should().Be("daily_limit");
         var wait = third.Headers.RetryAfter!.Delta!.Value.TotalSeconds;
         wait.Should().BeInRange(1, 86_400);
-        (wait <= before + 1 && wait >= after || after > before).Should()
+        (wait <= before + 1 && wait >= after || after > before)
+            .Should()
             .BeTrue("a client that waits that long comes just after midnight (UTC)");
         (await _relay.Program.GetAsync("/v1/models", secret)).Status.Should().Be(200, "what spends nothing goes on");
         (await _relay.AskAsync()).Status.Should().Be(200, "another key has its own limit");
@@ -126,13 +128,17 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         await using var relay = await FakeRelay.StartAsync();
         var file = Path.Combine(relay.Program.Home, "keys.json");
         var good = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
-        foreach (var broken in (string[])["", "{", good[..^20], "[]", """{"version":99,"keys":[]}""", good.Replace("sha256:", "md5:", StringComparison.Ordinal)])
+        foreach (
+            var broken in (string[])
+                ["", "{", good[..^20], "[]", """{"version":99,"keys":[]}""", good.Replace("sha256:", "md5:", StringComparison.Ordinal)]
+        )
         {
             await File.WriteAllTextAsync(file, broken, TestContext.Current.CancellationToken);
 
-            await relay.Program.EventuallyAsync(async () =>
-                (await relay.ProblemCodesAsync())
-                .Contains("internal_error", StringComparer.Ordinal), $"readiness does not tell of the broken file: {broken}");
+            await relay.Program.EventuallyAsync(
+                async () => (await relay.ProblemCodesAsync()).Contains("internal_error", StringComparer.Ordinal),
+                $"readiness does not tell of the broken file: {broken}"
+            );
             var ready = await relay.Program.GetAsync("/health/ready");
             ready.Status.Should().Be(503);
             ready.Body.Should().Contain("keys.json").And.NotContain(relay.Program.Home);
@@ -148,8 +154,10 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         }
 
         File.Delete(file);
-        await relay.Program.EventuallyAsync(async () =>
-            (await relay.Program.GetAsync("/v1/models", relay.Key)).Status == 401, "no file means no keys");
+        await relay.Program.EventuallyAsync(
+            async () => (await relay.Program.GetAsync("/v1/models", relay.Key)).Status == 401,
+            "no file means no keys"
+        );
     }
 
     /// <summary>A hundred writers: eight commands, and this process with the rest of them, through the same lock.</summary>
@@ -158,21 +166,35 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
     {
         const int commands = 8;
         var repository = new KeyFileRepository(RelayHome.Open(_relay.Program.Home), TimeProvider.System);
-        var mine = Enumerable.Range(commands, 100 - commands).Select(number => repository.ChangeAsync<string>(
-            keys => ((IReadOnlyList<ApiKey>)[.. keys,
-            ApiKey.Create(KeyLabel.Create($"crowd-{number}").Value, TimeProvider.System.GetUtcNow()).Key], "added"),
-            TestContext.Current.CancellationToken));
+        var mine = Enumerable
+            .Range(commands, 100 - commands)
+            .Select(number =>
+                repository.ChangeAsync<string>(
+                    keys =>
+                        (
+                            (IReadOnlyList<ApiKey>)
+                                [.. keys, ApiKey.Create(KeyLabel.Create($"crowd-{number}").Value, TimeProvider.System.GetUtcNow()).Key],
+                            "added"
+                        ),
+                    TestContext.Current.CancellationToken
+                )
+            );
 
-        var minting = Task.WhenAll(Enumerable.Range(0, commands)
-            .Select(number => _relay.Program.RelayctlProcessAsync("keys", "add", $"crowd-{number}")));
+        var minting = Task.WhenAll(
+            Enumerable.Range(0, commands).Select(number => _relay.Program.RelayctlProcessAsync("keys", "add", $"crowd-{number}"))
+        );
         (await Task.WhenAll(mine)).Should().OnlyContain(result => result.Error == null);
         var minted = await minting;
 
         minted.Should().OnlyContain(result => result.ExitCode == 0);
         minted.Select(result => result.Output).Should().OnlyHaveUniqueItems();
         using var document = JsonDocument.Parse(await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken));
-        document.RootElement.GetProperty("keys").EnumerateArray()
-            .Count(key => key.GetProperty("label").GetString()!.StartsWith("crowd-", StringComparison.Ordinal)).Should().Be(100);
+        document
+            .RootElement.GetProperty("keys")
+            .EnumerateArray()
+            .Count(key => key.GetProperty("label").GetString()!.StartsWith("crowd-", StringComparison.Ordinal))
+            .Should()
+            .Be(100);
         foreach (var (_, output, _) in minted)
         {
             await BecomesAsync(200, output.Trim());
@@ -188,8 +210,10 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         var keys = new HashSet<string>(StringComparer.Ordinal);
         for (var round = 0; round < Extent.Of(4, 8, 200); round++)
         {
-            var start = new ProcessStartInfo(RelayProgram.DotNet,
-                [TestMachine.ProgramOf("Relay.Cli", "relayctl"), "--home", directory.Path, "keys", "add", $"round-{round}"])
+            var start = new ProcessStartInfo(
+                RelayProgram.DotNet,
+                [TestMachine.ProgramOf("Relay.Cli", "relayctl"), "--home", directory.Path, "keys", "add", $"round-{round}"]
+            )
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
@@ -206,24 +230,30 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
 
             var now = File.Exists(file)
-                ? KeyFileDocument.Parse(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken))
-                .Select(key => key.Label.Value).ToList() : [];
+                ? KeyFileDocument
+                    .Parse(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken))
+                    .Select(key => key.Label.Value)
+                    .ToList()
+                : [];
             now.Except([.. keys, $"round-{round}"], StringComparer.Ordinal).Should().BeEmpty();
             keys.Except(now, StringComparer.Ordinal).Should().BeEmpty("what was there before is there still");
             keys.UnionWith(now);
         }
 
         var afterwards = await new KeyFileRepository(RelayHome.Open(directory.Path), TimeProvider.System).ChangeAsync<int>(
-            found => (found, found.Count), TestContext.Current.CancellationToken);
+            found => (found, found.Count),
+            TestContext.Current.CancellationToken
+        );
         afterwards.Value.Should().Be(keys.Count, "no lock is left behind");
     }
 
     private static double UntilMidnight() => 86_400 - TimeProvider.System.GetUtcNow().TimeOfDay.TotalSeconds;
 
     private Task BecomesAsync(int status, string secret) =>
-        _relay.Program.EventuallyAsync(async () =>
-        (await _relay.Program.GetAsync("/v1/models", secret)).Status == status,
-        $"the key is never answered {status.ToString(CultureInfo.InvariantCulture)}");
+        _relay.Program.EventuallyAsync(
+            async () => (await _relay.Program.GetAsync("/v1/models", secret)).Status == status,
+            $"the key is never answered {status.ToString(CultureInfo.InvariantCulture)}"
+        );
 
     /// <summary>Runs a script of the checkout as an operator does, from another directory.</summary>
     private async Task<(int ExitCode, string Output, string Error)> RunAsync(string script, params string[] arguments)
@@ -234,8 +264,11 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
             RedirectStandardError = true,
             UseShellExecute = false,
             WorkingDirectory = "/",
-            Environment = { ["RELAY_HOME"] = _relay.Program.Home,
-            ["PATH"] = $"{Path.GetDirectoryName(RelayProgram.DotNet)}:{Environment.GetEnvironmentVariable("PATH")}" },
+            Environment =
+            {
+                ["RELAY_HOME"] = _relay.Program.Home,
+                ["PATH"] = $"{Path.GetDirectoryName(RelayProgram.DotNet)}:{Environment.GetEnvironmentVariable("PATH")}",
+            },
         };
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

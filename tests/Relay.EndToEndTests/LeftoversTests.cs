@@ -33,9 +33,13 @@ public sealed class LeftoversTests : IAsyncLifetime
     public async Task Prompt_system_prompt_answer_and_key_are_in_no_file_and_no_log(string sandbox)
     {
         var started = File.GetLastWriteTimeUtc(_home.Path);
-        await using var relay = await RelayProgram.StartAsync(
-            [("HOME", _home.Path), ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
-            ("SANDBOX", sandbox), ("IDLE_TIMEOUT", "4s")]);
+        await using var relay = await RelayProgram.StartAsync([
+            ("HOME", _home.Path),
+            ("CLAUDE_BIN", TestMachine.RealClaude),
+            ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
+            ("SANDBOX", sandbox),
+            ("IDLE_TIMEOUT", "4s"),
+        ]);
         var key = await relay.MintAsync("app");
         _api.Default = new Behavior { Text = $"{_mark} answers." };
         for (var time = 0; time < 3; time++)
@@ -56,9 +60,12 @@ public sealed class LeftoversTests : IAsyncLifetime
         await relay.StopAsync();
         FilesThatHold(_mark, started, relay.Home).Should().BeEmpty();
         FilesThatHold(key, started, relay.Home).Should().BeEmpty();
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .NotContain(line => line.Contains(_mark, StringComparison.Ordinal) || line.Contains(key, StringComparison.Ordinal));
-        relay.Log.Count(line => line.Contains("POST v1/complete", StringComparison.Ordinal)).Should()
+        relay
+            .Log.Count(line => line.Contains("POST v1/complete", StringComparison.Ordinal))
+            .Should()
             .Be(5, "that is where such words would be");
         Directory.EnumerateFiles(Path.Combine(relay.Home, "audit")).Should().NotBeEmpty("those files were searched");
 
@@ -72,15 +79,24 @@ public sealed class LeftoversTests : IAsyncLifetime
     /// </summary>
     private List<string> FilesThatHold(string text, DateTime since, string relayHome)
     {
-        var everything = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true,
-            AttributesToSkip = FileAttributes.ReparsePoint };
-        var ours = new[] { relayHome, _home.Path }
-            .SelectMany(directory => Directory.EnumerateFileSystemEntries(directory, "*", everything));
+        var everything = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            IgnoreInaccessible = true,
+            AttributesToSkip = FileAttributes.ReparsePoint,
+        };
+        var ours = new[] { relayHome, _home.Path }.SelectMany(directory =>
+            Directory.EnumerateFileSystemEntries(directory, "*", everything)
+        );
         var shared = new[] { Path.GetTempPath(), "/var/tmp", "/dev/shm" }
             .SelectMany(directory => Directory.EnumerateFileSystemEntries(directory, "*", everything))
             .Where(path => File.GetLastWriteTimeUtc(path) >= since);
-        return [.. ours.Concat(shared).Distinct(StringComparer.Ordinal)
-            .Where(path => path.Contains(text, StringComparison.Ordinal) || Holds(path, text))];
+        return
+        [
+            .. ours.Concat(shared)
+                .Distinct(StringComparer.Ordinal)
+                .Where(path => path.Contains(text, StringComparison.Ordinal) || Holds(path, text)),
+        ];
     }
 
     private static bool Holds(string path, string text)
@@ -88,8 +104,8 @@ public sealed class LeftoversTests : IAsyncLifetime
         try
         {
             // Pipes and sockets have no length, and reading them would wait for ever.
-            return new FileInfo(path) is { Exists: true, Length: > 0 and < 100_000_000 } && File.ReadAllBytes(path).AsSpan()
-                .IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
+            return new FileInfo(path) is { Exists: true, Length: > 0 and < 100_000_000 }
+                && File.ReadAllBytes(path).AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -22,12 +22,17 @@ public sealed class LiveMarkdownTests
         var token = TestContext.Current.CancellationToken;
         var seed = Environment.TickCount;
         var random = new Random(seed);
-        var pages = Enumerable.Range(0, Pages).Select(_ => HostileMarkup.Make(random)).Select(html => new LivePage(
-            PageRenderer.ToMarkdown(Encoding.UTF8.GetBytes(html), HostileMarkup.Url, token).Text, HostileMarkup.HasImage(html),
-            HostileMarkup.HasAddress(html))).ToList();
+        var pages = Enumerable
+            .Range(0, Pages)
+            .Select(_ => HostileMarkup.Make(random))
+            .Select(html => new LivePage(
+                PageRenderer.ToMarkdown(Encoding.UTF8.GetBytes(html), HostileMarkup.Url, token).Text,
+                HostileMarkup.HasImage(html),
+                HostileMarkup.HasAddress(html)
+            ))
+            .ToList();
         // Some that are alive, or else a reader that sees nothing would pass.
-        pages.AddRange(
-        [
+        pages.AddRange([
             new LivePage("[x](https://evil.example/)", HasImage: true, HasAddress: true),
             new LivePage("a <b onclick=x>", HasImage: true, HasAddress: true),
             new LivePage($"![x]({HostileMarkup.Honest})", HasImage: false, HasAddress: true),
@@ -37,28 +42,48 @@ public sealed class LiveMarkdownTests
 
         var problems = await ReadAsync(pages, token);
 
-        problems[^5..].Should()
-            .Equal("a link: https://evil.example/", "HTML: <b onclick=x>", $"an image: {HostileMarkup.Honest}",
-            "a link: mailto:a@evil.example", null);
-        problems.Zip(pages).Take(Pages).Where(pair => pair.First is not null).Select(pair => $"{pair.First} in {pair.Second.Markdown}")
-            .Should().BeEmpty("seed {0}", seed);
+        problems[^5..]
+            .Should()
+            .Equal(
+                "a link: https://evil.example/",
+                "HTML: <b onclick=x>",
+                $"an image: {HostileMarkup.Honest}",
+                "a link: mailto:a@evil.example",
+                null
+            );
+        problems
+            .Zip(pages)
+            .Take(Pages)
+            .Where(pair => pair.First is not null)
+            .Select(pair => $"{pair.First} in {pair.Second.Markdown}")
+            .Should()
+            .BeEmpty("seed {0}", seed);
     }
 
     private static async Task<List<string?>> ReadAsync(List<LivePage> pages, CancellationToken cancellationToken)
     {
-        using var node = Process.Start(new ProcessStartInfo("node",
-            [Path.Combine(TestMachine.Converters, "live.mjs"), HostileMarkup.Honest]) { RedirectStandardInput = true,
-            RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var node = Process.Start(
+            new ProcessStartInfo("node", [Path.Combine(TestMachine.Converters, "live.mjs"), HostileMarkup.Honest])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                UseShellExecute = false,
+            }
+        )!;
         var answer = node.StandardOutput.ReadToEndAsync(cancellationToken);
         foreach (var page in pages)
         {
-            await node.StandardInput.WriteAsync((JsonSerializer.Serialize(page, JsonSerializerOptions.Web) + "\n")
-                .AsMemory(), cancellationToken);
+            await node.StandardInput.WriteAsync(
+                (JsonSerializer.Serialize(page, JsonSerializerOptions.Web) + "\n").AsMemory(),
+                cancellationToken
+            );
         }
 
         node.StandardInput.Close();
-        return [.. (await answer).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonSerializer.Deserialize<string?>(line))];
+        return
+        [
+            .. (await answer).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<string?>(line)),
+        ];
     }
 
     /// <summary>What was made of a page, and what the page itself shows or links.</summary>

@@ -34,16 +34,22 @@ public sealed class LoadTests
         await relay.Program.StopAsync();
         string.Join('\n', relay.Program.Log).Should().NotContain("takes no more entries");
         var audit = relay.Program.Audit;
-        audit.Where(line => line.GetProperty("action").GetString() == "unauthenticated").Sum(line => line.GetProperty("count").GetInt64())
-            .Should().BeGreaterThan(100);
-        audit.Count(line => line.GetProperty("action").GetString() == "unauthenticated").Should()
+        audit
+            .Where(line => line.GetProperty("action").GetString() == "unauthenticated")
+            .Sum(line => line.GetProperty("count").GetInt64())
+            .Should()
+            .BeGreaterThan(100);
+        audit
+            .Count(line => line.GetProperty("action").GetString() == "unauthenticated")
+            .Should()
             .BeLessThan(10, "a flood without keys fills no disk");
     }
 
     private static async Task RunAsync(Uri server, (byte[] Request, int Status)[] kinds, TimeSpan time)
     {
-        var loads = await Task.WhenAll(kinds.Select(kind =>
-            LoadClient.RunAsync(server, kind.Request, 8, time, 500, TestContext.Current.CancellationToken)));
+        var loads = await Task.WhenAll(
+            kinds.Select(kind => LoadClient.RunAsync(server, kind.Request, 8, time, 500, TestContext.Current.CancellationToken))
+        );
         foreach (var (load, kind) in loads.Zip(kinds))
         {
             load.Answers.Keys.Should().Equal([kind.Status], "every one is answered, and the same");
@@ -51,6 +57,9 @@ public sealed class LoadTests
     }
 
     private static double ResidentMegabytes(int processId) =>
-        double.Parse(File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
-        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1000;
+        double.Parse(
+            File.ReadLines($"/proc/{processId}/status")
+                .First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
+        ) / 1000;
 }

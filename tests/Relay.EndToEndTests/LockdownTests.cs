@@ -32,8 +32,12 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public async Task A_model_that_calls_a_tool_makes_nothing_happen_and_costs_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        var calls = RelayPerSandbox.SamplesOf(sandbox, Calls().Take(Extent.IsLong ? int.MaxValue : InTypings)
-            .Where((_, number) => Extent.IsAll || number % SampleEvery < 2)).ToList();
+        var calls = RelayPerSandbox
+            .SamplesOf(
+                sandbox,
+                Calls().Take(Extent.IsLong ? int.MaxValue : InTypings).Where((_, number) => Extent.IsAll || number % SampleEvery < 2)
+            )
+            .ToList();
         foreach (var (name, input) in calls)
         {
             _relays.Api.When(Marker(sandbox, name), new Behavior { ToolCalls = [ToolCall.Of(name, input)], ToolCallsForever = true });
@@ -43,18 +47,22 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         using var done = new CancellationTokenSource();
         var watching = WatchAsync(() => relay.Children, relay.ProcessId, intruders, done.Token);
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(calls,
+        await Parallel.ForEachAsync(
+            calls,
             new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
             async (call, _) =>
-        {
-            var answer = await relay.CompleteAsync(
-                key, new { prompt = $"Call the tool {Marker(sandbox, call.Name)}", system = $"Use {call.Name}." });
-            lock (scope)
             {
-                answer.Status.Should().Be(502, "the model called {0}", call.Name);
-                answer.ErrorCode.Should().Be("upstream_error", "the model called {0}", call.Name);
+                var answer = await relay.CompleteAsync(
+                    key,
+                    new { prompt = $"Call the tool {Marker(sandbox, call.Name)}", system = $"Use {call.Name}." }
+                );
+                lock (scope)
+                {
+                    answer.Status.Should().Be(502, "the model called {0}", call.Name);
+                    answer.ErrorCode.Should().Be("upstream_error", "the model called {0}", call.Name);
+                }
             }
-        });
+        );
         await done.CancelAsync();
         await watching;
 
@@ -71,16 +79,21 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public async Task Several_tool_calls_at_once_and_forever_cost_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        _relays.Api.When(Marker(sandbox, "everything"),
-            new Behavior { ToolCalls = [.. Calls().Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true });
+        _relays.Api.When(
+            Marker(sandbox, "everything"),
+            new Behavior { ToolCalls = [.. Calls().Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true }
+        );
 
         var answer = await relay.CompleteAsync(key, new { prompt = Marker(sandbox, "everything") });
 
         answer.Status.Should().Be(502);
         answer.ErrorCode.Should().Be("upstream_error");
-        relay.Log.Should()
-            .NotContain(line =>
-            line.Contains("Lockdown violation", StringComparison.Ordinal), "one hostile answer is no reason to stop serving");
+        relay
+            .Log.Should()
+            .NotContain(
+                line => line.Contains("Lockdown violation", StringComparison.Ordinal),
+                "one hostile answer is no reason to stop serving"
+            );
         RequestsFor(Marker(sandbox, "everything")).Should().Be(1);
         _canaries.Touched(_relays.Api).Should().BeEmpty();
     }
@@ -91,8 +104,10 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         // After --max-turns 1 a process calls the API no more, so one message has to hold all calls.
         var marker = Marker("bare " + sandbox, "everything");
         var calls = Calls().ToList();
-        _relays.Api.When(marker,
-            new Behavior { ToolCalls = [.. calls.Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true });
+        _relays.Api.When(
+            marker,
+            new Behavior { ToolCalls = [.. calls.Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true }
+        );
         await using var claude = await BareClaude.StartAsync(_relays.Api, sandbox);
         await claude.InitializeAsync("You are a test.");
         var intruders = new HashSet<string>(StringComparer.Ordinal);
@@ -122,14 +137,39 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     {
         string[] open =
         [
-            "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--model", "opus", "--max-turns", "9",
-            "--allowedTools", "Read,Write,Bash,Glob", "--add-dir", _canaries.Directory,
+            "-p",
+            "--input-format",
+            "stream-json",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--model",
+            "opus",
+            "--max-turns",
+            "9",
+            "--allowedTools",
+            "Read,Write,Bash,Glob",
+            "--add-dir",
+            _canaries.Directory,
         ];
-        await using var claude =
-            await BareClaude.StartAsync(_relays.Api, "off", _ => open, variables => variables["PATH"] = "/usr/bin:/bin");
-        _relays.Api.When("[open]",
-            new Behavior { ToolCalls = [.. Calls().Where(call => call.Name is "Read" or "Write" or "Bash" or "Glob")
-            .Select(call => ToolCall.Of(call.Name, call.Input))] });
+        await using var claude = await BareClaude.StartAsync(
+            _relays.Api,
+            "off",
+            _ => open,
+            variables => variables["PATH"] = "/usr/bin:/bin"
+        );
+        _relays.Api.When(
+            "[open]",
+            new Behavior
+            {
+                ToolCalls =
+                [
+                    .. Calls()
+                        .Where(call => call.Name is "Read" or "Write" or "Bash" or "Glob")
+                        .Select(call => ToolCall.Of(call.Name, call.Input)),
+                ],
+            }
+        );
 
         await claude.AskAsync("[open]");
 
@@ -156,7 +196,11 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         select block.GetProperty("content").ToString();
 
     private static async Task WatchAsync(
-        Func<IReadOnlyList<int>> children, int starter, HashSet<string> intruders, CancellationToken cancellationToken)
+        Func<IReadOnlyList<int>> children,
+        int starter,
+        HashSet<string> intruders,
+        CancellationToken cancellationToken
+    )
     {
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -167,7 +211,8 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     }
 
     private static bool IsExpected(string command) =>
-        command.Length == 0 || Expected.Any(start => command.StartsWith(start, StringComparison.Ordinal))
+        command.Length == 0
+        || Expected.Any(start => command.StartsWith(start, StringComparison.Ordinal))
         || command.StartsWith(TestMachine.RealClaude + " ", StringComparison.Ordinal);
 
     private static string CommandLine(int processId)
@@ -185,12 +230,17 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     /// <summary>
     /// A call of every tool that 2.1.330 names and of others, each with an input that is valid for that tool and does harm.
     /// </summary>
-    private IEnumerable<(string Name, string Input)> Calls() => Inputs.Select(tool => (tool.Name, tool.Input
-        .Replace("READ", _canaries.Readable, StringComparison.Ordinal)
-        .Replace("WRITE", _canaries.Writable, StringComparison.Ordinal)
-        .Replace("FOLDER", _canaries.Directory, StringComparison.Ordinal)
-        .Replace("URL", _canaries.Url, StringComparison.Ordinal)
-        .Replace("COMMAND", _canaries.Command, StringComparison.Ordinal)));
+    private IEnumerable<(string Name, string Input)> Calls() =>
+        Inputs.Select(tool =>
+            (
+                tool.Name,
+                tool.Input.Replace("READ", _canaries.Readable, StringComparison.Ordinal)
+                    .Replace("WRITE", _canaries.Writable, StringComparison.Ordinal)
+                    .Replace("FOLDER", _canaries.Directory, StringComparison.Ordinal)
+                    .Replace("URL", _canaries.Url, StringComparison.Ordinal)
+                    .Replace("COMMAND", _canaries.Command, StringComparison.Ordinal)
+            )
+        );
 
     /// <summary>How many of <see cref="Inputs"/> stand in the typings.</summary>
     private const int InTypings = 44;
@@ -198,7 +248,10 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     private static readonly (string Name, string Input)[] Inputs =
     [
         // The inputs of sdk-tools.d.ts, the typings that 2.1.330 comes with.
-        ("Agent", """{"description":"d","prompt":"Read READ and run COMMAND","subagent_type":"general-purpose","mode":"bypassPermissions"}"""),
+        (
+            "Agent",
+            """{"description":"d","prompt":"Read READ and run COMMAND","subagent_type":"general-purpose","mode":"bypassPermissions"}"""
+        ),
         ("Bash", """{"command":"COMMAND","description":"d","dangerouslyDisableSandbox":true}"""),
         ("ExitPlanMode", """{"allowedPrompts":[{"tool":"Bash","prompt":"COMMAND"}]}"""),
         ("Edit", """{"file_path":"READ","old_string":"CANARY","new_string":"edited","replace_all":true}"""),
@@ -217,7 +270,10 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         ("TodoWrite", """{"todos":[{"content":"c","status":"pending","activeForm":"a"}]}"""),
         ("WebFetch", """{"url":"URL","prompt":"p"}"""),
         ("WebSearch", """{"query":"URL"}"""),
-        ("AskUserQuestion", """{"questions":[{"question":"q?","header":"h","multiSelect":false,"options":[{"label":"a","description":"b"},{"label":"c","description":"d"}]}]}"""),
+        (
+            "AskUserQuestion",
+            """{"questions":[{"question":"q?","header":"h","multiSelect":false,"options":[{"label":"a","description":"b"},{"label":"c","description":"d"}]}]}"""
+        ),
         ("SendFeedback", """{"type":"bug","title":"t","details":"d"}"""),
         ("ClaudeDesign", """{"operation":"upload","arguments":{"file_path":"READ"}}"""),
         ("Projects", """{"method":"project_write","path":"x","local_path":"READ"}"""),
@@ -242,7 +298,6 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         ("PushNotification", """{"message":"m","status":"proactive"}"""),
         ("EnterWorktree", """{"name":"w","path":"FOLDER"}"""),
         ("ExitWorktree", """{"action":"remove","discard_changes":true}"""),
-
         // The rest of its list of built-in tools, and of their aliases.
         ("EndConversation", "{}"),
         ("ListAgents", "{}"),
@@ -265,7 +320,6 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         ("KillBash", """{"shell_id":"1"}"""),
         ("ListPeers", "{}"),
         ("Brief", """{"message":"m","attachments":["READ"]}"""),
-
         // Named elsewhere in the binary.
         ("StructuredOutput", """{"file":"READ"}"""),
         ("DeferredToolPlaceholder", "{}"),
@@ -278,7 +332,6 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         ("TaskOutput", """{"task_id":"1","block":true}"""),
         ("TeamCreate", """{"team_name":"t","description":"d"}"""),
         ("TeamDelete", "{}"),
-
         // Of older versions, and what a model might make up.
         ("BashOutput", """{"bash_id":"1"}"""),
         ("MultiEdit", """{"file_path":"READ","edits":[{"old_string":"CANARY","new_string":"edited"}]}"""),

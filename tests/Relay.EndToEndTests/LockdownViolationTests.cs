@@ -12,24 +12,26 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
     private readonly FakeRelay _relay = fixture.Relay;
 
     /// <summary>What may not stand in an init frame, and what the audit log says of it.</summary>
-    public static TheoryData<string, string> Deviations => new()
-    {
-        { "tool", "init lists 1 of 'tools'" },
-        { "mcp server", "init lists 1 of 'mcp_servers'" },
-        { "slash command", "init lists 1 of 'slash_commands'" },
-        { "skill", "init lists 1 of 'skills'" },
-        { "plugin", "init lists a plugin that is not built in" },
-        { "permission mode", "init shows another permission mode" },
-    };
+    public static TheoryData<string, string> Deviations =>
+        new()
+        {
+            { "tool", "init lists 1 of 'tools'" },
+            { "mcp server", "init lists 1 of 'mcp_servers'" },
+            { "slash command", "init lists 1 of 'slash_commands'" },
+            { "skill", "init lists 1 of 'skills'" },
+            { "plugin", "init lists a plugin that is not built in" },
+            { "permission mode", "init shows another permission mode" },
+        };
 
     [Theory(Timeout = 120_000)]
     [MemberData(nameof(Deviations))]
     public async Task A_cli_that_can_do_more_from_the_start_serves_nobody(string what, string detail)
     {
         await using var relay = await FakeRelay.StartUnreadyAsync(Deviating(what, fromTurn: 0));
-        await relay.Program.EventuallyAsync(async () =>
-            (await relay.ProblemCodesAsync())
-            .Contains("lockdown_violation", StringComparer.Ordinal), "readiness does not tell of the violation");
+        await relay.Program.EventuallyAsync(
+            async () => (await relay.ProblemCodesAsync()).Contains("lockdown_violation", StringComparer.Ordinal),
+            "readiness does not tell of the violation"
+        );
         var started = relay.Pids.Count;
 
         var answer = await relay.AskAsync();
@@ -60,12 +62,16 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         answer.Body.Should().NotContain("CANARY");
         _relay.Pids.Count.Should().BeGreaterThan(started);
         await _relay.NobodySurvivesAsync(TimeSpan.FromSeconds(1));
-        var audited = await _relay.AuditedAsync(
-            line => line.GetProperty("action").GetString() == "lockdown_violation" && line.GetProperty("detail").GetString() == detail);
+        var audited = await _relay.AuditedAsync(line =>
+            line.GetProperty("action").GetString() == "lockdown_violation" && line.GetProperty("detail").GetString() == detail
+        );
         audited.GetProperty("key_id").GetString().Should().StartWith("key_");
         // Out of service until a self-test has passed, which it does, for this CLI deviates in real turns only.
-        await TestMachine.EventuallyAsync(() =>
-            SelfTestsPassed(_relay) > passed, TimeSpan.FromSeconds(10), "the engine did not leave service and come back");
+        await TestMachine.EventuallyAsync(
+            () => SelfTestsPassed(_relay) > passed,
+            TimeSpan.FromSeconds(10),
+            "the engine did not leave service and come back"
+        );
         _relay.Script(new FakeScript { Answer = "Fine." });
         await _relay.Program.WaitUntilReadyAsync();
         (await _relay.AskAsync()).Text.Should().Be("Fine.");
@@ -80,10 +86,12 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
 
         answer.ErrorCode.Should().Be("lockdown_violation");
         await _relay.AuditedAsync(line =>
-            line.ToString().Contains("init shows another version than the one tested", StringComparison.Ordinal));
+            line.ToString().Contains("init shows another version than the one tested", StringComparison.Ordinal)
+        );
         await _relay.Program.EventuallyAsync(
             async () => (await _relay.Program.GetAsync("/health/ready")).Json.GetProperty("claude_version").GetString() == "2.1.329",
-            "the other version was not tested anew");
+            "the other version was not tested anew"
+        );
         (await _relay.AskAsync()).Text.Should().Be(Canary, "by now it is the version that was tested");
     }
 
@@ -97,7 +105,8 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
 
         await relay.Program.EventuallyAsync(
             () => Task.FromResult(relay.Program.Log.Any(line => line.Contains("Lockdown self-test failed", StringComparison.Ordinal))),
-            "there was no self-test");
+            "there was no self-test"
+        );
         (await relay.ProblemCodesAsync()).Should().Contain("lockdown_violation");
         var started = relay.Pids.Count;
         (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation");
@@ -123,7 +132,9 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (held.Status, held.ErrorCode).Should().Be((429, "rate_limited"));
         (await relay.AskAsync()).ErrorCode.Should().Be("lockdown_violation", "another key is not held");
         (await relay.Program.GetAsync("/v1/usage", key)).Json.GetProperty("days").GetArrayLength().Should().Be(0);
-        relay.Program.Audit.Count(line => line.TryGetProperty("key_label", out var label) && label.GetString() == "loop").Should()
+        relay
+            .Program.Audit.Count(line => line.TryGetProperty("key_label", out var label) && label.GetString() == "loop")
+            .Should()
             .BeInRange(2, 24);
     }
 
@@ -132,9 +143,13 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
     {
         using var directory = new TemporaryDirectory();
         var accepted = FakeClaudeInstall.Install(
-            Directory.CreateDirectory(Path.Combine(directory.Path, "accepted")).FullName, new FakeScript { Answer = "Fine." });
+            Directory.CreateDirectory(Path.Combine(directory.Path, "accepted")).FullName,
+            new FakeScript { Answer = "Fine." }
+        );
         var update = FakeClaudeInstall.Install(
-            Directory.CreateDirectory(Path.Combine(directory.Path, "update")).FullName, Deviating("tool", fromTurn: 0));
+            Directory.CreateDirectory(Path.Combine(directory.Path, "update")).FullName,
+            Deviating("tool", fromTurn: 0)
+        );
         var link = Path.Combine(directory.Path, "claude");
         File.CreateSymbolicLink(link, accepted);
         await using var relay = await RelayProgram.WithFakeClaudeAsync(link);
@@ -144,12 +159,15 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         File.Move(link + ".new", link, overwrite: true);
 
         await TestMachine.EventuallyAsync(
-            () => relay.Log.Any(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal)), TimeSpan.FromSeconds(20),
-            "the update was not tested");
+            () => relay.Log.Any(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal)),
+            TimeSpan.FromSeconds(20),
+            "the update was not tested"
+        );
         await relay.WaitUntilReadyAsync();
         (await relay.CompleteAsync(key, new { prompt = "hi" })).Text.Should().Be("Fine.");
         await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .ContainSingle(line => line.Contains("failed the lockdown self-test", StringComparison.Ordinal), "it is tested once");
 
         File.Delete(accepted);
@@ -166,7 +184,9 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await relay.Program.CompleteAsync(relay.Key, request)).Text.Should().Be("Fine.");
         await TestMachine.EventuallyAsync(
             () => relay.Program.Log.Any(line => line.Contains("Parked Prepared process", StringComparison.Ordinal)),
-            TimeSpan.FromSeconds(5), "no spare was prepared");
+            TimeSpan.FromSeconds(5),
+            "no spare was prepared"
+        );
 
         // The spare that replaces this one deviates as soon as it is asked, while it is prepared.
         relay.Script(Deviating("tool", fromTurn: 0));
@@ -186,7 +206,12 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
 
     private static FakeScript Deviating(string what, int fromTurn)
     {
-        var script = new FakeScript { Answer = Canary, InitOnlyFromTurn = fromTurn, IgnoreEof = true };
+        var script = new FakeScript
+        {
+            Answer = Canary,
+            InitOnlyFromTurn = fromTurn,
+            IgnoreEof = true,
+        };
         return what switch
         {
             "tool" => script with { InitTools = ["Bash"] },

@@ -24,7 +24,8 @@ public sealed class LoginHealthTests
         ready.Json.GetProperty("problems")[0].GetProperty("code").GetString().Should().Be("not_logged_in");
         relay.Log.Where(line => line.Contains("refuses the login", StringComparison.Ordinal)).Should().ContainSingle();
         api.Default = new Behavior();
-        (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should()
+        (await relay.CompleteAsync(key, new { prompt = "hi" }))
+            .Status.Should()
             .Be(200, "requests are still tried, because only they can show that the login works again");
         (await relay.GetAsync("/health/ready")).Status.Should().Be(200);
     }
@@ -38,8 +39,10 @@ public sealed class LoginHealthTests
         // The fake is a script: it needs a shell, which the jail has not.
         await using var relay = await RelayProgram.WithFakeClaudeAsync(claude, ("SANDBOX", "auto"));
         var key = await relay.MintAsync("app");
-        var doctor = await RelayProgram.RelayctlAsync([("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
-            ("SANDBOX", "auto")], ["--home", relay.Home, "doctor"]);
+        var doctor = await RelayProgram.RelayctlAsync(
+            [("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "auto")],
+            ["--home", relay.Home, "doctor"]
+        );
 
         (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
         relay.Log.Should().Contain(line => line.Contains("without a jail: Claude Code does not run in the jail", StringComparison.Ordinal));

@@ -20,20 +20,47 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
     public async Task A_scrape_says_what_a_load_did_number_by_number()
     {
         internet.Names.Everybody = "93.184.215.14";
-        await using var relay = await internet.StartRelayAsync(settings: [
-            ("GLOBAL_CONCURRENCY", "2"), ("PER_KEY_CONCURRENCY", "2"), ("QUEUE_LIMIT", "4"), ("ALLOWED_MODELS", "opus,sonnet,haiku")]);
+        await using var relay = await internet.StartRelayAsync(
+            settings:
+            [
+                ("GLOBAL_CONCURRENCY", "2"),
+                ("PER_KEY_CONCURRENCY", "2"),
+                ("QUEUE_LIMIT", "4"),
+                ("ALLOWED_MODELS", "opus,sonnet,haiku"),
+            ]
+        );
         var program = relay.Program;
         var admin = await program.MintAsync("prometheus", "--scope", "admin");
         var poor = await program.MintAsync("poor", "--daily", "1");
         var before = await Scrape.OfAsync(program, admin);
 
         // One by one: what succeeds, on each API and as a stream; what is refused; what fails.
-        foreach (var (path, body) in ((string, object)[])[
-            ("/v1/complete", new { prompt = "hi" }),
-            ("/v1/complete", new { prompt = "hi", model = "sonnet", stream = true }),
-            ("/v1/complete", new { prompt = "hi", model = "claude-sonnet-9-9" }),
-            ("/v1/chat/completions", new { model = "haiku", messages = new[] { new { role = "user", content = "hi" } } }),
-            ("/v1/messages", new { model = "opus", max_tokens = 5, messages = new[] { new { role = "user", content = "hi" } } })])
+        foreach (
+            var (path, body) in ((string, object)[])
+                [
+                    ("/v1/complete", new { prompt = "hi" }),
+                    (
+                        "/v1/complete",
+                        new
+                        {
+                            prompt = "hi",
+                            model = "sonnet",
+                            stream = true,
+                        }
+                    ),
+                    ("/v1/complete", new { prompt = "hi", model = "claude-sonnet-9-9" }),
+                    ("/v1/chat/completions", new { model = "haiku", messages = new[] { new { role = "user", content = "hi" } } }),
+                    (
+                        "/v1/messages",
+                        new
+                        {
+                            model = "opus",
+                            max_tokens = 5,
+                            messages = new[] { new { role = "user", content = "hi" } },
+                        }
+                    ),
+                ]
+        )
         {
             (await program.PostTextAsync(path, relay.Key, body)).Should().Be(200);
         }
@@ -64,10 +91,15 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         const int expected = 5 + 2 + 1 + 1 + 1 + 1 + 6 + 2 + 1 + 12;
         var scrape = before;
         await program.EventuallyAsync(
-            async () => (scrape = await Scrape.OfAsync(program, admin)).All.Where(series => series.Name == Requests
-            && series.Labels["http_route"] is not ("metrics" or "v1/models" or "health" or "health/ready"))
-            .Sum(series => series.Value) >= expected,
-            "the requests are not counted");
+            async () =>
+                (scrape = await Scrape.OfAsync(program, admin))
+                    .All.Where(series =>
+                        series.Name == Requests
+                        && series.Labels["http_route"] is not ("metrics" or "v1/models" or "health" or "health/ready")
+                    )
+                    .Sum(series => series.Value) >= expected,
+            "the requests are not counted"
+        );
         double Did(string name, params (string, string)[] labels) => scrape.Sum(name, labels) - before.Sum(name, labels);
 
         // Requests, by what the client saw.
@@ -90,7 +122,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_admissions_total", ("relay_bucket", "completions"), ("relay_outcome", "queue_full")).Should().Be(6);
         Did("relay_admissions_total", ("relay_bucket", "fetches"), ("relay_outcome", "ok")).Should().Be(5);
         Did("relay_queue_wait_duration_seconds_count", ("relay_bucket", "completions"), ("relay_outcome", "ok")).Should().Be(13);
-        Did("relay_queue_wait_duration_seconds_bucket", ("relay_bucket", "completions"), ("relay_outcome", "ok"), ("le", "0.25")).Should()
+        Did("relay_queue_wait_duration_seconds_bucket", ("relay_bucket", "completions"), ("relay_outcome", "ok"), ("le", "0.25"))
+            .Should()
             .BeInRange(9, 11, "four of the crowd waited for others");
         (scrape.Sum("relay_queue_running"), scrape.Sum("relay_queue_waiting")).Should().Be((0, 0));
         scrape.Sum("relay_queue_places", ("relay_bucket", "completions")).Should().Be(2);
@@ -100,7 +133,8 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_pool_claims_total", ("relay_pool_result", "hit")).Should().Be(0);
         Did("gen_ai_client_operation_duration_seconds_count").Should().Be(13);
         Did("gen_ai_client_operation_duration_seconds_count", ("error_type", "upstream_error")).Should().Be(1);
-        Did("gen_ai_client_operation_duration_seconds_count", ("gen_ai_request_model", "sonnet")).Should()
+        Did("gen_ai_client_operation_duration_seconds_count", ("gen_ai_request_model", "sonnet"))
+            .Should()
             .Be(2, "a full id counts under its family");
         Did("gen_ai_server_request_duration_seconds_count", ("gen_ai_request_model", "haiku")).Should().Be(1);
         Did("gen_ai_server_time_to_first_token_seconds_count").Should().Be(12, "of those that succeeded");
@@ -109,15 +143,23 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         // Tokens and money, by the audit log.
         var audit = program.Audit.Where(line => line.GetProperty("action").GetString() == "complete").ToList();
         double Audited(string field) => audit.Sum(line => line.TryGetProperty(field, out var value) ? value.GetDouble() : 0);
-        foreach (var (type, field) in ((string, string)[])[("input", "input_tokens"), ("output", "output_tokens"),
-            ("cache_creation", "cache_creation_input_tokens"), ("cache_read", "cache_read_input_tokens")])
+        foreach (
+            var (type, field) in ((string, string)[])
+                [
+                    ("input", "input_tokens"),
+                    ("output", "output_tokens"),
+                    ("cache_creation", "cache_creation_input_tokens"),
+                    ("cache_read", "cache_read_input_tokens"),
+                ]
+        )
         {
             Did("relay_tokens_total", ("gen_ai_token_type", type)).Should().Be(Audited(field), type);
         }
 
         Audited("input_tokens").Should().BePositive();
         Did("gen_ai_client_token_usage_sum", ("gen_ai_token_type", "output")).Should().Be(Audited("output_tokens"));
-        Did("gen_ai_client_token_usage_sum", ("gen_ai_token_type", "input")).Should()
+        Did("gen_ai_client_token_usage_sum", ("gen_ai_token_type", "input"))
+            .Should()
             .Be(Audited("input_tokens") + Audited("cache_creation_input_tokens") + Audited("cache_read_input_tokens"));
         Audited("cost_usd").Should().BePositive();
         Did("relay_cost_usd_total").Should().BeApproximately(Audited("cost_usd"), 1e-9);
@@ -128,8 +170,14 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_fetch_duration_seconds_count", ("relay_fetch_outcome", "upstream_connect")).Should().Be(1);
 
         // How it is.
-        (scrape.Sum("relay_ready"), scrape.Sum("relay_lockdown_verified"), scrape.Sum("relay_lockdown_violations_total"),
-            scrape.Sum("relay_engine_problem")).Should().Be((1, 1, 0, 0));
+        (
+            scrape.Sum("relay_ready"),
+            scrape.Sum("relay_lockdown_verified"),
+            scrape.Sum("relay_lockdown_violations_total"),
+            scrape.Sum("relay_engine_problem")
+        )
+            .Should()
+            .Be((1, 1, 0, 0));
         scrape.All.Where(series => series.Name == "relay_part_healthy").Should().HaveCount(4).And.OnlyContain(series => series.Value == 1);
     }
 
@@ -137,41 +185,61 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
     public async Task No_label_holds_what_a_caller_chose_whatever_it_sends()
     {
         await using var relay = await FakeRelay.StartAsync(
-            new FakeScript(), ("METRICS_PORT", "0"), ("MODEL_ALIASES", "gpt-4o=sonnet"), ("PER_KEY_DAILY", "1000000"),
-            ("GLOBAL_DAILY", "1000000"), ("GLOBAL_CONCURRENCY", "8"), ("QUEUE_LIMIT", "1000"));
+            new FakeScript(),
+            ("METRICS_PORT", "0"),
+            ("MODEL_ALIASES", "gpt-4o=sonnet"),
+            ("PER_KEY_DAILY", "1000000"),
+            ("GLOBAL_DAILY", "1000000"),
+            ("GLOBAL_CONCURRENCY", "8"),
+            ("QUEUE_LIMIT", "1000")
+        );
         var program = relay.Program;
         var seed = Environment.TickCount;
         var random = new Random(seed);
         string Word() => $"canary{random.Next(1_000_000)}";
-        await Parallel.ForEachAsync(Enumerable.Range(0, 150),
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, 150),
             new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
             async (round, cancellationToken) =>
-        {
-            var word = Word();
-            var key = round % 3 == 0 ? "crk_" + word : relay.Key;
-            var (method, path) = (round % 5) switch
             {
-                0 => (word.ToUpperInvariant(), "/v1/complete"),
-                1 => ("GET", $"/{word}/{word}?{word}={word}"),
-                2 => ("GET", $"/v1/models/claude-opus-{word}"),
-                _ => ("POST", round % 2 == 0 ? "/v1/complete" : "/v1/messages?beta=" + word),
-            };
-            var body = round % 10 == 3
-                ? $$"""{"prompt":"{{word}}","model":"claude-haiku-{{word}}"}"""
-                : round % 10 == 4 ? $$"""{"{{word}}":"{{word}}"}""" : $$"""{"model":"claude-opus-{{word}}","max_tokens":1,"messages":[{"role":"user","content":"{{word}}"}]}""";
-            var host = round % 7 == 0 ? word : "localhost";
-            var answer = await RawHttp.ExchangeAsync(
-                program,
-                $"{method} {path} HTTP/1.1\nHost: {host}\nConnection: close\nAuthorization: Bearer {key}\ntraceparent: 00-{word}\ntracestate: {word}={word}\nbaggage: {word}={word}\nanthropic-version: {word}\nUser-Agent: {word}\nX-Request-Id: {word}\nX-Forwarded-For: {word}\nContent-Type: application/json\nContent-Length: {body.Length}\n\n",
-                System.Text.Encoding.ASCII.GetBytes(body));
-            answer.Status.Should().BePositive();
-        });
+                var word = Word();
+                var key = round % 3 == 0 ? "crk_" + word : relay.Key;
+                var (method, path) = (round % 5) switch
+                {
+                    0 => (word.ToUpperInvariant(), "/v1/complete"),
+                    1 => ("GET", $"/{word}/{word}?{word}={word}"),
+                    2 => ("GET", $"/v1/models/claude-opus-{word}"),
+                    _ => ("POST", round % 2 == 0 ? "/v1/complete" : "/v1/messages?beta=" + word),
+                };
+                var body =
+                    round % 10 == 3 ? $$"""{"prompt":"{{word}}","model":"claude-haiku-{{word}}"}"""
+                    : round % 10 == 4 ? $$"""{"{{word}}":"{{word}}"}"""
+                    : $$"""{"model":"claude-opus-{{word}}","max_tokens":1,"messages":[{"role":"user","content":"{{word}}"}]}""";
+                var host = round % 7 == 0 ? word : "localhost";
+                var answer = await RawHttp.ExchangeAsync(
+                    program,
+                    $"{method} {path} HTTP/1.1\nHost: {host}\nConnection: close\nAuthorization: Bearer {key}\ntraceparent: "
+                        + $"00-{word}\ntracestate: {word}={word}\nbaggage: {word}={word}\nanthropic-version: {word}\nUser-Agent: {word}\nX-Request-Id: {word}\nX-Forwarded-For: {word}\nContent-Type: application/json\nContent-Length: {body.Length}\n\n",
+                    System.Text.Encoding.ASCII.GetBytes(body)
+                );
+                answer.Status.Should().BePositive();
+            }
+        );
         foreach (var url in (string[])["http://127.0.0.1/x", "ftp://x/", "nonsense", "http://user@host/"])
         {
             (await program.PostAsync("/v1/fetch", relay.Key, new { url })).Status.Should().Be(400);
         }
 
-        relay.Script(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorText = Word(), ErrorName = Word(), ErrorStatus = 418, LimitKind = Word() });
+        relay.Script(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ErrorResult,
+                ErrorText = Word(),
+                ErrorName = Word(),
+                ErrorStatus = 418,
+                LimitKind = Word(),
+            }
+        );
         (await relay.AskAsync()).Status.Should().Be(502);
 
         var scrape = await Scrape.OfAsync(program);
@@ -189,11 +257,24 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
             }
         }
 
-        documented.Where(metric => !scrape.Own.Any(series => metric.Covers(series.Name))).Select(metric => metric.Prometheus)
-            .Should().BeEquivalentTo(["relay_engine_problem", "relay_gate_refusals_total", "relay_login_end_seconds", "relay_upstream_used"],
-                "nothing else was left out: Claude Code serves and is refused nothing, a key has no end, and without a gate nobody sees the API's headers");
-        scrape.All.Should().NotContain(series => series.Labels.Values.Any(value => value.Contains("canary", StringComparison.OrdinalIgnoreCase)));
-        scrape.Own.Select(series => (series.Name, Key: string.Join(',', series.Labels.Where(label => label.Key != "le")))).Distinct().Count().Should().BeLessThan(350);
+        documented
+            .Where(metric => !scrape.Own.Any(series => metric.Covers(series.Name)))
+            .Select(metric => metric.Prometheus)
+            .Should()
+            .BeEquivalentTo(
+                ["relay_engine_problem", "relay_gate_refusals_total", "relay_login_end_seconds", "relay_upstream_used"],
+                "nothing else was left out: Claude Code serves and is refused nothing, a key has no end, and without a gate nobody sees "
+                    + "the API's headers"
+            );
+        scrape
+            .All.Should()
+            .NotContain(series => series.Labels.Values.Any(value => value.Contains("canary", StringComparison.OrdinalIgnoreCase)));
+        scrape
+            .Own.Select(series => (series.Name, Key: string.Join(',', series.Labels.Where(label => label.Key != "le"))))
+            .Distinct()
+            .Count()
+            .Should()
+            .BeLessThan(350);
         var queries = await Documentation.QueriesAsync();
         queries.Select(query => query.File).Distinct(StringComparer.Ordinal).Should().HaveCount(2, "the dashboard's and the rules'");
         foreach (var query in queries)
@@ -215,7 +296,10 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
             using var request = new HttpRequestMessage(method, url);
             request.Headers.Host = host;
             request.Headers.Authorization = key is null ? null : new("Bearer", key);
-            using var response = await (url.Authority == port.Authority ? Scrape.Prometheus : program.Http).SendAsync(request, TestContext.Current.CancellationToken);
+            using var response = await (url.Authority == port.Authority ? Scrape.Prometheus : program.Http).SendAsync(
+                request,
+                TestContext.Current.CancellationToken
+            );
             return (int)response.StatusCode;
         }
 
@@ -223,7 +307,9 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         (await StatusAsync(HttpMethod.Get, new Uri(port, "/metrics"), host: "localhost")).Should().Be(200);
         (await StatusAsync(HttpMethod.Get, new Uri(port, "/metrics"), host: "evil.example")).Should().Be(421);
         (await StatusAsync(HttpMethod.Post, new Uri(port, "/metrics"))).Should().Be(405);
-        foreach (var path in (string[])["/", "/metrics/", "/metrics/x", "/health", "/health/ready", "/v1/models", "/v1/complete", "/v1/usage"])
+        foreach (
+            var path in (string[])["/", "/metrics/", "/metrics/x", "/health", "/health/ready", "/v1/models", "/v1/complete", "/v1/usage"]
+        )
         {
             (await StatusAsync(HttpMethod.Get, new Uri(port, path), key: admin)).Should().Be(404, path);
             (await StatusAsync(HttpMethod.Post, new Uri(port, path), key: relay.Key)).Should().BeOneOf([404, 405], path);
@@ -231,16 +317,27 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
 
         var own = program.Http.BaseAddress!;
         // Not even with the other port's name in its Host header.
-        (await StatusAsync(HttpMethod.Get, new Uri(own, "/metrics"), host: port.Authority)).Should().Be(401);
+        (await StatusAsync(HttpMethod.Get, new Uri(own, "/metrics"), host: port.Authority))
+            .Should()
+            .Be(401);
         (await StatusAsync(HttpMethod.Get, new Uri(own, "/metrics"), key: relay.Key)).Should().Be(403);
         (await StatusAsync(HttpMethod.Post, new Uri(own, "/metrics"), key: admin)).Should().Be(405);
         (await StatusAsync(HttpMethod.Get, new Uri(own, "/metrics"), key: admin)).Should().Be(200);
         (await StatusAsync(HttpMethod.Get, new Uri(own, "/health"))).Should().Be(200);
 
-        var scraped = await relay.AuditedAsync(line => line.TryGetProperty("route", out var route) && route.GetString() == "GET metrics" && line.GetProperty("status").GetInt32() == 200);
+        var scraped = await relay.AuditedAsync(line =>
+            line.TryGetProperty("route", out var route)
+            && route.GetString() == "GET metrics"
+            && line.GetProperty("status").GetInt32() == 200
+        );
         scraped.GetProperty("key_label").GetString().Should().Be("prometheus");
-        program.Audit.Count(line => line.GetProperty("action").GetString() == "metrics").Should().Be(2, "403 and 200 on the relay's own port; 405 is no route");
-        program.Log.Should().NotContain(line => line.Contains("metrics 4", StringComparison.Ordinal) && line.Contains("404", StringComparison.Ordinal));
+        program
+            .Audit.Count(line => line.GetProperty("action").GetString() == "metrics")
+            .Should()
+            .Be(2, "403 and 200 on the relay's own port; 405 is no route");
+        program
+            .Log.Should()
+            .NotContain(line => line.Contains("metrics 4", StringComparison.Ordinal) && line.Contains("404", StringComparison.Ordinal));
     }
 
     [Fact(Timeout = 180_000)]
@@ -254,21 +351,35 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         (await relay.WaitForExitAsync()).Should().Be(1);
         relay.Log.Should().ContainSingle(line => line.Contains("METRICS_PORT", StringComparison.Ordinal)).Which.Should().Contain(port);
 
-        await using var wrong = RelayProgram.Launch(
-        [
-            ("METRICS_PORT", "70000"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret-of-a-test@collector/"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "morse"), ("OTEL_EXPORTER_OTLP_HEADERS", "secret-of-a-test"),
+        await using var wrong = RelayProgram.Launch([
+            ("METRICS_PORT", "70000"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret-of-a-test@collector/"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "morse"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "secret-of-a-test"),
             ("TRACE_SAMPLE_PERCENT", "101"),
         ]);
         (await wrong.WaitForExitAsync()).Should().Be(1);
         var log = string.Join('\n', wrong.Log);
-        log.Should().ContainAll("METRICS_PORT", "OTEL_EXPORTER_OTLP_ENDPOINT", "'morse'", "OTEL_EXPORTER_OTLP_HEADERS", "TRACE_SAMPLE_PERCENT").And.NotContain("secret-of-a-test");
+        log.Should()
+            .ContainAll("METRICS_PORT", "OTEL_EXPORTER_OTLP_ENDPOINT", "'morse'", "OTEL_EXPORTER_OTLP_HEADERS", "TRACE_SAMPLE_PERCENT")
+            .And.NotContain("secret-of-a-test");
     }
 
     [Fact]
     public void The_documented_words_of_fetches_are_those_that_there_are()
     {
         var outcome = Documentation.Labels["relay_fetch_outcome"];
-        var words = Enum.GetNames<FetchFault>().Select(name => string.Concat(name.Select((letter, index) => char.IsAsciiLetterUpper(letter) && index > 0 ? "_" + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString())))
+        var words = Enum.GetNames<FetchFault>()
+            .Select(name =>
+                string.Concat(
+                    name.Select(
+                        (letter, index) =>
+                            char.IsAsciiLetterUpper(letter) && index > 0
+                                ? "_" + char.ToLowerInvariant(letter)
+                                : char.ToLowerInvariant(letter).ToString()
+                    )
+                )
+            )
             .Concat(Enum.GetValues<UrlRefusal>().Select(refusal => refusal.WireName()))
             .Concat(["ok", "body_too_large", "unsupported_content_type", ErrorCode.TooLarge.WireName(), ErrorCode.ClientClosed.WireName()]);
         words.Should().OnlyContain(word => outcome(word));
@@ -281,7 +392,13 @@ internal static class StreamedAnswers
     /// <summary>Posts, and reads an answer of any kind to its end.</summary>
     public static async Task<int> PostTextAsync(this RelayProgram program, string path, string key, object body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(JsonSerializer.Serialize(body), new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new StringContent(
+                JsonSerializer.Serialize(body),
+                new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")
+            ),
+        };
         request.Headers.Authorization = new("Bearer", key);
         using var response = await program.Http.SendAsync(request, TestContext.Current.CancellationToken);
         (await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Should().NotBeEmpty();

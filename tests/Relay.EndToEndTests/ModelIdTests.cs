@@ -28,27 +28,52 @@ public sealed class ModelIdTests : IAsyncLifetime
         var answer = await relay.CompleteAsync(key, new { prompt = "hi", model = Older });
         var retired = await relay.CompleteAsync(key, new { prompt = "old", model = Older });
         var message = await relay.PostAsync(
-            "/v1/messages", key, new { model = Older, max_tokens = 50, messages = new[] { new { role = "user", content = "old" } } });
+            "/v1/messages",
+            key,
+            new
+            {
+                model = Older,
+                max_tokens = 50,
+                messages = new[] { new { role = "user", content = "old" } },
+            }
+        );
         var chat = await relay.StreamAsync(
-            "/v1/chat/completions", key, new { model = Older, stream = true, messages = new[] { new { role = "user", content = "old" } } });
+            "/v1/chat/completions",
+            key,
+            new
+            {
+                model = Older,
+                stream = true,
+                messages = new[] { new { role = "user", content = "old" } },
+            }
+        );
 
         _api.Requests.Select(request => request.Model).Should().Equal(Older, Older, Older, Older);
         answer.Json.GetProperty("model").GetString().Should().Be(Older);
         retired.Json.GetProperty("model").GetString().Should().Be("claude-opus-5-5", "another model answered");
         message.Json.GetProperty("model").GetString().Should().Be("claude-opus-5-5");
-        chat.Events.SkipLast(1).Should()
-            .NotBeEmpty().And.OnlyContain(item => item.Json.GetProperty("model").GetString() == "claude-opus-5-5");
+        chat.Events.SkipLast(1)
+            .Should()
+            .NotBeEmpty()
+            .And.OnlyContain(item => item.Json.GetProperty("model").GetString() == "claude-opus-5-5");
     }
 
     [OnlyWithAll]
     [Fact]
     public async Task Each_id_of_the_list_is_sent_as_it_is()
     {
-        await using var relay =
-            await RelayProgram.WithRealClaudeAsync(_api, ("ALLOWED_MODELS", "opus,sonnet,haiku,fable"), ("PER_KEY_RPM", "100"));
+        await using var relay = await RelayProgram.WithRealClaudeAsync(
+            _api,
+            ("ALLOWED_MODELS", "opus,sonnet,haiku,fable"),
+            ("PER_KEY_RPM", "100")
+        );
         var key = await relay.MintAsync("app");
-        var listed = (await relay.GetAsync("/v1/models", key)).Json.GetProperty("models").EnumerateArray().Select(name => name.GetString()!)
-            .Where(name => name.StartsWith("claude-", StringComparison.Ordinal)).ToList();
+        var listed = (await relay.GetAsync("/v1/models", key))
+            .Json.GetProperty("models")
+            .EnumerateArray()
+            .Select(name => name.GetString()!)
+            .Where(name => name.StartsWith("claude-", StringComparison.Ordinal))
+            .ToList();
 
         foreach (var id in listed)
         {
@@ -72,7 +97,9 @@ public sealed class ModelIdTests : IAsyncLifetime
             answers.Add(await relay.CompleteAsync(key, new { prompt = "hi", model = $"claude-opus-9-{i}" }));
         }
 
-        answers.Select(answer => (answer.Status, answer.ErrorCode)).Should()
+        answers
+            .Select(answer => (answer.Status, answer.ErrorCode))
+            .Should()
             .Equal((400, "unknown_model"), (400, "unknown_model"), (429, "daily_limit"), (429, "daily_limit"));
         _api.Requests.Should().OnlyContain(request => request.LastUserText == "hi", "no call is Claude Code's own idea");
     }
@@ -81,7 +108,12 @@ public sealed class ModelIdTests : IAsyncLifetime
     public async Task A_prompt_beyond_the_models_context_is_refused_and_not_answered_from_a_summary()
     {
         await using var relay = await RelayProgram.WithRealClaudeAsync(
-            _api, ("WARM_PROCESSES", "1"), ("PER_KEY_DAILY", "2"), ("MAX_INPUT_BYTES", "10000000"), ("MAX_BODY_BYTES", "20000000"));
+            _api,
+            ("WARM_PROCESSES", "1"),
+            ("PER_KEY_DAILY", "2"),
+            ("MAX_INPUT_BYTES", "10000000"),
+            ("MAX_BODY_BYTES", "20000000")
+        );
         var key = await relay.MintAsync("app");
 
         var measured = await relay.CompleteAsync(key, new { prompt = string.Concat(Enumerable.Repeat("word ", 700_000)) });

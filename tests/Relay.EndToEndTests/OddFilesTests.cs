@@ -34,8 +34,8 @@ public sealed class OddFilesTests : IDisposable
     {
         await using var relay = RelayProgram.Launch(
             [("RELAY_HOME", _home), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy")],
-            wrapper: ["/usr/bin/unshare", "-m", "/bin/sh", "-c", "mount -t tmpfs -o ro,mode=700 tmpfs \"$RELAY_HOME\" && exec \"$@\"",
-                "sh"]);
+            wrapper: ["/usr/bin/unshare", "-m", "/bin/sh", "-c", "mount -t tmpfs -o ro,mode=700 tmpfs \"$RELAY_HOME\" && exec \"$@\"", "sh"]
+        );
 
         (await relay.WaitForExitAsync()).Should().Be(1);
         relay.Log.Should().ContainSingle().Which.Should().StartWith("FTL").And.Contain("Read-only").And.Contain("RELAY_HOME");
@@ -45,10 +45,18 @@ public sealed class OddFilesTests : IDisposable
     public async Task What_is_no_file_in_place_of_the_keys_or_the_settings_holds_nobody_up_and_the_next_change_is_read()
     {
         await using var relay = await RelayProgram.StartAsync(
-            [("RELAY_HOME", _home), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy"), ("CLAUDE_BIN", "/nonexistent"),
-            ("WARM_PROCESSES", "0")], waitUntilReady: false);
-        foreach (var (kind, sentence) in ((
-            string, string)[])[("pipe", "is a pipe"), ("device", "is a pipe"), ("directory", "is a directory")])
+            [
+                ("RELAY_HOME", _home),
+                ("CLAUDE_AUTH", "api-key"),
+                ("ANTHROPIC_API_KEY", "dummy"),
+                ("CLAUDE_BIN", "/nonexistent"),
+                ("WARM_PROCESSES", "0"),
+            ],
+            waitUntilReady: false
+        );
+        foreach (
+            var (kind, sentence) in ((string, string)[])[("pipe", "is a pipe"), ("device", "is a pipe"), ("directory", "is a directory")]
+        )
         {
             var key = await relay.MintAsync(kind);
             (await relay.GetAsync("/v1/models", key)).Status.Should().Be(200);
@@ -57,16 +65,26 @@ public sealed class OddFilesTests : IDisposable
             await ReplaceAsync(kind, ConfigFile);
             foreach (var file in (string[])["keys.json", "config.env"])
             {
-                await relay.EventuallyAsync(() =>
-                    Task.FromResult(relay.Log.Skip(lines)
-                    .Any(line => line.Contains($"{file} can't be read", StringComparison.Ordinal)
-                    && line.Contains(sentence, StringComparison.Ordinal))), $"it does not say that {file} {sentence}");
+                await relay.EventuallyAsync(
+                    () =>
+                        Task.FromResult(
+                            relay
+                                .Log.Skip(lines)
+                                .Any(line =>
+                                    line.Contains($"{file} can't be read", StringComparison.Ordinal)
+                                    && line.Contains(sentence, StringComparison.Ordinal)
+                                )
+                        ),
+                    $"it does not say that {file} {sentence}"
+                );
             }
 
             if (kind != "directory")
             {
                 // A directory can't take a file's place in one step: in between there is no file, and so there are no keys.
-                (await relay.GetAsync("/v1/models", key)).Status.Should().Be(200, "the last good keys stay in force");
+                (await relay.GetAsync("/v1/models", key))
+                    .Status.Should()
+                    .Be(200, "the last good keys stay in force");
             }
 
             (await relay.RelayctlAsync("keys", "list")).Error.Should().Contain(sentence);
@@ -76,9 +94,13 @@ public sealed class OddFilesTests : IDisposable
 
             (await relay.RelayctlAsync("keys", "revoke", kind)).ExitCode.Should().Be(0);
             await relay.EventuallyAsync(async () => (await relay.GetAsync("/v1/models", key)).Status == 401, "the revocation is not read");
-            await relay.EventuallyAsync(() =>
-                Task.FromResult(relay.Log.Any(line =>
-                line.Contains($"QUEUE_LIMIT is {lines + 100} from now on", StringComparison.Ordinal))), "the setting is not read");
+            await relay.EventuallyAsync(
+                () =>
+                    Task.FromResult(
+                        relay.Log.Any(line => line.Contains($"QUEUE_LIMIT is {lines + 100} from now on", StringComparison.Ordinal))
+                    ),
+                "the setting is not read"
+            );
         }
     }
 
@@ -96,7 +118,9 @@ public sealed class OddFilesTests : IDisposable
             "$@" keys show app --json && "$@" keys show next --json
             """;
         var start = new ProcessStartInfo(
-            "/usr/bin/unshare", ["-m", "/bin/sh", "-c", Script, "sh", RelayProgram.DotNet, TestMachine.ProgramOf("Relay.Cli", "relayctl")])
+            "/usr/bin/unshare",
+            ["-m", "/bin/sh", "-c", Script, "sh", RelayProgram.DotNet, TestMachine.ProgramOf("Relay.Cli", "relayctl")]
+        )
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -104,8 +128,10 @@ public sealed class OddFilesTests : IDisposable
         };
         start.Environment["RELAY_HOME"] = _home;
         using var process = Process.Start(start)!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
-            process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        var (output, error) = (
+            process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)
+        );
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
 
         process.ExitCode.Should().Be(0, await error);
@@ -115,15 +141,20 @@ public sealed class OddFilesTests : IDisposable
     [Fact(Timeout = 120_000)]
     public async Task Half_a_token_on_a_line_of_its_own_is_not_shown()
     {
-        await File.WriteAllTextAsync(ConfigFile,
+        await File.WriteAllTextAsync(
+            ConfigFile,
             "CLAUDE_AUTH=oauth-token\nCLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-abcdef\nZYXwvu123SecretHalf=\nPROT=80\n",
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
 
-        await using var relay =
-            await RelayProgram.StartAsync([("RELAY_HOME", _home), ("CLAUDE_BIN", "/nonexistent")], waitUntilReady: false);
+        await using var relay = await RelayProgram.StartAsync(
+            [("RELAY_HOME", _home), ("CLAUDE_BIN", "/nonexistent")],
+            waitUntilReady: false
+        );
         var doctor = await relay.RelayctlAsync("doctor");
 
-        relay.Log.Should()
+        relay
+            .Log.Should()
             .Contain(line => line.Contains("PROT", StringComparison.Ordinal))
             .And.NotContain(line => line.Contains("SecretHalf", StringComparison.Ordinal));
         (doctor.Output + doctor.Error).Should().Contain("PROT").And.NotContain("SecretHalf");
@@ -138,7 +169,8 @@ public sealed class OddFilesTests : IDisposable
         await File.WriteAllTextAsync(ConfigFile, settings, TestContext.Current.CancellationToken);
         (string, string)[] environment = [("RELAY_HOME", _home), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy")];
         await using var relay = endsTheStart
-            ? RelayProgram.Launch(environment) : await RelayProgram.StartAsync(environment, waitUntilReady: false);
+            ? RelayProgram.Launch(environment)
+            : await RelayProgram.StartAsync(environment, waitUntilReady: false);
         if (endsTheStart)
         {
             (await relay.WaitForExitAsync()).Should().Be(1);

@@ -36,9 +36,19 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         }
         else if (path == "/v1/chat/completions")
         {
-            (await _relay.Program.StreamAsync(path, _relay.Key,
-                new { model = "opus", stream = true, messages = Messages, stream_options = new { include_usage = true } }))
-                .Events[^2].Data.Should().Contain("total_tokens");
+            (
+                await _relay.Program.StreamAsync(
+                    path,
+                    _relay.Key,
+                    new
+                    {
+                        model = "opus",
+                        stream = true,
+                        messages = Messages,
+                        stream_options = new { include_usage = true },
+                    }
+                )
+            ).Events[^2].Data.Should().Contain("total_tokens");
         }
     }
 
@@ -78,7 +88,8 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await AskAgainAsync(path, key, Body(path, text: "other"), 422);
         await AskAgainAsync(path, "two words", Body(path), 400);
         (await _relay.Program.StreamAsync(path, _relay.Key, Body(path, stream: true), idempotencyKey: key + "s")).Status.Should().Be(200);
-        (await _relay.Program.StreamAsync(path, _relay.Key, Body(path, stream: true), idempotencyKey: key + "s")).EndedWhole.Should()
+        (await _relay.Program.StreamAsync(path, _relay.Key, Body(path, stream: true), idempotencyKey: key + "s"))
+            .EndedWhole.Should()
             .BeTrue();
 
         _relay.Script(new FakeScript { Behavior = FakeBehavior.SlowAnswer, DelayMs = 700 });
@@ -95,10 +106,25 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     {
         await FailAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 500 }, 502);
         await FailAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 529 }, path == "/v1/messages" ? 529 : 503);
-        await FailAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 400, TerminalReason = "prompt_too_long" }, 400);
+        await FailAsync(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ErrorResult,
+                ErrorStatus = 400,
+                TerminalReason = "prompt_too_long",
+            },
+            400
+        );
 
         // A comment is sent before it fails: then the failure is an event.
-        _relay.Script(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 500, DelayMs = 600 });
+        _relay.Script(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ErrorResult,
+                ErrorStatus = 500,
+                DelayMs = 600,
+            }
+        );
         var stream = await StreamAsync(path);
         (stream.Status, stream.EndedWhole, stream.Events.Count(sent => sent.Name != "ping")).Should().Be((200, false, 1));
 
@@ -122,11 +148,14 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     public async Task A_relay_that_does_not_wait()
     {
         await using var impatient = await FakeRelay.StartAsync(
-            new FakeScript { Behavior = FakeBehavior.Stall }, [("REQ_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "1s"), .. relays.FetchSettings]);
+            new FakeScript { Behavior = FakeBehavior.Stall },
+            [("REQ_TIMEOUT", "1s"), ("FETCH_TIMEOUT", "1s"), .. relays.FetchSettings]
+        );
 
         foreach (var path in Spending)
         {
-            (await impatient.Program.PostAsync(path, impatient.Key, Body(path))).Status.Should()
+            (await impatient.Program.PostAsync(path, impatient.Key, Body(path)))
+                .Status.Should()
                 .Be(path == "/v1/complete" ? 504 : 400, "the model was asked");
         }
 
@@ -136,8 +165,15 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task A_relay_whose_account_is_at_its_limit()
     {
-        await using var limited = await FakeRelay.StartAsync(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 429,
-            LimitKind = "five_hour", LimitResetsIn = 3600 });
+        await using var limited = await FakeRelay.StartAsync(
+            new FakeScript
+            {
+                Behavior = FakeBehavior.ErrorResult,
+                ErrorStatus = 429,
+                LimitKind = "five_hour",
+                LimitResetsIn = 3600,
+            }
+        );
 
         foreach (var path in Spending)
         {
@@ -148,10 +184,13 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task A_relay_that_is_not_ready()
     {
-        await using var unready =
-            await FakeRelay.StartUnreadyAsync(new FakeScript { Behavior = FakeBehavior.NotLoggedIn, ApiKeySource = "none" });
-        await unready.Program.EventuallyAsync(async () =>
-            (await unready.ProblemCodesAsync()).Contains("not_logged_in", StringComparer.Ordinal), "it is ready");
+        await using var unready = await FakeRelay.StartUnreadyAsync(
+            new FakeScript { Behavior = FakeBehavior.NotLoggedIn, ApiKeySource = "none" }
+        );
+        await unready.Program.EventuallyAsync(
+            async () => (await unready.ProblemCodesAsync()).Contains("not_logged_in", StringComparer.Ordinal),
+            "it is ready"
+        );
 
         foreach (var path in Spending)
         {
@@ -162,16 +201,35 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task Everything_that_is_only_read()
     {
-        foreach (var (path, status) in ((string, int)[])[
-            ("/v1/models", 200), ("/v1/models/opus", 200), ("/v1/models/nobody", 404), ("/v1/usage?days=2", 200), ("/v1/usage?days=x", 400),
-            ("/health", 200), ("/health/ready", 200),
-            ("/openapi/v1.json", 200), ("/docs", 200), ("/docs/start.js", 200), ("/docs/scalar.js", 200), ("/nowhere", 404),
-            ("/v1/complete", 405)])
+        foreach (
+            var (path, status) in ((string, int)[])
+                [
+                    ("/v1/models", 200),
+                    ("/v1/models/opus", 200),
+                    ("/v1/models/nobody", 404),
+                    ("/v1/usage?days=2", 200),
+                    ("/v1/usage?days=x", 400),
+                    ("/health", 200),
+                    ("/health/ready", 200),
+                    ("/openapi/v1.json", 200),
+                    ("/docs", 200),
+                    ("/docs/start.js", 200),
+                    ("/docs/scalar.js", 200),
+                    ("/nowhere", 404),
+                    ("/v1/complete", 405),
+                ]
+        )
         {
             await ReadAsync(path, status, _relay.Key, anthropic: false);
             await ReadAsync(path, status, _relay.Key, anthropic: true);
-            await ReadAsync(path, path.StartsWith("/v1/models", StringComparison.Ordinal)
-                || path.StartsWith("/v1/usage", StringComparison.Ordinal) ? 401 : status, key: null, anthropic: true);
+            await ReadAsync(
+                path,
+                path.StartsWith("/v1/models", StringComparison.Ordinal) || path.StartsWith("/v1/usage", StringComparison.Ordinal)
+                    ? 401
+                    : status,
+                key: null,
+                anthropic: true
+            );
         }
 
         await ReadAsync("/v1/usage", 403, relays.CompleteKey, anthropic: false);
@@ -195,21 +253,34 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync("/v1/fetch", new { url = relays.Url("/json"), max_bytes = 3 }, 413, "max_bytes");
         await ShouldAnswerAsync("/v1/fetch", new { url = relays.Url("/picture") }, 415, "unsupported_content_type");
         await ShouldAnswerAsync("/v1/fetch", new { url = relays.Url("/cut") }, 502, "fetch_failed");
-        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200)).Headers.Contains("Idempotent-Replayed").Should()
+        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200))
+            .Headers.Contains("Idempotent-Replayed")
+            .Should()
             .BeFalse();
-        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200)).Headers.Contains("Idempotent-Replayed").Should()
+        (await AskAgainAsync("/v1/fetch", "page", new { url = relays.Url("/page") }, 200))
+            .Headers.Contains("Idempotent-Replayed")
+            .Should()
             .BeTrue();
         var greedy = await _relay.Program.MintAsync("greedy");
-        await _relay.Program.EventuallyAsync(async () =>
-            (await _relay.Program.PostAsync("/v1/fetch", greedy, new { url = "ftp://x/" })).Status == 429,
-            "the key never reaches its limit");
+        await _relay.Program.EventuallyAsync(
+            async () => (await _relay.Program.PostAsync("/v1/fetch", greedy, new { url = "ftp://x/" })).Status == 429,
+            "the key never reaches its limit"
+        );
     }
 
     [Fact(Timeout = 180_000)]
     public async Task What_is_for_operators()
     {
-        foreach (var (path, status) in ((string, int)[])[("/dashboard/snapshot", 200), ("/dashboard/usage?days=2", 200),
-            ("/dashboard/usage?days=x", 400), ("/dashboard/session", 200), ("/metrics", 200)])
+        foreach (
+            var (path, status) in ((string, int)[])
+                [
+                    ("/dashboard/snapshot", 200),
+                    ("/dashboard/usage?days=2", 200),
+                    ("/dashboard/usage?days=x", 400),
+                    ("/dashboard/session", 200),
+                    ("/metrics", 200),
+                ]
+        )
         {
             var isOpen = path == "/dashboard/session";
             await ReadAsync(path, status, relays.AdminKey, anthropic: true);
@@ -221,13 +292,22 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         scrape.Headers.Accept.ParseAdd("application/openmetrics-text;version=1.0.0");
         scrape.Headers.AcceptEncoding.ParseAdd("gzip");
         await ShouldAnswerAsync(scrape, 200);
-        await ShouldAnswerAsync("/dashboard/keys", """{"label":"described","limits":{"rpm":5,"usd":0.5},"models":["opus"],"expires_in":60}""", 201, key: relays.AdminKey);
+        await ShouldAnswerAsync(
+            "/dashboard/keys",
+            """{"label":"described","limits":{"rpm":5,"usd":0.5},"models":["opus"],"expires_in":60}""",
+            201,
+            key: relays.AdminKey
+        );
         await ShouldAnswerAsync("/dashboard/keys", new { label = "described" }, 409, "conflict", relays.AdminKey);
-        foreach (var (method, path, body) in ((HttpMethod, string, object)[])[
-            (HttpMethod.Post, "/dashboard/keys", new { label = "x" }),
-            (HttpMethod.Post, "/dashboard/keys/key_0/rotate", new { overlap = 0 }),
-            (HttpMethod.Post, "/dashboard/keys/key_0/revoke", new { label = "x" }),
-            (HttpMethod.Put, "/dashboard/keys/key_0/limits", new { })])
+        foreach (
+            var (method, path, body) in ((HttpMethod, string, object)[])
+                [
+                    (HttpMethod.Post, "/dashboard/keys", new { label = "x" }),
+                    (HttpMethod.Post, "/dashboard/keys/key_0/rotate", new { overlap = 0 }),
+                    (HttpMethod.Post, "/dashboard/keys/key_0/revoke", new { label = "x" }),
+                    (HttpMethod.Put, "/dashboard/keys/key_0/limits", new { }),
+                ]
+        )
         {
             await SendAsync(new StringContent("hi"), 415);
             await SendAsync(JsonContent.Create(new { label = new string('x', 20_000) }), 413);
@@ -254,8 +334,15 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
             await AskAsync(method, "/dashboard/session", 403, _relay.Key);
         }
 
-        async Task AskAsync(HttpMethod method, string path, int status, string? key, string? site = null, string? host = null,
-            HttpContent? content = null)
+        async Task AskAsync(
+            HttpMethod method,
+            string path,
+            int status,
+            string? key,
+            string? site = null,
+            string? host = null,
+            HttpContent? content = null
+        )
         {
             using var request = Request(method, path, key, content);
             request.Headers.Host = host;
@@ -271,8 +358,19 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     [Fact(Timeout = 180_000)]
     public async Task What_is_unchanged_is_not_sent_again()
     {
-        foreach (var path in (string[])["/openapi/v1.json", "/docs", "/docs/start.js", "/docs/scalar.js", "/dashboard", "/dashboard/app.js",
-            "/dashboard/style.css", "/dashboard/icon.svg"])
+        foreach (
+            var path in (string[])
+                [
+                    "/openapi/v1.json",
+                    "/docs",
+                    "/docs/start.js",
+                    "/docs/scalar.js",
+                    "/dashboard",
+                    "/dashboard/app.js",
+                    "/dashboard/style.css",
+                    "/dashboard/icon.svg",
+                ]
+        )
         {
             using var first = await _relay.Program.Http.GetAsync(path, TestContext.Current.CancellationToken);
             using var again = Request(HttpMethod.Get, path, null);
@@ -290,19 +388,46 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
 
     [Fact(Timeout = 180_000)]
     public async Task What_is_served_is_what_these_tests_compare_with() =>
-        JsonElement.DeepEquals((await _relay.Program.GetAsync("/openapi/v1.json")).Json,
-        JsonSerializer.SerializeToElement(DescribedAnswers.Description.Root)).Should().BeTrue();
+        JsonElement
+            .DeepEquals(
+                (await _relay.Program.GetAsync("/openapi/v1.json")).Json,
+                JsonSerializer.SerializeToElement(DescribedAnswers.Description.Root)
+            )
+            .Should()
+            .BeTrue();
 
     private static readonly object[] Messages = [new { role = "user", content = "hi" }];
 
-    private static object Body(string path, string model = "opus", string text = "hi", bool stream = false) => path switch
-    {
-        "/v1/complete" => new { prompt = text, model, stream },
-        "/v1/chat/completions" => new { model, stream, messages = new[] { new { role = "user", content = text } } },
-        "/v1/responses" => new { model, stream, input = text },
-        "/v1/fetch" => new { url = "https://example.com/" },
-        _ => new { model, stream, max_tokens = 9, messages = new[] { new { role = "user", content = text } } },
-    };
+    private static object Body(string path, string model = "opus", string text = "hi", bool stream = false) =>
+        path switch
+        {
+            "/v1/complete" => new
+            {
+                prompt = text,
+                model,
+                stream,
+            },
+            "/v1/chat/completions" => new
+            {
+                model,
+                stream,
+                messages = new[] { new { role = "user", content = text } },
+            },
+            "/v1/responses" => new
+            {
+                model,
+                stream,
+                input = text,
+            },
+            "/v1/fetch" => new { url = "https://example.com/" },
+            _ => new
+            {
+                model,
+                stream,
+                max_tokens = 9,
+                messages = new[] { new { role = "user", content = text } },
+            },
+        };
 
     private async Task<ReadStream> StreamAsync(string path)
     {
@@ -416,8 +541,9 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
                         response.ContentType = "text/html; charset=utf-8";
                         await response.WriteAsync(
                             $"<html lang=en><title>A page</title><script "
-                            + $"type='application/ld+json'>{{\"a\":1}}</script><body><article><h1>A "
-                            + $"page</h1><p>{new string('w', 90)}</p><p>{new string('v', 900)}</p></article></body></html>");
+                                + $"type='application/ld+json'>{{\"a\":1}}</script><body><article><h1>A "
+                                + $"page</h1><p>{new string('w', 90)}</p><p>{new string('v', 900)}</p></article></body></html>"
+                        );
                         break;
                     case "/json":
                         response.ContentType = "application/json";
@@ -432,7 +558,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
                         break;
                     default:
                         await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
-                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                         break;
                 }
             });

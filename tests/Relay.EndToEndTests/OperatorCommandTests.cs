@@ -16,23 +16,53 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     public async Task A_key_is_shown_and_listed_with_all_it_was_made_with_and_never_with_its_secret()
     {
         var (code, output, error) = await RunAsync(
-            "keys", "add", "whole", "--daily", "7", "--rpm", "3", "--concurrency", "2", "--usd", "1.25", "--scope", "complete,admin",
-            "--model", "haiku,opus", "--expires", "30d", "--json");
+            "keys",
+            "add",
+            "whole",
+            "--daily",
+            "7",
+            "--rpm",
+            "3",
+            "--concurrency",
+            "2",
+            "--usd",
+            "1.25",
+            "--scope",
+            "complete,admin",
+            "--model",
+            "haiku,opus",
+            "--expires",
+            "30d",
+            "--json"
+        );
         code.Should().Be(0, error);
         var secret = JsonElement.Parse(output).GetProperty("secret").GetString()!;
         var shown = await RunAsync("keys", "show", "whole", "--json");
         var key = JsonElement.Parse(shown.Output).GetProperty("key");
 
-        key.GetProperty("limits").EnumerateObject().Select(limit => $"{limit.Name}={limit.Value}").Should()
+        key.GetProperty("limits")
+            .EnumerateObject()
+            .Select(limit => $"{limit.Name}={limit.Value}")
+            .Should()
             .Equal("rpm=3", "daily=7", "concurrency=2", "usd_per_day=1.25");
         key.GetProperty("scopes").EnumerateArray().Select(scope => scope.GetString()).Should().Equal("complete", "admin");
         key.GetProperty("models").EnumerateArray().Select(model => model.GetString()).Should().Equal("haiku", "opus");
-        (key.GetProperty("expires_at").GetDateTimeOffset() - key.GetProperty("created_at").GetDateTimeOffset()).Should()
+        (key.GetProperty("expires_at").GetDateTimeOffset() - key.GetProperty("created_at").GetDateTimeOffset())
+            .Should()
             .Be(TimeSpan.FromDays(30));
         await _relay.AuditedAsync(line =>
-            Text(line, "action") == "key_added" && Text(line, "key_label") == "whole" && Text(line, "by") == Environment.UserName);
-        foreach (var told in await Task.WhenAll(Task.FromResult(shown), RunAsync("keys", "show", "whole"), RunAsync("keys", "list"),
-            RunAsync("keys", "list", "--all", "--json"), RunAsync("audit", "tail"), RunAsync("audit", "tail", "--json")))
+            Text(line, "action") == "key_added" && Text(line, "key_label") == "whole" && Text(line, "by") == Environment.UserName
+        );
+        foreach (
+            var told in await Task.WhenAll(
+                Task.FromResult(shown),
+                RunAsync("keys", "show", "whole"),
+                RunAsync("keys", "list"),
+                RunAsync("keys", "list", "--all", "--json"),
+                RunAsync("audit", "tail"),
+                RunAsync("audit", "tail", "--json")
+            )
+        )
         {
             told.ExitCode.Should().Be(0);
             told.Output.Should().Contain("whole").And.NotContain(secret[10..], "that is beyond the prefix").And.NotContain("sha256");
@@ -73,7 +103,9 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
 
         (await RunAsync("keys", "set-limits", "limited", "--rpm", "default")).ExitCode.Should().Be(0);
         await _relay.Program.EventuallyAsync(async () => await CompleteAsync(secret) == 200, "the limit never goes");
-        var limits = JsonElement.Parse((await RunAsync("keys", "show", "limited", "--json")).Output).GetProperty("key")
+        var limits = JsonElement
+            .Parse((await RunAsync("keys", "show", "limited", "--json")).Output)
+            .GetProperty("key")
             .GetProperty("limits");
         limits.GetProperty("rpm").ValueKind.Should().Be(JsonValueKind.Null);
         limits.GetProperty("daily").GetInt32().Should().Be(5, "what is not named stays");
@@ -119,13 +151,18 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
                 shown = JsonElement.Parse((await RunAsync("keys", "show", "gone", "--json")).Output);
                 return shown.GetProperty("today").GetProperty("requests").GetInt32() == 1;
             },
-            "its use is not counted");
+            "its use is not counted"
+        );
         var told = await Task.WhenAll(RunAsync("keys", "list"), RunAsync("keys", "list", "--all"), RunAsync("keys", "show", "gone"));
 
         told[0].Output.Should().NotContain("gone");
         told[1].Output.Should().Contain("gone").And.Contain("revoked");
         told[2].Output.Should().Contain("revoked").And.Contain("1 requests").And.NotContain("\u001b");
-        shown.GetProperty("key").GetProperty("last_used_at").GetDateTimeOffset().Should()
+        shown
+            .GetProperty("key")
+            .GetProperty("last_used_at")
+            .GetDateTimeOffset()
+            .Should()
             .BeCloseTo(TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(1));
     }
 
@@ -134,22 +171,30 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     {
         var secret = await _relay.Program.MintAsync("spender");
         (await CompleteAsync(secret)).Should().Be(200);
-        await _relay.Program.EventuallyAsync(async () =>
-            (await RunAsync("usage", "--json")).Output.Contains("spender", StringComparison.Ordinal), "the use is not counted");
+        await _relay.Program.EventuallyAsync(
+            async () => (await RunAsync("usage", "--json")).Output.Contains("spender", StringComparison.Ordinal),
+            "the use is not counted"
+        );
 
-        var reports = await Task.WhenAll(((string[])["key", "model", "day"])
-            .Select(by => RunAsync("usage", "--by", by, "--days", "2", "--json")));
+        var reports = await Task.WhenAll(
+            ((string[])["key", "model", "day"]).Select(by => RunAsync("usage", "--by", by, "--days", "2", "--json"))
+        );
         foreach (var (text, name) in reports.Select(report => report.Output).Zip((string[])["label", "model", "day"]))
         {
             var report = JsonElement.Parse(text);
             var rows = report.GetProperty("rows").EnumerateArray().ToList();
             rows.Should().OnlyContain(row => row.GetProperty(name).GetString()!.Length > 0);
-            rows.Sum(row => row.GetProperty("usage").GetProperty("requests").GetInt64()).Should()
-                .Be(report.GetProperty("total").GetProperty("requests").GetInt64()).And.BePositive();
+            rows.Sum(row => row.GetProperty("usage").GetProperty("requests").GetInt64())
+                .Should()
+                .Be(report.GetProperty("total").GetProperty("requests").GetInt64())
+                .And.BePositive();
         }
 
-        (await RunAsync("usage")).Output.Should()
-            .Contain("spender").And.Contain("total").And.NotContain("\u001b", "a pipe gets no colours");
+        (await RunAsync("usage"))
+            .Output.Should()
+            .Contain("spender")
+            .And.Contain("total")
+            .And.NotContain("\u001b", "a pipe gets no colours");
     }
 
     [Fact(Timeout = 120_000)]
@@ -157,7 +202,9 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     {
         var secret = await _relay.Program.MintAsync("followed");
         using var following = RelayProgram.StartRelayctl(
-            [], ["--home", _relay.Program.Home, "audit", "tail", "--follow", "--lines", "0", "--key", "followed", "--json"]);
+            [],
+            ["--home", _relay.Program.Home, "audit", "tail", "--follow", "--lines", "0", "--key", "followed", "--json"]
+        );
         try
         {
             var next = following.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask();
@@ -169,7 +216,8 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
                     (await CompleteAsync(secret)).Should().Be(200);
                     return next.IsCompleted;
                 },
-                "no line comes");
+                "no line comes"
+            );
 
             var line = JsonElement.Parse((await next)!);
             Text(line, "action").Should().Be("complete");
@@ -192,17 +240,29 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     {
         using var home = new TemporaryDirectory();
         var audit = Directory.CreateDirectory(Path.Combine(home.Path, "audit")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(audit, "2026-01-01.jsonl"), """{"action":"one"}""" + "\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(audit, "2026-01-01.jsonl"),
+            """{"action":"one"}""" + "\n",
+            TestContext.Current.CancellationToken
+        );
         using var following = RelayProgram.StartRelayctl([], ["--home", home.Path, "audit", "tail", "-f", "-n", "1", "--json"]);
         try
         {
             (await NextAsync()).Should().Be("""{"action":"one"}""");
 
-            await File.AppendAllTextAsync(Path.Combine(audit, "2026-01-01.jsonl"), """{"action":"two"}""" + "\n" + """{"action":"th""", TestContext.Current.CancellationToken);
+            await File.AppendAllTextAsync(
+                Path.Combine(audit, "2026-01-01.jsonl"),
+                """{"action":"two"}""" + "\n" + """{"action":"th""",
+                TestContext.Current.CancellationToken
+            );
             (await NextAsync()).Should().Be("""{"action":"two"}""");
 
             await File.AppendAllTextAsync(Path.Combine(audit, "2026-01-01.jsonl"), "ree\"}\n", TestContext.Current.CancellationToken);
-            await File.WriteAllTextAsync(Path.Combine(audit, "2026-01-02.jsonl"), """{"action":"four"}""" + "\n", TestContext.Current.CancellationToken);
+            await File.WriteAllTextAsync(
+                Path.Combine(audit, "2026-01-02.jsonl"),
+                """{"action":"four"}""" + "\n",
+                TestContext.Current.CancellationToken
+            );
             (await NextAsync()).Should().Be("""{"action":"three"}""");
             (await NextAsync()).Should().Be("""{"action":"four"}""");
         }
@@ -220,32 +280,54 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
         using var home = new TemporaryDirectory();
         var audit = Directory.CreateDirectory(Path.Combine(home.Path, "audit")).FullName;
         await File.WriteAllTextAsync(
-            Path.Combine(audit, "2026-01-01.jsonl"), Line("one") + Line("two"), TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(Path.Combine(audit, "2026-01-02.jsonl"), Line("three") + "not JSON \u001b[31m [bold]\n" + """{"time":"2026-""", TestContext.Current.CancellationToken);
+            Path.Combine(audit, "2026-01-01.jsonl"),
+            Line("one") + Line("two"),
+            TestContext.Current.CancellationToken
+        );
+        await File.WriteAllTextAsync(
+            Path.Combine(audit, "2026-01-02.jsonl"),
+            Line("three") + "not JSON \u001b[31m [bold]\n" + """{"time":"2026-""",
+            TestContext.Current.CancellationToken
+        );
 
         var (code, output, error) = await RunAsync("--home", home.Path, "audit", "tail", "--lines", "3");
 
         code.Should().Be(0, error);
-        output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().HaveCount(3).And.SatisfyRespectively(
-            first => first.Should().Contain("two"),
-            second => second.Should().Contain("three").And.Contain("[red]x[/]"),
-            third => third.Should().Be(@"not JSON \u001b[31m [bold]"));
+        output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Should()
+            .HaveCount(3)
+            .And.SatisfyRespectively(
+                first => first.Should().Contain("two"),
+                second => second.Should().Contain("three").And.Contain("[red]x[/]"),
+                third => third.Should().Be(@"not JSON \u001b[31m [bold]")
+            );
         (await RunAsync("--home", home.Path, "audit", "tail", "--json", "--key", "two")).Output.Should().Be(Line("two"));
 
-        static string Line(string key) => $$$"""{"time":"2026-01-01T00:00:00Z","action":"complete","key_label":"{{{key}}}","detail":"[red]x[/]\u001b"}""" + "\n";
+        static string Line(string key) =>
+            $$$"""{"time":"2026-01-01T00:00:00Z","action":"complete","key_label":"{{{key}}}","detail":"[red]x[/]\u001b"}""" + "\n";
     }
 
     [Fact(Timeout = 120_000)]
     public async Task Settings_are_shown_with_where_they_come_from_and_credentials_are_not()
     {
         using var home = new TemporaryDirectory();
-        await File.WriteAllTextAsync(Path.Combine(home.Path, "config.env"),
-            "PORT=8801\nQUEUE_LIMIT=9\nANTHROPIC_API_KEY=sk-ant-of-a-test\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(home.Path, "config.env"),
+            "PORT=8801\nQUEUE_LIMIT=9\nANTHROPIC_API_KEY=sk-ant-of-a-test\n",
+            TestContext.Current.CancellationToken
+        );
 
         var (code, output, _) = await RunAsync([("QUEUE_LIMIT", "11")], "--home", home.Path, "config", "show", "--json");
-        var settings = JsonElement.Parse(output).GetProperty("settings").EnumerateArray()
-            .ToDictionary(setting =>
-            Text(setting, "name")!, setting => (Text(setting, "value"), Text(setting, "source")), StringComparer.Ordinal);
+        var settings = JsonElement
+            .Parse(output)
+            .GetProperty("settings")
+            .EnumerateArray()
+            .ToDictionary(
+                setting => Text(setting, "name")!,
+                setting => (Text(setting, "value"), Text(setting, "source")),
+                StringComparer.Ordinal
+            );
 
         code.Should().Be(0);
         settings["PORT"].Should().Be(("8801", "config.env"));
@@ -261,14 +343,24 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
         using var home = new TemporaryDirectory();
         var file = Path.Combine(home.Path, "config.env");
         await File.WriteAllTextAsync(
-            file, "PORT=99999\nREQ_TIMEOUT=soon\nHOST=0.0.0.0\nFROBNICATE=1\nAWS_REGION=eu\n", TestContext.Current.CancellationToken);
+            file,
+            "PORT=99999\nREQ_TIMEOUT=soon\nHOST=0.0.0.0\nFROBNICATE=1\nAWS_REGION=eu\n",
+            TestContext.Current.CancellationToken
+        );
 
         var (code, output, error) = await RunAsync("--home", home.Path, "config", "check", "--json");
-        var findings = JsonElement.Parse(output).GetProperty("findings").EnumerateArray()
-            .Select(finding => (Text(finding, "status"), Text(finding, "detail")!)).ToList();
+        var findings = JsonElement
+            .Parse(output)
+            .GetProperty("findings")
+            .EnumerateArray()
+            .Select(finding => (Text(finding, "status"), Text(finding, "detail")!))
+            .ToList();
 
         code.Should().Be(1, error);
-        findings.Where(finding => finding.Item1 == "fail").Select(finding => finding.Item2.Split(':')[0]).Should()
+        findings
+            .Where(finding => finding.Item1 == "fail")
+            .Select(finding => finding.Item2.Split(':')[0])
+            .Should()
             .BeEquivalentTo("PORT", "REQ_TIMEOUT", "HOST");
         findings.Should().ContainSingle(finding => finding.Item1 == "warn").Which.Item2.Should().Contain("FROBNICATE");
 
@@ -314,10 +406,15 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
             fi
 
             """,
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
         File.SetUnixFileMode(claude, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         (string, string)[] environment =
-            [("CLAUDE_BIN", claude), ("ANTHROPIC_API_KEY", "sk-ant-of-a-test"), ("CLAUDE_CODE_OAUTH_TOKEN", "of-a-test")];
+        [
+            ("CLAUDE_BIN", claude),
+            ("ANTHROPIC_API_KEY", "sk-ant-of-a-test"),
+            ("CLAUDE_CODE_OAUTH_TOKEN", "of-a-test"),
+        ];
         await File.WriteAllTextAsync(claude + ".broken", string.Empty, TestContext.Current.CancellationToken);
 
         var (code, _, error) = await RunAsync(environment, "--home", home.Path, "login");
@@ -366,9 +463,9 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
 
     /// <summary>With further variables, which relayctl takes as settings.</summary>
     private static Task<(int ExitCode, string Output, string Error)> RunAsync(
-        (string Name, string Value)[] environment, params string[] arguments) =>
-        RelayProgram.RelayctlAsync(environment, arguments);
-
+        (string Name, string Value)[] environment,
+        params string[] arguments
+    ) => RelayProgram.RelayctlAsync(environment, arguments);
 
     public sealed class Fixture() : FakeRelayFixture(("PER_KEY_RPM", "10000"));
 }

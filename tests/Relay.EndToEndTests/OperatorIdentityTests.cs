@@ -37,9 +37,17 @@ public sealed class OperatorIdentityTests : IAsyncLifetime
     {
         _home.PlantAccounts(PlantedAddress, PlantedId);
         _home.LogIn(hasExpired);
-        await using (var relay = await RelayProgram.StartAsync(
-            [("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude),
-            ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()), ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"), .. _accounts.Settings]))
+        await using (
+            var relay = await RelayProgram.StartAsync([
+                ("HOME", _home.Path),
+                ("CLAUDE_AUTH", "login"),
+                ("CLAUDE_BIN", TestMachine.RealClaude),
+                ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
+                ("SANDBOX", sandbox),
+                ("WARM_PROCESSES", "1"),
+                .. _accounts.Settings,
+            ])
+        )
         {
             var key = await relay.MintAsync("app");
             await AskThriceAsync(relay, key);
@@ -55,9 +63,15 @@ public sealed class OperatorIdentityTests : IAsyncLifetime
     public async Task The_address_in_a_profile_alone_stays_out_of_prompts(string sandbox)
     {
         _home.LogIn();
-        await using var relay = await RelayProgram.StartAsync(
-            [("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude),
-            ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()), ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"), .. _accounts.Settings]);
+        await using var relay = await RelayProgram.StartAsync([
+            ("HOME", _home.Path),
+            ("CLAUDE_AUTH", "login"),
+            ("CLAUDE_BIN", TestMachine.RealClaude),
+            ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
+            ("SANDBOX", sandbox),
+            ("WARM_PROCESSES", "1"),
+            .. _accounts.Settings,
+        ]);
 
         await AskThriceAsync(relay, await relay.MintAsync("app"));
 
@@ -76,12 +90,19 @@ public sealed class OperatorIdentityTests : IAsyncLifetime
     private void AssertAnonymous()
     {
         _api.Requests.Count.Should().Be(3);
-        var sent = _api.Requests.Select(request => Encoding.UTF8.GetString(request.Body) + string.Join('\n', request.Headers.Values))
+        var sent = _api
+            .Requests.Select(request => Encoding.UTF8.GetString(request.Body) + string.Join('\n', request.Headers.Values))
             .ToList();
-        sent.Should().OnlyContain(request => !request.Contains("operator@", StringComparison.OrdinalIgnoreCase)
-            && !request.Contains("userEmail", StringComparison.Ordinal));
-        sent.Should().OnlyContain(request => !request.Contains(PlantedId, StringComparison.OrdinalIgnoreCase)
-            && !request.Contains(AnthropicAccounts.AccountId, StringComparison.OrdinalIgnoreCase));
+        sent.Should()
+            .OnlyContain(request =>
+                !request.Contains("operator@", StringComparison.OrdinalIgnoreCase)
+                && !request.Contains("userEmail", StringComparison.Ordinal)
+            );
+        sent.Should()
+            .OnlyContain(request =>
+                !request.Contains(PlantedId, StringComparison.OrdinalIgnoreCase)
+                && !request.Contains(AnthropicAccounts.AccountId, StringComparison.OrdinalIgnoreCase)
+            );
         _api.Requests.Should().OnlyContain(request => request.UserTexts.Count == 1);
     }
 }

@@ -46,12 +46,16 @@ public sealed class PlantedHomeTests : IAsyncLifetime
 
         var requests = _api.Requests;
         requests.Count.Should().Be(3);
-        requests.Should()
+        requests
+            .Should()
             .OnlyContain(request =>
-            request.Headers["Authorization"] == $"Bearer {PlantedHome.Token}" && !request.Headers.ContainsKey("x-api-key"));
+                request.Headers["Authorization"] == $"Bearer {PlantedHome.Token}" && !request.Headers.ContainsKey("x-api-key")
+            );
         requests.Should().OnlyContain(request => request.BodyLength < 2500 && request.UserTexts.Count == 1);
         requests.Select(request => request.SystemTexts[^1]).Should().AllBe("Be brief.");
-        requests.SelectMany(request => request.Headers.Values).Should()
+        requests
+            .SelectMany(request => request.Headers.Values)
+            .Should()
             .NotContain(value => value.Contains(_canaries.Secret, StringComparison.Ordinal));
         _canaries.Touched(_api).Should().BeEmpty();
         File.Exists(_home.Touched).Should().BeFalse("nothing planted may run");
@@ -73,7 +77,8 @@ public sealed class PlantedHomeTests : IAsyncLifetime
                 off.ToList().ForEach(name => variables.Remove(name));
                 variables["CLAUDE_CONFIG_DIR"] = _home.Claude;
                 variables["PATH"] = "/usr/bin:/bin";
-            });
+            }
+        );
 
         await claude.AskAsync("hi");
 
@@ -88,8 +93,10 @@ public sealed class PlantedHomeTests : IAsyncLifetime
         Directory.CreateDirectory(_home.Claude);
         await using var relay = await StartAsync(sandbox, waitUntilReady: false);
         var key = await relay.MintAsync("app");
-        await relay.EventuallyAsync(async () =>
-            await ProblemAsync(relay) == "not_logged_in", "it does not notice that nobody is logged in");
+        await relay.EventuallyAsync(
+            async () => await ProblemAsync(relay) == "not_logged_in",
+            "it does not notice that nobody is logged in"
+        );
 
         var ready = await relay.GetAsync("/health/ready");
         var refused = await relay.CompleteAsync(key, new { prompt = "hi" });
@@ -105,13 +112,18 @@ public sealed class PlantedHomeTests : IAsyncLifetime
         _api.Requests.Count.Should().Be(1, "the self-tests cost no call of the API");
     }
 
-    private Task<RelayProgram> StartAsync(string sandbox, bool waitUntilReady = true) => RelayProgram.StartAsync(
-        [
-            ("HOME", _home.Path), ("CLAUDE_AUTH", "login"), ("CLAUDE_BIN", TestMachine.RealClaude),
+    private Task<RelayProgram> StartAsync(string sandbox, bool waitUntilReady = true) =>
+        RelayProgram.StartAsync(
+            [
+                ("HOME", _home.Path),
+                ("CLAUDE_AUTH", "login"),
+                ("CLAUDE_BIN", TestMachine.RealClaude),
                 ("CLAUDE_BASE_URL", _api.BaseAddress.ToString()),
-            ("SANDBOX", sandbox), ("WARM_PROCESSES", "1"),
-        ],
-        waitUntilReady);
+                ("SANDBOX", sandbox),
+                ("WARM_PROCESSES", "1"),
+            ],
+            waitUntilReady
+        );
 
     private static async Task<string?> ProblemAsync(RelayProgram relay)
     {

@@ -23,19 +23,24 @@ public sealed class PoolTests : IAsyncLifetime
         var key = await relay.MintAsync("app");
 
         await relay.EventuallyAsync(
-            async () => (await relay.CompleteAsync(key, Repeated)).Status == 200 && Claims(relay,
-            "Pool hit: Prepared ") > 0, "nothing was prepared");
+            async () => (await relay.CompleteAsync(key, Repeated)).Status == 200 && Claims(relay, "Pool hit: Prepared ") > 0,
+            "nothing was prepared"
+        );
 
-        await relay.EventuallyAsync(() =>
-            Task.FromResult(relay.Log.Any(line => line.Contains("process=Prepared", StringComparison.Ordinal))),
-            "the request's line does not say so");
+        await relay.EventuallyAsync(
+            () => Task.FromResult(relay.Log.Any(line => line.Contains("process=Prepared", StringComparison.Ordinal))),
+            "the request's line does not say so"
+        );
         await TestMachine.EventuallyAsync(() => relay.Children.Count == 1, TimeSpan.FromSeconds(10), "there is no next one");
         // Without blank spares, that one child is the prepared process: it goes with the key, within a second.
         var prepared = relay.Children.Single();
         TestMachine.LimitOf(prepared, "Max data size").Should().NotContain("unlimited", "the kernel bounds the memory of each process");
         (await relay.RelayctlAsync("keys", "revoke", "app")).ExitCode.Should().Be(0);
-        await TestMachine.EventuallyAsync(() =>
-            !TestMachine.IsRunning(prepared), TimeSpan.FromSeconds(1), "the prepared process outlived its key");
+        await TestMachine.EventuallyAsync(
+            () => !TestMachine.IsRunning(prepared),
+            TimeSpan.FromSeconds(1),
+            "the prepared process outlived its key"
+        );
         (await relay.CompleteAsync(key, Repeated)).Status.Should().Be(401);
         relay.Children.Should().BeEmpty();
     }
@@ -62,14 +67,18 @@ public sealed class PoolTests : IAsyncLifetime
         var key = await relay.MintAsync("app");
         await TestMachine.EventuallyAsync(() => relay.Children.Count == 2, TimeSpan.FromSeconds(20), "there are no two spares");
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 16)
-            .Select(number => relay.CompleteAsync(key, new { prompt = $"Burst {number}." })));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(number => relay.CompleteAsync(key, new { prompt = $"Burst {number}." }))
+        );
 
         answers.Should().OnlyContain(answer => answer.Status == 200);
         Claims(relay, "Pool hit: Blank ").Should().BeGreaterThanOrEqualTo(2);
         _api.Requests.Select(request => request.SessionId).Should().OnlyHaveUniqueItems().And.HaveCount(16);
-        await TestMachine.EventuallyAsync(() =>
-            relay.Children.Count == 2, TimeSpan.FromSeconds(20), "the spares are not replaced, or more than those run");
+        await TestMachine.EventuallyAsync(
+            () => relay.Children.Count == 2,
+            TimeSpan.FromSeconds(20),
+            "the spares are not replaced, or more than those run"
+        );
     }
 
     [Fact]
@@ -114,16 +123,23 @@ public sealed class PoolTests : IAsyncLifetime
             File.CreateSymbolicLink(claude + ".new", updated);
             File.Move(claude + ".new", claude, overwrite: true);
 
-            await TestMachine.EventuallyAsync(() =>
-                Claims(relay, "passed the lockdown self-test") == 2, TimeSpan.FromSeconds(30), "the new CLI is not tested");
-            (await relay.CompleteAsync(key, Repeated)).Status.Should().Be(200);
-            await TestMachine.EventuallyAsync(() =>
-                relay.Children.Count == 3 && !old.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(20), "spares of the old CLI remain");
             await TestMachine.EventuallyAsync(
-                () => relay.Children.Select(TestMachine.CommandLineOf)
-                .All(command => command.StartsWith(updated, StringComparison.Ordinal)),
+                () => Claims(relay, "passed the lockdown self-test") == 2,
+                TimeSpan.FromSeconds(30),
+                "the new CLI is not tested"
+            );
+            (await relay.CompleteAsync(key, Repeated)).Status.Should().Be(200);
+            await TestMachine.EventuallyAsync(
+                () => relay.Children.Count == 3 && !old.Any(TestMachine.IsRunning),
+                TimeSpan.FromSeconds(20),
+                "spares of the old CLI remain"
+            );
+            await TestMachine.EventuallyAsync(
+                () =>
+                    relay.Children.Select(TestMachine.CommandLineOf).All(command => command.StartsWith(updated, StringComparison.Ordinal)),
                 TimeSpan.FromSeconds(5),
-                "a spare is not of the new CLI");
+                "a spare is not of the new CLI"
+            );
             _api.Requests.Count.Should().Be(1, "a self-test costs no call of the API");
         }
         finally

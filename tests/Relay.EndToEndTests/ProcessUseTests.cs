@@ -31,7 +31,12 @@ public sealed class ProcessUseTests : IAsyncLifetime
     {
         _api.Default = new Behavior { Echo = true };
         await using var relay = await RelayProgram.WithRealClaudeAsync(
-            _api, ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "1"), ("PROCESS_USES", "500"), ("PER_KEY_DAILY", "1000"));
+            _api,
+            ("WARM_PROCESSES", "0"),
+            ("WARM_PROFILES", "1"),
+            ("PROCESS_USES", "500"),
+            ("PER_KEY_DAILY", "1000")
+        );
         var key = await relay.MintAsync("app");
         for (var use = 0; use < Before; use++)
         {
@@ -40,7 +45,9 @@ public sealed class ProcessUseTests : IAsyncLifetime
 
         var used = relay.Children;
         used.Should().NotBeEmpty();
-        _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should()
+        _api.Requests.Select(request => request.SessionId)
+            .Distinct(StringComparer.Ordinal)
+            .Should()
             .ContainSingle("one process served them all");
         _api.Requests[^1].UserTexts.Should().Equal($"{_mark} {Before - 1}");
         _api.Clear();
@@ -48,8 +55,15 @@ public sealed class ProcessUseTests : IAsyncLifetime
         // Texts that something on the way might change, files that Claude Code might read, commands that it might obey.
         string[] texts =
         [
-            .. VerbatimTests.Texts, $"@{_canaries.Readable}", $"x @\"{_canaries.Readable}\" y", $"@{_canaries.Directory}/", "/clear",
-                "/help", "/exit", "!ls", "# remember",
+            .. VerbatimTests.Texts,
+            $"@{_canaries.Readable}",
+            $"x @\"{_canaries.Readable}\" y",
+            $"@{_canaries.Directory}/",
+            "/clear",
+            "/help",
+            "/exit",
+            "!ls",
+            "# remember",
         ];
         using (new AssertionScope())
         {
@@ -61,7 +75,11 @@ public sealed class ProcessUseTests : IAsyncLifetime
                 _api.Requests[^1].UserTexts.Should().Equal(text);
             }
 
-            _api.Requests.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should().ContainSingle().Which.Should()
+            _api.Requests.Select(request => request.SessionId)
+                .Distinct(StringComparer.Ordinal)
+                .Should()
+                .ContainSingle()
+                .Which.Should()
                 .NotBeNull();
             _api.Requests.Should()
                 .HaveCount(texts.Length)
@@ -72,8 +90,11 @@ public sealed class ProcessUseTests : IAsyncLifetime
         relay.Children.Should().Equal(used, "it is the same process still, in its jail");
         FilesThatHold(_mark, relay.Home).Should().BeEmpty();
         await LeaveAsync(relay, key);
-        await TestMachine.EventuallyAsync(() =>
-            !used.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(1), "the process outlived a caller who left");
+        await TestMachine.EventuallyAsync(
+            () => !used.Any(TestMachine.IsRunning),
+            TimeSpan.FromSeconds(1),
+            "the process outlived a caller who left"
+        );
         await _api.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         (await relay.CompleteAsync(key, new { prompt = "after it" })).Text.Should().Be("after it");
         relay.Log.Should().NotContain(line => line.Contains(_mark, StringComparison.Ordinal));
@@ -84,8 +105,10 @@ public sealed class ProcessUseTests : IAsyncLifetime
     {
         _api.When("never ends", new Behavior { Words = 1_000_000, BetweenTokens = TimeSpan.FromMilliseconds(20) });
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        using var request = new HttpRequestMessage(
-            HttpMethod.Post, "/v1/complete") { Content = JsonContent.Create(new { prompt = "never ends" }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/complete")
+        {
+            Content = JsonContent.Create(new { prompt = "never ends" }),
+        };
         request.Headers.Authorization = new("Bearer", key);
         var asking = relay.Http.SendAsync(request, leaving.Token);
         await _api.WaitForRequestAsync(one => one.LastUserText == "never ends", TestContext.Current.CancellationToken);
@@ -94,9 +117,12 @@ public sealed class ProcessUseTests : IAsyncLifetime
     }
 
     private static List<string> FilesThatHold(string text, string directory) =>
-    [
-        .. Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories)
-            .Where(path => path.Contains(text, StringComparison.Ordinal)
-                || (new FileInfo(path).Length > 0 && File.ReadAllBytes(path).AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) >= 0)),
-    ];
+        [
+            .. Directory
+                .EnumerateFiles(directory, "*", SearchOption.AllDirectories)
+                .Where(path =>
+                    path.Contains(text, StringComparison.Ordinal)
+                    || (new FileInfo(path).Length > 0 && File.ReadAllBytes(path).AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) >= 0)
+                ),
+        ];
 }

@@ -26,21 +26,31 @@ public sealed class ProxyTests
     public async Task A_stream_comes_through_as_it_is_written_and_a_foreign_host_does_not(string proxy)
     {
         await using var relay = await FakeRelay.StartAsync(
-            new FakeScript { TimedDeltas = true, Deltas = Pieces, DeltaDelayMs = (int)Pause.TotalMilliseconds },
-            ("ALLOWED_HOSTS", $"localhost,127.0.0.1,{Name}"));
+            new FakeScript
+            {
+                TimedDeltas = true,
+                Deltas = Pieces,
+                DeltaDelayMs = (int)Pause.TotalMilliseconds,
+            },
+            ("ALLOWED_HOSTS", $"localhost,127.0.0.1,{Name}")
+        );
         using var directory = new TemporaryDirectory();
         var port = UserSystemd.FreePort();
         var upstream = relay.Program.Http.BaseAddress!.Authority;
-        using var process = Process.Start(proxy == "nginx"
-            ? await NginxAsync(directory.Path, port, upstream) : await CaddyAsync(directory.Path, port, upstream))!;
+        using var process = Process.Start(
+            proxy == "nginx" ? await NginxAsync(directory.Path, port, upstream) : await CaddyAsync(directory.Path, port, upstream)
+        )!;
         try
         {
             var http = await ClientAsync(process, port, secure: proxy == "nginx");
             using (http)
             {
                 using var request = Request(http, relay.Key, Name);
-                using var response =
-                    await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+                using var response = await http.SendAsync(
+                    request,
+                    HttpCompletionOption.ResponseHeadersRead,
+                    TestContext.Current.CancellationToken
+                );
                 response.StatusCode.Should().Be(HttpStatusCode.OK);
                 response.Content.Headers.ContentType!.MediaType.Should().Be("text/event-stream");
                 using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
@@ -65,11 +75,13 @@ public sealed class ProxyTests
                 }
                 else
                 {
-                    (await refusal.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken)).Should()
+                    (await refusal.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken))
+                        .Should()
                         .BeEmpty("Caddy has no site of that name, and answers nothing");
                 }
 
-                relay.Program.Log.Should()
+                relay
+                    .Program.Log.Should()
                     .NotContain(line => line.Contains("wrong_host", StringComparison.Ordinal), "it never reached the relay");
             }
         }
@@ -89,10 +101,17 @@ public sealed class ProxyTests
         var now = TimeProvider.System.GetUtcNow();
         using var certificate = asked.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
         await File.WriteAllTextAsync(
-            Path.Combine(directory, "fullchain.pem"), certificate.ExportCertificatePem(), TestContext.Current.CancellationToken);
+            Path.Combine(directory, "fullchain.pem"),
+            certificate.ExportCertificatePem(),
+            TestContext.Current.CancellationToken
+        );
         await File.WriteAllTextAsync(
-            Path.Combine(directory, "privkey.pem"), key.ExportPkcs8PrivateKeyPem(), TestContext.Current.CancellationToken);
-        var snippet = Snippet("nginx.conf").Replace("listen 443", $"listen 127.0.0.1:{port}", StringComparison.Ordinal)
+            Path.Combine(directory, "privkey.pem"),
+            key.ExportPkcs8PrivateKeyPem(),
+            TestContext.Current.CancellationToken
+        );
+        var snippet = Snippet("nginx.conf")
+            .Replace("listen 443", $"listen 127.0.0.1:{port}", StringComparison.Ordinal)
             .Replace("127.0.0.1:8799", upstream, StringComparison.Ordinal)
             .Replace($"/etc/letsencrypt/live/{Name}", directory, StringComparison.Ordinal);
         var file = Path.Combine(directory, "nginx.conf");
@@ -109,17 +128,22 @@ public sealed class ProxyTests
               {{snippet}}
             }
             """,
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
         return new ProcessStartInfo("nginx", ["-p", directory, "-c", file]);
     }
 
     private static async Task<ProcessStartInfo> CaddyAsync(string directory, int port, string upstream)
     {
-        var snippet = Snippet("Caddyfile").Replace($"{Name} {{", $"http://{Name}:{port} {{", StringComparison.Ordinal)
+        var snippet = Snippet("Caddyfile")
+            .Replace($"{Name} {{", $"http://{Name}:{port} {{", StringComparison.Ordinal)
             .Replace("127.0.0.1:8799", upstream, StringComparison.Ordinal);
         var file = Path.Combine(directory, "Caddyfile");
-        await File.WriteAllTextAsync(file, "{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n\tdefault_bind 127.0.0.1\n}\n" + snippet,
-            TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            file,
+            "{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n\tdefault_bind 127.0.0.1\n}\n" + snippet,
+            TestContext.Current.CancellationToken
+        );
         var start = new ProcessStartInfo("caddy", ["run", "--adapter", "caddyfile", "--config", file]);
         start.Environment["HOME"] = directory;
         return start;
@@ -136,12 +160,18 @@ public sealed class ProxyTests
             // By hand: HttpClient would take the name for the handshake from the Host header, and the handshake would refuse a foreign one.
             handler.ConnectCallback = async (context, cancellationToken) =>
             {
-                var tls = new SslStream(new NetworkStream(await ConnectAsync(context.DnsEndPoint, cancellationToken), ownsSocket: true),
-                    leaveInnerStreamOpen: false);
+                var tls = new SslStream(
+                    new NetworkStream(await ConnectAsync(context.DnsEndPoint, cancellationToken), ownsSocket: true),
+                    leaveInnerStreamOpen: false
+                );
                 await tls.AuthenticateAsClientAsync(
-                    new SslClientAuthenticationOptions { TargetHost = Name,
-                    RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == $"CN={Name}" },
-                    cancellationToken);
+                    new SslClientAuthenticationOptions
+                    {
+                        TargetHost = Name,
+                        RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == $"CN={Name}",
+                    },
+                    cancellationToken
+                );
                 return tls;
             };
         }
@@ -171,8 +201,10 @@ public sealed class ProxyTests
 
     private static HttpRequestMessage Request(HttpClient http, string key, string host)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post,
-            new Uri(http.BaseAddress!, "/v1/complete")) { Content = JsonContent.Create(new { prompt = "hi", stream = true }) };
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(http.BaseAddress!, "/v1/complete"))
+        {
+            Content = JsonContent.Create(new { prompt = "hi", stream = true }),
+        };
         request.Headers.Host = host;
         request.Headers.Add("x-api-key", key);
         return request;

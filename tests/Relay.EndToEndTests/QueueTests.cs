@@ -104,8 +104,11 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         _relay.Script(new FakeScript { Behavior = FakeBehavior.GrandchildStall, IgnoreEof = true });
         var before = FakeClaudeInstall.GrandchildPids(_relay.Directory).Count;
         var running = _relay.AskAsync("running", caller ?? _callers.Token);
-        await TestMachine.EventuallyAsync(() =>
-            FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before, TimeSpan.FromSeconds(5), "nothing runs");
+        await TestMachine.EventuallyAsync(
+            () => FakeClaudeInstall.GrandchildPids(_relay.Directory).Count > before,
+            TimeSpan.FromSeconds(5),
+            "nothing runs"
+        );
         return running;
     }
 
@@ -122,7 +125,8 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
                 turnedAway = await AskBrieflyAsync();
                 return turnedAway is not null && !waiting.IsCompleted;
             },
-            "the queue is never full");
+            "the queue is never full"
+        );
         turnedAway!.ErrorCode.Should().Be("queue_full");
         return (waiting!, turnedAway);
     }

@@ -19,10 +19,20 @@ public sealed class RequestLogTests
         using var temporary = new TemporaryDirectory();
         await using var relay = await FakeRelay.StartAsync(
             new FakeScript { Answer = $"{Canary}-answer" },
-            ("TMPDIR", temporary.Path), ("LOG_FORMAT", format), ("LOG_LEVEL", "verbose"), ("IDLE_TIMEOUT", "1s"),
-            ("MAX_INPUT_BYTES", "1000"), ("WARM_PROFILES", "1"));
+            ("TMPDIR", temporary.Path),
+            ("LOG_FORMAT", format),
+            ("LOG_LEVEL", "verbose"),
+            ("IDLE_TIMEOUT", "1s"),
+            ("MAX_INPUT_BYTES", "1000"),
+            ("WARM_PROFILES", "1")
+        );
         var program = relay.Program;
-        var request = new { prompt = $"{Canary}-prompt", system = $"{Canary}-system", output_format = "json" };
+        var request = new
+        {
+            prompt = $"{Canary}-prompt",
+            system = $"{Canary}-system",
+            output_format = "json",
+        };
 
         // Success, cold and prepared; each kind of refusal; each kind of failure; a caller who leaves.
         for (var times = 0; times < 3; times++)
@@ -37,17 +47,32 @@ public sealed class RequestLogTests
         (await program.CompleteAsync($"crk_{Canary}-secret", request)).Status.Should().Be(401);
         (await program.GetAsync($"/{Canary}-path?{Canary}-query=1", relay.Key)).Status.Should().Be(404);
         (await program.GetAsync($"/v1/models?{Canary}-query=1", relay.Key)).Status.Should().Be(200);
-        foreach (var (behavior, code) in ((FakeBehavior, string)[])[
-            (FakeBehavior.Stall, "timeout"), (FakeBehavior.HalfLine, "upstream_error"), (FakeBehavior.Garbage, "upstream_error"),
-            (FakeBehavior.ErrorResult, "upstream_error")])
+        foreach (
+            var (behavior, code) in ((FakeBehavior, string)[])
+                [
+                    (FakeBehavior.Stall, "timeout"),
+                    (FakeBehavior.HalfLine, "upstream_error"),
+                    (FakeBehavior.Garbage, "upstream_error"),
+                    (FakeBehavior.ErrorResult, "upstream_error"),
+                ]
+        )
         {
-            relay.Script(new FakeScript { Behavior = behavior, Answer = $"{Canary}-answer", ErrorText = $"{Canary}-error" });
+            relay.Script(
+                new FakeScript
+                {
+                    Behavior = behavior,
+                    Answer = $"{Canary}-answer",
+                    ErrorText = $"{Canary}-error",
+                }
+            );
             (await program.CompleteAsync(relay.Key, new { prompt = $"{Canary}-prompt", system = $"{Canary}-{behavior}" }))
-                .ErrorCode.Should().Be(code);
+                .ErrorCode.Should()
+                .Be(code);
         }
 
         relay.Script(new FakeScript { InitTools = ["Bash"], Answer = $"{Canary}-answer" });
-        (await program.CompleteAsync(relay.Key, new { prompt = $"{Canary}-prompt", system = $"{Canary}-tool" })).ErrorCode.Should()
+        (await program.CompleteAsync(relay.Key, new { prompt = $"{Canary}-prompt", system = $"{Canary}-tool" }))
+            .ErrorCode.Should()
             .Be("lockdown_violation");
 
         await AssertNoCanaryAsync(program, temporary.Path, relay.Key[10..]);
@@ -59,9 +84,11 @@ public sealed class RequestLogTests
         audit.Should().NotContain(Canary).And.NotContain(relay.Key[10..]);
         log.Should().NotContain(Canary).And.NotContain(relay.Key[10..]).And.NotContain("dummy-key-of-a-test");
         log.Should().Contain("lockdown_violation").And.Contain("invalid_json").And.Contain("timeout").And.Contain("upstream_error");
-        program.Audit.Select(line => line.GetProperty("action").GetString())
+        program
+            .Audit.Select(line => line.GetProperty("action").GetString())
             .Where(action => action!.StartsWith("relay_", StringComparison.Ordinal))
-            .Should().Equal("relay_started", "relay_stopping");
+            .Should()
+            .Equal("relay_started", "relay_stopping");
         audit.Should().Contain("lockdown_violation").And.Contain("timeout").And.Contain("\"key_label\":\"app\"");
     }
 
@@ -115,11 +142,19 @@ public sealed class RequestLogTests
 
         var last = await relay.AskAsync();
         await relay.Program.EventuallyAsync(
-            () => Task.FromResult(relay.Program.Log.Any(line =>
-            line.Contains(last.Headers.GetValues("X-Request-Id").Single(), StringComparison.Ordinal))), "the last request is not logged");
+            () =>
+                Task.FromResult(
+                    relay.Program.Log.Any(line => line.Contains(last.Headers.GetValues("X-Request-Id").Single(), StringComparison.Ordinal))
+                ),
+            "the last request is not logged"
+        );
         relay.Program.Log.Should().NotContain(line => line.Any(letter => char.IsControl(letter)));
-        string.Join('\n', relay.Program.Log).Should()
-            .NotContain("forged").And.NotContain("FORGED").And.NotContain("red\\u").And.NotContain("[31m");
+        string.Join('\n', relay.Program.Log)
+            .Should()
+            .NotContain("forged")
+            .And.NotContain("FORGED")
+            .And.NotContain("red\\u")
+            .And.NotContain("[31m");
     }
 
     /// <summary>
@@ -140,8 +175,10 @@ public sealed class RequestLogTests
     private static async Task<JsonElement> LineAsync(FakeRelay relay, RelayAnswer answer)
     {
         var id = answer.Headers.GetValues("X-Request-Id").Single();
-        await relay.Program.EventuallyAsync(() =>
-            Task.FromResult(relay.Program.Log.Any(line => line.Contains(id, StringComparison.Ordinal))), "the request is not logged");
+        await relay.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Program.Log.Any(line => line.Contains(id, StringComparison.Ordinal))),
+            "the request is not logged"
+        );
         return JsonElement.Parse(relay.Program.Log.Single(line => line.Contains(id, StringComparison.Ordinal)));
     }
 }

@@ -13,8 +13,10 @@ namespace Relay.EndToEndTests;
 [Collection(nameof(RealRelay))]
 public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : IClassFixture<ResponsesClientTests.Fixture>
 {
-    private const string Schema = """{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}""";
-    private const string CitySchema = """{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}""";
+    private const string Schema =
+        """{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}""";
+    private const string CitySchema =
+        """{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}""";
 
     [Fact(Timeout = 300_000)]
     public async Task JavaScript_clients_feel_at_home()
@@ -30,12 +32,27 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         Text("helper.text").Should().Be("sdk responses: stream");
         seen.GetProperty("parse").GetRawText().Should().Be("""{"a":1}""");
         Text("tools.text").Should().Be("sdk responses: weather");
-        seen.GetProperty("tools").GetProperty("kinds").EnumerateArray().Select(kind => kind.GetString()).Should().Equal(
-            "message", "function_call", "function_call", "function_call_output", "function_call_output", "message");
+        seen.GetProperty("tools")
+            .GetProperty("kinds")
+            .EnumerateArray()
+            .Select(kind => kind.GetString())
+            .Should()
+            .Equal("message", "function_call", "function_call", "function_call_output", "function_call_output", "message");
         Text("streamedCall.call").Should().Be("""{"city":"Bern"}""");
-        seen.GetProperty("streamedCall").GetProperty("types").EnumerateArray().Select(type => type.GetString()).Should().Equal(
-            "response.created", "response.in_progress", "response.output_item.added", "response.function_call_arguments.delta",
-            "response.function_call_arguments.done", "response.output_item.done", "response.completed");
+        seen.GetProperty("streamedCall")
+            .GetProperty("types")
+            .EnumerateArray()
+            .Select(type => type.GetString())
+            .Should()
+            .Equal(
+                "response.created",
+                "response.in_progress",
+                "response.output_item.added",
+                "response.function_call_arguments.delta",
+                "response.function_call_arguments.done",
+                "response.output_item.done",
+                "response.completed"
+            );
         Text("types").Should().Be("fit", "the SDK's own types describe each event");
         (Number("previous.status"), Text("previous.param")).Should().Be((400, "previous_response_id"));
         (Number("hosted.status"), Text("hosted.param")).Should().Be((400, "tools[0]"));
@@ -47,8 +64,13 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         Text("vercel.stream").Should().Be("sdk vercel responses: stream");
         seen.GetProperty("vercel").GetProperty("object").GetRawText().Should().Be("""{"a":1}""");
         (Text("vercel.tools.text"), Number("vercel.tools.steps")).Should().Be(("sdk vercel responses: weather", 2));
-        seen.GetProperty("vercel").GetProperty("tools").GetProperty("results").EnumerateArray().Select(result => result.GetString())
-            .Should().Equal("sunny in Bern", "sunny in Chur");
+        seen.GetProperty("vercel")
+            .GetProperty("tools")
+            .GetProperty("results")
+            .EnumerateArray()
+            .Select(result => result.GetString())
+            .Should()
+            .Equal("sunny in Bern", "sunny in Chur");
         (Text("vercel.streamedTools.text"), Number("vercel.streamedTools.steps")).Should().Be(("sdk vercel responses: weather", 2));
         Text("vercel.file").Should().Be("sdk vercel responses: file");
 
@@ -69,7 +91,9 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         var token = TestContext.Current.CancellationToken;
         var client = Client(relay.Real.Key);
 
-        (await client.CreateResponseAsync("sonnet", "sdk responses.net: whole", null, token)).Value.GetOutputText().Should()
+        (await client.CreateResponseAsync("sonnet", "sdk responses.net: whole", null, token))
+            .Value.GetOutputText()
+            .Should()
             .Be("sdk responses.net: whole");
         var pieces = new List<StreamingResponseUpdate>();
         await foreach (var update in await client.CreateResponseStreamingAsync("sonnet", "sdk responses.net: stream", null, token))
@@ -77,18 +101,30 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
             pieces.Add(update);
         }
 
-        string.Concat(pieces.OfType<StreamingResponseOutputTextDeltaUpdate>().Select(piece => piece.Delta)).Should()
+        string.Concat(pieces.OfType<StreamingResponseOutputTextDeltaUpdate>().Select(piece => piece.Delta))
+            .Should()
             .Be("sdk responses.net: stream");
-        pieces[^1].Should().BeOfType<StreamingResponseCompletedUpdate>().Which.Response.GetOutputText().Should()
+        pieces[^1]
+            .Should()
+            .BeOfType<StreamingResponseCompletedUpdate>()
+            .Which.Response.GetOutputText()
+            .Should()
             .Be("sdk responses.net: stream");
         pieces.Select(piece => piece.SequenceNumber).Should().Equal(Enumerable.Range(0, pieces.Count));
         var fitted = await client.CreateResponseAsync(
             new CreateResponseOptions("sonnet", [ResponseItem.CreateUserMessageItem("sdk responses.net: schema")])
             {
-                TextOptions = new ResponseTextOptions { TextFormat =
-                    ResponseTextFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(Schema), jsonSchemaIsStrict: true) },
+                TextOptions = new ResponseTextOptions
+                {
+                    TextFormat = ResponseTextFormat.CreateJsonSchemaFormat(
+                        "answer",
+                        BinaryData.FromString(Schema),
+                        jsonSchemaIsStrict: true
+                    ),
+                },
             },
-            token);
+            token
+        );
         fitted.Value.GetOutputText().Should().Be("""{"a":1}""");
 
         // The loop of tools of the SDK's documentation.
@@ -113,8 +149,12 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
 
             foreach (var call in calls)
             {
-                options.InputItems.Add(ResponseItem.CreateFunctionCallOutputItem(
-                    call.CallId, Forecast(JsonElement.Parse(call.FunctionArguments).GetProperty("city").GetString()!)));
+                options.InputItems.Add(
+                    ResponseItem.CreateFunctionCallOutputItem(
+                        call.CallId,
+                        Forecast(JsonElement.Parse(call.FunctionArguments).GetProperty("city").GetString()!)
+                    )
+                );
             }
         }
 
@@ -130,8 +170,10 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         var token = TestContext.Current.CancellationToken;
         using var plain = Client(relay.Real.Key).AsIChatClient("sonnet");
         using var client = new ChatClientBuilder(plain).UseFunctionInvocation().Build();
-        var tools = new ChatOptions { Tools =
-            [AIFunctionFactory.Create((string city) => Forecast(city), "weather", "Tells the weather.")] };
+        var tools = new ChatOptions
+        {
+            Tools = [AIFunctionFactory.Create((string city) => Forecast(city), "weather", "Tells the weather.")],
+        };
 
         (await plain.GetResponseAsync("sdk extensions.ai: whole", cancellationToken: token)).Text.Should().Be("sdk extensions.ai: whole");
         (await plain.GetResponseAsync<Shape>("sdk extensions.ai: schema", cancellationToken: token)).Result.A.Should().Be(1);
@@ -149,14 +191,21 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
     {
         var requests = relay.Real.RequestsOf(question);
         requests.Should().HaveCount(2);
-        requests[1].Messages.SelectMany(message => message.ToolResults).Select(result => result.Trim('"')).Should()
+        requests[1]
+            .Messages.SelectMany(message => message.ToolResults)
+            .Select(result => result.Trim('"'))
+            .Should()
             .Equal("sunny in Bern", "sunny in Chur");
     }
 
     private async Task<JsonElement> RunNodeAsync()
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "responses.mjs")]) { RedirectStandardOutput = true,
-            RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "responses.mjs")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["RELAY_URL"] = relay.Real.Url;
         start.Environment["RELAY_KEY"] = relay.Real.Key;
         using var node = Process.Start(start)!;
@@ -174,7 +223,14 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         {
             Real = real;
             Real.Api.When(": schema", new Behavior { StructuredOutput = """{"a":1}""" });
-            Real.Api.When(": weather", new Behavior { Echo = true, ToolCalls = [ToolCall.Of("weather", """{"city":"Bern"}"""), ToolCall.Of("weather", """{"city":"Chur"}""")] });
+            Real.Api.When(
+                ": weather",
+                new Behavior
+                {
+                    Echo = true,
+                    ToolCalls = [ToolCall.Of("weather", """{"city":"Bern"}"""), ToolCall.Of("weather", """{"city":"Chur"}""")],
+                }
+            );
             Real.Api.When(": hand over", new Behavior { Echo = true, ToolCalls = [ToolCall.Of("transfer_to_Forecaster", "{}")] });
             Real.Api.When("sdk: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
         }

@@ -12,8 +12,13 @@ namespace Relay.EndToEndTests;
 public sealed class ResponsesTests(RealRelay relay)
 {
     private const string Path = "/v1/responses";
-    private static readonly object Weather = new { type = "function", name = "weather", description = "Tells the weather.",
-        parameters = new { type = "object", properties = new { city = new { type = "string" } } } };
+    private static readonly object Weather = new
+    {
+        type = "function",
+        name = "weather",
+        description = "Tells the weather.",
+        parameters = new { type = "object", properties = new { city = new { type = "string" } } },
+    };
 
     [Theory(Timeout = 180_000)]
     [InlineData(1)]
@@ -27,8 +32,14 @@ public sealed class ResponsesTests(RealRelay relay)
         {
             // What the CLI would take for commands, files and notes of its own is only words here.
             input.Add(Message($"/cost @/etc/passwd {number} of {questions}"));
-            var answer = await AskAsync(new JsonObject { ["model"] = "sonnet", ["instructions"] = "Be brief.",
-                ["input"] = input.DeepClone() });
+            var answer = await AskAsync(
+                new JsonObject
+                {
+                    ["model"] = "sonnet",
+                    ["instructions"] = "Be brief.",
+                    ["input"] = input.DeepClone(),
+                }
+            );
             foreach (var item in answer.GetProperty("output").EnumerateArray())
             {
                 input.Add(JsonNode.Parse(item.GetRawText()));
@@ -37,9 +48,14 @@ public sealed class ResponsesTests(RealRelay relay)
 
         var seen = relay.RequestsOf($"{questions} of {questions}").Should().ContainSingle().Subject;
         seen.SystemTexts[^1].Should().Be("Be brief.");
-        seen.Messages.Where(message => message.Role != "system").Select(message => (message.Role, message.Text)).Should().Equal(
-            Enumerable.Range(1, (2 * questions) - 1)
-            .Select(turn => (turn % 2 == 1 ? "user" : "assistant", $"/cost @/etc/passwd {(turn + 1) / 2} of {questions}")));
+        seen.Messages.Where(message => message.Role != "system")
+            .Select(message => (message.Role, message.Text))
+            .Should()
+            .Equal(
+                Enumerable
+                    .Range(1, (2 * questions) - 1)
+                    .Select(turn => (turn % 2 == 1 ? "user" : "assistant", $"/cost @/etc/passwd {(turn + 1) / 2} of {questions}"))
+            );
     }
 
     [Theory(Timeout = 180_000)]
@@ -49,60 +65,113 @@ public sealed class ResponsesTests(RealRelay relay)
     [InlineData(20)]
     public async Task Calls_and_their_results_are_fed_back_round_by_round(int rounds)
     {
-        relay.Api.When($"responses tools {rounds}", new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Zürich"}"""), ToolCall.Of("weather", "{}")], ToolCallsForever = true });
+        relay.Api.When(
+            $"responses tools {rounds}",
+            new Behavior
+            {
+                ToolCalls = [ToolCall.Of("weather", """{"city":"Zürich"}"""), ToolCall.Of("weather", "{}")],
+                ToolCallsForever = true,
+            }
+        );
         var input = new JsonArray { Message($"responses tools {rounds}") };
         var calls = new List<JsonElement>();
         for (var round = 1; round <= rounds; round++)
         {
-            var answer = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = input.DeepClone(),
-                ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)) });
-            var made = answer.GetProperty("output").EnumerateArray().Where(item => item.GetProperty("type").GetString() == "function_call")
+            var answer = await AskAsync(
+                new JsonObject
+                {
+                    ["model"] = "sonnet",
+                    ["input"] = input.DeepClone(),
+                    ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)),
+                }
+            );
+            var made = answer
+                .GetProperty("output")
+                .EnumerateArray()
+                .Where(item => item.GetProperty("type").GetString() == "function_call")
                 .ToList();
             made.Select(call => call.GetProperty("arguments").GetString()).Should().Equal("""{"city":"Zürich"}""", "{}");
             made.ForEach(call => input.Add(JsonNode.Parse(call.GetRawText())));
             // Out of order: the ids say which is whose.
             foreach (var call in made.AsEnumerable().Reverse())
             {
-                input.Add(new JsonObject { ["type"] = "function_call_output", ["call_id"] = call.GetProperty("call_id")
-                    .GetString(), ["output"] = $"sunny {round}" });
+                input.Add(
+                    new JsonObject
+                    {
+                        ["type"] = "function_call_output",
+                        ["call_id"] = call.GetProperty("call_id").GetString(),
+                        ["output"] = $"sunny {round}",
+                    }
+                );
             }
 
             calls.AddRange(made);
         }
 
-        await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = input.DeepClone(),
-            ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)) });
+        await AskAsync(
+            new JsonObject
+            {
+                ["model"] = "sonnet",
+                ["input"] = input.DeepClone(),
+                ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)),
+            }
+        );
 
         var last = relay.RequestsOf($"responses tools {rounds}")[^1];
-        var blocks = last.Json.GetProperty("messages").EnumerateArray()
+        var blocks = last
+            .Json.GetProperty("messages")
+            .EnumerateArray()
             .Where(message => message.GetProperty("content").ValueKind == JsonValueKind.Array)
-            .SelectMany(message => message.GetProperty("content").EnumerateArray()).ToList();
+            .SelectMany(message => message.GetProperty("content").EnumerateArray())
+            .ToList();
         List<JsonElement> OfType(string type) => [.. blocks.Where(block => block.GetProperty("type").GetString() == type)];
-        OfType("tool_use").Select(call => call.GetProperty("id").GetString()).Should()
+        OfType("tool_use")
+            .Select(call => call.GetProperty("id").GetString())
+            .Should()
             .Equal(calls.Select(call => call.GetProperty("call_id").GetString()));
-        OfType("tool_use").Select(call => call.GetProperty("input").GetRawText()).Distinct(StringComparer.Ordinal).Should().Equal("""{"city":"Zürich"}""", "{}");
-        OfType("tool_result").Select(result => result.GetProperty("tool_use_id").GetString()).Should().Equal(
-            calls.Chunk(2).SelectMany(pair => pair.Reverse()).Select(call => call.GetProperty("call_id").GetString()));
+        OfType("tool_use")
+            .Select(call => call.GetProperty("input").GetRawText())
+            .Distinct(StringComparer.Ordinal)
+            .Should()
+            .Equal("""{"city":"Zürich"}""", "{}");
+        OfType("tool_result")
+            .Select(result => result.GetProperty("tool_use_id").GetString())
+            .Should()
+            .Equal(calls.Chunk(2).SelectMany(pair => pair.Reverse()).Select(call => call.GetProperty("call_id").GetString()));
     }
 
     [Fact(Timeout = 120_000)]
     public async Task A_stream_is_numbered_and_says_at_its_end_what_the_whole_answer_says()
     {
         relay.Api.When("responses: words", new Behavior { Words = 60 });
-        var body = new { model = "sonnet", input = "responses: words", stream = true };
+        var body = new
+        {
+            model = "sonnet",
+            input = "responses: words",
+            stream = true,
+        };
 
         var streamed = await relay.Program.StreamAsync(Path, relay.Key, body);
         var whole = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = "responses: words" });
 
-        streamed.Events.Select(item => item.Json.GetProperty("sequence_number").GetInt32()).Should()
+        streamed
+            .Events.Select(item => item.Json.GetProperty("sequence_number").GetInt32())
+            .Should()
             .Equal(Enumerable.Range(0, streamed.Events.Count));
-        string.Join(' ', streamed.Names).Should()
+        string.Join(' ', streamed.Names)
+            .Should()
             .StartWith(
-            "response.created response.in_progress response.output_item.added response.content_part.added response.output_text.delta ")
+                "response.created response.in_progress response.output_item.added response.content_part.added response.output_text.delta "
+            )
             .And.EndWith("response.completed");
         streamed.Names.Where(name => name != "response.output_text.delta").Should().OnlyHaveUniqueItems();
         TextOf(streamed.Events[^1].Json.GetProperty("response")).Should().Be(TextOf(whole)).And.Be(Behavior.WordsText(60));
-        streamed.Events[^1].Json.GetProperty("response").GetProperty("usage").GetRawText().Should()
+        streamed
+            .Events[^1]
+            .Json.GetProperty("response")
+            .GetProperty("usage")
+            .GetRawText()
+            .Should()
             .Be(whole.GetProperty("usage").GetRawText());
     }
 
@@ -116,16 +185,27 @@ public sealed class ResponsesTests(RealRelay relay)
             {"model":"sonnet","input":[{"role":"user","content":[
                {"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,{{{pdf}}}"},{"type":"input_text","text":"responses, a shape"}]}],
              "text":{"format":{"type":"json_schema","name":"x","strict":true,"schema":{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]} } } }
-            """)!;
+            """
+        )!;
 
         var answer = await AskAsync(body);
 
         TextOf(answer).Should().Be("""{"a":5}""");
-        var sent = JsonNode.Parse(relay.RequestsOf("responses, a shape")[0].Json.GetRawText())!["messages"]!.AsArray()
+        var sent = JsonNode.Parse(relay.RequestsOf("responses, a shape")[0].Json.GetRawText())!["messages"]!
+            .AsArray()
             .SelectMany(message => message!["content"] as JsonArray ?? [])
-            .Single(block => block!["type"]!.GetValue<string>() == "document")!.AsObject();
+            .Single(block => block!["type"]!.GetValue<string>() == "document")!
+            .AsObject();
         sent.Remove("cache_control");
-        JsonNode.DeepEquals(sent, JsonNode.Parse($$$"""{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"{{{pdf}}}"},"title":"a.pdf"}""")).Should().BeTrue();
+        JsonNode
+            .DeepEquals(
+                sent,
+                JsonNode.Parse(
+                    $$$"""{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"{{{pdf}}}"},"title":"a.pdf"}"""
+                )
+            )
+            .Should()
+            .BeTrue();
     }
 
     [Fact(Timeout = 120_000)]
@@ -135,19 +215,33 @@ public sealed class ResponsesTests(RealRelay relay)
         relay.Api.When("responses: declined", new Behavior { Text = "No.", Failure = UpstreamFailure.Refusal });
         var daily = await relay.Program.MintAsync("responses-daily", "--daily-limit", "1");
 
-        var question = new { model = "sonnet", input = "responses: daily", stream = true };
+        var question = new
+        {
+            model = "sonnet",
+            input = "responses: daily",
+            stream = true,
+        };
         var first = await relay.Program.StreamAsync(Path, daily, question, idempotencyKey: "r-1");
         var again = await relay.Program.StreamAsync(Path, daily, question, idempotencyKey: "r-1");
         var over = await relay.Program.PostAsync(Path, daily, new { model = "sonnet", input = "responses: daily too" });
         var cut = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = "responses: cut" });
         var declined = await AskAsync(new JsonObject { ["model"] = "sonnet", ["input"] = "responses: declined" });
         var stored = await relay.Program.PostAsync(
-            Path, relay.Key, new { model = "sonnet", input = "hi", previous_response_id = "resp_1" });
+            Path,
+            relay.Key,
+            new
+            {
+                model = "sonnet",
+                input = "hi",
+                previous_response_id = "resp_1",
+            }
+        );
 
         again.Events.Select(item => item.Json.GetRawText()).Should().Equal(first.Events.Select(item => item.Json.GetRawText()));
         over.Status.Should().Be(429);
         over.Json.GetProperty("error").GetProperty("code").GetString().Should().Be("insufficient_quota");
-        (cut.GetProperty("status").GetString(), cut.GetProperty("incomplete_details").GetProperty("reason").GetString()).Should()
+        (cut.GetProperty("status").GetString(), cut.GetProperty("incomplete_details").GetProperty("reason").GetString())
+            .Should()
             .Be(("incomplete", "max_output_tokens"));
         declined.GetProperty("output")[0].GetProperty("content")[0].GetProperty("refusal").GetString().Should().Be("No.");
         stored.Status.Should().Be(400);
@@ -157,8 +251,14 @@ public sealed class ResponsesTests(RealRelay relay)
     private static JsonObject Message(string text) =>
         new() { ["role"] = "user", ["content"] = new JsonArray(new JsonObject { ["type"] = "input_text", ["text"] = text }) };
 
-    private static string TextOf(JsonElement response) => string.Concat(response.GetProperty("output").EnumerateArray()
-        .SelectMany(item => item.GetProperty("content").EnumerateArray()).Select(part => part.GetProperty("text").GetString()));
+    private static string TextOf(JsonElement response) =>
+        string.Concat(
+            response
+                .GetProperty("output")
+                .EnumerateArray()
+                .SelectMany(item => item.GetProperty("content").EnumerateArray())
+                .Select(part => part.GetProperty("text").GetString())
+        );
 
     private async Task<JsonElement> AskAsync(JsonNode body)
     {

@@ -32,14 +32,28 @@ public sealed class RetryTests : IAsyncLifetime
 
     /// <summary>Of the dashboard, of pages, and of those who have left: no client of these routes gets one.</summary>
     private static readonly ErrorCode[] Elsewhere =
-        [ErrorCode.Conflict, ErrorCode.UrlRejected, ErrorCode.UnsupportedContentType, ErrorCode.FetchFailed, ErrorCode.ClientClosed];
+    [
+        ErrorCode.Conflict,
+        ErrorCode.UrlRejected,
+        ErrorCode.UnsupportedContentType,
+        ErrorCode.FetchFailed,
+        ErrorCode.ClientClosed,
+    ];
 
     /// <summary>What a request can end with after Anthropic was asked.</summary>
     private static readonly ErrorCode[] MayCost =
     [
-        ErrorCode.UnknownModel, ErrorCode.PromptTooLong, ErrorCode.UpstreamRateLimited, ErrorCode.InternalError, ErrorCode.UpstreamError,
-            ErrorCode.SchemaNotSatisfied,
-        ErrorCode.NotLoggedIn, ErrorCode.LockdownViolation, ErrorCode.Overloaded, ErrorCode.ShuttingDown, ErrorCode.Timeout,
+        ErrorCode.UnknownModel,
+        ErrorCode.PromptTooLong,
+        ErrorCode.UpstreamRateLimited,
+        ErrorCode.InternalError,
+        ErrorCode.UpstreamError,
+        ErrorCode.SchemaNotSatisfied,
+        ErrorCode.NotLoggedIn,
+        ErrorCode.LockdownViolation,
+        ErrorCode.Overloaded,
+        ErrorCode.ShuttingDown,
+        ErrorCode.Timeout,
     ];
 
     /// <summary>Limits that are used up for hours.</summary>
@@ -91,7 +105,8 @@ public sealed class RetryTests : IAsyncLifetime
     {
         var table = new StringBuilder(
             "| code | OpenAI JavaScript | .NET | LangChain | Vercel | Anthropic JavaScript | .NET | LangChain | Vercel | paid calls "
-            + "|\n|---|---|---|---|---|---|---|---|---|---|\n");
+                + "|\n|---|---|---|---|---|---|---|---|---|---|\n"
+        );
         foreach (var code in Codes)
         {
             var counts = from surface in Surfaces from client in Clients select Requests(surface, client, code, "free");
@@ -116,17 +131,23 @@ public sealed class RetryTests : IAsyncLifetime
         context.Features.Set(new RequestContext("req_1", key, patience: null) { CostUsd = parts[4] == "paid" ? 0.01m : null });
         var code = Codes.Single(code => code.WireName() == parts[3]);
         return ErrorResponse.WriteAsync(
-            context, new RelayError(code, "No.", RetryAfter: Long.Contains(code) ? TimeSpan.FromHours(1) : null));
+            context,
+            new RelayError(code, "No.", RetryAfter: Long.Contains(code) ? TimeSpan.FromHours(1) : null)
+        );
     }
 
     private static IEnumerable<string> Cases =>
-        from code in Codes from cost in (string[])["free", "paid"] select $"{code.WireName()}/{cost}";
+        from code in Codes
+        from cost in (string[])["free", "paid"]
+        select $"{code.WireName()}/{cost}";
 
     private async Task RunNodeAsync()
     {
-        var start = new ProcessStartInfo("node",
-            [Path.Combine(TestMachine.Sdks, "retries.mjs"), _failing.Urls.Single(), .. Cases]) { RedirectStandardError = true,
-            UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "retries.mjs"), _failing.Urls.Single(), .. Cases])
+        {
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         using var node = Process.Start(start)!;
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await node.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -138,8 +159,11 @@ public sealed class RetryTests : IAsyncLifetime
 
     private async Task AskOpenAiAsync(string which)
     {
-        var client = new ChatClient("haiku", new ApiKeyCredential("relay_x"),
-            new OpenAIClientOptions { Endpoint = new Uri($"{_failing.Urls.Single()}/openai/dotnet/{which}/v1") });
+        var client = new ChatClient(
+            "haiku",
+            new ApiKeyCredential("relay_x"),
+            new OpenAIClientOptions { Endpoint = new Uri($"{_failing.Urls.Single()}/openai/dotnet/{which}/v1") }
+        );
         var ask = () => client.CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: TestContext.Current.CancellationToken);
         await ask.Should().ThrowAsync<ClientResultException>(which);
     }
@@ -147,7 +171,12 @@ public sealed class RetryTests : IAsyncLifetime
     private async Task AskAnthropicAsync(string which)
     {
         using var client = new AnthropicClient { ApiKey = "relay_x", BaseUrl = $"{_failing.Urls.Single()}/anthropic/dotnet/{which}" };
-        var parameters = new MessageCreateParams { Model = "haiku", MaxTokens = 99, Messages = [new UserMessageParam("hi")] };
+        var parameters = new MessageCreateParams
+        {
+            Model = "haiku",
+            MaxTokens = 99,
+            Messages = [new UserMessageParam("hi")],
+        };
         var ask = () => client.Messages.Create(parameters, TestContext.Current.CancellationToken);
         await ask.Should().ThrowAsync<Anthropic.Exceptions.AnthropicException>(which);
     }

@@ -17,7 +17,8 @@ namespace Relay.EndToEndTests;
 public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fixture>
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
-    private const string Schema = """{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}""";
+    private const string Schema =
+        """{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}""";
 
     private readonly int _leaversBefore = Leavers(relay);
 
@@ -36,8 +37,13 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         seen.GetProperty("turns").GetProperty("text").GetString().Should().Be($"sdk {sdk}: second");
         seen.GetProperty("image").GetProperty("text").GetString().Should().Be($"sdk {sdk}: image");
         seen.GetProperty("schema").GetRawText().Should().Be("""{"a":1}""");
-        seen.GetProperty("models").GetProperty("list").EnumerateArray().Select(model => model.GetString()).Should()
-            .StartWith(["opus", "sonnet", "haiku", "gpt-4o"]).And.Contain("claude-sonnet-4-5");
+        seen.GetProperty("models")
+            .GetProperty("list")
+            .EnumerateArray()
+            .Select(model => model.GetString())
+            .Should()
+            .StartWith(["opus", "sonnet", "haiku", "gpt-4o"])
+            .And.Contain("claude-sonnet-4-5");
         seen.GetProperty("models").GetProperty("one").GetString().Should().Be("claude-sonnet-5-5");
         CheckConversation(sdk);
 
@@ -78,10 +84,13 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         var client = Client(relay.Real.Key);
 
         (await client.CompleteChatAsync([new UserChatMessage("sdk openai.net: whole")], cancellationToken: token))
-            .Value.Content[0].Text.Should().Be("sdk openai.net: whole");
+            .Value.Content[0]
+            .Text.Should()
+            .Be("sdk openai.net: whole");
         var pieces = new List<string>();
-        await foreach (var update in client.CompleteChatStreamingAsync(
-            [new UserChatMessage("sdk openai.net: stream")], cancellationToken: token))
+        await foreach (
+            var update in client.CompleteChatStreamingAsync([new UserChatMessage("sdk openai.net: stream")], cancellationToken: token)
+        )
         {
             pieces.AddRange(update.ContentUpdate.Select(part => part.Text));
         }
@@ -92,45 +101,75 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         turns.Add(new UserChatMessage("sdk openai.net: second"));
         (await client.CompleteChatAsync(turns, cancellationToken: token)).Value.Content[0].Text.Should().Be("sdk openai.net: second");
         var picture = ChatMessageContentPart.CreateImagePart(BinaryData.FromBytes(Convert.FromBase64String(Png)), "image/png");
-        (await client.CompleteChatAsync([new UserChatMessage(ChatMessageContentPart.CreateTextPart("sdk openai.net: image"), picture)],
-            cancellationToken: token)).Value.Content[0].Text.Should().Be("sdk openai.net: image");
-        var format = new ChatCompletionOptions { ResponseFormat =
-            ChatResponseFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(Schema), jsonSchemaIsStrict: true) };
-        (await client.CompleteChatAsync([new UserChatMessage("sdk openai.net: schema")], format, token)).Value.Content[0].Text.Should().Be("""{"a":1}""");
+        (
+            await client.CompleteChatAsync(
+                [new UserChatMessage(ChatMessageContentPart.CreateTextPart("sdk openai.net: image"), picture)],
+                cancellationToken: token
+            )
+        )
+            .Value.Content[0]
+            .Text.Should()
+            .Be("sdk openai.net: image");
+        var format = new ChatCompletionOptions
+        {
+            ResponseFormat = ChatResponseFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(Schema), jsonSchemaIsStrict: true),
+        };
+        (await client.CompleteChatAsync([new UserChatMessage("sdk openai.net: schema")], format, token))
+            .Value.Content[0]
+            .Text.Should()
+            .Be("""{"a":1}""");
         var models = new OpenAIModelClient(
-            new ApiKeyCredential(relay.Real.Key), new OpenAIClientOptions { Endpoint = new Uri($"{relay.Real.Url}/v1") });
+            new ApiKeyCredential(relay.Real.Key),
+            new OpenAIClientOptions { Endpoint = new Uri($"{relay.Real.Url}/v1") }
+        );
         (await models.GetModelsAsync(token)).Value.Select(model => model.Id).Should().Contain("sonnet");
         CheckConversation("openai.net");
 
-        (await FailureAsync(() => Client("wrong").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Status.Should()
+        (await FailureAsync(() => Client("wrong").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token)))
+            .Status.Should()
             .Be(401);
-        (await FailureAsync(() => Client(relay.Real.Key, "gpt-17")
-            .CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token))).Should()
+        (
+            await FailureAsync(() =>
+                Client(relay.Real.Key, "gpt-17").CompleteChatAsync([new UserChatMessage("hi")], cancellationToken: token)
+            )
+        )
+            .Should()
             .Match<ClientResultException>(error => error.Status == 404 && error.Message.Contains("model_not_found"));
         var tempered = await client.CompleteChatAsync(
-            [new UserChatMessage("sdk openai.net: whole")], new ChatCompletionOptions { Temperature = 0 }, token);
+            [new UserChatMessage("sdk openai.net: whole")],
+            new ChatCompletionOptions { Temperature = 0 },
+            token
+        );
         tempered.GetRawResponse().Headers.TryGetValue("X-Relay-Ignored", out _).Should().BeFalse("a temperature counts");
         var daily = await relay.Real.Program.MintAsync("daily-openai.net", "--daily-limit", "1");
         await Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token);
         var watch = Stopwatch.StartNew();
-        (await FailureAsync(() => Client(daily)
-            .CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token))).Status.Should().Be(429);
-        watch.Elapsed.Should()
+        (
+            await FailureAsync(() =>
+                Client(daily).CompleteChatAsync([new UserChatMessage("sdk openai.net: daily")], cancellationToken: token)
+            )
+        )
+            .Status.Should()
+            .Be(429);
+        watch
+            .Elapsed.Should()
             .BeLessThan(TimeSpan.FromSeconds(30), "it takes no notice of x-should-retry, but of no Retry-After either when there is none");
 
         var seen = 0;
         var broken = async () =>
         {
-            await foreach (var update in client.CompleteChatStreamingAsync(
-                [new UserChatMessage("sdk: breaks off")], cancellationToken: token))
+            await foreach (
+                var update in client.CompleteChatStreamingAsync([new UserChatMessage("sdk: breaks off")], cancellationToken: token)
+            )
             {
                 seen += update.ContentUpdate.Count;
             }
         };
         await broken.Should().ThrowAsync<Exception>("an answer that is cut must not look whole");
         seen.Should().BePositive();
-        await foreach (var _ in client.CompleteChatStreamingAsync(
-            [new UserChatMessage("sdk openai.net: endless")], cancellationToken: token))
+        await foreach (
+            var _ in client.CompleteChatStreamingAsync([new UserChatMessage("sdk openai.net: endless")], cancellationToken: token)
+        )
         {
             break;
         }
@@ -144,7 +183,13 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         var token = TestContext.Current.CancellationToken;
         AnthropicClient Client(string key) => new() { ApiKey = key, BaseUrl = relay.Real.Url };
         MessageCreateParams Ask(params MessageParam[] turns) =>
-            new() { Model = "sonnet", MaxTokens = 200, Messages = turns, System = "sdk system" };
+            new()
+            {
+                Model = "sonnet",
+                MaxTokens = 200,
+                Messages = turns,
+                System = "sdk system",
+            };
         MessageCreateParams AskOne(string text) => Ask(new UserMessageParam(text));
         var client = Client(relay.Real.Key);
 
@@ -157,41 +202,75 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
 
         streamed.Should().Be("sdk anthropic.net: stream");
         var first = TextOf(await client.Messages.Create(AskOne("sdk anthropic.net: first"), token));
-        TextOf(await client.Messages.Create(Ask(new UserMessageParam("sdk anthropic.net: first"), new AssistantMessageParam(first),
-            new UserMessageParam("sdk anthropic.net: second")), token)).Should().Be("sdk anthropic.net: second");
+        TextOf(
+                await client.Messages.Create(
+                    Ask(
+                        new UserMessageParam("sdk anthropic.net: first"),
+                        new AssistantMessageParam(first),
+                        new UserMessageParam("sdk anthropic.net: second")
+                    ),
+                    token
+                )
+            )
+            .Should()
+            .Be("sdk anthropic.net: second");
         List<ContentBlockParam> withPicture =
         [
-            new ImageBlockParam { Source = new Base64ImageSource { MediaType = MediaType.ImagePng, Data = Png } },
+            new ImageBlockParam
+            {
+                Source = new Base64ImageSource { MediaType = MediaType.ImagePng, Data = Png },
+            },
             new TextBlockParam { Text = "sdk anthropic.net: image" },
         ];
         TextOf(await client.Messages.Create(Ask(new UserMessageParam(withPicture)), token)).Should().Be("sdk anthropic.net: image");
         var schema = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(Schema)!;
-        TextOf(await client.Messages.Create(AskOne("sdk anthropic.net: schema") with { OutputConfig = new OutputConfig { Format = new JsonOutputFormat { Schema = schema } } }, token)).Should().Be("""{"a":1}""");
-        (await client.Messages.CountTokens(new MessageCountTokensParams { Model = "sonnet",
-            Messages = [new UserMessageParam(new string('x', 300))] }, token)).InputTokens.Should().Be(101);
+        TextOf(
+                await client.Messages.Create(
+                    AskOne("sdk anthropic.net: schema") with
+                    {
+                        OutputConfig = new OutputConfig { Format = new JsonOutputFormat { Schema = schema } },
+                    },
+                    token
+                )
+            )
+            .Should()
+            .Be("""{"a":1}""");
+        (
+            await client.Messages.CountTokens(
+                new MessageCountTokensParams { Model = "sonnet", Messages = [new UserMessageParam(new string('x', 300))] },
+                token
+            )
+        )
+            .InputTokens.Should()
+            .Be(101);
         (await client.Models.List(cancellationToken: token)).Items.Select(model => model.ID).Should().Contain("sonnet");
         CheckConversation("anthropic.net");
 
         (await FailureNameAsync(() => Client("wrong").Messages.Create(AskOne("hi"), token))).Should().Be("AnthropicUnauthorizedException");
-        (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { Model = "gpt-17" }, token))).Should()
+        (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { Model = "gpt-17" }, token)))
+            .Should()
             .Be("AnthropicNotFoundException");
-        (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { StopSequences = [string.Empty] }, token))).Should()
+        (await FailureNameAsync(() => client.Messages.Create(AskOne("hi") with { StopSequences = [string.Empty] }, token)))
+            .Should()
             .Be("AnthropicBadRequestException");
         var daily = await relay.Real.Program.MintAsync("daily-anthropic.net", "--daily-limit", "1");
         await Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token);
         var watch = Stopwatch.StartNew();
-        (await FailureNameAsync(() => Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token))).Should()
+        (await FailureNameAsync(() => Client(daily).Messages.Create(AskOne("sdk anthropic.net: daily"), token)))
+            .Should()
             .Be("AnthropicRateLimitException");
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(2), "nobody sleeps until tomorrow");
 
         var seen = 0;
-        (await FailureNameAsync(async () =>
-        {
-            await foreach (var item in client.Messages.CreateStreaming(AskOne("sdk: breaks off"), token))
+        (
+            await FailureNameAsync(async () =>
             {
-                seen++;
-            }
-        })).Should().NotBeNull();
+                await foreach (var item in client.Messages.CreateStreaming(AskOne("sdk: breaks off"), token))
+                {
+                    seen++;
+                }
+            })
+        ).Should().NotBeNull();
         seen.Should().BePositive();
         await foreach (var item in client.Messages.CreateStreaming(AskOne("sdk anthropic.net: endless"), token))
         {
@@ -230,22 +309,31 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
     {
         var second = relay.Real.RequestsOf($"sdk {sdk}: second").Should().ContainSingle().Subject;
         second.SystemTexts[^1].Should().Be("sdk system");
-        second.Messages.Where(message => message.Role != "system").Select(message => (message.Role, message.Text)).Should().Equal(
-            ("user", $"sdk {sdk}: first"), ("assistant", $"sdk {sdk}: first"), ("user", $"sdk {sdk}: second"));
+        second
+            .Messages.Where(message => message.Role != "system")
+            .Select(message => (message.Role, message.Text))
+            .Should()
+            .Equal(("user", $"sdk {sdk}: first"), ("assistant", $"sdk {sdk}: first"), ("user", $"sdk {sdk}: second"));
         relay.Real.RequestsOf($"sdk {sdk}: image").Should().ContainSingle().Which.Json.GetRawText().Should().Contain(Png);
     }
 
-    private Task ShouldBeLeftAsync(string prompt) => relay.Real.Program.EventuallyAsync(
-        () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }] && Leavers(relay) > _leaversBefore),
-        "the model goes on although its reader has left");
+    private Task ShouldBeLeftAsync(string prompt) =>
+        relay.Real.Program.EventuallyAsync(
+            () => Task.FromResult(relay.Real.RequestsOf(prompt) is [{ IsAborted: true }] && Leavers(relay) > _leaversBefore),
+            "the model goes on although its reader has left"
+        );
 
     private static int Leavers(Fixture relay) =>
         relay.Real.Program.Log.Count(line => line.Contains(" 499 client_closed ", StringComparison.Ordinal));
 
     private async Task<JsonElement> RunNodeAsync(string sdk)
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, $"{sdk}.mjs")]) { RedirectStandardOutput = true,
-            RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, $"{sdk}.mjs")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["RELAY_URL"] = relay.Real.Url;
         start.Environment["RELAY_KEY"] = relay.Real.Key;
         start.Environment["RELAY_TIGHT_KEY"] = await relay.Real.Program.MintAsync($"tight-{sdk}", "--rpm", "1");
@@ -266,9 +354,14 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
             Real = real;
             Real.Api.When(": schema", new Behavior { StructuredOutput = """{"a":1}""" });
             // With a pause that the relay leaves to its caller: the CLI's own retries are no SDK's subject, and take a quarter of a minute.
-            Real.Api.When("sdk: upstream fails",
-                new Behavior { Failure = UpstreamFailure.Overloaded,
-                Headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { ["retry-after"] = "60" } });
+            Real.Api.When(
+                "sdk: upstream fails",
+                new Behavior
+                {
+                    Failure = UpstreamFailure.Overloaded,
+                    Headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { ["retry-after"] = "60" },
+                }
+            );
             Real.Api.When("sdk: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
             Real.Api.When(": endless", new Behavior { Words = 2000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
         }

@@ -16,7 +16,9 @@ public sealed class SharedStateTests : IAsyncLifetime
     {
         var claude = FakeClaudeInstall.Install(_claude.Path, new FakeScript());
         _fleet = await RelayFleet.StartAsync(
-            ["one", "two"], settings => RelayProgram.WithFakeClaudeAsync(claude, [("PER_KEY_RPM", "30"), .. settings]));
+            ["one", "two"],
+            settings => RelayProgram.WithFakeClaudeAsync(claude, [("PER_KEY_RPM", "30"), .. settings])
+        );
     }
 
     public async ValueTask DisposeAsync()
@@ -50,8 +52,10 @@ public sealed class SharedStateTests : IAsyncLifetime
         Assert.Equal(4, days[0].GetProperty("requests").GetInt32());
 
         Assert.Equal(0, (await RelayctlAsync("keys", "revoke", "shared")).ExitCode);
-        await Two.EventuallyAsync(async () =>
-            (await Two.GetAsync("/v1/models", key)).Status == 401, "the other relay lets the revoked key in");
+        await Two.EventuallyAsync(
+            async () => (await Two.GetAsync("/v1/models", key)).Status == 401,
+            "the other relay lets the revoked key in"
+        );
     }
 
     [Fact]
@@ -60,9 +64,13 @@ public sealed class SharedStateTests : IAsyncLifetime
         await One.MintAsync("app");
         // A relay tells the others of its state at its next pulse.
         await One.EventuallyAsync(
-            async () => (await One.GetAsync("/health/ready")).Json.GetProperty("fleet").EnumerateArray().Count(relay =>
-            relay.GetProperty("state").GetString() == "ready") == 2,
-            "the relay does not list both");
+            async () =>
+                (await One.GetAsync("/health/ready"))
+                    .Json.GetProperty("fleet")
+                    .EnumerateArray()
+                    .Count(relay => relay.GetProperty("state").GetString() == "ready") == 2,
+            "the relay does not list both"
+        );
         var fleet = JsonElement.Parse((await RelayctlAsync("fleet", "--json")).Output).GetProperty("relays");
         Assert.Equal("one two", string.Join(' ', fleet.EnumerateArray().Select(relay => relay.GetProperty("name").GetString())));
         Assert.All(fleet.EnumerateArray(), relay => Assert.Equal("ready", relay.GetProperty("state").GetString()));
@@ -85,8 +93,10 @@ public sealed class SharedStateTests : IAsyncLifetime
         _fleet.Redis.Freeze();
         try
         {
-            await One.EventuallyAsync(async () =>
-                (await One.GetAsync("/health/ready")).Status == 503, "the relay is ready without its state");
+            await One.EventuallyAsync(
+                async () => (await One.GetAsync("/health/ready")).Status == 503,
+                "the relay is ready without its state"
+            );
             var refused = await One.CompleteAsync(key, new { prompt = "hi" });
             Assert.Equal((503, "state_unavailable"), (refused.Status, refused.ErrorCode));
             Assert.NotNull(refused.Headers.RetryAfter);
@@ -110,8 +120,10 @@ public sealed class SharedStateTests : IAsyncLifetime
 
     private static async Task<RelayAnswer> AskOnceAsync(RelayProgram relay, string key)
     {
-        using var request = new HttpRequestMessage(
-            HttpMethod.Post, "/v1/complete") { Content = JsonContent.Create(new { prompt = "once" }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/complete")
+        {
+            Content = JsonContent.Create(new { prompt = "once" }),
+        };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         request.Headers.Add("Idempotency-Key", "one-and-the-same");
         return await relay.SendAsync(request, null);

@@ -42,7 +42,9 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
             seen.Add((client, feature, await FailureAsync(run, Words(client, feature))));
         }
 
-        seen.Where(row => row.Error is not null).Select(row => $"{row.Client}, {row.Feature}: {row.Error}").Should()
+        seen.Where(row => row.Error is not null)
+            .Select(row => $"{row.Client}, {row.Feature}: {row.Error}")
+            .Should()
             .BeEmpty(string.Join('\n', fixture.Relay.Program.Log.TakeLast(30)));
         await CheckTableAsync(seen);
     }
@@ -52,18 +54,26 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         yield return ("OpenAI SDK (.NET)", "tool loop, three rounds", RunOpenAiAsync);
         yield return ("OpenAI SDK (.NET)", "tool call, streamed", StreamOpenAiAsync);
         yield return ("Anthropic SDK (.NET)", "tool loop, three rounds", RunAnthropicAsync);
-        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation, three rounds", words =>
-            RunExtensionsAsync(words, isStream: false));
-        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation, streamed", words =>
-            RunExtensionsAsync(words, isStream: true));
+        yield return (
+            "Microsoft.Extensions.AI over OpenAI's SDK",
+            "function invocation, three rounds",
+            words => RunExtensionsAsync(words, isStream: false)
+        );
+        yield return (
+            "Microsoft.Extensions.AI over OpenAI's SDK",
+            "function invocation, streamed",
+            words => RunExtensionsAsync(words, isStream: true)
+        );
         yield return ("Microsoft Agent Framework", "agent with a tool, three rounds", RunAgentAsync);
         yield return ("Semantic Kernel", "automatic function calls, three rounds", RunKernelAsync);
     }
 
     private async Task RunOpenAiAsync(string words)
     {
-        var options = new ChatCompletionOptions { Tools = { ChatTool.CreateFunctionTool(
-            "weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) } };
+        var options = new ChatCompletionOptions
+        {
+            Tools = { ChatTool.CreateFunctionTool("weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) },
+        };
         List<OpenAI.Chat.ChatMessage> messages = [new UserChatMessage(words)];
         while (true)
         {
@@ -75,20 +85,27 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
                 return;
             }
 
-            messages.AddRange(answer.ToolCalls.Select(call =>
-                new ToolChatMessage(call.Id,
-                Weather(JsonElement.Parse(call.FunctionArguments.ToString()).GetProperty("city").GetString()!))));
+            messages.AddRange(
+                answer.ToolCalls.Select(call => new ToolChatMessage(
+                    call.Id,
+                    Weather(JsonElement.Parse(call.FunctionArguments.ToString()).GetProperty("city").GetString()!)
+                ))
+            );
         }
     }
 
     private async Task StreamOpenAiAsync(string words)
     {
-        var options = new ChatCompletionOptions { Tools = { ChatTool.CreateFunctionTool(
-            "weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) } };
+        var options = new ChatCompletionOptions
+        {
+            Tools = { ChatTool.CreateFunctionTool("weather", "Tells the weather of a city.", BinaryData.FromString(Schema)) },
+        };
         var (name, arguments) = (string.Empty, string.Empty);
         OpenAI.Chat.ChatFinishReason? reason = null;
-        await foreach (var update in OpenAiClient()
-            .CompleteChatStreamingAsync([new UserChatMessage(words)], options, TestContext.Current.CancellationToken))
+        await foreach (
+            var update in OpenAiClient()
+                .CompleteChatStreamingAsync([new UserChatMessage(words)], options, TestContext.Current.CancellationToken)
+        )
         {
             name += string.Concat(update.ToolCallUpdates.Select(call => call.FunctionName));
             arguments += string.Concat(update.ToolCallUpdates.Select(call => call.FunctionArgumentsUpdate?.ToString()));
@@ -112,17 +129,31 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
                     Model = "sonnet",
                     MaxTokens = 4096,
                     Messages = messages,
-                    Tools = [new Anthropic.Models.Messages.Tool { Name = "weather",
-                    InputSchema = JsonSerializer.Deserialize<InputSchema>(Schema)! }],
+                    Tools =
+                    [
+                        new Anthropic.Models.Messages.Tool
+                        {
+                            Name = "weather",
+                            InputSchema = JsonSerializer.Deserialize<InputSchema>(Schema)!,
+                        },
+                    ],
                 },
-                TestContext.Current.CancellationToken);
+                TestContext.Current.CancellationToken
+            );
             var results = new List<ContentBlockParam>();
             var said = new List<ContentBlockParam>();
             foreach (var block in answer.Content)
             {
                 if (block.TryPickToolUse(out var call))
                 {
-                    said.Add(new ToolUseBlockParam { ID = call.ID, Name = call.Name, Input = call.Input });
+                    said.Add(
+                        new ToolUseBlockParam
+                        {
+                            ID = call.ID,
+                            Name = call.Name,
+                            Input = call.Input,
+                        }
+                    );
                     results.Add(new ToolResultBlockParam { ToolUseID = call.ID, Content = Weather(call.Input["city"].GetString()!) });
                 }
                 else if (block.TryPickText(out var text))
@@ -146,8 +177,11 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
     private async Task RunExtensionsAsync(string words, bool isStream)
     {
         using var client = OpenAiClient().AsIChatClient().AsBuilder().UseFunctionInvocation().Build();
-        var options = new ChatOptions { Tools =
-            [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")], Temperature = 0 };
+        var options = new ChatOptions
+        {
+            Tools = [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")],
+            Temperature = 0,
+        };
         if (!isStream)
         {
             ShouldBeMild((await client.GetResponseAsync(words, options, TestContext.Current.CancellationToken)).Messages[^1].Text);
@@ -169,22 +203,28 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         builder.AddOpenAIChatCompletion("sonnet", new Uri($"{fixture.Relay.Url}/v1"), fixture.Relay.Key);
         var kernel = builder.Build();
         kernel.Plugins.AddFromFunctions(
-            "town", [KernelFunctionFactory.CreateFromMethod((string city) => Weather(city), "weather", "Tells the weather of a city.")]);
+            "town",
+            [KernelFunctionFactory.CreateFromMethod((string city) => Weather(city), "weather", "Tells the weather of a city.")]
+        );
         var history = new ChatHistory();
         history.AddUserMessage(words);
         var settings = new OpenAIPromptExecutionSettings { FunctionChoiceBehavior = FunctionChoiceBehavior.Auto() };
-        var answer = await kernel.GetRequiredService<IChatCompletionService>()
+        var answer = await kernel
+            .GetRequiredService<IChatCompletionService>()
             .GetChatMessageContentAsync(history, settings, kernel, TestContext.Current.CancellationToken);
         ShouldBeMild(answer.Content!);
     }
 
     private async Task RunAgentAsync(string words)
     {
-        var agent = new ChatClientAgent(OpenAiClient()
-            .AsIChatClient(), instructions: "Be brief.",
-            tools: [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")]);
-        ShouldBeMild((await agent.RunAsync(words, cancellationToken: TestContext.Current.CancellationToken)).Text.Split("look.")[^1]
-            .Trim());
+        var agent = new ChatClientAgent(
+            OpenAiClient().AsIChatClient(),
+            instructions: "Be brief.",
+            tools: [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")]
+        );
+        ShouldBeMild(
+            (await agent.RunAsync(words, cancellationToken: TestContext.Current.CancellationToken)).Text.Split("look.")[^1].Trim()
+        );
     }
 
     private string Weather(string city)
@@ -220,8 +260,12 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
 
     private async Task<IEnumerable<(string Client, string Feature, string? Error)>> RunNodeAsync()
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "tools.mjs")]) { RedirectStandardOutput = true,
-            RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "tools.mjs")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["RELAY_URL"] = fixture.Relay.Url;
         start.Environment["RELAY_KEY"] = fixture.Relay.Key;
         using var node = Process.Start(start)!;
@@ -229,10 +273,13 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await node.WaitForExitAsync(TestContext.Current.CancellationToken);
         node.ExitCode.Should().Be(0, await error);
-        return (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.StartsWith('{'))
+        return (await output)
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => line.StartsWith('{'))
             .Select(line => JsonElement.Parse(line))
             .Select(row =>
-            (row.GetProperty("client").GetString()!, row.GetProperty("feature").GetString()!, row.GetProperty("error").GetString()));
+                (row.GetProperty("client").GetString()!, row.GetProperty("feature").GetString()!, row.GetProperty("error").GetString())
+            );
     }
 
     private static async Task CheckTableAsync(IReadOnlyList<(string Client, string Feature, string? Error)> seen)
@@ -264,7 +311,13 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         public async ValueTask InitializeAsync()
         {
             await Relay.InitializeAsync();
-            var rounds = new Behavior { ToolRounds = 3, Text = "It is mild.", Thought = "Let me look.", BeforeCalls = "Let me look." };
+            var rounds = new Behavior
+            {
+                ToolRounds = 3,
+                Text = "It is mild.",
+                Thought = "Let me look.",
+                BeforeCalls = "Let me look.",
+            };
             Relay.Api.When("[weather x3]", rounds with { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")] });
             Relay.Api.When("[town x3]", rounds with { ToolCalls = [ToolCall.Of("town-weather", """{"city":"Bonn"}""")] });
             Relay.Api.When("[City]", new Behavior { ToolCalls = [ToolCall.Of("City", City)] });

@@ -12,7 +12,8 @@ namespace Relay.EndToEndTests;
 /// </summary>
 public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 {
-    private const string Schema = """{"type":"object","properties":{"city":{"type":"string","description":"A city, such as \u00c9vry\u2028"},"days":{"type":"integer","minimum":1}},"required":["city"],"additionalProperties":false}""";
+    private const string Schema =
+        """{"type":"object","properties":{"city":{"type":"string","description":"A city, such as \u00c9vry\u2028"},"days":{"type":"integer","minimum":1}},"required":["city"],"additionalProperties":false}""";
 
     private static readonly string[] Names = ["weather", "get-time_2"];
 
@@ -26,13 +27,20 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         foreach (var rounds in new[] { 1, 2, 5, 20 })
         {
             var app = new ToolApp(path, $"{rounds} rounds of {path}");
-            relay.Api.When(app.Question, new Behavior
-            {
-                BeforeCalls = "Let me look.",
-                ToolCalls = [ToolCall.Of("weather", """{"city":"Évry","n":0.5,"deep":{"a":[1,{"b":null}]},"text":"{\"x\":\"\\u2028\"}"}"""), ToolCall.Of("get-time_2", "{}")],
-                ToolRounds = rounds,
-                Text = "It is mild.",
-            });
+            relay.Api.When(
+                app.Question,
+                new Behavior
+                {
+                    BeforeCalls = "Let me look.",
+                    ToolCalls =
+                    [
+                        ToolCall.Of("weather", """{"city":"Évry","n":0.5,"deep":{"a":[1,{"b":null}]},"text":"{\"x\":\"\\u2028\"}"}"""),
+                        ToolCall.Of("get-time_2", "{}"),
+                    ],
+                    ToolRounds = rounds,
+                    Text = "It is mild.",
+                }
+            );
 
             for (var round = 0; round < rounds; round++)
             {
@@ -46,11 +54,15 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             (await AskAsync(path, key, app.Body(), isStream: false)).Text.Should().Be("It is mild.");
             var seen = relay.RequestsOf(app.Question);
             seen.Should().HaveCount(rounds + 1, "each round is one call of the API");
-            seen.Select(request => request.SessionId).Distinct(StringComparer.Ordinal).Should()
+            seen.Select(request => request.SessionId)
+                .Distinct(StringComparer.Ordinal)
+                .Should()
                 .ContainSingle("one process serves all rounds");
             ShouldBe(Sent(seen[^1]), app.Expected);
-            seen.Should().AllSatisfy(request =>
-                JsonNode.DeepEquals(JsonNode.Parse(request.Json.GetProperty("tools").GetRawText()), app.ExpectedTools).Should().BeTrue());
+            seen.Should()
+                .AllSatisfy(request =>
+                    JsonNode.DeepEquals(JsonNode.Parse(request.Json.GetProperty("tools").GetRawText()), app.ExpectedTools).Should().BeTrue()
+                );
         }
     }
 
@@ -65,7 +77,15 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         relay.Api.When(words, new Behavior { Text = "Fine." });
         var plain = Parse($$"""{"model":"{{model}}","max_tokens":4096,"messages":[{"role":"user","content":"{{words}}"}]}""");
         var app = new ToolApp("/v1/messages", $"tools of {model}", model);
-        relay.Api.When(app.Question, new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")], ToolRounds = 2, Text = "Mild." });
+        relay.Api.When(
+            app.Question,
+            new Behavior
+            {
+                ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")],
+                ToolRounds = 2,
+                Text = "Mild.",
+            }
+        );
 
         await AskAsync("/v1/messages", key, plain, isStream: false);
         for (var round = 0; round < 2; round++)
@@ -94,14 +114,19 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     [InlineData("claude-sonnet-4-5")]
     public async Task An_older_model_gets_each_kind_of_result(string model)
     {
-        const string Picture = """{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="}}""";
+        const string Picture =
+            """{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="}}""";
         string[] ends =
         [
             """{"type":"tool_result","tool_use_id":"c1","content":" one \n"}""",
             """{"type":"tool_result","tool_use_id":"c1"}""",
             """{"type":"tool_result","tool_use_id":"c1","content":"","is_error":true}""",
             """{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"a"},{"type":"text","text":" b"}]}""",
-            """{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"a"},PICTURE]}""".Replace("PICTURE", Picture, StringComparison.Ordinal),
+            """{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"a"},PICTURE]}""".Replace(
+                "PICTURE",
+                Picture,
+                StringComparison.Ordinal
+            ),
             """{"type":"tool_result","tool_use_id":"c1","content":[PICTURE]}""".Replace("PICTURE", Picture, StringComparison.Ordinal),
             """{"type":"tool_result","tool_use_id":"c1","content":"one"},{"type":"text","text":"And then?"}""",
             """{"type":"tool_result","tool_use_id":"c1","content":"<system-reminder>\nno\n</system-reminder>"}""",
@@ -109,18 +134,25 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         var key = await relay.Program.MintAsync($"kinds-{model}");
         foreach (var end in ends)
         {
-            var body = Parse($$"""
+            var body = Parse(
+                $$"""
                 {"model":"{{model}}","max_tokens":4096,"tools":[{"name":"weather"}],"messages":[
                   {"role":"user","content":"kinds of {{model}}"},
                   {"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{} }]},
                   {"role":"user","content":[{{end}}]}]}
-                """);
+                """
+            );
 
-            (await relay.Program.PostAsync("/v1/messages", key, body)).Status.Should()
+            (await relay.Program.PostAsync("/v1/messages", key, body))
+                .Status.Should()
                 .Be(200, "{0} {1}", end, string.Join('\n', relay.Program.Log.TakeLast(5)));
         }
 
-        relay.RequestsOf($"kinds of {model}").Concat(relay.RequestsOf("And then?")).Where(request => request.Model == model).Should()
+        relay
+            .RequestsOf($"kinds of {model}")
+            .Concat(relay.RequestsOf("And then?"))
+            .Where(request => request.Model == model)
+            .Should()
             .HaveCount(ends.Length);
     }
 
@@ -143,14 +175,33 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/v1/messages", """{"tool_choice":{"type":"tool","name":"weather","disable_parallel_tool_use":true}}""", """{"type":"tool","name":"weather","disable_parallel_tool_use":true}""", "disabled")]
+    [InlineData(
+        "/v1/messages",
+        """{"tool_choice":{"type":"tool","name":"weather","disable_parallel_tool_use":true}}""",
+        """{"type":"tool","name":"weather","disable_parallel_tool_use":true}""",
+        "disabled"
+    )]
     [InlineData("/v1/complete", """{"tool_choice":{"type":"any"}}""", """{"type":"any"}""", "disabled")]
-    [InlineData("/v1/chat/completions", """{"tool_choice":{"type":"function","function":{"name":"weather"}},"parallel_tool_calls":false}""", """{"type":"tool","name":"weather","disable_parallel_tool_use":true}""", "disabled")]
+    [InlineData(
+        "/v1/chat/completions",
+        """{"tool_choice":{"type":"function","function":{"name":"weather"}},"parallel_tool_calls":false}""",
+        """{"type":"tool","name":"weather","disable_parallel_tool_use":true}""",
+        "disabled"
+    )]
     [InlineData("/v1/chat/completions", """{"tool_choice":"required"}""", """{"type":"any"}""", "disabled")]
     [InlineData("/v1/chat/completions", """{"tool_choice":"none"}""", """{"type":"none"}""", "adaptive")]
-    [InlineData("/v1/chat/completions", """{"parallel_tool_calls":false}""", """{"type":"auto","disable_parallel_tool_use":true}""", "adaptive")]
+    [InlineData(
+        "/v1/chat/completions",
+        """{"parallel_tool_calls":false}""",
+        """{"type":"auto","disable_parallel_tool_use":true}""",
+        "adaptive"
+    )]
     public async Task A_choice_reaches_the_API_and_a_forced_call_turns_thinking_off(
-        string path, string choice, string sent, string thinking)
+        string path,
+        string choice,
+        string sent,
+        string thinking
+    )
     {
         var app = new ToolApp(path, $"choice {path} {choice.GetHashCode(StringComparison.Ordinal)}");
         var body = app.Body();
@@ -162,7 +213,9 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         await AskAsync(path, relay.Key, body, isStream: false);
 
         var seen = relay.RequestsOf(app.Question).Single();
-        JsonNode.DeepEquals(JsonNode.Parse(seen.Json.GetProperty("tool_choice").GetRawText()), JsonNode.Parse(sent)).Should()
+        JsonNode
+            .DeepEquals(JsonNode.Parse(seen.Json.GetProperty("tool_choice").GetRawText()), JsonNode.Parse(sent))
+            .Should()
             .BeTrue(seen.Json.GetProperty("tool_choice").GetRawText());
         seen.Json.GetProperty("thinking").GetProperty("type").GetString().Should().Be(thinking);
     }
@@ -174,23 +227,35 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     {
         var words = $"older form {isStream}";
         relay.Api.When(words, new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")], Text = "Mild." });
-        var body = Parse($$"""{"model":"opus","functions":[{"name":"weather","parameters":{{Schema}}}],"function_call":{"name":"weather"},"messages":[{"role":"user","content":"{{words}}"}]}""");
+        var body = Parse(
+            $$"""{"model":"opus","functions":[{"name":"weather","parameters":{{Schema}}}],"function_call":{"name":"weather"},"messages":[{"role":"user","content":"{{words}}"}]}"""
+        );
         body["stream"] = isStream;
 
         var first = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, body);
         body["function_call"] = "auto";
-        body["messages"]!.AsArray().Add(Parse("""{"role":"assistant","content":null,"function_call":{"name":"weather","arguments":"{\"city\":\"Bonn\"}"}}"""));
+        body["messages"]!
+            .AsArray()
+            .Add(Parse("""{"role":"assistant","content":null,"function_call":{"name":"weather","arguments":"{\"city\":\"Bonn\"}"}}"""));
         body["messages"]!.AsArray().Add(Parse("""{"role":"function","name":"weather","content":"mild"}"""));
         var second = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, body);
 
         first.Status.Should().Be(200, first.Body);
-        first.Body.Should()
-            .Contain("\"function_call\":{\"name\":\"weather\"").And.Contain("\"finish_reason\":\"function_call\"")
+        first
+            .Body.Should()
+            .Contain("\"function_call\":{\"name\":\"weather\"")
+            .And.Contain("\"finish_reason\":\"function_call\"")
             .And.NotContain("tool_calls");
         second.Status.Should().Be(200, second.Body);
         second.Body.Should().Contain(isStream ? "Mild" : "Mild.");
-        relay.RequestsOf(words)[^1].Json.GetProperty("tools")[0].GetProperty("input_schema").GetProperty("required").GetArrayLength()
-            .Should().Be(1);
+        relay
+            .RequestsOf(words)[^1]
+            .Json.GetProperty("tools")[0]
+            .GetProperty("input_schema")
+            .GetProperty("required")
+            .GetArrayLength()
+            .Should()
+            .Be(1);
     }
 
     [Theory(Timeout = 120_000)]
@@ -198,12 +263,28 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     [InlineData("/v1/messages", """{"tools":[{"type":"computer_20250124","name":"computer"}]}""", "computer_20250124")]
     [InlineData("/v1/messages", """{"mcp_servers":[{"type":"url","url":"https://example.com","name":"x"}]}""", "mcp_servers")]
     [InlineData("/v1/chat/completions", """{"tools":[{"type":"code_interpreter"}]}""", "code_interpreter")]
-    [InlineData("/v1/complete", """{"tools":[{"name":"weather","input_schema":{"type":"object","properties":{"a":{"type":"text"}}}}]}""", "'weather'")]
-    [InlineData("/v1/chat/completions", """{"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"array"}}}]}""", "'weather'")]
+    [InlineData(
+        "/v1/complete",
+        """{"tools":[{"name":"weather","input_schema":{"type":"object","properties":{"a":{"type":"text"}}}}]}""",
+        "'weather'"
+    )]
+    [InlineData(
+        "/v1/chat/completions",
+        """{"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"array"}}}]}""",
+        "'weather'"
+    )]
     [InlineData("/v1/messages", """{"tools":[{"name":"weather"},{"name":"weather"}]}""", "two tools with the name 'weather'")]
     [InlineData("/v1/messages", """{"tools":[{"name":"weather"}],"tool_choice":{"type":"tool","name":"other"}}""", "tool_choice")]
-    [InlineData("/v1/messages", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{}}]},{"role":"user","content":"b"}]}""", "without its result")]
-    [InlineData("/v1/messages", """{"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1"}]}]}""", "thinking")]
+    [InlineData(
+        "/v1/messages",
+        """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{}}]},{"role":"user","content":"b"}]}""",
+        "without its result"
+    )]
+    [InlineData(
+        "/v1/messages",
+        """{"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1"}]}]}""",
+        "thinking"
+    )]
     public async Task A_request_that_can_not_be_is_refused_by_name_and_calls_nobody(string path, string fields, string named)
     {
         var body = Parse("""{"model":"opus","max_tokens":4096,"messages":[{"role":"user","content":"refused tools"}]}""");
@@ -241,7 +322,15 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     public async Task A_call_whose_input_was_cut_off_is_left_out_of_a_whole_answer(string path, string reason)
     {
         var app = new ToolApp(path, $"cut call {path}");
-        relay.Api.When(app.Question, new Behavior { BeforeCalls = "First.", ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}"""), ToolCall.Of("weather", """{"city":"Bremen"}""")], Failure = UpstreamFailure.MaxTokens });
+        relay.Api.When(
+            app.Question,
+            new Behavior
+            {
+                BeforeCalls = "First.",
+                ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}"""), ToolCall.Of("weather", """{"city":"Bremen"}""")],
+                Failure = UpstreamFailure.MaxTokens,
+            }
+        );
 
         var whole = await AskAsync(path, relay.Key, app.Body(), isStream: false);
         var stream = await relay.Program.PostAsync(path, relay.Key, Streamed(app.Body()));
@@ -276,7 +365,17 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     public async Task Thoughts_are_passed_on_to_a_caller_who_asks_for_thinking_and_to_no_other(string path)
     {
         var app = new ToolApp(path, $"thoughts of {path}");
-        relay.Api.When(app.Question, new Behavior { Thought = "I think so: °.", HiddenThought = "c2VjcmV0", ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")], ToolRounds = 1, Text = "Mild." });
+        relay.Api.When(
+            app.Question,
+            new Behavior
+            {
+                Thought = "I think so: °.",
+                HiddenThought = "c2VjcmV0",
+                ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")],
+                ToolRounds = 1,
+                Text = "Mild.",
+            }
+        );
         var asking = app.Body();
         asking["thinking"] = Parse("""{"type":"adaptive"}""");
 
@@ -301,7 +400,13 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             back["thinking"] = Parse("""{"type":"adaptive"}""");
             var content = JsonNode.Parse(whole.Body)!["content"]!;
             back["messages"]!.AsArray().Add(new JsonObject { ["role"] = "assistant", ["content"] = content.DeepClone() });
-            back["messages"]!.AsArray().Add(Parse($$"""{"role":"user","content":[{"type":"tool_result","tool_use_id":"{{content.AsArray()[^1]!["id"]}}","content":"12"}]}"""));
+            back["messages"]!
+                .AsArray()
+                .Add(
+                    Parse(
+                        $$"""{"role":"user","content":[{"type":"tool_result","tool_use_id":"{{content.AsArray()[^1]!["id"]}}","content":"12"}]}"""
+                    )
+                );
             (await relay.Program.PostAsync(path, relay.Key, back)).Body.Should().Contain("Mild.");
         }
     }
@@ -311,7 +416,10 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     {
         var denied = await relay.Program.MintAsync("no-tools", "--no-tools");
         var app = new ToolApp("/v1/messages", "keys and tools");
-        relay.Api.When(app.Question, new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}"""), ToolCall.Of("weather", "{}")], ToolRounds = 1 });
+        relay.Api.When(
+            app.Question,
+            new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}"""), ToolCall.Of("weather", "{}")], ToolRounds = 1 }
+        );
 
         var refused = await relay.Program.PostAsync("/v1/messages", denied, app.Body());
         app.TakeCalls(await AskAsync("/v1/messages", relay.Key, app.Body(), isStream: false));
@@ -328,11 +436,13 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             async () =>
             {
                 var files = Directory.GetFiles(Path.Combine(relay.Program.Home, "audit"), "*.jsonl");
-                audit = string.Concat(await Task.WhenAll(files.Select(file =>
-                    File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))));
+                audit = string.Concat(
+                    await Task.WhenAll(files.Select(file => File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)))
+                );
                 return audit.Contains("\"tools\":2,\"tool_calls\":2", StringComparison.Ordinal);
             },
-            "the audit log does not count tools");
+            "the audit log does not count tools"
+        );
         audit.Should().Contain("\"no_tools\":true").And.NotContainAny("weather", "Bonn");
     }
 
@@ -343,7 +453,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     public async Task A_body_of_a_real_client_with_tools_gets_its_right_answer(string id, string part)
     {
         relay.Api.When("Paris, 2.1 million", new Behavior { ToolCalls = [ToolCall.Of("City", """{"name":"Paris"}""")] });
-        var row = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl")).Select(line => JsonNode.Parse(line)!)
+        var row = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "client-bodies.jsonl"))
+            .Select(line => JsonNode.Parse(line)!)
             .Single(row => row["id"]!.GetValue<string>() == id);
 
         var answer = await relay.Program.PostAsync("/v1/chat/completions", relay.Key, row["body"]!);
@@ -355,11 +466,18 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     [Fact(Timeout = 300_000)]
     public async Task Whatever_is_sent_with_tools_is_answered_and_puts_nothing_in_doubt()
     {
-        var seed = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given
-            ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : Extent.IsLong ? Random.Shared.Next() : 18;
+        var seed =
+            Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given
+                ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture)
+            : Extent.IsLong ? Random.Shared.Next()
+            : 18;
         var random = new Random(seed);
         (string Path, string Body)[] bodies =
-            [("/v1/messages", ToolBodies.Anthropic), ("/v1/chat/completions", ToolBodies.OpenAi), ("/v1/complete", ToolBodies.Native)];
+        [
+            ("/v1/messages", ToolBodies.Anthropic),
+            ("/v1/chat/completions", ToolBodies.OpenAi),
+            ("/v1/complete", ToolBodies.Native),
+        ];
         var statuses = new Dictionary<int, int>();
         for (var round = 0; round < Extent.Of(byDefault: 150, all: 300, atLength: 3000); round++)
         {
@@ -379,9 +497,12 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
         statuses[200].Should().BeGreaterThan(20);
         statuses[400].Should().BeGreaterThan(20);
-        relay.Program.Log.Should()
+        relay
+            .Program.Log.Should()
             .NotContain(line =>
-            line.Contains("lockdown_violation", StringComparison.Ordinal) || line.Contains("was not forwarded", StringComparison.Ordinal));
+                line.Contains("lockdown_violation", StringComparison.Ordinal)
+                || line.Contains("was not forwarded", StringComparison.Ordinal)
+            );
     }
 
     private static JsonObject Streamed(JsonObject body)
@@ -430,9 +551,14 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         }
     }
 
-    private static string Plain(RecordedRequest request) => System.Text.RegularExpressions.Regex.Replace(
-        Encoding.UTF8.GetString(request.Body), @"(?<=cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}", string.Empty,
-        System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+    private static string Plain(RecordedRequest request) =>
+        System.Text.RegularExpressions.Regex.Replace(
+            Encoding.UTF8.GetString(request.Body),
+            @"(?<=cc_version=[0-9]+\.[0-9]+\.[0-9]+\.)[0-9a-f]{3}",
+            string.Empty,
+            System.Text.RegularExpressions.RegexOptions.None,
+            TimeSpan.FromSeconds(1)
+        );
 
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
 }

@@ -22,10 +22,26 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
 
     private static readonly string[] UpstreamWords =
     [
-        "x-api-key", "authentication_error", "permission_error", "Request not allowed", "210000", "simulated", "not_found_error",
-            "claude-opus", "rate_limit_error",
-        "Please try again later", "overloaded_error", "Internal server error", "api_error", "no event stream", "req_sim", "127.0.0.1",
-        "localhost", "ECONN", "/login", "Output token limit",
+        "x-api-key",
+        "authentication_error",
+        "permission_error",
+        "Request not allowed",
+        "210000",
+        "simulated",
+        "not_found_error",
+        "claude-opus",
+        "rate_limit_error",
+        "Please try again later",
+        "overloaded_error",
+        "Internal server error",
+        "api_error",
+        "no event stream",
+        "req_sim",
+        "127.0.0.1",
+        "localhost",
+        "ECONN",
+        "/login",
+        "Output token limit",
     ];
 
     [Theory]
@@ -42,13 +58,20 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.BrokenStream, 502, "upstream_error", null)]
     [InlineData(UpstreamFailure.ErrorEvent, 503, "overloaded", 30)]
     public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(
-        UpstreamFailure failure, int status, string code, int? retryAfter)
+        UpstreamFailure failure,
+        int status,
+        string code,
+        int? retryAfter
+    )
     {
         // A limit is remembered, for its model: it has one of its own, out of the others' way.
         var model = failure == UpstreamFailure.RateLimited ? "haiku" : "opus";
 
         var answer = await AskAsync(
-            await relays.ImpatientAsync(), new Behavior { Text = "Words of the upstream.", Failure = failure }, model);
+            await relays.ImpatientAsync(),
+            new Behavior { Text = "Words of the upstream.", Failure = failure },
+            model
+        );
 
         using var scope = new AssertionScope();
         answer.Status.Should().Be(status);
@@ -105,7 +128,13 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     {
         var answer = await AskAsync(
             await relays.PatientAsync(),
-            new Behavior { Text = "Half an ans", Failure = UpstreamFailure.MaxTokens, BeforeEnd = UntilKilled });
+            new Behavior
+            {
+                Text = "Half an ans",
+                Failure = UpstreamFailure.MaxTokens,
+                BeforeEnd = UntilKilled,
+            }
+        );
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("Half an ans");
@@ -118,7 +147,13 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     {
         var answer = await AskAsync(
             await relays.ImpatientAsync(),
-            new Behavior { Text = "I would rather not.", Failure = UpstreamFailure.Refusal, BeforeEnd = UntilKilled });
+            new Behavior
+            {
+                Text = "I would rather not.",
+                Failure = UpstreamFailure.Refusal,
+                BeforeEnd = UntilKilled,
+            }
+        );
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be("I would rather not.");
@@ -154,9 +189,11 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
             answers.Add(await relay.CompleteAsync(key, new { prompt = Prompt }));
         }
 
-        answers.Should()
+        answers
+            .Should()
             .OnlyContain(answer =>
-            answer.Status == 200 && answer.Text == text && answer.Json.GetProperty("stop_reason").GetString() == "end_turn");
+                answer.Status == 200 && answer.Text == text && answer.Json.GetProperty("stop_reason").GetString() == "end_turn"
+            );
         (await others).Should().OnlyContain(answer => answer.Status == 200 && answer.Text == "Hello.");
         relays.Api.Requests.Count.Should().Be(12);
         relay.Log.Should().NotContain(line => line.Contains("Lockdown violation", StringComparison.Ordinal));
@@ -169,7 +206,15 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     {
         var text = Behavior.WordsText(100);
 
-        var answer = await AskAsync(await relays.ImpatientAsync(), new Behavior { Text = text, Failure = failure, FailTimes = 1 });
+        var answer = await AskAsync(
+            await relays.ImpatientAsync(),
+            new Behavior
+            {
+                Text = text,
+                Failure = failure,
+                FailTimes = 1,
+            }
+        );
 
         answer.Status.Should().Be(200);
         answer.Text.Should().Be(text);
@@ -183,7 +228,14 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task An_answer_that_breaks_off_is_not_asked_for_again(UpstreamFailure failure, string code)
     {
         var answer = await AskAsync(
-            await relays.ImpatientAsync(), new Behavior { Text = Behavior.WordsText(100), Failure = failure, FailTimes = 1 });
+            await relays.ImpatientAsync(),
+            new Behavior
+            {
+                Text = Behavior.WordsText(100),
+                Failure = failure,
+                FailTimes = 1,
+            }
+        );
 
         answer.ErrorCode.Should().Be(code);
         relays.Api.Requests.Count.Should().Be(1);
@@ -208,7 +260,9 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     public async Task A_model_that_never_ends_is_cut_off_by_the_time_limit()
     {
         var answer = await AskAsync(
-            await relays.ImpatientAsync(), new Behavior { Words = 1000, BetweenTokens = TimeSpan.FromMilliseconds(50) });
+            await relays.ImpatientAsync(),
+            new Behavior { Words = 1000, BetweenTokens = TimeSpan.FromMilliseconds(50) }
+        );
 
         answer.Status.Should().Be(504);
         answer.ErrorCode.Should().Be("timeout");
@@ -253,7 +307,9 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
 
         var scrape = await Scrape.OfAsync(started.Relay, await started.Relay.MintAsync("admin", "--scope", "admin"));
         scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "five_hour"), ("relay_model_family", "all")).Should().Be(0.42);
-        scrape.Sum("relay_upstream_used", ("relay_upstream_limit", "requests"), ("relay_model_family", "opus")).Should()
+        scrape
+            .Sum("relay_upstream_used", ("relay_upstream_limit", "requests"), ("relay_model_family", "opus"))
+            .Should()
             .BeApproximately(0.2, 1e-9);
     }
 
@@ -326,9 +382,15 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
 
     private void AssertDiscreet(RelayAnswer answer)
     {
-        answer.Body.Should()
-            .NotContainAny([.. UpstreamWords, "Words of the upstream", Behavior.DefaultText, Prompt,
-            relays.Api.BaseAddress.Port.ToString()]);
+        answer
+            .Body.Should()
+            .NotContainAny([
+                .. UpstreamWords,
+                "Words of the upstream",
+                Behavior.DefaultText,
+                Prompt,
+                relays.Api.BaseAddress.Port.ToString(),
+            ]);
         answer.Json.GetProperty("ok").GetBoolean().Should().BeFalse();
         answer.Json.GetProperty("request_id").GetString().Should().StartWith("req_");
     }

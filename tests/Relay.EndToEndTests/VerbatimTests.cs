@@ -50,12 +50,21 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
 
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox,
-        RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, Extent.IsLong ? 500 : 16).Select(seed => MadeUp(new Random(seed)))));
+        AllArriveAsync(
+            sandbox,
+            RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, Extent.IsLong ? 500 : 16).Select(seed => MadeUp(new Random(seed))))
+        );
 
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>
-        AllArriveAsync(sandbox, [[Long("long ASCII line. ")], [Long("ÄÖ\n€\t🙂 ")], [Long("\0\u001f\"\\")]]);
+        AllArriveAsync(
+            sandbox,
+            [
+                [Long("long ASCII line. ")],
+                [Long("ÄÖ\n€\t🙂 ")],
+                [Long("\0\u001f\"\\")],
+            ]
+        );
 
     [Theory, MemberData(nameof(Modes))]
     public async Task The_API_receives_at_most_2000_bytes_for_hi_and_no_path_or_name_of_this_machine(string sandbox)
@@ -78,25 +87,30 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
         relays.Api.Clear();
         relays.Api.Default = new Behavior { Echo = true };
         using var scope = new AssertionScope();
-        await Parallel.ForEachAsync(conversations,
+        await Parallel.ForEachAsync(
+            conversations,
             new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
             async (texts, _) =>
-        {
-            // The system prompt is another text, so that the two can't be confused; odd ones are sent without escapes.
-            var text = texts[^1];
-            var system = Encoding.UTF8.GetByteCount(text) > MaxInputBytes / 2 ? "short" : string.Join('§', texts.Append(text));
-            var body = RelayPerSandbox.AskingFor(texts, system);
-            var answer = await relay.CompleteAsync(key, text.Length % 2 == 0 ? body : JsonSerializer.Serialize(body, Raw));
-
-            lock (scope)
             {
-                answer.Status.Should().Be(200, "{0} was sent", Visible(text));
-                relays.Api.Requests.Count(request =>
-                    request.UserTexts.SequenceEqual(texts, StringComparer.Ordinal) && request.SystemTexts[^1] == system)
-                    .Should().Be(1, "{0} was sent, and nothing is added", string.Join(", ", texts.Select(Visible)));
-                (answer.Text == text).Should().BeTrue("the answer to {0} was {1}", Visible(text), Visible(answer.Text));
+                // The system prompt is another text, so that the two can't be confused; odd ones are sent without escapes.
+                var text = texts[^1];
+                var system = Encoding.UTF8.GetByteCount(text) > MaxInputBytes / 2 ? "short" : string.Join('§', texts.Append(text));
+                var body = RelayPerSandbox.AskingFor(texts, system);
+                var answer = await relay.CompleteAsync(key, text.Length % 2 == 0 ? body : JsonSerializer.Serialize(body, Raw));
+
+                lock (scope)
+                {
+                    answer.Status.Should().Be(200, "{0} was sent", Visible(text));
+                    relays
+                        .Api.Requests.Count(request =>
+                            request.UserTexts.SequenceEqual(texts, StringComparer.Ordinal) && request.SystemTexts[^1] == system
+                        )
+                        .Should()
+                        .Be(1, "{0} was sent, and nothing is added", string.Join(", ", texts.Select(Visible)));
+                    (answer.Text == text).Should().BeTrue("the answer to {0} was {1}", Visible(text), Visible(answer.Text));
+                }
             }
-        });
+        );
     }
 
     private static string Visible(string text) => JsonSerializer.Serialize(text.Length > 300 ? text[..300] : text);
@@ -110,14 +124,54 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
 
     private static string MadeUp(Random random)
     {
-        string[] pieces = ["@", "/", "!", "#", "-", "\n", "\r", "\t", " ", "\0", "\u001b[", "\u2028", "\ufeff", "\u00a0", "\"", "\\", "\\u",
-            "{", "}", "<", ">", "&", "```", "🙂", "é", "\u0301", "</", "${", "@/etc/passwd", "/cost"];
+        string[] pieces =
+        [
+            "@",
+            "/",
+            "!",
+            "#",
+            "-",
+            "\n",
+            "\r",
+            "\t",
+            " ",
+            "\0",
+            "\u001b[",
+            "\u2028",
+            "\ufeff",
+            "\u00a0",
+            "\"",
+            "\\",
+            "\\u",
+            "{",
+            "}",
+            "<",
+            ">",
+            "&",
+            "```",
+            "🙂",
+            "é",
+            "\u0301",
+            "</",
+            "${",
+            "@/etc/passwd",
+            "/cost",
+        ];
         var text = new StringBuilder();
         for (var count = random.Next(1, 400); count > 0; count--)
         {
-            var code = random.Next(
-                4) switch { 0 => random.Next(0x80), 1 => random.Next(0x800), 2 => random.Next(0x10000), _ => random.Next(0x110000) };
-            text.Append(random.Next(2) == 0 ? pieces[random.Next(pieces.Length)] : Rune.IsValid(code) ? new Rune(code).ToString() : "?");
+            var code = random.Next(4) switch
+            {
+                0 => random.Next(0x80),
+                1 => random.Next(0x800),
+                2 => random.Next(0x10000),
+                _ => random.Next(0x110000),
+            };
+            text.Append(
+                random.Next(2) == 0 ? pieces[random.Next(pieces.Length)]
+                : Rune.IsValid(code) ? new Rune(code).ToString()
+                : "?"
+            );
         }
 
         return text.Append('.').ToString();

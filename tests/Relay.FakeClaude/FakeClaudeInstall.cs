@@ -37,11 +37,18 @@ public static class FakeClaudeInstall
             export DOTNET_ROOT={Quote(runtime)} DOTNET_EnableDiagnostics=0 DOTNET_EnableWriteXorExecute=0
             exec {Quote(program)} --script {Quote(Path.Combine(directory, ScriptFile))} "$@"
 
-            """);
+            """
+        );
         File.SetUnixFileMode(
             claude,
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-            | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            UnixFileMode.UserRead
+                | UnixFileMode.UserWrite
+                | UnixFileMode.UserExecute
+                | UnixFileMode.GroupRead
+                | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherRead
+                | UnixFileMode.OtherExecute
+        );
         return claude;
     }
 
@@ -68,8 +75,7 @@ public static class FakeClaudeInstall
     /// </summary>
     public static IReadOnlyList<int> GrandchildPids(string directory) => ReadPids(Path.Combine(directory, GrandchildPidFile));
 
-    private static int[] ReadPids(string file) =>
-        File.Exists(file) ? [.. File.ReadAllLines(file).Select(int.Parse)] : [];
+    private static int[] ReadPids(string file) => File.Exists(file) ? [.. File.ReadAllLines(file).Select(int.Parse)] : [];
 
     private static string Quote(string text) => $"'{text.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 }

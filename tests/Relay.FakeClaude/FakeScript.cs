@@ -51,7 +51,7 @@ public sealed record FakeScript
 
     /// <summary>The default is what the real CLI always lists under the locked-down launch.</summary>
     public IReadOnlyList<FakePlugin> InitPlugins { get; set; } =
-        [new("cc-plugin-agents-md"), new("cc-plugin-privacy"), new("cc-plugin-plugin-authoring")];
+    [new("cc-plugin-agents-md"), new("cc-plugin-privacy"), new("cc-plugin-plugin-authoring")];
 
     public string InitPermissionMode { get; set; } = "default";
 
@@ -195,6 +195,9 @@ public enum FakeBehavior
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UseStringEnumConverter = true,
+    WriteIndented = true
+)]
 [JsonSerializable(typeof(FakeScript))]
 internal sealed partial class FakeScriptJson : JsonSerializerContext;

@@ -41,20 +41,26 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         var loggedIn = script.Behavior != FakeBehavior.NotLoggedIn;
         var token = loggedIn ? script.TokenSource : "none";
         var key = loggedIn && script.ApiKeySource != "none" ? $"\"apiKeySource\":{Text(script.ApiKeySource)}," : "";
-        Emit($$$"""{"type":"control_response","response":{"subtype":"success","request_id":{{{Text(id)}}},"response":{"commands":[],"agents":[{"name":"claude","description":"Catch-all"}],"output_style":"default","available_output_styles":["default"],"user_output_styles_dir":"/nowhere/.claude/output-styles","models":[{"value":"default","resolvedModel":{{{Text(model)}}},"displayName":"Default (recommended)","description":"Fake"}],"account":{"tokenSource":{{{Text(token)}}},{{{key}}}"apiProvider":"firstParty"},"pid":{{{Environment.ProcessId}}},"claude_code_version":{{{Text(script.Version)}}},"current_permission_mode":"default","hook_on_failure_supported":true,"hooks_when_unanswered_kept":0,"other_hook_ask_outranks_host":true,"feedback_mode":{"kind":"disabled"},"analytics_disabled":true,"remote_control_auto_enable":false,"remote_control_auto_connect_default":false,"remote_control_available":false,"remote_control_auto_on_by_default":false,"ide_rc_auto_enable_gate":false,{{{FastMode}}},"session_state":"idle","capabilities":["ui_surface_v1"]},"pending_permission_requests":[],"pending_user_dialog_requests":[]}}""");
+        Emit(
+            $$$"""{"type":"control_response","response":{"subtype":"success","request_id":{{{Text(id)}}},"response":{"commands":[],"agents":[{"name":"claude","description":"Catch-all"}],"output_style":"default","available_output_styles":["default"],"user_output_styles_dir":"/nowhere/.claude/output-styles","models":[{"value":"default","resolvedModel":{{{Text(model)}}},"displayName":"Default (recommended)","description":"Fake"}],"account":{"tokenSource":{{{Text(token)}}},{{{key}}}"apiProvider":"firstParty"},"pid":{{{Environment.ProcessId}}},"claude_code_version":{{{Text(script.Version)}}},"current_permission_mode":"default","hook_on_failure_supported":true,"hooks_when_unanswered_kept":0,"other_hook_ask_outranks_host":true,"feedback_mode":{"kind":"disabled"},"analytics_disabled":true,"remote_control_auto_enable":false,"remote_control_auto_connect_default":false,"remote_control_available":false,"remote_control_auto_on_by_default":false,"ide_rc_auto_enable_gate":false,{{{FastMode}}},"session_state":"idle","capabilities":["ui_surface_v1"]},"pending_permission_requests":[],"pending_user_dialog_requests":[]}}"""
+        );
     }
 
     public void SetModel(string id, string name)
     {
         model = name;
-        Emit($$$$"""{"type":"control_response","response":{"subtype":"success","request_id":{{{{Text(id)}}}},"response":{"model":{{{{Text(name)}}}}}}}""");
+        Emit(
+            $$$$"""{"type":"control_response","response":{"subtype":"success","request_id":{{{{Text(id)}}}},"response":{"model":{{{{Text(name)}}}}}}}"""
+        );
     }
 
     public void Applied(string id) =>
         Emit($$$"""{"type":"control_response","response":{"subtype":"success","request_id":{{{Text(id)}}}}}""");
 
     public void ControlError(string id, string message, string code) =>
-        Emit($$$"""{"type":"control_response","response":{"subtype":"error","request_id":{{{Text(id)}}},"error":{{{Text(message)}}},"error_code":{{{Text(code)}}}}}""");
+        Emit(
+            $$$"""{"type":"control_response","response":{"subtype":"error","request_id":{{{Text(id)}}},"error":{{{Text(message)}}},"error_code":{{{Text(code)}}}}}"""
+        );
 
     /// <param name="deviating">Shows the script's own lists instead of those of a locked-down CLI.</param>
     public void Init(bool deviating)
@@ -64,14 +70,18 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         var servers = List(shown.InitMcpServers, name => $$"""{"name":{{Text(name)}},"status":"connected"}""");
         var plugins = List(shown.InitPlugins, Plugin);
         var folder = Text(Environment.CurrentDirectory);
-        Emit($$"""{"type":"system","subtype":"init","cwd":{{folder}},"session_id":"{{session}}","tools":{{Names(HasSchema ? ["StructuredOutput", .. shown.InitTools] : shown.InitTools)}},"mcp_servers":{{servers}},"model":{{Text(model)}},"permissionMode":{{Text(shown.InitPermissionMode)}},"slash_commands":{{Names(shown.InitSlashCommands)}},"apiKeySource":{{Text(key)}},"claude_code_version":{{Text(shown.Version)}},"output_style":"default","agents":["claude","Explore","general-purpose","Plan","statusline-setup"],"skills":{{Names(shown.InitSkills)}},"plugins":{{plugins}},"capabilities":["interrupt_receipt_v1","msg_lifecycle_v1","ui_surface_v1"],"analytics_disabled":true,"product_feedback_disabled":true,"served_by_anthropic":false,"uuid":"{{Guid.NewGuid()}}","original_cwd":{{folder}},"additional_directories":[],{{FastMode}},"per_turn_effort_active":true,"ultrathink_available":false,"ultrathink_typed_raises":false,"view_mode":"default"}""");
+        Emit(
+            $$"""{"type":"system","subtype":"init","cwd":{{folder}},"session_id":"{{session}}","tools":{{Names(HasSchema ? ["StructuredOutput", .. shown.InitTools] : shown.InitTools)}},"mcp_servers":{{servers}},"model":{{Text(model)}},"permissionMode":{{Text(shown.InitPermissionMode)}},"slash_commands":{{Names(shown.InitSlashCommands)}},"apiKeySource":{{Text(key)}},"claude_code_version":{{Text(shown.Version)}},"output_style":"default","agents":["claude","Explore","general-purpose","Plan","statusline-setup"],"skills":{{Names(shown.InitSkills)}},"plugins":{{plugins}},"capabilities":["interrupt_receipt_v1","msg_lifecycle_v1","ui_surface_v1"],"analytics_disabled":true,"product_feedback_disabled":true,"served_by_anthropic":false,"uuid":"{{Guid.NewGuid()}}","original_cwd":{{folder}},"additional_directories":[],{{FastMode}},"per_turn_effort_active":true,"ultrathink_available":false,"ultrathink_typed_raises":false,"view_mode":"default"}"""
+        );
     }
 
     public void Status() =>
         Emit($$"""{"type":"system","subtype":"status","status":"requesting","session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}"}""");
 
     public void ApiRetry(int attempt) =>
-        Emit($$"""{"type":"system","subtype":"api_retry","attempt":{{attempt}},"max_retries":10,"retry_delay_ms":1000,"error_status":401,"error":"authentication_failed","session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}"}""");
+        Emit(
+            $$"""{"type":"system","subtype":"api_retry","attempt":{{attempt}},"max_retries":10,"retry_delay_ms":1000,"error_status":401,"error":"authentication_failed","session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}"}"""
+        );
 
     /// <summary>One whole model message: its stream events, and the assistant frame where the real one puts it.</summary>
     public void Message(string text, int deltas)
@@ -95,7 +105,9 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         }
 
         var whole = Body($$"""{"type":"text","text":{{Text(text)}}}""", ",\"context_management\":null");
-        Emit($$"""{"type":"assistant","message":{{whole}},"parent_tool_use_id":null,"session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}","timestamp":"{{TimeProvider.System.GetUtcNow():O}}"}""");
+        Emit(
+            $$"""{"type":"assistant","message":{{whole}},"parent_tool_use_id":null,"session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}","timestamp":"{{TimeProvider.System.GetUtcNow():O}}"}"""
+        );
         Event("""{"type":"content_block_stop","index":0}""");
         Event("""{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}}""");
         Event("""{"type":"message_stop"}""");
@@ -105,7 +117,9 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
     private void TimedDeltas(int deltas)
     {
         const string Mark = "MOMENT";
-        var frame = $$$"""{"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"{{{Mark}}} "}},"session_id":"{{{session}}}","parent_tool_use_id":null,"uuid":"{{{Guid.NewGuid()}}}"}""" + "\n";
+        var frame =
+            $$$"""{"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"{{{Mark}}} "}},"session_id":"{{{session}}}","parent_tool_use_id":null,"uuid":"{{{Guid.NewGuid()}}}"}"""
+            + "\n";
         var parts = frame.Split(Mark).Select(Encoding.UTF8.GetBytes).ToArray();
         var line = new byte[frame.Length + 20];
         for (var delta = 0; delta < deltas; delta++)
@@ -128,14 +142,20 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
 
     /// <summary>The result of a turn that asks the model nothing (<c>shouldQuery: false</c>).</summary>
     public void EmptyResult() =>
-        Emit($$$"""{"is_error":false,"duration_api_ms":0,"num_turns":0,"stop_reason":null,"session_id":"{{{session}}}","total_cost_usd":0,"usage":{{{NoUsage}}},"modelUsage":{},"permission_denials":[],{{{FastMode}}},"subagent_stats":{{{Subagents}}},"safety_stops":0,"subtype":"success","result":"","type":"result","duration_ms":1,"uuid":"{{{Guid.NewGuid()}}}","queued_turn_count":0,"result_index":{{{results++}}},"model_usage_since_last_result":{}}""");
+        Emit(
+            $$$"""{"is_error":false,"duration_api_ms":0,"num_turns":0,"stop_reason":null,"session_id":"{{{session}}}","total_cost_usd":0,"usage":{{{NoUsage}}},"modelUsage":{},"permission_denials":[],{{{FastMode}}},"subagent_stats":{{{Subagents}}},"safety_stops":0,"subtype":"success","result":"","type":"result","duration_ms":1,"uuid":"{{{Guid.NewGuid()}}}","queued_turn_count":0,"result_index":{{{results++}}},"model_usage_since_last_result":{}}"""
+        );
 
     public void Error(int? status, string name, string text, string reason)
     {
         var code = status is { } number ? $"{number}" : "null";
         var frameStatus = status is null ? "" : $",\"api_error_status\":{code}";
-        Emit($$"""{"type":"assistant","message":{"diagnostics":null,"id":"{{Guid.NewGuid()}}","container":null,"model":"<synthetic>","role":"assistant","stop_details":null,"stop_reason":"stop_sequence","stop_sequence":"","type":"message","usage":{{NoUsage}},"content":[{"type":"text","text":{{Text(text)}}}],"context_management":null},"parent_tool_use_id":null,"session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}","timestamp":"{{TimeProvider.System.GetUtcNow():O}}","error":{{Text(name)}},"is_api_error_message":true{{frameStatus}}}""");
-        Emit($$$"""{"duration_api_ms":0,"stop_reason":"stop_sequence","session_id":"{{{session}}}","total_cost_usd":0,"usage":{{{NoUsage}}},"modelUsage":{},"permission_denials":[],"terminal_reason":{{{Text(reason)}}},{{{FastMode}}},"subagent_stats":{{{Subagents}}},"safety_stops":0,"is_error":true,"num_turns":1,"subtype":"success","api_error_status":{{{code}}},"result":{{{Text(text)}}},"type":"result","duration_ms":1,"uuid":"{{{Guid.NewGuid()}}}","begun_message_ids":[],"queued_turn_count":0,"result_index":{{{results++}}},"model_usage_since_last_result":{}}""");
+        Emit(
+            $$"""{"type":"assistant","message":{"diagnostics":null,"id":"{{Guid.NewGuid()}}","container":null,"model":"<synthetic>","role":"assistant","stop_details":null,"stop_reason":"stop_sequence","stop_sequence":"","type":"message","usage":{{NoUsage}},"content":[{"type":"text","text":{{Text(text)}}}],"context_management":null},"parent_tool_use_id":null,"session_id":"{{session}}","uuid":"{{Guid.NewGuid()}}","timestamp":"{{TimeProvider.System.GetUtcNow():O}}","error":{{Text(name)}},"is_api_error_message":true{{frameStatus}}}"""
+        );
+        Emit(
+            $$$"""{"duration_api_ms":0,"stop_reason":"stop_sequence","session_id":"{{{session}}}","total_cost_usd":0,"usage":{{{NoUsage}}},"modelUsage":{},"permission_denials":[],"terminal_reason":{{{Text(reason)}}},{{{FastMode}}},"subagent_stats":{{{Subagents}}},"safety_stops":0,"is_error":true,"num_turns":1,"subtype":"success","api_error_status":{{{code}}},"result":{{{Text(text)}}},"type":"result","duration_ms":1,"uuid":"{{{Guid.NewGuid()}}}","begun_message_ids":[],"queued_turn_count":0,"result_index":{{{results++}}},"model_usage_since_last_result":{}}"""
+        );
     }
 
     /// <summary>The event of a limit that was hit, if the script names one.</summary>
@@ -144,12 +164,16 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         if (script.LimitKind is { } kind)
         {
             var resetsAt = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + script.LimitResetsIn;
-            Emit($$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":{{{resetsAt}}},"rateLimitType":{{{Text(kind)}}}},"uuid":"{{{Guid.NewGuid()}}}","session_id":"{{{session}}}"}""");
+            Emit(
+                $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":{{{resetsAt}}},"rateLimitType":{{{Text(kind)}}}},"uuid":"{{{Guid.NewGuid()}}}","session_id":"{{{session}}}"}"""
+            );
         }
     }
 
     public void MaxTurns() =>
-        Emit($$"""{"duration_api_ms":1,"stop_reason":"tool_use","session_id":"{{session}}","total_cost_usd":0.000002,"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"max_turns",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":true,"num_turns":2,"subtype":"error_max_turns","errors":["Reached maximum number of turns (1)"],"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""");
+        Emit(
+            $$"""{"duration_api_ms":1,"stop_reason":"tool_use","session_id":"{{session}}","total_cost_usd":0.000002,"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"max_turns",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":true,"num_turns":2,"subtype":"error_max_turns","errors":["Reached maximum number of turns (1)"],"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}"""
+        );
 
     public void HalfResult(string text)
     {
@@ -185,7 +209,9 @@ internal sealed class Frames(Stream output, FakeScript script, string model)
         $$"""{"duration_api_ms":1,"stop_reason":"end_turn","session_id":"{{session}}","total_cost_usd":{{script.CostUsd}},"usage":{{Usage}},"modelUsage":{{ModelUsage}},"permission_denials":[],"terminal_reason":"completed",{{FastMode}},"subagent_stats":{{Subagents}},"safety_stops":0,"is_error":false,"num_turns":1,"subtype":"success","api_error_status":null,{{(HasSchema ? $"\"structured_output\":{script.StructuredOutput}," : string.Empty)}}"result":{{result}},"ttft_ms":1,"type":"result","duration_ms":1,"uuid":"{{Guid.NewGuid()}}","begun_message_ids":["msg_{{messages}}"],"ttft_stream_ms":1,"time_to_request_ms":1,"first_content_frame_ms":1,"queued_turn_count":0,"result_index":{{results++}},"model_usage_since_last_result":{{ModelUsage}}}""";
 
     private void Event(string body, string more = "") =>
-        Emit($$"""{"type":"stream_event","event":{{body}},"session_id":"{{session}}","parent_tool_use_id":null,"uuid":"{{Guid.NewGuid()}}",{{more}}"api_message_id":"msg_{{messages}}"}""");
+        Emit(
+            $$"""{"type":"stream_event","event":{{body}},"session_id":"{{session}}","parent_tool_use_id":null,"uuid":"{{Guid.NewGuid()}}",{{more}}"api_message_id":"msg_{{messages}}"}"""
+        );
 
     /// <summary>Cuts the text into pieces of about the same length, never through a surrogate pair.</summary>
     private static IEnumerable<string> Pieces(string text, int count)

@@ -37,6 +37,4 @@ using var session = new Session(script, folder, new Frames(output, script, model
 return session.Run(input);
 
 PosixSignalRegistration? IgnoreIfAsked(PosixSignal signal) =>
-    script.Behavior == FakeBehavior.IgnoreSigterm
-        ? PosixSignalRegistration.Create(signal, context => context.Cancel = true)
-        : null;
+    script.Behavior == FakeBehavior.IgnoreSigterm ? PosixSignalRegistration.Create(signal, context => context.Cancel = true) : null;

@@ -198,9 +198,12 @@ internal sealed class Session(FakeScript script, string folder, Frames frames) :
     private static string PromptText(JsonElement content) =>
         content.ValueKind == JsonValueKind.String
             ? content.GetString()!
-            : string.Concat(content.EnumerateArray()
-                .Where(block => block.GetProperty("type").ValueEquals("text"))
-                .Select(block => block.GetProperty("text").GetString()));
+            : string.Concat(
+                content
+                    .EnumerateArray()
+                    .Where(block => block.GetProperty("type").ValueEquals("text"))
+                    .Select(block => block.GetProperty("text").GetString())
+            );
 
     private void RetryForever()
     {

@@ -32,7 +32,11 @@ public sealed class ClaudeRelayClient
     {
         (_http, _options, _clock) = (http, options ?? new ClaudeRelayOptions(), clock ?? TimeProvider.System);
         _key = string.IsNullOrWhiteSpace(_options.Key)
-            ? throw new ArgumentException("There is no key for the relay: set CLAUDE_RELAY_KEY, or ClaudeRelayOptions.Key. The relay's operator mints one with ./bin/genkey.", nameof(options))
+            ? throw new ArgumentException(
+                "There is no key for the relay: set CLAUDE_RELAY_KEY, or ClaudeRelayOptions.Key. The relay's operator mints one with "
+                    + "./bin/genkey.",
+                nameof(options)
+            )
             : _options.Key;
     }
 
@@ -41,21 +45,39 @@ public sealed class ClaudeRelayClient
     /// <param name="idempotencyKey">To repeat an earlier call: the same key gets the same answer for a day. A new one when null.</param>
     /// <param name="cancellationToken">Leaves; the relay stops working on it.</param>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
-    public Task<Completion> CompleteAsync(CompletionRequest request, string? idempotencyKey = null, CancellationToken cancellationToken = default) =>
-        SendAsync(() => Post("v1/complete", Body(request, stream: false), Json.Default.CompletionBody, idempotencyKey), Json.Default.Completion, cancellationToken);
+    public Task<Completion> CompleteAsync(
+        CompletionRequest request,
+        string? idempotencyKey = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        SendAsync(
+            () => Post("v1/complete", Body(request, stream: false), Json.Default.CompletionBody, idempotencyKey),
+            Json.Default.Completion,
+            cancellationToken
+        );
 
-    /// <summary>An answer as it comes: one <see cref="CompletionStarted"/>, deltas, one <see cref="CompletionDone"/>. Leaving the loop ends it.</summary>
+    /// <summary>
+    /// An answer as it comes: one <see cref="CompletionStarted"/>, deltas, one <see cref="CompletionDone"/>. Leaving the loop ends it.
+    /// </summary>
     /// <exception cref="ClaudeRelayException">Also in the middle: what came until then is not the whole answer.</exception>
     public async IAsyncEnumerable<CompletionEvent> StreamAsync(
-        CompletionRequest request, string? idempotencyKey = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        CompletionRequest request,
+        string? idempotencyKey = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
     {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var key = idempotencyKey ?? NewIdempotencyKey();
-        await using var events = await OpenAsync(() => Post("v1/complete", Body(request, stream: true), Json.Default.CompletionBody, key), silence, cancellationToken);
+        await using var events = await OpenAsync(
+            () => Post("v1/complete", Body(request, stream: true), Json.Default.CompletionBody, key),
+            silence,
+            cancellationToken
+        );
         while (true)
         {
             silence.CancelAfter(_options.Timeout);
-            var item = await GuardAsync(events.NextAsync, cancellationToken)
+            var item =
+                await GuardAsync(events.NextAsync, cancellationToken)
                 ?? throw new ClaudeRelayConnectionException("The stream ended before the answer did.") { Code = "stream_broken" };
             yield return item;
             if (item is CompletionDone)
@@ -75,14 +97,27 @@ public sealed class ClaudeRelayClient
 
     /// <summary>What may be named as a model.</summary>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
-    public Task<ModelList> ModelsAsync(CancellationToken cancellationToken = default) => SendAsync(() => Get("v1/models"), Json.Default.ModelList, cancellationToken);
+    public Task<ModelList> ModelsAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(() => Get("v1/models"), Json.Default.ModelList, cancellationToken);
 
     /// <summary>What the key used, and what is left of its limits, as the relay says it.</summary>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
-    public Task<JsonElement> UsageAsync(CancellationToken cancellationToken = default) => SendAsync(() => Get("v1/usage"), Json.Default.JsonElement, cancellationToken);
+    public Task<JsonElement> UsageAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(() => Get("v1/usage"), Json.Default.JsonElement, cancellationToken);
 
-    private static CompletionBody Body(CompletionRequest request, bool stream) => new(
-        request.Prompt, request.Messages, request.System, request.Model, request.MaxTokens, request.Effort, request.JsonSchema, request.Stop, stream ? null : "json", stream ? true : null);
+    private static CompletionBody Body(CompletionRequest request, bool stream) =>
+        new(
+            request.Prompt,
+            request.Messages,
+            request.System,
+            request.Model,
+            request.MaxTokens,
+            request.Effort,
+            request.JsonSchema,
+            request.Stop,
+            stream ? null : "json",
+            stream ? true : null
+        );
 
     private static string NewIdempotencyKey() => Guid.NewGuid().ToString("D", CultureInfo.InvariantCulture);
 
@@ -113,16 +148,25 @@ public sealed class ClaudeRelayClient
             {
                 using var request = Copy(make, first);
                 var left = _clock.GetElapsedTime(_clock.GetTimestamp(), deadline);
-                request.Headers.Add("Request-Timeout", Math.Max(0.1, Math.Round(left.TotalSeconds, 1)).ToString(CultureInfo.InvariantCulture));
+                request.Headers.Add(
+                    "Request-Timeout",
+                    Math.Max(0.1, Math.Round(left.TotalSeconds, 1)).ToString(CultureInfo.InvariantCulture)
+                );
                 using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
                 await ThrowIfFailedAsync(response, either.Token);
-                return await response.Content.ReadFromJsonAsync(type, either.Token) ?? throw new ClaudeRelayConnectionException("The relay answered with nothing.") { Code = "empty" };
+                return await response.Content.ReadFromJsonAsync(type, either.Token)
+                    ?? throw new ClaudeRelayConnectionException("The relay answered with nothing.") { Code = "empty" };
             },
             either.Token,
-            cancellationToken);
+            cancellationToken
+        );
     }
 
-    private async Task<EventSource> OpenAsync(Func<HttpRequestMessage> make, CancellationTokenSource silence, CancellationToken cancellationToken)
+    private async Task<EventSource> OpenAsync(
+        Func<HttpRequestMessage> make,
+        CancellationTokenSource silence,
+        CancellationToken cancellationToken
+    )
     {
         silence.CancelAfter(_options.Timeout);
         return await RepeatAsync(
@@ -135,7 +179,11 @@ public sealed class ClaudeRelayClient
                     await ThrowIfFailedAsync(response, silence.Token);
                     return response.Content.Headers.ContentType?.MediaType == "text/event-stream"
                         ? await EventSource.OpenAsync(response, silence.Token)
-                        : throw new ClaudeRelayException("The relay, or something before it, answered with something that is no stream.") { Status = (int)response.StatusCode, Code = $"http_{(int)response.StatusCode}" };
+                        : throw new ClaudeRelayException("The relay, or something before it, answered with something that is no stream.")
+                        {
+                            Status = (int)response.StatusCode,
+                            Code = $"http_{(int)response.StatusCode}",
+                        };
                 }
                 catch
                 {
@@ -144,7 +192,8 @@ public sealed class ClaudeRelayClient
                 }
             },
             silence.Token,
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     /// <summary>All tries of a call carry the key of the first.</summary>
@@ -168,7 +217,8 @@ public sealed class ClaudeRelayClient
             {
                 return await GuardAsync(tryOnce, cancellationToken);
             }
-            catch (ClaudeRelayException exception) when (attempt < _options.MaxRetries && MayRetry(exception) && WaitOf(exception, attempt) is { } wait)
+            catch (ClaudeRelayException exception)
+                when (attempt < _options.MaxRetries && MayRetry(exception) && WaitOf(exception, attempt) is { } wait)
             {
                 await GuardAsync(
                     async () =>
@@ -176,7 +226,8 @@ public sealed class ClaudeRelayClient
                         await Task.Delay(wait, _clock, limit);
                         return true;
                     },
-                    cancellationToken);
+                    cancellationToken
+                );
             }
         }
     }
@@ -190,20 +241,37 @@ public sealed class ClaudeRelayClient
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ClaudeRelayTimeoutException($"The relay did not answer within {_options.Timeout.TotalSeconds:0.###} s.", exception) { Code = "client_timeout" };
+            throw new ClaudeRelayTimeoutException($"The relay did not answer within {_options.Timeout.TotalSeconds:0.###} s.", exception)
+            {
+                Code = "client_timeout",
+            };
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            throw new ClaudeRelayConnectionException($"The relay at {_options.Url.Authority} could not be reached, or broke off: {exception.Message}", exception) { Code = "connection" };
+            throw new ClaudeRelayConnectionException(
+                $"The relay at {_options.Url.Authority} could not be reached, or broke off: {exception.Message}",
+                exception
+            )
+            {
+                Code = "connection",
+            };
         }
         catch (JsonException exception)
         {
-            throw new ClaudeRelayConnectionException("The relay, or something before it, answered with something that is not the relay's JSON.", exception) { Code = "not_json" };
+            throw new ClaudeRelayConnectionException(
+                "The relay, or something before it, answered with something that is not the relay's JSON.",
+                exception
+            )
+            {
+                Code = "not_json",
+            };
         }
     }
 
     private static bool MayRetry(ClaudeRelayException exception) =>
-        exception is ClaudeRelayConnectionException { Code: "connection" } || exception.Status is 429 or 502 or 503 or 504 || exception is { Status: 409, Code: "idempotency_in_flight" };
+        exception is ClaudeRelayConnectionException { Code: "connection" }
+        || exception.Status is 429 or 502 or 503 or 504
+        || exception is { Status: 409, Code: "idempotency_in_flight" };
 
     /// <summary>Null for a wait that is too long to be waited for.</summary>
     private TimeSpan? WaitOf(ClaudeRelayException exception, int attempt)
@@ -235,7 +303,12 @@ public sealed class ClaudeRelayClient
             failure = null; // A proxy's page.
         }
 
-        throw Failed(status, failure, response.Headers.RetryAfter?.Delta, response.Headers.TryGetValues("X-Request-Id", out var ids) ? ids.First() : null);
+        throw Failed(
+            status,
+            failure,
+            response.Headers.RetryAfter?.Delta,
+            response.Headers.TryGetValues("X-Request-Id", out var ids) ? ids.First() : null
+        );
     }
 
     /// <summary>The exception of a failure.</summary>
@@ -252,7 +325,13 @@ public sealed class ClaudeRelayClient
             null or >= 500 => new ClaudeRelayServerException(message),
             _ => new ClaudeRelayException(message),
         };
-        return bare.With(status, failure?.Error?.Code ?? $"http_{status}", failure?.Error?.Field, failure?.RequestId ?? requestId, retryAfter);
+        return bare.With(
+            status,
+            failure?.Error?.Code ?? $"http_{status}",
+            failure?.Error?.Field,
+            failure?.RequestId ?? requestId,
+            retryAfter
+        );
     }
 
     /// <summary>The events of one answer. The first has been read when it is opened: until then a call may be repeated.</summary>
@@ -263,7 +342,10 @@ public sealed class ClaudeRelayClient
         private CompletionEvent? _first;
 
         private EventSource(HttpResponseMessage response, Stream stream, CancellationToken cancellationToken) =>
-            (_response, _items) = (response, SseParser.Create(stream).EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken));
+            (_response, _items) = (
+                response,
+                SseParser.Create(stream).EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken)
+            );
 
         public static async Task<EventSource> OpenAsync(HttpResponseMessage response, CancellationToken cancellationToken)
         {

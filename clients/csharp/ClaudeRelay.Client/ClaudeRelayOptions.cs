@@ -4,7 +4,8 @@ namespace ClaudeRelay.Client;
 public sealed class ClaudeRelayOptions
 {
     /// <summary>The relay's address; <c>CLAUDE_RELAY_URL</c>, or else <c>http://127.0.0.1:8799</c>, unless set.</summary>
-    public Uri Url { get; set; } = new(Environment.GetEnvironmentVariable("CLAUDE_RELAY_URL") is { Length: > 0 } url ? url : "http://127.0.0.1:8799");
+    public Uri Url { get; set; } =
+        new(Environment.GetEnvironmentVariable("CLAUDE_RELAY_URL") is { Length: > 0 } url ? url : "http://127.0.0.1:8799");
 
     /// <summary>The app's key; <c>CLAUDE_RELAY_KEY</c> unless set.</summary>
     public string? Key { get; set; } = Environment.GetEnvironmentVariable("CLAUDE_RELAY_KEY");

@@ -83,7 +83,14 @@ public sealed record ContentPart
 /// <param name="StopReason">Why it ended: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, …</param>
 /// <param name="StructuredOutput">With a schema, the object that fits it.</param>
 /// <param name="Usage">What it cost.</param>
-public sealed record Completion([property: JsonPropertyName("result")] string Text, string Model, long DurationMs, string? StopReason, JsonElement? StructuredOutput, TokenUsage Usage);
+public sealed record Completion(
+    [property: JsonPropertyName("result")] string Text,
+    string Model,
+    long DurationMs,
+    string? StopReason,
+    JsonElement? StructuredOutput,
+    TokenUsage Usage
+);
 
 /// <summary>Tokens and money.</summary>
 /// <param name="InputTokens">Read at the full price.</param>
@@ -91,14 +98,18 @@ public sealed record Completion([property: JsonPropertyName("result")] string Te
 /// <param name="CacheCreationInputTokens">Put into Anthropic's cache.</param>
 /// <param name="CacheReadInputTokens">Read from it.</param>
 /// <param name="CostUsd">US dollars by list price; null for an answer that was cut.</param>
-public sealed record TokenUsage(long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens, decimal? CostUsd);
+public sealed record TokenUsage(
+    long InputTokens,
+    long OutputTokens,
+    long CacheCreationInputTokens,
+    long CacheReadInputTokens,
+    decimal? CostUsd
+);
 
 /// <summary>A piece of a stream.</summary>
 public abstract record CompletionEvent
 {
-    private protected CompletionEvent()
-    {
-    }
+    private protected CompletionEvent() { }
 }
 
 /// <summary>The first: who answers.</summary>
@@ -108,7 +119,8 @@ public sealed record CompletionStarted(string RequestId, string Model) : Complet
 public sealed record CompletionDelta(string Text) : CompletionEvent;
 
 /// <summary>The last: the sum.</summary>
-public sealed record CompletionDone(string Model, long DurationMs, TokenUsage Usage, string? StopReason, JsonElement? StructuredOutput) : CompletionEvent;
+public sealed record CompletionDone(string Model, long DurationMs, TokenUsage Usage, string? StopReason, JsonElement? StructuredOutput)
+    : CompletionEvent;
 
 /// <summary>A page to fetch.</summary>
 /// <param name="Url">Where it is.</param>
@@ -152,7 +164,8 @@ public sealed record Page(
     long? TotalChars,
     long? NextOffset,
     long Bytes,
-    long DurationMs)
+    long DurationMs
+)
 {
     /// <summary>The content, in whichever form it was asked for.</summary>
     public string Content => Html ?? Text ?? Markdown ?? string.Empty;
@@ -164,7 +177,11 @@ public sealed record Page(
     public int? Pages { get; init; }
 
     /// <summary>The page's Open Graph.</summary>
-    public IReadOnlyList<PageProperty> OpenGraph { get => field ?? []; init; }
+    public IReadOnlyList<PageProperty> OpenGraph
+    {
+        get => field ?? [];
+        init;
+    }
 
     /// <summary>Whether the page seems to show its content only once its scripts have run. The relay runs none.</summary>
     public bool NeedsJavascript { get; init; }
@@ -173,7 +190,11 @@ public sealed record Page(
     public string? NeedsJavascriptReason { get; init; }
 
     /// <summary>Of such a page, the JSON that it carries for its scripts; empty for others.</summary>
-    public IReadOnlyList<PageData> Data { get => field ?? []; init; }
+    public IReadOnlyList<PageData> Data
+    {
+        get => field ?? [];
+        init;
+    }
 
     /// <summary>Where a browser would go on after more than a second; null for nowhere.</summary>
     public string? RefreshUrl { get; init; }
@@ -198,13 +219,26 @@ public sealed record PageRedirect(string Url, int Status);
 public sealed record ModelList(string? Default, IReadOnlyList<string> Models);
 
 internal sealed record CompletionBody(
-    string? Prompt, IReadOnlyList<ChatMessage>? Messages, string? System, string? Model, int? MaxTokens, string? Effort, JsonElement? JsonSchema, IReadOnlyList<string>? Stop, string? OutputFormat, bool? Stream);
+    string? Prompt,
+    IReadOnlyList<ChatMessage>? Messages,
+    string? System,
+    string? Model,
+    int? MaxTokens,
+    string? Effort,
+    JsonElement? JsonSchema,
+    IReadOnlyList<string>? Stop,
+    string? OutputFormat,
+    bool? Stream
+);
 
 internal sealed record Failure(FailureDetail? Error, string? RequestId);
 
 internal sealed record FailureDetail(string? Code, string? Message, string? Field);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(CompletionBody))]
 [JsonSerializable(typeof(Completion))]
 [JsonSerializable(typeof(CompletionStarted))]

@@ -10,33 +10,48 @@ namespace Relay.Api.Anthropic;
 /// <param name="Error">The error.</param>
 /// <param name="RequestId">The id of the request.</param>
 internal sealed record AnthropicError(
-    [property: Values("error")] string Type, AnthropicErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
+    [property: Values("error")] string Type,
+    AnthropicErrorDetail Error,
+    [property: RegularExpression(Patterns.RequestId)] string RequestId
+)
 {
     /// <summary>The field by which a client has Anthropic keep its conversation.</summary>
     public const string Thread = "thread";
 
     /// <summary>Maps an error.</summary>
-    public static AnthropicError From(RelayError error, string requestId) => new(
-        "error",
-        new AnthropicErrorDetail(TypeOf(error.Code), error.Message) { Details = error.Field == Thread
-        ? new AnthropicErrorDetails("thread_unsupported_request", [Thread]) : null },
-        requestId);
+    public static AnthropicError From(RelayError error, string requestId) =>
+        new(
+            "error",
+            new AnthropicErrorDetail(TypeOf(error.Code), error.Message)
+            {
+                Details = error.Field == Thread ? new AnthropicErrorDetails("thread_unsupported_request", [Thread]) : null,
+            },
+            requestId
+        );
 
-    private static string TypeOf(ErrorCode code) => code switch
-    {
-        ErrorCode.Unauthorized => "authentication_error",
-        ErrorCode.Forbidden => "permission_error",
-        ErrorCode.NotFound or ErrorCode.UnknownModel => "not_found_error",
-        ErrorCode.TooLarge => "request_too_large",
-        ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => "conflict_error",
-        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
-        or ErrorCode.UpstreamRateLimited => "rate_limit_error",
-        ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable => "overloaded_error",
-        ErrorCode.Timeout => "timeout_error",
-        ErrorCode.InternalError or ErrorCode.UpstreamError or ErrorCode.FetchFailed or ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing
+    private static string TypeOf(ErrorCode code) =>
+        code switch
+        {
+            ErrorCode.Unauthorized => "authentication_error",
+            ErrorCode.Forbidden => "permission_error",
+            ErrorCode.NotFound or ErrorCode.UnknownModel => "not_found_error",
+            ErrorCode.TooLarge => "request_too_large",
+            ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => "conflict_error",
+            ErrorCode.RateLimited
+            or ErrorCode.DailyLimit
+            or ErrorCode.GlobalDailyLimit
+            or ErrorCode.QueueFull
+            or ErrorCode.UpstreamRateLimited => "rate_limit_error",
+            ErrorCode.Overloaded or ErrorCode.ShuttingDown or ErrorCode.StateUnavailable => "overloaded_error",
+            ErrorCode.Timeout => "timeout_error",
+            ErrorCode.InternalError
+            or ErrorCode.UpstreamError
+            or ErrorCode.FetchFailed
+            or ErrorCode.NotLoggedIn
+            or ErrorCode.ClaudeMissing
             or ErrorCode.LockdownViolation => "api_error",
-        _ => "invalid_request_error",
-    };
+            _ => "invalid_request_error",
+        };
 }
 
 /// <summary>The error itself.</summary>
@@ -53,9 +68,11 @@ internal sealed record AnthropicErrorDetail(
         "rate_limit_error",
         "overloaded_error",
         "timeout_error",
-        "api_error")]
-    string Type,
-    [property: MinLength(1)] string Message)
+        "api_error"
+    )]
+        string Type,
+    [property: MinLength(1)] string Message
+)
 {
     /// <summary>
     /// The reason for programs; only where the request asks for a thread. Anthropic's SDK then sends the whole conversation instead.
@@ -67,4 +84,6 @@ internal sealed record AnthropicErrorDetail(
 /// <param name="ErrorCode">The reason.</param>
 /// <param name="Unsupported">The fields that the relay does not support.</param>
 internal sealed record AnthropicErrorDetails(
-    [property: Values("thread_unsupported_request")] string ErrorCode, IReadOnlyList<string> Unsupported);
+    [property: Values("thread_unsupported_request")] string ErrorCode,
+    IReadOnlyList<string> Unsupported
+);

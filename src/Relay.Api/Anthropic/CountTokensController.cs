@@ -18,8 +18,13 @@ namespace Relay.Api.Anthropic;
 [Tags("Anthropic's API")]
 [Takes("anthropic-version")]
 [Route("v1/messages/count_tokens")]
-internal sealed class CountTokensController(IMediator mediator, ICompletionEngine engine, IModelNames models,
-    IOptions<ServerOptions> server, ILogger<CountTokensController> logger) : ControllerBase
+internal sealed class CountTokensController(
+    IMediator mediator,
+    ICompletionEngine engine,
+    IModelNames models,
+    IOptions<ServerOptions> server,
+    ILogger<CountTokensController> logger
+) : ControllerBase
 {
     /// <summary>Estimates the tokens of a request</summary>
     /// <remarks>
@@ -34,7 +39,10 @@ internal sealed class CountTokensController(IMediator mediator, ICompletionEngin
     public async Task<IActionResult> CountAsync(CancellationToken cancellationToken)
     {
         var body = await Request.ReadObjectAsync(
-            root => MessageBody.Parse(root, models, needsMaxTokens: false), server.Value.MaxBodyBytes, cancellationToken);
+            root => MessageBody.Parse(root, models, needsMaxTokens: false),
+            server.Value.MaxBodyBytes,
+            cancellationToken
+        );
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();

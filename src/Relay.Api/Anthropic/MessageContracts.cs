@@ -36,8 +36,11 @@ internal static class MessageBody
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
         var fields = new FieldReader();
-        var body = new LenientBody(root, fields, needsMaxTokens
-            ? ContractFields.Of<MessageRequest>() : ContractFields.Of<CountTokensRequest>());
+        var body = new LenientBody(
+            root,
+            fields,
+            needsMaxTokens ? ContractFields.Of<MessageRequest>() : ContractFields.Of<CountTokensRequest>()
+        );
         var tools = new ToolReader(fields, body.Ignore).ReadAnthropic(body.Find("tools"), body.Find("tool_choice"));
         body.Sort(Unsupported);
         var model = fields.ReadModel(body, models);
@@ -64,17 +67,34 @@ internal static class MessageBody
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
-                Stop = stop, Parameters = parameters, Tools = tools },
+                new CompletionRequest(conversation!, system, model)
+                {
+                    Schema = schema,
+                    Effort = effort,
+                    MaxOutputTokens = maxTokens,
+                    Stop = stop,
+                    Parameters = parameters,
+                    Tools = tools,
+                },
                 isStream,
                 IncludesUsage: true,
-                body.FindIgnored());
+                body.FindIgnored()
+            );
     }
 
-    private static StopSequences? ReadStop(FieldReader fields, JsonElement texts) => texts.ValueKind == JsonValueKind.Array
-        ? fields.Take(StopSequences.Create("stop_sequences",
-        [.. texts.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop_sequences") : null)]))
-        : fields.Refuse<StopSequences?>("stop_sequences", "'stop_sequences' is a list of texts.", null);
+    private static StopSequences? ReadStop(FieldReader fields, JsonElement texts) =>
+        texts.ValueKind == JsonValueKind.Array
+            ? fields.Take(
+                StopSequences.Create(
+                    "stop_sequences",
+                    [
+                        .. texts
+                            .EnumerateArray()
+                            .Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop_sequences") : null),
+                    ]
+                )
+            )
+            : fields.Refuse<StopSequences?>("stop_sequences", "'stop_sequences' is a list of texts.", null);
 
     private static (Effort? Effort, OutputSchema? Schema) ReadConfig(FieldReader fields, JsonElement config)
     {
@@ -89,13 +109,18 @@ internal static class MessageBody
         return (
             effort is null ? null : fields.Take(EffortNames.ParseOrLeast($"{Field}.effort", effort)),
             config.TryGetProperty("format", out var format) && format.ValueKind != JsonValueKind.Null
-            ? ReadFormat(fields, format, $"{Field}.format") : null);
+                ? ReadFormat(fields, format, $"{Field}.format")
+                : null
+        );
     }
 
     private static OutputSchema? ReadFormat(FieldReader fields, JsonElement format, string field)
     {
-        if (format.ValueKind == JsonValueKind.Object && fields.Text(format, "type", field) == "json_schema"
-            && format.TryGetProperty("schema", out var schema))
+        if (
+            format.ValueKind == JsonValueKind.Object
+            && fields.Text(format, "type", field) == "json_schema"
+            && format.TryGetProperty("schema", out var schema)
+        )
         {
             return fields.Take(OutputSchema.Create($"{field}.schema", schema));
         }
@@ -124,12 +149,18 @@ internal sealed record MessageAnswer(
     [property: OneOf(typeof(IReadOnlyList<AnyAnswerBlock>))] IReadOnlyList<object> Content,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence,
-    MessageUsage Usage)
+    MessageUsage Usage
+)
 {
     /// <summary>A message, whole or only begun.</summary>
     public static MessageAnswer Of(
-        string id, string model, IReadOnlyList<object> content, string? stopReason, string? stopSequence, MessageUsage usage) =>
-        new(id, "message", "assistant", model, content, stopReason, stopSequence, usage);
+        string id,
+        string model,
+        IReadOnlyList<object> content,
+        string? stopReason,
+        string? stopSequence,
+        MessageUsage usage
+    ) => new(id, "message", "assistant", model, content, stopReason, stopSequence, usage);
 }
 
 /// <summary>Tokens.</summary>

@@ -27,7 +27,10 @@ internal sealed record MessageStart([property: Values("message_start")] string T
 /// <param name="Index">The number of the block, from 0.</param>
 /// <param name="ContentBlock">The block as it begins.</param>
 internal sealed record BlockStart(
-    [property: Values("content_block_start")] string Type, int Index, [property: OneOf(typeof(AnyAnswerBlock))] object ContentBlock);
+    [property: Values("content_block_start")] string Type,
+    int Index,
+    [property: OneOf(typeof(AnyAnswerBlock))] object ContentBlock
+);
 
 /// <summary>The block goes on.</summary>
 /// <param name="Type">Always <c>content_block_delta</c>.</param>
@@ -36,8 +39,9 @@ internal sealed record BlockStart(
 internal sealed record BlockDelta(
     [property: Values("content_block_delta")] string Type,
     int Index,
-    [property: OneOf(typeof(TextDelta), typeof(CitationsDelta), typeof(InputDelta), typeof(ThinkingDelta),
-    typeof(SignatureDelta))] object Delta);
+    [property: OneOf(typeof(TextDelta), typeof(CitationsDelta), typeof(InputDelta), typeof(ThinkingDelta), typeof(SignatureDelta))]
+        object Delta
+);
 
 /// <summary>The next words.</summary>
 /// <param name="Type">Always <c>text_delta</c>.</param>
@@ -48,7 +52,9 @@ internal sealed record TextDelta([property: Values("text_delta")] string Type, [
 /// <param name="Type">Always <c>citations_delta</c>.</param>
 /// <param name="Citation">The place.</param>
 internal sealed record CitationsDelta(
-    [property: Values("citations_delta")] string Type, [property: OneOf(typeof(CitationContract))] JsonElement Citation);
+    [property: Values("citations_delta")] string Type,
+    [property: OneOf(typeof(CitationContract))] JsonElement Citation
+);
 
 /// <summary>The next part of the input of a call.</summary>
 /// <param name="Type">Always <c>input_json_delta</c>.</param>
@@ -83,7 +89,8 @@ internal sealed record MessageDelta([property: Values("message_delta")] string T
 /// <param name="StopSequence">The stop sequence that ended the answer. Null when no stop sequence did.</param>
 internal sealed record StopDelta(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopReason,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StopSequence
+);
 
 /// <summary>The answer is whole.</summary>
 /// <param name="Type">Always <c>message_stop</c>.</param>

@@ -162,17 +162,25 @@ internal sealed record MessageUser
     /// A text, or a list of blocks. At least one block has a visible text, a picture, a document or the result of a call.
     /// </summary>
     [OneOf(typeof(Words), typeof(IReadOnlyList<MessageUserBlock>))]
-    [Keywords("""
-        {"contains":{"anyOf":[
-          {"type":"object","required":["type"],"properties":{"type":{"enum":["image","document","tool_result"]}}},
-          {"type":"object","required":["type","text"],"properties":{"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
-        """)]
+    [Keywords(
+        """
+            {"contains":{"anyOf":[
+              {"type":"object","required":["type"],"properties":{"type":{"enum":["image","document","tool_result"]}}},
+              {"type":"object","required":["type","text"],"properties":
+                  {"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
+            """
+    )]
     public required object Content { get; init; }
 }
 
 /// <summary>A block of a message of the user.</summary>
-[OneOf(typeof(CompatibleTextBlock), typeof(MessageImageBlock), typeof(DocumentBlockContract), typeof(ToolResultContract),
-    typeof(CompatibleThinkingBlock))]
+[OneOf(
+    typeof(CompatibleTextBlock),
+    typeof(MessageImageBlock),
+    typeof(DocumentBlockContract),
+    typeof(ToolResultContract),
+    typeof(CompatibleThinkingBlock)
+)]
 internal sealed record MessageUserBlock;
 
 /// <summary>A picture, in Anthropic's format.</summary>

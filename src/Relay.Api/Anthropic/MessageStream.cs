@@ -84,9 +84,14 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
         }
 
         Leave(events);
-        events.Add("message_delta",
-            new MessageDelta("message_delta", new StopDelta(completion.StopReason, completion.StopSequence),
-            MessageUsage.From(completion.Usage)));
+        events.Add(
+            "message_delta",
+            new MessageDelta(
+                "message_delta",
+                new StopDelta(completion.StopReason, completion.StopSequence),
+                MessageUsage.From(completion.Usage)
+            )
+        );
         events.Add("message_stop", new MessageStop("message_stop"));
     }
 

@@ -21,8 +21,14 @@ namespace Relay.Api.Anthropic;
 [Tags("Anthropic's API")]
 [Takes("anthropic-version")]
 [Route("v1/messages")]
-internal sealed class MessagesController(IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server,
-    TimeProvider clock, ILogger<MessagesController> logger) : ControllerBase
+internal sealed class MessagesController(
+    IMediator mediator,
+    ICompletionEngine engine,
+    IModelNames models,
+    IOptions<ServerOptions> server,
+    TimeProvider clock,
+    ILogger<MessagesController> logger
+) : ControllerBase
 {
     /// <summary>Answers a conversation, for programs that use Anthropic's API</summary>
     /// <remarks>
@@ -41,7 +47,10 @@ internal sealed class MessagesController(IMediator mediator, ICompletionEngine e
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
         var body = await Request.ReadObjectAsync(
-            root => MessageBody.Parse(root, models, needsMaxTokens: true), server.Value.MaxBodyBytes, cancellationToken);
+            root => MessageBody.Parse(root, models, needsMaxTokens: true),
+            server.Value.MaxBodyBytes,
+            cancellationToken
+        );
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
@@ -55,15 +64,27 @@ internal sealed class MessagesController(IMediator mediator, ICompletionEngine e
         if (parsed.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock, MessageStream.Ping);
-            return await new MessageStream(stream, id, () => context.Model!.Value, context.RequestId, request.EstimatedInputTokens)
-                .RunAsync(mediator, context, request, stream.Ended);
+            return await new MessageStream(
+                stream,
+                id,
+                () => context.Model!.Value,
+                context.RequestId,
+                request.EstimatedInputTokens
+            ).RunAsync(mediator, context, request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
         return result.TryGet(out var completion, out error)
-            ? new JsonResult(MessageAnswer.Of(
-                id, completion.Model.Value, AnswerBlockContracts.Of(completion), completion.StopReason, completion.StopSequence,
-                MessageUsage.From(completion.Usage)))
+            ? new JsonResult(
+                MessageAnswer.Of(
+                    id,
+                    completion.Model.Value,
+                    AnswerBlockContracts.Of(completion),
+                    completion.StopReason,
+                    completion.StopSequence,
+                    MessageUsage.From(completion.Usage)
+                )
+            )
             : error.ToActionResult();
     }
 }

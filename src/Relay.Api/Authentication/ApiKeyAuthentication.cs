@@ -24,11 +24,16 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
 
     private static readonly string[] PatienceHeaders = ["X-Stainless-Timeout", "Request-Timeout"];
 
-    private static readonly RelayError MissingScope =
-        new(ErrorCode.Forbidden, "This key does not have the scope for this route. Ask the relay's operator.");
+    private static readonly RelayError MissingScope = new(
+        ErrorCode.Forbidden,
+        "This key does not have the scope for this route. Ask the relay's operator."
+    );
 
     private static readonly RelayError KeysUnknown = new(
-        ErrorCode.StateUnavailable, "The relay can't look keys up at the moment. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(1));
+        ErrorCode.StateUnavailable,
+        "The relay can't look keys up at the moment. Try again shortly.",
+        RetryAfter: TimeSpan.FromSeconds(1)
+    );
 
     /// <summary>Passes the request on, with its key; or answers 401 or 403, or 503 when it can't tell.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -36,13 +41,16 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         var metadata = context.GetEndpoint()?.Metadata;
         var (key, secret) = FindKey(context.Request.Headers);
         key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null
-            ? null : sessions.Find(SessionCookie.Read(context), SessionCookie.ReadProof(context));
+            ? null
+            : sessions.Find(SessionCookie.Read(context), SessionCookie.ReadProof(context));
         if (key is not null)
         {
             SilentConnections.Trust(context);
             context.Features.Set(secret);
-            var request = new RequestContext(
-                context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers)) { ArrivedAt = clock.GetTimestamp() };
+            var request = new RequestContext(context.Log().RequestId, key, AnnouncedPatience(context.Request.Headers))
+            {
+                ArrivedAt = clock.GetTimestamp(),
+            };
             context.Features.Set(request);
             rateLimits.AddTo(context, request);
         }
@@ -73,8 +81,10 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
     {
         foreach (var value in headers.Authorization)
         {
-            if (value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
-                && Find(value[Bearer.Length..].Trim()) is { Key: not null } found)
+            if (
+                value?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true
+                && Find(value[Bearer.Length..].Trim()) is { Key: not null } found
+            )
             {
                 return found;
             }
@@ -103,10 +113,12 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         TimeSpan? least = null;
         foreach (var name in PatienceHeaders)
         {
-            if (headers.TryGetValue(name, out var text)
+            if (
+                headers.TryGetValue(name, out var text)
                 && double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
                 && seconds is > 0 and < 86_400
-                && !(least?.TotalSeconds <= seconds))
+                && !(least?.TotalSeconds <= seconds)
+            )
             {
                 least = TimeSpan.FromSeconds(seconds);
             }

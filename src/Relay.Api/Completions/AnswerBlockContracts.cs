@@ -34,8 +34,10 @@ internal sealed record TextContract([property: Values("text")] string Type, stri
 
     /// <summary>These words, with their citations.</summary>
     public static TextContract From(AnswerText text) =>
-        Of(text.Text) with { Citations = text.Citations.Count == 0
-        ? null : [.. text.Citations.Select(citation => JsonElement.Parse(citation))] };
+        Of(text.Text) with
+        {
+            Citations = text.Citations.Count == 0 ? null : [.. text.Citations.Select(citation => JsonElement.Parse(citation))],
+        };
 }
 
 /// <summary>A call of one of the caller's tools. The next message has its result.</summary>
@@ -47,7 +49,8 @@ internal sealed record ToolUseContract(
     [property: Values("tool_use")] string Type,
     [property: RegularExpression(Patterns.ToolName)] string Id,
     [property: RegularExpression(Patterns.ToolName)] string Name,
-    [property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Input)
+    [property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Input
+)
 {
     /// <summary>A whole call.</summary>
     public static ToolUseContract From(ToolCall call) => new("tool_use", call.Id, call.Name, JsonElement.Parse(call.RevealInput()));
@@ -88,12 +91,13 @@ internal static class AnswerBlockContracts
         [.. completion.Content.Where(block => block is AnswerThought or HiddenThought).Select(Of)];
 
     /// <summary>A block as Anthropic's API writes it.</summary>
-    private static object Of(AnswerBlock block) => block switch
-    {
-        AnswerText words => TextContract.From(words),
-        AnswerCall { Call: var call } => ToolUseContract.From(call),
-        AnswerThought thought => ThinkingContract.From(thought),
-        HiddenThought hidden => RedactedThinkingContract.From(hidden),
-        _ => throw new ArgumentException($"A {block.GetType().Name} has no contract.", nameof(block)),
-    };
+    private static object Of(AnswerBlock block) =>
+        block switch
+        {
+            AnswerText words => TextContract.From(words),
+            AnswerCall { Call: var call } => ToolUseContract.From(call),
+            AnswerThought thought => ThinkingContract.From(thought),
+            HiddenThought hidden => RedactedThinkingContract.From(hidden),
+            _ => throw new ArgumentException($"A {block.GetType().Name} has no contract.", nameof(block)),
+        };
 }

@@ -64,9 +64,10 @@ internal static class ParameterFields
         long? budget = null;
         if (thinking.TryGetProperty("budget_tokens", out var tokens) && tokens.ValueKind != JsonValueKind.Null)
         {
-            budget = tokens.ValueKind == JsonValueKind.Number && tokens.TryGetInt64(out var whole)
-                ? whole
-                : fields.Refuse<long?>($"{Field}.budget_tokens", $"'{Field}.budget_tokens' is not a whole number.", null);
+            budget =
+                tokens.ValueKind == JsonValueKind.Number && tokens.TryGetInt64(out var whole)
+                    ? whole
+                    : fields.Refuse<long?>($"{Field}.budget_tokens", $"'{Field}.budget_tokens' is not a whole number.", null);
         }
 
         return fields.Take(Thinking.Create(Field, type, budget, fields.Text(thinking, "display", Field)));
@@ -75,8 +76,12 @@ internal static class ParameterFields
     private static ModelParameters Read(LenientBody body, FieldReader fields, double? temperature, long? topK)
     {
         var thinking = body.Find("thinking") is { } given ? ReadThinking(given, fields, "type", "budget_tokens", "display") : null;
-        return ModelParameters.Of(temperature, Share(body, fields, "top_p"), topK is { } words
-            ? fields.Take(ModelParameters.ReadTopK("top_k", words)) : null, thinking);
+        return ModelParameters.Of(
+            temperature,
+            Share(body, fields, "top_p"),
+            topK is { } words ? fields.Take(ModelParameters.ReadTopK("top_k", words)) : null,
+            thinking
+        );
     }
 
     private static double? Share(LenientBody body, FieldReader fields, string name) =>
@@ -92,7 +97,12 @@ internal static class IgnoredFields
     /// <param name="parameters">Parameters that have no effect either where the engine can't pass them on.</param>
     /// <param name="engine">The engine.</param>
     public static void Tell(
-        this HttpContext context, IReadOnlyList<string> ignored, ILogger logger, ModelParameters parameters, ICompletionEngine engine)
+        this HttpContext context,
+        IReadOnlyList<string> ignored,
+        ILogger logger,
+        ModelParameters parameters,
+        ICompletionEngine engine
+    )
     {
         if (!engine.TakesParameters)
         {

@@ -64,11 +64,13 @@ internal enum OutputFormat
 /// <c>tools</c>.
 /// </param>
 [RequestContract]
-[Keywords("""
-    {"oneOf":[
-      {"title":"a prompt","required":["prompt"],"properties":{"prompt":{"type":"string"}}},
-      {"title":"a conversation","required":["messages"],"properties":{"messages":{"type":"array"}}}]}
-    """)]
+[Keywords(
+    """
+        {"oneOf":[
+          {"title":"a prompt","required":["prompt"],"properties":{"prompt":{"type":"string"}}},
+          {"title":"a conversation","required":["messages"],"properties":{"messages":{"type":"array"}}}]}
+        """
+)]
 internal sealed record CompleteBody(
     [property: RegularExpression(Patterns.Visible)] string? Prompt,
     [property: RegularExpression(@"^$|\S")] string? System,
@@ -85,7 +87,8 @@ internal sealed record CompleteBody(
     [property: Range(1, int.MaxValue)] long? TopK = null,
     [property: OneOf(typeof(ThinkingOff), typeof(ThinkingOn))] JsonElement? Thinking = null,
     [property: OneOf(typeof(IReadOnlyList<NativeTool>)), Keywords("""{"maxItems":256}""")] JsonElement? Tools = null,
-    [property: OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(NoChoice))] JsonElement? ToolChoice = null)
+    [property: OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(NoChoice))] JsonElement? ToolChoice = null
+)
 {
     /// <summary>The body as the domain sees it.</summary>
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
@@ -96,9 +99,10 @@ internal sealed record CompleteBody(
             fields.Refuse("messages", "Send either 'prompt' or 'messages', not both.");
         }
 
-        var conversation = Messages is { } messages
-            ? fields.Take(MessageReader.ReadNative(messages))
-            : fields.Take(PromptText.Create("prompt", Prompt)) is { } prompt ? Conversation.Of(prompt) : null;
+        var conversation =
+            Messages is { } messages ? fields.Take(MessageReader.ReadNative(messages))
+            : fields.Take(PromptText.Create("prompt", Prompt)) is { } prompt ? Conversation.Of(prompt)
+            : null;
         var system = string.IsNullOrEmpty(System) ? null : fields.Take(PromptText.Create("system", System));
         var model = Model is null ? null : fields.Take(ModelName.Create(Model));
         var schema = JsonSchema is { } given ? fields.Take(OutputSchema.Create("json_schema", given)) : null;
@@ -115,21 +119,35 @@ internal sealed record CompleteBody(
         };
         return fields.Error is { } error
             ? error
-            : (new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
-            Stop = stop, Parameters = parameters, Tools = tools }, format);
+            : (
+                new CompletionRequest(conversation!, system, model)
+                {
+                    Schema = schema,
+                    Effort = effort,
+                    MaxOutputTokens = maxTokens,
+                    Stop = stop,
+                    Parameters = parameters,
+                    Tools = tools,
+                },
+                format
+            );
     }
 
     /// <summary>A value that asks for something.</summary>
     private static JsonElement? NonEmpty(JsonElement? value) =>
         value is { ValueKind: not JsonValueKind.Null } given && !(given.ValueKind == JsonValueKind.Array && given.GetArrayLength() == 0)
-        ? given : null;
+            ? given
+            : null;
 
-    private ModelParameters ReadParameters(FieldReader fields) => ModelParameters.Of(
-        Temperature is { } temperature ? fields.Take(ModelParameters.ReadShare("temperature", temperature)) : null,
-        TopP is { } topP ? fields.Take(ModelParameters.ReadShare("top_p", topP)) : null,
-        TopK is { } topK ? fields.Take(ModelParameters.ReadTopK("top_k", topK)) : null,
-        Thinking is { ValueKind: not JsonValueKind.Null } thinking
-        ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens", "display") : null);
+    private ModelParameters ReadParameters(FieldReader fields) =>
+        ModelParameters.Of(
+            Temperature is { } temperature ? fields.Take(ModelParameters.ReadShare("temperature", temperature)) : null,
+            TopP is { } topP ? fields.Take(ModelParameters.ReadShare("top_p", topP)) : null,
+            TopK is { } topK ? fields.Take(ModelParameters.ReadTopK("top_k", topK)) : null,
+            Thinking is { ValueKind: not JsonValueKind.Null } thinking
+                ? ParameterFields.ReadThinking(thinking, fields, "type", "budget_tokens", "display")
+                : null
+        );
 }
 
 /// <summary>A whole answer.</summary>
@@ -144,11 +162,13 @@ internal sealed record CompleteBody(
 /// </param>
 /// <param name="StopSequence">The stop text that ended the answer. Absent when no stop text did.</param>
 /// <param name="Usage">Tokens and cost, with <c>output_format: json</c>.</param>
-[Keywords("""
-    {"oneOf":[
-      {"title":"as text","required":["text"],"properties":{"result":{"not":{}},"usage":{"not":{}}}},
-      {"title":"as json","required":["result","usage"],"properties":{"text":{"not":{}}}}]}
-    """)]
+[Keywords(
+    """
+        {"oneOf":[
+          {"title":"as text","required":["text"],"properties":{"result":{"not":{}},"usage":{"not":{}}}},
+          {"title":"as json","required":["result","usage"],"properties":{"text":{"not":{}}}}]}
+        """
+)]
 internal sealed record CompleteAnswer(
     [property: Values(true)] bool Ok,
     string Model,
@@ -158,7 +178,8 @@ internal sealed record CompleteAnswer(
     JsonElement? StructuredOutput,
     string? StopReason,
     string? StopSequence,
-    UsageContract? Usage)
+    UsageContract? Usage
+)
 {
     /// <summary>Calls of the caller's tools, in order. Absent without calls.</summary>
     public IReadOnlyList<ToolUseContract>? ToolCalls { get; init; }
@@ -183,12 +204,15 @@ internal sealed record CompleteAnswer(
             StructuredOutputOf(completion),
             completion.StopReason,
             completion.StopSequence,
-            isJson ? UsageContract.From(completion.Usage) : null)
+            isJson ? UsageContract.From(completion.Usage) : null
+        )
         {
             ToolCalls = ToolCallsOf(completion),
             Thinking = AnswerBlockContracts.ThoughtsOf(completion) is { Count: > 0 } thoughts ? thoughts : null,
-            Citations = completion.Content.OfType<AnswerText>().Where(text => text.Citations.Count > 0).Select(TextContract.From)
-            .ToList() is { Count: > 0 } cited ? cited : null,
+            Citations = completion.Content.OfType<AnswerText>().Where(text => text.Citations.Count > 0).Select(TextContract.From).ToList()
+                is { Count: > 0 } cited
+                ? cited
+                : null,
         };
     }
 
@@ -211,16 +235,24 @@ internal sealed record CompleteAnswer(
 /// <param name="StopSequence">The stop text that ended the answer. Absent when no stop text did.</param>
 /// <param name="StructuredOutput">The answer as the JSON that it is. Present only with <c>json_schema</c>.</param>
 internal sealed record DoneEvent(
-    string Model, long DurationMs, UsageContract Usage, string? StopReason, string? StopSequence, JsonElement? StructuredOutput)
+    string Model,
+    long DurationMs,
+    UsageContract Usage,
+    string? StopReason,
+    string? StopSequence,
+    JsonElement? StructuredOutput
+)
 {
     /// <summary>Sums an answer up.</summary>
-    public static DoneEvent From(Completion completion, TimeSpan duration) => new(
-        completion.Model.Value,
-        (long)duration.TotalMilliseconds,
-        UsageContract.From(completion.Usage),
-        completion.StopReason,
-        completion.StopSequence,
-        CompleteAnswer.StructuredOutputOf(completion));
+    public static DoneEvent From(Completion completion, TimeSpan duration) =>
+        new(
+            completion.Model.Value,
+            (long)duration.TotalMilliseconds,
+            UsageContract.From(completion.Usage),
+            completion.StopReason,
+            completion.StopSequence,
+            CompleteAnswer.StructuredOutputOf(completion)
+        );
 }
 
 /// <summary>Tokens and cost of one answer, as Claude Code reports them.</summary>
@@ -236,7 +268,8 @@ internal sealed record UsageContract(
     long OutputTokens,
     long CacheCreationInputTokens,
     long CacheReadInputTokens,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] decimal? CostUsd)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] decimal? CostUsd
+)
 {
     /// <summary>Maps a usage.</summary>
     public static UsageContract From(TokenUsage usage) =>

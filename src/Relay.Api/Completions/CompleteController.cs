@@ -18,8 +18,13 @@ namespace Relay.Api.Completions;
 [Speaks(ApiSurface.Native)]
 [Tags("Completions")]
 [Route("v1/complete")]
-internal sealed class CompleteController(IMediator mediator, ICompletionEngine engine, IOptions<ServerOptions> options, TimeProvider clock,
-    ILogger<CompleteController> logger) : ControllerBase
+internal sealed class CompleteController(
+    IMediator mediator,
+    ICompletionEngine engine,
+    IOptions<ServerOptions> options,
+    TimeProvider clock,
+    ILogger<CompleteController> logger
+) : ControllerBase
 {
     /// <summary>Answers a prompt or a conversation</summary>
     /// <remarks>
@@ -47,8 +52,12 @@ internal sealed class CompleteController(IMediator mediator, ICompletionEngine e
         if (contract.Stream == true)
         {
             await using var stream = new EventStream(HttpContext, options.Value, clock);
-            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started))
-                .RunAsync(mediator, context, parsed.Request, stream.Ended);
+            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started)).RunAsync(
+                mediator,
+                context,
+                parsed.Request,
+                stream.Ended
+            );
         }
 
         var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);

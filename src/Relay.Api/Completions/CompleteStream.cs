@@ -41,7 +41,9 @@ internal sealed record DeltaEvent([property: MinLength(1)] string Text);
 /// <param name="Id">The id of the call.</param>
 /// <param name="Name">The name of the tool.</param>
 internal sealed record ToolCallStartEvent(
-    [property: RegularExpression(Patterns.ToolName)] string Id, [property: RegularExpression(Patterns.ToolName)] string Name);
+    [property: RegularExpression(Patterns.ToolName)] string Id,
+    [property: RegularExpression(Patterns.ToolName)] string Name
+);
 
 /// <summary>The next part of the input of the call.</summary>
 /// <param name="Id">The id of the call.</param>

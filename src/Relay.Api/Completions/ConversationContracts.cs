@@ -23,7 +23,8 @@ internal static class BodyKeywords
     public const string StopTexts = """{"type":["array","null"],"maxItems":16,"items":{"type":"string","minLength":1,"maxLength":256}}""";
 
     /// <summary>A conversation has at least one message of the user.</summary>
-    public const string SomeUser = """{"minItems":1,"contains":{"type":"object","required":["role"],"properties":{"role":{"const":"user"}}}}""";
+    public const string SomeUser =
+        """{"minItems":1,"contains":{"type":"object","required":["role"],"properties":{"role":{"const":"user"}}}}""";
 }
 
 /// <summary>Text with at least one visible character, in valid Unicode. The model gets exactly this text.</summary>
@@ -57,7 +58,9 @@ internal sealed record NativeUserMessage
 
     /// <summary>A text, or a list of blocks. At least one block is a text, a picture, a document or the result of a call.</summary>
     [OneOf(typeof(Words), typeof(IReadOnlyList<NativeUserBlock>))]
-    [Keywords("""{"contains":{"type":"object","required":["type"],"properties":{"type":{"enum":["text","image","document","tool_result"]}}}}""")]
+    [Keywords(
+        """{"contains":{"type":"object","required":["type"],"properties":{"type":{"enum":["text","image","document","tool_result"]}}}}"""
+    )]
     public required object Content { get; init; }
 }
 

@@ -32,7 +32,13 @@ internal static class DocumentReader
         }
 
         return source is null || fields.Error is not null
-            ? null : new DocumentBlock(source) { Title = title, Context = context, HasCitations = hasCitations };
+            ? null
+            : new DocumentBlock(source)
+            {
+                Title = title,
+                Context = context,
+                HasCitations = hasCitations,
+            };
     }
 
     /// <summary><c>{"file_data":"data:application/pdf;base64,…","filename":"a.pdf"}</c>; null when it is wrong.</summary>
@@ -55,11 +61,17 @@ internal static class DocumentReader
 
         return data is not null ? fields.Take(DocumentBlock.FromFile($"{field}.file_data", DataOf(data), name))
             : IsThere(file, "file_url")
-            ? fields.Refuse<DocumentBlock?>(
-            $"{field}.file_url", NoUrl($"{field}.file_url", "'file_data' as data:application/pdf;base64,…"), null)
+                ? fields.Refuse<DocumentBlock?>(
+                    $"{field}.file_url",
+                    NoUrl($"{field}.file_url", "'file_data' as data:application/pdf;base64,…"),
+                    null
+                )
             : fields.Refuse<DocumentBlock?>(
-                field, $"'{field}' needs 'file_data': data:application/pdf;base64,…. Files that were uploaded elsewhere ('file_id') are "
-                + $"not known here.", null);
+                field,
+                $"'{field}' needs 'file_data': data:application/pdf;base64,…. Files that were uploaded elsewhere ('file_id') are "
+                    + $"not known here.",
+                null
+            );
     }
 
     private static DocumentSource? ReadSource(FieldReader fields, JsonElement block, string field)
@@ -77,28 +89,38 @@ internal static class DocumentReader
             case "text":
                 var words = fields.Text(source, "data", field);
                 return fields.Error is null && fields.Take(PromptText.Create($"{field}.data", words)) is { } text
-                    ? new TextSource(text) : null;
+                    ? new TextSource(text)
+                    : null;
             case "content":
                 return source.TryGetProperty("content", out var content)
-                ? ReadParts(fields, content, $"{field}.content") : NoSource(fields, field);
+                    ? ReadParts(fields, content, $"{field}.content")
+                    : NoSource(fields, field);
             case "url":
                 return fields.Refuse<DocumentSource?>(
-                field, NoUrl(field, "{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}"), null);
+                    field,
+                    NoUrl(field, "{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}"),
+                    null
+                );
             case "file":
                 return fields.Refuse<DocumentSource?>(
-                    field, $"'{field}' names a file that was uploaded elsewhere, and the relay has no such files. Send the file itself: "
-                    + $"{{\"type\":\"base64\",…}}.", null);
+                    field,
+                    $"'{field}' names a file that was uploaded elsewhere, and the relay has no such files. Send the file itself: "
+                        + $"{{\"type\":\"base64\",…}}.",
+                    null
+                );
             default:
                 return NoSource(fields, field);
         }
     }
 
-    private static DocumentSource? NoSource(FieldReader fields, string field) => fields.Refuse<DocumentSource?>(
-        field,
-        $"'{field}' is {{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}}, "
-        + $"{{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"…\"}}"
-        + " or {\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"…\"}]}.",
-        null);
+    private static DocumentSource? NoSource(FieldReader fields, string field) =>
+        fields.Refuse<DocumentSource?>(
+            field,
+            $"'{field}' is {{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}}, "
+                + $"{{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"…\"}}"
+                + " or {\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"…\"}]}.",
+            null
+        );
 
     private static string NoUrl(string field, string instead) =>
         $"'{field}' is a URL, and the relay fetches nothing for a prompt. Send the file itself: {instead}.";
@@ -108,13 +130,17 @@ internal static class DocumentReader
         if (content.ValueKind == JsonValueKind.String)
         {
             return fields.Take(PromptText.Create(field, fields.Text(content, field))) is { } only && fields.Error is null
-                ? new PartsSource([only]) : null;
+                ? new PartsSource([only])
+                : null;
         }
 
         if (content.ValueKind != JsonValueKind.Array || content.GetArrayLength() is 0 or > Conversation.MaxBlocksPerMessage)
         {
             return fields.Refuse<PartsSource?>(
-                field, $"'{field}' is a text, or a list of 1 to {Conversation.MaxBlocksPerMessage} text blocks.", null);
+                field,
+                $"'{field}' is a text, or a list of 1 to {Conversation.MaxBlocksPerMessage} text blocks.",
+                null
+            );
         }
 
         var parts = new List<PromptText>();
@@ -124,7 +150,10 @@ internal static class DocumentReader
             if (part.ValueKind != JsonValueKind.Object || fields.Text(part, "type", place) != "text")
             {
                 return fields.Refuse<PartsSource?>(
-                    place, $"'{place}' is not a text block. Put pictures beside the document, not into it.", null);
+                    place,
+                    $"'{place}' is not a text block. Put pictures beside the document, not into it.",
+                    null
+                );
             }
 
             var text = fields.Text(part, "text", place);
@@ -144,7 +173,8 @@ internal static class DocumentReader
     {
         var words = fields.Text(block, name, field);
         return fields.Error is not null || string.IsNullOrWhiteSpace(words)
-            ? null : fields.Take(PromptText.Create($"{field}.{name}", words));
+            ? null
+            : fields.Take(PromptText.Create($"{field}.{name}", words));
     }
 
     private static bool ReadCitations(FieldReader fields, JsonElement block, string field)
@@ -154,9 +184,12 @@ internal static class DocumentReader
             return false;
         }
 
-        if (citations.ValueKind != JsonValueKind.Object
-            || (citations.TryGetProperty("enabled", out var enabled)
-            && enabled.ValueKind is not (JsonValueKind.True or JsonValueKind.False)))
+        if (
+            citations.ValueKind != JsonValueKind.Object
+            || (
+                citations.TryGetProperty("enabled", out var enabled) && enabled.ValueKind is not (JsonValueKind.True or JsonValueKind.False)
+            )
+        )
         {
             fields.Refuse($"{field}.citations", $"'{field}.citations' is {{\"enabled\":true}} or {{\"enabled\":false}}.");
             return false;
@@ -167,7 +200,8 @@ internal static class DocumentReader
 
     /// <summary>The base64 of a data URL, or of a text that is nothing but base64.</summary>
     private static string DataOf(string data) =>
-        data.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && data.IndexOf(',', StringComparison.Ordinal) is var comma and > 0
+        data.StartsWith("data:", StringComparison.OrdinalIgnoreCase)
+        && data.IndexOf(',', StringComparison.Ordinal) is var comma and > 0
         && data.AsSpan(0, comma).EndsWith(";base64", StringComparison.OrdinalIgnoreCase)
             ? data[(comma + 1)..]
             : data;

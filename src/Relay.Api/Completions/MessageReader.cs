@@ -140,11 +140,14 @@ internal sealed class MessageReader
         return Converse();
     }
 
-    private Result<Conversation> Converse() => _read is [.., { Role: ChatRole.Assistant }]
-        ? RelayError.Invalid(
-            _list, $"'{_list}' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with "
-            + $"it. End with a message of the user.")
-        : Conversation.Create(_list, _read);
+    private Result<Conversation> Converse() =>
+        _read is [.., { Role: ChatRole.Assistant }]
+            ? RelayError.Invalid(
+                _list,
+                $"'{_list}' ends with a message of the assistant: the beginning of an answer (prefill). The relay can't go on with "
+                    + $"it. End with a message of the user."
+            )
+            : Conversation.Create(_list, _read);
 
     private void ReadMessage(JsonElement message, string field)
     {
@@ -170,16 +173,25 @@ internal sealed class MessageReader
 
                 break;
             case ("tool" or "function") and var role when !_hasToolBlocks:
-                if (_tools.ReadResultMessage(
-                message, field, role == "function", (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
+                if (
+                    _tools.ReadResultMessage(
+                        message,
+                        field,
+                        role == "function",
+                        (content, at) => ReadBlocks(content, at, mayBeEmpty: true)
+                    ) is
+                    { } result
+                )
                 {
                     _read.Add(new ChatMessage(ChatRole.User, [result]));
                 }
 
                 break;
             case "tool" or "function":
-                _fields.Refuse($"{field}.role",
-                $"'{field}.role': put results of tools into a message of the user, as blocks of the type tool_result.");
+                _fields.Refuse(
+                    $"{field}.role",
+                    $"'{field}.role': put results of tools into a message of the user, as blocks of the type tool_result."
+                );
                 break;
             case "system" or "developer":
                 _fields.Refuse($"{field}.role", $"'{field}.role': put instructions of the system into 'system'.");
@@ -198,9 +210,10 @@ internal sealed class MessageReader
         }
 
         var isAnswer = side == ChatRole.Assistant;
-        var content = message.TryGetProperty("content", out var given) && !(isAnswer && given.ValueKind == JsonValueKind.Null)
-            ? ReadBlocks(given, $"{field}.content", mayBeEmpty: isAnswer)
-            : [];
+        var content =
+            message.TryGetProperty("content", out var given) && !(isAnswer && given.ValueKind == JsonValueKind.Null)
+                ? ReadBlocks(given, $"{field}.content", mayBeEmpty: isAnswer)
+                : [];
         if (isAnswer && !_hasToolBlocks)
         {
             content.AddRange(_tools.ReadCalls(message, field));
@@ -224,8 +237,10 @@ internal sealed class MessageReader
         else if (isAnswer && !_isStrict && _read.Count == 0 && content.TrueForAll(block => block is TextBlock))
         {
             // Claude Code begins with the user's side: a greeting before the first question is told to the model.
-            _system.Add("You have begun this conversation with these words:\n\n"
-                + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal())));
+            _system.Add(
+                "You have begun this conversation with these words:\n\n"
+                    + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal()))
+            );
         }
         else
         {
@@ -258,15 +273,19 @@ internal sealed class MessageReader
         if (content.ValueKind == JsonValueKind.Array)
         {
             // Before any is read: also those that are passed over take memory.
-            if (content.GetArrayLength() > Conversation.MaxBlocksPerMessage
-                || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks)
+            if (
+                content.GetArrayLength() > Conversation.MaxBlocksPerMessage
+                || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks
+            )
             {
                 _fields.Refuse(Conversation.TooManyBlocks(field));
                 return [];
             }
 
-            return [.. content.EnumerateArray()
-                .SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]", mayBeEmpty || !_isStrict))];
+            return
+            [
+                .. content.EnumerateArray().SelectMany((block, index) => ReadBlock(block, $"{field}[{index}]", mayBeEmpty || !_isStrict)),
+            ];
         }
 
         _fields.Refuse(field, $"'{field}' is a text, or a list of blocks such as {{\"type\":\"text\",\"text\":\"…\"}}.");
@@ -298,7 +317,8 @@ internal sealed class MessageReader
         if (_hasToolBlocks && type == "tool_result")
         {
             return _tools.ReadResult(block, field, _isStrict, (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result
-                ? [result] : [];
+                ? [result]
+                : [];
         }
 
         if (type is "thinking" or "redacted_thinking" || (!_isStrict && type is "reasoning" or "refusal"))
@@ -311,8 +331,11 @@ internal sealed class MessageReader
             return attachment is null ? [] : [attachment];
         }
 
-        _fields.Refuse(field, $"'{field}' is of a type that is not read here. Text, pictures, documents, calls of tools and their "
-            + $"results are; sound is not.");
+        _fields.Refuse(
+            field,
+            $"'{field}' is of a type that is not read here. Text, pictures, documents, calls of tools and their "
+                + $"results are; sound is not."
+        );
         return [];
     }
 
@@ -359,15 +382,18 @@ internal sealed class MessageReader
             return false;
         }
 
-        var source = block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object
-            ? holder : (JsonElement?)null;
+        var source =
+            block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object ? holder : (JsonElement?)null;
         attachment = (source is { } given ? fields.Text(given, "type", $"{field}.source") : null) switch
         {
             "base64" => Image(fields, $"{field}.source", fields.Text(source!.Value, "data", $"{field}.source")),
             "url" => Link(fields, $"{field}.source", fields.Text(source!.Value, "url", $"{field}.source")),
             _ => fields.Refuse<ContentBlock?>(
-                field, $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}} or "
-                + $"{{\"type\":\"url\",\"url\":\"https://…\"}}.", null),
+                field,
+                $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}} or "
+                    + $"{{\"type\":\"url\",\"url\":\"https://…\"}}.",
+                null
+            ),
         };
         return true;
     }
@@ -394,7 +420,8 @@ internal sealed class MessageReader
 
         // How closely to look ("detail") is not for the caller to say here, and changes no more than the price at OpenAI's.
         field = $"{field}.image_url";
-        var url = !block.TryGetProperty("image_url", out var holder) ? null
+        var url =
+            !block.TryGetProperty("image_url", out var holder) ? null
             : holder.ValueKind == JsonValueKind.String ? fields.Text(holder, field)
             : holder.ValueKind == JsonValueKind.Object ? fields.Text(holder, "url", field)
             : null;
@@ -404,8 +431,10 @@ internal sealed class MessageReader
         {
             attachment = Link(fields, field, url);
         }
-        else if (url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0 && url.AsSpan(0, comma)
-            .EndsWith(Encoding, StringComparison.OrdinalIgnoreCase))
+        else if (
+            url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0
+            && url.AsSpan(0, comma).EndsWith(Encoding, StringComparison.OrdinalIgnoreCase)
+        )
         {
             attachment = Image(fields, field, url[(comma + 1)..]);
         }

@@ -28,7 +28,11 @@ internal sealed class ToolBlockReader(FieldReader fields)
     /// <param name="isStrict">Whether an unknown field is an error.</param>
     /// <param name="readContent">Reads the text and the blocks inside.</param>
     public ToolResultBlock? ReadResult(
-        JsonElement block, string field, bool isStrict, Func<JsonElement, string, List<ContentBlock>> readContent)
+        JsonElement block,
+        string field,
+        bool isStrict,
+        Func<JsonElement, string, List<ContentBlock>> readContent
+    )
     {
         if (isStrict && !fields.IsObject(block, field, "type", "tool_use_id", "content", "is_error", "cache_control"))
         {
@@ -39,7 +43,8 @@ internal sealed class ToolBlockReader(FieldReader fields)
         if (block.TryGetProperty("is_error", out var failed) && failed.ValueKind != JsonValueKind.Null)
         {
             isError = failed.ValueKind is JsonValueKind.True or JsonValueKind.False
-                ? failed.GetBoolean() : fields.Refuse<bool?>($"{field}.is_error", $"'{field}.is_error' is not true or false.", null);
+                ? failed.GetBoolean()
+                : fields.Refuse<bool?>($"{field}.is_error", $"'{field}.is_error' is not true or false.", null);
         }
 
         return Result(block, "tool_use_id", field, isError, readContent);
@@ -79,7 +84,11 @@ internal sealed class ToolBlockReader(FieldReader fields)
 
     /// <summary>OpenAI's form of a result: a message of the role <c>tool</c> or, in its older form, <c>function</c>.</summary>
     public ToolResultBlock? ReadResultMessage(
-        JsonElement message, string field, bool isOldForm, Func<JsonElement, string, List<ContentBlock>> readContent)
+        JsonElement message,
+        string field,
+        bool isOldForm,
+        Func<JsonElement, string, List<ContentBlock>> readContent
+    )
     {
         if (!isOldForm)
         {
@@ -108,8 +117,14 @@ internal sealed class ToolBlockReader(FieldReader fields)
     public ToolResultBlock? ReadResultItem(JsonElement item, string field, Func<JsonElement, string, List<ContentBlock>> readContent) =>
         Result(item, "call_id", field, isError: null, readContent, contentName: "output");
 
-    private ToolResultBlock? Result(JsonElement holder, string idName, string field, bool? isError,
-        Func<JsonElement, string, List<ContentBlock>> readContent, string contentName = "content")
+    private ToolResultBlock? Result(
+        JsonElement holder,
+        string idName,
+        string field,
+        bool? isError,
+        Func<JsonElement, string, List<ContentBlock>> readContent,
+        string contentName = "content"
+    )
     {
         var id = fields.Text(holder, idName, field);
         if (!ToolCall.IsId(id))
@@ -122,9 +137,14 @@ internal sealed class ToolBlockReader(FieldReader fields)
     }
 
     private static List<ContentBlock> Content(
-        JsonElement holder, string field, Func<JsonElement, string, List<ContentBlock>> readContent, string name = "content") =>
+        JsonElement holder,
+        string field,
+        Func<JsonElement, string, List<ContentBlock>> readContent,
+        string name = "content"
+    ) =>
         holder.TryGetProperty(name, out var content) && content.ValueKind != JsonValueKind.Null
-        ? readContent(content, $"{field}.{name}") : [];
+            ? readContent(content, $"{field}.{name}")
+            : [];
 
     private void AddFunction(JsonElement call, string field, List<ContentBlock> calls)
     {
@@ -156,8 +176,12 @@ internal sealed class ToolBlockReader(FieldReader fields)
 
         var arguments = fields.Text(function, "arguments", field);
         var name = fields.Text(function, "name", field);
-        if (fields.Error is null && Parse(arguments, $"{field}.arguments") is var input && fields.Error is null
-            && Call(field, id, name, input) is { } call)
+        if (
+            fields.Error is null
+            && Parse(arguments, $"{field}.arguments") is var input
+            && fields.Error is null
+            && Call(field, id, name, input) is { } call
+        )
         {
             calls.Add(call);
         }

@@ -33,8 +33,8 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     }
 
     /// <summary>
-    /// OpenAI's form: <c>[{"type":"function","function":{"name":"…","parameters":{…}}}]</c> with a choice such as <c>"required"</c>, or its
-    /// older form with <c>functions</c>. Null for none, and when something is wrong.
+    /// OpenAI's form: <c>[{"type":"function","function":{"name":"…","parameters":{…}}}]</c> with a choice such as <c>"required"</c>,
+    /// or its older form with <c>functions</c>. Null for none, and when something is wrong.
     /// </summary>
     /// <param name="body">The body.</param>
     /// <param name="isOldForm">Whether it has the older form: calls are then answered in it, too.</param>
@@ -51,14 +51,25 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         }
 
         return isOldForm
-            ? Join(Functions, ReadList(functions, Functions, ReadFunction), FunctionCall, call is { } which
-            ? ReadFunctionCall(which) : ToolChoice.Auto, allowsParallel: false)
-            : Join(Tools, ReadList(tools, Tools, ReadOpenAiTool), Choice, (choice, call) switch
-            {
-                ({ } given, _) => ReadOpenAiChoice(given),
-                (_, { } given) => ReadFunctionCall(given),
-                _ => ToolChoice.Auto,
-            }, allowsParallel);
+            ? Join(
+                Functions,
+                ReadList(functions, Functions, ReadFunction),
+                FunctionCall,
+                call is { } which ? ReadFunctionCall(which) : ToolChoice.Auto,
+                allowsParallel: false
+            )
+            : Join(
+                Tools,
+                ReadList(tools, Tools, ReadOpenAiTool),
+                Choice,
+                (choice, call) switch
+                {
+                    ({ } given, _) => ReadOpenAiChoice(given),
+                    (_, { } given) => ReadFunctionCall(given),
+                    _ => ToolChoice.Auto,
+                },
+                allowsParallel
+            );
     }
 
     /// <summary>
@@ -68,8 +79,13 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     public ToolSet? ReadResponses(LenientBody body)
     {
         var allowsParallel = body.Find("parallel_tool_calls") is null || body.Flag("parallel_tool_calls");
-        return Join(Tools, ReadList(body.Find(Tools), Tools, ReadResponsesTool), Choice, body.Find(Choice) is { } choice
-            ? ReadResponsesChoice(choice) : ToolChoice.Auto, allowsParallel);
+        return Join(
+            Tools,
+            ReadList(body.Find(Tools), Tools, ReadResponsesTool),
+            Choice,
+            body.Find(Choice) is { } choice ? ReadResponsesChoice(choice) : ToolChoice.Auto,
+            allowsParallel
+        );
     }
 
     private ToolSet? Join(string field, List<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
@@ -86,8 +102,10 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 
         if (choice.IsForced)
         {
-            fields.Refuse(choiceField,
-                $"'{choiceField}' asks for a call, and the request declares no tool. Send '{field}', or leave '{choiceField}' out.");
+            fields.Refuse(
+                choiceField,
+                $"'{choiceField}' asks for a call, and the request declares no tool. Send '{field}', or leave '{choiceField}' out."
+            );
         }
 
         return null;
@@ -134,7 +152,8 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         }
 
         return Knows(tool, field, "type", "name", "description", "input_schema", "strict", "cache_control")
-            ? Declare(tool, field, "input_schema") : null;
+            ? Declare(tool, field, "input_schema")
+            : null;
     }
 
     private ToolDeclaration? ReadOpenAiTool(JsonElement tool, string field)
@@ -170,20 +189,25 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     private ToolDeclaration? Declare(JsonElement tool, string field, string schemaName)
     {
         var schema = tool.TryGetProperty(schemaName, out var given) && given.ValueKind != JsonValueKind.Null ? given : (JsonElement?)null;
-        var isStrict = tool.TryGetProperty("strict", out var strict) && strict.ValueKind != JsonValueKind.Null
-            ? strict.ValueKind is JsonValueKind.True or JsonValueKind.False
-            ? strict.GetBoolean() : fields.Refuse<bool?>($"{field}.strict", $"'{field}.strict' is not true or false.", null)
-            : null;
-        return fields.Take(ToolDeclaration.Create(
-            field, fields.Text(tool, "name", field), fields.Text(tool, "description", field), schema, isStrict));
+        var isStrict =
+            tool.TryGetProperty("strict", out var strict) && strict.ValueKind != JsonValueKind.Null
+                ? strict.ValueKind is JsonValueKind.True or JsonValueKind.False
+                    ? strict.GetBoolean()
+                    : fields.Refuse<bool?>($"{field}.strict", $"'{field}.strict' is not true or false.", null)
+                : null;
+        return fields.Take(
+            ToolDeclaration.Create(field, fields.Text(tool, "name", field), fields.Text(tool, "description", field), schema, isStrict)
+        );
     }
 
     private ToolDeclaration? Refuse(string field, string type)
     {
         var name = type.Length is > 0 and <= MaxEchoedType && !type.AsSpan().ContainsAnyExcept(TypeLetters) ? $" '{type}'" : string.Empty;
-        fields.Refuse(field,
+        fields.Refuse(
+            field,
             $"'{field}' is of the type{name}. This relay passes on tools that your app runs itself, and runs nothing on a caller's "
-            + $"behalf. Declare a function with a name and a schema.");
+                + $"behalf. Declare a function with a name and a schema."
+        );
         return null;
     }
 
@@ -197,34 +221,42 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 
         foreach (var property in tool.EnumerateObject())
         {
-            if (property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False) && JsonText.ReadName(property) is var name
-                && (name is null || !known.Contains(name)))
+            if (
+                property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False)
+                && JsonText.ReadName(property) is var name
+                && (name is null || !known.Contains(name))
+            )
             {
-                ignore(name is { Length: > 0 and <= MaxEchoedType } && !name.AsSpan().ContainsAnyExcept(TypeLetters)
-                    ? $"tools.{name}" : "tools.(other)");
+                ignore(
+                    name is { Length: > 0 and <= MaxEchoedType } && !name.AsSpan().ContainsAnyExcept(TypeLetters)
+                        ? $"tools.{name}"
+                        : "tools.(other)"
+                );
             }
         }
 
         return true;
     }
 
+    private const string AnthropicChoices = """{"type":"auto"}, {"type":"any"}, {"type":"none"} or {"type":"tool","name":"…"}""";
+
     private (ToolChoice Choice, bool AllowsParallel) ReadAnthropicChoice(JsonElement choice)
     {
         if (choice.ValueKind != JsonValueKind.Object)
         {
-            return (RefuseChoice(
-                Choice, "{\"type\":\"auto\"}, {\"type\":\"any\"}, {\"type\":\"none\"} or {\"type\":\"tool\",\"name\":\"…\"}"), true);
+            return (RefuseChoice(Choice, AnthropicChoices), true);
         }
 
-        var allowsParallel =
-            !(choice.TryGetProperty("disable_parallel_tool_use", out var disable) && disable.ValueKind == JsonValueKind.True);
+        var allowsParallel = !(
+            choice.TryGetProperty("disable_parallel_tool_use", out var disable) && disable.ValueKind == JsonValueKind.True
+        );
         var read = fields.Text(choice, "type", Choice) switch
         {
             "auto" => ToolChoice.Auto,
             "any" => ToolChoice.Any,
             "none" => ToolChoice.None,
             "tool" when fields.Text(choice, "name", Choice) is { } name => ToolChoice.Only(name),
-            _ => RefuseChoice(Choice, "{\"type\":\"auto\"}, {\"type\":\"any\"}, {\"type\":\"none\"} or {\"type\":\"tool\",\"name\":\"…\"}"),
+            _ => RefuseChoice(Choice, AnthropicChoices),
         };
         return (read, allowsParallel);
     }
@@ -234,11 +266,13 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         const string Forms = "\"auto\", \"none\", \"required\" or {\"type\":\"function\",\"function\":{\"name\":\"…\"}}";
         if (choice.ValueKind == JsonValueKind.Object)
         {
-            return fields.Text(choice, "type", Choice) == "function" && choice.TryGetProperty("function", out var function)
+            return
+                fields.Text(choice, "type", Choice) == "function"
+                && choice.TryGetProperty("function", out var function)
                 && function.ValueKind == JsonValueKind.Object
                 && fields.Text(function, "name", $"{Choice}.function") is { } name
-                    ? ToolChoice.Only(name)
-                    : RefuseChoice(Choice, Forms);
+                ? ToolChoice.Only(name)
+                : RefuseChoice(Choice, Forms);
         }
 
         return (choice.ValueKind == JsonValueKind.String ? fields.Text(choice, Choice) : null) switch
@@ -257,7 +291,8 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         if (choice.ValueKind == JsonValueKind.Object)
         {
             return fields.Text(choice, "type", Choice) == "function" && fields.Text(choice, "name", Choice) is { } name
-                ? ToolChoice.Only(name) : RefuseChoice(Choice, Forms);
+                ? ToolChoice.Only(name)
+                : RefuseChoice(Choice, Forms);
         }
 
         return (choice.ValueKind == JsonValueKind.String ? fields.Text(choice, Choice) : null) switch

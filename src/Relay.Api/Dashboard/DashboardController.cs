@@ -58,10 +58,11 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
     /// <summary>The page asks every few seconds, and its sign-in is on record. Of a program with a key each request is.</summary>
     private void MarkRoutine() => HttpContext.Log().IsRoutine = HttpContext.Features.Get<KeySecret>() is null;
 
-    private Result<int> ParseDays() => Request.Query["days"] switch
-    {
-        { Count: 0 } => DefaultDays,
-        { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
-        _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
-    };
+    private Result<int> ParseDays() =>
+        Request.Query["days"] switch
+        {
+            { Count: 0 } => DefaultDays,
+            { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
+            _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
+        };
 }

@@ -20,7 +20,8 @@ internal static class DashboardGuard
     private static readonly RelayError Foreign = new(
         ErrorCode.Forbidden,
         "This request does not come from the dashboard's own page. A program sends its admin key as 'Authorization: Bearer KEY'; a proxy "
-        + "in front must pass the Host header on.");
+            + "in front must pass the Host header on."
+    );
 
     /// <summary>Passes the request on, or answers 403.</summary>
     public static Task InvokeAsync(HttpContext context, RequestDelegate next)

@@ -35,9 +35,11 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     [Answers(201, "The key, and its secret.", typeof(SecretAnswer))]
     public async Task<IActionResult> AddAsync(CancellationToken cancellationToken)
     {
-        if (!(await Request.ReadJsonAsync<AddKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
+        if (
+            !(await Request.ReadJsonAsync<AddKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
             || !body.Parse(HttpContext.RelayRequest()).TryGet(out var command, out error)
-            || !(await mediator.Send(command, cancellationToken)).TryGet(out var added, out error))
+            || !(await mediator.Send(command, cancellationToken)).TryGet(out var added, out error)
+        )
         {
             return error.ToActionResult();
         }
@@ -57,10 +59,13 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     [Answers(200, "The key, and its new secret.", typeof(SecretAnswer))]
     public async Task<IActionResult> RotateAsync(string id, CancellationToken cancellationToken)
     {
-        if (!(await Request.ReadJsonAsync<RotateKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
+        if (
+            !(await Request.ReadJsonAsync<RotateKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
             || !body.ParseOverlap().TryGet(out var overlap, out error)
-            || !(await mediator.Send(new RotateKeyCommand(KeyReference.Of(id), overlap, HttpContext.RelayRequest()), cancellationToken))
-            .TryGet(out var rotated, out error))
+            || !(
+                await mediator.Send(new RotateKeyCommand(KeyReference.Of(id), overlap, HttpContext.RelayRequest()), cancellationToken)
+            ).TryGet(out var rotated, out error)
+        )
         {
             return error.ToActionResult();
         }
@@ -78,10 +83,13 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     [Answers(200, "The revoked key.", typeof(KeyAnswer))]
     public async Task<IActionResult> RevokeAsync(string id, CancellationToken cancellationToken)
     {
-        if (!(await Request.ReadJsonAsync<RevokeKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
+        if (
+            !(await Request.ReadJsonAsync<RevokeKeyBody>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
             || !KeyLabel.Create(body.Label).TryGet(out var label, out error)
-            || !(await mediator.Send(new RevokeKeyCommand(KeyReference.Of(id, label), HttpContext.RelayRequest()), cancellationToken))
-            .TryGet(out var revoked, out error))
+            || !(
+                await mediator.Send(new RevokeKeyCommand(KeyReference.Of(id, label), HttpContext.RelayRequest()), cancellationToken)
+            ).TryGet(out var revoked, out error)
+        )
         {
             return error.ToActionResult();
         }
@@ -99,9 +107,13 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     [Answers(200, "The key, with these limits.", typeof(KeyAnswer))]
     public async Task<IActionResult> SetLimitsAsync(string id, CancellationToken cancellationToken)
     {
-        if (!(await Request.ReadJsonAsync<KeyLimitsContract>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
-            || !(await mediator.Send(body.ToCommand(KeyReference.Of(id), HttpContext.RelayRequest()), cancellationToken))
-            .TryGet(out var changed, out error))
+        if (
+            !(await Request.ReadJsonAsync<KeyLimitsContract>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
+            || !(await mediator.Send(body.ToCommand(KeyReference.Of(id), HttpContext.RelayRequest()), cancellationToken)).TryGet(
+                out var changed,
+                out error
+            )
+        )
         {
             return error.ToActionResult();
         }

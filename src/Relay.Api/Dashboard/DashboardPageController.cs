@@ -54,7 +54,8 @@ internal sealed class DashboardPageController : ControllerBase
     {
         const string Prefix = "dashboard/";
         var assembly = typeof(DashboardPageController).Assembly;
-        return assembly.GetManifestResourceNames()
+        return assembly
+            .GetManifestResourceNames()
             .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
             .ToFrozenDictionary(
                 name => name[Prefix.Length..],
@@ -63,21 +64,26 @@ internal sealed class DashboardPageController : ControllerBase
                     using var stream = assembly.GetManifestResourceStream(name)!;
                     var bytes = new byte[stream.Length];
                     stream.ReadExactly(bytes);
-                    return new PageFile(bytes, ContentTypeOf(name),
-                        new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes)[..8])}\""));
+                    return new PageFile(
+                        bytes,
+                        ContentTypeOf(name),
+                        new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes)[..8])}\"")
+                    );
                 },
-                StringComparer.Ordinal);
+                StringComparer.Ordinal
+            );
     }
 
     /// <summary>The content type of a file.</summary>
-    public static string ContentTypeOf(string name) => Path.GetExtension(name) switch
-    {
-        ".html" => "text/html; charset=utf-8",
-        ".js" => "text/javascript; charset=utf-8",
-        ".css" => "text/css; charset=utf-8",
-        ".svg" => "image/svg+xml",
-        var other => throw new InvalidOperationException($"A file of the dashboard has the kind {other}, which has no content type."),
-    };
+    public static string ContentTypeOf(string name) =>
+        Path.GetExtension(name) switch
+        {
+            ".html" => "text/html; charset=utf-8",
+            ".js" => "text/javascript; charset=utf-8",
+            ".css" => "text/css; charset=utf-8",
+            ".svg" => "image/svg+xml",
+            var other => throw new InvalidOperationException($"A file of the dashboard has the kind {other}, which has no content type."),
+        };
 
     private sealed record PageFile(byte[] Bytes, string ContentType, EntityTagHeaderValue Tag);
 }

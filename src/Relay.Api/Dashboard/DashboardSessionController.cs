@@ -15,7 +15,11 @@ namespace Relay.Api.Dashboard;
 /// <param name="Key">The admin key of the session. Absent without a session.</param>
 /// <param name="Proof">The second half of a new session. Send it with each request as <c>X-Dashboard-Proof</c>, beside the cookie.</param>
 internal sealed record SessionAnswer(
-    [property: Values(true)] bool Ok, bool SignedIn, SessionKey? Key, [property: RegularExpression("^[A-Za-z0-9_-]{43}$")] string? Proof)
+    [property: Values(true)] bool Ok,
+    bool SignedIn,
+    SessionKey? Key,
+    [property: RegularExpression("^[A-Za-z0-9_-]{43}$")] string? Proof
+)
 {
     /// <summary>The answer to a key.</summary>
     public static SessionAnswer Of(ApiKey key, string? proof = null) =>
@@ -27,7 +31,8 @@ internal sealed record SessionAnswer(
 /// <param name="Label">Its label.</param>
 internal sealed record SessionKey(
     [property: RegularExpression(Patterns.KeyId)] string Id,
-    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label);
+    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label
+);
 
 /// <summary>
 /// Signing in and out. The key comes in the header that every route takes keys in, so that there is one way in, one refusal and
@@ -49,9 +54,11 @@ internal sealed class DashboardSessionController(DashboardSessions sessions) : C
     public IActionResult Find()
     {
         HttpContext.Log().IsRoutine = true;
-        return new JsonResult(HttpContext.Features.Get<RequestContext>()?.Caller is { } key && key.Scopes.HasFlag(KeyScopes.Admin)
-            ? SessionAnswer.Of(key)
-            : new SessionAnswer(Ok: true, SignedIn: false, Key: null, Proof: null));
+        return new JsonResult(
+            HttpContext.Features.Get<RequestContext>()?.Caller is { } key && key.Scopes.HasFlag(KeyScopes.Admin)
+                ? SessionAnswer.Of(key)
+                : new SessionAnswer(Ok: true, SignedIn: false, Key: null, Proof: null)
+        );
     }
 
     /// <summary>Exchanges an admin key for a session</summary>

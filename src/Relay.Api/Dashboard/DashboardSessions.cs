@@ -33,8 +33,10 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     /// <returns>Each is 256 random bits as base64url. They are stored nowhere.</returns>
     public SessionSecrets Open(KeySecret secret)
     {
-        var (token, proof) = (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)),
-            Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)));
+        var (token, proof) = (
+            Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes)),
+            Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes))
+        );
         lock (_lock)
         {
             RemoveEnded();
@@ -61,8 +63,10 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         var name = NameOf(token);
         lock (_lock)
         {
-            if (!_sessions.TryGetValue(name, out var session)
-                || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(session.Proof), Encoding.ASCII.GetBytes(NameOf(proof))))
+            if (
+                !_sessions.TryGetValue(name, out var session)
+                || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(session.Proof), Encoding.ASCII.GetBytes(NameOf(proof)))
+            )
             {
                 return null;
             }

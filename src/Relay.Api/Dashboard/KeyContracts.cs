@@ -20,10 +20,14 @@ internal sealed record AddKeyBody(
     [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label,
     KeyLimitsContract? Limits,
     [property: Keywords("""{"type":["array","null"],"minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
-    IReadOnlyList<string?>? Scopes,
-    [property: Keywords("""{"type":["array","null"],"minItems":1,"items":{"type":"string","maxLength":64,"pattern":"^[a-z][a-z0-9._:@\\[\\]-]*$"}}""", Alone = true)]
-    IReadOnlyList<string?>? Models,
-    [property: Range(1, 315_360_000)] long? ExpiresIn)
+        IReadOnlyList<string?>? Scopes,
+    [property: Keywords(
+        """{"type":["array","null"],"minItems":1,"items":{"type":"string","maxLength":64,"pattern":"^[a-z][a-z0-9._:@\\[\\]-]*$"}}""",
+        Alone = true
+    )]
+        IReadOnlyList<string?>? Models,
+    [property: Range(1, 315_360_000)] long? ExpiresIn
+)
 {
     /// <summary>The body as a command.</summary>
     public Result<AddKeyCommand> Parse(RequestContext by)
@@ -34,7 +38,8 @@ internal sealed record AddKeyBody(
         var models = Models?.Select(name => ParseModel(fields, name)).ToList();
         var expiresIn = ExpiresIn is { } seconds ? fields.Take(Seconds.Parse("expires_in", seconds)) : (TimeSpan?)null;
         return fields.Error is { } error
-            ? error : new AddKeyCommand(label!, Limits?.ToLimits() ?? KeyLimits.Default, scopes, models!, expiresIn, by);
+            ? error
+            : new AddKeyCommand(label!, Limits?.ToLimits() ?? KeyLimits.Default, scopes, models!, expiresIn, by);
     }
 
     private static ModelName? ParseModel(FieldReader fields, string? name)
@@ -59,7 +64,8 @@ internal sealed record KeyLimitsContract(
     [property: Range(1, 10_000_000)] int? Rpm,
     [property: Range(1, 10_000_000)] int? Daily,
     [property: Range(1, 1000)] int? Concurrency,
-    [property: Keywords("""{"exclusiveMinimum":0,"maximum":1000000}""")] decimal? Usd)
+    [property: Keywords("""{"exclusiveMinimum":0,"maximum":1000000}""")] decimal? Usd
+)
 {
     /// <summary>Maps them.</summary>
     public static KeyLimitsContract From(KeyLimits limits) =>
@@ -70,8 +76,14 @@ internal sealed record KeyLimitsContract(
 
     /// <summary>All four are set, those that are missing to the default.</summary>
     public SetKeyLimitsCommand ToCommand(KeyReference key, RequestContext by) =>
-        new(key, new LimitChange<int>(Rpm), new LimitChange<int>(Daily), new LimitChange<int>(Concurrency), new LimitChange<decimal>(Usd),
-        by);
+        new(
+            key,
+            new LimitChange<int>(Rpm),
+            new LimitChange<int>(Daily),
+            new LimitChange<int>(Concurrency),
+            new LimitChange<decimal>(Usd),
+            by
+        );
 }
 
 /// <summary>The time to change over to a new secret.</summary>
@@ -81,15 +93,17 @@ internal sealed record RotateKeyBody([property: Required, Range(0, 2_592_000)] l
 {
     /// <summary>It, as a time.</summary>
     public Result<TimeSpan> ParseOverlap() =>
-        Overlap is { } seconds ? Seconds.Parse("overlap", seconds)
-        : RelayError.Invalid("overlap", "'overlap' is required: the seconds that the old secret goes on working, 0 for not at all.");
+        Overlap is { } seconds
+            ? Seconds.Parse("overlap", seconds)
+            : RelayError.Invalid("overlap", "'overlap' is required: the seconds that the old secret goes on working, 0 for not at all.");
 }
 
 /// <summary>The key to revoke, once more.</summary>
 /// <param name="Label">The label of the key of that id, as a check.</param>
 [RequestContract]
 internal sealed record RevokeKeyBody(
-    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label);
+    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label
+);
 
 /// <summary>The key after a change.</summary>
 /// <param name="Ok">Always true.</param>
@@ -105,7 +119,10 @@ internal sealed record KeyAnswer([property: Values(true)] bool Ok, KeyContract K
 /// <param name="Key">The key.</param>
 /// <param name="Secret">The secret. No other answer has it, and the relay does not store it.</param>
 internal sealed record SecretAnswer(
-    [property: Values(true)] bool Ok, KeyContract Key, [property: RegularExpression("^crk_[A-Za-z0-9_-]{49}$")] string Secret)
+    [property: Values(true)] bool Ok,
+    KeyContract Key,
+    [property: RegularExpression("^crk_[A-Za-z0-9_-]{49}$")] string Secret
+)
 {
     /// <summary>Maps it.</summary>
     public static SecretAnswer From(AddedKey added, DateTimeOffset now) =>
@@ -137,23 +154,26 @@ internal sealed record KeyContract(
     DateTimeOffset? LastUsedAt,
     DateTimeOffset? OldSecretUntil,
     [property: Keywords("""{"type":"array","minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
-    IReadOnlyList<string> Scopes,
+        IReadOnlyList<string> Scopes,
     IEnumerable<string>? Models,
-    KeyLimitsContract Limits)
+    KeyLimitsContract Limits
+)
 {
     /// <summary>Maps it.</summary>
-    public static KeyContract From(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) => new(
-        key.Id,
-        key.Label.Value,
-        key.Prefix,
-        key.CreatedAt,
-        key.ExpiresAt,
-        key.RevokedAt,
-        lastUsedAt,
-        key.OldSecretUntil(now),
-        key.Scopes.ToNames(),
-        key.Models?.Select(model => model.Value),
-        KeyLimitsContract.From(key.Limits));
+    public static KeyContract From(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) =>
+        new(
+            key.Id,
+            key.Label.Value,
+            key.Prefix,
+            key.CreatedAt,
+            key.ExpiresAt,
+            key.RevokedAt,
+            lastUsedAt,
+            key.OldSecretUntil(now),
+            key.Scopes.ToNames(),
+            key.Models?.Select(model => model.Value),
+            KeyLimitsContract.From(key.Limits)
+        );
 }
 
 /// <summary>Times of bodies are whole seconds.</summary>
@@ -165,5 +185,6 @@ internal static class Seconds
     /// <summary>Seconds that are a time.</summary>
     public static Result<TimeSpan> Parse(string field, long seconds) =>
         seconds is >= 0 and <= Most
-        ? TimeSpan.FromSeconds(seconds) : RelayError.Invalid(field, $"'{field}' is a number of seconds from 0 to {Most}.");
+            ? TimeSpan.FromSeconds(seconds)
+            : RelayError.Invalid(field, $"'{field}' is a number of seconds from 0 to {Most}.");
 }

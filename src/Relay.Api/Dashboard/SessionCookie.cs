@@ -34,11 +34,12 @@ internal static class SessionCookie
     private static string NameFor(HttpContext context) =>
         string.Create(CultureInfo.InvariantCulture, $"relay_dashboard_{context.Connection.LocalPort}");
 
-    private static CookieOptions OptionsFor(HttpContext context) => new()
-    {
-        HttpOnly = true,
-        SameSite = SameSiteMode.Strict,
-        Secure = context.Request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase),
-        Path = Path,
-    };
+    private static CookieOptions OptionsFor(HttpContext context) =>
+        new()
+        {
+            HttpOnly = true,
+            SameSite = SameSiteMode.Strict,
+            Secure = context.Request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase),
+            Path = Path,
+        };
 }

@@ -20,10 +20,18 @@ namespace Relay.Api.Dashboard;
 /// <param name="Recent">The last hour, from memory. A restart forgets it.</param>
 /// <param name="Keys">The keys that are not revoked, in the order they were made.</param>
 internal sealed record SnapshotAnswer(
-    [property: Values(true)] bool Ok, DateTimeOffset At, StateContract State, QueueContract Completions, QueueContract Pages,
-    PoolContract Pool, TodayContract Today,
-    IEnumerable<AccountLimitContract> AccountLimits, IEnumerable<AccountUseContract> AccountUses, RecentContract Recent,
-    IEnumerable<KeyStateContract> Keys)
+    [property: Values(true)] bool Ok,
+    DateTimeOffset At,
+    StateContract State,
+    QueueContract Completions,
+    QueueContract Pages,
+    PoolContract Pool,
+    TodayContract Today,
+    IEnumerable<AccountLimitContract> AccountLimits,
+    IEnumerable<AccountUseContract> AccountUses,
+    RecentContract Recent,
+    IEnumerable<KeyStateContract> Keys
+)
 {
     private static readonly string? Version = typeof(SnapshotAnswer).Assembly.GetName().Version?.ToString(3);
 
@@ -35,17 +43,30 @@ internal sealed record SnapshotAnswer(
             Ok: true,
             snapshot.At,
             new StateContract(
-                snapshot.Readiness.IsReady, Version, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified,
-                snapshot.Readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field))),
+                snapshot.Readiness.IsReady,
+                Version,
+                engine.ClaudeVersion,
+                engine.Sandbox,
+                engine.SandboxNote,
+                engine.LockdownVerified,
+                snapshot.Readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field))
+            ),
             QueueContract.From(snapshot.Completions),
             QueueContract.From(snapshot.Fetches),
-            new PoolContract(load.Processes, load.BlankSpares, load.PreparedSpares, load.OldestSpare?.TotalSeconds, load.PoolHits,
-            load.PoolMisses),
+            new PoolContract(
+                load.Processes,
+                load.BlankSpares,
+                load.PreparedSpares,
+                load.OldestSpare?.TotalSeconds,
+                load.PoolHits,
+                load.PoolMisses
+            ),
             new TodayContract(new MeterContract(today.Requests, today.RequestLimit), today.Pages, today.CostUsd),
             snapshot.AccountLimits.Select(limit => new AccountLimitContract(limit.Kind, limit.Family, limit.Until)),
             snapshot.AccountUses.Select(use => new AccountUseContract(use.Kind, use.Family, Math.Round(use.Used, 4), use.ResetsAt)),
             RecentContract.From(snapshot.Recent),
-            snapshot.Keys.Select(standing => KeyStateContract.From(standing, snapshot.At)));
+            snapshot.Keys.Select(standing => KeyStateContract.From(standing, snapshot.At))
+        );
     }
 }
 
@@ -58,8 +79,14 @@ internal sealed record SnapshotAnswer(
 /// <param name="LockdownVerified">Whether the last self-test of the lockdown passed.</param>
 /// <param name="Problems">Problems that prevent completions, each with advice.</param>
 internal sealed record StateContract(
-    bool Ready, string? Version, string? ClaudeVersion, [property: Values("bwrap", "off")] string Sandbox, string? SandboxNote,
-    bool LockdownVerified, IEnumerable<ErrorDetail> Problems);
+    bool Ready,
+    string? Version,
+    string? ClaudeVersion,
+    [property: Values("bwrap", "off")] string Sandbox,
+    string? SandboxNote,
+    bool LockdownVerified,
+    IEnumerable<ErrorDetail> Problems
+);
 
 /// <summary>A queue, now.</summary>
 /// <param name="Places">Requests that may run at once.</param>
@@ -123,15 +150,29 @@ internal sealed record AccountUseContract(string Kind, string? Family, double Us
 /// <param name="Errors">Errors, most frequent first.</param>
 /// <param name="Latencies">Durations.</param>
 internal sealed record RecentContract(
-    DateTimeOffset Since, IEnumerable<MinuteContract> Minutes, IEnumerable<ErrorCountContract> Errors, LatenciesContract Latencies)
+    DateTimeOffset Since,
+    IEnumerable<MinuteContract> Minutes,
+    IEnumerable<ErrorCountContract> Errors,
+    LatenciesContract Latencies
+)
 {
     /// <summary>Maps it.</summary>
-    public static RecentContract From(RecentActivity recent) => new(
-        recent.Since,
-        recent.Minutes.Select(minute => new MinuteContract(minute.Requests, minute.Failed, LatencyContract.From(minute.Completion)?.P95Ms)),
-        recent.Errors.Select(error => new ErrorCountContract(error.Code, error.Count)),
-        new LatenciesContract(LatencyContract.From(recent.Completion), LatencyContract.From(recent.Queue),
-        LatencyContract.From(recent.FirstToken), LatencyContract.From(recent.Page)));
+    public static RecentContract From(RecentActivity recent) =>
+        new(
+            recent.Since,
+            recent.Minutes.Select(minute => new MinuteContract(
+                minute.Requests,
+                minute.Failed,
+                LatencyContract.From(minute.Completion)?.P95Ms
+            )),
+            recent.Errors.Select(error => new ErrorCountContract(error.Code, error.Count)),
+            new LatenciesContract(
+                LatencyContract.From(recent.Completion),
+                LatencyContract.From(recent.Queue),
+                LatencyContract.From(recent.FirstToken),
+                LatencyContract.From(recent.Page)
+            )
+        );
 }
 
 /// <summary>Number of answers with one error.</summary>
@@ -151,7 +192,11 @@ internal sealed record MinuteContract(long Requests, long Failed, double? P95Ms)
 /// <param name="FirstToken">From the end of the wait to the first words.</param>
 /// <param name="Page">From the head of a page's request to the end of its answer.</param>
 internal sealed record LatenciesContract(
-    LatencyContract? Completion, LatencyContract? Queue, LatencyContract? FirstToken, LatencyContract? Page);
+    LatencyContract? Completion,
+    LatencyContract? Queue,
+    LatencyContract? FirstToken,
+    LatencyContract? Page
+);
 
 /// <summary>Durations, exact to 4.5 %.</summary>
 /// <param name="Count">Number of durations.</param>
@@ -163,7 +208,8 @@ internal sealed record LatencyContract([property: Keywords("""{"minimum":1}""")]
     /// <summary>Maps it; null for null.</summary>
     public static LatencyContract? From(LatencySummary? summary) =>
         summary is null
-        ? null : new LatencyContract(summary.Count, Milliseconds(summary.P50), Milliseconds(summary.P95), Milliseconds(summary.P99));
+            ? null
+            : new LatencyContract(summary.Count, Milliseconds(summary.P50), Milliseconds(summary.P95), Milliseconds(summary.P99));
 
     private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 2);
 }
@@ -183,24 +229,38 @@ internal sealed record LatencyContract([property: Keywords("""{"minimum":1}""")]
 /// <param name="PageMinute">Pages of the last sixty seconds.</param>
 /// <param name="PageDay">Pages of the UTC day.</param>
 internal sealed record KeyStateContract(
-    KeyContract Key, int Running, int Waiting, int PagesRunning, int PagesWaiting, long HourRequests, long HourFailed,
-    MeterContract Minute, MeterContract Day, MoneyContract Usd, MeterContract Concurrency, MeterContract PageMinute, MeterContract PageDay)
+    KeyContract Key,
+    int Running,
+    int Waiting,
+    int PagesRunning,
+    int PagesWaiting,
+    long HourRequests,
+    long HourFailed,
+    MeterContract Minute,
+    MeterContract Day,
+    MoneyContract Usd,
+    MeterContract Concurrency,
+    MeterContract PageMinute,
+    MeterContract PageDay
+)
 {
     /// <summary>Maps it.</summary>
-    public static KeyStateContract From(KeyStanding standing, DateTimeOffset now) => new(
-        KeyContract.From(standing.Listed.Key, standing.Listed.LastUsedAt, now),
-        standing.Completions.Running,
-        standing.Completions.Waiting,
-        standing.Fetches.Running,
-        standing.Fetches.Waiting,
-        standing.Recent.Requests,
-        standing.Recent.Failed,
-        MeterContract.From(standing.Statuses, "minute"),
-        MeterContract.From(standing.Statuses, "day"),
-        new MoneyContract(standing.CostToday, standing.Limits.UsdPerDay),
-        MeterContract.From(standing.Statuses, "concurrency"),
-        MeterContract.From(standing.Statuses, "fetch-minute"),
-        MeterContract.From(standing.Statuses, "fetch-day"));
+    public static KeyStateContract From(KeyStanding standing, DateTimeOffset now) =>
+        new(
+            KeyContract.From(standing.Listed.Key, standing.Listed.LastUsedAt, now),
+            standing.Completions.Running,
+            standing.Completions.Waiting,
+            standing.Fetches.Running,
+            standing.Fetches.Waiting,
+            standing.Recent.Requests,
+            standing.Recent.Failed,
+            MeterContract.From(standing.Statuses, "minute"),
+            MeterContract.From(standing.Statuses, "day"),
+            new MoneyContract(standing.CostToday, standing.Limits.UsdPerDay),
+            MeterContract.From(standing.Statuses, "concurrency"),
+            MeterContract.From(standing.Statuses, "fetch-minute"),
+            MeterContract.From(standing.Statuses, "fetch-day")
+        );
 }
 
 /// <summary>Usage of all keys.</summary>
@@ -208,13 +268,21 @@ internal sealed record KeyStateContract(
 /// <param name="Days">Usage of each UTC day, oldest first.</param>
 /// <param name="Keys">Usage of each key, most expensive first.</param>
 /// <param name="Models">Usage of each model, most expensive first. Completions only.</param>
-internal sealed record UsageSumsAnswer([property: Values(true)] bool Ok, IEnumerable<UsageSumContract> Days,
-    IEnumerable<UsageSumContract> Keys, IEnumerable<UsageSumContract> Models)
+internal sealed record UsageSumsAnswer(
+    [property: Values(true)] bool Ok,
+    IEnumerable<UsageSumContract> Days,
+    IEnumerable<UsageSumContract> Keys,
+    IEnumerable<UsageSumContract> Models
+)
 {
     /// <summary>Maps them.</summary>
     public static UsageSumsAnswer From(UsageSums sums) =>
-        new(Ok: true, sums.ByDay.Select(UsageSumContract.From), sums.ByKey.Select(UsageSumContract.From),
-        sums.ByModel.Select(UsageSumContract.From));
+        new(
+            Ok: true,
+            sums.ByDay.Select(UsageSumContract.From),
+            sums.ByKey.Select(UsageSumContract.From),
+            sums.ByModel.Select(UsageSumContract.From)
+        );
 }
 
 /// <summary>Usage of one day, key or model.</summary>
@@ -227,11 +295,13 @@ internal sealed record UsageSumsAnswer([property: Values(true)] bool Ok, IEnumer
 internal sealed record UsageSumContract(string Name, long Requests, long Pages, long InputTokens, long OutputTokens, decimal CostUsd)
 {
     /// <summary>Maps it.</summary>
-    public static UsageSumContract From(UsageSum sum) => new(
-        sum.Name,
-        sum.Requests,
-        sum.Pages,
-        sum.Usage.InputTokens + sum.Usage.CacheCreationInputTokens + sum.Usage.CacheReadInputTokens,
-        sum.Usage.OutputTokens,
-        sum.Usage.CostUsd ?? 0);
+    public static UsageSumContract From(UsageSum sum) =>
+        new(
+            sum.Name,
+            sum.Requests,
+            sum.Pages,
+            sum.Usage.InputTokens + sum.Usage.CacheCreationInputTokens + sum.Usage.CacheReadInputTokens,
+            sum.Usage.OutputTokens,
+            sum.Usage.CostUsd ?? 0
+        );
 }

@@ -39,12 +39,14 @@ namespace Relay.Api.Fetching;
 /// <param name="NextOffset">The <c>offset</c> of the next reply. Null at the end.</param>
 /// <param name="Bytes">Bytes of the page that the relay read, uncompressed.</param>
 /// <param name="DurationMs">Milliseconds from the arrival of the request to its answer.</param>
-[Keywords("""
-    {"oneOf":[
-      {"title":"html","required":["html"],"properties":{"text":{"not":{}},"markdown":{"not":{}}}},
-      {"title":"text","required":["text"],"properties":{"html":{"not":{}},"markdown":{"not":{}}}},
-      {"title":"markdown","required":["markdown"],"properties":{"html":{"not":{}},"text":{"not":{}}}}]}
-    """)]
+[Keywords(
+    """
+        {"oneOf":[
+          {"title":"html","required":["html"],"properties":{"text":{"not":{}},"markdown":{"not":{}}}},
+          {"title":"text","required":["text"],"properties":{"html":{"not":{}},"markdown":{"not":{}}}},
+          {"title":"markdown","required":["markdown"],"properties":{"html":{"not":{}},"text":{"not":{}}}}]}
+        """
+)]
 internal sealed record FetchAnswerContract(
     [property: Values(true)] bool Ok,
     [property: Range(100, 599)] int Status,
@@ -71,7 +73,8 @@ internal sealed record FetchAnswerContract(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? TotalChars,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? NextOffset,
     long Bytes,
-    long DurationMs);
+    long DurationMs
+);
 
 /// <summary>An Open Graph property.</summary>
 /// <param name="Name">The name after <c>og:</c>.</param>

@@ -26,7 +26,8 @@ internal sealed record FetchBody(
     [property: Values("html", "text", "markdown"), DefaultValue("html")] string? Format,
     [property: Keywords("""{"minimum":0}"""), DefaultValue(0L)] long? Offset,
     [property: StringLength(200, MinimumLength = 1), RegularExpression("^[A-Za-z0-9,;=.* -]*[A-Za-z0-9,;=.*-][A-Za-z0-9,;=.* -]*$")]
-    string? AcceptLanguage)
+        string? AcceptLanguage
+)
 {
     /// <summary>The body as the domain sees it.</summary>
     public Result<FetchRequest> Parse() => FetchRequest.Create(Url, MaxBytes, Strip, Format, Offset, AcceptLanguage);
@@ -81,21 +82,23 @@ internal static class FetchAnswer
         writer.WriteEndObject();
     }
 
-    private static string NameOf(PageFormat format) => format switch
-    {
-        PageFormat.Html => "html",
-        PageFormat.Text => "text",
-        PageFormat.Markdown => "markdown",
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Not a format."),
-    };
+    private static string NameOf(PageFormat format) =>
+        format switch
+        {
+            PageFormat.Html => "html",
+            PageFormat.Text => "text",
+            PageFormat.Markdown => "markdown",
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Not a format."),
+        };
 
-    private static string NameOf(ScriptNeed need) => need switch
-    {
-        ScriptNeed.Noscript => "noscript",
-        ScriptNeed.EmptyRoot => "empty_root",
-        ScriptNeed.NoText => "no_text",
-        _ => throw new ArgumentOutOfRangeException(nameof(need), need, "Not a reason."),
-    };
+    private static string NameOf(ScriptNeed need) =>
+        need switch
+        {
+            ScriptNeed.Noscript => "noscript",
+            ScriptNeed.EmptyRoot => "empty_root",
+            ScriptNeed.NoText => "no_text",
+            _ => throw new ArgumentOutOfRangeException(nameof(need), need, "Not a reason."),
+        };
 
     private static void WriteOpenGraph(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> properties)
     {

@@ -24,15 +24,24 @@ internal sealed record HealthAnswer([property: Values(true)] bool Ok);
 /// <param name="Fleet">
 /// The relays that share one state, this relay included, as this relay last heard. Absent on a relay with its own state.
 /// </param>
-[Keywords("""
-    {"oneOf":[
-      {"title":"ready","properties":{"ok":{"const":true},"problems":{"maxItems":0}}},
-      {"title":"not ready","properties":{"ok":{"const":false},"problems":{"minItems":1}}}]}
-    """)]
+[Keywords(
+    """
+        {"oneOf":[
+          {"title":"ready","properties":{"ok":{"const":true},"problems":{"maxItems":0}}},
+          {"title":"not ready","properties":{"ok":{"const":false},"problems":{"minItems":1}}}]}
+        """
+)]
 internal sealed record ReadinessAnswer(
-    bool Ok, string? ClaudeVersion, [property: Values("bwrap", "off")] string Sandbox, string? SandboxNote, bool LockdownVerified,
-    DateTimeOffset? LockdownVerifiedAt, IEnumerable<ErrorDetail> Problems,
-    [property: MinLength(1)] IEnumerable<string>? Warnings, IEnumerable<FleetRelay>? Fleet);
+    bool Ok,
+    string? ClaudeVersion,
+    [property: Values("bwrap", "off")] string Sandbox,
+    string? SandboxNote,
+    bool LockdownVerified,
+    DateTimeOffset? LockdownVerifiedAt,
+    IEnumerable<ErrorDetail> Problems,
+    [property: MinLength(1)] IEnumerable<string>? Warnings,
+    IEnumerable<FleetRelay>? Fleet
+);
 
 /// <summary>One of several relays that share a state.</summary>
 /// <param name="Name"><c>RELAY_NAME</c>, or the name of its host.</param>
@@ -47,7 +56,8 @@ internal sealed record FleetRelay(
     string? ClaudeVersion,
     [property: Values("ready", "degraded", "not_ready", "stopping", "lost")] string State,
     int Running,
-    int Waiting);
+    int Waiting
+);
 
 [AllowAnonymous]
 [Speaks(ApiSurface.Native)]
@@ -84,12 +94,26 @@ internal sealed class HealthController(IMediator mediator) : ControllerBase
 
         var engine = readiness.Engine;
         var problems = readiness.Problems.Select(problem => new ErrorDetail(problem.WireName, problem.Message, problem.Field));
-        return new JsonResult(new ReadinessAnswer(
-            readiness.IsReady, engine.ClaudeVersion, engine.Sandbox, engine.SandboxNote, engine.LockdownVerified, engine.LockdownVerifiedAt,
-            problems,
-            readiness.Warnings.Count == 0 ? null : readiness.Warnings,
-            readiness.Fleet?.Select(relay =>
-            new FleetRelay(relay.Name, relay.Version, relay.ClaudeVersion, relay.State, relay.Running, relay.Waiting))))
+        return new JsonResult(
+            new ReadinessAnswer(
+                readiness.IsReady,
+                engine.ClaudeVersion,
+                engine.Sandbox,
+                engine.SandboxNote,
+                engine.LockdownVerified,
+                engine.LockdownVerifiedAt,
+                problems,
+                readiness.Warnings.Count == 0 ? null : readiness.Warnings,
+                readiness.Fleet?.Select(relay => new FleetRelay(
+                    relay.Name,
+                    relay.Version,
+                    relay.ClaudeVersion,
+                    relay.State,
+                    relay.Running,
+                    relay.Waiting
+                ))
+            )
+        )
         {
             StatusCode = readiness.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
         };

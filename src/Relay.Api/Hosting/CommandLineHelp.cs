@@ -12,23 +12,27 @@ internal static class CommandLineHelp
     public static string? For(string[] args)
     {
         // A setting's value may look like one of these words; it follows the name of the setting, so only the first counts.
-        return args is not [var first, ..] ? null : first switch
-        {
-            "--help" or "-h" => Help(),
-            "--version" => $"claude-relay {typeof(CommandLineHelp).Assembly.GetName().Version?.ToString(3)}",
-            _ => null,
-        };
+        return args is not [var first, ..]
+            ? null
+            : first switch
+            {
+                "--help" or "-h" => Help(),
+                "--version" => $"claude-relay {typeof(CommandLineHelp).Assembly.GetName().Version?.ToString(3)}",
+                _ => null,
+            };
     }
 
     private static string Help()
     {
-        var settings = new ServiceCollection().AddRelayApplication()
+        var settings = new ServiceCollection()
+            .AddRelayApplication()
             .AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
             .Where(service => service.ServiceType == typeof(SettingDescription))
             .Select(service => (SettingDescription)service.ImplementationInstance!);
         var lines = settings.Select(setting =>
             $"  {setting.Name}{(setting.Default.Length > 0 ? $" ({setting.Default})" : string.Empty)}{Environment.NewLine}      "
-            + $"{setting.Help}");
+            + $"{setting.Help}"
+        );
         return $"""
             usage: claude-relay [--name value ...]
 
@@ -37,8 +41,9 @@ internal static class CommandLineHelp
               --help      this text
               --version   its version
 
-            Every setting below is given as --port 8800 or --warm-processes=0, in the environment (PORT=8800), or in config.env in RELAY_HOME
-            (~/.local/share/claude-relay unless the environment says otherwise). The command line overrides the environment, and that the file.
+            Every setting below is given as --port 8800 or --warm-processes=0, in the environment (PORT=8800),
+            or in config.env in RELAY_HOME (~/.local/share/claude-relay unless the environment says otherwise).
+            The command line overrides the environment. The environment overrides the file.
 
             {string.Join(Environment.NewLine, lines)}
             """;

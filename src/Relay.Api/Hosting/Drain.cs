@@ -20,8 +20,13 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
     private readonly CancellationTokenSource _over;
     private readonly CancellationTokenRegistration _stopping;
 
-    public Drain(IAdmission admission, IHostApplicationLifetime lifetime, IOptions<ServerOptions> options, TimeProvider clock,
-        ILogger<Drain> logger)
+    public Drain(
+        IAdmission admission,
+        IHostApplicationLifetime lifetime,
+        IOptions<ServerOptions> options,
+        TimeProvider clock,
+        ILogger<Drain> logger
+    )
     {
         (_admission, _logger) = (admission, logger);
         _over = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);

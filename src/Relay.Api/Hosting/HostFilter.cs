@@ -14,7 +14,9 @@ namespace Relay.Api.Hosting;
 internal sealed class HostFilter
 {
     private static readonly RelayError WrongHost = new(
-        ErrorCode.WrongHost, "This relay does not answer to the name in the Host header. Its operator can add it to ALLOWED_HOSTS.");
+        ErrorCode.WrongHost,
+        "This relay does not answer to the name in the Host header. Its operator can add it to ALLOWED_HOSTS."
+    );
 
     private readonly HashSet<string> _allowed;
 

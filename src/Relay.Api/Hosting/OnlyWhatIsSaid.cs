@@ -13,10 +13,13 @@ internal sealed class OnlyWhatIsSaid : ILogEventEnricher
     /// <inheritdoc/>
     public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
     {
-        var said = logEvent.MessageTemplate.Tokens.OfType<PropertyToken>().Select(token => token.PropertyName)
+        var said = logEvent
+            .MessageTemplate.Tokens.OfType<PropertyToken>()
+            .Select(token => token.PropertyName)
             .ToHashSet(StringComparer.Ordinal);
-        foreach (var name in logEvent.Properties.Keys.Where(name => name != Constants.SourceContextPropertyName && !said.Contains(name))
-            .ToList())
+        foreach (
+            var name in logEvent.Properties.Keys.Where(name => name != Constants.SourceContextPropertyName && !said.Contains(name)).ToList()
+        )
         {
             logEvent.RemovePropertyIfPresent(name);
         }

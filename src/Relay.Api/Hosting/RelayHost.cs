@@ -84,9 +84,13 @@ internal static class RelayHost
         }
         catch (Exception exception)
         {
-            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Relay.Stop").LogError(
-                exception,
-                "The relay has stopped, but some of its services failed to stop or took too long. All others have written what they hold");
+            app.Services.GetRequiredService<ILoggerFactory>()
+                .CreateLogger("Relay.Stop")
+                .LogError(
+                    exception,
+                    "The relay has stopped, but some of its services failed to stop or took too long. All others have written what they "
+                        + "hold"
+                );
             return false;
         }
     }
@@ -129,25 +133,26 @@ internal static class RelayHost
 
     /// <summary><c>--warm-processes</c> on the command line is <c>WARM_PROCESSES</c>.</summary>
     private static string[] SettingNames(string[] args) =>
-    [
-        .. args.Select(arg =>
-        {
-            if (!arg.StartsWith("--", StringComparison.Ordinal))
+        [
+            .. args.Select(arg =>
             {
-                return arg;
-            }
+                if (!arg.StartsWith("--", StringComparison.Ordinal))
+                {
+                    return arg;
+                }
 
-            var parts = arg.Split('=', 2);
-            return string.Join('=', ["--" + parts[0][2..].Replace('-', '_').ToUpperInvariant(), .. parts[1..]]);
-        }),
-    ];
+                var parts = arg.Split('=', 2);
+                return string.Join('=', ["--" + parts[0][2..].Replace('-', '_').ToUpperInvariant(), .. parts[1..]]);
+            }),
+        ];
 
     private static void AddRelayLogging(this WebApplicationBuilder builder)
     {
         void Configure(IServiceProvider services, LoggerConfiguration logging)
         {
             var options = services.GetRequiredService<IOptions<ServerOptions>>().Value;
-            logging.MinimumLevel.Is((LogEventLevel)options.LogLevel)
+            logging
+                .MinimumLevel.Is((LogEventLevel)options.LogLevel)
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
                 .MinimumLevel.Override("Yarp", LogEventLevel.Warning)
@@ -173,46 +178,64 @@ internal static class RelayHost
     private static void AddRelayServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseKestrelCore();
-        builder.Services.AddOptions<KestrelServerOptions>()
-            .Configure<IOptions<ServerOptions>, IOptions<TelemetryOptions>, SilentConnections>((kestrel, server, telemetry, silence) =>
-        {
-            kestrel.AddServerHeader = false;
-            // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MaxConcurrentConnections = server.Value.MaxConnections;
-            kestrel.Limits.RequestHeadersTimeout = server.Value.HeaderTimeout;
-            kestrel.Limits.MaxRequestLineSize = 8 * 1024;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-            kestrel.Limits.MaxRequestHeaderCount = 64;
-            kestrel.Limits.KeepAliveTimeout = SilentConnections.KeepAlive;
-            // Names and titles come as Latin-1, too, and nothing that is read here is beyond ASCII: Kestrel would refuse them without a
-            // word.
-            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
-            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
-            kestrel.Limits.MinResponseDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
-            kestrel.Listen(IPAddress.Parse(server.Value.Host), server.Value.Port, listener =>
-                listener.Use(next => connection => silence.WatchAsync(connection, next)));
-            if (telemetry.Value.MetricsPort is { } metricsPort)
-            {
-                MetricsPort.Listen(kestrel, metricsPort, silence);
-            }
-        });
-        builder.Services.AddOptions<HostOptions>()
+        builder
+            .Services.AddOptions<KestrelServerOptions>()
+            .Configure<IOptions<ServerOptions>, IOptions<TelemetryOptions>, SilentConnections>(
+                (kestrel, server, telemetry, silence) =>
+                {
+                    kestrel.AddServerHeader = false;
+                    // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
+                    kestrel.Limits.MaxRequestBodySize = null;
+                    kestrel.Limits.MaxConcurrentConnections = server.Value.MaxConnections;
+                    kestrel.Limits.RequestHeadersTimeout = server.Value.HeaderTimeout;
+                    kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+                    kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+                    kestrel.Limits.MaxRequestHeaderCount = 64;
+                    kestrel.Limits.KeepAliveTimeout = SilentConnections.KeepAlive;
+                    // Clients send names and titles in Latin-1. The relay reads no header beyond ASCII.
+                    // Kestrel alone would refuse such a request without a message.
+                    kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+                    kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
+                    kestrel.Limits.MinResponseDataRate = new MinDataRate(server.Value.MinDataRate, TimeSpan.FromSeconds(5));
+                    kestrel.Listen(
+                        IPAddress.Parse(server.Value.Host),
+                        server.Value.Port,
+                        listener => listener.Use(next => connection => silence.WatchAsync(connection, next))
+                    );
+                    if (telemetry.Value.MetricsPort is { } metricsPort)
+                    {
+                        MetricsPort.Listen(kestrel, metricsPort, silence);
+                    }
+                }
+            );
+        builder
+            .Services.AddOptions<HostOptions>()
             .Configure<IOptions<ServerOptions>>((host, server) => host.ShutdownTimeout = server.Value.DrainTimeout + Drain.Afterwards);
-        builder.Services.AddSingleton<Drain>().AddHostedService(services => services.GetRequiredService<Drain>()).AddSingleton<HostFilter>()
-            .AddSingleton<RevocationWatch>().AddSingleton<SilentConnections>();
+        builder
+            .Services.AddSingleton<Drain>()
+            .AddHostedService(services => services.GetRequiredService<Drain>())
+            .AddSingleton<HostFilter>()
+            .AddSingleton<RevocationWatch>()
+            .AddSingleton<SilentConnections>();
     }
 
     private static void AddRelayApi(this IServiceCollection services)
     {
         services.AddRouting();
-        services.AddMvcCore()
+        services
+            .AddMvcCore()
             .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions))
             .AddRelayDescription();
-        services.AddSingleton<ApiKeyAuthentication>().AddSingleton<DashboardSessions>().AddSingleton<RateLimitHeaders>()
-            .AddSingleton<FailureGate>().AddSingleton<QuotaGate>().AddSingleton<IdempotencyGate>().AddSingleton<BodyBudget>()
+        services
+            .AddSingleton<ApiKeyAuthentication>()
+            .AddSingleton<DashboardSessions>()
+            .AddSingleton<RateLimitHeaders>()
+            .AddSingleton<FailureGate>()
+            .AddSingleton<QuotaGate>()
+            .AddSingleton<IdempotencyGate>()
+            .AddSingleton<BodyBudget>()
             .AddSingleton<AnswerBudget>();
         services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
     }
@@ -270,15 +293,18 @@ internal static class RelayHost
         {
             logger.LogWarning(
                 "The .NET diagnostics port is open: other programs of this user can read the relay's memory. Start it with ./run.sh, or "
-                + "with DOTNET_EnableDiagnostics=0");
+                    + "with DOTNET_EnableDiagnostics=0"
+            );
         }
 
         var auditLog = app.Services.GetRequiredService<IAuditLog>();
         app.Lifetime.ApplicationStarted.Register(() =>
-            auditLog.Write(new AuditEntry("relay_started") { Detail = typeof(RelayHost).Assembly.GetName().Version?.ToString(3) }));
+            auditLog.Write(new AuditEntry("relay_started") { Detail = typeof(RelayHost).Assembly.GetName().Version?.ToString(3) })
+        );
         app.Lifetime.ApplicationStopping.Register(() => auditLog.Write(new AuditEntry("relay_stopping")));
         app.Lifetime.ApplicationStarted.Register(() =>
-            logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls.Take(1), home.Path));
+            logger.LogInformation("claude-relay listens on {Urls}; its home is {Home}", app.Urls.Take(1), home.Path)
+        );
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             foreach (var url in app.Urls.Skip(1))
@@ -292,10 +318,12 @@ internal static class RelayHost
     /// <summary>From the file and the command line; the environment is everybody's.</summary>
     private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known) =>
         UnknownSettings.Find(
-        configuration.Providers
-            .Where(provider =>
-            provider is not Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider)
-            .SelectMany(provider => provider.GetChildKeys([], null)),
-        known,
-        configuration);
+            configuration
+                .Providers.Where(provider =>
+                    provider is not Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider
+                )
+                .SelectMany(provider => provider.GetChildKeys([], null)),
+            known,
+            configuration
+        );
 }

@@ -22,8 +22,10 @@ internal sealed class RevocationWatch : IDisposable
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         // What the dashboard asks is over at once anyhow, and who revokes its own key there is to hear that it is done.
-        if (context.Features.Get<RequestContext>() is not { } request || context.GetEndpoint()
-            ?.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null)
+        if (
+            context.Features.Get<RequestContext>() is not { } request
+            || context.GetEndpoint()?.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null
+        )
         {
             await next(context);
             return;

@@ -22,7 +22,10 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
     public async Task WatchAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         using var silence = new Silence(
-            connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(), options.Value.HeaderTimeout, clock);
+            connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>(),
+            options.Value.HeaderTimeout,
+            clock
+        );
         connection.Features.Set(silence);
         await next(connection);
     }
@@ -60,8 +63,12 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
         {
             _limit = limit;
             // Not an abort: a head that has begun to arrive has Kestrel's own time limit.
-            _timer = clock.CreateTimer(static state => ((IConnectionLifetimeNotificationFeature)state!)
-                .RequestClose(), connection, limit, Timeout.InfiniteTimeSpan);
+            _timer = clock.CreateTimer(
+                static state => ((IConnectionLifetimeNotificationFeature)state!).RequestClose(),
+                connection,
+                limit,
+                Timeout.InfiniteTimeSpan
+            );
         }
 
         public void Trust() => _isTrusted = true;

@@ -7,15 +7,20 @@ namespace Relay.Api.Hosting;
 internal static class StartupProblems
 {
     /// <summary>Every problem as a sentence; empty when the exception is no matter of configuration.</summary>
-    public static IReadOnlyList<string> Of(Exception exception) => exception switch
-    {
-        OptionsValidationException invalid => [.. invalid.Failures],
-        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) =>
-        [.. several.InnerExceptions.SelectMany(Of)],
-        StartupException or FormatException => [exception.Message],
-        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } =>
-            [$"{exception.Message} Stop the other program, or choose another PORT, or METRICS_PORT where it is that one."],
-        UnauthorizedAccessException => [$"{exception.Message} RELAY_HOME must be writable by this user."],
-        _ => [],
-    };
+    public static IReadOnlyList<string> Of(Exception exception) =>
+        exception switch
+        {
+            OptionsValidationException invalid => [.. invalid.Failures],
+            AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) =>
+            [
+                .. several.InnerExceptions.SelectMany(Of),
+            ],
+            StartupException or FormatException => [exception.Message],
+            IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } =>
+            [
+                $"{exception.Message} Stop the other program, or choose another PORT, or METRICS_PORT where it is that one.",
+            ],
+            UnauthorizedAccessException => [$"{exception.Message} RELAY_HOME must be writable by this user."],
+            _ => [],
+        };
 }

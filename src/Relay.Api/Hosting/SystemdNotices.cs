@@ -28,7 +28,8 @@ internal sealed class SystemdNotices(ISystemdNotifier systemd, IHostApplicationL
     private void AnnounceStop()
     {
         var longest = options.Value.DrainTimeout + Drain.Afterwards + Margin;
-        systemd.Notify(new ServiceState(string.Create(
-            CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)longest.TotalMicroseconds}")));
+        systemd.Notify(
+            new ServiceState(string.Create(CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)longest.TotalMicroseconds}"))
+        );
     }
 }

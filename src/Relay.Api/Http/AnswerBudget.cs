@@ -17,9 +17,12 @@ internal sealed class AnswerBudget
     private readonly MemoryBudget _room = new(Bytes);
 
     /// <summary>What a request beyond it is told.</summary>
-    public static RelayError Full { get; } = new(
-        ErrorCode.QueueFull, "Too many large answers wait to be read already. Read them, and try again.",
-        RetryAfter: TimeSpan.FromSeconds(2));
+    public static RelayError Full { get; } =
+        new(
+            ErrorCode.QueueFull,
+            "Too many large answers wait to be read already. Read them, and try again.",
+            RetryAfter: TimeSpan.FromSeconds(2)
+        );
 
     /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
     public bool TryTake(string keyId, long bytes) => _room.TryTake(keyId, bytes);

@@ -15,9 +15,12 @@ internal sealed class BodyBudget(IOptions<ServerOptions> options)
     private readonly MemoryBudget _room = new(options.Value.MaxBodyBytes * LargestBodies);
 
     /// <summary>The answer to a request beyond it.</summary>
-    public static RelayError Full { get; } = new(
-        ErrorCode.QueueFull, "Too many large requests are being read or wait already. Try again shortly.",
-        RetryAfter: TimeSpan.FromSeconds(2));
+    public static RelayError Full { get; } =
+        new(
+            ErrorCode.QueueFull,
+            "Too many large requests are being read or wait already. Try again shortly.",
+            RetryAfter: TimeSpan.FromSeconds(2)
+        );
 
     /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
     public bool TryTake(string keyId, long bytes) => _room.TryTake(keyId, bytes);

@@ -10,9 +10,14 @@ internal sealed class ContractFields
 {
     private readonly FrozenDictionary<string, bool> _hasEffect;
 
-    private ContractFields(Type contract) => _hasEffect = contract.GetProperties().ToFrozenDictionary(
-        property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name), property =>
-        !property.IsDefined(typeof(NoEffectAttribute)), StringComparer.Ordinal);
+    private ContractFields(Type contract) =>
+        _hasEffect = contract
+            .GetProperties()
+            .ToFrozenDictionary(
+                property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name),
+                property => !property.IsDefined(typeof(NoEffectAttribute)),
+                StringComparer.Ordinal
+            );
 
     /// <summary>The wire names of the fields.</summary>
     public IEnumerable<string> Names => _hasEffect.Keys;

@@ -15,7 +15,10 @@ namespace Relay.Api.Http;
 /// <param name="Error">The error.</param>
 /// <param name="RequestId">The id of the request.</param>
 internal sealed record ErrorContract(
-    [property: Values(false)] bool Ok, ErrorDetail Error, [property: RegularExpression(Patterns.RequestId)] string RequestId)
+    [property: Values(false)] bool Ok,
+    ErrorDetail Error,
+    [property: RegularExpression(Patterns.RequestId)] string RequestId
+)
 {
     /// <summary>Maps an error.</summary>
     public static ErrorContract From(RelayError error, string requestId) =>
@@ -27,36 +30,49 @@ internal sealed record ErrorContract(
 /// <param name="Message">Advice for people. The words may change.</param>
 /// <param name="Field">The field or header at fault, where there is one.</param>
 internal sealed record ErrorDetail(
-    [property: RegularExpression("^[a-z_]+$")] string Code, [property: MinLength(1)] string Message, string? Field);
+    [property: RegularExpression("^[a-z_]+$")] string Code,
+    [property: MinLength(1)] string Message,
+    string? Field
+);
 
 /// <summary>Turns errors into answers; holds the one table from error to status.</summary>
 internal static class ErrorResponse
 {
     /// <summary>The status of an error.</summary>
-    public static int StatusOf(ErrorCode code) => code switch
-    {
-        ErrorCode.InvalidRequest or ErrorCode.InvalidJson or ErrorCode.UnknownModel or ErrorCode.PromptTooLong or ErrorCode.UrlRejected =>
-            StatusCodes.Status400BadRequest,
-        ErrorCode.Unauthorized => StatusCodes.Status401Unauthorized,
-        ErrorCode.Forbidden => StatusCodes.Status403Forbidden,
-        ErrorCode.NotFound => StatusCodes.Status404NotFound,
-        ErrorCode.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
-        ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => StatusCodes.Status409Conflict,
-        ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
-        ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
-        ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
-        ErrorCode.IdempotencyMismatch or ErrorCode.SchemaNotSatisfied => StatusCodes.Status422UnprocessableEntity,
-        ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
-        or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
-        ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
-        ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
-        ErrorCode.UpstreamError or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
-        ErrorCode.NotLoggedIn or ErrorCode.ClaudeMissing or ErrorCode.LockdownViolation or ErrorCode.Overloaded or ErrorCode.ShuttingDown
-        or ErrorCode.StateUnavailable =>
-            StatusCodes.Status503ServiceUnavailable,
-        ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
-        _ => throw new InvalidOperationException($"{code} has no status."),
-    };
+    public static int StatusOf(ErrorCode code) =>
+        code switch
+        {
+            ErrorCode.InvalidRequest
+            or ErrorCode.InvalidJson
+            or ErrorCode.UnknownModel
+            or ErrorCode.PromptTooLong
+            or ErrorCode.UrlRejected => StatusCodes.Status400BadRequest,
+            ErrorCode.Unauthorized => StatusCodes.Status401Unauthorized,
+            ErrorCode.Forbidden => StatusCodes.Status403Forbidden,
+            ErrorCode.NotFound => StatusCodes.Status404NotFound,
+            ErrorCode.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
+            ErrorCode.Conflict or ErrorCode.IdempotencyInFlight => StatusCodes.Status409Conflict,
+            ErrorCode.TooLarge => StatusCodes.Status413PayloadTooLarge,
+            ErrorCode.UnsupportedMediaType or ErrorCode.UnsupportedContentType => StatusCodes.Status415UnsupportedMediaType,
+            ErrorCode.WrongHost => StatusCodes.Status421MisdirectedRequest,
+            ErrorCode.IdempotencyMismatch or ErrorCode.SchemaNotSatisfied => StatusCodes.Status422UnprocessableEntity,
+            ErrorCode.RateLimited
+            or ErrorCode.DailyLimit
+            or ErrorCode.GlobalDailyLimit
+            or ErrorCode.QueueFull
+            or ErrorCode.UpstreamRateLimited => StatusCodes.Status429TooManyRequests,
+            ErrorCode.ClientClosed => StatusCodes.Status499ClientClosedRequest,
+            ErrorCode.InternalError => StatusCodes.Status500InternalServerError,
+            ErrorCode.UpstreamError or ErrorCode.FetchFailed => StatusCodes.Status502BadGateway,
+            ErrorCode.NotLoggedIn
+            or ErrorCode.ClaudeMissing
+            or ErrorCode.LockdownViolation
+            or ErrorCode.Overloaded
+            or ErrorCode.ShuttingDown
+            or ErrorCode.StateUnavailable => StatusCodes.Status503ServiceUnavailable,
+            ErrorCode.Timeout => StatusCodes.Status504GatewayTimeout,
+            _ => throw new InvalidOperationException($"{code} has no status."),
+        };
 
     /// <summary>
     /// The status where another API has one of its own for the same thing. What has cost money has one that no client repeats by itself:
@@ -69,17 +85,19 @@ internal static class ErrorResponse
     {
         var status = StatusIn(code, surface);
         return surface != ApiSurface.Native && (hasCost || code == ErrorCode.SchemaNotSatisfied) && !IsNeverRepeated(status)
-            ? StatusCodes.Status400BadRequest : status;
+            ? StatusCodes.Status400BadRequest
+            : status;
     }
 
     private static bool IsNeverRepeated(int status) => status is >= 400 and <= 405 or StatusCodes.Status413PayloadTooLarge;
 
-    private static int StatusIn(ErrorCode code, ApiSurface surface) => (surface, code) switch
-    {
-        (ApiSurface.OpenAi or ApiSurface.Anthropic, ErrorCode.UnknownModel) => StatusCodes.Status404NotFound,
-        (ApiSurface.Anthropic, ErrorCode.Overloaded) => AnthropicOverloaded,
-        _ => StatusOf(code),
-    };
+    private static int StatusIn(ErrorCode code, ApiSurface surface) =>
+        (surface, code) switch
+        {
+            (ApiSurface.OpenAi or ApiSurface.Anthropic, ErrorCode.UnknownModel) => StatusCodes.Status404NotFound,
+            (ApiSurface.Anthropic, ErrorCode.Overloaded) => AnthropicOverloaded,
+            _ => StatusOf(code),
+        };
 
     private const int AnthropicOverloaded = 529;
 
@@ -107,27 +125,37 @@ internal static class ErrorResponse
         return AnswerBudget.SendAsync(response, body, context.RequestAborted);
     }
 
-    private static byte[] Serialize(RelayError error, ApiSurface surface, string requestId) => surface switch
-    {
-        ApiSurface.OpenAi => JsonSerializer.SerializeToUtf8Bytes(OpenAiError.From(error), JsonContract.Options),
-        ApiSurface.Anthropic => JsonSerializer.SerializeToUtf8Bytes(AnthropicError.From(error, requestId), JsonContract.Options),
-        _ => JsonSerializer.SerializeToUtf8Bytes(ErrorContract.From(error, requestId), JsonContract.Options),
-    };
+    private static byte[] Serialize(RelayError error, ApiSurface surface, string requestId) =>
+        surface switch
+        {
+            ApiSurface.OpenAi => JsonSerializer.SerializeToUtf8Bytes(OpenAiError.From(error), JsonContract.Options),
+            ApiSurface.Anthropic => JsonSerializer.SerializeToUtf8Bytes(AnthropicError.From(error, requestId), JsonContract.Options),
+            _ => JsonSerializer.SerializeToUtf8Bytes(ErrorContract.From(error, requestId), JsonContract.Options),
+        };
 
     /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
-    public static Task WriteForStatusAsync(HttpContext context) => context.Response.StatusCode switch
-    {
-        StatusCodes.Status404NotFound =>
-            WriteAsync(context,
-            new RelayError(ErrorCode.NotFound,
-            "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/responses, /v1/messages and /v1/fetch, GET /v1/models "
-            + "and GET /v1/usage are.")),
-        StatusCodes.Status405MethodNotAllowed => WriteAsync(
-            context, new RelayError(ErrorCode.MethodNotAllowed, $"This route takes {context.Response.Headers.Allow} only.")),
-        StatusCodes.Status415UnsupportedMediaType =>
-        WriteAsync(context, new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")),
-        _ => Task.CompletedTask,
-    };
+    public static Task WriteForStatusAsync(HttpContext context) =>
+        context.Response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => WriteAsync(
+                context,
+                new RelayError(
+                    ErrorCode.NotFound,
+                    "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/responses, /v1/messages and /v1/fetch, GET "
+                        + "/v1/models "
+                        + "and GET /v1/usage are."
+                )
+            ),
+            StatusCodes.Status405MethodNotAllowed => WriteAsync(
+                context,
+                new RelayError(ErrorCode.MethodNotAllowed, $"This route takes {context.Response.Headers.Allow} only.")
+            ),
+            StatusCodes.Status415UnsupportedMediaType => WriteAsync(
+                context,
+                new RelayError(ErrorCode.UnsupportedMediaType, "Send JSON in UTF-8, with 'Content-Type: application/json'.")
+            ),
+            _ => Task.CompletedTask,
+        };
 
     private static void SetRetry(HttpContext context, RelayError error, ApiSurface surface)
     {
@@ -151,9 +179,17 @@ internal static class ErrorResponse
     /// Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.
     /// </summary>
     public static bool IsWorthRetrying(ErrorCode code) =>
-        code is ErrorCode.RateLimited or ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.QueueFull
-        or ErrorCode.UpstreamRateLimited or ErrorCode.UpstreamError or ErrorCode.Overloaded or ErrorCode.ShuttingDown
-        or ErrorCode.StateUnavailable or ErrorCode.IdempotencyInFlight;
+        code
+            is ErrorCode.RateLimited
+                or ErrorCode.DailyLimit
+                or ErrorCode.GlobalDailyLimit
+                or ErrorCode.QueueFull
+                or ErrorCode.UpstreamRateLimited
+                or ErrorCode.UpstreamError
+                or ErrorCode.Overloaded
+                or ErrorCode.ShuttingDown
+                or ErrorCode.StateUnavailable
+                or ErrorCode.IdempotencyInFlight;
 
     private sealed class ErrorResult(RelayError error) : IActionResult
     {

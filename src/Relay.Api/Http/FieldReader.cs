@@ -93,9 +93,11 @@ internal sealed class FieldReader
 
         foreach (var property in element.EnumerateObject())
         {
-            if (property.Value.ValueKind != JsonValueKind.Null
+            if (
+                property.Value.ValueKind != JsonValueKind.Null
                 && !(property.Value.ValueKind == JsonValueKind.Array && property.Value.GetArrayLength() == 0)
-                && !Contains(known, property))
+                && !Contains(known, property)
+            )
             {
                 Refuse(field, $"'{field}' has a property that is not read here. It takes {string.Join(", ", known)}.");
                 return false;

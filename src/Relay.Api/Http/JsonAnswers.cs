@@ -14,8 +14,10 @@ internal sealed class JsonAnswers : IActionResultExecutor<JsonResult>
     public Task ExecuteAsync(ActionContext context, JsonResult result)
     {
         var answer = result.Value ?? throw new InvalidOperationException("An action answers nothing.");
-        var (response, body) =
-            (context.HttpContext.Response, JsonSerializer.SerializeToUtf8Bytes(answer, answer.GetType(), JsonContract.Options));
+        var (response, body) = (
+            context.HttpContext.Response,
+            JsonSerializer.SerializeToUtf8Bytes(answer, answer.GetType(), JsonContract.Options)
+        );
         response.StatusCode = result.StatusCode ?? StatusCodes.Status200OK;
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.Length;

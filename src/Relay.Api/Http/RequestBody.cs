@@ -21,23 +21,29 @@ internal static class RequestBody
 
     private const int MaxEchoedName = 64;
 
-    private static readonly JsonDocumentOptions DocumentOptions = new(
-        ) { MaxDepth = JsonContract.Options.MaxDepth, AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions DocumentOptions = new()
+    {
+        MaxDepth = JsonContract.Options.MaxDepth,
+        AllowDuplicateProperties = false,
+    };
 
     /// <summary>The body as a contract.</summary>
     /// <param name="request">Already authenticated.</param>
     /// <param name="maxBytes">Largest body; of a larger one nothing is kept, and Kestrel drains what still comes, for 5 s.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
     public static Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
-        where T : class =>
-        request.ReadAsync(Parse<T>, maxBytes, cancellationToken);
+        where T : class => request.ReadAsync(Parse<T>, maxBytes, cancellationToken);
 
     /// <summary>
     /// The body as an object whose fields are looked at later. What <paramref name="parse"/> returns must not hold the object: it
     /// is gone afterwards.
     /// </summary>
     public static Task<Result<T>> ReadObjectAsync<T>(
-        this HttpRequest request, Func<JsonElement, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
+        this HttpRequest request,
+        Func<JsonElement, Result<T>> parse,
+        long maxBytes,
+        CancellationToken cancellationToken
+    )
         where T : class =>
         request.ReadAsync(
             body =>
@@ -51,23 +57,32 @@ internal static class RequestBody
                 {
                     return Explain(exception);
                 }
-                catch (InvalidOperationException exception) when (exception.Message.Contains("UTF-16", StringComparison.Ordinal)
-                    || exception.Message.Contains("UTF-8", StringComparison.Ordinal))
+                catch (InvalidOperationException exception)
+                    when (exception.Message.Contains("UTF-16", StringComparison.Ordinal)
+                        || exception.Message.Contains("UTF-8", StringComparison.Ordinal)
+                    )
                 {
                     // System.Text.Json finds it out when a name is compared.
-                    return new RelayError(ErrorCode.InvalidRequest,
-                        "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.");
+                    return new RelayError(
+                        ErrorCode.InvalidRequest,
+                        "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8."
+                    );
                 }
             },
             maxBytes,
-            cancellationToken);
+            cancellationToken
+        );
 
     /// <summary>The body as it is, of the same kind and size.</summary>
     public static Task<Result<byte[]>> ReadBytesAsync(this HttpRequest request, long maxBytes, CancellationToken cancellationToken) =>
         request.ReadAsync<byte[]>(body => body.ToArray(), maxBytes, cancellationToken);
 
     private static async Task<Result<T>> ReadAsync<T>(
-        this HttpRequest request, Func<ReadOnlySequence<byte>, Result<T>> parse, long maxBytes, CancellationToken cancellationToken)
+        this HttpRequest request,
+        Func<ReadOnlySequence<byte>, Result<T>> parse,
+        long maxBytes,
+        CancellationToken cancellationToken
+    )
         where T : class
     {
         if (FindHeaderProblem(request, maxBytes) is { } problem)
@@ -77,7 +92,10 @@ internal static class RequestBody
 
         var context = request.HttpContext;
         var room = BodyRoom.Of(
-            context, context.RequestServices.GetRequiredService<BodyBudget>(), context.Features.GetRequiredFeature<RequestContext>());
+            context,
+            context.RequestServices.GetRequiredService<BodyBudget>(),
+            context.Features.GetRequiredFeature<RequestContext>()
+        );
         var isTaken = false;
         try
         {
@@ -100,7 +118,12 @@ internal static class RequestBody
     }
 
     private static async Task<Result<T>> ReadAsync<T>(
-        PipeReader reader, Func<ReadOnlySequence<byte>, Result<T>> parse, BodyRoom room, long maxBytes, CancellationToken cancellationToken)
+        PipeReader reader,
+        Func<ReadOnlySequence<byte>, Result<T>> parse,
+        BodyRoom room,
+        long maxBytes,
+        CancellationToken cancellationToken
+    )
         where T : class
     {
         while (true)
@@ -159,7 +182,8 @@ internal static class RequestBody
             return new RelayError(ErrorCode.UnsupportedMediaType, "Send the body uncompressed: Content-Encoding is not supported.");
         }
 
-        var isJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        var isJson =
+            MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
             && (type.Charset.Length == 0 || IsUtf8(HeaderUtilities.RemoveQuotes(type.Charset)));
         if (!isJson)
@@ -201,8 +225,8 @@ internal static class RequestBody
 
     private static RelayError NotAnObject { get; } = new(ErrorCode.InvalidJson, "The body must be one JSON object.");
 
-    private static RelayError TooManyParts { get; } = new(
-        ErrorCode.TooLarge, $"The body holds more than {MaxParts} values and names. Join neighbouring texts into one.");
+    private static RelayError TooManyParts { get; } =
+        new(ErrorCode.TooLarge, $"The body holds more than {MaxParts} values and names. Join neighbouring texts into one.");
 
     private static RelayError TooLarge(long maxBytes) =>
         new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
@@ -219,7 +243,8 @@ internal static class RequestBody
             return new RelayError(
                 ErrorCode.InvalidJson,
                 $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one "
-                + $"object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep.");
+                    + $"object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep."
+            );
         }
 
         var isDuplicate = exception.Message.Contains("uplicate", StringComparison.Ordinal);
@@ -232,15 +257,18 @@ internal static class RequestBody
 
         return exception.Message switch
         {
-            _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) =>
-                RelayError.Invalid(field, $"'{field}' is not a field of this request."),
+            _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(
+                field,
+                $"'{field}' is not a field of this request."
+            ),
             _ when isDuplicate => RelayError.Invalid(field, $"'{field}' is there twice."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason }
-            && reason.Contains("UTF-8", StringComparison.Ordinal) =>
-                RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
+                    && reason.Contains("UTF-8", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason }
-            && reason.Contains("UTF-16", StringComparison.Ordinal) =>
-                RelayError.Invalid(field, $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold."),
+                    && reason.Contains("UTF-16", StringComparison.Ordinal) => RelayError.Invalid(
+                field,
+                $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold."
+            ),
             _ => RelayError.Invalid(field, $"'{field}' has a wrong type or value."),
         };
     }
@@ -262,7 +290,13 @@ internal static class RequestBody
     }
 
     /// <summary>Not what a terminal obeys, turns around or breaks lines at.</summary>
-    private static bool IsVisible(char letter) => char.GetUnicodeCategory(letter) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.LineSeparator
-        or UnicodeCategory.ParagraphSeparator);
+    private static bool IsVisible(char letter) =>
+        char.GetUnicodeCategory(letter)
+            is not (
+                UnicodeCategory.Control
+                or UnicodeCategory.Format
+                or UnicodeCategory.Surrogate
+                or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator
+            );
 }

@@ -41,8 +41,14 @@ internal sealed class AuditedAsAttribute(string action) : Attribute
 /// Gives every request an id, writes its one line into the log and into the audit log, and turns what nobody expected into a
 /// 500 without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
 /// </summary>
-internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnumerable<IRequestObserver> observers, RelayMetrics metrics,
-    TimeProvider clock, ILogger<RequestLog> logger)
+internal sealed class RequestLog(
+    RequestDelegate next,
+    IAuditLog auditLog,
+    IEnumerable<IRequestObserver> observers,
+    RelayMetrics metrics,
+    TimeProvider clock,
+    ILogger<RequestLog> logger
+)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -67,8 +73,8 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         {
             logger.LogDebug("{RequestId} was left before the last of its answer", entry.RequestId);
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException
-            && context.RequestAborted.IsCancellationRequested)
+        catch (Exception exception)
+            when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
             (status, entry.Error) = (StatusCodes.Status499ClientClosedRequest, "client_closed");
         }
@@ -84,9 +90,13 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             {
                 context.Response.Clear();
                 SetRequestId(context, entry);
-                await ErrorResponse.WriteAsync(context,
-                    new RelayError(ErrorCode.InternalError,
-                    "The relay failed on this request. Its operator finds the request id in the log."));
+                await ErrorResponse.WriteAsync(
+                    context,
+                    new RelayError(
+                        ErrorCode.InternalError,
+                        "The relay failed on this request. Its operator finds the request id in the log."
+                    )
+                );
             }
         }
         finally
@@ -125,8 +135,14 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             if (logger.IsEnabled(LogLevel.Debug))
             {
                 // Anybody can ask without a key: no line of the log for each.
-                logger.LogDebug("{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok",
-                    total.TotalMilliseconds, entry.RequestId);
+                logger.LogDebug(
+                    "{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}",
+                    route,
+                    status,
+                    entry.Error ?? "ok",
+                    total.TotalMilliseconds,
+                    entry.RequestId
+                );
             }
 
             return;
@@ -142,9 +158,18 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             metrics.CompletionEnded(request, entry.Error, total);
         }
 
-        Audit(context, request,
-            new AuditEntry(ActionOf(endpoint)) { Route = route, Status = status, Error = entry.Error, Total = total,
-            TraceId = span.TraceId.ToHexString() });
+        Audit(
+            context,
+            request,
+            new AuditEntry(ActionOf(endpoint))
+            {
+                Route = route,
+                Status = status,
+                Error = entry.Error,
+                Total = total,
+                TraceId = span.TraceId.ToHexString(),
+            }
+        );
         var label = request.Caller.Label.Value;
         if (request.Timings is not { } timings)
         {
@@ -156,8 +181,15 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
             }
 
             logger.Log(
-                level, "{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}", route, status, entry.Error ?? "ok",
-                label, total.TotalMilliseconds, entry.RequestId);
+                level,
+                "{Route} {Status} {Error} key={KeyLabel} total={TotalMs:0.0}ms {RequestId}",
+                route,
+                status,
+                entry.Error ?? "ok",
+                label,
+                total.TotalMilliseconds,
+                entry.RequestId
+            );
             return;
         }
 
@@ -165,12 +197,23 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         var elsewhere = queue + timings.Claim + timings.FirstToken + timings.Generate;
         logger.LogInformation(
             "{Route} {Status} {Error} key={KeyLabel} model={Model} process={Origin} own={OwnMs:0.00}ms queue={QueueMs:0.0}ms "
-            + "claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms "
-            + "upstream={UpstreamRequestId} {RequestId}",
-            route, status, entry.Error ?? "ok", label, request.Model?.Value, timings.Origin, (total - elsewhere).TotalMilliseconds,
-            queue.TotalMilliseconds, timings.Claim.TotalMilliseconds,
-            timings.FirstToken.TotalMilliseconds, timings.Generate.TotalMilliseconds, total.TotalMilliseconds,
-            request.Spending.UpstreamRequestId ?? "-", entry.RequestId);
+                + "claim={ClaimMs:0.0}ms first_token={FirstTokenMs:0.0}ms generate={GenerateMs:0.0}ms total={TotalMs:0.0}ms "
+                + "upstream={UpstreamRequestId} {RequestId}",
+            route,
+            status,
+            entry.Error ?? "ok",
+            label,
+            request.Model?.Value,
+            timings.Origin,
+            (total - elsewhere).TotalMilliseconds,
+            queue.TotalMilliseconds,
+            timings.Claim.TotalMilliseconds,
+            timings.FirstToken.TotalMilliseconds,
+            timings.Generate.TotalMilliseconds,
+            total.TotalMilliseconds,
+            request.Spending.UpstreamRequestId ?? "-",
+            entry.RequestId
+        );
     }
 
     private void Audit(HttpContext context, RequestContext request, AuditEntry entry)
@@ -192,38 +235,42 @@ internal sealed class RequestLog(RequestDelegate next, IAuditLog auditLog, IEnum
         }
     }
 
-    private static AuditEntry Complete(HttpContext context, RequestContext request, AuditEntry entry) => entry with
-    {
-        RequestId = request.RequestId,
-        KeyId = request.Caller.Id,
-        KeyLabel = request.Caller.Label.Value,
-        Model = request.Model?.Value,
-        Host = request.Fetch?.Host,
-        Detail = request.IsReplay ? "replayed" : request.Fetch?.Failure,
-        Queue = request.QueueTime,
-        FirstToken = request.Timings is { } timings ? timings.Claim + timings.Write + timings.FirstToken : null,
-        CostUsd = request.CostUsd,
-        Usage = request.Spending.Usage,
-        RequestBytes = context.Request.ContentLength,
-        Tools = request.Tools,
-        ToolCalls = request.ToolCalls,
-    };
+    private static AuditEntry Complete(HttpContext context, RequestContext request, AuditEntry entry) =>
+        entry with
+        {
+            RequestId = request.RequestId,
+            KeyId = request.Caller.Id,
+            KeyLabel = request.Caller.Label.Value,
+            Model = request.Model?.Value,
+            Host = request.Fetch?.Host,
+            Detail = request.IsReplay ? "replayed" : request.Fetch?.Failure,
+            Queue = request.QueueTime,
+            FirstToken = request.Timings is { } timings ? timings.Claim + timings.Write + timings.FirstToken : null,
+            CostUsd = request.CostUsd,
+            Usage = request.Spending.Usage,
+            RequestBytes = context.Request.ContentLength,
+            Tools = request.Tools,
+            ToolCalls = request.ToolCalls,
+        };
 
     /// <summary>What was asked, as one word, whatever the API: what it spends, the route's own word, or the last of its template.</summary>
-    private static string ActionOf(RouteEndpoint? endpoint) => endpoint?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket switch
-    {
-        QuotaBucket.Completions => "complete",
-        QuotaBucket.Fetches => "fetch",
-        _ => endpoint?.Metadata.GetMetadata<AuditedAsAttribute>()?.Action ?? endpoint?.RoutePattern.RawText?.Split('/')
-        .Last(part => !part.StartsWith('{')) ?? "none",
-    };
+    private static string ActionOf(RouteEndpoint? endpoint) =>
+        endpoint?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket switch
+        {
+            QuotaBucket.Completions => "complete",
+            QuotaBucket.Fetches => "fetch",
+            _ => endpoint?.Metadata.GetMetadata<AuditedAsAttribute>()?.Action
+                ?? endpoint?.RoutePattern.RawText?.Split('/').Last(part => !part.StartsWith('{'))
+                ?? "none",
+        };
 
-    private static string NameOf(ApiSurface surface) => surface switch
-    {
-        ApiSurface.OpenAi => "openai",
-        ApiSurface.Anthropic => "anthropic",
-        _ => "native",
-    };
+    private static string NameOf(ApiSurface surface) =>
+        surface switch
+        {
+            ApiSurface.OpenAi => "openai",
+            ApiSurface.Anthropic => "anthropic",
+            _ => "native",
+        };
 
     /// <summary>A method is the caller's free text.</summary>
     private static string KnownMethod(string method) =>

@@ -16,7 +16,11 @@ namespace Relay.Api.Idempotency;
 /// for nothing, or broke off, may be tried again.
 /// </summary>
 internal sealed class IdempotencyGate(
-    IIdempotencyStore store, IOptions<ServerOptions> server, AnswerBudget answers, ILogger<IdempotencyGate> logger)
+    IIdempotencyStore store,
+    IOptions<ServerOptions> server,
+    AnswerBudget answers,
+    ILogger<IdempotencyGate> logger
+)
 {
     /// <summary>As the header of Stripe's API, which most clients know.</summary>
     public const string Header = "Idempotency-Key";
@@ -26,29 +30,40 @@ internal sealed class IdempotencyGate(
     /// <summary>Larger than any answer but the longest pages.</summary>
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
 
-    private static readonly RelayError WrongKey =
-        RelayError.Invalid(Header, $"'{Header}' is one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID.");
+    private static readonly RelayError WrongKey = RelayError.Invalid(
+        Header,
+        $"'{Header}' is one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID."
+    );
 
     private static readonly RelayError InFlight = new(
-        ErrorCode.IdempotencyInFlight, "A request with this Idempotency-Key is still running. Ask again shortly for its answer.", Header,
-        TimeSpan.FromSeconds(1));
+        ErrorCode.IdempotencyInFlight,
+        "A request with this Idempotency-Key is still running. Ask again shortly for its answer.",
+        Header,
+        TimeSpan.FromSeconds(1)
+    );
 
     private static readonly RelayError Mismatch = new(
         ErrorCode.IdempotencyMismatch,
-        "This Idempotency-Key was used for another request within the last day. Make a new key for each request.", Header);
+        "This Idempotency-Key was used for another request within the last day. Make a new key for each request.",
+        Header
+    );
 
     private static readonly RelayError Unknown = new(
         ErrorCode.StateUnavailable,
-        "Whether this Idempotency-Key was used before can't be told at the moment. Try again shortly with the same key.", Header,
-        TimeSpan.FromSeconds(1));
+        "Whether this Idempotency-Key was used before can't be told at the moment. Try again shortly with the same key.",
+        Header,
+        TimeSpan.FromSeconds(1)
+    );
 
     /// <summary>Passes the request on, or answers it from memory.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var header = context.Request.Headers[Header];
-        if (header.Count == 0
+        if (
+            header.Count == 0
             || context.Features.Get<RequestContext>() is not { } request
-            || context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is null)
+            || context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is null
+        )
         {
             return next(context);
         }
@@ -136,7 +151,11 @@ internal sealed class IdempotencyGate(
     }
 
     private static async Task<RecordedAnswer?> RecordAsync(
-        HttpContext context, RecordingStream recording, IHttpResponseBodyFeature original, RequestDelegate next)
+        HttpContext context,
+        RecordingStream recording,
+        IHttpResponseBodyFeature original,
+        RequestDelegate next
+    )
     {
         var replaced = new StreamResponseBodyFeature(recording, original);
         context.Features.Set<IHttpResponseBodyFeature>(replaced);

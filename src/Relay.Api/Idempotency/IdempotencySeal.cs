@@ -42,8 +42,13 @@ internal sealed class IdempotencySeal : IDisposable
         var sealedAnswer = new byte[NonceBytes + TagBytes + answer.Length];
         var nonce = sealedAnswer.AsSpan(0, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
-        _cipher.Encrypt(nonce, answer, sealedAnswer.AsSpan(NonceBytes + TagBytes), sealedAnswer.AsSpan(NonceBytes, TagBytes),
-            Encoding.ASCII.GetBytes(name));
+        _cipher.Encrypt(
+            nonce,
+            answer,
+            sealedAnswer.AsSpan(NonceBytes + TagBytes),
+            sealedAnswer.AsSpan(NonceBytes, TagBytes),
+            Encoding.ASCII.GetBytes(name)
+        );
         return sealedAnswer;
     }
 
@@ -58,8 +63,13 @@ internal sealed class IdempotencySeal : IDisposable
         var answer = new byte[sealedAnswer.Length - NonceBytes - TagBytes];
         try
         {
-            _cipher.Decrypt(sealedAnswer[..NonceBytes], sealedAnswer[(NonceBytes + TagBytes)..], sealedAnswer.Slice(NonceBytes, TagBytes),
-                answer, Encoding.ASCII.GetBytes(name));
+            _cipher.Decrypt(
+                sealedAnswer[..NonceBytes],
+                sealedAnswer[(NonceBytes + TagBytes)..],
+                sealedAnswer.Slice(NonceBytes, TagBytes),
+                answer,
+                Encoding.ASCII.GetBytes(name)
+            );
             return answer;
         }
         catch (AuthenticationTagMismatchException)

@@ -30,7 +30,8 @@ internal sealed record ModelsAnswer(
     string? Default,
     [property: Keywords("""{"uniqueItems":true}""")] IReadOnlyCollection<string> Models,
     [property: Values("list")] string Object,
-    IEnumerable<ModelContract> Data);
+    IEnumerable<ModelContract> Data
+);
 
 /// <summary>One model, as OpenAI's clients read it.</summary>
 /// <param name="Id">The name to use.</param>
@@ -38,8 +39,11 @@ internal sealed record ModelsAnswer(
 /// <param name="Created">Unix time in seconds. Always 0: Anthropic does not publish when a name was made.</param>
 /// <param name="OwnedBy">Always <c>anthropic</c>.</param>
 internal sealed record ModelContract(
-    string Id, [property: Values("model")] string Object, [property: Values(0)] long Created,
-    [property: Values("anthropic")] string OwnedBy)
+    string Id,
+    [property: Values("model")] string Object,
+    [property: Values(0)] long Created,
+    [property: Values("anthropic")] string OwnedBy
+)
 {
     /// <summary>The model of a name.</summary>
     public static ModelContract Of(string name) => new(name, "model", 0, "anthropic");
@@ -54,7 +58,8 @@ internal sealed record AnthropicModelsAnswer(
     IEnumerable<AnthropicModelContract> Data,
     [property: Values(false)] bool HasMore,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FirstId,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? LastId);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? LastId
+);
 
 /// <summary>One model, as Anthropic's clients read it.</summary>
 /// <param name="Type">Always <c>model</c>.</param>
@@ -65,7 +70,8 @@ internal sealed record AnthropicModelContract(
     [property: Values("model")] string Type,
     string Id,
     string DisplayName,
-    [property: Keywords("""{"const":"1970-01-01T00:00:00+00:00"}""")] DateTimeOffset CreatedAt)
+    [property: Keywords("""{"const":"1970-01-01T00:00:00+00:00"}""")] DateTimeOffset CreatedAt
+)
 {
     /// <summary>The model of a name.</summary>
     public static AnthropicModelContract Of(string name) => new("model", name, name, DateTimeOffset.UnixEpoch);
@@ -95,8 +101,14 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
         }
 
         return HttpContext.Surface() == ApiSurface.Anthropic
-            ? this.NoStoreJson(new AnthropicModelsAnswer(models.Names.Select(AnthropicModelContract.Of), HasMore: false,
-            models.Names.FirstOrDefault(), models.Names.LastOrDefault()))
+            ? this.NoStoreJson(
+                new AnthropicModelsAnswer(
+                    models.Names.Select(AnthropicModelContract.Of),
+                    HasMore: false,
+                    models.Names.FirstOrDefault(),
+                    models.Names.LastOrDefault()
+                )
+            )
             : this.NoStoreJson(new ModelsAnswer(Ok: true, models.Default, models.Names, "list", models.Names.Select(ModelContract.Of)));
     }
 
@@ -116,6 +128,7 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
         }
 
         return HttpContext.Surface() == ApiSurface.Anthropic
-            ? this.NoStoreJson(AnthropicModelContract.Of(model)) : this.NoStoreJson(ModelContract.Of(model));
+            ? this.NoStoreJson(AnthropicModelContract.Of(model))
+            : this.NoStoreJson(ModelContract.Of(model));
     }
 }

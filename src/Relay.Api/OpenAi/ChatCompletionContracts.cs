@@ -57,22 +57,33 @@ internal static class ChatCompletionBody
             fields.Refuse("max_completion_tokens", "'max_tokens' and 'max_completion_tokens' say different things. Send the latter.");
         }
 
-        var maxTokens = cap is { } most ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_completion_tokens", most))
+        var maxTokens =
+            cap is { } most ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_completion_tokens", most))
             : other is { } tokens ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_tokens", tokens))
             : (int?)null;
         var stop = body.Find("stop") is { } given ? ReadStop(fields, given) : null;
         var parameters = ParameterFields.ReadOpenAi(body, fields);
         var isStream = body.Flag("stream");
-        var includesUsage = body.Find("stream_options") is { ValueKind: JsonValueKind.Object } options
-            && options.TryGetProperty("include_usage", out var include) && include.ValueKind == JsonValueKind.True;
+        var includesUsage =
+            body.Find("stream_options") is { ValueKind: JsonValueKind.Object } options
+            && options.TryGetProperty("include_usage", out var include)
+            && include.ValueKind == JsonValueKind.True;
         return fields.Error is { } error
             ? error
             : new CompatibleRequest(
-                new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
-                Stop = stop, Parameters = parameters, Tools = tools },
+                new CompletionRequest(conversation!, system, model)
+                {
+                    Schema = schema,
+                    Effort = effort,
+                    MaxOutputTokens = maxTokens,
+                    Stop = stop,
+                    Parameters = parameters,
+                    Tools = tools,
+                },
                 isStream,
                 includesUsage,
-                body.FindIgnored())
+                body.FindIgnored()
+            )
             {
                 HasFunctions = hasFunctions,
             };
@@ -82,7 +93,8 @@ internal static class ChatCompletionBody
     private static Effort? ReadEffort(LenientBody body, FieldReader fields)
     {
         var reasoning = body.Find("reasoning");
-        var (field, name) = body.Text("reasoning_effort") is { } own ? ("reasoning_effort", own)
+        var (field, name) =
+            body.Text("reasoning_effort") is { } own ? ("reasoning_effort", own)
             : reasoning is { ValueKind: JsonValueKind.Object } holder ? ("reasoning.effort", fields.Text(holder, "effort", "reasoning"))
             : ("reasoning", null);
         if (reasoning is not null && field != "reasoning.effort")
@@ -113,27 +125,36 @@ internal static class ChatCompletionBody
                     return format.TryGetProperty("schema", out var beside) && beside.ValueKind != JsonValueKind.Null
                         ? fields.Take(OutputSchema.Create($"{Field}.schema", beside))
                         : OutputSchema.AnyObject;
-                case "json_schema" when format.TryGetProperty("json_schema", out var holder) && holder.ValueKind == JsonValueKind.Object
-                    && holder.TryGetProperty("schema", out var schema):
+                case "json_schema"
+                    when format.TryGetProperty("json_schema", out var holder)
+                        && holder.ValueKind == JsonValueKind.Object
+                        && holder.TryGetProperty("schema", out var schema):
                     return fields.Take(OutputSchema.Create($"{Field}.json_schema.schema", schema));
             }
         }
 
-        fields.Refuse(Field,
+        fields.Refuse(
+            Field,
             $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
-            + $"{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}.");
+                + $"{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}."
+        );
         return null;
     }
 
-    private static StopSequences? ReadStop(FieldReader fields, JsonElement stop) => stop.ValueKind switch
-    {
-        JsonValueKind.String =>
-            fields.Text(stop, "stop") is { Length: > 0 } only ? fields.Take(StopSequences.Create("stop", [only])) : null,
-        JsonValueKind.Array =>
-        fields.Take(StopSequences.Create(
-        "stop", [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)])),
-        _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
-    };
+    private static StopSequences? ReadStop(FieldReader fields, JsonElement stop) =>
+        stop.ValueKind switch
+        {
+            JsonValueKind.String => fields.Text(stop, "stop") is { Length: > 0 } only
+                ? fields.Take(StopSequences.Create("stop", [only]))
+                : null,
+            JsonValueKind.Array => fields.Take(
+                StopSequences.Create(
+                    "stop",
+                    [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)]
+                )
+            ),
+            _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
+        };
 }
 
 /// <summary>A whole answer.</summary>
@@ -149,7 +170,8 @@ internal sealed record ChatCompletion(
     long Created,
     string Model,
     [property: MinLength(1), MaxLength(1)] IReadOnlyList<ChatChoice> Choices,
-    ChatUsage Usage);
+    ChatUsage Usage
+);
 
 /// <summary>The events of a stream: chunks, then <c>[DONE]</c>. An error in the middle is a chunk with <c>error</c>.</summary>
 [Event(typeof(ChatCompletionChunk))]
@@ -169,7 +191,8 @@ internal sealed record ChatCompletionChunk(
     [property: Values("chat.completion.chunk")] string Object,
     long Created,
     string Model,
-    [property: MinLength(1), MaxLength(1)] IReadOnlyList<ChatChunkChoice> Choices);
+    [property: MinLength(1), MaxLength(1)] IReadOnlyList<ChatChunkChoice> Choices
+);
 
 /// <summary>A piece of an answer, with <c>stream_options.include_usage</c>.</summary>
 /// <param name="Id">The id of the request, with OpenAI's prefix.</param>
@@ -184,7 +207,8 @@ internal sealed record ChatChunkWithUsage(
     long Created,
     string Model,
     [property: MaxLength(1)] IReadOnlyList<ChatChunkChoice> Choices,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatUsage? Usage);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatUsage? Usage
+);
 
 /// <summary>The one answer.</summary>
 /// <param name="Index">Always 0.</param>
@@ -199,7 +223,8 @@ internal sealed record ChatChoice(
     [property: Values(0)] int Index,
     ChatMessageContract Message,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] object? Logprobs,
-    [property: Values("stop", "length", "content_filter", "tool_calls", "function_call")] string FinishReason);
+    [property: Values("stop", "length", "content_filter", "tool_calls", "function_call")] string FinishReason
+);
 
 /// <summary>A piece of the one answer.</summary>
 /// <param name="Index">Always 0.</param>
@@ -210,8 +235,9 @@ internal sealed record ChatChunkChoice(
     [property: Values(0)] int Index,
     ChatDelta Delta,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] object? Logprobs,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never),
-        Values("stop", "length", "content_filter", "tool_calls", "function_call")] string? FinishReason);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Values("stop", "length", "content_filter", "tool_calls", "function_call")]
+        string? FinishReason
+);
 
 /// <summary>The message of the model. Its words are in <c>content</c>, or in <c>refusal</c> where the model declined.</summary>
 /// <param name="Role">Always <c>assistant</c>.</param>
@@ -220,7 +246,8 @@ internal sealed record ChatChunkChoice(
 internal sealed record ChatMessageContract(
     [property: Values("assistant")] string Role,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Content,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal
+)
 {
     /// <summary>Calls of the caller's tools, in order. The next messages have their results. Absent without calls.</summary>
     public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
@@ -239,12 +266,24 @@ internal sealed record ChatMessageContract(
         var refusal = ChatRefusal.Of(completion);
         var calls = completion.ToolCalls.ToList();
         var thoughts = string.Concat(completion.Content.OfType<AnswerThought>().Select(thought => thought.Text));
-        return new ChatMessageContract("assistant", refusal is not null || (calls.Count > 0 && completion.Text.Length == 0)
-            ? null : completion.Text, refusal)
+        return new ChatMessageContract(
+            "assistant",
+            refusal is not null || (calls.Count > 0 && completion.Text.Length == 0) ? null : completion.Text,
+            refusal
+        )
         {
-            ToolCalls = calls.Count > 0 && !hasFunctions
-                ? [.. calls.Select(call =>
-                new ChatToolCall(null, call.Id, "function", new ChatFunctionCall(call.Name, call.RevealInput())))] : null,
+            ToolCalls =
+                calls.Count > 0 && !hasFunctions
+                    ?
+                    [
+                        .. calls.Select(call => new ChatToolCall(
+                            null,
+                            call.Id,
+                            "function",
+                            new ChatFunctionCall(call.Name, call.RevealInput())
+                        )),
+                    ]
+                    : null,
             FunctionCall = calls.Count > 0 && hasFunctions ? new ChatFunctionCall(calls[0].Name, calls[0].RevealInput()) : null,
             ReasoningContent = thoughts.Length > 0 ? thoughts : null,
         };
@@ -276,7 +315,8 @@ internal sealed record ChatToolCall(
     int? Index,
     [property: RegularExpression(Patterns.ToolName)] string? Id,
     [property: Values("function")] string? Type,
-    ChatFunctionCall Function);
+    ChatFunctionCall Function
+);
 
 /// <summary>A tool and its input.</summary>
 /// <param name="Name">The name of the tool. Absent in all parts but the first.</param>
@@ -290,7 +330,9 @@ internal static class ChatRefusal
 
     /// <summary>Its words, or the relay's where it said none; null for an answer. OpenAI's SDKs take an empty refusal for none.</summary>
     public static string? Of(Completion completion) =>
-        completion.StopReason != "refusal" ? null : string.IsNullOrWhiteSpace(completion.Text) ? WithoutWords : completion.Text;
+        completion.StopReason != "refusal" ? null
+        : string.IsNullOrWhiteSpace(completion.Text) ? WithoutWords
+        : completion.Text;
 }
 
 /// <summary>Tokens.</summary>
@@ -317,11 +359,12 @@ internal static class FinishReason
     /// <summary>OpenAI's word for Anthropic's.</summary>
     /// <param name="stopReason">Anthropic's word.</param>
     /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
-    public static string From(string? stopReason, bool hasFunctions = false) => stopReason switch
-    {
-        "tool_use" => hasFunctions ? "function_call" : "tool_calls",
-        "max_tokens" or "model_context_window_exceeded" => "length",
-        "refusal" => "content_filter",
-        _ => "stop",
-    };
+    public static string From(string? stopReason, bool hasFunctions = false) =>
+        stopReason switch
+        {
+            "tool_use" => hasFunctions ? "function_call" : "tool_calls",
+            "max_tokens" or "model_context_window_exceeded" => "length",
+            "refusal" => "content_filter",
+            _ => "stop",
+        };
 }

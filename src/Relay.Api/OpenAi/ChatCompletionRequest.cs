@@ -208,11 +208,14 @@ internal sealed record ChatUserMessage
     /// A text, or a list of blocks. At least one block has a visible text, a picture, a document or the result of a call.
     /// </summary>
     [OneOf(typeof(Words), typeof(IReadOnlyList<ChatUserBlock>))]
-    [Keywords("""
-        {"contains":{"anyOf":[
-          {"type":"object","required":["type"],"properties":{"type":{"enum":["image_url","input_image","file"]}}},
-          {"type":"object","required":["type","text"],"properties":{"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
-        """)]
+    [Keywords(
+        """
+            {"contains":{"anyOf":[
+              {"type":"object","required":["type"],"properties":{"type":{"enum":["image_url","input_image","file"]}}},
+              {"type":"object","required":["type","text"],"properties":
+                  {"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
+            """
+    )]
     public required object Content { get; init; }
 }
 
@@ -238,7 +241,10 @@ internal sealed record ChatImageBlock
 /// A data URL with a picture of at most 5 MB and 8,000 pixels per side, or an HTTPS URL. Anthropic fetches such a URL; the relay never
 /// does.
 /// </summary>
-[Keywords("""{"type":"string","pattern":"^(data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]{14,}={0,2}|https://[a-z0-9.-]+/.*)$"}""", Alone = true)]
+[Keywords(
+    """{"type":"string","pattern":"^(data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]{14,}={0,2}|https://[a-z0-9.-]+/.*)$"}""",
+    Alone = true
+)]
 internal sealed record ChatImageUrl;
 
 /// <summary>An object with the URL of a picture.</summary>

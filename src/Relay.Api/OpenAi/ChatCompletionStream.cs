@@ -9,7 +9,13 @@ namespace Relay.Api.OpenAi;
 /// error among them; it sees that the connection was cut.
 /// </summary>
 internal sealed class ChatCompletionStream(
-    EventStream stream, string id, long created, Func<string> model, bool includesUsage, bool hasFunctions) : CompletionStream(stream)
+    EventStream stream,
+    string id,
+    long created,
+    Func<string> model,
+    bool includesUsage,
+    bool hasFunctions
+) : CompletionStream(stream)
 {
     private const string Object = "chat.completion.chunk";
 
@@ -61,9 +67,13 @@ internal sealed class ChatCompletionStream(
     /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error) => events.Add(null, OpenAiError.From(error));
 
-    private void AddCall(EventBuffer events, string? id, ChatFunctionCall function) => AddChunk(events, hasFunctions
-        ? new ChatDelta(null, null) { FunctionCall = function }
-        : new ChatDelta(null, null) { ToolCalls = [new ChatToolCall(_calls - 1, id, id is null ? null : "function", function)] });
+    private void AddCall(EventBuffer events, string? id, ChatFunctionCall function) =>
+        AddChunk(
+            events,
+            hasFunctions
+                ? new ChatDelta(null, null) { FunctionCall = function }
+                : new ChatDelta(null, null) { ToolCalls = [new ChatToolCall(_calls - 1, id, id is null ? null : "function", function)] }
+        );
 
     private void AddChunk(EventBuffer events, ChatDelta delta, string? finishReason = null)
     {

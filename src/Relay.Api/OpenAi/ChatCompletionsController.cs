@@ -21,8 +21,13 @@ namespace Relay.Api.OpenAi;
 [Tags("OpenAI's API")]
 [Route("v1/chat/completions")]
 internal sealed class ChatCompletionsController(
-    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock,
-    ILogger<ChatCompletionsController> logger) : ControllerBase
+    IMediator mediator,
+    ICompletionEngine engine,
+    IModelNames models,
+    IOptions<ServerOptions> server,
+    TimeProvider clock,
+    ILogger<ChatCompletionsController> logger
+) : ControllerBase
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's API</summary>
     /// <remarks>
@@ -40,7 +45,10 @@ internal sealed class ChatCompletionsController(
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
         var body = await Request.ReadObjectAsync(
-            root => ChatCompletionBody.Parse(root, models), server.Value.MaxBodyBytes, cancellationToken);
+            root => ChatCompletionBody.Parse(root, models),
+            server.Value.MaxBodyBytes,
+            cancellationToken
+        );
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
@@ -54,8 +62,14 @@ internal sealed class ChatCompletionsController(
         if (parsed.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ChatCompletionStream(stream, id, created, () => context.Model!.Value, parsed.IncludesUsage,
-                parsed.HasFunctions).RunAsync(mediator, context, parsed.Request, stream.Ended);
+            return await new ChatCompletionStream(
+                stream,
+                id,
+                created,
+                () => context.Model!.Value,
+                parsed.IncludesUsage,
+                parsed.HasFunctions
+            ).RunAsync(mediator, context, parsed.Request, stream.Ended);
         }
 
         var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);
@@ -66,7 +80,8 @@ internal sealed class ChatCompletionsController(
 
         var message = ChatMessageContract.From(completion, parsed.HasFunctions);
         var choice = new ChatChoice(0, message, null, FinishReason.From(completion.StopReason, parsed.HasFunctions));
-        return new JsonResult(new ChatCompletion(
-            id, "chat.completion", created, completion.Model.Value, [choice], ChatUsage.From(completion.Usage)));
+        return new JsonResult(
+            new ChatCompletion(id, "chat.completion", created, completion.Model.Value, [choice], ChatUsage.From(completion.Usage))
+        );
     }
 }

@@ -22,8 +22,9 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var (route, document) = (new RouteFacts(context.Description), context.Document!);
-        var examples = DocumentParts.FindExamples(operation.OperationId
-            ?? throw new InvalidOperationException($"{context.Description.RelativePath} needs a name."));
+        var examples = DocumentParts.FindExamples(
+            operation.OperationId ?? throw new InvalidOperationException($"{context.Description.RelativePath} needs a name.")
+        );
         operation.Description = operation.Description?.ReplaceLineEndings(" ");
         operation.Security = SecurityOf(route, document);
         AddParameters(operation, route, document);
@@ -51,8 +52,11 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         {
             var response = RouteErrors.Describe(document, codes is [ErrorCode.WrongHost] ? null : route.Surface, codes, codesWithCost);
             response.Headers = RouteHeaders.Of(document, _head, route, status, codes);
-            operation.Responses![status.ToString(CultureInfo.InvariantCulture)] =
-                SharedResponses.Share(document, $"{operation.OperationId}.{status}", response);
+            operation.Responses![status.ToString(CultureInfo.InvariantCulture)] = SharedResponses.Share(
+                document,
+                $"{operation.OperationId}.{status}",
+                response
+            );
         }
 
         var responses = operation.Responses!.OrderBy(response => response.Key, StringComparer.Ordinal).ToList();
@@ -135,24 +139,28 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         }
 
         content.Extensions ??= new Dictionary<string, IOpenApiExtension>(StringComparer.Ordinal);
-        content.Extensions["x-events"] = new JsonNodeExtension(new JsonArray([.. events.Select(item =>
-        {
-            var described = new JsonObject();
-            if (item.Name is { } name)
-            {
-                described["event"] = name;
-            }
+        content.Extensions["x-events"] = new JsonNodeExtension(
+            new JsonArray([
+                .. events.Select(item =>
+                {
+                    var described = new JsonObject();
+                    if (item.Name is { } name)
+                    {
+                        described["event"] = name;
+                    }
 
-            if (item.Text is { } text)
-            {
-                described["text"] = text;
-            }
-            else
-            {
-                described["schema"] = new JsonObject { ["$ref"] = $"#/components/schemas/{item.Data!.Name}" };
-            }
+                    if (item.Text is { } text)
+                    {
+                        described["text"] = text;
+                    }
+                    else
+                    {
+                        described["schema"] = new JsonObject { ["$ref"] = $"#/components/schemas/{item.Data!.Name}" };
+                    }
 
-            return described;
-        })]));
+                    return described;
+                }),
+            ])
+        );
     }
 }

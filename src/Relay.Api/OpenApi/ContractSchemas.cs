@@ -25,7 +25,9 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
         schema.Description = schema.Description?.ReplaceLineEndings(" ");
         if (context.JsonTypeInfo.Kind == JsonTypeInfoKind.Object && schema.Properties is not null)
         {
-            schema.Required = context.JsonTypeInfo.Properties.Where(IsRequired).Select(property => property.Name)
+            schema.Required = context
+                .JsonTypeInfo.Properties.Where(IsRequired)
+                .Select(property => property.Name)
                 .ToHashSet(StringComparer.Ordinal);
         }
 
@@ -49,18 +51,28 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
         }
 
         // Numbers of answers are counts, times and amounts of money.
-        if (!IsRequest(property.DeclaringType) && schema.Minimum is null && schema.Extensions?.ContainsKey("minimum") != true
-            && schema.Type is { } kind && (kind.HasFlag(JsonSchemaType.Integer) || kind.HasFlag(JsonSchemaType.Number)))
+        if (
+            !IsRequest(property.DeclaringType)
+            && schema.Minimum is null
+            && schema.Extensions?.ContainsKey("minimum") != true
+            && schema.Type is { } kind
+            && (kind.HasFlag(JsonSchemaType.Integer) || kind.HasFlag(JsonSchemaType.Number))
+        )
         {
             schema.Minimum = "0";
         }
     }
 
     private static async Task ApplyAsync(
-        OpenApiSchema schema, MemberInfo member, bool isNullable, OpenApiSchemaTransformerContext context,
-        CancellationToken cancellationToken)
+        OpenApiSchema schema,
+        MemberInfo member,
+        bool isNullable,
+        OpenApiSchemaTransformerContext context,
+        CancellationToken cancellationToken
+    )
     {
-        var types = member.GetCustomAttribute<OneOfAttribute>(inherit: false)?.Types
+        var types =
+            member.GetCustomAttribute<OneOfAttribute>(inherit: false)?.Types
             ?? [.. member.GetCustomAttributes<EventAttribute>(inherit: false).Select(item => item.Data).OfType<Type>().Distinct()];
         if (types.Count > 0)
         {
@@ -121,10 +133,13 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
         property.IsGetNullable || Nullable.GetUnderlyingType(property.PropertyType) is not null;
 
     /// <summary>Whether a null is sent as such: in optional fields of requests, and in answers that say so.</summary>
-    private static bool IsNullWritten(JsonPropertyInfo property) => IsRequest(property.DeclaringType)
-        ? !IsDemanded(property)
-        : property.AttributeProvider?.GetCustomAttributes(typeof(JsonIgnoreAttribute), false).OfType<JsonIgnoreAttribute>()
-            .Any(ignore => ignore.Condition == JsonIgnoreCondition.Never) == true;
+    private static bool IsNullWritten(JsonPropertyInfo property) =>
+        IsRequest(property.DeclaringType)
+            ? !IsDemanded(property)
+            : property
+                .AttributeProvider?.GetCustomAttributes(typeof(JsonIgnoreAttribute), false)
+                .OfType<JsonIgnoreAttribute>()
+                .Any(ignore => ignore.Condition == JsonIgnoreCondition.Never) == true;
 
     private static bool IsRequest(Type type) => type.IsDefined(typeof(RequestContractAttribute), inherit: false);
 }

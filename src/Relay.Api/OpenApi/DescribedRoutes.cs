@@ -22,9 +22,7 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
     public int Order => 0;
 
     /// <inheritdoc/>
-    public void OnProvidersExecuting(ApiDescriptionProviderContext context)
-    {
-    }
+    public void OnProvidersExecuting(ApiDescriptionProviderContext context) { }
 
     /// <inheritdoc/>
     public void OnProvidersExecuted(ApiDescriptionProviderContext context)
@@ -36,14 +34,16 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
             if (route.Find<ReadsAttribute>() is { } body)
             {
                 description.SupportedRequestFormats.Add(new ApiRequestFormat { MediaType = "application/json" });
-                description.ParameterDescriptions.Add(new ApiParameterDescription
-                {
-                    Name = "body",
-                    Source = BindingSource.Body,
-                    Type = body.Contract,
-                    ModelMetadata = metadata.GetMetadataForType(body.Contract),
-                    IsRequired = true,
-                });
+                description.ParameterDescriptions.Add(
+                    new ApiParameterDescription
+                    {
+                        Name = "body",
+                        Source = BindingSource.Body,
+                        Type = body.Contract,
+                        ModelMetadata = metadata.GetMetadataForType(body.Contract),
+                        IsRequired = true,
+                    }
+                );
             }
 
             description.SupportedResponseTypes.Clear();
@@ -63,25 +63,24 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
     }
 
     private void Add(ApiDescription description, int status, Type? contract, string mediaType) =>
-        description.SupportedResponseTypes.Add(new ApiResponseType
-    {
-        StatusCode = status,
-        Type = contract ?? typeof(void),
-        ModelMetadata = metadata.GetMetadataForType(contract ?? typeof(void)),
-        ApiResponseFormats = contract is null ? [] : [new ApiResponseFormat { MediaType = mediaType }],
-    });
+        description.SupportedResponseTypes.Add(
+            new ApiResponseType
+            {
+                StatusCode = status,
+                Type = contract ?? typeof(void),
+                ModelMetadata = metadata.GetMetadataForType(contract ?? typeof(void)),
+                ApiResponseFormats = contract is null ? [] : [new ApiResponseFormat { MediaType = mediaType }],
+            }
+        );
 
     /// <summary>The one route that is not an action.</summary>
-    private static ApiDescription Metrics() => new()
-    {
-        HttpMethod = HttpMethods.Get,
-        RelativePath = MetricsPort.Path.TrimStart('/'),
-        ActionDescriptor = new ActionDescriptor
+    private static ApiDescription Metrics() =>
+        new()
         {
-            DisplayName = "metrics",
-            EndpointMetadata = [.. MetricsPort.Metadata],
-        },
-    };
+            HttpMethod = HttpMethods.Get,
+            RelativePath = MetricsPort.Path.TrimStart('/'),
+            ActionDescriptor = new ActionDescriptor { DisplayName = "metrics", EndpointMetadata = [.. MetricsPort.Metadata] },
+        };
 }
 
 /// <summary>Shows every controller to the API explorer.</summary>

@@ -26,19 +26,24 @@ internal static class DescriptionSetup
         services.AddSingleton<ServedDescription>().AddSingleton<DocsFiles>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IApiDescriptionProvider, DescribedRoutes>());
         services.Configure<MvcOptions>(options => options.Conventions.Add(new VisibleRoutes()));
-        services.AddOpenApi(Name, options =>
-        {
-            options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-            options.CreateSchemaReferenceId = type =>
-                type.Type == typeof(System.Text.Json.JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
-            options.AddSchemaTransformer<ContractSchemas>();
-            options.AddOperationTransformer<AnswerTransformer>();
-            options.AddDocumentTransformer((document, _, _) =>
+        services.AddOpenApi(
+            Name,
+            options =>
             {
-                Complete(document);
-                return Task.CompletedTask;
-            });
-        });
+                options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+                options.CreateSchemaReferenceId = type =>
+                    type.Type == typeof(System.Text.Json.JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
+                options.AddSchemaTransformer<ContractSchemas>();
+                options.AddOperationTransformer<AnswerTransformer>();
+                options.AddDocumentTransformer(
+                    (document, _, _) =>
+                    {
+                        Complete(document);
+                        return Task.CompletedTask;
+                    }
+                );
+            }
+        );
     }
 
     /// <summary>Introduction, tags and keys, and the answers to requests that reach no route.</summary>
@@ -51,8 +56,12 @@ internal static class DescriptionSetup
         document.Tags = head.Tags;
         document.Components!.SecuritySchemes = head.Components!.SecuritySchemes;
         var unmatched = new JsonObject();
-        var route = new RouteFacts(new ApiDescription
-            { ActionDescriptor = new() { EndpointMetadata = [new Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute()] } });
+        var route = new RouteFacts(
+            new ApiDescription
+            {
+                ActionDescriptor = new() { EndpointMetadata = [new Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute()] },
+            }
+        );
         foreach (var code in (ErrorCode[])[ErrorCode.NotFound, ErrorCode.MethodNotAllowed, ErrorCode.WrongHost])
         {
             var status = ErrorResponse.StatusOf(code);

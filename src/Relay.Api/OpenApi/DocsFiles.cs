@@ -5,8 +5,9 @@ internal sealed class DocsFiles
 {
     private readonly Lazy<ServedDocument> _page = new(() => new("text/html; charset=utf-8", DocumentParts.Resource("docs/index.html")));
 
-    private readonly Lazy<ServedDocument> _start =
-        new(() => new("text/javascript; charset=utf-8", DocumentParts.Resource("docs/start.js")));
+    private readonly Lazy<ServedDocument> _start = new(() =>
+        new("text/javascript; charset=utf-8", DocumentParts.Resource("docs/start.js"))
+    );
 
     private readonly Lazy<ServedDocument> _scalar = new(ReadScalar);
 
@@ -22,8 +23,8 @@ internal sealed class DocsFiles
     /// <summary>Scalar's script from its package, where it is compressed.</summary>
     private static ServedDocument ReadScalar()
     {
-        using var stream = typeof(global::Scalar.AspNetCore.ScalarOptions)
-            .Assembly.GetManifestResourceStream("ScalarStaticAssets.scalar.js")
+        using var stream =
+            typeof(global::Scalar.AspNetCore.ScalarOptions).Assembly.GetManifestResourceStream("ScalarStaticAssets.scalar.js")
             ?? throw new InvalidOperationException("Scalar's package has its script under another name.");
         using var copy = new MemoryStream();
         stream.CopyTo(copy);

@@ -14,8 +14,9 @@ internal static class DocumentParts
 {
     private static readonly Lazy<FrozenDictionary<ErrorCode, ErrorMeaning>> ErrorMeanings = new(ReadErrors);
 
-    private static readonly Lazy<JsonObject> ErrorExamples =
-        new(() => JsonNode.Parse(Resource("openapi/examples/errors.json"))!.AsObject());
+    private static readonly Lazy<JsonObject> ErrorExamples = new(() =>
+        JsonNode.Parse(Resource("openapi/examples/errors.json"))!.AsObject()
+    );
 
     /// <summary>Introduction, tags, parameters and headers. Each call reads the file again, because a document owns its parts.</summary>
     public static OpenApiDocument ReadHead() =>
@@ -32,14 +33,16 @@ internal static class DocumentParts
     public static ErrorMeaning MeaningOf(ErrorCode code) => ErrorMeanings.Value[code];
 
     /// <summary>An error as a caller may meet it.</summary>
-    public static RelayError ExampleOf(ErrorCode code) => ErrorExamples.Value[code.WireName()] is { } example
-        ? new RelayError(code, example["message"]!.GetValue<string>(), example["field"]?.GetValue<string>())
-        : new RelayError(code, MeaningOf(code).Advice);
+    public static RelayError ExampleOf(ErrorCode code) =>
+        ErrorExamples.Value[code.WireName()] is { } example
+            ? new RelayError(code, example["message"]!.GetValue<string>(), example["field"]?.GetValue<string>())
+            : new RelayError(code, MeaningOf(code).Advice);
 
     /// <summary>A file inside the program.</summary>
     public static byte[] Resource(string name)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
+        using var stream =
+            Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
             ?? throw new InvalidOperationException($"The program lacks its resource {name}.");
         using var copy = new MemoryStream();
         stream.CopyTo(copy);
@@ -49,11 +52,15 @@ internal static class DocumentParts
     private static FrozenDictionary<ErrorCode, ErrorMeaning> ReadErrors()
     {
         var codes = Enum.GetValues<ErrorCode>().ToDictionary(code => $"`{code.WireName()}`", StringComparer.Ordinal);
-        return System.Text.Encoding.UTF8.GetString(Resource("openapi/errors.md")).Split('\n')
+        return System
+            .Text.Encoding.UTF8.GetString(Resource("openapi/errors.md"))
+            .Split('\n')
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .Select(line => line.Trim('|', ' ').Split('|', StringSplitOptions.TrimEntries))
-            .ToFrozenDictionary(cells =>
-            codes[cells[0]], cells => new ErrorMeaning(cells[4], cells[5], cells[7].StartsWith("perhaps", StringComparison.Ordinal)));
+            .ToFrozenDictionary(
+                cells => codes[cells[0]],
+                cells => new ErrorMeaning(cells[4], cells[5], cells[7].StartsWith("perhaps", StringComparison.Ordinal))
+            );
     }
 }
 

@@ -16,41 +16,65 @@ internal static class RouteErrors
 
     /// <summary>Every error that the route can answer.</summary>
     public static IEnumerable<ErrorCode> Of(RouteFacts route) =>
-    [
-        ErrorCode.WrongHost, ErrorCode.InternalError,
-        .. route.NeedsKey ? [ErrorCode.Unauthorized, ErrorCode.StateUnavailable] : Array.Empty<ErrorCode>(),
-        .. route.Scope is not null || route.TakesSession ? [ErrorCode.Forbidden] : Array.Empty<ErrorCode>(),
-        .. route.ReadsBody
-            ? [ErrorCode.InvalidRequest, ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.UnsupportedMediaType, ErrorCode.QueueFull]
-            : Array.Empty<ErrorCode>(),
-        .. route.Bucket is null ? Array.Empty<ErrorCode>() : [
-            ErrorCode.RateLimited, ErrorCode.DailyLimit, ErrorCode.IdempotencyInFlight, ErrorCode.IdempotencyMismatch,
-            ErrorCode.Overloaded, ErrorCode.ShuttingDown, ErrorCode.Timeout],
-        .. route.Bucket == QuotaBucket.Completions
-            ? [
-                ErrorCode.UnknownModel, ErrorCode.PromptTooLong, ErrorCode.GlobalDailyLimit, ErrorCode.UpstreamRateLimited,
-                ErrorCode.UpstreamError,
-                ErrorCode.SchemaNotSatisfied, ErrorCode.NotLoggedIn, ErrorCode.ClaudeMissing, ErrorCode.LockdownViolation]
-            : Array.Empty<ErrorCode>(),
-        .. route.Bucket == QuotaBucket.Fetches
-            ? [ErrorCode.UrlRejected, ErrorCode.UnsupportedContentType, ErrorCode.FetchFailed]
-            : Array.Empty<ErrorCode>(),
-        .. route.FindAll<FailsAttribute>().SelectMany(fails => fails.Codes),
-    ];
+        [
+            ErrorCode.WrongHost,
+            ErrorCode.InternalError,
+            .. route.NeedsKey ? [ErrorCode.Unauthorized, ErrorCode.StateUnavailable] : Array.Empty<ErrorCode>(),
+            .. route.Scope is not null || route.TakesSession ? [ErrorCode.Forbidden] : Array.Empty<ErrorCode>(),
+            .. route.ReadsBody
+                ? [ErrorCode.InvalidRequest, ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.UnsupportedMediaType, ErrorCode.QueueFull]
+                : Array.Empty<ErrorCode>(),
+            .. route.Bucket is null
+                ? Array.Empty<ErrorCode>()
+                :
+                [
+                    ErrorCode.RateLimited,
+                    ErrorCode.DailyLimit,
+                    ErrorCode.IdempotencyInFlight,
+                    ErrorCode.IdempotencyMismatch,
+                    ErrorCode.Overloaded,
+                    ErrorCode.ShuttingDown,
+                    ErrorCode.Timeout,
+                ],
+            .. route.Bucket == QuotaBucket.Completions
+                ?
+                [
+                    ErrorCode.UnknownModel,
+                    ErrorCode.PromptTooLong,
+                    ErrorCode.GlobalDailyLimit,
+                    ErrorCode.UpstreamRateLimited,
+                    ErrorCode.UpstreamError,
+                    ErrorCode.SchemaNotSatisfied,
+                    ErrorCode.NotLoggedIn,
+                    ErrorCode.ClaudeMissing,
+                    ErrorCode.LockdownViolation,
+                ]
+                : Array.Empty<ErrorCode>(),
+            .. route.Bucket == QuotaBucket.Fetches
+                ? [ErrorCode.UrlRejected, ErrorCode.UnsupportedContentType, ErrorCode.FetchFailed]
+                : Array.Empty<ErrorCode>(),
+            .. route.FindAll<FailsAttribute>().SelectMany(fails => fails.Codes),
+        ];
 
     /// <summary>The errors of a route by status, in the order of the codes.</summary>
-    public static IEnumerable<(
-        int Status, IReadOnlyList<ErrorCode> Codes, IReadOnlyList<ErrorCode> CodesWithCost)> ByStatus(RouteFacts route)
+    public static IEnumerable<(int Status, IReadOnlyList<ErrorCode> Codes, IReadOnlyList<ErrorCode> CodesWithCost)> ByStatus(
+        RouteFacts route
+    )
     {
         var codes = Of(route).Distinct().Order().ToList();
         var surface = route.Surface ?? ApiSurface.Native;
-        var repaid = route.Bucket == QuotaBucket.Completions
-            ? codes.Where(code =>
-            DocumentParts.MeaningOf(code).MayHaveCost
-            && ErrorResponse.StatusOf(code, surface, hasCost: true) != ErrorResponse.StatusOf(code, surface))
-                .ToLookup(code => ErrorResponse.StatusOf(code, surface, hasCost: true))
-            : Array.Empty<ErrorCode>().ToLookup(_ => 0);
-        return codes.GroupBy(code => ErrorResponse.StatusOf(code, surface)).OrderBy(group => group.Key)
+        var repaid =
+            route.Bucket == QuotaBucket.Completions
+                ? codes
+                    .Where(code =>
+                        DocumentParts.MeaningOf(code).MayHaveCost
+                        && ErrorResponse.StatusOf(code, surface, hasCost: true) != ErrorResponse.StatusOf(code, surface)
+                    )
+                    .ToLookup(code => ErrorResponse.StatusOf(code, surface, hasCost: true))
+                : Array.Empty<ErrorCode>().ToLookup(_ => 0);
+        return codes
+            .GroupBy(code => ErrorResponse.StatusOf(code, surface))
+            .OrderBy(group => group.Key)
             .Select(group => (group.Key, (IReadOnlyList<ErrorCode>)[.. group], (IReadOnlyList<ErrorCode>)[.. repaid[group.Key]]));
     }
 
@@ -60,13 +84,18 @@ internal static class RouteErrors
     /// <param name="codes">The codes that have this status.</param>
     /// <param name="codesWithCost">The codes that have this status once the request has cost money.</param>
     public static OpenApiResponse Describe(
-        OpenApiDocument document, ApiSurface? surface, IReadOnlyList<ErrorCode> codes, IReadOnlyList<ErrorCode> codesWithCost)
+        OpenApiDocument document,
+        ApiSurface? surface,
+        IReadOnlyList<ErrorCode> codes,
+        IReadOnlyList<ErrorCode> codesWithCost
+    )
     {
         IReadOnlyList<ErrorCode> all = [.. codes, .. codesWithCost];
         var description = string.Join("\n", codes.Select(code => $"- `{code.WireName()}`: {DocumentParts.MeaningOf(code).Text}"));
         if (codesWithCost.Count > 0)
         {
-            description += "\n\nErrors that have cost money have this status, so that no client repeats them by itself:\n"
+            description +=
+                "\n\nErrors that have cost money have this status, so that no client repeats them by itself:\n"
                 + string.Join("\n", codesWithCost.Select(code => $"- `{code.WireName()}`: {DocumentParts.MeaningOf(code).Text}"));
         }
 
@@ -75,8 +104,11 @@ internal static class RouteErrors
             Description = description,
             Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
             {
-                ["application/json"] = new OpenApiMediaType { Schema = SchemaOf(document, surface, all),
-                    Example = Example(surface ?? ApiSurface.Native, codes[0]) },
+                ["application/json"] = new OpenApiMediaType
+                {
+                    Schema = SchemaOf(document, surface, all),
+                    Example = Example(surface ?? ApiSurface.Native, codes[0]),
+                },
             },
         };
         response.AddExtension("x-codes", Names(codes));
@@ -93,8 +125,8 @@ internal static class RouteErrors
 
     private static OpenApiSchema SchemaOf(OpenApiDocument document, ApiSurface? surface, IReadOnlyList<ErrorCode> codes) =>
         surface is { } one
-        ? Narrowed(document, one, codes)
-        : new OpenApiSchema { OneOf = [Narrowed(document, ApiSurface.Native, codes), Narrowed(document, ApiSurface.Anthropic, codes)] };
+            ? Narrowed(document, one, codes)
+            : new OpenApiSchema { OneOf = [Narrowed(document, ApiSurface.Native, codes), Narrowed(document, ApiSurface.Anthropic, codes)] };
 
     /// <summary>The contract of the API's errors, with the words that these codes become.</summary>
     private static OpenApiSchema Narrowed(OpenApiDocument document, ApiSurface surface, IReadOnlyList<ErrorCode> codes)
@@ -102,28 +134,38 @@ internal static class RouteErrors
         var errors = codes.Select(code => new RelayError(code, string.Empty)).ToList();
         var (contract, words) = surface switch
         {
-            ApiSurface.OpenAi => (nameof(OpenAiError), new Dictionary<string, IEnumerable<string>>(StringComparer.Ordinal)
-            {
-                ["type"] = errors.Select(error => OpenAiError.From(error).Error.Type),
-                ["code"] = errors.Select(error => OpenAiError.From(error).Error.Code!),
-            }),
-            ApiSurface.Anthropic =>
-            (nameof(AnthropicError),
-            new(StringComparer.Ordinal) { ["type"] = errors.Select(error => AnthropicError.From(error, RequestId).Error.Type) }),
+            ApiSurface.OpenAi => (
+                nameof(OpenAiError),
+                new Dictionary<string, IEnumerable<string>>(StringComparer.Ordinal)
+                {
+                    ["type"] = errors.Select(error => OpenAiError.From(error).Error.Type),
+                    ["code"] = errors.Select(error => OpenAiError.From(error).Error.Code!),
+                }
+            ),
+            ApiSurface.Anthropic => (
+                nameof(AnthropicError),
+                new(StringComparer.Ordinal) { ["type"] = errors.Select(error => AnthropicError.From(error, RequestId).Error.Type) }
+            ),
             _ => (nameof(ErrorContract), new(StringComparer.Ordinal) { ["code"] = errors.Select(error => error.WireName) }),
         };
         var narrowed = words.ToDictionary(
             word => word.Key,
             IOpenApiSchema (word) =>
-            new OpenApiSchema { Enum = [.. word.Value.Distinct(StringComparer.Ordinal).Select(value => JsonValue.Create(value)!)] },
-            StringComparer.Ordinal);
+                new OpenApiSchema { Enum = [.. word.Value.Distinct(StringComparer.Ordinal).Select(value => JsonValue.Create(value)!)] },
+            StringComparer.Ordinal
+        );
         return new OpenApiSchema
         {
             AllOf =
             [
                 new OpenApiSchemaReference(contract, document),
-                new OpenApiSchema { Properties = new Dictionary<string, IOpenApiSchema>(
-                StringComparer.Ordinal) { ["error"] = new OpenApiSchema { Properties = narrowed } } },
+                new OpenApiSchema
+                {
+                    Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal)
+                    {
+                        ["error"] = new OpenApiSchema { Properties = narrowed },
+                    },
+                },
             ],
         };
     }

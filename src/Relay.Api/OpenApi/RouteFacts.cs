@@ -36,19 +36,23 @@ internal sealed class RouteFacts(ApiDescription description)
     public bool IsCompatible => ReadsBody && Surface is ApiSurface.OpenAi or ApiSurface.Anthropic;
 
     /// <summary>Answers that are not errors. Of the files of the dashboard, each route has one type.</summary>
-    public IEnumerable<AnswersAttribute> Answers => FindAll<AnswersAttribute>().Where(answer =>
-        !IsOfDashboard || !IsFile || answer.Contract is null || FileType.StartsWith(answer.MediaType, StringComparison.Ordinal));
+    public IEnumerable<AnswersAttribute> Answers =>
+        FindAll<AnswersAttribute>()
+            .Where(answer =>
+                !IsOfDashboard || !IsFile || answer.Contract is null || FileType.StartsWith(answer.MediaType, StringComparison.Ordinal)
+            );
 
     public bool Streams => Answers.Any(answer => answer.MediaType == "text/event-stream");
 
     /// <summary>The contracts of its errors: one, or the relay's own and Anthropic's where the request decides.</summary>
-    public IReadOnlyList<Type> ErrorContracts => Surface switch
-    {
-        ApiSurface.Native => [typeof(ErrorContract)],
-        ApiSurface.OpenAi => [typeof(OpenAiError)],
-        ApiSurface.Anthropic => [typeof(AnthropicError)],
-        _ => [typeof(ErrorContract), typeof(AnthropicError)],
-    };
+    public IReadOnlyList<Type> ErrorContracts =>
+        Surface switch
+        {
+            ApiSurface.Native => [typeof(ErrorContract)],
+            ApiSurface.OpenAi => [typeof(OpenAiError)],
+            ApiSurface.Anthropic => [typeof(AnthropicError)],
+            _ => [typeof(ErrorContract), typeof(AnthropicError)],
+        };
 
     private string FileType =>
         Path.HasExtension(description.RelativePath) ? DashboardPageController.ContentTypeOf(description.RelativePath) : "text/html";

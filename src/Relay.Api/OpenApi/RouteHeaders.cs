@@ -13,14 +13,27 @@ internal static class RouteHeaders
     private const string IfAny = ".if-any";
 
     private static readonly string[] OfOpenAi =
-        ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+    [
+        "x-ratelimit-limit-requests",
+        "x-ratelimit-remaining-requests",
+        "x-ratelimit-reset-requests",
+    ];
 
     private static readonly string[] OfAnthropic =
-        ["anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"];
+    [
+        "anthropic-ratelimit-requests-limit",
+        "anthropic-ratelimit-requests-remaining",
+        "anthropic-ratelimit-requests-reset",
+    ];
 
     private static readonly string[] OfDashboard =
-        ["X-Content-Type-Options", "Content-Security-Policy.dashboard", "Referrer-Policy", "Cross-Origin-Opener-Policy",
-        "Cross-Origin-Resource-Policy"];
+    [
+        "X-Content-Type-Options",
+        "Content-Security-Policy.dashboard",
+        "Referrer-Policy",
+        "Cross-Origin-Opener-Policy",
+        "Cross-Origin-Resource-Policy",
+    ];
 
     /// <summary>The headers of an answer.</summary>
     /// <param name="document">The document of the answer; headers that it lacks are taken from the head.</param>
@@ -29,7 +42,12 @@ internal static class RouteHeaders
     /// <param name="status">The status.</param>
     /// <param name="codes">The errors that have this status; empty for an answer that is not an error.</param>
     public static Dictionary<string, IOpenApiHeader> Of(
-        OpenApiDocument document, OpenApiDocument head, RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
+        OpenApiDocument document,
+        OpenApiDocument head,
+        RouteFacts route,
+        int status,
+        IReadOnlyList<ErrorCode> codes
+    )
     {
         var headers = new Dictionary<string, IOpenApiHeader>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, isAlways) in Names(route, status, codes))
@@ -55,7 +73,11 @@ internal static class RouteHeaders
             var isKnown = route.NeedsKey && status is not (401 or 500 or 503) && !(route.IsOfDashboard && status == 403);
             yield return ("RateLimit", isKnown);
             yield return ("RateLimit-Policy", isKnown);
-            foreach (var name in route.Surface == ApiSurface.OpenAi ? OfOpenAi : route.Surface == ApiSurface.Native ? [] : OfAnthropic)
+            foreach (
+                var name in route.Surface == ApiSurface.OpenAi ? OfOpenAi
+                : route.Surface == ApiSurface.Native ? []
+                : OfAnthropic
+            )
             {
                 yield return (name, false);
             }
@@ -101,8 +123,8 @@ internal static class RouteHeaders
     private static IEnumerable<(string Name, bool IsAlways)> OfError(RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
     {
         // An answer is kept for its idempotency key when it may have cost something; the refusal of another body is answered beside it.
-        var isReplayable = route.Bucket is not null && status is 422
-            || route.Bucket == QuotaBucket.Completions && status is (400 or 404 or 429 or >= 502);
+        var isReplayable =
+            route.Bucket is not null && status is 422 || route.Bucket == QuotaBucket.Completions && status is (400 or 404 or 429 or >= 502);
         if (status is (409 or 429 or 503 or 529) && codes.Any(ErrorResponse.IsWorthRetrying))
         {
             yield return ("Retry-After", !isReplayable);
@@ -110,8 +132,10 @@ internal static class RouteHeaders
 
         if (route.Surface != ApiSurface.Native || status == StatusCodes.Status421MisdirectedRequest)
         {
-            yield return ("x-should-retry", route.Surface is not null && !isReplayable
-                && status != StatusCodes.Status421MisdirectedRequest);
+            yield return (
+                "x-should-retry",
+                route.Surface is not null && !isReplayable && status != StatusCodes.Status421MisdirectedRequest
+            );
         }
 
         switch (status)

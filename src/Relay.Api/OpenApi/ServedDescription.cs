@@ -33,7 +33,9 @@ internal sealed class ServedDescription([FromKeyedServices(DescriptionSetup.Name
         }
     }
 
-    private async Task<ServedDocument> MakeAsync() => new(
-        "application/json; charset=utf-8",
-        JsonSerializer.SerializeToUtf8Bytes(await WriteAsync(documents, CancellationToken.None), JsonContract.Options));
+    private async Task<ServedDocument> MakeAsync() =>
+        new(
+            "application/json; charset=utf-8",
+            JsonSerializer.SerializeToUtf8Bytes(await WriteAsync(documents, CancellationToken.None), JsonContract.Options)
+        );
 }

@@ -22,16 +22,20 @@ internal sealed class ServedDocument(string contentType, byte[] bytes, bool isCo
             response.Headers.Vary = HeaderNames.AcceptEncoding;
         }
 
-        if (request.GetTypedHeaders()
-            .IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(_tag, useStrongComparison: false)))
+        if (
+            request
+                .GetTypedHeaders()
+                .IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(_tag, useStrongComparison: false))
+        )
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
 
         response.ContentType = contentType;
-        if (isCompressed
-            && !request.GetTypedHeaders().AcceptEncoding.Any(encoding => encoding.Value == "gzip" && encoding.Quality is not 0))
+        if (
+            isCompressed && !request.GetTypedHeaders().AcceptEncoding.Any(encoding => encoding.Value == "gzip" && encoding.Quality is not 0)
+        )
         {
             await using var plain = new GZipStream(new MemoryStream(bytes), CompressionMode.Decompress);
             await plain.CopyToAsync(response.Body, context.HttpContext.RequestAborted);

@@ -16,8 +16,10 @@ internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
     /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Features.Get<RequestContext>() is not { } request || context.GetEndpoint()
-            ?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not { Bucket: var bucket })
+        if (
+            context.Features.Get<RequestContext>() is not { } request
+            || context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is not { Bucket: var bucket }
+        )
         {
             await next(context);
             return;
@@ -50,6 +52,9 @@ internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
     /// <summary>A limit has refused it, with an honest time to wait: to wait as long must be enough.</summary>
     private static bool WasLimited(string? error) =>
         error is not null
-        && (error == ErrorCode.RateLimited.WireName() || error == ErrorCode.DailyLimit.WireName()
-        || error == ErrorCode.GlobalDailyLimit.WireName());
+        && (
+            error == ErrorCode.RateLimited.WireName()
+            || error == ErrorCode.DailyLimit.WireName()
+            || error == ErrorCode.GlobalDailyLimit.WireName()
+        );
 }

@@ -23,8 +23,10 @@ internal sealed class QuotaGate(IAdmission admission, RelayMetrics metrics)
     /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Features.Get<RequestContext>() is { } request && context.GetEndpoint()
-            ?.Metadata.GetMetadata<SpendsQuotaAttribute>() is { Bucket: var bucket })
+        if (
+            context.Features.Get<RequestContext>() is { } request
+            && context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>() is { Bucket: var bucket }
+        )
         {
             if (admission.FindKnownRefusal(request.Caller, bucket) is { Refusal: { } refusal } decision)
             {

@@ -53,8 +53,10 @@ internal sealed class RateLimitHeaders(IAdmission admission)
             var clock = context.RequestServices.GetRequiredService<TimeProvider>();
             headers["anthropic-ratelimit-requests-limit"] = tightest.Limit.ToString(CultureInfo.InvariantCulture);
             headers["anthropic-ratelimit-requests-remaining"] = tightest.Remaining.ToString(CultureInfo.InvariantCulture);
-            headers["anthropic-ratelimit-requests-reset"] = (clock.GetUtcNow() + reset)
-                .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+            headers["anthropic-ratelimit-requests-reset"] = (clock.GetUtcNow() + reset).ToString(
+                "yyyy-MM-dd'T'HH:mm:ss'Z'",
+                CultureInfo.InvariantCulture
+            );
         }
     }
 
@@ -69,7 +71,12 @@ internal sealed class RateLimitHeaders(IAdmission admission)
             .FirstOrDefault();
         var money = quotas.FirstOrDefault(quota => quota.Policy == "usd-day");
         return tightest is { Remaining: > 0 } requests && money is { Policy: not null, Remaining: 0 }
-            ? requests with { Remaining = 0, Reset = money.Reset } : tightest;
+            ? requests with
+            {
+                Remaining = 0,
+                Reset = money.Reset,
+            }
+            : tightest;
     }
 
     /// <summary>Has them written when the answer starts.</summary>

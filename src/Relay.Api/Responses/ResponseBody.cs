@@ -25,10 +25,14 @@ internal static class ResponseBody
     [
         new("previous_response_id", Never, IsHarmless: false) { Instead = NothingStored },
         new("conversation", Never, IsHarmless: false) { Instead = NothingStored },
-        new("background", False,
-        IsHarmless: false) { Instead = "The answer comes with the request. Leave it out, and set 'stream' for an answer that takes long." },
-        new("prompt", Never,
-        IsHarmless: false) { Instead = "The relay knows no stored prompts. Send the words in 'instructions' and 'input'." },
+        new("background", False, IsHarmless: false)
+        {
+            Instead = "The answer comes with the request. Leave it out, and set 'stream' for an answer that takes long.",
+        },
+        new("prompt", Never, IsHarmless: false)
+        {
+            Instead = "The relay knows no stored prompts. Send the words in 'instructions' and 'input'.",
+        },
         new("top_logprobs", Number(0), IsHarmless: false),
         new("image", Never, IsHarmless: false),
         new("moderation", Never, IsHarmless: false),
@@ -55,7 +59,8 @@ internal static class ResponseBody
         var (schema, format) = ReadFormat(body, fields);
         var (effort, reasoning) = ReadReasoning(body, fields);
         var maxTokens = body.WholeNumber("max_output_tokens") is { } tokens
-            ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_output_tokens", tokens)) : (int?)null;
+            ? fields.Take(CompletionRequest.ReadMaxOutputTokens("max_output_tokens", tokens))
+            : (int?)null;
         var parameters = ParameterFields.ReadOpenAi(body, fields);
         var isStream = body.Flag("stream");
         // Nothing of it asks for another answer.
@@ -67,8 +72,15 @@ internal static class ResponseBody
             return error;
         }
 
-        var request = new CompletionRequest(conversation!, system, model) { Schema = schema, Effort = effort, MaxOutputTokens = maxTokens,
-            Parameters = parameters, Tools = tools, WantsThoughts = reasoning.Summary is not null };
+        var request = new CompletionRequest(conversation!, system, model)
+        {
+            Schema = schema,
+            Effort = effort,
+            MaxOutputTokens = maxTokens,
+            Parameters = parameters,
+            Tools = tools,
+            WantsThoughts = reasoning.Summary is not null,
+        };
         var echo = new ResponseEcho
         {
             Instructions = instructions,
@@ -145,8 +157,11 @@ internal static class ResponseBody
         }
 
         return fields.Refuse<(OutputSchema?, JsonElement)>(
-            Field, $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
-            + $"{{\"type\":\"json_schema\",\"name\":\"…\",\"schema\":{{…}}}}.", default);
+            Field,
+            $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
+                + $"{{\"type\":\"json_schema\",\"name\":\"…\",\"schema\":{{…}}}}.",
+            default
+        );
     }
 
     private static (Effort? Effort, ResponseReasoning Echo) ReadReasoning(LenientBody body, FieldReader fields)

@@ -66,7 +66,8 @@ internal sealed record ResponseFormat([property: Keywords("""{"type":"object"}""
 /// <param name="Summary">As the request had it.</param>
 internal sealed record ResponseReasoning(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Effort,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Summary)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Summary
+)
 {
     /// <summary>As the model sees fit.</summary>
     public static ResponseReasoning None { get; } = new(null, null);
@@ -80,23 +81,24 @@ internal sealed record ResponseContract
     /// <param name="createdAt">Seconds since 1970.</param>
     /// <param name="model">The model that answers.</param>
     /// <param name="echo">The request's fields.</param>
-    public static ResponseContract Begin(string id, long createdAt, string model, ResponseEcho echo) => new()
-    {
-        Id = id,
-        CreatedAt = createdAt,
-        Model = model,
-        Instructions = echo.Instructions,
-        MaxOutputTokens = echo.MaxOutputTokens,
-        Metadata = echo.Metadata,
-        ParallelToolCalls = echo.ParallelToolCalls,
-        Reasoning = echo.Reasoning,
-        Temperature = echo.Temperature,
-        Text = echo.Text,
-        ToolChoice = echo.ToolChoice,
-        Tools = echo.Tools,
-        TopP = echo.TopP,
-        User = echo.User,
-    };
+    public static ResponseContract Begin(string id, long createdAt, string model, ResponseEcho echo) =>
+        new()
+        {
+            Id = id,
+            CreatedAt = createdAt,
+            Model = model,
+            Instructions = echo.Instructions,
+            MaxOutputTokens = echo.MaxOutputTokens,
+            Metadata = echo.Metadata,
+            ParallelToolCalls = echo.ParallelToolCalls,
+            Reasoning = echo.Reasoning,
+            Temperature = echo.Temperature,
+            Text = echo.Text,
+            ToolChoice = echo.ToolChoice,
+            Tools = echo.Tools,
+            TopP = echo.TopP,
+            User = echo.User,
+        };
 
     /// <summary>The id of the request, with OpenAI's prefix.</summary>
     [RegularExpression("^resp_[0-9a-f]{24}$")]
@@ -234,15 +236,24 @@ internal sealed record ResponseIncompleteDetails([property: Values("max_output_t
 /// <param name="OutputTokensDetails">More about the tokens written.</param>
 /// <param name="TotalTokens">Sum of both.</param>
 internal sealed record ResponseUsage(
-    long InputTokens, ResponseInputTokens InputTokensDetails, long OutputTokens, ResponseOutputTokens OutputTokensDetails, long TotalTokens)
+    long InputTokens,
+    ResponseInputTokens InputTokensDetails,
+    long OutputTokens,
+    ResponseOutputTokens OutputTokensDetails,
+    long TotalTokens
+)
 {
     /// <summary>Maps a usage: OpenAI's input tokens are all that was read, cached or not. The API does not count thoughts apart.</summary>
     public static ResponseUsage From(TokenUsage usage)
     {
         var input = usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens;
         return new ResponseUsage(
-            input, new ResponseInputTokens(usage.CacheReadInputTokens, usage.CacheCreationInputTokens), usage.OutputTokens,
-            new ResponseOutputTokens(0), input + usage.OutputTokens);
+            input,
+            new ResponseInputTokens(usage.CacheReadInputTokens, usage.CacheCreationInputTokens),
+            usage.OutputTokens,
+            new ResponseOutputTokens(0),
+            input + usage.OutputTokens
+        );
     }
 }
 

@@ -163,8 +163,14 @@ internal sealed record ResponseCreateRequest
 }
 
 /// <summary>An item of a conversation.</summary>
-[OneOf(typeof(ResponseSystemMessage), typeof(ResponseUserMessage), typeof(ResponseAssistantMessage), typeof(ResponseCallParam),
-    typeof(ResponseCallOutputParam), typeof(ResponseReasoningItem))]
+[OneOf(
+    typeof(ResponseSystemMessage),
+    typeof(ResponseUserMessage),
+    typeof(ResponseAssistantMessage),
+    typeof(ResponseCallParam),
+    typeof(ResponseCallOutputParam),
+    typeof(ResponseReasoningItem)
+)]
 internal sealed record ResponseItemParam;
 
 /// <summary>Instructions. Wherever they are, they come after the system prompt, in order, joined by an empty line.</summary>
@@ -200,11 +206,14 @@ internal sealed record ResponseUserMessage
 
     /// <summary>A text, or a list of blocks. At least one block has a visible text, a picture or a document.</summary>
     [OneOf(typeof(Words), typeof(IReadOnlyList<ResponseUserBlock>))]
-    [Keywords("""
-        {"contains":{"anyOf":[
-          {"type":"object","required":["type"],"properties":{"type":{"enum":["image_url","input_image","input_file"]}}},
-          {"type":"object","required":["type","text"],"properties":{"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
-        """)]
+    [Keywords(
+        """
+            {"contains":{"anyOf":[
+              {"type":"object","required":["type"],"properties":{"type":{"enum":["image_url","input_image","input_file"]}}},
+              {"type":"object","required":["type","text"],"properties":
+                  {"type":{"enum":["text","input_text","output_text"]},"text":{"type":"string","pattern":"\\S"}}}]}}
+            """
+    )]
     public required object Content { get; init; }
 }
 

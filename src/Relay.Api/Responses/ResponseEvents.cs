@@ -31,7 +31,9 @@ internal sealed record ResponseEvents;
 /// <param name="Response">The response as far as it has come.</param>
 internal sealed record ResponseLifecycleEvent(
     [property: Values("response.created", "response.in_progress", "response.completed", "response.incomplete")] string Type,
-    int SequenceNumber, ResponseContract Response);
+    int SequenceNumber,
+    ResponseContract Response
+);
 
 /// <summary>An item begins or ends.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -39,7 +41,15 @@ internal sealed record ResponseLifecycleEvent(
 /// <param name="OutputIndex">The number of the item.</param>
 /// <param name="Item">The item as far as it has come.</param>
 internal sealed record ResponseItemEvent(
-    [property: Values("response.output_item.added", "response.output_item.done")] string Type, int SequenceNumber, int OutputIndex, [property: OneOf(typeof(ResponseMessage), typeof(ResponseCall), typeof(ResponseThoughts)), Keywords("""{"description":"The item as far as it has come."}""")] object Item);
+    [property: Values("response.output_item.added", "response.output_item.done")] string Type,
+    int SequenceNumber,
+    int OutputIndex,
+    [property:
+        OneOf(typeof(ResponseMessage), typeof(ResponseCall), typeof(ResponseThoughts)),
+        Keywords("""{"description":"The item as far as it has come."}""")
+    ]
+        object Item
+);
 
 /// <summary>A part of a message begins or ends.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -54,7 +64,8 @@ internal sealed record ResponsePartEvent(
     string ItemId,
     int OutputIndex,
     int ContentIndex,
-    [property: OneOf(typeof(ResponseText), typeof(ResponseRefusal))] object Part);
+    [property: OneOf(typeof(ResponseText), typeof(ResponseRefusal))] object Part
+);
 
 /// <summary>The next words.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -65,8 +76,14 @@ internal sealed record ResponsePartEvent(
 /// <param name="Delta">The words.</param>
 /// <param name="Logprobs">Always empty.</param>
 internal sealed record ResponseTextDelta(
-    [property: Values("response.output_text.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
-    string Delta, IReadOnlyList<object> Logprobs);
+    [property: Values("response.output_text.delta")] string Type,
+    int SequenceNumber,
+    string ItemId,
+    int OutputIndex,
+    int ContentIndex,
+    string Delta,
+    IReadOnlyList<object> Logprobs
+);
 
 /// <summary>All words of a part.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -77,8 +94,14 @@ internal sealed record ResponseTextDelta(
 /// <param name="Text">The words.</param>
 /// <param name="Logprobs">Always empty.</param>
 internal sealed record ResponseTextDone(
-    [property: Values("response.output_text.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
-    string Text, IReadOnlyList<object> Logprobs);
+    [property: Values("response.output_text.done")] string Type,
+    int SequenceNumber,
+    string ItemId,
+    int OutputIndex,
+    int ContentIndex,
+    string Text,
+    IReadOnlyList<object> Logprobs
+);
 
 /// <summary>The next words of a refusal.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -88,8 +111,13 @@ internal sealed record ResponseTextDone(
 /// <param name="ContentIndex">The number of the part.</param>
 /// <param name="Delta">The words.</param>
 internal sealed record ResponseRefusalDelta(
-    [property: Values("response.refusal.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
-    string Delta);
+    [property: Values("response.refusal.delta")] string Type,
+    int SequenceNumber,
+    string ItemId,
+    int OutputIndex,
+    int ContentIndex,
+    string Delta
+);
 
 /// <summary>All words of a refusal.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -99,8 +127,13 @@ internal sealed record ResponseRefusalDelta(
 /// <param name="ContentIndex">The number of the part.</param>
 /// <param name="Refusal">The words.</param>
 internal sealed record ResponseRefusalDone(
-    [property: Values("response.refusal.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex, int ContentIndex,
-    string Refusal);
+    [property: Values("response.refusal.done")] string Type,
+    int SequenceNumber,
+    string ItemId,
+    int OutputIndex,
+    int ContentIndex,
+    string Refusal
+);
 
 /// <summary>The next part of a call's arguments.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -109,8 +142,12 @@ internal sealed record ResponseRefusalDone(
 /// <param name="OutputIndex">The number of the item.</param>
 /// <param name="Delta">A part of the text of a JSON object.</param>
 internal sealed record ResponseArgumentsDelta(
-    [property: Values("response.function_call_arguments.delta")] string Type, int SequenceNumber, string ItemId, int OutputIndex,
-    string Delta);
+    [property: Values("response.function_call_arguments.delta")] string Type,
+    int SequenceNumber,
+    string ItemId,
+    int OutputIndex,
+    string Delta
+);
 
 /// <summary>All arguments of a call.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -119,8 +156,12 @@ internal sealed record ResponseArgumentsDelta(
 /// <param name="OutputIndex">The number of the item.</param>
 /// <param name="Arguments">The text of a JSON object.</param>
 internal sealed record ResponseArgumentsDone(
-    [property: Values("response.function_call_arguments.done")] string Type, int SequenceNumber, string ItemId, int OutputIndex,
-    string Arguments);
+    [property: Values("response.function_call_arguments.done")] string Type,
+    int SequenceNumber,
+    string ItemId,
+    int OutputIndex,
+    string Arguments
+);
 
 /// <summary>A thought begins or ends.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -135,7 +176,8 @@ internal sealed record ResponseSummaryPartEvent(
     string ItemId,
     int OutputIndex,
     [property: Values(0)] int SummaryIndex,
-    ResponseSummary Part);
+    ResponseSummary Part
+);
 
 /// <summary>The next words of a thought.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -150,7 +192,8 @@ internal sealed record ResponseSummaryDelta(
     string ItemId,
     int OutputIndex,
     [property: Values(0)] int SummaryIndex,
-    string Delta);
+    string Delta
+);
 
 /// <summary>All words of a thought.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -165,7 +208,8 @@ internal sealed record ResponseSummaryDone(
     string ItemId,
     int OutputIndex,
     [property: Values(0)] int SummaryIndex,
-    string Text);
+    string Text
+);
 
 /// <summary>The response fails after its beginning. The connection is cut after this event.</summary>
 /// <param name="Type">The name of the event.</param>
@@ -178,4 +222,5 @@ internal sealed record ResponseErrorEvent(
     int SequenceNumber,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Code,
     string Message,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Param);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Param
+);

@@ -22,7 +22,9 @@ internal static class ResponseInput
         if (input is not { } given)
         {
             return RelayError.Invalid(
-                Input, "'input' is required: a text, or a list of items such as {\"role\":\"user\",\"content\":\"…\"}.");
+                Input,
+                "'input' is required: a text, or a list of items such as {\"role\":\"user\",\"content\":\"…\"}."
+            );
         }
 
         if (given.ValueKind == JsonValueKind.String)
@@ -79,8 +81,10 @@ internal static class ResponseInput
                 return null;
             case "item_reference":
                 return RelayError.Invalid(
-                    field, $"'{field}' refers to an item of an earlier response, and the relay stores none. Send the item itself. "
-                    + $"Vercel's AI SDK does so with the provider option 'store: false'.");
+                    field,
+                    $"'{field}' refers to an item of an earlier response, and the relay stores none. Send the item itself. "
+                        + $"Vercel's AI SDK does so with the provider option 'store: false'."
+                );
             case "function_call":
                 messages.AddCall(item, field);
                 return null;
@@ -88,8 +92,10 @@ internal static class ResponseInput
                 messages.AddResult(item, field);
                 return null;
             default:
-                return RelayError.Invalid(field,
-                $"'{field}' is of a type that is not read here. Messages, reasoning, function_call and function_call_output are.");
+                return RelayError.Invalid(
+                    field,
+                    $"'{field}' is of a type that is not read here. Messages, reasoning, function_call and function_call_output are."
+                );
         }
     }
 }

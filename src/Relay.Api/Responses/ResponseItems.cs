@@ -21,7 +21,8 @@ internal sealed record ResponseMessage(
     [property: Values("message")] string Type,
     [property: Values("in_progress", "completed", "incomplete")] string Status,
     [property: Values("assistant")] string Role,
-    [property: OneOf(typeof(IReadOnlyList<ResponsePart>))] IReadOnlyList<object> Content)
+    [property: OneOf(typeof(IReadOnlyList<ResponsePart>))] IReadOnlyList<object> Content
+)
 {
     /// <summary>A message with these parts.</summary>
     public static ResponseMessage Of(string id, string status, IReadOnlyList<object> parts) =>
@@ -38,7 +39,11 @@ internal sealed record ResponsePart;
 /// <param name="Annotations">Always empty.</param>
 /// <param name="Logprobs">Always empty.</param>
 internal sealed record ResponseText(
-    [property: Values("output_text")] string Type, string Text, IReadOnlyList<object> Annotations, IReadOnlyList<object> Logprobs)
+    [property: Values("output_text")] string Type,
+    string Text,
+    IReadOnlyList<object> Annotations,
+    IReadOnlyList<object> Logprobs
+)
 {
     /// <summary>These words.</summary>
     public static ResponseText Of(string text) => new("output_text", text, [], []);
@@ -66,7 +71,8 @@ internal sealed record ResponseCall(
     [property: Values("in_progress", "completed", "incomplete")] string Status,
     string Arguments,
     string CallId,
-    string Name)
+    string Name
+)
 {
     /// <summary>This call.</summary>
     public static ResponseCall Of(string id, string status, string callId, string name, string arguments) =>
@@ -82,7 +88,8 @@ internal sealed record ResponseThoughts(
     string Id,
     [property: Values("reasoning")] string Type,
     IReadOnlyList<ResponseSummary> Summary,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] string? EncryptedContent)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] string? EncryptedContent
+)
 {
     /// <summary>These thoughts.</summary>
     public static ResponseThoughts Of(string id, IReadOnlyList<ResponseSummary> summary) => new(id, "reasoning", summary, null);

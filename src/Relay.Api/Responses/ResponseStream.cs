@@ -128,8 +128,11 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
             Kind.Thought => ResponseThoughts.Of(item.Id, []),
             _ => ResponseMessage.Of(item.Id, ResponseStatus.InProgress, []),
         };
-        Add(events, "response.output_item.added", number =>
-            new ResponseItemEvent("response.output_item.added", number, _output.Count, begun));
+        Add(
+            events,
+            "response.output_item.added",
+            number => new ResponseItemEvent("response.output_item.added", number, _output.Count, begun)
+        );
     }
 
     private void AddDelta(EventBuffer events, string text)
@@ -139,16 +142,25 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
         switch (_open.Kind)
         {
             case Kind.Call:
-                Add(events, "response.function_call_arguments.delta", number =>
-                new ResponseArgumentsDelta("response.function_call_arguments.delta", number, id, _output.Count, text));
+                Add(
+                    events,
+                    "response.function_call_arguments.delta",
+                    number => new ResponseArgumentsDelta("response.function_call_arguments.delta", number, id, _output.Count, text)
+                );
                 break;
             case Kind.Thought:
-                Add(events, "response.reasoning_summary_text.delta", number =>
-                new ResponseSummaryDelta("response.reasoning_summary_text.delta", number, id, _output.Count, 0, text));
+                Add(
+                    events,
+                    "response.reasoning_summary_text.delta",
+                    number => new ResponseSummaryDelta("response.reasoning_summary_text.delta", number, id, _output.Count, 0, text)
+                );
                 break;
             default:
-                Add(events, "response.output_text.delta", number =>
-                new ResponseTextDelta("response.output_text.delta", number, id, _output.Count, 0, text, []));
+                Add(
+                    events,
+                    "response.output_text.delta",
+                    number => new ResponseTextDelta("response.output_text.delta", number, id, _output.Count, 0, text, [])
+                );
                 break;
         }
     }
@@ -162,18 +174,24 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
         }
 
         var text = _words.ToString();
-        EndItem(events, item.Kind switch
-        {
-            Kind.Call => EndCall(events, item, text, status),
-            Kind.Thought => EndThought(events, item, text),
-            _ => ResponseMessage.Of(item.Id, status, [EndText(events, item, text)]),
-        });
+        EndItem(
+            events,
+            item.Kind switch
+            {
+                Kind.Call => EndCall(events, item, text, status),
+                Kind.Thought => EndThought(events, item, text),
+                _ => ResponseMessage.Of(item.Id, status, [EndText(events, item, text)]),
+            }
+        );
     }
 
     private void EndItem(EventBuffer events, object whole)
     {
-        Add(events, "response.output_item.done", number =>
-            new ResponseItemEvent("response.output_item.done", number, _output.Count, whole));
+        Add(
+            events,
+            "response.output_item.done",
+            number => new ResponseItemEvent("response.output_item.done", number, _output.Count, whole)
+        );
         _output.Add(whole);
         _words.Clear();
         _open = null;
@@ -182,23 +200,32 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
     private ResponseText EndText(EventBuffer events, OpenItem item, string text)
     {
         var part = ResponseText.Of(text);
-        Add(events, "response.output_text.done", number =>
-            new ResponseTextDone("response.output_text.done", number, item.Id, _output.Count, 0, text, []));
+        Add(
+            events,
+            "response.output_text.done",
+            number => new ResponseTextDone("response.output_text.done", number, item.Id, _output.Count, 0, text, [])
+        );
         AddPart(events, "response.content_part.done", 0, part);
         return part;
     }
 
     private ResponseCall EndCall(EventBuffer events, OpenItem item, string arguments, string status)
     {
-        Add(events, "response.function_call_arguments.done", number =>
-            new ResponseArgumentsDone("response.function_call_arguments.done", number, item.Id, _output.Count, arguments));
+        Add(
+            events,
+            "response.function_call_arguments.done",
+            number => new ResponseArgumentsDone("response.function_call_arguments.done", number, item.Id, _output.Count, arguments)
+        );
         return ResponseCall.Of(item.Id, status, item.CallId!, item.Name!, arguments);
     }
 
     private ResponseThoughts EndThought(EventBuffer events, OpenItem item, string text)
     {
-        Add(events, "response.reasoning_summary_text.done", number =>
-            new ResponseSummaryDone("response.reasoning_summary_text.done", number, item.Id, _output.Count, 0, text));
+        Add(
+            events,
+            "response.reasoning_summary_text.done",
+            number => new ResponseSummaryDone("response.reasoning_summary_text.done", number, item.Id, _output.Count, 0, text)
+        );
         AddSummary(events, "response.reasoning_summary_part.done", text);
         return ResponseThoughts.Of(item.Id, [ResponseSummary.Of(text)]);
     }
@@ -223,10 +250,16 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
 
         var (id, index) = (_open!.Id, parts.Count);
         AddPart(events, "response.content_part.added", index, ResponseRefusal.Of(string.Empty));
-        Add(events, "response.refusal.delta", number =>
-            new ResponseRefusalDelta("response.refusal.delta", number, id, _output.Count, index, words));
-        Add(events, "response.refusal.done", number =>
-            new ResponseRefusalDone("response.refusal.done", number, id, _output.Count, index, words));
+        Add(
+            events,
+            "response.refusal.delta",
+            number => new ResponseRefusalDelta("response.refusal.delta", number, id, _output.Count, index, words)
+        );
+        Add(
+            events,
+            "response.refusal.done",
+            number => new ResponseRefusalDone("response.refusal.done", number, id, _output.Count, index, words)
+        );
         AddPart(events, "response.content_part.done", index, ResponseRefusal.Of(words));
         EndItem(events, ResponseMessage.Of(id, ResponseStatus.Completed, [.. parts, ResponseRefusal.Of(words)]));
     }

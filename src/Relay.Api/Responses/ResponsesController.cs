@@ -21,8 +21,13 @@ namespace Relay.Api.Responses;
 [Tags("OpenAI's API")]
 [Route("v1/responses")]
 internal sealed class ResponsesController(
-    IMediator mediator, ICompletionEngine engine, IModelNames models, IOptions<ServerOptions> server, TimeProvider clock,
-    ILogger<ResponsesController> logger) : ControllerBase
+    IMediator mediator,
+    ICompletionEngine engine,
+    IModelNames models,
+    IOptions<ServerOptions> server,
+    TimeProvider clock,
+    ILogger<ResponsesController> logger
+) : ControllerBase
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's Responses API</summary>
     /// <remarks>
@@ -54,15 +59,24 @@ internal sealed class ResponsesController(
         if (parsed.Compatible.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ResponseStream(stream, ids, model => Begin(model ?? context.Model!.Value), clock)
-                .RunAsync(mediator, context, request, stream.Ended);
+            return await new ResponseStream(stream, ids, model => Begin(model ?? context.Model!.Value), clock).RunAsync(
+                mediator,
+                context,
+                request,
+                stream.Ended
+            );
         }
 
         var started = Begin(string.Empty);
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
         return result.TryGet(out var completion, out error)
-            ? new JsonResult((started with { Model = completion.Model.Value })
-            .End(completion, ResponseItems.Of(completion, ids), clock.GetUtcNow().ToUnixTimeSeconds()))
+            ? new JsonResult(
+                (started with { Model = completion.Model.Value }).End(
+                    completion,
+                    ResponseItems.Of(completion, ids),
+                    clock.GetUtcNow().ToUnixTimeSeconds()
+                )
+            )
             : error.ToActionResult();
     }
 }

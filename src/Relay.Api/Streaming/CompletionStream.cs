@@ -24,7 +24,11 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
     /// <param name="cancellationToken">The stream's own: cancelled also when its reader takes nothing.</param>
     /// <returns>What is left to answer: an error while nothing was sent, otherwise nothing.</returns>
     public async Task<IActionResult> RunAsync(
-        IMediator mediator, RequestContext context, CompletionRequest request, CancellationToken cancellationToken)
+        IMediator mediator,
+        RequestContext context,
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var result = await mediator.Send(new CompleteCommand(context, request, this), cancellationToken);
         if (result.TryGet(out var completion, out var error))
@@ -36,7 +40,8 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
                     OpenOnce(events);
                     Close(events, completion);
                 },
-                cancellationToken);
+                cancellationToken
+            );
             return new EmptyResult();
         }
 
@@ -55,13 +60,15 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
     public void TakeModel(ModelName model) => AnsweringModel = model.Value;
 
     /// <inheritdoc/>
-    public ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken) => stream.SendAsync(
-        events =>
-        {
-            OpenOnce(events);
-            Continue(events, piece);
-        },
-        cancellationToken);
+    public ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken) =>
+        stream.SendAsync(
+            events =>
+            {
+                OpenOnce(events);
+                Continue(events, piece);
+            },
+            cancellationToken
+        );
 
     /// <summary>What comes before the first piece. The model is known by then.</summary>
     protected abstract void Open(EventBuffer events);

@@ -47,8 +47,12 @@ internal sealed class EventStream : IAsyncDisposable
         _beat = heartbeat ?? (static events => events.AddComment("still working"));
         _ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         _lastWriteAt = clock.GetTimestamp();
-        _gathered = clock.CreateTimer(static state => ((EventStream)state!)
-            .FlushGathered(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _gathered = clock.CreateTimer(
+            static state => ((EventStream)state!).FlushGathered(),
+            this,
+            Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan
+        );
         _heartbeat = options.HeartbeatAfter > TimeSpan.Zero ? BeatAsync() : Task.CompletedTask;
     }
 
@@ -184,7 +188,8 @@ internal sealed class EventStream : IAsyncDisposable
         {
             var flushing = flush.AsTask();
             // Unlike a delay beside it, this leaves no timer behind when the flush is done.
-            await ((Task)flushing).WaitAsync(_options.WriteTimeout, _clock, cancellationToken)
+            await ((Task)flushing)
+                .WaitAsync(_options.WriteTimeout, _clock, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!flushing.IsCompleted)
             {

@@ -44,6 +44,8 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
 
         logger.LogWarning(
             "The OpenTelemetry collector does not take what is sent to it ({Failure}); it is dropped. OTEL_EXPORTER_OTLP_ENDPOINT says "
-            + "where it is", eventData.EventName);
+                + "where it is",
+            eventData.EventName
+        );
     }
 }

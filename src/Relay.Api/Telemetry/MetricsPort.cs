@@ -32,40 +32,50 @@ internal sealed class MetricsPort
         new EndpointSummaryAttribute("Metrics, for Prometheus"),
         new EndpointDescriptionAttribute(
             "Metrics of the relay and of its runtime. No label has a value that a caller chose. The listener of `METRICS_PORT` serves "
-            + "the same on the "
-            + "loopback address without a key, and without these headers. A collection that fails is 500 without a body."),
+                + "the same on the "
+                + "loopback address without a key, and without these headers. A collection that fails is 500 without a body."
+        ),
         new AnswersAttribute(200, "The metrics, as OpenMetrics when `Accept` asks for it.", typeof(string), "text/plain"),
         new AnswersAttribute(200, "The metrics, as OpenMetrics when `Accept` asks for it.", typeof(string), "application/openmetrics-text"),
         new SendsAttribute("Vary") { Sometimes = ["Last-Modified", "Content-Encoding"] },
     ];
 
-    private MetricsPort()
-    {
-    }
+    private MetricsPort() { }
 
     /// <summary>Adds the listener.</summary>
     public static void Listen(KestrelServerOptions kestrel, int port, SilentConnections silence) =>
-        kestrel.Listen(IPAddress.Loopback, port, listen => listen.Use(next => connection =>
-    {
-        connection.Features.Set(Mark);
-        return silence.WatchAsync(connection, next);
-    }));
+        kestrel.Listen(
+            IPAddress.Loopback,
+            port,
+            listen =>
+                listen.Use(next =>
+                    connection =>
+                    {
+                        connection.Features.Set(Mark);
+                        return silence.WatchAsync(connection, next);
+                    }
+                )
+        );
 
     /// <summary>Takes what came through it out of the pipeline. No id, no line in a log: a scrape is no request of anybody's.</summary>
-    public static void Use(IApplicationBuilder app) => app.MapWhen(
-        context => context.Features.Get<MetricsPort>() is not null,
-        port =>
-        {
-            port.Use((context, next) =>
+    public static void Use(IApplicationBuilder app) =>
+        app.MapWhen(
+            context => context.Features.Get<MetricsPort>() is not null,
+            port =>
             {
-                // A page on some other name that was made to resolve to this machine is not Prometheus.
-                context.Response.StatusCode = HostFilter.HostOf(context.Request) is not ("127.0.0.1" or "localhost")
-                    ? StatusCodes.Status421MisdirectedRequest
-                    : context.Request.Path != Path ? StatusCodes.Status404NotFound
-                    : !HttpMethods.IsGet(context.Request.Method) ? StatusCodes.Status405MethodNotAllowed
-                    : StatusCodes.Status200OK;
-                return context.Response.StatusCode == StatusCodes.Status200OK ? next(context) : Task.CompletedTask;
-            });
-            port.UseOpenTelemetryPrometheusScrapingEndpoint(Path);
-        });
+                port.Use(
+                    (context, next) =>
+                    {
+                        // A page on some other name that was made to resolve to this machine is not Prometheus.
+                        context.Response.StatusCode =
+                            HostFilter.HostOf(context.Request) is not ("127.0.0.1" or "localhost") ? StatusCodes.Status421MisdirectedRequest
+                            : context.Request.Path != Path ? StatusCodes.Status404NotFound
+                            : !HttpMethods.IsGet(context.Request.Method) ? StatusCodes.Status405MethodNotAllowed
+                            : StatusCodes.Status200OK;
+                        return context.Response.StatusCode == StatusCodes.Status200OK ? next(context) : Task.CompletedTask;
+                    }
+                );
+                port.UseOpenTelemetryPrometheusScrapingEndpoint(Path);
+            }
+        );
 }

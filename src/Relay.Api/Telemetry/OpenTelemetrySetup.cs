@@ -28,13 +28,17 @@ internal static class OpenTelemetrySetup
         var options = new TelemetryOptions();
         var hasCollector = HasCollector(builder.Configuration);
         var name = builder.Configuration["OTEL_SERVICE_NAME"] is { Length: > 0 } given ? given : options.ServiceName;
-        var telemetry = builder.Services.AddOpenTelemetry()
+        var telemetry = builder
+            .Services.AddOpenTelemetry()
             .ConfigureResource(resource =>
-            resource.AddService(name, serviceVersion: typeof(OpenTelemetrySetup).Assembly.GetName().Version?.ToString(3)))
+                resource.AddService(name, serviceVersion: typeof(OpenTelemetrySetup).Assembly.GetName().Version?.ToString(3))
+            )
             .WithMetrics(metrics =>
             {
-                metrics.AddMeter(RelayMetrics.MeterName, "System.Runtime")
-                    .AddView(_ => new MetricStreamConfiguration { CardinalityLimit = CardinalityLimit }).AddPrometheusExporter();
+                metrics
+                    .AddMeter(RelayMetrics.MeterName, "System.Runtime")
+                    .AddView(_ => new MetricStreamConfiguration { CardinalityLimit = CardinalityLimit })
+                    .AddPrometheusExporter();
                 if (hasCollector)
                 {
                     metrics.AddOtlpExporter(Bounded);
@@ -44,14 +48,18 @@ internal static class OpenTelemetrySetup
         {
             builder.Services.AddSingleton<ExportFailures>();
             telemetry
-                .WithTracing(traces => traces
-                    .AddSource(RelayTracing.SourceName)
-                    .SetSampler(services =>
-                    new ParentBasedSampler(
-                    new TraceIdRatioBasedSampler(
-                    services.GetRequiredService<Microsoft.Extensions.Options.IOptions<TelemetryOptions>>()
-                    .Value.TraceSamplePercent / 100.0)))
-                    .AddOtlpExporter(Bounded))
+                .WithTracing(traces =>
+                    traces
+                        .AddSource(RelayTracing.SourceName)
+                        .SetSampler(services => new ParentBasedSampler(
+                            new TraceIdRatioBasedSampler(
+                                services
+                                    .GetRequiredService<Microsoft.Extensions.Options.IOptions<TelemetryOptions>>()
+                                    .Value.TraceSamplePercent / 100.0
+                            )
+                        ))
+                        .AddOtlpExporter(Bounded)
+                )
                 .WithLogging(logs => logs.AddOtlpExporter(Bounded), log => log.IncludeFormattedMessage = true);
         }
 
@@ -60,8 +68,8 @@ internal static class OpenTelemetrySetup
     }
 
     /// <summary>The metrics for keys that are trusted with what concerns other keys.</summary>
-    public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint(MetricsPort.Path[1..])
-        .WithMetadata([.. MetricsPort.Metadata]);
+    public static void MapMetrics(this IEndpointRouteBuilder routes) =>
+        routes.MapPrometheusScrapingEndpoint(MetricsPort.Path[1..]).WithMetadata([.. MetricsPort.Metadata]);
 
     private static void Bounded(OtlpExporterOptions exporter) => exporter.TimeoutMilliseconds = TelemetryService.PatienceMilliseconds;
 }

@@ -92,9 +92,12 @@ internal static class RequestSpan
                 value = ((IHeaderDictionary)carrier!)[name] is { Count: > 0 } given ? given.ToString() : null;
             },
             out var parent,
-            out var state);
-        return ActivityContext.TryParse(parent, state is { Length: > MaxTraceState } ? null : state, isRemote: true, out var caller)
-            && caller.TraceId != default && caller.SpanId != default
+            out var state
+        );
+        return
+            ActivityContext.TryParse(parent, state is { Length: > MaxTraceState } ? null : state, isRemote: true, out var caller)
+            && caller.TraceId != default
+            && caller.SpanId != default
             ? caller
             : default;
     }

@@ -24,8 +24,10 @@ internal sealed class TelemetryService(IServiceProvider services) : IHostedServi
     }
 
     /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(
-        Task.Run(() => services.GetService<TracerProvider>()?.Shutdown(PatienceMilliseconds), CancellationToken.None),
-        Task.Run(() => services.GetRequiredService<MeterProvider>().Shutdown(PatienceMilliseconds), CancellationToken.None),
-        Task.Run(() => services.GetService<LoggerProvider>()?.Shutdown(PatienceMilliseconds), CancellationToken.None));
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(
+            Task.Run(() => services.GetService<TracerProvider>()?.Shutdown(PatienceMilliseconds), CancellationToken.None),
+            Task.Run(() => services.GetRequiredService<MeterProvider>().Shutdown(PatienceMilliseconds), CancellationToken.None),
+            Task.Run(() => services.GetService<LoggerProvider>()?.Shutdown(PatienceMilliseconds), CancellationToken.None)
+        );
 }

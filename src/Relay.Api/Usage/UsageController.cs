@@ -20,8 +20,14 @@ namespace Relay.Api.Usage;
 /// <param name="Fetches">Pages that were fetched or refused, by day.</param>
 /// <param name="Total">The sum of all days.</param>
 /// <param name="Limits">The limits of the key, and what is left of each.</param>
-internal sealed record UsageAnswer([property: Values(true)] bool Ok, string Key, IEnumerable<UsageDay> Days, IEnumerable<FetchDay> Fetches,
-    UsageSum Total, IEnumerable<UsageLimit> Limits);
+internal sealed record UsageAnswer(
+    [property: Values(true)] bool Ok,
+    string Key,
+    IEnumerable<UsageDay> Days,
+    IEnumerable<FetchDay> Fetches,
+    UsageSum Total,
+    IEnumerable<UsageLimit> Limits
+);
 
 /// <summary>Usage of one model on one UTC day.</summary>
 /// <param name="Day">The UTC day, as <c>2026-11-23</c>.</param>
@@ -33,8 +39,15 @@ internal sealed record UsageAnswer([property: Values(true)] bool Ok, string Key,
 /// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
 /// <param name="CostUsd">US dollars by list price.</param>
 internal sealed record UsageDay(
-    [property: RegularExpression(Patterns.Day)] string Day, string Model, long Requests, long InputTokens, long OutputTokens,
-    long CacheCreationInputTokens, long CacheReadInputTokens, decimal CostUsd);
+    [property: RegularExpression(Patterns.Day)] string Day,
+    string Model,
+    long Requests,
+    long InputTokens,
+    long OutputTokens,
+    long CacheCreationInputTokens,
+    long CacheReadInputTokens,
+    decimal CostUsd
+);
 
 /// <summary>Pages of one UTC day.</summary>
 /// <param name="Day">The UTC day, as <c>2026-11-23</c>.</param>
@@ -49,8 +62,15 @@ internal sealed record FetchDay([property: RegularExpression(Patterns.Day)] stri
 /// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
 /// <param name="CostUsd">US dollars by list price.</param>
 /// <param name="Fetches">Number of pages.</param>
-internal sealed record UsageSum(long Requests, long InputTokens, long OutputTokens, long CacheCreationInputTokens,
-    long CacheReadInputTokens, decimal CostUsd, long Fetches);
+internal sealed record UsageSum(
+    long Requests,
+    long InputTokens,
+    long OutputTokens,
+    long CacheCreationInputTokens,
+    long CacheReadInputTokens,
+    decimal CostUsd,
+    long Fetches
+);
 
 /// <summary>A limit of a key.</summary>
 /// <param name="Name">The name in the <c>RateLimit</c> header. Here <c>usd-day</c> is in dollars.</param>
@@ -58,8 +78,12 @@ internal sealed record UsageSum(long Requests, long InputTokens, long OutputToke
 /// <param name="Remaining">The rest of it.</param>
 /// <param name="ResetSeconds">Seconds until the rest grows. Absent for limits of requests at once.</param>
 internal sealed record UsageLimit(
-    [property: Values("minute", "day", "concurrency", "usd-day", "global-day", "fetch-minute", "fetch-day",
-    "fetch-concurrency")] string Name, decimal Limit, decimal Remaining, long? ResetSeconds);
+    [property: Values("minute", "day", "concurrency", "usd-day", "global-day", "fetch-minute", "fetch-day", "fetch-concurrency")]
+        string Name,
+    decimal Limit,
+    decimal Remaining,
+    long? ResetSeconds
+);
 
 [RequireScope(KeyScopes.Usage)]
 [Speaks(ApiSurface.Native)]
@@ -86,41 +110,53 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
         var caller = HttpContext.Caller();
         var result = await mediator.Send(new GetUsageQuery(caller, days), cancellationToken);
         return result.TryGet(out var usage, out error)
-            ? this.NoStoreJson(new UsageAnswer(Ok: true, caller.Label.Value, usage.Rows.Where(row => row.Model is not null)
-            .Select(ToDay), usage.Rows.Where(row => row.Model is null)
-            .Select(ToFetchDay), ToSum(usage.Rows), usage.Statuses.Select(status => ToLimit(status, usage.Limits))))
+            ? this.NoStoreJson(
+                new UsageAnswer(
+                    Ok: true,
+                    caller.Label.Value,
+                    usage.Rows.Where(row => row.Model is not null).Select(ToDay),
+                    usage.Rows.Where(row => row.Model is null).Select(ToFetchDay),
+                    ToSum(usage.Rows),
+                    usage.Statuses.Select(status => ToLimit(status, usage.Limits))
+                )
+            )
             : error.ToActionResult();
     }
 
-    private Result<int> ParseDays() => Request.Query["days"] switch
-    {
-        { Count: 0 } => DefaultDays,
-        { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
-        _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
-    };
+    private Result<int> ParseDays() =>
+        Request.Query["days"] switch
+        {
+            { Count: 0 } => DefaultDays,
+            { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
+            _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
+        };
 
-    private static UsageDay ToDay(UsageRow row) => new(
-        Format(row.Day),
-        row.Model!,
-        row.Requests,
-        row.Usage.InputTokens,
-        row.Usage.OutputTokens,
-        row.Usage.CacheCreationInputTokens,
-        row.Usage.CacheReadInputTokens,
-        CostOf(row.Usage));
+    private static UsageDay ToDay(UsageRow row) =>
+        new(
+            Format(row.Day),
+            row.Model!,
+            row.Requests,
+            row.Usage.InputTokens,
+            row.Usage.OutputTokens,
+            row.Usage.CacheCreationInputTokens,
+            row.Usage.CacheReadInputTokens,
+            CostOf(row.Usage)
+        );
 
     private static FetchDay ToFetchDay(UsageRow row) => new(Format(row.Day), row.Requests);
 
     private static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private static UsageSum ToSum(IReadOnlyList<UsageRow> rows) => new(
-        rows.Where(row => row.Model is not null).Sum(row => row.Requests),
-        rows.Sum(row => row.Usage.InputTokens),
-        rows.Sum(row => row.Usage.OutputTokens),
-        rows.Sum(row => row.Usage.CacheCreationInputTokens),
-        rows.Sum(row => row.Usage.CacheReadInputTokens),
-        rows.Sum(row => CostOf(row.Usage)),
-        rows.Where(row => row.Model is null).Sum(row => row.Requests));
+    private static UsageSum ToSum(IReadOnlyList<UsageRow> rows) =>
+        new(
+            rows.Where(row => row.Model is not null).Sum(row => row.Requests),
+            rows.Sum(row => row.Usage.InputTokens),
+            rows.Sum(row => row.Usage.OutputTokens),
+            rows.Sum(row => row.Usage.CacheCreationInputTokens),
+            rows.Sum(row => row.Usage.CacheReadInputTokens),
+            rows.Sum(row => CostOf(row.Usage)),
+            rows.Where(row => row.Model is null).Sum(row => row.Requests)
+        );
 
     private static decimal CostOf(TokenUsage usage) => usage.CostUsd ?? 0;
 

@@ -7,7 +7,5 @@ public interface IRequestObserver
     void Observe(AuditEntry entry);
 
     /// <summary>Takes note of a request without a good key, of which no more is known than its error; must not wait.</summary>
-    void ObserveUnauthenticated(string error)
-    {
-    }
+    void ObserveUnauthenticated(string error) { }
 }

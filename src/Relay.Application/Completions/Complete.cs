@@ -15,7 +15,8 @@ namespace Relay.Application.Completions;
 /// <param name="Request">What to complete.</param>
 /// <param name="Sink">Gets the answer's words as they come; null for who waits for the end.</param>
 public sealed record CompleteCommand(RequestContext Context, CompletionRequest Request, ICompletionSink? Sink = null)
-    : IRequest<Result<Completion>>, ISpendsTokens
+    : IRequest<Result<Completion>>,
+        ISpendsTokens
 {
     /// <inheritdoc/>
     public QuotaBucket Bucket => QuotaBucket.Completions;
@@ -28,28 +29,43 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
     {
         RuleFor(command => command.Request.InputBytes)
             .Must(bytes => bytes <= options.CurrentValue.MaxInputBytes)
-            .WithRelayError(ErrorCode.TooLarge, "prompt", () =>
-            $"Prompt, history, system prompt, tools and schema are larger than the {options.CurrentValue.MaxInputBytes} UTF-8 bytes this "
-            + $"relay takes.");
+            .WithRelayError(
+                ErrorCode.TooLarge,
+                "prompt",
+                () =>
+                    $"Prompt, history, system prompt, tools and schema are larger than the {options.CurrentValue.MaxInputBytes} UTF-8 "
+                    + "bytes this "
+                    + $"relay takes."
+            );
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.Stop is null)
-            .WithRelayError(ErrorCode.InvalidRequest, "stop",
-            "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema.");
+            .WithRelayError(
+                ErrorCode.InvalidRequest,
+                "stop",
+                "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema."
+            );
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.ToolsToSend is null)
-            .WithRelayError(ErrorCode.InvalidRequest, "tools",
-            "'tools' and a JSON schema of the answer exclude each other here. Leave one of them out: a tool has its own schema.");
+            .WithRelayError(
+                ErrorCode.InvalidRequest,
+                "tools",
+                "'tools' and a JSON schema of the answer exclude each other here. Leave one of them out: a tool has its own schema."
+            );
         RuleFor(command => command.Request)
             .Must(request => request.Parameters.Thinking?.Mode != ThinkingMode.Enabled || !request.Conversation.ContinuesCalls)
             .WithRelayError(
                 ErrorCode.InvalidRequest,
                 "thinking",
                 "'thinking' of the type enabled can't go with results of tools: the API wants the thoughts before the calls back, and "
-                + "Claude Code sends none. Send the type adaptive or disabled.");
+                    + "Claude Code sends none. Send the type adaptive or disabled."
+            );
         RuleFor(command => command.Request)
             .Must((command, request) => command.Context.Caller.AllowsTools || request.ToolsToSend is null)
-            .WithRelayError(ErrorCode.Forbidden, "tools",
-            "This key may not use tools. Leave them out, in the conversation too, or ask the operator for another key.");
+            .WithRelayError(
+                ErrorCode.Forbidden,
+                "tools",
+                "This key may not use tools. Leave them out, in the conversation too, or ask the operator for another key."
+            );
         RuleFor(command => command.Request.Schema)
             .Must(schema => schema is null || checker.Takes(schema))
             .WithMessage("No JSON schema.")
@@ -62,19 +78,23 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
             .WithRelayError(ErrorCode.Forbidden, "model", "This key may not use this model. GET /v1/models lists those it may name.");
     }
 
-    private static RelayError NoSchema(OutputSchema schema) => RelayError.Invalid(
-        schema.Field,
-        $"'{schema.Field}' is no JSON schema that answers can be checked against. Check its types and references; references to other "
-        + $"documents are not followed.");
+    private static RelayError NoSchema(OutputSchema schema) =>
+        RelayError.Invalid(
+            schema.Field,
+            $"'{schema.Field}' is no JSON schema that answers can be checked against. Check its types and references; references to other "
+                + $"documents are not followed."
+        );
 }
 
 internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog models, IAnswerChecker checker)
     : IRequestHandler<CompleteCommand, Result<Completion>>
 {
-    private static RelayError DoesNotFit { get; } = new(
-        ErrorCode.SchemaNotSatisfied,
-        "The answer did not fit the schema, or could not be checked against it in time. Simplify the schema, or say in the prompt what "
-        + "belongs where.");
+    private static RelayError DoesNotFit { get; } =
+        new(
+            ErrorCode.SchemaNotSatisfied,
+            "The answer did not fit the schema, or could not be checked against it in time. Simplify the schema, or say in the prompt what "
+                + "belongs where."
+        );
 
     public async Task<Result<Completion>> Handle(CompleteCommand command, CancellationToken cancellationToken)
     {
@@ -83,7 +103,13 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
         // An answer that must fit a schema is shown once it was checked.
         var sink = request.Schema is null ? command.Sink : null;
         var result = await engine.CompleteAsync(
-            context.Caller.Id, models.Resolve(request.Model), request, sink, context.Spending, cancellationToken);
+            context.Caller.Id,
+            models.Resolve(request.Model),
+            request,
+            sink,
+            context.Spending,
+            cancellationToken
+        );
         if (!result.TryGet(out var completion, out _))
         {
             return result;
@@ -95,7 +121,11 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
     }
 
     private async Task<Result<Completion>> CheckAsync(
-        Completion completion, OutputSchema schema, ICompletionSink? sink, CancellationToken cancellationToken)
+        Completion completion,
+        OutputSchema schema,
+        ICompletionSink? sink,
+        CancellationToken cancellationToken
+    )
     {
         var answer = completion;
         if (completion.IsStructured)

@@ -13,9 +13,10 @@ public sealed record CountTokensQuery(ApiKey Caller, CompletionRequest Request) 
 
 internal sealed class CountTokensValidator : AbstractValidator<CountTokensQuery>
 {
-    public CountTokensValidator(ModelCatalog models) => RuleFor(query => query.Request.Model)
-        .Must((query, model) => models.IsAllowed(model) && query.Caller.Allows(models.Resolve(model)))
-        .WithRelayError(ErrorCode.UnknownModel, "model", "There is no such model for this key. GET /v1/models lists those it can use.");
+    public CountTokensValidator(ModelCatalog models) =>
+        RuleFor(query => query.Request.Model)
+            .Must((query, model) => models.IsAllowed(model) && query.Caller.Allows(models.Resolve(model)))
+            .WithRelayError(ErrorCode.UnknownModel, "model", "There is no such model for this key. GET /v1/models lists those it can use.");
 }
 
 internal sealed class CountTokensHandler : IRequestHandler<CountTokensQuery, Result<long>>

@@ -47,6 +47,12 @@ public interface ICompletionEngine
     /// cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>, and <see
     /// cref="ErrorCode.Timeout"/>.
     /// </returns>
-    Task<Result<Completion>> CompleteAsync(string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink,
-        Spending spending, CancellationToken cancellationToken);
+    Task<Result<Completion>> CompleteAsync(
+        string keyId,
+        ModelName model,
+        CompletionRequest request,
+        ICompletionSink? sink,
+        Spending spending,
+        CancellationToken cancellationToken
+    );
 }

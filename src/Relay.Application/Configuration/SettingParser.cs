@@ -19,7 +19,8 @@ internal static class SettingParser
         if (target == typeof(int))
         {
             return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                ? (number, null) : (null, "is not a whole number");
+                ? (number, null)
+                : (null, "is not a whole number");
         }
 
         if (target == typeof(long))
@@ -66,22 +67,27 @@ internal static class SettingParser
     }
 
     /// <summary>The notation of a value; empty for null.</summary>
-    public static string Format(object? value) => value switch
-    {
-        null => string.Empty,
-        bool flag => flag ? "true" : "false",
-        TimeSpan { TotalSeconds: < 1 } duration => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalMilliseconds}ms"),
-        TimeSpan duration => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds}s"),
-        Enum member => EnumNotation(member.ToString()),
-        string text => text,
-        IEnumerable list => string.Join(",", list.Cast<object>()),
-        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-        _ => value.ToString() ?? string.Empty,
-    };
+    public static string Format(object? value) =>
+        value switch
+        {
+            null => string.Empty,
+            bool flag => flag ? "true" : "false",
+            TimeSpan { TotalSeconds: < 1 } duration => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalMilliseconds}ms"),
+            TimeSpan duration => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds}s"),
+            Enum member => EnumNotation(member.ToString()),
+            string text => text,
+            IEnumerable list => string.Join(",", list.Cast<object>()),
+            IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+            _ => value.ToString() ?? string.Empty,
+        };
 
     private static string EnumNotation(string member) =>
-        string.Concat(member.Select((letter, index) =>
-            char.IsAsciiLetterUpper(letter) ? (index > 0 ? "-" : string.Empty) + char.ToLowerInvariant(letter) : letter.ToString()));
+        string.Concat(
+            member.Select(
+                (letter, index) =>
+                    char.IsAsciiLetterUpper(letter) ? (index > 0 ? "-" : string.Empty) + char.ToLowerInvariant(letter) : letter.ToString()
+            )
+        );
 
     private static bool TryParseDuration(string text, out TimeSpan duration)
     {
@@ -95,7 +101,8 @@ internal static class SettingParser
             _ => (text, 1.0),
         };
         // The range is also for "-Infinity" and "NaN", which are doubles whatever the style.
-        var valid = double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+        var valid =
+            double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
             && number * factor is >= 0 and < 1e8;
         duration = valid ? TimeSpan.FromSeconds(number * factor) : default;
         return valid;

@@ -28,7 +28,8 @@ public static class SettingsBinder
     public static IServiceCollection AddSettings<TOptions>(this IServiceCollection services)
         where TOptions : class, new()
     {
-        services.AddOptions<TOptions>()
+        services
+            .AddOptions<TOptions>()
             .Configure<IConfiguration>((options, configuration) => Bind(options, configuration))
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<TOptions>, Validator<TOptions>>();
@@ -41,8 +42,9 @@ public static class SettingsBinder
         if (descriptions.Exists(description => description.Reloads))
         {
             services.AddSingleton<IOptionsChangeTokenSource<TOptions>, Reload<TOptions>>();
-            services.AddSingleton(provider =>
-                new SettingsTrial(() => provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(Options.DefaultName)));
+            services.AddSingleton(provider => new SettingsTrial(() =>
+                provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(Options.DefaultName)
+            ));
         }
 
         return services;
@@ -52,20 +54,24 @@ public static class SettingsBinder
     public static IEnumerable<SettingDescription> Describe(Type optionsType)
     {
         var defaults = Activator.CreateInstance(optionsType);
-        return Settings(optionsType).Select(setting => new SettingDescription(
-            setting.Attribute.Name,
-            setting.Attribute.Help,
-            SettingParser.Format(setting.Property.GetValue(defaults)),
-            setting.Attribute.Secret,
-            setting.Attribute.Reloads));
+        return Settings(optionsType)
+            .Select(setting => new SettingDescription(
+                setting.Attribute.Name,
+                setting.Attribute.Help,
+                SettingParser.Format(setting.Property.GetValue(defaults)),
+                setting.Attribute.Secret,
+                setting.Attribute.Reloads
+            ));
     }
 
     private static void Bind(object options, IConfiguration configuration)
     {
         foreach (var (property, attribute) in Settings(options.GetType()))
         {
-            if (configuration[attribute.Name] is { Length: > 0 } text
-                && SettingParser.Parse(property.PropertyType, text) is { Problem: null, Value: var value })
+            if (
+                configuration[attribute.Name] is { Length: > 0 } text
+                && SettingParser.Parse(property.PropertyType, text) is { Problem: null, Value: var value }
+            )
             {
                 property.SetValue(options, value);
             }

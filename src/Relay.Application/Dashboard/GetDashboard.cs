@@ -32,7 +32,8 @@ public sealed record DashboardSnapshot(
     IReadOnlyList<AccountLimit> AccountLimits,
     IReadOnlyList<AccountUse> AccountUses,
     RecentActivity Recent,
-    IReadOnlyList<KeyStanding> Keys);
+    IReadOnlyList<KeyStanding> Keys
+);
 
 /// <summary>What all keys together used of one UTC day; of keys that were revoked since, too.</summary>
 /// <param name="Requests">Completions, running ones among them.</param>
@@ -50,21 +51,36 @@ public sealed record DayUse(long Requests, long RequestLimit, long Pages, decima
 /// <param name="Statuses">What is left of each of its limits, those of pages among them.</param>
 /// <param name="CostToday">In US dollars, by list price; what runs counts with its reserved cost.</param>
 public sealed record KeyStanding(
-    ListedKey Listed, KeyLoad Completions, KeyLoad Fetches, KeyActivity Recent, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses,
-    decimal CostToday);
+    ListedKey Listed,
+    KeyLoad Completions,
+    KeyLoad Fetches,
+    KeyActivity Recent,
+    QuotaLimits Limits,
+    IReadOnlyList<QuotaStatus> Statuses,
+    decimal CostToday
+);
 
 internal sealed class GetDashboardHandler(
-    IMediator mediator, IAdmission admission, UpstreamLimits upstream, AccountMeter account, IEngineLoad engine, IUsageReader usage,
-    RecentRequests recent, IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
-    : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
+    IMediator mediator,
+    IAdmission admission,
+    UpstreamLimits upstream,
+    AccountMeter account,
+    IEngineLoad engine,
+    IUsageReader usage,
+    RecentRequests recent,
+    IOptionsMonitor<QuotaOptions> options,
+    TimeProvider clock
+) : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
 {
     /// <summary>Keys of which is asked at once how they stand, where that takes a round trip.</summary>
     private const int PeekedAtOnce = 100;
 
     public async Task<Result<DashboardSnapshot>> Handle(GetDashboardQuery query, CancellationToken cancellationToken)
     {
-        if (!(await mediator.Send(new GetReadinessQuery(), cancellationToken)).TryGet(out var readiness, out var error)
-            || !(await mediator.Send(new ListKeysQuery(WithRevoked: false), cancellationToken)).TryGet(out var keys, out error))
+        if (
+            !(await mediator.Send(new GetReadinessQuery(), cancellationToken)).TryGet(out var readiness, out var error)
+            || !(await mediator.Send(new ListKeysQuery(WithRevoked: false), cancellationToken)).TryGet(out var keys, out error)
+        )
         {
             return error;
         }
@@ -73,7 +89,8 @@ internal sealed class GetDashboardHandler(
         var today = await usage.ReadAsync(keyId: null, DateOnly.FromDateTime(now.UtcDateTime), cancellationToken);
         var activity = recent.Summarize();
         var (completions, fetches) = (LoadByKey(QuotaBucket.Completions), LoadByKey(QuotaBucket.Fetches));
-        var costs = today.GroupBy(row => row.KeyId, StringComparer.Ordinal)
+        var costs = today
+            .GroupBy(row => row.KeyId, StringComparer.Ordinal)
             .ToDictionary(rows => rows.Key, rows => rows.Sum(row => row.Usage.CostUsd ?? 0), StringComparer.Ordinal);
         var standings = new List<KeyStanding>(keys.Count);
         foreach (var some in keys.Chunk(PeekedAtOnce))
@@ -91,11 +108,13 @@ internal sealed class GetDashboardHandler(
                 today.Where(row => row.Model is not null).Sum(row => row.Requests),
                 options.CurrentValue.GlobalDaily,
                 today.Where(row => row.Model is null).Sum(row => row.Requests),
-                costs.Values.Sum()),
+                costs.Values.Sum()
+            ),
             upstream.InForce,
             account.Known,
             activity,
-            standings);
+            standings
+        );
 
         async Task<KeyStanding> StandingOfAsync(ListedKey listed)
         {
@@ -109,7 +128,8 @@ internal sealed class GetDashboardHandler(
                 activity.Keys.GetValueOrDefault(key.Id),
                 admission.LimitsOf(key, QuotaBucket.Completions),
                 [.. (await ofCompletions).Statuses, .. ofFetches.Statuses],
-                costs.GetValueOrDefault(key.Id));
+                costs.GetValueOrDefault(key.Id)
+            );
         }
     }
 

@@ -21,7 +21,8 @@ public sealed record RecentActivity(
     LatencySummary? Completion,
     LatencySummary? Queue,
     LatencySummary? FirstToken,
-    LatencySummary? Page);
+    LatencySummary? Page
+);
 
 /// <summary>One minute of it.</summary>
 /// <param name="Requests">Requests with a good key.</param>

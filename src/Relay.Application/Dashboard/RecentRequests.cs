@@ -63,8 +63,12 @@ internal sealed class RecentRequests : IRequestObserver
             var now = Number();
             var errors = new Dictionary<string, long>(StringComparer.Ordinal);
             var keys = new Dictionary<string, KeyActivity>(StringComparer.Ordinal);
-            var (completion, queue, firstToken, page) =
-                (new LatencyHistogram(), new LatencyHistogram(), new LatencyHistogram(), new LatencyHistogram());
+            var (completion, queue, firstToken, page) = (
+                new LatencyHistogram(),
+                new LatencyHistogram(),
+                new LatencyHistogram(),
+                new LatencyHistogram()
+            );
             var minutes = new MinuteActivity[Minutes];
             for (var index = 0; index < Minutes; index++)
             {
@@ -87,13 +91,18 @@ internal sealed class RecentRequests : IRequestObserver
             return new RecentActivity(
                 hourAgo > _since ? hourAgo : _since,
                 minutes,
-                [.. errors.OrderByDescending(error => error.Value).ThenBy(error => error.Key, StringComparer.Ordinal)
-                .Select(error => new ErrorActivity(error.Key, error.Value))],
+                [
+                    .. errors
+                        .OrderByDescending(error => error.Value)
+                        .ThenBy(error => error.Key, StringComparer.Ordinal)
+                        .Select(error => new ErrorActivity(error.Key, error.Value)),
+                ],
                 keys,
                 completion.Summarize(),
                 queue.Summarize(),
                 firstToken.Summarize(),
-                page.Summarize());
+                page.Summarize()
+            );
         }
     }
 

@@ -43,22 +43,32 @@ internal sealed class SumUpUsageHandler(IMediator mediator, TimeProvider clock) 
 
         var byDay = report.Rows.ToLookup(row => row.Day);
         return new UsageSums(
-            [.. Enumerable.Range(1 - query.Days, query.Days).Select(today.AddDays)
-            .Select(day => Sum(day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture), byDay[day]))],
+            [
+                .. Enumerable
+                    .Range(1 - query.Days, query.Days)
+                    .Select(today.AddDays)
+                    .Select(day => Sum(day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture), byDay[day])),
+            ],
             [.. SumBy(report.Rows, row => report.Labels.GetValueOrDefault(row.KeyId, row.KeyId))],
-            [.. SumBy(report.Rows.Where(row => row.Model is not null), row => row.Model!)]);
+            [.. SumBy(report.Rows.Where(row => row.Model is not null), row => row.Model!)]
+        );
     }
 
-    private static IEnumerable<UsageSum> SumBy(IEnumerable<UsageRow> rows, Func<UsageRow, string> name) => rows
-        .GroupBy(name, StringComparer.Ordinal)
-        .Select(group => Sum(group.Key, group))
-        .OrderByDescending(sum => sum.Usage.CostUsd)
-        .ThenByDescending(sum => sum.Requests + sum.Pages)
-        .ThenBy(sum => sum.Name, StringComparer.Ordinal);
+    private static IEnumerable<UsageSum> SumBy(IEnumerable<UsageRow> rows, Func<UsageRow, string> name) =>
+        rows.GroupBy(name, StringComparer.Ordinal)
+            .Select(group => Sum(group.Key, group))
+            .OrderByDescending(sum => sum.Usage.CostUsd)
+            .ThenByDescending(sum => sum.Requests + sum.Pages)
+            .ThenBy(sum => sum.Name, StringComparer.Ordinal);
 
     private static UsageSum Sum(string name, IEnumerable<UsageRow> rows)
     {
-        long requests = 0, pages = 0, input = 0, output = 0, created = 0, read = 0;
+        long requests = 0,
+            pages = 0,
+            input = 0,
+            output = 0,
+            created = 0,
+            read = 0;
         var cost = 0m;
         foreach (var row in rows)
         {

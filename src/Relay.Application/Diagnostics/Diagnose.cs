@@ -103,7 +103,10 @@ internal sealed class DiagnoseHandler(IEnumerable<IDiagnosticCheck> checks) : IR
     }
 
     private static async Task<IReadOnlyList<Finding>> RunAsync(
-        IDiagnosticCheck check, DiagnoseQuery query, CancellationToken cancellationToken)
+        IDiagnosticCheck check,
+        DiagnoseQuery query,
+        CancellationToken cancellationToken
+    )
     {
         try
         {

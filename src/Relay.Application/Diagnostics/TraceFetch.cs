@@ -29,21 +29,33 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
     {
         var started = clock.GetTimestamp();
         var findings = new List<Finding>();
-        void Note(FetchStep step) => findings.Add(
-            new Finding(step.Name, step.IsGood ? FindingStatus.Pass
-            : FindingStatus.Fail, FormattableString.Invariant($"{step.Detail} ({clock.GetElapsedTime(started).TotalMilliseconds:0} ms)")));
+        void Note(FetchStep step) =>
+            findings.Add(
+                new Finding(
+                    step.Name,
+                    step.IsGood ? FindingStatus.Pass : FindingStatus.Fail,
+                    FormattableString.Invariant($"{step.Detail} ({clock.GetElapsedTime(started).TotalMilliseconds:0} ms)")
+                )
+            );
 
         var trace = new FetchTrace { Watch = Note };
         if (FetchUrl.Parse(query.Url, policy.Rules, out var refusal) is not { } url)
         {
-            trace.Tell("url", isGood: false,
-                $"Refused by its text, before any look-up: {refusal.WireName()}. {refusal.ToError(policy.Rules).Message}");
+            trace.Tell(
+                "url",
+                isGood: false,
+                $"Refused by its text, before any look-up: {refusal.WireName()}. {refusal.ToError(policy.Rules).Message}"
+            );
             return new Diagnosis(findings);
         }
 
         trace.Tell("url", isGood: true, $"Its text is allowed: host {url.Host}, port {url.Port}.");
-        if ((await fetcher.FetchAsync(url, PageFormat.Markdown, acceptLanguage: null, Caller, trace, cancellationToken))
-            .TryGet(out var reply, out var error))
+        if (
+            (await fetcher.FetchAsync(url, PageFormat.Markdown, acceptLanguage: null, Caller, trace, cancellationToken)).TryGet(
+                out var reply,
+                out var error
+            )
+        )
         {
             error = await ReadAsync(reply, trace, cancellationToken);
         }
@@ -71,8 +83,11 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
             document = document with { Pdf = text };
         }
 
-        if (!reader.Read(document, new PageView(PageFormat.Markdown, Strip: true, FetchRequest.MaxMaxBytes, 0), cancellationToken)
-            .TryGet(out var page, out var error))
+        if (
+            !reader
+                .Read(document, new PageView(PageFormat.Markdown, Strip: true, FetchRequest.MaxMaxBytes, 0), cancellationToken)
+                .TryGet(out var page, out var error)
+        )
         {
             return error;
         }
@@ -82,7 +97,8 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
         trace.Tell(
             "render",
             isGood: true,
-            $"Markdown of {page.Content.Length:N0} bytes, charset {page.Charset ?? "unknown"}, title {title}{end}.");
+            $"Markdown of {page.Content.Length:N0} bytes, charset {page.Charset ?? "unknown"}, title {title}{end}."
+        );
         if (page.NeedsScripts is { } need)
         {
             trace.Tell("scripts", isGood: true, $"The page seems to need its scripts: {need}.");

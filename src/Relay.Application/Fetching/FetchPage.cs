@@ -26,8 +26,9 @@ public sealed record FetchedPage(FetchReply Reply, Page Page);
 internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
 {
     public FetchPageValidator() =>
-        RuleFor(command => command.Request).NotNull()
-        .WithRelayError(ErrorCode.InvalidRequest, "url", "'url' is missing: the page to fetch.");
+        RuleFor(command => command.Request)
+            .NotNull()
+            .WithRelayError(ErrorCode.InvalidRequest, "url", "'url' is missing: the page to fetch.");
 }
 
 /// <summary>
@@ -35,8 +36,14 @@ internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
 /// tried out for nothing.
 /// </summary>
 internal sealed class FetchPageHandler(
-    IPageFetcher fetcher, IPageReader reader, IPdfReader pdfs, FetchPolicy policy, IOptions<FetchOptions> options, RelayMetrics metrics,
-    TimeProvider clock) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
+    IPageFetcher fetcher,
+    IPageReader reader,
+    IPdfReader pdfs,
+    FetchPolicy policy,
+    IOptions<FetchOptions> options,
+    RelayMetrics metrics,
+    TimeProvider clock
+) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
 {
     /// <summary>
     /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
@@ -61,7 +68,11 @@ internal sealed class FetchPageHandler(
     }
 
     private async Task<Result<FetchedPage>> FetchAsync(
-        ApiKey caller, FetchRequest request, FetchTrace trace, CancellationToken cancellationToken)
+        ApiKey caller,
+        FetchRequest request,
+        FetchTrace trace,
+        CancellationToken cancellationToken
+    )
     {
         var started = clock.GetTimestamp();
         using var span = RelayTracing.Source.StartActivity("fetch", ActivityKind.Client);
@@ -81,7 +92,13 @@ internal sealed class FetchPageHandler(
     }
 
     private async Task<Result<FetchedPage>> TryFetchAsync(
-        ApiKey caller, FetchRequest request, FetchTrace trace, Activity? span, long started, CancellationToken cancellationToken)
+        ApiKey caller,
+        FetchRequest request,
+        FetchTrace trace,
+        Activity? span,
+        long started,
+        CancellationToken cancellationToken
+    )
     {
         if (FetchUrl.Parse(request.Url, policy.Rules, out var refusal) is not { } url)
         {
@@ -89,8 +106,12 @@ internal sealed class FetchPageHandler(
             return refusal.ToError(policy.Rules);
         }
 
-        if (!(await fetcher.FetchAsync(url, request.Format, request.AcceptLanguage, caller.Id, trace, cancellationToken))
-            .TryGet(out var reply, out var error))
+        if (
+            !(await fetcher.FetchAsync(url, request.Format, request.AcceptLanguage, caller.Id, trace, cancellationToken)).TryGet(
+                out var reply,
+                out var error
+            )
+        )
         {
             return error;
         }
@@ -102,7 +123,13 @@ internal sealed class FetchPageHandler(
 
     /// <summary>Reads the page in the time that its way here has left of <c>FETCH_TIMEOUT</c>.</summary>
     private async Task<Result<FetchedPage>> ReadAsync(
-        FetchReply reply, FetchRequest request, ApiKey caller, FetchTrace trace, long started, CancellationToken cancellationToken)
+        FetchReply reply,
+        FetchRequest request,
+        ApiKey caller,
+        FetchTrace trace,
+        long started,
+        CancellationToken cancellationToken
+    )
     {
         var left = options.Value.Timeout - clock.GetElapsedTime(started);
         using var timeout = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
@@ -116,15 +143,18 @@ internal sealed class FetchPageHandler(
                     trace.Failure = unread.Code == ErrorCode.UnsupportedContentType ? "pdf_unreadable" : null;
                     return reply.Document.IsWhole || unread.Code != ErrorCode.UnsupportedContentType
                         ? unread
-                        : new RelayError(ErrorCode.TooLarge,
-                        $"Of the PDF only the beginning came, of at most {options.Value.MaxPageBytes} bytes, and it can't be read "
-                        + $"without its end. The operator can raise FETCH_MAX_PAGE_BYTES.");
+                        : new RelayError(
+                            ErrorCode.TooLarge,
+                            $"Of the PDF only the beginning came, of at most {options.Value.MaxPageBytes} bytes, and it can't be read "
+                                + $"without its end. The operator can raise FETCH_MAX_PAGE_BYTES."
+                        );
                 }
 
                 reply = reply with { Document = reply.Document with { Pdf = text } };
             }
 
-            return reader.Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset), either.Token)
+            return reader
+                .Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset), either.Token)
                 .TryGet(out var page, out var error)
                 ? new FetchedPage(reply, page)
                 : error;
@@ -132,8 +162,10 @@ internal sealed class FetchPageHandler(
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             trace.Failure = "reading_timeout";
-            return new RelayError(ErrorCode.Timeout,
-                $"The page was not read within {options.Value.Timeout.TotalSeconds:0.###} s. Ask for it as HTML without 'strip'.");
+            return new RelayError(
+                ErrorCode.Timeout,
+                $"The page was not read within {options.Value.Timeout.TotalSeconds:0.###} s. Ask for it as HTML without 'strip'."
+            );
         }
     }
 }

@@ -62,8 +62,13 @@ internal static class FetchPolicyReader
             }
         }
 
-        foreach (var own in server.AllowedHosts.Append(server.NgrokDomain).Append(server.Host).Append(options.Proxy?.Host.Trim('[', ']'))
-            .OfType<string>())
+        foreach (
+            var own in server
+                .AllowedHosts.Append(server.NgrokDomain)
+                .Append(server.Host)
+                .Append(options.Proxy?.Host.Trim('[', ']'))
+                .OfType<string>()
+        )
         {
             if (IPAddress.TryParse(own, out var address))
             {
@@ -84,11 +89,15 @@ internal static class FetchPolicyReader
         // The rules read it as they read a URL, without what they forbid.
         var exact = text.ToLowerInvariant();
         var open = FetchRules.Default with { Allowed = new HashSet<string>(StringComparer.Ordinal) { exact } };
-        return text.LastIndexOf(':') is > 0 and var colon && !text.EndsWith(']')
+        return
+            text.LastIndexOf(':') is > 0 and var colon
+            && !text.EndsWith(']')
             && ushort.TryParse(text.AsSpan(colon + 1), out var port)
-            && FetchUrl.Parse($"http://{exact}/", open, out _) is { } url && url.Port == port && exact == $"{url.Host}:{port}"
-                ? (url.Host, port)
-                : null;
+            && FetchUrl.Parse($"http://{exact}/", open, out _) is { } url
+            && url.Port == port
+            && exact == $"{url.Host}:{port}"
+            ? (url.Host, port)
+            : null;
     }
 
     /// <summary>As a URL's host comes to the rules: a name that is written in any other way would deny nothing.</summary>

@@ -68,5 +68,11 @@ public interface IPageFetcher
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     Task<Result<FetchReply>> FetchAsync(
-        FetchUrl url, PageFormat format, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken);
+        FetchUrl url,
+        PageFormat format,
+        string? acceptLanguage,
+        string caller,
+        FetchTrace trace,
+        CancellationToken cancellationToken
+    );
 }

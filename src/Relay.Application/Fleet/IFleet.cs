@@ -16,8 +16,18 @@ namespace Relay.Application.Fleet;
 /// <param name="StartedAt">UTC.</param>
 /// <param name="SeenAt">UTC, by the clock of what the relays share.</param>
 public sealed record FleetMember(
-    string Id, string Name, string Version, string? ClaudeVersion, string State, int Places, int Running, int Waiting, int Spares,
-    DateTimeOffset StartedAt, DateTimeOffset SeenAt);
+    string Id,
+    string Name,
+    string Version,
+    string? ClaudeVersion,
+    string State,
+    int Places,
+    int Running,
+    int Waiting,
+    int Spares,
+    DateTimeOffset StartedAt,
+    DateTimeOffset SeenAt
+);
 
 /// <summary>The relays that share one set of keys and limits.</summary>
 public interface IFleet

@@ -13,7 +13,11 @@ public sealed record GetReadinessQuery : IRequest<Result<Readiness>>;
 /// <param name="Warnings">What works worse than it should, and yet in no way stands in the way.</param>
 /// <param name="Fleet">The relays that share one state, as last heard; null for one that has its own.</param>
 public sealed record Readiness(
-    IReadOnlyList<RelayError> Problems, EngineStatus Engine, IReadOnlyList<string> Warnings, IReadOnlyList<FleetMember>? Fleet)
+    IReadOnlyList<RelayError> Problems,
+    EngineStatus Engine,
+    IReadOnlyList<string> Warnings,
+    IReadOnlyList<FleetMember>? Fleet
+)
 {
     /// <summary>Whether a completion can succeed now.</summary>
     public bool IsReady => Problems.Count == 0;
@@ -26,7 +30,12 @@ public sealed record Readiness(
 /// <param name="LockdownVerified">Whether the last self-test passed.</param>
 /// <param name="Problems">What keeps the engine from working; empty when it works.</param>
 public sealed record EngineStatus(
-    string? ClaudeVersion, string Sandbox, string? SandboxNote, bool LockdownVerified, IReadOnlyList<RelayError> Problems)
+    string? ClaudeVersion,
+    string Sandbox,
+    string? SandboxNote,
+    bool LockdownVerified,
+    IReadOnlyList<RelayError> Problems
+)
 {
     /// <summary>UTC; when the self-test passed that counts now; null when none did.</summary>
     public DateTimeOffset? LockdownVerifiedAt { get; init; }
@@ -62,11 +71,13 @@ internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admis
     {
         var status = engine.Status;
         IEnumerable<RelayError> stopping = admission.IsClosed
-            ? [new RelayError(ErrorCode.ShuttingDown, "The relay is stopping: what runs may end, nothing new is let in.")] : [];
+            ? [new RelayError(ErrorCode.ShuttingDown, "The relay is stopping: what runs may end, nothing new is let in.")]
+            : [];
         var problems = stopping
             .Concat(status.Problems)
-            .Concat(checks.Select(check => check.Problem).OfType<string>()
-            .Select(problem => new RelayError(ErrorCode.InternalError, problem)))
+            .Concat(
+                checks.Select(check => check.Problem).OfType<string>().Select(problem => new RelayError(ErrorCode.InternalError, problem))
+            )
             .ToList();
         var warnings = checks.Select(check => check.Warning).OfType<string>().ToList();
         return Task.FromResult<Result<Readiness>>(new Readiness(problems, status, warnings, fleet.Known));

@@ -21,8 +21,13 @@ public interface IIdempotencyStore
     /// <param name="fingerprint">As claimed.</param>
     /// <param name="sealedAnswer">What to keep.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    ValueTask KeepAsync(string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer,
-        CancellationToken cancellationToken);
+    ValueTask KeepAsync(
+        string name,
+        string holder,
+        string fingerprint,
+        ReadOnlyMemory<byte> sealedAnswer,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>Gives a claim up: whoever asks again is a first.</summary>
     ValueTask ReleaseAsync(string name, CancellationToken cancellationToken);

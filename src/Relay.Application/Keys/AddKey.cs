@@ -15,9 +15,13 @@ namespace Relay.Application.Keys;
 /// <param name="ExpiresIn">How long it works; null for until it is revoked.</param>
 /// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record AddKeyCommand(
-    KeyLabel Label, KeyLimits Limits, KeyScopes Scopes = KeyScopes.Default, IReadOnlyList<ModelName>? Models = null,
-    TimeSpan? ExpiresIn = null, RequestContext? By = null)
-    : IRequest<Result<AddedKey>>
+    KeyLabel Label,
+    KeyLimits Limits,
+    KeyScopes Scopes = KeyScopes.Default,
+    IReadOnlyList<ModelName>? Models = null,
+    TimeSpan? ExpiresIn = null,
+    RequestContext? By = null
+) : IRequest<Result<AddedKey>>
 {
     /// <summary>Whether its requests may declare tools.</summary>
     public bool AllowsTools { get; init; } = true;
@@ -49,14 +53,16 @@ internal sealed class AddKeyHandler(KeyEditor keys) : IRequestHandler<AddKeyComm
     public Task<Result<AddedKey>> Handle(AddKeyCommand command, CancellationToken cancellationToken) =>
         keys.AddAsync(
             command.Label,
-            key => key with
-            {
-                Limits = command.Limits,
-                Scopes = command.Scopes,
-                Models = command.Models,
-                AllowsTools = command.AllowsTools,
-                ExpiresAt = key.CreatedAt + command.ExpiresIn,
-            },
+            key =>
+                key with
+                {
+                    Limits = command.Limits,
+                    Scopes = command.Scopes,
+                    Models = command.Models,
+                    AllowsTools = command.AllowsTools,
+                    ExpiresAt = key.CreatedAt + command.ExpiresIn,
+                },
             command.By,
-            cancellationToken);
+            cancellationToken
+        );
 }

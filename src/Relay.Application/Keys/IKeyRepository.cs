@@ -15,7 +15,9 @@ public interface IKeyRepository
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     /// <returns>The value, or <see cref="ErrorCode.Conflict"/>, <see cref="ErrorCode.InternalError"/> or the change's own error.</returns>
     Task<Result<T>> ChangeAsync<T>(
-        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken);
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>The keys as they are now; <see cref="ErrorCode.InternalError"/> for a file that can't be read.</summary>
     Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken);

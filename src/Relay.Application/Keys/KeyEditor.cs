@@ -10,7 +10,11 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
 {
     /// <summary>Adds a key, unless its label is taken.</summary>
     public async Task<Result<AddedKey>> AddAsync(
-        KeyLabel label, Func<ApiKey, ApiKey> adorn, RequestContext? by, CancellationToken cancellationToken)
+        KeyLabel label,
+        Func<ApiKey, ApiKey> adorn,
+        RequestContext? by,
+        CancellationToken cancellationToken
+    )
     {
         var added = await repository.ChangeAsync<AddedKey>(
             keys =>
@@ -18,14 +22,18 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
                 if (keys.Any(key => key.RevokedAt is null && key.Label == label))
                 {
                     return new RelayError(
-                        ErrorCode.Conflict, $"There is a key '{label}' already. Revoke it first, or choose another label.", "label");
+                        ErrorCode.Conflict,
+                        $"There is a key '{label}' already. Revoke it first, or choose another label.",
+                        "label"
+                    );
                 }
 
                 var (key, secret) = ApiKey.Create(label, clock.GetUtcNow());
                 key = adorn(key);
                 return ((IReadOnlyList<ApiKey>)[.. keys, key], new AddedKey(key, secret));
             },
-            cancellationToken);
+            cancellationToken
+        );
         if (added.TryGet(out var value, out _))
         {
             Record("key_added", by, null, value.Key);
@@ -41,8 +49,12 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
     /// <param name="by">The request of the admin key that asks for it; null for the system's user.</param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     public async Task<Result<T>> ChangeAsync<T>(
-        KeyReference which, string action, Func<ApiKey, DateTimeOffset, (ApiKey Key, T Value)> change, RequestContext? by,
-        CancellationToken cancellationToken)
+        KeyReference which,
+        string action,
+        Func<ApiKey, DateTimeOffset, (ApiKey Key, T Value)> change,
+        RequestContext? by,
+        CancellationToken cancellationToken
+    )
     {
         var changed = await repository.ChangeAsync<(ApiKey Before, ApiKey After, T Value)>(
             keys =>
@@ -55,7 +67,8 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
                 var (after, value) = change(found, clock.GetUtcNow());
                 return ((IReadOnlyList<ApiKey>)[.. keys.Select(key => key.Id == found.Id ? after : key)], (found, after, value));
             },
-            cancellationToken);
+            cancellationToken
+        );
         if (!changed.TryGet(out var outcome, out var error))
         {
             return error;
@@ -68,23 +81,32 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
     /// <summary>
     /// What is said of a label or an id that no key has, or only revoked ones. An id is the caller's free text and is not repeated.
     /// </summary>
-    private static RelayError NoSuchKey(KeyReference which) => which switch
-    {
-        { Id: null } =>
-            new RelayError(ErrorCode.NotFound, $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.",
-            "label"),
-        { Label: null } =>
-        new RelayError(ErrorCode.NotFound, "There is no active key of this id: somebody may have revoked it meanwhile.", "id"),
-        _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),
-    };
+    private static RelayError NoSuchKey(KeyReference which) =>
+        which switch
+        {
+            { Id: null } => new RelayError(
+                ErrorCode.NotFound,
+                $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.",
+                "label"
+            ),
+            { Label: null } => new RelayError(
+                ErrorCode.NotFound,
+                "There is no active key of this id: somebody may have revoked it meanwhile.",
+                "id"
+            ),
+            _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),
+        };
 
-    private void Record(string action, RequestContext? by, ApiKey? before, ApiKey after) => auditLog.Write(new AuditEntry(action)
-    {
-        RequestId = by?.RequestId,
-        KeyId = after.Id,
-        KeyLabel = after.Label.Value,
-        By = by is null ? Environment.UserName : $"{by.Caller.Id} ({by.Caller.Label})",
-        Before = before,
-        After = after,
-    });
+    private void Record(string action, RequestContext? by, ApiKey? before, ApiKey after) =>
+        auditLog.Write(
+            new AuditEntry(action)
+            {
+                RequestId = by?.RequestId,
+                KeyId = after.Id,
+                KeyLabel = after.Label.Value,
+                By = by is null ? Environment.UserName : $"{by.Caller.Id} ({by.Caller.Label})",
+                Before = before,
+                After = after,
+            }
+        );
 }

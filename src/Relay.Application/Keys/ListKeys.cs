@@ -28,8 +28,7 @@ internal sealed class ListKeysHandler(IKeyRepository repository, IUsageReader us
         }
 
         var lastUsed = await usage.ReadLastUsedAsync(cancellationToken);
-        return Result<IReadOnlyList<ListedKey>>.Success(
-        [
+        return Result<IReadOnlyList<ListedKey>>.Success([
             .. keys.Where(key => query.WithRevoked || key.RevokedAt is null)
                 .Select(key => new ListedKey(key, lastUsed.TryGetValue(key.Id, out var at) ? at : null)),
         ]);

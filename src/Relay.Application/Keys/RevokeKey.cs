@@ -28,5 +28,6 @@ internal sealed class RevokeKeyHandler(KeyEditor keys) : IRequestHandler<RevokeK
                 return (revoked, revoked);
             },
             command.By,
-            cancellationToken);
+            cancellationToken
+        );
 }

@@ -17,8 +17,11 @@ internal sealed class RotateKeyValidator : AbstractValidator<RotateKeyCommand>
     public RotateKeyValidator() =>
         RuleFor(command => command.Overlap)
             .InclusiveBetween(TimeSpan.Zero, ApiKey.MaxOverlap)
-            .WithRelayError(ErrorCode.InvalidRequest, "overlap",
-            $"An overlap is at most {ApiKey.MaxOverlap.TotalDays} days, and not negative.");
+            .WithRelayError(
+                ErrorCode.InvalidRequest,
+                "overlap",
+                $"An overlap is at most {ApiKey.MaxOverlap.TotalDays} days, and not negative."
+            );
 }
 
 internal sealed class RotateKeyHandler(KeyEditor keys) : IRequestHandler<RotateKeyCommand, Result<AddedKey>>
@@ -33,5 +36,6 @@ internal sealed class RotateKeyHandler(KeyEditor keys) : IRequestHandler<RotateK
                 return (rotated, new AddedKey(rotated, secret));
             },
             command.By,
-            cancellationToken);
+            cancellationToken
+        );
 }

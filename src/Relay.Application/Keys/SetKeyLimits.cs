@@ -24,14 +24,17 @@ public sealed record SetKeyLimitsCommand(
     LimitChange<int>? RequestsPerDay = null,
     LimitChange<int>? Concurrency = null,
     LimitChange<decimal>? UsdPerDay = null,
-    RequestContext? By = null) : IRequest<Result<ApiKey>>
+    RequestContext? By = null
+) : IRequest<Result<ApiKey>>
 {
     /// <summary>The limits after the change.</summary>
-    internal KeyLimits ApplyTo(KeyLimits limits) => new(
-        RequestsPerMinute is null ? limits.RequestsPerMinute : RequestsPerMinute.Value,
-        RequestsPerDay is null ? limits.RequestsPerDay : RequestsPerDay.Value,
-        Concurrency is null ? limits.Concurrency : Concurrency.Value,
-        UsdPerDay is null ? limits.UsdPerDay : UsdPerDay.Value);
+    internal KeyLimits ApplyTo(KeyLimits limits) =>
+        new(
+            RequestsPerMinute is null ? limits.RequestsPerMinute : RequestsPerMinute.Value,
+            RequestsPerDay is null ? limits.RequestsPerDay : RequestsPerDay.Value,
+            Concurrency is null ? limits.Concurrency : Concurrency.Value,
+            UsdPerDay is null ? limits.UsdPerDay : UsdPerDay.Value
+        );
 }
 
 internal sealed class SetKeyLimitsValidator : AbstractValidator<SetKeyLimitsCommand>
@@ -40,7 +43,8 @@ internal sealed class SetKeyLimitsValidator : AbstractValidator<SetKeyLimitsComm
     {
         RuleFor(command => command)
             .Must(command =>
-            (command.RequestsPerMinute ?? command.RequestsPerDay ?? command.Concurrency) is not null || command.UsdPerDay is not null)
+                (command.RequestsPerMinute ?? command.RequestsPerDay ?? command.Concurrency) is not null || command.UsdPerDay is not null
+            )
             .WithRelayError(ErrorCode.InvalidRequest, "limits", "Name at least one limit to set.");
         RuleFor(command => command.ApplyTo(KeyLimits.Default)).MustBeInRange();
     }
@@ -58,7 +62,8 @@ internal sealed class SetKeyLimitsHandler(KeyEditor keys) : IRequestHandler<SetK
                 return (changed, changed);
             },
             command.By,
-            cancellationToken);
+            cancellationToken
+        );
 }
 
 internal static class KeyLimitRules

@@ -13,14 +13,19 @@ public sealed record FindModelQuery(ApiKey Caller, string Name) : IRequest<Resul
 
 internal sealed class FindModelValidator : AbstractValidator<FindModelQuery>
 {
-    public FindModelValidator() => RuleFor(query => query.Name).NotEmpty()
-        .WithRelayError(ErrorCode.NotFound, "model", "There is no such model. GET /v1/models lists those you can use.");
+    public FindModelValidator() =>
+        RuleFor(query => query.Name)
+            .NotEmpty()
+            .WithRelayError(ErrorCode.NotFound, "model", "There is no such model. GET /v1/models lists those you can use.");
 }
 
 internal sealed class FindModelHandler(ModelCatalog models) : IRequestHandler<FindModelQuery, Result<string>>
 {
-    private static readonly RelayError NoSuchModel =
-        new(ErrorCode.NotFound, "There is no such model for this key. GET /v1/models lists those it can use.", "model");
+    private static readonly RelayError NoSuchModel = new(
+        ErrorCode.NotFound,
+        "There is no such model for this key. GET /v1/models lists those it can use.",
+        "model"
+    );
 
     public Task<Result<string>> Handle(FindModelQuery query, CancellationToken cancellationToken)
     {

@@ -13,10 +13,21 @@ internal static class KnownModels
     [
         .. new[]
         {
-            "claude-opus-5-5", "claude-opus-5", "claude-opus-4-8", "claude-opus-4-7", "claude-opus-4-6", "claude-opus-4-5",
-            "claude-sonnet-5-5", "claude-sonnet-5", "claude-sonnet-4-6", "claude-sonnet-4-5",
-            "claude-haiku-5-5", "claude-haiku-4-5",
-            "claude-fable-5-2", "claude-fable-5-1", "claude-fable-5",
+            "claude-opus-5-5",
+            "claude-opus-5",
+            "claude-opus-4-8",
+            "claude-opus-4-7",
+            "claude-opus-4-6",
+            "claude-opus-4-5",
+            "claude-sonnet-5-5",
+            "claude-sonnet-5",
+            "claude-sonnet-4-6",
+            "claude-sonnet-4-5",
+            "claude-haiku-5-5",
+            "claude-haiku-4-5",
+            "claude-fable-5-2",
+            "claude-fable-5-1",
+            "claude-fable-5",
         }.Select(id => ModelName.Create(id).Value),
     ];
 }

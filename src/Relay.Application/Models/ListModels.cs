@@ -22,7 +22,7 @@ internal sealed class ListModelsValidator : AbstractValidator<ListModelsQuery>
 internal sealed class ListModelsHandler(ModelCatalog models) : IRequestHandler<ListModelsQuery, Result<ModelList>>
 {
     public Task<Result<ModelList>> Handle(ListModelsQuery query, CancellationToken cancellationToken) =>
-        Task.FromResult<Result<ModelList>>(new ModelList(
-            query.Caller.Allows(models.Default) ? models.Default.Value : null,
-            [.. models.NamesFor(query.Caller)]));
+        Task.FromResult<Result<ModelList>>(
+            new ModelList(query.Caller.Allows(models.Default) ? models.Default.Value : null, [.. models.NamesFor(query.Caller)])
+        );
 }

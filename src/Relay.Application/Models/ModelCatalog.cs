@@ -24,13 +24,17 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
     internal const string AnyOther = "*";
 
     // On first use: relayctl makes a catalog also where the settings are not valid, to tell of them.
-    private readonly Lazy<Dictionary<string, ModelName>> _allowed = new(() => options.Value.AllowedModels
-        .Distinct(StringComparer.Ordinal)
-        .ToDictionary(name => name, name => ModelName.Create(name).Value, StringComparer.Ordinal));
+    private readonly Lazy<Dictionary<string, ModelName>> _allowed = new(() =>
+        options
+            .Value.AllowedModels.Distinct(StringComparer.Ordinal)
+            .ToDictionary(name => name, name => ModelName.Create(name).Value, StringComparer.Ordinal)
+    );
 
-    private readonly Lazy<Dictionary<string, ModelName>> _aliases = new(() => options.Value.ModelAliases
-        .Select(ModelAlias.Parse)
-        .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.OrdinalIgnoreCase));
+    private readonly Lazy<Dictionary<string, ModelName>> _aliases = new(() =>
+        options
+            .Value.ModelAliases.Select(ModelAlias.Parse)
+            .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.OrdinalIgnoreCase)
+    );
 
     /// <summary>What a request gets that names none.</summary>
     public ModelName Default => _allowed.Value[options.Value.DefaultModel];
@@ -43,8 +47,8 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
 
     /// <summary>The allowed model that a model is counted under: itself, or its family; null for one that is not allowed.</summary>
     public string? LabelOf(ModelName model) =>
-        _allowed.Value.GetValueOrDefault(model.Value)?.Value ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))
-        ?.Value;
+        _allowed.Value.GetValueOrDefault(model.Value)?.Value
+        ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
 
     /// <summary>
     /// The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.
@@ -53,7 +57,10 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
 
     /// <summary>Names that the key may use: models and further names in the operator's order, then full ids of the families.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
-        _allowed.Value.Concat(_aliases.Value).Where(pair => pair.Key != AnyOther && key.Allows(pair.Value)).Select(pair => pair.Key)
+        _allowed
+            .Value.Concat(_aliases.Value)
+            .Where(pair => pair.Key != AnyOther && key.Allows(pair.Value))
+            .Select(pair => pair.Key)
             .Concat(KnownModels.Ids.Where(id => IsAllowed(id) && key.Allows(id)).Select(id => id.Value))
             .Distinct(StringComparer.Ordinal);
 
@@ -71,7 +78,8 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
 
         var read = ModelName.Create(simple);
         return _aliases.Value.TryGetValue(AnyOther, out var other) && (!read.TryGet(out var known, out _) || !IsAllowed(known))
-            ? other : read;
+            ? other
+            : read;
     }
 
     /// <summary>Whether callers may name it, or name none.</summary>
@@ -94,25 +102,31 @@ internal sealed class ModelOptionsValidator : IValidateOptions<CompletionOptions
 {
     public ValidateOptionsResult Validate(string? name, CompletionOptions options)
     {
-        var problems = options.AllowedModels
-            .Where(model => ModelName.Create(model).Error is not null)
+        var problems = options
+            .AllowedModels.Where(model => ModelName.Create(model).Error is not null)
             .Select(model => $"ALLOWED_MODELS: '{model}' is not a model's name.")
             .ToList();
         var aliases = options.ModelAliases.Select(ModelAlias.Parse).ToList();
-        problems.AddRange(aliases
-            .Where(alias => !IsName(alias.Name) || !options.AllowedModels.Contains(alias.Target, StringComparer.Ordinal))
-            .Select(alias => $"MODEL_ALIASES: '{alias.Name}={alias.Target}' is not NAME=MODEL with a model of ALLOWED_MODELS."));
-        problems.AddRange(aliases
-            .Where(alias =>
-            options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal)
-            || aliases.Count(other => string.Equals(other.Name, alias.Name, StringComparison.OrdinalIgnoreCase)) > 1)
-            .Select(alias => alias.Name)
-            .Distinct(StringComparer.Ordinal)
-            .Select(name => $"MODEL_ALIASES: '{name}' names a model already."));
+        problems.AddRange(
+            aliases
+                .Where(alias => !IsName(alias.Name) || !options.AllowedModels.Contains(alias.Target, StringComparer.Ordinal))
+                .Select(alias => $"MODEL_ALIASES: '{alias.Name}={alias.Target}' is not NAME=MODEL with a model of ALLOWED_MODELS.")
+        );
+        problems.AddRange(
+            aliases
+                .Where(alias =>
+                    options.AllowedModels.Contains(alias.Name, StringComparer.Ordinal)
+                    || aliases.Count(other => string.Equals(other.Name, alias.Name, StringComparison.OrdinalIgnoreCase)) > 1
+                )
+                .Select(alias => alias.Name)
+                .Distinct(StringComparer.Ordinal)
+                .Select(name => $"MODEL_ALIASES: '{name}' names a model already.")
+        );
         if (!options.AllowedModels.Contains(options.DefaultModel, StringComparer.Ordinal))
         {
             problems.Add(
-                $"DEFAULT_MODEL: '{options.DefaultModel}' is not among ALLOWED_MODELS ({string.Join(", ", options.AllowedModels)}).");
+                $"DEFAULT_MODEL: '{options.DefaultModel}' is not among ALLOWED_MODELS ({string.Join(", ", options.AllowedModels)})."
+            );
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

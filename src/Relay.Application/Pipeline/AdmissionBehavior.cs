@@ -1,8 +1,8 @@
 using MediatR;
 using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
-using Relay.Domain.Quotas;
 using Relay.Domain;
+using Relay.Domain.Quotas;
 
 namespace Relay.Application.Pipeline;
 

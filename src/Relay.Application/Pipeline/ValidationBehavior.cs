@@ -33,11 +33,17 @@ internal static class ValidationErrors
 {
     /// <summary>Says which error a broken rule is, in the relay's closed set.</summary>
     public static IRuleBuilderOptions<T, TProperty> WithRelayError<T, TProperty>(
-        this IRuleBuilderOptions<T, TProperty> rule, ErrorCode code, string field, string message) =>
-        rule.WithRelayError(code, field, () => message);
+        this IRuleBuilderOptions<T, TProperty> rule,
+        ErrorCode code,
+        string field,
+        string message
+    ) => rule.WithRelayError(code, field, () => message);
 
     /// <summary>The same, in words that depend on a setting that may change.</summary>
     public static IRuleBuilderOptions<T, TProperty> WithRelayError<T, TProperty>(
-        this IRuleBuilderOptions<T, TProperty> rule, ErrorCode code, string field, Func<string> message) =>
-        rule.WithMessage(_ => message()).WithState(_ => new RelayError(code, message(), field));
+        this IRuleBuilderOptions<T, TProperty> rule,
+        ErrorCode code,
+        string field,
+        Func<string> message
+    ) => rule.WithMessage(_ => message()).WithState(_ => new RelayError(code, message(), field));
 }

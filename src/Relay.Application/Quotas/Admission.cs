@@ -80,12 +80,22 @@ public interface IAdmission
 /// nothing.
 /// </summary>
 internal sealed class Admission(
-    IQuotaStore quotas, FairQueues queues, FailureLimit failures, UpstreamLimits upstream, ModelCatalog models, IFleet fleet,
-    IOptionsMonitor<QuotaOptions> options, IOptions<CompletionOptions> completions, TimeProvider clock)
-    : IAdmission
+    IQuotaStore quotas,
+    FairQueues queues,
+    FailureLimit failures,
+    UpstreamLimits upstream,
+    ModelCatalog models,
+    IFleet fleet,
+    IOptionsMonitor<QuotaOptions> options,
+    IOptions<CompletionOptions> completions,
+    TimeProvider clock
+) : IAdmission
 {
-    private static readonly RelayError ShuttingDown =
-        new(ErrorCode.ShuttingDown, "The relay is stopping. Try again when it is back.", RetryAfter: TimeSpan.FromSeconds(5));
+    private static readonly RelayError ShuttingDown = new(
+        ErrorCode.ShuttingDown,
+        "The relay is stopping. Try again when it is back.",
+        RetryAfter: TimeSpan.FromSeconds(5)
+    );
 
     /// <summary>Lets a request in.</summary>
     /// <returns>
@@ -114,9 +124,12 @@ internal sealed class Admission(
                 return known;
             }
 
-            reserve = ModelPrice.Of(asked).Estimate(
-                spends.Request.EstimatedInputTokens,
-                Math.Min(spends.Request.MaxOutputTokens ?? int.MaxValue, completions.Value.MaxOutputTokens));
+            reserve = ModelPrice
+                .Of(asked)
+                .Estimate(
+                    spends.Request.EstimatedInputTokens,
+                    Math.Min(spends.Request.MaxOutputTokens ?? int.MaxValue, completions.Value.MaxOutputTokens)
+                );
         }
 
         // Usage has a row for each model that the operator has listed, not for each name that a caller thinks of.
@@ -221,7 +234,11 @@ internal sealed class Admission(
 
         var limits = LimitsOf(key, bucket);
         return quotas.FindKnownRefusal(key.Id, limits) is { } refused
-            ? refused with { Statuses = WithConcurrency(key.Id, limits, refused) } : null;
+            ? refused with
+            {
+                Statuses = WithConcurrency(key.Id, limits, refused),
+            }
+            : null;
     }
 
     /// <inheritdoc/>
@@ -229,20 +246,31 @@ internal sealed class Admission(
     {
         var limits = LimitsOf(key, bucket);
         var decision = await quotas.PeekAsync(key.Id, limits, cancellationToken);
-        return decision
-            with { Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal, Statuses = WithConcurrency(key.Id, limits, decision) };
+        return decision with
+        {
+            Refusal = queues.IsClosed ? ShuttingDown : decision.Refusal,
+            Statuses = WithConcurrency(key.Id, limits, decision),
+        };
     }
 
     private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, QuotaDecision decision)
     {
         var running = decision.Running ?? queues[limits.Bucket].RunningOf(keyId);
         var places = limits.PlacesPerRelay(decision.Relays ?? 1);
-        return [.. decision.Statuses,
-            new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), places, Math.Max(0, places - running), null, null)];
+        return
+        [
+            .. decision.Statuses,
+            new QuotaStatus(QuotaStanding.NameOf("concurrency", limits), places, Math.Max(0, places - running), null, null),
+        ];
     }
 
     private async Task<RelayError?> EnterAsync(
-        Admitted admitted, RequestContext context, QuotaBucket bucket, int? relays, CancellationToken cancellationToken)
+        Admitted admitted,
+        RequestContext context,
+        QuotaBucket bucket,
+        int? relays,
+        CancellationToken cancellationToken
+    )
     {
         var startedAt = clock.GetTimestamp();
         var queue = queues[bucket];
@@ -276,13 +304,13 @@ internal sealed class Admission(
             case QueueRefusal.Closed:
                 return ShuttingDown;
             case QueueRefusal.Full:
-                return new RelayError(
-                    ErrorCode.QueueFull, "Too many requests are waiting already. Try again shortly.", RetryAfter: Wait());
+                return new RelayError(ErrorCode.QueueFull, "Too many requests are waiting already. Try again shortly.", RetryAfter: Wait());
             case QueueRefusal.WaitedTooLong:
                 return new RelayError(
                     ErrorCode.Overloaded,
                     $"No place became free within {patience.TotalSeconds:0.###} s. Try again shortly.",
-                    RetryAfter: Wait());
+                    RetryAfter: Wait()
+                );
         }
 
         if (admitted.Model is not { } model)

@@ -31,15 +31,18 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
             return null;
         }
 
-        var most = (int)Math.Min(int.MaxValue,
-            Math.Max(Least, (long)PerRequest * (key.Limits.RequestsPerMinute ?? options.CurrentValue.PerKeyRpm)));
+        var most = (int)
+            Math.Min(int.MaxValue, Math.Max(Least, (long)PerRequest * (key.Limits.RequestsPerMinute ?? options.CurrentValue.PerKeyRpm)));
         lock (window)
         {
             var uptime = Uptime;
             window.Advance(uptime);
             return window.UntilBelow(most, uptime) is var wait && wait > TimeSpan.Zero
-                ? new RelayError(ErrorCode.RateLimited,
-                $"{most} requests of this key came to nothing within a minute. Find out why they fail, then try again.", RetryAfter: wait)
+                ? new RelayError(
+                    ErrorCode.RateLimited,
+                    $"{most} requests of this key came to nothing within a minute. Find out why they fail, then try again.",
+                    RetryAfter: wait
+                )
                 : null;
         }
     }

@@ -50,8 +50,10 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         {
             lock (_lock)
             {
-                return [.. _lines.Values.Where(line => !line.IsIdle)
-                    .Select(line => new KeyLoad(line.KeyId, line.Running, line.Waiters.Count))];
+                return
+                [
+                    .. _lines.Values.Where(line => !line.IsIdle).Select(line => new KeyLoad(line.KeyId, line.Running, line.Waiters.Count)),
+                ];
             }
         }
     }
@@ -127,7 +129,12 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     public async Task<QueuePlace> EnterAsync(
-        string keyId, Func<int> keyPlaces, TimeSpan patience, Task ready, CancellationToken cancellationToken)
+        string keyId,
+        Func<int> keyPlaces,
+        TimeSpan patience,
+        Task ready,
+        CancellationToken cancellationToken
+    )
     {
         cancellationToken.ThrowIfCancellationRequested();
         Waiter waiter;

@@ -18,7 +18,12 @@ public interface IQuotaStore
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A charge; or a refusal for a limit, or <see cref="ErrorCode.StateUnavailable"/>.</returns>
     ValueTask<QuotaDecision> ChargeAsync(
-        string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken);
+        string keyId,
+        ModelName? model,
+        QuotaLimits limits,
+        decimal reserveUsd,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>A charged request has ended, and counts, with what it spent.</summary>
     ValueTask SettleAsync(QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken);

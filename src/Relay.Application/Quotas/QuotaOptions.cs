@@ -13,59 +13,104 @@ public sealed class QuotaOptions
     [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once.", Min = "1", Max = "1000", Reloads = true)]
     public int GlobalConcurrency { get; set; } = 8;
 
-    [Setting("PER_KEY_CONCURRENCY",
+    [Setting(
+        "PER_KEY_CONCURRENCY",
         "Run at most this many completions of one key at once, on all relays together, unless the key has its own limit. More of them "
-        + "wait. When unset, one place of each relay is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
+            + "wait. When unset, one place of each relay is left to other keys.",
+        Min = "1",
+        Max = "1000",
+        Reloads = true
+    )]
     public int? PerKeyConcurrency { get; set; }
 
-    [Setting("QUEUE_LIMIT", "Let at most this many requests wait for a free place: completions and pages each.", Min = "0", Max = "100000",
-        Reloads = true)]
+    [Setting(
+        "QUEUE_LIMIT",
+        "Let at most this many requests wait for a free place: completions and pages each.",
+        Min = "0",
+        Max = "100000",
+        Reloads = true
+    )]
     public int QueueLimit { get; set; } = 32;
 
     [Setting("QUEUE_TIMEOUT", "Let a request wait at most this long for a free place.", Min = "100ms", Max = "1h", Reloads = true)]
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    [Setting("PER_KEY_RPM", "Allow one key this many completions in any sixty seconds, unless the key has its own limit.", Min = "1",
-        Max = "10000000", Reloads = true)]
+    [Setting(
+        "PER_KEY_RPM",
+        "Allow one key this many completions in any sixty seconds, unless the key has its own limit.",
+        Min = "1",
+        Max = "10000000",
+        Reloads = true
+    )]
     public int PerKeyRpm { get; set; } = 30;
 
-    [Setting("PER_KEY_DAILY", "Allow one key this many completions in a UTC day, unless the key has its own limit.", Min = "1",
-        Max = "10000000", Reloads = true)]
+    [Setting(
+        "PER_KEY_DAILY",
+        "Allow one key this many completions in a UTC day, unless the key has its own limit.",
+        Min = "1",
+        Max = "10000000",
+        Reloads = true
+    )]
     public int PerKeyDaily { get; set; } = 1000;
 
     [Setting("GLOBAL_DAILY", "Allow all keys together this many completions in a UTC day.", Min = "1", Max = "10000000", Reloads = true)]
     public int GlobalDaily { get; set; } = 5000;
 
-    [Setting("FETCH_RPM", "Let one key fetch this many pages in any sixty seconds. Refused pages count.", Min = "1", Max = "10000000",
-        Reloads = true)]
+    [Setting(
+        "FETCH_RPM",
+        "Let one key fetch this many pages in any sixty seconds. Refused pages count.",
+        Min = "1",
+        Max = "10000000",
+        Reloads = true
+    )]
     public int FetchRpm { get; set; } = 60;
 
-    [Setting("FETCH_DAILY", "Let one key fetch this many pages in a UTC day. Refused pages count.", Min = "1", Max = "10000000",
-        Reloads = true)]
+    [Setting(
+        "FETCH_DAILY",
+        "Let one key fetch this many pages in a UTC day. Refused pages count.",
+        Min = "1",
+        Max = "10000000",
+        Reloads = true
+    )]
     public int FetchDaily { get; set; } = 2000;
 
     [Setting("FETCH_CONCURRENCY", "Fetch at most this many pages at once.", Min = "1", Max = "1000", Reloads = true)]
     public int FetchConcurrency { get; set; } = 16;
 
-    [Setting("FETCH_PER_KEY_CONCURRENCY",
+    [Setting(
+        "FETCH_PER_KEY_CONCURRENCY",
         "Fetch at most this many pages of one key at once, on all relays together. More of them wait. When unset, at most 8, and one "
-        + "place of each relay is left to other keys.", Min = "1", Max = "1000", Reloads = true)]
+            + "place of each relay is left to other keys.",
+        Min = "1",
+        Max = "1000",
+        Reloads = true
+    )]
     public int? FetchPerKeyConcurrency { get; set; }
 
     /// <summary>The limits that count for a key.</summary>
     /// <param name="key">Whose.</param>
     /// <param name="bucket">Of what.</param>
     /// <param name="relays">Relays that share them, each with places as this one's: no key can have more at once than all of them.</param>
-    public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket, int relays) => bucket == QuotaBucket.Fetches
-        ? new QuotaLimits(FetchRpm, FetchDaily, int.MaxValue, Math.Min(FetchPerKeyConcurrency ?? OrdinaryFetches, FetchPlaces * relays),
-        null, bucket)
-        : new QuotaLimits(
-            key.Limits.RequestsPerMinute ?? PerKeyRpm,
-            key.Limits.RequestsPerDay ?? PerKeyDaily,
-            GlobalDaily,
-            Math.Min(key.Limits.Concurrency ?? PerKeyConcurrency ?? int.MaxValue,
-            (IsBounded(key) ? GlobalConcurrency : AllButOne) * relays),
-            key.Limits.UsdPerDay);
+    public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket, int relays) =>
+        bucket == QuotaBucket.Fetches
+            ? new QuotaLimits(
+                FetchRpm,
+                FetchDaily,
+                int.MaxValue,
+                Math.Min(FetchPerKeyConcurrency ?? OrdinaryFetches, FetchPlaces * relays),
+                null,
+                bucket
+            )
+            : new QuotaLimits(
+                key.Limits.RequestsPerMinute ?? PerKeyRpm,
+                key.Limits.RequestsPerDay ?? PerKeyDaily,
+                GlobalDaily,
+                Math.Min(
+                    key.Limits.Concurrency ?? PerKeyConcurrency ?? int.MaxValue,
+                    (IsBounded(key) ? GlobalConcurrency : AllButOne) * relays
+                ),
+                key.Limits.UsdPerDay
+            );
 
     /// <summary>
     /// How many requests of a key may run on this relay at once. A key without its own limit leaves one place of each relay to other keys.
@@ -73,7 +118,9 @@ public sealed class QuotaOptions
     /// <param name="key">Whose.</param>
     /// <param name="bucket">Of what.</param>
     public int PlacesOf(ApiKey key, QuotaBucket bucket) =>
-        bucket == QuotaBucket.Fetches ? FetchPlaces : IsBounded(key) ? GlobalConcurrency : AllButOne;
+        bucket == QuotaBucket.Fetches ? FetchPlaces
+        : IsBounded(key) ? GlobalConcurrency
+        : AllButOne;
 
     private int FetchPlaces => FetchPerKeyConcurrency is null ? Math.Max(1, FetchConcurrency - 1) : FetchConcurrency;
 

@@ -48,7 +48,9 @@ internal sealed class UpstreamLimits
             {
                 return
                 [
-                    .. _limits.Values.Where(limit => limit.Until > now).OrderByDescending(limit => limit.Until)
+                    .. _limits
+                        .Values.Where(limit => limit.Until > now)
+                        .OrderByDescending(limit => limit.Until)
                         .Select(limit => new AccountLimit(limit.Kind, limit.Scope == All ? null : limit.Scope, limit.Until)),
                 ];
             }
@@ -107,15 +109,16 @@ internal sealed class UpstreamLimits
     }
 
     /// <summary>Without a kind, or of one that is not about one family, see <see cref="UpstreamLimit.Kind"/>.</summary>
-    private static string ScopeOf(ModelName model, UpstreamLimit hit) => hit.Kind switch
-    {
-        // An API key's limits are counted by family, and come without a name.
-        null => model.Family,
-        var kind when kind.EndsWith("_opus", StringComparison.Ordinal) => "opus",
-        var kind when kind.EndsWith("_sonnet", StringComparison.Ordinal) => "sonnet",
-        var kind when kind.EndsWith("_haiku", StringComparison.Ordinal) => "haiku",
-        _ => All,
-    };
+    private static string ScopeOf(ModelName model, UpstreamLimit hit) =>
+        hit.Kind switch
+        {
+            // An API key's limits are counted by family, and come without a name.
+            null => model.Family,
+            var kind when kind.EndsWith("_opus", StringComparison.Ordinal) => "opus",
+            var kind when kind.EndsWith("_sonnet", StringComparison.Ordinal) => "sonnet",
+            var kind when kind.EndsWith("_haiku", StringComparison.Ordinal) => "haiku",
+            _ => All,
+        };
 
     private const string All = "";
 
@@ -138,8 +141,13 @@ internal sealed class UpstreamLimits
                 }
             }
 
-            foreach (var over in _limits.Values.Where(limit => limit.IsShared && !limit.IsProbed
-                && !shared.Any(told => told.Kind == limit.Kind && told.Scope == limit.Scope)).ToList())
+            foreach (
+                var over in _limits
+                    .Values.Where(limit =>
+                        limit.IsShared && !limit.IsProbed && !shared.Any(told => told.Kind == limit.Kind && told.Scope == limit.Scope)
+                    )
+                    .ToList()
+            )
             {
                 _limits.Remove((over.Kind, over.Scope));
             }
@@ -170,8 +178,8 @@ internal sealed class UpstreamLimits
         // Those that were on their way when the limit was met come back with it, too: no longer pause for them.
         if (limit.Until <= now)
         {
-            limit.Backoff = limit.Backoff == TimeSpan.Zero
-                ? FirstBackoff : TimeSpan.FromTicks(Math.Min(limit.Backoff.Ticks * 2, LastBackoff.Ticks));
+            limit.Backoff =
+                limit.Backoff == TimeSpan.Zero ? FirstBackoff : TimeSpan.FromTicks(Math.Min(limit.Backoff.Ticks * 2, LastBackoff.Ticks));
             limit.Until = now + limit.Backoff;
         }
 
@@ -198,8 +206,9 @@ internal sealed class UpstreamLimits
             limit.Scope == All
                 ? "The Claude account behind the relay has reached its own limit. Wait for it to reset."
                 : $"The Claude account behind the relay has reached its own limit for {limit.Scope}. Wait for it to reset, or use "
-                + $"another model.",
-            RetryAfter: wait > TimeSpan.Zero ? wait : ProbeRetry);
+                    + $"another model.",
+            RetryAfter: wait > TimeSpan.Zero ? wait : ProbeRetry
+        );
     }
 
     /// <summary>One remembered limit.</summary>

@@ -47,32 +47,50 @@ public sealed class ServerOptions
     [Setting("ALLOW_REMOTE", "Allow a HOST that other machines reach.")]
     public bool AllowRemote { get; set; }
 
-    [Setting("ALLOWED_HOSTS",
+    [Setting(
+        "ALLOWED_HOSTS",
         "Answer requests whose Host header has one of these names and addresses, without a port. HOST and NGROK_DOMAIN are always among "
-        + "them.")]
+            + "them."
+    )]
     public IReadOnlyList<string> AllowedHosts { get; set; } = ["localhost", "127.0.0.1", "[::1]"];
 
     [Setting("NGROK_DOMAIN", "Answer to this name of an ngrok tunnel.")]
     public string? NgrokDomain { get; set; }
 
-    [Setting("MAX_CONNECTIONS", "Hold at most this many connections at once. Further ones are closed as they come.", Min = "1",
-        Max = "100000")]
+    [Setting(
+        "MAX_CONNECTIONS",
+        "Hold at most this many connections at once. Further ones are closed as they come.",
+        Min = "1",
+        Max = "100000"
+    )]
     public int MaxConnections { get; set; } = 1000;
 
     [Setting("MAX_BODY_BYTES", "Take request bodies up to this size, as sent.", Min = "1KB", Max = "100MB")]
     public long MaxBodyBytes { get; set; } = 8_000_000;
 
-    [Setting("HEADER_TIMEOUT", "Wait at most this long for a request's head, and for a connection that has had no good key yet.",
-        Min = "1s", Max = "5m")]
+    [Setting(
+        "HEADER_TIMEOUT",
+        "Wait at most this long for a request's head, and for a connection that has had no good key yet.",
+        Min = "1s",
+        Max = "5m"
+    )]
     public TimeSpan HeaderTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    [Setting("MIN_DATA_RATE", "Cut a client off that sends its body, or reads its answer, with fewer bytes a second than this, on "
-        + "average and after five seconds.", Min = "1", Max = "10MB")]
+    [Setting(
+        "MIN_DATA_RATE",
+        "Cut a client off that sends its body, or reads its answer, with fewer bytes a second than this, on "
+            + "average and after five seconds.",
+        Min = "1",
+        Max = "10MB"
+    )]
     public long MinDataRate { get; set; } = 4000;
 
-    [Setting("HEARTBEAT_AFTER",
-        "Send a comment into a stream after this much silence, so that proxies keep the connection open; 0s for never.", Min = "0s",
-        Max = "5m")]
+    [Setting(
+        "HEARTBEAT_AFTER",
+        "Send a comment into a stream after this much silence, so that proxies keep the connection open; 0s for never.",
+        Min = "0s",
+        Max = "5m"
+    )]
     public TimeSpan HeartbeatAfter { get; set; } = TimeSpan.FromSeconds(10);
 
     [Setting("WRITE_TIMEOUT", "Cut a client off that leaves a piece of a stream unread for this long.", Min = "100ms", Max = "5m")]
@@ -100,13 +118,16 @@ internal sealed class ServerOptionsValidator : IValidateOptions<ServerOptions>
         else if (!IPAddress.IsLoopback(address) && !options.AllowRemote)
         {
             problems.Add(
-                $"HOST: {address} is reachable from other machines. Set ALLOW_REMOTE=true if that is meant, and put TLS in front.");
+                $"HOST: {address} is reachable from other machines. Set ALLOW_REMOTE=true if that is meant, and put TLS in front."
+            );
         }
 
-        problems.AddRange(options.AllowedHosts
-            .Append(options.NgrokDomain ?? "localhost")
-            .Where(host => !CanBeSent(host))
-            .Select(host => $"ALLOWED_HOSTS: '{host}' is not the name of a host: no scheme, no port, no path."));
+        problems.AddRange(
+            options
+                .AllowedHosts.Append(options.NgrokDomain ?? "localhost")
+                .Where(host => !CanBeSent(host))
+                .Select(host => $"ALLOWED_HOSTS: '{host}' is not the name of a host: no scheme, no port, no path.")
+        );
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
 

@@ -43,7 +43,8 @@ internal sealed class CopyStateValidator : AbstractValidator<CopyStateCommand>
 {
     public CopyStateValidator()
     {
-        RuleFor(command => command.From).NotEmpty()
+        RuleFor(command => command.From)
+            .NotEmpty()
             .WithRelayError(ErrorCode.InvalidRequest, "from", "Say what to copy from: 'local', or redis://…");
         RuleFor(command => command.To)
             .Must((command, to) => !string.IsNullOrEmpty(to) && to != command.From)

@@ -17,47 +17,105 @@ internal sealed class RelayGauges
     private readonly IAdmission _admission;
 
     public RelayGauges(
-        IMeterFactory meters, IAdmission admission, UpstreamLimits upstream, AccountMeter account, ModelCatalog models, IEngineLoad engine,
+        IMeterFactory meters,
+        IAdmission admission,
+        UpstreamLimits upstream,
+        AccountMeter account,
+        ModelCatalog models,
+        IEngineLoad engine,
         IEngineHealth health,
-        IEnumerable<IHealthCheck> checks, IOptionsMonitor<QuotaOptions> options)
+        IEnumerable<IHealthCheck> checks,
+        IOptionsMonitor<QuotaOptions> options
+    )
     {
         _admission = admission;
         var meter = meters.Create(RelayMetrics.MeterName);
-        meter.CreateObservableUpDownCounter("relay.queue.waiting", () =>
-            OfQueues(load => load.Waiting), "{request}", "Requests that wait for a place.");
+        meter.CreateObservableUpDownCounter(
+            "relay.queue.waiting",
+            () => OfQueues(load => load.Waiting),
+            "{request}",
+            "Requests that wait for a place."
+        );
         meter.CreateObservableUpDownCounter("relay.queue.running", () => OfQueues(load => load.Running), "{request}", "Requests that run.");
-        meter.CreateObservableUpDownCounter("relay.queue.places", () =>
-            OfQueues(load => load.Places), "{request}", "Requests that may run at once.");
-        meter.CreateObservableUpDownCounter("relay.processes", () =>
-            engine.Load.Processes, "{process}", "Claude Code processes that live: working, parked and ending.");
+        meter.CreateObservableUpDownCounter(
+            "relay.queue.places",
+            () => OfQueues(load => load.Places),
+            "{request}",
+            "Requests that may run at once."
+        );
+        meter.CreateObservableUpDownCounter(
+            "relay.processes",
+            () => engine.Load.Processes,
+            "{process}",
+            "Claude Code processes that live: working, parked and ending."
+        );
         meter.CreateObservableUpDownCounter("relay.pool.spares", () => OfPool(engine.Load), "{process}", "Parked processes.");
-        meter.CreateObservableGauge("relay.pool.oldest_spare.age", () =>
-            (engine.Load.OldestSpare ?? TimeSpan.Zero).TotalSeconds, "s",
-            "How long the oldest parked process has been parked; 0 when none is.");
-        meter.CreateObservableGauge("relay.ready", () =>
-            health.Status.Problems.Count == 0 && checks.All(check => check.Problem is null)
-            ? 1 : 0, null, "1 when nothing known stands in the way of a completion, as in /health/ready.");
-        meter.CreateObservableGauge("relay.lockdown.verified", () =>
-            health.Status.LockdownVerified ? 1 : 0, null, "1 when the last self-test of the lockdown passed.");
-        meter.CreateObservableGauge("relay.engine.problem", () =>
-            health.Status.Problems.Select(problem => Of(1, "error.type", problem.WireName)), null,
-            "1 for each thing that keeps Claude Code from serving; none when it serves.");
-        meter.CreateObservableGauge("relay.part.healthy", () =>
-            checks.Select(check => Of(check.Problem is null && check.Warning is null ? 1 : 0, "relay.part", check.Part)), null,
-            "1 for each part of the relay that works, 0 for one that works on after a failure.");
-        meter.CreateObservableGauge("relay.upstream.limited", () =>
-            models.Allowed.Select(model => Of(upstream.Find(model) is null ? 0 : 1, "gen_ai.request.model", model.Value)), null,
-            "1 while a limit of the Claude account that covers the model is reached.");
-        meter.CreateObservableGauge("relay.upstream.used", () =>
-            account.Known.Select(Of), "1",
-            "Share of one of the Claude account's own limits that is used, by the API's latest answer: 0 to 1.");
-        meter.CreateObservableGauge("relay.login.end", () =>
-            OfTime(health.Status.LoginEndsAt), "s", "When the Claude login ends, in seconds since 1970; nothing when that is not known.");
-        meter.CreateObservableUpDownCounter("relay.daily.limit", () =>
-            options.CurrentValue.GlobalDaily, "{request}", "Completions of all keys together in a UTC day: GLOBAL_DAILY.");
-        meter.CreateObservableGauge("relay.info", () =>
-            Of(1, ("relay.version", Version), ("claude.version", health.Status.ClaudeVersion ?? "none"),
-            ("relay.sandbox", health.Status.Sandbox)), null, "1; what runs is in its labels.");
+        meter.CreateObservableGauge(
+            "relay.pool.oldest_spare.age",
+            () => (engine.Load.OldestSpare ?? TimeSpan.Zero).TotalSeconds,
+            "s",
+            "How long the oldest parked process has been parked; 0 when none is."
+        );
+        meter.CreateObservableGauge(
+            "relay.ready",
+            () => health.Status.Problems.Count == 0 && checks.All(check => check.Problem is null) ? 1 : 0,
+            null,
+            "1 when nothing known stands in the way of a completion, as in /health/ready."
+        );
+        meter.CreateObservableGauge(
+            "relay.lockdown.verified",
+            () => health.Status.LockdownVerified ? 1 : 0,
+            null,
+            "1 when the last self-test of the lockdown passed."
+        );
+        meter.CreateObservableGauge(
+            "relay.engine.problem",
+            () => health.Status.Problems.Select(problem => Of(1, "error.type", problem.WireName)),
+            null,
+            "1 for each thing that keeps Claude Code from serving; none when it serves."
+        );
+        meter.CreateObservableGauge(
+            "relay.part.healthy",
+            () => checks.Select(check => Of(check.Problem is null && check.Warning is null ? 1 : 0, "relay.part", check.Part)),
+            null,
+            "1 for each part of the relay that works, 0 for one that works on after a failure."
+        );
+        meter.CreateObservableGauge(
+            "relay.upstream.limited",
+            () => models.Allowed.Select(model => Of(upstream.Find(model) is null ? 0 : 1, "gen_ai.request.model", model.Value)),
+            null,
+            "1 while a limit of the Claude account that covers the model is reached."
+        );
+        meter.CreateObservableGauge(
+            "relay.upstream.used",
+            () => account.Known.Select(Of),
+            "1",
+            "Share of one of the Claude account's own limits that is used, by the API's latest answer: 0 to 1."
+        );
+        meter.CreateObservableGauge(
+            "relay.login.end",
+            () => OfTime(health.Status.LoginEndsAt),
+            "s",
+            "When the Claude login ends, in seconds since 1970; nothing when that is not known."
+        );
+        meter.CreateObservableUpDownCounter(
+            "relay.daily.limit",
+            () => options.CurrentValue.GlobalDaily,
+            "{request}",
+            "Completions of all keys together in a UTC day: GLOBAL_DAILY."
+        );
+        meter.CreateObservableGauge(
+            "relay.info",
+            () =>
+                Of(
+                    1,
+                    ("relay.version", Version),
+                    ("claude.version", health.Status.ClaudeVersion ?? "none"),
+                    ("relay.sandbox", health.Status.Sandbox)
+                ),
+            null,
+            "1; what runs is in its labels."
+        );
     }
 
     private static Measurement<int> Of(int value, string name, string label) => Of(value, (name, label));
@@ -66,8 +124,11 @@ internal sealed class RelayGauges
         new(value, labels.Select(label => new KeyValuePair<string, object?>(label.Name, label.Value)));
 
     private static Measurement<double> Of(AccountUse use) =>
-        new(use.Used, new KeyValuePair<string, object?>("relay.upstream.limit", use.Kind),
-        new KeyValuePair<string, object?>("relay.model.family", use.Family ?? "all"));
+        new(
+            use.Used,
+            new KeyValuePair<string, object?>("relay.upstream.limit", use.Kind),
+            new KeyValuePair<string, object?>("relay.model.family", use.Family ?? "all")
+        );
 
     private static IEnumerable<Measurement<long>> OfTime(DateTimeOffset? time) =>
         time is { } known ? [new Measurement<long>(known.ToUnixTimeSeconds())] : [];

@@ -26,27 +26,96 @@ public sealed class RelayMetrics
     /// <summary>For a value that would not be of its closed set; OpenTelemetry's word for it.</summary>
     private const string Other = "_OTHER";
 
-    private static readonly FrozenSet<string> Errors = Enum.GetValues<ErrorCode>().Select(code => code.WireName()).Append("not_ready")
+    private static readonly FrozenSet<string> Errors = Enum.GetValues<ErrorCode>()
+        .Select(code => code.WireName())
+        .Append("not_ready")
         .ToFrozenSet(StringComparer.Ordinal);
 
     private static readonly ErrorCode[] Refusals =
     [
-        ErrorCode.RateLimited, ErrorCode.DailyLimit, ErrorCode.GlobalDailyLimit, ErrorCode.QueueFull, ErrorCode.Overloaded,
-            ErrorCode.UpstreamRateLimited, ErrorCode.ClientClosed,
+        ErrorCode.RateLimited,
+        ErrorCode.DailyLimit,
+        ErrorCode.GlobalDailyLimit,
+        ErrorCode.QueueFull,
+        ErrorCode.Overloaded,
+        ErrorCode.UpstreamRateLimited,
+        ErrorCode.ClientClosed,
     ];
 
     // The convention's, and beyond them up to an answer's usual end.
-    private static readonly InstrumentAdvice<double> RequestSeconds =
-        Buckets(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120);
-    private static readonly InstrumentAdvice<double> OperationSeconds =
-        Buckets(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92);
-    private static readonly InstrumentAdvice<double> FirstTokenSeconds =
-        Buckets(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0);
-    private static readonly InstrumentAdvice<double> PerTokenSeconds =
-        Buckets(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5);
+    private static readonly InstrumentAdvice<double> RequestSeconds = Buckets(
+        0.005,
+        0.01,
+        0.025,
+        0.05,
+        0.075,
+        0.1,
+        0.25,
+        0.5,
+        0.75,
+        1,
+        2.5,
+        5,
+        7.5,
+        10,
+        30,
+        60,
+        120
+    );
+    private static readonly InstrumentAdvice<double> OperationSeconds = Buckets(
+        0.01,
+        0.02,
+        0.04,
+        0.08,
+        0.16,
+        0.32,
+        0.64,
+        1.28,
+        2.56,
+        5.12,
+        10.24,
+        20.48,
+        40.96,
+        81.92
+    );
+    private static readonly InstrumentAdvice<double> FirstTokenSeconds = Buckets(
+        0.001,
+        0.005,
+        0.01,
+        0.02,
+        0.04,
+        0.06,
+        0.08,
+        0.1,
+        0.25,
+        0.5,
+        0.75,
+        1.0,
+        2.5,
+        5.0,
+        7.5,
+        10.0
+    );
+    private static readonly InstrumentAdvice<double> PerTokenSeconds = Buckets(
+        0.01,
+        0.025,
+        0.05,
+        0.075,
+        0.1,
+        0.15,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+        0.75,
+        1.0,
+        2.5
+    );
     private static readonly InstrumentAdvice<double> WaitSeconds = Buckets(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60);
-    private static readonly InstrumentAdvice<long> Tokens = new() { HistogramBucketBoundaries = [
-        1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864] };
+    private static readonly InstrumentAdvice<long> Tokens = new()
+    {
+        HistogramBucketBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864],
+    };
 
     private readonly ModelCatalog _models;
     private readonly Histogram<double> _requests;
@@ -71,34 +140,77 @@ public sealed class RelayMetrics
         _models = models;
         var meter = meters.Create(MeterName);
         _requests = meter.CreateHistogram(
-            "http.server.request.duration", "s", "Requests, from their head to the end of the answer.", advice: RequestSeconds);
-        _tokenUsage = meter.CreateHistogram("gen_ai.client.token.usage", "{token}",
-            "Tokens of one completion; input with what came from and went into Anthropic's prompt cache.", advice: Tokens);
-        _modelCalls = meter.CreateHistogram("gen_ai.client.operation.duration", "s",
-            "Time of the model and of the way to it, from the start of the turn in a process to its end.", advice: OperationSeconds);
-        _completions = meter.CreateHistogram("gen_ai.server.request.duration", "s",
-            "Completions as callers see them, queue and process included.", advice: OperationSeconds);
-        _firstToken = meter.CreateHistogram("gen_ai.server.time_to_first_token", "s",
+            "http.server.request.duration",
+            "s",
+            "Requests, from their head to the end of the answer.",
+            advice: RequestSeconds
+        );
+        _tokenUsage = meter.CreateHistogram(
+            "gen_ai.client.token.usage",
+            "{token}",
+            "Tokens of one completion; input with what came from and went into Anthropic's prompt cache.",
+            advice: Tokens
+        );
+        _modelCalls = meter.CreateHistogram(
+            "gen_ai.client.operation.duration",
+            "s",
+            "Time of the model and of the way to it, from the start of the turn in a process to its end.",
+            advice: OperationSeconds
+        );
+        _completions = meter.CreateHistogram(
+            "gen_ai.server.request.duration",
+            "s",
+            "Completions as callers see them, queue and process included.",
+            advice: OperationSeconds
+        );
+        _firstToken = meter.CreateHistogram(
+            "gen_ai.server.time_to_first_token",
+            "s",
             "From admission to the model's first words, queue and process included; of completions that succeeded.",
-            advice: FirstTokenSeconds);
-        _perToken = meter.CreateHistogram("gen_ai.server.time_per_output_token", "s",
-            "From the first words to the end, by tokens after the first; of completions that succeeded.", advice: PerTokenSeconds);
+            advice: FirstTokenSeconds
+        );
+        _perToken = meter.CreateHistogram(
+            "gen_ai.server.time_per_output_token",
+            "s",
+            "From the first words to the end, by tokens after the first; of completions that succeeded.",
+            advice: PerTokenSeconds
+        );
         _tokens = meter.CreateCounter<long>("relay.tokens", "{token}", "Tokens, as they are priced.");
         _cost = meter.CreateCounter<double>("relay.cost.usd", null, "US dollars that keys were charged, by list price.");
         _admissions = meter.CreateCounter<long>(
-            "relay.admissions", "{request}", "Requests that asked for leave to spend, and what became of it.");
+            "relay.admissions",
+            "{request}",
+            "Requests that asked for leave to spend, and what became of it."
+        );
         _queueWait = meter.CreateHistogram(
-            "relay.queue.wait.duration", "s", "Waits for a place to run in; nearly nothing where one was free.", advice: WaitSeconds);
+            "relay.queue.wait.duration",
+            "s",
+            "Waits for a place to run in; nearly nothing where one was free.",
+            advice: WaitSeconds
+        );
         _claims = meter.CreateCounter<long>(
-            "relay.pool.claims", "{process}", "Processes that completions got: from the pool, or started for them.");
+            "relay.pool.claims",
+            "{process}",
+            "Processes that completions got: from the pool, or started for them."
+        );
         _retries = meter.CreateCounter<long>("relay.upstream.retries", "{retry}", "Calls of Anthropic's API that Claude Code tried again.");
         _toolCalls = meter.CreateCounter<long>("relay.tool.calls", "{call}", "Calls of callers' tools in answers.");
         _violations = meter.CreateCounter<long>(
-            "relay.lockdown.violations", "{violation}", "Processes that were not locked down as they must be.");
-        _gateRefusals =
-            meter.CreateCounter<long>("relay.gate.refusals", "{request}", "Requests of Claude Code that the gate did not forward.");
+            "relay.lockdown.violations",
+            "{violation}",
+            "Processes that were not locked down as they must be."
+        );
+        _gateRefusals = meter.CreateCounter<long>(
+            "relay.gate.refusals",
+            "{request}",
+            "Requests of Claude Code that the gate did not forward."
+        );
         _fetches = meter.CreateHistogram(
-            "relay.fetch.duration", "s", "Pages that were to be fetched, and what became of it.", advice: RequestSeconds);
+            "relay.fetch.duration",
+            "s",
+            "Pages that were to be fetched, and what became of it.",
+            advice: RequestSeconds
+        );
     }
 
     /// <summary>
@@ -134,8 +246,14 @@ public sealed class RelayMetrics
     /// <param name="total">From its head to the end of the answer.</param>
     public void RequestEnded(string method, string route, string api, int status, string? error, TimeSpan total)
     {
-        var tags = new TagList { { "http.request.method", method }, { "http.route", route }, { "http.response.status_code", status },
-            { "relay.api", api }, { "relay.outcome", Outcome(error) } };
+        var tags = new TagList
+        {
+            { "http.request.method", method },
+            { "http.route", route },
+            { "http.response.status_code", status },
+            { "relay.api", api },
+            { "relay.outcome", Outcome(error) },
+        };
         _requests.Record(total.TotalSeconds, tags);
     }
 
@@ -153,8 +271,10 @@ public sealed class RelayMetrics
         var tags = Operation(model);
         if (error is null)
         {
-            _toolCalls.Add(request.ToolCalls ?? 0,
-                new KeyValuePair<string, object?>("gen_ai.request.model", _models.LabelOf(model) ?? Other));
+            _toolCalls.Add(
+                request.ToolCalls ?? 0,
+                new KeyValuePair<string, object?>("gen_ai.request.model", _models.LabelOf(model) ?? Other)
+            );
         }
 
         if (error is null && request is { Timings: { } timings, QueueTime: { } queue })
@@ -243,17 +363,21 @@ public sealed class RelayMetrics
     /// <summary>The name of a bucket in labels.</summary>
     private static InstrumentAdvice<double> Buckets(params double[] boundaries) => new() { HistogramBucketBoundaries = boundaries };
 
-    private static string Outcome(string? error) => error is null ? Ok : Errors.Contains(error) ? error : Other;
+    private static string Outcome(string? error) =>
+        error is null ? Ok
+        : Errors.Contains(error) ? error
+        : Other;
 
     private static TagList Admission(QuotaBucket bucket, string? refusal) =>
         new() { { "relay.bucket", bucket.WireName() }, { "relay.outcome", Outcome(refusal) } };
 
-    private static TagList Claim(ProcessOrigin origin) => origin switch
-    {
-        ProcessOrigin.Blank => new() { { "relay.pool.result", "hit" }, { "relay.process.origin", "blank" } },
-        ProcessOrigin.Prepared => new() { { "relay.pool.result", "hit" }, { "relay.process.origin", "prepared" } },
-        _ => new() { { "relay.pool.result", "miss" }, { "relay.process.origin", "cold" } },
-    };
+    private static TagList Claim(ProcessOrigin origin) =>
+        origin switch
+        {
+            ProcessOrigin.Blank => new() { { "relay.pool.result", "hit" }, { "relay.process.origin", "blank" } },
+            ProcessOrigin.Prepared => new() { { "relay.pool.result", "hit" }, { "relay.process.origin", "prepared" } },
+            _ => new() { { "relay.pool.result", "miss" }, { "relay.process.origin", "cold" } },
+        };
 
     /// <summary>The convention has no label of success: <c>error.type</c> is there, or it is not.</summary>
     private static void AddError(ref TagList tags, string? error)
@@ -264,11 +388,13 @@ public sealed class RelayMetrics
         }
     }
 
-    private TagList Operation(ModelName model) => new()
-    {
-        { "gen_ai.operation.name", "chat" }, { "gen_ai.provider.name", "anthropic" },
+    private TagList Operation(ModelName model) =>
+        new()
+        {
+            { "gen_ai.operation.name", "chat" },
+            { "gen_ai.provider.name", "anthropic" },
             { "gen_ai.request.model", _models.LabelOf(model) ?? Other },
-    };
+        };
 
     private void RecordUsage(ModelName model, string type, long tokens)
     {

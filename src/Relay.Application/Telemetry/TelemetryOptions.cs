@@ -10,16 +10,25 @@ namespace Relay.Application.Telemetry;
 /// </summary>
 public sealed class TelemetryOptions
 {
-    [Setting("METRICS_PORT", "Serve GET /metrics to Prometheus on this port of 127.0.0.1, without a key; 0 for any free port. When "
-        + "unset, there is no such port.", Min = "0", Max = "65535")]
+    [Setting(
+        "METRICS_PORT",
+        "Serve GET /metrics to Prometheus on this port of 127.0.0.1, without a key; 0 for any free port. When "
+            + "unset, there is no such port.",
+        Min = "0",
+        Max = "65535"
+    )]
     public int? MetricsPort { get; set; }
 
-    [Setting("OTEL_EXPORTER_OTLP_ENDPOINT",
-        "Send traces, metrics and logs to this OpenTelemetry collector, such as http://127.0.0.1:4317. When unset, nothing is sent.")]
+    [Setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Send traces, metrics and logs to this OpenTelemetry collector, such as http://127.0.0.1:4317. When unset, nothing is sent."
+    )]
     public Uri? OtlpEndpoint { get; set; }
 
-    [Setting("OTEL_EXPORTER_OTLP_PROTOCOL",
-        "Speak this protocol to the collector: grpc (usually port 4317) or http/protobuf (usually 4318).")]
+    [Setting(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "Speak this protocol to the collector: grpc (usually port 4317) or http/protobuf (usually 4318)."
+    )]
     public string OtlpProtocol { get; set; } = Grpc;
 
     [Setting("OTEL_EXPORTER_OTLP_HEADERS", "Send these headers to the collector, such as api-key=…,other=….", Secret = true)]
@@ -28,8 +37,12 @@ public sealed class TelemetryOptions
     [Setting("OTEL_SERVICE_NAME", "Export under this service name.")]
     public string ServiceName { get; set; } = "claude-relay";
 
-    [Setting("TRACE_SAMPLE_PERCENT", "Trace this percentage of the requests without a trace context. For the others the caller decides.",
-        Min = "0", Max = "100")]
+    [Setting(
+        "TRACE_SAMPLE_PERCENT",
+        "Trace this percentage of the requests without a trace context. For the others the caller decides.",
+        Min = "0",
+        Max = "100"
+    )]
     public int TraceSamplePercent { get; set; } = 100;
 
     internal const string Grpc = "grpc";
@@ -41,8 +54,10 @@ internal sealed class TelemetryOptionsValidator : IValidateOptions<TelemetryOpti
     public ValidateOptionsResult Validate(string? name, TelemetryOptions options)
     {
         var problems = new List<string>();
-        if (options.OtlpEndpoint is { } endpoint
-            && (!(endpoint.Scheme is "http" or "https") || endpoint.UserInfo.Length > 0 || endpoint.Query.Length > 0))
+        if (
+            options.OtlpEndpoint is { } endpoint
+            && (!(endpoint.Scheme is "http" or "https") || endpoint.UserInfo.Length > 0 || endpoint.Query.Length > 0)
+        )
         {
             // Not shown: what does not belong there may be a secret.
             problems.Add("OTEL_EXPORTER_OTLP_ENDPOINT: it is no plain http or https URL; credentials go into OTEL_EXPORTER_OTLP_HEADERS.");
@@ -52,7 +67,8 @@ internal sealed class TelemetryOptionsValidator : IValidateOptions<TelemetryOpti
         {
             problems.Add(
                 $"OTEL_EXPORTER_OTLP_PROTOCOL: '{options.OtlpProtocol}' is neither {TelemetryOptions.Grpc} nor "
-                + $"{TelemetryOptions.HttpProtobuf}.");
+                    + $"{TelemetryOptions.HttpProtobuf}."
+            );
         }
 
         if (options.OtlpHeaders is { } headers && !headers.Split(',').All(IsHeader))

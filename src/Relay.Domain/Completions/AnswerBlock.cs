@@ -3,9 +3,7 @@ namespace Relay.Domain.Completions;
 /// <summary>A part of a finished answer.</summary>
 public abstract record AnswerBlock
 {
-    private protected AnswerBlock()
-    {
-    }
+    private protected AnswerBlock() { }
 }
 
 /// <summary>Words of the model. Prints <c>***</c>.</summary>
@@ -43,9 +41,7 @@ public sealed record HiddenThought(string Data) : AnswerBlock
 /// </summary>
 public abstract record AnswerPiece
 {
-    private protected AnswerPiece()
-    {
-    }
+    private protected AnswerPiece() { }
 }
 
 /// <summary>The next words. Prints <c>***</c>.</summary>

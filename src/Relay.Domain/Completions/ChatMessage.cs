@@ -13,9 +13,7 @@ public enum ChatRole
 /// <summary>A part of a message.</summary>
 public abstract record ContentBlock
 {
-    private protected ContentBlock()
-    {
-    }
+    private protected ContentBlock() { }
 }
 
 /// <summary>Words.</summary>

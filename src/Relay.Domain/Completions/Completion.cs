@@ -42,7 +42,8 @@ public sealed record TokenUsage(
     long OutputTokens,
     long CacheCreationInputTokens,
     long CacheReadInputTokens,
-    decimal? CostUsd);
+    decimal? CostUsd
+);
 
 /// <summary>How a completion got its process.</summary>
 public enum ProcessOrigin

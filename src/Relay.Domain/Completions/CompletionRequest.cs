@@ -74,7 +74,6 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>A cap on the answer as it came.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="tokens">As the caller wrote it.</param>
-    public static Result<int> ReadMaxOutputTokens(string field, long tokens) => tokens >= 1
-        ? (int)Math.Min(tokens, int.MaxValue)
-        : RelayError.Invalid(field, $"'{field}' is a number of tokens, at least 1.");
+    public static Result<int> ReadMaxOutputTokens(string field, long tokens) =>
+        tokens >= 1 ? (int)Math.Min(tokens, int.MaxValue) : RelayError.Invalid(field, $"'{field}' is a number of tokens, at least 1.");
 }

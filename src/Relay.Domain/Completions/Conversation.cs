@@ -38,14 +38,17 @@ public sealed class Conversation
     public ChatMessage Last => Turns[^1];
 
     /// <summary>UTF-8 bytes of all words, those of documents included.</summary>
-    public long TextBytes => Blocks.Sum(block => block switch
-    {
-        TextBlock words => words.Text.Utf8Bytes,
-        ToolCallBlock call => call.Call.Utf8Bytes,
-        ToolResultBlock result => result.CallId.Length,
-        DocumentBlock document => document.TextBytes,
-        _ => 0L,
-    });
+    public long TextBytes =>
+        Blocks.Sum(block =>
+            block switch
+            {
+                TextBlock words => words.Text.Utf8Bytes,
+                ToolCallBlock call => call.Call.Utf8Bytes,
+                ToolResultBlock result => result.CallId.Length,
+                DocumentBlock document => document.TextBytes,
+                _ => 0L,
+            }
+        );
 
     /// <summary>Names of the tools that the model called so far, each once for each call.</summary>
     public IEnumerable<string> CalledTools => Blocks.OfType<ToolCallBlock>().Select(block => block.Call.Name);
@@ -66,8 +69,9 @@ public sealed class Conversation
 
     /// <summary>All blocks, and those inside of results after the result that they are of.</summary>
     private IEnumerable<ContentBlock> Blocks =>
-        Turns.SelectMany(turn => turn.Content)
-        .SelectMany(block => block is ToolResultBlock result ? [block, .. result.Content] : (IEnumerable<ContentBlock>)[block]);
+        Turns
+            .SelectMany(turn => turn.Content)
+            .SelectMany(block => block is ToolResultBlock result ? [block, .. result.Content] : (IEnumerable<ContentBlock>)[block]);
 
     /// <summary>A single question.</summary>
     public static Conversation Of(PromptText prompt) => new([ChatMessage.Of(ChatRole.User, prompt)]);
@@ -82,8 +86,10 @@ public sealed class Conversation
             return RelayError.Invalid(field, $"'{field}' takes 1 to {MaxMessages} messages.");
         }
 
-        if (messages.Any(message => message.Content.Count > MaxBlocksPerMessage)
-            || messages.Sum(message => message.Content.Sum(BlocksOf)) > MaxBlocks)
+        if (
+            messages.Any(message => message.Content.Count > MaxBlocksPerMessage)
+            || messages.Sum(message => message.Content.Sum(BlocksOf)) > MaxBlocks
+        )
         {
             return TooManyBlocks(field);
         }
@@ -96,7 +102,9 @@ public sealed class Conversation
         if (messages[^1].Role != ChatRole.User)
         {
             return RelayError.Invalid(
-                field, $"'{field}' must end with a message of the user: Claude Code can't go on with an answer that was begun for it.");
+                field,
+                $"'{field}' must end with a message of the user: Claude Code can't go on with an answer that was begun for it."
+            );
         }
 
         var turns = new List<ChatMessage>();
@@ -131,7 +139,9 @@ public sealed class Conversation
         return conversation.Blocks.OfType<ImageBlock>().Sum(image => image.Pixels) <= MaxPixels
             ? conversation
             : RelayError.Invalid(
-            field, $"'{field}' holds pictures of more than {MaxPixels} pixels together. Send fewer or smaller pictures.");
+                field,
+                $"'{field}' holds pictures of more than {MaxPixels} pixels together. Send fewer or smaller pictures."
+            );
     }
 
     /// <summary>A document in parts takes as much memory as its parts would as blocks.</summary>
@@ -141,9 +151,12 @@ public sealed class Conversation
     /// <summary>The refusal of a message, or of a conversation, with too many blocks.</summary>
     /// <param name="field">The wire name of the message's content, or of the messages.</param>
     public static RelayError TooManyBlocks(string field) =>
-        RelayError.Invalid(field,
-        $"'{field}' holds too many blocks: at most {MaxBlocksPerMessage} of one message, and {MaxBlocks} of all. Join neighbouring texts "
-        + $"into one block.");
+        RelayError.Invalid(
+            field,
+            $"'{field}' holds too many blocks: at most {MaxBlocksPerMessage} of one message, and {MaxBlocks} of all. Join neighbouring "
+                + "texts "
+                + $"into one block."
+        );
 
     /// <summary>Without the words.</summary>
     public override string ToString() => $"Conversation {{ {Turns.Count} turns, *** }}";

@@ -28,8 +28,10 @@ public sealed record DocumentBlock(DocumentSource Source) : ContentBlock
     public static Result<DocumentBlock> FromFile(string field, string? base64, string? name)
     {
         PromptText? title = null;
-        if (!string.IsNullOrWhiteSpace(name) && !PromptText.Create(field, name[..Math.Min(name.Length, MaxTitle)])
-            .TryGet(out title, out var error))
+        if (
+            !string.IsNullOrWhiteSpace(name)
+            && !PromptText.Create(field, name[..Math.Min(name.Length, MaxTitle)]).TryGet(out title, out var error)
+        )
         {
             return error;
         }
@@ -49,9 +51,7 @@ public sealed record DocumentBlock(DocumentSource Source) : ContentBlock
 /// <summary>The content of a document.</summary>
 public abstract record DocumentSource
 {
-    private protected DocumentSource()
-    {
-    }
+    private protected DocumentSource() { }
 
     /// <summary>UTF-8 bytes of the words; 0 for a PDF.</summary>
     public virtual long TextBytes => 0;
@@ -77,7 +77,9 @@ public abstract record DocumentSource
         if (ReadText(bytes) is not { } text)
         {
             return RelayError.Invalid(
-                field, $"'{field}' is neither a PDF nor a text in UTF-8. Send one of these; convert other files before.");
+                field,
+                $"'{field}' is neither a PDF nor a text in UTF-8. Send one of these; convert other files before."
+            );
         }
 
         return PromptText.Create(field, text).TryGet(out var words, out var error) ? new TextSource(words) : error;
@@ -89,7 +91,8 @@ public abstract record DocumentSource
         try
         {
             return bytes.AsSpan().Contains((byte)0)
-                ? null : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes);
+                ? null
+                : new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes);
         }
         catch (DecoderFallbackException)
         {
@@ -122,10 +125,13 @@ public sealed record PdfSource : DocumentSource
 
     internal static Result<PdfSource> Of(string field, byte[] bytes, string base64) =>
         !PdfPages.IsPdf(bytes)
-        ? RelayError.Invalid(field, $"'{field}' is not a PDF. Send a PDF as base64, or a text as a document with the source \"text\".")
+            ? RelayError.Invalid(field, $"'{field}' is not a PDF. Send a PDF as base64, or a text as a document with the source \"text\".")
         : bytes.Length > MaxBytes
-        ? new RelayError(ErrorCode.TooLarge,
-        $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of a PDF. Split it.", field)
+            ? new RelayError(
+                ErrorCode.TooLarge,
+                $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of a PDF. Split it.",
+                field
+            )
         : new PdfSource(base64, PdfPages.Count(bytes));
 
     internal static RelayError NoBase64(string field) =>

@@ -30,9 +30,10 @@ public static class EffortNames
     /// <summary>Accepts a wire name.</summary>
     /// <param name="field">The wire name of the field, for the error.</param>
     /// <param name="name">As the caller wrote it.</param>
-    public static Result<Effort> Parse(string field, string name) => Array.IndexOf(All, name) is var index and >= 0
-        ? (Effort)index
-        : RelayError.Invalid(field, $"'{field}' is one of {string.Join(", ", All)}.");
+    public static Result<Effort> Parse(string field, string name) =>
+        Array.IndexOf(All, name) is var index and >= 0
+            ? (Effort)index
+            : RelayError.Invalid(field, $"'{field}' is one of {string.Join(", ", All)}.");
 
     /// <summary>Accepts a wire name, and <c>none</c> and <c>minimal</c>, which other APIs have, as the least there is.</summary>
     /// <param name="field">The wire name of the field, for the error.</param>

@@ -39,26 +39,37 @@ public sealed record ImageBlock : ContentBlock
 
         if (bytes.Length > MaxBytes)
         {
-            return new RelayError(ErrorCode.TooLarge,
-                $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of one picture. Send a smaller picture.", field);
+            return new RelayError(
+                ErrorCode.TooLarge,
+                $"'{field}' is larger than {MaxBytes} bytes, the most that Anthropic takes of one picture. Send a smaller picture.",
+                field
+            );
         }
 
         if (ImageHeader.KindOf(bytes) is null)
         {
             return RelayError.Invalid(
-                field, $"'{field}' is of a kind that is not read here. Send image/png, image/jpeg, image/gif or image/webp.");
+                field,
+                $"'{field}' is of a kind that is not read here. Send image/png, image/jpeg, image/gif or image/webp."
+            );
         }
 
         if (ImageHeader.Read(bytes) is not { } header)
         {
             return RelayError.Invalid(
-                field, $"'{field}' is a damaged picture: its width and height can't be read. Save it anew, and send it again.");
+                field,
+                $"'{field}' is a damaged picture: its width and height can't be read. Save it anew, and send it again."
+            );
         }
 
         return header.Width > MaxSide || header.Height > MaxSide
-            ? RelayError.Invalid(field, string.Create(
-                CultureInfo.InvariantCulture,
-                $"'{field}' has {header.Width} x {header.Height} pixels. A side takes at most {MaxSide}. Send a smaller picture."))
+            ? RelayError.Invalid(
+                field,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"'{field}' has {header.Width} x {header.Height} pixels. A side takes at most {MaxSide}. Send a smaller picture."
+                )
+            )
             : new ImageBlock(header, canonical);
     }
 

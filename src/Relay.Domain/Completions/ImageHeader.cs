@@ -45,8 +45,10 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
         }
 
         // More than 31 bits are no size: the cast makes them negative.
-        return ((int)BinaryPrimitives.ReadUInt32BigEndian(bytes[SizeAt..]),
-            (int)BinaryPrimitives.ReadUInt32BigEndian(bytes[(SizeAt + 4)..]));
+        return (
+            (int)BinaryPrimitives.ReadUInt32BigEndian(bytes[SizeAt..]),
+            (int)BinaryPrimitives.ReadUInt32BigEndian(bytes[(SizeAt + 4)..])
+        );
     }
 
     /// <summary>
@@ -89,8 +91,10 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
                     return null;
                 }
 
-                var (height, width) =
-                    (BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 5)..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 7)..]));
+                var (height, width) = (
+                    BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 5)..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 7)..])
+                );
                 if (height == 0 || width == 0)
                 {
                     return null; // A height that only the end of the scan tells.
@@ -114,8 +118,10 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             return null;
         }
 
-        var (width, height) =
-            ((int)BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..]));
+        var (width, height) = (
+            (int)BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]),
+            (int)BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..])
+        );
         var at = HeaderLength + ColorTableLength(bytes[10]);
         while (at < bytes.Length)
         {
@@ -125,12 +131,14 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             }
             else if (bytes[at] == 0x2C && at + 10 <= bytes.Length)
             {
-                width = Math.Max(width,
-                    BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 1)..])
-                    + BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 5)..]));
-                height = Math.Max(height,
-                    BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 3)..])
-                    + BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 7)..]));
+                width = Math.Max(
+                    width,
+                    BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 1)..]) + BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 5)..])
+                );
+                height = Math.Max(
+                    height,
+                    BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 3)..]) + BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 7)..])
+                );
                 at = SkipBlocks(bytes, at + 10 + ColorTableLength(bytes[at + 9]) + 1);
             }
             else
@@ -176,8 +184,10 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
         }
 
         return chunk.StartsWith("VP8 "u8) && bytes[(Data + 3)..].StartsWith((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A])
-            ? (BinaryPrimitives.ReadUInt16LittleEndian(bytes[(Data + 6)..]) & 0x3FFF,
-            BinaryPrimitives.ReadUInt16LittleEndian(bytes[(Data + 8)..]) & 0x3FFF)
+            ? (
+                BinaryPrimitives.ReadUInt16LittleEndian(bytes[(Data + 6)..]) & 0x3FFF,
+                BinaryPrimitives.ReadUInt16LittleEndian(bytes[(Data + 8)..]) & 0x3FFF
+            )
             : null;
     }
 

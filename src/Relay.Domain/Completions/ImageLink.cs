@@ -19,12 +19,16 @@ public sealed record ImageLink : ContentBlock
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="url">As the caller wrote it.</param>
     public static Result<ImageLink> Create(string field, string? url) =>
-        url?.Length <= MaxLength && Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme == Uri.UriSchemeHttps
+        url?.Length <= MaxLength
+        && Uri.TryCreate(url, UriKind.Absolute, out var parsed)
+        && parsed.Scheme == Uri.UriSchemeHttps
         && parsed.UserInfo.Length == 0
             ? new ImageLink(parsed.AbsoluteUri)
-            : RelayError.Invalid(field,
-            $"'{field}' is no picture: send it as base64 data, or as a URL that begins with https:// and has at most {MaxLength} "
-            + $"characters.");
+            : RelayError.Invalid(
+                field,
+                $"'{field}' is no picture: send it as base64 data, or as a URL that begins with https:// and has at most {MaxLength} "
+                    + $"characters."
+            );
 
     /// <inheritdoc/>
     public override string ToString() => "ImageLink { *** }";

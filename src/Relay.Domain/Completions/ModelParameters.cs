@@ -38,8 +38,13 @@ public sealed record ModelParameters
 
     /// <summary>The wire names of what is set, the same on every surface.</summary>
     public IEnumerable<string> Names =>
-        from parameter in new (string Name, bool IsSet)[] { ("temperature", Temperature is not null), ("top_p", TopP is not null),
-        ("top_k", TopK is not null), ("thinking", Thinking is not null) }
+        from parameter in new (string Name, bool IsSet)[]
+        {
+            ("temperature", Temperature is not null),
+            ("top_p", TopP is not null),
+            ("top_k", TopK is not null),
+            ("thinking", Thinking is not null),
+        }
         where parameter.IsSet
         select parameter.Name;
 
@@ -53,16 +58,14 @@ public sealed record ModelParameters
     /// <summary>Accepts a number from 0 to 1.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="value">As the caller wrote it.</param>
-    public static Result<double> ReadShare(string field, double value) => value is >= 0 and <= DefaultShare
-        ? value
-        : RelayError.Invalid(field, $"'{field}' is a number from 0 to 1.");
+    public static Result<double> ReadShare(string field, double value) =>
+        value is >= 0 and <= DefaultShare ? value : RelayError.Invalid(field, $"'{field}' is a number from 0 to 1.");
 
     /// <summary>Accepts a whole number from 1 on.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="value">As the caller wrote it.</param>
-    public static Result<int> ReadTopK(string field, long value) => value is >= 1 and <= int.MaxValue
-        ? (int)value
-        : RelayError.Invalid(field, $"'{field}' is a whole number from 1 on.");
+    public static Result<int> ReadTopK(string field, long value) =>
+        value is >= 1 and <= int.MaxValue ? (int)value : RelayError.Invalid(field, $"'{field}' is a whole number from 1 on.");
 }
 
 /// <summary>How the model thinks before it answers.</summary>
@@ -120,18 +123,25 @@ public sealed record Thinking
         }
 
         return Create(field, type, budgetTokens).TryGet(out var thinking, out var error)
-            ? thinking.Mode == ThinkingMode.Disabled ? thinking : thinking with { Display = display }
+            ? thinking.Mode == ThinkingMode.Disabled
+                ? thinking
+                : thinking with
+                {
+                    Display = display,
+                }
             : error;
     }
 
     private static Result<Thinking> Create(string field, string? type, long? budgetTokens) =>
         (Array.IndexOf(Types, type), budgetTokens) switch
-    {
-        (< 0, _) => RelayError.Invalid($"{field}.type", $"'{field}.type' is one of {string.Join(", ", Types)}."),
-        ((int)ThinkingMode.Enabled, >= MinBudget and <= int.MaxValue) => new Thinking(ThinkingMode.Enabled, (int)budgetTokens.Value),
-        ((int)ThinkingMode.Enabled, _) =>
-        RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' is a number of tokens, at least {MinBudget}."),
-        (var mode, null) => new Thinking((ThinkingMode)mode, null),
-        _ => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' goes with the type enabled only. Leave it out."),
-    };
+        {
+            (< 0, _) => RelayError.Invalid($"{field}.type", $"'{field}.type' is one of {string.Join(", ", Types)}."),
+            ((int)ThinkingMode.Enabled, >= MinBudget and <= int.MaxValue) => new Thinking(ThinkingMode.Enabled, (int)budgetTokens.Value),
+            ((int)ThinkingMode.Enabled, _) => RelayError.Invalid(
+                $"{field}.budget_tokens",
+                $"'{field}.budget_tokens' is a number of tokens, at least {MinBudget}."
+            ),
+            (var mode, null) => new Thinking((ThinkingMode)mode, null),
+            _ => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' goes with the type enabled only. Leave it out."),
+        };
 }

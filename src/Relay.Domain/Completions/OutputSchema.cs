@@ -68,7 +68,9 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         if (schema.ValueKind != JsonValueKind.Object)
         {
             return RelayError.Invalid(
-                field, $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}.");
+                field,
+                $"'{field}' takes a JSON schema: an object such as {{\"type\":\"object\",\"properties\":{{…}}}}."
+            );
         }
 
         if (Encoding.UTF8.GetByteCount(JsonSerializer.Serialize(schema)) > MaxBytes)
@@ -79,16 +81,21 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         var translated = SchemaDialect.Translate(schema, out var refused);
         if (refused is not null)
         {
-            return RelayError.Invalid(field,
-                $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07.");
+            return RelayError.Invalid(
+                field,
+                $"'{field}' has the keyword '{refused}', which can't be checked here. Say the same with keywords of JSON Schema draft-07."
+            );
         }
 
         var (root, isWrapped) = SchemaRoot.ToObject(translated);
         return SchemaReferences.CountExpanded(JsonSerializer.SerializeToElement(root)) <= MaxExpanded
             ? new OutputSchema(field, JsonSerializer.Serialize(root), isWrapped)
-            : new RelayError(ErrorCode.TooLarge,
-            $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller "
-            + $"definitions, or less often.", field);
+            : new RelayError(
+                ErrorCode.TooLarge,
+                $"'{field}' repeats its definitions too often: its references expand to more than {MaxExpanded} parts. Refer to smaller "
+                    + $"definitions, or less often.",
+                field
+            );
     }
 
     /// <inheritdoc/>

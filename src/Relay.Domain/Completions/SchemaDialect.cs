@@ -12,27 +12,65 @@ internal static class SchemaDialect
     /// <summary>Keywords of draft-07 that constrain or refer, and hold no schema of their own.</summary>
     private static readonly HashSet<string> Plain = new(StringComparer.Ordinal)
     {
-        "type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
-            "pattern", "maxItems", "minItems",
-        "uniqueItems", "maxProperties", "minProperties", "required", "$ref", "$id",
+        "type",
+        "enum",
+        "const",
+        "multipleOf",
+        "maximum",
+        "exclusiveMaximum",
+        "minimum",
+        "exclusiveMinimum",
+        "maxLength",
+        "minLength",
+        "pattern",
+        "maxItems",
+        "minItems",
+        "uniqueItems",
+        "maxProperties",
+        "minProperties",
+        "required",
+        "$ref",
+        "$id",
         // These describe, and help the model.
-        "title", "description", "default", "format",
+        "title",
+        "description",
+        "default",
+        "format",
     };
 
     /// <summary>Keywords that hold one schema.</summary>
-    private static readonly HashSet<string> One = new(
-        StringComparer.Ordinal) { "additionalItems", "additionalProperties", "propertyNames", "contains", "not", "if", "then", "else" };
+    private static readonly HashSet<string> One = new(StringComparer.Ordinal)
+    {
+        "additionalItems",
+        "additionalProperties",
+        "propertyNames",
+        "contains",
+        "not",
+        "if",
+        "then",
+        "else",
+    };
 
     /// <summary>Keywords that hold a list of schemas.</summary>
     private static readonly HashSet<string> List = new(StringComparer.Ordinal) { "allOf", "anyOf", "oneOf" };
 
     /// <summary>Keywords that hold schemas by name.</summary>
-    private static readonly HashSet<string> Named = new(
-        StringComparer.Ordinal) { "properties", "patternProperties", "definitions", "$defs" };
+    private static readonly HashSet<string> Named = new(StringComparer.Ordinal)
+    {
+        "properties",
+        "patternProperties",
+        "definitions",
+        "$defs",
+    };
 
     /// <summary>Keywords of later dialects that constrain in a way that draft-07 can't say.</summary>
-    private static readonly HashSet<string> Refused = new(
-        StringComparer.Ordinal) { "$dynamicRef", "$recursiveRef", "minContains", "maxContains" };
+    private static readonly HashSet<string> Refused = new(StringComparer.Ordinal)
+    {
+        "$dynamicRef",
+        "$recursiveRef",
+        "minContains",
+        "maxContains",
+    };
 
     /// <summary>The schema in Claude Code's dialect; or the keyword that has no word there.</summary>
     public static JsonObject Translate(JsonElement schema, out string? refused)
@@ -53,7 +91,8 @@ internal static class SchemaDialect
         }
 
         return schema.TryGetProperty("nullable", out var nullable) && nullable.ValueKind == JsonValueKind.True
-            ? Nullable(written) : written;
+            ? Nullable(written)
+            : written;
     }
 
     private static void Keyword(JsonObject written, JsonElement schema, string name, JsonElement value, ref string? refused)
@@ -61,8 +100,10 @@ internal static class SchemaDialect
         if (name is "exclusiveMinimum" or "exclusiveMaximum" && value.ValueKind is JsonValueKind.True or JsonValueKind.False)
         {
             // Of draft-04: it makes the bound beside it exclusive.
-            if (value.ValueKind == JsonValueKind.True
-                && schema.TryGetProperty(name == "exclusiveMinimum" ? "minimum" : "maximum", out var bound))
+            if (
+                value.ValueKind == JsonValueKind.True
+                && schema.TryGetProperty(name == "exclusiveMinimum" ? "minimum" : "maximum", out var bound)
+            )
             {
                 written[name] = Copy(bound);
             }
@@ -129,10 +170,13 @@ internal static class SchemaDialect
             case "unevaluatedProperties" or "unevaluatedItems" when value.ValueKind != JsonValueKind.True:
                 // Alone it means what the older keyword means; beside others it looks into them, which draft-07 can't say.
                 var older = name == "unevaluatedProperties" ? "additionalProperties" : "additionalItems";
-                if (schema.EnumerateObject()
-                    .Any(other =>
-                    other.Name is "allOf" or "anyOf" or "oneOf" or "not" or "if" or "$ref" or "dependentSchemas" or "contains")
-                    || schema.TryGetProperty(older, out _))
+                if (
+                    schema
+                        .EnumerateObject()
+                        .Any(other =>
+                            other.Name is "allOf" or "anyOf" or "oneOf" or "not" or "if" or "$ref" or "dependentSchemas" or "contains"
+                        ) || schema.TryGetProperty(older, out _)
+                )
                 {
                     refused ??= name;
                 }
@@ -194,11 +238,12 @@ internal static class SchemaDialect
         return new JsonObject { ["anyOf"] = new JsonArray(schema, new JsonObject { ["type"] = "null" }) };
     }
 
-    private static JsonNode? Copy(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => JsonObject.Create(value.Clone()),
-        JsonValueKind.Array => JsonArray.Create(value.Clone()),
-        JsonValueKind.Null or JsonValueKind.Undefined => null,
-        _ => JsonValue.Create(value.Clone()),
-    };
+    private static JsonNode? Copy(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object => JsonObject.Create(value.Clone()),
+            JsonValueKind.Array => JsonArray.Create(value.Clone()),
+            JsonValueKind.Null or JsonValueKind.Undefined => null,
+            _ => JsonValue.Create(value.Clone()),
+        };
 }

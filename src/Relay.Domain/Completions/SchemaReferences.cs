@@ -104,8 +104,11 @@ internal static class SchemaReferences
             {
                 found = member;
             }
-            else if (found.ValueKind == JsonValueKind.Array
-                && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < found.GetArrayLength())
+            else if (
+                found.ValueKind == JsonValueKind.Array
+                && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                && index < found.GetArrayLength()
+            )
             {
                 found = found[index];
             }

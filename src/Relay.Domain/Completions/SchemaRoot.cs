@@ -22,8 +22,10 @@ internal static class SchemaRoot
     public static (JsonObject Schema, bool IsWrapped) ToObject(JsonObject schema)
     {
         var type = schema["type"];
-        if (NoTool.Any(schema.ContainsKey)
-            || (type is not null && (type.GetValueKind() != JsonValueKind.String || type.GetValue<string>() != "object")))
+        if (
+            NoTool.Any(schema.ContainsKey)
+            || (type is not null && (type.GetValueKind() != JsonValueKind.String || type.GetValue<string>() != "object"))
+        )
         {
             return (Wrap(schema), true);
         }
@@ -96,8 +98,10 @@ internal static class SchemaRoot
 
     private static string Redirect(string reference) =>
         reference == "#"
-        || (reference.StartsWith("#/", StringComparison.Ordinal)
-        && !Definitions.Any(name => reference.StartsWith($"#/{name}/", StringComparison.Ordinal)))
+        || (
+            reference.StartsWith("#/", StringComparison.Ordinal)
+            && !Definitions.Any(name => reference.StartsWith($"#/{name}/", StringComparison.Ordinal))
+        )
             ? $"#/properties/{Property}{reference[1..]}"
             : reference;
 }

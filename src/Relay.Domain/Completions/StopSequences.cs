@@ -36,7 +36,7 @@ public sealed class StopSequences
 
     private static bool IsUnicode(string text)
     {
-        for (var rest = text.AsSpan(); !rest.IsEmpty;)
+        for (var rest = text.AsSpan(); !rest.IsEmpty; )
         {
             if (Rune.DecodeFromUtf16(rest, out _, out var length) != OperationStatus.Done)
             {
@@ -58,8 +58,10 @@ public sealed class StopSequences
         foreach (var sequence in _sequences)
         {
             var index = text.IndexOf(sequence, StringComparison.Ordinal);
-            if (index >= 0
-                && (first is not { } known || index < known.Index || (index == known.Index && sequence.Length > known.Sequence.Length)))
+            if (
+                index >= 0
+                && (first is not { } known || index < known.Index || (index == known.Index && sequence.Length > known.Sequence.Length))
+            )
             {
                 first = (index, sequence);
             }

@@ -42,7 +42,8 @@ public sealed partial record ToolCall
         {
             using var document = JsonDocument.Parse(input.Length == 0 ? "{}" : input);
             return document.RootElement.ValueKind == JsonValueKind.Object && ToolSchema.HasRightValues(document.RootElement, MaxDepth)
-                ? new ToolCall(id, name, input.Length == 0 ? "{}" : input) : null;
+                ? new ToolCall(id, name, input.Length == 0 ? "{}" : input)
+                : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -59,15 +60,19 @@ public sealed partial record ToolCall
     {
         if (!IsId(id))
         {
-            return RelayError.Invalid($"{field}.id",
-                $"'{field}.id' can't be the id of a call. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'.");
+            return RelayError.Invalid(
+                $"{field}.id",
+                $"'{field}.id' can't be the id of a call. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'."
+            );
         }
 
         if (!ToolDeclaration.IsName(name))
         {
             return RelayError.Invalid(
-                $"{field}.name", $"'{field}' calls a tool whose name can't be one. It takes 1 to 128 of the letters a to z and A to Z, "
-                + $"digits, '_' and '-'.");
+                $"{field}.name",
+                $"'{field}' calls a tool whose name can't be one. It takes 1 to 128 of the letters a to z and A to Z, "
+                    + $"digits, '_' and '-'."
+            );
         }
 
         if (input is not { } given)

@@ -16,8 +16,8 @@ public sealed partial record ToolDeclaration
     private ToolDeclaration(string name, string? description, string inputSchema, bool? isStrict)
     {
         (Name, _description, _inputSchema, IsStrict) = (name, description, inputSchema, isStrict);
-        Utf8Bytes = name.Length + (description is null ? 0 : Encoding.UTF8.GetByteCount(description))
-            + Encoding.UTF8.GetByteCount(inputSchema);
+        Utf8Bytes =
+            name.Length + (description is null ? 0 : Encoding.UTF8.GetByteCount(description)) + Encoding.UTF8.GetByteCount(inputSchema);
     }
 
     /// <summary>1 to 128 ASCII letters, digits, hyphens and underscores.</summary>
@@ -52,8 +52,10 @@ public sealed partial record ToolDeclaration
     {
         if (!IsName(name))
         {
-            return RelayError.Invalid($"{field}.name",
-                $"'{field}.name' can't be the name of a tool. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'.");
+            return RelayError.Invalid(
+                $"{field}.name",
+                $"'{field}.name' can't be the name of a tool. It takes 1 to 128 of the letters a to z and A to Z, digits, '_' and '-'."
+            );
         }
 
         if (inputSchema is not { } schema)

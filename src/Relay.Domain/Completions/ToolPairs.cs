@@ -22,7 +22,9 @@ internal static class ToolPairs
                     if (!seen.Add(call.Call.Id))
                     {
                         return RelayError.Invalid(
-                            field, $"'{field}' has two calls with the id '{call.Call.Id}'. Give each call its own id.");
+                            field,
+                            $"'{field}' has two calls with the id '{call.Call.Id}'. Give each call its own id."
+                        );
                     }
 
                     open.Add(call.Call.Id);
@@ -40,21 +42,27 @@ internal static class ToolPairs
                 }
                 else if (!isHead)
                 {
-                    return RelayError.Invalid(field,
-                        $"'{field}' has the result of the call '{result.CallId}' after other content. Put the results of calls before it.");
+                    return RelayError.Invalid(
+                        field,
+                        $"'{field}' has the result of the call '{result.CallId}' after other content. Put the results of calls before it."
+                    );
                 }
                 else if (!open.Remove(result.CallId))
                 {
-                    return RelayError.Invalid(field,
+                    return RelayError.Invalid(
+                        field,
                         $"'{field}' has a result for '{result.CallId}', which the assistant's message before it does not call, or a "
-                        + $"second result for it.");
+                            + $"second result for it."
+                    );
                 }
             }
 
             if (open.Count > 0)
             {
-                return RelayError.Invalid(field,
-                    $"'{field}' has a call without its result: '{open.First()}'. Put the result of each call into the message after it.");
+                return RelayError.Invalid(
+                    field,
+                    $"'{field}' has a call without its result: '{open.First()}'. Put the result of each call into the message after it."
+                );
             }
         }
 

@@ -22,8 +22,18 @@ internal static class ToolSchema
     private static readonly string[] Types = ["string", "number", "integer", "boolean", "object", "array", "null"];
 
     private static readonly string[] SchemaKeywords =
-        ["additionalItems", "contains", "else", "if", "not", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
-        "additionalProperties"];
+    [
+        "additionalItems",
+        "contains",
+        "else",
+        "if",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "additionalProperties",
+    ];
 
     private static readonly string[] ListKeywords = ["allOf", "anyOf", "oneOf", "prefixItems"];
 
@@ -35,11 +45,11 @@ internal static class ToolSchema
         try
         {
             return schema.ValueKind != JsonValueKind.Object
-                ? "is not an object. Send a JSON schema such as {\"type\":\"object\",\"properties\":{…}}."
+                    ? "is not an object. Send a JSON schema such as {\"type\":\"object\",\"properties\":{…}}."
                 : !HasRightValues(schema, MaxDepth)
-                ? $"nests deeper than {MaxDepth} levels, or has a number that no double can hold. Make it simpler."
+                    ? $"nests deeper than {MaxDepth} levels, or has a number that no double can hold. Make it simpler."
                 : schema.TryGetProperty("type", out var type) && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object"))
-                ? "has another type than \"object\". The input of a tool is an object."
+                    ? "has another type than \"object\". The input of a tool is an object."
                 : FindWrong(schema, string.Empty);
         }
         catch (InvalidOperationException)
@@ -66,15 +76,16 @@ internal static class ToolSchema
     public static string Write(JsonElement value) => JsonSerializer.Serialize(value, AsWritten);
 
     /// <summary>Whether it nests no deeper than so many levels, and holds only numbers and texts that can be sent on.</summary>
-    public static bool HasRightValues(JsonElement value, int levels) => value.ValueKind switch
-    {
-        JsonValueKind.Object =>
-            levels > 0 && value.EnumerateObject().All(member => member.Name is not null && HasRightValues(member.Value, levels - 1)),
-        JsonValueKind.Array => levels > 0 && value.EnumerateArray().All(item => HasRightValues(item, levels - 1)),
-        JsonValueKind.Number => value.TryGetDouble(out var number) && double.IsFinite(number),
-        JsonValueKind.String => value.GetString() is not null,
-        _ => true,
-    };
+    public static bool HasRightValues(JsonElement value, int levels) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object => levels > 0
+                && value.EnumerateObject().All(member => member.Name is not null && HasRightValues(member.Value, levels - 1)),
+            JsonValueKind.Array => levels > 0 && value.EnumerateArray().All(item => HasRightValues(item, levels - 1)),
+            JsonValueKind.Number => value.TryGetDouble(out var number) && double.IsFinite(number),
+            JsonValueKind.String => value.GetString() is not null,
+            _ => true,
+        };
 
     /// <summary>The first keyword with a value of another form than it takes; null for none.</summary>
     private static string? FindWrong(JsonElement schema, string path)
@@ -94,12 +105,14 @@ internal static class ToolSchema
             var (name, value, at) = (keyword.Name, keyword.Value, path.Length == 0 ? keyword.Name : $"{path}.{keyword.Name}");
             var problem = name switch
             {
-                "type" => IsType(value) || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray()
-                    .All(IsType)) ? null : Wrong(at, $"one of {string.Join(", ", Types)}, or a list of them"),
+                "type" => IsType(value) || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(IsType))
+                    ? null
+                    : Wrong(at, $"one of {string.Join(", ", Types)}, or a list of them"),
                 "required" => IsListOf(value, JsonValueKind.String) ? null : Wrong(at, "a list of names"),
                 "enum" => value.ValueKind == JsonValueKind.Array ? null : Wrong(at, "a list of values"),
-                "description" or "title" or "$ref" or "pattern" or "format" =>
-                value.ValueKind == JsonValueKind.String ? null : Wrong(at, "a text"),
+                "description" or "title" or "$ref" or "pattern" or "format" => value.ValueKind == JsonValueKind.String
+                    ? null
+                    : Wrong(at, "a text"),
                 "items" when value.ValueKind == JsonValueKind.Array => FindWrongInList(value, at),
                 "items" => FindWrong(value, at),
                 _ when SchemaKeywords.Contains(name, StringComparer.Ordinal) => FindWrong(value, at),
@@ -116,14 +129,19 @@ internal static class ToolSchema
         return null;
     }
 
-    private static string? FindWrongInList(JsonElement list, string path) => list.ValueKind == JsonValueKind.Array
-        ? list.EnumerateArray().Select((item, index) => FindWrong(item, $"{path}[{index}]")).FirstOrDefault(problem => problem is not null)
-        : Wrong(path, "a list of schemas");
+    private static string? FindWrongInList(JsonElement list, string path) =>
+        list.ValueKind == JsonValueKind.Array
+            ? list.EnumerateArray()
+                .Select((item, index) => FindWrong(item, $"{path}[{index}]"))
+                .FirstOrDefault(problem => problem is not null)
+            : Wrong(path, "a list of schemas");
 
-    private static string? FindWrongInMap(JsonElement map, string path) => map.ValueKind == JsonValueKind.Object
-        ? map.EnumerateObject().Select(member => FindWrong(member.Value, $"{path}.{member.Name}"))
-        .FirstOrDefault(problem => problem is not null)
-        : Wrong(path, "an object of schemas");
+    private static string? FindWrongInMap(JsonElement map, string path) =>
+        map.ValueKind == JsonValueKind.Object
+            ? map.EnumerateObject()
+                .Select(member => FindWrong(member.Value, $"{path}.{member.Name}"))
+                .FirstOrDefault(problem => problem is not null)
+            : Wrong(path, "an object of schemas");
 
     private static string Wrong(string path, string wanted) => $"is not a JSON schema: '{Shorten(path)}' takes {wanted}.";
 

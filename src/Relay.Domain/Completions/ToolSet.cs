@@ -65,7 +65,12 @@ public sealed class ToolSet
     /// <param name="choice">The choice.</param>
     /// <param name="allowsParallel">Whether one answer may hold several calls.</param>
     public static Result<ToolSet> Create(
-        string field, IReadOnlyList<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
+        string field,
+        IReadOnlyList<ToolDeclaration> tools,
+        string choiceField,
+        ToolChoice choice,
+        bool allowsParallel
+    )
     {
         if (tools.Count is 0 or > MaxTools)
         {

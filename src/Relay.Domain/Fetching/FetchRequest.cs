@@ -13,8 +13,9 @@ public sealed class FetchRequest
 
     private const int MaxLanguageLength = 200;
 
-    private static readonly SearchValues<char> LanguageLetters =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ");
+    private static readonly SearchValues<char> LanguageLetters = SearchValues.Create(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* "
+    );
 
     private FetchRequest(string url) => Url = url;
 
@@ -38,7 +39,13 @@ public sealed class FetchRequest
 
     /// <summary>Checks everything but whether the URL may be fetched.</summary>
     public static Result<FetchRequest> Create(
-        string? url, long? maxBytes, bool? strip, string? format, long? offset, string? acceptLanguage)
+        string? url,
+        long? maxBytes,
+        bool? strip,
+        string? format,
+        long? offset,
+        string? acceptLanguage
+    )
     {
         PageFormat? known = format switch
         {
@@ -52,7 +59,7 @@ public sealed class FetchRequest
             : maxBytes is < 1 or > MaxMaxBytes ? RelayError.Invalid("max_bytes", $"'max_bytes' is a whole number from 1 to {MaxMaxBytes}.")
             : offset is < 0 ? RelayError.Invalid("offset", "'offset' is 0 or more: the 'next_offset' of the reply before.")
             : acceptLanguage is not null && !IsLanguages(acceptLanguage)
-            ? RelayError.Invalid("accept_language", "'accept_language' is a list of languages such as \"de, en;q=0.8\".")
+                ? RelayError.Invalid("accept_language", "'accept_language' is a list of languages such as \"de, en;q=0.8\".")
             : new FetchRequest(url)
             {
                 Format = chosen,

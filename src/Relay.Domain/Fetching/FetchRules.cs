@@ -9,8 +9,8 @@ namespace Relay.Domain.Fetching;
 public sealed record FetchRules(IReadOnlySet<int> Ports, IReadOnlySet<string> Allowed, IReadOnlySet<string> DeniedNames)
 {
     /// <summary>What counts when the operator says nothing.</summary>
-    public static FetchRules Default { get; } = new(
-        new HashSet<int> { 80, 443 }, new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+    public static FetchRules Default { get; } =
+        new(new HashSet<int> { 80, 443 }, new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
 
     /// <summary>Whether the operator named exactly this host (IPv6 in brackets) and port.</summary>
     public bool Allows(string host, int port) => Allowed.Count > 0 && Allowed.Contains($"{host}:{port}");

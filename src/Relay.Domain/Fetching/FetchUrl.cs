@@ -128,14 +128,21 @@ public sealed class FetchUrl
             return text.AsSpan().IndexOfAnyExceptInRange('\u0021', '\u007E') < 0;
         }
 
-        for (var index = 0; index < text.Length;)
+        for (var index = 0; index < text.Length; )
         {
-            if (!Rune.TryGetRuneAt(text, index, out var rune)
+            if (
+                !Rune.TryGetRuneAt(text, index, out var rune)
                 || rune.Value is <= 0x20 or 0x7F or 0xFFFD
-                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.SpaceSeparator
-                or UnicodeCategory.LineSeparator
-                    or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
-                    or UnicodeCategory.Surrogate)
+                || Rune.GetUnicodeCategory(rune)
+                    is UnicodeCategory.Control
+                        or UnicodeCategory.Format
+                        or UnicodeCategory.SpaceSeparator
+                        or UnicodeCategory.LineSeparator
+                        or UnicodeCategory.ParagraphSeparator
+                        or UnicodeCategory.PrivateUse
+                        or UnicodeCategory.OtherNotAssigned
+                        or UnicodeCategory.Surrogate
+            )
             {
                 return false;
             }
@@ -150,18 +157,23 @@ public sealed class FetchUrl
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         return colon > 0 && char.IsAsciiLetter(text[0]) && text.AsSpan(0, colon).IndexOfAnyExcept(SchemeLetters) < 0
-            ? text[..colon].ToLowerInvariant() : null;
+            ? text[..colon].ToLowerInvariant()
+            : null;
     }
 
-    private static readonly SearchValues<char> SchemeLetters =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    private static readonly SearchValues<char> SchemeLetters = SearchValues.Create(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-."
+    );
 
     private static readonly SearchValues<char> IPv6Letters = SearchValues.Create("0123456789abcdefABCDEF:.");
 
     private static (string Host, IPAddress? Address, int Port)? ReadAuthority(ReadOnlySpan<char> authority, string scheme)
     {
         var isLiteral = authority is ['[', ..];
-        var hostEnd = isLiteral ? authority.IndexOf(']') + 1 : authority.IndexOf(':') is var colon and >= 0 ? colon : authority.Length;
+        var hostEnd =
+            isLiteral ? authority.IndexOf(']') + 1
+            : authority.IndexOf(':') is var colon and >= 0 ? colon
+            : authority.Length;
         if (hostEnd == 0 || ReadPort(authority[hostEnd..], scheme) is not { } port)
         {
             return null;
@@ -179,9 +191,11 @@ public sealed class FetchUrl
         }
 
         // Of the many ways to write an address only the usual one is taken; a private one is called private in any.
-        return NumericHost.Parse(host.EndsWith('.') ? host[..^1] : host) is { } ip
+        return
+            NumericHost.Parse(host.EndsWith('.') ? host[..^1] : host) is { } ip
             && (string.Equals(host, ip.ToString(), StringComparison.Ordinal) || !AddressTable.IsPublic(ip))
-            ? (ip.ToString(), ip, port) : null;
+            ? (ip.ToString(), ip, port)
+            : null;
     }
 
     private static int? ReadPort(ReadOnlySpan<char> text, string scheme)
@@ -191,10 +205,12 @@ public sealed class FetchUrl
             return scheme == "http" ? 80 : 443;
         }
 
-        return text is [':', .. { Length: <= 5 } digits] && digits.IndexOfAnyExceptInRange('0', '9') < 0
+        return
+            text is [':', .. { Length: <= 5 } digits]
+            && digits.IndexOfAnyExceptInRange('0', '9') < 0
             && int.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture) is > 0 and <= ushort.MaxValue and var port
-                ? port
-                : null;
+            ? port
+            : null;
     }
 
     private static IPAddress? ReadIPv6(string text)
@@ -206,8 +222,10 @@ public sealed class FetchUrl
 
         // An IPv4 address at its end, in its one usual form.
         var last = text[(text.LastIndexOf(':') + 1)..];
-        if (last.Contains('.', StringComparison.Ordinal)
-            && (NumericHost.Parse(last) is not { } ip || !string.Equals(last, ip.ToString(), StringComparison.Ordinal)))
+        if (
+            last.Contains('.', StringComparison.Ordinal)
+            && (NumericHost.Parse(last) is not { } ip || !string.Equals(last, ip.ToString(), StringComparison.Ordinal))
+        )
         {
             return null;
         }
@@ -233,7 +251,9 @@ public sealed class FetchUrl
     private static FetchUrl? Make(string text, string host, IPAddress? address, int port) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri)
         && string.Equals(uri.Host, host, StringComparison.Ordinal)
-        && uri.Port == port && uri.UserInfo.Length == 0 && uri.Fragment.Length == 0
+        && uri.Port == port
+        && uri.UserInfo.Length == 0
+        && uri.Fragment.Length == 0
             ? new FetchUrl(uri, host, address)
             : null;
 }

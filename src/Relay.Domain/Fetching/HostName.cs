@@ -19,16 +19,26 @@ public static class HostName
     /// </summary>
     private static readonly (int First, int Last)[] CompatibilityBlocks =
     [
-        (0x00AA, 0x00AA), (0x00BA, 0x00BA), // ordinal indicators
-        (0x0132, 0x0133), (0x013F, 0x0140), (0x0149, 0x0149), (0x017F, 0x017F), (0x01C4, 0x01CC), (0x01F1, 0x01F3), // digraphs, long s
-        (0x1D2C, 0x1DBF), (0x1E9A, 0x1E9B), // phonetic extensions
+        (0x00AA, 0x00AA),
+        (0x00BA, 0x00BA), // ordinal indicators
+        (0x0132, 0x0133),
+        (0x013F, 0x0140),
+        (0x0149, 0x0149),
+        (0x017F, 0x017F),
+        (0x01C4, 0x01CC),
+        (0x01F1, 0x01F3), // digraphs, long s
+        (0x1D2C, 0x1DBF),
+        (0x1E9A, 0x1E9B), // phonetic extensions
         (0x2100, 0x214F), // letterlike symbols
         (0x2C7C, 0x2C7D),
         (0x3131, 0x318E), // Hangul compatibility letters
         (0xF900, 0xFAFF), // CJK compatibility ideographs
-        (0xFB00, 0xFDFF), (0xFE00, 0xFE0F), (0xFE70, 0xFEFF), // presentation forms, variation selectors
+        (0xFB00, 0xFDFF),
+        (0xFE00, 0xFE0F),
+        (0xFE70, 0xFEFF), // presentation forms, variation selectors
         (0xFF00, 0xFFEF), // half and full width
-        (0x1D400, 0x1D7FF), (0x1EE00, 0x1EEFF), // mathematical letters
+        (0x1D400, 0x1D7FF),
+        (0x1EE00, 0x1EEFF), // mathematical letters
         (0x2F800, 0x2FA1F), // CJK compatibility ideographs
         (0xE0100, 0xE01EF), // variation selectors
     ];
@@ -64,8 +74,12 @@ public static class HostName
 
     private static string? ToAsciiLabel(string label)
     {
-        if (label.Length is 0 or > MaxName || label[0] == '-' || label[^1] == '-'
-            || string.Equals(label, "xn--", StringComparison.OrdinalIgnoreCase))
+        if (
+            label.Length is 0 or > MaxName
+            || label[0] == '-'
+            || label[^1] == '-'
+            || string.Equals(label, "xn--", StringComparison.OrdinalIgnoreCase)
+        )
         {
             return null;
         }
@@ -88,7 +102,8 @@ public static class HostName
         }
 
         var ascii = points.TrueForAll(point => point < 0x80)
-            ? string.Concat(points.Select(point => (char)point)) : "xn--" + Punycode(points);
+            ? string.Concat(points.Select(point => (char)point))
+            : "xn--" + Punycode(points);
         return ascii.Length <= MaxLabel ? ascii : null;
     }
 
@@ -113,7 +128,11 @@ public static class HostName
     /// <summary>RFC 3492, section 6.3.</summary>
     private static string Punycode(List<int> points)
     {
-        const int skew = 38, damp = 700, tMin = 1, tMax = 26, digits = 36;
+        const int skew = 38,
+            damp = 700,
+            tMin = 1,
+            tMax = 26,
+            digits = 36;
         var output = new StringBuilder();
         foreach (var point in points.Where(point => point < 0x80))
         {
@@ -127,7 +146,9 @@ public static class HostName
             output.Append('-');
         }
 
-        int next = 0x80, delta = 0, bias = 72;
+        int next = 0x80,
+            delta = 0,
+            bias = 72;
         while (handled < points.Count)
         {
             var lowest = points.Where(point => point >= next).Min();

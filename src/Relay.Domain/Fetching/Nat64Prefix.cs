@@ -16,14 +16,16 @@ public sealed record Nat64Prefix(AddressBlock Block)
 
     /// <summary>The prefixes of the network in which <c>ipv4only.arpa</c> has these addresses.</summary>
     public static IReadOnlyList<Nat64Prefix> Discover(IEnumerable<IPAddress> addresses) =>
-    [
-        .. (from address in addresses
-            where IsIPv6(address)
-            from length in Lengths
-            let prefix = new Nat64Prefix(new AddressBlock(address, length))
-            where prefix.Find(address) is { } embedded && WellKnownIPv4.Contains(embedded)
-            select prefix).Distinct(),
-    ];
+        [
+            .. (
+                from address in addresses
+                where IsIPv6(address)
+                from length in Lengths
+                let prefix = new Nat64Prefix(new AddressBlock(address, length))
+                where prefix.Find(address) is { } embedded && WellKnownIPv4.Contains(embedded)
+                select prefix
+            ).Distinct(),
+        ];
 
     /// <summary>The IPv4 address that an address stands for; null for one outside the prefix.</summary>
     public IPAddress? Find(IPAddress address)

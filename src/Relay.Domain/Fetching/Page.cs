@@ -17,7 +17,13 @@ namespace Relay.Domain.Fetching;
 /// </param>
 /// <param name="Metadata">What the whole page says about itself.</param>
 public sealed record Page(
-    ReadOnlyMemory<byte> Content, long? TotalChars, long? NextOffset, bool IsTruncated, string? Charset, PageMetadata Metadata)
+    ReadOnlyMemory<byte> Content,
+    long? TotalChars,
+    long? NextOffset,
+    bool IsTruncated,
+    string? Charset,
+    PageMetadata Metadata
+)
 {
     /// <summary>No data for scripts.</summary>
     public static IReadOnlyDictionary<string, JsonElement> NoData { get; } = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
@@ -53,7 +59,13 @@ public enum ScriptNeed
 /// <param name="JsonLd">The JSON-LD blocks; one that is not valid JSON is a JSON string of its text.</param>
 /// <param name="JsonLdOmitted">Blocks left out because all together would be too large.</param>
 public sealed record PageMetadata(
-    string? Title, string? Description, string? Language, string? Canonical, IReadOnlyList<JsonElement> JsonLd, int JsonLdOmitted)
+    string? Title,
+    string? Description,
+    string? Language,
+    string? Canonical,
+    IReadOnlyList<JsonElement> JsonLd,
+    int JsonLdOmitted
+)
 {
     /// <summary>The page's Open Graph, by the names behind <c>og:</c>; the first of several of a name.</summary>
     public IReadOnlyDictionary<string, string> OpenGraph { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);

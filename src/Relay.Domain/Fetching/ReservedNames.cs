@@ -12,8 +12,22 @@ internal static class ReservedNames
     /// </summary>
     private static readonly HashSet<string> TopLabels = new(StringComparer.Ordinal)
     {
-        "localhost", "test", "invalid", "example", "local", "onion", "arpa", "alt", "internal", "localdomain", "lan", "home", "corp",
-            "intranet", "private", "svc",
+        "localhost",
+        "test",
+        "invalid",
+        "example",
+        "local",
+        "onion",
+        "arpa",
+        "alt",
+        "internal",
+        "localdomain",
+        "lan",
+        "home",
+        "corp",
+        "intranet",
+        "private",
+        "svc",
     };
 
     private static readonly HashSet<string> Names = new(StringComparer.Ordinal) { "metadata.goog" };
@@ -24,7 +38,9 @@ internal static class ReservedNames
     public static bool Contains(string name)
     {
         var lastDot = name.LastIndexOf('.');
-        return lastDot < 0 || TopLabels.Contains(name[(lastDot + 1)..]) || Names.Contains(name)
+        return lastDot < 0
+            || TopLabels.Contains(name[(lastDot + 1)..])
+            || Names.Contains(name)
             || Array.Exists(Suffixes, suffix => name.EndsWith(suffix, StringComparison.Ordinal));
     }
 }

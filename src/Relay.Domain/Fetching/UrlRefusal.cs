@@ -31,20 +31,22 @@ public static class UrlRefusals
     public static string WireName(this UrlRefusal refusal) => JsonNamingPolicy.SnakeCaseLower.ConvertName(refusal.ToString());
 
     /// <summary>The refusal as callers see it: why, and what to do.</summary>
-    public static RelayError ToError(this UrlRefusal refusal, FetchRules rules) => new(
-        ErrorCode.UrlRejected,
-        refusal switch
-        {
-            UrlRefusal.InvalidUrl =>
-                "'url' is not a plain absolute URL. Send scheme, host and path as a browser's address bar would copy them, "
-                + "percent-encoded, at most 8192 characters long.",
-            UrlRefusal.SchemeForbidden => "'url' begins with another scheme than http or https.",
-            UrlRefusal.UserinfoForbidden => "'url' has a user name or an '@' before its host. Leave it out.",
-            UrlRefusal.PortForbidden =>
-            $"'url' names a port that this relay does not fetch from. It takes {string.Join(", ", rules.Ports.Order())}.",
-            UrlRefusal.NameForbidden => "'url' names a host that this relay does not fetch from: only public names are taken.",
-            UrlRefusal.TargetForbidden => "'url' names an address that is not public.",
-            _ => throw new ArgumentOutOfRangeException(nameof(refusal), refusal, "Not a refusal."),
-        },
-        "url");
+    public static RelayError ToError(this UrlRefusal refusal, FetchRules rules) =>
+        new(
+            ErrorCode.UrlRejected,
+            refusal switch
+            {
+                UrlRefusal.InvalidUrl =>
+                    "'url' is not a plain absolute URL. Send scheme, host and path as a browser's address bar would copy them, "
+                        + "percent-encoded, at most 8192 characters long.",
+                UrlRefusal.SchemeForbidden => "'url' begins with another scheme than http or https.",
+                UrlRefusal.UserinfoForbidden => "'url' has a user name or an '@' before its host. Leave it out.",
+                UrlRefusal.PortForbidden =>
+                    $"'url' names a port that this relay does not fetch from. It takes {string.Join(", ", rules.Ports.Order())}.",
+                UrlRefusal.NameForbidden => "'url' names a host that this relay does not fetch from: only public names are taken.",
+                UrlRefusal.TargetForbidden => "'url' names an address that is not public.",
+                _ => throw new ArgumentOutOfRangeException(nameof(refusal), refusal, "Not a refusal."),
+            },
+            "url"
+        );
 }

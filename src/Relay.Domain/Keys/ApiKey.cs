@@ -88,6 +88,12 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// </summary>
     public ApiKey WithNewerSecretsOf(ApiKey other) =>
         (other.RotatedAt ?? other.CreatedAt) > (RotatedAt ?? CreatedAt)
-            ? this with { Hash = other.Hash, Prefix = other.Prefix, RotatedAt = other.RotatedAt, Retired = other.Retired }
+            ? this with
+            {
+                Hash = other.Hash,
+                Prefix = other.Prefix,
+                RotatedAt = other.RotatedAt,
+                Retired = other.Retired,
+            }
             : this;
 }

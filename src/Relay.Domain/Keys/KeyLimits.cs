@@ -6,7 +6,11 @@ namespace Relay.Domain.Keys;
 /// <param name="Concurrency">Completions at once.</param>
 /// <param name="UsdPerDay">US dollars a UTC day, by Claude Code's own count; null for no such limit.</param>
 public sealed record KeyLimits(
-    int? RequestsPerMinute = null, int? RequestsPerDay = null, int? Concurrency = null, decimal? UsdPerDay = null)
+    int? RequestsPerMinute = null,
+    int? RequestsPerDay = null,
+    int? Concurrency = null,
+    decimal? UsdPerDay = null
+)
 {
     /// <summary>Largest number of requests that can be set, a minute or a day.</summary>
     public const int MaxRequests = 10_000_000;
@@ -23,10 +27,10 @@ public sealed record KeyLimits(
     /// <summary>What is wrong with them; null when nothing is.</summary>
     public RelayError? Problem =>
         RequestsPerMinute is < 1 or > MaxRequests
-        ? RelayError.Invalid("rpm", $"A limit per minute is a whole number from 1 to {MaxRequests}.")
+            ? RelayError.Invalid("rpm", $"A limit per minute is a whole number from 1 to {MaxRequests}.")
         : RequestsPerDay is < 1 or > MaxRequests ? RelayError.Invalid("daily", $"A daily limit is a whole number from 1 to {MaxRequests}.")
         : Concurrency is < 1 or > MaxConcurrency
-        ? RelayError.Invalid("concurrency", $"A concurrency is a whole number from 1 to {MaxConcurrency}.")
+            ? RelayError.Invalid("concurrency", $"A concurrency is a whole number from 1 to {MaxConcurrency}.")
         : UsdPerDay is <= 0 or > MaxUsd ? RelayError.Invalid("usd", $"A limit in US dollars is more than 0 and at most {MaxUsd}.")
         : null;
 }

@@ -58,6 +58,6 @@ public static class KeyScopeNames
         return scopes == KeyScopes.None ? Unknown : scopes;
     }
 
-    private static RelayError Unknown { get; } = RelayError.Invalid(
-        "scopes", "Scopes are one or more of complete, fetch, usage and admin.");
+    private static RelayError Unknown { get; } =
+        RelayError.Invalid("scopes", "Scopes are one or more of complete, fetch, usage and admin.");
 }

@@ -49,7 +49,8 @@ public sealed class KeySecret
 
         Span<char> expected = stackalloc char[ChecksumLength];
         return TryWriteChecksum(text.AsSpan(..^ChecksumLength), expected) && text.AsSpan(^ChecksumLength..).SequenceEqual(expected)
-            ? new KeySecret(text) : null;
+            ? new KeySecret(text)
+            : null;
     }
 
     /// <summary>The secret itself, for the one time it is shown to the operator.</summary>

@@ -41,8 +41,11 @@ public sealed record ModelName
     public static Result<ModelName> Create(string text) =>
         text.Length is > 0 and <= MaxLength && char.IsAsciiLetterLower(text[0]) && !text.AsSpan().ContainsAnyExcept(Allowed)
             ? new ModelName(text)
-            : new RelayError(ErrorCode.UnknownModel, "'model' is not the name of a model. GET /v1/models lists those you can use.",
-            "model");
+            : new RelayError(
+                ErrorCode.UnknownModel,
+                "'model' is not the name of a model. GET /v1/models lists those you can use.",
+                "model"
+            );
 
     /// <summary>
     /// A name as Claude Code writes it, from one as clients write it: <c>claude-sonnet-4-5</c> for <c>anthropic/Claude-Sonnet-4.5</c>.

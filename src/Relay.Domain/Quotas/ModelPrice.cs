@@ -16,12 +16,13 @@ public sealed record ModelPrice(decimal Input, decimal Output)
     private const decimal Million = 1_000_000m;
 
     /// <summary>The price of a model, by its family; of an unknown one, the dearest.</summary>
-    public static ModelPrice Of(ModelName model) => model.Family switch
-    {
-        "haiku" => new ModelPrice(0.1m, 0.5m),
-        "sonnet" => new ModelPrice(2, 10),
-        _ => new ModelPrice(4, 20),
-    };
+    public static ModelPrice Of(ModelName model) =>
+        model.Family switch
+        {
+            "haiku" => new ModelPrice(0.1m, 0.5m),
+            "sonnet" => new ModelPrice(2, 10),
+            _ => new ModelPrice(4, 20),
+        };
 
     /// <summary>What a request of this size may cost, with an ordinary answer.</summary>
     /// <param name="inputTokens">Tokens of all that the caller sent.</param>
@@ -34,6 +35,10 @@ public sealed record ModelPrice(decimal Input, decimal Output)
 
     /// <summary>What these tokens cost. Cache writes are dearer by a quarter, cache reads cost a tenth.</summary>
     public decimal CostOf(TokenUsage usage) =>
-        (usage.InputTokens * Input + usage.CacheCreationInputTokens * Input * 1.25m + usage.CacheReadInputTokens * Input * 0.1m
-        + usage.OutputTokens * Output) / Million;
+        (
+            usage.InputTokens * Input
+            + usage.CacheCreationInputTokens * Input * 1.25m
+            + usage.CacheReadInputTokens * Input * 0.1m
+            + usage.OutputTokens * Output
+        ) / Million;
 }

@@ -140,7 +140,9 @@ public sealed class QuotaBook
         var minute = counters.Minute;
 
         // The clock was set back, and the day that it said before has no room by itself: that day has to end, too.
-        var isTomorrowFull = ofTomorrow?.Requests >= limits.PerDay || totalTomorrow >= limits.GlobalPerDay
+        var isTomorrowFull =
+            ofTomorrow?.Requests >= limits.PerDay
+            || totalTomorrow >= limits.GlobalPerDay
             || (ofTomorrow is not null && costTomorrow >= limits.UsdPerDay);
         return new QuotaStanding(
             (ofToday?.Requests ?? 0) + (ofTomorrow?.Requests ?? 0),
@@ -150,7 +152,8 @@ public sealed class QuotaBook
             minute.Count,
             minute.UntilBelow(limits.PerMinute, uptime),
             minute.UntilBelow(minute.Count, uptime),
-            (isTomorrowFull ? tomorrow : today).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) + TimeSpan.FromDays(1) - now.UtcDateTime);
+            (isTomorrowFull ? tomorrow : today).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc) + TimeSpan.FromDays(1) - now.UtcDateTime
+        );
     }
 
     /// <summary>Makes a day one of those that are counted.</summary>

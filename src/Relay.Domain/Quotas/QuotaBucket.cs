@@ -20,7 +20,8 @@ public static class QuotaBuckets
 
     /// <summary>The bucket of a name.</summary>
     /// <exception cref="FormatException">No bucket has this name.</exception>
-    public static QuotaBucket Parse(string name) => Array.IndexOf(Names, name) is var index and >= 0
-        ? (QuotaBucket)index
-        : throw new FormatException($"'{name}' is not the name of a bucket of limits.");
+    public static QuotaBucket Parse(string name) =>
+        Array.IndexOf(Names, name) is var index and >= 0
+            ? (QuotaBucket)index
+            : throw new FormatException($"'{name}' is not the name of a bucket of limits.");
 }

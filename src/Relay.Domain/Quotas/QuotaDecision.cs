@@ -20,8 +20,14 @@ public readonly record struct QuotaStatus(string Policy, long Limit, long Remain
 /// <param name="Id">Unique in the fleet, so that to settle it twice counts once; null where one process does all the counting.</param>
 /// <param name="IsWaiting">Whether the key's places in the fleet were all taken: it may run only once it has been given one.</param>
 public sealed record QuotaCharge(
-    string KeyId, DateOnly Day, long Second, decimal ReservedUsd, QuotaBucket Bucket = QuotaBucket.Completions, string? Id = null,
-    bool IsWaiting = false);
+    string KeyId,
+    DateOnly Day,
+    long Second,
+    decimal ReservedUsd,
+    QuotaBucket Bucket = QuotaBucket.Completions,
+    string? Id = null,
+    bool IsWaiting = false
+);
 
 /// <summary>Whether a request may spend, and how its key stands after that decision.</summary>
 /// <param name="Charge">What was taken; null when refused, and when nobody asked to take anything.</param>
@@ -32,4 +38,9 @@ public sealed record QuotaCharge(
 /// Relays among which the key's places are divided, where this relay decides alone; null where the limits count as they are.
 /// </param>
 public sealed record QuotaDecision(
-    QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses, int? Running = null, int? Relays = null);
+    QuotaCharge? Charge,
+    RelayError? Refusal,
+    IReadOnlyList<QuotaStatus> Statuses,
+    int? Running = null,
+    int? Relays = null
+);

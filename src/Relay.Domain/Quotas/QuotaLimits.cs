@@ -8,7 +8,13 @@ namespace Relay.Domain.Quotas;
 /// <param name="UsdPerDay">US dollars of the key a UTC day; null for no such limit.</param>
 /// <param name="Bucket">Of what they are the limits.</param>
 public readonly record struct QuotaLimits(
-    int PerMinute, int PerDay, int GlobalPerDay, int Concurrency, decimal? UsdPerDay, QuotaBucket Bucket = QuotaBucket.Completions)
+    int PerMinute,
+    int PerDay,
+    int GlobalPerDay,
+    int Concurrency,
+    decimal? UsdPerDay,
+    QuotaBucket Bucket = QuotaBucket.Completions
+)
 {
     /// <summary>The part of the key's places that each of so many relays has; at least one.</summary>
     public int PlacesPerRelay(int relays) => (Concurrency + relays - 1) / relays;

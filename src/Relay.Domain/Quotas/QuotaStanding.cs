@@ -13,8 +13,15 @@ namespace Relay.Domain.Quotas;
 /// <param name="UntilOneLess">How long until one less than now is in it.</param>
 /// <param name="UntilTomorrow">To the end of the day, or of the day after it where that has no room by itself.</param>
 public readonly record struct QuotaStanding(
-    long Requests, long Total, decimal CostUsd, decimal ReservedUsd, int InMinute, TimeSpan UntilBelow, TimeSpan UntilOneLess,
-    TimeSpan UntilTomorrow)
+    long Requests,
+    long Total,
+    decimal CostUsd,
+    decimal ReservedUsd,
+    int InMinute,
+    TimeSpan UntilBelow,
+    TimeSpan UntilOneLess,
+    TimeSpan UntilTomorrow
+)
 {
     private static readonly TimeSpan OneDay = TimeSpan.FromDays(1);
 
@@ -30,26 +37,39 @@ public readonly record struct QuotaStanding(
     {
         var refusal =
             Requests >= limits.PerDay
-                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {limits.PerDay} {Noun(limits)} of the day (UTC).",
-                RetryAfter: UntilTomorrow)
+                ? new RelayError(
+                    ErrorCode.DailyLimit,
+                    $"This key has used its {limits.PerDay} {Noun(limits)} of the day (UTC).",
+                    RetryAfter: UntilTomorrow
+                )
             : limits.UsdPerDay is { } usd && CostUsd >= usd
-                ? new RelayError(ErrorCode.DailyLimit, $"This key has used its {usd:0.##} US dollars of the day (UTC).",
-                RetryAfter: UntilTomorrow)
+                ? new RelayError(
+                    ErrorCode.DailyLimit,
+                    $"This key has used its {usd:0.##} US dollars of the day (UTC).",
+                    RetryAfter: UntilTomorrow
+                )
             : Total >= limits.GlobalPerDay
-                ? new RelayError(ErrorCode.GlobalDailyLimit, "The relay has used all its requests of the day (UTC).",
-                RetryAfter: UntilTomorrow)
+                ? new RelayError(
+                    ErrorCode.GlobalDailyLimit,
+                    "The relay has used all its requests of the day (UTC).",
+                    RetryAfter: UntilTomorrow
+                )
             : null;
         if (UntilBelow > (refusal?.RetryAfter ?? TimeSpan.Zero))
         {
             return new RelayError(
-                ErrorCode.RateLimited, $"This key has {limits.PerMinute} {Noun(limits)} a minute.", RetryAfter: UntilBelow);
+                ErrorCode.RateLimited,
+                $"This key has {limits.PerMinute} {Noun(limits)} a minute.",
+                RetryAfter: UntilBelow
+            );
         }
 
         return refusal is null && limits.UsdPerDay is { } budget && ReservedUsd > 0 && CostUsd + ReservedUsd + reserveUsd > budget
             ? new RelayError(
                 ErrorCode.RateLimited,
                 $"This key's running requests may use up its {budget:0.##} US dollars of the day. Try again when they have ended.",
-                RetryAfter: SettlesSoon)
+                RetryAfter: SettlesSoon
+            )
             : refusal;
     }
 
@@ -57,8 +77,13 @@ public readonly record struct QuotaStanding(
     public QuotaStatus[] Statuses(in QuotaLimits limits, RelayError? refusal)
     {
         var statuses = new QuotaStatus[2 + (limits.UsdPerDay is null ? 0 : 1) + (refusal?.Code == ErrorCode.GlobalDailyLimit ? 1 : 0)];
-        statuses[0] = new QuotaStatus(NameOf("minute", limits), limits.PerMinute, Math.Max(0, limits.PerMinute - InMinute),
-            MinuteWindow.Length, InMinute >= limits.PerMinute ? UntilBelow : UntilOneLess);
+        statuses[0] = new QuotaStatus(
+            NameOf("minute", limits),
+            limits.PerMinute,
+            Math.Max(0, limits.PerMinute - InMinute),
+            MinuteWindow.Length,
+            InMinute >= limits.PerMinute ? UntilBelow : UntilOneLess
+        );
         statuses[1] = new QuotaStatus(NameOf("day", limits), limits.PerDay, Math.Max(0, limits.PerDay - Requests), OneDay, UntilTomorrow);
         if (limits.UsdPerDay is { } usd)
         {

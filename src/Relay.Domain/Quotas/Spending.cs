@@ -32,5 +32,10 @@ public sealed class Spending
     /// <param name="price">For tokens that nobody summed up.</param>
     /// <param name="reservedUsd">For a request that was left before a token was counted.</param>
     public decimal Cost(ModelPrice price, decimal reservedUsd) =>
-        Usage?.CostUsd ?? (Usage is { } usage ? price.CostOf(usage) : IsFinal || !ReachedApi ? 0 : reservedUsd);
+        Usage?.CostUsd
+        ?? (
+            Usage is { } usage ? price.CostOf(usage)
+            : IsFinal || !ReachedApi ? 0
+            : reservedUsd
+        );
 }

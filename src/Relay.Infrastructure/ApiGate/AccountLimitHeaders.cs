@@ -27,27 +27,32 @@ internal static partial class AccountLimitHeaders
             ? null
             : new UpstreamLimit(
                 Text(headers, Unified + "representative-claim") is { } claim && KindOfLimit().IsMatch(claim) ? claim : null,
-                Seconds(headers, Unified + "reset"));
+                Seconds(headers, Unified + "reset")
+            );
 
     /// <summary>How much of each limit is used; empty where the headers do not say.</summary>
     /// <param name="headers">Of the answer.</param>
     /// <param name="family">The family of the model that answered: an API key's limits count by family.</param>
     public static IReadOnlyList<AccountUse> ReadUses(HttpResponseHeaders headers, string family) =>
-    [
-        .. ReadSubscription(headers).Concat(Counted.Select(kind => ReadCount(headers, kind, family)).OfType<AccountUse>()).Take(MaxLimits),
-    ];
+        [
+            .. ReadSubscription(headers)
+                .Concat(Counted.Select(kind => ReadCount(headers, kind, family)).OfType<AccountUse>())
+                .Take(MaxLimits),
+        ];
 
     private static IEnumerable<AccountUse> ReadSubscription(HttpResponseHeaders headers)
     {
         foreach (var (name, _) in headers)
         {
-            if (name.StartsWith(Unified, StringComparison.OrdinalIgnoreCase)
+            if (
+                name.StartsWith(Unified, StringComparison.OrdinalIgnoreCase)
                 && name.EndsWith(Utilization, StringComparison.OrdinalIgnoreCase)
                 && name.Length > Unified.Length + Utilization.Length
                 && name[Unified.Length..^Utilization.Length].ToLowerInvariant() is var window
                 && Name(window) is { } kind
                 && double.TryParse(Text(headers, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var used)
-                && used is >= 0 and <= 100)
+                && used is >= 0 and <= 100
+            )
             {
                 yield return new AccountUse(kind, Family: null, used, Seconds(headers, $"{Unified}{window}-reset"));
             }
@@ -55,24 +60,33 @@ internal static partial class AccountLimitHeaders
     }
 
     private static AccountUse? ReadCount(HttpResponseHeaders headers, string kind, string family) =>
-        long.TryParse(Text(headers, $"{Prefix}{kind}-limit"), NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit > 0
+        long.TryParse(Text(headers, $"{Prefix}{kind}-limit"), NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+        && limit > 0
         && long.TryParse(Text(headers, $"{Prefix}{kind}-remaining"), NumberStyles.None, CultureInfo.InvariantCulture, out var remaining)
             ? new AccountUse(
-                kind.Replace('-', '_'), family, 1 - ((double)Math.Min(remaining, limit) / limit),
+                kind.Replace('-', '_'),
+                family,
+                1 - ((double)Math.Min(remaining, limit) / limit),
                 DateTimeOffset.TryParse(
-                    Text(headers, $"{Prefix}{kind}-reset"), CultureInfo.InvariantCulture,
-                    DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var reset)
-                    ? reset : null)
+                    Text(headers, $"{Prefix}{kind}-reset"),
+                    CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+                    out var reset
+                )
+                    ? reset
+                    : null
+            )
             : null;
 
     /// <summary>A window's name as Claude Code's own list of limits has it.</summary>
-    private static string? Name(string window) => window switch
-    {
-        "5h" => "five_hour",
-        "7d" => "seven_day",
-        "7d_oi" => "seven_day_overage_included",
-        _ => KindOfLimit().IsMatch(window.Replace('-', '_')) ? window.Replace('-', '_') : null,
-    };
+    private static string? Name(string window) =>
+        window switch
+        {
+            "5h" => "five_hour",
+            "7d" => "seven_day",
+            "7d_oi" => "seven_day_overage_included",
+            _ => KindOfLimit().IsMatch(window.Replace('-', '_')) ? window.Replace('-', '_') : null,
+        };
 
     private static DateTimeOffset? Seconds(HttpResponseHeaders headers, string name) =>
         long.TryParse(Text(headers, name), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)

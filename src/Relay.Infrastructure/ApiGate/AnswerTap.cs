@@ -66,8 +66,12 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
                 break;
             case "message_stop" when _hasBegun && _hasStopped:
                 IsComplete = true;
-                turn.Complete(_blocks.Select((block, at) =>
-                    Whole(block, _inputs.GetValueOrDefault(at)?.ToString(), _signatures.GetValueOrDefault(at)?.ToString())));
+                turn.Complete(
+                    _blocks.Select(
+                        (block, at) =>
+                            Whole(block, _inputs.GetValueOrDefault(at)?.ToString(), _signatures.GetValueOrDefault(at)?.ToString())
+                    )
+                );
                 break;
         }
     }
@@ -95,15 +99,23 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
             return block.Text("type") switch
             {
                 "text" => JsonSerializer.SerializeToElement(new { type = "text", text = text ?? string.Empty }),
-                "thinking" => JsonSerializer.SerializeToElement(new { type = "thinking", thinking = text ?? string.Empty,
-                signature = signature ?? block.Text("signature") ?? string.Empty }),
-                "tool_use" => JsonSerializer.SerializeToElement(new
-                {
-                    type = "tool_use",
-                    id = block.Text("id"),
-                    name = block.Text("name"),
-                    input = JsonDocument.Parse(string.IsNullOrEmpty(text) ? "{}" : text).RootElement,
-                }),
+                "thinking" => JsonSerializer.SerializeToElement(
+                    new
+                    {
+                        type = "thinking",
+                        thinking = text ?? string.Empty,
+                        signature = signature ?? block.Text("signature") ?? string.Empty,
+                    }
+                ),
+                "tool_use" => JsonSerializer.SerializeToElement(
+                    new
+                    {
+                        type = "tool_use",
+                        id = block.Text("id"),
+                        name = block.Text("name"),
+                        input = JsonDocument.Parse(string.IsNullOrEmpty(text) ? "{}" : text).RootElement,
+                    }
+                ),
                 _ => block,
             };
         }

@@ -7,8 +7,12 @@ namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>The credential that the gate puts into a request on its way out. Claude Code holds a placeholder.</summary>
 internal sealed class ApiCredentials(
-    IOptions<ClaudeCodeOptions> options, LoginFile login, LoginRenewal renewal, TimeProvider clock, ILogger<ApiCredentials> logger)
-    : IDisposable
+    IOptions<ClaudeCodeOptions> options,
+    LoginFile login,
+    LoginRenewal renewal,
+    TimeProvider clock,
+    ILogger<ApiCredentials> logger
+) : IDisposable
 {
     /// <summary>Claude Code's stand-in for a key or a token. It opens nothing.</summary>
     public const string Placeholder = "sk-ant-placeholder-of-the-relay";
@@ -24,24 +28,26 @@ internal sealed class ApiCredentials(
     private long? _renewalFailedAt;
 
     /// <summary>Whether a credential is there. It may have ended.</summary>
-    public bool IsPresent => options.Value.Auth switch
-    {
-        ClaudeAuth.ApiKey => !string.IsNullOrEmpty(options.Value.ApiKey),
-        ClaudeAuth.OauthToken => !string.IsNullOrEmpty(options.Value.OAuthToken),
-        _ => login.Read() is { AccessToken.Length: > 0 },
-    };
+    public bool IsPresent =>
+        options.Value.Auth switch
+        {
+            ClaudeAuth.ApiKey => !string.IsNullOrEmpty(options.Value.ApiKey),
+            ClaudeAuth.OauthToken => !string.IsNullOrEmpty(options.Value.OAuthToken),
+            _ => login.Read() is { AccessToken.Length: > 0 },
+        };
 
     /// <summary>
     /// The header's name and value; null when there is no credential, or only a login that has ended and could not be renewed. Waits for
     /// the renewal of a login that is about to end.
     /// </summary>
-    public async ValueTask<KeyValuePair<string, string>?> GetHeaderAsync(CancellationToken cancellationToken) => options.Value.Auth switch
-    {
-        ClaudeAuth.ApiKey when options.Value.ApiKey is { Length: > 0 } key => KeyValuePair.Create("x-api-key", key),
-        ClaudeAuth.OauthToken when options.Value.OAuthToken is { Length: > 0 } token => Bearer(token),
-        ClaudeAuth.Login when await GetTokenAsync(cancellationToken) is { } token => Bearer(token),
-        _ => null,
-    };
+    public async ValueTask<KeyValuePair<string, string>?> GetHeaderAsync(CancellationToken cancellationToken) =>
+        options.Value.Auth switch
+        {
+            ClaudeAuth.ApiKey when options.Value.ApiKey is { Length: > 0 } key => KeyValuePair.Create("x-api-key", key),
+            ClaudeAuth.OauthToken when options.Value.OAuthToken is { Length: > 0 } token => Bearer(token),
+            ClaudeAuth.Login when await GetTokenAsync(cancellationToken) is { } token => Bearer(token),
+            _ => null,
+        };
 
     /// <inheritdoc/>
     public void Dispose() => _renewing.Dispose();
@@ -101,8 +107,10 @@ internal sealed class ApiCredentials(
     {
         if (_renewalFailedAt is null)
         {
-            logger.LogError("The login could not be renewed: {Reason}. Check the way to platform.claude.com, or run 'relayctl login'",
-                reason);
+            logger.LogError(
+                "The login could not be renewed: {Reason}. Check the way to platform.claude.com, or run 'relayctl login'",
+                reason
+            );
         }
 
         _renewalFailedAt = clock.GetTimestamp();

@@ -43,21 +43,25 @@ internal sealed partial class ApiForwarder : IDisposable
         IOptions<CompletionOptions> completions,
         IConfiguration configuration,
         IAccountMeter account,
-        TimeProvider clock)
+        TimeProvider clock
+    )
     {
         (_forwarder, _credentials, _account, _clock) = (forwarder, credentials, account, clock);
         // Not now: relayctl makes a gate also where the settings are not valid, to tell of them.
-        _api = new Lazy<Connection>(() => new Connection(
-            new HttpMessageInvoker(CreateHandler(options.Value, configuration)),
-            options.Value.BaseUrl?.AbsoluteUri.TrimEnd('/') ?? "https://api.anthropic.com",
-            new ForwarderRequestConfig
-            {
-                Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-                // The engine ends a silent turn itself; this is the last bound.
-                ActivityTimeout = completions.Value.IdleTimeout + TimeSpan.FromSeconds(10),
-                AllowResponseBuffering = false,
-            }));
+        _api = new Lazy<Connection>(() =>
+            new Connection(
+                new HttpMessageInvoker(CreateHandler(options.Value, configuration)),
+                options.Value.BaseUrl?.AbsoluteUri.TrimEnd('/') ?? "https://api.anthropic.com",
+                new ForwarderRequestConfig
+                {
+                    Version = HttpVersion.Version20,
+                    VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+                    // The engine ends a silent turn itself; this is the last bound.
+                    ActivityTimeout = completions.Value.IdleTimeout + TimeSpan.FromSeconds(10),
+                    AllowResponseBuffering = false,
+                }
+            )
+        );
     }
 
     /// <summary>Forwards a request, whose body is set already, and tells the turn what comes back.</summary>
@@ -67,8 +71,10 @@ internal sealed partial class ApiForwarder : IDisposable
         if (await _credentials.GetHeaderAsync(cancellationToken) is not { } credential)
         {
             turn.Fail(StatusCodes.Status401Unauthorized);
-            await turn.TellAsync(new TurnSignal.ApiFailed(
-                new ApiFailure(StatusCodes.Status401Unauthorized, null, null, null), MayRepeat: false), cancellationToken);
+            await turn.TellAsync(
+                new TurnSignal.ApiFailed(new ApiFailure(StatusCodes.Status401Unauthorized, null, null, null), MayRepeat: false),
+                cancellationToken
+            );
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;
             return;
         }
@@ -84,8 +90,10 @@ internal sealed partial class ApiForwarder : IDisposable
         // Not the request's token: an answer that breaks off aborts the request, and the turn has to hear of it.
         if (exchange.Status is { } status and not StatusCodes.Status200OK)
         {
-            await turn.TellAsync(new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter)
-                with { Limit = exchange.Limit }, exchange.MayRepeat), turn.Ended);
+            await turn.TellAsync(
+                new TurnSignal.ApiFailed(errors.ToFailure(status, exchange.RetryAfter) with { Limit = exchange.Limit }, exchange.MayRepeat),
+                turn.Ended
+            );
         }
         else if (exchange.Status is null)
         {
@@ -94,8 +102,12 @@ internal sealed partial class ApiForwarder : IDisposable
         else if (!tap.IsComplete)
         {
             turn.Break(tap.HasBegun);
-            await turn.TellAsync(tap.HasBegun ? new TurnSignal.AnswerBroke()
-                : new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), MayRepeat: true), turn.Ended);
+            await turn.TellAsync(
+                tap.HasBegun
+                    ? new TurnSignal.AnswerBroke()
+                    : new TurnSignal.ApiFailed(new ApiFailure(null, null, null, null), MayRepeat: true),
+                turn.Ended
+            );
         }
 
         if (outcome != ForwarderError.None && context.Response.HasStarted)
@@ -135,9 +147,12 @@ internal sealed partial class ApiForwarder : IDisposable
             handler.Proxy = new WebProxy(proxy)
             {
                 BypassProxyOnLocal = true,
-                BypassList = [.. (Passed("NO_PROXY") ?? string.Empty)
-                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                    .Select(host => Regex.Escape(host.TrimStart('.')) + "(:[0-9]+)?/?$")],
+                BypassList =
+                [
+                    .. (Passed("NO_PROXY") ?? string.Empty)
+                        .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                        .Select(host => Regex.Escape(host.TrimStart('.')) + "(:[0-9]+)?/?$"),
+                ],
             };
         }
 
@@ -145,8 +160,10 @@ internal sealed partial class ApiForwarder : IDisposable
         {
             var roots = new X509Certificate2Collection();
             roots.ImportFromPemFile(file);
-            handler.SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback =
-                (_, certificate, chain, errors) => IsTrusted(certificate, chain, errors, roots) };
+            handler.SslOptions = new SslClientAuthenticationOptions
+            {
+                RemoteCertificateValidationCallback = (_, certificate, chain, errors) => IsTrusted(certificate, chain, errors, roots),
+            };
         }
 
         return handler;
@@ -196,7 +213,11 @@ internal sealed partial class ApiForwarder : IDisposable
         public bool MayRepeat { get; private set; }
 
         public override ValueTask TransformRequestAsync(
-            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+            HttpContext httpContext,
+            HttpRequestMessage proxyRequest,
+            string destinationPrefix,
+            CancellationToken cancellationToken
+        )
         {
             // Not the path as it came: it holds the ticket.
             proxyRequest.RequestUri = new Uri($"{destinationPrefix}/v1/messages?beta=true");
@@ -212,7 +233,10 @@ internal sealed partial class ApiForwarder : IDisposable
         }
 
         public override async ValueTask<bool> TransformResponseAsync(
-            HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+            HttpContext httpContext,
+            HttpResponseMessage? proxyResponse,
+            CancellationToken cancellationToken
+        )
         {
             if (proxyResponse is null)
             {
@@ -247,8 +271,8 @@ internal sealed partial class ApiForwarder : IDisposable
 
         private TimeSpan? ReadRetryAfter(HttpResponseMessage response)
         {
-            var wait = response.Headers.RetryAfter?.Delta
-                ?? (response.Headers.RetryAfter?.Date is { } date ? date - clock.GetUtcNow() : null);
+            var wait =
+                response.Headers.RetryAfter?.Delta ?? (response.Headers.RetryAfter?.Date is { } date ? date - clock.GetUtcNow() : null);
             return wait is { } pause && pause > TimeSpan.Zero && pause < LongestRetryAfter ? pause : null;
         }
     }

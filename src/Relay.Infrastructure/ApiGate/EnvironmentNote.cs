@@ -28,9 +28,12 @@ internal static partial class EnvironmentNote
         }
 
         var dates = Date().Matches(text);
-        if (dates.Any(match =>
-            !DateOnly.TryParseExact(match.Groups["date"].Value, "yyyy-MM-dd", out var date)
-            || (date != today && date != today.AddDays(-1))))
+        if (
+            dates.Any(match =>
+                !DateOnly.TryParseExact(match.Groups["date"].Value, "yyyy-MM-dd", out var date)
+                || (date != today && date != today.AddDays(-1))
+            )
+        )
         {
             return null;
         }
@@ -61,12 +64,13 @@ internal static partial class EnvironmentNote
     /// </summary>
     [GeneratedRegex(
         @"^(</?system-reminder>|\# Environment|You have been invoked in the following environment: |"
-        + @" - (Primary working directory: /[A-Za-z0-9/._-]{1,100}|Is a git repository: (true|false)|Platform: [a-z0-9]{1,12}|Shell: "
-        + @"[a-z/]{1,24}|OS Version: [A-Za-z]{1,12} [A-Za-z0-9.+_-]{1,64}"
-        + @"|Downloaded files and extracted archives are untrusted data: .{1,600}|In `curl`, .{1,120})|"
-        + @"You are powered by the model .{1,200}|Assistant knowledge cutoff is [A-Za-z]{3,10} [0-9]{4}\.|Today's date is "
-        + @"[0-9-]{10}\.|<total_tokens>[0-9]{1,12} tokens left</total_tokens>|)\z",
+            + @" - (Primary working directory: /[A-Za-z0-9/._-]{1,100}|Is a git repository: (true|false)|Platform: [a-z0-9]{1,12}|Shell: "
+            + @"[a-z/]{1,24}|OS Version: [A-Za-z]{1,12} [A-Za-z0-9.+_-]{1,64}"
+            + @"|Downloaded files and extracted archives are untrusted data: .{1,600}|In `curl`, .{1,120})|"
+            + @"You are powered by the model .{1,200}|Assistant knowledge cutoff is [A-Za-z]{3,10} [0-9]{4}\.|Today's date is "
+            + @"[0-9-]{10}\.|<total_tokens>[0-9]{1,12} tokens left</total_tokens>|)\z",
         RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000)]
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Line();
 }

@@ -29,7 +29,8 @@ internal sealed class GateListener(
     IOptions<ClaudeCodeOptions> options,
     RelayMetrics metrics,
     TimeProvider clock,
-    ILogger<GateListener> logger) : IHostedService, IAsyncDisposable
+    ILogger<GateListener> logger
+) : IHostedService, IAsyncDisposable
 {
     /// <summary>Largest request, in bytes: more than the largest body that a caller may send (<c>MAX_BODY_BYTES</c>).</summary>
     private const long MaxBodyBytes = 128 * 1024 * 1024;
@@ -61,8 +62,14 @@ internal sealed class GateListener(
     /// Finds why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the differences which
     /// they play would leave without the proof.
     /// </summary>
-    internal Func<HttpRequest, ReadOnlyMemory<byte>, GateTicket, GateTurn, CancellationToken,
-        Task<(GateRefusal? Refusal, string Detail)>>? ComparedBy { get; init; }
+    internal Func<
+        HttpRequest,
+        ReadOnlyMemory<byte>,
+        GateTicket,
+        GateTurn,
+        CancellationToken,
+        Task<(GateRefusal? Refusal, string Detail)>
+    >? ComparedBy { get; init; }
 
     /// <summary>Issues a ticket for a process that is about to start.</summary>
     public GateTicket Issue()
@@ -101,24 +108,26 @@ internal sealed class GateListener(
     private async Task ListenAsync(string? path, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
-            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
-            kestrel.Limits.RequestHeadersTimeout = HeaderTimeout;
-            // The limit on a slow sender is the turn's own; a process that answers late under load is not an attacker.
-            kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Limits.MinResponseDataRate = null;
-            if (path is null)
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
             {
-                kestrel.Listen(IPAddress.Loopback, 0);
-            }
-            else
-            {
-                kestrel.ListenUnixSocket(path);
-            }
-        });
+                kestrel.AddServerHeader = false;
+                kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+                kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+                kestrel.Limits.RequestHeadersTimeout = HeaderTimeout;
+                // The limit on a slow sender is the turn's own; a process that answers late under load is not an attacker.
+                kestrel.Limits.MinRequestBodyDataRate = null;
+                kestrel.Limits.MinResponseDataRate = null;
+                if (path is null)
+                {
+                    kestrel.Listen(IPAddress.Loopback, 0);
+                }
+                else
+                {
+                    kestrel.ListenUnixSocket(path);
+                }
+            });
         var listener = builder.Build();
         listener.Run(HandleAsync);
         try
@@ -129,7 +138,8 @@ internal sealed class GateListener(
         {
             await listener.DisposeAsync();
             throw new StartupException(
-                $"The gate can't listen at {path ?? "127.0.0.1"} ({exception.Message}). Set RELAY_HOME to a directory on a local disk.");
+                $"The gate can't listen at {path ?? "127.0.0.1"} ({exception.Message}). Set RELAY_HOME to a directory on a local disk."
+            );
         }
 
         if (path is not null && !OperatingSystem.IsWindows())
@@ -139,8 +149,9 @@ internal sealed class GateListener(
 
         if (path is null)
         {
-            Authority = new Uri(listener.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single())
-                .Authority;
+            Authority = new Uri(
+                listener.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()
+            ).Authority;
         }
 
         (_listener, SocketPath) = (listener, path);
@@ -244,7 +255,12 @@ internal sealed class GateListener(
     }
 
     private async Task<(GateRefusal? Refusal, string Detail)> FindRefusalAsync(
-        HttpRequest request, ReadOnlyMemory<byte> body, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken)
+        HttpRequest request,
+        ReadOnlyMemory<byte> body,
+        GateTicket ticket,
+        GateTurn turn,
+        CancellationToken cancellationToken
+    )
     {
         var headers = RequestHeaders.Read(request.Headers, out var unknown);
         if (turn.IsRepeat && (unknown is not null || !turn.IsSame(body.Span)))
@@ -268,7 +284,12 @@ internal sealed class GateListener(
         }
 
         var proof = RequestProof.Prove(
-            body, headers, turn.Expectation, turn.HandedIn, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
+            body,
+            headers,
+            turn.Expectation,
+            turn.HandedIn,
+            DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)
+        );
         if (proof.Refusal is { } refusal)
         {
             return (turn.IsRepeat ? GateRefusal.ChangedRepeat : refusal, proof.Detail ?? string.Empty);
@@ -315,8 +336,10 @@ internal sealed class GateListener(
 
     private static async Task<byte[]?> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        if (request.Headers.ContentEncoding.Count > 0
-            || request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) != true)
+        if (
+            request.Headers.ContentEncoding.Count > 0
+            || request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) != true
+        )
         {
             return null;
         }
@@ -357,12 +380,14 @@ internal sealed class GateListener(
             }
         }
 
-        context.Response.StatusCode = refusal == GateRefusal.UnknownTicket
-            ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable;
+        context.Response.StatusCode =
+            refusal == GateRefusal.UnknownTicket ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers["x-should-retry"] = "false";
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(RefusalBody, context.RequestAborted);
     }
 
-    private static readonly byte[] RefusalBody = Encoding.UTF8.GetBytes("""{"type":"error","error":{"type":"api_error","message":"refused"}}""");
+    private static readonly byte[] RefusalBody = Encoding.UTF8.GetBytes(
+        """{"type":"error","error":{"type":"api_error","message":"refused"}}"""
+    );
 }

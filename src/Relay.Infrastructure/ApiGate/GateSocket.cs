@@ -29,7 +29,8 @@ internal static class GateSocket
         {
             throw new StartupException(
                 $"No path for the gate's socket is short enough: {path} has more than {MaxPathBytes} bytes. Set RELAY_HOME to a shorter "
-                + $"path.");
+                    + $"path."
+            );
         }
 
         try
@@ -39,7 +40,8 @@ internal static class GateSocket
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new StartupException(
-                $"The gate's socket {path} can't be made ({exception.Message}). Set RELAY_HOME to a directory of this user.");
+                $"The gate's socket {path} can't be made ({exception.Message}). Set RELAY_HOME to a directory of this user."
+            );
         }
 
         return path;

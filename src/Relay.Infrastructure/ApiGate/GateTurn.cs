@@ -17,7 +17,9 @@ internal sealed class GateTurn : IDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly TaskCompletionSource _lockedDown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<TurnSignal> _signals = Channel.CreateBounded<TurnSignal>(
-        new BoundedChannelOptions(MaxSignals) { SingleReader = true }, static signal => signal.Dispose());
+        new BoundedChannelOptions(MaxSignals) { SingleReader = true },
+        static signal => signal.Dispose()
+    );
     private readonly List<JsonElement> _handedIn = [];
     private readonly bool _takesAttempts;
     private readonly int _maxAttempts;

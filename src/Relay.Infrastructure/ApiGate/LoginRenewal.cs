@@ -11,8 +11,13 @@ namespace Relay.Infrastructure.ApiGate;
 /// ends within five minutes, and writes the new one into the login's file (measured on 2.1.330).
 /// </summary>
 internal sealed class LoginRenewal(
-    ClaudeLocator locator, LoginFile login, LoginStatusReader status, RelayHome home, IOptions<ClaudeCodeOptions> options,
-    IConfiguration configuration)
+    ClaudeLocator locator,
+    LoginFile login,
+    LoginStatusReader status,
+    RelayHome home,
+    IOptions<ClaudeCodeOptions> options,
+    IConfiguration configuration
+)
 {
     /// <summary>Runs the renewal to its end.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>

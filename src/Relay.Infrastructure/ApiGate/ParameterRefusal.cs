@@ -30,8 +30,9 @@ internal static partial class ParameterRefusal
     }
 
     private static bool IsPlain(string sentence) =>
-        sentence.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
-        .All(word => word.Length <= MaxWord && PlainWord().IsMatch(word));
+        sentence
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+            .All(word => word.Length <= MaxWord && PlainWord().IsMatch(word));
 
     [GeneratedRegex(@"(?<=[.!?])\s+|[\r\n]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SentenceEnd();
@@ -42,17 +43,18 @@ internal static partial class ParameterRefusal
     // In this order: names of parameters and places in them, ids of models, numbers, words with hyphens or an apostrophe, signs.
     [GeneratedRegex(
         """
-        ^["'`(\[{<]*(
-            (temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages)
-              (\.(temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages|[0-9]{1,3}))*
-          | clear_thinking_[0-9]{8}
-          | claude-[a-z0-9-]{1,40}
-          | [0-9]{1,7}([.,][0-9]{1,4})?
-          | [A-Za-z]{1,20}([-'][A-Za-z]{1,20}){0,3}
-          | [=<>≤≥/+-]{1,2}
-        )?["'`)\]}>,;:.!?]*\z
-        """,
+            ^["'`(\[{<]*(
+                (temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages)
+                  (\.(temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages|[0-9]{1,3}))*
+              | clear_thinking_[0-9]{8}
+              | claude-[a-z0-9-]{1,40}
+              | [0-9]{1,7}([.,][0-9]{1,4})?
+              | [A-Za-z]{1,20}([-'][A-Za-z]{1,20}){0,3}
+              | [=<>≤≥/+-]{1,2}
+            )?["'`)\]}>,;:.!?]*\z
+            """,
         RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace,
-        matchTimeoutMilliseconds: 1000)]
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex PlainWord();
 }

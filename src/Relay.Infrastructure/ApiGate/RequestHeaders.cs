@@ -19,16 +19,33 @@ internal static partial class RequestHeaders
     /// <summary>Headers that are forwarded as they came, in the order in which they are written down in a shape.</summary>
     private static readonly string[] Forwarded =
     [
-        "Accept", "User-Agent", "anthropic-beta", "anthropic-version", "anthropic-dangerous-direct-browser-access", "x-app",
-        "X-Stainless-Arch", "X-Stainless-Lang", "X-Stainless-OS", "X-Stainless-Package-Version", "X-Stainless-Runtime",
-        "X-Stainless-Runtime-Version", "X-Stainless-Timeout",
+        "Accept",
+        "User-Agent",
+        "anthropic-beta",
+        "anthropic-version",
+        "anthropic-dangerous-direct-browser-access",
+        "x-app",
+        "X-Stainless-Arch",
+        "X-Stainless-Lang",
+        "X-Stainless-OS",
+        "X-Stainless-Package-Version",
+        "X-Stainless-Runtime",
+        "X-Stainless-Runtime-Version",
+        "X-Stainless-Timeout",
         "X-Stainless-Helper-Method",
     ];
 
     /// <summary>Headers of the connection between Claude Code and the gate, and its placeholder of a credential: they end here.</summary>
     private static readonly HashSet<string> Dropped = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Host", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Accept-Encoding", "x-api-key", "Authorization",
+        "Host",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Transfer-Encoding",
+        "Accept-Encoding",
+        "x-api-key",
+        "Authorization",
     };
 
     /// <summary>The headers that go out, as one text.</summary>

@@ -21,8 +21,13 @@ internal sealed partial class RequestProof
         OnlyMembers(handsIn, "the schema's tool", "name", "description", "input_schema", "cache_control");
         CountBreakpoint(handsIn);
         var description = handsIn.Text("description");
-        Require(handsIn.Text("name") == ClaudeLockdown.SchemaTool && description is { Length: <= MaxToolDescription } && Printable()
-            .IsMatch(description), GateRefusal.Shape, "the schema's tool");
+        Require(
+            handsIn.Text("name") == ClaudeLockdown.SchemaTool
+                && description is { Length: <= MaxToolDescription }
+                && Printable().IsMatch(description),
+            GateRefusal.Shape,
+            "the schema's tool"
+        );
         using var wanted = JsonDocument.Parse(schema.Reveal());
         Require(SentJson.AreSame(Needed(handsIn, "input_schema"), wanted.RootElement), GateRefusal.CallersPart, "the schema");
         if (count == 2)
@@ -31,11 +36,12 @@ internal sealed partial class RequestProof
             OnlyMembers(placeholder, "the placeholder tool", "name", "description", "input_schema", "defer_loading");
             Require(
                 placeholder.Text("name") == PlaceholderTool
-                && Printable().IsMatch(placeholder.Text("description") ?? string.Empty)
-                && placeholder.Member("input_schema")?.GetRawText().Length <= 40
-                && placeholder.Member("defer_loading")?.ValueKind == JsonValueKind.True,
+                    && Printable().IsMatch(placeholder.Text("description") ?? string.Empty)
+                    && placeholder.Member("input_schema")?.GetRawText().Length <= 40
+                    && placeholder.Member("defer_loading")?.ValueKind == JsonValueKind.True,
                 GateRefusal.Shape,
-                "the placeholder tool");
+                "the placeholder tool"
+            );
         }
 
         return count == 2 ? $"{description} {tools.Value[0].GetRawText()}" : description!;
@@ -77,20 +83,26 @@ internal sealed partial class RequestProof
         // Thoughts may be left out, and a text of no visible letter does not come back.
         Require(
             wanted.TrueForAll(block =>
-            block.Text("type") is "thinking" or "redacted_thinking"
-            || (block.Text("type") == "text" && string.IsNullOrWhiteSpace(block.Text("text")))),
+                block.Text("type") is "thinking" or "redacted_thinking"
+                || (block.Text("type") == "text" && string.IsNullOrWhiteSpace(block.Text("text")))
+            ),
             GateRefusal.CallersPart,
-            "a block of an attempt is missing");
+            "a block of an attempt is missing"
+        );
     }
 
     /// <summary>opus-4-8 tells with each attempt how many tokens are left.</summary>
     private void ProveBudget(JsonElement content)
     {
-        var text = content.ValueKind == JsonValueKind.String
-            ? content.GetString()! : ReadText(content[0], GateRefusal.CallersPart, "a system message of an attempt");
+        var text =
+            content.ValueKind == JsonValueKind.String
+                ? content.GetString()!
+                : ReadText(content[0], GateRefusal.CallersPart, "a system message of an attempt");
         Require(
-            (content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1)
-            && EnvironmentNote.IsBudget(text), GateRefusal.CallersPart, "a system message of an attempt");
+            (content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1) && EnvironmentNote.IsBudget(text),
+            GateRefusal.CallersPart,
+            "a system message of an attempt"
+        );
     }
 
     private static bool IsSame(JsonElement block, JsonElement sent)
@@ -127,10 +139,14 @@ internal sealed partial class RequestProof
             OnlyMembers(block, "a complaint about an attempt", "type", "text", "tool_use_id", "content", "is_error", "cache_control");
             Require(++_complaints <= _handedIn.Count + 1, GateRefusal.CallersPart, "a complaint more");
             var text = block.Text("type") == "tool_result" ? block.Text("content") : block.Text("text");
-            var isKnown = text is { Length: <= MaxSchemaComplaint } && (block.Text("type") == "tool_result"
-                ? text.StartsWith("Output does not match required schema: ", StringComparison.Ordinal)
-                && _handedIn.Any(call => call.Text("id") == block.Text("tool_use_id"))
-                : text.StartsWith("[structured-output-enforce] ", StringComparison.Ordinal));
+            var isKnown =
+                text is { Length: <= MaxSchemaComplaint }
+                && (
+                    block.Text("type") == "tool_result"
+                        ? text.StartsWith("Output does not match required schema: ", StringComparison.Ordinal)
+                            && _handedIn.Any(call => call.Text("id") == block.Text("tool_use_id"))
+                        : text.StartsWith("[structured-output-enforce] ", StringComparison.Ordinal)
+                );
             Require(isKnown, GateRefusal.CallersPart, "a complaint about an attempt");
         }
     }

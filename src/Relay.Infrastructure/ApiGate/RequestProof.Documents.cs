@@ -13,23 +13,30 @@ internal sealed partial class RequestProof
         CountBreakpoint(block);
         Require(
             block.Text("type") == "document"
-            && IsSame(block, "title", expected.Title)
-            && IsSame(block, "context", expected.Context)
-            && IsCited(block, where) == expected.HasCitations,
+                && IsSame(block, "title", expected.Title)
+                && IsSame(block, "context", expected.Context)
+                && IsCited(block, where) == expected.HasCitations,
             GateRefusal.CallersPart,
-            where);
+            where
+        );
         var source = Needed(block, "source");
         switch (expected.Source)
         {
             case PdfSource pdf:
                 OnlyMembers(source, where, "type", "media_type", "data");
-                Require(IsOf(source, "base64", "application/pdf") && Needed(source, "data")
-                    .ValueEquals(pdf.Reveal()), GateRefusal.CallersPart, where);
+                Require(
+                    IsOf(source, "base64", "application/pdf") && Needed(source, "data").ValueEquals(pdf.Reveal()),
+                    GateRefusal.CallersPart,
+                    where
+                );
                 break;
             case TextSource text:
                 OnlyMembers(source, where, "type", "media_type", "data");
-                Require(IsOf(source, "text", "text/plain") && Needed(source, "data")
-                    .ValueEquals(text.Text.Reveal()), GateRefusal.CallersPart, where);
+                Require(
+                    IsOf(source, "text", "text/plain") && Needed(source, "data").ValueEquals(text.Text.Reveal()),
+                    GateRefusal.CallersPart,
+                    where
+                );
                 break;
             case PartsSource parts:
                 OnlyMembers(source, where, "type", "content");
@@ -50,8 +57,9 @@ internal sealed partial class RequestProof
         source.Text("type") == type && source.Text("media_type") == mediaType;
 
     private static bool IsSame(JsonElement block, string name, PromptText? expected) =>
-        expected is null ? !block.TryGetProperty(name, out _)
-        : block.Member(name) is { ValueKind: JsonValueKind.String } text && text.ValueEquals(expected.Reveal());
+        expected is null
+            ? !block.TryGetProperty(name, out _)
+            : block.Member(name) is { ValueKind: JsonValueKind.String } text && text.ValueEquals(expected.Reveal());
 
     private static bool IsCited(JsonElement block, string where)
     {

@@ -32,7 +32,8 @@ internal sealed partial class RequestProof
         Require(
             block.Text("id") == call.Id && block.Text("name") == call.Name && SentJson.AreSame(Needed(block, "input"), wanted.RootElement),
             GateRefusal.CallersPart,
-            where);
+            where
+        );
     }
 
     /// <summary>
@@ -42,8 +43,11 @@ internal sealed partial class RequestProof
     private void ProveResults(List<JsonElement> blocks, ChatMessage turn, bool isLast, int number)
     {
         var reminders = blocks.Skip(turn.Content.Count).ToList();
-        Require(blocks.Count >= turn.Content.Count
-            && (reminders.Count == 0 || isLast), GateRefusal.CallersPart, $"the number of blocks of turn {number}");
+        Require(
+            blocks.Count >= turn.Content.Count && (reminders.Count == 0 || isLast),
+            GateRefusal.CallersPart,
+            $"the number of blocks of turn {number}"
+        );
         for (var index = 0; index < turn.Content.Count; index++)
         {
             var where = $"block {index} of turn {number}";
@@ -67,8 +71,11 @@ internal sealed partial class RequestProof
         CountBreakpoint(block);
         // Claude Code leaves a word out that says nothing.
         var isError = block.Member("is_error")?.GetBoolean();
-        Require(block.Text("tool_use_id") == result.CallId
-            && (isError ?? false) == (result.IsError ?? false), GateRefusal.CallersPart, where);
+        Require(
+            block.Text("tool_use_id") == result.CallId && (isError ?? false) == (result.IsError ?? false),
+            GateRefusal.CallersPart,
+            where
+        );
         var content = block.Member("content");
         if (content is not { ValueKind: JsonValueKind.Array } list)
         {
@@ -83,8 +90,11 @@ internal sealed partial class RequestProof
         {
             if (reminders.Count > 0 && index == result.Content.Count - 1 && result.Content[index] is TextBlock words)
             {
-                Require(ReadText(parts[index], GateRefusal.CallersPart, where) == words.Text.Reveal() + "\n", GateRefusal.CallersPart,
-                    where);
+                Require(
+                    ReadText(parts[index], GateRefusal.CallersPart, where) == words.Text.Reveal() + "\n",
+                    GateRefusal.CallersPart,
+                    where
+                );
             }
             else
             {
@@ -104,8 +114,11 @@ internal sealed partial class RequestProof
             return;
         }
 
-        Require(result.Content is [TextBlock only]
-            ? text == only.Text.Reveal() : result.Content.Count == 0 && text.Length == 0, GateRefusal.CallersPart, where);
+        Require(
+            result.Content is [TextBlock only] ? text == only.Text.Reveal() : result.Content.Count == 0 && text.Length == 0,
+            GateRefusal.CallersPart,
+            where
+        );
     }
 
     private void NoteReminders(List<JsonElement> reminders, string where)
@@ -113,8 +126,10 @@ internal sealed partial class RequestProof
         if (reminders.Count > 0)
         {
             Require(reminders.TrueForAll(IsReminder), GateRefusal.CallersPart, where);
-            Note(NotePlacement.Reminders,
-                string.Concat(reminders.Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
+            Note(
+                NotePlacement.Reminders,
+                string.Concat(reminders.Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n"))
+            );
         }
     }
 }

@@ -69,7 +69,12 @@ internal sealed partial class RequestProof
     /// <param name="handedIn">With a schema, the content blocks of the earlier attempts as the API sent them; else empty.</param>
     /// <param name="today">The date in UTC.</param>
     public static ProofResult Prove(
-        ReadOnlyMemory<byte> body, string headers, TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today)
+        ReadOnlyMemory<byte> body,
+        string headers,
+        TurnExpectation expected,
+        IReadOnlyList<JsonElement> handedIn,
+        DateOnly today
+    )
     {
         JsonDocument document;
         try
@@ -101,14 +106,32 @@ internal sealed partial class RequestProof
 
     private ProofResult Prove(JsonElement body, string headers)
     {
-        OnlyMembers(body, "the body",
-            [.. _expected.Extra.Names, "model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management",
-            "output_config", "stream", "safeguards"]);
+        OnlyMembers(
+            body,
+            "the body",
+            [
+                .. _expected.Extra.Names,
+                "model",
+                "messages",
+                "system",
+                "tools",
+                "metadata",
+                "max_tokens",
+                "thinking",
+                "context_management",
+                "output_config",
+                "stream",
+                "safeguards",
+            ]
+        );
         ProveParameters(body);
         ProveTools(body);
         Require(body.Member("stream")?.ValueKind == JsonValueKind.True, GateRefusal.Shape, "stream");
-        Require(!body.TryGetProperty("safeguards", out var safeguards) || Safeguards()
-            .IsMatch(safeguards.GetRawText()), GateRefusal.Shape, "safeguards");
+        Require(
+            !body.TryGetProperty("safeguards", out var safeguards) || Safeguards().IsMatch(safeguards.GetRawText()),
+            GateRefusal.Shape,
+            "safeguards"
+        );
         var userId = ReadUserId(body);
         var (billing, identity) = ProveSystem(Needed(body, "system"));
         ProveMessages(Needed(body, "messages"));
@@ -125,8 +148,11 @@ internal sealed partial class RequestProof
         }
 
         Require(_breakpoints <= MaxBreakpoints, GateRefusal.Shape, "more than four cache breakpoints");
-        Require(_expected.Effort is null || _effort is null
-            || _effort == _expected.Effort.Value.WireName(), GateRefusal.CallersPart, "effort");
+        Require(
+            _expected.Effort is null || _effort is null || _effort == _expected.Effort.Value.WireName(),
+            GateRefusal.CallersPart,
+            "effort"
+        );
         var shape = new RequestShape(
             ReadModel(Needed(body, "model")),
             billing,
@@ -135,13 +161,16 @@ internal sealed partial class RequestProof
             _note,
             thinking,
             _expected.Extra.ClearsContextManagement
-            ? accepted?.ContextManagement ?? string.Empty : ReadContextManagement(body.Member("context_management")),
+                ? accepted?.ContextManagement ?? string.Empty
+                : ReadContextManagement(body.Member("context_management")),
             _expected.Effort is null ? _effort : accepted?.Effort,
             _cacheControl ?? string.Empty,
             isThinkingGiven && accepted is not null && headers == RequestHeaders.WithoutThinkingDisplay(accepted.Headers)
-            ? accepted.Headers : headers,
+                ? accepted.Headers
+                : headers,
             tools,
-            maxTokens);
+            maxTokens
+        );
         return accepted is not null && shape.FindDifference(accepted) is { } difference
             ? new ProofResult(shape, GateRefusal.Shape, difference)
             : new ProofResult(shape, null, null, userId);
@@ -158,10 +187,11 @@ internal sealed partial class RequestProof
         {
             var sequences = Needed(body, "stop_sequences", GateRefusal.CallersPart).EnumerateArray().ToList();
             Require(
-                sequences.Count == extra.StopSequences.Count && sequences.Zip(extra.StopSequences)
-                .All(pair => pair.First.ValueEquals(pair.Second)),
+                sequences.Count == extra.StopSequences.Count
+                    && sequences.Zip(extra.StopSequences).All(pair => pair.First.ValueEquals(pair.Second)),
                 GateRefusal.CallersPart,
-                "stop_sequences");
+                "stop_sequences"
+            );
         }
 
         if (extra.Thinking is { } wanted)
@@ -169,10 +199,12 @@ internal sealed partial class RequestProof
             var thinking = Needed(body, "thinking", GateRefusal.CallersPart);
             OnlyMembers(thinking, "thinking", "type", "budget_tokens", "display");
             Require(
-                thinking.Text("type") == wanted.Type && thinking.Number("budget_tokens") == wanted.BudgetTokens
-                && thinking.Text("display") == wanted.Display,
+                thinking.Text("type") == wanted.Type
+                    && thinking.Number("budget_tokens") == wanted.BudgetTokens
+                    && thinking.Text("display") == wanted.Display,
                 GateRefusal.CallersPart,
-                "thinking");
+                "thinking"
+            );
         }
 
         if (extra.ClearsContextManagement)
@@ -188,8 +220,11 @@ internal sealed partial class RequestProof
         if (wanted is { } number)
         {
             var value = Needed(body, name, GateRefusal.CallersPart);
-            Require(value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given)
-                && given == number, GateRefusal.CallersPart, name);
+            Require(
+                value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number,
+                GateRefusal.CallersPart,
+                name
+            );
         }
     }
 
@@ -249,8 +284,11 @@ internal sealed partial class RequestProof
     private void ProveTurn(JsonElement message, ChatMessage turn, bool isLast, int number)
     {
         OnlyMembers(message, $"messages[{number}]", "role", "content");
-        Require(message.Text("role") == (turn.Role == ChatRole.User ? "user" : "assistant"), GateRefusal.CallersPart,
-            $"the role of turn {number}");
+        Require(
+            message.Text("role") == (turn.Role == ChatRole.User ? "user" : "assistant"),
+            GateRefusal.CallersPart,
+            $"the role of turn {number}"
+        );
         var content = Needed(message, "content");
         if (content.ValueKind == JsonValueKind.String)
         {
@@ -270,8 +308,11 @@ internal sealed partial class RequestProof
             Require(blocks.Count == parts.Count, GateRefusal.CallersPart, $"the number of blocks of turn {number}");
             for (var index = 0; index < parts.Count; index++)
             {
-                Require(ReadText(blocks[index], GateRefusal.CallersPart, $"turn {number}") == parts[index], GateRefusal.CallersPart,
-                    $"turn {number}");
+                Require(
+                    ReadText(blocks[index], GateRefusal.CallersPart, $"turn {number}") == parts[index],
+                    GateRefusal.CallersPart,
+                    $"turn {number}"
+                );
             }
 
             return;
@@ -281,13 +322,17 @@ internal sealed partial class RequestProof
         reminders = Math.Min(reminders, blocks.Count - turn.Content.Count);
         if (reminders > 0)
         {
-            Note(NotePlacement.Reminders,
-                string.Concat(blocks.Take(reminders)
-                .Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n")));
+            Note(
+                NotePlacement.Reminders,
+                string.Concat(blocks.Take(reminders).Select(block => ReadText(block, GateRefusal.Shape, "a reminder").TrimEnd('\n') + "\n"))
+            );
         }
 
-        Require(blocks.Count - Math.Max(reminders, 0) == turn.Content.Count, GateRefusal.CallersPart,
-            $"the number of blocks of turn {number}");
+        Require(
+            blocks.Count - Math.Max(reminders, 0) == turn.Content.Count,
+            GateRefusal.CallersPart,
+            $"the number of blocks of turn {number}"
+        );
         for (var index = 0; index < turn.Content.Count; index++)
         {
             ProveBlock(blocks[index + reminders], turn.Content[index], $"block {index} of turn {number}");
@@ -307,10 +352,13 @@ internal sealed partial class RequestProof
                 var source = Needed(block, "source");
                 OnlyMembers(source, where, "type", "media_type", "data");
                 Require(
-                    block.Text("type") == "image" && source.Text("type") == "base64" && source.Text("media_type") == image.MediaType
-                    && Needed(source, "data").ValueEquals(image.Reveal()),
+                    block.Text("type") == "image"
+                        && source.Text("type") == "base64"
+                        && source.Text("media_type") == image.MediaType
+                        && Needed(source, "data").ValueEquals(image.Reveal()),
                     GateRefusal.CallersPart,
-                    where);
+                    where
+                );
                 break;
             case ImageLink link:
                 OnlyMembers(block, where, "type", "source", "cache_control");
@@ -320,7 +368,8 @@ internal sealed partial class RequestProof
                 Require(
                     block.Text("type") == "image" && address.Text("type") == "url" && Needed(address, "url").ValueEquals(link.Reveal()),
                     GateRefusal.CallersPart,
-                    where);
+                    where
+                );
                 break;
             case DocumentBlock document:
                 ProveDocument(block, document, where);
@@ -359,8 +408,10 @@ internal sealed partial class RequestProof
         }
 
         Require(content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1, GateRefusal.Shape, "the note");
-        Note(NotePlacement.SystemMessage, content.ValueKind == JsonValueKind.String
-            ? content.GetString()! : ReadText(content[0], GateRefusal.Shape, "the note"));
+        Note(
+            NotePlacement.SystemMessage,
+            content.ValueKind == JsonValueKind.String ? content.GetString()! : ReadText(content[0], GateRefusal.Shape, "the note")
+        );
     }
 
     /// <summary>Older models have the note after the first turn of a history, and its last line after the last turn.</summary>
@@ -376,8 +427,11 @@ internal sealed partial class RequestProof
     {
         OnlyMembers(outputConfig, "output_config", "effort");
         var effort = outputConfig.Text("effort");
-        Require(effort is { Length: <= 8 } && effort.All(char.IsAsciiLetterLower)
-            && (_effort ?? effort) == effort, GateRefusal.Shape, "output_config");
+        Require(
+            effort is { Length: <= 8 } && effort.All(char.IsAsciiLetterLower) && (_effort ?? effort) == effort,
+            GateRefusal.Shape,
+            "output_config"
+        );
         _effort = effort;
     }
 
@@ -402,12 +456,18 @@ internal sealed partial class RequestProof
         }
 
         OnlyMembers(value, "thinking", "type", "display", "budget_tokens");
-        Require(!value.TryGetProperty("budget_tokens", out var budget)
-            || (budget.TryGetInt64(out var tokens) && (tokens == MinThinkingBudget || (tokens > 0 && tokens < maxTokens))),
-            GateRefusal.CallersPart, "thinking.budget_tokens");
+        Require(
+            !value.TryGetProperty("budget_tokens", out var budget)
+                || (budget.TryGetInt64(out var tokens) && (tokens == MinThinkingBudget || (tokens > 0 && tokens < maxTokens))),
+            GateRefusal.CallersPart,
+            "thinking.budget_tokens"
+        );
         var (type, display) = (value.Text("type"), value.Text("display"));
-        Require(type is "adaptive" or "enabled" or "disabled"
-            && display is null or "updates" or "summarized" or "omitted", GateRefusal.Shape, "thinking");
+        Require(
+            type is "adaptive" or "enabled" or "disabled" && display is null or "updates" or "summarized" or "omitted",
+            GateRefusal.Shape,
+            "thinking"
+        );
         return $"{type} {display}";
     }
 
@@ -432,8 +492,11 @@ internal sealed partial class RequestProof
 
         OnlyMembers(control, "cache_control", "type", "ttl");
         var form = $"{control.Text("type")} {control.Text("ttl")}";
-        Require(form is "ephemeral " or "ephemeral 1h" or "ephemeral 5m"
-            && (_cacheControl ?? form) == form, GateRefusal.Shape, "cache_control");
+        Require(
+            form is "ephemeral " or "ephemeral 1h" or "ephemeral 5m" && (_cacheControl ?? form) == form,
+            GateRefusal.Shape,
+            "cache_control"
+        );
         (_cacheControl, _breakpoints) = (form, _breakpoints + 1);
     }
 
@@ -446,8 +509,8 @@ internal sealed partial class RequestProof
     }
 
     private static bool IsReminder(JsonElement block) =>
-        block.Member("text") is { ValueKind: JsonValueKind.String } text && text.GetString()!
-        .StartsWith(ReminderStart, StringComparison.Ordinal);
+        block.Member("text") is { ValueKind: JsonValueKind.String } text
+        && text.GetString()!.StartsWith(ReminderStart, StringComparison.Ordinal);
 
     private static JsonElement Needed(JsonElement parent, string name, GateRefusal refusal = GateRefusal.Shape) =>
         parent.Member(name) ?? throw new DifferenceException(refusal, $"'{name}' is missing");
@@ -475,13 +538,20 @@ internal sealed partial class RequestProof
 
     [GeneratedRegex(
         @"^(?<fixed>x-anthropic-billing-header: cc_version=[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,5}\.)[0-9a-f]{3}(?<rest>; "
-        + @"cc_entrypoint=[a-z-]{1,20};)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+            + @"cc_entrypoint=[a-z-]{1,20};)\z",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex BillingVersion();
 
     [GeneratedRegex(@"^[A-Za-z0-9 .,';:()-]{1,300}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Identity();
 
-    [GeneratedRegex(@"^\{""device_id"":""[0-9a-f]{64}"",""account_uuid"":"""",""session_id"":""[0-9a-f-]{36}""\}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^\{""device_id"":""[0-9a-f]{64}"",""account_uuid"":"""",""session_id"":""[0-9a-f-]{36}""\}\z",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex UserId();
 
     [GeneratedRegex(@"^[\{\}\[\],:""a-z0-9_ -]{1,200}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
@@ -490,8 +560,11 @@ internal sealed partial class RequestProof
     [GeneratedRegex(@"^[A-Za-z0-9._@:-]{1,100}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ModelId();
 
-    [GeneratedRegex(@"^\{""edits"":\[\{""type"":""clear_thinking_[0-9]{8}"",""keep"":""all""\}\]\}\z", RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^\{""edits"":\[\{""type"":""clear_thinking_[0-9]{8}"",""keep"":""all""\}\]\}\z",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex ContextEdits();
 
     [GeneratedRegex(@"^[\x20-\x7e]{1,400}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

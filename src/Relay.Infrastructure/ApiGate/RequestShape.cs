@@ -41,7 +41,8 @@ internal sealed record RequestShape(
     string CacheControl,
     string Headers,
     string Tools,
-    long MaxTokens)
+    long MaxTokens
+)
 {
     /// <summary>The name of the first value that differs; null when all are the same.</summary>
     public string? FindDifference(RequestShape accepted) =>

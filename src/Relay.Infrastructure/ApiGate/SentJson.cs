@@ -20,8 +20,8 @@ internal static class SentJson
             case JsonValueKind.String:
                 return one.ValueEquals(other.GetString());
             case JsonValueKind.Array:
-                return one.GetArrayLength() == other.GetArrayLength() && one.EnumerateArray().Zip(other.EnumerateArray())
-                .All(pair => AreSame(pair.First, pair.Second));
+                return one.GetArrayLength() == other.GetArrayLength()
+                    && one.EnumerateArray().Zip(other.EnumerateArray()).All(pair => AreSame(pair.First, pair.Second));
             case JsonValueKind.Object:
                 return one.GetPropertyCount() == other.GetPropertyCount() && HaveSameMembers(one, other);
             default:

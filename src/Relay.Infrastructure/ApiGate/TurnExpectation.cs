@@ -34,8 +34,10 @@ internal sealed record TurnExpectation(string Model, PromptText? System, Convers
     /// <param name="preparation">The system prompt and the schema that the process was told.</param>
     /// <param name="maxOutputTokens">The relay's cap.</param>
     public static TurnExpectation Rehearsal(string model, Preparation preparation, int maxOutputTokens) =>
-        new(model, preparation.System, Conversation.Of(PromptText.Create("prompt", "Say OK.").Value!),
-        maxOutputTokens) { Schema = preparation.Schema };
+        new(model, preparation.System, Conversation.Of(PromptText.Create("prompt", "Say OK.").Value!), maxOutputTokens)
+        {
+            Schema = preparation.Schema,
+        };
 
     /// <summary>Without the caller's words.</summary>
     public override string ToString() => $"TurnExpectation {{ {Model}, *** }}";

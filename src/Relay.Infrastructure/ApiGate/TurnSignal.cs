@@ -6,14 +6,10 @@ namespace Relay.Infrastructure.ApiGate;
 /// <summary>News of a turn, in the order in which they happened. Whoever takes one disposes of it.</summary>
 internal abstract record TurnSignal : IDisposable
 {
-    private TurnSignal()
-    {
-    }
+    private TurnSignal() { }
 
     /// <inheritdoc/>
-    public virtual void Dispose()
-    {
-    }
+    public virtual void Dispose() { }
 
     /// <summary>The request passed its proof and is on its way to the API.</summary>
     /// <param name="Attempt">1 for the first.</param>

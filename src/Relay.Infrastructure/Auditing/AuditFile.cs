@@ -25,8 +25,9 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan TallyInterval = TimeSpan.FromMinutes(1);
 
-    private readonly Channel<(DateTimeOffset At, AuditEntry Entry)> _entries =
-        Channel.CreateBounded<(DateTimeOffset, AuditEntry)>(new BoundedChannelOptions(BufferedEntries) { SingleReader = true });
+    private readonly Channel<(DateTimeOffset At, AuditEntry Entry)> _entries = Channel.CreateBounded<(DateTimeOffset, AuditEntry)>(
+        new BoundedChannelOptions(BufferedEntries) { SingleReader = true }
+    );
 
     private readonly ConcurrentDictionary<string, long> _unauthenticated = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<AuditEntry, long> _repeated = new();
@@ -45,15 +46,22 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         if (!_entries.Writer.TryWrite((clock.GetUtcNow(), entry)))
         {
             logger.LogError(
-                "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}", _entries.Reader.Count,
-                AuditLine.Text(clock.GetUtcNow(), entry));
+                "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}",
+                _entries.Reader.Count,
+                AuditLine.Text(clock.GetUtcNow(), entry)
+            );
         }
     }
 
     /// <inheritdoc/>
     public void WriteRepeated(AuditEntry entry)
     {
-        var kind = new AuditEntry(entry.Action) { KeyId = entry.KeyId, KeyLabel = entry.KeyLabel, Error = entry.Error };
+        var kind = new AuditEntry(entry.Action)
+        {
+            KeyId = entry.KeyId,
+            KeyLabel = entry.KeyLabel,
+            Error = entry.Error,
+        };
         if (_repeated.AddOrUpdate(kind, 1, static (_, count) => count + 1) <= RepeatedLines)
         {
             Write(entry);

@@ -13,7 +13,11 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<string> Tail(
-        int count, string? keyLabel, bool follow, [EnumeratorCancellation] CancellationToken cancellationToken)
+        int count,
+        string? keyLabel,
+        bool follow,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         var newest = new Position(string.Empty, 0);
         var last = new List<string>();
@@ -33,7 +37,8 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
                         }
                     }
                 },
-                cancellationToken);
+                cancellationToken
+            );
             newest = newest.File.Length == 0 ? end : newest;
             last.InsertRange(0, lines);
             if (last.Count >= count)

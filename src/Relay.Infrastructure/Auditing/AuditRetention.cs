@@ -22,8 +22,7 @@ internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> opti
         do
         {
             CleanUp();
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private void CleanUp()
@@ -33,8 +32,16 @@ internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> opti
         {
             foreach (var file in Directory.Exists(home.AuditDirectory) ? Directory.EnumerateFiles(home.AuditDirectory, "*.jsonl") : [])
             {
-                if (DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture,
-                    DateTimeStyles.None, out var day) && day < oldest)
+                if (
+                    DateOnly.TryParseExact(
+                        Path.GetFileNameWithoutExtension(file),
+                        "yyyy-MM-dd",
+                        CultureInfo.InvariantCulture,
+                        DateTimeStyles.None,
+                        out var day
+                    )
+                    && day < oldest
+                )
                 {
                     File.Delete(file);
                 }

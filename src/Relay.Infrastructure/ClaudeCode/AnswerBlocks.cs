@@ -124,8 +124,10 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         else if (_thought is { } ended)
         {
             _thought = null;
-            var thought = new AnswerThought(AnswerWords.WellFormed(ended.Text.ToString()), ended.Signature.Length == 0
-                ? null : ended.Signature.ToString());
+            var thought = new AnswerThought(
+                AnswerWords.WellFormed(ended.Text.ToString()),
+                ended.Signature.Length == 0 ? null : ended.Signature.ToString()
+            );
             _parts.Add(new Part(thought));
             Add(new ThoughtEnds(thought));
         }

@@ -34,7 +34,8 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
             return new RelayError(
                 ErrorCode.ClaudeMissing,
                 "No 'claude' on PATH or in ~/.local/bin. Install Claude Code (npm install -g @anthropic-ai/claude-code), or set "
-                + "CLAUDE_BIN in config.env.");
+                    + "CLAUDE_BIN in config.env."
+            );
         }
 
         try
@@ -49,10 +50,13 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
         }
     }
 
-    private static RelayError Gone { get; } = new(
-        ErrorCode.ClaudeMissing,
-        "There is no executable where CLAUDE_BIN, or the 'claude' on PATH, points to. Correct CLAUDE_BIN in config.env, or remove it to "
-        + "search PATH.");
+    private static RelayError Gone { get; } =
+        new(
+            ErrorCode.ClaudeMissing,
+            "There is no executable where CLAUDE_BIN, or the 'claude' on PATH, points to. Correct CLAUDE_BIN in config.env, or remove it "
+                + "to "
+                + "search PATH."
+        );
 
     private static IEnumerable<string> Candidates() =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)

@@ -41,8 +41,10 @@ public sealed class ClaudeCodeOptions
     [Setting("CLAUDE_BIN", "Run this claude executable. When unset, it is looked for on PATH, then in ~/.local/bin.")]
     public string? ClaudeBin { get; set; }
 
-    [Setting("CLAUDE_AUTH",
-        "Choose whose account pays: login, oauth-token (CLAUDE_CODE_OAUTH_TOKEN), api-key (ANTHROPIC_API_KEY), bedrock or vertex.")]
+    [Setting(
+        "CLAUDE_AUTH",
+        "Choose whose account pays: login, oauth-token (CLAUDE_CODE_OAUTH_TOKEN), api-key (ANTHROPIC_API_KEY), bedrock or vertex."
+    )]
     public ClaudeAuth Auth { get; set; } = ClaudeAuth.Login;
 
     [Setting("CLAUDE_CODE_OAUTH_TOKEN", "Use this token of 'claude setup-token' with CLAUDE_AUTH=oauth-token.", Secret = true)]
@@ -54,9 +56,11 @@ public sealed class ClaudeCodeOptions
     [Setting("CLAUDE_BASE_URL", "Call Anthropic's API at this address: https, or http on loopback. ANTHROPIC_BASE_URL is ignored.")]
     public Uri? BaseUrl { get; set; }
 
-    [Setting("CLAUDE_PASS_ENV",
+    [Setting(
+        "CLAUDE_PASS_ENV",
         "Use these environment variables on the way to the API, by name: HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS. With bedrock and "
-        + "vertex Claude Code gets them.")]
+            + "vertex Claude Code gets them."
+    )]
     public IReadOnlyList<string> PassEnv { get; set; } = [];
 
     [Setting("SANDBOX", "Choose the jail: auto (bubblewrap where it works), bwrap (or refuse to start) or off.")]
@@ -65,12 +69,20 @@ public sealed class ClaudeCodeOptions
     [Setting("WARM_PROCESSES", "Keep this many spare Claude Code processes started, 150 MB each; 0 for none.", Min = "0", Max = "100")]
     public int WarmProcesses { get; set; } = 2;
 
-    [Setting("WARM_PROFILES", "Keep at most this many further processes, each for one key with its model and system prompt; 0 for none.",
-        Min = "0", Max = "100")]
+    [Setting(
+        "WARM_PROFILES",
+        "Keep at most this many further processes, each for one key with its model and system prompt; 0 for none.",
+        Min = "0",
+        Max = "100"
+    )]
     public int WarmProfiles { get; set; } = 8;
 
-    [Setting("PROCESS_USES", "Let one Claude Code process serve at most this many completions of its key; 1 for a new process each time.",
-        Min = "1", Max = "10000")]
+    [Setting(
+        "PROCESS_USES",
+        "Let one Claude Code process serve at most this many completions of its key; 1 for a new process each time.",
+        Min = "1",
+        Max = "10000"
+    )]
     public int ProcessUses { get; set; } = 100;
 
     [Setting("WARM_IDLE", "End a key's spare that was unused for this long.", Min = "1s", Max = "1d")]
@@ -128,10 +140,13 @@ internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOp
             problems.Add("CLAUDE_BASE_URL: must be https, or http on loopback: prompts and the login travel over it.");
         }
 
-        problems.AddRange(options.PassEnv
-            .Where(ClaudeEnvironment.IsReserved)
-            .Select(variable =>
-            $"CLAUDE_PASS_ENV: {variable} can't be passed: it decides who pays, where the login goes, or what Claude Code loads."));
+        problems.AddRange(
+            options
+                .PassEnv.Where(ClaudeEnvironment.IsReserved)
+                .Select(variable =>
+                    $"CLAUDE_PASS_ENV: {variable} can't be passed: it decides who pays, where the login goes, or what Claude Code loads."
+                )
+        );
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
 }

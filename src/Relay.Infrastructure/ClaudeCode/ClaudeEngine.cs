@@ -26,12 +26,18 @@ internal sealed class ClaudeEngine(
     IOptions<CompletionOptions> options,
     RelayMetrics metrics,
     TimeProvider clock,
-    ILogger<ClaudeEngine> logger) : ICompletionEngine
+    ILogger<ClaudeEngine> logger
+) : ICompletionEngine
 {
     /// <inheritdoc/>
     public async Task<Result<Completion>> CompleteAsync(
-        string keyId, ModelName model, CompletionRequest request, ICompletionSink? sink, Spending spending,
-        CancellationToken cancellationToken)
+        string keyId,
+        ModelName model,
+        CompletionRequest request,
+        ICompletionSink? sink,
+        Spending spending,
+        CancellationToken cancellationToken
+    )
     {
         if (state.Current is not { } generation)
         {
@@ -56,8 +62,12 @@ internal sealed class ClaudeEngine(
         try
         {
             var started = clock.GetTimestamp();
-            var (completion, usedUp) =
-                await RunInAsync(() => pool.ClaimAsync(generation, profile, preparation, ended.Token), job, started, ended.Token);
+            var (completion, usedUp) = await RunInAsync(
+                () => pool.ClaimAsync(generation, profile, preparation, ended.Token),
+                job,
+                started,
+                ended.Token
+            );
             if (usedUp)
             {
                 return completion;
@@ -65,20 +75,27 @@ internal sealed class ClaudeEngine(
 
             // It failed before its turn, as spares may that die between their last check and now: nothing was sent to the API, so a new one
             // takes over, once.
-            return (await RunInAsync(() => pool.StartColdAsync(generation, profile, preparation, ended.Token), job, started, ended.Token))
-                .Completion;
+            return (
+                await RunInAsync(() => pool.StartColdAsync(generation, profile, preparation, ended.Token), job, started, ended.Token)
+            ).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             return new RelayError(
-                ErrorCode.Timeout, $"The completion did not end within {options.Value.RequestTimeout.TotalSeconds:0.###} s.");
+                ErrorCode.Timeout,
+                $"The completion did not end within {options.Value.RequestTimeout.TotalSeconds:0.###} s."
+            );
         }
     }
 
     /// <summary>Gets a process and runs the job in it, in the sight of who measures.</summary>
     /// <returns>The answer, and whether the process was used up: false when it failed before its turn.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunInAsync(
-        Func<Task<ClaimedProcess>> claim, Job job, long startedAt, CancellationToken cancellationToken)
+        Func<Task<ClaimedProcess>> claim,
+        Job job,
+        long startedAt,
+        CancellationToken cancellationToken
+    )
     {
         using var processSpan = RelayTracing.Source.StartActivity("claude_code.process");
         if (await ClaimAsync(claim) is not { } claimed)
@@ -87,8 +104,15 @@ internal sealed class ClaudeEngine(
         }
 
         metrics.ProcessClaimed(claimed.Origin);
-        processSpan?.SetTag("relay.process.origin",
-            claimed.Origin switch { ProcessOrigin.Blank => "blank", ProcessOrigin.Prepared => "prepared", _ => "cold" });
+        processSpan?.SetTag(
+            "relay.process.origin",
+            claimed.Origin switch
+            {
+                ProcessOrigin.Blank => "blank",
+                ProcessOrigin.Prepared => "prepared",
+                _ => "cold",
+            }
+        );
         var (request, askedAt) = (job.Request, clock.GetTimestamp());
         var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock)
         {
@@ -102,7 +126,8 @@ internal sealed class ClaudeEngine(
         };
         using var modelSpan = ModelSpan.Start(job.Model);
         var usedUp = true;
-        string? error = ErrorCode.InternalError.WireName(), stopReason = null;
+        string? error = ErrorCode.InternalError.WireName(),
+            stopReason = null;
         try
         {
             (var completion, usedUp) = await RunAsync(new Run(job, claimed, turn, startedAt, askedAt), cancellationToken);
@@ -193,8 +218,12 @@ internal sealed class ClaudeEngine(
 
             // Fails or is cancelled with the process, whose end has been told above.
             await over.CancelAsync();
-            await writing.ContinueWith(_ =>
-                { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await writing.ContinueWith(
+                _ => { },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
             CountUnread(run, unread);
             run.Job.Spending.ReachedApi |= run.Gate?.HasCalledApi == true;
         }
@@ -298,8 +327,13 @@ internal sealed class ClaudeEngine(
             logger.LogWarning("A schema was too much for Claude Code: {Problem}", exception.Message);
             pool.NeverPrepare(job.Profile, refusedBy: null);
             CountAsRequest(job.Spending);
-            return (new RelayError(ErrorCode.Timeout,
-                $"Claude Code did not get through the schema in '{schema.Field}'. Make it smaller, or let it refer less to itself."), true);
+            return (
+                new RelayError(
+                    ErrorCode.Timeout,
+                    $"Claude Code did not get through the schema in '{schema.Field}'. Make it smaller, or let it refer less to itself."
+                ),
+                true
+            );
         }
         catch (OperationCanceledException) when (schema is not null)
         {
@@ -320,8 +354,13 @@ internal sealed class ClaudeEngine(
     /// <summary>Reads frames to the end of the turn, and hands the words on as they come.</summary>
     /// <returns>As <see cref="RunInAsync"/>.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> FollowAsync(
-        Run run, Task<long> writing, SemaphoreSlim historyTaken, CancellationTokenSource idle, CancellationToken silence,
-        CancellationToken cancellationToken)
+        Run run,
+        Task<long> writing,
+        SemaphoreSlim historyTaken,
+        CancellationTokenSource idle,
+        CancellationToken silence,
+        CancellationToken cancellationToken
+    )
     {
         var (job, process, turn) = (run.Job, run.Process, run.Turn);
         while (true)
@@ -348,8 +387,11 @@ internal sealed class ClaudeEngine(
                     return (ClaudeFailures.TooMuchMemory, UsedUp: true);
                 }
 
-                logger.LogWarning("A {Origin} Claude Code process ended {When} its turn had begun", run.Claimed.Origin, turn.HasStarted
-                    ? "after" : "before");
+                logger.LogWarning(
+                    "A {Origin} Claude Code process ended {When} its turn had begun",
+                    run.Claimed.Origin,
+                    turn.HasStarted ? "after" : "before"
+                );
                 return (ClaudeFailures.Broken, UsedUp: turn.HasStarted);
             }
 
@@ -430,8 +472,13 @@ internal sealed class ClaudeEngine(
                     }
                 }
 
-                var completion =
-                    new Completion(answeredBy, answer.Text, answer.StopReason, answer.Usage, TimingsOf(run, answeredAt, writing))
+                var completion = new Completion(
+                    answeredBy,
+                    answer.Text,
+                    answer.StopReason,
+                    answer.Usage,
+                    TimingsOf(run, answeredAt, writing)
+                )
                 {
                     StopSequence = answer.StopSequence,
                     IsStructured = answer.IsStructured,
@@ -458,7 +505,8 @@ internal sealed class ClaudeEngine(
             clock.GetElapsedTime(run.StartedAt, run.ClaimedAt),
             clock.GetElapsedTime(run.ClaimedAt, writtenAt),
             clock.GetElapsedTime(writtenAt, firstTokenAt),
-            clock.GetElapsedTime(firstTokenAt, answeredAt));
+            clock.GetElapsedTime(firstTokenAt, answeredAt)
+        );
     }
 
     /// <summary>
@@ -518,27 +566,41 @@ internal sealed class ClaudeEngine(
         }
 
         var listsResults = run.Gate?.Expectation.Shape?.Placement == NotePlacement.Reminders;
-        await process.WriteAsync(input.Prompt(request.Conversation.Last, run.NewFrame(request.Conversation.Last), listsResults),
-            holdsCallersData: true, cancellationToken);
+        await process.WriteAsync(
+            input.Prompt(request.Conversation.Last, run.NewFrame(request.Conversation.Last), listsResults),
+            holdsCallersData: true,
+            cancellationToken
+        );
         return clock.GetTimestamp();
     }
 
-    private static RelayError Missing { get; } = new(
-        ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");
+    private static RelayError Missing { get; } =
+        new(ErrorCode.ClaudeMissing, "Claude Code could not be started on the relay's host. Tell the relay's operator.");
 
-    private static RelayError NoTools { get; } = RelayError.Invalid(
-        "tools",
-        "'tools' can't be sent on by this relay: its Claude Code speaks to Bedrock or Vertex itself. Leave tools out, in the "
-        + "conversation too.");
+    private static RelayError NoTools { get; } =
+        RelayError.Invalid(
+            "tools",
+            "'tools' can't be sent on by this relay: its Claude Code speaks to Bedrock or Vertex itself. Leave tools out, in the "
+                + "conversation too."
+        );
 
-    private static RelayError NoSchema(OutputSchema schema) => RelayError.Invalid(
-        schema.Field,
-        $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and "
-        + $"patterns; references to other documents are not followed.");
+    private static RelayError NoSchema(OutputSchema schema) =>
+        RelayError.Invalid(
+            schema.Field,
+            $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and "
+                + $"patterns; references to other documents are not followed."
+        );
 
     private sealed record Job(
-        string KeyId, ModelName Model, CompletionRequest Request, ICompletionSink? Sink, EngineGeneration Generation, ProfileId Profile,
-        Spending Spending, CancellationToken Left);
+        string KeyId,
+        ModelName Model,
+        CompletionRequest Request,
+        ICompletionSink? Sink,
+        EngineGeneration Generation,
+        ProfileId Profile,
+        Spending Spending,
+        CancellationToken Left
+    );
 
     /// <summary>A job in its process.</summary>
     private sealed record Run(Job Job, ClaimedProcess Claimed, CompletionTurn Turn, long StartedAt, long ClaimedAt)

@@ -11,7 +11,8 @@ internal sealed class ClaudeEnvironment(
     IOptions<ClaudeCodeOptions> options,
     IOptions<CompletionOptions> completionOptions,
     IConfiguration configuration,
-    RelayHome home)
+    RelayHome home
+)
 {
     /// <summary>
     /// Each stands alone against one leak or delay measured on the real CLI; the lockdown does not depend on any single one.
@@ -43,7 +44,13 @@ internal sealed class ClaudeEnvironment(
         [ClaudeAuth.OauthToken] = ["CLAUDE_CODE_OAUTH_TOKEN"],
         [ClaudeAuth.ApiKey] = ["ANTHROPIC_API_KEY"],
         [ClaudeAuth.Bedrock] =
-            ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"],
+        [
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_BEARER_TOKEN_BEDROCK",
+        ],
         [ClaudeAuth.Vertex] = ["CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
     };
 
@@ -58,36 +65,48 @@ internal sealed class ClaudeEnvironment(
     /// no more than half of <c>IDLE_TIMEOUT</c>.
     /// </summary>
     public int Retries =>
-        Enumerable.Range(1, MaxRetries).LastOrDefault(count =>
-            0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2
-            && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2);
+        Enumerable
+            .Range(1, MaxRetries)
+            .LastOrDefault(count =>
+                0.5 * ((1 << count) - 1) <= completionOptions.Value.RequestTimeout.TotalSeconds / 2
+                && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2
+            );
 
     /// <summary>Whether the requests pass the gate, which proves them.</summary>
     public bool UsesGate => options.Value.UsesGate;
 
     /// <summary>The directory that holds the login's credentials, or null where credentials come by environment.</summary>
-    public string? LoginDirectory => options.Value.Auth switch
-    {
-        ClaudeAuth.Login when Directory.Exists(home.ClaudeDirectory) => home.ClaudeDirectory,
-        ClaudeAuth.Login => Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".claude"),
-        _ => null,
-    };
+    public string? LoginDirectory =>
+        options.Value.Auth switch
+        {
+            ClaudeAuth.Login when Directory.Exists(home.ClaudeDirectory) => home.ClaudeDirectory,
+            ClaudeAuth.Login => Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".claude"),
+            _ => null,
+        };
 
     /// <summary>Files named by variables that are passed on; a jail with a network must show them.</summary>
-    public IEnumerable<string> PassedFiles => Credentials()
-        .Concat(Passed())
-        .Where(pair => pair.Key is "GOOGLE_APPLICATION_CREDENTIALS" or "NODE_EXTRA_CA_CERTS" or "SSL_CERT_FILE")
-        .Select(pair => Path.GetFullPath(pair.Value))
-        .Where(File.Exists);
+    public IEnumerable<string> PassedFiles =>
+        Credentials()
+            .Concat(Passed())
+            .Where(pair => pair.Key is "GOOGLE_APPLICATION_CREDENTIALS" or "NODE_EXTRA_CA_CERTS" or "SSL_CERT_FILE")
+            .Select(pair => Path.GetFullPath(pair.Value))
+            .Where(File.Exists);
 
     /// <summary>Credential variables of another mode that are set here and were left out.</summary>
-    public IEnumerable<string> StrayVariables => CredentialNames
-        .Where(pair => pair.Key != options.Value.Auth)
-        .SelectMany(pair => pair.Value)
-        .Where(name => name.StartsWith("ANTHROPIC_", StringComparison.Ordinal) || name.StartsWith("CLAUDE_", StringComparison.Ordinal))
-        .Concat(["ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_CUSTOM_HEADERS",
-        "CLAUDE_CONFIG_DIR"])
-        .Where(name => !string.IsNullOrEmpty(configuration[name]));
+    public IEnumerable<string> StrayVariables =>
+        CredentialNames
+            .Where(pair => pair.Key != options.Value.Auth)
+            .SelectMany(pair => pair.Value)
+            .Where(name => name.StartsWith("ANTHROPIC_", StringComparison.Ordinal) || name.StartsWith("CLAUDE_", StringComparison.Ordinal))
+            .Concat([
+                "ANTHROPIC_BASE_URL",
+                "ANTHROPIC_AUTH_TOKEN",
+                "ANTHROPIC_MODEL",
+                "ANTHROPIC_SMALL_FAST_MODEL",
+                "ANTHROPIC_CUSTOM_HEADERS",
+                "CLAUDE_CONFIG_DIR",
+            ])
+            .Where(name => !string.IsNullOrEmpty(configuration[name]));
 
     /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown owns it.</summary>
     public static bool IsReserved(string name) =>

@@ -26,41 +26,67 @@ internal static class ClaudeFailures
     private static readonly TimeSpan DefaultBackoff = TimeSpan.FromSeconds(30);
 
     /// <summary>The login is missing or refused; only the operator can mend it.</summary>
-    public static RelayError NotLoggedIn { get; } = new(
-        ErrorCode.NotLoggedIn,
-        "Claude Code on the relay's host is not logged in, or Anthropic refused its login. Tell the relay's operator.");
+    public static RelayError NotLoggedIn { get; } =
+        new(
+            ErrorCode.NotLoggedIn,
+            "Claude Code on the relay's host is not logged in, or Anthropic refused its login. Tell the relay's operator."
+        );
 
     /// <summary>Claude Code ended, or fell out of its protocol, in the middle of a turn.</summary>
     public static RelayError Broken { get; } = new(ErrorCode.UpstreamError, "Claude Code ended without an answer. Try again.");
 
     /// <summary>Claude Code needed too much memory for the request. Sent again it would need as much.</summary>
-    public static RelayError TooMuchMemory { get; } = new(
-        ErrorCode.TooLarge,
-        "Claude Code needed more than 1 GB of memory for this request, so it was ended. Send fewer or smaller pictures, a smaller schema "
-        + "or less text.");
+    public static RelayError TooMuchMemory { get; } =
+        new(
+            ErrorCode.TooLarge,
+            "Claude Code needed more than 1 GB of memory for this request, so it was ended. Send fewer or smaller pictures, a smaller "
+                + "schema "
+                + "or less text."
+        );
 
     /// <summary>Which error a failure is.</summary>
-    public static RelayError ToError(ClaudeFailure failure) => failure switch
-    {
-        { ApiStatus: 401 or 403 } or { AssistantError: "authentication_failed" or "oauth_org_not_allowed" } => NotLoggedIn,
-        { ApiStatus: 400 or 413, TerminalReason: "prompt_too_long" } => new RelayError(
-            ErrorCode.PromptTooLong, "Anthropic refused the prompt as longer than the model's context. Shorten it."),
-        { WasNotSent: true } => new RelayError(
-            ErrorCode.PromptTooLong, "The prompt is longer than the model's context, so it was not sent. Shorten it."),
-        { ApiStatus: 404 } or { AssistantError: "model_not_found" } => new RelayError(
-            ErrorCode.UnknownModel, "Anthropic does not know this model, or the account may not use it. Choose another.", "model"),
-        { ApiStatus: 429 } or { AssistantError: "rate_limit" } => new RelayError(
-            ErrorCode.UpstreamRateLimited, "The Claude account behind the relay has reached its own limit. Wait for it to reset.",
-            RetryAfter: failure.RetryAfter ?? DefaultBackoff),
-        { ApiStatus: 529 } or { AssistantError: "overloaded" } => new RelayError(
-            ErrorCode.Overloaded, "Anthropic is overloaded. Try again shortly.", RetryAfter: DefaultBackoff),
-        { ApiStatus: >= 400 and < 500 } => new RelayError(
-            ErrorCode.UpstreamError, $"Anthropic refused the request (status {failure.ApiStatus})."),
-        { ApiStatus: >= 500 } => new RelayError(
-            ErrorCode.UpstreamError, $"Anthropic's API failed (status {failure.ApiStatus}). Try again."),
-        { Subtype: "error_max_turns" } => new RelayError(
-            ErrorCode.UpstreamError, "The model tried to use a tool, and the request has no tools. Ask it to answer in text."),
-        _ => new RelayError(ErrorCode.UpstreamError,
-        "Anthropic's API could not be reached, or answered with something unreadable. Try again."),
-    };
+    public static RelayError ToError(ClaudeFailure failure) =>
+        failure switch
+        {
+            { ApiStatus: 401 or 403 } or { AssistantError: "authentication_failed" or "oauth_org_not_allowed" } => NotLoggedIn,
+            { ApiStatus: 400 or 413, TerminalReason: "prompt_too_long" } => new RelayError(
+                ErrorCode.PromptTooLong,
+                "Anthropic refused the prompt as longer than the model's context. Shorten it."
+            ),
+            { WasNotSent: true } => new RelayError(
+                ErrorCode.PromptTooLong,
+                "The prompt is longer than the model's context, so it was not sent. Shorten it."
+            ),
+            { ApiStatus: 404 } or { AssistantError: "model_not_found" } => new RelayError(
+                ErrorCode.UnknownModel,
+                "Anthropic does not know this model, or the account may not use it. Choose another.",
+                "model"
+            ),
+            { ApiStatus: 429 } or { AssistantError: "rate_limit" } => new RelayError(
+                ErrorCode.UpstreamRateLimited,
+                "The Claude account behind the relay has reached its own limit. Wait for it to reset.",
+                RetryAfter: failure.RetryAfter ?? DefaultBackoff
+            ),
+            { ApiStatus: 529 } or { AssistantError: "overloaded" } => new RelayError(
+                ErrorCode.Overloaded,
+                "Anthropic is overloaded. Try again shortly.",
+                RetryAfter: DefaultBackoff
+            ),
+            { ApiStatus: >= 400 and < 500 } => new RelayError(
+                ErrorCode.UpstreamError,
+                $"Anthropic refused the request (status {failure.ApiStatus})."
+            ),
+            { ApiStatus: >= 500 } => new RelayError(
+                ErrorCode.UpstreamError,
+                $"Anthropic's API failed (status {failure.ApiStatus}). Try again."
+            ),
+            { Subtype: "error_max_turns" } => new RelayError(
+                ErrorCode.UpstreamError,
+                "The model tried to use a tool, and the request has no tools. Ask it to answer in text."
+            ),
+            _ => new RelayError(
+                ErrorCode.UpstreamError,
+                "Anthropic's API could not be reached, or answered with something unreadable. Try again."
+            ),
+        };
 }

@@ -27,71 +27,75 @@ internal sealed class ClaudeInput
     public ReadOnlyMemory<byte> Bytes => _buffer.WrittenMemory;
 
     /// <summary>Sets the system prompt. Only the first one a process gets counts; without it the CLI's own long one applies.</summary>
-    public ClaudeInput Initialize(PromptText? system, OutputSchema? schema = null) => Line(writer =>
-    {
-        writer.WriteString("type", "control_request");
-        writer.WriteString("request_id", InitializeId);
-        writer.WriteStartObject("request");
-        writer.WriteString("subtype", "initialize");
-        writer.WriteStartArray("systemPrompt");
-        if (system is not null)
+    public ClaudeInput Initialize(PromptText? system, OutputSchema? schema = null) =>
+        Line(writer =>
         {
-            writer.WriteStringValue(system.Reveal());
-        }
+            writer.WriteString("type", "control_request");
+            writer.WriteString("request_id", InitializeId);
+            writer.WriteStartObject("request");
+            writer.WriteString("subtype", "initialize");
+            writer.WriteStartArray("systemPrompt");
+            if (system is not null)
+            {
+                writer.WriteStringValue(system.Reveal());
+            }
 
-        writer.WriteEndArray();
-        if (schema is not null)
-        {
-            writer.WritePropertyName("jsonSchema");
-            writer.WriteRawValue(schema.Reveal());
-        }
+            writer.WriteEndArray();
+            if (schema is not null)
+            {
+                writer.WritePropertyName("jsonSchema");
+                writer.WriteRawValue(schema.Reveal());
+            }
 
-        writer.WriteEndObject();
-    });
+            writer.WriteEndObject();
+        });
 
     /// <summary>Changes the model a spare was started with.</summary>
-    public ClaudeInput SetModel(string model) => Line(writer =>
-    {
-        writer.WriteString("type", "control_request");
-        writer.WriteString("request_id", SetModelId);
-        writer.WriteStartObject("request");
-        writer.WriteString("subtype", "set_model");
-        writer.WriteString("model", model);
-        writer.WriteEndObject();
-    });
+    public ClaudeInput SetModel(string model) =>
+        Line(writer =>
+        {
+            writer.WriteString("type", "control_request");
+            writer.WriteString("request_id", SetModelId);
+            writer.WriteStartObject("request");
+            writer.WriteString("subtype", "set_model");
+            writer.WriteString("model", model);
+            writer.WriteEndObject();
+        });
 
     /// <summary>
     /// Sets all that a turn may have of its caller beside words. Each setting stays until it is set anew, so all are written each time.
     /// </summary>
-    public ClaudeInput ApplySettings(TurnSettings settings) => Line(writer =>
-    {
-        writer.WriteString("type", "control_request");
-        writer.WriteString("request_id", ApplySettingsId);
-        writer.WriteStartObject("request");
-        writer.WriteString("subtype", "apply_flag_settings");
-        writer.WriteStartObject("settings");
-        writer.WriteString("effortLevel", settings.Effort?.WireName());
-        writer.WriteStartObject("env");
-        writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", settings.MaxOutputTokens.ToString(CultureInfo.InvariantCulture));
-        writer.WriteString("CLAUDE_CODE_EXTRA_BODY", settings.ExtraBody);
-        writer.WriteEndObject();
-        writer.WriteEndObject();
-        writer.WriteEndObject();
-    });
+    public ClaudeInput ApplySettings(TurnSettings settings) =>
+        Line(writer =>
+        {
+            writer.WriteString("type", "control_request");
+            writer.WriteString("request_id", ApplySettingsId);
+            writer.WriteStartObject("request");
+            writer.WriteString("subtype", "apply_flag_settings");
+            writer.WriteStartObject("settings");
+            writer.WriteString("effortLevel", settings.Effort?.WireName());
+            writer.WriteStartObject("env");
+            writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", settings.MaxOutputTokens.ToString(CultureInfo.InvariantCulture));
+            writer.WriteString("CLAUDE_CODE_EXTRA_BODY", settings.ExtraBody);
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        });
 
     /// <summary>
     /// Asks for an <c>init</c> frame and an empty result without a call to the API. Never before <see cref="Initialize"/>.
     /// </summary>
-    public ClaudeInput AskForInit() => Line(writer =>
-    {
-        writer.WriteString("type", "user");
-        writer.WriteBoolean("shouldQuery", false);
-        writer.WriteStartObject("message");
-        writer.WriteString("role", "user");
-        writer.WriteStartArray("content");
-        writer.WriteEndArray();
-        writer.WriteEndObject();
-    });
+    public ClaudeInput AskForInit() =>
+        Line(writer =>
+        {
+            writer.WriteString("type", "user");
+            writer.WriteBoolean("shouldQuery", false);
+            writer.WriteStartObject("message");
+            writer.WriteString("role", "user");
+            writer.WriteStartArray("content");
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        });
 
     /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
     /// <param name="turn">The caller's words.</param>
@@ -112,43 +116,47 @@ internal sealed class ClaudeInput
     public ClaudeInput PastPrompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: false);
 
     /// <summary>Takes a user's turn back, with all that came after it.</summary>
-    public ClaudeInput Rewind(Guid id) => Line(writer =>
-    {
-        writer.WriteString("type", "control_request");
-        writer.WriteString("request_id", RewindId);
-        writer.WriteStartObject("request");
-        writer.WriteString("subtype", "rewind_conversation");
-        writer.WriteString("target_message_uuid", id);
-        writer.WriteEndObject();
-    });
+    public ClaudeInput Rewind(Guid id) =>
+        Line(writer =>
+        {
+            writer.WriteString("type", "control_request");
+            writer.WriteString("request_id", RewindId);
+            writer.WriteStartObject("request");
+            writer.WriteString("subtype", "rewind_conversation");
+            writer.WriteString("target_message_uuid", id);
+            writer.WriteEndObject();
+        });
 
     /// <summary>What the model answered long ago.</summary>
-    public ClaudeInput PastAnswer(ChatMessage turn) => Line(writer =>
-    {
-        writer.WriteString("type", "assistant");
-        writer.WriteStartObject("message");
-        writer.WriteString("role", "assistant");
-        if (SplitNoContent(turn) is { } parts)
+    public ClaudeInput PastAnswer(ChatMessage turn) =>
+        Line(writer =>
         {
-            WriteTexts(writer, parts);
-        }
-        else
-        {
-            WriteBlocks(writer, turn.Content, listsResults: false);
-        }
+            writer.WriteString("type", "assistant");
+            writer.WriteStartObject("message");
+            writer.WriteString("role", "assistant");
+            if (SplitNoContent(turn) is { } parts)
+            {
+                WriteTexts(writer, parts);
+            }
+            else
+            {
+                WriteBlocks(writer, turn.Content, listsResults: false);
+            }
 
-        writer.WriteEndObject();
-        writer.WriteString("uuid", Guid.NewGuid());
-        writer.WriteString("session_id", string.Empty);
-        writer.WriteNull("parent_tool_use_id");
-    });
+            writer.WriteEndObject();
+            writer.WriteString("uuid", Guid.NewGuid());
+            writer.WriteString("session_id", string.Empty);
+            writer.WriteNull("parent_tool_use_id");
+        });
 
     /// <summary>The blocks of a past answer that Claude Code would drop if it came in one; null for any other answer.</summary>
     public static IReadOnlyList<string>? SplitNoContent(ChatMessage turn)
     {
-        if (turn is not { Role: ChatRole.Assistant, Content: [TextBlock only] }
+        if (
+            turn is not { Role: ChatRole.Assistant, Content: [TextBlock only] }
             || only.Text.Reveal() is not { } words
-            || !words.AsSpan().Trim().SequenceEqual(NoContent))
+            || !words.AsSpan().Trim().SequenceEqual(NoContent)
+        )
         {
             return null;
         }
@@ -169,29 +177,30 @@ internal sealed class ClaudeInput
     /// <summary>Request id of <see cref="ApplySettings"/>.</summary>
     public const string ApplySettingsId = "apply_settings";
 
-    private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query, bool listsResults = false) => Line(writer =>
-    {
-        writer.WriteString("type", "user");
-        writer.WriteString("uuid", id);
-        writer.WriteBoolean("client_composed", true);
-        if (!query)
+    private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query, bool listsResults = false) =>
+        Line(writer =>
         {
-            writer.WriteBoolean("shouldQuery", false);
-        }
+            writer.WriteString("type", "user");
+            writer.WriteString("uuid", id);
+            writer.WriteBoolean("client_composed", true);
+            if (!query)
+            {
+                writer.WriteBoolean("shouldQuery", false);
+            }
 
-        writer.WriteStartObject("message");
-        writer.WriteString("role", "user");
-        if (turn.Content is [TextBlock only])
-        {
-            writer.WriteString("content", only.Text.Reveal());
-        }
-        else
-        {
-            WriteBlocks(writer, turn.Content, listsResults);
-        }
+            writer.WriteStartObject("message");
+            writer.WriteString("role", "user");
+            if (turn.Content is [TextBlock only])
+            {
+                writer.WriteString("content", only.Text.Reveal());
+            }
+            else
+            {
+                WriteBlocks(writer, turn.Content, listsResults);
+            }
 
-        writer.WriteEndObject();
-    });
+            writer.WriteEndObject();
+        });
 
     private static void WriteTexts(Utf8JsonWriter writer, IReadOnlyList<string> texts)
     {

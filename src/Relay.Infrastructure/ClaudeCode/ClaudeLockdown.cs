@@ -25,22 +25,29 @@ internal static class ClaudeLockdown
     /// <param name="takesSchema">Whether the answer must fit a schema.</param>
     /// <param name="tellsEvents">Whether it writes the API's events as frames: needed where the gate does not see them.</param>
     public static IReadOnlyList<string> Arguments(string model, bool takesSchema = false, bool tellsEvents = true) =>
-    [
-        "-p",
-        "--input-format", "stream-json",
-        "--output-format", "stream-json",
-        "--verbose",
-        .. tellsEvents ? ["--include-partial-messages"] : Array.Empty<string>(),
-        "--tools", string.Empty,
-        "--restricted",
-        "--disable-slash-commands",
-        "--setting-sources", string.Empty,
-        "--strict-mcp-config",
-        "--mcp-config", """{"mcpServers":{}}""",
-        "--no-session-persistence",
-        "--max-turns", takesSchema ? SchemaAttempts.ToString(CultureInfo.InvariantCulture) : "1",
-        "--model", model,
-    ];
+        [
+            "-p",
+            "--input-format",
+            "stream-json",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            .. tellsEvents ? ["--include-partial-messages"] : Array.Empty<string>(),
+            "--tools",
+            string.Empty,
+            "--restricted",
+            "--disable-slash-commands",
+            "--setting-sources",
+            string.Empty,
+            "--strict-mcp-config",
+            "--mcp-config",
+            """{"mcpServers":{}}""",
+            "--no-session-persistence",
+            "--max-turns",
+            takesSchema ? SchemaAttempts.ToString(CultureInfo.InvariantCulture) : "1",
+            "--model",
+            model,
+        ];
 
     /// <summary>Null, or what is wrong with an <c>init</c> frame, in words without a caller's data.</summary>
     /// <param name="init">The frame.</param>
@@ -81,8 +88,10 @@ internal static class ClaudeLockdown
 
     /// <summary>Whether the tool that a schema brings is the only one. It is missing when the schema is none.</summary>
     public static bool HasSchemaTool(JsonElement init) =>
-        init.Member("tools") is { ValueKind: JsonValueKind.Array } tools && tools.GetArrayLength() == 1
-        && tools[0].ValueKind == JsonValueKind.String && tools[0].ValueEquals(SchemaTool);
+        init.Member("tools") is { ValueKind: JsonValueKind.Array } tools
+        && tools.GetArrayLength() == 1
+        && tools[0].ValueKind == JsonValueKind.String
+        && tools[0].ValueEquals(SchemaTool);
 
     /// <summary>The version at the start of a text such as <c>2.1.330 (Claude Code)</c>; null when there is none.</summary>
     public static Version? ParseVersion(string? text) => Version.TryParse(text?.Split(' ', 2)[0], out var version) ? version : null;

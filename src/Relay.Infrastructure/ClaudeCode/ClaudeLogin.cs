@@ -33,16 +33,21 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
             RelayHome.CreatePrivateDirectory(directory);
             var environment = EnvironmentFor(directory);
             var exitCode = await InteractiveProcess.RunAsync(
-                new ProcessSpec(binary.Path, ["auth", "login"], environment, home.Path), cancellationToken);
+                new ProcessSpec(binary.Path, ["auth", "login"], environment, home.Path),
+                cancellationToken
+            );
             var found = await status.ReadAsync(
-                new ProcessSpec(binary.Path, LoginStatusReader.Arguments, environment, home.Path), cancellationToken);
+                new ProcessSpec(binary.Path, LoginStatusReader.Arguments, environment, home.Path),
+                cancellationToken
+            );
             if (found is not { LoggedIn: true })
             {
                 return new RelayError(
                     ErrorCode.NotLoggedIn,
                     exitCode == 0
                         ? "Claude Code says that it is not logged in. Try again."
-                        : $"The login ended with exit code {exitCode}, and Claude Code says that it is not logged in. Try again.");
+                        : $"The login ended with exit code {exitCode}, and Claude Code says that it is not logged in. Try again."
+                );
             }
 
             if (directory != home.ClaudeDirectory)
@@ -72,12 +77,14 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
     /// </summary>
     private static Dictionary<string, string> EnvironmentFor(string directory)
     {
-        var environment = Environment.GetEnvironmentVariables()
+        var environment = Environment
+            .GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? string.Empty))
             .Where(variable =>
-            !variable.Key.StartsWith("ANTHROPIC", StringComparison.OrdinalIgnoreCase)
-            && !variable.Key.StartsWith("CLAUDE", StringComparison.OrdinalIgnoreCase))
+                !variable.Key.StartsWith("ANTHROPIC", StringComparison.OrdinalIgnoreCase)
+                && !variable.Key.StartsWith("CLAUDE", StringComparison.OrdinalIgnoreCase)
+            )
             .ToDictionary(StringComparer.Ordinal);
         environment["CLAUDE_CONFIG_DIR"] = directory;
         environment["DISABLE_AUTOUPDATER"] = "1";

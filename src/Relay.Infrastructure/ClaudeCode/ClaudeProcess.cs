@@ -38,10 +38,24 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     private bool _isBounded;
 
     private ClaudeProcess(
-        IChildProcess child, ConfinedCommand command, GateTicket? ticket, EngineGeneration generation, string model, bool takesSchema,
-        TimeProvider clock) =>
-        (_child, _command, Ticket, Generation, Model, TakesSchema, _clock, StartedAt) =
-            (child, command, ticket, generation, model, takesSchema, clock, clock.GetTimestamp());
+        IChildProcess child,
+        ConfinedCommand command,
+        GateTicket? ticket,
+        EngineGeneration generation,
+        string model,
+        bool takesSchema,
+        TimeProvider clock
+    ) =>
+        (_child, _command, Ticket, Generation, Model, TakesSchema, _clock, StartedAt) = (
+            child,
+            command,
+            ticket,
+            generation,
+            model,
+            takesSchema,
+            clock,
+            clock.GetTimestamp()
+        );
 
     /// <summary>The verified CLI it was started from.</summary>
     public EngineGeneration Generation { get; }
@@ -76,8 +90,15 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
     public static async Task<ClaudeProcess> StartAsync(
-        IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineGeneration generation, string model, bool takesSchema,
-        TimeProvider clock, CancellationToken cancellationToken)
+        IProcessStarter starter,
+        ClaudeSandbox sandbox,
+        GateListener gate,
+        EngineGeneration generation,
+        string model,
+        bool takesSchema,
+        TimeProvider clock,
+        CancellationToken cancellationToken
+    )
     {
         if (!File.Exists(generation.Binary.Path))
         {
@@ -87,12 +108,19 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 
         var ticket = gate.IsInForce ? gate.Issue() : null;
         var command = sandbox.Confine(
-            generation.Binary, ClaudeLockdown.Arguments(model, takesSchema, tellsEvents: ticket is null), ticket?.Access);
+            generation.Binary,
+            ClaudeLockdown.Arguments(model, takesSchema, tellsEvents: ticket is null),
+            ticket?.Access
+        );
         try
         {
             var child = await starter.StartAsync(command.Spec, MaxLineBytes, cancellationToken);
-            _ = child.Exited.ContinueWith(_ =>
-                ticket?.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = child.Exited.ContinueWith(
+                _ => ticket?.Dispose(),
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
             return new ClaudeProcess(child, command, ticket, generation, model, takesSchema, clock);
         }
         catch
@@ -145,13 +173,16 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                 // The question holds a caller's system prompt and schema: Claude Code may change those.
                 throw turn.Refusal is ({ } refusal, { } detail)
                     ? new ClaudeProtocolException($"the form of its requests: {detail}")
-                    { IsDifference = refusal.Effect() == RefusalEffect.Doubt }
+                    {
+                        IsDifference = refusal.Effect() == RefusalEffect.Doubt,
+                    }
                     : new ClaudeProtocolException("Claude Code did not ask the API.");
             }
 
             ticket.End();
             return await RewindAsync([id], timeout.Token)
-                ? shape : throw new ClaudeProtocolException("Claude Code did not take a turn back.");
+                ? shape
+                : throw new ClaudeProtocolException("Claude Code did not take a turn back.");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -218,8 +249,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             {
                 if (frame.Type == "control_response" && frame.Json.Member("response")?.Text("request_id") == ClaudeInput.RewindId)
                 {
-                    return !RefusedControl(frame.Json) && frame.Json.Member("response")?.Member("response")?.Member("rewound")
-                        ?.ValueKind == JsonValueKind.True;
+                    return !RefusedControl(frame.Json)
+                        && frame.Json.Member("response")?.Member("response")?.Member("rewound")?.ValueKind == JsonValueKind.True;
                 }
             }
         }
@@ -240,8 +271,11 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         var (taken, checkedInit) = (false, false);
         try
         {
-            await WriteAsync(new ClaudeInput().Initialize(system, schema).AskForInit(), holdsCallersData: system is not null
-                || schema is not null, timeout.Token);
+            await WriteAsync(
+                new ClaudeInput().Initialize(system, schema).AskForInit(),
+                holdsCallersData: system is not null || schema is not null,
+                timeout.Token
+            );
             while (await ReadAsync(timeout.Token) is { } frame)
             {
                 using (frame)
@@ -281,17 +315,22 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new ClaudeProtocolException($"Claude Code was not ready within {ReadyTimeout.TotalSeconds} s. {Complaint}")
-                { WasTooMuch = true };
+            {
+                WasTooMuch = true,
+            };
         }
         catch (IOException)
         {
             // It closed its end of the pipe: that it ended is told below.
         }
 
-        await _child.Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken)
+        await _child
+            .Exited.WaitAsync(TimeSpan.FromSeconds(1), _clock, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         throw new ClaudeProtocolException($"Claude Code ended before it was ready (exit code {_child.ExitCode}). {Complaint}")
-            { WasTooMuch = _child.ExitCode > SignalExitCode };
+        {
+            WasTooMuch = _child.ExitCode > SignalExitCode,
+        };
     }
 
     /// <summary>Writes frames to stdin and flushes.</summary>

@@ -10,9 +10,15 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
 internal sealed class ClaudeProcesses(
-    IProcessStarter starter, ClaudeSandbox sandbox, GateListener gate, EngineState state, IAuditLog auditLog, RelayMetrics metrics,
-    TimeProvider clock, ILogger<ClaudeProcesses> logger)
-    : IHostedService, IDisposable
+    IProcessStarter starter,
+    ClaudeSandbox sandbox,
+    GateListener gate,
+    EngineState state,
+    IAuditLog auditLog,
+    RelayMetrics metrics,
+    TimeProvider clock,
+    ILogger<ClaudeProcesses> logger
+) : IHostedService, IDisposable
 {
     /// <summary>
     /// Most memory of one process. It starts with 110 to 150 MB; the largest schema that is taken needs 600 MB and the most pixels
@@ -33,7 +39,11 @@ internal sealed class ClaudeProcesses(
     /// <summary>Starts one.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ClaudeProcess> StartAsync(
-        EngineGeneration generation, string model, bool takesSchema, CancellationToken cancellationToken)
+        EngineGeneration generation,
+        string model,
+        bool takesSchema,
+        CancellationToken cancellationToken
+    )
     {
         var process = await ClaudeProcess.StartAsync(starter, sandbox, gate, generation, model, takesSchema, clock, cancellationToken);
         _processes[process] = Task.CompletedTask;
@@ -57,7 +67,14 @@ internal sealed class ClaudeProcesses(
         End(process);
         metrics.LockdownViolated(inSelfTest: false);
         logger.LogError("Lockdown violation: {Violation}. No completion runs until the self-test passes", violation);
-        auditLog.Write(new AuditEntry("lockdown_violation") { KeyId = keyId, Error = EngineState.Violation.WireName, Detail = violation });
+        auditLog.Write(
+            new AuditEntry("lockdown_violation")
+            {
+                KeyId = keyId,
+                Error = EngineState.Violation.WireName,
+                Detail = violation,
+            }
+        );
         state.Doubt(process.Generation);
     }
 
@@ -71,7 +88,14 @@ internal sealed class ClaudeProcesses(
         End(process);
         metrics.LockdownViolated(inSelfTest: false);
         logger.LogError("A request of Claude Code was not forwarded: {Difference}. The self-test runs again", difference);
-        auditLog.Write(new AuditEntry("lockdown_violation") { KeyId = keyId, Error = EngineState.Violation.WireName, Detail = difference });
+        auditLog.Write(
+            new AuditEntry("lockdown_violation")
+            {
+                KeyId = keyId,
+                Error = EngineState.Violation.WireName,
+                Detail = difference,
+            }
+        );
         state.Recheck();
     }
 
@@ -91,8 +115,11 @@ internal sealed class ClaudeProcesses(
         }
         catch (OperationCanceledException)
         {
-            logger.LogError("{Count} Claude Code processes have not ended in time: {ProcessIds}", Alive,
-                string.Join(", ", _processes.Keys.Select(process => process.Id)));
+            logger.LogError(
+                "{Count} Claude Code processes have not ended in time: {ProcessIds}",
+                Alive,
+                string.Join(", ", _processes.Keys.Select(process => process.Id))
+            );
             throw;
         }
     }

@@ -15,8 +15,14 @@ internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
 /// home and the gate's socket. It has no network, no certificates and no secret. Only with <c>bedrock</c> and <c>vertex</c> it has the
 /// host's network, the resolver's files and the certificates. Elsewhere it gets an empty directory and a throw-away home.
 /// </summary>
-internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment, RelayHome home,
-    ProcessStarter starter, ClaudeLocator locator, TimeProvider clock)
+internal sealed class ClaudeSandbox(
+    IOptions<ClaudeCodeOptions> options,
+    ClaudeEnvironment environment,
+    RelayHome home,
+    ProcessStarter starter,
+    ClaudeLocator locator,
+    TimeProvider clock
+)
 {
     private const int MaxProbeLine = 4096;
 
@@ -31,17 +37,27 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
     private static readonly string[] VisibleFiles =
     [
         // The certificates, not the private keys that lie beside them.
-        "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/ca-trust",
-            "/etc/ca-certificates",
-        "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+        "/etc/ssl/certs",
+        "/etc/ssl/cert.pem",
+        "/etc/ssl/openssl.cnf",
+        "/etc/pki/tls/certs",
+        "/etc/pki/tls/cert.pem",
+        "/etc/pki/ca-trust",
+        "/etc/ca-certificates",
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/host.conf",
+        "/etc/nsswitch.conf",
+        "/etc/gai.conf",
     ];
 
     /// <summary>
     /// Directories whose settings Claude Code obeys whatever its flags say, and which its <c>init</c> frame does not show.
     /// </summary>
-    private static readonly string[] ManagedPolicyDirectories = OperatingSystem.IsWindows()
-        ? [@"C:\ProgramData\ClaudeCode", @"C:\Program Files\ClaudeCode"]
-        : OperatingSystem.IsMacOS() ? ["/Library/Application Support/ClaudeCode"] : ["/etc/claude-code"];
+    private static readonly string[] ManagedPolicyDirectories =
+        OperatingSystem.IsWindows() ? [@"C:\ProgramData\ClaudeCode", @"C:\Program Files\ClaudeCode"]
+        : OperatingSystem.IsMacOS() ? ["/Library/Application Support/ClaudeCode"]
+        : ["/etc/claude-code"];
 
     private string _note = "not probed yet";
 
@@ -93,12 +109,20 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         const string socket = "/gate.sock";
         List<string> jail =
         [
-            .. Bubblewrap.Isolation, .. options.Value.UsesGate ? ["--unshare-net"] : Array.Empty<string>(), .. Bubblewrap.Libraries(),
+            .. Bubblewrap.Isolation,
+            .. options.Value.UsesGate ? ["--unshare-net"] : Array.Empty<string>(),
+            .. Bubblewrap.Libraries(),
             .. options.Value.UsesGate ? [] : VisibleFiles.SelectMany(file => (string[])["--ro-bind-try", file, file]),
-            .. Bubblewrap.Mounts, "--dir", "/home/relay", "--dir", "/work",
+            .. Bubblewrap.Mounts,
+            "--dir",
+            "/home/relay",
+            "--dir",
+            "/work",
             // After the mounts, which would hide what lies below them.
             .. options.Value.UsesGate ? [] : environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
-            "--ro-bind", binary.Path, claude,
+            "--ro-bind",
+            binary.Path,
+            claude,
         ];
         if (gate?.SocketPath is { } path)
         {
@@ -108,7 +132,9 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
 
         jail.AddRange(["--remount-ro", "/", "--chdir", "/work", "--", claude, .. arguments]);
         return new ConfinedCommand(
-            new ProcessSpec(Bubblewrap.Path, jail, environment.Compose("/home/relay", "/tmp", gate), "/"), Scratch: null);
+            new ProcessSpec(Bubblewrap.Path, jail, environment.Compose("/home/relay", "/tmp", gate), "/"),
+            Scratch: null
+        );
     }
 
     private async Task<string?> FindObstacleAsync(CancellationToken cancellationToken)
@@ -127,7 +153,8 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
         if (!locator.Find().TryGet(out var claude, out _))
         {
             return await ProbeAsync(InJail(Anything, []), cancellationToken) is { } why
-                ? $"bubblewrap can't make a jail here ({why})" : null;
+                ? $"bubblewrap can't make a jail here ({why})"
+                : null;
         }
 
         if (await ProbeAsync(InJail(claude, VersionArguments), cancellationToken) is not { } obstacle)
@@ -142,7 +169,8 @@ internal sealed class ClaudeSandbox(IOptions<ClaudeCodeOptions> options, ClaudeE
 
         // An executable that runs nowhere is the self-test's to tell, and no reason to do without a jail.
         return await ProbeAsync(Unjailed(claude, VersionArguments), cancellationToken) is null
-            ? $"Claude Code does not run in the jail ({obstacle})" : null;
+            ? $"Claude Code does not run in the jail ({obstacle})"
+            : null;
     }
 
     /// <summary>Runs a command to its end.</summary>

@@ -175,7 +175,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return new TurnOutcome.Failed(BrokenOff);
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
                 return refusal.Effect() == RefusalEffect.Doubt
-                ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true } : new TurnOutcome.Failed(NotForwarded);
+                    ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true }
+                    : new TurnOutcome.Failed(NotForwarded);
             default:
                 return null;
         }
@@ -207,7 +208,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 Retries += Gated is null ? 1 : 0;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
                 return frame.Json.Number("error_status") == 401
-                    ? Fail(new ClaudeFailure(null, 401, null, null, null)) : AcceptRetry(frame.Json);
+                    ? Fail(new ClaudeFailure(null, 401, null, null, null))
+                    : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
                 NoteRateLimit(frame.Json);
                 return null;
@@ -228,8 +230,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                     return overrun;
                 }
 
-                return frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks
-                    && blocks.EnumerateArray().Any(IsAction) ? ToolUse : null;
+                return
+                    frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks
+                    && blocks.EnumerateArray().Any(IsAction)
+                    ? ToolUse
+                    : null;
             case ("result", _):
                 return AcceptResult(frame.Json);
             default:
@@ -253,41 +258,52 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             : null;
     }
 
-    private static TurnOutcome NotTaken { get; } = new TurnOutcome.Failed(
-        new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
+    private static TurnOutcome NotTaken { get; } =
+        new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
 
     /// <summary>A process without the tool that its schema brought can do less than expected, not more.</summary>
-    private static TurnOutcome NoSchemaTool { get;
-        } = new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
+    private static TurnOutcome NoSchemaTool { get; } =
+        new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
 
-    private static RelayError NotForwarded { get; } = new(
-        ErrorCode.UpstreamError,
-        "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator.");
+    private static RelayError NotForwarded { get; } =
+        new(
+            ErrorCode.UpstreamError,
+            "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator."
+        );
 
-    private static TurnOutcome.Failed ToolUse { get; } = new(
-        new RelayError(ErrorCode.UpstreamError, "The model tried to use a tool, and the request declares none. Ask it to answer in text."));
+    private static TurnOutcome.Failed ToolUse { get; } =
+        new(
+            new RelayError(
+                ErrorCode.UpstreamError,
+                "The model tried to use a tool, and the request declares none. Ask it to answer in text."
+            )
+        );
 
-    private static TurnOutcome.Failed UndeclaredTool { get; } = new(
-        new RelayError(ErrorCode.UpstreamError, "The model called a tool that the request does not declare. Try again."));
+    private static TurnOutcome.Failed UndeclaredTool { get; } =
+        new(new RelayError(ErrorCode.UpstreamError, "The model called a tool that the request does not declare. Try again."));
 
-    private static RelayError BrokenCall { get; } = new(
-        ErrorCode.UpstreamError, "The model called a tool with an input that is not a JSON object. Try again.");
+    private static RelayError BrokenCall { get; } =
+        new(ErrorCode.UpstreamError, "The model called a tool with an input that is not a JSON object. Try again.");
 
     private static RelayError BrokenOff { get; } = new(ErrorCode.UpstreamError, "The answer broke off in the middle. Try again.");
 
-    private static RelayError NoUnicode { get; } = new(
-        ErrorCode.UpstreamError, "The answer holds a text that is no Unicode: half of a surrogate pair. Try again.");
+    private static RelayError NoUnicode { get; } =
+        new(ErrorCode.UpstreamError, "The answer holds a text that is no Unicode: half of a surrogate pair. Try again.");
 
-    private static RelayError CutOff { get; } = new(
-        ErrorCode.SchemaNotSatisfied,
-        "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap.");
+    private static RelayError CutOff { get; } =
+        new(
+            ErrorCode.SchemaNotSatisfied,
+            "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap."
+        );
 
     private static TokenUsage NoUsage { get; } = new(0, 0, 0, 0, CostUsd: null);
 
-    private static RelayError NotSatisfied { get; } = new(
-        ErrorCode.SchemaNotSatisfied,
-        $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the "
-        + $"prompt what belongs where.");
+    private static RelayError NotSatisfied { get; } =
+        new(
+            ErrorCode.SchemaNotSatisfied,
+            $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the "
+                + $"prompt what belongs where."
+        );
 
     private static readonly JsonSerializerOptions AsWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -376,8 +392,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
-        var isOneTooMany = _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1)
-            || ++_apiCalls > maxApiCalls + _wholeMessages;
+        var isOneTooMany =
+            _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
         // The words that a broken stream has shown can't be taken back, either.
         return isOneTooMany || Blocks.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
     }
@@ -417,9 +433,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>The message is whole. An input that the answer's cap cut off is no mistake of the model's: its call is left out.</summary>
-    private TurnOutcome AcceptEnd() => !_messageEnded ? new TurnOutcome.Failed(BrokenOff)
+    private TurnOutcome AcceptEnd() =>
+        !_messageEnded ? new TurnOutcome.Failed(BrokenOff)
         : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal")
-        ? new TurnOutcome.Failed(BrokenCall)
+            ? new TurnOutcome.Failed(BrokenCall)
         : Answer(_stopReason);
 
     /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
@@ -432,16 +449,17 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>Ends the turn with its message where Claude Code would call the API again by itself.</summary>
-    private TurnOutcome? AcceptStop(string stopReason) => stopReason switch
-    {
-        "tool_use" => HasSchema || Tools.Count > 0 ? null : ToolUse,
-        "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(CutOff),
-        "refusal" when HasSchema => Answer(stopReason),
-        // The gate lets nothing of the turn through after its message: there the message's end is the turn's.
-        _ when Gated is not null => null,
-        "refusal" or "max_tokens" or "model_context_window_exceeded" => Answer(stopReason),
-        _ => !HasSchema && Blocks.IsInvisible ? Answer(stopReason) : null,
-    };
+    private TurnOutcome? AcceptStop(string stopReason) =>
+        stopReason switch
+        {
+            "tool_use" => HasSchema || Tools.Count > 0 ? null : ToolUse,
+            "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(CutOff),
+            "refusal" when HasSchema => Answer(stopReason),
+            // The gate lets nothing of the turn through after its message: there the message's end is the turn's.
+            _ when Gated is not null => null,
+            "refusal" or "max_tokens" or "model_context_window_exceeded" => Answer(stopReason),
+            _ => !HasSchema && Blocks.IsInvisible ? Answer(stopReason) : null,
+        };
 
     private TurnOutcome AcceptResult(JsonElement result)
     {
@@ -478,7 +496,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         var failure = new ClaudeFailure(
-            result.Text("subtype"), result.Number("api_error_status"), _assistantError, result.Text("terminal_reason"), RetryAfter());
+            result.Text("subtype"),
+            result.Number("api_error_status"),
+            _assistantError,
+            result.Text("terminal_reason"),
+            RetryAfter()
+        );
         // It says that it is calling the API before it measures the prompt.
         HasCalledApi &= Gated is not null || !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
         return Fail(failure);
@@ -505,7 +528,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         {
             using var input = JsonDocument.Parse(_handedIn.ToString());
             return input.RootElement.ValueKind == JsonValueKind.Object
-                ? AcceptStructured(input.RootElement, Usage ?? NoUsage) : new TurnOutcome.Failed(NotSatisfied);
+                ? AcceptStructured(input.RootElement, Usage ?? NoUsage)
+                : new TurnOutcome.Failed(NotSatisfied);
         }
         catch (JsonException)
         {
@@ -518,7 +542,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
 
     private TurnOutcome.Answered Answer(
-        string text, string? stopReason, TokenUsage usage, string? stopSequence = null, bool isStructured = false)
+        string text,
+        string? stopReason,
+        TokenUsage usage,
+        string? stopSequence = null,
+        bool isStructured = false
+    )
     {
         _finalUsage = usage = WithCost(usage);
         return new TurnOutcome.Answered(text, stopReason, usage)
@@ -554,26 +583,32 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>The HTTP status that an error has where it comes before the stream.</summary>
-    private static long? StatusOf(string? errorType) => errorType switch
-    {
-        "invalid_request_error" => 400,
-        "authentication_error" => 401,
-        "permission_error" => 403,
-        "not_found_error" => 404,
-        "request_too_large" => 413,
-        "rate_limit_error" => 429,
-        "overloaded_error" => 529,
-        "api_error" => 500,
-        _ => null,
-    };
+    private static long? StatusOf(string? errorType) =>
+        errorType switch
+        {
+            "invalid_request_error" => 400,
+            "authentication_error" => 401,
+            "permission_error" => 403,
+            "not_found_error" => 404,
+            "request_too_large" => 413,
+            "rate_limit_error" => 429,
+            "overloaded_error" => 529,
+            "api_error" => 500,
+            _ => null,
+        };
 
     private ClaudeFailure ToFailure(ApiFailure failure)
     {
         _rejection = failure.Limit ?? _rejection;
-        var isTooLong = failure.Status is 400 or 413
-            && failure.Message?.StartsWith("prompt is too long", StringComparison.OrdinalIgnoreCase) == true;
-        return new ClaudeFailure(null, failure.Status, failure.Status is null
-            ? failure.Type : null, isTooLong ? "prompt_too_long" : null, failure.RetryAfter ?? RetryAfter());
+        var isTooLong =
+            failure.Status is 400 or 413 && failure.Message?.StartsWith("prompt is too long", StringComparison.OrdinalIgnoreCase) == true;
+        return new ClaudeFailure(
+            null,
+            failure.Status,
+            failure.Status is null ? failure.Type : null,
+            isTooLong ? "prompt_too_long" : null,
+            failure.RetryAfter ?? RetryAfter()
+        );
     }
 
     private void NoteRateLimit(JsonElement frame)
@@ -600,21 +635,25 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// Whether a block is more than the request allows: text and thought, calls of the caller's tools, and with a schema the one tool that
     /// hands the answer in. Anything else is an attempt to act.
     /// </summary>
-    private bool IsAction(JsonElement block) => block.Text("type") switch
-    {
-        null or "text" or "thinking" or "redacted_thinking" or "fallback" => false,
-        "tool_use" => block.Text("name") is not { } name || !(HasSchema ? name == ClaudeLockdown.SchemaTool : Tools.Contains(name)),
-        _ => true,
-    };
+    private bool IsAction(JsonElement block) =>
+        block.Text("type") switch
+        {
+            null or "text" or "thinking" or "redacted_thinking" or "fallback" => false,
+            "tool_use" => block.Text("name") is not { } name || !(HasSchema ? name == ClaudeLockdown.SchemaTool : Tools.Contains(name)),
+            _ => true,
+        };
 
-    private static TokenUsage ReadUsage(JsonElement usage, decimal? cost) => new(
-        usage.Number("input_tokens") ?? 0,
-        usage.Number("output_tokens") ?? 0,
-        usage.Number("cache_creation_input_tokens") ?? 0,
-        usage.Number("cache_read_input_tokens") ?? 0,
-        cost);
+    private static TokenUsage ReadUsage(JsonElement usage, decimal? cost) =>
+        new(
+            usage.Number("input_tokens") ?? 0,
+            usage.Number("output_tokens") ?? 0,
+            usage.Number("cache_creation_input_tokens") ?? 0,
+            usage.Number("cache_read_input_tokens") ?? 0,
+            cost
+        );
 
     private static decimal? ReadCost(JsonElement result) =>
         result.Member("total_cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var dollars)
-        ? dollars : null;
+            ? dollars
+            : null;
 }

@@ -10,7 +10,10 @@ namespace Relay.Infrastructure.ClaudeCode;
 internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, TimeProvider clock) : IEngineHealth, IDisposable
 {
     private static readonly RelayError NotChecked = new(
-        ErrorCode.Overloaded, "The relay is checking its Claude Code and will be ready in a moment.", RetryAfter: TimeSpan.FromSeconds(2));
+        ErrorCode.Overloaded,
+        "The relay is checking its Claude Code and will be ready in a moment.",
+        RetryAfter: TimeSpan.FromSeconds(2)
+    );
 
     private readonly SemaphoreSlim _doubts = new(0, 1);
 
@@ -33,7 +36,10 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
                 sandbox.IsJailed ? "bwrap" : "off",
                 sandbox.Note,
                 generation is not null,
-                problem is not null ? [problem] : login.Problem is { } refused ? [refused] : [])
+                problem is not null ? [problem]
+                    : login.Problem is { } refused ? [refused]
+                    : []
+            )
             {
                 LoginEndsAt = login.EndsAt,
                 LockdownVerifiedAt = verifiedAt,
@@ -104,24 +110,30 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     public void Dispose() => _doubts.Dispose();
 
     /// <summary>What callers are told about a violation: not what was found.</summary>
-    public static RelayError Violation { get; } = new(
-        ErrorCode.LockdownViolation,
-        "Claude Code failed its lockdown check, so its output was withheld. The relay is running its self-test again. Operators: see "
-        + "lockdown_violation in the audit log.",
-        RetryAfter: TimeSpan.FromSeconds(5));
+    public static RelayError Violation { get; } =
+        new(
+            ErrorCode.LockdownViolation,
+            "Claude Code failed its lockdown check, so its output was withheld. The relay is running its self-test again. Operators: see "
+                + "lockdown_violation in the audit log.",
+            RetryAfter: TimeSpan.FromSeconds(5)
+        );
 
     /// <summary>Tells operators which part of Claude Code's requests differs. It holds no value, so that callers may see it, too.</summary>
-    public static RelayError OtherForm(Version? version, string difference) => new(
-        ErrorCode.LockdownViolation,
-        $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a "
-        + $"newer relay.",
-        RetryAfter: TimeSpan.FromMinutes(1));
+    public static RelayError OtherForm(Version? version, string difference) =>
+        new(
+            ErrorCode.LockdownViolation,
+            $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a "
+                + $"newer relay.",
+            RetryAfter: TimeSpan.FromMinutes(1)
+        );
 
-    private static RelayError ManagedPolicy(string directory) => new(
-        ErrorCode.LockdownViolation,
-        $"{directory} exists: managed policy (hooks, settings) would reach into completions. Run the relay with bubblewrap, or remove "
-        + $"that directory.",
-        RetryAfter: TimeSpan.FromMinutes(1));
+    private static RelayError ManagedPolicy(string directory) =>
+        new(
+            ErrorCode.LockdownViolation,
+            $"{directory} exists: managed policy (hooks, settings) would reach into completions. Run the relay with bubblewrap, or remove "
+                + $"that directory.",
+            RetryAfter: TimeSpan.FromMinutes(1)
+        );
 
     private void Set(Snapshot snapshot)
     {

@@ -24,7 +24,8 @@ internal sealed class EngineSupervisor(
     RelayMetrics metrics,
     IOptions<ClaudeCodeOptions> options,
     TimeProvider clock,
-    ILogger<EngineSupervisor> logger) : BackgroundService
+    ILogger<EngineSupervisor> logger
+) : BackgroundService
 {
     private static readonly TimeSpan BinaryCheckInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(2);
@@ -56,8 +57,11 @@ internal sealed class EngineSupervisor(
 
         if (environment.StrayVariables.Distinct(StringComparer.Ordinal).ToList() is { Count: > 0 } stray)
         {
-            logger.LogWarning("{Variables} are set here but not given to Claude Code: CLAUDE_AUTH={Mode} does not use them", stray,
-                options.Value.Auth);
+            logger.LogWarning(
+                "{Variables} are set here but not given to Claude Code: CLAUDE_AUTH={Mode} does not use them",
+                stray,
+                options.Value.Auth
+            );
         }
 
         await base.StartAsync(cancellationToken);
@@ -77,8 +81,13 @@ internal sealed class EngineSupervisor(
             {
                 // Whatever it is, nothing may run, and the relay stays to say so.
                 logger.LogError(exception, "The check of Claude Code failed");
-                state.LeaveService(new RelayError(
-                    ErrorCode.ClaudeMissing, "The relay could not check its Claude Code. Its log says why.", RetryAfter: LastRetry));
+                state.LeaveService(
+                    new RelayError(
+                        ErrorCode.ClaudeMissing,
+                        "The relay could not check its Claude Code. Its log says why.",
+                        RetryAfter: LastRetry
+                    )
+                );
             }
 
             pause = state.Current is not null ? FirstRetry : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastRetry.Ticks));
@@ -125,8 +134,9 @@ internal sealed class EngineSupervisor(
         if (current is not null && !isSame)
         {
             logger.LogInformation("The claude executable changed; testing it before it serves");
-            state.LeaveService(new RelayError(
-                ErrorCode.Overloaded, "The relay's Claude Code was updated and is being checked.", RetryAfter: FirstRetry));
+            state.LeaveService(
+                new RelayError(ErrorCode.Overloaded, "The relay's Claude Code was updated and is being checked.", RetryAfter: FirstRetry)
+            );
         }
 
         if (sandbox.FindManagedPolicy() is not null && state.Problem is { } policy)
@@ -165,10 +175,15 @@ internal sealed class EngineSupervisor(
         metrics.LockdownViolated(inSelfTest: true);
         logger.LogError(
             "The updated Claude Code at {Path} failed the lockdown self-test: {Violation}. The relay goes on with {Version} at "
-            + "{AcceptedPath}",
-            update.Path, violation, accepted.Version, accepted.Binary.Path);
-        auditLog.Write(new AuditEntry(
-            "lockdown_violation") { Error = EngineState.Violation.WireName, Detail = $"self-test of an update: {violation}" });
+                + "{AcceptedPath}",
+            update.Path,
+            violation,
+            accepted.Version,
+            accepted.Binary.Path
+        );
+        auditLog.Write(
+            new AuditEntry("lockdown_violation") { Error = EngineState.Violation.WireName, Detail = $"self-test of an update: {violation}" }
+        );
         state.EnterService(accepted.Binary, accepted.Version);
     }
 
@@ -179,8 +194,11 @@ internal sealed class EngineSupervisor(
         logger.LogInformation("Claude Code {Version} at {Path} passed the lockdown self-test", version, binary.Path);
         if (version > ClaudeBinary.NewestTestedVersion)
         {
-            logger.LogWarning("Claude Code {Version} is newer than {Tested}, the newest this relay was tested with", version,
-                ClaudeBinary.NewestTestedVersion);
+            logger.LogWarning(
+                "Claude Code {Version} is newer than {Tested}, the newest this relay was tested with",
+                version,
+                ClaudeBinary.NewestTestedVersion
+            );
         }
     }
 

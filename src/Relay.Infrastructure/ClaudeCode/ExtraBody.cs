@@ -18,12 +18,26 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
 /// </param>
 /// <param name="Tools">The caller's tools; null for none.</param>
-internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<string> StopSequences, Thinking? Thinking,
-    bool ClearsContextManagement, ToolSet? Tools = null)
+internal sealed record ExtraBody(
+    ModelParameters Parameters,
+    IReadOnlyList<string> StopSequences,
+    Thinking? Thinking,
+    bool ClearsContextManagement,
+    ToolSet? Tools = null
+)
 {
     /// <summary>Every name that may stand in it.</summary>
     public static readonly IReadOnlyList<string> AllNames =
-        ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice"];
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "thinking",
+        "context_management",
+        "tools",
+        "tool_choice",
+    ];
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
 
@@ -57,7 +71,8 @@ internal sealed record ExtraBody(ModelParameters Parameters, IReadOnlyList<strin
             [.. request.Stop?.Visible ?? []],
             thinking,
             ClearsContextManagement: thinking?.Mode == ThinkingMode.Disabled && shape.ContextManagement.Length > 0,
-            request.ToolsToSend);
+            request.ToolsToSend
+        );
     }
 
     /// <summary>

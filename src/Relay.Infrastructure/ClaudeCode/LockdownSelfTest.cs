@@ -22,7 +22,8 @@ internal sealed class LockdownSelfTest(
     AcceptedShapes shapes,
     IOptions<CompletionOptions> options,
     TimeProvider clock,
-    ILogger<LockdownSelfTest> logger)
+    ILogger<LockdownSelfTest> logger
+)
 {
     private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(20);
 
@@ -35,16 +36,24 @@ internal sealed class LockdownSelfTest(
             version = await ReadVersionAsync(binary, cancellationToken);
             if (version is null)
             {
-                return new SelfTestReport(null,
-                    new RelayError(ErrorCode.ClaudeMissing,
-                    "The claude executable does not answer --version like Claude Code. Check CLAUDE_BIN."));
+                return new SelfTestReport(
+                    null,
+                    new RelayError(
+                        ErrorCode.ClaudeMissing,
+                        "The claude executable does not answer --version like Claude Code. Check CLAUDE_BIN."
+                    )
+                );
             }
 
             if (version < ClaudeBinary.MinimumVersion)
             {
-                return new SelfTestReport(version, new RelayError(
-                    ErrorCode.ClaudeMissing,
-                    $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later. Run 'claude update'."));
+                return new SelfTestReport(
+                    version,
+                    new RelayError(
+                        ErrorCode.ClaudeMissing,
+                        $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later. Run 'claude update'."
+                    )
+                );
             }
 
             return await CheckLockdownAsync(new EngineGeneration(0, binary, version), cancellationToken);
@@ -57,16 +66,22 @@ internal sealed class LockdownSelfTest(
         {
             // Not to callers: what a program says when it fails names files of this host.
             logger.LogError("The self-test of {Path} broke off: {Problem}", binary.Path, exception.Message);
-            return new SelfTestReport(version,
-                new RelayError(ErrorCode.ClaudeMissing,
-                "Claude Code does not start as it should. The relay's log says how; check CLAUDE_BIN, and whether this machine finds "
-                + "names in the network: without, it starts too slowly."));
+            return new SelfTestReport(
+                version,
+                new RelayError(
+                    ErrorCode.ClaudeMissing,
+                    "Claude Code does not start as it should. The relay's log says how; check CLAUDE_BIN, and whether this machine finds "
+                        + "names in the network: without, it starts too slowly."
+                )
+            );
         }
         catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
             logger.LogError(exception, "{Path} can't be started", binary.Path);
             return new SelfTestReport(
-                version, new RelayError(ErrorCode.ClaudeMissing, "Claude Code can't be started. The relay's log says why."));
+                version,
+                new RelayError(ErrorCode.ClaudeMissing, "Claude Code can't be started. The relay's log says why.")
+            );
         }
     }
 
@@ -75,7 +90,15 @@ internal sealed class LockdownSelfTest(
         await gate.StartAsync(cancellationToken);
         var preparation = new Preparation(PromptText.Create("system", "This is a self-test.").Value, Schema: null);
         await using var process = await ClaudeProcess.StartAsync(
-            starter, sandbox, gate, generation, options.Value.DefaultModel, takesSchema: false, clock, cancellationToken);
+            starter,
+            sandbox,
+            gate,
+            generation,
+            options.Value.DefaultModel,
+            takesSchema: false,
+            clock,
+            cancellationToken
+        );
         var found = await process.PrepareAsync(preparation.System, schema: null, cancellationToken);
         if (found.Violation is not null)
         {
@@ -84,17 +107,25 @@ internal sealed class LockdownSelfTest(
 
         if (found.IsLoggedIn == false || (gate.IsInForce && !credentials.IsPresent))
         {
-            return new SelfTestReport(generation.Version, new RelayError(
-                ErrorCode.NotLoggedIn,
-                "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put "
-                + "CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."));
+            return new SelfTestReport(
+                generation.Version,
+                new RelayError(
+                    ErrorCode.NotLoggedIn,
+                    "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put "
+                        + "CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."
+                )
+            );
         }
 
         if (gate.IsInForce)
         {
-            shapes.Accept(process,
+            shapes.Accept(
+                process,
                 await process.RehearseAsync(
-                TurnExpectation.Rehearsal(process.Model, preparation, options.Value.MaxOutputTokens), cancellationToken));
+                    TurnExpectation.Rehearsal(process.Model, preparation, options.Value.MaxOutputTokens),
+                    cancellationToken
+                )
+            );
         }
 
         return new SelfTestReport(generation.Version, null);

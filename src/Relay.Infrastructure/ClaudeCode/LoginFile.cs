@@ -41,8 +41,11 @@ internal sealed class LoginFile(ClaudeEnvironment environment)
 
             var expiresAt = ToTime(login.Number("expiresAt"));
             var isRenewable = !string.IsNullOrEmpty(login.Text("refreshToken"));
-            return new LoginTokens(login.Text("accessToken"), expiresAt, isRenewable
-                ? ToTime(login.Number("refreshTokenExpiresAt")) : expiresAt);
+            return new LoginTokens(
+                login.Text("accessToken"),
+                expiresAt,
+                isRenewable ? ToTime(login.Number("refreshTokenExpiresAt")) : expiresAt
+            );
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
         {

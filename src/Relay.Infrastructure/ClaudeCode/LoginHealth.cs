@@ -27,7 +27,8 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
             lock (_lock)
             {
                 return _refusedAt is { } at && clock.GetElapsedTime(at) < DoubtTime && _refusedFile == file.ModifiedAt
-                    ? ClaudeFailures.NotLoggedIn : null;
+                    ? ClaudeFailures.NotLoggedIn
+                    : null;
             }
         }
     }
@@ -54,7 +55,8 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
 
         logger.LogError(
             "Anthropic refuses the login of Claude Code (401), so the relay is not ready. Log in again with 'relayctl login', or replace "
-            + "the token in config.env");
+                + "the token in config.env"
+        );
     }
 
     /// <summary>A completion was answered.</summary>

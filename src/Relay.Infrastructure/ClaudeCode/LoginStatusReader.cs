@@ -28,8 +28,11 @@ internal sealed class LoginStatusReader(ProcessStarter starter, TimeProvider clo
         var answer = new StringBuilder();
         try
         {
-            for (var lines = 0; lines < MaxLines
-                && await child.Stdout.ReadAsync(line => Encoding.UTF8.GetString(in line), either.Token) is { } line; lines++)
+            for (
+                var lines = 0;
+                lines < MaxLines && await child.Stdout.ReadAsync(line => Encoding.UTF8.GetString(in line), either.Token) is { } line;
+                lines++
+            )
             {
                 answer.Append(line).Append('\n');
             }

@@ -50,16 +50,20 @@ internal sealed class SpareShelf
             return null;
         }
 
-        _pause = _pause > TimeSpan.Zero && clock.GetElapsedTime(_pausedAt) < _pause + LastPause
-            ? TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LastPause.Ticks))
-            : FirstPause;
+        _pause =
+            _pause > TimeSpan.Zero && clock.GetElapsedTime(_pausedAt) < _pause + LastPause
+                ? TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LastPause.Ticks))
+                : FirstPause;
         _pausedAt = clock.GetTimestamp();
         return _pause;
     }
 
     /// <summary>Takes a place in the line for a process that is being taken back; false when each of them is awaited already.</summary>
     public bool TryAwaitReturn(
-        EngineGeneration generation, [NotNullWhen(true)] out Task<ClaudeProcess?>? returning, CancellationToken cancellationToken)
+        EngineGeneration generation,
+        [NotNullWhen(true)] out Task<ClaudeProcess?>? returning,
+        CancellationToken cancellationToken
+    )
     {
         while (_waiters.TryPeek(out var first) && first.Task.IsCompleted)
         {

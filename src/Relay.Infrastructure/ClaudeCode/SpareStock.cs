@@ -60,9 +60,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             lock (_lock)
             {
                 var prepared = _profiles.Values.SelectMany(profile => profile.Spares).ToList();
-                TimeSpan? oldest = _blanks.Spares.Count + prepared.Count == 0
-                    ? null
-                    : _blanks.Spares.Concat(prepared).Max(spare => clock.GetElapsedTime(spare.StartedAt));
+                TimeSpan? oldest =
+                    _blanks.Spares.Count + prepared.Count == 0
+                        ? null
+                        : _blanks.Spares.Concat(prepared).Max(spare => clock.GetElapsedTime(spare.StartedAt));
                 return (_blanks.Spares.Count, prepared.Count, oldest);
             }
         }
@@ -79,8 +80,12 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// <param name="cancellationToken">Ends the wait for it.</param>
     /// <returns>Null when there is no spare.</returns>
     public ClaudeProcess? Take(
-        EngineGeneration generation, ProfileId id, Preparation preparation, out Task<ClaudeProcess?>? returning,
-        CancellationToken cancellationToken)
+        EngineGeneration generation,
+        ProfileId id,
+        Preparation preparation,
+        out Task<ClaudeProcess?>? returning,
+        CancellationToken cancellationToken
+    )
     {
         lock (_lock)
         {
@@ -99,7 +104,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             }
 
             return profile.TryAwaitReturn(generation, out returning, cancellationToken)
-                ? null : TakeBlank(generation, id.Model, preparation);
+                ? null
+                : TakeBlank(generation, id.Model, preparation);
         }
     }
 
@@ -212,9 +218,11 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             foreach (var id in WantedProfiles())
             {
                 // A process that serves now comes back by itself.
-                if (_profiles[id] is { Spares.Count: 0, Returning: 0, Preparation: { } preparation } profile
+                if (
+                    _profiles[id] is { Spares.Count: 0, Returning: 0, Preparation: { } preparation } profile
                     && (profile.InUse == 0 || !options.ReusesProcesses)
-                    && !profile.IsPaused(clock))
+                    && !profile.IsPaused(clock)
+                )
                 {
                     return new SpareNeed(new SpareProfile(id, preparation));
                 }
@@ -274,10 +282,14 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     {
         lock (_lock)
         {
-            foreach (var id in _profiles
-                .Where(pair => pair.Value is { InUse: 0, Returning: 0 } && clock.GetElapsedTime(pair.Value.LastUsedAt) > options.WarmIdle)
-                .Select(pair => pair.Key)
-                .ToList())
+            foreach (
+                var id in _profiles
+                    .Where(pair =>
+                        pair.Value is { InUse: 0, Returning: 0 } && clock.GetElapsedTime(pair.Value.LastUsedAt) > options.WarmIdle
+                    )
+                    .Select(pair => pair.Key)
+                    .ToList()
+            )
             {
                 Drop(id);
             }
@@ -338,8 +350,12 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
     {
-        var spare = spares.FirstOrDefault(candidate => candidate.Generation == generation && !candidate.Exited.IsCompleted
-            && candidate.Ticket?.IsSpoilt != true && fits?.Invoke(candidate) != false);
+        var spare = spares.FirstOrDefault(candidate =>
+            candidate.Generation == generation
+            && !candidate.Exited.IsCompleted
+            && candidate.Ticket?.IsSpoilt != true
+            && fits?.Invoke(candidate) != false
+        );
         if (spare is not null)
         {
             spares.Remove(spare);
@@ -404,16 +420,16 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// go, because it was beyond the caps, is wanted again only after its next use.
     /// </summary>
     private HashSet<ProfileId> WantedProfiles() =>
-    [
-        .. _profiles
-            .Where(pair => pair.Value.Preparation is not null)
-            .OrderByDescending(pair => pair.Value.LastUsedAt)
-            .GroupBy(pair => pair.Key.KeyId, StringComparer.Ordinal)
-            .SelectMany(group => group.Take(Math.Max(1, options.WarmProfiles / 2)))
-            .OrderByDescending(pair => pair.Value.LastUsedAt)
-            .Take(options.WarmProfiles)
-            .Select(pair => pair.Key),
-    ];
+        [
+            .. _profiles
+                .Where(pair => pair.Value.Preparation is not null)
+                .OrderByDescending(pair => pair.Value.LastUsedAt)
+                .GroupBy(pair => pair.Key.KeyId, StringComparer.Ordinal)
+                .SelectMany(group => group.Take(Math.Max(1, options.WarmProfiles / 2)))
+                .OrderByDescending(pair => pair.Value.LastUsedAt)
+                .Take(options.WarmProfiles)
+                .Select(pair => pair.Key),
+        ];
 
     private void Drop(ProfileId id)
     {

@@ -66,12 +66,13 @@ internal static class ToolFields
     }
 
     /// <summary>The API's word for a choice.</summary>
-    public static string TypeOf(ToolChoiceMode mode) => mode switch
-    {
-        ToolChoiceMode.Auto => "auto",
-        ToolChoiceMode.None => "none",
-        ToolChoiceMode.Any => "any",
-        ToolChoiceMode.One => "tool",
-        _ => throw new ArgumentOutOfRangeException(nameof(mode)),
-    };
+    public static string TypeOf(ToolChoiceMode mode) =>
+        mode switch
+        {
+            ToolChoiceMode.Auto => "auto",
+            ToolChoiceMode.None => "none",
+            ToolChoiceMode.Any => "any",
+            ToolChoiceMode.One => "tool",
+            _ => throw new ArgumentOutOfRangeException(nameof(mode)),
+        };
 }

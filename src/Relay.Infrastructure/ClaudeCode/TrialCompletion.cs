@@ -19,7 +19,8 @@ internal sealed class TrialCompletion(
     AcceptedShapes shapes,
     ClaudeEnvironment environment,
     IOptions<CompletionOptions> options,
-    TimeProvider clock)
+    TimeProvider clock
+)
 {
     /// <summary>Makes it.</summary>
     /// <returns>How long it took and what it cost, or what a caller would have been told.</returns>
@@ -32,8 +33,16 @@ internal sealed class TrialCompletion(
         try
         {
             await gate.StartAsync(either.Token);
-            await using var process =
-                await ClaudeProcess.StartAsync(starter, sandbox, gate, generation, model, takesSchema: false, clock, either.Token);
+            await using var process = await ClaudeProcess.StartAsync(
+                starter,
+                sandbox,
+                gate,
+                generation,
+                model,
+                takesSchema: false,
+                clock,
+                either.Token
+            );
             var system = PromptText.Create("system", "Do as you are told, in one word.").Value;
             var question = PromptText.Create("prompt", "Say OK.").Value!;
             var turn = new CompletionTurn(generation.Version, environment.Retries + 2, clock)
@@ -48,14 +57,18 @@ internal sealed class TrialCompletion(
             };
             var gated = process.Ticket?.Begin(expectation);
             await process.WriteAsync(
-                new ClaudeInput().Initialize(system)
-                .Prompt(ChatMessage.Of(ChatRole.User, question), Guid.NewGuid()), holdsCallersData: false, either.Token);
+                new ClaudeInput().Initialize(system).Prompt(ChatMessage.Of(ChatRole.User, question), Guid.NewGuid()),
+                holdsCallersData: false,
+                either.Token
+            );
             return await FollowAsync(turn, new TurnNews(process, gated), gated, either.Token) switch
             {
                 TurnOutcome.Answered answer => new Trial(model, clock.GetElapsedTime(startedAt), answer.Usage),
                 TurnOutcome.Failed failure => failure.Error,
-                TurnOutcome.Violated violation =>
-                new RelayError(ErrorCode.LockdownViolation, $"Claude Code is not locked down: {violation.Detail}."),
+                TurnOutcome.Violated violation => new RelayError(
+                    ErrorCode.LockdownViolation,
+                    $"Claude Code is not locked down: {violation.Detail}."
+                ),
                 _ => ClaudeFailures.Broken,
             };
         }
@@ -70,7 +83,11 @@ internal sealed class TrialCompletion(
     }
 
     private static async Task<TurnOutcome?> FollowAsync(
-        CompletionTurn turn, TurnNews news, GateTurn? gated, CancellationToken cancellationToken)
+        CompletionTurn turn,
+        TurnNews news,
+        GateTurn? gated,
+        CancellationToken cancellationToken
+    )
     {
         while (true)
         {

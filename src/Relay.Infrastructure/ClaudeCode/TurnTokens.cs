@@ -49,10 +49,14 @@ internal sealed class TurnTokens
     /// <summary>The API has counted the message's output.</summary>
     public void End(long? outputTokens) => _counted = outputTokens ?? _counted;
 
-    private static TokenUsage Add(TokenUsage? one, TokenUsage other) => one is null ? other : new TokenUsage(
-        one.InputTokens + other.InputTokens,
-        one.OutputTokens + other.OutputTokens,
-        one.CacheCreationInputTokens + other.CacheCreationInputTokens,
-        one.CacheReadInputTokens + other.CacheReadInputTokens,
-        CostUsd: null);
+    private static TokenUsage Add(TokenUsage? one, TokenUsage other) =>
+        one is null
+            ? other
+            : new TokenUsage(
+                one.InputTokens + other.InputTokens,
+                one.OutputTokens + other.OutputTokens,
+                one.CacheCreationInputTokens + other.CacheCreationInputTokens,
+                one.CacheReadInputTokens + other.CacheReadInputTokens,
+                CostUsd: null
+            );
 }

@@ -72,7 +72,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         AcceptedShapes shapes,
         IKeyDirectory keys,
         TimeProvider clock,
-        ILogger<WarmPool> logger)
+        ILogger<WarmPool> logger
+    )
     {
         (_state, _processes, _shapes, _keys, _clock, _logger) = (state, processes, shapes, keys, clock, logger);
         (_options, _completions) = (options.Value, completionOptions.Value);
@@ -88,14 +89,24 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         {
             var parked = _stock.Count;
             return new EngineLoad(
-                _processes.Alive, parked.Blank, parked.Prepared, parked.Oldest, Interlocked.Read(ref _hits), Interlocked.Read(ref _misses));
+                _processes.Alive,
+                parked.Blank,
+                parked.Prepared,
+                parked.Oldest,
+                Interlocked.Read(ref _hits),
+                Interlocked.Read(ref _misses)
+            );
         }
     }
 
     /// <summary>The best spare there is, or a cold start. <see cref="GiveBack"/> must follow.</summary>
     /// <exception cref="Win32Exception">A cold start failed.</exception>
     public async Task<ClaimedProcess> ClaimAsync(
-        EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+        EngineGeneration generation,
+        ProfileId id,
+        Preparation preparation,
+        CancellationToken cancellationToken
+    )
     {
         var spare = _stock.Take(generation, id, preparation, out var returning, cancellationToken);
         if (returning is not null)
@@ -109,12 +120,20 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
             var origin = spare.IsPrepared ? ProcessOrigin.Prepared : ProcessOrigin.Blank;
             _logger.LogDebug(
                 "Pool hit: {Origin} process {ProcessId}, parked for {Age}; {Hits} hits, {Misses} misses so far",
-                origin, spare.Id, _clock.GetElapsedTime(spare.StartedAt), Interlocked.Increment(ref _hits), Interlocked.Read(ref _misses));
+                origin,
+                spare.Id,
+                _clock.GetElapsedTime(spare.StartedAt),
+                Interlocked.Increment(ref _hits),
+                Interlocked.Read(ref _misses)
+            );
             return new ClaimedProcess(spare, origin, Opened);
         }
 
-        _logger.LogDebug("Pool miss: starting a process; {Hits} hits, {Misses} misses so far", Interlocked.Read(ref _hits),
-            Interlocked.Increment(ref _misses));
+        _logger.LogDebug(
+            "Pool miss: starting a process; {Hits} hits, {Misses} misses so far",
+            Interlocked.Read(ref _hits),
+            Interlocked.Increment(ref _misses)
+        );
         return await StartAsync(generation, id, preparation, cancellationToken);
     }
 
@@ -190,14 +209,22 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     /// <summary>A new process, whatever the pool holds. <see cref="GiveBack"/> must follow.</summary>
     /// <exception cref="Win32Exception">It can't be started.</exception>
     public Task<ClaimedProcess> StartColdAsync(
-        EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+        EngineGeneration generation,
+        ProfileId id,
+        Preparation preparation,
+        CancellationToken cancellationToken
+    )
     {
         _stock.BeginUse(id);
         return StartAsync(generation, id, preparation, cancellationToken);
     }
 
     private async Task<ClaimedProcess> StartAsync(
-        EngineGeneration generation, ProfileId id, Preparation preparation, CancellationToken cancellationToken)
+        EngineGeneration generation,
+        ProfileId id,
+        Preparation preparation,
+        CancellationToken cancellationToken
+    )
     {
         Interlocked.Increment(ref _opening);
         try
@@ -270,7 +297,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
 
         return _state.Current is { } generation && Volatile.Read(ref _opening) <= 0 && _stock.NextNeed() is { } need
-            ? new Refill(generation, need) : null;
+            ? new Refill(generation, need)
+            : null;
     }
 
     private async Task<bool> TryRefillAsync(Refill refill, CancellationToken cancellationToken)
@@ -279,8 +307,12 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         try
         {
             var profile = refill.Need.Profile;
-            spare = await _processes.StartAsync(refill.Generation, profile?.Id.Model ?? _completions.DefaultModel,
-                profile?.Preparation.Schema is not null, cancellationToken);
+            spare = await _processes.StartAsync(
+                refill.Generation,
+                profile?.Id.Model ?? _completions.DefaultModel,
+                profile?.Preparation.Schema is not null,
+                cancellationToken
+            );
             var isReady = profile is null || await PrepareAsync(spare, profile, cancellationToken);
             if (isReady && _stock.TryPark(spare, profile?.Id))
             {
@@ -324,9 +356,13 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
 
             if (spare.Ticket is not null)
             {
-                _shapes.Accept(spare,
+                _shapes.Accept(
+                    spare,
                     await spare.RehearseAsync(
-                    TurnExpectation.Rehearsal(spare.Model, preparation, _completions.MaxOutputTokens), cancellationToken));
+                        TurnExpectation.Rehearsal(spare.Model, preparation, _completions.MaxOutputTokens),
+                        cancellationToken
+                    )
+                );
             }
 
             return true;

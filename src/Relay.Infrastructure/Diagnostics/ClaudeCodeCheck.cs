@@ -15,7 +15,8 @@ internal sealed class ClaudeCodeCheck(
     TrialCompletion trial,
     LoginHealth loginHealth,
     TimeProvider clock,
-    IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
+    IOptions<ClaudeCodeOptions> options
+) : IDiagnosticCheck
 {
     private static readonly TimeSpan SoonEnding = TimeSpan.FromDays(7);
 
@@ -25,14 +26,15 @@ internal sealed class ClaudeCodeCheck(
     /// <inheritdoc/>
     public string Name => "claude";
 
-    private string Mode => options.Value.Auth switch
-    {
-        ClaudeAuth.Login => "login",
-        ClaudeAuth.OauthToken => "oauth-token",
-        ClaudeAuth.ApiKey => "api-key",
-        ClaudeAuth.Bedrock => "bedrock",
-        _ => "vertex",
-    };
+    private string Mode =>
+        options.Value.Auth switch
+        {
+            ClaudeAuth.Login => "login",
+            ClaudeAuth.OauthToken => "oauth-token",
+            ClaudeAuth.ApiKey => "api-key",
+            ClaudeAuth.Bedrock => "bedrock",
+            _ => "vertex",
+        };
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
@@ -64,34 +66,45 @@ internal sealed class ClaudeCodeCheck(
         return findings;
     }
 
-    private static Finding OfVersion(SelfTestReport report) => report switch
-    {
-        { Version: null } =>
-            Finding.Fail("version", report.Problem?.Message ?? "It does not tell its version.",
-            "Run 'claude --version' as this user, and check CLAUDE_BIN."),
-        { Version: { } version } when version < ClaudeBinary.MinimumVersion =>
-            Finding.Fail("version", $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.",
-            "Run 'claude update'."),
-        { Version: { } version } when version > ClaudeBinary.NewestTestedVersion =>
-            Finding.Warn("version",
-            $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.",
-            "The self-test decides whether it may serve; look for a newer version of the relay."),
-        { Version: { } version } =>
-        Finding.Pass("version",
-        $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."),
-    };
+    private static Finding OfVersion(SelfTestReport report) =>
+        report switch
+        {
+            { Version: null } => Finding.Fail(
+                "version",
+                report.Problem?.Message ?? "It does not tell its version.",
+                "Run 'claude --version' as this user, and check CLAUDE_BIN."
+            ),
+            { Version: { } version } when version < ClaudeBinary.MinimumVersion => Finding.Fail(
+                "version",
+                $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.",
+                "Run 'claude update'."
+            ),
+            { Version: { } version } when version > ClaudeBinary.NewestTestedVersion => Finding.Warn(
+                "version",
+                $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.",
+                "The self-test decides whether it may serve; look for a newer version of the relay."
+            ),
+            { Version: { } version } => Finding.Pass(
+                "version",
+                $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."
+            ),
+        };
 
-    private static Finding OfLockdown(SelfTestReport report, bool usesGate) => report switch
-    {
-        { Violation: { } violation } =>
-            Finding.Fail("lockdown", $"The self-test failed: {violation}. No completion would run.",
-            "Install a tested version of Claude Code, or see SECURITY.md."),
-        { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass(
-            "lockdown",
-            "A process started as completions are can't act: no tools, no commands, no servers."
-            + (usesGate ? $" The requests of Claude Code {report.Version} had the expected form just now." : string.Empty)),
-        _ => Finding.Fail("lockdown", $"Not tested: {report.Problem.Message}"),
-    };
+    private static Finding OfLockdown(SelfTestReport report, bool usesGate) =>
+        report switch
+        {
+            { Violation: { } violation } => Finding.Fail(
+                "lockdown",
+                $"The self-test failed: {violation}. No completion would run.",
+                "Install a tested version of Claude Code, or see SECURITY.md."
+            ),
+            { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass(
+                "lockdown",
+                "A process started as completions are can't act: no tools, no commands, no servers."
+                    + (usesGate ? $" The requests of Claude Code {report.Version} had the expected form just now." : string.Empty)
+            ),
+            _ => Finding.Fail("lockdown", $"Not tested: {report.Problem.Message}"),
+        };
 
     private async Task<Finding> OfLoginAsync(ClaudeBinary binary, SelfTestReport report, CancellationToken cancellationToken)
     {
@@ -139,21 +152,30 @@ internal sealed class ClaudeCodeCheck(
         ];
     }
 
-    private string HowToLogIn => options.Value.Auth == ClaudeAuth.Login
-        ? "Run 'relayctl login'; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."
-        : "Check the credential that this mode of CLAUDE_AUTH uses.";
+    private string HowToLogIn =>
+        options.Value.Auth == ClaudeAuth.Login
+            ? "Run 'relayctl login'; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into "
+                + "config.env."
+            : "Check the credential that this mode of CLAUDE_AUTH uses.";
 
-    private static Finding OfCall(Result<Trial> called) => called.TryGet(out var trial, out var error)
-        ? Finding.Pass(
-            "call",
-            $"{trial.Model} answered in {trial.Time.TotalSeconds:0.0} s "
-            + $"({trial.Usage.InputTokens + trial.Usage.CacheCreationInputTokens + trial.Usage.CacheReadInputTokens} tokens in, "
-            + $"{trial.Usage.OutputTokens} out, ${trial.Usage.CostUsd ?? 0:0.000000} by list price).")
-        : Finding.Fail("call", $"The call failed ({error.WireName}): {error.Message}");
+    private static Finding OfCall(Result<Trial> called) =>
+        called.TryGet(out var trial, out var error)
+            ? Finding.Pass(
+                "call",
+                $"{trial.Model} answered in {trial.Time.TotalSeconds:0.0} s "
+                    + $"({trial.Usage.InputTokens + trial.Usage.CacheCreationInputTokens + trial.Usage.CacheReadInputTokens} tokens in, "
+                    + $"{trial.Usage.OutputTokens} out, ${trial.Usage.CostUsd ?? 0:0.000000} by list price)."
+            )
+            : Finding.Fail("call", $"The call failed ({error.WireName}): {error.Message}");
 
-    private IEnumerable<Finding> OfStrayVariables() => environment.StrayVariables
-        .Distinct(StringComparer.Ordinal)
-        .Select(name =>
-        Finding.Warn("environment", $"{name} is set here and not given to Claude Code: CLAUDE_AUTH={Mode} does not use it.",
-        "Unset it, or choose the CLAUDE_AUTH that uses it."));
+    private IEnumerable<Finding> OfStrayVariables() =>
+        environment
+            .StrayVariables.Distinct(StringComparer.Ordinal)
+            .Select(name =>
+                Finding.Warn(
+                    "environment",
+                    $"{name} is set here and not given to Claude Code: CLAUDE_AUTH={Mode} does not use it.",
+                    "Unset it, or choose the CLAUDE_AUTH that uses it."
+                )
+            );
 }

@@ -26,21 +26,33 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
         var today = DateOnly.FromDateTime(now.UtcDateTime);
         if (now.Year < BuildYear)
         {
-            return [Finding.Fail(Name, $"The clock says {now:yyyy-MM-dd}, and this relay is of {BuildYear}.",
-                "Set the clock, and let it follow a time server.")];
+            return
+            [
+                Finding.Fail(
+                    Name,
+                    $"The clock says {now:yyyy-MM-dd}, and this relay is of {BuildYear}.",
+                    "Set the clock, and let it follow a time server."
+                ),
+            ];
         }
 
         var counted = (await CountedAfterAsync(today, cancellationToken)).Select(day => ("relay.db", day));
         // Looked at afterwards: it may have become midnight meanwhile.
-        var newest = counted.Concat(AuditedDays().Select(day => ("the audit log", day)))
-            .Where(seen => seen.Item2 > DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)).ToList();
+        var newest = counted
+            .Concat(AuditedDays().Select(day => ("the audit log", day)))
+            .Where(seen => seen.Item2 > DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime))
+            .ToList();
         return
         [
             newest.Count == 0
                 ? Finding.Pass(Name, $"{now:yyyy-MM-dd HH:mm} UTC, and nothing on record is later.")
-                : Finding.Fail(Name,
-                $"The clock says {now:yyyy-MM-dd}, and {newest[0].Item1} has entries of {newest.Max(seen => seen.Item2):yyyy-MM-dd}: it "
-                + $"is wrong, or was.", "Set the clock, and let it follow a time server."),
+                : Finding.Fail(
+                    Name,
+                    $"The clock says {now:yyyy-MM-dd}, and {newest[0].Item1} has entries of {newest.Max(seen => seen.Item2):yyyy-MM-dd}: "
+                        + "it "
+                        + $"is wrong, or was.",
+                    "Set the clock, and let it follow a time server."
+                ),
         ];
     }
 
@@ -56,10 +68,20 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
         }
     }
 
-    private IEnumerable<DateOnly> AuditedDays() => Directory.Exists(home.AuditDirectory)
-        ? Directory.EnumerateFiles(home.AuditDirectory, "*.jsonl")
-            .Select(file =>
-            DateOnly.TryParseExact(Path.GetFileNameWithoutExtension(file), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None,
-            out var day) ? day : DateOnly.MinValue)
-        : [];
+    private IEnumerable<DateOnly> AuditedDays() =>
+        Directory.Exists(home.AuditDirectory)
+            ? Directory
+                .EnumerateFiles(home.AuditDirectory, "*.jsonl")
+                .Select(file =>
+                    DateOnly.TryParseExact(
+                        Path.GetFileNameWithoutExtension(file),
+                        "yyyy-MM-dd",
+                        CultureInfo.InvariantCulture,
+                        DateTimeStyles.None,
+                        out var day
+                    )
+                        ? day
+                        : DateOnly.MinValue
+                )
+            : [];
 }

@@ -10,7 +10,11 @@ namespace Relay.Infrastructure.Diagnostics;
 /// The settings, by the relay's own validators: all problems at once, and the names in <c>config.env</c> that mean nothing.
 /// </summary>
 internal sealed class ConfigurationCheck(
-    IStartupValidator validator, IEnumerable<SettingDescription> settings, IConfiguration configuration, RelayHome home) : IDiagnosticCheck
+    IStartupValidator validator,
+    IEnumerable<SettingDescription> settings,
+    IConfiguration configuration,
+    RelayHome home
+) : IDiagnosticCheck
 {
     /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Configuration;
@@ -23,16 +27,28 @@ internal sealed class ConfigurationCheck(
     {
         var findings = FindProblems()
             .Select(problem => Finding.Fail(Name, problem, $"Change it in {home.ConfigFile} or in the environment."))
-            .Concat(UnknownNames()
-            .Select(name =>
-            Finding.Warn(Name, $"{UnknownSettings.Shown(name)} in config.env is no setting of this relay.",
-            "Correct the name or remove the line; 'relayctl config show' lists all settings.")))
+            .Concat(
+                UnknownNames()
+                    .Select(name =>
+                        Finding.Warn(
+                            Name,
+                            $"{UnknownSettings.Shown(name)} in config.env is no setting of this relay.",
+                            "Correct the name or remove the line; 'relayctl config show' lists all settings."
+                        )
+                    )
+            )
             .ToList();
         if (findings.All(finding => finding.Status != FindingStatus.Fail))
         {
-            findings.Insert(0,
-                Finding.Pass(Name, File.Exists(home.ConfigFile) ? $"All settings are valid ({home.ConfigFile}, then the environment)."
-                : "All settings are valid; there is no config.env."));
+            findings.Insert(
+                0,
+                Finding.Pass(
+                    Name,
+                    File.Exists(home.ConfigFile)
+                        ? $"All settings are valid ({home.ConfigFile}, then the environment)."
+                        : "All settings are valid; there is no config.env."
+                )
+            );
         }
 
         return Task.FromResult<IReadOnlyList<Finding>>(findings);

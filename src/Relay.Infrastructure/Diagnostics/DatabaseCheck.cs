@@ -16,15 +16,17 @@ internal sealed class DatabaseCheck(RelayDatabase database) : IDiagnosticCheck
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<Finding>>([database.Exists
-        ? Look() : Finding.Pass(Name, "There is no relay.db yet; the relay makes it at its first start.")]);
+        Task.FromResult<IReadOnlyList<Finding>>([
+            database.Exists ? Look() : Finding.Pass(Name, "There is no relay.db yet; the relay makes it at its first start."),
+        ]);
 
     private Finding Look()
     {
         try
         {
             return database.FindDamage() is { } damage
-                ? Finding.Fail(Name, $"relay.db is damaged: {damage}", Advice) : Finding.Pass(Name, "relay.db opens and is whole.");
+                ? Finding.Fail(Name, $"relay.db is damaged: {damage}", Advice)
+                : Finding.Pass(Name, "relay.db opens and is whole.");
         }
         catch (StartupException exception)
         {

@@ -8,7 +8,11 @@ namespace Relay.Infrastructure.Diagnostics;
 internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
 {
     private const UnixFileMode Others =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite
+        UnixFileMode.GroupRead
+        | UnixFileMode.GroupWrite
+        | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead
+        | UnixFileMode.OtherWrite
         | UnixFileMode.OtherExecute;
 
     private const int ShownAtMost = 5;
@@ -24,9 +28,11 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
     {
         var findings = new List<Finding> { OfWriting(Name, home.Path) };
         findings.AddRange(OfModes());
-        findings.Add(Directory.Exists(home.AuditDirectory)
-            ? OfWriting("audit", home.AuditDirectory)
-            : Finding.Pass("audit", $"{home.AuditDirectory} is made when there is something to write."));
+        findings.Add(
+            Directory.Exists(home.AuditDirectory)
+                ? OfWriting("audit", home.AuditDirectory)
+                : Finding.Pass("audit", $"{home.AuditDirectory} is made when there is something to write.")
+        );
         return Task.FromResult<IReadOnlyList<Finding>>(findings);
     }
 
@@ -41,8 +47,11 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return Finding.Fail(check, $"{directory} can't be written: {exception.Message}",
-                "Give it to the user the relay runs as, and see that the disk is not full.");
+            return Finding.Fail(
+                check,
+                $"{directory} can't be written: {exception.Message}",
+                "Give it to the user the relay runs as, and see that the disk is not full."
+            );
         }
     }
 
@@ -59,7 +68,10 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
         foreach (var entry in open.Take(ShownAtMost))
         {
             yield return Finding.Fail(
-                check, $"Other users may use {entry}.", $"chmod {(Directory.Exists(entry) ? "700" : "600")} '{entry}'");
+                check,
+                $"Other users may use {entry}.",
+                $"chmod {(Directory.Exists(entry) ? "700" : "600")} '{entry}'"
+            );
         }
 
         if (open.Count > ShownAtMost)
@@ -77,8 +89,20 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
 
     /// <summary>What the relay makes there. Below <c>run</c> and <c>claude</c> the modes are Claude Code's, behind a closed door.</summary>
     private IEnumerable<string> Entries() =>
-        ((string[])[home.Path, home.ConfigFile, home.KeyFile, home.DatabaseFile, home.DatabaseFile + "-wal", home.DatabaseFile + "-shm",
-        home.AuditDirectory, home.RunDirectory, home.ClaudeDirectory])
+        (
+            (string[])
+                [
+                    home.Path,
+                    home.ConfigFile,
+                    home.KeyFile,
+                    home.DatabaseFile,
+                    home.DatabaseFile + "-wal",
+                    home.DatabaseFile + "-shm",
+                    home.AuditDirectory,
+                    home.RunDirectory,
+                    home.ClaudeDirectory,
+                ]
+        )
             .Where(Path.Exists)
             .Concat(Directory.Exists(home.AuditDirectory) ? Directory.EnumerateFiles(home.AuditDirectory) : []);
 }

@@ -28,13 +28,20 @@ internal sealed class JailCheck(ClaudeSandbox sandbox, IOptions<ClaudeCodeOption
                 : Finding.Warn(
                     Name,
                     $"Claude Code runs without a jail: {sandbox.Note}. Its own lockdown still holds.",
-                    options.Value.Sandbox == SandboxMode.Off ? "Set SANDBOX=auto, where bubblewrap works."
-                    : "Make bubblewrap work for this user, and set SANDBOX=bwrap to insist on it."),
+                    options.Value.Sandbox == SandboxMode.Off
+                        ? "Set SANDBOX=auto, where bubblewrap works."
+                        : "Make bubblewrap work for this user, and set SANDBOX=bwrap to insist on it."
+                ),
         };
         if (sandbox.FindManagedPolicy() is { } policy)
         {
-            findings.Add(Finding.Fail("managed policy", $"{policy} exists: its hooks and settings would reach into completions.",
-                "Make the jail work, or remove that directory."));
+            findings.Add(
+                Finding.Fail(
+                    "managed policy",
+                    $"{policy} exists: its hooks and settings would reach into completions.",
+                    "Make the jail work, or remove that directory."
+                )
+            );
         }
 
         return findings;

@@ -12,8 +12,12 @@ namespace Relay.Infrastructure.Diagnostics;
 /// <summary>
 /// Tells of a resolver that makes up addresses, of the proxy that pages go through, and of one that the relay does not use.
 /// </summary>
-internal sealed class NetworkCheck(IConfiguration configuration, IOptions<ClaudeCodeOptions> options, IOptions<FetchOptions> fetching,
-    TimeProvider clock) : IDiagnosticCheck
+internal sealed class NetworkCheck(
+    IConfiguration configuration,
+    IOptions<ClaudeCodeOptions> options,
+    IOptions<FetchOptions> fetching,
+    TimeProvider clock
+) : IDiagnosticCheck
 {
     /// <summary>Names that are free for examples and have real addresses.</summary>
     private static readonly string[] KnownNames = ["example.com", "example.org"];
@@ -49,11 +53,14 @@ internal sealed class NetworkCheck(IConfiguration configuration, IOptions<Claude
         var findings = new List<Finding>();
         if (addresses.Count > 0 && addresses.All(MadeUp.Contains))
         {
-            findings.Add(Finding.Warn(
-                Name,
-                "The resolver of this machine answers with addresses of 198.18.0.0/15, as VPN and proxy programs do. /v1/fetch refuses "
-                + "them, so it can fetch no page.",
-                "Let that program leave out this machine or the relay's user, or use another resolver."));
+            findings.Add(
+                Finding.Warn(
+                    Name,
+                    "The resolver of this machine answers with addresses of 198.18.0.0/15, as VPN and proxy programs do. /v1/fetch refuses "
+                        + "them, so it can fetch no page.",
+                    "Let that program leave out this machine or the relay's user, or use another resolver."
+                )
+            );
         }
 
         if (fetching.Value.Proxy is { } used)
@@ -64,14 +71,17 @@ internal sealed class NetworkCheck(IConfiguration configuration, IOptions<Claude
 
         if (ProxyVariables.FirstOrDefault(name => !string.IsNullOrEmpty(configuration[name])) is { } proxy)
         {
-            findings.Add(Finding.Warn(
-                Name,
-                $"{proxy} is set: this machine may reach the web only through a proxy. /v1/fetch does not use it, because that proxy "
-                + $"would choose the addresses.",
-                options.Value.PassEnv.Contains(proxy, StringComparer.OrdinalIgnoreCase)
-                    ? "Let this machine reach ports 80 and 443 directly, set FETCH_PROXY, or give keys no scope 'fetch'."
-                    : $"Claude Code does not get it either: add it with CLAUDE_PASS_ENV={proxy}. For /v1/fetch let this machine reach "
-                    + $"ports 80 and 443 directly, or set FETCH_PROXY."));
+            findings.Add(
+                Finding.Warn(
+                    Name,
+                    $"{proxy} is set: this machine may reach the web only through a proxy. /v1/fetch does not use it, because that proxy "
+                        + $"would choose the addresses.",
+                    options.Value.PassEnv.Contains(proxy, StringComparer.OrdinalIgnoreCase)
+                        ? "Let this machine reach ports 80 and 443 directly, set FETCH_PROXY, or give keys no scope 'fetch'."
+                        : $"Claude Code does not get it either: add it with CLAUDE_PASS_ENV={proxy}. For /v1/fetch let this machine reach "
+                            + $"ports 80 and 443 directly, or set FETCH_PROXY."
+                )
+            );
         }
 
         if (findings.Count == 0)
@@ -90,12 +100,19 @@ internal sealed class NetworkCheck(IConfiguration configuration, IOptions<Claude
             "The proxy looks names up by itself: it must refuse private, loopback, link-local and metadata addresses, its own network, "
             + "and every port but FETCH_PORTS.";
         return canLookUp
-            ? Finding.Pass(Name,
-            $"Pages are fetched through the proxy {place} (FETCH_PROXY). The relay refuses names and addresses as without it.")
-            with { Advice = advice }
-            : Finding.Warn(Name,
+            ? Finding.Pass(
+                Name,
+                $"Pages are fetched through the proxy {place} (FETCH_PROXY). The relay refuses names and addresses as without it."
+            ) with
+            {
+                Advice = advice,
+            }
+            : Finding.Warn(
+                Name,
                 $"Pages are fetched through the proxy {place} (FETCH_PROXY), and this machine looks up no names of the web: the relay "
-                + $"judges the URL's text only, and the proxy alone judges addresses.", advice);
+                    + $"judges the URL's text only, and the proxy alone judges addresses.",
+                advice
+            );
     }
 
     private static async Task<IReadOnlyList<IPAddress>> ResolveAsync(string name, CancellationToken cancellationToken)

@@ -12,7 +12,11 @@ namespace Relay.Infrastructure.Diagnostics;
 /// is free for a relay that starts.
 /// </summary>
 internal sealed class PortCheck(
-    IOptions<ServerOptions> options, IOptions<TelemetryOptions> telemetry, IRunningRelay running, TimeProvider clock) : IDiagnosticCheck
+    IOptions<ServerOptions> options,
+    IOptions<TelemetryOptions> telemetry,
+    IRunningRelay running,
+    TimeProvider clock
+) : IDiagnosticCheck
 {
     /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Machine;
@@ -37,15 +41,24 @@ internal sealed class PortCheck(
 
         if (obstacle != SocketError.AddressAlreadyInUse)
         {
-            return [Finding.Fail(Name, $"{server.Host}:{server.Port} can't be listened on ({obstacle}).",
-                "Choose an address of this machine for HOST, and a PORT that this user may use.")];
+            return
+            [
+                Finding.Fail(
+                    Name,
+                    $"{server.Host}:{server.Port} can't be listened on ({obstacle}).",
+                    "Choose an address of this machine for HOST, and a PORT that this user may use."
+                ),
+            ];
         }
 
         var relay = await running.AskAsync(cancellationToken);
         return relay.Answers
             ? [Finding.Pass(Name, $"A relay serves on {server.Host}:{server.Port}."), OfReadiness(relay)]
-            : [Finding.Fail(Name, $"Another program listens on {server.Host}:{server.Port}.", "Stop it, or choose another PORT."),
-                .. OfMetrics()];
+            :
+            [
+                Finding.Fail(Name, $"Another program listens on {server.Host}:{server.Port}.", "Stop it, or choose another PORT."),
+                .. OfMetrics(),
+            ];
     }
 
     /// <summary>Of the second port, if there is to be one. A relay that runs has it itself.</summary>
@@ -59,8 +72,14 @@ internal sealed class PortCheck(
 
         return TryListen(IPAddress.Loopback, port) is null
             ? [Finding.Pass(check, $"127.0.0.1:{port}, for the metrics, is free.")]
-            : [Finding.Fail(check, $"Another program listens on 127.0.0.1:{port}, or this user may not.",
-                "Stop it, or choose another METRICS_PORT.")];
+            :
+            [
+                Finding.Fail(
+                    check,
+                    $"Another program listens on 127.0.0.1:{port}, or this user may not.",
+                    "Stop it, or choose another METRICS_PORT."
+                ),
+            ];
     }
 
     private Finding OfReadiness(RunningRelay relay)
@@ -71,12 +90,16 @@ internal sealed class PortCheck(
             { IsReady: true, ClaudeVersion: { } version, VerifiedAt: { } at } => Finding.Pass(
                 check,
                 $"The running relay is ready. It accepted Claude Code {version} "
-                + $"{Math.Max(0, (int)(clock.GetUtcNow() - at).TotalMinutes)} minutes ago: that it is locked down, "
-                + "and the form of its requests."),
+                    + $"{Math.Max(0, (int)(clock.GetUtcNow() - at).TotalMinutes)} minutes ago: that it is locked down, "
+                    + "and the form of its requests."
+            ),
             { IsReady: true } => Finding.Pass(check, "The running relay is ready."),
             { Problems: [] } => Finding.Warn(check, "The running relay does not say whether it is ready."),
-            _ => Finding.Warn(check,
-            $"The running relay is not ready: {string.Join(' ', relay.Problems.Select(problem => problem.Message))}", "Its log says more."),
+            _ => Finding.Warn(
+                check,
+                $"The running relay is not ready: {string.Join(' ', relay.Problems.Select(problem => problem.Message))}",
+                "Its log says more."
+            ),
         };
     }
 

@@ -20,12 +20,19 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
     public async Task<RunningRelay> AskAsync(CancellationToken cancellationToken)
     {
         var address = IPAddress.Parse(options.Value.Host);
-        var reachable = address.Equals(IPAddress.Any)
-            ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address;
+        var reachable =
+            address.Equals(IPAddress.Any) ? IPAddress.Loopback
+            : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback
+            : address;
         var url = new UriBuilder(Uri.UriSchemeHttp, reachable.ToString(), options.Value.Port).Uri;
         // The relay answers to its own names only, and an address that stands for all is none.
         var name = !reachable.Equals(address) && options.Value.AllowedHosts is [var first, ..] ? HostName.Read(first) ?? first : null;
-        using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false };
+        using var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+        };
         using var client = new HttpMessageInvoker(handler, disposeHandler: false);
         if (await GetAsync(client, new Uri(url, "/health"), name, cancellationToken) is not { } alive || !IsOk(alive))
         {
@@ -37,7 +44,8 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
             {
                 ClaudeVersion = ready.Text("claude_version"),
                 VerifiedAt = DateTimeOffset.TryParse(ready.Text("lockdown_verified_at"), CultureInfo.InvariantCulture, out var at)
-                ? at : null,
+                    ? at
+                    : null,
             }
             : new RunningRelay(url, Answers: true, IsReady: false, []);
     }
@@ -69,10 +77,13 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
         answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("ok", out var ok) && ok.ValueKind == JsonValueKind.True;
 
     private static IEnumerable<RunningRelayProblem> Problems(JsonElement answer) =>
-        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("problems", out var problems)
+        answer.ValueKind == JsonValueKind.Object
+        && answer.TryGetProperty("problems", out var problems)
         && problems.ValueKind == JsonValueKind.Array
-            ? problems.EnumerateArray().Where(problem => problem.ValueKind == JsonValueKind.Object)
-            .Select(problem => new RunningRelayProblem(Text(problem, "code"), Text(problem, "message")))
+            ? problems
+                .EnumerateArray()
+                .Where(problem => problem.ValueKind == JsonValueKind.Object)
+                .Select(problem => new RunningRelayProblem(Text(problem, "code"), Text(problem, "message")))
             : [];
 
     private static string Text(JsonElement problem, string name) =>

@@ -21,28 +21,39 @@ internal sealed class StateCheck(RedisLink link, IFleet fleet) : IDiagnosticChec
         {
             var relays = await fleet.ReadAsync(cancellationToken) ?? [];
             var probe = link.Names.Mark("doctor");
-            var milliseconds = (await link.AskAsync(
-                async database =>
-                {
-                    await database.StringSetAsync(probe, "1", TimeSpan.FromSeconds(1));
-                    return await database.PingAsync();
-                },
-                cancellationToken)).TotalMilliseconds;
+            var milliseconds = (
+                await link.AskAsync(
+                    async database =>
+                    {
+                        await database.StringSetAsync(probe, "1", TimeSpan.FromSeconds(1));
+                        return await database.PingAsync();
+                    },
+                    cancellationToken
+                )
+            ).TotalMilliseconds;
             var alive = relays.Count(relay => relay.State != FleetView.Lost);
-            var clash = relays.Where(relay => relay.State != FleetView.Lost).GroupBy(relay => relay.Name, StringComparer.Ordinal)
+            var clash = relays
+                .Where(relay => relay.State != FleetView.Lost)
+                .GroupBy(relay => relay.Name, StringComparer.Ordinal)
                 .FirstOrDefault(name => name.Count() > 1);
             return
             [
                 Finding.Pass(Name, $"The shared state answers in {milliseconds:0.0} ms and can be written to; {alive} of its relays live."),
                 .. clash is null
-                ? (Finding[])[]
-                : [Finding.Warn(Name, $"{clash.Count()} relays are called '{clash.Key}'.", "Give each its own RELAY_NAME.")],
+                    ? (Finding[])[]
+                    : [Finding.Warn(Name, $"{clash.Count()} relays are called '{clash.Key}'.", "Give each its own RELAY_NAME.")],
             ];
         }
         catch (RelayErrorException exception)
         {
-            return [Finding.Fail(Name, $"The shared state can't be used: {RedisLink.Describe(exception)}.",
-                "Look at STATE, at the network and at the Redis itself.")];
+            return
+            [
+                Finding.Fail(
+                    Name,
+                    $"The shared state can't be used: {RedisLink.Describe(exception)}.",
+                    "Look at STATE, at the network and at the Redis itself."
+                ),
+            ];
         }
     }
 }

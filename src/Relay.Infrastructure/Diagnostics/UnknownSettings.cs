@@ -24,7 +24,8 @@ public static class UnknownSettings
     /// </summary>
     public static string Shown(string name) =>
         name.Length > 0 && name.All(letter => char.IsAsciiLetterUpper(letter) || char.IsAsciiDigit(letter) || letter == '_')
-        ? name : $"A name of {name.Length} characters (***)";
+            ? name
+            : $"A name of {name.Length} characters (***)";
 
     /// <summary>Which of these names are neither settings nor handed on to Claude Code.</summary>
     /// <param name="names">From the file or the command line, where every name is meant for the relay.</param>
@@ -33,12 +34,21 @@ public static class UnknownSettings
     /// Asked for <c>CLAUDE_PASS_ENV</c>: the options it belongs to may be among those that are not valid.
     /// </param>
     public static IEnumerable<string> Find(
-        IEnumerable<string> names, IEnumerable<SettingDescription> settings, IConfiguration configuration)
+        IEnumerable<string> names,
+        IEnumerable<SettingDescription> settings,
+        IConfiguration configuration
+    )
     {
-        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty)
-            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var known = settings.Select(setting => setting.Name).Concat(passed).Concat(ClaudeEnvironment.CredentialVariables)
-            .Append("RELAY_HOME").ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var passed = (configuration["CLAUDE_PASS_ENV"] ?? string.Empty).Split(
+            ',',
+            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries
+        );
+        var known = settings
+            .Select(setting => setting.Name)
+            .Concat(passed)
+            .Concat(ClaudeEnvironment.CredentialVariables)
+            .Append("RELAY_HOME")
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         return names.Where(name => !known.Contains(name)).Distinct(StringComparer.OrdinalIgnoreCase);
     }
 }

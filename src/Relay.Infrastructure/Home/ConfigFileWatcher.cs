@@ -20,14 +20,17 @@ internal sealed class ConfigFileWatcher(
     IEnumerable<SettingsTrial> trials,
     IAuditLog auditLog,
     TimeProvider clock,
-    ILogger<ConfigFileWatcher> logger) : BackgroundService
+    ILogger<ConfigFileWatcher> logger
+) : BackgroundService
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly IConfigurationRoot _root = (IConfigurationRoot)configuration;
     private readonly ConfigEnvProvider _provider = ((IConfigurationRoot)configuration).Providers.OfType<ConfigEnvProvider>().Single();
-    private readonly Dictionary<string, SettingDescription> _settings =
-        settings.ToDictionary(setting => setting.Name, StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, SettingDescription> _settings = settings.ToDictionary(
+        setting => setting.Name,
+        StringComparer.OrdinalIgnoreCase
+    );
     private IReadOnlyDictionary<string, string?>? _file;
     private (long Length, DateTime ModifiedAt)? _seen;
     private string? _reported;
@@ -50,8 +53,7 @@ internal sealed class ConfigFileWatcher(
                     logger.LogError("config.env can't be read: {Reason} The settings stay as they are", exception.Message);
                 }
             }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     /// <summary>Looks whether the file has changed, and takes in what has.</summary>
@@ -68,8 +70,11 @@ internal sealed class ConfigFileWatcher(
         (_seen, _reported) = (found, null);
         // At the first look against what the relay was started with: the file may have changed since.
         var before = _file ?? _provider.Values;
-        var changed = wanted.Keys.Union(before.Keys, StringComparer.OrdinalIgnoreCase)
-            .Where(name => wanted.GetValueOrDefault(name) != before.GetValueOrDefault(name)).Order(StringComparer.Ordinal).ToList();
+        var changed = wanted
+            .Keys.Union(before.Keys, StringComparer.OrdinalIgnoreCase)
+            .Where(name => wanted.GetValueOrDefault(name) != before.GetValueOrDefault(name))
+            .Order(StringComparer.Ordinal)
+            .ToList();
         var reloadable = changed.Where(name => _settings.GetValueOrDefault(name) is { Reloads: true }).ToList();
         if (reloadable.Count > 0 && !TryApply(reloadable, wanted))
         {
@@ -79,8 +84,10 @@ internal sealed class ConfigFileWatcher(
         _file = wanted;
         foreach (var name in changed.Where(name => _settings.GetValueOrDefault(name) is not { Reloads: true }))
         {
-            logger.LogWarning("{Name} was changed in config.env: it takes effect when the relay is started again",
-                _settings.ContainsKey(name) ? name : UnknownSettings.Shown(name));
+            logger.LogWarning(
+                "{Name} was changed in config.env: it takes effect when the relay is started again",
+                _settings.ContainsKey(name) ? name : UnknownSettings.Shown(name)
+            );
         }
     }
 

@@ -15,7 +15,8 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
     {
         try
         {
-            _lock = FileLock.TryTake(Path.Combine(home.Path, "relay.lock"))
+            _lock =
+                FileLock.TryTake(Path.Combine(home.Path, "relay.lock"))
                 ?? throw new StartupException($"Another relay runs on {home.Path}. Stop it, or give this one its own RELAY_HOME.");
             ScratchDirectory.Sweep(home);
             return Task.CompletedTask;
@@ -23,7 +24,8 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new StartupException(
-                $"{home.Path} can't be written: {exception.Message} Free space on the disk, or give the directory to this user.");
+                $"{home.Path} can't be written: {exception.Message} Free space on the disk, or give the directory to this user."
+            );
         }
     }
 

@@ -47,8 +47,12 @@ public sealed class RelayHome
     /// <param name="path">As for <see cref="Open"/>.</param>
     public static RelayHome Find(string? path)
     {
-        var fallback =
-            System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "claude-relay");
+        var fallback = System.IO.Path.Combine(
+            Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
+            ".local",
+            "share",
+            "claude-relay"
+        );
         return new RelayHome(System.IO.Path.GetFullPath(string.IsNullOrWhiteSpace(path) ? fallback : path));
     }
 
@@ -71,7 +75,12 @@ public sealed class RelayHome
     /// <summary>Options for a file that only its owner may read, from its first byte on.</summary>
     public static FileStreamOptions PrivateFile(FileMode mode, FileAccess access, FileShare share)
     {
-        var options = new FileStreamOptions { Mode = mode, Access = access, Share = share };
+        var options = new FileStreamOptions
+        {
+            Mode = mode,
+            Access = access,
+            Share = share,
+        };
         if (!OperatingSystem.IsWindows() && mode is not (FileMode.Open or FileMode.Truncate))
         {
             options.UnixCreateMode = OwnerOnly;
@@ -93,14 +102,21 @@ public sealed class RelayHome
 
         var text = new StringBuilder()
             .AppendLine(
-            "# claude-relay's settings. Remove the # of a line to change it, then restart the relay; where it says so, no restart is "
-            + "needed.")
+                "# claude-relay's settings. Remove the # of a line to change it, then restart the relay; where it says so, no restart is "
+                    + "needed."
+            )
             .AppendLine("# The environment overrides this file, the command line overrides both.")
             .AppendLine();
         foreach (var setting in settings)
         {
-            text.Append("# ").Append(setting.Help).AppendLine(setting.Reloads ? " No restart needed." : string.Empty).Append('#')
-                .Append(setting.Name).Append('=').AppendLine(setting.Default).AppendLine();
+            text.Append("# ")
+                .Append(setting.Help)
+                .AppendLine(setting.Reloads ? " No restart needed." : string.Empty)
+                .Append('#')
+                .Append(setting.Name)
+                .Append('=')
+                .AppendLine(setting.Default)
+                .AppendLine();
         }
 
         try
@@ -112,7 +128,8 @@ public sealed class RelayHome
         catch (IOException exception)
         {
             throw new StartupException(
-                $"{ConfigFile} can't be written: {exception.Message} RELAY_HOME must be a directory that this user may write.");
+                $"{ConfigFile} can't be written: {exception.Message} RELAY_HOME must be a directory that this user may write."
+            );
         }
     }
 }

@@ -75,7 +75,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
     private void Remove()
     {
         var protectedUntil = 0;
-        for (var at = 1; at < nodes.Count;)
+        for (var at = 1; at < nodes.Count; )
         {
             var node = nodes[at];
             protectedUntil = node.Tag is HtmlTag.Table or HtmlTag.Pre ? Math.Max(protectedUntil, node.Next) : protectedUntil;
@@ -92,11 +92,18 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         {
             gone = _removed[at] ? Math.Max(gone, nodes[at].Next) : gone;
             var node = nodes[at];
-            _sums[at] = at < gone ? default : new Sums
-            {
-                Letters = node.Letters, LinkLetters = node.LinkLetters, Commas = node.Commas, Images = node.Images, Inputs = node.Inputs,
-                    HasSentence = node.HasSentence,
-            };
+            _sums[at] =
+                at < gone
+                    ? default
+                    : new Sums
+                    {
+                        Letters = node.Letters,
+                        LinkLetters = node.LinkLetters,
+                        Commas = node.Commas,
+                        Images = node.Images,
+                        Inputs = node.Inputs,
+                        HasSentence = node.HasSentence,
+                    };
         }
 
         for (var at = nodes.Count - 1; at > 0; at--)
@@ -120,11 +127,28 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         }
     }
 
-    private static bool IsBlock(HtmlTag tag) => tag is
-        HtmlTag.Blockquote or HtmlTag.Dl or HtmlTag.Div or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre or HtmlTag.Table or HtmlTag.Ul
-        or HtmlTag.Section or HtmlTag.Article or HtmlTag.Figure
-        or HtmlTag.Form or HtmlTag.Aside or HtmlTag.Header or HtmlTag.Footer or HtmlTag.Nav or HtmlTag.Main or HtmlTag.Unknown
-        or HtmlTag.Details || OpenElements.IsHeading(tag);
+    private static bool IsBlock(HtmlTag tag) =>
+        tag
+            is HtmlTag.Blockquote
+                or HtmlTag.Dl
+                or HtmlTag.Div
+                or HtmlTag.Ol
+                or HtmlTag.P
+                or HtmlTag.Pre
+                or HtmlTag.Table
+                or HtmlTag.Ul
+                or HtmlTag.Section
+                or HtmlTag.Article
+                or HtmlTag.Figure
+                or HtmlTag.Form
+                or HtmlTag.Aside
+                or HtmlTag.Header
+                or HtmlTag.Footer
+                or HtmlTag.Nav
+                or HtmlTag.Main
+                or HtmlTag.Unknown
+                or HtmlTag.Details
+        || OpenElements.IsHeading(tag);
 
     private void Score()
     {
@@ -141,8 +165,11 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
                 // Text beside blocks is a paragraph that nobody marked.
                 AddScore(at, _sums[at].Letters - _sums[at].BlockLetters, nodes[at].Commas);
             }
-            else if (isContainer || nodes[at].Tag is HtmlTag.Section or HtmlTag.P or HtmlTag.Td or HtmlTag.Pre
-                || (OpenElements.IsHeading(nodes[at].Tag) && nodes[at].Tag != HtmlTag.H1))
+            else if (
+                isContainer
+                || nodes[at].Tag is HtmlTag.Section or HtmlTag.P or HtmlTag.Td or HtmlTag.Pre
+                || (OpenElements.IsHeading(nodes[at].Tag) && nodes[at].Tag != HtmlTag.H1)
+            )
             {
                 AddScore(nodes[at].Parent, _sums[at].Letters, _sums[at].Commas);
             }
@@ -170,19 +197,26 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
                 _score[at] = TagPoints(nodes[at].Tag) + Weight(at);
             }
 
-            _score[at] += (double)points / (level == 0 ? 1 : level == 1 ? 2 : level * 3);
+            _score[at] +=
+                (double)points
+                / (
+                    level == 0 ? 1
+                    : level == 1 ? 2
+                    : level * 3
+                );
         }
     }
 
-    private static int TagPoints(HtmlTag tag) => tag switch
-    {
-        HtmlTag.Div => 5,
-        HtmlTag.Pre or HtmlTag.Td or HtmlTag.Blockquote => 3,
-        HtmlTag.Address or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Dl or HtmlTag.Dd or HtmlTag.Dt or HtmlTag.Li or HtmlTag.Form => -3,
-        HtmlTag.Th => -5,
-        _ when OpenElements.IsHeading(tag) => -5,
-        _ => 0,
-    };
+    private static int TagPoints(HtmlTag tag) =>
+        tag switch
+        {
+            HtmlTag.Div => 5,
+            HtmlTag.Pre or HtmlTag.Td or HtmlTag.Blockquote => 3,
+            HtmlTag.Address or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Dl or HtmlTag.Dd or HtmlTag.Dt or HtmlTag.Li or HtmlTag.Form => -3,
+            HtmlTag.Th => -5,
+            _ when OpenElements.IsHeading(tag) => -5,
+            _ => 0,
+        };
 
     private int? Top()
     {
@@ -288,7 +322,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
     private void Clean(int first, int next)
     {
         var (figureUntil, dataUntil) = (0, 0);
-        for (var at = first; at < next;)
+        for (var at = first; at < next; )
         {
             var node = nodes[at];
             figureUntil = node.Tag == HtmlTag.Figure ? Math.Max(figureUntil, node.Next) : figureUntil;
@@ -298,15 +332,16 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         }
     }
 
-    private bool IsClutter(int at, bool isInFigure) => nodes[at].Tag switch
-    {
-        HtmlTag.Footer or HtmlTag.Aside => true,
-        _ when nodes[at].IsShare && _sums[at].Letters < ShortShare => true,
-        HtmlTag.Form or HtmlTag.Fieldset or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Div =>
-        !_sums[at].HasData && IsClutterByMeasure(at, isInFigure),
-        HtmlTag.H1 or HtmlTag.H2 => Weight(at) < 0,
-        _ => false,
-    };
+    private bool IsClutter(int at, bool isInFigure) =>
+        nodes[at].Tag switch
+        {
+            HtmlTag.Footer or HtmlTag.Aside => true,
+            _ when nodes[at].IsShare && _sums[at].Letters < ShortShare => true,
+            HtmlTag.Form or HtmlTag.Fieldset or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Div => !_sums[at].HasData
+                && IsClutterByMeasure(at, isInFigure),
+            HtmlTag.H1 or HtmlTag.H2 => Weight(at) < 0,
+            _ => false,
+        };
 
     private bool IsClutterByMeasure(int at, bool isInFigure)
     {
@@ -321,8 +356,11 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
             return false;
         }
 
-        var (density, paragraphs, isList) =
-            (Density(at), sums.Paragraphs, nodes[at].Tag is HtmlTag.Ul or HtmlTag.Ol || sums.ListLetters > 0.9 * sums.Letters);
+        var (density, paragraphs, isList) = (
+            Density(at),
+            sums.Paragraphs,
+            nodes[at].Tag is HtmlTag.Ul or HtmlTag.Ol || sums.ListLetters > 0.9 * sums.Letters
+        );
         var headings = sums.Letters == 0 ? 0 : (double)sums.HeadingLetters / sums.Letters;
         return (!isInFigure && sums.Images > 1 && (double)paragraphs / sums.Images < 0.5 && sums.Letters < ShortShare)
             || (!isList && sums.Items - 100 > paragraphs)

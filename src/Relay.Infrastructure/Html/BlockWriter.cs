@@ -56,11 +56,16 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
     /// <summary>Begins a list.</summary>
     /// <param name="tag">Its element.</param>
     /// <param name="start">The <c>start</c> attribute of a numbered one.</param>
-    public void OpenList(HtmlTag tag, string? start) => Push(new Container(tag)
-    {
-        Number = tag != HtmlTag.Ol
-            ? null : int.TryParse(start, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 1,
-    });
+    public void OpenList(HtmlTag tag, string? start) =>
+        Push(
+            new Container(tag)
+            {
+                Number =
+                    tag != HtmlTag.Ol ? null
+                    : int.TryParse(start, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number
+                    : 1,
+            }
+        );
 
     /// <summary>Begins a quote.</summary>
     public void OpenQuote() => Push(new Container(HtmlTag.Blockquote) { Indent = asMarkdown ? "> " : "  " });
@@ -77,7 +82,14 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         }
 
         var isNested = _containers.Count > 1 && _containers[^2].Tag == HtmlTag.Li;
-        Push(new Container(HtmlTag.Li) { Marker = marker, Indent = new string(' ', marker.Length), IsTight = !isFirst || isNested });
+        Push(
+            new Container(HtmlTag.Li)
+            {
+                Marker = marker,
+                Indent = new string(' ', marker.Length),
+                IsTight = !isFirst || isNested,
+            }
+        );
     }
 
     /// <summary>Ends the list, item or quote at hand.</summary>
@@ -131,7 +143,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         }
 
         var prefix = first;
-        for (var start = 0; start <= text.Length;)
+        for (var start = 0; start <= text.Length; )
         {
             if (_output.Length > maxLength)
             {

@@ -13,8 +13,9 @@ internal static class CharacterReferences
     /// <summary>The longest of the names that are known without a semicolon.</summary>
     private const int MaxLegacyName = 6;
 
-    private static readonly SearchValues<byte> Alphanumerics =
-        SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
+    private static readonly SearchValues<byte> Alphanumerics = SearchValues.Create(
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8
+    );
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
     /// <summary>What numbers 128 to 159 mean, where they are no control characters: windows-1252.</summary>
@@ -70,13 +71,19 @@ internal static class CharacterReferences
 
         // Longer ones are out of range whatever they are.
         var significant = rest[..digits].TrimStart((byte)'0');
-        var number = significant.Length == 0 ? 0
+        var number =
+            significant.Length == 0 ? 0
             : significant.Length > 8 ? int.MaxValue
-            : long.Parse(Encoding.ASCII.GetString(significant), isHex
-            ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture);
-        text.Append(number is >= 0x80 and <= 0x9F ? Windows1252[(int)number - 0x80].ToString()
+            : long.Parse(
+                Encoding.ASCII.GetString(significant),
+                isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None,
+                CultureInfo.InvariantCulture
+            );
+        text.Append(
+            number is >= 0x80 and <= 0x9F ? Windows1252[(int)number - 0x80].ToString()
             : number is 0 or > 0x10FFFF or (>= 0xD800 and <= 0xDFFF) ? "\uFFFD"
-            : char.ConvertFromUtf32((int)number));
+            : char.ConvertFromUtf32((int)number)
+        );
         return from + digits + (digits < rest.Length && rest[digits] == ';' ? 1 : 0);
     }
 
@@ -85,8 +92,11 @@ internal static class CharacterReferences
         var rest = utf8[1..Math.Min(utf8.Length, MaxName + 2)];
         var length = rest.IndexOfAnyExcept(Alphanumerics);
         length = length < 0 ? rest.Length : length;
-        if (length < rest.Length && rest[length] == ';'
-            && HtmlEntityProvider.Resolver.GetSymbol(Encoding.ASCII.GetString(rest[..(length + 1)])) is { } symbol)
+        if (
+            length < rest.Length
+            && rest[length] == ';'
+            && HtmlEntityProvider.Resolver.GetSymbol(Encoding.ASCII.GetString(rest[..(length + 1)])) is { } symbol
+        )
         {
             text.Append(symbol);
             return 1 + length + 1;

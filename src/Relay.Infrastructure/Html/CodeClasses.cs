@@ -5,13 +5,32 @@ internal static class CodeClasses
 {
     private static readonly string[] Languages = ["language-", "lang-", "highlight-source-", "brush:"];
 
-    private static readonly HashSet<string> Cells = new(
-        StringComparer.OrdinalIgnoreCase) { "blob-code", "rouge-code", "hljs-ln-code", "code", "crayon-code", "line-content" };
+    private static readonly HashSet<string> Cells = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "blob-code",
+        "rouge-code",
+        "hljs-ln-code",
+        "code",
+        "crayon-code",
+        "line-content",
+    };
 
     private static readonly HashSet<string> Numbers = new(StringComparer.OrdinalIgnoreCase)
     {
-        "lineno", "linenos", "line-number", "line-numbers", "line-numbers-rows", "linenumber", "linenumbers", "linenodiv", "gutter",
-            "rouge-gutter", "hljs-ln-numbers", "blob-num", "ln-num", "react-syntax-highlighter-line-number",
+        "lineno",
+        "linenos",
+        "line-number",
+        "line-numbers",
+        "line-numbers-rows",
+        "linenumber",
+        "linenumbers",
+        "linenodiv",
+        "gutter",
+        "rouge-gutter",
+        "hljs-ln-numbers",
+        "blob-num",
+        "ln-num",
+        "react-syntax-highlighter-line-number",
     };
 
     /// <summary>The language of code; null where it is not said.</summary>
@@ -19,11 +38,14 @@ internal static class CodeClasses
     {
         foreach (var name in ClassesOf(attributes))
         {
-            if (Array.Find(Languages, prefix => name.StartsWith(prefix, StringComparison.Ordinal)
-                && name.Length > prefix.Length) is { } known)
+            if (
+                Array.Find(Languages, prefix => name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length) is
+                { } known
+            )
             {
-                return new string([.. name[known.Length..]
-                    .Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '+' or '#' or '_')]);
+                return new string([
+                    .. name[known.Length..].Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '+' or '#' or '_'),
+                ]);
             }
         }
 

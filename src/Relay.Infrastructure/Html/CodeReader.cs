@@ -8,9 +8,7 @@ internal struct CodeReader
     private readonly StringBuilder _text = new();
     private bool _isLineDue;
 
-    public CodeReader()
-    {
-    }
+    public CodeReader() { }
 
     /// <summary>The language that an element inside names.</summary>
     public string? Language { get; private set; }
@@ -42,7 +40,8 @@ internal struct CodeReader
 
     private static bool IsNoCode(in MarkupWalker walker) =>
         walker.Tag is HtmlTag.Button or HtmlTag.Script or HtmlTag.Style or HtmlTag.Textarea or HtmlTag.Select
-        || CodeClasses.IsNumbering(walker.Attributes) || HiddenElements.Contains(walker);
+        || CodeClasses.IsNumbering(walker.Attributes)
+        || HiddenElements.Contains(walker);
 
     private void Take(in MarkupWalker walker)
     {

@@ -57,9 +57,7 @@ internal static class ContentCutter
         var tokens = new HtmlTokenizer(isMarkup ? content : default);
         if (isMarkup && start > 0)
         {
-            while (tokens.End < start && tokens.Read())
-            {
-            }
+            while (tokens.End < start && tokens.Read()) { }
 
             if (tokens.End > start && !IsText(tokens))
             {
@@ -92,9 +90,7 @@ internal static class ContentCutter
 
         if (isMarkup)
         {
-            while (tokens.End <= end && tokens.Read())
-            {
-            }
+            while (tokens.End <= end && tokens.Read()) { }
 
             if (!IsText(tokens))
             {

@@ -4,25 +4,73 @@ namespace Relay.Infrastructure.Html;
 internal static class ElementKinds
 {
     /// <summary>Whether an element begins and ends a block of text.</summary>
-    public static bool IsBlock(HtmlTag tag) => OpenElements.IsHeading(tag) || BlockWriter.IsList(tag) || tag is
-        HtmlTag.Address or HtmlTag.Article or HtmlTag.Aside or HtmlTag.Blockquote or HtmlTag.Body or HtmlTag.Caption or HtmlTag.Center
-        or HtmlTag.Dd or HtmlTag.Details or HtmlTag.Dialog
-        or HtmlTag.Div or HtmlTag.Dl or HtmlTag.Dt or HtmlTag.Fieldset or HtmlTag.Figcaption or HtmlTag.Figure or HtmlTag.Footer
-        or HtmlTag.Form or HtmlTag.Frameset or HtmlTag.Header
-        or HtmlTag.Hgroup or HtmlTag.Hr or HtmlTag.Legend or HtmlTag.Li or HtmlTag.Main or HtmlTag.Nav or HtmlTag.Noscript or HtmlTag.Option
-        or HtmlTag.P or HtmlTag.Pre or HtmlTag.Search
-        or HtmlTag.Section or HtmlTag.Summary or HtmlTag.Table or HtmlTag.Tbody or HtmlTag.Td or HtmlTag.Tfoot or HtmlTag.Th
-        or HtmlTag.Thead or HtmlTag.Tr;
+    public static bool IsBlock(HtmlTag tag) =>
+        OpenElements.IsHeading(tag)
+        || BlockWriter.IsList(tag)
+        || tag
+            is HtmlTag.Address
+                or HtmlTag.Article
+                or HtmlTag.Aside
+                or HtmlTag.Blockquote
+                or HtmlTag.Body
+                or HtmlTag.Caption
+                or HtmlTag.Center
+                or HtmlTag.Dd
+                or HtmlTag.Details
+                or HtmlTag.Dialog
+                or HtmlTag.Div
+                or HtmlTag.Dl
+                or HtmlTag.Dt
+                or HtmlTag.Fieldset
+                or HtmlTag.Figcaption
+                or HtmlTag.Figure
+                or HtmlTag.Footer
+                or HtmlTag.Form
+                or HtmlTag.Frameset
+                or HtmlTag.Header
+                or HtmlTag.Hgroup
+                or HtmlTag.Hr
+                or HtmlTag.Legend
+                or HtmlTag.Li
+                or HtmlTag.Main
+                or HtmlTag.Nav
+                or HtmlTag.Noscript
+                or HtmlTag.Option
+                or HtmlTag.P
+                or HtmlTag.Pre
+                or HtmlTag.Search
+                or HtmlTag.Section
+                or HtmlTag.Summary
+                or HtmlTag.Table
+                or HtmlTag.Tbody
+                or HtmlTag.Td
+                or HtmlTag.Tfoot
+                or HtmlTag.Th
+                or HtmlTag.Thead
+                or HtmlTag.Tr;
 
     /// <summary>Whether the element that begins is not meant to be read, or is there once more elsewhere.</summary>
-    public static bool IsUnread(in MarkupWalker walker) => walker.Tag switch
-    {
-        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio
-            or HtmlTag.Video or HtmlTag.Select
-            or HtmlTag.Datalist or HtmlTag.Textarea or HtmlTag.Rp or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Progress => true,
-        HtmlTag.Template => !HtmlStripper.IsShadowRoot(walker.Attributes),
-        _ => false,
-    };
+    public static bool IsUnread(in MarkupWalker walker) =>
+        walker.Tag switch
+        {
+            HtmlTag.Script
+            or HtmlTag.Style
+            or HtmlTag.Title
+            or HtmlTag.Iframe
+            or HtmlTag.Object
+            or HtmlTag.Canvas
+            or HtmlTag.Audio
+            or HtmlTag.Video
+            or HtmlTag.Select
+            or HtmlTag.Datalist
+            or HtmlTag.Textarea
+            or HtmlTag.Rp
+            or HtmlTag.Noembed
+            or HtmlTag.Noframes
+            or HtmlTag.Progress => true,
+            HtmlTag.Template => !HtmlStripper.IsShadowRoot(walker.Attributes),
+            _ => false,
+        };
 
     /// <summary>
     /// Whether the button that begins is the heading of what it shows, as in an accordion or of a tab; others do something.
@@ -31,8 +79,12 @@ internal static class ElementKinds
     {
         foreach (var attribute in walker.Attributes)
         {
-            if ((attribute.Is("role"u8) && attribute.Text.Trim().Equals("tab", StringComparison.OrdinalIgnoreCase))
-                || attribute.Is("aria-expanded"u8) || attribute.Is("data-bs-toggle"u8) || attribute.Is("data-toggle"u8))
+            if (
+                (attribute.Is("role"u8) && attribute.Text.Trim().Equals("tab", StringComparison.OrdinalIgnoreCase))
+                || attribute.Is("aria-expanded"u8)
+                || attribute.Is("data-bs-toggle"u8)
+                || attribute.Is("data-toggle"u8)
+            )
             {
                 return true;
             }
@@ -54,7 +106,9 @@ internal static class ElementKinds
         var source = HtmlAttributes.Find(walker.Attributes, "src"u8);
         return source is not null && !source.AsSpan().Trim().StartsWith("data:", StringComparison.OrdinalIgnoreCase)
             ? source
-            : HtmlAttributes.Find(walker.Attributes, "data-src"u8) ?? HtmlAttributes.Find(walker.Attributes, "data-original"u8)
-            ?? HtmlAttributes.Find(walker.Attributes, "data-lazy-src"u8) ?? source;
+            : HtmlAttributes.Find(walker.Attributes, "data-src"u8)
+                ?? HtmlAttributes.Find(walker.Attributes, "data-original"u8)
+                ?? HtmlAttributes.Find(walker.Attributes, "data-lazy-src"u8)
+                ?? source;
     }
 }

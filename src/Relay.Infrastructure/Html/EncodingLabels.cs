@@ -23,13 +23,23 @@ internal static class EncodingLabels
         ("iso-8859-3", 28593, "csisolatin3 iso-8859-3 iso-ir-109 iso8859-3 iso88593 iso_8859-3 iso_8859-3:1988 l3 latin3"),
         ("iso-8859-4", 28594, "csisolatin4 iso-8859-4 iso-ir-110 iso8859-4 iso88594 iso_8859-4 iso_8859-4:1988 l4 latin4"),
         ("iso-8859-5", 28595, "csisolatincyrillic cyrillic iso-8859-5 iso-ir-144 iso8859-5 iso88595 iso_8859-5 iso_8859-5:1988"),
-        ("iso-8859-6", 28596,
-        "arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6 iso-8859-6-e iso-8859-6-i iso-ir-127 iso8859-6 "
-        + "iso88596 iso_8859-6 iso_8859-6:1987"),
-        ("iso-8859-7", 28597,
-        "csisolatingreek ecma-118 elot_928 greek greek8 iso-8859-7 iso-ir-126 iso8859-7 iso88597 iso_8859-7 iso_8859-7:1987 sun_eu_greek"),
-        ("iso-8859-8", 28598,
-        "csiso88598e csisolatinhebrew hebrew iso-8859-8 iso-8859-8-e iso-ir-138 iso8859-8 iso88598 iso_8859-8 iso_8859-8:1988 visual"),
+        (
+            "iso-8859-6",
+            28596,
+            "arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6 iso-8859-6-e iso-8859-6-i iso-ir-127 iso8859-6 "
+                + "iso88596 iso_8859-6 iso_8859-6:1987"
+        ),
+        (
+            "iso-8859-7",
+            28597,
+            "csisolatingreek ecma-118 elot_928 greek greek8 iso-8859-7 iso-ir-126 iso8859-7 iso88597 iso_8859-7 iso_8859-7:1987 "
+                + "sun_eu_greek"
+        ),
+        (
+            "iso-8859-8",
+            28598,
+            "csiso88598e csisolatinhebrew hebrew iso-8859-8 iso-8859-8-e iso-ir-138 iso8859-8 iso88598 iso_8859-8 iso_8859-8:1988 visual"
+        ),
         ("iso-8859-8-i", 28598, "csiso88598i iso-8859-8-i logical"),
         ("iso-8859-10", SingleByteEncoding.Iso10, "csisolatin6 iso-8859-10 iso-ir-157 iso8859-10 iso885910 l6 latin6"),
         ("iso-8859-13", 28603, "iso-8859-13 iso8859-13 iso885913"),
@@ -42,12 +52,18 @@ internal static class EncodingLabels
         ("windows-874", 874, "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620 windows-874"),
         ("windows-1250", 1250, "cp1250 windows-1250 x-cp1250"),
         ("windows-1251", 1251, "cp1251 windows-1251 x-cp1251"),
-        ("windows-1252", 1252,
-        "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 "
-        + "latin1 us-ascii windows-1252 x-cp1252"),
+        (
+            "windows-1252",
+            1252,
+            "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 "
+                + "latin1 us-ascii windows-1252 x-cp1252"
+        ),
         ("windows-1253", 1253, "cp1253 windows-1253 x-cp1253"),
-        ("windows-1254", 1254,
-        "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 latin5 windows-1254 x-cp1254"),
+        (
+            "windows-1254",
+            1254,
+            "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 latin5 windows-1254 x-cp1254"
+        ),
         ("windows-1255", 1255, "cp1255 windows-1255 x-cp1255"),
         ("windows-1256", 1256, "cp1256 windows-1256 x-cp1256"),
         ("windows-1257", 1257, "cp1257 windows-1257 x-cp1257"),
@@ -74,7 +90,8 @@ internal static class EncodingLabels
     /// <summary>The encoding of a label, in any case and with white space around; null for an unknown one.</summary>
     public static WebEncoding? Find(string? label) =>
         label is not null && ByLabel.TryGetValue(label.Trim('\t', '\n', '\f', '\r', ' ').ToLowerInvariant(), out var encoding)
-        ? encoding : null;
+            ? encoding
+            : null;
 
     private static Dictionary<string, WebEncoding> Build()
     {
@@ -95,6 +112,8 @@ internal static class EncodingLabels
         codePage is < Replacement ? new SingleByteEncoding(codePage)
         : codePage is 65001 or 1200 or 1201 ? Encoding.GetEncoding(codePage)
         : CodePagesEncodingProvider.Instance.GetEncoding(
-        codePage, EncoderFallback.ReplacementFallback, new DecoderReplacementFallback("\uFFFD"))
-            ?? throw new InvalidOperationException($"The platform has no code page {codePage}.");
+            codePage,
+            EncoderFallback.ReplacementFallback,
+            new DecoderReplacementFallback("\uFFFD")
+        ) ?? throw new InvalidOperationException($"The platform has no code page {codePage}.");
 }

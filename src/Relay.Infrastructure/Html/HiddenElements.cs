@@ -19,9 +19,11 @@ internal static class HiddenElements
 
         foreach (var attribute in walker.Attributes)
         {
-            if ((attribute.Is("hidden"u8) && !attribute.Text.Trim().Equals("until-found", StringComparison.OrdinalIgnoreCase))
+            if (
+                (attribute.Is("hidden"u8) && !attribute.Text.Trim().Equals("until-found", StringComparison.OrdinalIgnoreCase))
                 || (attribute.Is("aria-hidden"u8) && attribute.Text.Trim().Equals("true", StringComparison.OrdinalIgnoreCase))
-                || (attribute.Is("style"u8) && IsNotDisplayed(attribute.Text)))
+                || (attribute.Is("style"u8) && IsNotDisplayed(attribute.Text))
+            )
             {
                 // MediaWiki hides its formulas behind pictures of them.
                 return HtmlAttributes.Find(walker.Attributes, "class"u8)?.Contains("mwe-math-mathml", StringComparison.Ordinal) != true;
@@ -34,5 +36,5 @@ internal static class HiddenElements
     private static bool IsNotDisplayed(string style) =>
         style.Contains("none", StringComparison.OrdinalIgnoreCase)
         && string.Concat(style.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
-        .Contains("display:none", StringComparison.OrdinalIgnoreCase);
+            .Contains("display:none", StringComparison.OrdinalIgnoreCase);
 }

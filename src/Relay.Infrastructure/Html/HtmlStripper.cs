@@ -68,19 +68,21 @@ internal ref struct HtmlStripper
         Write(_html[_keptFrom..]);
     }
 
-    private readonly bool IsUnwanted() => _tokens.Tag switch
-    {
-        HtmlTag.Style or HtmlTag.Svg => true,
-        HtmlTag.Template => !IsShadowRoot(_tokens.Attributes),
-        HtmlTag.Script => !IsJsonLd(_tokens.Attributes),
-        _ => false,
-    };
+    private readonly bool IsUnwanted() =>
+        _tokens.Tag switch
+        {
+            HtmlTag.Style or HtmlTag.Svg => true,
+            HtmlTag.Template => !IsShadowRoot(_tokens.Attributes),
+            HtmlTag.Script => !IsJsonLd(_tokens.Attributes),
+            _ => false,
+        };
 
     /// <summary>Whether a script element holds data for search engines.</summary>
     public static bool IsJsonLd(HtmlAttributes attributes) =>
         HtmlAttributes.Find(attributes, "type"u8) is { } type
         && type.AsSpan(0, type.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : type.Length)
-            .Trim().Equals("application/ld+json", StringComparison.OrdinalIgnoreCase);
+            .Trim()
+            .Equals("application/ld+json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether a template is shown, in the place where it stands.</summary>
     public static bool IsShadowRoot(HtmlAttributes attributes) =>
@@ -125,8 +127,14 @@ internal ref struct HtmlStripper
                 return;
             }
 
-            open += _tokens.Tag != tag ? 0 : _tokens.Kind == HtmlTokenKind.StartTag ? 1 : _tokens.Kind == HtmlTokenKind.EndTag ? -1 : 0;
-            isOver = hasLeft || (tag == HtmlTag.Template && open == 0)
+            open +=
+                _tokens.Tag != tag ? 0
+                : _tokens.Kind == HtmlTokenKind.StartTag ? 1
+                : _tokens.Kind == HtmlTokenKind.EndTag ? -1
+                : 0;
+            isOver =
+                hasLeft
+                || (tag == HtmlTag.Template && open == 0)
                 || (tag is HtmlTag.Script or HtmlTag.Style && _tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == tag);
             _keptFrom = _tokens.End;
         }
@@ -142,8 +150,10 @@ internal ref struct HtmlStripper
         _isOpenEnded = false;
         var first = _html[_tokens.Start];
         // Whatever could go on with "<" or "&am".
-        if (first < 0x80
-            && (char.IsAsciiLetterOrDigit((char)first) || first is (byte)';' or (byte)'#' or (byte)'/' or (byte)'!' or (byte)'?'))
+        if (
+            first < 0x80
+            && (char.IsAsciiLetterOrDigit((char)first) || first is (byte)';' or (byte)'#' or (byte)'/' or (byte)'!' or (byte)'?')
+        )
         {
             Write(_html[_keptFrom.._tokens.Start]);
             Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"&#{first};")));

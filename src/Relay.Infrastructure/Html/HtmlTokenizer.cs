@@ -365,8 +365,15 @@ internal ref struct HtmlTokenizer
 
         switch (Tag)
         {
-            case HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Textarea or HtmlTag.Xmp or HtmlTag.Iframe or HtmlTag.Noembed
-                or HtmlTag.Noframes or HtmlTag.Plaintext:
+            case HtmlTag.Script
+            or HtmlTag.Style
+            or HtmlTag.Title
+            or HtmlTag.Textarea
+            or HtmlTag.Xmp
+            or HtmlTag.Iframe
+            or HtmlTag.Noembed
+            or HtmlTag.Noframes
+            or HtmlTag.Plaintext:
                 _raw = Tag;
                 break;
             case HtmlTag.Svg when !IsSelfClosing:
@@ -435,8 +442,14 @@ internal ref struct HtmlTokenizer
         var closes = place switch
         {
             Place.HtmlInSvg => Tag is HtmlTag.ForeignObject or HtmlTag.Desc or HtmlTag.Title,
-            Place.HtmlInMath =>
-            Tag is HtmlTag.Mi or HtmlTag.Mo or HtmlTag.Mn or HtmlTag.Ms or HtmlTag.Mtext or HtmlTag.AnnotationXml or HtmlTag.Math,
+            Place.HtmlInMath => Tag
+                is HtmlTag.Mi
+                    or HtmlTag.Mo
+                    or HtmlTag.Mn
+                    or HtmlTag.Ms
+                    or HtmlTag.Mtext
+                    or HtmlTag.AnnotationXml
+                    or HtmlTag.Math,
             _ => false,
         };
         if (closes)
@@ -455,8 +468,11 @@ internal ref struct HtmlTokenizer
     private void CloseForeign()
     {
         // All that is deeper than is followed is read as if it were on the deepest level, so that one look is enough.
-        for (var depth = _depth; depth > 0
-            && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath); depth = Math.Min(depth, Content.Length) - 1)
+        for (
+            var depth = _depth;
+            depth > 0 && PlaceAt(depth) is var place and not (Place.HtmlInSvg or Place.HtmlInMath);
+            depth = Math.Min(depth, Content.Length) - 1
+        )
         {
             if (Tag == (place is Place.Svg or Place.SvgInMath ? HtmlTag.Svg : HtmlTag.Math))
             {
@@ -479,21 +495,71 @@ internal ref struct HtmlTokenizer
     }
 
     /// <summary>The start tags that end SVG and MathML (13.2.6.5).</summary>
-    private static bool BreaksOut(HtmlTag tag) => tag is
-        HtmlTag.B or HtmlTag.Big or HtmlTag.Blockquote or HtmlTag.Body or HtmlTag.Br or HtmlTag.Center or HtmlTag.Code or HtmlTag.Dd
-        or HtmlTag.Div or HtmlTag.Dl or HtmlTag.Dt
-        or HtmlTag.Em or HtmlTag.Embed or HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4 or HtmlTag.H5 or HtmlTag.H6 or HtmlTag.Head
-        or HtmlTag.Hr or HtmlTag.I or HtmlTag.Img
-        or HtmlTag.Li or HtmlTag.Listing or HtmlTag.Menu or HtmlTag.Meta or HtmlTag.Nobr or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre
-        or HtmlTag.Ruby or HtmlTag.S or HtmlTag.Small
-        or HtmlTag.Span or HtmlTag.Strong or HtmlTag.Strike or HtmlTag.Sub or HtmlTag.Sup or HtmlTag.Table or HtmlTag.Tt or HtmlTag.U
-        or HtmlTag.Ul or HtmlTag.Var;
+    private static bool BreaksOut(HtmlTag tag) =>
+        tag
+            is HtmlTag.B
+                or HtmlTag.Big
+                or HtmlTag.Blockquote
+                or HtmlTag.Body
+                or HtmlTag.Br
+                or HtmlTag.Center
+                or HtmlTag.Code
+                or HtmlTag.Dd
+                or HtmlTag.Div
+                or HtmlTag.Dl
+                or HtmlTag.Dt
+                or HtmlTag.Em
+                or HtmlTag.Embed
+                or HtmlTag.H1
+                or HtmlTag.H2
+                or HtmlTag.H3
+                or HtmlTag.H4
+                or HtmlTag.H5
+                or HtmlTag.H6
+                or HtmlTag.Head
+                or HtmlTag.Hr
+                or HtmlTag.I
+                or HtmlTag.Img
+                or HtmlTag.Li
+                or HtmlTag.Listing
+                or HtmlTag.Menu
+                or HtmlTag.Meta
+                or HtmlTag.Nobr
+                or HtmlTag.Ol
+                or HtmlTag.P
+                or HtmlTag.Pre
+                or HtmlTag.Ruby
+                or HtmlTag.S
+                or HtmlTag.Small
+                or HtmlTag.Span
+                or HtmlTag.Strong
+                or HtmlTag.Strike
+                or HtmlTag.Sub
+                or HtmlTag.Sup
+                or HtmlTag.Table
+                or HtmlTag.Tt
+                or HtmlTag.U
+                or HtmlTag.Ul
+                or HtmlTag.Var;
 
     /// <summary>End tags that no SVG or MathML has.</summary>
-    private static bool EndsHtml(HtmlTag tag) => BreaksOut(tag) || tag is
-        HtmlTag.Article or HtmlTag.Aside or HtmlTag.Button or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form or HtmlTag.Header
-        or HtmlTag.Html or HtmlTag.Main or HtmlTag.Nav
-        or HtmlTag.Section or HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr;
+    private static bool EndsHtml(HtmlTag tag) =>
+        BreaksOut(tag)
+        || tag
+            is HtmlTag.Article
+                or HtmlTag.Aside
+                or HtmlTag.Button
+                or HtmlTag.Figure
+                or HtmlTag.Footer
+                or HtmlTag.Form
+                or HtmlTag.Header
+                or HtmlTag.Html
+                or HtmlTag.Main
+                or HtmlTag.Nav
+                or HtmlTag.Section
+                or HtmlTag.Td
+                or HtmlTag.Th
+                or HtmlTag.Tr;
 
     private readonly bool HasFontAttribute()
     {
@@ -508,12 +574,13 @@ internal ref struct HtmlTokenizer
         return false;
     }
 
-    private readonly int FindRawEnd(HtmlTag element) => element switch
-    {
-        HtmlTag.Plaintext => _html.Length,
-        HtmlTag.Script => FindScriptEnd(),
-        _ => FindEndTag(_position, element),
-    };
+    private readonly int FindRawEnd(HtmlTag element) =>
+        element switch
+        {
+            HtmlTag.Plaintext => _html.Length,
+            HtmlTag.Script => FindScriptEnd(),
+            _ => FindEndTag(_position, element),
+        };
 
     /// <summary>The next end tag of an element; the page's end where there is none.</summary>
     private readonly int FindEndTag(int from, HtmlTag element)
@@ -546,7 +613,8 @@ internal ref struct HtmlTokenizer
     private readonly int FindScriptEnd()
     {
         var at = _position;
-        bool isEscaped = false, isDoubleEscaped = false;
+        bool isEscaped = false,
+            isDoubleEscaped = false;
         while (true)
         {
             var mark = isEscaped ? _html[at..].IndexOfAny(ScriptMarks) : _html[at..].IndexOf((byte)'<');

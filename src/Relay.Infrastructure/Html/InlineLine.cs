@@ -69,8 +69,12 @@ internal sealed class InlineLine(bool asMarkdown)
         }
 
         var last = _letters.Count > 0 ? _letters[^1] : '\n';
-        if (letter is '\\' or '`' or '*' or '[' or ']' or '<' || (letter == '|' && isCell) || (letter == '~' && last == '~')
-            || (letter == '_' && !char.IsLetterOrDigit(last)))
+        if (
+            letter is '\\' or '`' or '*' or '[' or ']' or '<'
+            || (letter == '|' && isCell)
+            || (letter == '~' && last == '~')
+            || (letter == '_' && !char.IsLetterOrDigit(last))
+        )
         {
             _letters.Add('\\');
         }

@@ -157,10 +157,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     /// <summary>Whether the line ends with two breaks: a third one would add nothing that is read.</summary>
     private bool EndsWithEmptyLine
     {
-        get
-        {
-            return _line.Text.EndsWith(asMarkdown ? "  \n  \n" : "\n\n");
-        }
+        get { return _line.Text.EndsWith(asMarkdown ? "  \n  \n" : "\n\n"); }
     }
 
     /// <summary>Opens a mark.</summary>

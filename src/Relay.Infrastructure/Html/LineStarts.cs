@@ -18,7 +18,7 @@ internal static class LineStarts
     {
         var output = (StringBuilder?)null;
         var written = 0;
-        for (var start = 0; start < text.Length;)
+        for (var start = 0; start < text.Length; )
         {
             var end = text.IndexOf('\n', start) is var at and >= 0 ? at : text.Length;
             if (MarkOf(text.AsSpan(start, end - start)) is var mark and >= 0)

@@ -13,8 +13,9 @@ namespace Relay.Infrastructure.Html;
 internal sealed class LinkResolver(Uri baseUrl, long maxCharacters)
 {
     private const string Mail = "mailto:";
-    private static readonly SearchValues<byte> MailLetters =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@.-_+,;:?&=%/~"u8);
+    private static readonly SearchValues<byte> MailLetters = SearchValues.Create(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@.-_+,;:?&=%/~"u8
+    );
 
     private readonly int _baseLength = baseUrl.AbsoluteUri.Length;
     private long _left = maxCharacters;
@@ -48,8 +49,10 @@ internal sealed class LinkResolver(Uri baseUrl, long maxCharacters)
         var text = link.Trim();
         return text.StartsWith(Mail, StringComparison.OrdinalIgnoreCase)
             ? Mail + Encode(text[Mail.Length..])
-            : PageMetadataReader.ToWebUrl(baseUrl, text)?.AbsoluteUri.Replace("(", "%28", StringComparison.Ordinal)
-            .Replace(")", "%29", StringComparison.Ordinal);
+            : PageMetadataReader
+                .ToWebUrl(baseUrl, text)
+                ?.AbsoluteUri.Replace("(", "%28", StringComparison.Ordinal)
+                .Replace(")", "%29", StringComparison.Ordinal);
     }
 
     private static string Encode(string address)

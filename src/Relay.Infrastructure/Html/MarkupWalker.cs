@@ -59,8 +59,13 @@ internal ref struct MarkupWalker
 
     /// <summary>Where the element that ends is over: behind its end tag, or before the token that stands for one.</summary>
     public readonly int ElementEnd =>
-        _isOver || (!_isTagPending && _tokens.Kind == HtmlTokenKind.EndTag && _open.Count == _kept
-        && (Tag == _tokens.Tag || (OpenElements.IsHeading(Tag) && OpenElements.IsHeading(_tokens.Tag))))
+        _isOver
+        || (
+            !_isTagPending
+            && _tokens.Kind == HtmlTokenKind.EndTag
+            && _open.Count == _kept
+            && (Tag == _tokens.Tag || (OpenElements.IsHeading(Tag) && OpenElements.IsHeading(_tokens.Tag)))
+        )
             ? _tokens.End
             : _tokens.Start;
 
@@ -74,10 +79,12 @@ internal ref struct MarkupWalker
     public readonly HtmlAttributes Attributes => _tokens.Attributes;
 
     /// <summary>The text, with its character references read.</summary>
-    public readonly string Text => _tokens.IsCData
-        ? System.Text.Encoding.UTF8.GetString(
-        _tokens.Raw["<![CDATA[".Length..(_tokens.Raw.EndsWith("]]>"u8) ? _tokens.Raw.Length - 3 : _tokens.Raw.Length)])
-        : CharacterReferences.Decode(_tokens.Raw, inAttribute: false);
+    public readonly string Text =>
+        _tokens.IsCData
+            ? System.Text.Encoding.UTF8.GetString(
+                _tokens.Raw["<![CDATA[".Length..(_tokens.Raw.EndsWith("]]>"u8) ? _tokens.Raw.Length - 3 : _tokens.Raw.Length)]
+            )
+            : CharacterReferences.Decode(_tokens.Raw, inAttribute: false);
 
     /// <summary>Goes to the next step; false at the end, where all elements have ended.</summary>
     /// <exception cref="OperationCanceledException">The walk was cancelled.</exception>
@@ -179,9 +186,12 @@ internal ref struct MarkupWalker
     {
         Tag = _tokens.Tag;
         Step = MarkupStep.Open;
-        IsNested = Tag is not (HtmlTag.Html or HtmlTag.Head or HtmlTag.Body or HtmlTag.Math) && !OpenElements.HasNoContent(Tag)
+        IsNested =
+            Tag is not (HtmlTag.Html or HtmlTag.Head or HtmlTag.Body or HtmlTag.Math)
+            && !OpenElements.HasNoContent(Tag)
             && !OpenElements.IsFormatting(Tag)
-            && !(_tokens.IsSelfClosing && _tokens.IsForeign) && _open.Push(Tag, NameOf(Tag, _tokens.Name));
+            && !(_tokens.IsSelfClosing && _tokens.IsForeign)
+            && _open.Push(Tag, NameOf(Tag, _tokens.Name));
         _kept = int.MaxValue;
     }
 

@@ -99,8 +99,11 @@ internal sealed class MathWriter
             if (!tokens.IsSelfClosing)
             {
                 _unread++;
-                _isTex = _unread == 1 && name == "annotation" && _tex is null && HtmlAttributes.Find(tokens.Attributes, "encoding"u8)
-                    ?.Contains("tex", StringComparison.OrdinalIgnoreCase) == true;
+                _isTex =
+                    _unread == 1
+                    && name == "annotation"
+                    && _tex is null
+                    && HtmlAttributes.Find(tokens.Attributes, "encoding"u8)?.Contains("tex", StringComparison.OrdinalIgnoreCase) == true;
                 _tex ??= _isTex ? new StringBuilder() : null;
             }
         }
@@ -110,10 +113,15 @@ internal sealed class MathWriter
         }
         else if (_open.Count < MaxDepth)
         {
-            _open.Add(name == "mfenced"
-                ? new Element(name) { Opening = HtmlAttributes.Find(tokens.Attributes, "open"u8) ?? "(",
-                Closing = HtmlAttributes.Find(tokens.Attributes, "close"u8) ?? ")" }
-                : new Element(name));
+            _open.Add(
+                name == "mfenced"
+                    ? new Element(name)
+                    {
+                        Opening = HtmlAttributes.Find(tokens.Attributes, "open"u8) ?? "(",
+                        Closing = HtmlAttributes.Find(tokens.Attributes, "close"u8) ?? ")",
+                    }
+                    : new Element(name)
+            );
         }
     }
 
@@ -188,8 +196,12 @@ internal sealed class MathWriter
         var isCompound = false;
         foreach (var part in parts)
         {
-            if (text.Length > 0 && part.Length > 0 && char.IsLetterOrDigit(part[0])
-                && (isCompound ? char.IsLetterOrDigit(text[^1]) : char.IsDigit(text[^1]) && char.IsDigit(part[0])))
+            if (
+                text.Length > 0
+                && part.Length > 0
+                && char.IsLetterOrDigit(part[0])
+                && (isCompound ? char.IsLetterOrDigit(text[^1]) : char.IsDigit(text[^1]) && char.IsDigit(part[0]))
+            )
             {
                 text.Append(' ');
             }

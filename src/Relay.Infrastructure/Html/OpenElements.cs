@@ -52,15 +52,19 @@ internal sealed class OpenElements
 
         var at = _stack.Count;
         var around = at > 0 ? _stack[^1] : new Entry(HtmlTag.Unknown, 0, -1, -1, -1, -1, -1);
-        _stack.Add(new Entry(
-            tag,
-            name,
-            _last[(int)tag],
-            IsScope(tag) ? at : around.Scope,
-            tag is HtmlTag.Table or HtmlTag.Template ? at : around.Table,
-            IsSpecial(tag) && tag is not (HtmlTag.Address or HtmlTag.Div or HtmlTag.P or HtmlTag.Li or HtmlTag.Dd or HtmlTag.Dt)
-            ? at : around.Item,
-            IsSpecial(tag) ? at : around.Special));
+        _stack.Add(
+            new Entry(
+                tag,
+                name,
+                _last[(int)tag],
+                IsScope(tag) ? at : around.Scope,
+                tag is HtmlTag.Table or HtmlTag.Template ? at : around.Table,
+                IsSpecial(tag) && tag is not (HtmlTag.Address or HtmlTag.Div or HtmlTag.P or HtmlTag.Li or HtmlTag.Dd or HtmlTag.Dt)
+                    ? at
+                    : around.Item,
+                IsSpecial(tag) ? at : around.Special
+            )
+        );
         _last[(int)tag] = at;
         return true;
     }
@@ -87,16 +91,26 @@ internal sealed class OpenElements
                 kept = KeptInTable(top.Table, Last(HtmlTag.Td, HtmlTag.Th), _last[(int)HtmlTag.Caption]);
                 break;
             case HtmlTag.Tr:
-                kept = KeptInTable(top.Table, _last[(int)HtmlTag.Tr], Last(HtmlTag.Td, HtmlTag.Th),
-                Last(HtmlTag.Caption, HtmlTag.Colgroup));
+                kept = KeptInTable(
+                    top.Table,
+                    _last[(int)HtmlTag.Tr],
+                    Last(HtmlTag.Td, HtmlTag.Th),
+                    Last(HtmlTag.Caption, HtmlTag.Colgroup)
+                );
                 break;
             case HtmlTag.Tbody or HtmlTag.Thead or HtmlTag.Tfoot or HtmlTag.Colgroup or HtmlTag.Caption:
                 kept = KeptInTable(
-                    top.Table, Math.Max(_last[(int)HtmlTag.Tbody], Last(HtmlTag.Thead, HtmlTag.Tfoot)), _last[(int)HtmlTag.Tr],
-                    Last(HtmlTag.Td, HtmlTag.Th), Last(HtmlTag.Caption, HtmlTag.Colgroup));
+                    top.Table,
+                    Math.Max(_last[(int)HtmlTag.Tbody], Last(HtmlTag.Thead, HtmlTag.Tfoot)),
+                    _last[(int)HtmlTag.Tr],
+                    Last(HtmlTag.Td, HtmlTag.Th),
+                    Last(HtmlTag.Caption, HtmlTag.Colgroup)
+                );
                 break;
-            case HtmlTag.Table when top.Table >= 0 && _stack[top.Table].Tag == HtmlTag.Table
-                && Math.Max(_last[(int)HtmlTag.Caption], Last(HtmlTag.Td, HtmlTag.Th)) < top.Table:
+            case HtmlTag.Table
+                when top.Table >= 0
+                    && _stack[top.Table].Tag == HtmlTag.Table
+                    && Math.Max(_last[(int)HtmlTag.Caption], Last(HtmlTag.Td, HtmlTag.Th)) < top.Table:
                 // A table right in a table, and in no cell of it, follows it.
                 kept = top.Table;
                 break;
@@ -107,8 +121,11 @@ internal sealed class OpenElements
                 kept = _last[(int)HtmlTag.Option];
                 break;
             case HtmlTag.Rt or HtmlTag.Rp or HtmlTag.Rb or HtmlTag.Rtc:
-                kept = Math.Max(Last(HtmlTag.Rt, HtmlTag.Rp), _last[(int)HtmlTag.Rb]) is var part
-                && part > Math.Max(_last[(int)HtmlTag.Ruby], top.Special) ? part : kept;
+                kept =
+                    Math.Max(Last(HtmlTag.Rt, HtmlTag.Rp), _last[(int)HtmlTag.Rb]) is var part
+                    && part > Math.Max(_last[(int)HtmlTag.Ruby], top.Special)
+                        ? part
+                        : kept;
                 break;
             case HtmlTag.Button when _last[(int)HtmlTag.Button] > top.Scope:
                 kept = _last[(int)HtmlTag.Button];
@@ -143,7 +160,13 @@ internal sealed class OpenElements
         {
             HtmlTag.P => (_last[(int)tag], Math.Max(top.Scope, _last[(int)HtmlTag.Button])),
             HtmlTag.Li => (_last[(int)tag], Math.Max(top.Scope, Last(HtmlTag.Ol, HtmlTag.Ul))),
-            HtmlTag.Td or HtmlTag.Th or HtmlTag.Tr or HtmlTag.Tbody or HtmlTag.Thead or HtmlTag.Tfoot or HtmlTag.Caption
+            HtmlTag.Td
+            or HtmlTag.Th
+            or HtmlTag.Tr
+            or HtmlTag.Tbody
+            or HtmlTag.Thead
+            or HtmlTag.Tfoot
+            or HtmlTag.Caption
             or HtmlTag.Colgroup => (_last[(int)tag], top.Table),
             HtmlTag.Table => (_last[(int)tag], _last[(int)HtmlTag.Template]),
             HtmlTag.Template => (_last[(int)tag], -1),
@@ -189,16 +212,41 @@ internal sealed class OpenElements
     }
 
     /// <summary>The formatting elements (13.2.4.3), which overlap with others instead of ending with them.</summary>
-    public static bool IsFormatting(HtmlTag tag) => tag is
-        HtmlTag.A or HtmlTag.B or HtmlTag.Big or HtmlTag.Code or HtmlTag.Em or HtmlTag.Font or HtmlTag.I or HtmlTag.Nobr or HtmlTag.S
-        or HtmlTag.Small or HtmlTag.Strike
-        or HtmlTag.Strong or HtmlTag.Tt or HtmlTag.U;
+    public static bool IsFormatting(HtmlTag tag) =>
+        tag
+            is HtmlTag.A
+                or HtmlTag.B
+                or HtmlTag.Big
+                or HtmlTag.Code
+                or HtmlTag.Em
+                or HtmlTag.Font
+                or HtmlTag.I
+                or HtmlTag.Nobr
+                or HtmlTag.S
+                or HtmlTag.Small
+                or HtmlTag.Strike
+                or HtmlTag.Strong
+                or HtmlTag.Tt
+                or HtmlTag.U;
 
     /// <summary>Elements without an end tag.</summary>
-    public static bool HasNoContent(HtmlTag tag) => tag is
-        HtmlTag.Area or HtmlTag.Base or HtmlTag.Br or HtmlTag.Col or HtmlTag.Embed or HtmlTag.Frame or HtmlTag.Hr or HtmlTag.Img
-        or HtmlTag.Input or HtmlTag.Link or HtmlTag.Meta
-        or HtmlTag.Param or HtmlTag.Source or HtmlTag.Track or HtmlTag.Wbr;
+    public static bool HasNoContent(HtmlTag tag) =>
+        tag
+            is HtmlTag.Area
+                or HtmlTag.Base
+                or HtmlTag.Br
+                or HtmlTag.Col
+                or HtmlTag.Embed
+                or HtmlTag.Frame
+                or HtmlTag.Hr
+                or HtmlTag.Img
+                or HtmlTag.Input
+                or HtmlTag.Link
+                or HtmlTag.Meta
+                or HtmlTag.Param
+                or HtmlTag.Source
+                or HtmlTag.Track
+                or HtmlTag.Wbr;
 
     /// <summary>Headings of all levels.</summary>
     public static bool IsHeading(HtmlTag tag) => tag is HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4 or HtmlTag.H5 or HtmlTag.H6;
@@ -206,20 +254,68 @@ internal sealed class OpenElements
     private static bool IsScope(HtmlTag tag) =>
         tag is HtmlTag.Table or HtmlTag.Td or HtmlTag.Th or HtmlTag.Caption or HtmlTag.Object or HtmlTag.Template;
 
-    private static bool IsSpecial(HtmlTag tag) => EndsParagraph(tag) || tag is
-        HtmlTag.Button or HtmlTag.Caption or HtmlTag.Colgroup or HtmlTag.Frameset or HtmlTag.Iframe or HtmlTag.Noembed or HtmlTag.Noframes
-        or HtmlTag.Noscript
-        or HtmlTag.Object or HtmlTag.Script or HtmlTag.Select or HtmlTag.Style or HtmlTag.Tbody or HtmlTag.Td or HtmlTag.Template
-        or HtmlTag.Textarea or HtmlTag.Tfoot or HtmlTag.Th
-        or HtmlTag.Thead or HtmlTag.Title or HtmlTag.Tr;
+    private static bool IsSpecial(HtmlTag tag) =>
+        EndsParagraph(tag)
+        || tag
+            is HtmlTag.Button
+                or HtmlTag.Caption
+                or HtmlTag.Colgroup
+                or HtmlTag.Frameset
+                or HtmlTag.Iframe
+                or HtmlTag.Noembed
+                or HtmlTag.Noframes
+                or HtmlTag.Noscript
+                or HtmlTag.Object
+                or HtmlTag.Script
+                or HtmlTag.Select
+                or HtmlTag.Style
+                or HtmlTag.Tbody
+                or HtmlTag.Td
+                or HtmlTag.Template
+                or HtmlTag.Textarea
+                or HtmlTag.Tfoot
+                or HtmlTag.Th
+                or HtmlTag.Thead
+                or HtmlTag.Title
+                or HtmlTag.Tr;
 
     /// <summary>The elements before which an open paragraph ends.</summary>
-    private static bool EndsParagraph(HtmlTag tag) => IsHeading(tag) || tag is
-        HtmlTag.Address or HtmlTag.Article or HtmlTag.Aside or HtmlTag.Blockquote or HtmlTag.Center or HtmlTag.Dd or HtmlTag.Details
-        or HtmlTag.Dialog or HtmlTag.Dir or HtmlTag.Div
-        or HtmlTag.Dl or HtmlTag.Dt or HtmlTag.Fieldset or HtmlTag.Figcaption or HtmlTag.Figure or HtmlTag.Footer or HtmlTag.Form
-        or HtmlTag.Header or HtmlTag.Hgroup or HtmlTag.Hr
-        or HtmlTag.Li or HtmlTag.Listing or HtmlTag.Main or HtmlTag.Menu or HtmlTag.Nav or HtmlTag.Ol or HtmlTag.P or HtmlTag.Plaintext
-        or HtmlTag.Pre or HtmlTag.Search
-        or HtmlTag.Section or HtmlTag.Summary or HtmlTag.Table or HtmlTag.Ul or HtmlTag.Xmp;
+    private static bool EndsParagraph(HtmlTag tag) =>
+        IsHeading(tag)
+        || tag
+            is HtmlTag.Address
+                or HtmlTag.Article
+                or HtmlTag.Aside
+                or HtmlTag.Blockquote
+                or HtmlTag.Center
+                or HtmlTag.Dd
+                or HtmlTag.Details
+                or HtmlTag.Dialog
+                or HtmlTag.Dir
+                or HtmlTag.Div
+                or HtmlTag.Dl
+                or HtmlTag.Dt
+                or HtmlTag.Fieldset
+                or HtmlTag.Figcaption
+                or HtmlTag.Figure
+                or HtmlTag.Footer
+                or HtmlTag.Form
+                or HtmlTag.Header
+                or HtmlTag.Hgroup
+                or HtmlTag.Hr
+                or HtmlTag.Li
+                or HtmlTag.Listing
+                or HtmlTag.Main
+                or HtmlTag.Menu
+                or HtmlTag.Nav
+                or HtmlTag.Ol
+                or HtmlTag.P
+                or HtmlTag.Plaintext
+                or HtmlTag.Pre
+                or HtmlTag.Search
+                or HtmlTag.Section
+                or HtmlTag.Summary
+                or HtmlTag.Table
+                or HtmlTag.Ul
+                or HtmlTag.Xmp;
 }

@@ -60,13 +60,14 @@ internal static partial class PageDecoder
     private static ReadOnlyMemory<byte> ToValid(ReadOnlyMemory<byte> bytes) =>
         Utf8.IsValid(bytes.Span) ? bytes : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes.Span));
 
-    private static (WebEncoding? Encoding, int Length) FindMark(ReadOnlySpan<byte> body) => body switch
-    {
-        [0xEF, 0xBB, 0xBF, ..] => (EncodingLabels.Find("utf-8"), 3),
-        [0xFE, 0xFF, ..] => (EncodingLabels.Find("utf-16be"), 2),
-        [0xFF, 0xFE, ..] => (EncodingLabels.Find("utf-16le"), 2),
-        _ => (null, 0),
-    };
+    private static (WebEncoding? Encoding, int Length) FindMark(ReadOnlySpan<byte> body) =>
+        body switch
+        {
+            [0xEF, 0xBB, 0xBF, ..] => (EncodingLabels.Find("utf-8"), 3),
+            [0xFE, 0xFF, ..] => (EncodingLabels.Find("utf-16be"), 2),
+            [0xFF, 0xFE, ..] => (EncodingLabels.Find("utf-16le"), 2),
+            _ => (null, 0),
+        };
 
     /// <summary>What the document says: in a <c>meta</c> element, or in an XML declaration.</summary>
     private static WebEncoding? FindDeclared(ReadOnlySpan<byte> body, DocumentKind kind)
@@ -107,9 +108,10 @@ internal static partial class PageDecoder
             }
 
             var label = HtmlAttributes.Find(tokens.Attributes, "charset"u8);
-            if (label is null
-                && string.Equals(HtmlAttributes.Find(tokens.Attributes, "http-equiv"u8), "content-type",
-                StringComparison.OrdinalIgnoreCase))
+            if (
+                label is null
+                && string.Equals(HtmlAttributes.Find(tokens.Attributes, "http-equiv"u8), "content-type", StringComparison.OrdinalIgnoreCase)
+            )
             {
                 label = ContentCharset().Match(HtmlAttributes.Find(tokens.Attributes, "content"u8) ?? string.Empty).Groups["label"].Value;
             }
@@ -125,9 +127,18 @@ internal static partial class PageDecoder
 
     private static bool EndsHead(in HtmlTokenizer tokens) =>
         (tokens.Kind == HtmlTokenKind.EndTag && tokens.Tag == HtmlTag.Head)
-        || (tokens.Kind == HtmlTokenKind.StartTag
-        && tokens.Tag is HtmlTag.Body or HtmlTag.Div or HtmlTag.P or HtmlTag.H1 or HtmlTag.Table or HtmlTag.Header or HtmlTag.Main
-        or HtmlTag.A);
+        || (
+            tokens.Kind == HtmlTokenKind.StartTag
+            && tokens.Tag
+                is HtmlTag.Body
+                    or HtmlTag.Div
+                    or HtmlTag.P
+                    or HtmlTag.H1
+                    or HtmlTag.Table
+                    or HtmlTag.Header
+                    or HtmlTag.Main
+                    or HtmlTag.A
+        );
 
     private static WebEncoding Detect(ReadOnlySpan<byte> body, DocumentKind kind, bool isWhole)
     {
@@ -138,7 +149,8 @@ internal static partial class PageDecoder
         }
 
         var sample = body[..Math.Min(body.Length, DetectedBytes)].ToArray();
-        return CharsetDetector.DetectFromBytes(sample).Detected is { Confidence: >= MinConfidence, EncodingName: var name }
+        return
+            CharsetDetector.DetectFromBytes(sample).Detected is { Confidence: >= MinConfidence, EncodingName: var name }
             && EncodingLabels.Find(name) is { Name: not ("utf-8" or "replacement") } found
             ? found
             : EncodingLabels.Find(Windows1252)!;
@@ -152,7 +164,14 @@ internal static partial class PageDecoder
             var one = utf8[^length];
             if (one >= 0xC0)
             {
-                return (one >= 0xF0 ? 4 : one >= 0xE0 ? 3 : 2) > length ? length : 0;
+                return
+                    (
+                        one >= 0xF0 ? 4
+                        : one >= 0xE0 ? 3
+                        : 2
+                    ) > length
+                    ? length
+                    : 0;
             }
 
             if (one < 0x80)
@@ -167,6 +186,10 @@ internal static partial class PageDecoder
     [GeneratedRegex("""\sencoding\s*=\s*["'](?<label>[A-Za-z0-9._:-]+)["']""", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex XmlEncoding();
 
-    [GeneratedRegex("""charset\s*=\s*["']?(?<label>[^\s"';]+)""", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(
+        """charset\s*=\s*["']?(?<label>[^\s"';]+)""",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
+        1000
+    )]
     private static partial Regex ContentCharset();
 }

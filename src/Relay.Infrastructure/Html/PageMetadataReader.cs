@@ -56,8 +56,9 @@ internal static class PageMetadataReader
                 case HtmlTag.Meta:
                     ReadMeta(tokens.Attributes, found);
                     break;
-                case HtmlTag.Link when HtmlAttributes.Find(tokens.Attributes, "rel"u8) is { } relation && relation.Split((char[]?)null)
-                    .Contains("canonical", StringComparer.OrdinalIgnoreCase):
+                case HtmlTag.Link
+                    when HtmlAttributes.Find(tokens.Attributes, "rel"u8) is { } relation
+                        && relation.Split((char[]?)null).Contains("canonical", StringComparer.OrdinalIgnoreCase):
                     found.Canonical ??= HtmlAttributes.Find(tokens.Attributes, "href"u8);
                     break;
                 case HtmlTag.Script when HtmlStripper.IsJsonLd(tokens.Attributes):
@@ -74,17 +75,21 @@ internal static class PageMetadataReader
                 Tidy(found.Language) ?? Tidy(found.ContentLanguage),
                 ToWebUrl(baseUrl, found.Canonical)?.AbsoluteUri,
                 found.JsonLd,
-                found.JsonLdOmitted)
+                found.JsonLdOmitted
+            )
             {
                 OpenGraph = found.OpenGraph,
             },
-            baseUrl);
+            baseUrl
+        );
     }
 
     /// <summary>A link's URL, made absolute; null for none, for what is neither http nor https, and for one that is too long.</summary>
     public static Uri? ToWebUrl(Uri baseUrl, string? link) =>
-        link is { Length: <= MaxUrl } && Uri.TryCreate(baseUrl, link.Trim(), out var url)
-        && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsoluteUri.Length <= MaxUrl
+        link is { Length: <= MaxUrl }
+        && Uri.TryCreate(baseUrl, link.Trim(), out var url)
+        && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)
+        && url.AbsoluteUri.Length <= MaxUrl
             ? url
             : null;
 
@@ -98,7 +103,9 @@ internal static class PageMetadataReader
             return;
         }
 
-        var name = HtmlAttributes.Find(attributes, "name"u8) ?? HtmlAttributes.Find(attributes, "property"u8)
+        var name =
+            HtmlAttributes.Find(attributes, "name"u8)
+            ?? HtmlAttributes.Find(attributes, "property"u8)
             ?? HtmlAttributes.Find(attributes, "http-equiv"u8);
         switch (name?.Trim().ToLowerInvariant())
         {
@@ -141,7 +148,9 @@ internal static class PageMetadataReader
         try
         {
             var reader = new Utf8JsonReader(
-                utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+                utf8,
+                new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }
+            );
             var element = JsonElement.ParseValue(ref reader);
             if (!reader.Read())
             {

@@ -65,26 +65,80 @@ internal static class PageOutline
 
     private static readonly SearchValues<string> Unlikely = SearchValues.Create(
         [
-            "-ad-", "ai2html", "banner", "breadcrumbs", "combx", "comment", "community", "cover-wrap", "disqus", "extra", "footer", "gdpr",
-                "header", "legends", "menu", "related", "remark", "replies",
-            "rss", "shoutbox", "sidebar", "skyscraper", "social", "sponsor", "supplemental", "ad-break", "agegate", "pagination", "pager",
-            "popup", "yom-remote",
+            "-ad-",
+            "ai2html",
+            "banner",
+            "breadcrumbs",
+            "combx",
+            "comment",
+            "community",
+            "cover-wrap",
+            "disqus",
+            "extra",
+            "footer",
+            "gdpr",
+            "header",
+            "legends",
+            "menu",
+            "related",
+            "remark",
+            "replies",
+            "rss",
+            "shoutbox",
+            "sidebar",
+            "skyscraper",
+            "social",
+            "sponsor",
+            "supplemental",
+            "ad-break",
+            "agegate",
+            "pagination",
+            "pager",
+            "popup",
+            "yom-remote",
         ],
-        StringComparison.OrdinalIgnoreCase);
+        StringComparison.OrdinalIgnoreCase
+    );
 
-    private static readonly SearchValues<string> Likely =
-        SearchValues.Create(["and", "article", "body", "column", "content", "main", "shadow"], StringComparison.OrdinalIgnoreCase);
+    private static readonly SearchValues<string> Likely = SearchValues.Create(
+        ["and", "article", "body", "column", "content", "main", "shadow"],
+        StringComparison.OrdinalIgnoreCase
+    );
 
     private static readonly SearchValues<string> Positive = SearchValues.Create(
-        ["article", "body", "content", "entry", "main", "page", "post", "text", "blog", "story"], StringComparison.OrdinalIgnoreCase);
+        ["article", "body", "content", "entry", "main", "page", "post", "text", "blog", "story"],
+        StringComparison.OrdinalIgnoreCase
+    );
 
     private static readonly SearchValues<string> Negative = SearchValues.Create(
         [
-            "-ad-", "hidden", "banner", "combx", "comment", "com-", "contact", "footer", "gdpr", "masthead", "media", "meta", "outbrain",
-                "promo", "related", "scroll", "share", "shoutbox", "sidebar",
-            "skyscraper", "sponsor", "shopping", "tags", "widget",
+            "-ad-",
+            "hidden",
+            "banner",
+            "combx",
+            "comment",
+            "com-",
+            "contact",
+            "footer",
+            "gdpr",
+            "masthead",
+            "media",
+            "meta",
+            "outbrain",
+            "promo",
+            "related",
+            "scroll",
+            "share",
+            "shoutbox",
+            "sidebar",
+            "skyscraper",
+            "sponsor",
+            "shopping",
+            "tags",
+            "widget",
         ],
-        StringComparison.OrdinalIgnoreCase);
+        StringComparison.OrdinalIgnoreCase
+    );
 
     /// <summary>Measures a page.</summary>
     /// <returns>Its elements; null for a page that has too many.</returns>
@@ -146,17 +200,30 @@ internal static class PageOutline
     private static bool EndsLink(HtmlTag tag) =>
         tag is HtmlTag.Div or HtmlTag.Td or HtmlTag.Th or HtmlTag.Section or HtmlTag.Article or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Table;
 
-    private static bool IsUnread(HtmlTag tag) => tag is
-        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Iframe or HtmlTag.Object or HtmlTag.Canvas or HtmlTag.Audio
-        or HtmlTag.Video or HtmlTag.Noscript or HtmlTag.Textarea
-        or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Progress or HtmlTag.Datalist;
+    private static bool IsUnread(HtmlTag tag) =>
+        tag
+            is HtmlTag.Script
+                or HtmlTag.Style
+                or HtmlTag.Title
+                or HtmlTag.Iframe
+                or HtmlTag.Object
+                or HtmlTag.Canvas
+                or HtmlTag.Audio
+                or HtmlTag.Video
+                or HtmlTag.Noscript
+                or HtmlTag.Textarea
+                or HtmlTag.Noembed
+                or HtmlTag.Noframes
+                or HtmlTag.Progress
+                or HtmlTag.Datalist;
 
-    private static double LinkShare(HtmlAttributes attributes) => HtmlAttributes.Find(attributes, "href"u8) switch
-    {
-        null => 0,
-        ['#', ..] => InnerLink,
-        _ => 1,
-    };
+    private static double LinkShare(HtmlAttributes attributes) =>
+        HtmlAttributes.Find(attributes, "href"u8) switch
+        {
+            null => 0,
+            ['#', ..] => InnerLink,
+            _ => 1,
+        };
 
     private static OutlineNode Make(in MarkupWalker walker, int parent)
     {
@@ -182,9 +249,13 @@ internal static class PageOutline
         return new OutlineNode(walker.Tag, parent, walker.TokenStart)
         {
             Weight = Points(first) + Points(second),
-            IsUnlikely = role is "menu" or "menubar" or "complementary" or "navigation" or "alert" or "alertdialog" or "dialog"
-                || ((first.ContainsAny(Unlikely) || second.ContainsAny(Unlikely)) && !first.ContainsAny(Likely)
-                && !second.ContainsAny(Likely)),
+            IsUnlikely =
+                role is "menu" or "menubar" or "complementary" or "navigation" or "alert" or "alertdialog" or "dialog"
+                || (
+                    (first.ContainsAny(Unlikely) || second.ContainsAny(Unlikely))
+                    && !first.ContainsAny(Likely)
+                    && !second.ContainsAny(Likely)
+                ),
             IsShare = IsShare(first) || IsShare(second),
             ClassNumber = first.Length == 0 ? 0 : string.GetHashCode(first, StringComparison.Ordinal) | 1,
         };
@@ -221,8 +292,12 @@ internal static class PageOutline
 
             isSpace = false;
             letters += (one & 0xC0) == 0x80 ? 0 : 1;
-            node.Commas += one == ',' || (one == 0x8C && at > 0 && text[at - 1] is 0xD8 or 0xBC)
-                || (one == 0x81 && at > 1 && text[at - 1] == 0x80 && text[at - 2] == 0xE3) ? 1 : 0;
+            node.Commas +=
+                one == ','
+                || (one == 0x8C && at > 0 && text[at - 1] is 0xD8 or 0xBC)
+                || (one == 0x81 && at > 1 && text[at - 1] == 0x80 && text[at - 2] == 0xE3)
+                    ? 1
+                    : 0;
             node.HasSentence |= one == '.' || (one == 0x82 && at > 1 && text[at - 1] == 0x80 && text[at - 2] == 0xE3);
         }
 

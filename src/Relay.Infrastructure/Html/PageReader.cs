@@ -20,21 +20,27 @@ internal sealed class PageReader : IPageReader
         }
 
         var decoded = PageDecoder.Decode(document.Body, document.Charset, document.Kind, document.IsWhole);
-        var head = document.Kind == DocumentKind.Html
-            ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url, cancellationToken) : new PageHead(PageMetadata.None, document.Url);
-        var (content, isRenderedWhole) = document.Kind == DocumentKind.Html
-            ? Render(decoded.Utf8, view, head, cancellationToken) : (decoded.Utf8, true);
+        var head =
+            document.Kind == DocumentKind.Html
+                ? PageMetadataReader.Read(decoded.Utf8.Span, document.Url, cancellationToken)
+                : new PageHead(PageMetadata.None, document.Url);
+        var (content, isRenderedWhole) =
+            document.Kind == DocumentKind.Html ? Render(decoded.Utf8, view, head, cancellationToken) : (decoded.Utf8, true);
         var isWhole = document.IsWhole && isRenderedWhole;
         if (document.Kind == DocumentKind.Data && (view.Offset > 0 || content.Length > view.MaxBytes))
         {
             return new RelayError(
                 ErrorCode.TooLarge,
                 $"The document has {content.Length} bytes, and JSON and XML are not cut. Ask for it whole, with 'max_bytes' of up to "
-                + $"{FetchRequest.MaxMaxBytes}.", "max_bytes");
+                    + $"{FetchRequest.MaxMaxBytes}.",
+                "max_bytes"
+            );
         }
 
-        if (!Cut(content, isWhole, document.Kind == DocumentKind.Html, view, decoded.Charset, head.Metadata)
-            .TryGet(out var page, out var error))
+        if (
+            !Cut(content, isWhole, document.Kind == DocumentKind.Html, view, decoded.Charset, head.Metadata)
+                .TryGet(out var page, out var error)
+        )
         {
             return error;
         }
@@ -63,29 +69,52 @@ internal sealed class PageReader : IPageReader
 
         return Cut(content, isWhole, isHtml: true, view, charset: null, PageMetadata.None with { Title = text.Title })
             .TryGet(out var page, out var error)
-            ? page with { Pages = text.PageCount }
+            ? page with
+            {
+                Pages = text.PageCount,
+            }
             : error;
     }
 
     private static Result<Page> Cut(
-        ReadOnlyMemory<byte> content, bool isWhole, bool isHtml, PageView view, string? charset, PageMetadata metadata)
+        ReadOnlyMemory<byte> content,
+        bool isWhole,
+        bool isHtml,
+        PageView view,
+        string? charset,
+        PageMetadata metadata
+    )
     {
-        if (ContentCutter.Cut(content.Span, isHtml
-            && view.Format == PageFormat.Html, view.Offset, view.MaxBytes, out var problem) is not { } piece)
+        if (
+            ContentCutter.Cut(content.Span, isHtml && view.Format == PageFormat.Html, view.Offset, view.MaxBytes, out var problem)
+            is not { } piece
+        )
         {
             return problem == CutProblem.OffsetBehindEnd
                 ? RelayError.Invalid("offset", "'offset' is behind the end of the page.")
-                : new RelayError(ErrorCode.TooLarge,
-                $"The content at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.", "max_bytes");
+                : new RelayError(
+                    ErrorCode.TooLarge,
+                    $"The content at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.",
+                    "max_bytes"
+                );
         }
 
         return new Page(
-            content[piece.Start..piece.End], isWhole
-            ? piece.TotalChars : null, piece.NextOffset, piece.NextOffset is not null || !isWhole, charset, metadata);
+            content[piece.Start..piece.End],
+            isWhole ? piece.TotalChars : null,
+            piece.NextOffset,
+            piece.NextOffset is not null || !isWhole,
+            charset,
+            metadata
+        );
     }
 
-    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(ReadOnlyMemory<byte> html, PageView view, PageHead head,
-        CancellationToken cancellationToken)
+    private static (ReadOnlyMemory<byte> Content, bool IsWhole) Render(
+        ReadOnlyMemory<byte> html,
+        PageView view,
+        PageHead head,
+        CancellationToken cancellationToken
+    )
     {
         if (view is { Format: PageFormat.Html, Strip: false })
         {
@@ -106,6 +135,6 @@ internal sealed class PageReader : IPageReader
 
     private static Rendering Render(ReadOnlySpan<byte> html, PageFormat format, Uri baseUrl, CancellationToken cancellationToken) =>
         format == PageFormat.Markdown
-        ? PageRenderer.ToMarkdown(html, baseUrl, cancellationToken)
-        : PageRenderer.ToText(html, baseUrl, cancellationToken);
+            ? PageRenderer.ToMarkdown(html, baseUrl, cancellationToken)
+            : PageRenderer.ToText(html, baseUrl, cancellationToken);
 }

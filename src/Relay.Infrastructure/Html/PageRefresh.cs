@@ -18,8 +18,10 @@ internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScri
     {
         var text = value.AsSpan().TrimStart();
         var digits = text.IndexOfAnyExcept(OfNumbers) is var end and >= 0 ? end : text.Length;
-        if (digits == 0
-            || !double.TryParse(text[..digits].TrimEnd('.'), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var delay))
+        if (
+            digits == 0
+            || !double.TryParse(text[..digits].TrimEnd('.'), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var delay)
+        )
         {
             return null;
         }
@@ -57,10 +59,17 @@ internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScri
             {
                 isNoscript = tokens.Kind == HtmlTokenKind.StartTag;
             }
-            else if (tokens.Kind == HtmlTokenKind.StartTag && tokens.Tag == HtmlTag.Meta
-                && string.Equals(HtmlAttributes.Find(tokens.Attributes, "http-equiv"u8)
-                ?.Trim(), "refresh", StringComparison.OrdinalIgnoreCase)
-                && HtmlAttributes.Find(tokens.Attributes, "content"u8) is { } content && Read(content) is { } found)
+            else if (
+                tokens.Kind == HtmlTokenKind.StartTag
+                && tokens.Tag == HtmlTag.Meta
+                && string.Equals(
+                    HtmlAttributes.Find(tokens.Attributes, "http-equiv"u8)?.Trim(),
+                    "refresh",
+                    StringComparison.OrdinalIgnoreCase
+                )
+                && HtmlAttributes.Find(tokens.Attributes, "content"u8) is { } content
+                && Read(content) is { } found
+            )
             {
                 return found with { IsWithoutScripts = isNoscript };
             }

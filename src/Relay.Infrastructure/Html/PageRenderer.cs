@@ -130,13 +130,14 @@ internal ref struct PageRenderer
     }
 
     /// <summary>Whether the element that begins is not meant to be read.</summary>
-    private readonly bool IsUnread() => _walker.Tag switch
-    {
-        HtmlTag.Noscript => !_withNoscript,
-        // In a heading a button is the heading's text.
-        HtmlTag.Button => _block.Length == 0 && (_navigations > 0 || !ElementKinds.IsQuestion(_walker)),
-        _ => ElementKinds.IsUnread(_walker),
-    };
+    private readonly bool IsUnread() =>
+        _walker.Tag switch
+        {
+            HtmlTag.Noscript => !_withNoscript,
+            // In a heading a button is the heading's text.
+            HtmlTag.Button => _block.Length == 0 && (_navigations > 0 || !ElementKinds.IsQuestion(_walker)),
+            _ => ElementKinds.IsUnread(_walker),
+        };
 
     private void Open()
     {
@@ -262,13 +263,16 @@ internal ref struct PageRenderer
             case HtmlTag.Img:
                 if (!ElementKinds.IsTracker(_walker))
                 {
-                    _inline.AppendImage(HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty,
-                        ElementKinds.SourceOfImage(_walker));
+                    _inline.AppendImage(
+                        HtmlAttributes.Find(_walker.Attributes, "alt"u8) ?? string.Empty,
+                        ElementKinds.SourceOfImage(_walker)
+                    );
                 }
 
                 break;
-            case HtmlTag.Input when _inline.IsEmpty
-                && string.Equals(HtmlAttributes.Find(_walker.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
+            case HtmlTag.Input
+                when _inline.IsEmpty
+                    && string.Equals(HtmlAttributes.Find(_walker.Attributes, "type"u8), "checkbox", StringComparison.OrdinalIgnoreCase):
                 _inline.AppendTask(HtmlAttributes.Find(_walker.Attributes, "checked"u8) is not null);
                 break;
             case HtmlTag.Input or HtmlTag.Label:
@@ -315,9 +319,20 @@ internal ref struct PageRenderer
                 }
 
                 break;
-            case HtmlTag.A or HtmlTag.B or HtmlTag.Strong or HtmlTag.I or HtmlTag.Em or HtmlTag.Del or HtmlTag.S or HtmlTag.Strike
-                or HtmlTag.Code or HtmlTag.Kbd or HtmlTag.Samp
-                or HtmlTag.Tt or HtmlTag.Sup or HtmlTag.Sub:
+            case HtmlTag.A
+            or HtmlTag.B
+            or HtmlTag.Strong
+            or HtmlTag.I
+            or HtmlTag.Em
+            or HtmlTag.Del
+            or HtmlTag.S
+            or HtmlTag.Strike
+            or HtmlTag.Code
+            or HtmlTag.Kbd
+            or HtmlTag.Samp
+            or HtmlTag.Tt
+            or HtmlTag.Sup
+            or HtmlTag.Sub:
                 _inline.Close(tag);
                 break;
             default:

@@ -18,13 +18,17 @@ internal static class PdfMarkup
             var page = text.Pages[index];
             if (page.Paragraphs.Count == 0)
             {
-                html.Append(page.IsReadable
-                    ? "<p>(This page has no text. It may be a picture.)</p>\n" : "<p>(This page is damaged and can't be read.)</p>\n");
+                html.Append(
+                    page.IsReadable
+                        ? "<p>(This page has no text. It may be a picture.)</p>\n"
+                        : "<p>(This page is damaged and can't be read.)</p>\n"
+                );
             }
 
             foreach (var paragraph in page.Paragraphs)
             {
-                html.Append("<p>").Append(WebUtility.HtmlEncode(paragraph).Replace("\n", "<br>\n", StringComparison.Ordinal))
+                html.Append("<p>")
+                    .Append(WebUtility.HtmlEncode(paragraph).Replace("\n", "<br>\n", StringComparison.Ordinal))
                     .Append("</p>\n");
             }
         }

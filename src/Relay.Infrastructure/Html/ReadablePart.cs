@@ -34,8 +34,10 @@ internal static class ReadablePart
         }
 
         var whole = nodes.Sum(node => node.Letters);
-        foreach (var (strip, weigh, clean) in ((bool, bool, bool)[])[(true, true, true), (false, true, true), (false, false, true),
-            (false, false, false)])
+        foreach (
+            var (strip, weigh, clean) in ((bool, bool, bool)[])
+                [(true, true, true), (false, true, true), (false, false, true), (false, false, false)]
+        )
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (whole < MinLength || new ArticleFinder(nodes, strip, weigh, clean).Find() is not { Length: >= EnoughLength } article)
@@ -52,8 +54,11 @@ internal static class ReadablePart
     private static ReadOnlyMemory<byte> Write(ReadOnlySpan<byte> html, List<OutlineNode> nodes, Article article, string? title)
     {
         var output = new ArrayBufferWriter<byte>(html.Length);
-        if (!article.Kept.Any(range =>
-            nodes.Skip(range.First).Take(range.Next - range.First).Any(node => node.Tag == HtmlTag.H1 && node.Letters > 0)))
+        if (
+            !article.Kept.Any(range =>
+                nodes.Skip(range.First).Take(range.Next - range.First).Any(node => node.Tag == HtmlTag.H1 && node.Letters > 0)
+            )
+        )
         {
             WriteHeading(html, nodes, title, output);
         }
@@ -62,7 +67,7 @@ internal static class ReadablePart
         {
             output.Write("<div>"u8);
             var from = nodes[kept.First].Start;
-            for (var at = kept.First; at < kept.Next;)
+            for (var at = kept.First; at < kept.Next; )
             {
                 if (!article.IsRemoved(at))
                 {

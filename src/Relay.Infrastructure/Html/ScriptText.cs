@@ -37,9 +37,31 @@ internal static class ScriptText
     /// <summary>"1st", "2e" and "Name™": the end of a number or of a word, and no power.</summary>
     private static bool IsWordEnd(char before, string text) =>
         text is "TM" or "SM" or "\u2122" or "\u00AE" or "\u00A9" or "\u00BA" or "\u00AA" or "\u00B0" or "*" or "\u2020" or "\u2021"
-        || (char.IsDigit(before)
-        && text is "st" or "nd" or "rd" or "th" or "e" or "er" or "re" or "\u00E8re" or "eme" or "\u00E8me" or "nde" or "de" or "o" or "a"
-        or "te" or "ste")
-        || (char.IsLetter(before) && text.Length > 1 && text.All(char.IsLetter) && !char.IsUpper(text[0])
-        && text is "lle" or "me" or "mes" or "rs" or "gr" or "os" or "as");
+        || (
+            char.IsDigit(before)
+            && text
+                is "st"
+                    or "nd"
+                    or "rd"
+                    or "th"
+                    or "e"
+                    or "er"
+                    or "re"
+                    or "\u00E8re"
+                    or "eme"
+                    or "\u00E8me"
+                    or "nde"
+                    or "de"
+                    or "o"
+                    or "a"
+                    or "te"
+                    or "ste"
+        )
+        || (
+            char.IsLetter(before)
+            && text.Length > 1
+            && text.All(char.IsLetter)
+            && !char.IsUpper(text[0])
+            && text is "lle" or "me" or "mes" or "rs" or "gr" or "os" or "as"
+        );
 }

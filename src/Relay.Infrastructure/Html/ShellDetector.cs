@@ -18,8 +18,21 @@ internal static class ShellDetector
     /// <summary>Where the well-known frameworks put their content.</summary>
     private static readonly HashSet<string> Roots = new(StringComparer.OrdinalIgnoreCase)
     {
-        "root", "app", "__next", "__nuxt", "___gatsby", "main-app", "app-root", "react-root", "reactroot", "svelte", "q-app", "mount",
-            "application", "ember-application", "single-spa-application",
+        "root",
+        "app",
+        "__next",
+        "__nuxt",
+        "___gatsby",
+        "main-app",
+        "app-root",
+        "react-root",
+        "reactroot",
+        "svelte",
+        "q-app",
+        "mount",
+        "application",
+        "ember-application",
+        "single-spa-application",
     };
 
     /// <summary>Reads a page.</summary>
@@ -36,7 +49,9 @@ internal static class ShellDetector
         {
             if (skipped is { } depth)
             {
-                seen.Says |= seen.IsNoscript && walker.Step == MarkupStep.Text
+                seen.Says |=
+                    seen.IsNoscript
+                    && walker.Step == MarkupStep.Text
                     && walker.Text.Contains("javascript", StringComparison.OrdinalIgnoreCase);
                 if (walker.Step == MarkupStep.Close && walker.Depth < depth)
                 {
@@ -49,12 +64,22 @@ internal static class ShellDetector
             }
             else if (walker.Step == MarkupStep.Open)
             {
-                seen.HasImage |= walker.Tag is HtmlTag.Img or HtmlTag.Video or HtmlTag.Audio or HtmlTag.Iframe or HtmlTag.Frameset
-                    or HtmlTag.Object or HtmlTag.Canvas;
+                seen.HasImage |=
+                    walker.Tag
+                        is HtmlTag.Img
+                            or HtmlTag.Video
+                            or HtmlTag.Audio
+                            or HtmlTag.Iframe
+                            or HtmlTag.Frameset
+                            or HtmlTag.Object
+                            or HtmlTag.Canvas;
                 seen.HasScript |= walker.Tag == HtmlTag.Script && !HtmlStripper.IsJsonLd(walker.Attributes);
-                seen.HasRoot |= (walker.Tag is HtmlTag.Div or HtmlTag.Main or HtmlTag.Section
-                    && HtmlAttributes.Find(walker.Attributes, "id"u8) is { } id && Roots.Contains(id.Trim()))
-                    || (walker.Tag == HtmlTag.Unknown && walker.Name.SequenceEqual("app-root"u8));
+                seen.HasRoot |=
+                    (
+                        walker.Tag is HtmlTag.Div or HtmlTag.Main or HtmlTag.Section
+                        && HtmlAttributes.Find(walker.Attributes, "id"u8) is { } id
+                        && Roots.Contains(id.Trim())
+                    ) || (walker.Tag == HtmlTag.Unknown && walker.Name.SequenceEqual("app-root"u8));
                 if (walker.IsNested && (IsUnseen(walker.Tag) || HiddenElements.Contains(walker)))
                 {
                     (skipped, seen.IsNoscript) = (walker.Depth, walker.Tag == HtmlTag.Noscript);
@@ -85,15 +110,23 @@ internal static class ShellDetector
                 cancellationToken.ThrowIfCancellationRequested();
             }
 
-            if (tokens.Kind != HtmlTokenKind.StartTag || tokens.Tag != HtmlTag.Script || tokens.IsForeign
-                || !string.Equals(HtmlAttributes.Find(tokens.Attributes, "type"u8)
-                ?.Trim(), "application/json", StringComparison.OrdinalIgnoreCase))
+            if (
+                tokens.Kind != HtmlTokenKind.StartTag
+                || tokens.Tag != HtmlTag.Script
+                || tokens.IsForeign
+                || !string.Equals(
+                    HtmlAttributes.Find(tokens.Attributes, "type"u8)?.Trim(),
+                    "application/json",
+                    StringComparison.OrdinalIgnoreCase
+                )
+            )
             {
                 continue;
             }
 
             var name = HtmlAttributes.Find(tokens.Attributes, "id"u8) is { Length: > 0 and <= MaxName } id
-                ? id : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"script_{data.Count + 1}");
+                ? id
+                : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"script_{data.Count + 1}");
             if (tokens.Read() && tokens.Kind == HtmlTokenKind.Text && bytes + tokens.Raw.Length <= MaxDataBytes)
             {
                 bytes += tokens.Raw.Length;
@@ -104,9 +137,18 @@ internal static class ShellDetector
         return data;
     }
 
-    private static bool IsUnseen(HtmlTag tag) => tag is
-        HtmlTag.Script or HtmlTag.Style or HtmlTag.Title or HtmlTag.Template or HtmlTag.Noscript or HtmlTag.Iframe or HtmlTag.Textarea
-        or HtmlTag.Noembed or HtmlTag.Noframes or HtmlTag.Select;
+    private static bool IsUnseen(HtmlTag tag) =>
+        tag
+            is HtmlTag.Script
+                or HtmlTag.Style
+                or HtmlTag.Title
+                or HtmlTag.Template
+                or HtmlTag.Noscript
+                or HtmlTag.Iframe
+                or HtmlTag.Textarea
+                or HtmlTag.Noembed
+                or HtmlTag.Noframes
+                or HtmlTag.Select;
 
     private static int CountLetters(string text) => text.Count(letter => !char.IsWhiteSpace(letter));
 

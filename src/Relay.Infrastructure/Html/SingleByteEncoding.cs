@@ -62,8 +62,10 @@ internal sealed class SingleByteEncoding(int table) : Encoding
         for (var index = 0; index < byteCount; index++)
         {
             var one = bytes[byteIndex + index];
-            chars[charIndex + index] = one >= 0xA0
-                ? _upper[one - 0xA0] : one >= 0x80 && table == UserDefined ? (char)(0xF700 + one) : (char)one;
+            chars[charIndex + index] =
+                one >= 0xA0 ? _upper[one - 0xA0]
+                : one >= 0x80 && table == UserDefined ? (char)(0xF700 + one)
+                : (char)one;
         }
 
         return byteCount;

@@ -70,8 +70,9 @@ internal static class TableShapes
                     around.IsLayout = true;
                 }
 
-                open.Push(new Shape(tokens.Start) { IsLayout = HtmlAttributes.Find(tokens.Attributes, "role"u8) is "presentation"
-                    or "none" });
+                open.Push(
+                    new Shape(tokens.Start) { IsLayout = HtmlAttributes.Find(tokens.Attributes, "role"u8) is "presentation" or "none" }
+                );
             }
             else if (open.TryPeek(out var table))
             {
@@ -135,8 +136,15 @@ internal static class TableShapes
             case HtmlTokenKind.EndTag when tokens.Tag == HtmlTag.Pre:
                 table.IsInPreformatted = false;
                 break;
-            case HtmlTokenKind.StartTag when tokens.Tag is HtmlTag.H1 or HtmlTag.H2 or HtmlTag.Article or HtmlTag.Section
-                or HtmlTag.Blockquote or HtmlTag.Form or HtmlTag.Hr:
+            case HtmlTokenKind.StartTag
+                when tokens.Tag
+                    is HtmlTag.H1
+                        or HtmlTag.H2
+                        or HtmlTag.Article
+                        or HtmlTag.Section
+                        or HtmlTag.Blockquote
+                        or HtmlTag.Form
+                        or HtmlTag.Hr:
                 table.IsLayout = true;
                 break;
         }

@@ -45,8 +45,11 @@ internal sealed class TableWriter(InlineWriter inline, BlockWriter blocks, bool 
     public void OpenCell(in MarkupWalker walker)
     {
         EndCell();
-        _cell = new Cell(walker.Tag == HtmlTag.Th, HtmlAttributes.Find(walker.Attributes, "colspan"u8),
-            HtmlAttributes.Find(walker.Attributes, "rowspan"u8));
+        _cell = new Cell(
+            walker.Tag == HtmlTag.Th,
+            HtmlAttributes.Find(walker.Attributes, "colspan"u8),
+            HtmlAttributes.Find(walker.Attributes, "rowspan"u8)
+        );
         inline.IsCell = true;
     }
 

@@ -22,8 +22,20 @@ internal static class BodyReader
     /// <summary>Compression that the relay does not read. Any other word means nothing: servers name charsets and "none" there.</summary>
     private static readonly HashSet<string> Unread = new(StringComparer.OrdinalIgnoreCase)
     {
-        "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "x-bzip2", "xz", "lzma", "aes128gcm", "snappy",
-            "lz4",
+        "zstd",
+        "compress",
+        "x-compress",
+        "dcb",
+        "dcz",
+        "exi",
+        "pack200-gzip",
+        "bzip2",
+        "x-bzip2",
+        "xz",
+        "lzma",
+        "aes128gcm",
+        "snappy",
+        "lz4",
     };
 
     /// <summary>
@@ -44,7 +56,8 @@ internal static class BodyReader
     private static string? CompressionOf(HttpContent content)
     {
         var header = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values)
-            ? string.Join(',', values) : string.Empty;
+            ? string.Join(',', values)
+            : string.Empty;
         var found = (string?)null;
         foreach (var word in header.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
@@ -86,7 +99,10 @@ internal static class BodyReader
                 try
                 {
                     read = await ReadPieceAsync(
-                        stream, buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length), cancellationToken);
+                        stream,
+                        buffer.AsMemory(length, Math.Min(buffer.Length, maxBytes + 1) - length),
+                        cancellationToken
+                    );
                 }
                 catch (InvalidDataException) when (length > 0 && wire.HasEnded)
                 {
@@ -140,7 +156,8 @@ internal static class BodyReader
             "br" => new BrotliStream(compressed, CompressionMode.Decompress),
             // "deflate" means zlib's format (RFC 9110, 8.4.1.2), and some sites send it without its envelope.
             _ => IsZlib(head)
-                ? new ZLibStream(compressed, CompressionMode.Decompress) : new DeflateStream(compressed, CompressionMode.Decompress),
+                ? new ZLibStream(compressed, CompressionMode.Decompress)
+                : new DeflateStream(compressed, CompressionMode.Decompress),
         };
     }
 

@@ -39,37 +39,67 @@ internal static class ContentKinds
 
     /// <summary>How PNG, GIF, JPEG, PDF, PostScript, ZIP, gzip, RAR, Ogg, RIFF and MP3 files begin.</summary>
     private static readonly byte[][] Signatures =
-        [[0x89, .. "PNG"u8], [.. "GIF8"u8], [0xFF, 0xD8, 0xFF], [.. "%PDF-"u8], [.. "%!PS-"u8], [.. "PK"u8, 3, 4], [0x1F, 0x8B],
-        [.. "Rar!"u8], [.. "OggS"u8], [.. "RIFF"u8], [.. "ID3"u8]];
+    [
+        [0x89, .. "PNG"u8],
+        [.. "GIF8"u8],
+        [0xFF, 0xD8, 0xFF],
+        [.. "%PDF-"u8],
+        [.. "%!PS-"u8],
+        [.. "PK"u8, 3, 4],
+        [0x1F, 0x8B],
+        [.. "Rar!"u8],
+        [.. "OggS"u8],
+        [.. "RIFF"u8],
+        [.. "ID3"u8],
+    ];
 
     /// <summary>The letters of a type's name (RFC 9110, 5.6.2).</summary>
-    private static readonly SearchValues<char> TokenLetters =
-        SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    private static readonly SearchValues<char> TokenLetters = SearchValues.Create(
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    );
 
     /// <summary>Text that has a type of applications.</summary>
     private static readonly HashSet<string> TextApplications = new(StringComparer.Ordinal)
     {
-        "application/yaml", "application/x-yaml", "application/vnd.yaml", "application/x-ndjson", "application/ndjson", "application/jsonl",
-            "application/x-jsonl", "application/jsonlines",
-        "application/x-jsonlines", "application/json-lines", "application/json-seq", "application/toml", "application/x-toml",
-        "application/javascript", "application/x-javascript",
-        "application/ecmascript", "application/markdown", "application/x-markdown", "application/sql", "application/x-sh",
-        "application/x-tex", "application/x-latex",
+        "application/yaml",
+        "application/x-yaml",
+        "application/vnd.yaml",
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonl",
+        "application/jsonlines",
+        "application/x-jsonlines",
+        "application/json-lines",
+        "application/json-seq",
+        "application/toml",
+        "application/x-toml",
+        "application/javascript",
+        "application/x-javascript",
+        "application/ecmascript",
+        "application/markdown",
+        "application/x-markdown",
+        "application/sql",
+        "application/x-sh",
+        "application/x-tex",
+        "application/x-latex",
     };
 
     /// <summary>The kind of a media type; null for what is no text, or never ends.</summary>
-    public static DocumentKind? Of(string mediaType) => mediaType switch
-    {
-        "text/html" or "application/xhtml+xml" => DocumentKind.Html,
-        "text/event-stream" => null,
-        "text/xml" or "application/xml" or "application/json" => DocumentKind.Data,
-        _ when TextApplications.Contains(mediaType) || mediaType.EndsWith("+yaml", StringComparison.Ordinal) => DocumentKind.Text,
-        _ when mediaType.EndsWith("+json", StringComparison.Ordinal) => DocumentKind.Data,
-        _ when mediaType.EndsWith("+xml", StringComparison.Ordinal) =>
-        mediaType.StartsWith("image/", StringComparison.Ordinal) ? null : DocumentKind.Data,
-        _ when mediaType.StartsWith("text/", StringComparison.Ordinal) => DocumentKind.Text,
-        _ => null,
-    };
+    public static DocumentKind? Of(string mediaType) =>
+        mediaType switch
+        {
+            "text/html" or "application/xhtml+xml" => DocumentKind.Html,
+            "text/event-stream" => null,
+            "text/xml" or "application/xml" or "application/json" => DocumentKind.Data,
+            _ when TextApplications.Contains(mediaType) || mediaType.EndsWith("+yaml", StringComparison.Ordinal) => DocumentKind.Text,
+            _ when mediaType.EndsWith("+json", StringComparison.Ordinal) => DocumentKind.Data,
+            _ when mediaType.EndsWith("+xml", StringComparison.Ordinal) => mediaType.StartsWith("image/", StringComparison.Ordinal)
+                ? null
+                : DocumentKind.Data,
+            _ when mediaType.StartsWith("text/", StringComparison.Ordinal) => DocumentKind.Text,
+            _ => null,
+        };
 
     /// <summary>
     /// The type of a body, of all the values of its <c>Content-Type</c> headers: the last valid one that the relay can read
@@ -135,8 +165,9 @@ internal static class ContentKinds
             hasLetter |= char.IsAsciiLetterOrDigit((char)one) || one >= 0x80;
         }
 
-        return head.TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'<', ..]
-            ? DocumentKind.Html : mustBeClear && !hasLetter ? null : DocumentKind.Text;
+        return head.TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'<', ..] ? DocumentKind.Html
+            : mustBeClear && !hasLetter ? null
+            : DocumentKind.Text;
     }
 
     /// <summary>
@@ -153,26 +184,36 @@ internal static class ContentKinds
     public static (string MediaType, string? Charset) Read(string header)
     {
         var parts = header.Split(';');
-        var charset = parts.Skip(1)
+        var charset = parts
+            .Skip(1)
             .Select(part => part.Split('=', 2, StringSplitOptions.TrimEntries))
-            .FirstOrDefault(pair => pair.Length == 2 && string.Equals(pair[0], "charset", StringComparison.OrdinalIgnoreCase))?[1]
-            .Trim('"', '\'');
+            .FirstOrDefault(pair => pair.Length == 2 && string.Equals(pair[0], "charset", StringComparison.OrdinalIgnoreCase))
+            ?[1].Trim('"', '\'');
         return (parts[0].Trim().ToLowerInvariant(), string.IsNullOrEmpty(charset) ? null : charset);
     }
 
-    private static (ContentReading Reading, DocumentKind? Kind) ReadingOf(string mediaType) => mediaType switch
-    {
-        "unknown/unknown" or "application/unknown" => (ContentReading.ByBytes, null),
-        "application/octet-stream" or "binary/octet-stream" or "application/pdf" or "application/x-pdf" or "application/acrobat"
-        or "application/vnd.pdf" or "image/pdf" or "application/force-download" or "application/x-download"
-            => (ContentReading.ByClearBytes, null),
-        _ => Of(mediaType) is { } kind ? (ContentReading.ByType, kind) : (ContentReading.Never, null),
-    };
+    private static (ContentReading Reading, DocumentKind? Kind) ReadingOf(string mediaType) =>
+        mediaType switch
+        {
+            "unknown/unknown" or "application/unknown" => (ContentReading.ByBytes, null),
+            "application/octet-stream"
+            or "binary/octet-stream"
+            or "application/pdf"
+            or "application/x-pdf"
+            or "application/acrobat"
+            or "application/vnd.pdf"
+            or "image/pdf"
+            or "application/force-download"
+            or "application/x-download" => (ContentReading.ByClearBytes, null),
+            _ => Of(mediaType) is { } kind ? (ContentReading.ByType, kind) : (ContentReading.Never, null),
+        };
 
     private static bool IsValid(string mediaType)
     {
         var slash = mediaType.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && slash < mediaType.Length - 1 && !mediaType.AsSpan(0, slash).ContainsAnyExcept(TokenLetters)
+        return slash > 0
+            && slash < mediaType.Length - 1
+            && !mediaType.AsSpan(0, slash).ContainsAnyExcept(TokenLetters)
             && !mediaType.AsSpan(slash + 1).ContainsAnyExcept(TokenLetters);
     }
 

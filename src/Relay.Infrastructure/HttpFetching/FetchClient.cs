@@ -20,12 +20,19 @@ internal static class FetchClient
     /// <summary>The client, its guard and its resilience.</summary>
     public static IServiceCollection AddHttpFetching(this IServiceCollection services)
     {
-        services.AddSingleton<HostNetworksReader>().AddSingleton(_ => NameLookUps.OfTheSystem()).AddSingleton<GuardedConnector>()
-            .AddSingleton<FetchResilience>().AddTransient<ResilientRequests>().AddTransient<JudgedRequests>();
+        services
+            .AddSingleton<HostNetworksReader>()
+            .AddSingleton(_ => NameLookUps.OfTheSystem())
+            .AddSingleton<GuardedConnector>()
+            .AddSingleton<FetchResilience>()
+            .AddTransient<ResilientRequests>()
+            .AddTransient<JudgedRequests>();
         services.AddSingleton<IPageFetcher, PageFetcher>();
-        services.AddHttpClient(PageFetcher.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
+        services
+            .AddHttpClient(PageFetcher.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(provider =>
-            MakeHandler(provider.GetRequiredService<GuardedConnector>(), provider.GetRequiredService<IOptions<FetchOptions>>().Value))
+                MakeHandler(provider.GetRequiredService<GuardedConnector>(), provider.GetRequiredService<IOptions<FetchOptions>>().Value)
+            )
             .AddHttpMessageHandler<ResilientRequests>()
             .AddHttpMessageHandler<JudgedRequests>()
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
@@ -34,38 +41,39 @@ internal static class FetchClient
         return services;
     }
 
-    private static SocketsHttpHandler MakeHandler(GuardedConnector connector, FetchOptions options) => new()
-    {
-        ConnectCallback = connector.ConnectAsync,
-        AllowAutoRedirect = false,
-        // The environment's proxy variables count for nothing.
-        UseProxy = options.Proxy is not null,
-        Proxy = options.Proxy is { } proxy ? new FixedProxy(proxy) : null,
-        UseCookies = false,
-        Credentials = null,
-        // Counted while it is decompressed, which only the reader of the body can.
-        AutomaticDecompression = System.Net.DecompressionMethods.None,
-        ActivityHeadersPropagator = null,
-        MaxResponseHeadersLength = MaxHeaderKilobytes,
-        // Look-up, connection and TLS.
-        ConnectTimeout = options.Timeout / 2 < MaxConnect ? options.Timeout / 2 : MaxConnect,
-        PooledConnectionLifetime = ConnectionAge,
-        PooledConnectionIdleTimeout = ConnectionIdle,
-        // What is not wanted of an answer is not waited for.
-        MaxResponseDrainSize = 0,
-        ResponseDrainTimeout = TimeSpan.Zero,
-        ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8,
-        SslOptions = new SslClientAuthenticationOptions
+    private static SocketsHttpHandler MakeHandler(GuardedConnector connector, FetchOptions options) =>
+        new()
         {
-            // A certificate names addresses to fetch things from, and they are its maker's choice.
-            CertificateChainPolicy = new X509ChainPolicy
+            ConnectCallback = connector.ConnectAsync,
+            AllowAutoRedirect = false,
+            // The environment's proxy variables count for nothing.
+            UseProxy = options.Proxy is not null,
+            Proxy = options.Proxy is { } proxy ? new FixedProxy(proxy) : null,
+            UseCookies = false,
+            Credentials = null,
+            // Counted while it is decompressed, which only the reader of the body can.
+            AutomaticDecompression = System.Net.DecompressionMethods.None,
+            ActivityHeadersPropagator = null,
+            MaxResponseHeadersLength = MaxHeaderKilobytes,
+            // Look-up, connection and TLS.
+            ConnectTimeout = options.Timeout / 2 < MaxConnect ? options.Timeout / 2 : MaxConnect,
+            PooledConnectionLifetime = ConnectionAge,
+            PooledConnectionIdleTimeout = ConnectionIdle,
+            // What is not wanted of an answer is not waited for.
+            MaxResponseDrainSize = 0,
+            ResponseDrainTimeout = TimeSpan.Zero,
+            ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+            SslOptions = new SslClientAuthenticationOptions
             {
-                RevocationMode = X509RevocationMode.NoCheck,
-                DisableCertificateDownloads = true,
-                ApplicationPolicy = { new Oid(ServerAuthentication) },
-                // Not when this object was made, but when a certificate is shown.
-                VerificationTimeIgnored = true,
+                // A certificate names addresses to fetch things from, and they are its maker's choice.
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    RevocationMode = X509RevocationMode.NoCheck,
+                    DisableCertificateDownloads = true,
+                    ApplicationPolicy = { new Oid(ServerAuthentication) },
+                    // Not when this object was made, but when a certificate is shown.
+                    VerificationTimeIgnored = true,
+                },
             },
-        },
-    };
+        };
 }

@@ -31,8 +31,9 @@ internal sealed class FetchResilience : IDisposable
 
     private readonly TimeProvider _clock;
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, LinkedListNode<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)>> _pipelines =
-        new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LinkedListNode<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)>> _pipelines = new(
+        StringComparer.Ordinal
+    );
     private readonly LinkedList<(string Origin, ResiliencePipeline<HttpResponseMessage> Pipeline)> _byUse = [];
 
     public FetchResilience(IOptions<FetchOptions> options, TimeProvider clock)
@@ -71,35 +72,44 @@ internal sealed class FetchResilience : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Places.Dispose();
 
-    private ResiliencePipeline<HttpResponseMessage> Build() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _clock }
-        .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
-        {
-            MaxRetryAttempts = 1,
-            ShouldHandle = args => ValueTask.FromResult(MayRetry(args.Context, args.Outcome)),
-            DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(DelayOf(args.Outcome.Result)),
-            OnRetry = args =>
-            {
-                args.Outcome.Result?.Dispose();
-                return ValueTask.CompletedTask;
-            },
-        })
-        .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
-        {
-            ShouldHandle = args => ValueTask.FromResult(IsConnectFailure(args.Outcome.Exception)),
-            FailureRatio = 0.9,
-            MinimumThroughput = BreakAfter,
-            SamplingDuration = BreakWithin,
-            BreakDuration = BreakFor,
-        })
-        .Build();
+    private ResiliencePipeline<HttpResponseMessage> Build() =>
+        new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _clock }
+            .AddRetry(
+                new RetryStrategyOptions<HttpResponseMessage>
+                {
+                    MaxRetryAttempts = 1,
+                    ShouldHandle = args => ValueTask.FromResult(MayRetry(args.Context, args.Outcome)),
+                    DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(DelayOf(args.Outcome.Result)),
+                    OnRetry = args =>
+                    {
+                        args.Outcome.Result?.Dispose();
+                        return ValueTask.CompletedTask;
+                    },
+                }
+            )
+            .AddCircuitBreaker(
+                new CircuitBreakerStrategyOptions<HttpResponseMessage>
+                {
+                    ShouldHandle = args => ValueTask.FromResult(IsConnectFailure(args.Outcome.Exception)),
+                    FailureRatio = 0.9,
+                    MinimumThroughput = BreakAfter,
+                    SamplingDuration = BreakWithin,
+                    BreakDuration = BreakFor,
+                }
+            )
+            .Build();
 
     /// <summary>Before a byte was answered, or when the host itself says that it is for now; and only when there is time for it.</summary>
     private bool MayRetry(ResilienceContext context, Outcome<HttpResponseMessage> outcome)
     {
-        var isSafe = IsConnectFailure(outcome.Exception)
-            || outcome.Result?.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable
-            or HttpStatusCode.GatewayTimeout;
-        return isSafe && context.Properties.TryGetValue(DeadlineProperty, out var deadline)
+        var isSafe =
+            IsConnectFailure(outcome.Exception)
+            || outcome.Result?.StatusCode
+                is HttpStatusCode.BadGateway
+                    or HttpStatusCode.ServiceUnavailable
+                    or HttpStatusCode.GatewayTimeout;
+        return isSafe
+            && context.Properties.TryGetValue(DeadlineProperty, out var deadline)
             && DelayOf(outcome.Result) + RetryMargin < _clock.GetElapsedTime(_clock.GetTimestamp(), deadline);
     }
 
@@ -151,7 +161,8 @@ internal sealed class ResilientRequests(FetchResilience resilience) : Delegating
             }
 
             var origin = request.RequestUri!.GetLeftPart(UriPartial.Authority);
-            return await resilience.PipelineOf(origin)
+            return await resilience
+                .PipelineOf(origin)
                 .ExecuteAsync(async inner => await base.SendAsync(request, inner.CancellationToken), context);
         }
         finally

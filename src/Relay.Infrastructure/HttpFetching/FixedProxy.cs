@@ -13,7 +13,9 @@ internal sealed class FixedProxy : IWebProxy
         if (proxy.UserInfo.Split(':', 2) is [{ Length: > 0 } user, .. var password])
         {
             Credentials = new NetworkCredential(
-                Uri.UnescapeDataString(user), Uri.UnescapeDataString(password is [var secret] ? secret : string.Empty));
+                Uri.UnescapeDataString(user),
+                Uri.UnescapeDataString(password is [var secret] ? secret : string.Empty)
+            );
         }
     }
 

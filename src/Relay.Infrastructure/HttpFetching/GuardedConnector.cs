@@ -13,7 +13,12 @@ namespace Relay.Infrastructure.HttpFetching;
 /// request, as far as it can look the name up.
 /// </summary>
 internal sealed class GuardedConnector(
-    FetchPolicy policy, HostNetworksReader networks, NameLookUps lookUps, IOptions<FetchOptions> options, TimeProvider clock)
+    FetchPolicy policy,
+    HostNetworksReader networks,
+    NameLookUps lookUps,
+    IOptions<FetchOptions> options,
+    TimeProvider clock
+)
 {
     /// <summary>Whose request it is: the id of a key.</summary>
     public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
@@ -38,7 +43,8 @@ internal sealed class GuardedConnector(
         var endpoint = context.DnsEndPoint;
         if (Proxy is { } proxy)
         {
-            return IsOf(endpoint, proxy) ? await ConnectToProxyAsync(endpoint, TraceOf(context.InitialRequestMessage), cancellationToken)
+            return IsOf(endpoint, proxy)
+                ? await ConnectToProxyAsync(endpoint, TraceOf(context.InitialRequestMessage), cancellationToken)
                 : throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
@@ -50,8 +56,12 @@ internal sealed class GuardedConnector(
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
-        return await ConnectToAnyAsync((await FindAsync(endpoint, request, cancellationToken))
-            .Take(MaxTried), endpoint.Port, TraceOf(request), cancellationToken);
+        return await ConnectToAnyAsync(
+            (await FindAsync(endpoint, request, cancellationToken)).Take(MaxTried),
+            endpoint.Port,
+            TraceOf(request),
+            cancellationToken
+        );
     }
 
     /// <summary>
@@ -85,7 +95,8 @@ internal sealed class GuardedConnector(
     {
         var host = await networks.ReadAsync(cancellationToken);
         var addresses = IPAddress.TryParse(endpoint.Host, out var literal)
-            ? [literal] : await LookUpAsync(endpoint, request, cancellationToken);
+            ? [literal]
+            : await LookUpAsync(endpoint, request, cancellationToken);
         if (addresses.Length == 0)
         {
             throw new FetchFaultException(FetchFault.DnsFailure);
@@ -95,10 +106,12 @@ internal sealed class GuardedConnector(
         if (forbidden.Length > 0)
         {
             var refused = string.Join<IPAddress>(", ", forbidden);
-            TraceOf(request)?.Tell(
-                "guard",
-                isGood: false,
-                $"Refused: {refused} is not public, is of this machine or its network, or is denied. One such address is enough.");
+            TraceOf(request)
+                ?.Tell(
+                    "guard",
+                    isGood: false,
+                    $"Refused: {refused} is not public, is of this machine or its network, or is denied. One such address is enough."
+                );
             throw new FetchFaultException(FetchFault.TargetForbidden);
         }
 
@@ -113,8 +126,12 @@ internal sealed class GuardedConnector(
     {
         try
         {
-            return await ConnectToAnyAsync((await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken))
-                .Take(MaxTried), endpoint.Port, trace, cancellationToken);
+            return await ConnectToAnyAsync(
+                (await Dns.GetHostAddressesAsync(endpoint.Host, cancellationToken)).Take(MaxTried),
+                endpoint.Port,
+                trace,
+                cancellationToken
+            );
         }
         catch (SocketException exception)
         {
@@ -130,14 +147,19 @@ internal sealed class GuardedConnector(
         {
             // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
-            var addresses =
-                await lookUps.FindAsync(name, request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty, either.Token);
+            var addresses = await lookUps.FindAsync(
+                name,
+                request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty,
+                either.Token
+            );
             var found = addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses);
             TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {found}.");
             return addresses;
         }
-        catch (Exception exception) when (exception is SocketException or ArgumentException
-            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception)
+            when (exception is SocketException or ArgumentException
+                || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            )
         {
             TraceOf(request)?.Tell("dns", isGood: false, $"{endpoint.Host} was not found: {ReasonOf(exception)}.");
             throw new FetchFaultException(FetchFault.DnsFailure, exception);
@@ -145,7 +167,11 @@ internal sealed class GuardedConnector(
     }
 
     private async Task<Stream> ConnectToAnyAsync(
-        IEnumerable<IPAddress> addresses, int port, FetchTrace? trace, CancellationToken cancellationToken)
+        IEnumerable<IPAddress> addresses,
+        int port,
+        FetchTrace? trace,
+        CancellationToken cancellationToken
+    )
     {
         Exception? last = null;
         foreach (var address in addresses)
@@ -164,8 +190,10 @@ internal sealed class GuardedConnector(
                 trace?.Tell("connect", isGood: true, $"Connected to {peer}.");
                 return new NetworkStream(socket, ownsSocket: true);
             }
-            catch (Exception exception) when (exception is SocketException
-                || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception exception)
+                when (exception is SocketException
+                    || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+                )
             {
                 trace?.Tell("connect", isGood: false, $"No connection to {address}, port {port}: {ReasonOf(exception)}.");
                 socket.Dispose();

@@ -36,8 +36,7 @@ internal sealed class HostNetworksReader : IDisposable
 
     public HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger)
         : this(clock, logger, cancellationToken => Dns.GetHostAddressesAsync(Nat64Name, AddressFamily.InterNetworkV6, cancellationToken))
-    {
-    }
+    { }
 
     /// <summary>For tests, which answer for the resolver.</summary>
     internal HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger, Func<CancellationToken, Task<IPAddress[]>> resolve)
@@ -102,7 +101,8 @@ internal sealed class HostNetworksReader : IDisposable
             [.. addresses.Select(one => new IPAddress(one.Address.GetAddressBytes()))],
             // 0 is what a system says that knows none.
             [.. addresses.Where(one => one.PrefixLength > 0).Select(one => new AddressBlock(one.Address, one.PrefixLength))],
-            nat64);
+            nat64
+        );
     }
 
     private bool IsOlder(long? readAt, TimeSpan age) => readAt is not { } at || _clock.GetElapsedTime(at) >= age;

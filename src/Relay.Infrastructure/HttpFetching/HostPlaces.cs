@@ -32,9 +32,13 @@ internal sealed class HostPlaces : IDisposable
         var ofHost = Make(options.PerHostConcurrency);
         _limiter = PartitionedRateLimiter.CreateChained(
             PartitionedRateLimiter.Create<(string Host, string Caller), (string, string)>(one =>
-            RateLimitPartition.GetConcurrencyLimiter(one, _ => ofCaller)),
-            PartitionedRateLimiter.Create<(string Host, string Caller), string>(one =>
-            RateLimitPartition.GetConcurrencyLimiter(one.Host, _ => ofHost), StringComparer.Ordinal));
+                RateLimitPartition.GetConcurrencyLimiter(one, _ => ofCaller)
+            ),
+            PartitionedRateLimiter.Create<(string Host, string Caller), string>(
+                one => RateLimitPartition.GetConcurrencyLimiter(one.Host, _ => ofHost),
+                StringComparer.Ordinal
+            )
+        );
     }
 
     /// <summary>The pages of a host that are being fetched.</summary>
@@ -88,7 +92,12 @@ internal sealed class HostPlaces : IDisposable
     public void Dispose() => _limiter.Dispose();
 
     private static ConcurrencyLimiterOptions Make(int places) =>
-        new() { PermitLimit = places, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+        new()
+        {
+            PermitLimit = places,
+            QueueLimit = MaxWaiting,
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        };
 
     private long Begin(string host)
     {

@@ -54,8 +54,10 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
                 return true;
             }
 
-            if (_running.Count == Max
-                || _running.Values.Count(one => string.Equals(one.Caller, caller, StringComparison.Ordinal)) == MaxOfCaller)
+            if (
+                _running.Count == Max
+                || _running.Values.Count(one => string.Equals(one.Caller, caller, StringComparison.Ordinal)) == MaxOfCaller
+            )
             {
                 answer = null;
                 return false;

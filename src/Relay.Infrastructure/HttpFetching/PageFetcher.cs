@@ -16,8 +16,13 @@ namespace Relay.Infrastructure.HttpFetching;
 /// what is inside the relay's network.
 /// </summary>
 internal sealed class PageFetcher(
-    IHttpClientFactory clients, FetchResilience resilience, FetchPolicy policy, IOptions<FetchOptions> options, TimeProvider clock,
-    ILogger<PageFetcher> logger) : IPageFetcher
+    IHttpClientFactory clients,
+    FetchResilience resilience,
+    FetchPolicy policy,
+    IOptions<FetchOptions> options,
+    TimeProvider clock,
+    ILogger<PageFetcher> logger
+) : IPageFetcher
 {
     /// <summary>The named client, put together in <see cref="DependencyInjection"/>.</summary>
     public const string Client = "fetch";
@@ -31,18 +36,35 @@ internal sealed class PageFetcher(
     private static readonly RelayError Failed = new(
         ErrorCode.FetchFailed,
         "The page could not be fetched. Check that the URL opens in a browser on the public internet; whether it is the name, the "
-        + "address or the site is not said.");
+            + "address or the site is not said."
+    );
 
     /// <inheritdoc/>
     public async Task<Result<FetchReply>> FetchAsync(
-        FetchUrl url, PageFormat format, string? acceptLanguage, string caller, FetchTrace trace, CancellationToken cancellationToken)
+        FetchUrl url,
+        PageFormat format,
+        string? acceptLanguage,
+        string caller,
+        FetchTrace trace,
+        CancellationToken cancellationToken
+    )
     {
         using var timeout = new CancellationTokenSource(options.Value.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await FollowAsync(new Visit(url, format, acceptLanguage, caller, trace, new FetchCookies(),
-                clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)), either.Token);
+            return await FollowAsync(
+                new Visit(
+                    url,
+                    format,
+                    acceptLanguage,
+                    caller,
+                    trace,
+                    new FetchCookies(),
+                    clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)
+                ),
+                either.Token
+            );
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
@@ -54,17 +76,32 @@ internal sealed class PageFetcher(
             trace.Tell("failure", isGood: false, $"{trace.Failure}: not within {options.Value.Timeout.TotalSeconds} s.");
             return new RelayError(ErrorCode.Timeout, $"The page did not come within {options.Value.Timeout.TotalSeconds:0.###} s.");
         }
-        catch (Exception exception) when (exception is HttpRequestException or FetchFaultException or BrokenCircuitException or IOException
-            or InvalidDataException or OperationCanceledException or NetworkInformationException)
+        catch (Exception exception)
+            when (exception
+                    is HttpRequestException
+                        or FetchFaultException
+                        or BrokenCircuitException
+                        or IOException
+                        or InvalidDataException
+                        or OperationCanceledException
+                        or NetworkInformationException
+            )
         {
             var fault = FaultOf(exception);
             trace.Failure = NameOf(fault);
             trace.Tell("failure", isGood: false, $"{trace.Failure}: {exception.GetBaseException().Message}");
-            logger.LogDebug("A page of {Host} was not fetched: {Failure}: {Reason}", trace.Host, trace.Failure,
-                exception.GetBaseException().Message);
+            logger.LogDebug(
+                "A page of {Host} was not fetched: {Failure}: {Reason}",
+                trace.Host,
+                trace.Failure,
+                exception.GetBaseException().Message
+            );
             return fault == FetchFault.HostBusy
-                ? new RelayError(ErrorCode.Overloaded, "Too many pages of this host are being fetched already. Try again later.",
-                RetryAfter: resilience.Places.BusyFor(trace.Host!))
+                ? new RelayError(
+                    ErrorCode.Overloaded,
+                    "Too many pages of this host are being fetched already. Try again later.",
+                    RetryAfter: resilience.Places.BusyFor(trace.Host!)
+                )
                 : Failed;
         }
     }
@@ -79,7 +116,8 @@ internal sealed class PageFetcher(
             visit.Trace.Tell("request", isGood: true, $"GET {url.Uri.AbsoluteUri}");
             using var place = await resilience.Places.EnterAsync(url.Host, visit.Caller, cancellationToken);
             using var request = MakeRequest(url, visit);
-            using var response = await clients.CreateClient(Client)
+            using var response = await clients
+                .CreateClient(Client)
                 .SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             if (options.Value.Proxy is not null && response.StatusCode == HttpStatusCode.ProxyAuthenticationRequired)
             {
@@ -91,16 +129,22 @@ internal sealed class PageFetcher(
             if (FindRedirect(response) is not { } location)
             {
                 var result = await ReadAsync(url, response, redirects, visit.Trace, cancellationToken);
-                if (!result.TryGet(out var reply, out _) || FindRefresh(response, reply) is not { } refresh
-                    || url.Resolve(refresh.Link, policy.Rules, out _) is not { } refreshed)
+                if (
+                    !result.TryGet(out var reply, out _)
+                    || FindRefresh(response, reply) is not { } refresh
+                    || url.Resolve(refresh.Link, policy.Rules, out _) is not { } refreshed
+                )
                 {
                     return result;
                 }
 
                 if (!MayFollow(refresh, url, refreshed, redirects))
                 {
-                    visit.Trace.Tell("refresh", isGood: true,
-                        $"The page refreshes itself to {refreshed.Uri.AbsoluteUri} after {refresh.Delay} s, which is not followed.");
+                    visit.Trace.Tell(
+                        "refresh",
+                        isGood: true,
+                        $"The page refreshes itself to {refreshed.Uri.AbsoluteUri} after {refresh.Delay} s, which is not followed."
+                    );
                     return refreshed.Uri == url.Uri ? result : reply with { RefreshUrl = refreshed.Uri };
                 }
 
@@ -118,8 +162,11 @@ internal sealed class PageFetcher(
             redirects.Add(new FollowedRedirect(url.Uri, (int)response.StatusCode));
             if (url.Resolve(location, policy.Rules, out var refusal) is not { } next)
             {
-                visit.Trace.Tell("redirect", isGood: false,
-                    $"It leads to '{location}', which is refused by its text: {refusal.WireName()}.");
+                visit.Trace.Tell(
+                    "redirect",
+                    isGood: false,
+                    $"It leads to '{location}', which is refused by its text: {refusal.WireName()}."
+                );
                 visit.Trace.Failure = refusal == UrlRefusal.InvalidUrl ? NameOf(FetchFault.BadRedirect) : refusal.WireName();
                 return Failed;
             }
@@ -142,7 +189,9 @@ internal sealed class PageFetcher(
 
     /// <summary>Whether a refresh is followed like a redirect. One that is not leaves a page all the same.</summary>
     private static bool MayFollow(PageRefresh refresh, FetchUrl from, FetchUrl to, List<FollowedRedirect> redirects) =>
-        refresh is { Delay: <= MaxRefreshDelay, IsWithoutScripts: false } && redirects.Count < MaxRedirects && to.Uri != from.Uri
+        refresh is { Delay: <= MaxRefreshDelay, IsWithoutScripts: false }
+        && redirects.Count < MaxRedirects
+        && to.Uri != from.Uri
         && (from.Uri.Scheme != Uri.UriSchemeHttps || to.Uri.Scheme == Uri.UriSchemeHttps);
 
     /// <summary>
@@ -151,8 +200,11 @@ internal sealed class PageFetcher(
     /// </summary>
     private HttpRequestMessage MakeRequest(FetchUrl url, Visit visit)
     {
-        var request = new HttpRequestMessage(
-            HttpMethod.Get, url.Uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        var request = new HttpRequestMessage(HttpMethod.Get, url.Uri)
+        {
+            Version = HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         request.Options.Set(FetchResilience.Deadline, visit.Deadline);
         request.Options.Set(GuardedConnector.Caller, visit.Caller);
         request.Options.Set(GuardedConnector.Trace, visit.Trace);
@@ -162,7 +214,8 @@ internal sealed class PageFetcher(
             "Accept",
             visit.Format == PageFormat.Markdown
                 ? "text/markdown,text/html;q=0.9,application/xhtml+xml;q=0.9,application/xml;q=0.8,*/*;q=0.7"
-                : "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+                : "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+        );
         headers.TryAddWithoutValidation("Accept-Language", visit.AcceptLanguage ?? "en-US,en;q=0.9,*;q=0.5");
         headers.TryAddWithoutValidation("Accept-Encoding", BodyReader.AcceptEncoding);
         if (visit.Cookies.HeaderFor(url.Uri) is { } cookies)
@@ -175,13 +228,22 @@ internal sealed class PageFetcher(
 
     /// <summary>Where an answer leads to; null for one that is a page: 300, 304 and 305 are.</summary>
     private static string? FindRedirect(HttpResponseMessage response) =>
-        response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther
-        or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect
+        response.StatusCode
+            is HttpStatusCode.MovedPermanently
+                or HttpStatusCode.Found
+                or HttpStatusCode.SeeOther
+                or HttpStatusCode.TemporaryRedirect
+                or HttpStatusCode.PermanentRedirect
             ? FirstHeader(response.Headers.NonValidated, "Location")
             : null;
 
     private async Task<Result<FetchReply>> ReadAsync(
-        FetchUrl url, HttpResponseMessage response, List<FollowedRedirect> redirects, FetchTrace trace, CancellationToken cancellationToken)
+        FetchUrl url,
+        HttpResponseMessage response,
+        List<FollowedRedirect> redirects,
+        FetchTrace trace,
+        CancellationToken cancellationToken
+    )
     {
         var headers = response.Content.Headers.NonValidated;
         if (headers.TryGetValues("Content-Length", out var lengths) && lengths.Distinct(StringComparer.Ordinal).Skip(1).Any())
@@ -204,8 +266,12 @@ internal sealed class PageFetcher(
 
         var body = await BodyReader.ReadAsync(response.Content, (int)options.Value.MaxPageBytes, cancellationToken);
         var kind = ContentKinds.IsPdf(body.Bytes, isNamedText: type.Reading == ContentReading.ByType)
-            ? DocumentKind.Pdf : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
-        var end = body.IsWhole ? string.Empty : body.IsCutOff ? ", cut off by the site" : ", and there is more";
+            ? DocumentKind.Pdf
+            : type.Kind ?? ContentKinds.Sniff(body.Bytes, mustBeClear: type.Reading == ContentReading.ByClearBytes);
+        var end =
+            body.IsWhole ? string.Empty
+            : body.IsCutOff ? ", cut off by the site"
+            : ", and there is more";
         var reading = kind is null ? "no text" : $"read as {kind}";
         trace.Tell("body", kind is not null, $"{body.Bytes.Length:N0} bytes, decompressed{end}. It is {reading}.");
         if (kind is not { } known)
@@ -222,38 +288,64 @@ internal sealed class PageFetcher(
         {
             trace.Failure = "body_too_large";
             return new RelayError(
-                ErrorCode.TooLarge, $"The page is larger than the {options.Value.MaxPageBytes} bytes this relay reads, and is not cut.");
+                ErrorCode.TooLarge,
+                $"The page is larger than the {options.Value.MaxPageBytes} bytes this relay reads, and is not cut."
+            );
         }
 
         return new FetchReply(
-            (int)response.StatusCode, type.Header, redirects, new FetchedDocument(url.Uri, known, type.Charset, body.Bytes, body.IsWhole));
+            (int)response.StatusCode,
+            type.Header,
+            redirects,
+            new FetchedDocument(url.Uri, known, type.Charset, body.Bytes, body.IsWhole)
+        );
     }
 
     private static RelayError Unsupported(FetchTrace trace)
     {
         trace.Failure = "unsupported_content_type";
         return new RelayError(
-            ErrorCode.UnsupportedContentType, "The page is no text. This relay takes HTML, XHTML, text, JSON, XML and PDF.");
+            ErrorCode.UnsupportedContentType,
+            "The page is no text. This relay takes HTML, XHTML, text, JSON, XML and PDF."
+        );
     }
 
     /// <summary>The first of several: joined they would be something that nobody sent.</summary>
     private static string? FirstHeader(System.Net.Http.Headers.HttpHeadersNonValidated headers, string name) =>
         headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 
-    private static FetchFault FaultOf(Exception exception) => FetchResilience.FaultOf(exception) ?? exception switch
-    {
-        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => FetchFault.TlsError,
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or OperationCanceledException =>
-        FetchFault.UpstreamConnect,
-        HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } => FetchFault.ProxyRefused,
-        NetworkInformationException => FetchFault.TargetForbidden,
-        _ => FetchFault.UpstreamProtocol,
-    };
+    private static FetchFault FaultOf(Exception exception) =>
+        FetchResilience.FaultOf(exception)
+        ?? exception switch
+        {
+            HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => FetchFault.TlsError,
+            HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or OperationCanceledException =>
+                FetchFault.UpstreamConnect,
+            HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } => FetchFault.ProxyRefused,
+            NetworkInformationException => FetchFault.TargetForbidden,
+            _ => FetchFault.UpstreamProtocol,
+        };
 
-    private static string NameOf(FetchFault fault) => string.Concat(fault.ToString().Select((letter, index) =>
-        char.IsAsciiLetterUpper(letter) ? (index > 0 ? "_" : string.Empty) + char.ToLowerInvariant(letter) : letter.ToString()));
+    private static string NameOf(FetchFault fault) =>
+        string.Concat(
+            fault
+                .ToString()
+                .Select(
+                    (letter, index) =>
+                        char.IsAsciiLetterUpper(letter)
+                            ? (index > 0 ? "_" : string.Empty) + char.ToLowerInvariant(letter)
+                            : letter.ToString()
+                )
+        );
 
     /// <summary>What stays the same over all redirects.</summary>
     private sealed record Visit(
-        FetchUrl Url, PageFormat Format, string? AcceptLanguage, string Caller, FetchTrace Trace, FetchCookies Cookies, long Deadline);
+        FetchUrl Url,
+        PageFormat Format,
+        string? AcceptLanguage,
+        string Caller,
+        FetchTrace Trace,
+        FetchCookies Cookies,
+        long Deadline
+    );
 }

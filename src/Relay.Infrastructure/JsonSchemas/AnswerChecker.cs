@@ -19,12 +19,14 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
     public bool Takes(OutputSchema schema) => Try(() => Check(Build(schema, CancellationToken.None).Root));
 
     /// <inheritdoc/>
-    public bool Fits(OutputSchema schema, string answer, CancellationToken cancellationToken) => Try(() =>
-    {
-        using var document = JsonDocument.Parse(answer);
-        return Build(schema, cancellationToken)
-            .Evaluate(document.RootElement, new EvaluationOptions { OutputFormat = OutputFormat.Flag }).IsValid;
-    });
+    public bool Fits(OutputSchema schema, string answer, CancellationToken cancellationToken) =>
+        Try(() =>
+        {
+            using var document = JsonDocument.Parse(answer);
+            return Build(schema, cancellationToken)
+                .Evaluate(document.RootElement, new EvaluationOptions { OutputFormat = OutputFormat.Flag })
+                .IsValid;
+        });
 
     /// <summary>
     /// Schemas and answers are anybody's: whatever the validator stumbles over is no answer that fits, and no fault of the relay.
@@ -46,12 +48,15 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
     private JsonSchema Build(OutputSchema schema, CancellationToken cancellationToken)
     {
         var shape = ShapeSchema.Of((JsonObject)JsonNode.Parse(schema.Reveal())!);
-        return JsonSchema.Build(JsonSerializer.SerializeToElement(shape), new BuildOptions
-        {
-            // Each its own: a schema's $id is no name for another caller's.
-            SchemaRegistry = new SchemaRegistry(),
-            Dialect = Draft7(new StepKeyword(clock, Limit, cancellationToken)),
-        });
+        return JsonSchema.Build(
+            JsonSerializer.SerializeToElement(shape),
+            new BuildOptions
+            {
+                // Each its own: a schema's $id is no name for another caller's.
+                SchemaRegistry = new SchemaRegistry(),
+                Dialect = Draft7(new StepKeyword(clock, Limit, cancellationToken)),
+            }
+        );
     }
 
     /// <summary>
@@ -64,22 +69,43 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
     /// The keywords of <see cref="ShapeSchema"/>, and one that another depends on. References leave those beside them in force, as in
     /// Claude Code's validator.
     /// </summary>
-    private static Dialect Draft7(StepKeyword step) => new(
-    [
-        step, Draft07.AdditionalItemsKeyword.Instance, AdditionalPropertiesKeyword.Instance, AllOfKeyword.Instance, AnyOfKeyword.Instance,
+    private static Dialect Draft7(StepKeyword step) =>
+        new([
+            step,
+            Draft07.AdditionalItemsKeyword.Instance,
+            AdditionalPropertiesKeyword.Instance,
+            AllOfKeyword.Instance,
+            AnyOfKeyword.Instance,
             ConstKeyword.Instance,
-        Draft07.ContainsKeyword.Instance, Draft07.DefinitionsKeyword.Instance, DefsKeyword.Instance, Draft07.DependenciesKeyword.Instance,
-        ElseKeyword.Instance,
-        EnumKeyword.Instance, ExclusiveMaximumKeyword.Instance, ExclusiveMinimumKeyword.Instance, Draft07.IdKeyword.Instance,
-        IfKeyword.Instance,
-        Draft07.ItemsKeyword.Instance, MaximumKeyword.Instance, MaxItemsKeyword.Instance, MaxPropertiesKeyword.Instance,
-        MinimumKeyword.Instance,
-        MinItemsKeyword.Instance, MinPropertiesKeyword.Instance, NotKeyword.Instance, OneOfKeyword.Instance,
-        PatternPropertiesKeyword.Instance, PropertiesKeyword.Instance,
-        PropertyNamesKeyword.Instance, RefKeyword.Instance, RequiredKeyword.Instance, ThenKeyword.Instance, TypeKeyword.Instance,
-        UniqueItemsKeyword.Instance,
-    ])
-    {
-        AllowUnknownKeywords = false,
-    };
+            Draft07.ContainsKeyword.Instance,
+            Draft07.DefinitionsKeyword.Instance,
+            DefsKeyword.Instance,
+            Draft07.DependenciesKeyword.Instance,
+            ElseKeyword.Instance,
+            EnumKeyword.Instance,
+            ExclusiveMaximumKeyword.Instance,
+            ExclusiveMinimumKeyword.Instance,
+            Draft07.IdKeyword.Instance,
+            IfKeyword.Instance,
+            Draft07.ItemsKeyword.Instance,
+            MaximumKeyword.Instance,
+            MaxItemsKeyword.Instance,
+            MaxPropertiesKeyword.Instance,
+            MinimumKeyword.Instance,
+            MinItemsKeyword.Instance,
+            MinPropertiesKeyword.Instance,
+            NotKeyword.Instance,
+            OneOfKeyword.Instance,
+            PatternPropertiesKeyword.Instance,
+            PropertiesKeyword.Instance,
+            PropertyNamesKeyword.Instance,
+            RefKeyword.Instance,
+            RequiredKeyword.Instance,
+            ThenKeyword.Instance,
+            TypeKeyword.Instance,
+            UniqueItemsKeyword.Instance,
+        ])
+        {
+            AllowUnknownKeywords = false,
+        };
 }

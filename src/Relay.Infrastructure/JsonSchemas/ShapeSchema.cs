@@ -10,8 +10,14 @@ namespace Relay.Infrastructure.JsonSchemas;
 /// </summary>
 internal static class ShapeSchema
 {
-    private static readonly HashSet<string> LeftOut = new(
-        StringComparer.Ordinal) { "pattern", "patternProperties", "minLength", "maxLength", "multipleOf" };
+    private static readonly HashSet<string> LeftOut = new(StringComparer.Ordinal)
+    {
+        "pattern",
+        "patternProperties",
+        "minLength",
+        "maxLength",
+        "multipleOf",
+    };
 
     /// <summary>Keywords that describe only.</summary>
     private static readonly HashSet<string> Annotations = new(StringComparer.Ordinal) { "title", "description", "default", "format" };
@@ -23,12 +29,13 @@ internal static class ShapeSchema
     public static JsonObject Of(JsonObject schema) => (JsonObject)Write(schema, isExact: !Mentions(schema))!;
 
     /// <summary>Whether it has a keyword that is left out: what is the contrary of such a part can't be told from its shape.</summary>
-    private static bool Mentions(JsonNode? node) => node switch
-    {
-        JsonObject members => members.Any(member => LeftOut.Contains(member.Key) || Mentions(member.Value)),
-        JsonArray items => items.Any(Mentions),
-        _ => false,
-    };
+    private static bool Mentions(JsonNode? node) =>
+        node switch
+        {
+            JsonObject members => members.Any(member => LeftOut.Contains(member.Key) || Mentions(member.Value)),
+            JsonArray items => items.Any(Mentions),
+            _ => false,
+        };
 
     private static JsonNode? Write(JsonNode? schema, bool isExact)
     {
@@ -55,11 +62,19 @@ internal static class ShapeSchema
                     written[name] = WriteAll(value, isExact);
                     break;
                 case "properties" or "definitions" or "$defs" or "dependencies" when value is JsonObject named:
-                    written[name] =
-                    new JsonObject(named.Select(property => KeyValuePair.Create(property.Key, Write(property.Value, isExact))));
+                    written[name] = new JsonObject(
+                        named.Select(property => KeyValuePair.Create(property.Key, Write(property.Value, isExact)))
+                    );
                     break;
-                case "items" or "additionalItems" or "additionalProperties" or "propertyNames" or "contains" or "not" or "if" or "then"
-                    or "else":
+                case "items"
+                or "additionalItems"
+                or "additionalProperties"
+                or "propertyNames"
+                or "contains"
+                or "not"
+                or "if"
+                or "then"
+                or "else":
                     written[name] = Write(value, isExact);
                     break;
                 default:
@@ -77,8 +92,8 @@ internal static class ShapeSchema
     }
 
     private static bool LeadsThroughLost(JsonNode? reference) =>
-        reference?.GetValueKind() == JsonValueKind.String && reference.GetValue<string>().Split('/')
-        .Any(step => Lost.Contains(step, StringComparer.Ordinal));
+        reference?.GetValueKind() == JsonValueKind.String
+        && reference.GetValue<string>().Split('/').Any(step => Lost.Contains(step, StringComparer.Ordinal));
 
     private static JsonNode? WriteAll(JsonNode? schemas, bool isExact) =>
         schemas is JsonArray list ? new JsonArray([.. list.Select(schema => Write(schema, isExact))]) : schemas?.DeepClone();

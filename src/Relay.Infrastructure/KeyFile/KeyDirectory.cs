@@ -14,7 +14,9 @@ namespace Relay.Infrastructure.KeyFile;
 /// missing one means no keys.
 /// </summary>
 internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<KeyDirectory> logger)
-    : BackgroundService, IKeyDirectory, IHealthCheck
+    : BackgroundService,
+        IKeyDirectory,
+        IHealthCheck
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
 
@@ -93,8 +95,10 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     {
         try
         {
-            var watcher = new FileSystemWatcher(home.Path,
-                Path.GetFileName(home.KeyFile)) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
+            var watcher = new FileSystemWatcher(home.Path, Path.GetFileName(home.KeyFile))
+            {
+                NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size,
+            };
             watcher.Changed += (_, _) => Told();
             watcher.Created += (_, _) => Told();
             watcher.Deleted += (_, _) => Told();
@@ -146,7 +150,10 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             var startedAt = clock.GetTimestamp();
             var inForce = Load(found.Item1 ? await ReadAsync(cancellationToken) : []);
             logger.LogInformation(
-                "{Count} keys in force, loaded in {Milliseconds:0} ms", inForce, clock.GetElapsedTime(startedAt).TotalMilliseconds);
+                "{Count} keys in force, loaded in {Milliseconds:0} ms",
+                inForce,
+                clock.GetElapsedTime(startedAt).TotalMilliseconds
+            );
             _seen = found;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -165,7 +172,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         {
             var length = await file.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
             return length < buffer.Length
-                ? _reader.Read(buffer.AsSpan(0, length)) : throw new IOException("keys.json grew while it was read.");
+                ? _reader.Read(buffer.AsSpan(0, length))
+                : throw new IOException("keys.json grew while it was read.");
         }
         finally
         {

@@ -51,8 +51,11 @@ internal sealed record KeyFileDocument
     /// <exception cref="FormatException">A value is none that this relay can read.</exception>
     public static ApiKey ToKey(Entry entry)
     {
-        if (!KeyLabel.Create(entry.Label).TryGet(out var label, out _) || KeyHash.Parse(entry.Hash) is not { } hash
-            || string.IsNullOrEmpty(entry.Id))
+        if (
+            !KeyLabel.Create(entry.Label).TryGet(out var label, out _)
+            || KeyHash.Parse(entry.Hash) is not { } hash
+            || string.IsNullOrEmpty(entry.Id)
+        )
         {
             throw new FormatException($"the entry '{entry.Id}' has a wrong id, label or hash");
         }
@@ -89,31 +92,41 @@ internal sealed record KeyFileDocument
 
     /// <summary>An empty list is refused: read as no list, it would allow what somebody meant to forbid.</summary>
     private static List<ModelName> ToModels(Entry entry, IReadOnlyList<string?> names) =>
-        names.Count == 0 ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models")
-        : [.. names.Select(name => ToModel(entry, name))];
+        names.Count == 0
+            ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models")
+            : [.. names.Select(name => ToModel(entry, name))];
 
     private static ModelName ToModel(Entry entry, string? name) =>
         name is not null && ModelName.Create(name).TryGet(out var model, out _)
-        ? model : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
+            ? model
+            : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
 
     private static RetiredSecret ToRetired(Entry entry, RetiredEntry? old) =>
         old is not null && KeyHash.Parse(old.Hash) is { } hash
             ? new RetiredSecret(hash, old.Until)
             : throw new FormatException($"the entry '{entry.Id}' has a wrong retired hash");
 
-    private static Entry ToEntry(ApiKey key) => new(key.Id, key.Label.Value, key.Hash.Value, key.Prefix, key.CreatedAt)
-    {
-        ExpiresAt = key.ExpiresAt,
-        RevokedAt = key.RevokedAt,
-        RotatedAt = key.RotatedAt,
-        Scopes = key.Scopes.ToNames(),
-        NoTools = key.AllowsTools ? null : true,
-        Models = key.Models?.Select(model => model.Value).ToList(),
-        Limits = key.Limits == KeyLimits.Default
-            ? null
-            : new LimitsEntry(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay),
-        Retired = key.Retired.Count == 0 ? null : [.. key.Retired.Select(retired => new RetiredEntry(retired.Hash.Value, retired.Until))],
-    };
+    private static Entry ToEntry(ApiKey key) =>
+        new(key.Id, key.Label.Value, key.Hash.Value, key.Prefix, key.CreatedAt)
+        {
+            ExpiresAt = key.ExpiresAt,
+            RevokedAt = key.RevokedAt,
+            RotatedAt = key.RotatedAt,
+            Scopes = key.Scopes.ToNames(),
+            NoTools = key.AllowsTools ? null : true,
+            Models = key.Models?.Select(model => model.Value).ToList(),
+            Limits =
+                key.Limits == KeyLimits.Default
+                    ? null
+                    : new LimitsEntry(
+                        key.Limits.RequestsPerMinute,
+                        key.Limits.RequestsPerDay,
+                        key.Limits.Concurrency,
+                        key.Limits.UsdPerDay
+                    ),
+            Retired =
+                key.Retired.Count == 0 ? null : [.. key.Retired.Select(retired => new RetiredEntry(retired.Hash.Value, retired.Until))],
+        };
 
     /// <summary>See <see cref="ApiKey"/>.</summary>
     internal sealed record Entry(string Id, string Label, string Hash, string Prefix, DateTimeOffset CreatedAt)

@@ -41,8 +41,11 @@ internal sealed class KeyFileReader
         var reader = new Utf8JsonReader(bytes);
         while (reader.Read())
         {
-            if (reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName } && reader.ValueTextEquals("version"u8)
-                && reader.Read())
+            if (
+                reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName }
+                && reader.ValueTextEquals("version"u8)
+                && reader.Read()
+            )
             {
                 var version = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number) ? number : 0;
                 if (version is >= 1 and <= KeyFileDocument.CurrentVersion)
@@ -50,9 +53,11 @@ internal sealed class KeyFileReader
                     return;
                 }
 
-                throw new FormatException(version > KeyFileDocument.CurrentVersion
-                    ? $"its version {version} is newer than {KeyFileDocument.CurrentVersion}, the newest this relay reads"
-                    : "it has no version");
+                throw new FormatException(
+                    version > KeyFileDocument.CurrentVersion
+                        ? $"its version {version} is newer than {KeyFileDocument.CurrentVersion}, the newest this relay reads"
+                        : "it has no version"
+                );
             }
         }
 
@@ -83,9 +88,7 @@ internal sealed class KeyFileReader
         }
 
         // Nothing may follow; the reader throws if something does.
-        while (reader.Read())
-        {
-        }
+        while (reader.Read()) { }
 
         return keys ?? throw new FormatException("it has no keys");
     }

@@ -43,7 +43,9 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
 
     /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(
-        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -51,19 +53,25 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return new RelayError(ErrorCode.InternalError,
-                $"{home.KeyFile} can't be changed: {exception.Message} Free space on the disk, or give the file to this user.");
+            return new RelayError(
+                ErrorCode.InternalError,
+                $"{home.KeyFile} can't be changed: {exception.Message} Free space on the disk, or give the file to this user."
+            );
         }
     }
 
     private async Task<Result<T>> ChangeLockedAsync<T>(
-        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change,
+        CancellationToken cancellationToken
+    )
     {
         await using var fileLock = await LockAsync(cancellationToken);
         if (fileLock is null)
         {
             return new RelayError(
-                ErrorCode.Conflict, $"Another process has held {home.KeyFile}.lock for {LockTimeout.TotalSeconds} s. Try again.");
+                ErrorCode.Conflict,
+                $"Another process has held {home.KeyFile}.lock for {LockTimeout.TotalSeconds} s. Try again."
+            );
         }
 
         if (!(await ReadAsync(cancellationToken)).TryGet(out var keys, out var error))
@@ -87,8 +95,8 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         try
         {
             return Result<IReadOnlyList<ApiKey>>.Success(
-                Path.Exists(home.KeyFile)
-                ? KeyFileDocument.Parse(await RegularFile.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []);
+                Path.Exists(home.KeyFile) ? KeyFileDocument.Parse(await RegularFile.ReadAllBytesAsync(home.KeyFile, cancellationToken)) : []
+            );
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -97,7 +105,9 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         catch (FormatException exception)
         {
             return new RelayError(
-                ErrorCode.InternalError, $"{home.KeyFile} can't be read: {exception.Message}. Mend it or restore a copy.");
+                ErrorCode.InternalError,
+                $"{home.KeyFile} can't be read: {exception.Message}. Mend it or restore a copy."
+            );
         }
     }
 

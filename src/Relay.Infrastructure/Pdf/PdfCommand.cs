@@ -51,10 +51,22 @@ internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOp
         var program = Path.GetDirectoryName(executable.Arguments is [var assembly, ..] ? assembly : executable.FileName)!;
         string[] jail =
         [
-            .. Bubblewrap.Isolation, "--unshare-net", .. Bubblewrap.Libraries(), .. Bubblewrap.Mounts,
+            .. Bubblewrap.Isolation,
+            "--unshare-net",
+            .. Bubblewrap.Libraries(),
+            .. Bubblewrap.Mounts,
             // After the mounts, which would hide what lies below them.
             .. root is null ? (string[])[] : ["--ro-bind", root, root],
-            "--ro-bind", program, program, "--remount-ro", "/", "--chdir", "/tmp", "--", executable.FileName, .. arguments,
+            "--ro-bind",
+            program,
+            program,
+            "--remount-ro",
+            "/",
+            "--chdir",
+            "/tmp",
+            "--",
+            executable.FileName,
+            .. arguments,
         ];
         return new ProcessSpec(Bubblewrap.Path, jail, Variables(root), "/");
     }

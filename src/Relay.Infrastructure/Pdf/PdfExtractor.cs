@@ -54,8 +54,15 @@ internal static class PdfExtractor
     {
         try
         {
-            var document =
-                PdfDocument.Open(file, new ParsingOptions { UseLenientParsing = true, SkipMissingFonts = true, ClipPaths = false });
+            var document = PdfDocument.Open(
+                file,
+                new ParsingOptions
+                {
+                    UseLenientParsing = true,
+                    SkipMissingFonts = true,
+                    ClipPaths = false,
+                }
+            );
             if (document.NumberOfPages > 0)
             {
                 return (document, null);
@@ -91,6 +98,8 @@ internal static class PdfExtractor
     private static string? TitleOf(PdfDocument document)
     {
         var title = PdfLayout.Clean(document.Information.Title ?? string.Empty).Trim();
-        return title.Length == 0 ? null : title.Length > MaxTitle ? title[..MaxTitle] : title;
+        return title.Length == 0 ? null
+            : title.Length > MaxTitle ? title[..MaxTitle]
+            : title;
     }
 }

@@ -15,8 +15,15 @@ namespace Relay.Infrastructure.Pdf;
 /// <param name="IsReadable">False for a page whose content is broken.</param>
 /// <param name="IsEnd">Whether this is the last line.</param>
 /// <param name="IsWhole">Whether all pages were read; in the last line only.</param>
-internal sealed record PdfFrame(int? Count = null, string? Title = null, PdfProblem? Error = null, IReadOnlyList<string>? Paragraphs = null,
-    bool? IsReadable = null, bool IsEnd = false, bool IsWhole = false)
+internal sealed record PdfFrame(
+    int? Count = null,
+    string? Title = null,
+    PdfProblem? Error = null,
+    IReadOnlyList<string>? Paragraphs = null,
+    bool? IsReadable = null,
+    bool IsEnd = false,
+    bool IsWhole = false
+)
 {
     /// <summary>The line, without its line feed. It is JSON of ASCII letters, so that no text can begin a new line.</summary>
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, PdfFrameContext.Default.PdfFrame);

@@ -83,14 +83,21 @@ internal static class PdfLayout
     /// </summary>
     private static readonly string[] ArabicForms =
     [
-        .. "\u0621".Concat("\u0622\u0623\u0624\u0625".SelectMany(letter => Enumerable.Repeat(letter, 2)))
-            .Concat(Enumerable.Repeat('\u0626', 4)).Concat(Enumerable.Repeat('\u0627', 2)).Concat(Enumerable.Repeat('\u0628', 4))
+        .. "\u0621"
+            .Concat("\u0622\u0623\u0624\u0625".SelectMany(letter => Enumerable.Repeat(letter, 2)))
+            .Concat(Enumerable.Repeat('\u0626', 4))
+            .Concat(Enumerable.Repeat('\u0627', 2))
+            .Concat(Enumerable.Repeat('\u0628', 4))
             .Concat(Enumerable.Repeat('\u0629', 2))
             .Concat("\u062A\u062B\u062C\u062D\u062E".SelectMany(letter => Enumerable.Repeat(letter, 4)))
             .Concat("\u062F\u0630\u0631\u0632".SelectMany(letter => Enumerable.Repeat(letter, 2)))
-            .Concat("\u0633\u0634\u0635\u0636\u0637\u0638\u0639\u063A\u0641\u0642\u0643\u0644\u0645\u0646\u0647"
-            .SelectMany(letter => Enumerable.Repeat(letter, 4)))
-            .Concat("\u0648\u0649".SelectMany(letter => Enumerable.Repeat(letter, 2))).Concat(Enumerable.Repeat('\u064A', 4))
+            .Concat(
+                "\u0633\u0634\u0635\u0636\u0637\u0638\u0639\u063A\u0641\u0642\u0643\u0644\u0645\u0646\u0647".SelectMany(letter =>
+                    Enumerable.Repeat(letter, 4)
+                )
+            )
+            .Concat("\u0648\u0649".SelectMany(letter => Enumerable.Repeat(letter, 2)))
+            .Concat(Enumerable.Repeat('\u064A', 4))
             .Select(letter => letter.ToString()),
         .. "\u0622\u0623\u0625\u0627".SelectMany(letter => Enumerable.Repeat("\u0644" + letter, 2)),
     ];
@@ -121,8 +128,12 @@ internal static class PdfLayout
     {
         var step = before.Baseline - line.Baseline;
         var size = Math.Max(before.Size, line.Size);
-        return before.Orientation == line.Orientation && step > 0 && step < size * LineStep
-            && size < Math.Min(before.Size, line.Size) * SameSize && line.Left < before.Right && before.Left < line.Right;
+        return before.Orientation == line.Orientation
+            && step > 0
+            && step < size * LineStep
+            && size < Math.Min(before.Size, line.Size) * SameSize
+            && line.Left < before.Right
+            && before.Left < line.Right;
     }
 
     private static void Add(List<string> paragraphs, List<Line> lines)
@@ -188,7 +199,8 @@ internal static class PdfLayout
         public bool IsEmpty => Text.Length == 0;
 
         public bool Takes(Spot spot, string text) =>
-            spot.Orientation == Orientation && Math.Abs(spot.Baseline - Baseline) < Math.Max(spot.Size, Size) * SameLine
+            spot.Orientation == Orientation
+            && Math.Abs(spot.Baseline - Baseline) < Math.Max(spot.Size, Size) * SameLine
             && (spot.Start > _last.End - (Math.Max(spot.Size, Size) * StepBack) || IsToTheLeft(spot, text));
 
         public void Add(Spot spot, string text)
@@ -202,8 +214,11 @@ internal static class PdfLayout
                 var isToTheLeft = IsToTheLeft(spot, text);
                 _isWrittenToTheLeft |= isToTheLeft;
                 var gap = isToTheLeft ? _last.Start - spot.End : spot.Start - _last.End;
-                if (gap > Math.Min(spot.Size, _last.Size) * Space && !char.IsWhiteSpace(Text[^1])
-                    && !(text.Length > 0 && char.IsWhiteSpace(text[0])))
+                if (
+                    gap > Math.Min(spot.Size, _last.Size) * Space
+                    && !char.IsWhiteSpace(Text[^1])
+                    && !(text.Length > 0 && char.IsWhiteSpace(text[0]))
+                )
                 {
                     Text.Append(' ');
                 }
@@ -225,7 +240,8 @@ internal static class PdfLayout
         }
 
         private bool IsToTheLeft(Spot spot, string text) =>
-            text.EnumerateRunes().Any(IsRightToLeft) && spot.Start < _last.Start
+            text.EnumerateRunes().Any(IsRightToLeft)
+            && spot.Start < _last.Start
             && Math.Abs(_last.Start - spot.End) < Math.Max(spot.Size, Size) * StepBack;
 
         private static string TurnRuns(string text)

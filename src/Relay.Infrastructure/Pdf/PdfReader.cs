@@ -22,14 +22,23 @@ internal sealed class PdfReader : IPdfReader, IDisposable
 
     private static readonly TimeSpan DefaultBudget = TimeSpan.FromSeconds(8);
 
-    private static readonly RelayError Busy =
-        new(ErrorCode.Overloaded, "Too many PDFs are being read already. Try again later.", RetryAfter: DefaultBudget);
-    private static readonly RelayError NoJail = new(ErrorCode.UnsupportedContentType,
-        "The document is a PDF, and this relay can't read PDFs safely. Ask its operator to run 'relayctl doctor'.");
-    private static readonly RelayError Encrypted =
-        new(ErrorCode.UnsupportedContentType, "The PDF needs a password. Ask for a copy without one.");
-    private static readonly RelayError Broken = new(ErrorCode.UnsupportedContentType,
-        "The document begins as a PDF and can't be read as one. It is damaged, or too large for this relay.");
+    private static readonly RelayError Busy = new(
+        ErrorCode.Overloaded,
+        "Too many PDFs are being read already. Try again later.",
+        RetryAfter: DefaultBudget
+    );
+    private static readonly RelayError NoJail = new(
+        ErrorCode.UnsupportedContentType,
+        "The document is a PDF, and this relay can't read PDFs safely. Ask its operator to run 'relayctl doctor'."
+    );
+    private static readonly RelayError Encrypted = new(
+        ErrorCode.UnsupportedContentType,
+        "The PDF needs a password. Ask for a copy without one."
+    );
+    private static readonly RelayError Broken = new(
+        ErrorCode.UnsupportedContentType,
+        "The document begins as a PDF and can't be read as one. It is damaged, or too large for this relay."
+    );
 
     private readonly PdfCommand _command;
     private readonly IProcessStarter _starter;
@@ -45,10 +54,15 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         var ofKey = Make(Places - 1);
         var all = Make(Places);
         _places = PartitionedRateLimiter.CreateChained(
-            PartitionedRateLimiter.Create<string, string>(caller =>
-            RateLimitPartition.GetConcurrencyLimiter(caller, _ => ofKey), StringComparer.Ordinal),
-            PartitionedRateLimiter.Create<string, string>(_ =>
-            RateLimitPartition.GetConcurrencyLimiter(string.Empty, _ => all), StringComparer.Ordinal));
+            PartitionedRateLimiter.Create<string, string>(
+                caller => RateLimitPartition.GetConcurrencyLimiter(caller, _ => ofKey),
+                StringComparer.Ordinal
+            ),
+            PartitionedRateLimiter.Create<string, string>(
+                _ => RateLimitPartition.GetConcurrencyLimiter(string.Empty, _ => all),
+                StringComparer.Ordinal
+            )
+        );
     }
 
     /// <summary>Time for one file, with the start of its process.</summary>
@@ -73,8 +87,12 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         return reading.First switch
         {
             { Error: PdfProblem.Encrypted } => Encrypted,
-            { Error: null, Count: > 0 and var count } first when reading.Pages.Count > 0 =>
-            new PdfText(first.Title, count, reading.Pages, reading.IsWhole),
+            { Error: null, Count: > 0 and var count } first when reading.Pages.Count > 0 => new PdfText(
+                first.Title,
+                count,
+                reading.Pages,
+                reading.IsWhole
+            ),
             _ => Broken,
         };
     }
@@ -87,7 +105,12 @@ internal sealed class PdfReader : IPdfReader, IDisposable
     }
 
     private static ConcurrencyLimiterOptions Make(int places) =>
-        new() { PermitLimit = places, QueueLimit = MaxWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+        new()
+        {
+            PermitLimit = places,
+            QueueLimit = MaxWaiting,
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        };
 
     /// <summary>Whether the jail works here: once, with a file that is no PDF.</summary>
     private async Task<bool> ProbeAsync(CancellationToken cancellationToken)
@@ -98,12 +121,14 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             if (_isJailed is null)
             {
                 // Not the caller's token: one who leaves must not decide it.
-                _isJailed = _command.MayJail
+                _isJailed =
+                    _command.MayJail
                     && (await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None)).First?.Error == PdfProblem.Broken;
                 if (_isJailed == false && _command.MayJail)
                 {
                     _logger.LogWarning(
-                        "PDFs are read without a jail, in a process with bounded memory and time: bubblewrap can't make a jail here");
+                        "PDFs are read without a jail, in a process with bounded memory and time: bubblewrap can't make a jail here"
+                    );
                 }
             }
 
@@ -130,8 +155,10 @@ internal sealed class PdfReader : IPdfReader, IDisposable
                 reading.Take(frame);
             }
         }
-        catch (Exception exception) when (exception is JsonException or LineTooLongException or InvalidDataException or IOException
-            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception)
+            when (exception is JsonException or LineTooLongException or InvalidDataException or IOException
+                || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            )
         {
             // What came before counts.
             _logger.LogDebug("The process that reads a PDF was ended behind page {Page}: {Reason}", reading.Pages.Count, exception.Message);

@@ -47,8 +47,9 @@ internal static partial class PdfSalvage
         var newEnd = string.Create(
             CultureInfo.InvariantCulture,
             $"\nendstream\nendobj\n{last + 1} 0 obj\n<< /Type /Catalog /Pages {last + 2} 0 R >>\nendobj\n{last + 2} 0 obj\n<< /Type "
-            + $"/Pages /Count {found.Count} /Kids [{kids}] >>\nendobj\ntrailer\n<< /Size {last + 3} /Root {last + 1} 0 R "
-            + $">>\nstartxref\n0\n%%EOF\n");
+                + $"/Pages /Count {found.Count} /Kids [{kids}] >>\nendobj\ntrailer\n<< /Size {last + 3} /Root {last + 1} 0 R "
+                + $">>\nstartxref\n0\n%%EOF\n"
+        );
         return [.. file, .. Encoding.Latin1.GetBytes(newEnd)];
     }
 
@@ -62,15 +63,19 @@ internal static partial class PdfSalvage
     private static int? NumberBefore(ReadOnlySpan<byte> file, int at)
     {
         var from = Math.Max(0, at - 20);
-        return NumberAndGeneration().Match(Encoding.Latin1.GetString(file[from..at])) is { Success: true } match
+        return
+            NumberAndGeneration().Match(Encoding.Latin1.GetString(file[from..at])) is { Success: true } match
             && int.TryParse(match.Groups["number"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && number is > 0 and < MaxNumber
             ? number
             : null;
     }
 
-    [GeneratedRegex(@"(?:^|[^0-9])(?<number>[0-9]{1,8})\s[0-9]{1,5}$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"(?:^|[^0-9])(?<number>[0-9]{1,8})\s[0-9]{1,5}$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex NumberAndGeneration();
 
     [GeneratedRegex(@"/Type\s*/Page(?![A-Za-z])", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

@@ -9,8 +9,17 @@ internal static class Bubblewrap
     /// <summary>Everything is kept apart but the network, which not every jail goes without.</summary>
     public static readonly IReadOnlyList<string> Isolation =
     [
-        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "relay",
-        "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--hostname",
+        "relay",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
     ];
 
     /// <summary>The jail's own places instead of the host's.</summary>

@@ -15,8 +15,11 @@ internal static class InteractiveProcess
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public static async Task<int> RunAsync(ProcessSpec spec, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo(
-            spec.FileName, spec.Arguments) { WorkingDirectory = spec.WorkingDirectory, UseShellExecute = false };
+        var start = new ProcessStartInfo(spec.FileName, spec.Arguments)
+        {
+            WorkingDirectory = spec.WorkingDirectory,
+            UseShellExecute = false,
+        };
         start.Environment.Clear();
         foreach (var (name, value) in spec.Environment)
         {

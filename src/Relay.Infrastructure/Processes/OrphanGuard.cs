@@ -92,7 +92,12 @@ internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
 
     private void StartShell()
     {
-        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, UseShellExecute = false, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo("/bin/sh")
+        {
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+            WorkingDirectory = "/",
+        };
         start.Environment.Clear();
         start.Environment["PATH"] = "/usr/bin:/bin";
         ChildProcess.InOwnSession(start, ["-c", Script]);

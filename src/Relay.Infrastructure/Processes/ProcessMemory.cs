@@ -58,9 +58,13 @@ internal static class ProcessMemory
             {
                 // Pages: the second number is the resident set, the sixth data and stack (man 5 proc_pid_statm).
                 var pages = Numbers($"/proc/{Text(id)}/statm");
-                tree.Add(new MappedMemory(
-                    id, pages.ElementAtOrDefault(1) * Environment.SystemPageSize,
-                    pages.ElementAtOrDefault(5) * Environment.SystemPageSize));
+                tree.Add(
+                    new MappedMemory(
+                        id,
+                        pages.ElementAtOrDefault(1) * Environment.SystemPageSize,
+                        pages.ElementAtOrDefault(5) * Environment.SystemPageSize
+                    )
+                );
                 foreach (var child in Numbers($"/proc/{Text(id)}/task/{Text(id)}/children"))
                 {
                     pending.Enqueue((int)child);
@@ -78,10 +82,11 @@ internal static class ProcessMemory
 
     /// <summary>The numbers in a file; of a process that is ending the kernel may tell none.</summary>
     private static List<long> Numbers(string path) =>
-    [
-        .. File.ReadAllText(path).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
-            .Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0),
-    ];
+        [
+            .. File.ReadAllText(path)
+                .Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
+                .Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0),
+        ];
 
     private static string Text(int id) => id.ToString(CultureInfo.InvariantCulture);
 

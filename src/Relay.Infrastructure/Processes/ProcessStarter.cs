@@ -52,7 +52,8 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
                     started.SetException(exception);
                 }
             },
-            cancellationToken);
+            cancellationToken
+        );
 
         // A start takes a millisecond or two and can't be taken back: it is awaited to its end, then handed over or ended.
         var child = await started.Task;

@@ -14,9 +14,7 @@ internal sealed partial class StderrTail
     private readonly byte[] _ring = new byte[Capacity];
     private long _total;
 
-    private StderrTail()
-    {
-    }
+    private StderrTail() { }
 
     /// <summary>Bytes written so far.</summary>
     public long TotalBytes => Interlocked.Read(ref _total);
@@ -33,9 +31,12 @@ internal sealed partial class StderrTail
     public string Redacted()
     {
         var total = TotalBytes;
-        var text = total <= Capacity
-            ? Encoding.UTF8.GetString(_ring, 0, (int)total)
-            : WholeLines(Encoding.UTF8.GetString([.. _ring.AsSpan((int)(total % Capacity)), .. _ring.AsSpan(0, (int)(total % Capacity))]));
+        var text =
+            total <= Capacity
+                ? Encoding.UTF8.GetString(_ring, 0, (int)total)
+                : WholeLines(
+                    Encoding.UTF8.GetString([.. _ring.AsSpan((int)(total % Capacity)), .. _ring.AsSpan(0, (int)(total % Capacity))])
+                );
         return ControlCharacters().Replace(Credentials().Replace(text, "***"), " ").Trim();
     }
 
@@ -65,8 +66,11 @@ internal sealed partial class StderrTail
         }
     }
 
-    [GeneratedRegex(@"sk-[A-Za-z0-9_-]{8,}|crk_[A-Za-z0-9_-]{8,}|(?i:bearer|token|api[-_]?key|authorization|secret)[""']?\s*[:=]?\s*\S{8,}",
-        RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"sk-[A-Za-z0-9_-]{8,}|crk_[A-Za-z0-9_-]{8,}|(?i:bearer|token|api[-_]?key|authorization|secret)[""']?\s*[:=]?\s*\S{8,}",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Credentials();
 
     [GeneratedRegex(@"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

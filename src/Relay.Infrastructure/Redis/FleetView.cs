@@ -53,9 +53,15 @@ internal sealed class FleetView(RedisLink link) : IFleet
     {
         var (fleet, now) = await link.AskAsync(
             async database =>
-            (await database.HashGetAllAsync(link.Names.Fleet),
-            (long)await database.ScriptEvaluateAsync("local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000)")),
-            cancellationToken);
+                (
+                    await database.HashGetAllAsync(link.Names.Fleet),
+                    (long)
+                        await database.ScriptEvaluateAsync(
+                            "local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000)"
+                        )
+                ),
+            cancellationToken
+        );
         return Know(fleet, now);
     }
 
@@ -68,8 +74,13 @@ internal sealed class FleetView(RedisLink link) : IFleet
     }
 
     private static List<FleetMember> Parse(HashEntry[] fleet, DateTimeOffset now) =>
-        [.. fleet.Select(entry => Parse(entry.Value.ToString(), now)).OfType<FleetMember>()
-        .OrderBy(member => member.Name, StringComparer.Ordinal).ThenBy(member => member.StartedAt)];
+        [
+            .. fleet
+                .Select(entry => Parse(entry.Value.ToString(), now))
+                .OfType<FleetMember>()
+                .OrderBy(member => member.Name, StringComparer.Ordinal)
+                .ThenBy(member => member.StartedAt),
+        ];
 
     /// <summary>Null for what another version wrote otherwise.</summary>
     private static FleetMember? Parse(string text, DateTimeOffset now)
@@ -77,8 +88,11 @@ internal sealed class FleetView(RedisLink link) : IFleet
         var parts = text.Split(' ', 2);
         try
         {
-            if (parts.Length == 2 && long.TryParse(parts[0], out var seen)
-                && JsonSerializer.Deserialize<FleetMember>(parts[1]) is { } member)
+            if (
+                parts.Length == 2
+                && long.TryParse(parts[0], out var seen)
+                && JsonSerializer.Deserialize<FleetMember>(parts[1]) is { } member
+            )
             {
                 var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(seen);
                 return member with { SeenAt = seenAt, State = now - seenAt >= RelayInstance.Lease ? Lost : member.State };

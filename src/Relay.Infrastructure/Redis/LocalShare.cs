@@ -67,8 +67,11 @@ internal sealed class LocalShare(TimeProvider clock)
             var now = clock.GetUtcNow();
             var book = BookOf(limits.Bucket);
             var day = DateOnly.FromDateTime(now.UtcDateTime);
-            if (_seeded.Add((keyId, limits.Bucket)) && _heard.TryGetValue((keyId, limits.Bucket), out var heard)
-                && heard.Day == RedisNames.ToNumber(day))
+            if (
+                _seeded.Add((keyId, limits.Bucket))
+                && _heard.TryGetValue((keyId, limits.Bucket), out var heard)
+                && heard.Day == RedisNames.ToNumber(day)
+            )
             {
                 var requests = Share(heard.Standing.Requests, relays);
                 book.Restore(day, keyId, requests, (heard.Standing.CostUsd + heard.Standing.ReservedUsd) / relays);
@@ -82,7 +85,11 @@ internal sealed class LocalShare(TimeProvider clock)
                 _charged.Add(id);
             }
 
-            return decision with { Charge = decision.Charge is { } charge ? charge with { Id = id } : null, Relays = relays };
+            return decision with
+            {
+                Charge = decision.Charge is { } charge ? charge with { Id = id } : null,
+                Relays = relays,
+            };
         }
     }
 
@@ -112,17 +119,21 @@ internal sealed class LocalShare(TimeProvider clock)
 
     private TimeSpan Uptime => clock.GetElapsedTime(_startedAt);
 
-    private QuotaLimits ShareOf(QuotaLimits limits, int relays, int day) => limits with
-    {
-        PerMinute = (int)Share(limits.PerMinute, relays),
-        PerDay = (int)Share(limits.PerDay, relays),
-        // Of what is left of it: what other keys used is in no count here.
-        GlobalPerDay = (int)Math.Min(int.MaxValue,
-            Share(Math.Max(0, limits.GlobalPerDay - TotalOf(limits.Bucket, day)), relays)
-            + _seededRequests.GetValueOrDefault(limits.Bucket)),
-        UsdPerDay = limits.UsdPerDay / relays,
-        Concurrency = limits.PlacesPerRelay(relays),
-    };
+    private QuotaLimits ShareOf(QuotaLimits limits, int relays, int day) =>
+        limits with
+        {
+            PerMinute = (int)Share(limits.PerMinute, relays),
+            PerDay = (int)Share(limits.PerDay, relays),
+            // Of what is left of it: what other keys used is in no count here.
+            GlobalPerDay = (int)
+                Math.Min(
+                    int.MaxValue,
+                    Share(Math.Max(0, limits.GlobalPerDay - TotalOf(limits.Bucket, day)), relays)
+                        + _seededRequests.GetValueOrDefault(limits.Bucket)
+                ),
+            UsdPerDay = limits.UsdPerDay / relays,
+            Concurrency = limits.PlacesPerRelay(relays),
+        };
 
     /// <summary>What all keys had used of the day when that was last heard.</summary>
     private long TotalOf(QuotaBucket bucket, int day) => _totals.TryGetValue(bucket, out var heard) && heard.Day == day ? heard.Total : 0;

@@ -48,7 +48,9 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
                     _overflowed = true;
                     logger.LogError(
                         "More than {Count} settlements wait for the shared state; from now on what running requests reserved counts as "
-                        + "what they cost", MostWaiting);
+                            + "what they cost",
+                        MostWaiting
+                    );
                 }
 
                 return;
@@ -94,7 +96,8 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         {
             logger.LogError(
                 "{Count} settlements could not be told to the shared state: what their requests reserved will count as what they cost",
-                Count);
+                Count
+            );
         }
 
         await base.StopAsync(cancellationToken);
@@ -128,25 +131,28 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
     /// <summary>All at once, on one connection: those that failed, in their order.</summary>
     private async Task<List<Func<IDatabase, Task>>> TellAsync(List<Func<IDatabase, Task>> batch, CancellationToken cancellationToken)
     {
-        var told = await Task.WhenAll(batch.Select(async tell =>
-        {
-            try
+        var told = await Task.WhenAll(
+            batch.Select(async tell =>
             {
-                await link.AskAsync(
-                    async database =>
-                    {
-                        await tell(database);
-                        return true;
-                    },
-                    cancellationToken);
-                return true;
-            }
-            catch (RelayErrorException exception)
-            {
-                // A mistake of this relay's is logged by the link, and must not hold up all that comes after it.
-                return RedisLink.IsMistake(exception.InnerException);
-            }
-        }));
+                try
+                {
+                    await link.AskAsync(
+                        async database =>
+                        {
+                            await tell(database);
+                            return true;
+                        },
+                        cancellationToken
+                    );
+                    return true;
+                }
+                catch (RelayErrorException exception)
+                {
+                    // A mistake of this relay's is logged by the link, and must not hold up all that comes after it.
+                    return RedisLink.IsMistake(exception.InnerException);
+                }
+            })
+        );
         return [.. batch.Where((_, index) => !told[index])];
     }
 

@@ -25,7 +25,8 @@ internal sealed class Pulse(
     IEngineLoad load,
     IServiceProvider services,
     TimeProvider clock,
-    ILogger<Pulse> logger) : BackgroundService
+    ILogger<Pulse> logger
+) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
@@ -51,8 +52,10 @@ internal sealed class Pulse(
         }
         catch (RelayErrorException exception)
         {
-            logger.LogWarning("The others are not told that this relay stops: {Reason}. They find out by its leases",
-                RedisLink.Describe(exception));
+            logger.LogWarning(
+                "The others are not told that this relay stops: {Reason}. They find out by its leases",
+                RedisLink.Describe(exception)
+            );
         }
     }
 
@@ -71,11 +74,15 @@ internal sealed class Pulse(
         try
         {
             var names = link.Names;
-            var answer = (RedisResult[])(await link.ProbeAsync(
-                RedisScripts.Pulse,
-                [names.Relays, names.Fleet, names.KeysVersion, names.UpstreamLimits(login.Value)],
-                [link.Clock, instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, FleetView.Format(Describe())],
-                cancellationToken))!;
+            var answer = (RedisResult[])
+                (
+                    await link.ProbeAsync(
+                        RedisScripts.Pulse,
+                        [names.Relays, names.Fleet, names.KeysVersion, names.UpstreamLimits(login.Value)],
+                        [link.Clock, instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, FleetView.Format(Describe())],
+                        cancellationToken
+                    )
+                )!;
             var dead = (string[])answer[4]!;
             fleet.Hear((long)answer[0], ToEntries(answer[2]), (long)answer[1], ToEntries(answer[3]));
             if (dead.Length > 0)
@@ -98,13 +105,24 @@ internal sealed class Pulse(
         var status = engine.Status;
         // Not in the constructor: some of them know this relay's fleet.
         var checks = (IEnumerable<IHealthCheck>)services.GetService(typeof(IEnumerable<IHealthCheck>))!;
-        var state = admission.IsClosed ? "stopping"
+        var state =
+            admission.IsClosed ? "stopping"
             : status.Problems.Count > 0 || checks.Any(check => check is not RedisLink && check.Problem is not null) ? "not_ready"
             : checks.Any(check => check.Warning is not null) ? "degraded"
             : "ready";
         return new FleetMember(
-            instance.Id, instance.Name, Version, status.ClaudeVersion, state, queue.Places, queue.Running, queue.Waiting,
-            spares.BlankSpares + spares.PreparedSpares, instance.StartedAt, default);
+            instance.Id,
+            instance.Name,
+            Version,
+            status.ClaudeVersion,
+            state,
+            queue.Places,
+            queue.Running,
+            queue.Waiting,
+            spares.BlankSpares + spares.PreparedSpares,
+            instance.StartedAt,
+            default
+        );
     }
 
     private async Task SweepAsync(string[] dead, CancellationToken cancellationToken)
@@ -114,14 +132,20 @@ internal sealed class Pulse(
         foreach (var chunk in members.Chunk(100))
         {
             await link.AskAsync(
-                database => Task.WhenAll(chunk.Select(member =>
-                {
-                    var (_, bucket) = RedisNames.ParseMember(member.ToString());
-                    return database.ScriptEvaluateAsync(
-                        RedisScripts.Sweep, [names.Counters(member.ToString()), names.Totals(bucket), names.Relays, names.Open],
-                        [link.Clock, member, names.Channel]);
-                })),
-                cancellationToken);
+                database =>
+                    Task.WhenAll(
+                        chunk.Select(member =>
+                        {
+                            var (_, bucket) = RedisNames.ParseMember(member.ToString());
+                            return database.ScriptEvaluateAsync(
+                                RedisScripts.Sweep,
+                                [names.Counters(member.ToString()), names.Totals(bucket), names.Relays, names.Open],
+                                [link.Clock, member, names.Channel]
+                            );
+                        })
+                    ),
+                cancellationToken
+            );
         }
 
         foreach (var id in dead)
@@ -132,10 +156,12 @@ internal sealed class Pulse(
                 continue;
             }
 
-            logger.LogWarning("Relay {Relay} has not been heard for {Seconds:0} s: what it ran counts as spent", NameOf(id),
-                RelayInstance.Lease.TotalSeconds);
+            logger.LogWarning(
+                "Relay {Relay} has not been heard for {Seconds:0} s: what it ran counts as spent",
+                NameOf(id),
+                RelayInstance.Lease.TotalSeconds
+            );
         }
-
     }
 
     /// <summary>Those that have been lost for long.</summary>

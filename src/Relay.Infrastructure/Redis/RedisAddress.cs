@@ -29,19 +29,25 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
             return (null, Form);
         }
 
-        string? user = null, password = null;
+        string? user = null,
+            password = null;
         if (rest.LastIndexOf('@') is >= 0 and var at)
         {
             var login = rest[..at].Split(':', 2);
-            (user, password) = login.Length == 2
-                ? (Uri.UnescapeDataString(login[0]), Uri.UnescapeDataString(login[1])) : (null, Uri.UnescapeDataString(login[0]));
+            (user, password) =
+                login.Length == 2
+                    ? (Uri.UnescapeDataString(login[0]), Uri.UnescapeDataString(login[1]))
+                    : (null, Uri.UnescapeDataString(login[0]));
             rest = rest[(at + 1)..];
         }
 
         var parts = rest.Split('/', 2);
         var database = 0;
-        if (parts.Length == 2 && parts[1].Length > 0
-            && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out database))
+        if (
+            parts.Length == 2
+            && parts[1].Length > 0
+            && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out database)
+        )
         {
             return (null, Form);
         }
@@ -57,14 +63,28 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
             hosts.Add(parsed);
         }
 
-        return (new RedisAddress(hosts, isTls, string.IsNullOrEmpty(user)
-            ? null : user, string.IsNullOrEmpty(password) ? null : password, database), null);
+        return (
+            new RedisAddress(
+                hosts,
+                isTls,
+                string.IsNullOrEmpty(user) ? null : user,
+                string.IsNullOrEmpty(password) ? null : password,
+                database
+            ),
+            null
+        );
     }
 
     /// <summary>What the client needs to connect.</summary>
     public ConfigurationOptions ToOptions()
     {
-        var options = new ConfigurationOptions { Ssl = IsTls, User = User, Password = Password, DefaultDatabase = Database };
+        var options = new ConfigurationOptions
+        {
+            Ssl = IsTls,
+            User = User,
+            Password = Password,
+            DefaultDatabase = Database,
+        };
         foreach (var (host, port) in Hosts)
         {
             options.EndPoints.Add(host, port);
@@ -85,8 +105,10 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
         }
 
         return port.Length == 0 ? (host, DefaultPort)
-            : port[0] == ':' && int.TryParse(port.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            && number is > 0 and <= 65535 ? (host, number)
+            : port[0] == ':'
+            && int.TryParse(port.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number is > 0 and <= 65535
+                ? (host, number)
             : null;
     }
 }

@@ -27,11 +27,15 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
         try
         {
             // By the same owner it is claimed once, however often it arrives.
-            var answer = (RedisValue[])(await link.RunAgainAsync(
-                RedisScripts.Claim,
-                [link.Names.Answer(name), link.Names.Relays],
-                [link.Clock, fingerprint, owner, (long)LongestClaim.TotalSeconds, (long)RelayInstance.Lease.TotalMilliseconds],
-                CancellationToken.None))!;
+            var answer = (RedisValue[])
+                (
+                    await link.RunAgainAsync(
+                        RedisScripts.Claim,
+                        [link.Names.Answer(name), link.Names.Relays],
+                        [link.Clock, fingerprint, owner, (long)LongestClaim.TotalSeconds, (long)RelayInstance.Lease.TotalMilliseconds],
+                        CancellationToken.None
+                    )
+                )!;
             switch (answer[0].ToString())
             {
                 case "claimed":
@@ -58,7 +62,12 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
 
     /// <inheritdoc/>
     public async ValueTask KeepAsync(
-        string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
+        string name,
+        string holder,
+        string fingerprint,
+        ReadOnlyMemory<byte> sealedAnswer,
+        CancellationToken cancellationToken
+    )
     {
         if (!_claims.TryRemove(name, out var owner))
         {
@@ -69,17 +78,29 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
         await TellAsync(
             async database =>
             {
-                var forgotten = (RedisValue[])(await database.ScriptEvaluateAsync(
-                    RedisScripts.Keep,
-                    [names.Answer(name), names.AnswersByAge, names.AnswerEntries, names.AnswersByHolder, names.AnswerHolders,
-                    names.AnswerBytes, .. names.OldAnswers],
-                    [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, kept.MaxBytes, name, holder]))!;
+                var forgotten = (RedisValue[])
+                    (
+                        await database.ScriptEvaluateAsync(
+                            RedisScripts.Keep,
+                            [
+                                names.Answer(name),
+                                names.AnswersByAge,
+                                names.AnswerEntries,
+                                names.AnswersByHolder,
+                                names.AnswerHolders,
+                                names.AnswerBytes,
+                                .. names.OldAnswers,
+                            ],
+                            [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, kept.MaxBytes, name, holder]
+                        )
+                    )!;
                 if (forgotten.Length > 0)
                 {
                     await database.KeyDeleteAsync([.. forgotten.Select(old => names.Answer(old.ToString()))]);
                 }
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     /// <inheritdoc/>
@@ -105,7 +126,8 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
                     await tell(database);
                     return true;
                 },
-                cancellationToken);
+                cancellationToken
+            );
         }
         catch (RelayErrorException)
         {

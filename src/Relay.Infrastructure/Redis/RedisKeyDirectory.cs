@@ -15,8 +15,12 @@ namespace Relay.Infrastructure.Redis;
 /// reached it knows none, and says so.
 /// </summary>
 internal sealed class RedisKeyDirectory(
-    RedisLink link, FleetView fleet, RedisKeyRepository repository, TimeProvider clock, ILogger<RedisKeyDirectory> logger)
-    : BackgroundService, IKeyDirectory, IHealthCheck
+    RedisLink link,
+    FleetView fleet,
+    RedisKeyRepository repository,
+    TimeProvider clock,
+    ILogger<RedisKeyDirectory> logger
+) : BackgroundService, IKeyDirectory, IHealthCheck
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
 
@@ -153,8 +157,11 @@ internal sealed class RedisKeyDirectory(
             _problem = null;
             var now = clock.GetUtcNow();
             var unrevoked = _byId.Values.Where(key => key.RevokedAt is null).ToList();
-            logger.LogInformation("{Count} keys in force, loaded in {Milliseconds:0} ms", unrevoked.Count(key => key.IsActive(now)),
-                clock.GetElapsedTime(startedAt).TotalMilliseconds);
+            logger.LogInformation(
+                "{Count} keys in force, loaded in {Milliseconds:0} ms",
+                unrevoked.Count(key => key.IsActive(now)),
+                clock.GetElapsedTime(startedAt).TotalMilliseconds
+            );
             Reloaded?.Invoke(unrevoked.Select(key => key.Id).ToHashSet(StringComparer.Ordinal));
         }
         catch (RelayErrorException)

@@ -21,7 +21,9 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
 
     /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(
-        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change, CancellationToken cancellationToken)
+        Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -71,38 +73,54 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
     /// <summary>All keys, in the order they were made, and a version that is not newer than any of them.</summary>
     /// <exception cref="RelayErrorException">They can't be read now.</exception>
     /// <exception cref="FormatException">An entry is none of this relay's.</exception>
-    public Task<(long Version, List<ApiKey> Keys)> ReadAllAsync(CancellationToken cancellationToken) => link.AskAsync(
-        async database =>
-        {
-            // First: what is changed while the pages are read has a newer one, and is read or refused then.
-            var version = (long)await database.StringGetAsync(link.Names.KeysVersion);
-            var keys = new Dictionary<string, ApiKey>(StringComparer.Ordinal);
-            await foreach (var entry in database.HashScanAsync(link.Names.Keys, pageSize: PageSize).WithCancellation(cancellationToken))
+    public Task<(long Version, List<ApiKey> Keys)> ReadAllAsync(CancellationToken cancellationToken) =>
+        link.AskAsync(
+            async database =>
             {
-                keys[entry.Name.ToString()] = Parse(entry.Value);
-            }
+                // First: what is changed while the pages are read has a newer one, and is read or refused then.
+                var version = (long)await database.StringGetAsync(link.Names.KeysVersion);
+                var keys = new Dictionary<string, ApiKey>(StringComparer.Ordinal);
+                await foreach (var entry in database.HashScanAsync(link.Names.Keys, pageSize: PageSize).WithCancellation(cancellationToken))
+                {
+                    keys[entry.Name.ToString()] = Parse(entry.Value);
+                }
 
-            return (version, keys.Values.OrderBy(key => key.CreatedAt).ThenBy(key => key.Id, StringComparer.Ordinal).ToList());
-        },
-        ReadTimeout,
-        cancellationToken);
+                return (version, keys.Values.OrderBy(key => key.CreatedAt).ThenBy(key => key.Id, StringComparer.Ordinal).ToList());
+            },
+            ReadTimeout,
+            cancellationToken
+        );
 
     /// <summary>What changed after a version; null for a key that is gone.</summary>
     /// <exception cref="RelayErrorException">They can't be read now.</exception>
     /// <exception cref="FormatException">An entry is none of this relay's.</exception>
     public async Task<(long Version, IReadOnlyList<(string Id, ApiKey? Key)> Changes)> ReadChangesAsync(
-        long since, CancellationToken cancellationToken)
+        long since,
+        CancellationToken cancellationToken
+    )
     {
         var names = link.Names;
-        var answer = (RedisValue[])(await link.AskAsync(
-            database => database.ScriptEvaluateAsync(
-            RedisScripts.ReadKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [since]), ReadTimeout, cancellationToken))!;
-        return ((long)answer[0],
-            [.. answer.Skip(1).Chunk(2).Select(pair => (pair[0].ToString(), pair[1].Length() == 0 ? null : Parse(pair[1])))]);
+        var answer = (RedisValue[])
+            (
+                await link.AskAsync(
+                    database =>
+                        database.ScriptEvaluateAsync(RedisScripts.ReadKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [since]),
+                    ReadTimeout,
+                    cancellationToken
+                )
+            )!;
+        return (
+            (long)answer[0],
+            [.. answer.Skip(1).Chunk(2).Select(pair => (pair[0].ToString(), pair[1].Length() == 0 ? null : Parse(pair[1])))]
+        );
     }
 
     private async Task<bool> TryWriteAsync(
-        long version, IReadOnlyList<ApiKey> before, IReadOnlyList<ApiKey> after, CancellationToken cancellationToken)
+        long version,
+        IReadOnlyList<ApiKey> before,
+        IReadOnlyList<ApiKey> after,
+        CancellationToken cancellationToken
+    )
     {
         // What stays as it is stays the same object.
         var known = before.ToHashSet(ReferenceEqualityComparer.Instance);
@@ -118,11 +136,17 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
         }
 
         var names = link.Names;
-        return (long)await link.AskAsync(
-            database => database.ScriptEvaluateAsync(
-            RedisScripts.WriteKeys, [names.Keys, names.KeysVersion, names.KeysChanged], [version, names.Channel, .. changes]),
-            ReadTimeout,
-            cancellationToken) != 0;
+        return (long)
+                await link.AskAsync(
+                    database =>
+                        database.ScriptEvaluateAsync(
+                            RedisScripts.WriteKeys,
+                            [names.Keys, names.KeysVersion, names.KeysChanged],
+                            [version, names.Channel, .. changes]
+                        ),
+                    ReadTimeout,
+                    cancellationToken
+                ) != 0;
     }
 
     private static ApiKey Parse(RedisValue entry)

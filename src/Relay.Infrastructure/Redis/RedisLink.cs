@@ -44,27 +44,32 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         (_options, _clock, _logger) = (options.Value, clock, logger);
         Names = new RedisNames(_options.Namespace);
         _breaker = new ResiliencePipelineBuilder { TimeProvider = clock }
-            .AddCircuitBreaker(new CircuitBreakerStrategyOptions
-            {
-                ShouldHandle = args => ValueTask.FromResult(IsFailure(args.Outcome.Exception)),
-                // Three of five at the least.
-                FailureRatio = 0.5,
-                MinimumThroughput = 5,
-                SamplingDuration = Sampling,
-                BreakDurationGenerator = args => ValueTask.FromResult(BreakOf(args.FailureCount)),
-                StateProvider = _state,
-                OnOpened = args =>
+            .AddCircuitBreaker(
+                new CircuitBreakerStrategyOptions
                 {
-                    _logger.LogError("The shared state fails: {Reason}. Nothing is asked of it for {Milliseconds:0} ms", _reason,
-                        args.BreakDuration.TotalMilliseconds);
-                    return ValueTask.CompletedTask;
-                },
-                OnClosed = _ =>
-                {
-                    _logger.LogInformation("The shared state answers again");
-                    return ValueTask.CompletedTask;
-                },
-            })
+                    ShouldHandle = args => ValueTask.FromResult(IsFailure(args.Outcome.Exception)),
+                    // Three of five at the least.
+                    FailureRatio = 0.5,
+                    MinimumThroughput = 5,
+                    SamplingDuration = Sampling,
+                    BreakDurationGenerator = args => ValueTask.FromResult(BreakOf(args.FailureCount)),
+                    StateProvider = _state,
+                    OnOpened = args =>
+                    {
+                        _logger.LogError(
+                            "The shared state fails: {Reason}. Nothing is asked of it for {Milliseconds:0} ms",
+                            _reason,
+                            args.BreakDuration.TotalMilliseconds
+                        );
+                        return ValueTask.CompletedTask;
+                    },
+                    OnClosed = _ =>
+                    {
+                        _logger.LogInformation("The shared state answers again");
+                        return ValueTask.CompletedTask;
+                    },
+                }
+            )
             .Build();
     }
 
@@ -85,22 +90,27 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
 
     /// <summary>Whether it answered lately.</summary>
     public bool IsUp =>
-        _reached && Volatile.Read(ref _failuresInARow) < SeveralFailures && _state.CircuitState == CircuitState.Closed
+        _reached
+        && Volatile.Read(ref _failuresInARow) < SeveralFailures
+        && _state.CircuitState == CircuitState.Closed
         && _connection is { IsConnected: true };
 
     /// <inheritdoc/>
     public string Part => "state";
 
     /// <inheritdoc/>
-    public string? Problem => !IsUp && _options.Failure == StateFailure.Closed
-        ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until it can."
-        : null;
+    public string? Problem =>
+        !IsUp && _options.Failure == StateFailure.Closed
+            ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until it can."
+            : null;
 
     /// <inheritdoc/>
-    public string? Warning => !IsUp && _options.Failure == StateFailure.Local
-        ? "The state that the relays share can't be reached; the relay's log says why. This relay enforces its share of the limits alone "
-        + "until it can."
-        : null;
+    public string? Warning =>
+        !IsUp && _options.Failure == StateFailure.Local
+            ? "The state that the relays share can't be reached; the relay's log says why. This relay enforces its share of the limits "
+                + "alone "
+                + "until it can."
+            : null;
 
     /// <summary>What is said of whatever needs it while it is away.</summary>
     public static RelayError Unavailable { get; } = new(ErrorCode.StateUnavailable, Unreached, RetryAfter: TimeSpan.FromSeconds(1));
@@ -120,7 +130,11 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <summary>Runs a script; once more where no answer came. To run it twice must be the same as to run it once.</summary>
     /// <exception cref="RelayErrorException">As for the other.</exception>
     public async Task<RedisResult> RunAgainAsync(
-        string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+        string script,
+        RedisKey[] keys,
+        RedisValue[] arguments,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -151,7 +165,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <exception cref="RelayErrorException">As for the other.</exception>
     public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken) =>
         _state.CircuitState == CircuitState.Closed
-        ? SendAsync(ask, timeout, cancellationToken) : throw new RelayErrorException(Unavailable, new BrokenCircuitException());
+            ? SendAsync(ask, timeout, cancellationToken)
+            : throw new RelayErrorException(Unavailable, new BrokenCircuitException());
 
     private async Task<T> SendAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken)
     {
@@ -165,7 +180,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
                     return await ask(connection.GetDatabase()).WaitAsync(timeout, link._clock, token);
                 },
                 (this, ask, timeout),
-                cancellationToken);
+                cancellationToken
+            );
             if (!_reached)
             {
                 _reached = true;
@@ -201,8 +217,10 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
-        options.ReconnectRetryPolicy =
-            new ExponentialRetry((int)ShortestBreak.TotalMilliseconds / 2, (int)LongestReconnect.TotalMilliseconds);
+        options.ReconnectRetryPolicy = new ExponentialRetry(
+            (int)ShortestBreak.TotalMilliseconds / 2,
+            (int)LongestReconnect.TotalMilliseconds
+        );
         options.KeepAlive = 5;
         options.ConfigCheckSeconds = 5;
         options.ClientName = "claude-relay";
@@ -236,9 +254,13 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(options);
         _connection = connection;
-        await connection.GetSubscriber()
-            .SubscribeAsync(RedisChannel.Literal(Names.Channel), (_, message) =>
-            Told?.Invoke(message.ToString()), CommandFlags.FireAndForget);
+        await connection
+            .GetSubscriber()
+            .SubscribeAsync(
+                RedisChannel.Literal(Names.Channel),
+                (_, message) => Told?.Invoke(message.ToString()),
+                CommandFlags.FireAndForget
+            );
     }
 
     /// <inheritdoc/>
@@ -248,18 +270,19 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     public void Dispose() => _connection?.Dispose();
 
     /// <summary>What a failure is, in words that hold nothing of an address, a user or a password.</summary>
-    public static string Describe(Exception exception) => exception switch
-    {
-        RelayErrorException { InnerException: { } cause } => Describe(cause),
-        BrokenCircuitException => "it failed just now",
-        TimeoutException => "it did not answer in time",
-        RedisServerException server => DescribeServer(server.Message),
-        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => "it refused the user or the password",
-        RedisConnectionException { InnerException: RedisServerException server } => DescribeServer(server.Message),
-        RedisConnectionException => "there is no connection to it",
-        RedisCommandException => "no server of it takes this command now",
-        _ => exception.GetType().Name,
-    };
+    public static string Describe(Exception exception) =>
+        exception switch
+        {
+            RelayErrorException { InnerException: { } cause } => Describe(cause),
+            BrokenCircuitException => "it failed just now",
+            TimeoutException => "it did not answer in time",
+            RedisServerException server => DescribeServer(server.Message),
+            RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => "it refused the user or the password",
+            RedisConnectionException { InnerException: RedisServerException server } => DescribeServer(server.Message),
+            RedisConnectionException => "there is no connection to it",
+            RedisCommandException => "no server of it takes this command now",
+            _ => exception.GetType().Name,
+        };
 
     private static string DescribeServer(string message)
     {
@@ -283,8 +306,10 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// </summary>
     public static bool MayHaveArrived(RelayErrorException exception) =>
         exception.InnerException
-        is not (BrokenCircuitException
-        or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog });
+            is not (
+                BrokenCircuitException
+                or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog }
+            );
 
     /// <summary>Whether the command itself was wrong: to send it again would be no better.</summary>
     public static bool IsMistake(Exception? exception) =>
@@ -306,8 +331,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     {
         var most = Math.Min(LongestBreak.TotalMilliseconds, ShortestBreak.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 8) / 2.0));
 #pragma warning disable CA5394 // Jitter, no secret.
-        return TimeSpan.FromMilliseconds(ShortestBreak.TotalMilliseconds / 2
-            + Random.Shared.NextDouble() * (most - ShortestBreak.TotalMilliseconds / 2));
+        return TimeSpan.FromMilliseconds(
+            ShortestBreak.TotalMilliseconds / 2 + Random.Shared.NextDouble() * (most - ShortestBreak.TotalMilliseconds / 2)
+        );
 #pragma warning restore CA5394
     }
 

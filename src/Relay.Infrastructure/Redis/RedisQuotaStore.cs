@@ -44,15 +44,23 @@ internal sealed class RedisQuotaStore : IQuotaStore
 
     /// <inheritdoc/>
     public async ValueTask<QuotaDecision> ChargeAsync(
-        string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken)
+        string keyId,
+        ModelName? model,
+        QuotaLimits limits,
+        decimal reserveUsd,
+        CancellationToken cancellationToken
+    )
     {
         cancellationToken.ThrowIfCancellationRequested();
         var id = _instance.NextChargeId();
         try
         {
             // Not the caller's token: what is on its way may be charged, and only its answer tells.
-            return Remember(keyId, limits,
-                await ChargeAsync(id, keyId, model, limits, UsageTable.ToMicro(reserveUsd), reserveUsd, CancellationToken.None));
+            return Remember(
+                keyId,
+                limits,
+                await ChargeAsync(id, keyId, model, limits, UsageTable.ToMicro(reserveUsd), reserveUsd, CancellationToken.None)
+            );
         }
         catch (RelayErrorException exception)
         {
@@ -79,30 +87,63 @@ internal sealed class RedisQuotaStore : IQuotaStore
 
     /// <inheritdoc/>
     public ValueTask SettleAsync(
-        QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken)
+        QuotaCharge charge,
+        ModelName? model,
+        Spending spending,
+        decimal costUsd,
+        CancellationToken cancellationToken
+    )
     {
-        var (names, member, row) =
-            (_link.Names, RedisNames.MemberOf(charge.KeyId, charge.Bucket), RedisNames.RowOf(charge.Bucket, model?.Value));
+        var (names, member, row) = (
+            _link.Names,
+            RedisNames.MemberOf(charge.KeyId, charge.Bucket),
+            RedisNames.RowOf(charge.Bucket, model?.Value)
+        );
         var (day, cost, tokens) = (RedisNames.ToNumber(charge.Day), UsageTable.ToMicro(costUsd), spending.Usage);
-        RedisValue[] numbers = [cost, tokens?.InputTokens ?? 0, tokens?.OutputTokens ?? 0, tokens?.CacheCreationInputTokens ?? 0,
-            tokens?.CacheReadInputTokens ?? 0];
+        RedisValue[] numbers =
+        [
+            cost,
+            tokens?.InputTokens ?? 0,
+            tokens?.OutputTokens ?? 0,
+            tokens?.CacheCreationInputTokens ?? 0,
+            tokens?.CacheReadInputTokens ?? 0,
+        ];
         if (_localCharges.TryRemove(charge.Id!, out _))
         {
             _share.Settle(charge, costUsd);
             var second = _clock.GetUtcNow().ToUnixTimeSeconds();
-            _outbox.Post(database => database.ScriptEvaluateAsync(
-                RedisScripts.Book,
-                [names.Counters(member), names.Totals(charge.Bucket), names.Relays, names.Usage(day, charge.KeyId), names.KeysOfDay(day),
-                names.LastUse, names.Mark(charge.Id!)],
-                [_link.Clock, day, second, charge.KeyId, row, .. numbers]));
+            _outbox.Post(database =>
+                database.ScriptEvaluateAsync(
+                    RedisScripts.Book,
+                    [
+                        names.Counters(member),
+                        names.Totals(charge.Bucket),
+                        names.Relays,
+                        names.Usage(day, charge.KeyId),
+                        names.KeysOfDay(day),
+                        names.LastUse,
+                        names.Mark(charge.Id!),
+                    ],
+                    [_link.Clock, day, second, charge.KeyId, row, .. numbers]
+                )
+            );
             return ValueTask.CompletedTask;
         }
 
-        _outbox.Post(database => database.ScriptEvaluateAsync(
-            RedisScripts.Settle,
-            [names.Counters(member), names.Totals(charge.Bucket), names.Relays, names.Usage(day, charge.KeyId), names.KeysOfDay(day),
-            names.Open],
-            [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel, .. numbers]));
+        _outbox.Post(database =>
+            database.ScriptEvaluateAsync(
+                RedisScripts.Settle,
+                [
+                    names.Counters(member),
+                    names.Totals(charge.Bucket),
+                    names.Relays,
+                    names.Usage(day, charge.KeyId),
+                    names.KeysOfDay(day),
+                    names.Open,
+                ],
+                [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel, .. numbers]
+            )
+        );
         return ValueTask.CompletedTask;
     }
 
@@ -132,9 +173,13 @@ internal sealed class RedisQuotaStore : IQuotaStore
             var told = _places.GetOrAdd(member, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             try
             {
-                var answer = (int)await _link.RunAsync(
-                    RedisScripts.Place, [names.Counters(member), names.Totals(charge.Bucket), names.Relays],
-                    [_link.Clock, charge.Id, places()], cancellationToken);
+                var answer = (int)
+                    await _link.RunAsync(
+                        RedisScripts.Place,
+                        [names.Counters(member), names.Totals(charge.Bucket), names.Relays],
+                        [_link.Clock, charge.Id, places()],
+                        cancellationToken
+                    );
                 isGone = answer < 0;
                 if (answer > 0)
                 {
@@ -180,8 +225,15 @@ internal sealed class RedisQuotaStore : IQuotaStore
         return decision with
         {
             Refusal = decision.Refusal with { RetryAfter = decision.Refusal.RetryAfter - age },
-            Statuses = [.. decision.Statuses.Select(status => status
-            with { Reset = status.Reset is { } reset && reset > age ? reset - age : TimeSpan.Zero })],
+            Statuses =
+            [
+                .. decision.Statuses.Select(status =>
+                    status with
+                    {
+                        Reset = status.Reset is { } reset && reset > age ? reset - age : TimeSpan.Zero,
+                    }
+                ),
+            ],
         };
     }
 
@@ -191,8 +243,12 @@ internal sealed class RedisQuotaStore : IQuotaStore
         try
         {
             var (names, member) = (_link.Names, RedisNames.MemberOf(keyId, limits.Bucket));
-            var reply = await _link.RunAsync(RedisScripts.Peek, [names.Counters(member), names.Totals(limits.Bucket), names.Relays],
-                [_link.Clock, limits.PerMinute], cancellationToken);
+            var reply = await _link.RunAsync(
+                RedisScripts.Peek,
+                [names.Counters(member), names.Totals(limits.Bucket), names.Relays],
+                [_link.Clock, limits.PerMinute],
+                cancellationToken
+            );
             var (standing, running) = (StandingOf(keyId, limits, (RedisResult[])reply!), (int)((RedisResult[])reply!)[11]);
             var refusal = standing.FindRefusal(limits, reserveUsd: 0);
             return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal), running);
@@ -203,25 +259,53 @@ internal sealed class RedisQuotaStore : IQuotaStore
         }
     }
 
-    private async Task<QuotaDecision> ChargeAsync(string id, string keyId, ModelName? model, QuotaLimits limits, long reserve,
-        decimal reserveUsd, CancellationToken cancellationToken)
+    private async Task<QuotaDecision> ChargeAsync(
+        string id,
+        string keyId,
+        ModelName? model,
+        QuotaLimits limits,
+        long reserve,
+        decimal reserveUsd,
+        CancellationToken cancellationToken
+    )
     {
         var (names, member, row) = (_link.Names, RedisNames.MemberOf(keyId, limits.Bucket), RedisNames.RowOf(limits.Bucket, model?.Value));
         while (true)
         {
             var day = Volatile.Read(ref _day);
             // Under the same id it is charged once, however often it arrives.
-            var reply = (RedisResult[])(await _link.RunAgainAsync(
-                RedisScripts.Charge,
-                [names.Counters(member), names.Totals(limits.Bucket), names.Relays, names.Usage(day, keyId), names.KeysOfDay(day),
-                names.LastUse, names.Open],
-                [
-                    _link.Clock, id, day, member, keyId, row, model?.Value ?? "-", reserve, limits.PerMinute, limits.PerDay,
-                        limits.GlobalPerDay, limits.Concurrency,
-                    limits.UsdPerDay is { } usd ? (usd * Million).ToString(CultureInfo.InvariantCulture)
-                    : string.Empty, (long)RelayInstance.Lease.TotalMilliseconds,
-                ],
-                cancellationToken))!;
+            var reply = (RedisResult[])
+                (
+                    await _link.RunAgainAsync(
+                        RedisScripts.Charge,
+                        [
+                            names.Counters(member),
+                            names.Totals(limits.Bucket),
+                            names.Relays,
+                            names.Usage(day, keyId),
+                            names.KeysOfDay(day),
+                            names.LastUse,
+                            names.Open,
+                        ],
+                        [
+                            _link.Clock,
+                            id,
+                            day,
+                            member,
+                            keyId,
+                            row,
+                            model?.Value ?? "-",
+                            reserve,
+                            limits.PerMinute,
+                            limits.PerDay,
+                            limits.GlobalPerDay,
+                            limits.Concurrency,
+                            limits.UsdPerDay is { } usd ? (usd * Million).ToString(CultureInfo.InvariantCulture) : string.Empty,
+                            (long)RelayInstance.Lease.TotalMilliseconds,
+                        ],
+                        cancellationToken
+                    )
+                )!;
             _share.End();
             var verdict = (string)reply[0]!;
             if (verdict == "day")
@@ -235,11 +319,19 @@ internal sealed class RedisQuotaStore : IQuotaStore
             if (verdict == "charged")
             {
                 var charge = new QuotaCharge(
-                    keyId, RedisNames.ToDay((long)reply[1]), (long)reply[2], reserveUsd, limits.Bucket, id, IsWaiting: (int)reply[12] == 0);
+                    keyId,
+                    RedisNames.ToDay((long)reply[1]),
+                    (long)reply[2],
+                    reserveUsd,
+                    limits.Bucket,
+                    id,
+                    IsWaiting: (int)reply[12] == 0
+                );
                 return new QuotaDecision(charge, null, standing.Statuses(limits, null), running);
             }
 
-            var refusal = standing.FindRefusal(limits, reserve / Million)
+            var refusal =
+                standing.FindRefusal(limits, reserve / Million)
                 ?? throw new InvalidOperationException($"The script's verdict is '{verdict}', and nothing refuses.");
             return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal), running);
         }
@@ -249,9 +341,15 @@ internal sealed class RedisQuotaStore : IQuotaStore
     {
         var (day, now) = ((int)reply[1], (long)reply[10]);
         var standing = new QuotaStanding(
-            (long)reply[3], (long)reply[4], (long)reply[5] / Million, (long)reply[6] / Million, (int)reply[7],
-            TimeSpan.FromMicroseconds((long)reply[8]), TimeSpan.FromMicroseconds((long)reply[9]),
-            TimeSpan.FromMicroseconds(((day + 1L) * 86_400 * 1_000_000) - now));
+            (long)reply[3],
+            (long)reply[4],
+            (long)reply[5] / Million,
+            (long)reply[6] / Million,
+            (int)reply[7],
+            TimeSpan.FromMicroseconds((long)reply[8]),
+            TimeSpan.FromMicroseconds((long)reply[9]),
+            TimeSpan.FromMicroseconds(((day + 1L) * 86_400 * 1_000_000) - now)
+        );
         _share.Hear(keyId, limits.Bucket, day, standing);
         return standing;
     }
@@ -279,14 +377,26 @@ internal sealed class RedisQuotaStore : IQuotaStore
             _refusals.TryRemove(known, out _);
         }
 
-        var (names, member, row) =
-            (_link.Names, RedisNames.MemberOf(charge.KeyId, charge.Bucket), RedisNames.RowOf(charge.Bucket, model?.Value));
+        var (names, member, row) = (
+            _link.Names,
+            RedisNames.MemberOf(charge.KeyId, charge.Bucket),
+            RedisNames.RowOf(charge.Bucket, model?.Value)
+        );
         var day = RedisNames.ToNumber(charge.Day);
-        _outbox.Post(database => database.ScriptEvaluateAsync(
-            RedisScripts.GiveBack,
-            [names.Counters(member), names.Totals(charge.Bucket), names.Relays, names.Usage(day, charge.KeyId), names.KeysOfDay(day),
-            names.Open],
-            [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel]));
+        _outbox.Post(database =>
+            database.ScriptEvaluateAsync(
+                RedisScripts.GiveBack,
+                [
+                    names.Counters(member),
+                    names.Totals(charge.Bucket),
+                    names.Relays,
+                    names.Usage(day, charge.KeyId),
+                    names.KeysOfDay(day),
+                    names.Open,
+                ],
+                [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel]
+            )
+        );
     }
 
     private void Listen(string news)

@@ -45,7 +45,8 @@ internal static class RedisScripts
 
     private static string Read(string name)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"Relay.Infrastructure.Redis.Scripts.{name}.lua")
+        using var stream =
+            Assembly.GetExecutingAssembly().GetManifestResourceStream($"Relay.Infrastructure.Redis.Scripts.{name}.lua")
             ?? throw new InvalidOperationException($"There is no script '{name}'.");
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();

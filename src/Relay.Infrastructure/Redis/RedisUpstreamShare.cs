@@ -29,7 +29,9 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
     {
         var name = _link.Names.UpstreamLimits(_login.Value);
         var value = string.Create(
-            CultureInfo.InvariantCulture, $"{limit.Until.ToUnixTimeMilliseconds()} {(long)limit.Backoff.TotalMilliseconds}");
+            CultureInfo.InvariantCulture,
+            $"{limit.Until.ToUnixTimeMilliseconds()} {(long)limit.Backoff.TotalMilliseconds}"
+        );
         _outbox.Post(async database =>
         {
             await database.HashSetAsync(name, FieldOf(limit), value);
@@ -46,11 +48,17 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
     private static SharedLimit? Parse(HashEntry entry)
     {
         var (name, numbers) = (entry.Name.ToString().Split('|'), entry.Value.ToString().Split(' '));
-        return name.Length == 2 && numbers.Length == 2
+        return
+            name.Length == 2
+            && numbers.Length == 2
             && long.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var until)
             && long.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out var backoff)
-            ? new SharedLimit(name[0].Length == 0
-            ? null : name[0], name[1], DateTimeOffset.FromUnixTimeMilliseconds(until), TimeSpan.FromMilliseconds(backoff))
+            ? new SharedLimit(
+                name[0].Length == 0 ? null : name[0],
+                name[1],
+                DateTimeOffset.FromUnixTimeMilliseconds(until),
+                TimeSpan.FromMilliseconds(backoff)
+            )
             : null;
     }
 }

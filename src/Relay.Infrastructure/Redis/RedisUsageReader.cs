@@ -23,18 +23,26 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
         var last = RedisNames.ToNumber(DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)) + 1;
         var days = Enumerable.Range(RedisNames.ToNumber(since), Math.Max(0, last - RedisNames.ToNumber(since) + 1)).ToList();
         List<(int Day, string KeyId)> wanted = keyId is not null
-            ? [.. days.Select(day => (day, keyId))] : await KeysAsync(days, cancellationToken);
+            ? [.. days.Select(day => (day, keyId))]
+            : await KeysAsync(days, cancellationToken);
         var rows = new List<UsageRow>();
         foreach (var chunk in wanted.Chunk(AtOnce))
         {
-            var found = await link.AskAsync(database =>
-                Task.WhenAll(chunk.Select(one => database.HashGetAllAsync(link.Names.Usage(one.Day, one.KeyId)))), ReportTimeout,
-                cancellationToken);
+            var found = await link.AskAsync(
+                database => Task.WhenAll(chunk.Select(one => database.HashGetAllAsync(link.Names.Usage(one.Day, one.KeyId)))),
+                ReportTimeout,
+                cancellationToken
+            );
             rows.AddRange(chunk.Zip(found).SelectMany(pair => RowsOf(pair.First.Day, pair.First.KeyId, pair.Second)));
         }
 
-        return [.. rows.OrderBy(row => row.Day).ThenBy(row => row.KeyId, StringComparer.Ordinal).ThenBy(row => row.Model is null)
-            .ThenBy(row => row.Model, StringComparer.Ordinal)];
+        return
+        [
+            .. rows.OrderBy(row => row.Day)
+                .ThenBy(row => row.KeyId, StringComparer.Ordinal)
+                .ThenBy(row => row.Model is null)
+                .ThenBy(row => row.Model, StringComparer.Ordinal),
+        ];
     }
 
     /// <inheritdoc/>
@@ -42,8 +50,11 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
     {
         await FlushAsync(cancellationToken);
         var found = await link.AskAsync(database => database.HashGetAllAsync(link.Names.LastUse), ReportTimeout, cancellationToken);
-        return found.ToDictionary(entry =>
-            entry.Name.ToString(), entry => DateTimeOffset.FromUnixTimeSeconds((long)entry.Value), StringComparer.Ordinal);
+        return found.ToDictionary(
+            entry => entry.Name.ToString(),
+            entry => DateTimeOffset.FromUnixTimeSeconds((long)entry.Value),
+            StringComparer.Ordinal
+        );
     }
 
     private async Task FlushAsync(CancellationToken cancellationToken)
@@ -56,8 +67,11 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
 
     private async Task<List<(int Day, string KeyId)>> KeysAsync(List<int> days, CancellationToken cancellationToken)
     {
-        var found = await link.AskAsync(database => Task.WhenAll(days.Select(day => database.SetMembersAsync(link.Names.KeysOfDay(day)))),
-            ReportTimeout, cancellationToken);
+        var found = await link.AskAsync(
+            database => Task.WhenAll(days.Select(day => database.SetMembersAsync(link.Names.KeysOfDay(day)))),
+            ReportTimeout,
+            cancellationToken
+        );
         return [.. days.Zip(found).SelectMany(pair => pair.Second.Select(key => (pair.First, key.ToString())))];
     }
 
@@ -68,7 +82,12 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
         group (name.Number, Value: (long)field.Value) by (name.Bucket, name.Model) into row
         let numbers = row.ToDictionary(number => number.Number, number => number.Value, StringComparer.Ordinal)
         let usage = new TokenUsage(
-        Number(numbers, "i"), Number(numbers, "o"), Number(numbers, "w"), Number(numbers, "d"), Number(numbers, "c") / Million)
+            Number(numbers, "i"),
+            Number(numbers, "o"),
+            Number(numbers, "w"),
+            Number(numbers, "d"),
+            Number(numbers, "c") / Million
+        )
         where Number(numbers, "q") != 0 || usage.CostUsd != 0
         select new UsageRow(RedisNames.ToDay(day), keyId, row.Key.Model, Number(numbers, "q"), usage);
 

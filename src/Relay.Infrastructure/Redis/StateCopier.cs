@@ -37,8 +37,10 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
         using var to = await OpenAsync(command.To, cancellationToken);
         if (!command.Force && (await from.FindUserAsync(cancellationToken) ?? await to.FindUserAsync(cancellationToken)) is { } user)
         {
-            return new RelayError(ErrorCode.Conflict,
-                $"{user} Stop it first, so that nothing is counted on both sides; or use --force, and copy once more afterwards.");
+            return new RelayError(
+                ErrorCode.Conflict,
+                $"{user} Stop it first, so that nothing is counted on both sides; or use --force, and copy once more afterwards."
+            );
         }
 
         if (!(await CopyKeysAsync(from, to, command.DryRun, cancellationToken)).TryGet(out var keys, out var error))
@@ -53,7 +55,11 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
     }
 
     private static async Task<Result<(int Added, int Changed, int Same)>> CopyKeysAsync(
-        ISide from, ISide to, bool dryRun, CancellationToken cancellationToken)
+        ISide from,
+        ISide to,
+        bool dryRun,
+        CancellationToken cancellationToken
+    )
     {
         if (!(await from.Keys.ReadAsync(cancellationToken)).TryGet(out var wanted, out var error))
         {
@@ -63,11 +69,16 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
         if (dryRun)
         {
             return (await to.Keys.ReadAsync(cancellationToken)).TryGet(out var there, out error)
-                ? Merge(wanted, there).TryGet(out var planned, out error) ? planned.Counts : error : error;
+                ? Merge(wanted, there).TryGet(out var planned, out error)
+                    ? planned.Counts
+                    : error
+                : error;
         }
 
-        return await to.Keys.ChangeAsync<(int, int, int)>(there =>
-            Merge(wanted, there).TryGet(out var merged, out var conflict) ? (merged.Keys, merged.Counts) : conflict, cancellationToken);
+        return await to.Keys.ChangeAsync<(int, int, int)>(
+            there => Merge(wanted, there).TryGet(out var merged, out var conflict) ? (merged.Keys, merged.Counts) : conflict,
+            cancellationToken
+        );
     }
 
     /// <summary>
@@ -75,7 +86,9 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
     /// key's.
     /// </summary>
     private static Result<(IReadOnlyList<ApiKey> Keys, (int Added, int Changed, int Same) Counts)> Merge(
-        IReadOnlyList<ApiKey> wanted, IReadOnlyList<ApiKey> there)
+        IReadOnlyList<ApiKey> wanted,
+        IReadOnlyList<ApiKey> there
+    )
     {
         var merged = there.ToDictionary(key => key.Id, StringComparer.Ordinal);
         var (added, changed, same) = (0, 0, 0);
@@ -101,15 +114,20 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         var twice = merged.Values.Where(key => key.RevokedAt is null).GroupBy(key => key.Label).FirstOrDefault(label => label.Count() > 1);
         return twice is null
-            ? ((IReadOnlyList<ApiKey>)[.. merged.Values.OrderBy(key => key.CreatedAt).ThenBy(key => key.Id, StringComparer.Ordinal)],
-            (added, changed, same))
-            : new RelayError(ErrorCode.Conflict,
-            $"Both sides have a key '{twice.Key}', and they are not the same one. Revoke one of them first.");
+            ? (
+                (IReadOnlyList<ApiKey>)[.. merged.Values.OrderBy(key => key.CreatedAt).ThenBy(key => key.Id, StringComparer.Ordinal)],
+                (added, changed, same)
+            )
+            : new RelayError(
+                ErrorCode.Conflict,
+                $"Both sides have a key '{twice.Key}', and they are not the same one. Revoke one of them first."
+            );
     }
 
     private static RelayError? CheckAddress(string field, string state) =>
         state == StateOptions.Local || RedisAddress.Parse(state).Problem is not { } problem
-        ? null : RelayError.Invalid(field, $"--{field} {problem}");
+            ? null
+            : RelayError.Invalid(field, $"--{field} {problem}");
 
     private async Task<ISide> OpenAsync(string state, CancellationToken cancellationToken)
     {
@@ -120,8 +138,18 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         var own = options.Value;
         var link = new RedisLink(
-            Options.Create(new StateOptions { State = state, CaFile = own.CaFile, Namespace = own.Namespace, Timeout = WriteTimeout }),
-            clock, NullLogger<RedisLink>.Instance);
+            Options.Create(
+                new StateOptions
+                {
+                    State = state,
+                    CaFile = own.CaFile,
+                    Namespace = own.Namespace,
+                    Timeout = WriteTimeout,
+                }
+            ),
+            clock,
+            NullLogger<RedisLink>.Instance
+        );
         await link.StartAsync(cancellationToken);
         return new RedisSide(link, clock);
     }
@@ -191,27 +219,48 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         public async Task<string?> FindUserAsync(CancellationToken cancellationToken) =>
             (await new FleetView(link).ReadAsync(cancellationToken))!.FirstOrDefault(member => member.State != FleetView.Lost) is { } member
-            ? $"The relay '{member.Name}' uses that Redis." : null;
+                ? $"The relay '{member.Name}' uses that Redis."
+                : null;
 
         public async Task<int> MergeAsync(IReadOnlyList<UsageRow> rows, bool dryRun, CancellationToken cancellationToken)
         {
             var names = link.Names;
             var grown = 0L;
-            foreach (var chunk in rows.GroupBy(row =>
-                (row.Day, row.KeyId, Bucket: row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions)).Chunk(AtOnce))
+            foreach (
+                var chunk in rows.GroupBy(row =>
+                        (row.Day, row.KeyId, Bucket: row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions)
+                    )
+                    .Chunk(AtOnce)
+            )
             {
                 var answers = await link.AskAsync(
-                    redis => Task.WhenAll(chunk.Select(group =>
-                    {
-                        var (day, keyId, bucket) = (RedisNames.ToNumber(group.Key.Day), group.Key.KeyId, group.Key.Bucket);
-                        return redis.ScriptEvaluateAsync(
-                            RedisScripts.Merge,
-                            [names.Counters(RedisNames.MemberOf(keyId, bucket)), names.Totals(bucket), names.Relays,
-                            names.Usage(day, keyId), names.KeysOfDay(day)],
-                            [link.Clock, day, keyId, dryRun ? string.Empty : "write", .. group.SelectMany(row => Numbers(bucket, row))]);
-                    })),
+                    redis =>
+                        Task.WhenAll(
+                            chunk.Select(group =>
+                            {
+                                var (day, keyId, bucket) = (RedisNames.ToNumber(group.Key.Day), group.Key.KeyId, group.Key.Bucket);
+                                return redis.ScriptEvaluateAsync(
+                                    RedisScripts.Merge,
+                                    [
+                                        names.Counters(RedisNames.MemberOf(keyId, bucket)),
+                                        names.Totals(bucket),
+                                        names.Relays,
+                                        names.Usage(day, keyId),
+                                        names.KeysOfDay(day),
+                                    ],
+                                    [
+                                        link.Clock,
+                                        day,
+                                        keyId,
+                                        dryRun ? string.Empty : "write",
+                                        .. group.SelectMany(row => Numbers(bucket, row)),
+                                    ]
+                                );
+                            })
+                        ),
                     WriteTimeout,
-                    cancellationToken);
+                    cancellationToken
+                );
                 grown += answers.Sum(answer => (long)answer);
             }
 
@@ -221,10 +270,14 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
         public void Dispose() => link.Dispose();
 
         private static RedisValue[] Numbers(QuotaBucket bucket, UsageRow row) =>
-        [
-            RedisNames.RowOf(bucket, row.Model), row.Requests, row.Usage.InputTokens, row.Usage.OutputTokens,
-                row.Usage.CacheCreationInputTokens, row.Usage.CacheReadInputTokens,
-            UsageTable.ToMicro(row.Usage.CostUsd ?? 0),
-        ];
+            [
+                RedisNames.RowOf(bucket, row.Model),
+                row.Requests,
+                row.Usage.InputTokens,
+                row.Usage.OutputTokens,
+                row.Usage.CacheCreationInputTokens,
+                row.Usage.CacheReadInputTokens,
+                UsageTable.ToMicro(row.Usage.CostUsd ?? 0),
+            ];
     }
 }

@@ -20,26 +20,36 @@ public sealed class StateOptions
     /// <summary>The value of <c>STATE</c> for a relay by itself.</summary>
     public const string Local = "local";
 
-    [Setting("STATE",
+    [Setting(
+        "STATE",
         "Keep keys, limits and usage here: local (files of this relay), or redis://user:password@host:6379/0 to share them. Use "
-        + "rediss:// for TLS, and commas between several hosts of a cluster or its replicas.", Secret = true)]
+            + "rediss:// for TLS, and commas between several hosts of a cluster or its replicas.",
+        Secret = true
+    )]
     public string State { get; set; } = Local;
 
-    [Setting("STATE_CA_FILE",
-        "Trust the certificate authority in this PEM file for rediss://. When unset, those of the system are trusted.")]
+    [Setting(
+        "STATE_CA_FILE",
+        "Trust the certificate authority in this PEM file for rediss://. When unset, those of the system are trusted."
+    )]
     public string? CaFile { get; set; }
 
-    [Setting("STATE_FAILURE",
+    [Setting(
+        "STATE_FAILURE",
         "Choose what happens while the shared state can't be reached: closed (requests that spend get 503), or local (each relay "
-        + "enforces its share alone and settles afterwards).")]
+            + "enforces its share alone and settles afterwards)."
+    )]
     public StateFailure Failure { get; set; } = StateFailure.Closed;
 
     [Setting("STATE_NAMESPACE", "Begin all names in the shared state with this. Relays with the same value are one fleet.")]
     public string Namespace { get; set; } = "claude-relay";
 
-    [Setting("STATE_TIMEOUT",
-        "Wait at most this long for one answer of the shared state. An admission without an answer is asked for once more.", Min = "20ms",
-        Max = "10s")]
+    [Setting(
+        "STATE_TIMEOUT",
+        "Wait at most this long for one answer of the shared state. An admission without an answer is asked for once more.",
+        Min = "20ms",
+        Max = "10s"
+    )]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(1);
 
     [Setting("RELAY_NAME", "Give this relay this name in its fleet. When unset, it has the machine's name.")]

@@ -10,7 +10,8 @@ namespace Relay.Infrastructure.Sqlite;
 /// the file is whole.
 /// </summary>
 internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock, ILogger<DatabaseHealth> logger)
-    : BackgroundService, IHealthCheck
+    : BackgroundService,
+        IHealthCheck
 {
     private const int SqliteBusy = 5;
     private const int SqliteLocked = 6;
@@ -74,7 +75,8 @@ internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock,
         {
             // In this order: who is told to look into the log finds it there.
             logger.LogError("relay.db is damaged: {Damage}", damage);
-            _problem = "relay.db is damaged; the relay's log says how. Requests with an Idempotency-Key are refused. "
+            _problem =
+                "relay.db is damaged; the relay's log says how. Requests with an Idempotency-Key are refused. "
                 + "Stop the relay and move relay.db, relay.db-wal and relay.db-shm away: the day's limits then begin anew.";
         }
     }

@@ -10,9 +10,13 @@ namespace Relay.Infrastructure.Sqlite;
 /// <summary>
 /// Answers in <c>relay.db</c>; what is still running only in memory, so that no crash leaves a request in flight for ever.
 /// </summary>
-internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth health, IOptions<IdempotencyOptions> options,
-    TimeProvider clock, ILogger<IdempotencyStore> logger)
-    : IIdempotencyStore, IHostedService, IDisposable
+internal sealed class IdempotencyStore(
+    RelayDatabase database,
+    DatabaseHealth health,
+    IOptions<IdempotencyOptions> options,
+    TimeProvider clock,
+    ILogger<IdempotencyStore> logger
+) : IIdempotencyStore, IHostedService, IDisposable
 {
     private readonly ConcurrentDictionary<string, string> _inFlight = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _using = new(1, 1);
@@ -23,8 +27,11 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
     {
         if (!_inFlight.TryAdd(name, fingerprint))
         {
-            return new IdempotencyClaim(_inFlight.TryGetValue(name, out var running) && running != fingerprint
-                ? IdempotencyState.Mismatch : IdempotencyState.InFlight);
+            return new IdempotencyClaim(
+                _inFlight.TryGetValue(name, out var running) && running != fingerprint
+                    ? IdempotencyState.Mismatch
+                    : IdempotencyState.InFlight
+            );
         }
 
         // Claimed: whoever answered it before has kept its answer by now.
@@ -37,7 +44,8 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
 
             _inFlight.TryRemove(name, out _);
             return record.Fingerprint == fingerprint
-                ? new IdempotencyClaim(IdempotencyState.Answered, record.Answer) : new IdempotencyClaim(IdempotencyState.Mismatch);
+                ? new IdempotencyClaim(IdempotencyState.Answered, record.Answer)
+                : new IdempotencyClaim(IdempotencyState.Mismatch);
         }
         catch (SqliteException exception)
         {
@@ -55,7 +63,12 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
 
     /// <inheritdoc/>
     public async ValueTask KeepAsync(
-        string name, string holder, string fingerprint, ReadOnlyMemory<byte> sealedAnswer, CancellationToken cancellationToken)
+        string name,
+        string holder,
+        string fingerprint,
+        ReadOnlyMemory<byte> sealedAnswer,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -110,7 +123,8 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
                 using var reader = command.ExecuteReader();
                 found = reader.Read() ? (reader.GetString(0), (byte[])reader[1]) : null;
             },
-            cancellationToken);
+            cancellationToken
+        );
         return found;
     }
 
@@ -120,11 +134,12 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
     {
         using var transaction = connection.BeginTransaction();
         using var command = connection.CreateCommand();
-        command.CommandText =
-            $"""
-            DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE unix_second <= $oldest ORDER BY unix_second LIMIT {ForgottenAtOnce});
+        command.CommandText = $"""
+            DELETE FROM kept_answer WHERE id IN
+                (SELECT id FROM kept_answer WHERE unix_second <= $oldest ORDER BY unix_second LIMIT {ForgottenAtOnce});
             DELETE FROM kept_answer WHERE name = $name;
-            INSERT INTO kept_answer (name, holder, fingerprint, bytes, unix_second, answer) VALUES ($name, $holder, $fingerprint, $bytes, $now, $answer);
+            INSERT INTO kept_answer (name, holder, fingerprint, bytes, unix_second, answer)
+                VALUES ($name, $holder, $fingerprint, $bytes, $now, $answer);
             """;
         command.Parameters.AddWithValue("$oldest", Oldest);
         command.Parameters.AddWithValue("$name", name);
@@ -146,13 +161,13 @@ internal sealed class IdempotencyStore(RelayDatabase database, DatabaseHealth he
         using var total = connection.CreateCommand();
         total.CommandText = "SELECT coalesce(sum(bytes), 0) FROM kept_bytes;";
         using var forget = connection.CreateCommand();
-        forget.CommandText =
-            """
+        forget.CommandText = """
             DELETE FROM kept_answer
-                WHERE id = (SELECT id FROM kept_answer WHERE holder = (SELECT holder FROM kept_bytes ORDER BY bytes DESC, holder LIMIT 1) ORDER BY id LIMIT 1)
+                WHERE id = (SELECT id FROM kept_answer
+                    WHERE holder = (SELECT holder FROM kept_bytes ORDER BY bytes DESC, holder LIMIT 1) ORDER BY id LIMIT 1)
                 RETURNING bytes;
             """;
-        for (var bytes = (long)total.ExecuteScalar()!; bytes > options.Value.MaxBytes;)
+        for (var bytes = (long)total.ExecuteScalar()!; bytes > options.Value.MaxBytes; )
         {
             if (forget.ExecuteScalar() is not long forgotten)
             {

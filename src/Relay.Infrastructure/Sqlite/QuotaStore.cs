@@ -20,8 +20,10 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     private static readonly TimeSpan LongestWrite = TimeSpan.FromSeconds(10);
 
     private static readonly RelayError Unreadable = new(
-        ErrorCode.StateUnavailable, "The usage can't be read at the moment; the relay's log says why. Try again shortly.",
-        RetryAfter: TimeSpan.FromSeconds(5));
+        ErrorCode.StateUnavailable,
+        "The usage can't be read at the moment; the relay's log says why. Try again shortly.",
+        RetryAfter: TimeSpan.FromSeconds(5)
+    );
 
     /// <summary>Longer than what anybody can ask for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
     private const int UsageDays = 400;
@@ -61,7 +63,12 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     /// <inheritdoc/>
     public ValueTask<QuotaDecision> ChargeAsync(
-        string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken)
+        string keyId,
+        ModelName? model,
+        QuotaLimits limits,
+        decimal reserveUsd,
+        CancellationToken cancellationToken
+    )
     {
         var now = _clock.GetUtcNow();
         var decision = BookOf(limits.Bucket).Charge(keyId, limits, reserveUsd, now, Uptime);
@@ -80,13 +87,20 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
     /// <inheritdoc/>
     public ValueTask SettleAsync(
-        QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken)
+        QuotaCharge charge,
+        ModelName? model,
+        Spending spending,
+        decimal costUsd,
+        CancellationToken cancellationToken
+    )
     {
         BookOf(charge.Bucket).Settle(charge, costUsd);
         lock (_lock)
         {
-            _changes.Add(RowOf(charge, model),
-                new UsageDelta(0, spending.Usage, UsageTable.ToMicro(costUsd), -UsageTable.ToMicro(charge.ReservedUsd)));
+            _changes.Add(
+                RowOf(charge, model),
+                new UsageDelta(0, spending.Usage, UsageTable.ToMicro(costUsd), -UsageTable.ToMicro(charge.ReservedUsd))
+            );
         }
 
         return ValueTask.CompletedTask;
@@ -211,7 +225,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         catch (SqliteException exception)
         {
             throw new StartupException(
-                $"relay.db is damaged ({exception.Message}). Move it away to begin without it: the day's limits then begin anew.");
+                $"relay.db is damaged ({exception.Message}). Move it away to begin without it: the day's limits then begin anew."
+            );
         }
     }
 
@@ -271,7 +286,10 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
             using var transaction = connection.BeginTransaction();
             UsageTable.Add(connection, changes.Usage);
             UsageTable.AddMinutes(
-                connection, changes.Minutes, _startedUnixSecond + (long)(Uptime - (2 * MinuteWindow.Length)).TotalSeconds);
+                connection,
+                changes.Minutes,
+                _startedUnixSecond + (long)(Uptime - (2 * MinuteWindow.Length)).TotalSeconds
+            );
             UsageTable.NoteUse(connection, changes.LastUsed);
             transaction.Commit();
             _problem = null;

@@ -13,103 +13,104 @@ internal sealed class RelayDatabase(RelayHome home)
     private static readonly string[] Migrations =
     [
         """
-        CREATE TABLE usage (
-            day TEXT NOT NULL,
-            key_id TEXT NOT NULL,
-            model TEXT NOT NULL,
-            requests INTEGER NOT NULL,
-            input_tokens INTEGER NOT NULL,
-            output_tokens INTEGER NOT NULL,
-            cache_creation_input_tokens INTEGER NOT NULL,
-            cache_read_input_tokens INTEGER NOT NULL,
-            cost_micro_usd INTEGER NOT NULL,
-            reserved_micro_usd INTEGER NOT NULL,
-            PRIMARY KEY (day, key_id, model)
-        ) WITHOUT ROWID;
-        CREATE TABLE minute (
-            key_id TEXT NOT NULL,
-            unix_second INTEGER NOT NULL,
-            requests INTEGER NOT NULL,
-            PRIMARY KEY (key_id, unix_second)
-        ) WITHOUT ROWID;
-        CREATE INDEX minute_by_second ON minute (unix_second);
-        CREATE TABLE last_use (
-            key_id TEXT PRIMARY KEY,
-            unix_second INTEGER NOT NULL
-        ) WITHOUT ROWID;
-        """,
+            CREATE TABLE usage (
+                day TEXT NOT NULL,
+                key_id TEXT NOT NULL,
+                model TEXT NOT NULL,
+                requests INTEGER NOT NULL,
+                input_tokens INTEGER NOT NULL,
+                output_tokens INTEGER NOT NULL,
+                cache_creation_input_tokens INTEGER NOT NULL,
+                cache_read_input_tokens INTEGER NOT NULL,
+                cost_micro_usd INTEGER NOT NULL,
+                reserved_micro_usd INTEGER NOT NULL,
+                PRIMARY KEY (day, key_id, model)
+            ) WITHOUT ROWID;
+            CREATE TABLE minute (
+                key_id TEXT NOT NULL,
+                unix_second INTEGER NOT NULL,
+                requests INTEGER NOT NULL,
+                PRIMARY KEY (key_id, unix_second)
+            ) WITHOUT ROWID;
+            CREATE INDEX minute_by_second ON minute (unix_second);
+            CREATE TABLE last_use (
+                key_id TEXT PRIMARY KEY,
+                unix_second INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            """,
         // What pages take is counted beside what completions take; SQLite adds no column to a primary key.
         """
-        CREATE TABLE usage_by_bucket (
-            day TEXT NOT NULL,
-            key_id TEXT NOT NULL,
-            bucket TEXT NOT NULL,
-            model TEXT NOT NULL,
-            requests INTEGER NOT NULL,
-            input_tokens INTEGER NOT NULL,
-            output_tokens INTEGER NOT NULL,
-            cache_creation_input_tokens INTEGER NOT NULL,
-            cache_read_input_tokens INTEGER NOT NULL,
-            cost_micro_usd INTEGER NOT NULL,
-            reserved_micro_usd INTEGER NOT NULL,
-            PRIMARY KEY (day, key_id, bucket, model)
-        ) WITHOUT ROWID;
-        INSERT INTO usage_by_bucket
-            SELECT day, key_id, 'completions', model, requests, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd, reserved_micro_usd
-            FROM usage;
-        DROP TABLE usage;
-        ALTER TABLE usage_by_bucket RENAME TO usage;
-        CREATE TABLE minute_by_bucket (
-            key_id TEXT NOT NULL,
-            bucket TEXT NOT NULL,
-            unix_second INTEGER NOT NULL,
-            requests INTEGER NOT NULL,
-            PRIMARY KEY (key_id, bucket, unix_second)
-        ) WITHOUT ROWID;
-        INSERT INTO minute_by_bucket SELECT key_id, 'completions', unix_second, requests FROM minute;
-        DROP TABLE minute;
-        ALTER TABLE minute_by_bucket RENAME TO minute;
-        CREATE INDEX minute_by_second ON minute (unix_second);
-        """,
+            CREATE TABLE usage_by_bucket (
+                day TEXT NOT NULL,
+                key_id TEXT NOT NULL,
+                bucket TEXT NOT NULL,
+                model TEXT NOT NULL,
+                requests INTEGER NOT NULL,
+                input_tokens INTEGER NOT NULL,
+                output_tokens INTEGER NOT NULL,
+                cache_creation_input_tokens INTEGER NOT NULL,
+                cache_read_input_tokens INTEGER NOT NULL,
+                cost_micro_usd INTEGER NOT NULL,
+                reserved_micro_usd INTEGER NOT NULL,
+                PRIMARY KEY (day, key_id, bucket, model)
+            ) WITHOUT ROWID;
+            INSERT INTO usage_by_bucket
+                SELECT day, key_id, 'completions', model, requests, input_tokens, output_tokens,
+                    cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd, reserved_micro_usd
+                FROM usage;
+            DROP TABLE usage;
+            ALTER TABLE usage_by_bucket RENAME TO usage;
+            CREATE TABLE minute_by_bucket (
+                key_id TEXT NOT NULL,
+                bucket TEXT NOT NULL,
+                unix_second INTEGER NOT NULL,
+                requests INTEGER NOT NULL,
+                PRIMARY KEY (key_id, bucket, unix_second)
+            ) WITHOUT ROWID;
+            INSERT INTO minute_by_bucket SELECT key_id, 'completions', unix_second, requests FROM minute;
+            DROP TABLE minute;
+            ALTER TABLE minute_by_bucket RENAME TO minute;
+            CREATE INDEX minute_by_second ON minute (unix_second);
+            """,
         // With a rowid: the oldest go first.
         """
-        CREATE TABLE idempotency (
-            name TEXT NOT NULL UNIQUE,
-            fingerprint TEXT NOT NULL,
-            answer BLOB NOT NULL,
-            bytes INTEGER NOT NULL,
-            unix_second INTEGER NOT NULL
-        );
-        """,
+            CREATE TABLE idempotency (
+                name TEXT NOT NULL UNIQUE,
+                fingerprint TEXT NOT NULL,
+                answer BLOB NOT NULL,
+                bytes INTEGER NOT NULL,
+                unix_second INTEGER NOT NULL
+            );
+            """,
         // Each answer has a holder, and each holder a running total. The answer comes last, for SQLite reads a row up to the column that it
         // needs. Holders of older answers are not known: those answers have one holder together.
         """
-        CREATE TABLE kept_answer (
-            id INTEGER PRIMARY KEY,
-            name TEXT NOT NULL UNIQUE,
-            holder TEXT NOT NULL,
-            fingerprint TEXT NOT NULL,
-            bytes INTEGER NOT NULL,
-            unix_second INTEGER NOT NULL,
-            answer BLOB NOT NULL
-        );
-        CREATE INDEX kept_answer_by_age ON kept_answer (unix_second);
-        CREATE INDEX kept_answer_by_holder ON kept_answer (holder, id, bytes);
-        CREATE TABLE kept_bytes (
-            holder TEXT PRIMARY KEY,
-            bytes INTEGER NOT NULL
-        ) WITHOUT ROWID;
-        CREATE TRIGGER kept_answer_added AFTER INSERT ON kept_answer BEGIN
-            INSERT INTO kept_bytes VALUES (new.holder, new.bytes) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
-        END;
-        CREATE TRIGGER kept_answer_deleted AFTER DELETE ON kept_answer BEGIN
-            UPDATE kept_bytes SET bytes = bytes - old.bytes WHERE holder = old.holder;
-            DELETE FROM kept_bytes WHERE holder = old.holder AND bytes <= 0;
-        END;
-        INSERT INTO kept_answer (name, holder, fingerprint, bytes, unix_second, answer)
-            SELECT name, '', fingerprint, bytes, unix_second, answer FROM idempotency ORDER BY rowid;
-        DROP TABLE idempotency;
-        """,
+            CREATE TABLE kept_answer (
+                id INTEGER PRIMARY KEY,
+                name TEXT NOT NULL UNIQUE,
+                holder TEXT NOT NULL,
+                fingerprint TEXT NOT NULL,
+                bytes INTEGER NOT NULL,
+                unix_second INTEGER NOT NULL,
+                answer BLOB NOT NULL
+            );
+            CREATE INDEX kept_answer_by_age ON kept_answer (unix_second);
+            CREATE INDEX kept_answer_by_holder ON kept_answer (holder, id, bytes);
+            CREATE TABLE kept_bytes (
+                holder TEXT PRIMARY KEY,
+                bytes INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            CREATE TRIGGER kept_answer_added AFTER INSERT ON kept_answer BEGIN
+                INSERT INTO kept_bytes VALUES (new.holder, new.bytes) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
+            END;
+            CREATE TRIGGER kept_answer_deleted AFTER DELETE ON kept_answer BEGIN
+                UPDATE kept_bytes SET bytes = bytes - old.bytes WHERE holder = old.holder;
+                DELETE FROM kept_bytes WHERE holder = old.holder AND bytes <= 0;
+            END;
+            INSERT INTO kept_answer (name, holder, fingerprint, bytes, unix_second, answer)
+                SELECT name, '', fingerprint, bytes, unix_second, answer FROM idempotency ORDER BY rowid;
+            DROP TABLE idempotency;
+            """,
     ];
 
     /// <summary>Whether there is one.</summary>
@@ -124,13 +125,15 @@ internal sealed class RelayDatabase(RelayHome home)
             Create();
         }
 
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = home.DatabaseFile,
-            Mode = SqliteOpenMode.ReadWrite,
-            Pooling = false,
-            DefaultTimeout = 5,
-        }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = home.DatabaseFile,
+                Mode = SqliteOpenMode.ReadWrite,
+                Pooling = false,
+                DefaultTimeout = 5,
+            }.ToString()
+        );
         try
         {
             connection.Open();
@@ -143,8 +146,9 @@ internal sealed class RelayDatabase(RelayHome home)
             connection.Dispose();
             throw exception is SqliteException
                 ? new StartupException(
-                $"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then "
-                + $"begin anew.")
+                    $"{home.DatabaseFile} can't be opened ({exception.Message}). Move it away to begin without it: the day's limits then "
+                        + $"begin anew."
+                )
                 : exception;
         }
     }
@@ -198,7 +202,8 @@ internal sealed class RelayDatabase(RelayHome home)
         {
             throw new StartupException(
                 $"{home.DatabaseFile} is of version {version}, and this relay knows {Migrations.Length}. Run the relay that wrote it, or "
-                + $"move it away: the day's limits then begin anew.");
+                    + $"move it away: the day's limits then begin anew."
+            );
         }
 
         for (; version < Migrations.Length; version++)

@@ -24,8 +24,9 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
     {
         if (!database.Exists)
         {
-            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(
-                StringComparer.Ordinal));
+            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(
+                new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal)
+            );
         }
 
         try
@@ -37,8 +38,9 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
         {
             // Keys can be looked at, and revoked, without it.
             logger.LogWarning("When keys were last used is not known: {Reason}", exception.Message);
-            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(new Dictionary<string, DateTimeOffset>(
-                StringComparer.Ordinal));
+            return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(
+                new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal)
+            );
         }
     }
 }

@@ -16,27 +16,31 @@ internal readonly record struct MinuteKey(string KeyId, QuotaBucket Bucket, long
 internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, long CostMicroUsd, long ReservedMicroUsd)
 {
     /// <summary>Whether it changes no number.</summary>
-    public bool IsNothing => this is
-    {
-        Requests: 0,
-        CostMicroUsd: 0,
-        ReservedMicroUsd: 0,
-        Tokens: null or { InputTokens: 0, OutputTokens: 0, CacheCreationInputTokens: 0, CacheReadInputTokens: 0 },
-    };
+    public bool IsNothing =>
+        this
+            is {
+                Requests: 0,
+                CostMicroUsd: 0,
+                ReservedMicroUsd: 0,
+                Tokens: null or { InputTokens: 0, OutputTokens: 0, CacheCreationInputTokens: 0, CacheReadInputTokens: 0 },
+            };
 
     /// <summary>Both.</summary>
-    public static UsageDelta operator +(UsageDelta left, UsageDelta right) => new(
-        left.Requests + right.Requests,
-        left.Tokens is { } one && right.Tokens is { } other
-            ? new TokenUsage(
-                one.InputTokens + other.InputTokens,
-                one.OutputTokens + other.OutputTokens,
-                one.CacheCreationInputTokens + other.CacheCreationInputTokens,
-                one.CacheReadInputTokens + other.CacheReadInputTokens,
-                null)
-            : left.Tokens ?? right.Tokens,
-        left.CostMicroUsd + right.CostMicroUsd,
-        left.ReservedMicroUsd + right.ReservedMicroUsd);
+    public static UsageDelta operator +(UsageDelta left, UsageDelta right) =>
+        new(
+            left.Requests + right.Requests,
+            left.Tokens is { } one && right.Tokens is { } other
+                ? new TokenUsage(
+                    one.InputTokens + other.InputTokens,
+                    one.OutputTokens + other.OutputTokens,
+                    one.CacheCreationInputTokens + other.CacheCreationInputTokens,
+                    one.CacheReadInputTokens + other.CacheReadInputTokens,
+                    null
+                )
+                : left.Tokens ?? right.Tokens,
+            left.CostMicroUsd + right.CostMicroUsd,
+            left.ReservedMicroUsd + right.ReservedMicroUsd
+        );
 }
 
 /// <summary>The tables' SQL.</summary>
@@ -54,8 +58,7 @@ internal static class UsageTable
     public static void Add(SqliteConnection connection, IReadOnlyDictionary<UsageKey, UsageDelta> deltas)
     {
         using var command = connection.CreateCommand();
-        command.CommandText =
-            """
+        command.CommandText = """
             INSERT INTO usage VALUES ($day, $key, $bucket, $model, $requests, $input, $output, $created, $read, $cost, $reserved)
             ON CONFLICT DO UPDATE SET
                 requests = requests + excluded.requests,
@@ -114,8 +117,7 @@ internal static class UsageTable
     public static int Merge(SqliteConnection connection, IEnumerable<UsageRow> rows)
     {
         using var command = connection.CreateCommand();
-        command.CommandText =
-            """
+        command.CommandText = """
             INSERT INTO usage VALUES ($day, $key, $bucket, $model, $requests, $input, $output, $created, $read, $cost, 0)
             ON CONFLICT DO UPDATE SET
                 requests = max(requests, excluded.requests),
@@ -125,7 +127,8 @@ internal static class UsageTable
                 cache_read_input_tokens = max(cache_read_input_tokens, excluded.cache_read_input_tokens),
                 cost_micro_usd = max(cost_micro_usd, excluded.cost_micro_usd - reserved_micro_usd)
             WHERE requests < excluded.requests OR input_tokens < excluded.input_tokens OR output_tokens < excluded.output_tokens
-                OR cache_creation_input_tokens < excluded.cache_creation_input_tokens OR cache_read_input_tokens < excluded.cache_read_input_tokens
+                OR cache_creation_input_tokens < excluded.cache_creation_input_tokens
+                OR cache_read_input_tokens < excluded.cache_read_input_tokens
                 OR cost_micro_usd + reserved_micro_usd < excluded.cost_micro_usd;
             """;
         var grown = 0;
@@ -166,7 +169,9 @@ internal static class UsageTable
         }
 
         RelayDatabase.Execute(
-            connection, string.Create(CultureInfo.InvariantCulture, $"DELETE FROM minute WHERE unix_second < {oldestSecond};"));
+            connection,
+            string.Create(CultureInfo.InvariantCulture, $"DELETE FROM minute WHERE unix_second < {oldestSecond};")
+        );
     }
 
     /// <summary>Notes when keys were used.</summary>
@@ -188,9 +193,9 @@ internal static class UsageTable
     public static List<UsageRow> Read(SqliteConnection connection, string? keyId, DateOnly since)
     {
         using var command = connection.CreateCommand();
-        command.CommandText =
-            """
-            SELECT day, key_id, nullif(model, ''), requests, input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd + reserved_micro_usd
+        command.CommandText = """
+            SELECT day, key_id, nullif(model, ''), requests, input_tokens, output_tokens,
+                cache_creation_input_tokens, cache_read_input_tokens, cost_micro_usd + reserved_micro_usd
             FROM usage WHERE day >= $since AND ($key IS NULL OR key_id = $key) AND (requests <> 0 OR cost_micro_usd <> 0)
             ORDER BY day, key_id, bucket, model;
             """;
@@ -200,13 +205,21 @@ internal static class UsageTable
         var rows = new List<UsageRow>();
         while (reader.Read())
         {
-            rows.Add(new UsageRow(
-                DateOnly.ParseExact(reader.GetString(0), "yyyy-MM-dd", CultureInfo.InvariantCulture),
-                reader.GetString(1),
-                reader.IsDBNull(2) ? null : reader.GetString(2),
-                reader.GetInt64(3),
-                new TokenUsage(reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7),
-                reader.GetInt64(8) / Million)));
+            rows.Add(
+                new UsageRow(
+                    DateOnly.ParseExact(reader.GetString(0), "yyyy-MM-dd", CultureInfo.InvariantCulture),
+                    reader.GetString(1),
+                    reader.IsDBNull(2) ? null : reader.GetString(2),
+                    reader.GetInt64(3),
+                    new TokenUsage(
+                        reader.GetInt64(4),
+                        reader.GetInt64(5),
+                        reader.GetInt64(6),
+                        reader.GetInt64(7),
+                        reader.GetInt64(8) / Million
+                    )
+                )
+            );
         }
 
         return rows;
@@ -246,6 +259,8 @@ internal static class UsageTable
 
     /// <summary>What crashed while it ran may have cost what was reserved for it.</summary>
     public static void SettleCrashed(SqliteConnection connection) =>
-        RelayDatabase.Execute(connection,
-        "UPDATE usage SET cost_micro_usd = cost_micro_usd + reserved_micro_usd, reserved_micro_usd = 0 WHERE reserved_micro_usd <> 0;");
+        RelayDatabase.Execute(
+            connection,
+            "UPDATE usage SET cost_micro_usd = cost_micro_usd + reserved_micro_usd, reserved_micro_usd = 0 WHERE reserved_micro_usd <> 0;"
+        );
 }

@@ -43,11 +43,12 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
 
     /// <summary>Settings that lead Claude Code here.</summary>
     public (string Name, string Value)[] Settings =>
-    [
-        ("CLAUDE_PASS_ENV", "HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS"),
+        [
+            ("CLAUDE_PASS_ENV", "HTTPS_PROXY,NO_PROXY,NODE_EXTRA_CA_CERTS"),
             ("HTTPS_PROXY", $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}"),
-        ("NO_PROXY", "127.0.0.1"), ("NODE_EXTRA_CA_CERTS", Authority),
-    ];
+            ("NO_PROXY", "127.0.0.1"),
+            ("NODE_EXTRA_CA_CERTS", Authority),
+        ];
 
     /// <summary>The request lines so far.</summary>
     public IReadOnlyList<string> Asked => [.. _asked];
@@ -93,12 +94,15 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
             await plain.WriteAsync("HTTP/1.1 200 Connected\r\n\r\n"u8.ToArray(), _stopping.Token);
             await using var stream = new SslStream(plain);
             await stream.AuthenticateAsServerAsync(
-                new SslServerAuthenticationOptions { ServerCertificate = _certificate }, _stopping.Token);
+                new SslServerAuthenticationOptions { ServerCertificate = _certificate },
+                _stopping.Token
+            );
             var head = await ReadHeadAsync(stream);
             var line = head.Split('\r', 2)[0];
             _asked.Enqueue(line);
             var length = head.Split("\r\n")
-                .FirstOrDefault(header => header.StartsWith("content-length:", StringComparison.OrdinalIgnoreCase)) is { } header
+                .FirstOrDefault(header => header.StartsWith("content-length:", StringComparison.OrdinalIgnoreCase))
+                is { } header
                 ? int.Parse(header.Split(':')[1])
                 : 0;
             var body = new byte[length];
@@ -111,12 +115,14 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
             var (status, answer) = Answer(line, Encoding.UTF8.GetString(body));
             await stream.WriteAsync(
                 Encoding.UTF8.GetBytes(
-                $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nrequest-id: req_test\r\nContent-Length: "
-                + $"{Encoding.UTF8.GetByteCount(answer)}\r\nConnection: close\r\n\r\n{answer}"),
-                _stopping.Token);
+                    $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nrequest-id: req_test\r\nContent-Length: "
+                        + $"{Encoding.UTF8.GetByteCount(answer)}\r\nConnection: close\r\n\r\n{answer}"
+                ),
+                _stopping.Token
+            );
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException
-            or System.Security.Authentication.AuthenticationException)
+        catch (Exception exception)
+            when (exception is IOException or OperationCanceledException or System.Security.Authentication.AuthenticationException)
         {
             // Claude Code ended, or the test has.
         }
@@ -124,12 +130,24 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
 
     private (string Status, string Answer) Answer(string line, string body)
     {
-        var organization = new { uuid = AccountId, name = EmailAddress, organization_type = "claude_max",
-            rate_limit_tier = "default_claude_max_5x", billing_type = "stripe_subscription" };
+        var organization = new
+        {
+            uuid = AccountId,
+            name = EmailAddress,
+            organization_type = "claude_max",
+            rate_limit_tier = "default_claude_max_5x",
+            billing_type = "stripe_subscription",
+        };
         if (line.Contains("/api/oauth/profile", StringComparison.Ordinal))
         {
-            var account = new { uuid = AccountId, email = EmailAddress, full_name = EmailAddress, display_name = EmailAddress,
-                created_at = "2024-01-01T00:00:00Z" };
+            var account = new
+            {
+                uuid = AccountId,
+                email = EmailAddress,
+                full_name = EmailAddress,
+                display_name = EmailAddress,
+                created_at = "2024-01-01T00:00:00Z",
+            };
             return ("200 OK", JsonSerializer.Serialize(new { account, organization }));
         }
 
@@ -146,16 +164,21 @@ internal sealed class AnthropicAccounts : IAsyncDisposable
             }
 
             _refreshToken = $"sk-ant-ort01-renewed-{++_renewals}";
-            return ("200 OK", JsonSerializer.Serialize(new
-            {
-                token_type = "Bearer",
-                access_token = AccessToken,
-                refresh_token = _refreshToken,
-                expires_in = 28800,
-                scope = "user:inference user:profile",
-                account = new { uuid = AccountId, email_address = EmailAddress },
-                organization,
-            }));
+            return (
+                "200 OK",
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        token_type = "Bearer",
+                        access_token = AccessToken,
+                        refresh_token = _refreshToken,
+                        expires_in = 28800,
+                        scope = "user:inference user:profile",
+                        account = new { uuid = AccountId, email_address = EmailAddress },
+                        organization,
+                    }
+                )
+            );
         }
     }
 

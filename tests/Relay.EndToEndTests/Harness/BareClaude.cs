@@ -23,9 +23,14 @@ internal sealed class BareClaude : IAsyncDisposable
     private readonly IDisposable? _scratch;
     private readonly string _relayHome;
 
-    private BareClaude(OrphanGuard guard, ProcessStarter starter, ChildProcess child, ProcessSpec spec, IDisposable? scratch,
-        string relayHome) =>
-        (_guard, _starter, _child, Spec, _scratch, _relayHome) = (guard, starter, child, spec, scratch, relayHome);
+    private BareClaude(
+        OrphanGuard guard,
+        ProcessStarter starter,
+        ChildProcess child,
+        ProcessSpec spec,
+        IDisposable? scratch,
+        string relayHome
+    ) => (_guard, _starter, _child, Spec, _scratch, _relayHome) = (guard, starter, child, spec, scratch, relayHome);
 
     /// <summary>How it was started.</summary>
     public ProcessSpec Spec { get; }
@@ -42,23 +47,34 @@ internal sealed class BareClaude : IAsyncDisposable
     /// <param name="arguments">Changes the arguments.</param>
     /// <param name="environment">Changes the environment.</param>
     public static async Task<BareClaude> StartAsync(
-        Simulator api, string sandbox, Func<IReadOnlyList<string>, IReadOnlyList<string>>? arguments = null,
-        Action<Dictionary<string, string>>? environment = null)
+        Simulator api,
+        string sandbox,
+        Func<IReadOnlyList<string>, IReadOnlyList<string>>? arguments = null,
+        Action<Dictionary<string, string>>? environment = null
+    )
     {
         var home = RelayHome.Open(TestMachine.NewDirectory());
-        var options = Options.Create(new ClaudeCodeOptions
-        {
-            ClaudeBin = TestMachine.RealClaude,
-            // The jail with a network: without a relay there is no gate.
-            Auth = ClaudeAuth.Bedrock,
-            BaseUrl = api.BaseAddress,
-            Sandbox = sandbox == "off" ? SandboxMode.Off : SandboxMode.Bwrap,
-        });
+        var options = Options.Create(
+            new ClaudeCodeOptions
+            {
+                ClaudeBin = TestMachine.RealClaude,
+                // The jail with a network: without a relay there is no gate.
+                Auth = ClaudeAuth.Bedrock,
+                BaseUrl = api.BaseAddress,
+                Sandbox = sandbox == "off" ? SandboxMode.Off : SandboxMode.Bwrap,
+            }
+        );
         var configuration = new ConfigurationBuilder().Build();
         var guard = new OrphanGuard(NullLogger<OrphanGuard>.Instance);
         var starter = new ProcessStarter(guard, NullLogger<ProcessStarter>.Instance, TimeProvider.System);
-        var jail = new ClaudeSandbox(options, new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home),
-            home, starter, new ClaudeLocator(options), TimeProvider.System);
+        var jail = new ClaudeSandbox(
+            options,
+            new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, home),
+            home,
+            starter,
+            new ClaudeLocator(options),
+            TimeProvider.System
+        );
         if (await jail.ProbeAsync(TestContext.Current.CancellationToken) is { } problem)
         {
             throw new InvalidOperationException(problem);
@@ -79,14 +95,22 @@ internal sealed class BareClaude : IAsyncDisposable
     public async Task SendAsync(object frame)
     {
         await _child.Stdin.WriteAsync(
-            Encoding.UTF8.GetBytes(JsonSerializer.Serialize(frame) + "\n"), TestContext.Current.CancellationToken);
+            Encoding.UTF8.GetBytes(JsonSerializer.Serialize(frame) + "\n"),
+            TestContext.Current.CancellationToken
+        );
         await _child.Stdin.FlushAsync(TestContext.Current.CancellationToken);
     }
 
     /// <summary>Sets the system prompt.</summary>
     public Task InitializeAsync(string system) =>
-        SendAsync(new { type = "control_request", request_id = "1",
-        request = new { subtype = "initialize", systemPrompt = new[] { system } } });
+        SendAsync(
+            new
+            {
+                type = "control_request",
+                request_id = "1",
+                request = new { subtype = "initialize", systemPrompt = new[] { system } },
+            }
+        );
 
     /// <summary>
     /// Asks as the relay asks, or without <c>client_composed</c>, and returns the frames up to the result, that one included.
@@ -94,9 +118,16 @@ internal sealed class BareClaude : IAsyncDisposable
     /// <exception cref="TimeoutException">No result within 20 s.</exception>
     public async Task<IReadOnlyList<JsonElement>> AskAsync(string prompt, bool clientComposed = true)
     {
-        await SendAsync(clientComposed
-            ? new { type = "user", client_composed = true, message = new { role = "user", content = prompt } }
-            : (object)new { type = "user", message = new { role = "user", content = prompt } });
+        await SendAsync(
+            clientComposed
+                ? new
+                {
+                    type = "user",
+                    client_composed = true,
+                    message = new { role = "user", content = prompt },
+                }
+                : (object)new { type = "user", message = new { role = "user", content = prompt } }
+        );
         var frames = new List<JsonElement>();
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         timeout.CancelAfter(TimeSpan.FromSeconds(20));

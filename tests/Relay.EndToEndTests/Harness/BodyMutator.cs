@@ -9,10 +9,30 @@ internal static class BodyMutator
 {
     private static readonly string[] Strange =
     [
-        "null", "true", "0", "-1", "1e400", "123456789012345678901234567890", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "[]", "{}", "[null]",
-            "[[]]", "[{}]", "{\"type\":null}",
-        "{\"a\":1,\"a\":2}", "\"data:image/png;base64,\"", "[\"\"]", "{\"role\":\"user\",\"content\":[]}", "\"user\"", "9007199254740993",
-        "0.5", "\"system\"", "{\"type\":\"object\",\"$ref\":\"#\"}",
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1e400",
+        "123456789012345678901234567890",
+        "\"\"",
+        "\"\\ud800\"",
+        "\"\\u0000\"",
+        "[]",
+        "{}",
+        "[null]",
+        "[[]]",
+        "[{}]",
+        "{\"type\":null}",
+        "{\"a\":1,\"a\":2}",
+        "\"data:image/png;base64,\"",
+        "[\"\"]",
+        "{\"role\":\"user\",\"content\":[]}",
+        "\"user\"",
+        "9007199254740993",
+        "0.5",
+        "\"system\"",
+        "{\"type\":\"object\",\"$ref\":\"#\"}",
     ];
 
     /// <summary>One to three values replaced, removed or doubled, or bytes damaged.</summary>
@@ -84,7 +104,11 @@ internal static class BodyMutator
         }
 
         places.Add(node);
-        foreach (var child in node is JsonObject map ? map.Select(pair => pair.Value) : node is JsonArray list ? list : [])
+        foreach (
+            var child in node is JsonObject map ? map.Select(pair => pair.Value)
+            : node is JsonArray list ? list
+            : []
+        )
         {
             Collect(child, places);
         }

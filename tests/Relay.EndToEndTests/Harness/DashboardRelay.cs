@@ -24,8 +24,14 @@ public sealed class DashboardRelay : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Relay = await FakeRelay.StartAsync(new FakeScript { EchoPrompt = true, CostUsd = 0.25m }, ("GLOBAL_CONCURRENCY", "1"),
-            ("PER_KEY_RPM", "500"), ("QUEUE_TIMEOUT", "5m"), ("IDLE_TIMEOUT", "5m"), ("REQ_TIMEOUT", "5m"));
+        Relay = await FakeRelay.StartAsync(
+            new FakeScript { EchoPrompt = true, CostUsd = 0.25m },
+            ("GLOBAL_CONCURRENCY", "1"),
+            ("PER_KEY_RPM", "500"),
+            ("QUEUE_TIMEOUT", "5m"),
+            ("IDLE_TIMEOUT", "5m"),
+            ("REQ_TIMEOUT", "5m")
+        );
         AdminKey = await MintAsync("ops", "--scope", "admin,complete,usage");
     }
 
@@ -41,12 +47,20 @@ public sealed class DashboardRelay : IAsyncLifetime
     /// <summary>Signs in as a browser does; the cookie and the proof as they are sent back.</summary>
     internal async Task<DashboardSession> SignInAsync(string? key = null)
     {
-        using var answer =
-            await SendAsync(HttpMethod.Post, "session", null, null, ("Authorization", $"Bearer {key ?? AdminKey}"), ("Origin", Origin));
+        using var answer = await SendAsync(
+            HttpMethod.Post,
+            "session",
+            null,
+            null,
+            ("Authorization", $"Bearer {key ?? AdminKey}"),
+            ("Origin", Origin)
+        );
         var read = await ReadAsync(answer);
         answer.StatusCode.Should().Be(HttpStatusCode.OK, read.Body);
-        return new DashboardSession(answer.Headers.GetValues("Set-Cookie").Single()
-            .Split(';')[0], read.Json.TryGetProperty("proof", out var proof) ? proof.GetString() : null);
+        return new DashboardSession(
+            answer.Headers.GetValues("Set-Cookie").Single().Split(';')[0],
+            read.Json.TryGetProperty("proof", out var proof) ? proof.GetString() : null
+        );
     }
 
     /// <summary>As the page asks: with its cookie and its proof, and from its own origin.</summary>
@@ -58,14 +72,33 @@ public sealed class DashboardRelay : IAsyncLifetime
 
     /// <summary>Any request to the dashboard.</summary>
     internal async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string path, DashboardSession? session, object? body, params (string Name, string Value)[] headers)
+        HttpMethod method,
+        string path,
+        DashboardSession? session,
+        object? body,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(
-            method, new Uri(Program.Http.BaseAddress!, $"/dashboard{(path.Length == 0 ? string.Empty : "/")}{path}"));
-        request.Content = body switch { null => null, string text => new StringContent(text), _ => JsonContent.Create(body) };
-        foreach (var (name, value) in session is null ? headers
-            : [.. headers, ("Cookie", session.Cookie), .. session.Proof is { } proof
-            ? [("X-Dashboard-Proof", proof)] : Array.Empty<(string, string)>()])
+            method,
+            new Uri(Program.Http.BaseAddress!, $"/dashboard{(path.Length == 0 ? string.Empty : "/")}{path}")
+        );
+        request.Content = body switch
+        {
+            null => null,
+            string text => new StringContent(text),
+            _ => JsonContent.Create(body),
+        };
+        foreach (
+            var (name, value) in session is null
+                ? headers
+                :
+                [
+                    .. headers,
+                    ("Cookie", session.Cookie),
+                    .. session.Proof is { } proof ? [("X-Dashboard-Proof", proof)] : Array.Empty<(string, string)>(),
+                ]
+        )
         {
             request.Headers.TryAddWithoutValidation(name, value);
         }

@@ -21,13 +21,16 @@ internal sealed class DescribedAnswers(HttpMessageHandler inner) : DelegatingHan
     }
 
     /// <summary>What an answer is, as far as the description speaks of it.</summary>
-    public static SeenAnswer See(HttpRequestMessage request, HttpResponseMessage response, string? body) => new(
-        request.Method.Method,
-        request.RequestUri!.AbsolutePath,
-        (int)response.StatusCode,
-        response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
-        .ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
-        body);
+    public static SeenAnswer See(HttpRequestMessage request, HttpResponseMessage response, string? body) =>
+        new(
+            request.Method.Method,
+            request.RequestUri!.AbsolutePath,
+            (int)response.StatusCode,
+            response
+                .Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
+                .ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+            body
+        );
 
     /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

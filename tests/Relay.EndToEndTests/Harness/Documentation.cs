@@ -14,7 +14,8 @@ internal sealed record DocumentedMetric(string Prometheus, IReadOnlySet<string> 
     /// <summary>Whether a series is of it.</summary>
     public bool Covers(string series) =>
         Prometheus.EndsWith('*')
-        ? ((string[])["_bucket", "_sum", "_count"]).Any(end => series == Prometheus[..^1] + end) : series == Prometheus;
+            ? ((string[])["_bucket", "_sum", "_count"]).Any(end => series == Prometheus[..^1] + end)
+            : series == Prometheus;
 }
 
 /// <summary>A query of the dashboard or of a rule.</summary>
@@ -23,15 +24,37 @@ internal sealed record DocumentedMetric(string Prometheus, IReadOnlySet<string> 
 internal sealed partial record Query(string File, string Text)
 {
     private static readonly HashSet<string> Words = new(
-        ["sum", "rate", "increase", "histogram_quantile", "max", "min", "by", "or", "and", "unless", "on", "vector", "clamp_min", "avg",
-        "absent", "changes"], StringComparer.Ordinal);
+        [
+            "sum",
+            "rate",
+            "increase",
+            "histogram_quantile",
+            "max",
+            "min",
+            "by",
+            "or",
+            "and",
+            "unless",
+            "on",
+            "vector",
+            "clamp_min",
+            "avg",
+            "absent",
+            "changes",
+        ],
+        StringComparer.Ordinal
+    );
 
     /// <summary>Each metric is documented, and was there; each label is one of theirs, and can have the value.</summary>
     public void ShouldBeOf(Scrape scrape, IReadOnlyList<DocumentedMetric> documented)
     {
         var bare = Grouping().Replace(Matchers().Replace(Text, string.Empty), string.Empty);
-        var names = Name().Matches(Duration().Replace(bare, string.Empty)).Select(match => match.Value).Where(name => !Words.Contains(name))
-            .Distinct(StringComparer.Ordinal).ToList();
+        var names = Name()
+            .Matches(Duration().Replace(bare, string.Empty))
+            .Select(match => match.Value)
+            .Where(name => !Words.Contains(name))
+            .Distinct(StringComparer.Ordinal)
+            .ToList();
         names.Should().NotBeEmpty(Text);
         var allowed = new HashSet<string>(["le", "job", "instance"], StringComparer.Ordinal);
         foreach (var name in names.Where(name => name != "up"))
@@ -60,8 +83,11 @@ internal sealed partial record Query(string File, string Text)
         {
             var label = match.Groups["label"].Value;
             allowed.Should().Contain(label, Text);
-            if (Documentation.Labels.TryGetValue(label, out var isValue) && match.Groups["value"].Value is { Length: > 0 } given
-                && !given.Contains('.', StringComparison.Ordinal))
+            if (
+                Documentation.Labels.TryGetValue(label, out var isValue)
+                && match.Groups["value"].Value is { Length: > 0 } given
+                && !given.Contains('.', StringComparison.Ordinal)
+            )
             {
                 given.Split('|').Should().OnlyContain(value => isValue(value), Text);
             }
@@ -91,10 +117,22 @@ internal static partial class Documentation
 
     private static readonly HashSet<string> Routes = new(
         [
-            "(none)", "health", "health/ready", "metrics", "v1/chat/completions", "v1/complete", "v1/fetch", "v1/messages",
-                "v1/messages/count_tokens", "v1/models", "v1/models/{id}", "v1/responses", "v1/usage",
+            "(none)",
+            "health",
+            "health/ready",
+            "metrics",
+            "v1/chat/completions",
+            "v1/complete",
+            "v1/fetch",
+            "v1/messages",
+            "v1/messages/count_tokens",
+            "v1/models",
+            "v1/models/{id}",
+            "v1/responses",
+            "v1/usage",
         ],
-        StringComparer.Ordinal);
+        StringComparer.Ordinal
+    );
 
     /// <summary>Values that are no fixed words.</summary>
     private static readonly Dictionary<string, Func<string, bool>> Open = new(StringComparer.Ordinal)
@@ -109,9 +147,13 @@ internal static partial class Documentation
 
     /// <summary>The first table.</summary>
     public static IReadOnlyList<DocumentedMetric> Metrics { get; } =
-        [.. from line in Lines where line.StartsWith("| `", StringComparison.Ordinal) let cells = line.Split('|')
-        where cells.Length == 6 select new DocumentedMetric(Word(cells[2]).Single(), Word(cells[3]).Select(Underscored)
-        .ToHashSet(StringComparer.Ordinal))];
+    [
+        .. from line in Lines
+        where line.StartsWith("| `", StringComparison.Ordinal)
+        let cells = line.Split('|')
+        where cells.Length == 6
+        select new DocumentedMetric(Word(cells[2]).Single(), Word(cells[3]).Select(Underscored).ToHashSet(StringComparer.Ordinal)),
+    ];
 
     /// <summary>The second: whether a label may have a value.</summary>
     public static IReadOnlyDictionary<string, Func<string, bool>> Labels { get; } = ReadLabels();
@@ -119,34 +161,53 @@ internal static partial class Documentation
     /// <summary>Every query of the dashboard and the rules.</summary>
     public static async Task<IReadOnlyList<Query>> QueriesAsync()
     {
-        var dashboard = JsonElement.Parse(await File.ReadAllTextAsync(Path.Combine(
-            TestMachine.Root, "deploy", "grafana", "claude-relay.json"), TestContext.Current.CancellationToken));
+        var dashboard = JsonElement.Parse(
+            await File.ReadAllTextAsync(
+                Path.Combine(TestMachine.Root, "deploy", "grafana", "claude-relay.json"),
+                TestContext.Current.CancellationToken
+            )
+        );
         var rules = await File.ReadAllLinesAsync(
-            Path.Combine(TestMachine.Root, "deploy", "prometheus", "alerts.yaml"), TestContext.Current.CancellationToken);
+            Path.Combine(TestMachine.Root, "deploy", "prometheus", "alerts.yaml"),
+            TestContext.Current.CancellationToken
+        );
         return
         [
-            .. dashboard.GetProperty("panels").EnumerateArray()
+            .. dashboard
+                .GetProperty("panels")
+                .EnumerateArray()
                 .SelectMany(panel => panel.TryGetProperty("targets", out var targets) ? targets.EnumerateArray().ToList() : [])
-                .Select(target =>
-                new Query("the dashboard", target.GetProperty("expr").GetString()!
-                .Replace("$__rate_interval", "5m", StringComparison.Ordinal))),
-            .. rules.Select(line => Expression().Match(line)).Where(match => match.Success)
-            .Select(match => new Query("the rules", match.Groups["expr"].Value)),
+                .Select(target => new Query(
+                    "the dashboard",
+                    target.GetProperty("expr").GetString()!.Replace("$__rate_interval", "5m", StringComparison.Ordinal)
+                )),
+            .. rules
+                .Select(line => Expression().Match(line))
+                .Where(match => match.Success)
+                .Select(match => new Query("the rules", match.Groups["expr"].Value)),
         ];
     }
 
     private static Dictionary<string, Func<string, bool>> ReadLabels()
     {
         var labels = new Dictionary<string, Func<string, bool>>(StringComparer.Ordinal);
-        foreach (var cells in Lines.Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('|'))
-            .Where(cells => cells.Length == 4))
+        foreach (
+            var cells in Lines
+                .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+                .Select(line => line.Split('|'))
+                .Where(cells => cells.Length == 4)
+        )
         {
             var values = Word(cells[2]).ToHashSet(StringComparer.Ordinal);
             foreach (var label in Word(cells[1]).Select(Underscored))
             {
-                labels[label] = Open.GetValueOrDefault(label)
-                    ?? (label is "relay_outcome" or "error_type" ? value =>
-                    values.Contains(value) || Enum.GetValues<ErrorCode>().Any(code => code.WireName() == value) : values.Contains);
+                labels[label] =
+                    Open.GetValueOrDefault(label)
+                    ?? (
+                        label is "relay_outcome" or "error_type"
+                            ? value => values.Contains(value) || Enum.GetValues<ErrorCode>().Any(code => code.WireName() == value)
+                            : values.Contains
+                    );
             }
         }
 

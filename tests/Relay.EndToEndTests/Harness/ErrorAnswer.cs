@@ -13,10 +13,20 @@ internal static class ErrorAnswer
         answer.Json.ValueKind.Should().Be(JsonValueKind.Object);
         answer.Json.EnumerateObject().Select(member => member.Name).Should().Equal("ok", "error", "request_id");
         answer.Json.GetProperty("ok").GetBoolean().Should().BeFalse();
-        answer.Json.GetProperty("request_id").GetString().Should()
-            .Be(answer.Headers.GetValues("X-Request-Id").Single()).And.MatchRegex("^req_[0-9a-f]{24}$");
-        answer.Json.GetProperty("error").GetProperty("message").GetString().Should()
-            .NotBeNullOrEmpty().And.NotContain("System.").And.NotContain("Relay.Api");
+        answer
+            .Json.GetProperty("request_id")
+            .GetString()
+            .Should()
+            .Be(answer.Headers.GetValues("X-Request-Id").Single())
+            .And.MatchRegex("^req_[0-9a-f]{24}$");
+        answer
+            .Json.GetProperty("error")
+            .GetProperty("message")
+            .GetString()
+            .Should()
+            .NotBeNullOrEmpty()
+            .And.NotContain("System.")
+            .And.NotContain("Relay.Api");
         if (code is not null)
         {
             answer.ErrorCode.Should().Be(code, answer.Body);

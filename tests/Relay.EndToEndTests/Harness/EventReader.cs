@@ -34,12 +34,19 @@ internal static class EventReader
 {
     /// <summary>Posts, and reads events to the end, whatever kind of end that is.</summary>
     public static async Task<ReadStream> StreamAsync(
-        this RelayProgram relay, string path, string key, object body, Action<ReadEvent>? onEvent = null, string? idempotencyKey = null)
+        this RelayProgram relay,
+        string path,
+        string key,
+        object body,
+        Action<ReadEvent>? onEvent = null,
+        string? idempotencyKey = null
+    )
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
             Content = body is string text
-                ? new StringContent(text, new MediaTypeHeaderValue("application/json")) : JsonContent.Create(body),
+                ? new StringContent(text, new MediaTypeHeaderValue("application/json"))
+                : JsonContent.Create(body),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         if (idempotencyKey is not null)
@@ -48,8 +55,11 @@ internal static class EventReader
         }
 
         var watch = Stopwatch.StartNew();
-        using var response =
-            await relay.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var response = await relay.Http.SendAsync(
+            request,
+            HttpCompletionOption.ResponseHeadersRead,
+            TestContext.Current.CancellationToken
+        );
         var events = new List<ReadEvent>();
         try
         {
@@ -75,8 +85,9 @@ internal static class EventReader
     {
         if (response.Content.Headers.ContentType?.MediaType == "text/event-stream")
         {
-            DescribedAnswers.Check(DescribedAnswers.See(
-                request, response, string.Concat(events.Select(item => $"event: {item.Name}\ndata: {item.Data}\n\n"))));
+            DescribedAnswers.Check(
+                DescribedAnswers.See(request, response, string.Concat(events.Select(item => $"event: {item.Name}\ndata: {item.Data}\n\n")))
+            );
         }
     }
 }

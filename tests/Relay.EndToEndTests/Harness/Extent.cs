@@ -34,7 +34,10 @@ internal static class Extent
     /// <param name="byDefault">With <c>./test.sh</c>.</param>
     /// <param name="all">With <c>./test.sh --all</c>.</param>
     /// <param name="atLength">With <c>./test.sh --long</c>.</param>
-    public static T Of<T>(T byDefault, T all, T atLength) => IsLong ? atLength : IsAll ? all : byDefault;
+    public static T Of<T>(T byDefault, T all, T atLength) =>
+        IsLong ? atLength
+        : IsAll ? all
+        : byDefault;
 
     private static bool IsSet(string variable) => Environment.GetEnvironmentVariable(variable) == "1";
 }

@@ -22,10 +22,10 @@ internal sealed class FakeRelay : IAsyncDisposable
 
     /// <summary>Those that still run, and the children they left. A number that went to another program meanwhile is none.</summary>
     public IReadOnlyList<int> Survivors =>
-    [
-        .. Pids.Where(id => IsStill(id, Directory)),
-        .. FakeClaudeInstall.GrandchildPids(Directory).Where(id => IsStill(id, "/bin/sleep 300")),
-    ];
+        [
+            .. Pids.Where(id => IsStill(id, Directory)),
+            .. FakeClaudeInstall.GrandchildPids(Directory).Where(id => IsStill(id, "/bin/sleep 300")),
+        ];
 
     /// <summary>Starts one, ready to serve and with a key.</summary>
     public static async Task<FakeRelay> StartAsync(FakeScript? script = null, params (string Name, string Value)[] settings)
@@ -54,10 +54,16 @@ internal sealed class FakeRelay : IAsyncDisposable
             var claude = FakeClaudeInstall.Install(relay.Directory, script);
             relay.Program = await RelayProgram.StartAsync(
                 [
-                    ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
-                    ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings,
+                    ("CLAUDE_BIN", claude),
+                    ("CLAUDE_AUTH", "bedrock"),
+                    ("AWS_REGION", "of-a-test"),
+                    ("SANDBOX", "off"),
+                    ("WARM_PROCESSES", "0"),
+                    ("WARM_PROFILES", "0"),
+                    .. settings,
                 ],
-                waitUntilReady: false);
+                waitUntilReady: false
+            );
             relay.Key = await relay.Program.MintAsync("app");
             return relay;
         }
@@ -77,13 +83,20 @@ internal sealed class FakeRelay : IAsyncDisposable
 
     /// <summary>What <c>/health/ready</c> lists as standing in the way.</summary>
     public async Task<IReadOnlyList<string>> ProblemCodesAsync() =>
-        [.. (await Program.GetAsync("/health/ready")).Json.GetProperty("problems").EnumerateArray()
-        .Select(problem => problem.GetProperty("code").GetString()!)];
+        [
+            .. (await Program.GetAsync("/health/ready"))
+                .Json.GetProperty("problems")
+                .EnumerateArray()
+                .Select(problem => problem.GetProperty("code").GetString()!),
+        ];
 
     /// <summary>Waits until none of the fake's processes runs, parked ones included.</summary>
     public Task NobodySurvivesAsync(TimeSpan? within = null) =>
-        TestMachine.EventuallyAsync(() =>
-        Survivors.Count == 0, within ?? TimeSpan.FromSeconds(1.5), "a process of the fake CLI still runs");
+        TestMachine.EventuallyAsync(
+            () => Survivors.Count == 0,
+            within ?? TimeSpan.FromSeconds(1.5),
+            "a process of the fake CLI still runs"
+        );
 
     /// <summary>Waits for an audit line.</summary>
     public async Task<JsonElement> AuditedAsync(Func<JsonElement, bool> wanted)

@@ -13,7 +13,8 @@ namespace Relay.EndToEndTests.Harness;
 internal sealed class NameServer : IDisposable
 {
     private const int MaxUdp = 512;
-    private const ushort A = 1, Aaaa = 28;
+    private const ushort A = 1,
+        Aaaa = 28;
 
     private readonly Socket _udp;
     private readonly Socket _tcp;
@@ -96,8 +97,8 @@ internal sealed class NameServer : IDisposable
                 }
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException
-            or IOException)
+        catch (Exception exception)
+            when (exception is OperationCanceledException or SocketException or ObjectDisposedException or IOException)
         {
             // The end.
         }
@@ -120,8 +121,18 @@ internal sealed class NameServer : IDisposable
         var records = Find(name, type);
         var answer = new List<byte>();
         answer.AddRange(query[..2]);
-        answer.AddRange([0x81, (byte)(records is null ? 0x83 : 0x80), 0, 1, (byte)((records?.Count ?? 0) >> 8), (byte)(records?.Count ?? 0),
-            0, 0, 0, 0]);
+        answer.AddRange([
+            0x81,
+            (byte)(records is null ? 0x83 : 0x80),
+            0,
+            1,
+            (byte)((records?.Count ?? 0) >> 8),
+            (byte)(records?.Count ?? 0),
+            0,
+            0,
+            0,
+            0,
+        ]);
         answer.AddRange(question);
         foreach (var (kind, data) in records ?? [])
         {
@@ -146,7 +157,8 @@ internal sealed class NameServer : IDisposable
         }
 
         var times = _asked.AddOrUpdate((name, type), 1, (_, before) => before + 1);
-        IReadOnlyList<string>? answers = _names.TryGetValue(name, out var known) ? known[Math.Min(times, known.Length) - 1]
+        IReadOnlyList<string>? answers =
+            _names.TryGetValue(name, out var known) ? known[Math.Min(times, known.Length) - 1]
             : Everybody is { } everybody && !name.EndsWith(".arpa", StringComparison.Ordinal) ? [everybody]
             : null;
         if (answers is null or { Count: 0 })

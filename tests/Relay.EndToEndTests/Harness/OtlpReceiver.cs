@@ -10,8 +10,16 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>A span as it was exported.</summary>
-internal sealed record ExportedSpan(string Name, string TraceId, string SpanId, string ParentSpanId, long Kind,
-    IReadOnlyDictionary<string, string> Attributes, IReadOnlyDictionary<string, string> Resource, long Status)
+internal sealed record ExportedSpan(
+    string Name,
+    string TraceId,
+    string SpanId,
+    string ParentSpanId,
+    long Kind,
+    IReadOnlyDictionary<string, string> Attributes,
+    IReadOnlyDictionary<string, string> Resource,
+    long Status
+)
 {
     /// <summary>Nanoseconds since 1970.</summary>
     public ulong Start { get; init; }
@@ -54,16 +62,22 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     /// <summary>The names of the metrics so far.</summary>
     public IReadOnlySet<string> Metrics =>
-        Of("metrics").SelectMany(body => Message.Parse(body).All(1)).SelectMany(resource => resource.All(2))
-        .SelectMany(scope => scope.All(2)).Select(metric => metric.Text(1)).ToHashSet(StringComparer.Ordinal);
+        Of("metrics")
+            .SelectMany(body => Message.Parse(body).All(1))
+            .SelectMany(resource => resource.All(2))
+            .SelectMany(scope => scope.All(2))
+            .Select(metric => metric.Text(1))
+            .ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Starts one.</summary>
     public static async Task<OtlpReceiver> StartAsync(bool overGrpc)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore()
+        builder
+            .WebHost.UseKestrelCore()
             .ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = overGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
+                kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = overGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1)
+            );
         var receiver = new OtlpReceiver(builder.Build());
         receiver._app.Run(receiver.ReceiveAsync);
         await receiver._app.StartAsync(TestContext.Current.CancellationToken);
@@ -71,8 +85,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{receiver.Endpoint}/v1/warm")
         {
-            Version = overGrpc ? HttpVersion.Version20
-                : HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent([]),
+            Version = overGrpc ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent([]),
         };
         (await client.SendAsync(request, TestContext.Current.CancellationToken)).Dispose();
         receiver._received.Clear();
@@ -89,7 +104,13 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         Header = context.Request.Headers["x-tenant"];
         var path = context.Request.Path.Value!;
         var isGrpc = path.StartsWith("/opentelemetry.proto.collector.", StringComparison.Ordinal);
-        var signal = isGrpc ? path.Split('.')[3] switch { "trace" => "traces", var other => other } : path["/v1/".Length..];
+        var signal = isGrpc
+            ? path.Split('.')[3] switch
+            {
+                "trace" => "traces",
+                var other => other,
+            }
+            : path["/v1/".Length..];
         // gRPC puts five bytes before each message: whether it is compressed, and its length.
         _received.Enqueue((signal, isGrpc ? body.ToArray()[5..] : body.ToArray()));
         if (isGrpc)
@@ -112,9 +133,19 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         from scope in resource.All(2)
         from span in scope.All(2)
         select new ExportedSpan(
-            span.Text(5), span.Hex(1), span.Hex(2), span.Hex(4), (long)span.Number(6), Attributes(span.All(9)),
+            span.Text(5),
+            span.Hex(1),
+            span.Hex(2),
+            span.Hex(4),
+            (long)span.Number(6),
+            Attributes(span.All(9)),
             Attributes(resource.All(1).SelectMany(one => one.All(1))),
-            (long)(span.All(15).FirstOrDefault()?.Number(3) ?? 0)) { Start = span.Number(7), End = span.Number(8) };
+            (long)(span.All(15).FirstOrDefault()?.Number(3) ?? 0)
+        )
+        {
+            Start = span.Number(7),
+            End = span.Number(8),
+        };
 
     private static IEnumerable<ExportedLine> ReadLines(byte[] body) =>
         from resource in Message.Parse(body).All(1)
@@ -126,15 +157,16 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         pairs.ToDictionary(pair => pair.Text(1), pair => Value(pair.All(2).FirstOrDefault()), StringComparer.Ordinal);
 
     /// <summary>A text, a truth, a whole number, or a list of texts.</summary>
-    private static string Value(Message? value) => value switch
-    {
-        null => string.Empty,
-        _ when value.Has(1) => value.Text(1),
-        _ when value.Has(2) => value.Number(2) == 1 ? "true" : "false",
-        _ when value.Has(3) => value.Number(3).ToString(System.Globalization.CultureInfo.InvariantCulture),
-        _ when value.Has(5) => string.Join(',', value.All(5).SelectMany(list => list.All(1)).Select(Value)),
-        _ => "?",
-    };
+    private static string Value(Message? value) =>
+        value switch
+        {
+            null => string.Empty,
+            _ when value.Has(1) => value.Text(1),
+            _ when value.Has(2) => value.Number(2) == 1 ? "true" : "false",
+            _ when value.Has(3) => value.Number(3).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            _ when value.Has(5) => string.Join(',', value.All(5).SelectMany(list => list.All(1)).Select(Value)),
+            _ => "?",
+        };
 
     /// <summary>The fields of a protocol buffer, by their numbers.</summary>
     private sealed class Message

@@ -27,26 +27,40 @@ internal sealed class PlantedHome : IDisposable
     public string Credentials => System.IO.Path.Combine(Claude, ".credentials.json");
 
     /// <summary>Puts a login where <c>claude</c> keeps it. It is good for decades unless it has expired already.</summary>
-    public void LogIn(bool hasExpired = false) => Write(".claude/.credentials.json", JsonSerializer.Serialize(new
-    {
-        claudeAiOauth = new
-        {
-            accessToken = Token,
-            refreshToken = RefreshToken,
-            expiresAt = hasExpired ? 1000 : 4102444800000,
-            scopes = Scopes,
-            subscriptionType = "max",
-        },
-    }));
+    public void LogIn(bool hasExpired = false) =>
+        Write(
+            ".claude/.credentials.json",
+            JsonSerializer.Serialize(
+                new
+                {
+                    claudeAiOauth = new
+                    {
+                        accessToken = Token,
+                        refreshToken = RefreshToken,
+                        expiresAt = hasExpired ? 1000 : 4102444800000,
+                        scopes = Scopes,
+                        subscriptionType = "max",
+                    },
+                }
+            )
+        );
 
     /// <summary>Writes an account with an address into each file that Claude Code has ever taken one from.</summary>
     public void PlantAccounts(string emailAddress, string accountId)
     {
-        var account = JsonSerializer.Serialize(new
-        {
-            hasCompletedOnboarding = true,
-            oauthAccount = new { accountUuid = accountId, emailAddress, organizationUuid = accountId, displayName = emailAddress },
-        });
+        var account = JsonSerializer.Serialize(
+            new
+            {
+                hasCompletedOnboarding = true,
+                oauthAccount = new
+                {
+                    accountUuid = accountId,
+                    emailAddress,
+                    organizationUuid = accountId,
+                    displayName = emailAddress,
+                },
+            }
+        );
         foreach (var file in (string[])[".claude.json", ".claude/.claude.json", ".claude/.config.json", ".config/anthropic/.claude.json"])
         {
             Write(file, account);
@@ -60,32 +74,41 @@ internal sealed class PlantedHome : IDisposable
             $"touch {canaries.Writable} \"${{CLAUDE_SECURESTORAGE_CONFIG_DIR:-$CLAUDE_CONFIG_DIR}}/touched\"; echo {canaries.Secret}";
         var hook = new[] { new { matcher = "", hooks = new[] { new { type = "command", command } } } };
         string[] events = ["UserPromptSubmit", "SessionStart", "SessionEnd", "Stop", "PreToolUse", "Notification", "PreCompact", "Setup"];
-        var settings = JsonSerializer.Serialize(new
-        {
-            hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal),
-            permissions = new { defaultMode = "acceptEdits", allow = Allowed },
-            env = new Dictionary<string, string>(StringComparer.Ordinal) { ["ANTHROPIC_MODEL"] = canaries.Secret,
-            ["ANTHROPIC_CUSTOM_HEADERS"] = $"X-Canary: {canaries.Secret}" },
-            outputStyle = "canary",
-            language = canaries.Secret,
-            enableAllProjectMcpServers = true,
-            enabledPlugins = new Dictionary<string, bool>(StringComparer.Ordinal) { ["canary@planted"] = true },
-            extraKnownMarketplaces = new { planted = new { source = new { source = "directory",
-            path = System.IO.Path.Combine(Claude, "plugins", "planted") } } },
-            statusLine = new { type = "command", command },
-        });
+        var settings = JsonSerializer.Serialize(
+            new
+            {
+                hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal),
+                permissions = new { defaultMode = "acceptEdits", allow = Allowed },
+                env = new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["ANTHROPIC_MODEL"] = canaries.Secret,
+                    ["ANTHROPIC_CUSTOM_HEADERS"] = $"X-Canary: {canaries.Secret}",
+                },
+                outputStyle = "canary",
+                language = canaries.Secret,
+                enableAllProjectMcpServers = true,
+                enabledPlugins = new Dictionary<string, bool>(StringComparer.Ordinal) { ["canary@planted"] = true },
+                extraKnownMarketplaces = new
+                {
+                    planted = new { source = new { source = "directory", path = System.IO.Path.Combine(Claude, "plugins", "planted") } },
+                },
+                statusLine = new { type = "command", command },
+            }
+        );
         var servers = new { canary = new { command = "/bin/sh", args = new[] { "-c", command } } };
         var mcp = JsonSerializer.Serialize(new { mcpServers = servers });
-        var global = JsonSerializer.Serialize(new
-        {
-            mcpServers = servers,
-            hasCompletedOnboarding = true,
-            projects = new Dictionary<string, object>(StringComparer.Ordinal)
+        var global = JsonSerializer.Serialize(
+            new
             {
-                ["/tmp/claude-relay"] = new { mcpServers = servers, hasTrustDialogAccepted = true },
-                ["/work"] = new { mcpServers = servers, hasTrustDialogAccepted = true },
-            },
-        });
+                mcpServers = servers,
+                hasCompletedOnboarding = true,
+                projects = new Dictionary<string, object>(StringComparer.Ordinal)
+                {
+                    ["/tmp/claude-relay"] = new { mcpServers = servers, hasTrustDialogAccepted = true },
+                    ["/work"] = new { mcpServers = servers, hasTrustDialogAccepted = true },
+                },
+            }
+        );
         foreach (var directory in (string[])["", ".claude/"])
         {
             Write($"{directory}.claude.json", global);
@@ -106,21 +129,52 @@ internal sealed class PlantedHome : IDisposable
         }
 
         var plugin = ".claude/plugins/planted/canary";
-        Write(".claude/plugins/planted/.claude-plugin/marketplace.json", """{"name":"planted","owner":{"name":"x"},"plugins":[{"name":"canary","source":"./canary","description":"x"}]}""");
+        Write(
+            ".claude/plugins/planted/.claude-plugin/marketplace.json",
+            """{"name":"planted","owner":{"name":"x"},"plugins":[{"name":"canary","source":"./canary","description":"x"}]}"""
+        );
         Write($"{plugin}/.claude-plugin/plugin.json", """{"name":"canary","version":"1.0.0","description":"x"}""");
-        Write($"{plugin}/hooks/hooks.json",
-            JsonSerializer.Serialize(new { hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal) }));
+        Write(
+            $"{plugin}/hooks/hooks.json",
+            JsonSerializer.Serialize(new { hooks = events.ToDictionary(name => name, _ => hook, StringComparer.Ordinal) })
+        );
         Write($"{plugin}/.mcp.json", mcp);
         Write($"{plugin}/commands/planted.md", $"---\ndescription: {canaries.Secret}\n---\nx\n");
         var installed = System.IO.Path.Combine(Path, plugin);
-        Write(".claude/plugins/installed_plugins.json",
-            JsonSerializer.Serialize(new { version = 2,
-            plugins = new Dictionary<string,
-            object>(StringComparer.Ordinal) { ["canary@planted"] = new[] { new { scope = "user", installPath = installed,
-            version = "1.0.0" } } } }));
-        Write(".claude/plugins/known_marketplaces.json",
-            JsonSerializer.Serialize(new { planted = new { source = new { source = "directory",
-            path = System.IO.Path.GetDirectoryName(installed) }, installLocation = System.IO.Path.GetDirectoryName(installed) } }));
+        Write(
+            ".claude/plugins/installed_plugins.json",
+            JsonSerializer.Serialize(
+                new
+                {
+                    version = 2,
+                    plugins = new Dictionary<string, object>(StringComparer.Ordinal)
+                    {
+                        ["canary@planted"] = new[]
+                        {
+                            new
+                            {
+                                scope = "user",
+                                installPath = installed,
+                                version = "1.0.0",
+                            },
+                        },
+                    },
+                }
+            )
+        );
+        Write(
+            ".claude/plugins/known_marketplaces.json",
+            JsonSerializer.Serialize(
+                new
+                {
+                    planted = new
+                    {
+                        source = new { source = "directory", path = System.IO.Path.GetDirectoryName(installed) },
+                        installLocation = System.IO.Path.GetDirectoryName(installed),
+                    },
+                }
+            )
+        );
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

@@ -105,7 +105,8 @@ internal sealed class RawHttp : IAsyncDisposable
         if (headers.TryGetValue("Content-Length", out var length))
         {
             return Encoding.UTF8.GetByteCount(body) >= int.Parse(length, CultureInfo.InvariantCulture)
-                ? new RawAnswer(status, headers, body) : null;
+                ? new RawAnswer(status, headers, body)
+                : null;
         }
 
         if (!headers.ContainsKey("Transfer-Encoding"))

@@ -33,7 +33,11 @@ public sealed class RealRelay : IAsyncLifetime
         Api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
         Api.Default = new Behavior { Echo = true };
         Program = await RelayProgram.WithRealClaudeAsync(
-            Api, ("GLOBAL_DAILY", "10000000"), ("PER_KEY_DAILY", "10000000"), ("MODEL_ALIASES", "gpt-4o=sonnet"));
+            Api,
+            ("GLOBAL_DAILY", "10000000"),
+            ("PER_KEY_DAILY", "10000000"),
+            ("MODEL_ALIASES", "gpt-4o=sonnet")
+        );
         Key = await Program.MintAsync("app");
     }
 

@@ -62,22 +62,37 @@ internal sealed class RelayFleet : IAsyncDisposable
         var port = UserSystemd.FreePort();
         var file = Path.Combine(_directory.Path, "haproxy.cfg");
         var text = await File.ReadAllTextAsync(
-            Path.Combine(TestMachine.Root, "deploy", "proxy", "haproxy.cfg"), TestContext.Current.CancellationToken);
+            Path.Combine(TestMachine.Root, "deploy", "proxy", "haproxy.cfg"),
+            TestContext.Current.CancellationToken
+        );
         text = text.Replace("127.0.0.1:8800", $"127.0.0.1:{port}", StringComparison.Ordinal);
-        foreach (var (number, relay) in _relays.OrderBy(relay => relay.Key, StringComparer.Ordinal)
-            .Select((relay, index) => (index + 1, relay.Value)))
+        foreach (
+            var (number, relay) in _relays
+                .OrderBy(relay => relay.Key, StringComparer.Ordinal)
+                .Select((relay, index) => (index + 1, relay.Value))
+        )
         {
             text = text.Replace($"127.0.0.1:880{number}", $"127.0.0.1:{relay.Port}", StringComparison.Ordinal);
         }
 
         await File.WriteAllTextAsync(file, text, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
-            file + ".stats", $"global\n    stats socket {BalancerSocket}\n", TestContext.Current.CancellationToken);
-        _balancer = Process.Start(new ProcessStartInfo(
-            "sh", ["-c", "exec haproxy -db -f \"$0\" -f \"$0.stats\" >\"$0.log\" 2>&1", file]) { UseShellExecute = false })!;
+            file + ".stats",
+            $"global\n    stats socket {BalancerSocket}\n",
+            TestContext.Current.CancellationToken
+        );
+        _balancer = Process.Start(
+            new ProcessStartInfo("sh", ["-c", "exec haproxy -db -f \"$0\" -f \"$0.stats\" >\"$0.log\" 2>&1", file])
+            {
+                UseShellExecute = false,
+            }
+        )!;
         Balancer = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromMinutes(10) };
-        await TestMachine.EventuallyAsync(() =>
-            _balancer.HasExited || Connects(port), TimeSpan.FromSeconds(20), "the balancer does not listen");
+        await TestMachine.EventuallyAsync(
+            () => _balancer.HasExited || Connects(port),
+            TimeSpan.FromSeconds(20),
+            "the balancer does not listen"
+        );
         Assert.False(_balancer.HasExited, "HAProxy does not take its configuration.");
     }
 
@@ -90,14 +105,19 @@ internal sealed class RelayFleet : IAsyncDisposable
         var key = await Relays[0].MintAsync(label, options);
         foreach (var relay in Relays.Skip(1))
         {
-            await relay.EventuallyAsync(async () =>
-                (await relay.GetAsync("/v1/models", key)).Status == 200, "a relay does not know the key");
+            await relay.EventuallyAsync(
+                async () => (await relay.GetAsync("/v1/models", key)).Status == 200,
+                "a relay does not know the key"
+            );
         }
 
         if (_balancer is not null)
         {
-            await TestMachine.EventuallyAsync(() =>
-                ServersUp() == _relays.Count, TimeSpan.FromSeconds(30), "the balancer does not ask every relay");
+            await TestMachine.EventuallyAsync(
+                () => ServersUp() == _relays.Count,
+                TimeSpan.FromSeconds(30),
+                "the balancer does not ask every relay"
+            );
         }
 
         return key;
@@ -124,11 +144,15 @@ internal sealed class RelayFleet : IAsyncDisposable
 
     private async Task StartAsync(string name, int port)
     {
-        var home = Directory.CreateDirectory(
-            Path.Combine(_directory.Path, name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        var home = Directory
+            .CreateDirectory(Path.Combine(_directory.Path, name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute)
+            .FullName;
         // More patient than by default, for the machine that runs the tests may be busy.
-        await File.WriteAllTextAsync(Path.Combine(home, "config.env"), $"STATE={Redis.Address}\nRELAY_NAME={name}\nSTATE_TIMEOUT=5s\n",
-            TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(home, "config.env"),
+            $"STATE={Redis.Address}\nRELAY_NAME={name}\nSTATE_TIMEOUT=5s\n",
+            TestContext.Current.CancellationToken
+        );
         var relay = await _start([("RELAY_HOME", home), ("PORT", $"{port}")]);
         lock (_relays)
         {
@@ -144,8 +168,11 @@ internal sealed class RelayFleet : IAsyncDisposable
         using var stream = new NetworkStream(socket);
         stream.Write("show stat\n"u8);
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().Split('\n').Select(line => line.Split(',')).Count(fields =>
-            fields[0] == "relays" && fields[1].StartsWith("relay-", StringComparison.Ordinal) && fields.Contains("UP"));
+        return reader
+            .ReadToEnd()
+            .Split('\n')
+            .Select(line => line.Split(','))
+            .Count(fields => fields[0] == "relays" && fields[1].StartsWith("relay-", StringComparison.Ordinal) && fields.Contains("UP"));
     }
 
     private static bool Connects(int port)

@@ -35,15 +35,19 @@ public class RelayPerSandbox : IAsyncLifetime
         SamplesOf(sandbox, samples).Chunk(Extent.IsLong ? 1 : 4);
 
     /// <summary>A body that asks these, one after the other; each but the last was answered.</summary>
-    internal static object AskingFor(string[] questions, string system) => questions is [var prompt]
-        ? new { prompt, system }
-        : new
-        {
-            messages = questions.SelectMany((question, index) => index == questions.Length - 1
-                ? (object[])[new { role = "user", content = question }]
-                : [new { role = "user", content = question }, new { role = "assistant", content = "I see." }]),
-            system,
-        };
+    internal static object AskingFor(string[] questions, string system) =>
+        questions is [var prompt]
+            ? new { prompt, system }
+            : new
+            {
+                messages = questions.SelectMany(
+                    (question, index) =>
+                        index == questions.Length - 1
+                            ? (object[])[new { role = "user", content = question }]
+                            : [new { role = "user", content = question }, new { role = "assistant", content = "I see." }]
+                ),
+                system,
+            };
 
     /// <summary>The API behind both.</summary>
     internal Simulator Api { get; private set; } = null!;

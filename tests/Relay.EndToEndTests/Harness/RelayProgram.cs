@@ -19,8 +19,10 @@ namespace Relay.EndToEndTests.Harness;
 internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders Headers)
 {
     /// <summary>The body as JSON; nothing for a body that is empty or a stream of events.</summary>
-    public JsonElement Json { get; } = Body.Length == 0 || Body.StartsWith("data:", StringComparison.Ordinal)
-        || Body.StartsWith("event:", StringComparison.Ordinal) ? default : JsonDocument.Parse(Body).RootElement;
+    public JsonElement Json { get; } =
+        Body.Length == 0 || Body.StartsWith("data:", StringComparison.Ordinal) || Body.StartsWith("event:", StringComparison.Ordinal)
+            ? default
+            : JsonDocument.Parse(Body).RootElement;
 
     /// <summary>The answer's <c>text</c>.</summary>
     public string Text => Json.GetProperty("text").GetString()!;
@@ -40,7 +42,10 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// start costs a fifth less; and compiling anew, and better, what has run often, which takes as much of a short life again.
     /// </summary>
     private static readonly (string Name, string Value)[] QuickStart =
-        [("DOTNET_EnableWriteXorExecute", "0"), ("DOTNET_TC_CallCounting", "0")];
+    [
+        ("DOTNET_EnableWriteXorExecute", "0"),
+        ("DOTNET_TC_CallCounting", "0"),
+    ];
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
@@ -84,17 +89,32 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     /// <summary>Claude Code processes (and jails around them) that run now. The guard's shell is not one.</summary>
     public IReadOnlyList<int> Children =>
-        [.. TestMachine.DescendantsOf(ProcessId)
-        .Where(id => { try { return !TestMachine.CommandLineOf(id)
-        .StartsWith("/bin/sh -c trap", StringComparison.Ordinal); } catch (IOException) { return false; } })];
+        [
+            .. TestMachine
+                .DescendantsOf(ProcessId)
+                .Where(id =>
+                {
+                    try
+                    {
+                        return !TestMachine.CommandLineOf(id).StartsWith("/bin/sh -c trap", StringComparison.Ordinal);
+                    }
+                    catch (IOException)
+                    {
+                        return false;
+                    }
+                }),
+        ];
 
     /// <summary>A relay over the real CLI and a simulated API, ready to serve.</summary>
     /// <param name="simulator">The API.</param>
     /// <param name="settings">Further settings, by their flat names; <c>SANDBOX</c> among them.</param>
     public static Task<RelayProgram> WithRealClaudeAsync(Simulator simulator, params (string Name, string Value)[] settings) =>
         StartAsync([
-            ("CLAUDE_BIN", TestMachine.RealClaude), ("CLAUDE_AUTH", "api-key"), ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
-            ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()), .. settings,
+            ("CLAUDE_BIN", TestMachine.RealClaude),
+            ("CLAUDE_AUTH", "api-key"),
+            ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
+            ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()),
+            .. settings,
         ]);
 
     /// <summary>
@@ -102,8 +122,13 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// </summary>
     public static Task<RelayProgram> WithFakeClaudeAsync(string claude, params (string Name, string Value)[] settings) =>
         StartAsync([
-            ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
-            ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"), .. settings,
+            ("CLAUDE_BIN", claude),
+            ("CLAUDE_AUTH", "bedrock"),
+            ("AWS_REGION", "of-a-test"),
+            ("SANDBOX", "off"),
+            ("WARM_PROCESSES", "0"),
+            ("WARM_PROFILES", "0"),
+            .. settings,
         ]);
 
     /// <summary>Starts a relay with these settings and nothing else in its environment.</summary>
@@ -117,16 +142,25 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// </param>
     /// <param name="connect">How to reach it, when it is in another network than the test.</param>
     public static async Task<RelayProgram> StartAsync(
-        (string Name, string Value)[] settings, bool waitUntilReady = true, string[]? arguments = null, string[]? wrapper = null,
-        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
+        (string Name, string Value)[] settings,
+        bool waitUntilReady = true,
+        string[]? arguments = null,
+        string[]? wrapper = null,
+        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null
+    )
     {
         var relay = Launch(settings, arguments, wrapper, connect);
         try
         {
-            await TestMachine.EventuallyAsync(() =>
-                relay.FindAddress() is not null || relay.ExitCode is not null, TimeSpan.FromMinutes(2), "the relay does not listen");
-            relay.Http.BaseAddress = new Uri(relay.FindAddress()
-                ?? throw new InvalidOperationException($"The relay ended with {relay.ExitCode}:\n{string.Join('\n', relay.Log)}"));
+            await TestMachine.EventuallyAsync(
+                () => relay.FindAddress() is not null || relay.ExitCode is not null,
+                TimeSpan.FromMinutes(2),
+                "the relay does not listen"
+            );
+            relay.Http.BaseAddress = new Uri(
+                relay.FindAddress()
+                    ?? throw new InvalidOperationException($"The relay ended with {relay.ExitCode}:\n{string.Join('\n', relay.Log)}")
+            );
             if (waitUntilReady)
             {
                 await relay.WaitUntilReadyAsync();
@@ -143,8 +177,11 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     /// <summary>Starts a relay without waiting for anything: for starts that are to fail.</summary>
     public static RelayProgram Launch(
-        (string Name, string Value)[] settings, string[]? arguments = null, string[]? wrapper = null,
-        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null)
+        (string Name, string Value)[] settings,
+        string[]? arguments = null,
+        string[]? wrapper = null,
+        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>>? connect = null
+    )
     {
         var given = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value;
         var home = given ?? TestMachine.NewDirectory();
@@ -157,10 +194,21 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             WorkingDirectory = "/",
         };
         start.Environment.Clear();
-        foreach (var (name, value) in (IEnumerable<(string, string)>)[
-            ("PATH", "/usr/bin:/bin"), ("HOME", home), ("DOTNET_EnableDiagnostics", "0"), .. QuickStart,
-            ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
-            ("RELAY_HOME", home), ("PORT", "0"), ("LOG_LEVEL", "debug"), ("PER_KEY_RPM", "1000000"), .. settings])
+        foreach (
+            var (name, value) in (IEnumerable<(string, string)>)
+                [
+                    ("PATH", "/usr/bin:/bin"),
+                    ("HOME", home),
+                    ("DOTNET_EnableDiagnostics", "0"),
+                    .. QuickStart,
+                    ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
+                    ("RELAY_HOME", home),
+                    ("PORT", "0"),
+                    ("LOG_LEVEL", "debug"),
+                    ("PER_KEY_RPM", "1000000"),
+                    .. settings,
+                ]
+        )
         {
             start.Environment[name] = value;
         }
@@ -191,7 +239,12 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var console = new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null };
+        var console = new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            ProcessTerminationTimeout = null,
+        };
         var code = await Relayctl.RunAsync(WithHome(arguments), console, TestContext.Current.CancellationToken);
         return (code, output.ToString(), error.ToString());
     }
@@ -202,7 +255,9 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     /// <summary>Runs <c>relayctl</c> as a process, with further variables in its environment.</summary>
     public static async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(
-        (string Name, string Value)[] environment, string[] arguments)
+        (string Name, string Value)[] environment,
+        string[] arguments
+    )
     {
         using var process = StartRelayctl(environment, arguments);
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -241,7 +296,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
             Content = body is string text
-                ? new StringContent(text, new MediaTypeHeaderValue("application/json")) : JsonContent.Create(body),
+                ? new StringContent(text, new MediaTypeHeaderValue("application/json"))
+                : JsonContent.Create(body),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return await SendAsync(request, cancellationToken);
@@ -267,11 +323,15 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         {
             // Shown only when the test fails: a relay's reason for what it should not have answered.
             TestContext.Current.TestOutputHelper?.WriteLine(
-                $"{(int)response.StatusCode} to {request.Method} {request.RequestUri}. {Complaints}");
+                $"{(int)response.StatusCode} to {request.Method} {request.RequestUri}. {Complaints}"
+            );
         }
 
         return new RelayAnswer(
-            (int)response.StatusCode, await response.Content.ReadAsStringAsync(CancellationToken.None), response.Headers);
+            (int)response.StatusCode,
+            await response.Content.ReadAsStringAsync(CancellationToken.None),
+            response.Headers
+        );
     }
 
     /// <summary>Waits for <c>/health/ready</c> to say yes.</summary>
@@ -318,8 +378,14 @@ internal sealed partial class RelayProgram : IAsyncDisposable
         {
             var directory = Path.Combine(Home, "audit");
             return Directory.Exists(directory)
-                ? [.. Directory.EnumerateFiles(directory, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(File.ReadAllLines)
-                .Select(line => JsonElement.Parse(line))]
+                ?
+                [
+                    .. Directory
+                        .EnumerateFiles(directory, "*.jsonl")
+                        .Order(StringComparer.Ordinal)
+                        .SelectMany(File.ReadAllLines)
+                        .Select(line => JsonElement.Parse(line)),
+                ]
                 : [];
         }
     }
@@ -335,8 +401,11 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
         Http.Dispose();
         _process.Dispose();
-        await TestMachine.EventuallyAsync(() =>
-            !children.Any(TestMachine.IsRunning), TimeSpan.FromSeconds(2), "a stopped relay left processes behind");
+        await TestMachine.EventuallyAsync(
+            () => !children.Any(TestMachine.IsRunning),
+            TimeSpan.FromSeconds(2),
+            "a stopped relay left processes behind"
+        );
         if (_ownsHome && Directory.Exists(Home))
         {
             Directory.Delete(Home, recursive: true);
@@ -344,9 +413,10 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     }
 
     /// <summary>The <c>dotnet</c> that runs these tests.</summary>
-    public static string DotNet { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
-        ? path
-        : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+    public static string DotNet { get; } =
+        Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
+            ? path
+            : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 
     private string[] WithHome(string[] arguments) =>
         arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments];
@@ -362,10 +432,17 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     private string? FindAddress() => _log.Select(line => Address().Match(line)).FirstOrDefault(match => match.Success)?.Groups["url"].Value;
 
     // As text, and as LOG_FORMAT=json has it.
-    [GeneratedRegex("(listens on |listens on .*\"Urls\":)\\[\"(?<url>http[^\"]+)\"", RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "(listens on |listens on .*\"Urls\":)\\[\"(?<url>http[^\"]+)\"",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Address();
 
-    [GeneratedRegex(@"^[-0-9]+ [0-9:.]+ (WRN|ERR|FTL) |""@l"":""(Warning|Error|Fatal)""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^[-0-9]+ [0-9:.]+ (WRN|ERR|FTL) |""@l"":""(Warning|Error|Fatal)""",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Complaint();
 }

@@ -45,7 +45,7 @@ internal sealed partial class Scrape
     /// <summary>The sum of all series of a metric that have these labels.</summary>
     public double Sum(string name, params (string Name, string Value)[] labels) =>
         All.Where(series => series.Name == name && labels.All(label => series.Labels.GetValueOrDefault(label.Name) == label.Value))
-        .Sum(series => series.Value);
+            .Sum(series => series.Value);
 
     private static async Task<Scrape> ReadAsync(HttpResponseMessage response)
     {
@@ -60,17 +60,30 @@ internal sealed partial class Scrape
     {
         var match = Line().Match(line);
         Assert.True(match.Success, line);
-        var labels = Label().Matches(match.Groups["labels"].Value)
+        var labels = Label()
+            .Matches(match.Groups["labels"].Value)
             .ToDictionary(label => label.Groups["name"].Value, label => label.Groups["value"].Value, StringComparer.Ordinal);
         labels.Remove("otel_scope_name", out var scope);
-        return new Series(match.Groups["name"].Value, labels, scope,
-            double.Parse(match.Groups["value"].Value.Replace("+Inf", "Infinity", StringComparison.Ordinal), CultureInfo.InvariantCulture));
+        return new Series(
+            match.Groups["name"].Value,
+            labels,
+            scope,
+            double.Parse(match.Groups["value"].Value.Replace("+Inf", "Infinity", StringComparison.Ordinal), CultureInfo.InvariantCulture)
+        );
     }
 
-    [GeneratedRegex("""^(?<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?<labels>.*)\})? (?<value>[^ ]+)$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        """^(?<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?<labels>.*)\})? (?<value>[^ ]+)$""",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Line();
 
-    [GeneratedRegex("""(?<name>[a-zA-Z_][a-zA-Z0-9_]*)="(?<value>([^"\\]|\\.)*)",?""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        """(?<name>[a-zA-Z_][a-zA-Z0-9_]*)="(?<value>([^"\\]|\\.)*)",?""",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Label();
 
     [GeneratedRegex("http://127.0.0.1:[0-9]+/metrics", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

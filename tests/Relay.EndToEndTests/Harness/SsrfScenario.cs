@@ -31,9 +31,10 @@ internal sealed partial class SsrfScenario
             text = text.Replace(name, NameOf(name), StringComparison.Ordinal);
         }
 
-        text = row.Input.TryGetProperty("config", out var config) && config.TryGetProperty("connect", out _)
-            ? text.Replace("93.184.215.14", TestInternet.UnreachableAddress, StringComparison.Ordinal)
-            : text;
+        text =
+            row.Input.TryGetProperty("config", out var config) && config.TryGetProperty("connect", out _)
+                ? text.Replace("93.184.215.14", TestInternet.UnreachableAddress, StringComparison.Ordinal)
+                : text;
         _input = JsonElement.Parse(text);
         _hops = _input.TryGetProperty("hops", out var hops) ? [.. hops.EnumerateArray()] : [];
     }
@@ -107,9 +108,16 @@ internal sealed partial class SsrfScenario
     {
         if (Config("nat64_prefixes") is { } prefixes)
         {
-            internet.Names.Set("ipv4only.arpa",
-                [.. prefixes.EnumerateArray()
-                .Select(prefix => (IReadOnlyList<string>)[prefix.GetString()!.Replace("::/96", "::c000:aa", StringComparison.Ordinal)])]);
+            internet.Names.Set(
+                "ipv4only.arpa",
+                [
+                    .. prefixes
+                        .EnumerateArray()
+                        .Select(prefix =>
+                            (IReadOnlyList<string>)[prefix.GetString()!.Replace("::/96", "::c000:aa", StringComparison.Ordinal)]
+                        ),
+                ]
+            );
         }
 
         if (!_input.TryGetProperty("dns", out var dns))
@@ -120,9 +128,14 @@ internal sealed partial class SsrfScenario
         var site = MakeSite();
         foreach (var name in dns.EnumerateObject())
         {
-            internet.Names.Set(name.Name,
-                [.. name.Value.EnumerateArray()
-                .Select(answers => (IReadOnlyList<string>)[.. answers.EnumerateArray().Select(answer => answer.GetString()!)])]);
+            internet.Names.Set(
+                name.Name,
+                [
+                    .. name
+                        .Value.EnumerateArray()
+                        .Select(answers => (IReadOnlyList<string>)[.. answers.EnumerateArray().Select(answer => answer.GetString()!)]),
+                ]
+            );
             internet.Sites.Sites[name.Name] = site;
         }
     }
@@ -132,14 +145,17 @@ internal sealed partial class SsrfScenario
 
     private Site MakeSite()
     {
-        var site = new Site(AnswerAsync, Config("cert")?.GetString() switch
-        {
-            null => SiteCertificate.Good,
-            "expired" => SiteCertificate.Expired,
-            "self-signed" => SiteCertificate.SelfSigned,
-            var kind when kind.StartsWith("AIA", StringComparison.Ordinal) => SiteCertificate.WithPrivateIssuerAddress,
-            var kind => throw new InvalidOperationException(kind),
-        })
+        var site = new Site(
+            AnswerAsync,
+            Config("cert")?.GetString() switch
+            {
+                null => SiteCertificate.Good,
+                "expired" => SiteCertificate.Expired,
+                "self-signed" => SiteCertificate.SelfSigned,
+                var kind when kind.StartsWith("AIA", StringComparison.Ordinal) => SiteCertificate.WithPrivateIssuerAddress,
+                var kind => throw new InvalidOperationException(kind),
+            }
+        )
         {
             KeepsAlive = Requests > 1,
         };
@@ -147,36 +163,49 @@ internal sealed partial class SsrfScenario
         return Config("server")?.GetString() switch
         {
             null => site,
-            "accepts TCP, never answers ClientHello" =>
-            site with { Handshake = (_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken) },
+            "accepts TCP, never answers ClientHello" => site with
+            {
+                Handshake = (_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken),
+            },
             "sends 'X-n: y' lines for ever" => Forever("HTTP/1.1 200 OK\r\n", "X-n: y\r\n", TimeSpan.Zero),
             "1 byte/s before the blank line" => Forever("HTTP/1.1 200 OK\r\n", "X", TimeSpan.FromSeconds(1)),
             "silent" => Forever(string.Empty, string.Empty, TimeSpan.FromSeconds(1)),
             "<html>..." => Site.Sending("<html><p>hi</p></html>"u8.ToArray()),
-            "endless chunked" or "endless" =>
-            Forever(head + "Transfer-Encoding: chunked\r\n\r\n", "400\r\n" + new string('a', 1024) + "\r\n", TimeSpan.Zero),
+            "endless chunked" or "endless" => Forever(
+                head + "Transfer-Encoding: chunked\r\n\r\n",
+                "400\r\n" + new string('a', 1024) + "\r\n",
+                TimeSpan.Zero
+            ),
             "drip" => Forever(head + "\r\n", "a", TimeSpan.FromMilliseconds(200)),
-            "huge chunk extension" =>
-            Site.Sending(Encoding.ASCII.GetBytes(head + "Transfer-Encoding: chunked\r\n\r\n5;" + new string('x', 200_000)
-            + "\r\nhello\r\n0\r\n\r\n")),
-            "10 trailers" => Site.Sending(Encoding.ASCII.GetBytes(
-                head + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
-                + string.Concat(Enumerable.Range(0, 10).Select(number => $"X-{number}: y\r\n")) + "\r\n")),
+            "huge chunk extension" => Site.Sending(
+                Encoding.ASCII.GetBytes(head + "Transfer-Encoding: chunked\r\n\r\n5;" + new string('x', 200_000) + "\r\nhello\r\n0\r\n\r\n")
+            ),
+            "10 trailers" => Site.Sending(
+                Encoding.ASCII.GetBytes(
+                    head
+                        + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+                        + string.Concat(Enumerable.Range(0, 10).Select(number => $"X-{number}: y\r\n"))
+                        + "\r\n"
+                )
+            ),
             // To HTTP/2 clients only, which the relay is none of.
             "pushes http://127.0.0.1/" => site,
             var server => throw new InvalidOperationException(server),
         };
     }
 
-    private static Site Forever(string head, string more, TimeSpan pause) => new(async (_, stream, cancellationToken) =>
-    {
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken);
-        while (true)
-        {
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(more), cancellationToken);
-            await Task.Delay(pause, cancellationToken);
-        }
-    });
+    private static Site Forever(string head, string more, TimeSpan pause) =>
+        new(
+            async (_, stream, cancellationToken) =>
+            {
+                await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken);
+                while (true)
+                {
+                    await stream.WriteAsync(Encoding.ASCII.GetBytes(more), cancellationToken);
+                    await Task.Delay(pause, cancellationToken);
+                }
+            }
+        );
 
     private async Task AnswerAsync(SiteRequest request, Stream stream, CancellationToken cancellationToken)
     {
@@ -205,26 +234,35 @@ internal sealed partial class SsrfScenario
         if (BombNotation().Match(text) is { Success: true } bomb)
         {
             var unit = bomb.Groups["unit"].Value == "G" ? 1024 * Mebibyte : Mebibyte;
-            return Bombs.GetOrAdd((bomb.Groups["kind"].Value, long.Parse(bomb.Groups["size"].Value, CultureInfo.InvariantCulture) * unit),
-                one => MakeBomb(one.Kind, one.Bytes));
+            return Bombs.GetOrAdd(
+                (bomb.Groups["kind"].Value, long.Parse(bomb.Groups["size"].Value, CultureInfo.InvariantCulture) * unit),
+                one => MakeBomb(one.Kind, one.Bytes)
+            );
         }
 
         if (RepeatedLetter().Match(text) is { Success: true } letter)
         {
-            return [.. Enumerable.Repeat((byte)letter.Groups["letter"].Value[0],
-                int.Parse(letter.Groups["times"].Value, CultureInfo.InvariantCulture)), .. Expand(letter.Groups["rest"].Value)];
+            return
+            [
+                .. Enumerable.Repeat(
+                    (byte)letter.Groups["letter"].Value[0],
+                    int.Parse(letter.Groups["times"].Value, CultureInfo.InvariantCulture)
+                ),
+                .. Expand(letter.Groups["rest"].Value),
+            ];
         }
 
         if (RepeatedText().Match(text) is { Success: true } repeated)
         {
             var unit = repeated.Groups["unit"].Value;
             unit = unit.StartsWith("<div>", StringComparison.Ordinal) ? "<div>" : unit;
-            return Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(
-                unit, int.Parse(repeated.Groups["times"].Value, CultureInfo.InvariantCulture))));
+            return Encoding.UTF8.GetBytes(
+                string.Concat(Enumerable.Repeat(unit, int.Parse(repeated.Groups["times"].Value, CultureInfo.InvariantCulture)))
+            );
         }
 
         var bytes = new List<byte>();
-        for (var index = 0; index < text.Length;)
+        for (var index = 0; index < text.Length; )
         {
             if (text.AsSpan(index).StartsWith("\\x", StringComparison.Ordinal))
             {
@@ -244,13 +282,15 @@ internal sealed partial class SsrfScenario
     private static byte[] MakeBomb(string kind, long bytes)
     {
         using var packed = new MemoryStream();
-        using (Stream packing = kind switch
-        {
-            "gzip" => new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true),
-            "br" => new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true),
-            "deflate" => new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true),
-            _ => throw new InvalidOperationException(kind),
-        })
+        using (
+            Stream packing = kind switch
+            {
+                "gzip" => new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true),
+                "br" => new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true),
+                "deflate" => new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true),
+                _ => throw new InvalidOperationException(kind),
+            }
+        )
         {
             var zeros = new byte[Mebibyte];
             for (var written = 0L; written < bytes; written += zeros.Length)

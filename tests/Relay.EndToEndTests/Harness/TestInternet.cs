@@ -62,7 +62,9 @@ public sealed class TestInternet : IAsyncLifetime
         _far.Run("route", "add", "blackhole", SilentAddress);
 
         Names = new NameServer(
-            _far.Make(() => Bind(SocketType.Dgram, ProtocolType.Udp)), _far.Make(() => Bind(SocketType.Stream, ProtocolType.Tcp)));
+            _far.Make(() => Bind(SocketType.Dgram, ProtocolType.Udp)),
+            _far.Make(() => Bind(SocketType.Stream, ProtocolType.Tcp))
+        );
         Sites.Listen(_far.Make(() => Listen(80)), tls: false);
         Sites.Listen(_far.Make(() => Listen(443)), tls: true);
         NearSites.Listen(_near.Make(() => Listen(80)), tls: false);
@@ -86,15 +88,30 @@ public sealed class TestInternet : IAsyncLifetime
         const string proxy = "http://203.0.113.9:3128";
         var wrapper =
             $"mount --bind {_directory}/resolv.conf /etc/resolv.conf && mount --bind {_directory}/hosts /etc/hosts && "
-            + (withIcu ? $"dotnet=$1; shift; exec nsenter --net={_near.Path} \"$dotnet\" exec --runtimeconfig {WriteRuntimeConfig()} \"$@\""
-            : $"exec nsenter --net={_near.Path} \"$@\"");
+            + (
+                withIcu
+                    ? $"dotnet=$1; shift; exec nsenter --net={_near.Path} \"$dotnet\" exec --runtimeconfig {WriteRuntimeConfig()} \"$@\""
+                    : $"exec nsenter --net={_near.Path} \"$@\""
+            );
         var program = await RelayProgram.StartAsync(
             [
-                ("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"),
-                ("SANDBOX", "off"), ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "0"),
-                ("FETCH_RPM", "100000"), ("FETCH_DAILY", "100000"), ("FETCH_CONCURRENCY", "64"), ("FETCH_PER_KEY_CONCURRENCY", "64"),
-                ("SSL_CERT_FILE", Path.Combine(_directory, "ca.pem")), ("SSL_CERT_DIR", Path.Combine(_directory, "no-authorities")),
-                ("HTTP_PROXY", proxy), ("http_proxy", proxy), ("HTTPS_PROXY", proxy), ("https_proxy", proxy), ("ALL_PROXY", proxy),
+                ("CLAUDE_BIN", claude),
+                ("CLAUDE_AUTH", "bedrock"),
+                ("AWS_REGION", "of-a-test"),
+                ("SANDBOX", "off"),
+                ("WARM_PROCESSES", "0"),
+                ("WARM_PROFILES", "0"),
+                ("FETCH_RPM", "100000"),
+                ("FETCH_DAILY", "100000"),
+                ("FETCH_CONCURRENCY", "64"),
+                ("FETCH_PER_KEY_CONCURRENCY", "64"),
+                ("SSL_CERT_FILE", Path.Combine(_directory, "ca.pem")),
+                ("SSL_CERT_DIR", Path.Combine(_directory, "no-authorities")),
+                ("HTTP_PROXY", proxy),
+                ("http_proxy", proxy),
+                ("HTTPS_PROXY", proxy),
+                ("https_proxy", proxy),
+                ("ALL_PROXY", proxy),
                 ("NO_PROXY", "example.com"),
                 .. settings,
             ],
@@ -102,10 +119,12 @@ public sealed class TestInternet : IAsyncLifetime
             connect: async (endpoint, cancellationToken) =>
             {
                 var socket = _near.Make(() =>
-                    new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+                    new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
+                );
                 await socket.ConnectAsync(IPEndPoint.Parse($"{endpoint.Host}:{endpoint.Port}"), cancellationToken);
                 return new NetworkStream(socket, ownsSocket: true);
-            });
+            }
+        );
         return new InternetRelay(program, await program.MintAsync("app"), claudeDirectory);
     }
 
@@ -129,11 +148,14 @@ public sealed class TestInternet : IAsyncLifetime
     /// <summary>The relay's own, but with the platform's globalization.</summary>
     private string WriteRuntimeConfig()
     {
-        var own = File.ReadAllText(TestMachine.ProgramOf("Relay.Api", "Relay.Api")
-            .Replace(".dll", ".runtimeconfig.json", StringComparison.Ordinal));
+        var own = File.ReadAllText(
+            TestMachine.ProgramOf("Relay.Api", "Relay.Api").Replace(".dll", ".runtimeconfig.json", StringComparison.Ordinal)
+        );
         var file = Path.Combine(_directory, "icu.runtimeconfig.json");
-        File.WriteAllText(file,
-            own.Replace("\"System.Globalization.Invariant\": true", "\"System.Globalization.Invariant\": false", StringComparison.Ordinal));
+        File.WriteAllText(
+            file,
+            own.Replace("\"System.Globalization.Invariant\": true", "\"System.Globalization.Invariant\": false", StringComparison.Ordinal)
+        );
         return file;
     }
 

@@ -11,13 +11,11 @@ internal static class TestMachine
 
     /// <summary>The pinned real CLI, which <c>./test.sh</c> installs.</summary>
     public static string RealClaude =>
-        Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CLAUDE") is { Length: > 0 } path && File.Exists(path)
-            ? path
-            : Directory.Exists(Path.Combine(Root, ".tools"))
-                && Directory.EnumerateFiles(Path.Combine(Root, ".tools"), "claude", SearchOption.AllDirectories)
-                .FirstOrDefault() is { } installed
-                ? installed
-                : throw new InvalidOperationException("The pinned Claude Code is not installed. Run ./test.sh, which installs it.");
+        Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CLAUDE") is { Length: > 0 } path && File.Exists(path) ? path
+        : Directory.Exists(Path.Combine(Root, ".tools"))
+        && Directory.EnumerateFiles(Path.Combine(Root, ".tools"), "claude", SearchOption.AllDirectories).FirstOrDefault() is { } installed
+            ? installed
+        : throw new InvalidOperationException("The pinned Claude Code is not installed. Run ./test.sh, which installs it.");
 
     /// <summary>Where the JavaScript SDKs are installed, with the scripts that use them.</summary>
     public static string Sdks =>
@@ -27,12 +25,18 @@ internal static class TestMachine
 
     /// <summary>Where <c>prometheus</c> and <c>promtool</c> are.</summary>
     public static string Prometheus =>
-        ((string?[])[Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_PROMETHEUS"),
-        Path.Combine(Root, ".tools", "prometheus", "usr", "bin"), "/usr/bin"])
-            .FirstOrDefault(directory =>
-            directory is { Length: > 0 } && File.Exists(Path.Combine(directory, "prometheus"))
-            && File.Exists(Path.Combine(directory, "promtool")))
-        ?? throw new InvalidOperationException("Prometheus is not installed. Run ./test.sh, which installs it.");
+        (
+            (string?[])
+                [
+                    Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_PROMETHEUS"),
+                    Path.Combine(Root, ".tools", "prometheus", "usr", "bin"),
+                    "/usr/bin",
+                ]
+        ).FirstOrDefault(directory =>
+            directory is { Length: > 0 }
+            && File.Exists(Path.Combine(directory, "prometheus"))
+            && File.Exists(Path.Combine(directory, "promtool"))
+        ) ?? throw new InvalidOperationException("Prometheus is not installed. Run ./test.sh, which installs it.");
 
     /// <summary>Where what drives a browser is installed, with the scripts that use it.</summary>
     public static string BrowserTools =>
@@ -48,10 +52,13 @@ internal static class TestMachine
 
     /// <summary>The browser that pages are tested in.</summary>
     public static string Chromium =>
-        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator)
-        .Select(folder => Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists)
-            ?? throw new InvalidOperationException(
-            "There is no chromium on PATH. Run ./test.sh as root on a system with apt, which installs it, or install it yourself.");
+        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
+            .Split(Path.PathSeparator)
+            .Select(folder => Path.Combine(folder, "chromium"))
+            .FirstOrDefault(File.Exists)
+        ?? throw new InvalidOperationException(
+            "There is no chromium on PATH. Run ./test.sh as root on a system with apt, which installs it, or install it yourself."
+        );
 
     /// <summary>The built program of a project, as its users start it.</summary>
     public static string ProgramOf(string project, string assembly)
@@ -67,14 +74,19 @@ internal static class TestMachine
     public static bool IsRunning(int processId) => StatOf(processId) is { IsRunning: true };
 
     /// <summary>Soft and hard limit of a process by the name in <c>/proc/PID/limits</c>: <c>1 1</c>.</summary>
-    public static string LimitOf(int processId, string name) => string.Join(
-        ' ', File.ReadLines($"/proc/{processId}/limits").First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..]
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]);
+    public static string LimitOf(int processId, string name) =>
+        string.Join(
+            ' ',
+            File.ReadLines($"/proc/{processId}/limits")
+                .First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..]
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]
+        );
 
     /// <summary>Running descendants of a process.</summary>
     public static IReadOnlyList<int> DescendantsOf(int processId)
     {
-        var children = Directory.EnumerateDirectories("/proc")
+        var children = Directory
+            .EnumerateDirectories("/proc")
             .Select(directory => int.TryParse(Path.GetFileName(directory.AsSpan()), out var id) ? (Id: id, Stat: StatOf(id)) : default)
             .Where(process => process.Stat is not null)
             .ToLookup(process => process.Stat!.Value.Parent);
@@ -97,8 +109,11 @@ internal static class TestMachine
 
     /// <summary>Resident memory of a process in bytes: now (<c>VmRSS</c>), or at its most (<c>VmHWM</c>).</summary>
     public static long MemoryOf(int processId, string what = "VmRSS") =>
-        long.Parse(File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith(what + ":", StringComparison.Ordinal))
-        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+        long.Parse(
+            File.ReadLines($"/proc/{processId}/status")
+                .First(line => line.StartsWith(what + ":", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
+        ) * 1024;
 
     /// <summary>The command line of a process, its arguments separated by blanks.</summary>
     public static string CommandLineOf(int processId) => File.ReadAllText($"/proc/{processId}/cmdline").Replace('\0', ' ');
@@ -120,8 +135,13 @@ internal static class TestMachine
 
     /// <summary>Sends a signal to one process.</summary>
     public static void Signal(int processId, PosixSignal signal) =>
-        Run("/bin/kill", signal == PosixSignal.SIGTERM ? "-TERM" : signal == PosixSignal.SIGINT ? "-INT"
-        : throw new ArgumentOutOfRangeException(nameof(signal)), processId.ToString());
+        Run(
+            "/bin/kill",
+            signal == PosixSignal.SIGTERM ? "-TERM"
+                : signal == PosixSignal.SIGINT ? "-INT"
+                : throw new ArgumentOutOfRangeException(nameof(signal)),
+            processId.ToString()
+        );
 
     /// <summary>Kills one process, as the kernel would.</summary>
     public static void Kill(int processId) => Run("/bin/kill", "-KILL", processId.ToString());
@@ -173,7 +193,8 @@ internal static class TestMachine
 
         var fields = stat[(nameEnd + 2)..];
         return int.TryParse(fields[2..(2 + fields[2..].IndexOf((byte)' '))], out var parent)
-            ? (parent, fields[0] is not ((byte)'Z' or (byte)'X')) : null;
+            ? (parent, fields[0] is not ((byte)'Z' or (byte)'X'))
+            : null;
     }
 
     private static string FindRoot()

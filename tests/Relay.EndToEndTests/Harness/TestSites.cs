@@ -20,8 +20,9 @@ internal sealed record SiteRequest(IPAddress Address, int Port, string Head)
 
     /// <summary>A header's value; null for none.</summary>
     public string? Header(string name) =>
-        Head.Split("\r\n").FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..]
-        .Trim();
+        Head.Split("\r\n")
+            .FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))
+            ?[(name.Length + 1)..].Trim();
 }
 
 /// <summary>How a site's certificate is.</summary>
@@ -52,7 +53,8 @@ internal sealed record Site(
     Func<SiteRequest, Stream, CancellationToken, Task> Answer,
     SiteCertificate Certificate = SiteCertificate.Good,
     Func<Stream, CancellationToken, Task>? Handshake = null,
-    bool KeepsAlive = false)
+    bool KeepsAlive = false
+)
 {
     /// <summary>Sends bytes, whatever is asked for.</summary>
     public static Site Sending(byte[] response) =>
@@ -160,7 +162,8 @@ internal sealed class TestSites : IDisposable
                         };
                     },
                     null,
-                    _stopping.Token);
+                    _stopping.Token
+                );
                 stream = secure;
             }
 
@@ -180,8 +183,7 @@ internal sealed class TestSites : IDisposable
                     Requests.Enqueue((host, request));
                     site = Find(host);
                     await site.Answer(request, stream, _stopping.Token);
-                }
-                while (site.KeepsAlive);
+                } while (site.KeepsAlive);
 
                 if (stream is SslStream secure)
                 {
@@ -191,8 +193,14 @@ internal sealed class TestSites : IDisposable
                 socket.Shutdown(SocketShutdown.Send);
             }
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException or AuthenticationException
-            or SocketException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception
+                    is IOException
+                        or OperationCanceledException
+                        or AuthenticationException
+                        or SocketException
+                        or ObjectDisposedException
+            )
         {
             // A client that went away; what it said is in the relay's answer.
         }
@@ -219,8 +227,10 @@ internal sealed class TestSites : IDisposable
     }
 
     private SslStreamCertificateContext CertificateOf(string name) =>
-        _certificates.GetOrAdd((name, Find(name).Certificate), one =>
-        SslStreamCertificateContext.Create(MakeCertificate(one.Name, one.Item2), null, offline: true));
+        _certificates.GetOrAdd(
+            (name, Find(name).Certificate),
+            one => SslStreamCertificateContext.Create(MakeCertificate(one.Name, one.Item2), null, offline: true)
+        );
 
     private X509Certificate2 MakeCertificate(string name, SiteCertificate kind)
     {
@@ -239,8 +249,9 @@ internal sealed class TestSites : IDisposable
 
         if (kind is SiteCertificate.WithPrivateIssuerAddress or SiteCertificate.WithMissingIssuer)
         {
-            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(
-                ["http://127.0.0.1/ocsp"], ["http://127.0.0.1/ca.crt"]));
+            request.CertificateExtensions.Add(
+                new X509AuthorityInformationAccessExtension(["http://127.0.0.1/ocsp"], ["http://127.0.0.1/ca.crt"])
+            );
         }
 
         var issuer = kind == SiteCertificate.WithMissingIssuer ? _unknownIssuer : _authority;
@@ -265,10 +276,12 @@ internal sealed class TestSites : IDisposable
     private static CertificateRequest Authority(string name, ECDsa key)
     {
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(
-            certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(
-            X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true)
+        );
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true)
+        );
         return request;
     }
 }

@@ -8,30 +8,52 @@ namespace Relay.EndToEndTests.Harness;
 internal sealed record ToolAnswer(string Text, IReadOnlyList<(string Id, string Name, JsonObject Input)> Calls)
 {
     /// <summary>Reads a whole answer.</summary>
-    public static ToolAnswer Of(string path, JsonNode answer) => path switch
-    {
-        "/v1/messages" => new(
-            string.Concat(answer["content"]!.AsArray().Where(block => block!["type"]!.GetValue<string>() == "text")
-            .Select(block => block!["text"]!.GetValue<string>())),
-            [.. answer["content"]!.AsArray().Where(block => block!["type"]!.GetValue<string>() == "tool_use")
-            .Select(block => Call(block!))]),
-        "/v1/complete" =>
-        new(answer["text"]!.GetValue<string>(), [.. (answer["tool_calls"] as JsonArray ?? []).Select(call => Call(call!))]),
-        _ => new(
-            answer["choices"]![0]!["message"]!["content"]?.GetValue<string>() ?? string.Empty,
-            [.. (answer["choices"]![0]!["message"]!["tool_calls"] as JsonArray ?? [])
-            .Select(call =>
-            Function(call!["id"]!.GetValue<string>(), call["function"]!["name"]!.GetValue<string>(), call["function"]!["arguments"]!
-            .GetValue<string>()))]),
-    };
+    public static ToolAnswer Of(string path, JsonNode answer) =>
+        path switch
+        {
+            "/v1/messages" => new(
+                string.Concat(
+                    answer["content"]!
+                        .AsArray()
+                        .Where(block => block!["type"]!.GetValue<string>() == "text")
+                        .Select(block => block!["text"]!.GetValue<string>())
+                ),
+                [
+                    .. answer["content"]!
+                        .AsArray()
+                        .Where(block => block!["type"]!.GetValue<string>() == "tool_use")
+                        .Select(block => Call(block!)),
+                ]
+            ),
+            "/v1/complete" => new(
+                answer["text"]!.GetValue<string>(),
+                [.. (answer["tool_calls"] as JsonArray ?? []).Select(call => Call(call!))]
+            ),
+            _ => new(
+                answer["choices"]![0]!["message"]!["content"]?.GetValue<string>() ?? string.Empty,
+                [
+                    .. (answer["choices"]![0]!["message"]!["tool_calls"] as JsonArray ?? []).Select(call =>
+                        Function(
+                            call!["id"]!.GetValue<string>(),
+                            call["function"]!["name"]!.GetValue<string>(),
+                            call["function"]!["arguments"]!.GetValue<string>()
+                        )
+                    ),
+                ]
+            ),
+        };
 
     /// <summary>Puts the events of a stream together, as an SDK does.</summary>
     public static ToolAnswer OfStream(string path, string events)
     {
         var text = string.Empty;
         var calls = new List<(string Id, string Name, string Input)>();
-        foreach (var data in events.Split('\n').Where(line => line.StartsWith("data: {", StringComparison.Ordinal))
-            .Select(line => JsonNode.Parse(line[6..])!))
+        foreach (
+            var data in events
+                .Split('\n')
+                .Where(line => line.StartsWith("data: {", StringComparison.Ordinal))
+                .Select(line => JsonNode.Parse(line[6..])!)
+        )
         {
             switch (path)
             {
@@ -90,7 +112,8 @@ internal sealed record ToolAnswer(string Text, IReadOnlyList<(string Id, string 
 /// <summary>An app with two tools, on one of the surfaces. Knows what the API must get of its conversation.</summary>
 internal sealed class ToolApp(string path, string question, string model = "opus")
 {
-    private const string WeatherSchema = """{"type":"object","properties":{"city":{"type":"string","description":"A city, such as \u00c9vry\u2028"},"days":{"type":"integer","minimum":1}},"required":["city"],"additionalProperties":false}""";
+    private const string WeatherSchema =
+        """{"type":"object","properties":{"city":{"type":"string","description":"A city, such as \u00c9vry\u2028"},"days":{"type":"integer","minimum":1}},"required":["city"],"additionalProperties":false}""";
 
     private readonly JsonArray _messages = [new JsonObject { ["role"] = "user", ["content"] = question }];
 
@@ -109,8 +132,13 @@ internal sealed class ToolApp(string path, string question, string model = "opus
     /// <summary>The tools that the API must get.</summary>
     public JsonArray ExpectedTools { get; } =
     [
-        new JsonObject { ["name"] = "weather", ["description"] = "Tells the weather.\nBe exact: \"°C\".",
-            ["input_schema"] = JsonNode.Parse(WeatherSchema), ["strict"] = true },
+        new JsonObject
+        {
+            ["name"] = "weather",
+            ["description"] = "Tells the weather.\nBe exact: \"°C\".",
+            ["input_schema"] = JsonNode.Parse(WeatherSchema),
+            ["strict"] = true,
+        },
         new JsonObject { ["name"] = "get-time_2", ["input_schema"] = JsonNode.Parse("""{"type":"object","properties":{}}""") },
     ];
 
@@ -119,14 +147,27 @@ internal sealed class ToolApp(string path, string question, string model = "opus
     /// <summary>Its next request.</summary>
     public JsonObject Body()
     {
-        var body = new JsonObject { ["model"] = model, ["max_tokens"] = 4096, ["messages"] = _messages.DeepClone() };
+        var body = new JsonObject
+        {
+            ["model"] = model,
+            ["max_tokens"] = 4096,
+            ["messages"] = _messages.DeepClone(),
+        };
         if (HasTools)
         {
             body["tools"] = IsOpenAi
                 ? new JsonArray(
-                    Function(new JsonObject { ["name"] = "weather", ["description"] = "Tells the weather.\nBe exact: \"°C\".",
-                    ["parameters"] = JsonNode.Parse(WeatherSchema), ["strict"] = true }),
-                    Function(new JsonObject { ["name"] = "get-time_2" }))
+                    Function(
+                        new JsonObject
+                        {
+                            ["name"] = "weather",
+                            ["description"] = "Tells the weather.\nBe exact: \"°C\".",
+                            ["parameters"] = JsonNode.Parse(WeatherSchema),
+                            ["strict"] = true,
+                        }
+                    ),
+                    Function(new JsonObject { ["name"] = "get-time_2" })
+                )
                 : ExpectedTools.DeepClone();
         }
 
@@ -145,8 +186,15 @@ internal sealed class ToolApp(string path, string question, string model = "opus
 
         foreach (var call in answer.Calls)
         {
-            blocks.Add(new JsonObject { ["type"] = "tool_use", ["id"] = call.Id, ["name"] = call.Name,
-                ["input"] = call.Input.DeepClone() });
+            blocks.Add(
+                new JsonObject
+                {
+                    ["type"] = "tool_use",
+                    ["id"] = call.Id,
+                    ["name"] = call.Name,
+                    ["input"] = call.Input.DeepClone(),
+                }
+            );
         }
 
         Expected.Add(new JsonObject { ["role"] = "assistant", ["content"] = blocks });
@@ -156,16 +204,21 @@ internal sealed class ToolApp(string path, string question, string model = "opus
             return;
         }
 
-        _messages.Add(new JsonObject
-        {
-            ["role"] = "assistant",
-            ["content"] = answer.Text.Length == 0 ? null : answer.Text,
-            ["tool_calls"] = new JsonArray([.. answer.Calls.Select(call => new JsonObject
+        _messages.Add(
+            new JsonObject
             {
-                ["id"] = call.Id, ["type"] = "function",
-                    ["function"] = new JsonObject { ["name"] = call.Name, ["arguments"] = call.Input.ToJsonString() },
-            })]),
-        });
+                ["role"] = "assistant",
+                ["content"] = answer.Text.Length == 0 ? null : answer.Text,
+                ["tool_calls"] = new JsonArray([
+                    .. answer.Calls.Select(call => new JsonObject
+                    {
+                        ["id"] = call.Id,
+                        ["type"] = "function",
+                        ["function"] = new JsonObject { ["name"] = call.Name, ["arguments"] = call.Input.ToJsonString() },
+                    }),
+                ]),
+            }
+        );
     }
 
     /// <summary>Runs the tools: results in another order than the calls.</summary>
@@ -188,7 +241,14 @@ internal sealed class ToolApp(string path, string question, string model = "opus
             results.Add(result);
             if (IsOpenAi)
             {
-                _messages.Add(new JsonObject { ["role"] = "tool", ["tool_call_id"] = call.Id, ["content"] = text ?? string.Empty });
+                _messages.Add(
+                    new JsonObject
+                    {
+                        ["role"] = "tool",
+                        ["tool_call_id"] = call.Id,
+                        ["content"] = text ?? string.Empty,
+                    }
+                );
             }
         }
 

@@ -31,16 +31,25 @@ internal sealed class UserSystemd : IAsyncDisposable
     {
         var home = TestMachine.NewDirectory();
         var script = Path.Combine(TestMachine.Root, "tests", "Relay.EndToEndTests", "Harness", "user-systemd.sh");
-        var start = new ProcessStartInfo("unshare",
-            ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", script, Uid, home, TestMachine.Root]) { RedirectStandardInput =
-            true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(
+            "unshare",
+            ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", script, Uid, home, TestMachine.Root]
+        )
+        {
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         var machine = new UserSystemd(Process.Start(start)!, home);
         var said = machine._machine.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             await machine.BelongsToUserAsync();
-            await TestMachine.EventuallyAsync(() =>
-                machine.FindInside() || machine._machine.HasExited, TimeSpan.FromSeconds(20), "the machine does not start");
+            await TestMachine.EventuallyAsync(
+                () => machine.FindInside() || machine._machine.HasExited,
+                TimeSpan.FromSeconds(20),
+                "the machine does not start"
+            );
             var watch = Stopwatch.StartNew();
             while ((await machine.RunAsync("systemctl", "--user", "is-system-running")).Output.Trim() != "running")
             {
@@ -48,7 +57,8 @@ internal sealed class UserSystemd : IAsyncDisposable
                 {
                     throw new InvalidOperationException(
                         "No systemd --user could be started: this needs root, systemd and dbus-user-session. "
-                        + (machine._machine.HasExited ? await said : string.Empty));
+                            + (machine._machine.HasExited ? await said : string.Empty)
+                    );
                 }
 
                 await Task.Delay(50, TestContext.Current.CancellationToken);
@@ -84,11 +94,32 @@ internal sealed class UserSystemd : IAsyncDisposable
         var start = new ProcessStartInfo(
             "nsenter",
             [
-                "-t", _inside.ToString(), "-m", "-p", "setpriv", "--reuid", Uid, "--regid", Uid, "--clear-groups", "env", "-i", "-C",
-                    InsideHome, "HOME=" + InsideHome,
-                "PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/run/user/" + Uid, .. command,
-            ])
-        { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
+                "-t",
+                _inside.ToString(),
+                "-m",
+                "-p",
+                "setpriv",
+                "--reuid",
+                Uid,
+                "--regid",
+                Uid,
+                "--clear-groups",
+                "env",
+                "-i",
+                "-C",
+                InsideHome,
+                "HOME=" + InsideHome,
+                "PATH=/usr/bin:/bin",
+                "XDG_RUNTIME_DIR=/run/user/" + Uid,
+                .. command,
+            ]
+        )
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+        };
         var process = Process.Start(start)!;
         process.StandardInput.Close();
         return process;

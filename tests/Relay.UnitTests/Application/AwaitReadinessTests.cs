@@ -14,7 +14,8 @@ public sealed class AwaitReadinessTests
     [Fact]
     public async Task It_waits_for_a_relay_that_is_checking_its_Claude_Code()
     {
-        _relay.AskAsync(Waiting.Token)
+        _relay
+            .AskAsync(Waiting.Token)
             .ReturnsForAnyArgs(Answer("overloaded"), Answer("overloaded"), new RunningRelay(Url, Answers: true, IsReady: true, []));
 
         (await WaitAsync(TimeSpan.FromSeconds(10))).IsReady.Should().BeTrue();

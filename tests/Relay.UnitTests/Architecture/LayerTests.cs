@@ -10,15 +10,24 @@ namespace Relay.UnitTests.Architecture;
 public sealed class LayerTests
 {
     private static readonly string[] OperatingSystemApis =
-        ["System.IO.File", "System.IO.Directory", "System.Net.Http", "System.Net.Sockets", "System.Diagnostics.Process",
-        "Microsoft.AspNetCore", "Microsoft.Extensions.Hosting", "Serilog"];
+    [
+        "System.IO.File",
+        "System.IO.Directory",
+        "System.Net.Http",
+        "System.Net.Sockets",
+        "System.Diagnostics.Process",
+        "Microsoft.AspNetCore",
+        "Microsoft.Extensions.Hosting",
+        "Serilog",
+    ];
 
     [Fact]
     public void Domain_depends_on_the_base_class_library_and_nothing_else() =>
         Rule.ForEach(
             Solution.Domain.GetReferencedAssemblies(),
             reference => IsBaseClassLibrary(reference) ? null : reference.Name,
-            "the domain takes no package and knows no other project");
+            "the domain takes no package and knows no other project"
+        );
 
     [Fact]
     public void Application_knows_only_the_domain() => References(Solution.Application).Should().Equal("Relay.Domain");
@@ -47,62 +56,108 @@ public sealed class LayerTests
         Forbid(
             Types.InAssembly(Solution.Infrastructure).That().DoNotResideInNamespace("Relay.Infrastructure.ApiGate"),
             "an adapter serves any host",
-            "Microsoft.AspNetCore", "Serilog");
+            "Microsoft.AspNetCore",
+            "Serilog"
+        );
 
     [Fact]
     public void Processes_know_nothing_of_Claude() =>
         Forbid(
             Types.InAssembly(Solution.Infrastructure).That().ResideInNamespace("Relay.Infrastructure.Processes"),
             "one folder per technology",
-            "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.KeyFile", "Relay.Infrastructure.Home", "Relay.Application");
+            "Relay.Infrastructure.ClaudeCode",
+            "Relay.Infrastructure.KeyFile",
+            "Relay.Infrastructure.Home",
+            "Relay.Application"
+        );
 
     [Fact]
     public void Key_file_audit_and_database_know_nothing_of_Claude() =>
         Forbid(
-            Types.InAssembly(Solution.Infrastructure).That()
-                .ResideInNamespace("Relay.Infrastructure.KeyFile").Or().ResideInNamespace("Relay.Infrastructure.Auditing")
-                .Or().ResideInNamespace("Relay.Infrastructure.Sqlite").Or().ResideInNamespace("Relay.Infrastructure.Home"),
+            Types
+                .InAssembly(Solution.Infrastructure)
+                .That()
+                .ResideInNamespace("Relay.Infrastructure.KeyFile")
+                .Or()
+                .ResideInNamespace("Relay.Infrastructure.Auditing")
+                .Or()
+                .ResideInNamespace("Relay.Infrastructure.Sqlite")
+                .Or()
+                .ResideInNamespace("Relay.Infrastructure.Home"),
             "one folder per technology",
-            "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes");
+            "Relay.Infrastructure.ClaudeCode",
+            "Relay.Infrastructure.Processes"
+        );
 
     /// <summary>Whoever makes a connection of its own makes one past the guard.</summary>
     [Fact]
     public void One_type_connects_to_where_a_caller_chose()
     {
-        Type[] connecting = [typeof(Socket), typeof(TcpClient), typeof(UdpClient), typeof(Dns), typeof(HttpClient),
-            typeof(HttpMessageInvoker), typeof(SocketsHttpHandler), typeof(HttpClientHandler), typeof(WebSocket)];
-        var found = Solution.All.SelectMany(assembly => assembly.GetTypes())
+        Type[] connecting =
+        [
+            typeof(Socket),
+            typeof(TcpClient),
+            typeof(UdpClient),
+            typeof(Dns),
+            typeof(HttpClient),
+            typeof(HttpMessageInvoker),
+            typeof(SocketsHttpHandler),
+            typeof(HttpClientHandler),
+            typeof(WebSocket),
+        ];
+        var found = Solution
+            .All.SelectMany(assembly => assembly.GetTypes())
             .Where(type =>
-            Types.InAssembly(type.Assembly).That().HaveName(type.Name).And()
-            .HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)]).GetTypes().Contains(Outer(type)))
-            .Select(Outer).Distinct().Select(type => type.Name);
+                Types
+                    .InAssembly(type.Assembly)
+                    .That()
+                    .HaveName(type.Name)
+                    .And()
+                    .HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)])
+                    .GetTypes()
+                    .Contains(Outer(type))
+            )
+            .Select(Outer)
+            .Distinct()
+            .Select(type => type.Name);
 
-        found.Should().BeEquivalentTo(
-            "GuardedConnector", // it is the one
-            "NameLookUps", // looks up names for it, and connects to nothing
-            "HostNetworksReader", // looks up one fixed name, and connects to nothing
-            "FetchClient", // gives the client its handler, whose connections the guard makes
-            "PageFetcher", // asks that client
-            "ApiForwarder", // asks the API at the address of the settings
-            "NetworkCheck", // relayctl looks up two fixed names, and connects to nothing
-            "RelayProbe"); // relayctl asks the relay's own address
+        found
+            .Should()
+            .BeEquivalentTo(
+                "GuardedConnector", // it is the one
+                "NameLookUps", // looks up names for it, and connects to nothing
+                "HostNetworksReader", // looks up one fixed name, and connects to nothing
+                "FetchClient", // gives the client its handler, whose connections the guard makes
+                "PageFetcher", // asks that client
+                "ApiForwarder", // asks the API at the address of the settings
+                "NetworkCheck", // relayctl looks up two fixed names, and connects to nothing
+                "RelayProbe"
+            ); // relayctl asks the relay's own address
     }
 
     [Fact]
     public void Fetching_and_HTML_know_nothing_of_Claude_or_of_each_other() =>
         Forbid(
-            Types.InAssembly(Solution.Infrastructure).That().ResideInNamespace("Relay.Infrastructure.HttpFetching").Or()
-            .ResideInNamespace("Relay.Infrastructure.Html"),
+            Types
+                .InAssembly(Solution.Infrastructure)
+                .That()
+                .ResideInNamespace("Relay.Infrastructure.HttpFetching")
+                .Or()
+                .ResideInNamespace("Relay.Infrastructure.Html"),
             "one folder per technology",
-            "Relay.Infrastructure.ClaudeCode", "Relay.Infrastructure.Processes", "Relay.Infrastructure.Sqlite",
-            "Relay.Infrastructure.KeyFile");
+            "Relay.Infrastructure.ClaudeCode",
+            "Relay.Infrastructure.Processes",
+            "Relay.Infrastructure.Sqlite",
+            "Relay.Infrastructure.KeyFile"
+        );
 
     [Fact]
     public void Only_the_composition_of_the_Api_knows_the_infrastructure() =>
         Forbid(
             Types.InAssembly(Solution.Api).That().ResideInNamespace("Relay.Api").And().DoNotResideInNamespace("Relay.Api.Hosting"),
             "controllers map, send, map",
-            "Relay.Infrastructure");
+            "Relay.Infrastructure"
+        );
 
     [Fact]
     public void Commands_run_without_a_web_server() =>
@@ -126,7 +181,8 @@ public sealed class LayerTests
     private static IEnumerable<string> References(Assembly assembly)
     {
         assembly.GetReferencedAssemblies().Should().NotBeEmpty();
-        return assembly.GetReferencedAssemblies()
+        return assembly
+            .GetReferencedAssemblies()
             .Select(reference => reference.Name!)
             .Where(name => name.StartsWith("Relay.", StringComparison.Ordinal) || name == "relayctl")
             .Order(StringComparer.Ordinal);

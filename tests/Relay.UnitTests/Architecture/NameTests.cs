@@ -30,9 +30,12 @@ public sealed class NameTests
     public void Requests_end_in_Command_or_Query() =>
         Rule.ForEach(
             Solution.Requests,
-            type => type.Name.EndsWith("Command", StringComparison.Ordinal) || type.Name.EndsWith("Query", StringComparison.Ordinal)
-            ? null : type.FullName,
-            "a reader wants to know whether it changes anything");
+            type =>
+                type.Name.EndsWith("Command", StringComparison.Ordinal) || type.Name.EndsWith("Query", StringComparison.Ordinal)
+                    ? null
+                    : type.FullName,
+            "a reader wants to know whether it changes anything"
+        );
 
     [Fact]
     public void A_handler_and_a_validator_are_named_for_their_request()
@@ -40,11 +43,13 @@ public sealed class NameTests
         Rule.ForEach(
             Classes.Where(type => Implements(type, typeof(IRequestHandler<,>))),
             type => Bare(type) == Noun(Arguments(type, typeof(IRequestHandler<,>))[0]) + "Handler" ? null : type.FullName,
-            "one use case, one name");
+            "one use case, one name"
+        );
         Rule.ForEach(
             Classes.Where(type => type.IsAssignableTo(typeof(IValidator))),
             type => Bare(type) == Noun(Arguments(type, typeof(IValidator<>))[0]) + "Validator" ? null : type.FullName,
-            "one use case, one name");
+            "one use case, one name"
+        );
     }
 
     [Fact]
@@ -52,23 +57,35 @@ public sealed class NameTests
         Rule.ForEach(
             Solution.All.SelectMany(Solution.Written).Where(type => type.IsInterface),
             type => type.Name is ['I', >= 'A' and <= 'Z', ..] ? null : type.FullName,
-            "that is how C# names them");
+            "that is how C# names them"
+        );
 
     [Fact]
     public void Methods_to_be_awaited_end_in_Async_and_others_do_not() =>
         Rule.ForEach(
-            Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods)
-            .Where(method => !IsHandle(method.DeclaringType!, method.Name)),
-            method => Solution.IsAsync(
-            method) == method.Name.EndsWith("Async", StringComparison.Ordinal) ? null : $"{method.DeclaringType}.{method.Name}",
-            "a forgotten await is seen by its name (MediatR's Handle has MediatR's name)");
+            Solution
+                .All.SelectMany(Solution.Written)
+                .SelectMany(Solution.Methods)
+                .Where(method => !IsHandle(method.DeclaringType!, method.Name)),
+            method =>
+                Solution.IsAsync(method) == method.Name.EndsWith("Async", StringComparison.Ordinal)
+                    ? null
+                    : $"{method.DeclaringType}.{method.Name}",
+            "a forgotten await is seen by its name (MediatR's Handle has MediatR's name)"
+        );
 
     private static void IsNamed(string suffix, Func<Type, bool> isOne)
     {
-        Rule.ForEach(Classes.Where(isOne), type =>
-            Bare(type).EndsWith(suffix, StringComparison.Ordinal) ? null : type.FullName, $"it is a {suffix}");
-        Rule.ForEach(Classes.Where(type => Bare(type).EndsWith(suffix, StringComparison.Ordinal)), type =>
-            isOne(type) ? null : type.FullName, $"it is no {suffix}");
+        Rule.ForEach(
+            Classes.Where(isOne),
+            type => Bare(type).EndsWith(suffix, StringComparison.Ordinal) ? null : type.FullName,
+            $"it is a {suffix}"
+        );
+        Rule.ForEach(
+            Classes.Where(type => Bare(type).EndsWith(suffix, StringComparison.Ordinal)),
+            type => isOne(type) ? null : type.FullName,
+            $"it is no {suffix}"
+        );
     }
 
     private static bool IsHandle(Type type, string method) =>

@@ -80,10 +80,19 @@ public sealed class RequestTests : IDisposable
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
             .AddRelayApplication()
             .AddSingleton(Substitute.For<IAnswerChecker>())
-            .AddSingleton(_auditLog).AddSingleton(_quotas).AddSingleton(_engine).AddSingleton(_keys).AddSingleton(_usage)
-            .AddSingleton(_health).AddSingleton(_load).AddSingleton(_fetcher).AddSingleton(_pages)
-            .AddSingleton(Substitute.For<IPdfReader>()).AddSingleton(_running)
-            .AddSingleton<IFleet>(new NoFleet()).AddSingleton(Substitute.For<IStateCopier>())
+            .AddSingleton(_auditLog)
+            .AddSingleton(_quotas)
+            .AddSingleton(_engine)
+            .AddSingleton(_keys)
+            .AddSingleton(_usage)
+            .AddSingleton(_health)
+            .AddSingleton(_load)
+            .AddSingleton(_fetcher)
+            .AddSingleton(_pages)
+            .AddSingleton(Substitute.For<IPdfReader>())
+            .AddSingleton(_running)
+            .AddSingleton<IFleet>(new NoFleet())
+            .AddSingleton(Substitute.For<IStateCopier>())
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
         _mediator = _services.GetRequiredService<IMediator>();
     }
@@ -96,29 +105,39 @@ public sealed class RequestTests : IDisposable
     public void Every_request_is_answered_with_a_result() =>
         Rule.ForEach(
             Solution.Requests,
-            request => Response(request) is { IsGenericType: true } response && response.GetGenericTypeDefinition() == typeof(
-            Result<>) ? null : request.FullName,
-            "the pipeline's behaviours only fit requests that can fail as data");
+            request =>
+                Response(request) is { IsGenericType: true } response && response.GetGenericTypeDefinition() == typeof(Result<>)
+                    ? null
+                    : request.FullName,
+            "the pipeline's behaviours only fit requests that can fail as data"
+        );
 
     [Fact]
     public void Every_request_has_exactly_one_handler() =>
         Rule.ForEach(
             Solution.Requests,
-            request => _services.GetServices(typeof(IRequestHandler<,>)
-            .MakeGenericType(request, Response(request)!)).Count() == 1 ? null : request.FullName,
-            "otherwise sending it is a bug at run time");
+            request =>
+                _services.GetServices(typeof(IRequestHandler<,>).MakeGenericType(request, Response(request)!)).Count() == 1
+                    ? null
+                    : request.FullName,
+            "otherwise sending it is a bug at run time"
+        );
 
     [Fact]
     public void Every_request_with_properties_has_a_validator_that_the_container_finds() =>
         Rule.ForEach(
             Solution.Requests.Where(request => request.GetProperties().Length > 0),
             request => _services.GetServices(typeof(IValidator<>).MakeGenericType(request)).Any() ? null : request.FullName,
-            "what can be wrong must be checked");
+            "what can be wrong must be checked"
+        );
 
     [Fact]
     public void Every_request_with_properties_is_tried_with_an_invalid_instance() =>
-        Solution.Requests.Where(request => request.GetProperties().Length > 0).Except(Invalid.Select(request => request.GetType()))
-            .Should().BeEquivalentTo(AlwaysValid.Keys, "add one to the list in this test");
+        Solution
+            .Requests.Where(request => request.GetProperties().Length > 0)
+            .Except(Invalid.Select(request => request.GetType()))
+            .Should()
+            .BeEquivalentTo(AlwaysValid.Keys, "add one to the list in this test");
 
     [Theory]
     [MemberData(nameof(InvalidOnes))]
@@ -145,9 +164,16 @@ public sealed class RequestTests : IDisposable
         var result = await _mediator.Send(command, Waiting.Token);
 
         result.Value.Text.Should().Be("hello");
-        await _engine.Received(1)
-            .CompleteAsync(command.Context.Caller.Id, Any.Model(), command.Request, null, command.Context.Spending,
-            Arg.Any<CancellationToken>());
+        await _engine
+            .Received(1)
+            .CompleteAsync(
+                command.Context.Caller.Id,
+                Any.Model(),
+                command.Request,
+                null,
+                command.Context.Spending,
+                Arg.Any<CancellationToken>()
+            );
     }
 
     [Fact]
@@ -174,11 +200,13 @@ public sealed class RequestTests : IDisposable
     {
         List<string>? before = null;
         Decide(Admitted);
-        _engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token).ReturnsForAnyArgs(_ =>
-        {
-            before = CallsOfQuotas();
-            return Any.Completion();
-        });
+        _engine
+            .CompleteAsync(default!, default!, default!, default, default!, Waiting.Token)
+            .ReturnsForAnyArgs(_ =>
+            {
+                before = CallsOfQuotas();
+                return Any.Completion();
+            });
 
         await _mediator.Send(new CompleteCommand(Any.Context(), Any.Request()), Waiting.Token);
 
@@ -194,18 +222,28 @@ public sealed class RequestTests : IDisposable
         _usage.ReadAsync(default, default, Waiting.Token).ReturnsForAnyArgs([]);
         _usage.ReadLastUsedAsync(Arg.Any<CancellationToken>()).Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal));
         _quotas.PeekAsync(default!, default, Waiting.Token).ReturnsForAnyArgs(new QuotaDecision(null, null, []));
-        _running.AskAsync(Waiting.Token)
+        _running
+            .AskAsync(Waiting.Token)
             .ReturnsForAnyArgs(new RunningRelay(new Uri("http://127.0.0.1:8799"), Answers: true, IsReady: true, []));
         IBaseRequest[] queries =
         [
-            .. Solution.Requests.Where(request => request.GetProperties().Length == 0)
+            .. Solution
+                .Requests.Where(request => request.GetProperties().Length == 0)
                 .Select(request => (IBaseRequest)Activator.CreateInstance(request)!),
-            new ListModelsQuery(Any.Key()), new FindModelQuery(Any.Key(), "opus"), new CountTokensQuery(Any.Key(), Any.Request()),
-            new ListKeysQuery(WithRevoked: true), new GetUsageQuery(Any.Key(), 1), new ReportUsageQuery(1),
-            new AwaitReadinessQuery(TimeSpan.FromSeconds(1)), new SumUpUsageQuery(1), new DiagnoseQuery(),
+            new ListModelsQuery(Any.Key()),
+            new FindModelQuery(Any.Key(), "opus"),
+            new CountTokensQuery(Any.Key(), Any.Request()),
+            new ListKeysQuery(WithRevoked: true),
+            new GetUsageQuery(Any.Key(), 1),
+            new ReportUsageQuery(1),
+            new AwaitReadinessQuery(TimeSpan.FromSeconds(1)),
+            new SumUpUsageQuery(1),
+            new DiagnoseQuery(),
             new TraceFetchQuery("http://10.0.0.1/"),
         ];
-        queries.Select(query => query.GetType()).Should()
+        queries
+            .Select(query => query.GetType())
+            .Should()
             .BeEquivalentTo(Solution.Requests.Where(request => request.Name.EndsWith("Query", StringComparison.Ordinal)));
 
         foreach (var query in queries)
@@ -237,6 +275,8 @@ public sealed class RequestTests : IDisposable
     private async Task<RelayError?> SendAsAsync<T>(IRequest<Result<T>> request) => (await _mediator.Send(request, Waiting.Token)).Error;
 
     private static Type? Response(Type request) =>
-        request.GetInterfaces().FirstOrDefault(port => port.IsGenericType && port.GetGenericTypeDefinition() == typeof(IRequest<>))
-        ?.GetGenericArguments()[0];
+        request
+            .GetInterfaces()
+            .FirstOrDefault(port => port.IsGenericType && port.GetGenericTypeDefinition() == typeof(IRequest<>))
+            ?.GetGenericArguments()[0];
 }

@@ -27,25 +27,32 @@ internal static class Solution
     public static IReadOnlyList<Assembly> All { get; } = [Domain, Application, Infrastructure, Api, Cli];
 
     /// <summary>Every request that can be sent.</summary>
-    public static IReadOnlyList<Type> Requests { get; } = [.. All.SelectMany(Written)
-        .Where(type => type.IsAssignableTo(typeof(IBaseRequest)))];
+    public static IReadOnlyList<Type> Requests { get; } =
+    [.. All.SelectMany(Written).Where(type => type.IsAssignableTo(typeof(IBaseRequest)))];
 
     /// <summary>Every options class.</summary>
     public static IReadOnlyList<Type> Options { get; } = [.. All.SelectMany(Written).Where(type => Settings(type).Any())];
 
     /// <summary>The types that somebody wrote, not the compiler.</summary>
-    public static IEnumerable<Type> Written(Assembly assembly) => assembly.GetTypes().Where(type =>
-        !type.Name.Contains('<', StringComparison.Ordinal)
-        && !type.IsDefined(typeof(CompilerGeneratedAttribute))
-        && (type.Namespace is null || type.Namespace.StartsWith("Relay.", StringComparison.Ordinal)));
+    public static IEnumerable<Type> Written(Assembly assembly) =>
+        assembly
+            .GetTypes()
+            .Where(type =>
+                !type.Name.Contains('<', StringComparison.Ordinal)
+                && !type.IsDefined(typeof(CompilerGeneratedAttribute))
+                && (type.Namespace is null || type.Namespace.StartsWith("Relay.", StringComparison.Ordinal))
+            );
 
     /// <summary>The members of a type that somebody wrote there.</summary>
     public static IEnumerable<MethodInfo> Methods(Type type) =>
-        type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static
-        | BindingFlags.DeclaredOnly)
+        type.GetMethods(
+                BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly
+            )
             .Where(method =>
-            !method.IsSpecialName && !method.Name.Contains('<', StringComparison.Ordinal)
-            && !method.IsDefined(typeof(CompilerGeneratedAttribute)));
+                !method.IsSpecialName
+                && !method.Name.Contains('<', StringComparison.Ordinal)
+                && !method.IsDefined(typeof(CompilerGeneratedAttribute))
+            );
 
     /// <summary>The settings of an options class.</summary>
     public static IEnumerable<(PropertyInfo Property, SettingAttribute Attribute)> Settings(Type type) =>
@@ -71,11 +78,11 @@ internal static class Solution
         return
         [
             .. from type in module.GetTypes()
-               from method in type.Methods
-               where method.HasBody
-               from instruction in method.Body.Instructions
-               where instruction.OpCode.Code is Code.Call or Code.Callvirt or Code.Newobj or Code.Ldftn or Code.Ldvirtftn
-               select (Outermost(type).FullName, (MethodReference)instruction.Operand),
+            from method in type.Methods
+            where method.HasBody
+            from instruction in method.Body.Instructions
+            where instruction.OpCode.Code is Code.Call or Code.Callvirt or Code.Newobj or Code.Ldftn or Code.Ldvirtftn
+            select (Outermost(type).FullName, (MethodReference)instruction.Operand),
         ];
     }
 

@@ -39,22 +39,33 @@ public sealed class TokenTests
     [Fact]
     public void Every_public_async_method_takes_a_cancellation_token()
     {
-        var methods = Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods)
-            .Where(method => method.IsPublic && Solution.IsAsync(method)).ToList();
+        var methods = Solution
+            .All.SelectMany(Solution.Written)
+            .SelectMany(Solution.Methods)
+            .Where(method => method.IsPublic && Solution.IsAsync(method))
+            .ToList();
 
-        Rule.ForEach(methods, method =>
-            TakesToken(method) || WithoutToken.ContainsKey(NameOf(method)) ? null : NameOf(method), "cancellation is a protocol");
+        Rule.ForEach(
+            methods,
+            method => TakesToken(method) || WithoutToken.ContainsKey(NameOf(method)) ? null : NameOf(method),
+            "cancellation is a protocol"
+        );
         Rule.HasNoStaleExceptions(WithoutToken.Keys, methods.Where(method => !TakesToken(method)).Select(NameOf));
     }
 
     [Fact]
     public void The_token_comes_last_and_has_no_default() =>
         Rule.ForEach(
-            Solution.All.SelectMany(Solution.Written).SelectMany(Solution.Methods)
-            .Where(method => method.IsPublic && TakesToken(method) && method.Name != "Handle" && !IsOverride(method)),
-            method => method.GetParameters()[^1] is { HasDefaultValue: false } last && last.ParameterType == typeof(
-            CancellationToken) ? null : NameOf(method),
-            "a default is a token forgotten in silence");
+            Solution
+                .All.SelectMany(Solution.Written)
+                .SelectMany(Solution.Methods)
+                .Where(method => method.IsPublic && TakesToken(method) && method.Name != "Handle" && !IsOverride(method)),
+            method =>
+                method.GetParameters()[^1] is { HasDefaultValue: false } last && last.ParameterType == typeof(CancellationToken)
+                    ? null
+                    : NameOf(method),
+            "a default is a token forgotten in silence"
+        );
 
     /// <summary>The framework's own signature, default included.</summary>
     private static bool IsOverride(MethodInfo method) => method.GetBaseDefinition() != method;

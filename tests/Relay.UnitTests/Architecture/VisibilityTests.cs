@@ -41,8 +41,18 @@ public sealed class VisibilityTests
     };
 
     /// <summary>Classes that others in their project inherit from.</summary>
-    private static readonly Type[] Inherited = [typeof(TurnOutcome), typeof(ContentBlock), typeof(AnswerBlock), typeof(AnswerPiece),
-        typeof(DocumentSource), typeof(CompletionStream), typeof(MessageFields), typeof(TurnSignal), typeof(ObservedStream)];
+    private static readonly Type[] Inherited =
+    [
+        typeof(TurnOutcome),
+        typeof(ContentBlock),
+        typeof(AnswerBlock),
+        typeof(AnswerPiece),
+        typeof(DocumentSource),
+        typeof(CompletionStream),
+        typeof(MessageFields),
+        typeof(TurnSignal),
+        typeof(ObservedStream),
+    ];
 
     [Fact]
     public void What_is_public_is_a_request_a_port_an_option_what_those_speak_of_or_needed_by_a_host()
@@ -55,9 +65,12 @@ public sealed class VisibilityTests
         Rule.ForEach(
             visible,
             type => contracts.Contains(type) || NeededByHosts.ContainsKey(type) ? null : type.FullName,
-            "what is public can be used from anywhere, and then it will be");
-        Rule.HasNoStaleExceptions(NeededByHosts.Keys.Select(type => type.FullName!), visible.Where(type => !contracts.Contains(type))
-            .Select(type => type.FullName!));
+            "what is public can be used from anywhere, and then it will be"
+        );
+        Rule.HasNoStaleExceptions(
+            NeededByHosts.Keys.Select(type => type.FullName!),
+            visible.Where(type => !contracts.Contains(type)).Select(type => type.FullName!)
+        );
     }
 
     [Fact]
@@ -65,19 +78,26 @@ public sealed class VisibilityTests
     {
         var classes = Solution.All.SelectMany(Solution.Written).Where(type => type.IsClass && !IsEntryPoint(type)).ToList();
 
-        Rule.ForEach(classes, type =>
-            type.IsSealed || Inherited.Contains(type) ? null : type.FullName, "nobody designed it for inheritance");
-        Rule.HasNoStaleExceptions(Inherited.Select(type => type.FullName!), classes.Where(type => !type.IsSealed)
-            .Select(type => type.FullName!));
+        Rule.ForEach(
+            classes,
+            type => type.IsSealed || Inherited.Contains(type) ? null : type.FullName,
+            "nobody designed it for inheritance"
+        );
+        Rule.HasNoStaleExceptions(
+            Inherited.Select(type => type.FullName!),
+            classes.Where(type => !type.IsSealed).Select(type => type.FullName!)
+        );
     }
 
     [Fact]
     public void Handlers_validators_behaviours_and_controllers_are_internal() =>
         Rule.ForEach(
-            Solution.All.SelectMany(Solution.Written)
-            .Where(type => type.IsClass && Working.Any(suffix => Bare(type).EndsWith(suffix, StringComparison.Ordinal))),
+            Solution
+                .All.SelectMany(Solution.Written)
+                .Where(type => type.IsClass && Working.Any(suffix => Bare(type).EndsWith(suffix, StringComparison.Ordinal))),
             type => type.IsVisible ? type.FullName : null,
-            "they are found by the container, not by name");
+            "they are found by the container, not by name"
+        );
 
     private static readonly string[] Working = ["Handler", "Validator", "Behavior", "Controller"];
 
@@ -106,8 +126,10 @@ public sealed class VisibilityTests
                 open.Enqueue(argument);
             }
 
-            if (type.Assembly.GetName().Name?.StartsWith("Relay.", StringComparison.Ordinal) != true
-                || !found.Add(type.IsGenericType ? type.GetGenericTypeDefinition() : type))
+            if (
+                type.Assembly.GetName().Name?.StartsWith("Relay.", StringComparison.Ordinal) != true
+                || !found.Add(type.IsGenericType ? type.GetGenericTypeDefinition() : type)
+            )
             {
                 continue;
             }
@@ -117,8 +139,9 @@ public sealed class VisibilityTests
                 open.Enqueue(parent);
             }
 
-            foreach (var method in type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static
-                | BindingFlags.DeclaredOnly))
+            foreach (
+                var method in type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
+            )
             {
                 open.Enqueue(method.ReturnType);
                 foreach (var parameter in method.GetParameters())

@@ -20,19 +20,24 @@ public sealed class FleetFileTests
         names.Should().HaveCount(3);
         foreach (var (name, number) in names.Select(name => (name, name[^1])))
         {
-            Compose.Should()
-                .Contain($"RELAY_NAME: {name}\n").And.Contain($"CLAUDE_CODE_OAUTH_TOKEN: ${{CLAUDE_CODE_OAUTH_TOKEN_{number}:?")
+            Compose
+                .Should()
+                .Contain($"RELAY_NAME: {name}\n")
+                .And.Contain($"CLAUDE_CODE_OAUTH_TOKEN: ${{CLAUDE_CODE_OAUTH_TOKEN_{number}:?")
                 .And.Contain($"volumes: [\"{name}:/data\"]");
         }
 
-        Relays.Should()
+        Relays
+            .Should()
             .MatchRegex(@"- name: RELAY_NAME\s+valueFrom:\s+fieldRef:\s+fieldPath: metadata.name")
             .And.Contain("subPathExpr: $(RELAY_NAME)");
         Relays[Relays.IndexOf("volumeClaimTemplates:", StringComparison.Ordinal)..].Should().Contain("name: home");
         var logins = Find(DeploymentFileTests.Read("kubernetes/fleet/kustomization.yaml"), @"--from-literal=(?<s>claude-relay-\d)=");
-        logins.Should()
-            .Equal(Enumerable.Range(0, int.Parse(Find(Relays, @"replicas: (?<s>\d+)").Single()))
-            .Select(ordinal => $"claude-relay-{ordinal}"));
+        logins
+            .Should()
+            .Equal(
+                Enumerable.Range(0, int.Parse(Find(Relays, @"replicas: (?<s>\d+)").Single())).Select(ordinal => $"claude-relay-{ordinal}")
+            );
     }
 
     [Fact]
@@ -52,7 +57,9 @@ public sealed class FleetFileTests
         string Run()
         {
             var start = new ProcessStartInfo(
-                "/bin/sh", ["-c", script.Replace("/run/login/token", home.File("token"), StringComparison.Ordinal)])
+                "/bin/sh",
+                ["-c", script.Replace("/run/login/token", home.File("token"), StringComparison.Ordinal)]
+            )
             {
                 RedirectStandardOutput = true,
                 UseShellExecute = false,
@@ -68,20 +75,34 @@ public sealed class FleetFileTests
     [Fact]
     public void Redis_keeps_what_it_acknowledged_evicts_nothing_and_has_room_to_write_it_anew()
     {
-        RedisSettings.Should()
-            .Contain("\nappendonly yes\n").And.Contain("\nappendfsync everysec\n").And.Contain("\nmaxmemory-policy noeviction\n");
+        RedisSettings
+            .Should()
+            .Contain("\nappendonly yes\n")
+            .And.Contain("\nappendfsync everysec\n")
+            .And.Contain("\nmaxmemory-policy noeviction\n");
         var most = int.Parse(Find(RedisSettings, @"^maxmemory (?<s>\d+)mb$").Single());
 
         most.Should().BeLessThanOrEqualTo(512);
         Compose.Should().Contain("\"redis:/data\"").And.Contain("\"./redis:/etc/redis:ro\"").And.Contain("mem_limit: 1g\n");
-        Redis.Should().Contain("memory: 1Gi").And.Contain("mountPath: /data").And.Contain("mountPath: /etc/redis").And.Contain(
-            "workingDir: /data");
+        Redis
+            .Should()
+            .Contain("memory: 1Gi")
+            .And.Contain("mountPath: /data")
+            .And.Contain("mountPath: /etc/redis")
+            .And.Contain("workingDir: /data");
         Redis[Redis.IndexOf("volumeClaimTemplates:", StringComparison.Ordinal)..].Should().Contain("name: data");
-        Redis.Should().Contain("readOnlyRootFilesystem: true").And.Contain("drop: [ALL]").And.Contain("runAsNonRoot: true").And.Contain(
-            "allowPrivilegeEscalation: false");
+        Redis
+            .Should()
+            .Contain("readOnlyRootFilesystem: true")
+            .And.Contain("drop: [ALL]")
+            .And.Contain("runAsNonRoot: true")
+            .And.Contain("allowPrivilegeEscalation: false");
         Service("redis").Should().Contain("<<: *hardened").And.Contain("user: \"999:999\"");
-        Compose[..Compose.IndexOf("services:", StringComparison.Ordinal)].Should()
-            .Contain("read_only: true").And.Contain("cap_drop: [ALL]").And.Contain("no-new-privileges:true");
+        Compose[..Compose.IndexOf("services:", StringComparison.Ordinal)]
+            .Should()
+            .Contain("read_only: true")
+            .And.Contain("cap_drop: [ALL]")
+            .And.Contain("no-new-privileges:true");
     }
 
     [Fact]
@@ -97,7 +118,8 @@ public sealed class FleetFileTests
         Find(policies[1], @"name: (?<s>.*)$").Should().Equal("claude-relay-redis", "claude-relay-redis", "claude-relay");
         policies[1].Should().EndWith("  egress: []\n").And.Contain("policyTypes: [Ingress, Egress]");
         Find(policies[1], @"port: (?<s>\d+)").Should().Equal("6379");
-        Find(policies[0][policies[0].IndexOf("egress:", StringComparison.Ordinal)..], @"port: (?<s>\d+)").Should()
+        Find(policies[0][policies[0].IndexOf("egress:", StringComparison.Ordinal)..], @"port: (?<s>\d+)")
+            .Should()
             .Equal("6379", "53", "53", "443");
         policies[0].Should().Contain("169.254.0.0/16");
         foreach (var pod in (string[])[Relays, Redis])
@@ -112,11 +134,17 @@ public sealed class FleetFileTests
     public void The_balancer_repeats_only_what_reached_no_relay_or_only_reads_and_leaves_out_relays_that_are_not_ready()
     {
         Find(Balancer, @"^\s*retry-on (?<s>.*)$").Should().Equal("conn-failure empty-response");
-        Balancer[Balancer.IndexOf("\nbackend relays\n", StringComparison.Ordinal)..].Should()
-            .MatchRegex(@"\n *http-request disable-l7-retry unless METH_GET\n",
-            "of what may have been spent only the first kind is repeated");
-        Balancer.Should()
-            .Contain("meth GET uri /health/ready").And.Contain("expect status 200").And.Contain("option allbackups")
+        Balancer[Balancer.IndexOf("\nbackend relays\n", StringComparison.Ordinal)..]
+            .Should()
+            .MatchRegex(
+                @"\n *http-request disable-l7-retry unless METH_GET\n",
+                "of what may have been spent only the first kind is repeated"
+            );
+        Balancer
+            .Should()
+            .Contain("meth GET uri /health/ready")
+            .And.Contain("expect status 200")
+            .And.Contain("option allbackups")
             .And.Contain("resolve-opts allow-dup-ip");
         var relays = Find(Balancer, @"^\s*presetenv (?<s>RELAY_\d) ");
         relays.Should().HaveCount(3);
@@ -128,17 +156,23 @@ public sealed class FleetFileTests
         service.Should().Contain("BALANCER: \":8800\"").And.Contain("./proxy/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro");
         Find(Balancer, @"^\s*bind (?<s>.*)$").Should().Equal("\"${BALANCER}\"");
         var longest = new QuotaOptions().QueueTimeout + new CompletionOptions().RequestTimeout;
-        Find(Balancer, @"timeout (client|server) (?<s>\d+)s").Should()
-            .HaveCount(2).And.OnlyContain(seconds => TimeSpan.FromSeconds(int.Parse(seconds)) > longest);
+        Find(Balancer, @"timeout (client|server) (?<s>\d+)s")
+            .Should()
+            .HaveCount(2)
+            .And.OnlyContain(seconds => TimeSpan.FromSeconds(int.Parse(seconds)) > longest);
     }
 
     [Fact]
     public void A_cluster_takes_one_relay_at_a_time_and_only_when_the_others_serve()
     {
-        Relays.Should()
-            .Contain("kind: StatefulSet").And.Contain("podManagementPolicy: Parallel").And.Contain("type: RollingUpdate")
+        Relays
+            .Should()
+            .Contain("kind: StatefulSet")
+            .And.Contain("podManagementPolicy: Parallel")
+            .And.Contain("type: RollingUpdate")
             .And.Contain("topologyKey: kubernetes.io/hostname")
-            .And.MatchRegex(@"kind: PodDisruptionBudget\n(.*\n)+?  maxUnavailable: 1\n").And.Contain("path: /health\n")
+            .And.MatchRegex(@"kind: PodDisruptionBudget\n(.*\n)+?  maxUnavailable: 1\n")
+            .And.Contain("path: /health\n")
             .And.Contain("path: /health/ready\n");
         Find(Relays, @"- name: Host\s+value: (?<s>\w+)").Should().Equal("localhost", "localhost");
         Relays.Should().Contain("ALLOWED_HOSTS\n              value: localhost,claude-relay,");
@@ -148,8 +182,10 @@ public sealed class FleetFileTests
     [Fact]
     public void Images_of_others_are_pinned_to_one_version_each()
     {
-        var images = Find(Compose + Redis + Relays, @"image: (?<s>\S+)$").Where(image => image != "claude-relay")
-            .Distinct(StringComparer.Ordinal).ToList();
+        var images = Find(Compose + Redis + Relays, @"image: (?<s>\S+)$")
+            .Where(image => image != "claude-relay")
+            .Distinct(StringComparer.Ordinal)
+            .ToList();
 
         images.Should().HaveCount(2).And.OnlyContain(image => Find(image, @"^(?<s>(redis|haproxy):\d+\.\d+\.\d+(-[a-z]+)?)$").Count == 1);
     }

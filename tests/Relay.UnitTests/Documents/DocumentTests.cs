@@ -17,8 +17,11 @@ public sealed partial class DocumentTests
 
     /// <summary>Every Markdown file that somebody wrote.</summary>
     private static IReadOnlyList<string> Documents { get; } =
-        [.. Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories)
-        .Where(file => !Generated().IsMatch(Path.GetRelativePath(Root, file)))];
+    [
+        .. Directory
+            .EnumerateFiles(Root, "*.md", SearchOption.AllDirectories)
+            .Where(file => !Generated().IsMatch(Path.GetRelativePath(Root, file))),
+    ];
 
     [Fact]
     public async Task The_table_of_settings_has_every_setting_with_its_default()
@@ -26,14 +29,26 @@ public sealed partial class DocumentTests
         using var home = new TemporaryHome();
         await using var app = RelayHost.Build(["--relay-home", home.Home.Path, "--log-level", "error"]);
         var table = new StringBuilder("| name | default | |\n|---|---|---|\n");
-        foreach (var setting in app.Services.GetServices<SettingDescription>()
-            .Append(new SettingDescription("RELAY_HOME", "The one directory the relay writes to.", "~/.local/share/claude-relay",
-            Secret: false)).OrderBy(setting => setting.Name, StringComparer.Ordinal))
+        foreach (
+            var setting in app
+                .Services.GetServices<SettingDescription>()
+                .Append(
+                    new SettingDescription(
+                        "RELAY_HOME",
+                        "The one directory the relay writes to.",
+                        "~/.local/share/claude-relay",
+                        Secret: false
+                    )
+                )
+                .OrderBy(setting => setting.Name, StringComparer.Ordinal)
+        )
         {
-            table.Append(null,
+            table.Append(
+                null,
                 $"| `{setting.Name}`{(setting.Reloads ? " ↻" : string.Empty)} | "
-                + $"{setting.Default.Replace("|", "\\|", StringComparison.Ordinal)} | "
-                + $"{setting.Help.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
+                    + $"{setting.Default.Replace("|", "\\|", StringComparison.Ordinal)} | "
+                    + $"{setting.Help.Replace("|", "\\|", StringComparison.Ordinal)} |\n"
+            );
         }
 
         var file = Path.Combine(Root, "docs", "settings.md");
@@ -64,36 +79,54 @@ public sealed partial class DocumentTests
             where !link.Contains("://", StringComparison.Ordinal) && !link.StartsWith("mailto:", StringComparison.Ordinal)
             select (document, link),
             found => FindFault(found.document, found.link),
-            "a reader follows them");
+            "a reader follows them"
+        );
     }
 
     [Fact]
     public void Every_test_that_a_document_names_exists()
     {
-        var classes = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
-            .Select(Path.GetFileNameWithoutExtension).ToHashSet(StringComparer.Ordinal);
-        var methods = Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
+        var classes = Directory
+            .EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
+            .Select(Path.GetFileNameWithoutExtension)
+            .ToHashSet(StringComparer.Ordinal);
+        var methods = Directory
+            .EnumerateFiles(Path.Combine(Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
             .SelectMany(file => Method().Matches(File.ReadAllText(file)).Select(match => match.Groups["name"].Value))
             .ToHashSet(StringComparer.Ordinal);
-        var named = Documents.SelectMany(document => Named().Matches(File.ReadAllText(document))
-            .Select(match =>
-            (Document: Path.GetRelativePath(Root, document), Class: match.Groups["class"].Value, Method: match.Groups["method"].Value)))
+        var named = Documents
+            .SelectMany(document =>
+                Named()
+                    .Matches(File.ReadAllText(document))
+                    .Select(match =>
+                        (
+                            Document: Path.GetRelativePath(Root, document),
+                            Class: match.Groups["class"].Value,
+                            Method: match.Groups["method"].Value
+                        )
+                    )
+            )
             .ToList();
 
         named.Should().NotBeEmpty();
         Rule.ForEach(
             named,
-            name => classes.Contains(name.Class) && (name.Method.Length == 0 || methods.Contains(name.Method))
-            ? null : $"{name.Document}: {name.Class}.{name.Method}",
-            "what a document says a test shows, a test must show");
+            name =>
+                classes.Contains(name.Class) && (name.Method.Length == 0 || methods.Contains(name.Method))
+                    ? null
+                    : $"{name.Document}: {name.Class}.{name.Method}",
+            "what a document says a test shows, a test must show"
+        );
     }
 
     [Fact]
     public void Every_promise_and_every_layer_of_the_threat_model_names_the_test_that_shows_it()
     {
         var security = File.ReadAllText(Path.Combine(Root, "SECURITY.md"));
-        var promises = Promise().Matches(Section(security, "## What the relay promises"))
-            .Select(match => $"promise {match.Groups["number"].Value}").ToList();
+        var promises = Promise()
+            .Matches(Section(security, "## What the relay promises"))
+            .Select(match => $"promise {match.Groups["number"].Value}")
+            .ToList();
         var layers = Rows(Section(security, "## The threat model"));
         var shown = Rows(Section(security, "## The tests"));
 
@@ -104,11 +137,13 @@ public sealed partial class DocumentTests
     }
 
     /// <summary>The rows of a table by their first cell, without its head.</summary>
-    private static Dictionary<string, string> Rows(string section) => section.Split('\n')
-        .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
-        .Skip(1)
-        .Select(line => line.Trim('|', ' ').Split(" | ", 2))
-        .ToDictionary(cells => cells[0], cells => cells[1], StringComparer.Ordinal);
+    private static Dictionary<string, string> Rows(string section) =>
+        section
+            .Split('\n')
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+            .Skip(1)
+            .Select(line => line.Trim('|', ' ').Split(" | ", 2))
+            .ToDictionary(cells => cells[0], cells => cells[1], StringComparer.Ordinal);
 
     private static string? FindFault(string document, string link)
     {
@@ -124,10 +159,12 @@ public sealed partial class DocumentTests
     }
 
     /// <summary>As GitHub makes them: lower case, without punctuation, blanks as hyphens.</summary>
-    private static HashSet<string> Anchors(string file) => WithoutCode(File.ReadAllText(file)).Split('\n')
-        .Where(line => line.StartsWith('#'))
-        .Select(line => NotInAnchor().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-'))
-        .ToHashSet(StringComparer.Ordinal);
+    private static HashSet<string> Anchors(string file) =>
+        WithoutCode(File.ReadAllText(file))
+            .Split('\n')
+            .Where(line => line.StartsWith('#'))
+            .Select(line => NotInAnchor().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-'))
+            .ToHashSet(StringComparer.Ordinal);
 
     private static string Section(string text, string heading)
     {

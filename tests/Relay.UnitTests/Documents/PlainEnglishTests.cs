@@ -27,15 +27,17 @@ public sealed partial class PlainEnglishTests
     public void A_text_that_keeps_the_rules_is_not_found(string text) => FindFaults(text).Should().BeEmpty();
 
     [Fact]
-    public void Messages_of_the_program_are_plain_English() => Rule.ForEach(
-        from file in Sources("src")
-        from line in File.ReadLines(file)
-        where !line.TrimStart().StartsWith("//", StringComparison.Ordinal)
-        from text in Literal().Matches(line).Select(match => match.Groups["text"].Value)
-        where char.IsAsciiLetterUpper(text[0]) && text.Contains(' ', StringComparison.Ordinal)
-        select (file, text),
-        found => FindFault(found.file, found.text),
-        "callers and operators read them");
+    public void Messages_of_the_program_are_plain_English() =>
+        Rule.ForEach(
+            from file in Sources("src")
+            from line in File.ReadLines(file)
+            where !line.TrimStart().StartsWith("//", StringComparison.Ordinal)
+            from text in Literal().Matches(line).Select(match => match.Groups["text"].Value)
+            where char.IsAsciiLetterUpper(text[0]) && text.Contains(' ', StringComparison.Ordinal)
+            select (file, text),
+            found => FindFault(found.file, found.text),
+            "callers and operators read them"
+        );
 
     [Fact]
     public void Help_of_settings_is_plain_English()
@@ -47,26 +49,32 @@ public sealed partial class PlainEnglishTests
     }
 
     [Fact]
-    public void Descriptions_of_the_API_are_plain_English() => Rule.ForEach(
-        Description().Matches(GeneratedDescription.Json).Select(match => match.Groups["text"].Value),
-        text => FindFault("/openapi/v1.json", text),
-        "callers read them");
+    public void Descriptions_of_the_API_are_plain_English() =>
+        Rule.ForEach(
+            Description().Matches(GeneratedDescription.Json).Select(match => match.Groups["text"].Value),
+            text => FindFault("/openapi/v1.json", text),
+            "callers read them"
+        );
 
     [Fact]
-    public void Documents_are_plain_English() => Rule.ForEach(
-        from file in Directory.EnumerateFiles(Checkout.Root, "*.md", SearchOption.AllDirectories)
-        where !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file))
-        from paragraph in Paragraph().Split(Fence().Replace(File.ReadAllText(file), string.Empty))
-        where !paragraph.StartsWith('#')
-        select (file, text: string.Join(' ', paragraph.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))),
-        found => FindFault(found.file, found.text),
-        "users and contributors read them");
+    public void Documents_are_plain_English() =>
+        Rule.ForEach(
+            from file in Directory.EnumerateFiles(Checkout.Root, "*.md", SearchOption.AllDirectories)
+            where !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file))
+            from paragraph in Paragraph().Split(Fence().Replace(File.ReadAllText(file), string.Empty))
+            where !paragraph.StartsWith('#')
+            select (file, text: string.Join(' ', paragraph.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))),
+            found => FindFault(found.file, found.text),
+            "users and contributors read them"
+        );
 
     [Fact]
-    public void Lines_of_code_are_short() => Rule.ForEach(
-        ((string[])["src", "tests"]).SelectMany(Sources).SelectMany(CodeOf),
-        line => line.Text.Length > LongestLine ? $"{line.File}:{line.Number}" : null,
-        $"a line has at most {LongestLine} characters");
+    public void Lines_of_code_are_short() =>
+        Rule.ForEach(
+            ((string[])["src", "tests"]).SelectMany(Sources).SelectMany(CodeOf),
+            line => line.Text.Length > LongestLine ? $"{line.File}:{line.Number}" : null,
+            $"a line has at most {LongestLine} characters"
+        );
 
     /// <summary>The lines of a file, without the lines inside raw strings, which are data.</summary>
     private static IEnumerable<(string File, int Number, string Text)> CodeOf(string file)
@@ -86,23 +94,30 @@ public sealed partial class PlainEnglishTests
 
     private static string? FindFault(string file, string text) =>
         FindFaults(text).FirstOrDefault() is { } fault
-        ? $"{(Path.IsPathRooted(file) && File.Exists(file) ? Name(file) : file)}: {fault}" : null;
+            ? $"{(Path.IsPathRooted(file) && File.Exists(file) ? Name(file) : file)}: {fault}"
+            : null;
 
-    private static IEnumerable<string> FindFaults(string text) => Sentence().Split(text)
-        .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
-        .Where(sentence => !sentence.EndsWith('?') && (Opening().IsMatch(sentence) || Phrase().IsMatch(sentence)));
+    private static IEnumerable<string> FindFaults(string text) =>
+        Sentence()
+            .Split(text)
+            .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
+            .Where(sentence => !sentence.EndsWith('?') && (Opening().IsMatch(sentence) || Phrase().IsMatch(sentence)));
 
     private static IEnumerable<string> Sources(string folder) =>
-        Directory.EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.cs", SearchOption.AllDirectories)
-        .Where(file => !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file)));
+        Directory
+            .EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !Generated().IsMatch(Path.GetRelativePath(Checkout.Root, file)));
 
     private static string Name(string file) => Path.GetRelativePath(Checkout.Root, file);
 
     [GeneratedRegex(@"^(What|Who|Where|That|Whoever|Whatever)\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Opening();
 
-    [GeneratedRegex(@"\b(of (its|their) own|(is|are) none|whoever|in vain)\b", RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"\b(of (its|their) own|(is|are) none|whoever|in vain)\b",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Phrase();
 
     [GeneratedRegex(@"(?<=[.!?])\s+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

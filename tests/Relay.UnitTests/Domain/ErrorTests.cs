@@ -43,8 +43,10 @@ public sealed class ErrorTests
 
     [Fact]
     public void Every_code_has_the_wire_name_that_callers_know() =>
-        Enum.GetValues<ErrorCode>().ToDictionary(code => code, code => new RelayError(code, "…").WireName)
-            .Should().Equal(WireNames, "callers match on these: a new code belongs into this table, an old one never changes");
+        Enum.GetValues<ErrorCode>()
+            .ToDictionary(code => code, code => new RelayError(code, "…").WireName)
+            .Should()
+            .Equal(WireNames, "callers match on these: a new code belongs into this table, an old one never changes");
 
     [Fact]
     public void An_invalid_field_is_named() =>

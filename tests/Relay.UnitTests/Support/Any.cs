@@ -19,7 +19,10 @@ internal static class Any
     public static KeyLabel Label(string text = "app") => KeyLabel.Create(text).Value;
 
     public static ApiKey Key(string label = "app", int? dailyLimit = null) =>
-        ApiKey.Create(Label(label), Time).Key with { Limits = new KeyLimits(RequestsPerDay: dailyLimit) };
+        ApiKey.Create(Label(label), Time).Key with
+        {
+            Limits = new KeyLimits(RequestsPerDay: dailyLimit),
+        };
 
     /// <summary>A request of a key, as it enters the pipeline.</summary>
     public static RequestContext Context(ApiKey? caller = null, TimeSpan? patience = null) => new("req_1", caller ?? Key(), patience);
@@ -46,7 +49,12 @@ internal static class Any
     public static CompletionRequest Request(string prompt = "hi", string? system = null, string? model = null) =>
         CompletionRequest.Create(prompt, system, model).Value;
 
-    public static Completion Completion(string text = "hello") => new(
-        Model(), text, "end_turn", new TokenUsage(1, 2, 3, 4, 0.5m),
-        new CompletionTimings(ProcessOrigin.Cold, default, default, default, default));
+    public static Completion Completion(string text = "hello") =>
+        new(
+            Model(),
+            text,
+            "end_turn",
+            new TokenUsage(1, 2, 3, 4, 0.5m),
+            new CompletionTimings(ProcessOrigin.Cold, default, default, default, default)
+        );
 }

@@ -47,22 +47,31 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         FakeApi? api = null;
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
-        {
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        builder
+            .WebHost.UseKestrelCore()
+            .UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel =>
             {
-                listen.Use(next => connection =>
-                {
-                    Interlocked.Increment(ref api!._connections);
-                    return next(connection);
-                });
-                if (certificate is not null)
-                {
-                    listen.UseHttps(certificate);
-                }
+                kestrel.Limits.MaxRequestBodySize = null;
+                kestrel.Listen(
+                    IPAddress.Loopback,
+                    0,
+                    listen =>
+                    {
+                        listen.Use(next =>
+                            connection =>
+                            {
+                                Interlocked.Increment(ref api!._connections);
+                                return next(connection);
+                            }
+                        );
+                        if (certificate is not null)
+                        {
+                            listen.UseHttps(certificate);
+                        }
+                    }
+                );
             });
-        });
         var server = builder.Build();
         api = new FakeApi(server);
         server.Run(api.AnswerAsync);
@@ -72,31 +81,35 @@ internal sealed class FakeApi : IAsyncDisposable
     }
 
     /// <summary>The events of an answer.</summary>
-    public static string MessageOf(string text, string stopReason = "end_turn") => string.Join(
-        "\n\n",
-        """data: {"type":"message_start","message":{"model":"claude-opus-5-5","usage":{"input_tokens":3,"output_tokens":1}}}""",
-        """data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
-        $$$"""data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"{{{text}}}"}}""",
-        """data: {"type":"content_block_stop","index":0}""",
-        $$$"""data: {"type":"message_delta","delta":{"stop_reason":"{{{stopReason}}}"},"usage":{"output_tokens":2}}""",
-        """data: {"type":"message_stop"}""") + "\n\n";
+    public static string MessageOf(string text, string stopReason = "end_turn") =>
+        string.Join(
+            "\n\n",
+            """data: {"type":"message_start","message":{"model":"claude-opus-5-5","usage":{"input_tokens":3,"output_tokens":1}}}""",
+            """data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
+            $$$"""data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"{{{text}}}"}}""",
+            """data: {"type":"content_block_stop","index":0}""",
+            $$$"""data: {"type":"message_delta","delta":{"stop_reason":"{{{stopReason}}}"},"usage":{"output_tokens":2}}""",
+            """data: {"type":"message_stop"}"""
+        ) + "\n\n";
 
     public static Task Whole(HttpContext context) => Message(WholeMessage)(context);
 
-    public static Func<HttpContext, Task> Message(string events) => context =>
-    {
-        context.Response.ContentType = "text/event-stream";
-        context.Response.Headers["request-id"] = "req_1";
-        context.Response.Headers["set-cookie"] = "tracked=1";
-        return context.Response.WriteAsync(events);
-    };
+    public static Func<HttpContext, Task> Message(string events) =>
+        context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers["request-id"] = "req_1";
+            context.Response.Headers["set-cookie"] = "tracked=1";
+            return context.Response.WriteAsync(events);
+        };
 
-    public static Func<HttpContext, Task> Error(int status, string type, string message = "no") => context =>
-    {
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "application/json";
-        return context.Response.WriteAsync($$$"""{"type":"error","error":{"type":"{{{type}}}","message":"{{{message}}}"}}""");
-    };
+    public static Func<HttpContext, Task> Error(int status, string type, string message = "no") =>
+        context =>
+        {
+            context.Response.StatusCode = status;
+            context.Response.ContentType = "application/json";
+            return context.Response.WriteAsync($$$"""{"type":"error","error":{"type":"{{{type}}}","message":"{{{message}}}"}}""");
+        };
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
@@ -114,7 +127,10 @@ internal sealed class FakeApi : IAsyncDisposable
         lock (_reached)
         {
             _reached.Add(text.Append('\n').Append(body).ToString());
-            answer = Answers.Count > 1 ? Answers.Dequeue() : Answers.Count == 1 ? Answers.Peek() : Whole;
+            answer =
+                Answers.Count > 1 ? Answers.Dequeue()
+                : Answers.Count == 1 ? Answers.Peek()
+                : Whole;
         }
 
         await answer(context);

@@ -107,8 +107,15 @@ internal sealed class FakeChild : IChildProcess
             return;
         }
 
-        child.Say(child.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Hello."), Frames.Stop("end_turn"), Frames.MessageStop,
-            Frames.Success("Hello."));
+        child.Say(
+            child.Init,
+            Frames.MessageStart,
+            Frames.TextStart,
+            Frames.Delta("Hello."),
+            Frames.Stop("end_turn"),
+            Frames.MessageStop,
+            Frames.Success("Hello.")
+        );
     }
 
     /// <summary>As a Claude Code whose validator takes no schema.</summary>
@@ -118,9 +125,7 @@ internal sealed class FakeChild : IChildProcess
     public static void DieOfPreparation(FakeChild child, JsonElement line) => child.Exit(134);
 
     /// <summary>As a Claude Code that never gets through what it is told before a turn.</summary>
-    public static void SayNothing(FakeChild child, JsonElement line)
-    {
-    }
+    public static void SayNothing(FakeChild child, JsonElement line) { }
 
     /// <summary>The <c>init</c> frame.</summary>
     public string Init => HasSchema ? Frames.With(Frames.Init, "tools", """["StructuredOutput"]""") : Frames.Init;
@@ -131,7 +136,9 @@ internal sealed class FakeChild : IChildProcess
         if (line.GetProperty("type").GetString() == "control_request")
         {
             HasSchema |= acceptsSchema && line.GetProperty("request").TryGetProperty("jsonSchema", out _);
-            Say($$"""{"type":"control_response","response":{"subtype":"success","request_id":"{{line.GetProperty("request_id").GetString()}}"} }""");
+            Say(
+                $$"""{"type":"control_response","response":{"subtype":"success","request_id":"{{line.GetProperty("request_id").GetString()}}"} }"""
+            );
             return true;
         }
 

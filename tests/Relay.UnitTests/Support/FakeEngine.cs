@@ -15,9 +15,13 @@ using Relay.Infrastructure.ClaudeCode;
 using Relay.Infrastructure.Processes;
 using Relay.UnitTests.Infrastructure.ApiGate;
 using Comparison = System.Func<
-    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket,
+    Microsoft.AspNetCore.Http.HttpRequest,
+    System.ReadOnlyMemory<byte>,
+    Relay.Infrastructure.ApiGate.GateTicket,
     Relay.Infrastructure.ApiGate.GateTurn,
-    System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
+    System.Threading.CancellationToken,
+    System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>
+>;
 
 namespace Relay.UnitTests.Support;
 
@@ -33,7 +37,11 @@ internal sealed class FakeEngine : IAsyncDisposable
     private readonly ClaudeEngine _engine;
 
     public FakeEngine(
-        ClaudeCodeOptions? options = null, CompletionOptions? completions = null, FakeApi? api = null, Comparison? comparedBy = null)
+        ClaudeCodeOptions? options = null,
+        CompletionOptions? completions = null,
+        FakeApi? api = null,
+        Comparison? comparedBy = null
+    )
     {
         var claude = Options.Create(options ?? new ClaudeCodeOptions());
         claude.Value.Sandbox = SandboxMode.Off;
@@ -49,12 +57,30 @@ internal sealed class FakeEngine : IAsyncDisposable
         _state = new EngineState(sandbox, login, Clock);
         _gate = FakeGate.Create(_home.Home, claude, Clock, comparedBy);
         Processes = new ClaudeProcesses(
-            Starter, sandbox, _gate.Listener, _state, Audit, Any.Metrics(), Clock, NullLogger<ClaudeProcesses>.Instance);
+            Starter,
+            sandbox,
+            _gate.Listener,
+            _state,
+            Audit,
+            Any.Metrics(),
+            Clock,
+            NullLogger<ClaudeProcesses>.Instance
+        );
         _ = Processes.StartAsync(CancellationToken.None);
         _shapes = new AcceptedShapes(new HostTraces(_home.Home, environment));
         Pool = new WarmPool(_state, Processes, claude, completion, _shapes, Keys, Clock, Log);
         _engine = new ClaudeEngine(
-            _state, Pool, Processes, _shapes, environment, login, completion, Any.Metrics(), Clock, NullLogger<ClaudeEngine>.Instance);
+            _state,
+            Pool,
+            Processes,
+            _shapes,
+            environment,
+            login,
+            completion,
+            Any.Metrics(),
+            Clock,
+            NullLogger<ClaudeEngine>.Instance
+        );
         // Any file that exists: nothing here starts it.
         Generation = _state.EnterService(new ClaudeBinary("/bin/sh", 1, Any.Time.UtcDateTime), Frames.Version);
     }
@@ -82,9 +108,12 @@ internal sealed class FakeEngine : IAsyncDisposable
 
     /// <summary>Runs a completion.</summary>
     public Task<Result<Completion>> CompleteAsync(
-        CompletionRequest request, string keyId = "key_a", ICompletionSink? sink = null, Spending? spending = null,
-        CancellationToken? left = null) =>
-        _engine.CompleteAsync(keyId, Any.Model(), request, sink, spending ?? new Spending(), left ?? Waiting.Token);
+        CompletionRequest request,
+        string keyId = "key_a",
+        ICompletionSink? sink = null,
+        Spending? spending = null,
+        CancellationToken? left = null
+    ) => _engine.CompleteAsync(keyId, Any.Model(), request, sink, spending ?? new Spending(), left ?? Waiting.Token);
 
     /// <summary>Accepts the form of an honest process's requests, as the self-test does.</summary>
     public void AcceptShape()

@@ -10,9 +10,13 @@ using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
 using Yarp.ReverseProxy.Forwarder;
 using Comparison = System.Func<
-    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket,
+    Microsoft.AspNetCore.Http.HttpRequest,
+    System.ReadOnlyMemory<byte>,
+    Relay.Infrastructure.ApiGate.GateTicket,
     Relay.Infrastructure.ApiGate.GateTurn,
-    System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
+    System.Threading.CancellationToken,
+    System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>
+>;
 
 namespace Relay.UnitTests.Support;
 
@@ -31,16 +35,32 @@ internal sealed class FakeGate : IAsyncDisposable
         _services = new ServiceCollection().AddLogging().AddHttpForwarder().BuildServiceProvider();
         _starter = new ProcessStarter(_guard, NullLogger<ProcessStarter>.Instance, clock);
         var (configuration, completions) = (
-            new ConfigurationBuilder().AddInMemoryCollection([new("NODE_EXTRA_CA_CERTS", certificates)])
-            .Build(), Options.Create(new CompletionOptions()));
+            new ConfigurationBuilder().AddInMemoryCollection([new("NODE_EXTRA_CA_CERTS", certificates)]).Build(),
+            Options.Create(new CompletionOptions())
+        );
         var login = new LoginFile(new ClaudeEnvironment(options, completions, configuration, home));
         var renewal = new LoginRenewal(
-            new ClaudeLocator(options), login, new LoginStatusReader(_starter, clock), home, options, configuration);
+            new ClaudeLocator(options),
+            login,
+            new LoginStatusReader(_starter, clock),
+            home,
+            options,
+            configuration
+        );
         _credentials = new ApiCredentials(options, login, renewal, clock, NullLogger<ApiCredentials>.Instance);
         _forwarder = new ApiForwarder(
-            _services.GetRequiredService<IHttpForwarder>(), _credentials, options, completions, configuration, Account, clock);
-        Listener = new GateListener(
-            home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance) { ComparedBy = comparedBy };
+            _services.GetRequiredService<IHttpForwarder>(),
+            _credentials,
+            options,
+            completions,
+            configuration,
+            Account,
+            clock
+        );
+        Listener = new GateListener(home, _forwarder, options, Any.Metrics(), clock, NullLogger<GateListener>.Instance)
+        {
+            ComparedBy = comparedBy,
+        };
     }
 
     public GateListener Listener { get; }
@@ -54,8 +74,12 @@ internal sealed class FakeGate : IAsyncDisposable
     /// <param name="comparedBy">A comparison in the place of the gate's proof; null for the proof.</param>
     /// <param name="certificates">A file of authorities that the API's certificate may come from; null for the system's only.</param>
     public static FakeGate Create(
-        RelayHome home, IOptions<ClaudeCodeOptions> options, TimeProvider? clock = null, Comparison? comparedBy = null,
-        string? certificates = null) => new(home, options, clock ?? TimeProvider.System, comparedBy, certificates);
+        RelayHome home,
+        IOptions<ClaudeCodeOptions> options,
+        TimeProvider? clock = null,
+        Comparison? comparedBy = null,
+        string? certificates = null
+    ) => new(home, options, clock ?? TimeProvider.System, comparedBy, certificates);
 
     public async ValueTask DisposeAsync()
     {

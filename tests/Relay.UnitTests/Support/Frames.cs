@@ -20,22 +20,40 @@ internal static class Frames
         {"type":"stream_event","event":{"type":"message_start","message":{"id":"m","role":"assistant","content":[],"usage":{"input_tokens":10,"cache_creation_input_tokens":20,"cache_read_input_tokens":30,"output_tokens":1}}}}
         """;
 
-    public const string TextStart = """{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}}""";
+    public const string TextStart =
+        """{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}}""";
 
     public static string Delta(string text) =>
-        Event(new { type = "content_block_delta", index = 0, delta = new { type = "text_delta", text } });
+        Event(
+            new
+            {
+                type = "content_block_delta",
+                index = 0,
+                delta = new { type = "text_delta", text },
+            }
+        );
 
     public const string MessageStop = """{"type":"stream_event","event":{"type":"message_stop"}}""";
 
     public static string Stop(string reason, int outputTokens = 2) =>
-        Event(new { type = "message_delta", delta = new { stop_reason = reason }, usage = new { output_tokens = outputTokens } });
+        Event(
+            new
+            {
+                type = "message_delta",
+                delta = new { stop_reason = reason },
+                usage = new { output_tokens = outputTokens },
+            }
+        );
 
-    public static string Assistant(string blockType, string? error = null) => JsonSerializer.Serialize(new
-    {
-        type = "assistant",
-        message = new { role = "assistant", content = new[] { new { type = blockType } } },
-        error,
-    });
+    public static string Assistant(string blockType, string? error = null) =>
+        JsonSerializer.Serialize(
+            new
+            {
+                type = "assistant",
+                message = new { role = "assistant", content = new[] { new { type = blockType } } },
+                error,
+            }
+        );
 
     public static string Success(string text) => Result(text, isError: false);
 
@@ -61,17 +79,31 @@ internal static class Frames
 
     public static ClaudeFrame Parse(string line) => ClaudeFrame.Parse(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(line)));
 
-    private static string Result(string text, bool isError, long? status = null, string? terminalReason = null,
-        string subtype = "success") => JsonSerializer.Serialize(new
-    {
-        stop_reason = "end_turn",
-        total_cost_usd = 0.0125,
-        usage = new { input_tokens = 11, output_tokens = 22, cache_creation_input_tokens = 33, cache_read_input_tokens = 44 },
-        terminal_reason = terminalReason,
-        is_error = isError,
-        subtype,
-        api_error_status = status,
-        result = text,
-        type = "result",
-    });
+    private static string Result(
+        string text,
+        bool isError,
+        long? status = null,
+        string? terminalReason = null,
+        string subtype = "success"
+    ) =>
+        JsonSerializer.Serialize(
+            new
+            {
+                stop_reason = "end_turn",
+                total_cost_usd = 0.0125,
+                usage = new
+                {
+                    input_tokens = 11,
+                    output_tokens = 22,
+                    cache_creation_input_tokens = 33,
+                    cache_read_input_tokens = 44,
+                },
+                terminal_reason = terminalReason,
+                is_error = isError,
+                subtype,
+                api_error_status = status,
+                result = text,
+                type = "result",
+            }
+        );
 }

@@ -8,9 +8,10 @@ internal static class Fuzz
     private const int TimesLonger = 60;
 
     /// <summary>A new one in every run; a failure's output names it.</summary>
-    public static int Seed { get; } = Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } seed
-        ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture)
-        : Random.Shared.Next();
+    public static int Seed { get; } =
+        Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } seed
+            ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture)
+            : Random.Shared.Next();
 
     /// <summary>Repeats it until the time is over.</summary>
     public static void For(TimeSpan time, Action test)

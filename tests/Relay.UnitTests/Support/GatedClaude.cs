@@ -76,7 +76,9 @@ internal sealed class GatedClaude
                 break;
         }
 
-        child.Say($$$"""{"type":"control_response","response":{"subtype":"success","request_id":"{{{line.GetProperty("request_id").GetString()}}}"{{{rewound}}}}}""");
+        child.Say(
+            $$$"""{"type":"control_response","response":{"subtype":"success","request_id":"{{{line.GetProperty("request_id").GetString()}}}"{{{rewound}}}}}"""
+        );
     }
 
     private async Task RunAsync(FakeChild child)

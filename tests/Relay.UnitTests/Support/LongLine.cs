@@ -59,8 +59,10 @@ internal sealed class LongLine : IDisposable
             try
             {
                 await far.ConnectAsync(IPAddress.Loopback, _port, cancellationToken);
-                await Task.WhenAny(CarryAsync(near.GetStream(), far.GetStream(), cancellationToken),
-                    CarryAsync(far.GetStream(), near.GetStream(), cancellationToken));
+                await Task.WhenAny(
+                    CarryAsync(near.GetStream(), far.GetStream(), cancellationToken),
+                    CarryAsync(far.GetStream(), near.GetStream(), cancellationToken)
+                );
             }
             catch (Exception exception) when (exception is OperationCanceledException or SocketException)
             {
@@ -91,7 +93,10 @@ internal sealed class LongLine : IDisposable
     }
 
     private static async Task ArriveAsync(
-        ChannelReader<(DateTimeOffset Due, byte[] Bytes)> onTheWay, NetworkStream to, CancellationToken cancellationToken)
+        ChannelReader<(DateTimeOffset Due, byte[] Bytes)> onTheWay,
+        NetworkStream to,
+        CancellationToken cancellationToken
+    )
     {
         try
         {

@@ -19,8 +19,28 @@ internal static class Pictures
         byte[] inner = [0xFF, 0xD8, 0xFF, 0xC0, 0, 8, 8, 0, 1, 0, 1, 1];
         byte[] bytes =
         [
-            0xFF, 0xD8, 0xFF, 0xE1, 0, (byte)(inner.Length + 2), .. inner, 0xFF, 0xFF, 0xC4, 0, 3, 0,
-            0xFF, frame, 0, 8, 8, .. BigEndian(height), .. BigEndian(width), 1, .. hasScan ? [0xFF, 0xDA, 0, 2] : Array.Empty<byte>(),
+            0xFF,
+            0xD8,
+            0xFF,
+            0xE1,
+            0,
+            (byte)(inner.Length + 2),
+            .. inner,
+            0xFF,
+            0xFF,
+            0xC4,
+            0,
+            3,
+            0,
+            0xFF,
+            frame,
+            0,
+            8,
+            8,
+            .. BigEndian(height),
+            .. BigEndian(width),
+            1,
+            .. hasScan ? [0xFF, 0xDA, 0, 2] : Array.Empty<byte>(),
         ];
         return Convert.ToBase64String(bytes);
     }
@@ -30,8 +50,32 @@ internal static class Pictures
     {
         byte[] bytes =
         [
-            .. "GIF89a"u8, .. LittleEndian(width), .. LittleEndian(height), 0x80, 0, 0, .. new byte[6], 0x21, 0xFE, 2, 0x2C, 0x2C, 0,
-            0x2C, .. LittleEndian(frameLeft), 0, 0, .. LittleEndian(frameWidth), 1, 0, 0, 2, 1, 0x44, 0, 0x3B,
+            .. "GIF89a"u8,
+            .. LittleEndian(width),
+            .. LittleEndian(height),
+            0x80,
+            0,
+            0,
+            .. new byte[6],
+            0x21,
+            0xFE,
+            2,
+            0x2C,
+            0x2C,
+            0,
+            0x2C,
+            .. LittleEndian(frameLeft),
+            0,
+            0,
+            .. LittleEndian(frameWidth),
+            1,
+            0,
+            0,
+            2,
+            1,
+            0x44,
+            0,
+            0x3B,
         ];
         return Convert.ToBase64String(bytes);
     }
@@ -45,7 +89,19 @@ internal static class Pictures
             _ => [0, 0, 0, 0, .. BitConverter.GetBytes(width - 1)[..3], .. BitConverter.GetBytes(height - 1)[..3]],
         };
         return Convert.ToBase64String([
-            .. "RIFF"u8, 0, 0, 0, 0, .. "WEBP"u8, .. System.Text.Encoding.ASCII.GetBytes(kind), 10, 0, 0, 0, .. data]);
+            .. "RIFF"u8,
+            0,
+            0,
+            0,
+            0,
+            .. "WEBP"u8,
+            .. System.Text.Encoding.ASCII.GetBytes(kind),
+            10,
+            0,
+            0,
+            0,
+            .. data,
+        ]);
     }
 
     private static byte[] BigEndian(ushort value) => [(byte)(value >> 8), (byte)value];

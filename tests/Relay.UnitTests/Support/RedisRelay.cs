@@ -15,8 +15,9 @@ internal sealed class RedisRelay : IAsyncDisposable
     {
         Link = new RedisLink(Options.Create(options), TimeProvider.System, Log)
         {
-            ClockOfTest = scripts is null ? null : () =>
-                (scripts.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
+            ClockOfTest = scripts is null
+                ? null
+                : () => (scripts.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
         };
         Instance = new RelayInstance(Options.Create(options), clock);
         Fleet = new FleetView(Link);
@@ -56,11 +57,22 @@ internal sealed class RedisRelay : IAsyncDisposable
     /// <param name="adorn">Changes its options.</param>
     /// <param name="idempotency">How much is remembered.</param>
     /// <param name="beats">Whether it gives signs of life by itself, as a real one does. They also find out that a server is back.</param>
-    public static async Task<RedisRelay> StartAsync(RedisServer server, string fleet, TimeProvider? clock = null,
-        Action<StateOptions>? adorn = null, IdempotencyOptions? idempotency = null, bool beats = false)
+    public static async Task<RedisRelay> StartAsync(
+        RedisServer server,
+        string fleet,
+        TimeProvider? clock = null,
+        Action<StateOptions>? adorn = null,
+        IdempotencyOptions? idempotency = null,
+        bool beats = false
+    )
     {
         // Patient, for the machine that runs tests may be busy; what is about time sets its own.
-        var options = new StateOptions { State = server.Address, Namespace = fleet, Timeout = TimeSpan.FromSeconds(10) };
+        var options = new StateOptions
+        {
+            State = server.Address,
+            Namespace = fleet,
+            Timeout = TimeSpan.FromSeconds(10),
+        };
         adorn?.Invoke(options);
         var relay = new RedisRelay(options, clock, clock ?? TimeProvider.System, idempotency);
         await relay.Link.StartAsync(Waiting.Token);
@@ -74,16 +86,21 @@ internal sealed class RedisRelay : IAsyncDisposable
     }
 
     /// <summary>A sign of life: its leases hold on.</summary>
-    public async Task<RedisResult[]> BeatAsync(string login = "login") => (RedisResult[])(await Link.ProbeAsync(
-        RedisScripts.Pulse,
-        [Link.Names.Relays, Link.Names.Fleet, Link.Names.KeysVersion, Link.Names.UpstreamLimits(login)],
-        [Link.Clock, Instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, "{}"],
-        Waiting.Token))!;
+    public async Task<RedisResult[]> BeatAsync(string login = "login") =>
+        (RedisResult[])
+            (
+                await Link.ProbeAsync(
+                    RedisScripts.Pulse,
+                    [Link.Names.Relays, Link.Names.Fleet, Link.Names.KeysVersion, Link.Names.UpstreamLimits(login)],
+                    [Link.Clock, Instance.Id, (long)RelayInstance.Lease.TotalMilliseconds, "{}"],
+                    Waiting.Token
+                )
+            )!;
 
     /// <summary>Time passes, in which these live: a second at a time, for longer no fleet is silent. Of days only the end counts.</summary>
     public static async Task PassAsync(FakeTimeProvider clock, TimeSpan time, params RedisRelay[] alive)
     {
-        for (var left = time; left > TimeSpan.Zero;)
+        for (var left = time; left > TimeSpan.Zero; )
         {
             var step = time > TimeSpan.FromMinutes(1) || left < TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1);
             clock.Advance(step);
@@ -110,8 +127,7 @@ internal sealed class RedisRelay : IAsyncDisposable
                 {
                     // The next one finds out.
                 }
-            }
-            while (await timer.WaitForNextTickAsync(_ending.Token));
+            } while (await timer.WaitForNextTickAsync(_ending.Token));
         }
         catch (OperationCanceledException)
         {

@@ -55,9 +55,22 @@ internal sealed class RedisServer : IDisposable
     /// <param name="arguments">Its own.</param>
     public static RedisServer OnSmallDisk(string disk, params string[] arguments)
     {
-        var server = new RedisServer(FreePort(), arguments, [], directory =>
-            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
-            $"mount -t tmpfs -o size={disk} tmpfs {directory} && exec redis-server \"$@\"", "redis-server"]);
+        var server = new RedisServer(
+            FreePort(),
+            arguments,
+            [],
+            directory =>
+                [
+                    "unshare",
+                    "--user",
+                    "--map-root-user",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    $"mount -t tmpfs -o size={disk} tmpfs {directory} && exec redis-server \"$@\"",
+                    "redis-server",
+                ]
+        );
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Dispose();
         return server;
     }
@@ -87,9 +100,14 @@ internal sealed class RedisServer : IDisposable
     /// <summary>Runs <c>redis-cli</c> on it.</summary>
     public string Cli(params string[] arguments)
     {
-        using var cli = Process.Start(new ProcessStartInfo("redis-cli",
-            ["-p", $"{Port}", .. _client, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true,
-            UseShellExecute = false })!;
+        using var cli = Process.Start(
+            new ProcessStartInfo("redis-cli", ["-p", $"{Port}", .. _client, .. arguments])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
         var output = cli.StandardOutput.ReadToEnd();
         cli.WaitForExit();
         return output.Trim();
@@ -145,8 +163,25 @@ internal sealed class RedisServer : IDisposable
         var program = _program(_directory.FullName);
         var start = new ProcessStartInfo(
             program[0],
-            [.. program[1..], "--port", $"{Port}", "--bind", "127.0.0.1", "--save", string.Empty, "--appendonly", "no", "--dir",
-            _directory.FullName, "--daemonize", "no", "--loglevel", "warning", .. _arguments])
+            [
+                .. program[1..],
+                "--port",
+                $"{Port}",
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                string.Empty,
+                "--appendonly",
+                "no",
+                "--dir",
+                _directory.FullName,
+                "--daemonize",
+                "no",
+                "--loglevel",
+                "warning",
+                .. _arguments,
+            ]
+        )
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

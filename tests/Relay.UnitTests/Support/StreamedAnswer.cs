@@ -24,7 +24,10 @@ internal static class StreamedAnswer
     /// <param name="result">The end.</param>
     /// <param name="pieces">The pieces that come before it.</param>
     public static async Task<IReadOnlyList<StreamedEvent>> RunAsync(
-        Func<EventStream, CompletionStream> make, Result<Completion> result, IReadOnlyList<AnswerPiece> pieces)
+        Func<EventStream, CompletionStream> make,
+        Result<Completion> result,
+        IReadOnlyList<AnswerPiece> pieces
+    )
     {
         using var wire = new MemoryStream();
         var context = new DefaultHttpContext();
@@ -32,17 +35,19 @@ internal static class StreamedAnswer
         context.Features.Set<IHttpResponseFeature>(new StartedResponse());
         context.Features.Set(new RequestLogEntry("req_1"));
         var mediator = Substitute.For<IMediator>();
-        mediator.Send(Arg.Any<CompleteCommand>(), Arg.Any<CancellationToken>()).Returns(async call =>
-        {
-            var sink = call.Arg<CompleteCommand>().Sink!;
-            sink.TakeModel(Any.Model());
-            foreach (var piece in pieces)
+        mediator
+            .Send(Arg.Any<CompleteCommand>(), Arg.Any<CancellationToken>())
+            .Returns(async call =>
             {
-                await sink.WriteAsync(piece, Waiting.Token);
-            }
+                var sink = call.Arg<CompleteCommand>().Sink!;
+                sink.TakeModel(Any.Model());
+                foreach (var piece in pieces)
+                {
+                    await sink.WriteAsync(piece, Waiting.Token);
+                }
 
-            return result;
-        });
+                return result;
+            });
         await using (var stream = new EventStream(context, new ServerOptions { HeartbeatAfter = TimeSpan.Zero }, TimeProvider.System))
         {
             await make(stream).RunAsync(mediator, Any.Context(), Any.Request(), Waiting.Token);

@@ -32,9 +32,10 @@ internal static partial class ThreadClock
         return Read() - before;
     }
 
-    private static TimeSpan Read() => clock_gettime(OperatingSystem.IsMacOS() ? MacThread : LinuxThread, out var time) == 0
-        ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromMicroseconds(time.Nanoseconds / 1000d)
-        : throw new InvalidOperationException("The system does not tell a thread's processor time.");
+    private static TimeSpan Read() =>
+        clock_gettime(OperatingSystem.IsMacOS() ? MacThread : LinuxThread, out var time) == 0
+            ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromMicroseconds(time.Nanoseconds / 1000d)
+            : throw new InvalidOperationException("The system does not tell a thread's processor time.");
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Time

@@ -14,13 +14,15 @@ public sealed class MessageBodyTests
     [Fact]
     public void A_conversation_comes_whole_and_in_order_without_the_models_earlier_thoughts()
     {
-        var request = Parse($$$"""
+        var request = Parse(
+            $$$"""
             "system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}},{"type":"text","text":"And kind."}],
             "messages":[
               {"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{Png}}}"}},{"type":"text","text":"What is it?","cache_control":{"type":"ephemeral"}}]},
               {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"text","text":"A dot."}]},
               {"role":"user","content":"Sure?"}]
-            """).Value;
+            """
+        ).Value;
 
         request.System!.Reveal().Should().Be("Be brief.\n\nAnd kind.");
         request.Conversation.Turns[0].Content.Select(block => block.GetType()).Should().Equal(typeof(ImageBlock), typeof(TextBlock));
@@ -31,15 +33,20 @@ public sealed class MessageBodyTests
     [Fact]
     public void What_can_be_honoured_is()
     {
-        var request = Parse($$"""
+        var request = Parse(
+            $$"""
             {{Hi}},"max_tokens":7,"stop_sequences":["x"],"thinking":{"type":"adaptive"},"system":"s",
             "output_config":{"effort":"max","format":{"type":"json_schema","schema":{"type":"object"} } }
-            """).Value;
+            """
+        ).Value;
 
-        (request.MaxOutputTokens, request.Effort, request.Schema, request.System!.Reveal()).Should()
+        (request.MaxOutputTokens, request.Effort, request.Schema, request.System!.Reveal())
+            .Should()
             .Be((7, Effort.Max, OutputSchema.AnyObject, "s"));
         request.Stop!.Find("ax").Should().Be((1, "x"));
-        Parse($$"""{{Hi}},"output_format":{"type":"json_schema","schema":{"type":"object"} }""").Value.Schema.Should().Be(OutputSchema.AnyObject);
+        Parse($$"""{{Hi}},"output_format":{"type":"json_schema","schema":{"type":"object"} }""")
+            .Value.Schema.Should()
+            .Be(OutputSchema.AnyObject);
     }
 
     [Theory]
@@ -79,7 +86,9 @@ public sealed class MessageBodyTests
     [Fact]
     public void Parameters_of_the_model_count_and_are_not_named_as_ignored()
     {
-        var read = Read($$"""{{Hi}},"temperature":0.25,"top_p":0.9,"top_k":5,"thinking":{"type":"enabled","budget_tokens":2048},"output_config":{"effort":"minimal"}""");
+        var read = Read(
+            $$"""{{Hi}},"temperature":0.25,"top_p":0.9,"top_k":5,"thinking":{"type":"enabled","budget_tokens":2048},"output_config":{"effort":"minimal"}"""
+        );
 
         read.Value.Ignored.Should().BeEmpty();
         read.Value.Request.Parameters.Should().Be(ModelParameters.Of(0.25, 0.9, 5, Thinking.Create("thinking", "enabled", 2048).Value));
@@ -89,26 +98,37 @@ public sealed class MessageBodyTests
     [Fact]
     public void Late_instructions_come_after_the_system_prompt() =>
         Parse("\"system\":\"One.\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"Two.\"}]")
-        .Value.System!.Reveal().Should().Be("One.\n\nTwo.");
+            .Value.System!.Reveal()
+            .Should()
+            .Be("One.\n\nTwo.");
 
     [Fact]
     public void A_picture_elsewhere_is_handed_on() =>
-        Parse("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\""
-        + "https://example.com/a\"}}]}]").Value
-            .Conversation.Last.Content.Should().ContainSingle().Which.Should().BeOfType<ImageLink>();
+        Parse(
+            "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\""
+                + "https://example.com/a\"}}]}]"
+        )
+            .Value.Conversation.Last.Content.Should()
+            .ContainSingle()
+            .Which.Should()
+            .BeOfType<ImageLink>();
 
     [Theory]
     [InlineData(
         "\"tools\":[],\"tool_choice\":{\"type\":\"auto\"},\"temperature\":1,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\""
-        + ",\"cache_control\":{\"type\":\"ephemeral\"}")]
+            + ",\"cache_control\":{\"type\":\"ephemeral\"}"
+    )]
     [InlineData("\"system\":\"\"")]
     [InlineData("\"system\":[],\"stop_sequences\":[],\"output_config\":null,\"output_format\":null")]
     public void What_asks_for_what_happens_anyway_is_taken(string fields) => Parse($"{Hi},{fields}").Error.Should().BeNull();
 
     [Theory]
     [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\""
-        + "http://example.com\"}}]}]", "messages[0].content[0].source")]
+    [InlineData(
+        "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\""
+            + "http://example.com\"}}]}]",
+        "messages[0].content[0].source"
+    )]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]", "messages[0].content[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0].source")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0].tool_use_id")]
@@ -117,8 +137,10 @@ public sealed class MessageBodyTests
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"image\"}]", "system[0]")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"effort\":\"huge\"}", "output_config.effort")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":1", "output_config")]
-    [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"format\":{\"type\":\"xml\"}}",
-        "output_config.format")]
+    [InlineData(
+        "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"output_config\":{\"format\":{\"type\":\"xml\"}}",
+        "output_config.format"
+    )]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop_sequences\":[\"\"]", "stop_sequences")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":-1", "max_tokens")]
     public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
@@ -141,10 +163,15 @@ public sealed class MessageBodyTests
     [InlineData(1, 1001, "thinking", "messages[0].content")]
     [InlineData(7, 800, "redacted_thinking", "messages[6].content")]
     public void Blocks_are_bounded_in_a_message_and_in_a_conversation_also_those_that_are_passed_over(
-        int messages, int blocks, string type, string? problem)
+        int messages,
+        int blocks,
+        string type,
+        string? problem
+    )
     {
         // The last block is a text: a message of nothing but blocks that are passed over is refused for that.
-        var content = string.Concat(Enumerable.Repeat($$"""{"type":"{{type}}","text":"a"},""", blocks - 1)) + """{"type":"text","text":"a"}""";
+        var content =
+            string.Concat(Enumerable.Repeat($$"""{"type":"{{type}}","text":"a"},""", blocks - 1)) + """{"type":"text","text":"a"}""";
         var read = string.Join(',', Enumerable.Repeat($$"""{"role":"user","content":[{{content}}]}""", messages));
         var error = Parse($"\"messages\":[{read}]").Error;
 

@@ -14,12 +14,16 @@ public sealed class CompleteContractTests
     [Fact]
     public void Text_comes_without_usage() =>
         Wire(CompleteAnswer.From(Any.Completion("größer <b> & \"x\"\n"), OutputFormat.Text, Duration))
-            .Should().Be("""{"ok":true,"model":"opus","duration_ms":1900,"text":"größer <b> & \"x\"\n","stop_reason":"end_turn"}""");
+            .Should()
+            .Be("""{"ok":true,"model":"opus","duration_ms":1900,"text":"größer <b> & \"x\"\n","stop_reason":"end_turn"}""");
 
     [Fact]
     public void Json_comes_with_usage() =>
-        Wire(CompleteAnswer.From(Any.Completion(), OutputFormat.Json, Duration)).Should().Be(
-            """{"ok":true,"model":"opus","duration_ms":1900,"result":"hello","stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"cost_usd":0.5}}""");
+        Wire(CompleteAnswer.From(Any.Completion(), OutputFormat.Json, Duration))
+            .Should()
+            .Be(
+                """{"ok":true,"model":"opus","duration_ms":1900,"result":"hello","stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"cost_usd":0.5}}"""
+            );
 
     [Fact]
     public void An_unknown_cost_is_null_and_not_left_out()
@@ -47,8 +51,10 @@ public sealed class CompleteContractTests
     [InlineData("JSON")]
     [InlineData("markdown")]
     public void Another_format_is_named(string format) =>
-        new CompleteBody("hi", null, null, format).Parse().Error.Should()
-        .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "output_format" });
+        new CompleteBody("hi", null, null, format)
+            .Parse()
+            .Error.Should()
+            .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "output_format" });
 
     [Fact]
     public void A_wrong_prompt_is_named_before_a_wrong_format() =>

@@ -38,7 +38,12 @@ public sealed class DashboardGuardTests
     [InlineData(false, "POST", "relay.example", null, null)]
     [InlineData(false, "DELETE", "relay.example", null, null)]
     public void Only_the_page_itself_and_who_types_its_address_is_let_through(
-        bool isOwn, string method, string host, string? origin, string? site)
+        bool isOwn,
+        string method,
+        string host,
+        string? origin,
+        string? site
+    )
     {
         DashboardGuard.IsOwn(Request(method, host, origin, site)).Should().Be(isOwn);
     }

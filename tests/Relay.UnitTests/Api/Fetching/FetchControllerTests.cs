@@ -29,8 +29,14 @@ public sealed class FetchControllerTests
         var content = new byte[FetchRequest.MaxMaxBytes];
         content.AsSpan().Fill(1);
         var document = new FetchedDocument(new Uri("https://example.com/"), DocumentKind.Text, "utf-8", content, IsWhole: true);
-        _mediator.Send(Arg.Any<FetchPageCommand>(), Arg.Any<CancellationToken>()).Returns(new FetchedPage(
-            new FetchReply(200, "text/plain", [], document), new Page(content, content.Length, null, false, "utf-8", PageMetadata.None)));
+        _mediator
+            .Send(Arg.Any<FetchPageCommand>(), Arg.Any<CancellationToken>())
+            .Returns(
+                new FetchedPage(
+                    new FetchReply(200, "text/plain", [], document),
+                    new Page(content, content.Length, null, false, "utf-8", PageMetadata.None)
+                )
+            );
     }
 
     [Fact]
@@ -51,7 +57,8 @@ public sealed class FetchControllerTests
         readers.ForEach(reader => reader.Read());
         (await Task.WhenAll(waiting).InTime()).Should().AllBeOfType<EmptyResult>();
         readers.ForEach(reader =>
-            JsonElement.Parse(reader.Taken.ToArray()).GetProperty("text").GetString().Should().HaveLength(FetchRequest.MaxMaxBytes));
+            JsonElement.Parse(reader.Taken.ToArray()).GetProperty("text").GetString().Should().HaveLength(FetchRequest.MaxMaxBytes)
+        );
         var again = new SlowReader();
         again.Read();
         (await FetchAsync(key, again).InTime()).Should().BeOfType<EmptyResult>("what was read gives its room back");
@@ -64,8 +71,10 @@ public sealed class FetchControllerTests
         context.Request.ContentType = "application/json";
         context.Request.Body = new MemoryStream(Encoding.UTF8.GetBytes("""{"url":"https://example.com/","format":"text"}"""));
         context.Response.Body = answer;
-        return new FetchController(_mediator, _options, _answers,
-            TimeProvider.System) { ControllerContext = new ControllerContext { HttpContext = context } }.FetchAsync(Waiting.Token);
+        return new FetchController(_mediator, _options, _answers, TimeProvider.System)
+        {
+            ControllerContext = new ControllerContext { HttpContext = context },
+        }.FetchAsync(Waiting.Token);
     }
 
     /// <summary>Takes one piece, and the next only when it is told to read.</summary>

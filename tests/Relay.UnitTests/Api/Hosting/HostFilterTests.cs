@@ -88,8 +88,12 @@ public sealed class HostFilterTests
     [InlineData("ｒelay.example")]
     [InlineData("")]
     public void What_can_be_no_name_is_told_at_the_start(string allowed) =>
-        new ServerOptionsValidator().Validate(null, new ServerOptions { AllowedHosts = [allowed] }).Failures.Should()
-        .ContainSingle().Which.Should().Contain("ALLOWED_HOSTS");
+        new ServerOptionsValidator()
+            .Validate(null, new ServerOptions { AllowedHosts = [allowed] })
+            .Failures.Should()
+            .ContainSingle()
+            .Which.Should()
+            .Contain("ALLOWED_HOSTS");
 
     private async Task<(bool Passed, int Status)> AskAsync(string host)
     {
@@ -97,11 +101,14 @@ public sealed class HostFilterTests
         context.Features.Set(new RequestLogEntry("req_1"));
         context.Request.Host = new HostString(host);
         var passed = false;
-        await new HostFilter(Options.Create(_options)).InvokeAsync(context, _ =>
-        {
-            passed = true;
-            return Task.CompletedTask;
-        });
+        await new HostFilter(Options.Create(_options)).InvokeAsync(
+            context,
+            _ =>
+            {
+                passed = true;
+                return Task.CompletedTask;
+            }
+        );
         context.Log().Error.Should().Be(passed ? null : "wrong_host");
         return (passed, context.Response.StatusCode);
     }

@@ -80,12 +80,15 @@ public sealed class RevocationWatchTests : IDisposable
     public async Task A_request_that_was_answered_all_the_same_keeps_its_answer()
     {
         var context = Context(_key);
-        await _watch.InvokeAsync(context, http =>
-        {
-            Reload();
-            http.RequestAborted.IsCancellationRequested.Should().BeTrue();
-            return Task.CompletedTask;
-        });
+        await _watch.InvokeAsync(
+            context,
+            http =>
+            {
+                Reload();
+                http.RequestAborted.IsCancellationRequested.Should().BeTrue();
+                return Task.CompletedTask;
+            }
+        );
         context.Response.StatusCode.Should().Be(200);
     }
 
@@ -102,11 +105,14 @@ public sealed class RevocationWatchTests : IDisposable
         response.HasStarted.Returns(true);
         context.Features.Set(response);
 
-        await _watch.InvokeAsync(context, http =>
-        {
-            Reload();
-            return isCut ? Task.FromException(new OperationCanceledException()) : Task.CompletedTask;
-        });
+        await _watch.InvokeAsync(
+            context,
+            http =>
+            {
+                Reload();
+                return isCut ? Task.FromException(new OperationCanceledException()) : Task.CompletedTask;
+            }
+        );
 
         lifetime.Received(isCut ? 1 : 0).Abort();
     }
@@ -115,12 +121,15 @@ public sealed class RevocationWatchTests : IDisposable
     public async Task A_request_without_a_key_is_none_of_its_business()
     {
         var context = Context(null);
-        await _watch.InvokeAsync(context, http =>
-        {
-            Reload();
-            http.RequestAborted.Should().Be(_left.Token);
-            return Task.CompletedTask;
-        });
+        await _watch.InvokeAsync(
+            context,
+            http =>
+            {
+                Reload();
+                http.RequestAborted.Should().Be(_left.Token);
+                return Task.CompletedTask;
+            }
+        );
     }
 
     [Fact]
@@ -129,7 +138,8 @@ public sealed class RevocationWatchTests : IDisposable
         var (asked, found) = (new TaskCompletionSource(), new TaskCompletionSource());
         var admission = Substitute.For<IAdmission>();
 #pragma warning disable CA2012 // NSubstitute takes the call, not its result.
-        admission.PeekAsync(_key, QuotaBucket.Completions, Arg.Any<CancellationToken>())
+        admission
+            .PeekAsync(_key, QuotaBucket.Completions, Arg.Any<CancellationToken>())
             .Returns(call => FindAsync(call.Arg<CancellationToken>()));
 #pragma warning restore CA2012
         await using var server = await FakeApi.StartAsync();
@@ -139,7 +149,10 @@ public sealed class RevocationWatchTests : IDisposable
             http.Features.Set(new RequestLogEntry("req_1"));
             http.Features.Set(request);
             new RateLimitHeaders(admission).AddTo(http, request);
-            return _watch.InvokeAsync(http, context => AnswerBudget.SendAsync(context.Response, "whole"u8.ToArray(), context.RequestAborted));
+            return _watch.InvokeAsync(
+                http,
+                context => AnswerBudget.SendAsync(context.Response, "whole"u8.ToArray(), context.RequestAborted)
+            );
         });
         using var client = new HttpClient();
 

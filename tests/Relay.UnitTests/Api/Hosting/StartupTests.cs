@@ -24,8 +24,10 @@ public sealed class StartupTests
     [InlineData("localhost", true, false)]
     [InlineData("", true, false)]
     public void Only_loopback_unless_remote_is_meant(string host, bool allowRemote, bool valid) =>
-        new ServerOptionsValidator().Validate(null, new ServerOptions { Host = host, AllowRemote = allowRemote }).Succeeded.Should()
-        .Be(valid);
+        new ServerOptionsValidator()
+            .Validate(null, new ServerOptions { Host = host, AllowRemote = allowRemote })
+            .Succeeded.Should()
+            .Be(valid);
 
     [Fact]
     public void What_an_operator_can_mend_is_told_in_sentences()

@@ -71,7 +71,9 @@ public sealed class ErrorResponseTests : IDisposable
 
         _context.Response.StatusCode.Should().Be(400);
         _context.Response.ContentType.Should().StartWith("application/json");
-        Body().Should().Be("""{"ok":false,"error":{"code":"invalid_request","message":"'prompt' is blank.","field":"prompt"},"request_id":"req_1"}""");
+        Body()
+            .Should()
+            .Be("""{"ok":false,"error":{"code":"invalid_request","message":"'prompt' is blank.","field":"prompt"},"request_id":"req_1"}""");
         _context.Log().Error.Should().Be("invalid_request");
         _context.Response.Headers.RetryAfter.Should().BeEmpty();
     }
@@ -117,14 +119,23 @@ public sealed class ErrorResponseTests : IDisposable
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.NotLoggedIn, 0, 503, "", "false")]
     [InlineData(nameof(ApiSurface.Native), ErrorCode.DailyLimit, 40_000, 429, "40000", "")]
     public async Task Other_APIs_have_their_own_statuses_and_nobody_sleeps_for_more_than_a_minute(
-        string api, ErrorCode code, int seconds, int status, string retryAfter, string shouldRetry)
+        string api,
+        ErrorCode code,
+        int seconds,
+        int status,
+        string retryAfter,
+        string shouldRetry
+    )
     {
         var surface = Enum.Parse<ApiSurface>(api);
-        _context.SetEndpoint(new Endpoint(null, surface == ApiSurface.Native
-            ? null : new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));
+        _context.SetEndpoint(
+            new Endpoint(null, surface == ApiSurface.Native ? null : new EndpointMetadataCollection(new SpeaksAttribute(surface)), null)
+        );
 
         await ErrorResponse.WriteAsync(
-            _context, new RelayError(code, "No.", RetryAfter: seconds == 0 ? null : TimeSpan.FromSeconds(seconds)));
+            _context,
+            new RelayError(code, "No.", RetryAfter: seconds == 0 ? null : TimeSpan.FromSeconds(seconds))
+        );
 
         _context.Response.StatusCode.Should().Be(status);
         _context.Response.Headers.RetryAfter.ToString().Should().Be(retryAfter);
@@ -164,7 +175,8 @@ public sealed class ErrorResponseTests : IDisposable
         await ErrorResponse.WriteAsync(_context, new RelayError(code, "Used up."));
 
         var error = JsonSerializer.Deserialize<JsonElement>(Body()).GetProperty("error");
-        (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()).Should()
+        (error.GetProperty("type").GetString(), error.GetProperty("code").GetString())
+            .Should()
             .Be(("insufficient_quota", "insufficient_quota"));
     }
 
@@ -183,7 +195,8 @@ public sealed class ErrorResponseTests : IDisposable
                 error.GetProperty("type").GetString().Should().NotBeNullOrEmpty();
                 if (surface == ApiSurface.OpenAi)
                 {
-                    (error.GetProperty("param").GetString(), error.GetProperty("code").ValueKind).Should()
+                    (error.GetProperty("param").GetString(), error.GetProperty("code").ValueKind)
+                        .Should()
                         .Be(("model", JsonValueKind.String));
                 }
                 else

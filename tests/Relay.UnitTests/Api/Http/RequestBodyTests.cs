@@ -17,7 +17,9 @@ public sealed class RequestBodyTests
 
     [Fact]
     public async Task A_good_body_becomes_a_contract() =>
-        (await ReadAsync("""{"prompt":"hi","system":"be brief","model":"opus","output_format":"json"}""")).Value.Should().Be(new CompleteBody("hi", "be brief", "opus", "json"));
+        (await ReadAsync("""{"prompt":"hi","system":"be brief","model":"opus","output_format":"json"}"""))
+            .Value.Should()
+            .Be(new CompleteBody("hi", "be brief", "opus", "json"));
 
     [Fact]
     public async Task What_is_left_out_or_null_is_null() =>
@@ -26,7 +28,8 @@ public sealed class RequestBodyTests
     [Theory]
     [InlineData("\\u0000\\u2028\\ud83d\\ude00", "\0\u2028😀")]
     [InlineData("ä€😀", "ä€😀")]
-    public async Task Text_arrives_as_it_was_meant(string json, string text) => (await ReadAsync($$"""{"prompt":"{{json}}"}""")).Value.Prompt.Should().Be(text);
+    public async Task Text_arrives_as_it_was_meant(string json, string text) =>
+        (await ReadAsync($$"""{"prompt":"{{json}}"}""")).Value.Prompt.Should().Be(text);
 
     [Theory]
     [InlineData("""{"prompt":"hi","color":"red"}""", "color", "is not a field")]
@@ -70,8 +73,9 @@ public sealed class RequestBodyTests
     [InlineData("{\"prompt\":\"hi\"} trailing")]
     [InlineData("\0")]
     public async Task What_is_not_JSON_is_told_as_such(string body) =>
-        (await ReadAsync(body)).Error.Should()
-        .Match<RelayError>(error => error.Code == ErrorCode.InvalidJson && error.Field == null && error.Message.Length > 20);
+        (await ReadAsync(body))
+            .Error.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.InvalidJson && error.Field == null && error.Message.Length > 20);
 
     [Theory]
     [InlineData("null")]
@@ -105,7 +109,9 @@ public sealed class RequestBodyTests
     {
         var nested = string.Concat(Enumerable.Repeat(open, levels)) + "1" + string.Concat(Enumerable.Repeat(close, levels));
 
-        (await ReadAsync($$"""{"prompt":{{nested}}}""", maxBytes: 1_000_000)).Error!.Code.Should().BeOneOf(ErrorCode.InvalidJson, ErrorCode.InvalidRequest);
+        (await ReadAsync($$"""{"prompt":{{nested}}}""", maxBytes: 1_000_000))
+            .Error!.Code.Should()
+            .BeOneOf(ErrorCode.InvalidJson, ErrorCode.InvalidRequest);
         (await ReadAsync(nested, maxBytes: 1_000_000)).Error!.Code.Should().BeOneOf(ErrorCode.InvalidJson, ErrorCode.InvalidRequest);
     }
 
@@ -158,7 +164,8 @@ public sealed class RequestBodyTests
     [InlineData("application/json;charset=UTF-8")]
     [InlineData("application/json; charset=utf8")]
     [InlineData("application/json; charset=\"UTF8\"")]
-    public async Task JSON_in_UTF_8_is_taken(string contentType) => (await ReadAsync("""{"prompt":"hi"}""", contentType: contentType)).Error.Should().BeNull();
+    public async Task JSON_in_UTF_8_is_taken(string contentType) =>
+        (await ReadAsync("""{"prompt":"hi"}""", contentType: contentType)).Error.Should().BeNull();
 
     [Theory]
     [InlineData(null)]
@@ -245,7 +252,8 @@ public sealed class RequestBodyTests
 
         refused.Error!.Code.Should().Be(ErrorCode.QueueFull);
         refused.Error.RetryAfter.Should().BePositive();
-        (taken.Error, waiting.Error?.Code, again.Error).Should()
+        (taken.Error, waiting.Error?.Code, again.Error)
+            .Should()
             .Be((null, ErrorCode.QueueFull, null), "a body keeps its room until its request has a place");
     }
 
@@ -262,9 +270,13 @@ public sealed class RequestBodyTests
 
         for (var times = 0; times < 3; times++)
         {
-            (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)), budget: budget)
-                .ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token).InTime())
-                .Error!.Code.Should().NotBe(ErrorCode.QueueFull);
+            (
+                await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)), budget: budget)
+                    .ReadJsonAsync<CompleteBody>(MaxBytes, Waiting.Token)
+                    .InTime()
+            )
+                .Error!.Code.Should()
+                .NotBe(ErrorCode.QueueFull);
         }
     }
 
@@ -276,9 +288,13 @@ public sealed class RequestBodyTests
     [InlineData("""{"model":"opus","messages":[],}""")]
     [InlineData("[]")]
     public async Task A_body_that_is_no_good_object_is_an_error_and_no_exception(string body) =>
-        (await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)))
-        .ReadObjectAsync(root => Relay.Api.OpenAi.ChatCompletionBody.Parse(root, Any.ModelNames()), MaxBytes, Waiting.Token).InTime())
-            .Error!.Code.Should().BeOneOf(ErrorCode.InvalidRequest, ErrorCode.InvalidJson);
+        (
+            await Request(new MemoryStream(Encoding.UTF8.GetBytes(body)))
+                .ReadObjectAsync(root => Relay.Api.OpenAi.ChatCompletionBody.Parse(root, Any.ModelNames()), MaxBytes, Waiting.Token)
+                .InTime()
+        )
+            .Error!.Code.Should()
+            .BeOneOf(ErrorCode.InvalidRequest, ErrorCode.InvalidJson);
 
     [Fact]
     public async Task A_body_that_is_read_again_from_memory_has_the_same_room()

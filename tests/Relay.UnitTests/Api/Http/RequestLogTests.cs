@@ -36,28 +36,35 @@ public sealed class RequestLogTests
         await AskAsync(_ =>
         {
             (_request.Model, _request.QueueTime) = (Any.Model(), TimeSpan.FromMilliseconds(3));
-            _request.Timings = new CompletionTimings(ProcessOrigin.Cold, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2),
-                TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(8));
+            _request.Timings = new CompletionTimings(
+                ProcessOrigin.Cold,
+                TimeSpan.FromMilliseconds(1),
+                TimeSpan.FromMilliseconds(2),
+                TimeSpan.FromMilliseconds(4),
+                TimeSpan.FromMilliseconds(8)
+            );
             _request.Spending.Usage = new TokenUsage(1, 2, 3, 4, 0.5m);
             _request.CostUsd = 0.5m;
             return Task.CompletedTask;
         });
 
-        ShouldHaveWritten(new AuditEntry("complete")
-        {
-            RequestId = _request.RequestId,
-            KeyId = _request.Caller.Id,
-            KeyLabel = "billing",
-            Route = "POST v1/complete",
-            Model = "opus",
-            Status = 200,
-            Queue = TimeSpan.FromMilliseconds(3),
-            FirstToken = TimeSpan.FromMilliseconds(7),
-            Total = TimeSpan.FromSeconds(1),
-            CostUsd = 0.5m,
-            Usage = new TokenUsage(1, 2, 3, 4, 0.5m),
-            RequestBytes = 77,
-        });
+        ShouldHaveWritten(
+            new AuditEntry("complete")
+            {
+                RequestId = _request.RequestId,
+                KeyId = _request.Caller.Id,
+                KeyLabel = "billing",
+                Route = "POST v1/complete",
+                Model = "opus",
+                Status = 200,
+                Queue = TimeSpan.FromMilliseconds(3),
+                FirstToken = TimeSpan.FromMilliseconds(7),
+                Total = TimeSpan.FromSeconds(1),
+                CostUsd = 0.5m,
+                Usage = new TokenUsage(1, 2, 3, 4, 0.5m),
+                RequestBytes = 77,
+            }
+        );
     }
 
     [Fact]
@@ -87,8 +94,11 @@ public sealed class RequestLogTests
         await AskAsync(_ => throw new InvalidOperationException("a secret detail"));
         ShouldHaveWritten(500, "internal_error");
         _log.Lines.Should().ContainSingle();
-        System.Text.Encoding.UTF8.GetString(((MemoryStream)_context.Response.Body).ToArray()).Should()
-            .Contain("internal_error").And.NotContain("secret detail");
+        System
+            .Text.Encoding.UTF8.GetString(((MemoryStream)_context.Response.Body).ToArray())
+            .Should()
+            .Contain("internal_error")
+            .And.NotContain("secret detail");
     }
 
     [Fact]
@@ -120,7 +130,8 @@ public sealed class RequestLogTests
                 context.Log().Error = error;
                 return Task.CompletedTask;
             },
-            withKey: false);
+            withKey: false
+        );
 
         _observer.DidNotReceiveWithAnyArgs().Observe(default!);
         _observer.ReceivedWithAnyArgs(counted).ObserveUnauthenticated(default!);
@@ -170,8 +181,11 @@ public sealed class RequestLogTests
     {
         await AskAsync(context =>
         {
-            (_request.QueueTime, _request.Model, _request.CostUsd) =
-                (TimeSpan.Zero, model is null ? null : Any.Model(model), (decimal?)cost);
+            (_request.QueueTime, _request.Model, _request.CostUsd) = (
+                TimeSpan.Zero,
+                model is null ? null : Any.Model(model),
+                (decimal?)cost
+            );
             return ErrorResponse.WriteAsync(context, new RelayError(ErrorCode.NotLoggedIn, "The engine is out of service."));
         });
 
@@ -182,12 +196,20 @@ public sealed class RequestLogTests
     [Fact]
     public async Task A_route_may_have_a_word_of_its_own_in_the_audit_log()
     {
-        _context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse("dashboard/keys/{id}/rotate"), 0,
-            new EndpointMetadataCollection(new AuditedAsAttribute("dashboard")), null));
+        _context.SetEndpoint(
+            new RouteEndpoint(
+                _ => Task.CompletedTask,
+                RoutePatternFactory.Parse("dashboard/keys/{id}/rotate"),
+                0,
+                new EndpointMetadataCollection(new AuditedAsAttribute("dashboard")),
+                null
+            )
+        );
 
         await AskAsync(_ => Task.CompletedTask);
 
-        _auditLog.Received(1)
+        _auditLog
+            .Received(1)
             .WriteRepeated(Arg.Is<AuditEntry>(entry => entry.Action == "dashboard" && entry.Route == "POST dashboard/keys/{id}/rotate"));
     }
 
@@ -199,33 +221,37 @@ public sealed class RequestLogTests
     }
 
     private Task AskAsync(RequestDelegate next, bool withKey = true) => new RequestLog(
-        async context =>
-        {
-            if (withKey)
+            async context =>
             {
-                context.Features.Set(_request);
+                if (withKey)
+                {
+                    context.Features.Set(_request);
+                }
+
+                _clock.Advance(TimeSpan.FromSeconds(1));
+                await next(context);
+            },
+            _auditLog,
+            [_observer],
+            Any.Metrics(),
+            _clock,
+            _log
+        ).InvokeAsync(_context).InTime();
+
+    private void ShouldHaveWritten(int status, string error) =>
+        ShouldHaveWritten(
+            new AuditEntry("complete")
+            {
+                RequestId = _request.RequestId,
+                KeyId = _request.Caller.Id,
+                KeyLabel = "billing",
+                Route = "POST v1/complete",
+                Status = status,
+                Error = error,
+                Total = TimeSpan.FromSeconds(1),
+                RequestBytes = 77,
             }
-
-            _clock.Advance(TimeSpan.FromSeconds(1));
-            await next(context);
-        },
-        _auditLog,
-        [_observer],
-        Any.Metrics(),
-        _clock,
-        _log).InvokeAsync(_context).InTime();
-
-    private void ShouldHaveWritten(int status, string error) => ShouldHaveWritten(new AuditEntry("complete")
-    {
-        RequestId = _request.RequestId,
-        KeyId = _request.Caller.Id,
-        KeyLabel = "billing",
-        Route = "POST v1/complete",
-        Status = status,
-        Error = error,
-        Total = TimeSpan.FromSeconds(1),
-        RequestBytes = 77,
-    });
+        );
 
     private void ShouldHaveWritten(AuditEntry entry)
     {

@@ -29,7 +29,8 @@ public sealed class IdempotencyGateTests
         using var seal = new IdempotencySeal(_secret);
         var name = seal.NameOf(Route, "once");
         var kept = seal.Seal(name, new RecordedAnswer(200, "text/plain", Encoding.UTF8.GetBytes(new string('x', 200_000))).ToBytes());
-        _store.ClaimAsync(name, Arg.Any<string>(), Arg.Any<CancellationToken>())
+        _store
+            .ClaimAsync(name, Arg.Any<string>(), Arg.Any<CancellationToken>())
             .Returns(new IdempotencyClaim(IdempotencyState.Answered, kept));
     }
 
@@ -54,18 +55,29 @@ public sealed class IdempotencyGateTests
     {
         var kept = 0;
         var sentBefore = "";
-        _store.ClaimAsync(Arg.Any<string>(), Arg.Any<string>(), Arg.Any<CancellationToken>())
+        _store
+            .ClaimAsync(Arg.Any<string>(), Arg.Any<string>(), Arg.Any<CancellationToken>())
             .Returns(new IdempotencyClaim(IdempotencyState.Claimed, default));
 
         var answered = await AskAsync(
             context => AnswerAsync(context.Response, "{\"text\":\"hello\"}"),
-            context => _store.When(async store => await store.KeepAsync(
-                    Arg.Any<string>(), _key.Id, Arg.Any<string>(), Arg.Any<ReadOnlyMemory<byte>>(), Arg.Any<CancellationToken>()))
-                .Do(_ =>
-                {
-                    kept++;
-                    sentBefore = Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
-                }));
+            context =>
+                _store
+                    .When(async store =>
+                        await store.KeepAsync(
+                            Arg.Any<string>(),
+                            _key.Id,
+                            Arg.Any<string>(),
+                            Arg.Any<ReadOnlyMemory<byte>>(),
+                            Arg.Any<CancellationToken>()
+                        )
+                    )
+                    .Do(_ =>
+                    {
+                        kept++;
+                        sentBefore = Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
+                    })
+        );
 
         (kept, sentBefore, answered.Body).Should().Be((1, "{\"text\":\"hello\"", "{\"text\":\"hello\"}"));
     }
@@ -86,8 +98,15 @@ public sealed class IdempotencyGateTests
         context.Features.Set(new RequestLogEntry("req_1"));
         context.Features.Set(Any.Context(_key));
         context.Features.Set(_secret);
-        context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse(Route), 0,
-            new EndpointMetadataCollection(new SpendsQuotaAttribute(QuotaBucket.Completions)), null));
+        context.SetEndpoint(
+            new RouteEndpoint(
+                _ => Task.CompletedTask,
+                RoutePatternFactory.Parse(Route),
+                0,
+                new EndpointMetadataCollection(new SpendsQuotaAttribute(QuotaBucket.Completions)),
+                null
+            )
+        );
         context.Request.ContentType = "application/json";
         context.Request.Headers["Idempotency-Key"] = "once";
         context.Request.Body = new MemoryStream("{}"u8.ToArray());
@@ -95,7 +114,9 @@ public sealed class IdempotencyGateTests
         prepare?.Invoke(context);
 
         await new IdempotencyGate(_store, options, _answers, new LogLines<IdempotencyGate>()).InvokeAsync(
-            context, next ?? (_ => throw new InvalidOperationException("It ran again.")));
+            context,
+            next ?? (_ => throw new InvalidOperationException("It ran again."))
+        );
 
         return (context.Response.StatusCode, Encoding.UTF8.GetString(body.ToArray()));
     }

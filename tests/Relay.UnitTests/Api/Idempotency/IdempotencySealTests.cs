@@ -49,8 +49,15 @@ public sealed class IdempotencySealTests
 
         seal.NameOf("v1/complete", "k").Should().Be(same.NameOf("v1/complete", "k"));
         seal.FingerprintOf("body"u8).Should().Be(same.FingerprintOf("body"u8));
-        new[] { seal.NameOf("v1/complete", "k"), seal.NameOf("v1/fetch", "k"), seal.NameOf("v1/complete", "l"),
-            other.NameOf("v1/complete", "k") }.Should().OnlyHaveUniqueItems();
+        new[]
+        {
+            seal.NameOf("v1/complete", "k"),
+            seal.NameOf("v1/fetch", "k"),
+            seal.NameOf("v1/complete", "l"),
+            other.NameOf("v1/complete", "k"),
+        }
+            .Should()
+            .OnlyHaveUniqueItems();
         new[] { seal.FingerprintOf("body"u8), seal.FingerprintOf("body2"u8), other.FingerprintOf("body"u8) }.Should().OnlyHaveUniqueItems();
     }
 }

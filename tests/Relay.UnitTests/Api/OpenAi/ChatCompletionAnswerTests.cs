@@ -13,12 +13,17 @@ public sealed class ChatCompletionAnswerTests
     {
         var completion = Any.Completion(words) with { StopReason = "refusal" };
 
-        JsonSerializer.Serialize(ChatMessageContract.From(completion), JsonContract.Options)
-            .Should().Be($$"""{"role":"assistant","content":null,"refusal":"{{refusal}}"}""");
+        JsonSerializer
+            .Serialize(ChatMessageContract.From(completion), JsonContract.Options)
+            .Should()
+            .Be($$"""{"role":"assistant","content":null,"refusal":"{{refusal}}"}""");
         FinishReason.From(completion.StopReason).Should().Be("content_filter");
     }
 
     [Fact]
     public void An_answer_without_words_is_no_refusal() =>
-        JsonSerializer.Serialize(ChatMessageContract.From(Any.Completion("")), JsonContract.Options).Should().Be("""{"role":"assistant","content":"","refusal":null}""");
+        JsonSerializer
+            .Serialize(ChatMessageContract.From(Any.Completion("")), JsonContract.Options)
+            .Should()
+            .Be("""{"role":"assistant","content":"","refusal":null}""");
 }

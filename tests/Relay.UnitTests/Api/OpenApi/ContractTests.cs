@@ -16,10 +16,15 @@ public sealed class ContractTests
     {
         var types = typeof(RelayHost).Assembly.GetTypes().ToLookup(type => type.Name, StringComparer.Ordinal);
         var checkedTypes = 0;
-        foreach (var (name, schema) in Documents.Description.Root["components"]!["schemas"]!.AsObject()
-            .Where(schema => schema.Value!["properties"] is not null))
+        foreach (
+            var (name, schema) in Documents.Description.Root["components"]!["schemas"]!
+                .AsObject()
+                .Where(schema => schema.Value!["properties"] is not null)
+        )
         {
-            var fields = types[name].Single().GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            var fields = types[name]
+                .Single()
+                .GetProperties(BindingFlags.Public | BindingFlags.Instance)
                 .Where(property => property.GetMethod?.IsPublic == true)
                 .Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
             schema!["properties"]!.AsObject().Select(field => field.Key).Should().BeEquivalentTo(fields, name);
@@ -42,7 +47,11 @@ public sealed class ContractTests
     [Fact]
     public void Fields_that_the_contract_lacks_or_calls_without_effect_are_named_to_the_caller()
     {
-        var body = new LenientBody(JsonElement.Parse("""{"model":"opus","seed":1,"undescribed":2,"user":null}"""), new FieldReader(), ContractFields.Of<ChatCompletionRequest>());
+        var body = new LenientBody(
+            JsonElement.Parse("""{"model":"opus","seed":1,"undescribed":2,"user":null}"""),
+            new FieldReader(),
+            ContractFields.Of<ChatCompletionRequest>()
+        );
 
         body.FindIgnored().Should().Equal("seed", "undescribed");
     }
@@ -50,12 +59,13 @@ public sealed class ContractTests
     [Fact]
     public void A_field_without_effect_says_so()
     {
-        var silent = from property in typeof(ChatCompletionRequest).GetProperties().Concat(typeof(MessageRequest).GetProperties())
-                     where property.IsDefined(typeof(NoEffectAttribute))
-                     let holder = Documents.Description.Root["components"]!["schemas"]![property.ReflectedType!.Name]!["properties"]!
-                     let field = holder[JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)]!
-                     where !field["description"]!.GetValue<string>().Contains("no effect", StringComparison.Ordinal)
-                     select property.Name;
+        var silent =
+            from property in typeof(ChatCompletionRequest).GetProperties().Concat(typeof(MessageRequest).GetProperties())
+            where property.IsDefined(typeof(NoEffectAttribute))
+            let holder = Documents.Description.Root["components"]!["schemas"]![property.ReflectedType!.Name]!["properties"]!
+            let field = holder[JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)]!
+            where !field["description"]!.GetValue<string>().Contains("no effect", StringComparison.Ordinal)
+            select property.Name;
 
         silent.Should().BeEmpty();
     }

@@ -17,7 +17,9 @@ public sealed class ErrorsPageTests
             .ToList();
 
         written.Should().AllSatisfy(cells => cells.Should().HaveCount(8).And.NotContain(string.Empty));
-        written.Select(cells => string.Join(" | ", [.. cells[..4], cells[6]])).Should()
+        written
+            .Select(cells => string.Join(" | ", [.. cells[..4], cells[6]]))
+            .Should()
             .BeEquivalentTo(Enum.GetValues<ErrorCode>().Select(Row));
     }
 
@@ -31,6 +33,7 @@ public sealed class ErrorsPageTests
             $"{ErrorResponse.StatusOf(code)}",
             $"{ErrorResponse.StatusOf(code, ApiSurface.OpenAi)} `{openAi.Type}` `{openAi.Code}`",
             $"{ErrorResponse.StatusOf(code, ApiSurface.Anthropic)} `{AnthropicError.From(error, "r").Error.Type}`",
-            ErrorResponse.IsWorthRetrying(code) ? "yes" : "no");
+            ErrorResponse.IsWorthRetrying(code) ? "yes" : "no"
+        );
     }
 }

@@ -30,11 +30,15 @@ public sealed class OpenApiDocumentTests
     [Fact]
     public void What_is_no_OpenAPI_is_found_out()
     {
-        foreach (var (part, wrong) in (ReadOnlySpan<(string, string)>)[("\"operationId\":", "\"operationID\":"),
-            ("\"in\":\"header\"", "\"in\":\"head\""), ("\"version\":", "\"edition\":")])
+        foreach (
+            var (part, wrong) in (ReadOnlySpan<(string, string)>)
+                [("\"operationId\":", "\"operationID\":"), ("\"in\":\"header\"", "\"in\":\"head\""), ("\"version\":", "\"edition\":")]
+        )
         {
-            Microsoft.OpenApi.OpenApiDocument.Parse(Documents.Json.Replace(part, wrong, StringComparison.Ordinal), OpenApiConstants.Json)
-                .Diagnostic!.Errors.Should().NotBeEmpty(wrong);
+            Microsoft
+                .OpenApi.OpenApiDocument.Parse(Documents.Json.Replace(part, wrong, StringComparison.Ordinal), OpenApiConstants.Json)
+                .Diagnostic!.Errors.Should()
+                .NotBeEmpty(wrong);
         }
     }
 
@@ -46,13 +50,19 @@ public sealed class OpenApiDocumentTests
     public void Every_schema_is_one()
     {
         var schemas = Nodes(Description.Root)
-            .Where(node => node.Parent is JsonObject && node.GetPropertyName() == "schema" || node.GetPath()
-            .StartsWith("$.components.schemas.", StringComparison.Ordinal) && node.GetPath().Count(letter => letter == '.') == 3).ToList();
+            .Where(node =>
+                node.Parent is JsonObject && node.GetPropertyName() == "schema"
+                || node.GetPath().StartsWith("$.components.schemas.", StringComparison.Ordinal)
+                    && node.GetPath().Count(letter => letter == '.') == 3
+            )
+            .ToList();
 
         schemas.Should().HaveCountGreaterThan(100);
         foreach (var schema in schemas)
         {
-            MetaSchemas.Draft202012.Evaluate(JsonSerializer.SerializeToElement(schema)).IsValid.Should()
+            MetaSchemas
+                .Draft202012.Evaluate(JsonSerializer.SerializeToElement(schema))
+                .IsValid.Should()
                 .BeTrue($"{schema.GetPath()} is one");
         }
     }
@@ -60,15 +70,21 @@ public sealed class OpenApiDocumentTests
     [Fact]
     public void Every_reference_leads_somewhere_and_every_component_is_referred_to()
     {
-        var references = Nodes(Description.Root).OfType<JsonObject>().Select(node => node["$ref"]).OfType<JsonValue>()
-            .Select(reference => reference.GetValue<string>()).ToHashSet(StringComparer.Ordinal);
+        var references = Nodes(Description.Root)
+            .OfType<JsonObject>()
+            .Select(node => node["$ref"])
+            .OfType<JsonValue>()
+            .Select(reference => reference.GetValue<string>())
+            .ToHashSet(StringComparer.Ordinal);
 
         foreach (var reference in references)
         {
             Description.Resolve(new JsonObject { ["$ref"] = reference }).Should().NotBeNull();
         }
 
-        var components = Description.Root["components"]!.AsObject().Where(kind => kind.Key != "securitySchemes")
+        var components = Description.Root["components"]!
+            .AsObject()
+            .Where(kind => kind.Key != "securitySchemes")
             .SelectMany(kind => kind.Value!.AsObject().Select(component => $"#/components/{kind.Key}/{component.Key}"));
         components.Where(component => !references.Contains(component)).Should().BeEmpty("what nobody refers to describes nothing");
     }
@@ -76,7 +92,8 @@ public sealed class OpenApiDocumentTests
     [Fact]
     public void Every_example_fits_its_schema()
     {
-        var holders = Nodes(Description.Root).OfType<JsonObject>()
+        var holders = Nodes(Description.Root)
+            .OfType<JsonObject>()
             .Where(node => node["schema"] is not null && node["x-events"] is null && (node["example"] ?? node["examples"]) is not null)
             .ToList();
 
@@ -84,7 +101,8 @@ public sealed class OpenApiDocumentTests
         foreach (var holder in holders)
         {
             var examples = holder["examples"] is JsonObject several
-                ? several.Select(example => example.Value!["value"]!) : [holder["example"]!];
+                ? several.Select(example => example.Value!["value"]!)
+                : [holder["example"]!];
             foreach (var example in examples)
             {
                 Description.FindMisfits(holder["schema"]!, JsonSerializer.SerializeToElement(example)).Should().BeEmpty(holder.GetPath());
@@ -95,30 +113,40 @@ public sealed class OpenApiDocumentTests
     [Fact]
     public void Every_answers_object_is_closed()
     {
-        var open = from route in Description.Operations
-                   from response in route.Operation["responses"]!.AsObject()
-                   from content in Description.Resolve(response.Value!)["content"]?.AsObject() ?? []
-                   from schema in (content.Value!["x-events"]?.AsArray() ?? []).Select(item => item!["schema"])
-                       .Append(content.Value!["schema"]).OfType<JsonNode>()
-                   from found in OpenObjects(schema, [])
-                   where route.Path != "/openapi/v1.json"
-                   select $"{route.Path} {response.Key}: {found.GetPath()}";
+        var open =
+            from route in Description.Operations
+            from response in route.Operation["responses"]!.AsObject()
+            from content in Description.Resolve(response.Value!)["content"]?.AsObject() ?? []
+            from schema in (content.Value!["x-events"]?.AsArray() ?? [])
+                .Select(item => item!["schema"])
+                .Append(content.Value!["schema"])
+                .OfType<JsonNode>()
+            from found in OpenObjects(schema, [])
+            where route.Path != "/openapi/v1.json"
+            select $"{route.Path} {response.Key}: {found.GetPath()}";
 
         // The model's own values, and a caller's that the answer repeats.
-        string[] free = ["structured_output", "ToolUseContract.properties.input", "ResponseContract.properties.metadata",
-            "ResponseFormat.properties.format"];
-        open.Where(path => !Array.Exists(free, name => path.EndsWith(name, StringComparison.Ordinal))).Should()
+        string[] free =
+        [
+            "structured_output",
+            "ToolUseContract.properties.input",
+            "ResponseContract.properties.metadata",
+            "ResponseFormat.properties.format",
+        ];
+        open.Where(path => !Array.Exists(free, name => path.EndsWith(name, StringComparison.Ordinal)))
+            .Should()
             .BeEmpty("a field that nobody described must not pass");
     }
 
     [Fact]
     public void Every_field_says_what_it_is()
     {
-        var fields = from schema in Description.Root["components"]!["schemas"]!.AsObject()
-                     from holder in Nodes(schema.Value!).OfType<JsonObject>()
-                     where holder["additionalProperties"] is not null
-                     from field in holder["properties"]!.AsObject()
-                     select (Name: $"{schema.Key}: {field.Key}", Schema: field.Value!.AsObject());
+        var fields =
+            from schema in Description.Root["components"]!["schemas"]!.AsObject()
+            from holder in Nodes(schema.Value!).OfType<JsonObject>()
+            where holder["additionalProperties"] is not null
+            from field in holder["properties"]!.AsObject()
+            select (Name: $"{schema.Key}: {field.Key}", Schema: field.Value!.AsObject());
         // A constant says it by itself; an object without a name is told by its own fields.
         var silent = fields.Where(field => !IsTold(field.Schema) && !IsTold(Description.Resolve(field.Schema))).Select(field => field.Name);
 
@@ -126,7 +154,10 @@ public sealed class OpenApiDocumentTests
     }
 
     private static bool IsTold(JsonObject field) =>
-        field.ContainsKey("description") || field.ContainsKey("const") || field.ContainsKey("enum") || field.ContainsKey("properties")
+        field.ContainsKey("description")
+        || field.ContainsKey("const")
+        || field.ContainsKey("enum")
+        || field.ContainsKey("properties")
         || field["type"]?.ToString() == "null"
         || (field["oneOf"]?.AsArray().Any(choice => choice!["description"] is not null) ?? false);
 
@@ -155,18 +186,28 @@ public sealed class OpenApiDocumentTests
             yield return schema;
         }
 
-        foreach (var inner in (schema["properties"]?.AsObject().Select(property => property.Value) ?? []).Append(schema["items"])
-            .Concat(Choices.SelectMany(choice => schema[choice]?.AsArray() ?? [])).OfType<JsonNode>()
-            .SelectMany(inner => OpenObjects(inner, seen)))
+        foreach (
+            var inner in (schema["properties"]?.AsObject().Select(property => property.Value) ?? [])
+                .Append(schema["items"])
+                .Concat(Choices.SelectMany(choice => schema[choice]?.AsArray() ?? []))
+                .OfType<JsonNode>()
+                .SelectMany(inner => OpenObjects(inner, seen))
+        )
         {
             yield return inner;
         }
     }
 
-    private static IEnumerable<JsonNode> Nodes(JsonNode node) => (node switch
-    {
-        JsonObject parent => parent.Select(pair => pair.Value),
-        JsonArray list => list,
-        _ => [],
-    }).OfType<JsonNode>().SelectMany(Nodes).Prepend(node);
+    private static IEnumerable<JsonNode> Nodes(JsonNode node) =>
+        (
+            node switch
+            {
+                JsonObject parent => parent.Select(pair => pair.Value),
+                JsonArray list => list,
+                _ => [],
+            }
+        )
+            .OfType<JsonNode>()
+            .SelectMany(Nodes)
+            .Prepend(node);
 }

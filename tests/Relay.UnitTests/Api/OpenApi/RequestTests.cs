@@ -33,12 +33,16 @@ public sealed class RequestTests
     private static readonly string[] Compatible = ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"];
 
     private static readonly ServiceProvider Services = new ServiceCollection()
-        .AddSingleton(new BodyBudget(Options.Create(new ServerOptions()))).BuildServiceProvider();
+        .AddSingleton(new BodyBudget(Options.Create(new ServerOptions())))
+        .BuildServiceProvider();
 
     private static readonly KeyReference Key = KeyReference.Of("key_0f1e2d3c4b5a6978");
 
-    private static readonly RequestContext By =
-        new("req_0", ApiKey.Create(KeyLabel.Create("ops").Value, DateTimeOffset.UnixEpoch).Key, patience: null);
+    private static readonly RequestContext By = new(
+        "req_0",
+        ApiKey.Create(KeyLabel.Create("ops").Value, DateTimeOffset.UnixEpoch).Key,
+        patience: null
+    );
 
     public static TheoryData<string> Paths =>
         [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
@@ -60,9 +64,15 @@ public sealed class RequestTests
     public async Task Every_described_field_is_taken_and_no_other(string path)
     {
         var fields = Description.Resolve(SchemaOf(path))["properties"]!.AsObject().Select(field => field.Key).ToList();
-        fields.Should()
-            .BeEquivalentTo(ContractOf(path).GetConstructors().Single().GetParameters()
-            .Select(parameter => JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!)));
+        fields
+            .Should()
+            .BeEquivalentTo(
+                ContractOf(path)
+                    .GetConstructors()
+                    .Single()
+                    .GetParameters()
+                    .Select(parameter => JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!))
+            );
         foreach (var field in fields)
         {
             ((await ReadAsync(path, new JsonObject { [field] = null }))?.Message ?? string.Empty).Should().NotContain("is not a field");
@@ -97,7 +107,9 @@ public sealed class RequestTests
     [Fact]
     public async Task What_only_readers_see_is_still_refused()
     {
-        var body = JsonNode.Parse("""{"model":"opus","messages":[{"role":"user","content":"hi"}],"max_tokens":1,"max_completion_tokens":2}""")!.AsObject();
+        var body = JsonNode
+            .Parse("""{"model":"opus","messages":[{"role":"user","content":"hi"}],"max_tokens":1,"max_completion_tokens":2}""")!
+            .AsObject();
 
         Description.FindMisfits(SchemaOf("/v1/chat/completions"), JsonSerializer.SerializeToElement(body)).Should().BeEmpty();
         (await ReadAsync("/v1/chat/completions", body))!.Field.Should().Be("max_completion_tokens");
@@ -107,9 +119,10 @@ public sealed class RequestTests
     {
         var misfits = Description.FindMisfits(SchemaOf(path), JsonSerializer.SerializeToElement(body));
         var error = await ReadAsync(path, body);
-        return (misfits.Count == 0) == (error is null) || (error is null && Compatible.Contains(path, StringComparer.Ordinal)) ? null
+        return (misfits.Count == 0) == (error is null) || (error is null && Compatible.Contains(path, StringComparer.Ordinal))
+            ? null
             : $"the reader says {error?.Message ?? "yes"}, the schema {(misfits.Count == 0 ? "yes" : string.Join("; ", misfits))} to "
-            + $"{body.ToJsonString()}";
+                + $"{body.ToJsonString()}";
     }
 
     /// <summary>Each place of a body in turn left out, given something more, or given other values.</summary>
@@ -117,17 +130,45 @@ public sealed class RequestTests
     {
         foreach (var place in PlacesOf(body))
         {
-            foreach (var value in (JsonNode?[])[null, "", " ", "x", "text", "high", 0, 1, -1, 1.5, 9e9, true, false, new JsonArray(),
-                new JsonObject(), new JsonArray("a"), new JsonArray(1), new JsonObject { ["type"] = "object" },
-                new JsonObject { ["type"] = "text" }])
+            foreach (
+                var value in (JsonNode?[])
+                    [
+                        null,
+                        "",
+                        " ",
+                        "x",
+                        "text",
+                        "high",
+                        0,
+                        1,
+                        -1,
+                        1.5,
+                        9e9,
+                        true,
+                        false,
+                        new JsonArray(),
+                        new JsonObject(),
+                        new JsonArray("a"),
+                        new JsonArray(1),
+                        new JsonObject { ["type"] = "object" },
+                        new JsonObject { ["type"] = "text" },
+                    ]
+            )
             {
                 yield return (place, With(body, place, value));
             }
 
             if (At(body, place) is JsonObject)
             {
-                foreach (var (extra, value) in new (string, JsonNode?)[] { ("undescribed", null), ("undescribed", new JsonArray()),
-                    ("undescribed", 1), ("Type", "x") })
+                foreach (
+                    var (extra, value) in new (string, JsonNode?)[]
+                    {
+                        ("undescribed", null),
+                        ("undescribed", new JsonArray()),
+                        ("undescribed", 1),
+                        ("Type", "x"),
+                    }
+                )
                 {
                     var more = (JsonObject)body.DeepClone();
                     At(more, place)!.AsObject()[extra] = value?.DeepClone();
@@ -146,20 +187,33 @@ public sealed class RequestTests
     }
 
     /// <summary>Inside of a schema that the caller sends, anything may stand.</summary>
-    private static IEnumerable<string> PlacesOf(JsonNode? node, string path = "$") => (node switch
-    {
-        JsonObject parent =>
-            parent.Where(_ => !path.EndsWith("schema", StringComparison.Ordinal) || path.EndsWith(".json_schema", StringComparison.Ordinal)
-            && parent.ContainsKey("schema")).SelectMany(pair => PlacesOf(pair.Value, $"{path}.{pair.Key}")),
-        JsonArray list => list.SelectMany((item, index) => PlacesOf(item, $"{path}[{index}]")),
-        _ => [],
-    }).Prepend(path);
+    private static IEnumerable<string> PlacesOf(JsonNode? node, string path = "$") =>
+        (
+            node switch
+            {
+                JsonObject parent => parent
+                    .Where(_ =>
+                        !path.EndsWith("schema", StringComparison.Ordinal)
+                        || path.EndsWith(".json_schema", StringComparison.Ordinal) && parent.ContainsKey("schema")
+                    )
+                    .SelectMany(pair => PlacesOf(pair.Value, $"{path}.{pair.Key}")),
+                JsonArray list => list.SelectMany((item, index) => PlacesOf(item, $"{path}[{index}]")),
+                _ => [],
+            }
+        ).Prepend(path);
 
-    private static JsonNode? At(JsonObject body, string place) => place.Split('.').Skip(1).Aggregate((JsonNode?)body, (node, step) =>
-    {
-        var bracket = step.IndexOf('[', StringComparison.Ordinal);
-        return bracket < 0 ? node![step] : node![step[..bracket]]![int.Parse(step[(bracket + 1)..^1])];
-    });
+    private static JsonNode? At(JsonObject body, string place) =>
+        place
+            .Split('.')
+            .Skip(1)
+            .Aggregate(
+                (JsonNode?)body,
+                (node, step) =>
+                {
+                    var bracket = step.IndexOf('[', StringComparison.Ordinal);
+                    return bracket < 0 ? node![step] : node![step[..bracket]]![int.Parse(step[(bracket + 1)..^1])];
+                }
+            );
 
     private static JsonObject With(JsonObject body, string place, JsonNode? value)
     {
@@ -204,43 +258,53 @@ public sealed class RequestTests
     private static JsonNode SchemaOf(string path) => ContentOf(path)["schema"]!;
 
     private static JsonNode ContentOf(string path) =>
-        Description.Operations.Single(route => route.Path == path && route.Operation["requestBody"] is not null)
-        .Operation["requestBody"]!["content"]!["application/json"]!;
+        Description.Operations.Single(route => route.Path == path && route.Operation["requestBody"] is not null).Operation["requestBody"]![
+            "content"
+        ]!["application/json"]!;
 
-    private static Type ContractOf(string path) => path switch
-    {
-        "/v1/complete" => typeof(CompleteBody),
-        "/v1/fetch" => typeof(FetchBody),
-        "/dashboard/keys" => typeof(AddKeyBody),
-        "/dashboard/keys/{id}/rotate" => typeof(RotateKeyBody),
-        "/dashboard/keys/{id}/revoke" => typeof(RevokeKeyBody),
-        "/dashboard/keys/{id}/limits" => typeof(KeyLimitsContract),
-        _ => throw new NotSupportedException($"Tell this test which contract {path} reads."),
-    };
+    private static Type ContractOf(string path) =>
+        path switch
+        {
+            "/v1/complete" => typeof(CompleteBody),
+            "/v1/fetch" => typeof(FetchBody),
+            "/dashboard/keys" => typeof(AddKeyBody),
+            "/dashboard/keys/{id}/rotate" => typeof(RotateKeyBody),
+            "/dashboard/keys/{id}/revoke" => typeof(RevokeKeyBody),
+            "/dashboard/keys/{id}/limits" => typeof(KeyLimitsContract),
+            _ => throw new NotSupportedException($"Tell this test which contract {path} reads."),
+        };
 
     /// <summary>What the route's own reader says of a body; null when it takes it.</summary>
-    private static Task<RelayError?> ReadAsync(string path, JsonObject body) => path switch
-    {
-        "/v1/complete" => ReadAsync<CompleteBody>(body, contract => contract.Parse().Error),
-        "/v1/chat/completions" => ReadObjectAsync(body, root => ChatCompletionBody.Parse(root, Any.ModelNames())),
-        "/v1/responses" =>
-        ReadObjectAsync(body, root =>
-        ResponseBody.Parse(root, Any.ModelNames()).TryGet(out var parsed, out var error) ? parsed.Compatible : error),
-        "/v1/messages" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: true)),
-        "/v1/messages/count_tokens" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: false)),
-        "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
-        "/dashboard/keys" =>
-        ReadAsync<AddKeyBody>(body, contract =>
-        contract.Parse(By).TryGet(out var command, out var error) ? Validate(new AddKeyValidator(), command) : error),
-        "/dashboard/keys/{id}/rotate" =>
-        ReadAsync<RotateKeyBody>(body, contract =>
-        contract.ParseOverlap().TryGet(out var overlap, out var error)
-        ? Validate(new RotateKeyValidator(), new RotateKeyCommand(Key, overlap, By)) : error),
-        "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
-        "/dashboard/keys/{id}/limits" =>
-        ReadAsync<KeyLimitsContract>(body, contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))),
-        _ => throw new NotSupportedException($"Tell this test how {path} is read."),
-    };
+    private static Task<RelayError?> ReadAsync(string path, JsonObject body) =>
+        path switch
+        {
+            "/v1/complete" => ReadAsync<CompleteBody>(body, contract => contract.Parse().Error),
+            "/v1/chat/completions" => ReadObjectAsync(body, root => ChatCompletionBody.Parse(root, Any.ModelNames())),
+            "/v1/responses" => ReadObjectAsync(
+                body,
+                root => ResponseBody.Parse(root, Any.ModelNames()).TryGet(out var parsed, out var error) ? parsed.Compatible : error
+            ),
+            "/v1/messages" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: true)),
+            "/v1/messages/count_tokens" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: false)),
+            "/v1/fetch" => ReadAsync<FetchBody>(body, contract => contract.Parse().Error),
+            "/dashboard/keys" => ReadAsync<AddKeyBody>(
+                body,
+                contract => contract.Parse(By).TryGet(out var command, out var error) ? Validate(new AddKeyValidator(), command) : error
+            ),
+            "/dashboard/keys/{id}/rotate" => ReadAsync<RotateKeyBody>(
+                body,
+                contract =>
+                    contract.ParseOverlap().TryGet(out var overlap, out var error)
+                        ? Validate(new RotateKeyValidator(), new RotateKeyCommand(Key, overlap, By))
+                        : error
+            ),
+            "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
+            "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(
+                body,
+                contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))
+            ),
+            _ => throw new NotSupportedException($"Tell this test how {path} is read."),
+        };
 
     /// <summary>A command of the dashboard's is judged by its own rules, too, before anything is changed.</summary>
     private static RelayError? Validate<T>(IValidator<T> validator, T command) =>

@@ -28,76 +28,112 @@ public sealed class RouteTests
         var described = Description.Operations.Select(route => $"{route.Method} {route.Path}").ToList();
 
         routes.Should().NotBeEmpty();
-        routes.Except(described, StringComparer.Ordinal).Should().BeEmpty(
-            "every action has its answers as attributes (tests/OpenApi/README.md says how)");
+        routes
+            .Except(described, StringComparer.Ordinal)
+            .Should()
+            .BeEmpty("every action has its answers as attributes (tests/OpenApi/README.md says how)");
         described.Except(routes, StringComparer.Ordinal).Should().BeEmpty("the description has no other routes");
     }
 
     [Fact]
-    public void A_route_asks_for_the_key_and_the_scope_that_are_described() => ForEachRoute((route, operation) =>
-    {
-        var scope = route.Metadata.GetMetadata<RequireScopeAttribute>()?.Scope;
-        var isOpen = route.Metadata.GetMetadata<IAllowAnonymous>() is not null;
-        var takesSession = route.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null;
-        var security = operation["security"]!.AsArray().Select(way => way!.AsObject()).ToList();
+    public void A_route_asks_for_the_key_and_the_scope_that_are_described() =>
+        ForEachRoute(
+            (route, operation) =>
+            {
+                var scope = route.Metadata.GetMetadata<RequireScopeAttribute>()?.Scope;
+                var isOpen = route.Metadata.GetMetadata<IAllowAnonymous>() is not null;
+                var takesSession = route.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null;
+                var security = operation["security"]!.AsArray().Select(way => way!.AsObject()).ToList();
 
-        security.Select(way => way.SingleOrDefault().Key ?? "nobody").Should().Equal((isOpen, takesSession) switch
-        {
-            (true, false) => [],
-            // Anybody may ask, and is told what concerns the key or the session; the way in that is empty is nobody's.
-            (true, true) => ["nobody", "bearer", "apiKey", "session"],
-            (false, true) => ["bearer", "apiKey", "session"],
-            (false, false) => ["bearer", "apiKey"],
-        });
-        foreach (var way in security.Where(way => way.Count > 0))
-        {
-            way.Single().Value!.AsArray().Select(name => name!.GetValue<string>()).Should().Equal(scope?.ToNames() ?? []);
-        }
+                security
+                    .Select(way => way.SingleOrDefault().Key ?? "nobody")
+                    .Should()
+                    .Equal(
+                        (isOpen, takesSession) switch
+                        {
+                            (true, false) => [],
+                            // Anybody may ask, and is told what concerns the key or the session; the way in that is empty is nobody's.
+                            (true, true) => ["nobody", "bearer", "apiKey", "session"],
+                            (false, true) => ["bearer", "apiKey", "session"],
+                            (false, false) => ["bearer", "apiKey"],
+                        }
+                    );
+                foreach (var way in security.Where(way => way.Count > 0))
+                {
+                    way.Single().Value!.AsArray().Select(name => name!.GetValue<string>()).Should().Equal(scope?.ToNames() ?? []);
+                }
 
-        Statuses(operation).Contains(401).Should().Be(!isOpen);
-        Statuses(operation).Contains(403).Should().Be(scope is not null || takesSession, "what a session opens is closed to other pages");
-    });
-
-    [Fact]
-    public void A_route_that_spends_takes_an_idempotency_key_and_can_be_at_its_limits() => ForEachRoute((route, operation) =>
-    {
-        var spends = route.Metadata.GetMetadata<SpendsQuotaAttribute>() is not null;
-
-        (operation["parameters"]?.AsArray() ?? [])
-            .Any(parameter => Description.Resolve(parameter!)["name"]!.GetValue<string>() == "Idempotency-Key").Should().Be(spends);
-        if (spends)
-        {
-            CodesOf(operation).Select(error => error.Code).Should().Contain(
-                [ErrorCode.IdempotencyInFlight, ErrorCode.IdempotencyMismatch, ErrorCode.RateLimited, ErrorCode.DailyLimit,
-                ErrorCode.QueueFull]);
-        }
-    });
+                Statuses(operation).Contains(401).Should().Be(!isOpen);
+                Statuses(operation)
+                    .Contains(403)
+                    .Should()
+                    .Be(scope is not null || takesSession, "what a session opens is closed to other pages");
+            }
+        );
 
     [Fact]
-    public void A_route_that_reads_a_body_can_refuse_it() => ForEachRoute((_, operation) =>
-    {
-        ErrorCode[] ofBodies = [ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.UnsupportedMediaType];
+    public void A_route_that_spends_takes_an_idempotency_key_and_can_be_at_its_limits() =>
+        ForEachRoute(
+            (route, operation) =>
+            {
+                var spends = route.Metadata.GetMetadata<SpendsQuotaAttribute>() is not null;
 
-        CodesOf(operation).Select(error => error.Code).Intersect(ofBodies).Should()
-            .HaveCount(operation["requestBody"] is null ? 0 : ofBodies.Length);
-    });
+                (operation["parameters"]?.AsArray() ?? [])
+                    .Any(parameter => Description.Resolve(parameter!)["name"]!.GetValue<string>() == "Idempotency-Key")
+                    .Should()
+                    .Be(spends);
+                if (spends)
+                {
+                    CodesOf(operation)
+                        .Select(error => error.Code)
+                        .Should()
+                        .Contain([
+                            ErrorCode.IdempotencyInFlight,
+                            ErrorCode.IdempotencyMismatch,
+                            ErrorCode.RateLimited,
+                            ErrorCode.DailyLimit,
+                            ErrorCode.QueueFull,
+                        ]);
+                }
+            }
+        );
 
     [Fact]
-    public void Every_route_can_be_asked_under_a_wrong_name_and_can_fail() => ForEachRoute((_, operation) =>
-        CodesOf(operation).Select(error => error.Code).Should().Contain([ErrorCode.WrongHost, ErrorCode.InternalError]));
+    public void A_route_that_reads_a_body_can_refuse_it() =>
+        ForEachRoute(
+            (_, operation) =>
+            {
+                ErrorCode[] ofBodies = [ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.UnsupportedMediaType];
+
+                CodesOf(operation)
+                    .Select(error => error.Code)
+                    .Intersect(ofBodies)
+                    .Should()
+                    .HaveCount(operation["requestBody"] is null ? 0 : ofBodies.Length);
+            }
+        );
+
+    [Fact]
+    public void Every_route_can_be_asked_under_a_wrong_name_and_can_fail() =>
+        ForEachRoute(
+            (_, operation) =>
+                CodesOf(operation).Select(error => error.Code).Should().Contain([ErrorCode.WrongHost, ErrorCode.InternalError])
+        );
 
     [Fact]
     public void Every_error_has_the_status_and_the_words_of_its_routes_API()
     {
-        ForEachRoute((route, operation) =>
-        {
-            var surface = route.Metadata.GetMetadata<SpeaksAttribute>()?.Surface;
-            foreach (var (status, code, response) in CodesOf(operation))
+        ForEachRoute(
+            (route, operation) =>
             {
-                // Looked at before any route: then a header decides.
-                Check(status, code, response, code == ErrorCode.WrongHost ? null : surface);
+                var surface = route.Metadata.GetMetadata<SpeaksAttribute>()?.Surface;
+                foreach (var (status, code, response) in CodesOf(operation))
+                {
+                    // Looked at before any route: then a header decides.
+                    Check(status, code, response, code == ErrorCode.WrongHost ? null : surface);
+                }
             }
-        });
+        );
         foreach (var (status, code, response) in CodesOf(new JsonObject { ["responses"] = Description.Root["x-unmatched"]!.DeepClone() }))
         {
             Check(status, code, response, surface: null);
@@ -107,8 +143,10 @@ public sealed class RouteTests
     [Fact]
     public void Every_code_is_given_by_some_route()
     {
-        var given = Description.Operations.SelectMany(route => CodesOf(route.Operation))
-            .Concat(CodesOf(new JsonObject { ["responses"] = Description.Root["x-unmatched"]!.DeepClone() })).Select(error => error.Code)
+        var given = Description
+            .Operations.SelectMany(route => CodesOf(route.Operation))
+            .Concat(CodesOf(new JsonObject { ["responses"] = Description.Root["x-unmatched"]!.DeepClone() }))
+            .Select(error => error.Code)
             .Distinct();
 
         given.Should().BeEquivalentTo(Enum.GetValues<ErrorCode>().Except(NeverAnswered));
@@ -150,8 +188,9 @@ public sealed class RouteTests
                 Listed("type").Should().Equal(errors.Select(error => OpenAiError.From(error).Error.Type).Distinct(StringComparer.Ordinal));
                 break;
             case ApiSurface.Anthropic:
-                Listed("type").Should()
-                .Equal(errors.Select(error => AnthropicError.From(error, "r").Error.Type).Distinct(StringComparer.Ordinal));
+                Listed("type")
+                    .Should()
+                    .Equal(errors.Select(error => AnthropicError.From(error, "r").Error.Type).Distinct(StringComparer.Ordinal));
                 break;
         }
     }
@@ -161,8 +200,9 @@ public sealed class RouteTests
         var seen = 0;
         foreach (var route in Documents.Routes)
         {
-            foreach (var operation in MethodsOf(route).Select(method => Description.FindOperation(method, PathOf(route)))
-                .OfType<JsonObject>())
+            foreach (
+                var operation in MethodsOf(route).Select(method => Description.FindOperation(method, PathOf(route))).OfType<JsonObject>()
+            )
             {
                 seen++;
                 check(route, operation);

@@ -61,7 +61,12 @@ public sealed class FailureGateTests
     [InlineData(QuotaBucket.Fetches, ErrorCode.FetchFailed, null, 0, false)]
     [InlineData(QuotaBucket.Fetches, ErrorCode.QueueFull, null, null, true)]
     public async Task A_request_counts_that_came_to_nothing_and_no_limit_refused(
-        QuotaBucket bucket, ErrorCode? error, double? cost, int? queueSeconds, bool counts)
+        QuotaBucket bucket,
+        ErrorCode? error,
+        double? cost,
+        int? queueSeconds,
+        bool counts
+    )
     {
         await AskAsync(_key, error, bucket, (decimal?)cost, queueSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
 
@@ -88,29 +93,39 @@ public sealed class FailureGateTests
     }
 
     private async Task<HttpResponse> AskAsync(
-        ApiKey key, ErrorCode? error, QuotaBucket? bucket = QuotaBucket.Completions, decimal? cost = null, TimeSpan? queue = null,
-        bool isReplay = false, Exception? failure = null)
+        ApiKey key,
+        ErrorCode? error,
+        QuotaBucket? bucket = QuotaBucket.Completions,
+        decimal? cost = null,
+        TimeSpan? queue = null,
+        bool isReplay = false,
+        Exception? failure = null
+    )
     {
         var context = new DefaultHttpContext { Response = { Body = Stream.Null } };
         var request = Any.Context(key);
         context.Features.Set(new RequestLogEntry("req_1"));
         context.Features.Set(request);
-        context.SetEndpoint(new Endpoint(null, bucket is { } spends
-            ? new EndpointMetadataCollection(new SpendsQuotaAttribute(spends)) : null, null));
-        await _gate.InvokeAsync(context, async _ =>
-        {
-            _ran++;
-            (request.CostUsd, request.QueueTime, request.IsReplay) = (cost, queue, isReplay);
-            if (failure is not null)
+        context.SetEndpoint(
+            new Endpoint(null, bucket is { } spends ? new EndpointMetadataCollection(new SpendsQuotaAttribute(spends)) : null, null)
+        );
+        await _gate.InvokeAsync(
+            context,
+            async _ =>
             {
-                throw failure;
-            }
+                _ran++;
+                (request.CostUsd, request.QueueTime, request.IsReplay) = (cost, queue, isReplay);
+                if (failure is not null)
+                {
+                    throw failure;
+                }
 
-            if (error is { } code)
-            {
-                await ErrorResponse.WriteAsync(context, new RelayError(code, "No."));
+                if (error is { } code)
+                {
+                    await ErrorResponse.WriteAsync(context, new RelayError(code, "No."));
+                }
             }
-        });
+        );
         return context.Response;
     }
 }

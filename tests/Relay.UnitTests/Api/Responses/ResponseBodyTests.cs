@@ -23,7 +23,8 @@ public sealed class ResponseBodyTests
     [Fact]
     public void Items_of_all_kinds_become_turns_in_order()
     {
-        var request = Parse($$"""
+        var request = Parse(
+            $$"""
             "instructions":"One.",
             "input":[
               {"role":"system","content":"Two."},{"type":"message","role":"developer","content":[{"type":"input_text","text":"Three."}]},
@@ -34,11 +35,15 @@ public sealed class ResponseBodyTests
               {"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"A dot.","annotations":[],"logprobs":[]}]},
               {"role":"assistant","content":"Or so."},
               {"role":"user","content":"Sure?"}]
-            """).Value;
+            """
+        ).Value;
 
         request.System!.Reveal().Should().Be("One.\n\nTwo.\n\nThree.");
         request.Conversation.Turns.Select(turn => turn.Role).Should().Equal(ChatRole.User, ChatRole.Assistant, ChatRole.User);
-        request.Conversation.Turns[0].Content.Select(block => block.GetType()).Should()
+        request
+            .Conversation.Turns[0]
+            .Content.Select(block => block.GetType())
+            .Should()
             .Equal(typeof(TextBlock), typeof(ImageBlock), typeof(DocumentBlock));
         request.Conversation.Turns[1].Content.Should().Equal(new TextBlock(Any.Text("A dot.")), new TextBlock(Any.Text("Or so.")));
         request.Conversation.Last.Content.Should().Equal(new TextBlock(Any.Text("Sure?")));
@@ -47,7 +52,8 @@ public sealed class ResponseBodyTests
     [Fact]
     public void Calls_and_results_become_turns_and_functions_are_declared()
     {
-        var request = Parse("""
+        var request = Parse(
+            """
             "input":[{"role":"user","content":"Weather?"},
               {"type":"message","role":"assistant","content":[{"type":"output_text","text":"I look."}]},
               {"type":"function_call","id":"fc_1","call_id":"call_1","name":"weather","arguments":"{\"city\":\"Bern\"}","status":"completed"},
@@ -57,14 +63,23 @@ public sealed class ResponseBodyTests
               {"role":"user","content":"Sure?"}],
             "tools":[{"type":"function","name":"weather","description":"d","strict":true,"parameters":{"type":"object","properties":{"city":{"type":"string"}}}}],
             "tool_choice":{"type":"function","name":"weather"},"parallel_tool_calls":false
-            """).Value;
+            """
+        ).Value;
 
         request.Conversation.Turns.Select(turn => turn.Role).Should().Equal(ChatRole.User, ChatRole.Assistant, ChatRole.User);
-        request.Conversation.Turns[1].Content.OfType<ToolCallBlock>().Select(block => (block.Call.Id, block.Call.RevealInput())).Should().Equal(("call_1", """{"city":"Bern"}"""), ("call_2", "{}"));
-        request.Conversation.Last.Content.OfType<ToolResultBlock>()
-            .Select(result => (result.CallId, result.Content.OfType<TextBlock>().Single().Text.Reveal())).Should()
+        request
+            .Conversation.Turns[1]
+            .Content.OfType<ToolCallBlock>()
+            .Select(block => (block.Call.Id, block.Call.RevealInput()))
+            .Should()
+            .Equal(("call_1", """{"city":"Bern"}"""), ("call_2", "{}"));
+        request
+            .Conversation.Last.Content.OfType<ToolResultBlock>()
+            .Select(result => (result.CallId, result.Content.OfType<TextBlock>().Single().Text.Reveal()))
+            .Should()
             .Equal(("call_2", "rain"), ("call_1", "sun"));
-        (request.Tools!.Choice, request.Tools.AllowsParallel, request.Tools.Tools[0].IsStrict).Should()
+        (request.Tools!.Choice, request.Tools.AllowsParallel, request.Tools.Tools[0].IsStrict)
+            .Should()
             .Be((ToolChoice.Only("weather"), false, true));
     }
 
@@ -84,8 +99,9 @@ public sealed class ResponseBodyTests
     [InlineData("{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"x\"}", "input")]
     [InlineData("{\"type\":\"function_call_output\",\"output\":\"x\"}", "input[1].call_id")]
     public void A_call_without_its_parts_is_named(string item, string name) =>
-        Parse($"\"input\":[{{\"role\":\"user\",\"content\":\"a\"}},{item},{{\"role\":\"user\",\"content\":\"b\"}}]").Error!.Field.Should()
-        .Be(name);
+        Parse($"\"input\":[{{\"role\":\"user\",\"content\":\"a\"}},{item},{{\"role\":\"user\",\"content\":\"b\"}}]")
+            .Error!.Field.Should()
+            .Be(name);
 
     [Fact]
     public void A_summary_asks_for_thoughts()
@@ -97,16 +113,20 @@ public sealed class ResponseBodyTests
     [Fact]
     public void What_can_be_honoured_is()
     {
-        var request = Parse($$"""
+        var request = Parse(
+            $$"""
             {{Hi}},"max_output_tokens":7,"reasoning":{"effort":"high"},"temperature":0.5,"top_p":0.25,
             "text":{"verbosity":"medium","format":{"type":"json_schema","name":"x","strict":true,"schema":{"type":"object","title":"t"} } }
-            """).Value;
+            """
+        ).Value;
 
-        (request.MaxOutputTokens, request.Effort, request.Parameters.Temperature, request.Parameters.TopP).Should()
+        (request.MaxOutputTokens, request.Effort, request.Parameters.Temperature, request.Parameters.TopP)
+            .Should()
             .Be((7, Effort.High, 0.5, 0.25));
         request.Schema!.Reveal().Should().Contain("\"title\":\"t\"");
-        Parse($$"""{{Hi}},"text":{"format":{"type":"json_object"} },"reasoning":{"effort":"minimal"}""").Value
-            .Should().Match<CompletionRequest>(other => OutputSchema.AnyObject.Equals(other.Schema) && other.Effort == Effort.Low);
+        Parse($$"""{{Hi}},"text":{"format":{"type":"json_object"} },"reasoning":{"effort":"minimal"}""")
+            .Value.Should()
+            .Match<CompletionRequest>(other => OutputSchema.AnyObject.Equals(other.Schema) && other.Effort == Effort.Low);
         Parse($$"""{{Hi}},"text":{"format":{"type":"text"} }""").Value.Schema.Should().BeNull();
     }
 
@@ -121,9 +141,13 @@ public sealed class ResponseBodyTests
     [InlineData("\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]", "input[0]", "Send the item itself")]
     [InlineData("\"input\":[{\"type\":\"web_search_call\",\"id\":\"ws_1\"}]", "input[0]", "not read here")]
     public void A_field_that_needs_something_stored_or_hosted_is_refused_and_the_error_says_what_to_send(
-        string field, string name, string instead) =>
-        Parse(field.StartsWith("\"input\"", StringComparison.Ordinal) ? field : $"{Hi},{field}").Error.Should().Match<RelayError>(
-            error => error.Code == ErrorCode.InvalidRequest && error.Field == name && error.Message.Contains(instead));
+        string field,
+        string name,
+        string instead
+    ) =>
+        Parse(field.StartsWith("\"input\"", StringComparison.Ordinal) ? field : $"{Hi},{field}")
+            .Error.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.InvalidRequest && error.Field == name && error.Message.Contains(instead));
 
     [Theory]
     [InlineData("\"store\":true", "store")]
@@ -141,10 +165,12 @@ public sealed class ResponseBodyTests
     [Theory]
     [InlineData(
         "\"store\":false,\"truncation\":\"disabled\",\"background\":false,\"previous_response_id\":null,\"conversation\":null,\""
-        + "include\":null,\"stream_options\":{\"include_obfuscation\":false}")]
+            + "include\":null,\"stream_options\":{\"include_obfuscation\":false}"
+    )]
     [InlineData(
         "\"tools\":[],\"tool_choice\":\"auto\",\"parallel_tool_calls\":true,\"metadata\":{\"a\":\"b\"},\"user\":\"u\",\"service_tier\""
-        + ":\"auto\",\"reasoning\":null,\"text\":null")]
+            + ":\"auto\",\"reasoning\":null,\"text\":null"
+    )]
     public void What_asks_for_what_happens_anyway_is_taken(string fields) =>
         Read($"{Hi},{fields}").Value.Compatible.Ignored.Should().BeEmpty();
 
@@ -158,8 +184,10 @@ public sealed class ResponseBodyTests
     [InlineData("\"input\":[{\"role\":\"robot\",\"content\":\"hi\"}]", "input[0].role")]
     [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\"}]}]", "input[0].content[0]")]
     [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_file\",\"file_id\":\"file-1\"}]}]", "input[0].content[0]")]
-    [InlineData("\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"file_id\":\"file-1\"}]}]",
-        "input[0].content[0].image_url")]
+    [InlineData(
+        "\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"file_id\":\"file-1\"}]}]",
+        "input[0].content[0].image_url"
+    )]
     [InlineData("\"input\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]", "input")]
     [InlineData("\"input\":\"hi\",\"instructions\":5", "instructions")]
     [InlineData("\"input\":\"hi\",\"text\":5", "text")]
@@ -175,10 +203,12 @@ public sealed class ResponseBodyTests
     [Fact]
     public void The_answer_repeats_what_was_asked()
     {
-        var echo = Read($$"""
+        var echo = Read(
+            $$"""
             {{Hi}},"instructions":"s","metadata":{"a":"b"},"user":"u","temperature":0.5,"top_p":0.25,"max_output_tokens":9,"reasoning":{"effort":"low"},
             "text":{"format":{"type":"json_schema","name":"x","schema":{"type":"object"} } }
-            """).Value.Echo;
+            """
+        ).Value.Echo;
 
         var whole = JsonSerializer.SerializeToElement(ResponseContract.Begin("resp_1", 5, "m", echo), JsonContract.Options);
         whole.GetProperty("instructions").GetString().Should().Be("s");

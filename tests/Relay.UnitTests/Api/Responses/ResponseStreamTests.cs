@@ -16,20 +16,47 @@ public sealed class ResponseStreamTests
     {
         var events = await RunAsync(Any.Completion("Hello there."), "Hello", " there.");
 
-        Types(events).Should().Equal(
-            "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
-            "response.output_text.delta",
-            "response.output_text.delta", "response.output_text.done", "response.content_part.done", "response.output_item.done",
-            "response.completed");
+        Types(events)
+            .Should()
+            .Equal(
+                "response.created",
+                "response.in_progress",
+                "response.output_item.added",
+                "response.content_part.added",
+                "response.output_text.delta",
+                "response.output_text.delta",
+                "response.output_text.done",
+                "response.content_part.done",
+                "response.output_item.done",
+                "response.completed"
+            );
         Read<StreamingResponseCreatedUpdate>(events[0]).Response.Status.Should().Be(OpenAI.Responses.ResponseStatus.InProgress);
-        string.Concat(events.Where(item => item.Type == "response.output_text.delta")
-            .Select(item => Read<StreamingResponseOutputTextDeltaUpdate>(item).Delta)).Should().Be("Hello there.");
+        string.Concat(
+                events
+                    .Where(item => item.Type == "response.output_text.delta")
+                    .Select(item => Read<StreamingResponseOutputTextDeltaUpdate>(item).Delta)
+            )
+            .Should()
+            .Be("Hello there.");
         Read<StreamingResponseOutputTextDoneUpdate>(events[6]).Text.Should().Be("Hello there.");
         var completed = Read<StreamingResponseCompletedUpdate>(events[^1]).Response;
         completed.GetOutputText().Should().Be("Hello there.");
-        completed.Usage.Should().BeEquivalentTo(new { InputTokenCount = 8, OutputTokenCount = 2, TotalTokenCount = 10 });
-        completed.OutputItems.Should().ContainSingle().Which.Id.Should()
-            .Be(Read<StreamingResponseOutputItemAddedUpdate>(events[2]).Item.Id).And.Be("msg_100");
+        completed
+            .Usage.Should()
+            .BeEquivalentTo(
+                new
+                {
+                    InputTokenCount = 8,
+                    OutputTokenCount = 2,
+                    TotalTokenCount = 10,
+                }
+            );
+        completed
+            .OutputItems.Should()
+            .ContainSingle()
+            .Which.Id.Should()
+            .Be(Read<StreamingResponseOutputItemAddedUpdate>(events[2]).Item.Id)
+            .And.Be("msg_100");
     }
 
     [Fact]
@@ -37,10 +64,18 @@ public sealed class ResponseStreamTests
     {
         var events = await RunAsync(Any.Completion(string.Empty), Array.Empty<AnswerPiece>());
 
-        Types(events).Should().Equal(
-            "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
-            "response.output_text.done",
-            "response.content_part.done", "response.output_item.done", "response.completed");
+        Types(events)
+            .Should()
+            .Equal(
+                "response.created",
+                "response.in_progress",
+                "response.output_item.added",
+                "response.content_part.added",
+                "response.output_text.done",
+                "response.content_part.done",
+                "response.output_item.done",
+                "response.completed"
+            );
     }
 
     [Fact]
@@ -49,7 +84,8 @@ public sealed class ResponseStreamTests
         var events = await RunAsync(Any.Completion("Hel") with { StopReason = "max_tokens" }, "Hel");
 
         var response = Read<StreamingResponseIncompleteUpdate>(events[^1]).Response;
-        (response.Status, response.IncompleteStatusDetails.Reason).Should()
+        (response.Status, response.IncompleteStatusDetails.Reason)
+            .Should()
             .Be((OpenAI.Responses.ResponseStatus.Incomplete, ResponseIncompleteStatusReason.MaxOutputTokens));
         ((MessageResponseItem)response.OutputItems[0]).Status.Should().Be(MessageStatus.Incomplete);
     }
@@ -61,9 +97,16 @@ public sealed class ResponseStreamTests
     {
         var events = await RunAsync(Any.Completion(words) with { StopReason = "refusal" }, words.Length == 0 ? [] : [words]);
 
-        Types(events).Should()
-            .ContainInOrder("response.content_part.added", "response.refusal.delta", "response.refusal.done", "response.content_part.done",
-            "response.output_item.done", "response.completed");
+        Types(events)
+            .Should()
+            .ContainInOrder(
+                "response.content_part.added",
+                "response.refusal.delta",
+                "response.refusal.done",
+                "response.content_part.done",
+                "response.output_item.done",
+                "response.completed"
+            );
         var message = (MessageResponseItem)Read<StreamingResponseCompletedUpdate>(events[^1]).Response.OutputItems[0];
         message.Content.Should().HaveCount(parts);
         message.Content[^1].Refusal.Should().Be(words.Length == 0 ? "The model declined to answer this prompt." : words);
@@ -80,33 +123,70 @@ public sealed class ResponseStreamTests
         };
         var events = await RunAsync(
             completion,
-            new ThoughtPiece("H"), new ThoughtPiece("m."), new ThoughtEnds(new AnswerThought("Hm.", "sig")), new WordsPiece("Let me look."),
-            new CallBegins("call_1", "weather"), new CallInputPiece("""{"city":"""), new CallInputPiece("\"Bern\"}"), new CallEnds(bern), new CallBegins("call_2", "weather"), new CallEnds(chur));
+            new ThoughtPiece("H"),
+            new ThoughtPiece("m."),
+            new ThoughtEnds(new AnswerThought("Hm.", "sig")),
+            new WordsPiece("Let me look."),
+            new CallBegins("call_1", "weather"),
+            new CallInputPiece("""{"city":"""),
+            new CallInputPiece("\"Bern\"}"),
+            new CallEnds(bern),
+            new CallBegins("call_2", "weather"),
+            new CallEnds(chur)
+        );
 
-        Types(events).Should().Equal(
-            "response.created", "response.in_progress",
-            "response.output_item.added", "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
-            "response.reasoning_summary_text.delta",
-            "response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "response.output_item.done",
-            "response.output_item.added", "response.content_part.added", "response.output_text.delta", "response.output_text.done",
-            "response.content_part.done", "response.output_item.done",
-            "response.output_item.added", "response.function_call_arguments.delta", "response.function_call_arguments.delta",
-            "response.function_call_arguments.done", "response.output_item.done",
-            "response.output_item.added", "response.function_call_arguments.delta", "response.function_call_arguments.done",
-            "response.output_item.done",
-            "response.completed");
+        Types(events)
+            .Should()
+            .Equal(
+                "response.created",
+                "response.in_progress",
+                "response.output_item.added",
+                "response.reasoning_summary_part.added",
+                "response.reasoning_summary_text.delta",
+                "response.reasoning_summary_text.delta",
+                "response.reasoning_summary_text.done",
+                "response.reasoning_summary_part.done",
+                "response.output_item.done",
+                "response.output_item.added",
+                "response.content_part.added",
+                "response.output_text.delta",
+                "response.output_text.done",
+                "response.content_part.done",
+                "response.output_item.done",
+                "response.output_item.added",
+                "response.function_call_arguments.delta",
+                "response.function_call_arguments.delta",
+                "response.function_call_arguments.done",
+                "response.output_item.done",
+                "response.output_item.added",
+                "response.function_call_arguments.delta",
+                "response.function_call_arguments.done",
+                "response.output_item.done",
+                "response.completed"
+            );
         Read<StreamingResponseReasoningSummaryTextDoneUpdate>(events[6]).Text.Should().Be("Hm.");
         Read<StreamingResponseFunctionCallArgumentsDoneUpdate>(events[18]).FunctionArguments.ToString().Should().Be("""{"city":"Bern"}""");
         var output = Read<StreamingResponseCompletedUpdate>(events[^1]).Response.OutputItems;
         (output[0] is ReasoningResponseItem, output[1] is MessageResponseItem, output.Count).Should().Be((true, true, 4));
-        output.OfType<FunctionCallResponseItem>()
-            .Select(call => (call.CallId, call.FunctionName, call.FunctionArguments.ToString(), call.Status)).Should().Equal(
-            ("call_1", "weather", """{"city":"Bern"}""", FunctionCallStatus.Completed), ("call_2", "weather", "{}", FunctionCallStatus.Completed));
-        events.Where(item => item.Json.TryGetProperty("output_index", out _))
-            .Select(item => item.Json.GetProperty("output_index").GetInt32()).Should().BeInAscendingOrder().And.EndWith(3);
+        output
+            .OfType<FunctionCallResponseItem>()
+            .Select(call => (call.CallId, call.FunctionName, call.FunctionArguments.ToString(), call.Status))
+            .Should()
+            .Equal(
+                ("call_1", "weather", """{"city":"Bern"}""", FunctionCallStatus.Completed),
+                ("call_2", "weather", "{}", FunctionCallStatus.Completed)
+            );
+        events
+            .Where(item => item.Json.TryGetProperty("output_index", out _))
+            .Select(item => item.Json.GetProperty("output_index").GetInt32())
+            .Should()
+            .BeInAscendingOrder()
+            .And.EndWith(3);
         // The whole answer has the same items.
         var whole = JsonSerializer.SerializeToElement(
-            Relay.Api.Responses.ResponseItems.Of(completion, new ResponseIds("req_1")), JsonContract.Options);
+            Relay.Api.Responses.ResponseItems.Of(completion, new ResponseIds("req_1")),
+            JsonContract.Options
+        );
         JsonElement.DeepEquals(whole, events[^1].Json.GetProperty("response").GetProperty("output")).Should().BeTrue();
     }
 
@@ -114,10 +194,17 @@ public sealed class ResponseStreamTests
     public async Task A_call_that_the_cap_cut_off_is_incomplete()
     {
         var events = await RunAsync(
-            Any.Completion(string.Empty) with { StopReason = "max_tokens" }, new CallBegins("call_1", "weather"), new CallInputPiece("""{"ci"""));
+            Any.Completion(string.Empty) with
+            {
+                StopReason = "max_tokens",
+            },
+            new CallBegins("call_1", "weather"),
+            new CallInputPiece("""{"ci""")
+        );
 
         Types(events).Should().EndWith(["response.function_call_arguments.done", "response.output_item.done", "response.incomplete"]);
-        ((FunctionCallResponseItem)Read<StreamingResponseIncompleteUpdate>(events[^1]).Response.OutputItems[0]).Status.Should()
+        ((FunctionCallResponseItem)Read<StreamingResponseIncompleteUpdate>(events[^1]).Response.OutputItems[0])
+            .Status.Should()
             .Be(FunctionCallStatus.Incomplete);
     }
 
@@ -136,8 +223,13 @@ public sealed class ResponseStreamTests
         var events = await RunAsync(Any.Completion("Hi."), "Hi.");
 
         var whole = events[^1].Json.GetProperty("response");
-        JsonElement.DeepEquals(whole.GetProperty("output")[0],
-            events.Single(item => item.Type == "response.output_item.done").Json.GetProperty("item")).Should().BeTrue();
+        JsonElement
+            .DeepEquals(
+                whole.GetProperty("output")[0],
+                events.Single(item => item.Type == "response.output_item.done").Json.GetProperty("item")
+            )
+            .Should()
+            .BeTrue();
         var begun = events[0].Json.GetProperty("response");
         foreach (var field in (string[])["id", "created_at", "model", "instructions", "metadata", "text"])
         {
@@ -161,8 +253,15 @@ public sealed class ResponseStreamTests
     {
         var echo = new ResponseEcho { Instructions = "Be brief." };
         var events = await StreamedAnswer.RunAsync(
-            stream => new ResponseStream(stream, new ResponseIds("req_1"), model => ResponseContract.Begin("resp_1", 5, model ?? "x", echo),
-            TimeProvider.System), result, pieces);
+            stream => new ResponseStream(
+                stream,
+                new ResponseIds("req_1"),
+                model => ResponseContract.Begin("resp_1", 5, model ?? "x", echo),
+                TimeProvider.System
+            ),
+            result,
+            pieces
+        );
         events.Select(item => item.Json.GetProperty("sequence_number").GetInt32()).Should().Equal(Enumerable.Range(0, events.Count));
         events.Should().OnlyContain(item => item.Json.GetProperty("type").GetString() == item.Type);
         return events;

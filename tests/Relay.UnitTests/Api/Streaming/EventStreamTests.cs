@@ -18,7 +18,10 @@ public sealed class EventStreamTests
         var context = new DefaultHttpContext();
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(wire));
         await using var stream = new EventStream(
-            context, new ServerOptions { HeartbeatAfter = TimeSpan.FromSeconds(1), WriteTimeout = TimeSpan.FromMinutes(1) }, clock);
+            context,
+            new ServerOptions { HeartbeatAfter = TimeSpan.FromSeconds(1), WriteTimeout = TimeSpan.FromMinutes(1) },
+            clock
+        );
         await Waiting.UntilAsync(() => wire.Writing.IsCompleted, "a heartbeat is on its way", () => clock.Advance(TimeSpan.FromSeconds(1)));
 
         var quiet = stream.QuietAsync(Waiting.Token);

@@ -10,8 +10,12 @@ namespace Relay.UnitTests.Application.Completions;
 
 public sealed class CompleteTests
 {
-    private readonly CompletionOptions _options = new(
-        ) { AllowedModels = ["opus", "haiku", "opus"], DefaultModel = "haiku", MaxInputBytes = 10 };
+    private readonly CompletionOptions _options = new()
+    {
+        AllowedModels = ["opus", "haiku", "opus"],
+        DefaultModel = "haiku",
+        MaxInputBytes = 10,
+    };
     private readonly IAnswerChecker _checker = Substitute.For<IAnswerChecker>();
 
     public CompleteTests() => _checker.Takes(default!).ReturnsForAnyArgs(true);
@@ -27,8 +31,9 @@ public sealed class CompleteTests
     [InlineData("01234", "567890")]
     [InlineData("€€€", "ä")]
     public void One_byte_more_is_too_large(string prompt, string? system) =>
-        ErrorOf(prompt, system).Should()
-        .Match<RelayError>(error => error.Code == ErrorCode.TooLarge && error.Message.Contains("10 UTF-8 bytes"));
+        ErrorOf(prompt, system)
+            .Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.TooLarge && error.Message.Contains("10 UTF-8 bytes"));
 
     [Theory]
     [InlineData("opus")]
@@ -41,16 +46,27 @@ public sealed class CompleteTests
     [InlineData("opus[1m]")]
     [InlineData("opu")]
     public void Another_model_is_unknown_and_those_there_are_are_told(string model) =>
-        ErrorOf("hi", null, model).Should()
-        .BeEquivalentTo(new { Code = ErrorCode.UnknownModel, Field = "model", Message = "This relay serves the models opus, haiku." });
+        ErrorOf("hi", null, model)
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Code = ErrorCode.UnknownModel,
+                    Field = "model",
+                    Message = "This relay serves the models opus, haiku.",
+                }
+            );
 
     [Fact]
     public void A_stop_sequence_and_a_schema_exclude_each_other()
     {
         var stop = StopSequences.Create("stop", ["x"]).Value;
         RelayError? ErrorOf(CompletionRequest request) =>
-            (RelayError?)new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker)
-            .Validate(new CompleteCommand(Any.Context(), request)).Errors.SingleOrDefault()?.CustomState;
+            (RelayError?)
+                new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker)
+                    .Validate(new CompleteCommand(Any.Context(), request))
+                    .Errors.SingleOrDefault()
+                    ?.CustomState;
 
         _options.MaxInputBytes = 100;
         ErrorOf(Any.Request() with { Stop = stop }).Should().BeNull();
@@ -131,8 +147,17 @@ public sealed class CompleteTests
     [InlineData("opus=haiku", false)]
     public void An_alias_names_an_allowed_model_by_a_name_of_its_own(string alias, bool valid) =>
         new ModelOptionsValidator()
-        .Validate(null, new CompletionOptions { AllowedModels = ["opus", "haiku"], DefaultModel = "opus", ModelAliases = [alias] })
-        .Succeeded.Should().Be(valid);
+            .Validate(
+                null,
+                new CompletionOptions
+                {
+                    AllowedModels = ["opus", "haiku"],
+                    DefaultModel = "opus",
+                    ModelAliases = [alias],
+                }
+            )
+            .Succeeded.Should()
+            .Be(valid);
 
     [Theory]
     [InlineData(null, "haiku")]
@@ -141,7 +166,8 @@ public sealed class CompleteTests
     {
         var engine = Substitute.For<ICompletionEngine>();
         var command = new CompleteCommand(Any.Context(), Any.Request(model: asked));
-        engine.CompleteAsync(command.Context.Caller.Id, Any.Model(used), command.Request, null, command.Context.Spending, Waiting.Token)
+        engine
+            .CompleteAsync(command.Context.Caller.Id, Any.Model(used), command.Request, null, command.Context.Spending, Waiting.Token)
             .Returns(Any.Completion("yes"));
 
         var answer = await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token);
@@ -155,7 +181,8 @@ public sealed class CompleteTests
     {
         var engine = Substitute.For<ICompletionEngine>();
         var command = new CompleteCommand(Any.Context(), Any.Request());
-        engine.CompleteAsync(default!, default!, default!, default, default!, Waiting.Token)
+        engine
+            .CompleteAsync(default!, default!, default!, default, default!, Waiting.Token)
             .ReturnsForAnyArgs(new RelayError(ErrorCode.Timeout, "Late."));
 
         (await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token)).Error!.Code.Should().Be(ErrorCode.Timeout);
@@ -169,10 +196,14 @@ public sealed class CompleteTests
         _options.MaxInputBytes = 100;
         _checker.Takes(default!).ReturnsForAnyArgs(false);
 
-        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker)
-            .Validate(new CompleteCommand(Any.Context(), Any.Request() with { Schema = OutputSchema.AnyObject }));
+        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker).Validate(
+            new CompleteCommand(Any.Context(), Any.Request() with { Schema = OutputSchema.AnyObject })
+        );
 
-        result.Errors.Should().ContainSingle().Which.CustomState.Should()
+        result
+            .Errors.Should()
+            .ContainSingle()
+            .Which.CustomState.Should()
             .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "json_schema" });
     }
 
@@ -184,12 +215,15 @@ public sealed class CompleteTests
         var (engine, sink) = (Substitute.For<ICompletionEngine>(), Substitute.For<ICompletionSink>());
         var schema = OutputSchema.Create("json_schema", System.Text.Json.JsonElement.Parse("""{"type":"array"}""")).Value;
         var command = new CompleteCommand(Any.Context(), Any.Request() with { Schema = schema }, sink);
-        engine.CompleteAsync(default!, default!, default!, null, default!, Waiting.Token).ReturnsForAnyArgs(Any.Completion("""{"value":[1, 2]}""") with { IsStructured = true });
+        engine
+            .CompleteAsync(default!, default!, default!, null, default!, Waiting.Token)
+            .ReturnsForAnyArgs(Any.Completion("""{"value":[1, 2]}""") with { IsStructured = true });
         _checker.Fits(schema, """{"value":[1, 2]}""", Waiting.Token).Returns(fits);
 
         var answer = await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token);
 
-        await engine.Received()
+        await engine
+            .Received()
             .CompleteAsync(command.Context.Caller.Id, Any.Model("haiku"), command.Request, null, command.Context.Spending, Waiting.Token);
         answer.Error?.Code.Should().Be(fits ? null : ErrorCode.SchemaNotSatisfied);
         await sink.Received(fits ? 1 : 0).WriteAsync(new WordsPiece("[1, 2]"), Waiting.Token);
@@ -203,7 +237,8 @@ public sealed class CompleteTests
     {
         var (engine, sink) = (Substitute.For<ICompletionEngine>(), Substitute.For<ICompletionSink>());
         var command = new CompleteCommand(Any.Context(), Any.Request() with { Schema = OutputSchema.AnyObject }, sink);
-        engine.CompleteAsync(default!, default!, default!, null, default!, Waiting.Token)
+        engine
+            .CompleteAsync(default!, default!, default!, null, default!, Waiting.Token)
             .ReturnsForAnyArgs(Any.Completion("No.") with { StopReason = "refusal" });
 
         (await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token)).Value.Text.Should().Be("No.");
@@ -248,8 +283,9 @@ public sealed class CompleteTests
 
     private RelayError? ErrorOf(string prompt, string? system, string? model = null, ApiKey? caller = null)
     {
-        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker)
-            .Validate(new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model)));
+        var result = new CompleteValidator(new LiveOptions<CompletionOptions>(_options), Models(), _checker).Validate(
+            new CompleteCommand(Any.Context(caller), Any.Request(prompt, system, model))
+        );
         return (RelayError?)result.Errors.SingleOrDefault()?.CustomState;
     }
 

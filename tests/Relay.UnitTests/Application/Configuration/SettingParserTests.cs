@@ -123,14 +123,17 @@ public sealed class SettingParserTests
                 if (text.Length == 0)
                 {
                     return value is null or IReadOnlyList<string> { Count: 0 }
-                        ? null : $"{setting.Attribute.Name}: {value} is written as nothing";
+                        ? null
+                        : $"{setting.Attribute.Name}: {value} is written as nothing";
                 }
 
                 var (parsed, problem) = SettingParser.Parse(setting.Property.PropertyType, text);
                 return problem is null && SettingParser.Format(parsed) == text && (value is IReadOnlyList<string> || Equals(parsed, value))
-                    ? null : $"{setting.Attribute.Name}: '{text}' {problem} became '{parsed}'";
+                    ? null
+                    : $"{setting.Attribute.Name}: '{text}' {problem} became '{parsed}'";
             },
-            "the file that is written first must mean what it says");
+            "the file that is written first must mean what it says"
+        );
 
     [Fact]
     public void Durations_survive_being_written_and_read_again()

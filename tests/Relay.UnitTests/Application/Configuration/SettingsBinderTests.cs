@@ -14,8 +14,17 @@ public sealed class SettingsBinderTests
     {
         var options = Bind(("PLAIN_NUMBER", "7"), ("PLAIN_TIME", "2m"), ("PLAIN_LIST", "a,b"), ("PLAIN_TEXT", ""));
 
-        options.Should()
-            .BeEquivalentTo(new PlainOptions { Number = 7, Time = TimeSpan.FromMinutes(2), List = ["a", "b"], Text = "default" });
+        options
+            .Should()
+            .BeEquivalentTo(
+                new PlainOptions
+                {
+                    Number = 7,
+                    Time = TimeSpan.FromMinutes(2),
+                    List = ["a", "b"],
+                    Text = "default",
+                }
+            );
     }
 
     [Fact]
@@ -23,10 +32,15 @@ public sealed class SettingsBinderTests
     {
         var binding = () => Bind(("PLAIN_NUMBER", "many"), ("PLAIN_TIME", "3h"), ("PLAIN_SIZE", "0"));
 
-        binding.Should().Throw<OptionsValidationException>().Which.Failures.Should().BeEquivalentTo(
-            "PLAIN_NUMBER: 'many' is not a whole number.",
-            "PLAIN_TIME: '3h' is out of range; it goes from 1s to 1h.",
-            "PLAIN_SIZE: '0' is out of range; it goes from 1 to any.");
+        binding
+            .Should()
+            .Throw<OptionsValidationException>()
+            .Which.Failures.Should()
+            .BeEquivalentTo(
+                "PLAIN_NUMBER: 'many' is not a whole number.",
+                "PLAIN_TIME: '3h' is out of range; it goes from 1s to 1h.",
+                "PLAIN_SIZE: '0' is out of range; it goes from 1 to any."
+            );
     }
 
     [Theory]
@@ -58,21 +72,30 @@ public sealed class SettingsBinderTests
             .BuildServiceProvider();
         var binding = () => services.GetRequiredService<IOptions<CompletionOptions>>().Value;
 
-        binding.Should().Throw<OptionsValidationException>().Which.Failures.Should().BeEquivalentTo(
-            "ALLOWED_MODELS: '-p' is not a model's name.",
-            "DEFAULT_MODEL: 'gpt' is not among ALLOWED_MODELS (opus, -p).",
-            "MAX_INPUT_BYTES: '0' is out of range; it goes from 1 to 10MB.");
+        binding
+            .Should()
+            .Throw<OptionsValidationException>()
+            .Which.Failures.Should()
+            .BeEquivalentTo(
+                "ALLOWED_MODELS: '-p' is not a model's name.",
+                "DEFAULT_MODEL: 'gpt' is not among ALLOWED_MODELS (opus, -p).",
+                "MAX_INPUT_BYTES: '0' is out of range; it goes from 1 to 10MB."
+            );
     }
 
     [Fact]
     public void A_setting_is_described_with_its_default_in_its_own_notation() =>
-        SettingsBinder.Describe(typeof(PlainOptions)).Should().Equal(
-            new SettingDescription("PLAIN_NUMBER", "A number.", "3", Secret: false),
-            new SettingDescription("PLAIN_SIZE", "A size.", "10", Secret: false),
-            new SettingDescription("PLAIN_TIME", "A time.", "90s", Secret: false),
-            new SettingDescription("PLAIN_LIST", "A list.", "x", Secret: false),
-            new SettingDescription("PLAIN_TEXT", "A text.", "default", Secret: false),
-            new SettingDescription("PLAIN_SECRET", "A secret.", "", Secret: true));
+        SettingsBinder
+            .Describe(typeof(PlainOptions))
+            .Should()
+            .Equal(
+                new SettingDescription("PLAIN_NUMBER", "A number.", "3", Secret: false),
+                new SettingDescription("PLAIN_SIZE", "A size.", "10", Secret: false),
+                new SettingDescription("PLAIN_TIME", "A time.", "90s", Secret: false),
+                new SettingDescription("PLAIN_LIST", "A list.", "x", Secret: false),
+                new SettingDescription("PLAIN_TEXT", "A text.", "default", Secret: false),
+                new SettingDescription("PLAIN_SECRET", "A secret.", "", Secret: true)
+            );
 
     private static PlainOptions Bind(params (string Name, string Value)[] settings)
     {
@@ -81,9 +104,11 @@ public sealed class SettingsBinderTests
     }
 
     private static IServiceCollection Services(params (string Name, string Value)[] settings) =>
-        new ServiceCollection().AddSingleton<IConfiguration>(new ConfigurationBuilder()
-            .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)))
-            .Build());
+        new ServiceCollection().AddSingleton<IConfiguration>(
+            new ConfigurationBuilder()
+                .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)))
+                .Build()
+        );
 
     private sealed class PlainOptions
     {

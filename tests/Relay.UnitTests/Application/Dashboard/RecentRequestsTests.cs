@@ -13,31 +13,35 @@ public sealed class RecentRequestsTests
     public RecentRequestsTests() => _recent = new RecentRequests(_clock);
 
     [Fact]
-    public void An_hour_holds_what_came_in_it_whenever_that_was() => Always.Holds(
-        Always.Numbers(count: 40, below: 600),
-        gaps =>
-        {
-            var (clock, minute) = (new FakeTimeProvider(Any.Time), 0);
-            var recent = new RecentRequests(clock);
-            var came = new List<int>();
-            foreach (var gap in gaps)
+    public void An_hour_holds_what_came_in_it_whenever_that_was() =>
+        Always.Holds(
+            Always.Numbers(count: 40, below: 600),
+            gaps =>
             {
-                // Mostly within the minute, at times hours later.
-                var skip = gap < 500 ? gap % 3 : gap;
-                minute += skip;
-                clock.Advance(TimeSpan.FromMinutes(skip));
-                recent.Observe(Complete());
-                came.Add(minute);
-            }
+                var (clock, minute) = (new FakeTimeProvider(Any.Time), 0);
+                var recent = new RecentRequests(clock);
+                var came = new List<int>();
+                foreach (var gap in gaps)
+                {
+                    // Mostly within the minute, at times hours later.
+                    var skip = gap < 500 ? gap % 3 : gap;
+                    minute += skip;
+                    clock.Advance(TimeSpan.FromMinutes(skip));
+                    recent.Observe(Complete());
+                    came.Add(minute);
+                }
 
-            var summary = recent.Summarize();
+                var summary = recent.Summarize();
 
-            summary.Minutes.Should().HaveCount(60);
-            summary.Minutes.Select(one => one.Requests).Should()
-                .Equal(Enumerable.Range(minute - 59, 60).Select(number => (long)came.Count(other => other == number)));
-            summary.Minutes.Sum(one => one.Requests).Should().Be(summary.Completion!.Count);
-        },
-        times: 50);
+                summary.Minutes.Should().HaveCount(60);
+                summary
+                    .Minutes.Select(one => one.Requests)
+                    .Should()
+                    .Equal(Enumerable.Range(minute - 59, 60).Select(number => (long)came.Count(other => other == number)));
+                summary.Minutes.Sum(one => one.Requests).Should().Be(summary.Completion!.Count);
+            },
+            times: 50
+        );
 
     [Fact]
     public void What_is_older_than_an_hour_is_forgotten_also_when_nothing_came_since()
@@ -78,9 +82,12 @@ public sealed class RecentRequestsTests
 
         var summary = _recent.Summarize();
 
-        summary.Errors.Should()
+        summary
+            .Errors.Should()
             .Equal(new ErrorActivity("unauthorized", 3), new ErrorActivity("rate_limited", 2), new ErrorActivity("timeout", 1));
-        summary.Minutes[^1].Should()
+        summary
+            .Minutes[^1]
+            .Should()
             .Match<MinuteActivity>(minute => minute.Requests == 4 && minute.Failed == 3, "who has no key makes no request of a key");
     }
 
@@ -92,7 +99,9 @@ public sealed class RecentRequestsTests
         _recent.Observe(Complete(keyId: "key_a", error: "timeout"));
         _recent.Observe(Complete(keyId: "key_b"));
 
-        _recent.Summarize().Keys.Should()
+        _recent
+            .Summarize()
+            .Keys.Should()
             .BeEquivalentTo(new Dictionary<string, KeyActivity>(StringComparer.Ordinal) { ["key_a"] = new(2, 1), ["key_b"] = new(1, 0) });
     }
 
@@ -146,7 +155,14 @@ public sealed class RecentRequestsTests
     [InlineData("sign_out")]
     public void Who_looks_is_not_counted(string action)
     {
-        _recent.Observe(new AuditEntry(action) { KeyId = "key_a", Total = TimeSpan.FromSeconds(1), Error = "forbidden" });
+        _recent.Observe(
+            new AuditEntry(action)
+            {
+                KeyId = "key_a",
+                Total = TimeSpan.FromSeconds(1),
+                Error = "forbidden",
+            }
+        );
 
         var summary = _recent.Summarize();
         (summary.Minutes[^1].Requests, summary.Keys.Count, summary.Errors.Count).Should().Be((0, 0, 0));
@@ -156,14 +172,17 @@ public sealed class RecentRequestsTests
     [Fact]
     public void A_request_leaves_nothing_to_collect()
     {
-        var entries = Enumerable.Range(0, 100).Select(number => Complete(keyId: $"key_{number}", error: number % 7 == 0 ? "timeout" : null))
+        var entries = Enumerable
+            .Range(0, 100)
+            .Select(number => Complete(keyId: $"key_{number}", error: number % 7 == 0 ? "timeout" : null))
             .ToList();
         Take(1);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         Take(100);
 
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should()
+        (GC.GetAllocatedBytesForCurrentThread() - before)
+            .Should()
             .BeLessThan(10_000, "that is less than a byte for each of 10,000 requests");
 
         void Take(int times)
@@ -179,5 +198,10 @@ public sealed class RecentRequestsTests
     }
 
     private static AuditEntry Complete(double milliseconds = 500, string? error = null, string keyId = "key_a") =>
-        new("complete") { KeyId = keyId, Error = error, Total = TimeSpan.FromMilliseconds(milliseconds) };
+        new("complete")
+        {
+            KeyId = keyId,
+            Error = error,
+            Total = TimeSpan.FromMilliseconds(milliseconds),
+        };
 }

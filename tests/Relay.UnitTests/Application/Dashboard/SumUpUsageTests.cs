@@ -21,18 +21,25 @@ public sealed class SumUpUsageTests
             new UsageRow(Today.AddDays(-2), "key_a", "opus", 2, new TokenUsage(10, 20, 30, 40, 0.5m)),
             new UsageRow(Today, "key_a", "haiku", 1, new TokenUsage(1, 2, 3, 4, 0.01m)),
             new UsageRow(Today, "key_b", "opus", 4, new TokenUsage(100, 200, 300, 400, 2m)),
-            new UsageRow(Today, "key_b", null, 7, new TokenUsage(0, 0, 0, 0, null)));
+            new UsageRow(Today, "key_b", null, 7, new TokenUsage(0, 0, 0, 0, null))
+        );
 
-        sums.ByDay.Should().Equal(
-            new UsageSum("2026-03-12", 2, 0, new TokenUsage(10, 20, 30, 40, 0.5m)),
-            new UsageSum("2026-03-13", 0, 0, new TokenUsage(0, 0, 0, 0, 0)),
-            new UsageSum("2026-03-14", 5, 7, new TokenUsage(101, 202, 303, 404, 2.01m)));
-        sums.ByKey.Should().Equal(
-            new UsageSum("key_b", 4, 7, new TokenUsage(100, 200, 300, 400, 2m)),
-            new UsageSum("shop", 3, 0, new TokenUsage(11, 22, 33, 44, 0.51m)));
-        sums.ByModel.Should().Equal(
-            new UsageSum("opus", 6, 0, new TokenUsage(110, 220, 330, 440, 2.5m)),
-            new UsageSum("haiku", 1, 0, new TokenUsage(1, 2, 3, 4, 0.01m)));
+        sums.ByDay.Should()
+            .Equal(
+                new UsageSum("2026-03-12", 2, 0, new TokenUsage(10, 20, 30, 40, 0.5m)),
+                new UsageSum("2026-03-13", 0, 0, new TokenUsage(0, 0, 0, 0, 0)),
+                new UsageSum("2026-03-14", 5, 7, new TokenUsage(101, 202, 303, 404, 2.01m))
+            );
+        sums.ByKey.Should()
+            .Equal(
+                new UsageSum("key_b", 4, 7, new TokenUsage(100, 200, 300, 400, 2m)),
+                new UsageSum("shop", 3, 0, new TokenUsage(11, 22, 33, 44, 0.51m))
+            );
+        sums.ByModel.Should()
+            .Equal(
+                new UsageSum("opus", 6, 0, new TokenUsage(110, 220, 330, 440, 2.5m)),
+                new UsageSum("haiku", 1, 0, new TokenUsage(1, 2, 3, 4, 0.01m))
+            );
     }
 
     [Fact]
@@ -48,10 +55,15 @@ public sealed class SumUpUsageTests
     private static async Task<UsageSums> SumUpAsync(int days, params UsageRow[] rows)
     {
         var mediator = Substitute.For<IMediator>();
-        mediator.Send(new ReportUsageQuery(days), Waiting.Token)
-            .Returns(Result<UsageReport>.Success(new UsageReport(
-            rows, new Dictionary<string, string>(StringComparer.Ordinal) { ["key_a"] = "shop" })));
-        return (await new SumUpUsageHandler(mediator, new FakeTimeProvider(Any.Time)).Handle(new SumUpUsageQuery(days), Waiting.Token))
-            .Value;
+        mediator
+            .Send(new ReportUsageQuery(days), Waiting.Token)
+            .Returns(
+                Result<UsageReport>.Success(
+                    new UsageReport(rows, new Dictionary<string, string>(StringComparer.Ordinal) { ["key_a"] = "shop" })
+                )
+            );
+        return (
+            await new SumUpUsageHandler(mediator, new FakeTimeProvider(Any.Time)).Handle(new SumUpUsageQuery(days), Waiting.Token)
+        ).Value;
     }
 }

@@ -1,5 +1,5 @@
-using Microsoft.Extensions.Time.Testing;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Relay.Application.Fetching;
 using Relay.Domain;
@@ -23,18 +23,29 @@ public sealed class FetchPageTests
     [InlineData(5990, 30)]
     public async Task A_failure_is_answered_a_whole_second_after_its_last_hop_began(int redirectedAfter, int failedAfter)
     {
-        _fetcher.FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
-        {
-            _clock.Advance(TimeSpan.FromMilliseconds(redirectedAfter));
-            call.Arg<FetchTrace>().HopBeganAt = _clock.GetTimestamp();
-            _clock.Advance(TimeSpan.FromMilliseconds(failedAfter));
-            return Result<FetchReply>.Failure(new RelayError(ErrorCode.FetchFailed, "no"));
-        });
-        var handler = new FetchPageHandler(_fetcher, Substitute.For<IPageReader>(), Substitute.For<IPdfReader>(),
-            new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
+        _fetcher
+            .FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken)
+            .ReturnsForAnyArgs(call =>
+            {
+                _clock.Advance(TimeSpan.FromMilliseconds(redirectedAfter));
+                call.Arg<FetchTrace>().HopBeganAt = _clock.GetTimestamp();
+                _clock.Advance(TimeSpan.FromMilliseconds(failedAfter));
+                return Result<FetchReply>.Failure(new RelayError(ErrorCode.FetchFailed, "no"));
+            });
+        var handler = new FetchPageHandler(
+            _fetcher,
+            Substitute.For<IPageReader>(),
+            Substitute.For<IPdfReader>(),
+            new FetchPolicy(FetchRules.Default, AddressPolicy.Default),
+            Options.Create(new FetchOptions()),
+            Any.Metrics(),
+            _clock
+        );
 
-        var answer = handler.Handle(new FetchPageCommand(
-            Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), Waiting.Token);
+        var answer = handler.Handle(
+            new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value),
+            Waiting.Token
+        );
         _clock.Advance(TimeSpan.FromMilliseconds(1000 - failedAfter) - Tick);
         answer.IsCompleted.Should().BeFalse();
         _clock.Advance(Tick);
@@ -64,18 +75,30 @@ public sealed class FetchPageTests
     private Task<Result<FetchedPage>> ReadAsync(Action<CancellationToken> meanwhile, CancellationToken left)
     {
         var document = new FetchedDocument(new Uri("https://www.example.com/"), DocumentKind.Html, null, new byte[1], IsWhole: true);
-        _fetcher.FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken)
+        _fetcher
+            .FetchAsync(null!, default, null, null!, null!, TestContext.Current.CancellationToken)
             .ReturnsForAnyArgs(Result<FetchReply>.Success(new FetchReply(200, null, [], document)));
         var reader = Substitute.For<IPageReader>();
-        reader.Read(null!, null!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(call =>
-        {
-            meanwhile(call.Arg<CancellationToken>());
-            call.Arg<CancellationToken>().ThrowIfCancellationRequested();
-            return Result<Page>.Success(new Page(new byte[1], 1, null, false, null, PageMetadata.None));
-        });
-        var handler = new FetchPageHandler(_fetcher, reader, Substitute.For<IPdfReader>(),
-            new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(new FetchOptions()), Any.Metrics(), _clock);
-        return handler.Handle(new FetchPageCommand(
-            Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value), left);
+        reader
+            .Read(null!, null!, TestContext.Current.CancellationToken)
+            .ReturnsForAnyArgs(call =>
+            {
+                meanwhile(call.Arg<CancellationToken>());
+                call.Arg<CancellationToken>().ThrowIfCancellationRequested();
+                return Result<Page>.Success(new Page(new byte[1], 1, null, false, null, PageMetadata.None));
+            });
+        var handler = new FetchPageHandler(
+            _fetcher,
+            reader,
+            Substitute.For<IPdfReader>(),
+            new FetchPolicy(FetchRules.Default, AddressPolicy.Default),
+            Options.Create(new FetchOptions()),
+            Any.Metrics(),
+            _clock
+        );
+        return handler.Handle(
+            new FetchPageCommand(Any.Context(), FetchRequest.Create("https://www.example.com/", null, null, null, null, null).Value),
+            left
+        );
     }
 }

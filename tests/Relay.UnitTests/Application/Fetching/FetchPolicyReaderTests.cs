@@ -10,8 +10,12 @@ public sealed class FetchPolicyReaderTests
     [Fact]
     public void Settings_become_rules()
     {
-        var options = new FetchOptions { Ports = ["80", "8443"], Allow = ["Wiki.LAN:80", "192.168.1.10:80", "[fd00::1]:443"],
-            Deny = ["*.Example.com", "bad.example.net", "93.184.215.0/24", "8.8.8.8"] };
+        var options = new FetchOptions
+        {
+            Ports = ["80", "8443"],
+            Allow = ["Wiki.LAN:80", "192.168.1.10:80", "[fd00::1]:443"],
+            Deny = ["*.Example.com", "bad.example.net", "93.184.215.0/24", "8.8.8.8"],
+        };
 
         var (policy, problems) = FetchPolicyReader.Read(options, new ServerOptions { NgrokDomain = "Relay.ngrok.app" });
 
@@ -51,13 +55,32 @@ public sealed class FetchPolicyReaderTests
     [Fact]
     public void What_is_none_is_named()
     {
-        var options = new FetchOptions { Ports = ["0", "http"], Allow = ["wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999"],
-            Deny = ["*", "a b", "ｆoo.de", "*.", "a..", "203.0.113.999", "*.foo.1"] };
+        var options = new FetchOptions
+        {
+            Ports = ["0", "http"],
+            Allow = ["wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999"],
+            Deny = ["*", "a b", "ｆoo.de", "*.", "a..", "203.0.113.999", "*.foo.1"],
+        };
 
         var (_, problems) = FetchPolicyReader.Read(options, new ServerOptions());
 
-        problems.Select(problem => problem.Split('\'')[1]).Should()
-            .Equal("0", "http", "wiki.lan", "a b:80", "10.0.0.0/8:80", "x:99999", "*", "a b", "ｆoo.de", "*.", "a..", "203.0.113.999",
-            "*.foo.1");
+        problems
+            .Select(problem => problem.Split('\'')[1])
+            .Should()
+            .Equal(
+                "0",
+                "http",
+                "wiki.lan",
+                "a b:80",
+                "10.0.0.0/8:80",
+                "x:99999",
+                "*",
+                "a b",
+                "ｆoo.de",
+                "*.",
+                "a..",
+                "203.0.113.999",
+                "*.foo.1"
+            );
     }
 }

@@ -44,8 +44,12 @@ public sealed class KeyCommandTests : IDisposable
     [InlineData(KeyLimits.MaxRequests + 1)]
     [InlineData(int.MinValue)]
     public void Another_daily_limit_is_not(int limit) =>
-        new AddKeyValidator().Validate(new AddKeyCommand(Any.Label(), new KeyLimits(RequestsPerDay: limit))).Errors.Should().ContainSingle()
-            .Which.CustomState.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "daily" });
+        new AddKeyValidator()
+            .Validate(new AddKeyCommand(Any.Label(), new KeyLimits(RequestsPerDay: limit)))
+            .Errors.Should()
+            .ContainSingle()
+            .Which.CustomState.Should()
+            .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "daily" });
 
     [Fact]
     public async Task A_minted_key_is_stored_and_its_secret_is_not()
@@ -56,7 +60,8 @@ public sealed class KeyCommandTests : IDisposable
         stored.Should().Be(added.Key);
         (stored.CreatedAt, stored.Limits.RequestsPerDay).Should().Be((Any.Time, 5));
         stored.Hash.Should().Be(added.Secret.Hash);
-        (await File.ReadAllTextAsync(_home.Home.KeyFile, Waiting.Token)).Should()
+        (await File.ReadAllTextAsync(_home.Home.KeyFile, Waiting.Token))
+            .Should()
             .NotContain(added.Secret.Reveal()[added.Secret.Prefix.Length..]);
     }
 
@@ -97,7 +102,12 @@ public sealed class KeyCommandTests : IDisposable
     public async Task A_key_is_made_with_what_was_asked_for()
     {
         var command = new AddKeyCommand(
-            Any.Label("app"), new KeyLimits(1, 2, 3, 4), KeyScopes.Usage, [Any.Model("haiku")], TimeSpan.FromDays(9));
+            Any.Label("app"),
+            new KeyLimits(1, 2, 3, 4),
+            KeyScopes.Usage,
+            [Any.Model("haiku")],
+            TimeSpan.FromDays(9)
+        );
 
         var key = (await new AddKeyHandler(_editor).Handle(command, Waiting.Token)).Value.Key;
 
@@ -114,16 +124,23 @@ public sealed class KeyCommandTests : IDisposable
         await AddAsync("other");
         _clock.Advance(TimeSpan.FromDays(1));
 
-        var rotated = (await new RotateKeyHandler(_editor)
-            .Handle(new RotateKeyCommand(Any.Label("app"), TimeSpan.FromHours(1)), Waiting.Token)).Value;
+        var rotated = (
+            await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(Any.Label("app"), TimeSpan.FromHours(1)), Waiting.Token)
+        ).Value;
 
         var stored = Stored()[0];
         stored.Should().BeEquivalentTo(rotated.Key);
-        (stored.Id, stored.Label, stored.Limits, stored.CreatedAt).Should()
+        (stored.Id, stored.Label, stored.Limits, stored.CreatedAt)
+            .Should()
             .Be((added.Key.Id, added.Key.Label, added.Key.Limits, added.Key.CreatedAt));
         var now = _clock.GetUtcNow();
-        (stored.Accepts(rotated.Secret.Hash, now), stored.Accepts(added.Secret.Hash, now),
-            stored.Accepts(added.Secret.Hash, now.AddHours(1))).Should().Be((true, true, false));
+        (
+            stored.Accepts(rotated.Secret.Hash, now),
+            stored.Accepts(added.Secret.Hash, now),
+            stored.Accepts(added.Secret.Hash, now.AddHours(1))
+        )
+            .Should()
+            .Be((true, true, false));
         Stored().Should().HaveCount(2);
     }
 
@@ -134,12 +151,24 @@ public sealed class KeyCommandTests : IDisposable
         var set = async (SetKeyLimitsCommand command) =>
             (await new SetKeyLimitsHandler(_editor).Handle(command, Waiting.Token)).Value.Limits;
 
-        (await set(new SetKeyLimitsCommand(
-            Any.Label("app"), RequestsPerMinute: new LimitChange<int>(7), UsdPerDay: new LimitChange<decimal>(2.5m))))
-            .Should().Be(new KeyLimits(7, 5, null, 2.5m));
-        (await set(new SetKeyLimitsCommand(
-            Any.Label("app"), RequestsPerDay: new LimitChange<int>(null), Concurrency: new LimitChange<int>(2))))
-            .Should().Be(new KeyLimits(7, null, 2, 2.5m));
+        (
+            await set(
+                new SetKeyLimitsCommand(
+                    Any.Label("app"),
+                    RequestsPerMinute: new LimitChange<int>(7),
+                    UsdPerDay: new LimitChange<decimal>(2.5m)
+                )
+            )
+        )
+            .Should()
+            .Be(new KeyLimits(7, 5, null, 2.5m));
+        (
+            await set(
+                new SetKeyLimitsCommand(Any.Label("app"), RequestsPerDay: new LimitChange<int>(null), Concurrency: new LimitChange<int>(2))
+            )
+        )
+            .Should()
+            .Be(new KeyLimits(7, null, 2, 2.5m));
         Stored().Should().ContainSingle().Which.Limits.Should().Be(new KeyLimits(7, null, 2, 2.5m));
     }
 
@@ -153,10 +182,16 @@ public sealed class KeyCommandTests : IDisposable
         foreach (var label in (string[])["old", "never"])
         {
             (await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(Any.Label(label), TimeSpan.Zero), Waiting.Token))
-                .Error!.Code.Should().Be(ErrorCode.NotFound);
-            (await new SetKeyLimitsHandler(_editor)
-                .Handle(new SetKeyLimitsCommand(Any.Label(label), Concurrency: new LimitChange<int>(1)), Waiting.Token))
-                .Error!.Code.Should().Be(ErrorCode.NotFound);
+                .Error!.Code.Should()
+                .Be(ErrorCode.NotFound);
+            (
+                await new SetKeyLimitsHandler(_editor).Handle(
+                    new SetKeyLimitsCommand(Any.Label(label), Concurrency: new LimitChange<int>(1)),
+                    Waiting.Token
+                )
+            )
+                .Error!.Code.Should()
+                .Be(ErrorCode.NotFound);
             (await RevokeAsync(label)).Error!.Code.Should().Be(ErrorCode.NotFound);
         }
 
@@ -170,17 +205,28 @@ public sealed class KeyCommandTests : IDisposable
     public async Task Every_change_is_put_on_record_with_what_was_and_what_is()
     {
         var added = (await AddAsync("app")).Value.Key;
-        var rotated = (await new RotateKeyHandler(_editor)
-            .Handle(new RotateKeyCommand(Any.Label("app"), TimeSpan.FromHours(1)), Waiting.Token)).Value.Key;
-        var limited = (await new SetKeyLimitsHandler(_editor)
-            .Handle(new SetKeyLimitsCommand(Any.Label("app"), Concurrency: new LimitChange<int>(1)), Waiting.Token)).Value;
+        var rotated = (
+            await new RotateKeyHandler(_editor).Handle(new RotateKeyCommand(Any.Label("app"), TimeSpan.FromHours(1)), Waiting.Token)
+        )
+            .Value
+            .Key;
+        var limited = (
+            await new SetKeyLimitsHandler(_editor).Handle(
+                new SetKeyLimitsCommand(Any.Label("app"), Concurrency: new LimitChange<int>(1)),
+                Waiting.Token
+            )
+        ).Value;
         var revoked = (await RevokeAsync("app")).Value;
 
         _audited.Select(entry => entry.Action).Should().Equal("key_added", "key_rotated", "key_limits_set", "key_revoked");
         _audited.Should().OnlyContain(entry => entry.KeyId == added.Id && entry.KeyLabel == "app" && entry.By == Environment.UserName);
-        _audited.Select(entry => entry.After).Should()
+        _audited
+            .Select(entry => entry.After)
+            .Should()
             .BeEquivalentTo([added, rotated, limited, revoked], options => options.WithStrictOrdering());
-        _audited.Select(entry => entry.Before).Should()
+        _audited
+            .Select(entry => entry.Before)
+            .Should()
             .BeEquivalentTo([null, added, rotated, limited], options => options.WithStrictOrdering());
     }
 
@@ -189,15 +235,21 @@ public sealed class KeyCommandTests : IDisposable
     {
         var by = Any.Context(Any.Key("ops"));
         var added = (await new AddKeyHandler(_editor).Handle(new AddKeyCommand(Any.Label("app"), KeyLimits.Default, By: by), Waiting.Token))
-            .Value.Key;
-        await new RotateKeyHandler(_editor)
-            .Handle(new RotateKeyCommand(KeyReference.Of(added.Id), TimeSpan.FromHours(1), by), Waiting.Token);
-        await new SetKeyLimitsHandler(_editor)
-            .Handle(new SetKeyLimitsCommand(KeyReference.Of(added.Id), Concurrency: new LimitChange<int>(1), By: by), Waiting.Token);
+            .Value
+            .Key;
+        await new RotateKeyHandler(_editor).Handle(
+            new RotateKeyCommand(KeyReference.Of(added.Id), TimeSpan.FromHours(1), by),
+            Waiting.Token
+        );
+        await new SetKeyLimitsHandler(_editor).Handle(
+            new SetKeyLimitsCommand(KeyReference.Of(added.Id), Concurrency: new LimitChange<int>(1), By: by),
+            Waiting.Token
+        );
         await new RevokeKeyHandler(_editor).Handle(new RevokeKeyCommand(KeyReference.Of(added.Id, added.Label), by), Waiting.Token);
 
         _audited.Select(entry => entry.Action).Should().Equal("key_added", "key_rotated", "key_limits_set", "key_revoked");
-        _audited.Should()
+        _audited
+            .Should()
             .OnlyContain(entry => entry.KeyId == added.Id && entry.By == $"{by.Caller.Id} (ops)" && entry.RequestId == by.RequestId);
     }
 
@@ -223,13 +275,17 @@ public sealed class KeyCommandTests : IDisposable
         await AddAsync("old");
         await RevokeAsync("old");
         var usage = Substitute.For<IUsageReader>();
-        usage.ReadLastUsedAsync(Waiting.Token)
+        usage
+            .ReadLastUsedAsync(Waiting.Token)
             .Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { [second.Id] = Any.Time });
         var handler = new ListKeysHandler(_repository, usage);
 
-        (await handler.Handle(new ListKeysQuery(WithRevoked: false), Waiting.Token)).Value.Should()
+        (await handler.Handle(new ListKeysQuery(WithRevoked: false), Waiting.Token))
+            .Value.Should()
             .Equal(new ListedKey(first, null), new ListedKey(second, Any.Time));
-        (await handler.Handle(new ListKeysQuery(WithRevoked: true), Waiting.Token)).Value.Select(listed => listed.Key.Label.Value).Should()
+        (await handler.Handle(new ListKeysQuery(WithRevoked: true), Waiting.Token))
+            .Value.Select(listed => listed.Key.Label.Value)
+            .Should()
             .Equal("b", "a", "old");
     }
 
@@ -254,7 +310,9 @@ public sealed class KeyCommandTests : IDisposable
         readiness.Problems.Should().Equal(problem, new RelayError(ErrorCode.InternalError, "keys.json can't be read."));
 
         admission.IsClosed.Returns(true);
-        (await handler.Handle(new GetReadinessQuery(), Waiting.Token)).Value.Problems[0].Code.Should()
+        (await handler.Handle(new GetReadinessQuery(), Waiting.Token))
+            .Value.Problems[0]
+            .Code.Should()
             .Be(ErrorCode.ShuttingDown, "it is the first thing to know");
     }
 

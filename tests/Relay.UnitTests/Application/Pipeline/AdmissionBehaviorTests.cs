@@ -24,13 +24,27 @@ public sealed class AdmissionBehaviorTests
 
     public AdmissionBehaviorTests()
     {
-        var (options, completions, clock) =
-            (new LiveOptions<QuotaOptions>(new QuotaOptions()), Options.Create(new CompletionOptions()), new FakeTimeProvider());
+        var (options, completions, clock) = (
+            new LiveOptions<QuotaOptions>(new QuotaOptions()),
+            Options.Create(new CompletionOptions()),
+            new FakeTimeProvider()
+        );
         var queues = new FairQueues(options, clock);
         _queue = queues[QuotaBucket.Completions];
         _behavior = new AdmissionBehavior<CompleteCommand, Result<Completion>>(
-            new Admission(_quotas, queues, new FailureLimit(options, clock), new UpstreamLimits(clock), new ModelCatalog(completions),
-            new NoFleet(), options, completions, clock), Any.Metrics());
+            new Admission(
+                _quotas,
+                queues,
+                new FailureLimit(options, clock),
+                new UpstreamLimits(clock),
+                new ModelCatalog(completions),
+                new NoFleet(),
+                options,
+                completions,
+                clock
+            ),
+            Any.Metrics()
+        );
         _charge = new QuotaCharge(_command.Context.Caller.Id, new DateOnly(2026, 3, 14), 0, 0.25m);
         Decide(new QuotaDecision(_charge, null, []));
     }
@@ -38,16 +52,21 @@ public sealed class AdmissionBehaviorTests
     [Fact]
     public async Task The_place_is_held_while_the_handler_runs_and_given_back_after_a_success()
     {
-        var answer = await _behavior.Handle(_command, Waiting.Token, () =>
-        {
-            Running.Should().Be(1);
-            _command.Context.Spending.ReachedApi = true;
-            return Task.FromResult<Result<Completion>>(Any.Completion());
-        });
+        var answer = await _behavior.Handle(
+            _command,
+            Waiting.Token,
+            () =>
+            {
+                Running.Should().Be(1);
+                _command.Context.Spending.ReachedApi = true;
+                return Task.FromResult<Result<Completion>>(Any.Completion());
+            }
+        );
 
         answer.Value.Text.Should().Be("hello");
         Running.Should().Be(0);
-        await _quotas.Received(1)
+        await _quotas
+            .Received(1)
             .SettleAsync(_charge, Any.Model(), _command.Context.Spending, 0.25m, Arg.Is<CancellationToken>(token => !token.CanBeCanceled));
         await _quotas.DidNotReceiveWithAnyArgs().GiveBackAsync(default!, default!, Waiting.Token);
     }
@@ -56,7 +75,10 @@ public sealed class AdmissionBehaviorTests
     public async Task The_place_and_the_charge_are_given_back_after_a_failure_of_the_relays_own()
     {
         var answer = await _behavior.Handle(
-            _command, Waiting.Token, () => Task.FromResult(Result<Completion>.Failure(new RelayError(ErrorCode.Timeout, "Late."))));
+            _command,
+            Waiting.Token,
+            () => Task.FromResult(Result<Completion>.Failure(new RelayError(ErrorCode.Timeout, "Late.")))
+        );
 
         answer.Error!.Code.Should().Be(ErrorCode.Timeout);
         await ShouldHaveGivenBackAsync();
@@ -78,11 +100,15 @@ public sealed class AdmissionBehaviorTests
         Decide(new QuotaDecision(null, refusal, []));
         var ran = false;
 
-        var answer = await _behavior.Handle(_command, Waiting.Token, () =>
-        {
-            ran = true;
-            return Task.FromResult<Result<Completion>>(Any.Completion());
-        });
+        var answer = await _behavior.Handle(
+            _command,
+            Waiting.Token,
+            () =>
+            {
+                ran = true;
+                return Task.FromResult<Result<Completion>>(Any.Completion());
+            }
+        );
 
         answer.Error.Should().BeSameAs(refusal);
         ran.Should().BeFalse();
@@ -93,8 +119,9 @@ public sealed class AdmissionBehaviorTests
     private int Running => _queue.RunningOf(_command.Context.Caller.Id);
 
     private void Decide(QuotaDecision decision) =>
-        _quotas.ChargeAsync(Arg.Any<string>(), Arg.Any<ModelName>(), Arg.Any<QuotaLimits>(), Arg.Any<decimal>(),
-        Arg.Any<CancellationToken>()).Returns(decision);
+        _quotas
+            .ChargeAsync(Arg.Any<string>(), Arg.Any<ModelName>(), Arg.Any<QuotaLimits>(), Arg.Any<decimal>(), Arg.Any<CancellationToken>())
+            .Returns(decision);
 
     private async Task ShouldHaveGivenBackAsync()
     {

@@ -15,7 +15,9 @@ public sealed class AccountMeterTests
         meter.Report([new("five_hour", null, 0.2, null), new("requests", "opus", 0.9, null)]);
         meter.Report([new("five_hour", null, 0.3, null), new("requests", "haiku", 0.1, null)]);
 
-        meter.Known.Select(use => (use.Kind, use.Family, use.Used)).Should()
+        meter
+            .Known.Select(use => (use.Kind, use.Family, use.Used))
+            .Should()
             .Equal(("requests", "opus", 0.9), ("five_hour", null, 0.3), ("requests", "haiku", 0.1));
     }
 

@@ -22,7 +22,13 @@ public sealed class AdmissionTests : IDisposable
 
     private readonly TemporaryHome _home = new();
     private readonly FakeTimeProvider _clock = new(Any.Time);
-    private readonly QuotaOptions _options = new() { GlobalConcurrency = 1, QueueLimit = 1, PerKeyDaily = 100, PerKeyRpm = 100 };
+    private readonly QuotaOptions _options = new()
+    {
+        GlobalConcurrency = 1,
+        QueueLimit = 1,
+        PerKeyDaily = 100,
+        PerKeyRpm = 100,
+    };
     private readonly QuotaStore _store;
     private readonly UpstreamLimits _upstream;
     private readonly IFleet _fleet = Substitute.For<IFleet>();
@@ -62,7 +68,9 @@ public sealed class AdmissionTests : IDisposable
         Queue.RunningOf(_key.Id).Should().Be(1);
         request.Context.Model.Should().Be(Any.Model());
         request.Context.QueueTime.Should().Be(TimeSpan.Zero);
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should()
+        request
+            .Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining))
+            .Should()
             .Equal(("minute", 99), ("day", 99), ("usd-day", 997), ("concurrency", 0));
     }
 
@@ -74,7 +82,9 @@ public sealed class AdmissionTests : IDisposable
 
         await NowAsync(request);
 
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Limit)).Should()
+        request
+            .Context.Quotas!.Select(quota => (quota.Policy, quota.Limit))
+            .Should()
             .Equal(("minute", 7), ("day", 100), ("concurrency", 8));
         _options.LimitsOf(Any.Key(), QuotaBucket.Completions, relays: 1).Should().Be(new QuotaLimits(100, 100, 5000, 3, null));
     }
@@ -117,7 +127,8 @@ public sealed class AdmissionTests : IDisposable
         await NowAsync(new Request(_key));
         var request = new Request(_key);
 
-        (await NowAsync(request)).Error.Should()
+        (await NowAsync(request))
+            .Error.Should()
             .BeEquivalentTo(new { Code = ErrorCode.RateLimited, RetryAfter = TimeSpan.FromSeconds(60) });
 
         request.Context.Quotas!.First(quota => quota.Policy == "minute").Remaining.Should().Be(0);
@@ -195,7 +206,8 @@ public sealed class AdmissionTests : IDisposable
         Hit(AccountLimit);
         var request = new Request(_key);
 
-        (await NowAsync(request)).Error.Should()
+        (await NowAsync(request))
+            .Error.Should()
             .BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromSeconds(30) });
 
         await ShouldHaveUsedAsync(requests: 0);
@@ -222,7 +234,8 @@ public sealed class AdmissionTests : IDisposable
         var store = Substitute.For<IQuotaStore>();
         var place = new TaskCompletionSource();
         var charge = new QuotaCharge(_key.Id, new DateOnly(2026, 3, 14), 0, 0, QuotaBucket.Completions, "r.1", IsWaiting: true);
-        store.ChargeAsync(default!, default!, default, default, Waiting.Token)
+        store
+            .ChargeAsync(default!, default!, default, default, Waiting.Token)
             .ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Relays: 2));
         store.WaitForPlaceAsync(charge, Arg.Any<Func<int>>(), Arg.Any<CancellationToken>()).Returns(place.Task);
         var request = new Request(_key);
@@ -245,7 +258,8 @@ public sealed class AdmissionTests : IDisposable
     public async Task A_store_that_fails_takes_no_place()
     {
         var store = Substitute.For<IQuotaStore>();
-        store.ChargeAsync(default!, default!, default, default, Waiting.Token)
+        store
+            .ChargeAsync(default!, default!, default, default, Waiting.Token)
             .ReturnsForAnyArgs<QuotaDecision>(_ => throw new InvalidOperationException("a bug"));
         var admitting = () => Over(store).AdmitAsync(new Request(_key), Waiting.Token);
 
@@ -288,13 +302,19 @@ public sealed class AdmissionTests : IDisposable
 
         var admitted = (await Over(_store).AdmitAsync(request, Waiting.Token)).Value;
 
-        request.Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining)).Should()
+        request
+            .Context.Quotas!.Select(quota => (quota.Policy, quota.Remaining))
+            .Should()
             .Equal(("fetch-minute", 59), ("fetch-day", 1999), ("fetch-concurrency", 1));
         (Queue.RunningOf(_key.Id), Queues[QuotaBucket.Fetches].RunningOf(_key.Id), admitted.Charge.ReservedUsd).Should().Be((0, 1, 0));
         (await Over(_store).EndAsync(admitted, request.Context.Spending, succeeded: false)).Should().BeNull();
-        (await Over(_store).PeekAsync(_key, QuotaBucket.Fetches, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should()
+        (await Over(_store).PeekAsync(_key, QuotaBucket.Fetches, Waiting.Token))
+            .Statuses.Select(quota => quota.Remaining)
+            .Should()
             .Equal(59, 1999, 2);
-        (await Over(_store).PeekAsync(_key, QuotaBucket.Completions, Waiting.Token)).Statuses.Select(quota => quota.Remaining).Should()
+        (await Over(_store).PeekAsync(_key, QuotaBucket.Completions, Waiting.Token))
+            .Statuses.Select(quota => quota.Remaining)
+            .Should()
             .Equal(100, 100, 1000, 1);
     }
 
@@ -316,11 +336,16 @@ public sealed class AdmissionTests : IDisposable
             var admitted = (await NowAsync(request)).Value;
             request.Context.Model!.Value.Should().Be($"claude-opus-{number}", "the audit log names what was asked for");
             await Admission.EndAsync(
-                admitted, new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 0.1m) }, succeeded: true);
+                admitted,
+                new Spending { ReachedApi = true, Usage = new TokenUsage(1, 2, 3, 4, 0.1m) },
+                succeeded: true
+            );
         }
 
         await _store.StartAsync(Waiting.Token);
-        (await _store.ReadAsync(null, DateOnly.MinValue, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should()
+        (await _store.ReadAsync(null, DateOnly.MinValue, Waiting.Token))
+            .Select(row => (row.Model, row.Requests))
+            .Should()
             .Equal(("opus", 5));
         await _store.StopAsync(Waiting.Token);
     }
@@ -355,26 +380,44 @@ public sealed class AdmissionTests : IDisposable
     [Fact]
     public async Task Of_many_at_once_as_many_are_charged_as_the_limits_allow_and_never_more_run_than_there_are_places()
     {
-        (_options.GlobalConcurrency, _options.PerKeyConcurrency, _options.QueueLimit, _options.PerKeyDaily, _options.PerKeyRpm) =
-            (4, 4, 1000, 100, 1000);
+        (_options.GlobalConcurrency, _options.PerKeyConcurrency, _options.QueueLimit, _options.PerKeyDaily, _options.PerKeyRpm) = (
+            4,
+            4,
+            1000,
+            100,
+            1000
+        );
         var (running, most) = (0, 0);
         var admission = Admission;
 
-        var results = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Task.Run(
-            async () =>
-            {
-                if (!(await admission.AdmitAsync(new Request(_key), Waiting.Token)).TryGet(out var admitted, out var refusal))
-                {
-                    return refusal.Code;
-                }
+        var results = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 500)
+                    .Select(_ =>
+                        Task.Run(
+                            async () =>
+                            {
+                                if (
+                                    !(await admission.AdmitAsync(new Request(_key), Waiting.Token)).TryGet(
+                                        out var admitted,
+                                        out var refusal
+                                    )
+                                )
+                                {
+                                    return refusal.Code;
+                                }
 
-                InterlockedMax(ref most, Interlocked.Increment(ref running));
-                await Task.Yield();
-                Interlocked.Decrement(ref running);
-                await admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: true);
-                return (ErrorCode?)null;
-            },
-            Waiting.Token))).InTime();
+                                InterlockedMax(ref most, Interlocked.Increment(ref running));
+                                await Task.Yield();
+                                Interlocked.Decrement(ref running);
+                                await admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: true);
+                                return (ErrorCode?)null;
+                            },
+                            Waiting.Token
+                        )
+                    )
+            )
+            .InTime();
 
         results.Count(code => code is null).Should().Be(100);
         results.OfType<ErrorCode>().Should().HaveCount(400).And.OnlyContain(code => code == ErrorCode.DailyLimit);
@@ -408,7 +451,14 @@ public sealed class AdmissionTests : IDisposable
         (await waiting[0].InTime()).Error.Should().BeNull();
         (await waiting[1].InTime()).Error.Should().BeNull();
         waiting[2].IsCompleted.Should().BeFalse("one key leaves one of four places to others");
-        _live.Change(new QuotaOptions { GlobalConcurrency = 4, QueueLimit = 10, PerKeyConcurrency = 4 });
+        _live.Change(
+            new QuotaOptions
+            {
+                GlobalConcurrency = 4,
+                QueueLimit = 10,
+                PerKeyConcurrency = 4,
+            }
+        );
         (await waiting[2].InTime()).Error.Should().BeNull();
     }
 
@@ -446,12 +496,15 @@ public sealed class AdmissionTests : IDisposable
     {
         (_options.FetchConcurrency, _options.QueueLimit) = (4, 10);
         _fleet.Alive.Returns(2);
-        var greedy = Enumerable.Range(0, 8)
-            .Select(_ => Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = _key.Id })), Waiting.Token)).ToList();
+        var greedy = Enumerable
+            .Range(0, 8)
+            .Select(_ => Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = _key.Id })), Waiting.Token))
+            .ToList();
 
         greedy.Count(request => request.IsCompleted).Should().Be(3);
         (await Over(_store).AdmitAsync(new PageRequest(Any.Context(Any.Key() with { Id = "key_bbbbbbbbbbbb" })), Waiting.Token).InTime())
-            .Error.Should().BeNull();
+            .Error.Should()
+            .BeNull();
         _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 2).Concurrency.Should().Be(6);
         _options.FetchConcurrency = 1;
         _options.LimitsOf(Any.Key(), QuotaBucket.Fetches, relays: 1).Concurrency.Should().Be(1);
@@ -487,7 +540,16 @@ public sealed class AdmissionTests : IDisposable
     {
         var completions = Options.Create(new CompletionOptions());
         return new Admission(
-            store, Queues, new FailureLimit(_live!, _clock), _upstream, new ModelCatalog(completions), _fleet, _live!, completions, _clock);
+            store,
+            Queues,
+            new FailureLimit(_live!, _clock),
+            _upstream,
+            new ModelCatalog(completions),
+            _fleet,
+            _live!,
+            completions,
+            _clock
+        );
     }
 
     private static void InterlockedMax(ref int most, int value)
@@ -508,9 +570,13 @@ public sealed class AdmissionTests : IDisposable
 
     private async Task ShouldHaveUsedAsync(int requests, long? cents = null)
     {
-        var statuses = (await _store.PeekAsync(_key.Id, _options.LimitsOf(_key, QuotaBucket.Completions, relays: 1), Waiting.Token))
-            .Statuses;
-        statuses.Where(status => status.Policy is "minute" or "day").Select(status => status.Limit - status.Remaining).Should()
+        var statuses = (
+            await _store.PeekAsync(_key.Id, _options.LimitsOf(_key, QuotaBucket.Completions, relays: 1), Waiting.Token)
+        ).Statuses;
+        statuses
+            .Where(status => status.Policy is "minute" or "day")
+            .Select(status => status.Limit - status.Remaining)
+            .Should()
             .Equal(requests, requests);
         if (requests == 0 || cents is not null)
         {
@@ -535,12 +601,20 @@ public sealed class AdmissionTests : IDisposable
     private sealed class FailingStore : IQuotaStore
     {
         public ValueTask<QuotaDecision> ChargeAsync(
-            string keyId, ModelName? model, QuotaLimits limits, decimal reserveUsd, CancellationToken cancellationToken) =>
-            throw new InvalidOperationException("a bug");
+            string keyId,
+            ModelName? model,
+            QuotaLimits limits,
+            decimal reserveUsd,
+            CancellationToken cancellationToken
+        ) => throw new InvalidOperationException("a bug");
 
         public ValueTask SettleAsync(
-            QuotaCharge charge, ModelName? model, Spending spending, decimal costUsd, CancellationToken cancellationToken) =>
-            throw new InvalidOperationException("a bug");
+            QuotaCharge charge,
+            ModelName? model,
+            Spending spending,
+            decimal costUsd,
+            CancellationToken cancellationToken
+        ) => throw new InvalidOperationException("a bug");
 
         public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
@@ -548,8 +622,7 @@ public sealed class AdmissionTests : IDisposable
         public Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");
 
-        public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) =>
-            throw new InvalidOperationException("a bug");
+        public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) => throw new InvalidOperationException("a bug");
 
         public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a bug");

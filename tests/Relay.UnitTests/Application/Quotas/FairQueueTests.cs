@@ -63,7 +63,8 @@ public sealed class FairQueueTests
         var (first, second, third) = (
             queue.EnterAsync("a", () => 4, Patience, soon.Task, Waiting.Token),
             queue.EnterAsync("b", () => 4, Patience, failed.Task, Waiting.Token),
-            queue.EnterAsync("c", () => 4, Patience, new TaskCompletionSource().Task, Waiting.Token));
+            queue.EnterAsync("c", () => 4, Patience, new TaskCompletionSource().Task, Waiting.Token)
+        );
 
         soon.SetResult();
         (await first.InTime()).Refusal.Should().BeNull();
@@ -144,8 +145,11 @@ public sealed class FairQueueTests
         var queue = Queue(places: 1, limit: 1000);
         var place = await NowAsync(queue, "b");
         var patient = Enumerable.Range(0, 20).Select(_ => EnterAsync(queue, "a")).ToList();
-        var others = new Dictionary<string, Task<QueuePlace>>(
-            StringComparer.Ordinal) { ["c"] = EnterAsync(queue, "c"), ["d"] = EnterAsync(queue, "d") };
+        var others = new Dictionary<string, Task<QueuePlace>>(StringComparer.Ordinal)
+        {
+            ["c"] = EnterAsync(queue, "c"),
+            ["d"] = EnterAsync(queue, "d"),
+        };
         var holder = "b";
         List<string> served = [];
 
@@ -233,7 +237,9 @@ public sealed class FairQueueTests
         var newcomer = EnterAsync(queue, "c");
 
         (await a[2].InTime()).Refusal.Should().Be(QueueRefusal.Full);
-        new Task[] { a[0], a[1], b, newcomer }.Should().OnlyContain(task => !task.IsCompleted);
+        new Task[] { a[0], a[1], b, newcomer }
+            .Should()
+            .OnlyContain(task => !task.IsCompleted);
         queue.Load.Waiting.Should().Be(4);
         place.Dispose();
         (await b.InTime()).Refusal.Should().BeNull("it has nothing running, like c, and came before it");
@@ -343,7 +349,9 @@ public sealed class FairQueueTests
         _ = (await NowAsync(queue, "a"), await NowAsync(queue, "a"));
         _ = Enumerable.Range(0, 5).Select(_ => EnterAsync(queue, "a")).ToList();
         queue.EstimateWait("b", 2).Should().BeCloseTo(TimeSpan.FromSeconds(24), TimeSpan.FromMilliseconds(50), "six for two places");
-        queue.EstimateWait("a", 1).Should()
+        queue
+            .EstimateWait("a", 1)
+            .Should()
             .BeCloseTo(TimeSpan.FromSeconds(48), TimeSpan.FromMilliseconds(50), "six of its own for its one place");
         _ = Enumerable.Range(0, 50).Select(_ => EnterAsync(queue, "a")).ToList();
         queue.EstimateWait("a", 2).Should().Be(TimeSpan.FromMinutes(1), "who would wait longer looks again after a minute");
@@ -361,9 +369,14 @@ public sealed class FairQueueTests
         queue.EstimateWait("b", 3).Should().Be(TimeSpan.FromSeconds(1), "a place is free");
         (await NowAsync(queue, "b", keyPlaces: 1)).Refusal.Should().BeNull();
         _clock.Advance(TimeSpan.FromSeconds(3));
-        queue.EstimateWait("b", 1).Should()
-            .BeCloseTo(TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50),
-            "places were taken for eight seconds lately, and one is taken for three");
+        queue
+            .EstimateWait("b", 1)
+            .Should()
+            .BeCloseTo(
+                TimeSpan.FromSeconds(5),
+                TimeSpan.FromMilliseconds(50),
+                "places were taken for eight seconds lately, and one is taken for three"
+            );
         places[1].Dispose();
         queue.EstimateWait("b", 1).Should().BeLessThan(TimeSpan.FromSeconds(12), "only the key's own place is missing");
     }
@@ -466,7 +479,9 @@ public sealed class FairQueueTests
                 case 9:
                     _clock.Advance(TimeSpan.FromMilliseconds(number % 9000));
                     Settle();
-                    Pending.Where(request => request.Deadline <= _clock.GetUtcNow()).Should()
+                    Pending
+                        .Where(request => request.Deadline <= _clock.GetUtcNow())
+                        .Should()
                         .BeEmpty("nobody waits longer than its patience");
                     break;
             }
@@ -478,7 +493,11 @@ public sealed class FairQueueTests
             var lineOf = waitingBefore.ToLookup(request => request.KeyId, StringComparer.Ordinal);
             var left = new CancellationTokenSource();
             var request = new Request(
-                keyId, _queue.EnterAsync(keyId, () => _keyPlaces[keyId], patience, left.Token), left, _clock.GetUtcNow() + patience);
+                keyId,
+                _queue.EnterAsync(keyId, () => _keyPlaces[keyId], patience, left.Token),
+                left,
+                _clock.GetUtcNow() + patience
+            );
             _requests.Add(request);
             Settle();
             var pushedOut = waitingBefore.Where(other => other.Task.IsCompleted).ToList();
@@ -500,8 +519,10 @@ public sealed class FairQueueTests
 
         /// <summary>What the queue has decided reaches those who wait on threads of their own.</summary>
         private void Settle() =>
-            SpinWait.SpinUntil(() => Pending.Count() == _queue.Load.Waiting, TimeSpan.FromSeconds(10)).Should()
-            .BeTrue("who waits no longer in the queue has its answer");
+            SpinWait
+                .SpinUntil(() => Pending.Count() == _queue.Load.Waiting, TimeSpan.FromSeconds(10))
+                .Should()
+                .BeTrue("who waits no longer in the queue has its answer");
 
         private void Check()
         {
@@ -523,7 +544,9 @@ public sealed class FairQueueTests
             foreach (var line in _requests.GroupBy(request => request.KeyId, StringComparer.Ordinal))
             {
                 // Those that got a place, in the order in which they came, and then those that still wait.
-                line.Where(request => request.GotPlace || !request.Task.IsCompleted).Select(request => request.GotPlace).Should()
+                line.Where(request => request.GotPlace || !request.Task.IsCompleted)
+                    .Select(request => request.GotPlace)
+                    .Should()
                     .BeInDescendingOrder();
             }
         }

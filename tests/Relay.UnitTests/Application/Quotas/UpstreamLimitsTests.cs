@@ -52,9 +52,12 @@ public sealed class UpstreamLimitsTests
         Hit("opus", "seven_day_opus", Any.Time.AddHours(1));
         Hit("haiku", "five_hour", Any.Time.AddHours(2));
 
-        _limits.InForce.Should()
-            .Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)),
-            new AccountLimit("seven_day_opus", "opus", Any.Time.AddHours(1)));
+        _limits
+            .InForce.Should()
+            .Equal(
+                new AccountLimit("five_hour", null, Any.Time.AddHours(2)),
+                new AccountLimit("seven_day_opus", "opus", Any.Time.AddHours(1))
+            );
         _clock.Advance(TimeSpan.FromHours(1));
         _limits.InForce.Should().Equal(new AccountLimit("five_hour", null, Any.Time.AddHours(2)));
     }

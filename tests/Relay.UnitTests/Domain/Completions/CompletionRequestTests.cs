@@ -13,8 +13,10 @@ public sealed class CompletionRequestTests
     [InlineData(null)]
     [InlineData("")]
     public void An_empty_system_prompt_is_none(string? system) =>
-        CompletionRequest.Create("hi", system, null).Value.Should()
-        .Match<CompletionRequest>(request => request.System == null && request.Model == null);
+        CompletionRequest
+            .Create("hi", system, null)
+            .Value.Should()
+            .Match<CompletionRequest>(request => request.System == null && request.Model == null);
 
     [Theory]
     [InlineData(null, null, null, ErrorCode.InvalidRequest, "prompt")]

@@ -17,9 +17,13 @@ public sealed class ConversationTests
         var conversation = Conversation.Create("messages", Messages(sides)).Value;
 
         conversation.Turns.Should().HaveCount(turns);
-        conversation.Turns.SelectMany(turn => turn.Content).Should()
+        conversation
+            .Turns.SelectMany(turn => turn.Content)
+            .Should()
             .Equal(Messages(sides).SelectMany(message => message.Content), "nothing is lost, and the order stays");
-        conversation.Turns.Select(turn => turn.Role).Should()
+        conversation
+            .Turns.Select(turn => turn.Role)
+            .Should()
             .Equal(Enumerable.Range(0, turns).Select(index => index % 2 == 0 ? ChatRole.User : ChatRole.Assistant));
         conversation.History.Append(conversation.Last).Should().Equal(conversation.Turns);
     }
@@ -30,8 +34,10 @@ public sealed class ConversationTests
     [InlineData("au", "begin")]
     [InlineData("ua", "end")]
     public void What_nobody_could_answer_is_refused(string sides, string why) =>
-        Conversation.Create("messages", Messages(sides)).Error.Should()
-        .Match<RelayError>(error => error.Field == "messages" && error.Message.Contains(why));
+        Conversation
+            .Create("messages", Messages(sides))
+            .Error.Should()
+            .Match<RelayError>(error => error.Field == "messages" && error.Message.Contains(why));
 
     [Fact]
     public void There_is_a_most_of_messages_and_of_pictures()
@@ -40,7 +46,9 @@ public sealed class ConversationTests
         Conversation.Create("messages", Messages(new string('u', 501))).Error.Should().NotBeNull();
         var picture = ImageBlock.Create("x", Png).Value;
         Conversation.Create("messages", [new ChatMessage(ChatRole.User, [.. Enumerable.Repeat(picture, 20)])]).Value.Images.Should().Be(20);
-        Conversation.Create("messages", [new ChatMessage(ChatRole.User, [.. Enumerable.Repeat(picture, 21)])]).Error!.Message.Should()
+        Conversation
+            .Create("messages", [new ChatMessage(ChatRole.User, [.. Enumerable.Repeat(picture, 21)])])
+            .Error!.Message.Should()
             .Contain("20 pictures");
     }
 
@@ -53,7 +61,9 @@ public sealed class ConversationTests
         Conversation.Create("messages", [Message(1000)]).Error.Should().BeNull();
         Conversation.Create("messages", [Message(1001)]).Error!.Message.Should().Contain("1000 of one message");
         Conversation.Create("messages", [.. Enumerable.Repeat(Message(1000), 5)]).Error.Should().BeNull();
-        Conversation.Create("messages", [.. Enumerable.Repeat(Message(1000), 5), Message(1)]).Error!.Message.Should()
+        Conversation
+            .Create("messages", [.. Enumerable.Repeat(Message(1000), 5), Message(1)])
+            .Error!.Message.Should()
             .Contain("5000 of all");
     }
 
@@ -70,19 +80,25 @@ public sealed class ConversationTests
     public void Nothing_of_it_prints_what_was_said()
     {
         var picture = ImageBlock.Create("x", Png).Value;
-        var conversation = Conversation.Create("messages", [new ChatMessage(ChatRole.User, [new TextBlock(Any.Text("launch")), picture])])
+        var conversation = Conversation
+            .Create("messages", [new ChatMessage(ChatRole.User, [new TextBlock(Any.Text("launch")), picture])])
             .Value;
 
-        $"{conversation} {conversation.Last} {picture} {conversation.Last.Content[0]}".Should()
-            .NotContain("launch").And.NotContain(Png[..12]);
+        $"{conversation} {conversation.Last} {picture} {conversation.Last.Content[0]}"
+            .Should()
+            .NotContain("launch")
+            .And.NotContain(Png[..12]);
     }
 
     [Fact]
     public void A_picture_counts_as_tokens_and_not_as_words()
     {
         var picture = ImageBlock.Create("x", Png).Value;
-        var request = new CompletionRequest(Conversation.Create(
-            "messages", [new ChatMessage(ChatRole.User, [new TextBlock(Any.Text("abc")), picture])]).Value, Any.Text("def"), null)
+        var request = new CompletionRequest(
+            Conversation.Create("messages", [new ChatMessage(ChatRole.User, [new TextBlock(Any.Text("abc")), picture])]).Value,
+            Any.Text("def"),
+            null
+        )
         {
             Schema = OutputSchema.AnyObject,
         };

@@ -55,18 +55,26 @@ public sealed class DocumentBlockTests
     [InlineData("JVBE!", "not base64")]
     [InlineData("bm9uc2Vuc2U=", "not a PDF")]
     public void Another_text_is_refused_with_the_field(string? base64, string why) =>
-        PdfSource.Create("a.b", base64).Error!.Should()
-        .Match<RelayError>(error => error.Field == "a.b" && error.Message.Contains(why) && error.Message.Contains("'a.b'"));
+        PdfSource
+            .Create("a.b", base64)
+            .Error!.Should()
+            .Match<RelayError>(error => error.Field == "a.b" && error.Message.Contains(why) && error.Message.Contains("'a.b'"));
 
     [Fact]
     public void A_file_is_a_PDF_or_a_text_by_its_bytes()
     {
-        DocumentBlock.FromFile("x", Pdf, "a.pdf").Value.Should()
+        DocumentBlock
+            .FromFile("x", Pdf, "a.pdf")
+            .Value.Should()
             .Be(new DocumentBlock(PdfSource.Create("x", Pdf).Value) { Title = Any.Text("a.pdf") });
-        DocumentBlock.FromFile("x", Base64("é😀, a,b\r\n"), null).Value.Should()
+        DocumentBlock
+            .FromFile("x", Base64("é😀, a,b\r\n"), null)
+            .Value.Should()
             .Be(new DocumentBlock(new TextSource(Any.Text("é😀, a,b\r\n"))));
         DocumentBlock.FromFile("x", Base64("PK\u0003\u0004\0"), "a.docx").Error!.Message.Should().Contain("neither a PDF nor a text");
-        DocumentBlock.FromFile("x", Convert.ToBase64String([0xFF, 0xFE, 0x41]), "a.txt").Error!.Message.Should()
+        DocumentBlock
+            .FromFile("x", Convert.ToBase64String([0xFF, 0xFE, 0x41]), "a.txt")
+            .Error!.Message.Should()
             .Contain("neither a PDF nor a text");
         DocumentBlock.FromFile("x", Base64(" \n"), null).Error!.Message.Should().Contain("blank");
         DocumentBlock.FromFile("x", Pdf, new string('a', 600)).Value.Title!.Reveal().Should().HaveLength(500);
@@ -79,10 +87,12 @@ public sealed class DocumentBlockTests
             new(Conversation.Create("messages", [new ChatMessage(ChatRole.User, blocks)]).Value, null, null);
         var parts = new PartsSource([Any.Text("abc"), Any.Text("é")]);
 
-        Ask(new DocumentBlock(new TextSource(Any.Text("12345"))) { Title = Any.Text("123"), Context = Any.Text("12") }).InputBytes.Should()
+        Ask(new DocumentBlock(new TextSource(Any.Text("12345"))) { Title = Any.Text("123"), Context = Any.Text("12") })
+            .InputBytes.Should()
             .Be(10);
         Ask(new DocumentBlock(parts)).InputBytes.Should().Be(5);
-        Ask(new DocumentBlock(PdfSource.Create("x", Pdf).Value)).Should()
+        Ask(new DocumentBlock(PdfSource.Create("x", Pdf).Value))
+            .Should()
             .Match<CompletionRequest>(request => request.InputBytes == 0 && request.EstimatedInputTokens == 1 + (3 * 4600));
     }
 

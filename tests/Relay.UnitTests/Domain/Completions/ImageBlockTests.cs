@@ -7,37 +7,56 @@ public sealed class ImageBlockTests
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 
-    public static TheoryData<string, string> Whole => new()
-    {
-        { "image/png", Png },
-        { "image/png", Pictures.Png(8000, 8000) },
-        { "image/jpeg", Pictures.Jpeg(8000, 1) },
-        { "image/jpeg", Pictures.Jpeg(1, 8000, frame: 0xC2) },
-        { "image/gif", Pictures.Gif(8000, 8000) },
-        { "image/webp", Pictures.WebP("VP8 ", 8000, 8000) },
-        { "image/webp", Pictures.WebP("VP8L", 8000, 8000) },
-        { "image/webp", Pictures.WebP("VP8X", 8000, 8000) },
-    };
+    public static TheoryData<string, string> Whole =>
+        new()
+        {
+            { "image/png", Png },
+            { "image/png", Pictures.Png(8000, 8000) },
+            { "image/jpeg", Pictures.Jpeg(8000, 1) },
+            { "image/jpeg", Pictures.Jpeg(1, 8000, frame: 0xC2) },
+            { "image/gif", Pictures.Gif(8000, 8000) },
+            { "image/webp", Pictures.WebP("VP8 ", 8000, 8000) },
+            { "image/webp", Pictures.WebP("VP8L", 8000, 8000) },
+            { "image/webp", Pictures.WebP("VP8X", 8000, 8000) },
+        };
 
     public static TheoryData<string> Large =>
-    [
-        Pictures.Png(8001, 1), Pictures.Png(1, 8001), Pictures.Png(16_000, 16_000), Pictures.Png(int.MaxValue, int.MaxValue),
-        Pictures.Jpeg(8001, 1), Pictures.Jpeg(1, 65_535), Pictures.Jpeg(65_535, 65_535, frame: 0xC9),
-        Pictures.Gif(8001, 1), Pictures.Gif(1, 65_535), Pictures.Gif(1, 1, frameWidth: 8001),
-        Pictures.Gif(1, 1, frameLeft: 8000, frameWidth: 1),
-        Pictures.WebP("VP8 ", 8001, 1), Pictures.WebP("VP8L", 1, 8001), Pictures.WebP("VP8X", 16_000, 16_000),
-        Pictures.WebP("VP8X", 0xFF_FFFF, 1),
-    ];
+        [
+            Pictures.Png(8001, 1),
+            Pictures.Png(1, 8001),
+            Pictures.Png(16_000, 16_000),
+            Pictures.Png(int.MaxValue, int.MaxValue),
+            Pictures.Jpeg(8001, 1),
+            Pictures.Jpeg(1, 65_535),
+            Pictures.Jpeg(65_535, 65_535, frame: 0xC9),
+            Pictures.Gif(8001, 1),
+            Pictures.Gif(1, 65_535),
+            Pictures.Gif(1, 1, frameWidth: 8001),
+            Pictures.Gif(1, 1, frameLeft: 8000, frameWidth: 1),
+            Pictures.WebP("VP8 ", 8001, 1),
+            Pictures.WebP("VP8L", 1, 8001),
+            Pictures.WebP("VP8X", 16_000, 16_000),
+            Pictures.WebP("VP8X", 0xFF_FFFF, 1),
+        ];
 
     public static TheoryData<string> Damaged =>
-    [
-        "iVBORw0KGgoAAAAN", Pictures.Png(0, 1), Pictures.Png(1, 0), Pictures.Png(0x8000_0000, 1),
+        [
+            "iVBORw0KGgoAAAAN",
+            Pictures.Png(0, 1),
+            Pictures.Png(1, 0),
+            Pictures.Png(0x8000_0000, 1),
             Pictures.Png(uint.MaxValue, uint.MaxValue),
-        "/9j/4AAQSkZJRgABAQEA", Pictures.Jpeg(1, 0), Pictures.Jpeg(1, 1, hasScan: false), Pictures.Jpeg(1, 1, frame: 0xC4), "/9j/",
-        "/9j//w==",
-        "R0lGODlh", Pictures.Gif(0, 0, frameWidth: 0), "UklGRiQAAABXRUJQVlA4",
-        Convert.ToBase64String([.. "RIFF....WEBPVP8 "u8, .. new byte[20]]),
-    ];
+            "/9j/4AAQSkZJRgABAQEA",
+            Pictures.Jpeg(1, 0),
+            Pictures.Jpeg(1, 1, hasScan: false),
+            Pictures.Jpeg(1, 1, frame: 0xC4),
+            "/9j/",
+            "/9j//w==",
+            "R0lGODlh",
+            Pictures.Gif(0, 0, frameWidth: 0),
+            "UklGRiQAAABXRUJQVlA4",
+            Convert.ToBase64String([.. "RIFF....WEBPVP8 "u8, .. new byte[20]]),
+        ];
 
     [Theory]
     [MemberData(nameof(Whole))]
@@ -51,8 +70,12 @@ public sealed class ImageBlockTests
     [Theory]
     [MemberData(nameof(Large))]
     public void A_picture_of_more_pixels_than_Anthropic_takes_is_refused(string base64) =>
-        ImageBlock.Create("x", base64).Error!.Should()
-        .Match<RelayError>(error => error.Code == ErrorCode.InvalidRequest && error.Field == "x" && error.Message.Contains("at most 8000"));
+        ImageBlock
+            .Create("x", base64)
+            .Error!.Should()
+            .Match<RelayError>(error =>
+                error.Code == ErrorCode.InvalidRequest && error.Field == "x" && error.Message.Contains("at most 8000")
+            );
 
     [Theory]
     [MemberData(nameof(Damaged))]
@@ -73,8 +96,16 @@ public sealed class ImageBlockTests
     [Fact]
     public void Base64_is_taken_as_clients_write_it_and_handed_on_as_Anthropic_wants_it()
     {
-        foreach (var written in (string[])[Png.TrimEnd('='), Png.Insert(20, "\n"), Png.Insert(40, "\r\n"), $" {Png}\t",
-            string.Join('\n', Png.Chunk(10).Select(part => new string(part)))])
+        foreach (
+            var written in (string[])
+                [
+                    Png.TrimEnd('='),
+                    Png.Insert(20, "\n"),
+                    Png.Insert(40, "\r\n"),
+                    $" {Png}\t",
+                    string.Join('\n', Png.Chunk(10).Select(part => new string(part))),
+                ]
+        )
         {
             ImageBlock.Create("x", written).Value.Reveal().Should().Be(Png);
         }

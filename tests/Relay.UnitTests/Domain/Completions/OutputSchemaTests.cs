@@ -19,19 +19,52 @@ public sealed class OutputSchemaTests
     public void It_is_an_object(string json, bool valid) => (Create(json).Error is null).Should().Be(valid);
 
     [Theory]
-    [InlineData("""{"$schema":"https://json-schema.org/draft/2020-12/schema","$comment":"x","type":"object","x-a":1,"examples":[1],"discriminator":{}}""", """{"type":"object"}""")]
-    [InlineData("""{"type":"object","properties":{"$schema":{"type":"string","example":"a"},"x-a":true}}""", """{"type":"object","properties":{"$schema":{"type":"string"},"x-a":true}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"type":"string","nullable":true}},"nullable":false}""", """{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"type":"null"}]}}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"prefixItems":[{"type":"string","foo":1}],"items":false}}}""", """{"type":"object","properties":{"a":{"items":[{"type":"string"}],"additionalItems":false}}}""")]
-    [InlineData("""{"type":"object","dependentRequired":{"a":["b"]},"dependentSchemas":{"c":{"required":["d"]}}}""", """{"type":"object","dependencies":{"a":["b"],"c":{"required":["d"]}}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"minimum":1,"exclusiveMinimum":true,"maximum":9,"exclusiveMaximum":false}}}""", """{"type":"object","properties":{"a":{"minimum":1,"exclusiveMinimum":1,"maximum":9}}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"type":"object","unevaluatedProperties":false}}}""", """{"type":"object","properties":{"a":{"type":"object","additionalProperties":false}}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"unevaluatedProperties":true,"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}}}""", """{"type":"object","properties":{"a":{"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"properties":5,"anyOf":{},"definitions":[]}}}""", """{"type":"object","properties":{"a":{"properties":5,"anyOf":{},"definitions":[]}}}""")]
+    [InlineData(
+        """{"$schema":"https://json-schema.org/draft/2020-12/schema","$comment":"x","type":"object","x-a":1,"examples":[1],"discriminator":{}}""",
+        """{"type":"object"}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"$schema":{"type":"string","example":"a"},"x-a":true}}""",
+        """{"type":"object","properties":{"$schema":{"type":"string"},"x-a":true}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"type":"string","nullable":true}},"nullable":false}""",
+        """{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"type":"null"}]}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"prefixItems":[{"type":"string","foo":1}],"items":false}}}""",
+        """{"type":"object","properties":{"a":{"items":[{"type":"string"}],"additionalItems":false}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","dependentRequired":{"a":["b"]},"dependentSchemas":{"c":{"required":["d"]}}}""",
+        """{"type":"object","dependencies":{"a":["b"],"c":{"required":["d"]}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"minimum":1,"exclusiveMinimum":true,"maximum":9,"exclusiveMaximum":false}}}""",
+        """{"type":"object","properties":{"a":{"minimum":1,"exclusiveMinimum":1,"maximum":9}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"type":"object","unevaluatedProperties":false}}}""",
+        """{"type":"object","properties":{"a":{"type":"object","additionalProperties":false}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"unevaluatedProperties":true,"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}}}""",
+        """{"type":"object","properties":{"a":{"enum":[{"x-a":1}],"const":{"$schema":1},"default":{"foo":null}}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"properties":5,"anyOf":{},"definitions":[]}}}""",
+        """{"type":"object","properties":{"a":{"properties":5,"anyOf":{},"definitions":[]}}}"""
+    )]
     [InlineData("""{"type":"object","dependentRequired":[1]}""", """{"type":"object","dependencies":[1]}""")]
     [InlineData("""{"type":"object","prefixItems":1}""", """{"type":"object","items":1}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"$ref":"#x"}},"definitions":{"x":{"$anchor":"x"}}}""", """{"type":"object","properties":{"a":{"$ref":"#x"}},"definitions":{"x":{"$id":"#x"}}}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object","deprecated":true}}}""", """{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object"}}}""")]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"$ref":"#x"}},"definitions":{"x":{"$anchor":"x"}}}""",
+        """{"type":"object","properties":{"a":{"$ref":"#x"}},"definitions":{"x":{"$id":"#x"}}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object","deprecated":true}}}""",
+        """{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object"}}}"""
+    )]
     public void A_schema_of_any_dialect_is_written_as_Claude_Code_takes_it(string json, string written) =>
         Create(json).Value.Reveal().Should().Be(written);
 
@@ -40,26 +73,45 @@ public sealed class OutputSchemaTests
     [InlineData("""{"type":"number","nullable":true}""", """{"anyOf":[{"type":"number"},{"type":"null"}]}""")]
     [InlineData("""{"type":["object","null"]}""", """{"type":["object","null"]}""")]
     [InlineData("""{"enum":["a","b"]}""", """{"enum":["a","b"]}""")]
-    [InlineData("""{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}""", """{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}""")]
-    [InlineData("""{"type":"array","items":{"anyOf":[{"$ref":"#"},{"$ref":"#/items/x"},{"$ref":"#y"}]}}""", """{"type":"array","items":{"anyOf":[{"$ref":"#/properties/value"},{"$ref":"#/properties/value/items/x"},{"$ref":"#y"}]}}""")]
-    [InlineData("""{"anyOf":[{"properties":{"default":{"$ref":"#"},"$ref":{"default":{"$ref":"#"}}}}]}""", """{"anyOf":[{"properties":{"default":{"$ref":"#/properties/value"},"$ref":{"default":{"$ref":"#"}}}}]}""")]
+    [InlineData(
+        """{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}""",
+        """{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}"""
+    )]
+    [InlineData(
+        """{"type":"array","items":{"anyOf":[{"$ref":"#"},{"$ref":"#/items/x"},{"$ref":"#y"}]}}""",
+        """{"type":"array","items":{"anyOf":[{"$ref":"#/properties/value"},{"$ref":"#/properties/value/items/x"},{"$ref":"#y"}]}}"""
+    )]
+    [InlineData(
+        """{"anyOf":[{"properties":{"default":{"$ref":"#"},"$ref":{"default":{"$ref":"#"}}}}]}""",
+        """{"anyOf":[{"properties":{"default":{"$ref":"#/properties/value"},"$ref":{"default":{"$ref":"#"}}}}]}"""
+    )]
     public void A_schema_of_anything_else_is_put_into_an_object(string json, string inside)
     {
         var schema = Create(json).Value;
 
-        schema.Reveal().Should().Be($$$"""{"type":"object","properties":{"value":{{{inside}}}},"required":["value"],"additionalProperties":false}""");
+        schema
+            .Reveal()
+            .Should()
+            .Be($$$"""{"type":"object","properties":{"value":{{{inside}}}},"required":["value"],"additionalProperties":false}""");
         schema.Unwrap("""{"value": [1, {"a": 2.0}]}""").Should().Be("""[1, {"a": 2.0}]""");
     }
 
     [Fact]
     public void Definitions_stay_at_the_root()
     {
-        Create("""{"$id":"https://relay.test/x","$ref":"#/$defs/a","$defs":{"a":{"items":{"$ref":"#/definitions/b"}}},"definitions":{"b":{}}}""").Value.Reveal().Should().Be(
-            """{"type":"object","properties":{"value":{"$ref":"#/$defs/a"}},"required":["value"],"additionalProperties":false,"definitions":{"b":{}},"$defs":{"a":{"items":{"$ref":"#/definitions/b"}}}}""");
+        Create(
+            """{"$id":"https://relay.test/x","$ref":"#/$defs/a","$defs":{"a":{"items":{"$ref":"#/definitions/b"}}},"definitions":{"b":{}}}"""
+        )
+            .Value.Reveal()
+            .Should()
+            .Be(
+                """{"type":"object","properties":{"value":{"$ref":"#/$defs/a"}},"required":["value"],"additionalProperties":false,"definitions":{"b":{}},"$defs":{"a":{"items":{"$ref":"#/definitions/b"}}}}"""
+            );
     }
 
     [Fact]
-    public void An_answer_that_was_asked_for_as_an_object_stays_as_it_is() => Create("""{"properties":{"value":{}}}""").Value.Unwrap("""{"value": 1}""").Should().Be("""{"value": 1}""");
+    public void An_answer_that_was_asked_for_as_an_object_stays_as_it_is() =>
+        Create("""{"properties":{"value":{}}}""").Value.Unwrap("""{"value": 1}""").Should().Be("""{"value": 1}""");
 
     [Theory]
     [InlineData("""{"$dynamicRef":"#x"}""", "$dynamicRef")]

@@ -36,28 +36,35 @@ public sealed class PromptTextTests
     [InlineData("\u2028\u2029")]
     [InlineData("\u202F\u205F\u3000")]
     public void Blank_text_is_refused(string text) =>
-        PromptText.Create("system", text).Error.Should().BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "system" })
+        PromptText
+            .Create("system", text)
+            .Error.Should()
+            .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = "system" })
             .And.Match<RelayError>(error => error.Message.Contains("'system' is blank"));
 
     [Fact]
     public void A_missing_text_is_called_missing() =>
-        PromptText.Create("prompt", null).Error.Should()
-        .Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("required"));
+        PromptText
+            .Create("prompt", null)
+            .Error.Should()
+            .Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("required"));
 
     public static TheoryData<string> BrokenTexts =>
-    [
-        new string(['\uD83D']),
-        new string(['\uDE00']),
-        new string(['a', '\uD83D', 'b']),
-        new string(['\uDE00', '\uD83D']),
-        new string(['\uD83D', '\uD83D', '\uDE00']),
-    ];
+        [
+            new string(['\uD83D']),
+            new string(['\uDE00']),
+            new string(['a', '\uD83D', 'b']),
+            new string(['\uDE00', '\uD83D']),
+            new string(['\uD83D', '\uD83D', '\uDE00']),
+        ];
 
     [Theory]
     [MemberData(nameof(BrokenTexts), DisableDiscoveryEnumeration = true)]
     public void Half_a_surrogate_pair_is_refused(string text) =>
-        PromptText.Create("prompt", text).Error.Should()
-        .Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("surrogate"));
+        PromptText
+            .Create("prompt", text)
+            .Error.Should()
+            .Match<RelayError>(error => error.Field == "prompt" && error.Message.Contains("surrogate"));
 
     [Fact]
     public void It_never_prints_or_serialises_its_words()

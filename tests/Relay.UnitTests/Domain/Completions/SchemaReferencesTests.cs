@@ -15,9 +15,11 @@ public sealed class SchemaReferencesTests
         var schema = Schema(Properties(400, """{"$ref":"#/definitions/d"}"""), $$"""{"d":{{Properties(400, Text)}}}""");
         schema.Length.Should().BeLessThan(OutputSchema.MaxBytes);
 
-        Create(schema).Error.Should()
+        Create(schema)
+            .Error.Should()
             .Match<RelayError>(error =>
-            error.Code == ErrorCode.TooLarge && error.Field == "json_schema" && error.Message.Contains("references"));
+                error.Code == ErrorCode.TooLarge && error.Field == "json_schema" && error.Message.Contains("references")
+            );
     }
 
     [Theory]
@@ -29,15 +31,28 @@ public sealed class SchemaReferencesTests
     {
         var definition = $$"""{"$id":"#d","properties":{{JsonElement.Parse(Properties(100, Text)).GetProperty("properties")}}}""";
 
-        Create(Schema(Properties(100, $$"""{"$ref":"{{reference}}"}"""), $$"""{"d":{{definition}},"d~/":{{definition}}}""")).Error!.Code.Should().Be(ErrorCode.TooLarge);
+        Create(Schema(Properties(100, $$"""{"$ref":"{{reference}}"}"""), $$"""{"d":{{definition}},"d~/":{{definition}}}"""))
+            .Error!.Code.Should()
+            .Be(ErrorCode.TooLarge);
     }
 
     [Fact]
     public void Large_schemas_without_references_and_those_that_refer_to_each_other_are_taken()
     {
         Create(Schema(Properties(1600, Text), "{}")).Error.Should().BeNull();
-        Create(Schema(Properties(40, """{"$ref":"#/definitions/b"}"""), $$"""{"b":{{Properties(40, """{"$ref":"#/definitions/c"}""")}},"c":{{Properties(40, Text)}}}""")).Error.Should().BeNull();
-        Create("""{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#"}},"lost":{"$ref":"#/nowhere/3"},"far":{"$ref":"http://example.com/"}}}""").Error.Should().BeNull();
+        Create(
+            Schema(
+                Properties(40, """{"$ref":"#/definitions/b"}"""),
+                $$"""{"b":{{Properties(40, """{"$ref":"#/definitions/c"}""")}},"c":{{Properties(40, Text)}}}"""
+            )
+        )
+            .Error.Should()
+            .BeNull();
+        Create(
+            """{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#"}},"lost":{"$ref":"#/nowhere/3"},"far":{"$ref":"http://example.com/"}}}"""
+        )
+            .Error.Should()
+            .BeNull();
     }
 
     /// <summary>

@@ -35,8 +35,14 @@ public sealed class StopSequencesTests
         for (var round = 0; round < 2000; round++)
         {
             var text = new string([.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => "ab"[random.Next(2)])]);
-            var sequences = Of(string.Join('|', Enumerable.Range(0, random.Next(1, 3))
-                .Select(_ => new string([.. Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)])]))));
+            var sequences = Of(
+                string.Join(
+                    '|',
+                    Enumerable
+                        .Range(0, random.Next(1, 3))
+                        .Select(_ => new string([.. Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)])]))
+                )
+            );
             var (shown, length) = (0, 0);
             while (length < text.Length && sequences.Find(text.AsSpan(0, length)) is null)
             {

@@ -32,7 +32,10 @@ public sealed class ToolDeclarationTests
     [InlineData("{}", """{"type":"object"}""")]
     [InlineData("""{"properties":{"a":true}}""", """{"type":"object","properties":{"a":true}}""")]
     [InlineData("""{ "type": "object", "required": ["a"], "x-other": 1 }""", """{"type":"object","required":["a"],"x-other":1}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"type":["string","null"],"enum":["x",null]},"b":{"items":{"$ref":"#/$defs/c"}},"d":{"items":[{"const":1}]}},"$defs":{"c":{"anyOf":[{"type":"integer"}]}}}""", null)]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"type":["string","null"],"enum":["x",null]},"b":{"items":{"$ref":"#/$defs/c"}},"d":{"items":[{"const":1}]}},"$defs":{"c":{"anyOf":[{"type":"integer"}]}}}""",
+        null
+    )]
     public void The_schema_of_an_object_is_taken(string? schema, string? sent) =>
         Declare("f", schema).Value.RevealInputSchema().Should().Be(sent ?? schema);
 

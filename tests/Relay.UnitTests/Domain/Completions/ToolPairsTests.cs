@@ -8,8 +8,12 @@ public sealed class ToolPairsTests
     [Fact]
     public void Each_call_has_its_result_at_the_head_of_the_next_turn_in_any_order()
     {
-        var conversation = Conversation.Create("messages",
-            [Says(Words("a")), Answers(Words("b"), Calls("c1"), Calls("c2")), Says(Result("c2")), Says(Result("c1"), Words("d"))]).Value;
+        var conversation = Conversation
+            .Create(
+                "messages",
+                [Says(Words("a")), Answers(Words("b"), Calls("c1"), Calls("c2")), Says(Result("c2")), Says(Result("c1"), Words("d"))]
+            )
+            .Value;
 
         conversation.Turns.Should().HaveCount(3, "messages of one side in a row are one turn");
         conversation.ContinuesCalls.Should().BeTrue();
@@ -18,8 +22,10 @@ public sealed class ToolPairsTests
 
     [Fact]
     public void A_conversation_may_go_on_after_results() =>
-        Conversation.Create("messages", [Says(Words("a")), Answers(Calls("c1")), Says(Result("c1")), Answers(Words("b")), Says(Words("c"))])
-        .Value.ContinuesCalls.Should().BeFalse();
+        Conversation
+            .Create("messages", [Says(Words("a")), Answers(Calls("c1")), Says(Result("c1")), Answers(Words("b")), Says(Words("c"))])
+            .Value.ContinuesCalls.Should()
+            .BeFalse();
 
     [Fact]
     public void A_broken_pair_is_refused_and_named()
@@ -29,7 +35,8 @@ public sealed class ToolPairsTests
         Problem(Says(Result("c1"))).Should().Contain("'c1'").And.Contain("does not call");
         Problem(Says(Words("a")), Answers(Calls("c1")), Says(Result("c1"), Result("c1"))).Should().Contain("second result");
         Problem(Says(Words("a")), Answers(Calls("c1"), Calls("c1")), Says(Result("c1"))).Should().Contain("two calls with the id 'c1'");
-        Problem(Says(Words("a")), Answers(Calls("c1")), Says(Result("c1")), Answers(Calls("c1")), Says(Result("c1"))).Should()
+        Problem(Says(Words("a")), Answers(Calls("c1")), Says(Result("c1")), Answers(Calls("c1")), Says(Result("c1")))
+            .Should()
             .Contain("two calls with the id 'c1'");
     }
 
@@ -37,15 +44,23 @@ public sealed class ToolPairsTests
     public void Results_count_as_what_they_hold()
     {
         var picture = ImageBlock.Create("image", "R0lGODlhAQABAAAAACw=").Value;
-        var conversation = Conversation.Create("messages",
-            [Says(Words("a")), Answers(Calls("c1")), Says(new ToolResultBlock("c1", [new TextBlock(Any.Text("1234")), picture]))]).Value;
+        var conversation = Conversation
+            .Create(
+                "messages",
+                [Says(Words("a")), Answers(Calls("c1")), Says(new ToolResultBlock("c1", [new TextBlock(Any.Text("1234")), picture]))]
+            )
+            .Value;
 
         conversation.Images.Should().Be(1);
         conversation.TextBytes.Should().Be("a".Length + "c1f{}".Length + "c1".Length + "1234".Length);
         conversation.ToString().Should().NotContain("1234");
-        Conversation.Create("messages",
-            [Says(Words("a")), Answers(Calls("c1")), Says(new ToolResultBlock("c1", [.. Enumerable.Repeat(picture, 21)]))])
-            .Error!.Message.Should().Contain("pictures");
+        Conversation
+            .Create(
+                "messages",
+                [Says(Words("a")), Answers(Calls("c1")), Says(new ToolResultBlock("c1", [.. Enumerable.Repeat(picture, 21)]))]
+            )
+            .Error!.Message.Should()
+            .Contain("pictures");
     }
 
     private static string Problem(params ChatMessage[] messages) => Conversation.Create("messages", messages).Error!.Message;

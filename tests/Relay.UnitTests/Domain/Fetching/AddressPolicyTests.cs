@@ -130,7 +130,9 @@ public sealed class AddressPolicyTests
         Nat64Prefix[] prefixes = [new(AddressBlock.Parse("2001:67c::/32")), new(new AddressBlock(IPAddress.Parse(address), 96))];
 
         AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], prefixes)).Should().Be(isAllowed);
-        AddressPolicy.Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], [.. prefixes.Reverse()])).Should()
+        AddressPolicy
+            .Default.Allows(IPAddress.Parse(address), 443, new HostNetworks([], [], [.. prefixes.Reverse()]))
+            .Should()
             .Be(isAllowed);
     }
 

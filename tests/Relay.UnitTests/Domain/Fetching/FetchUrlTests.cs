@@ -37,7 +37,10 @@ public sealed class FetchUrlTests
             "port_forbidden" => [nameof(UrlRefusal.PortForbidden)],
             "name_forbidden" => [nameof(UrlRefusal.NameForbidden)],
             "invalid_url" when row.Input.GetString()!.Contains("0x", StringComparison.Ordinal) =>
-            [nameof(UrlRefusal.InvalidUrl), nameof(UrlRefusal.TargetForbidden)],
+            [
+                nameof(UrlRefusal.InvalidUrl),
+                nameof(UrlRefusal.TargetForbidden),
+            ],
             "invalid_url" => [nameof(UrlRefusal.InvalidUrl)],
             _ => throw new InvalidOperationException(row.Code),
         };
@@ -98,28 +101,46 @@ public sealed class FetchUrlTests
     [InlineData("//example.org", "https://example.org/")]
     [InlineData("http://example.org:80/ü", "http://example.org/%C3%BC")]
     public void A_redirect_leads_where_a_browser_would_go(string location, string? target) =>
-        FetchUrl.Parse("https://example.com/a/b/c?d#e", FetchRules.Default, out _)!.Resolve(location, FetchRules.Default, out _)
-        ?.Uri.AbsoluteUri.Should().Be(target);
+        FetchUrl
+            .Parse("https://example.com/a/b/c?d#e", FetchRules.Default, out _)!
+            .Resolve(location, FetchRules.Default, out _)
+            ?.Uri.AbsoluteUri.Should()
+            .Be(target);
 
     [Fact]
     public void What_the_operator_allows_exactly_is_taken_whatever_its_name_or_port()
     {
-        var rules = FetchRules.Default
-            with { Allowed = new HashSet<string>(
-            StringComparer.Ordinal) { "wiki.home.arpa:80", "192.168.1.10:8080", "[fd00::1]:443", "wiki:8080" } };
+        var rules = FetchRules.Default with
+        {
+            Allowed = new HashSet<string>(StringComparer.Ordinal)
+            {
+                "wiki.home.arpa:80",
+                "192.168.1.10:8080",
+                "[fd00::1]:443",
+                "wiki:8080",
+            },
+        };
 
         string[] taken = ["http://wiki.home.arpa/", "http://192.168.1.10:8080/", "https://[fd00:0::1]/", "http://WIKI:8080/"];
         taken.Should().OnlyContain(text => IsTaken(text, rules));
-        string[] refused = ["https://wiki.home.arpa/", "http://192.168.1.10/", "http://192.168.1.11:8080/", "http://x.wiki.home.arpa/",
-            "http://[fd00::1]/"];
+        string[] refused =
+        [
+            "https://wiki.home.arpa/",
+            "http://192.168.1.10/",
+            "http://192.168.1.11:8080/",
+            "http://x.wiki.home.arpa/",
+            "http://[fd00::1]/",
+        ];
         refused.Should().OnlyContain(text => !IsTaken(text, rules));
     }
 
     [Fact]
     public void What_the_operator_denies_is_refused_by_whole_labels()
     {
-        var rules = FetchRules.Default
-            with { DeniedNames = new HashSet<string>(StringComparer.Ordinal) { "example.com", "*.example.org" } };
+        var rules = FetchRules.Default with
+        {
+            DeniedNames = new HashSet<string>(StringComparer.Ordinal) { "example.com", "*.example.org" },
+        };
 
         string[] refused = ["https://example.com/", "https://EXAMPLE.com./", "https://a.example.org/", "https://a.b.example.org/"];
         refused.Should().OnlyContain(text => !IsTaken(text, rules));
@@ -137,30 +158,33 @@ public sealed class FetchUrlTests
         var random = new Random(Fuzz.Seed);
         string[] seeds = [.. SsrfCorpus.Rows("url").Select(row => row.Input.GetString()!).Where(text => text.Length < 300)];
         var accepted = 0;
-        Fuzz.For(TimeSpan.FromSeconds(1.5), () =>
-        {
-            var text = Mutate(seeds[random.Next(seeds.Length)], seeds[random.Next(seeds.Length)], random);
-            if (FetchUrl.Parse(text, FetchRules.Default, out _) is not { } url)
+        Fuzz.For(
+            TimeSpan.FromSeconds(1.5),
+            () =>
             {
-                return;
-            }
+                var text = Mutate(seeds[random.Next(seeds.Length)], seeds[random.Next(seeds.Length)], random);
+                if (FetchUrl.Parse(text, FetchRules.Default, out _) is not { } url)
+                {
+                    return;
+                }
 
-            accepted++;
-            url.Uri.Host.Should().Be(url.Host, text);
-            url.Uri.Scheme.Should().BeOneOf("http", "https");
-            (url.Uri.UserInfo + url.Uri.Fragment).Should().BeEmpty(text);
-            if (IPAddress.TryParse(url.Host, out var address))
-            {
-                url.Address.Should().Be(address, text);
-                AddressTable.IsPublic(address).Should().BeTrue(text);
-            }
-            else
-            {
-                url.Host.Should().MatchRegex(@"^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+$", text);
-            }
+                accepted++;
+                url.Uri.Host.Should().Be(url.Host, text);
+                url.Uri.Scheme.Should().BeOneOf("http", "https");
+                (url.Uri.UserInfo + url.Uri.Fragment).Should().BeEmpty(text);
+                if (IPAddress.TryParse(url.Host, out var address))
+                {
+                    url.Address.Should().Be(address, text);
+                    AddressTable.IsPublic(address).Should().BeTrue(text);
+                }
+                else
+                {
+                    url.Host.Should().MatchRegex(@"^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+$", text);
+                }
 
-            FetchUrl.Parse(url.Uri.AbsoluteUri, FetchRules.Default, out _)!.Origin.Should().Be(url.Origin, text);
-        });
+                FetchUrl.Parse(url.Uri.AbsoluteUri, FetchRules.Default, out _)!.Origin.Should().Be(url.Origin, text);
+            }
+        );
         accepted.Should().BePositive();
     }
 

@@ -60,8 +60,19 @@ public sealed class KeySecretTests
     public void Text_around_or_instead_of_a_secret_is_refused()
     {
         var secret = KeySecret.Generate().Reveal();
-        string?[] others = [null, "", "crk_", secret[..^1], secret + "A", " " + secret, secret + "\n", secret.ToUpperInvariant(),
-            "sk-" + secret[3..], new string('A', secret.Length)];
+        string?[] others =
+        [
+            null,
+            "",
+            "crk_",
+            secret[..^1],
+            secret + "A",
+            " " + secret,
+            secret + "\n",
+            secret.ToUpperInvariant(),
+            "sk-" + secret[3..],
+            new string('A', secret.Length),
+        ];
 
         others.Where(other => KeySecret.Parse(other) is not null).Should().BeEmpty();
     }
@@ -77,8 +88,12 @@ public sealed class KeySecretTests
         $"{added}".Should().Contain("***").And.NotContain(hidden);
         JsonSerializer.Serialize(secret).Should().NotContain(hidden);
         JsonSerializer.Serialize(added).Should().NotContain(hidden);
-        typeof(KeySecret).GetProperties().Select(property => property.GetValue(secret)?.ToString())
-            .Should().NotBeEmpty().And.NotContain(shown => shown!.Contains(hidden), "a logger may look at every property");
+        typeof(KeySecret)
+            .GetProperties()
+            .Select(property => property.GetValue(secret)?.ToString())
+            .Should()
+            .NotBeEmpty()
+            .And.NotContain(shown => shown!.Contains(hidden), "a logger may look at every property");
     }
 
     [Fact]
@@ -92,8 +107,18 @@ public sealed class KeySecretTests
     public void Other_texts_are_no_hash()
     {
         var stored = KeyHash.Of("abc").Value;
-        string?[] others = [null, "", "sha256:", stored[..^1], stored + "0", stored.ToUpperInvariant(), "sha512:" + stored[7..],
-            stored[..^1] + "g", " " + stored[..^1]];
+        string?[] others =
+        [
+            null,
+            "",
+            "sha256:",
+            stored[..^1],
+            stored + "0",
+            stored.ToUpperInvariant(),
+            "sha512:" + stored[7..],
+            stored[..^1] + "g",
+            " " + stored[..^1],
+        ];
 
         others.Where(other => KeyHash.Parse(other) is not null).Should().BeEmpty();
     }

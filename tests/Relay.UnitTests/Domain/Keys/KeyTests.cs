@@ -75,8 +75,13 @@ public sealed class KeyTests
     public void A_rotated_key_is_the_same_key_with_a_new_secret()
     {
         var (key, _) = ApiKey.Create(Any.Label("billing"), Any.Time);
-        key = key with { ExpiresAt = Any.Time.AddDays(90), Scopes = KeyScopes.Usage, Models = [Any.Model()],
-            Limits = new KeyLimits(1, 2, 3, 4) };
+        key = key with
+        {
+            ExpiresAt = Any.Time.AddDays(90),
+            Scopes = KeyScopes.Usage,
+            Models = [Any.Model()],
+            Limits = new KeyLimits(1, 2, 3, 4),
+        };
 
         var (rotated, secret) = key.Rotate(TimeSpan.Zero, Any.Time.AddDays(1));
 
@@ -93,7 +98,8 @@ public sealed class KeyTests
         var (twice, _) = key.Rotate(TimeSpan.Zero, Any.Time.AddDays(2));
         var other = twice with { Limits = new KeyLimits(1, 2, 3, 4) };
 
-        once.WithNewerSecretsOf(other).Should()
+        once.WithNewerSecretsOf(other)
+            .Should()
             .Be(once with { Hash = twice.Hash, Prefix = twice.Prefix, RotatedAt = twice.RotatedAt, Retired = twice.Retired });
         other.WithNewerSecretsOf(once).Should().Be(other);
         key.WithNewerSecretsOf(key).Should().Be(key);
@@ -134,9 +140,14 @@ public sealed class KeyTests
 
         third.Accepts(first.Hash, Any.Time.AddHours(2)).Should().BeTrue("its overlap is not over");
         third.Accepts(second.Hash, Any.Time.AddHours(2)).Should().BeTrue();
-        third.Rotate(TimeSpan.FromMinutes(1), Any.Time.AddHours(3)).Key.Accepts(second.Hash, Any.Time.AddHours(3).AddMinutes(1)).Should()
+        third
+            .Rotate(TimeSpan.FromMinutes(1), Any.Time.AddHours(3))
+            .Key.Accepts(second.Hash, Any.Time.AddHours(3).AddMinutes(1))
+            .Should()
             .BeFalse("no older secret outlives the overlap that was named last");
-        third.Rotate(TimeSpan.Zero, Any.Time.AddHours(2)).Key.Retired.Should()
+        third
+            .Rotate(TimeSpan.Zero, Any.Time.AddHours(2))
+            .Key.Retired.Should()
             .BeEmpty("a secret that leaked is shut, whatever was promised before");
     }
 
@@ -177,18 +188,19 @@ public sealed class KeyTests
         new KeyLimits(KeyLimits.MaxRequests, KeyLimits.MaxRequests, KeyLimits.MaxConcurrency, KeyLimits.MaxUsd).Problem.Should().BeNull();
     }
 
-    public static TheoryData<KeyLimits, string> WrongLimits => new()
-    {
-        { new KeyLimits(RequestsPerMinute: 0), "rpm" },
-        { new KeyLimits(RequestsPerMinute: KeyLimits.MaxRequests + 1), "rpm" },
-        { new KeyLimits(RequestsPerDay: 0), "daily" },
-        { new KeyLimits(RequestsPerDay: KeyLimits.MaxRequests + 1), "daily" },
-        { new KeyLimits(Concurrency: 0), "concurrency" },
-        { new KeyLimits(Concurrency: KeyLimits.MaxConcurrency + 1), "concurrency" },
-        { new KeyLimits(UsdPerDay: 0), "usd" },
-        { new KeyLimits(UsdPerDay: -0.01m), "usd" },
-        { new KeyLimits(UsdPerDay: KeyLimits.MaxUsd + 0.01m), "usd" },
-    };
+    public static TheoryData<KeyLimits, string> WrongLimits =>
+        new()
+        {
+            { new KeyLimits(RequestsPerMinute: 0), "rpm" },
+            { new KeyLimits(RequestsPerMinute: KeyLimits.MaxRequests + 1), "rpm" },
+            { new KeyLimits(RequestsPerDay: 0), "daily" },
+            { new KeyLimits(RequestsPerDay: KeyLimits.MaxRequests + 1), "daily" },
+            { new KeyLimits(Concurrency: 0), "concurrency" },
+            { new KeyLimits(Concurrency: KeyLimits.MaxConcurrency + 1), "concurrency" },
+            { new KeyLimits(UsdPerDay: 0), "usd" },
+            { new KeyLimits(UsdPerDay: -0.01m), "usd" },
+            { new KeyLimits(UsdPerDay: KeyLimits.MaxUsd + 0.01m), "usd" },
+        };
 
     [Theory]
     [MemberData(nameof(WrongLimits), DisableDiscoveryEnumeration = true)]

@@ -55,11 +55,13 @@ public sealed class ModelNameTests
     public void A_full_id_tells_its_family_also_one_that_nobody_has_heard_of(string id, string family)
     {
         ModelName.Create(id).Value.Family.Should().Be(family);
-        ModelName.Create(family).Value.Covers(ModelName.Create(id).Value).Should()
+        ModelName
+            .Create(family)
+            .Value.Covers(ModelName.Create(id).Value)
+            .Should()
             .Be(id == family || id.StartsWith("claude-", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void A_refusal_does_not_echo_the_text() =>
-        ModelName.Create("<script>").Error!.Message.Should().NotContain("script");
+    public void A_refusal_does_not_echo_the_text() => ModelName.Create("<script>").Error!.Message.Should().NotContain("script");
 }

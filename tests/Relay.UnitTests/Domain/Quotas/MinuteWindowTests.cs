@@ -13,39 +13,56 @@ public sealed class MinuteWindowTests
     private static readonly TimeSpan Tick = TimeSpan.FromTicks(1);
 
     /// <summary>Milliseconds between arrivals: bursts, a trickle, pauses of about a minute and longer ones.</summary>
-    private static readonly Gen<int[]> Gaps =
-        Gen.Frequency((5, Gen.Choose(0, 400)), (4, Gen.Choose(0, 20_000)), (2, Gen.Choose(58_500, 61_500)), (1, Gen.Choose(0, 200_000)))
+    private static readonly Gen<int[]> Gaps = Gen.Frequency(
+            (5, Gen.Choose(0, 400)),
+            (4, Gen.Choose(0, 20_000)),
+            (2, Gen.Choose(58_500, 61_500)),
+            (1, Gen.Choose(0, 200_000))
+        )
         .ArrayOf(80);
 
     [Fact]
     public void There_are_never_more_than_the_limit_in_any_sixty_seconds() =>
-        Always.Holds(Gaps, gaps =>
-        {
-            var limit = 1 + (gaps[0] % 7);
-            var admitted = Play(gaps, limit);
+        Always.Holds(
+            Gaps,
+            gaps =>
+            {
+                var limit = 1 + (gaps[0] % 7);
+                var admitted = Play(gaps, limit);
 
-            admitted.Should().NotBeEmpty();
-            admitted.Max(first => admitted.Count(other => other >= first && other < first + MinuteWindow.Length)).Should()
-                .BeLessThanOrEqualTo(limit);
-        });
+                admitted.Should().NotBeEmpty();
+                admitted
+                    .Max(first => admitted.Count(other => other >= first && other < first + MinuteWindow.Length))
+                    .Should()
+                    .BeLessThanOrEqualTo(limit);
+            }
+        );
 
     [Fact]
     public void Whoever_waits_the_stated_time_alone_is_let_in_and_a_tick_less_would_not_do() =>
-        Always.Holds(Gaps, gaps =>
-        {
-            var limit = 1 + (gaps[0] % 7);
-            Play(gaps, limit, (admitted, uptime, wait) =>
+        Always.Holds(
+            Gaps,
+            gaps =>
             {
-                IsFree(admitted, limit, uptime + wait).Should().BeTrue();
-                IsFree(admitted, limit, uptime + TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds))).Should()
-                    .BeTrue("Retry-After is rounded up");
-                IsFree(admitted, limit, uptime + wait - Tick).Should().BeFalse();
+                var limit = 1 + (gaps[0] % 7);
+                Play(
+                    gaps,
+                    limit,
+                    (admitted, uptime, wait) =>
+                    {
+                        IsFree(admitted, limit, uptime + wait).Should().BeTrue();
+                        IsFree(admitted, limit, uptime + TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds)))
+                            .Should()
+                            .BeTrue("Retry-After is rounded up");
+                        IsFree(admitted, limit, uptime + wait - Tick).Should().BeFalse();
 
-                // The one whose end makes room.
-                var ideal = admitted[^limit] + MinuteWindow.Length - uptime;
-                wait.Should().BeGreaterThanOrEqualTo(ideal).And.BeLessThanOrEqualTo(ideal + TimeSpan.FromSeconds(1));
-            });
-        });
+                        // The one whose end makes room.
+                        var ideal = admitted[^limit] + MinuteWindow.Length - uptime;
+                        wait.Should().BeGreaterThanOrEqualTo(ideal).And.BeLessThanOrEqualTo(ideal + TimeSpan.FromSeconds(1));
+                    }
+                );
+            }
+        );
 
     [Fact]
     public void What_is_given_back_makes_room_at_once_and_only_once()

@@ -22,17 +22,29 @@ public sealed class QuotaBookTests
     [InlineData(Many, 100, Many, ErrorCode.DailyLimit)]
     [InlineData(Many, Many, 100, ErrorCode.GlobalDailyLimit)]
     public void Five_hundred_at_once_against_a_limit_of_a_hundred_admit_exactly_a_hundred(
-        int perMinute, int perDay, int globalPerDay, ErrorCode refusal)
+        int perMinute,
+        int perDay,
+        int globalPerDay,
+        ErrorCode refusal
+    )
     {
         var decisions = new QuotaDecision[500];
         var limits = new QuotaLimits(perMinute, perDay, globalPerDay, 4, null);
 
-        Parallel.For(0, decisions.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 }, index =>
-            decisions[index] = _book.Charge("a", limits, 0.01m, _now, _uptime));
+        Parallel.For(
+            0,
+            decisions.Length,
+            new ParallelOptions { MaxDegreeOfParallelism = 16 },
+            index => decisions[index] = _book.Charge("a", limits, 0.01m, _now, _uptime)
+        );
 
         decisions.Count(decision => decision.Charge is not null).Should().Be(100);
-        decisions.Where(decision => decision.Charge is null).Select(decision => decision.Refusal!.Code).Should()
-            .HaveCount(400).And.OnlyContain(code => code == refusal);
+        decisions
+            .Where(decision => decision.Charge is null)
+            .Select(decision => decision.Refusal!.Code)
+            .Should()
+            .HaveCount(400)
+            .And.OnlyContain(code => code == refusal);
     }
 
     [Fact]
@@ -135,7 +147,9 @@ public sealed class QuotaBookTests
         for (var look = 0; look < 20; look++)
         {
             _book.Peek("a", limits, _now, _uptime).Statuses.Should().Equal(decision.Statuses);
-            _book.Peek("never seen", limits, _now, _uptime).Statuses.Should()
+            _book
+                .Peek("never seen", limits, _now, _uptime)
+                .Statuses.Should()
                 .Equal(new QuotaBook().Peek("b", limits, _now, _uptime).Statuses);
         }
 
@@ -146,12 +160,17 @@ public sealed class QuotaBookTests
     public void Statuses_say_what_there_is_what_is_left_and_when_there_is_more()
     {
         var limits = new QuotaLimits(2, 10, 10, 4, 2.509m);
-        Charge("a", limits, reserve: 1.004m).Statuses.Should().Equal(
-            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
-            new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), UntilMidnight),
-            new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), UntilMidnight));
+        Charge("a", limits, reserve: 1.004m)
+            .Statuses.Should()
+            .Equal(
+                new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
+                new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), UntilMidnight),
+                new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), UntilMidnight)
+            );
         Pass(TimeSpan.FromSeconds(20));
-        Charge("a", limits, reserve: 1m).Statuses[0].Should()
+        Charge("a", limits, reserve: 1m)
+            .Statuses[0]
+            .Should()
             .Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
     }
 
@@ -165,7 +184,9 @@ public sealed class QuotaBookTests
         var looked = _book.Peek("b", limits, _now, _uptime);
         looked.Charge.Should().BeNull("a look takes nothing");
         looked.Refusal!.Code.Should().Be(ErrorCode.GlobalDailyLimit);
-        _book.Peek("b", limits with { GlobalPerDay = 2 }, _now, _uptime).Statuses.Should()
+        _book
+            .Peek("b", limits with { GlobalPerDay = 2 }, _now, _uptime)
+            .Statuses.Should()
             .NotContain(status => status.Policy == "global-day");
     }
 
@@ -215,32 +236,36 @@ public sealed class QuotaBookTests
 
     [Fact]
     public void The_days_cost_exceeds_the_budget_by_no_more_than_costs_exceeded_their_reserves_and_the_one_that_ran_alone() =>
-        Always.Holds(Always.Numbers(200), numbers =>
-        {
-            var book = new QuotaBook();
-            var limits = Limits(usd: 3);
-            List<(QuotaCharge Charge, bool Alone)> running = [];
-            var (spent, excess, mostOfOne) = (0m, 0m, 0m);
-            foreach (var number in numbers)
+        Always.Holds(
+            Always.Numbers(200),
+            numbers =>
             {
-                if (number % 3 == 0 && running.Count > 0)
+                var book = new QuotaBook();
+                var limits = Limits(usd: 3);
+                List<(QuotaCharge Charge, bool Alone)> running = [];
+                var (spent, excess, mostOfOne) = (0m, 0m, 0m);
+                foreach (var number in numbers)
                 {
-                    var (charge, _) = running[number / 3 % running.Count];
-                    running.RemoveAll(other => other.Charge == charge);
-                    var cost = (number / 7 % 100) / 100m;
-                    spent += cost;
-                    excess += Math.Max(0, cost - charge.ReservedUsd);
-                    book.Settle(charge, cost);
+                    if (number % 3 == 0 && running.Count > 0)
+                    {
+                        var (charge, _) = running[number / 3 % running.Count];
+                        running.RemoveAll(other => other.Charge == charge);
+                        var cost = (number / 7 % 100) / 100m;
+                        spent += cost;
+                        excess += Math.Max(0, cost - charge.ReservedUsd);
+                        book.Settle(charge, cost);
+                    }
+                    else if (book.Charge("a", limits, ((number % 60) + 1) / 100m, _now, _uptime).Charge is { } charge)
+                    {
+                        mostOfOne = running.Count == 0 ? Math.Max(mostOfOne, charge.ReservedUsd) : mostOfOne;
+                        running.Add((charge, running.Count == 0));
+                    }
                 }
-                else if (book.Charge("a", limits, ((number % 60) + 1) / 100m, _now, _uptime).Charge is { } charge)
-                {
-                    mostOfOne = running.Count == 0 ? Math.Max(mostOfOne, charge.ReservedUsd) : mostOfOne;
-                    running.Add((charge, running.Count == 0));
-                }
-            }
 
-            spent.Should().BeLessThanOrEqualTo(3 + excess + mostOfOne);
-        }, times: 60);
+                spent.Should().BeLessThanOrEqualTo(3 + excess + mostOfOne);
+            },
+            times: 60
+        );
 
     [Fact]
     public void What_was_charged_before_midnight_is_no_part_of_the_new_day_however_it_ends()
@@ -274,7 +299,8 @@ public sealed class QuotaBookTests
 
         var refusal = Charge("a", limits).Refusal!;
         refusal.Code.Should().Be(ErrorCode.DailyLimit);
-        (_now + refusal.RetryAfter).Should()
+        (_now + refusal.RetryAfter)
+            .Should()
             .Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero), "that day is over when it is over");
     }
 
@@ -295,7 +321,8 @@ public sealed class QuotaBookTests
         }
 
         _now = right.AddMinutes(1);
-        (Status("a", limits, "day").Remaining, Status("a", limits, "usd-day").Remaining).Should()
+        (Status("a", limits, "day").Remaining, Status("a", limits, "usd-day").Remaining)
+            .Should()
             .Be((2, 40), "the day has what it had before");
         Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
         Charge("a", limits, reserve: 0.1m).Charge.Should().NotBeNull();
@@ -325,20 +352,24 @@ public sealed class QuotaBookTests
 
     [Fact]
     public void A_refusal_for_the_minute_never_waits_longer_than_a_minute() =>
-        Always.Holds(Always.Numbers(40), numbers =>
-        {
-            var book = new QuotaBook();
-            var (limits, uptime) = (Limits(perMinute: 1 + (numbers[0] % 5)), TimeSpan.Zero);
-            foreach (var number in numbers.Skip(1))
+        Always.Holds(
+            Always.Numbers(40),
+            numbers =>
             {
-                uptime += TimeSpan.FromMilliseconds(number % 3000);
-                if (book.Charge("a", limits, 0.01m, _now, uptime).Refusal is { } refusal)
+                var book = new QuotaBook();
+                var (limits, uptime) = (Limits(perMinute: 1 + (numbers[0] % 5)), TimeSpan.Zero);
+                foreach (var number in numbers.Skip(1))
                 {
-                    refusal.RetryAfter.Should().BeGreaterThan(TimeSpan.Zero).And.BeLessThanOrEqualTo(MinuteWindow.Length);
-                    book.Peek("a", limits, _now, uptime + refusal.RetryAfter!.Value).Refusal.Should().BeNull("the time is honest");
+                    uptime += TimeSpan.FromMilliseconds(number % 3000);
+                    if (book.Charge("a", limits, 0.01m, _now, uptime).Refusal is { } refusal)
+                    {
+                        refusal.RetryAfter.Should().BeGreaterThan(TimeSpan.Zero).And.BeLessThanOrEqualTo(MinuteWindow.Length);
+                        book.Peek("a", limits, _now, uptime + refusal.RetryAfter!.Value).Refusal.Should().BeNull("the time is honest");
+                    }
                 }
-            }
-        }, times: 60);
+            },
+            times: 60
+        );
 
     [Fact]
     public void A_clock_that_jumps_within_a_minute_moves_no_minute()
@@ -407,9 +438,12 @@ public sealed class QuotaBookTests
     private TimeSpan UntilMidnight => new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero) - _now;
 
     private IEnumerable<string> KeysInMemory =>
-        ((System.Collections.IDictionary)typeof(QuotaBook)
-        .GetField("_keys", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(_book)!)
-        .Keys.Cast<string>();
+        (
+            (System.Collections.IDictionary)
+                typeof(QuotaBook)
+                    .GetField("_keys", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!
+                    .GetValue(_book)!
+        ).Keys.Cast<string>();
 
     private static QuotaLimits Limits(int perMinute = Many, int perDay = Many, int globalPerDay = Many, decimal? usd = null) =>
         new(perMinute, perDay, globalPerDay, 4, usd);
@@ -431,8 +465,13 @@ public sealed class QuotaBookTests
     {
         private readonly QuotaBook _book = new();
         private readonly List<Entry> _entries = [];
-        private readonly QuotaLimits _limits =
-            new(1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 4, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
+        private readonly QuotaLimits _limits = new(
+            1 + (numbers[0] % 9),
+            1 + (numbers[1] % 30),
+            1 + (numbers[2] % 60),
+            4,
+            numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5)
+        );
         private DateTimeOffset _now = new(2026, 3, 14, 20, 0, 0, TimeSpan.Zero);
         private TimeSpan _uptime = TimeSpan.Zero;
 
@@ -473,10 +512,13 @@ public sealed class QuotaBookTests
         private void Charge(string keyId, decimal reserve)
         {
             var today = DateOnly.FromDateTime(_now.UtcDateTime);
-            var ofDay = _entries.Where(entry => (entry.Charge.Day == today || entry.Charge.Day == today.AddDays(1)) && !entry.IsGivenBack)
+            var ofDay = _entries
+                .Where(entry => (entry.Charge.Day == today || entry.Charge.Day == today.AddDays(1)) && !entry.IsGivenBack)
                 .ToList();
             var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
-            var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId).GroupBy(entry => entry.Charge.Second)
+            var inMinute = _entries
+                .Where(entry => entry.Charge.KeyId == keyId)
+                .GroupBy(entry => entry.Charge.Second)
                 .Where(second => second.Max(entry => entry.At) + MinuteWindow.Length > _uptime)
                 .Sum(second => second.Count(entry => !entry.IsGivenBack));
             var cost = own.Where(entry => entry.IsOver).Sum(entry => entry.CostUsd);
@@ -523,7 +565,8 @@ public sealed class QuotaBookTests
         /// </summary>
         private void ShouldAgree(string keyId, QuotaDecision decision)
         {
-            var next = _book.Peek(keyId, _limits, _now, _uptime)
+            var next = _book
+                .Peek(keyId, _limits, _now, _uptime)
                 .Statuses.ToDictionary(status => status.Policy, status => status.Remaining, StringComparer.Ordinal);
             if (decision.Refusal is { } refusal)
             {
@@ -538,7 +581,9 @@ public sealed class QuotaBookTests
             else
             {
                 // The last request of all keys finds the global limit used up only afterwards.
-                decision.Statuses.Select(status => status.Remaining).Should()
+                decision
+                    .Statuses.Select(status => status.Remaining)
+                    .Should()
                     .Equal(next.Where(status => status.Key != "global-day").Select(status => status.Value));
             }
         }

@@ -28,19 +28,27 @@ public sealed class SpendingTests
     [InlineData(100_001, 16_000, "0.315003")]
     [InlineData(100_001, 10, "0.300153")]
     public void An_estimate_is_for_the_callers_text_and_an_ordinary_answer_within_the_cap(
-        long inputTokens, int maxOutputTokens, decimal usd) =>
-        Price.Estimate(inputTokens, maxOutputTokens).Should().Be(usd);
+        long inputTokens,
+        int maxOutputTokens,
+        decimal usd
+    ) => Price.Estimate(inputTokens, maxOutputTokens).Should().Be(usd);
 
     [Fact]
     public void No_request_is_reckoned_to_cost_nothing() => Price.Estimate(1, 1).Should().BePositive();
 
     [Fact]
     public void Claude_Codes_own_sum_wins() =>
-        new Spending { ReachedApi = true, Usage = new TokenUsage(1_000_000, 0, 0, 0, 0.42m) }.Cost(Price, 9).Should().Be(0.42m);
+        new Spending { ReachedApi = true, Usage = new TokenUsage(1_000_000, 0, 0, 0, 0.42m) }
+            .Cost(Price, 9)
+            .Should()
+            .Be(0.42m);
 
     [Fact]
     public void Tokens_that_nobody_summed_up_cost_their_price() =>
-        new Spending { ReachedApi = true, Usage = new TokenUsage(1_000_000, 0, 0, 0, null) }.Cost(Price, 9).Should().Be(3m);
+        new Spending { ReachedApi = true, Usage = new TokenUsage(1_000_000, 0, 0, 0, null) }
+            .Cost(Price, 9)
+            .Should()
+            .Be(3m);
 
     [Theory]
     [InlineData(true, false, 9)]
@@ -48,6 +56,12 @@ public sealed class SpendingTests
     [InlineData(false, false, 0)]
     [InlineData(false, true, 0)]
     public void Without_a_token_counted_it_costs_what_was_reserved_unless_it_failed_or_never_called(
-        bool reachedApi, bool isFinal, decimal usd) =>
-        new Spending { ReachedApi = reachedApi, IsFinal = isFinal }.Cost(Price, 9).Should().Be(usd);
+        bool reachedApi,
+        bool isFinal,
+        decimal usd
+    ) =>
+        new Spending { ReachedApi = reachedApi, IsFinal = isFinal }
+            .Cost(Price, 9)
+            .Should()
+            .Be(usd);
 }

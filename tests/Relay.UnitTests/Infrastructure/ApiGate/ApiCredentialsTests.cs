@@ -35,7 +35,14 @@ public sealed class ApiCredentialsTests : IDisposable
     [InlineData(ClaudeAuth.OauthToken, "Authorization", "Bearer the-token")]
     public async Task A_key_and_a_token_come_from_the_settings(ClaudeAuth auth, string name, string value)
     {
-        using var credentials = Credentials(new ClaudeCodeOptions { Auth = auth, ApiKey = "the-key", OAuthToken = "the-token" });
+        using var credentials = Credentials(
+            new ClaudeCodeOptions
+            {
+                Auth = auth,
+                ApiKey = "the-key",
+                OAuthToken = "the-token",
+            }
+        );
 
         (await credentials.GetHeaderAsync(Waiting.Token)).Should().Be(KeyValuePair.Create(name, value));
         credentials.IsPresent.Should().BeTrue();
@@ -71,7 +78,10 @@ public sealed class ApiCredentialsTests : IDisposable
     private void LogIn(string token, TimeSpan lasts, DateTime? changedAt = null)
     {
         var path = Path.Combine(_home.Home.ClaudeDirectory, ".credentials.json");
-        File.WriteAllText(path, $$$"""{"claudeAiOauth":{"accessToken":"{{{token}}}","refreshToken":"r","expiresAt":{{{(_clock.GetUtcNow() + lasts).ToUnixTimeMilliseconds()}}}}}""");
+        File.WriteAllText(
+            path,
+            $$$"""{"claudeAiOauth":{"accessToken":"{{{token}}}","refreshToken":"r","expiresAt":{{{(_clock.GetUtcNow() + lasts).ToUnixTimeMilliseconds()}}}}}"""
+        );
         File.SetLastWriteTimeUtc(path, changedAt ?? Any.Time.UtcDateTime);
     }
 
@@ -80,7 +90,13 @@ public sealed class ApiCredentialsTests : IDisposable
         var (options, configuration) = (Options.Create(given), new ConfigurationBuilder().Build());
         var login = new LoginFile(new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), configuration, _home.Home));
         var renewal = new LoginRenewal(
-            new ClaudeLocator(options), login, new LoginStatusReader(_starter, TimeProvider.System), _home.Home, options, configuration);
+            new ClaudeLocator(options),
+            login,
+            new LoginStatusReader(_starter, TimeProvider.System),
+            _home.Home,
+            options,
+            configuration
+        );
         return new ApiCredentials(options, login, renewal, _clock, _log);
     }
 }

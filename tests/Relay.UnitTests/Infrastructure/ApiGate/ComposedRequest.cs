@@ -17,18 +17,22 @@ internal sealed class ComposedRequest
         + " - Shell: unknown\n - OS Version: Linux 6.1.0\n\nYou are powered by the model named Opus 5.5. The exact model ID is "
         + "claude-opus-5-5.\n\nToday's date is 2026-11-30.";
 
-    public JsonObject Body { get; } = JsonNode.Parse(
-        """
-        {"model":"claude-opus-5-5","messages":[],"system":[
-          {"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.330.0e0; cc_entrypoint=sdk-cli;"},
-          {"type":"text","text":"You are a Claude agent.","cache_control":{"type":"ephemeral"}},
-          {"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}],
-         "tools":[],
-         "metadata":{"user_id":"{\"device_id\":\"e9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6\",\"account_uuid\":\"\",\"session_id\":\"1ac35c8b-4e97-41f0-86cd-651995111a6a\"}"},
-         "max_tokens":16000,"thinking":{"type":"adaptive","display":"updates"},
-         "context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},
-         "output_config":{"effort":"medium"},"stream":true}
-        """)!.AsObject();
+    public JsonObject Body { get; } =
+        JsonNode
+            .Parse(
+                """
+                {"model":"claude-opus-5-5","messages":[],"system":[
+                  {"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.330.0e0; cc_entrypoint=sdk-cli;"},
+                  {"type":"text","text":"You are a Claude agent.","cache_control":{"type":"ephemeral"}},
+                  {"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}],
+                 "tools":[],
+                 "metadata":{"user_id":"{\"device_id\":\"e9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6\",\"account_uuid\":\"\",\"session_id\":\"1ac35c8b-4e97-41f0-86cd-651995111a6a\"}"},
+                 "max_tokens":16000,"thinking":{"type":"adaptive","display":"updates"},
+                 "context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},
+                 "output_config":{"effort":"medium"},"stream":true}
+                """
+            )!
+            .AsObject();
 
     public JsonArray Messages => Body["messages"]!.AsArray();
 
@@ -66,9 +70,14 @@ internal sealed class ComposedRequest
         return this;
     }
 
-    public ComposedRequest WithNoteOf(DateTimeOffset time) => WithNote(Note.Replace(
-        "2026-11-30", time.UtcDateTime.ToString("yyyy-MM-dd", global::System.Globalization.CultureInfo.InvariantCulture),
-        StringComparison.Ordinal));
+    public ComposedRequest WithNoteOf(DateTimeOffset time) =>
+        WithNote(
+            Note.Replace(
+                "2026-11-30",
+                time.UtcDateTime.ToString("yyyy-MM-dd", global::System.Globalization.CultureInfo.InvariantCulture),
+                StringComparison.Ordinal
+            )
+        );
 
     public static JsonObject Text(string text, bool cached = false)
     {
@@ -83,6 +92,8 @@ internal sealed class ComposedRequest
 
     public byte[] ToBytes() =>
         Encoding.UTF8.GetBytes(
-        Body.ToJsonString(new JsonSerializerOptions
-        { Encoder = global::System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+            Body.ToJsonString(
+                new JsonSerializerOptions { Encoder = global::System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
+            )
+        );
 }

@@ -26,8 +26,13 @@ internal sealed class GateBench : IAsyncDisposable
             File.WriteAllText(certificates, certificate!.ExportCertificatePem());
         }
 
-        var options = new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = Key, BaseUrl = api.Address,
-            PassEnv = ["NODE_EXTRA_CA_CERTS"] };
+        var options = new ClaudeCodeOptions
+        {
+            Auth = ClaudeAuth.ApiKey,
+            ApiKey = Key,
+            BaseUrl = api.Address,
+            PassEnv = ["NODE_EXTRA_CA_CERTS"],
+        };
         _gate = FakeGate.Create(_home.Home, Options.Create(options), certificates: certificates);
         _claude = new Lazy<GateClient>(() => new GateClient(Gate.SocketPath!));
     }
@@ -59,9 +64,16 @@ internal sealed class GateBench : IAsyncDisposable
         };
 
     /// <summary>The shape of the requests that the client sends.</summary>
-    private static RequestShape Shape { get; } = RequestProof.Prove(
-        BodyOf("Hi"), "anthropic-version: 2023-06-01\n", Expect(isRehearsed: false), [],
-        DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)).Shape!;
+    private static RequestShape Shape { get; } =
+        RequestProof
+            .Prove(
+                BodyOf("Hi"),
+                "anthropic-version: 2023-06-01\n",
+                Expect(isRehearsed: false),
+                [],
+                DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)
+            )
+            .Shape!;
 
     public Task<HttpResponseMessage> SendAsync(string path, byte[] body, Action<HttpRequestMessage>? change = null) =>
         _claude.Value.SendAsync(path, body, change);

@@ -22,12 +22,25 @@ public sealed class GateListenerTests
         var reached = bench.Reached.Should().ContainSingle().Which;
         reached.Should().StartWith("/v1/messages?beta=true\n").And.EndWith("\n\n" + Encoding.UTF8.GetString(GateBench.BodyOf("Hi")));
         reached.Should().Contain($"x-api-key: {GateBench.Key}").And.Contain("anthropic-version: 2023-06-01");
-        reached.Should()
-            .NotContain(ApiCredentials.Placeholder).And.NotContain(ticket.Value).And.NotContain("gate.sock").And.NotContain("traceparent");
+        reached
+            .Should()
+            .NotContain(ApiCredentials.Placeholder)
+            .And.NotContain(ticket.Value)
+            .And.NotContain("gate.sock")
+            .And.NotContain("traceparent");
         answer.Headers.Contains("set-cookie").Should().BeFalse();
-        (await SignalsAsync(turn)).Should()
-            .Equal("Forwarded", "Responded", "message_start", "content_block_start", "content_block_delta", "content_block_stop",
-            "message_delta", "message_stop");
+        (await SignalsAsync(turn))
+            .Should()
+            .Equal(
+                "Forwarded",
+                "Responded",
+                "message_start",
+                "content_block_start",
+                "content_block_delta",
+                "content_block_stop",
+                "message_delta",
+                "message_stop"
+            );
     }
 
     [Fact]
@@ -69,8 +82,17 @@ public sealed class GateListenerTests
         var gone = bench.Gate.Issue();
         gone.Dispose();
 
-        foreach (var path in (string[])["/v1/messages", $"/{new string('A', 43)}/v1/messages", $"/{gone.Value}/v1/messages", "/",
-            "//v1/messages", $"/{ticket.Value}"])
+        foreach (
+            var path in (string[])
+                [
+                    "/v1/messages",
+                    $"/{new string('A', 43)}/v1/messages",
+                    $"/{gone.Value}/v1/messages",
+                    "/",
+                    "//v1/messages",
+                    $"/{ticket.Value}",
+                ]
+        )
         {
             using var answer = await bench.SendAsync(path, GateBench.BodyOf("Hi")).InTime();
             answer.StatusCode.Should().Be(HttpStatusCode.NotFound);
@@ -131,27 +153,33 @@ public sealed class GateListenerTests
     public async Task Headers_that_are_not_on_the_list_and_compressed_bodies_are_refused()
     {
         await using var bench = await GateBench.StartAsync();
-        foreach (var (name, value) in (IEnumerable<(string, string)>)[("x-secret", "token"), ("anthropic-beta", "a<b"),
-            ("User-Agent", "host=build7 <x>"), ("Cookie", "a=b")])
+        foreach (
+            var (name, value) in (IEnumerable<(string, string)>)
+                [("x-secret", "token"), ("anthropic-beta", "a<b"), ("User-Agent", "host=build7 <x>"), ("Cookie", "a=b")]
+        )
         {
             using var ticket = bench.Gate.Issue();
             var turn = Begin(ticket);
-            using var answer = await bench.AskAsync(ticket, change: request => request.Headers.TryAddWithoutValidation(name, value))
+            using var answer = await bench
+                .AskAsync(ticket, change: request => request.Headers.TryAddWithoutValidation(name, value))
                 .InTime();
             answer.StatusCode.Should().NotBe(HttpStatusCode.OK);
         }
 
         using var compressed = bench.Gate.Issue();
         Begin(compressed);
-        using var refused = await bench.AskAsync(compressed, change: request => request.Content!.Headers.ContentEncoding.Add("gzip"))
+        using var refused = await bench
+            .AskAsync(compressed, change: request => request.Content!.Headers.ContentEncoding.Add("gzip"))
             .InTime();
         refused.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
         bench.Reached.Should().BeEmpty();
     }
 
     [Theory]
-    [InlineData("e9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6",
-        "f9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6")]
+    [InlineData(
+        "e9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6",
+        "f9589a6be4f7dbfe4b046068882f5faeebfa242cca902ad1a5ae9919ec6473a6"
+    )]
     [InlineData("1ac35c8b-4e97-41f0-86cd-651995111a6a", "2ac35c8b-4e97-41f0-86cd-651995111a6a")]
     public async Task A_process_keeps_the_device_and_the_session_of_its_first_request(string id, string other)
     {
@@ -188,8 +216,11 @@ public sealed class GateListenerTests
         ticket.IsSpoilt.Should().BeTrue();
         (await FirstAsync(turn)).Should().BeOfType<TurnSignal.Forwarded>();
         (await FirstAsync(turn)).Should().BeOfType<TurnSignal.Responded>();
-        (await FirstAsync(turn)).Should().BeOfType<TurnSignal.ApiFailed>().Which.Should().BeEquivalentTo(
-            new TurnSignal.ApiFailed(new ApiFailure(400, "invalid_request_error", "no", null), MayRepeat: false));
+        (await FirstAsync(turn))
+            .Should()
+            .BeOfType<TurnSignal.ApiFailed>()
+            .Which.Should()
+            .BeEquivalentTo(new TurnSignal.ApiFailed(new ApiFailure(400, "invalid_request_error", "no", null), MayRepeat: false));
     }
 
     [Fact]
@@ -304,7 +335,10 @@ public sealed class GateListenerTests
         for (var count = 0; count < 1000; count++)
         {
             var socket = new System.Net.Sockets.Socket(
-                System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+                System.Net.Sockets.AddressFamily.Unix,
+                System.Net.Sockets.SocketType.Stream,
+                System.Net.Sockets.ProtocolType.Unspecified
+            );
             await ConnectAsync(socket, bench.Gate.SocketPath!);
             await socket.SendAsync("POST /x/v1/messages HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\nhalf"u8.ToArray(), Waiting.Token);
             sockets.Add(socket);
@@ -328,8 +362,8 @@ public sealed class GateListenerTests
                 await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(path), Waiting.Token);
                 return;
             }
-            catch (System.Net.Sockets.SocketException exception) when (
-                exception.SocketErrorCode == System.Net.Sockets.SocketError.WouldBlock && attempt < 500)
+            catch (System.Net.Sockets.SocketException exception)
+                when (exception.SocketErrorCode == System.Net.Sockets.SocketError.WouldBlock && attempt < 500)
             {
                 await Task.Delay(10, Waiting.Token);
             }
@@ -351,8 +385,11 @@ public sealed class GateListenerTests
         while (names.LastOrDefault() != until)
         {
             using var signal = await FirstAsync(turn);
-            names.Add(signal is TurnSignal.ApiEvent { Event: var document }
-                ? document.RootElement.GetProperty("type").GetString()! : signal.GetType().Name);
+            names.Add(
+                signal is TurnSignal.ApiEvent { Event: var document }
+                    ? document.RootElement.GetProperty("type").GetString()!
+                    : signal.GetType().Name
+            );
         }
 
         return names;

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
+using Relay.Infrastructure;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
-using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
@@ -15,14 +15,17 @@ public sealed class GateSocketTests : IDisposable
     [Fact]
     public async Task The_socket_is_its_owners_only_and_goes_with_the_relay()
     {
-        await using var gate =
-            FakeGate.Create(_home.Home, Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = "key" }));
+        await using var gate = FakeGate.Create(
+            _home.Home,
+            Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = "key" })
+        );
         await gate.Listener.StartAsync(Waiting.Token);
         var path = gate.Listener.SocketPath!;
 
         path.Should().StartWith(_home.Home.RunDirectory);
         (File.GetUnixFileMode(path) & (UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite))
-            .Should().Be(UnixFileMode.None);
+            .Should()
+            .Be(UnixFileMode.None);
         await gate.Listener.StopAsync(Waiting.Token);
         File.Exists(path).Should().BeFalse();
     }
@@ -45,7 +48,8 @@ public sealed class GateSocketTests : IDisposable
         var path = GateSocket.Prepare(home);
 
         path.Length.Should().BeLessThanOrEqualTo(103);
-        (File.GetUnixFileMode(Path.GetDirectoryName(path)!) & (UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)).Should()
+        (File.GetUnixFileMode(Path.GetDirectoryName(path)!) & (UnixFileMode.GroupExecute | UnixFileMode.OtherExecute))
+            .Should()
             .Be(UnixFileMode.None);
         GateSocket.Remove(home, path);
         Directory.Exists(Path.GetDirectoryName(path)).Should().BeFalse();

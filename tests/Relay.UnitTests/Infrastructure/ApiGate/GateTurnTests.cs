@@ -62,7 +62,7 @@ public sealed class GateTurnTests
         turn.IsSame(Request).Should().BeTrue();
         turn.IsSame("another"u8).Should().BeFalse();
         turn.Pass(Request);
-            await turn.ForwardAsync(CancellationToken.None);
+        await turn.ForwardAsync(CancellationToken.None);
         turn.Fail(status).Should().BeFalse();
         turn.Enter().Should().Be(GateRefusal.TooManyRepeats);
     }

@@ -8,8 +8,7 @@ namespace Relay.UnitTests.Infrastructure.ApiGate;
 
 public sealed class HostTracesTests : IDisposable
 {
-    private const string Account =
-        """
+    private const string Account = """
         {"numStartups":3,"oauthAccount":{"emailAddress":"ops@tinker.example","organizationName":"Tinker Works","displayName":"Ada L.",
          "accountUuid":"5f0c2d1e-0000-4000-8000-aaaaaaaaaaaa","organizationUuid":"5f0c2d1e-0000-4000-8000-bbbbbbbbbbbb"}}
         """;
@@ -18,16 +17,17 @@ public sealed class HostTracesTests : IDisposable
 
     public void Dispose() => _home.Dispose();
 
-    public static TheoryData<string, string> Values => new()
-    {
-        { Environment.CurrentDirectory, "the relay's working directory" },
-        { Environment.GetEnvironmentVariable("PATH")!, "the value of PATH" },
-        { "ops@tinker.example", "the account's emailAddress" },
-        { "TINKER WORKS", "the account's organizationName" },
-        { "Ada L.", "the account's displayName" },
-        { "5f0c2d1e-0000-4000-8000-aaaaaaaaaaaa", "the account's accountUuid" },
-        { "5f0c2d1e-0000-4000-8000-bbbbbbbbbbbb", "the account's organizationUuid" },
-    };
+    public static TheoryData<string, string> Values =>
+        new()
+        {
+            { Environment.CurrentDirectory, "the relay's working directory" },
+            { Environment.GetEnvironmentVariable("PATH")!, "the value of PATH" },
+            { "ops@tinker.example", "the account's emailAddress" },
+            { "TINKER WORKS", "the account's organizationName" },
+            { "Ada L.", "the account's displayName" },
+            { "5f0c2d1e-0000-4000-8000-aaaaaaaaaaaa", "the account's accountUuid" },
+            { "5f0c2d1e-0000-4000-8000-bbbbbbbbbbbb", "the account's organizationUuid" },
+        };
 
     [Theory]
     [MemberData(nameof(Values))]
@@ -35,9 +35,35 @@ public sealed class HostTracesTests : IDisposable
     {
         Plant(Account);
 
-        foreach (var shape in (RequestShape[])[
-            Shape with { Note = $"# Environment {value}." }, Shape with { Headers = $"x-app: {value}\n" }, Shape with { Billing = value },
-            Shape with { Identity = value }, Shape with { Tools = value }, Shape with { ContextManagement = value }])
+        foreach (
+            var shape in (RequestShape[])
+                [
+                    Shape with
+                    {
+                        Note = $"# Environment {value}.",
+                    },
+                    Shape with
+                    {
+                        Headers = $"x-app: {value}\n",
+                    },
+                    Shape with
+                    {
+                        Billing = value,
+                    },
+                    Shape with
+                    {
+                        Identity = value,
+                    },
+                    Shape with
+                    {
+                        Tools = value,
+                    },
+                    Shape with
+                    {
+                        ContextManagement = value,
+                    },
+                ]
+        )
         {
             // A short name of a user or a machine may be part of another value, which is then the one that is told.
             Traces().Find(shape).Should().NotBeNull(kind);
@@ -70,9 +96,16 @@ public sealed class HostTracesTests : IDisposable
         Traces().Find(Shape).Should().BeNull();
     }
 
-    private static RequestShape Shape { get; } = RequestProof.Prove(
-        GateBench.BodyOf("Hi"), "anthropic-version: 2023-06-01\n", GateBench.Expect(isRehearsed: false), [],
-        DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)).Shape!;
+    private static RequestShape Shape { get; } =
+        RequestProof
+            .Prove(
+                GateBench.BodyOf("Hi"),
+                "anthropic-version: 2023-06-01\n",
+                GateBench.Expect(isRehearsed: false),
+                [],
+                DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)
+            )
+            .Shape!;
 
     private void Plant(string settings)
     {
@@ -80,9 +113,14 @@ public sealed class HostTracesTests : IDisposable
         File.WriteAllText(Path.Combine(_home.Home.ClaudeDirectory, ".claude.json"), settings);
     }
 
-    private HostTraces Traces() => new(
-        _home.Home,
-        new ClaudeEnvironment(
-            Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.Login }), Options.Create(new CompletionOptions()),
-            new ConfigurationBuilder().Build(), _home.Home));
+    private HostTraces Traces() =>
+        new(
+            _home.Home,
+            new ClaudeEnvironment(
+                Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.Login }),
+                Options.Create(new CompletionOptions()),
+                new ConfigurationBuilder().Build(),
+                _home.Home
+            )
+        );
 }

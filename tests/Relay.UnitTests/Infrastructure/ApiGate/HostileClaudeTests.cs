@@ -7,9 +7,13 @@ using Relay.Domain;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
 using Comparison = System.Func<
-    Microsoft.AspNetCore.Http.HttpRequest, System.ReadOnlyMemory<byte>, Relay.Infrastructure.ApiGate.GateTicket,
+    Microsoft.AspNetCore.Http.HttpRequest,
+    System.ReadOnlyMemory<byte>,
+    Relay.Infrastructure.ApiGate.GateTicket,
     Relay.Infrastructure.ApiGate.GateTurn,
-    System.Threading.CancellationToken, System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>>;
+    System.Threading.CancellationToken,
+    System.Threading.Tasks.Task<(Relay.Infrastructure.ApiGate.GateRefusal? Refusal, string Detail)>
+>;
 
 namespace Relay.UnitTests.Infrastructure.ApiGate;
 
@@ -22,12 +26,16 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     /// <summary>The differences, and whether the self-test runs again for each.</summary>
     private static readonly Dictionary<string, (Action<ComposedRequest> Change, bool IsDoubt)> Differences = new(StringComparer.Ordinal)
     {
-        ["a block more"] =
-            (request => request.Messages[0]!["content"] = new JsonArray(ComposedRequest.Text("hi"), ComposedRequest.Text("leak")), false),
+        ["a block more"] = (
+            request => request.Messages[0]!["content"] = new JsonArray(ComposedRequest.Text("hi"), ComposedRequest.Text("leak")),
+            false
+        ),
         ["another word"] = (request => request.Messages[0]!["content"] = "hi leak", false),
         ["a turn before"] = (request => request.Messages.Insert(0, new JsonObject { ["role"] = "user", ["content"] = "leak" }), false),
-        ["a turn of the model"] =
-            (request => request.Messages.Insert(1, new JsonObject { ["role"] = "assistant", ["content"] = "leak" }), false),
+        ["a turn of the model"] = (
+            request => request.Messages.Insert(1, new JsonObject { ["role"] = "assistant", ["content"] = "leak" }),
+            false
+        ),
         ["a system block more"] = (request => request.System.Add(ComposedRequest.Text("leak")), false),
         ["a tool"] = (request => request.Body["tools"] = new JsonArray(new JsonObject { ["name"] = "leak" }), true),
         ["a field more"] = (request => request.Body["leak"] = "leak", true),
@@ -113,9 +121,9 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     {
         await using var engine = await StartAsync();
         engine.AcceptShape();
-        engine.Starter.Behavior =
-            GatedClaude.Hostile(() =>
-            new GatedClaude { ChangeHeaders = request => request.Headers.TryAddWithoutValidation("x-secret", "leak") });
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude { ChangeHeaders = request => request.Headers.TryAddWithoutValidation("x-secret", "leak") }
+        );
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error!.Code.Should().Be(ErrorCode.LockdownViolation);
 
@@ -130,7 +138,8 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         engine.AcceptShape();
         var second = new TaskCompletionSource<bool>();
         engine.Starter.Behavior = GatedClaude.Hostile(() =>
-            new GatedClaude { Then = async (child, claude) => second.TrySetResult(await claude.AskAsync(child)) });
+            new GatedClaude { Then = async (child, claude) => second.TrySetResult(await claude.AskAsync(child)) }
+        );
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error.Should().BeNull();
 
@@ -145,14 +154,16 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         engine.AcceptShape();
         await engine.CompleteAsync(Any.Request("hi"), "key_b").InTime();
         var ticketOfB = new Uri(engine.Starter.Started[0].Spec.Environment["ANTHROPIC_BASE_URL"]).AbsolutePath;
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude
-        {
-            Instead = async (child, claude) =>
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude
             {
-                await claude.AskAsync(child, ticketOfB);
-                child.Say(Frames.Success("made up"));
-            },
-        });
+                Instead = async (child, claude) =>
+                {
+                    await claude.AskAsync(child, ticketOfB);
+                    child.Say(Frames.Success("made up"));
+                },
+            }
+        );
 
         var answer = await engine.CompleteAsync(Any.Request("hi")).InTime();
 
@@ -167,19 +178,27 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     {
         await using var engine = await StartAsync();
         engine.AcceptShape();
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude
-        {
-            Instead = (child, _) =>
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude
             {
-                if (streamsEvents)
+                Instead = (child, _) =>
                 {
-                    child.Say(Frames.MessageStart, Frames.TextStart, Frames.Delta("made up"), Frames.Stop("end_turn"), Frames.MessageStop);
-                }
+                    if (streamsEvents)
+                    {
+                        child.Say(
+                            Frames.MessageStart,
+                            Frames.TextStart,
+                            Frames.Delta("made up"),
+                            Frames.Stop("end_turn"),
+                            Frames.MessageStop
+                        );
+                    }
 
-                child.Say(Frames.Assistant("text"), Frames.Success("made up"));
-                return Task.CompletedTask;
-            },
-        });
+                    child.Say(Frames.Assistant("text"), Frames.Success("made up"));
+                    return Task.CompletedTask;
+                },
+            }
+        );
 
         var answer = await engine.CompleteAsync(Any.Request("hi")).InTime();
 
@@ -193,15 +212,17 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     {
         await using var engine = await StartAsync();
         engine.AcceptShape();
-        engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude
-        {
-            Instead = async (child, claude) =>
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude
             {
-                child.Say(Frames.Delta("made up"));
-                await claude.AskAsync(child);
-                child.Say(Frames.Success("made up"));
-            },
-        });
+                Instead = async (child, claude) =>
+                {
+                    child.Say(Frames.Delta("made up"));
+                    await claude.AskAsync(child);
+                    child.Say(Frames.Success("made up"));
+                },
+            }
+        );
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Value.Text.Should().Be("Hello");
     }
@@ -264,8 +285,9 @@ public sealed class HostileClaudeTests : IAsyncLifetime
     public async Task A_process_whose_first_request_has_another_form_serves_nobody()
     {
         await using var engine = await StartAsync();
-        engine.Starter.Behavior =
-            GatedClaude.Hostile(() => new GatedClaude { Change = request => Note(request, $" - Hostname: {Environment.MachineName}") });
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude { Change = request => Note(request, $" - Hostname: {Environment.MachineName}") }
+        );
 
         (await engine.CompleteAsync(Any.Request("hi")).InTime()).Error!.Code.Should().Be(ErrorCode.LockdownViolation);
 
@@ -274,8 +296,12 @@ public sealed class HostileClaudeTests : IAsyncLifetime
 
     /// <summary>A comparison that finds nothing.</summary>
     private static Task<(GateRefusal? Refusal, string Detail)> Nothing(
-        HttpRequest request, ReadOnlyMemory<byte> body, GateTicket ticket, GateTurn turn, CancellationToken cancellationToken) =>
-        Task.FromResult<(GateRefusal?, string)>((null, string.Empty));
+        HttpRequest request,
+        ReadOnlyMemory<byte> body,
+        GateTicket ticket,
+        GateTurn turn,
+        CancellationToken cancellationToken
+    ) => Task.FromResult<(GateRefusal?, string)>((null, string.Empty));
 
     private static void AddMegabytes(ComposedRequest request) => request.System.Add(ComposedRequest.Text(new string('x', 100_000_000)));
 

@@ -8,25 +8,38 @@ public sealed class ParameterRefusalTests
     private static readonly string[] All = ["temperature", "top_p", "top_k", "stop_sequences", "thinking", "effort"];
 
     [Theory]
-    [InlineData("`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
-        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.")]
-    [InlineData("stop_sequences: each stop sequence must contain non-whitespace",
-        "stop_sequences: each stop sequence must contain non-whitespace")]
-    [InlineData("`max_tokens` must be greater than `thinking.budget_tokens`.",
-        "`max_tokens` must be greater than `thinking.budget_tokens`.")]
-    [InlineData("\"thinking.type.enabled\" is not supported for claude-opus-4-7.",
-        "\"thinking.type.enabled\" is not supported for claude-opus-4-7.")]
+    [InlineData(
+        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+        "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+    )]
+    [InlineData(
+        "stop_sequences: each stop sequence must contain non-whitespace",
+        "stop_sequences: each stop sequence must contain non-whitespace"
+    )]
+    [InlineData(
+        "`max_tokens` must be greater than `thinking.budget_tokens`.",
+        "`max_tokens` must be greater than `thinking.budget_tokens`."
+    )]
+    [InlineData(
+        "\"thinking.type.enabled\" is not supported for claude-opus-4-7.",
+        "\"thinking.type.enabled\" is not supported for claude-opus-4-7."
+    )]
     [InlineData("temperature: Input should be less than or equal to 1", "temperature: Input should be less than or equal to 1")]
-    [InlineData("`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.",
-        "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.")]
+    [InlineData(
+        "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.",
+        "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled."
+    )]
     [InlineData(
         "`temperature` may only be set to 1 when thinking is enabled. Please consult our documentation at "
             + "https://docs.example.com/en/thinking#limits",
-        "`temperature` may only be set to 1 when thinking is enabled.")]
+        "`temperature` may only be set to 1 when thinking is enabled."
+    )]
     [InlineData("top_k: not for org-5f2ab8. top_k may not be set.", "top_k may not be set.")]
     public void The_words_of_the_api_about_a_parameter_reach_the_caller(string message, string words) =>
-        ParameterRefusal.Of(Failure(message), All).Should()
-        .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Message = $"Anthropic refused the request: {words}" });
+        ParameterRefusal
+            .Of(Failure(message), All)
+            .Should()
+            .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Message = $"Anthropic refused the request: {words}" });
 
     [Theory]
     [InlineData("Your credit balance is too low to access the Anthropic API.")]

@@ -17,7 +17,8 @@ public sealed class SseReaderTests
         for (var at = 0; at <= bytes.Length; at++)
         {
             var reader = new SseReader();
-            Types([.. reader.Read(bytes.AsSpan(0, at)), .. reader.Read(bytes.AsSpan(at))]).Should()
+            Types([.. reader.Read(bytes.AsSpan(0, at)), .. reader.Read(bytes.AsSpan(at))])
+                .Should()
                 .Equal("message_start", "ping", "two lines");
         }
     }

@@ -45,49 +45,67 @@ public sealed class AuditFileTests : IDisposable
     public async Task A_line_says_what_happened_and_leaves_out_what_did_not()
     {
         await _audit.StartAsync(Waiting.Token);
-        _audit.Write(new AuditEntry("complete")
-        {
-            RequestId = "req_1",
-            KeyId = "key_1",
-            KeyLabel = "app",
-            Route = "POST v1/complete",
-            Model = "opus",
-            Status = 504,
-            Error = "timeout",
-            Queue = TimeSpan.FromMilliseconds(0.26),
-            FirstToken = TimeSpan.FromMilliseconds(800),
-            Total = TimeSpan.FromMilliseconds(1234.96),
-            Usage = new TokenUsage(1, 2, 3, 4, 9m),
-            CostUsd = 0.0125m,
-            RequestBytes = 77,
-        });
+        _audit.Write(
+            new AuditEntry("complete")
+            {
+                RequestId = "req_1",
+                KeyId = "key_1",
+                KeyLabel = "app",
+                Route = "POST v1/complete",
+                Model = "opus",
+                Status = 504,
+                Error = "timeout",
+                Queue = TimeSpan.FromMilliseconds(0.26),
+                FirstToken = TimeSpan.FromMilliseconds(800),
+                Total = TimeSpan.FromMilliseconds(1234.96),
+                Usage = new TokenUsage(1, 2, 3, 4, 9m),
+                CostUsd = 0.0125m,
+                RequestBytes = 77,
+            }
+        );
         _audit.Write(new AuditEntry("lockdown_violation") { Detail = "a \"detail\"\nwith lines, \u001b[31m and ä" });
         await _audit.StopAsync(Waiting.Token).InTime();
 
-        File.ReadLines(FileOf("2026-03-14")).Should().Equal(
-            """{"time":"2026-03-14T23:59:59Z","action":"complete","request_id":"req_1","key_id":"key_1","key_label":"app","route":"POST v1/complete","model":"opus","status":504,"error":"timeout","queue_ms":0.3,"first_token_ms":800,"total_ms":1235,"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"cost_usd":0.0125,"request_bytes":77}""",
-            """{"time":"2026-03-14T23:59:59Z","action":"lockdown_violation","detail":"a \u0022detail\u0022\nwith lines, \u001B[31m and \u00E4"}""");
+        File.ReadLines(FileOf("2026-03-14"))
+            .Should()
+            .Equal(
+                """{"time":"2026-03-14T23:59:59Z","action":"complete","request_id":"req_1","key_id":"key_1","key_label":"app","route":"POST v1/complete","model":"opus","status":504,"error":"timeout","queue_ms":0.3,"first_token_ms":800,"total_ms":1235,"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"cost_usd":0.0125,"request_bytes":77}""",
+                """{"time":"2026-03-14T23:59:59Z","action":"lockdown_violation","detail":"a \u0022detail\u0022\nwith lines, \u001B[31m and \u00E4"}"""
+            );
     }
 
     [Fact]
     public async Task A_line_of_a_changed_key_says_what_it_was_and_is_and_holds_no_hash_and_no_secret()
     {
         var (before, secret) = ApiKey.Create(Any.Label("billing"), Any.Time);
-        var (after, newSecret) = (before with
-        {
-            ExpiresAt = Any.Time.AddDays(9),
-            Scopes = KeyScopes.Complete | KeyScopes.Admin,
-            Models = [Any.Model("opus"), Any.Model("haiku")],
-            Limits = new KeyLimits(1, 2, 3, 4.5m),
-        }).Rotate(TimeSpan.FromHours(1), Any.Time);
+        var (after, newSecret) = (
+            before with
+            {
+                ExpiresAt = Any.Time.AddDays(9),
+                Scopes = KeyScopes.Complete | KeyScopes.Admin,
+                Models = [Any.Model("opus"), Any.Model("haiku")],
+                Limits = new KeyLimits(1, 2, 3, 4.5m),
+            }
+        ).Rotate(TimeSpan.FromHours(1), Any.Time);
         await _audit.StartAsync(Waiting.Token);
-        _audit.Write(new AuditEntry(
-            "key_rotated") { KeyId = after.Id, KeyLabel = "billing", By = "operator", Before = before, After = after });
+        _audit.Write(
+            new AuditEntry("key_rotated")
+            {
+                KeyId = after.Id,
+                KeyLabel = "billing",
+                By = "operator",
+                Before = before,
+                After = after,
+            }
+        );
         await _audit.StopAsync(Waiting.Token).InTime();
 
         var text = File.ReadAllText(FileOf("2026-03-14"));
-        text.Should().Be(
-            $$$"""{"time":"2026-03-14T23:59:59Z","action":"key_rotated","key_id":"{{{after.Id}}}","key_label":"billing","by":"operator","before":{"prefix":"{{{before.Prefix}}}","created_at":"2026-03-14T15:09:26Z","scopes":["complete","fetch","usage"]},"after":{"prefix":"{{{after.Prefix}}}","created_at":"2026-03-14T15:09:26Z","expires_at":"2026-03-23T15:09:26Z","scopes":["complete","admin"],"models":["opus","haiku"],"rpm":1,"daily":2,"concurrency":3,"usd_per_day":4.5,"old_secret_until":"2026-03-14T16:09:26Z"}}""" + "\n");
+        text.Should()
+            .Be(
+                $$$"""{"time":"2026-03-14T23:59:59Z","action":"key_rotated","key_id":"{{{after.Id}}}","key_label":"billing","by":"operator","before":{"prefix":"{{{before.Prefix}}}","created_at":"2026-03-14T15:09:26Z","scopes":["complete","fetch","usage"]},"after":{"prefix":"{{{after.Prefix}}}","created_at":"2026-03-14T15:09:26Z","expires_at":"2026-03-23T15:09:26Z","scopes":["complete","admin"],"models":["opus","haiku"],"rpm":1,"daily":2,"concurrency":3,"usd_per_day":4.5,"old_secret_until":"2026-03-14T16:09:26Z"}}"""
+                    + "\n"
+            );
         foreach (var hash in (KeyHash[])[before.Hash, after.Hash])
         {
             text.Should().NotContain(hash.Value).And.NotContain(hash.Value["sha256:".Length..]);
@@ -101,8 +119,12 @@ public sealed class AuditFileTests : IDisposable
     {
         await WriteAsync("a");
 
-        Directory.EnumerateFiles(_home.Home.AuditDirectory).Select(File.GetUnixFileMode).Should()
-            .NotBeEmpty().And.OnlyContain(mode => mode == OwnerOnly);
+        Directory
+            .EnumerateFiles(_home.Home.AuditDirectory)
+            .Select(File.GetUnixFileMode)
+            .Should()
+            .NotBeEmpty()
+            .And.OnlyContain(mode => mode == OwnerOnly);
         File.GetUnixFileMode(_home.Home.AuditDirectory).Should().Be(OwnerOnly | UnixFileMode.UserExecute);
     }
 
@@ -139,8 +161,10 @@ public sealed class AuditFileTests : IDisposable
         await _audit.StartAsync(Waiting.Token);
         _audit.Write(Entry("a"));
 
-        await Waiting.UntilAsync(() =>
-            File.Exists(FileOf("2026-03-14")) && new FileInfo(FileOf("2026-03-14")).Length > 0, "the entry is written");
+        await Waiting.UntilAsync(
+            () => File.Exists(FileOf("2026-03-14")) && new FileInfo(FileOf("2026-03-14")).Length > 0,
+            "the entry is written"
+        );
         await _audit.StopAsync(Waiting.Token).InTime();
     }
 
@@ -158,10 +182,13 @@ public sealed class AuditFileTests : IDisposable
 
         var lines = Lines("2026-03-14");
         lines.Count(line => line.TryGetProperty("request_id", out _)).Should().Be(20, "each of its own");
-        lines.Where(line => line.TryGetProperty("count", out _))
+        lines
+            .Where(line => line.TryGetProperty("count", out _))
             .Select(line =>
-            (line.GetProperty("action").GetString(), line.GetProperty("key_id").GetString(), line.GetProperty("count").GetInt64()))
-            .Should().BeEquivalentTo([("complete", "key_1", 1480L), ("models", "key_2", 1480L)]);
+                (line.GetProperty("action").GetString(), line.GetProperty("key_id").GetString(), line.GetProperty("count").GetInt64())
+            )
+            .Should()
+            .BeEquivalentTo([("complete", "key_1", 1480L), ("models", "key_2", 1480L)]);
         lines.Should().HaveCount(42);
     }
 
@@ -181,8 +208,10 @@ public sealed class AuditFileTests : IDisposable
         _audit.CountUnauthenticated("unauthorized");
         File.Exists(FileOf("2026-03-15")).Should().BeFalse("the minute is not over");
         _clock.Advance(TimeSpan.FromSeconds(1));
-        await Waiting.UntilAsync(() =>
-            File.Exists(FileOf("2026-03-15")) && File.ReadAllLines(FileOf("2026-03-15")).Length == 2, "the minute's lines are written");
+        await Waiting.UntilAsync(
+            () => File.Exists(FileOf("2026-03-15")) && File.ReadAllLines(FileOf("2026-03-15")).Length == 2,
+            "the minute's lines are written"
+        );
 
         _clock.Advance(TimeSpan.FromMinutes(5));
         _audit.CountUnauthenticated("unauthorized");
@@ -190,7 +219,9 @@ public sealed class AuditFileTests : IDisposable
 
         var lines = Lines("2026-03-15")
             .Select(line =>
-            (line.GetProperty("action").GetString(), line.GetProperty("error").GetString(), line.GetProperty("count").GetInt64())).ToList();
+                (line.GetProperty("action").GetString(), line.GetProperty("error").GetString(), line.GetProperty("count").GetInt64())
+            )
+            .ToList();
         lines[..2].Should().BeEquivalentTo([("unauthenticated", "unauthorized", 1001L), ("unauthenticated", "wrong_host", 1L)]);
         lines[2..].Should().Equal(("unauthenticated", "unauthorized", 1L));
     }
@@ -203,24 +234,35 @@ public sealed class AuditFileTests : IDisposable
         AuditFile[] writers = [other, third];
         var filler = new string('x', 3000);
         await Task.WhenAll(writers.Select(writer => writer.StartAsync(Waiting.Token)));
-        await Task.WhenAll(writers.Select((writer, index) => Task.Run(
-            () =>
-            {
-                for (var number = 0; number < 1500; number++)
-                {
-                    writer.Write(new AuditEntry($"{index}-{number}") { Detail = filler });
-                }
-            },
-            Waiting.Token))).InTime();
+        await Task.WhenAll(
+                writers.Select(
+                    (writer, index) =>
+                        Task.Run(
+                            () =>
+                            {
+                                for (var number = 0; number < 1500; number++)
+                                {
+                                    writer.Write(new AuditEntry($"{index}-{number}") { Detail = filler });
+                                }
+                            },
+                            Waiting.Token
+                        )
+                )
+            )
+            .InTime();
         await Task.WhenAll(writers.Select(writer => writer.StopAsync(Waiting.Token))).InTime();
 
-        var actions = Directory.EnumerateFiles(_home.Home.AuditDirectory, "*.jsonl").Order(StringComparer.Ordinal)
+        var actions = Directory
+            .EnumerateFiles(_home.Home.AuditDirectory, "*.jsonl")
+            .Order(StringComparer.Ordinal)
             .SelectMany(File.ReadLines)
             .Select(line => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("action").GetString()!)
             .ToList();
         for (var index = 0; index < writers.Length; index++)
         {
-            actions.Where(action => action.StartsWith($"{index}-", StringComparison.Ordinal)).Should()
+            actions
+                .Where(action => action.StartsWith($"{index}-", StringComparison.Ordinal))
+                .Should()
                 .Equal(Enumerable.Range(0, 1500).Select(number => $"{index}-{number}"));
         }
 

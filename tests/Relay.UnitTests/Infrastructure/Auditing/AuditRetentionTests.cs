@@ -17,22 +17,39 @@ public sealed class AuditRetentionTests : IDisposable
     public async Task Days_that_are_over_are_removed_at_start_and_while_it_runs()
     {
         Directory.CreateDirectory(_home.Home.AuditDirectory);
-        foreach (var name in (string[])["2025-12-31.jsonl", "2026-03-11.jsonl", "2026-03-12.jsonl", "2026-03-13.jsonl", "2026-03-14.jsonl",
-            "notes.jsonl", "2026-03-10.txt"])
+        foreach (
+            var name in (string[])
+                [
+                    "2025-12-31.jsonl",
+                    "2026-03-11.jsonl",
+                    "2026-03-12.jsonl",
+                    "2026-03-13.jsonl",
+                    "2026-03-14.jsonl",
+                    "notes.jsonl",
+                    "2026-03-10.txt",
+                ]
+        )
         {
             await File.WriteAllTextAsync(Path.Combine(_home.Home.AuditDirectory, name), "x", Waiting.Token);
         }
 
-        using var retention =
-            new AuditRetention(_home.Home, Options.Create(new AuditOptions { AuditDays = 3 }), _clock, NullLogger<AuditRetention>.Instance);
+        using var retention = new AuditRetention(
+            _home.Home,
+            Options.Create(new AuditOptions { AuditDays = 3 }),
+            _clock,
+            NullLogger<AuditRetention>.Instance
+        );
         await retention.StartAsync(Waiting.Token);
 
-        await Waiting.UntilAsync(() =>
-            Names().SetEquals(["2026-03-12.jsonl", "2026-03-13.jsonl", "2026-03-14.jsonl", "notes.jsonl", "2026-03-10.txt"]),
-            "what is too old is removed at start");
-        await Waiting.UntilAsync(() =>
-            !Names().Contains("2026-03-12.jsonl"), "the next day is removed after midnight", () =>
-            _clock.Advance(TimeSpan.FromMinutes(10)));
+        await Waiting.UntilAsync(
+            () => Names().SetEquals(["2026-03-12.jsonl", "2026-03-13.jsonl", "2026-03-14.jsonl", "notes.jsonl", "2026-03-10.txt"]),
+            "what is too old is removed at start"
+        );
+        await Waiting.UntilAsync(
+            () => !Names().Contains("2026-03-12.jsonl"),
+            "the next day is removed after midnight",
+            () => _clock.Advance(TimeSpan.FromMinutes(10))
+        );
         Names().Should().Contain("2026-03-14.jsonl");
         await retention.StopAsync(Waiting.Token).InTime();
     }
@@ -40,8 +57,12 @@ public sealed class AuditRetentionTests : IDisposable
     [Fact]
     public async Task Without_a_log_there_is_nothing_to_remove()
     {
-        using var retention =
-            new AuditRetention(_home.Home, Options.Create(new AuditOptions()), _clock, NullLogger<AuditRetention>.Instance);
+        using var retention = new AuditRetention(
+            _home.Home,
+            Options.Create(new AuditOptions()),
+            _clock,
+            NullLogger<AuditRetention>.Instance
+        );
 
         await retention.StartAsync(Waiting.Token);
         await retention.StopAsync(Waiting.Token).InTime();

@@ -38,10 +38,24 @@ public sealed class AnswerBlocksTests
             pieces.AddRange(blocks.TakeRest(text));
 
             text.Should().Be("First 😀Last");
-            Kinds(pieces).Should().Equal(
-                "thought I think 😀 so.", "thought ends", "hidden eA==", "words First 😀", "call t1 f", $"input {Input}", $"ends {Input}",
-                "call t2 g", "ends {}", "words Last");
-            blocks.Content(text)!.Select(Describe).Should()
+            Kinds(pieces)
+                .Should()
+                .Equal(
+                    "thought I think 😀 so.",
+                    "thought ends",
+                    "hidden eA==",
+                    "words First 😀",
+                    "call t1 f",
+                    $"input {Input}",
+                    $"ends {Input}",
+                    "call t2 g",
+                    "ends {}",
+                    "words Last"
+                );
+            blocks
+                .Content(text)!
+                .Select(Describe)
+                .Should()
                 .Equal("thought I think 😀 so.", "hidden eA==", "words First 😀", $"call t1 f {Input}", "call t2 g {}", "words Last");
             blocks.IsShown.Should().Be(takesOften);
             blocks.HasBrokenCall.Should().BeFalse();
@@ -163,12 +177,13 @@ public sealed class AnswerBlocksTests
         return kinds;
     }
 
-    private static string Describe(AnswerBlock block) => block switch
-    {
-        AnswerText words => $"words {words.Text}",
-        AnswerCall { Call: var call } => $"call {call.Id} {call.Name} {call.RevealInput()}",
-        AnswerThought thought => $"thought {thought.Text}",
-        HiddenThought hidden => $"hidden {hidden.Data}",
-        _ => block.GetType().Name,
-    };
+    private static string Describe(AnswerBlock block) =>
+        block switch
+        {
+            AnswerText words => $"words {words.Text}",
+            AnswerCall { Call: var call } => $"call {call.Id} {call.Name} {call.RevealInput()}",
+            AnswerThought thought => $"thought {thought.Text}",
+            HiddenThought hidden => $"hidden {hidden.Data}",
+            _ => block.GetType().Name,
+        };
 }

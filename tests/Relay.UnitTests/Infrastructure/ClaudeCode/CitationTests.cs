@@ -7,7 +7,8 @@ namespace Relay.UnitTests.Infrastructure.ClaudeCode;
 /// <summary>Blocks of an answer that cites documents.</summary>
 public sealed class CitationTests
 {
-    private const string Place = """{"type":"page_location","cited_text":"é","document_index":0,"start_page_number":1,"end_page_number":2}""";
+    private const string Place =
+        """{"type":"page_location","cited_text":"é","document_index":0,"start_page_number":1,"end_page_number":2}""";
 
     [Fact]
     public void Words_come_block_by_block_each_with_its_citations()
@@ -19,14 +20,22 @@ public sealed class CitationTests
         Say(blocks, pieces, " and plain.");
 
         var texts = (AnswerText[])[new("Plain. "), new("Cited") { Citations = [Place, Place] }, new(" and plain.")];
-        pieces.Should().BeEquivalentTo(
-            (AnswerPiece[])
-            [
-                new WordsPiece("Plain. "), new WordsEnd(texts[0]), new WordsPiece("Cited"), new CitationPiece(Place),
-                    new CitationPiece(Place), new WordsEnd(texts[1]),
-                new WordsPiece(" and plain."), new WordsEnd(texts[2]),
-            ],
-            options => options.WithStrictOrdering().RespectingRuntimeTypes());
+        pieces
+            .Should()
+            .BeEquivalentTo(
+                (AnswerPiece[])
+                    [
+                        new WordsPiece("Plain. "),
+                        new WordsEnd(texts[0]),
+                        new WordsPiece("Cited"),
+                        new CitationPiece(Place),
+                        new CitationPiece(Place),
+                        new WordsEnd(texts[1]),
+                        new WordsPiece(" and plain."),
+                        new WordsEnd(texts[2]),
+                    ],
+                options => options.WithStrictOrdering().RespectingRuntimeTypes()
+            );
         blocks.Content("Plain. Cited and plain.").Should().BeEquivalentTo(texts, options => options.WithStrictOrdering());
     }
 

@@ -175,8 +175,11 @@ public sealed class ClaudeEngineTests
         {
             var spending = new Spending();
             var answering = engine.CompleteAsync(WithSchema(), spending: spending);
-            await Waiting.UntilAsync(() =>
-                answering.IsCompleted, "it runs out of time", () => engine.Clock.Advance(TimeSpan.FromSeconds(1)));
+            await Waiting.UntilAsync(
+                () => answering.IsCompleted,
+                "it runs out of time",
+                () => engine.Clock.Advance(TimeSpan.FromSeconds(1))
+            );
 
             (await answering).Error!.Code.Should().Be(ErrorCode.Timeout);
             (spending.ReachedApi, spending.Cost(ModelPrice.Of(Any.Model()), 1)).Should().Be((true, 0));
@@ -211,7 +214,8 @@ public sealed class ClaudeEngineTests
         await using var api = await FakeApi.StartAsync();
         var isRead = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var isWhole = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var message = FakeApi.MessageOf("Hello")
+        var message = FakeApi
+            .MessageOf("Hello")
             .Replace("\"usage\":{\"output_tokens\":2}", "\"usage\":{\"output_tokens\":5000}", StringComparison.Ordinal);
         var rest = message.IndexOf("data: {\"type\":\"content_block_stop", StringComparison.Ordinal);
         api.Answers.Enqueue(async context =>
@@ -225,8 +229,16 @@ public sealed class ClaudeEngineTests
         await using var engine = new FakeEngine(NoSpares, api: api);
         await engine.StartGateAsync();
         engine.AcceptShape();
-        engine.Starter.Behavior =
-            GatedClaude.Hostile(() => new GatedClaude { Then = (_, _) => { isWhole.SetResult(); return Task.CompletedTask; } });
+        engine.Starter.Behavior = GatedClaude.Hostile(() =>
+            new GatedClaude
+            {
+                Then = (_, _) =>
+                {
+                    isWhole.SetResult();
+                    return Task.CompletedTask;
+                },
+            }
+        );
         using var left = CancellationTokenSource.CreateLinkedTokenSource(Waiting.Token);
         var (reader, spending) = (new SlowReader(), new Spending());
 
@@ -240,7 +252,11 @@ public sealed class ClaudeEngineTests
         (spending.ReachedApi, spending.Usage!.OutputTokens).Should().Be((true, 5000));
     }
 
-    private static CompletionRequest WithSchema() => Any.Request() with { Schema = OutputSchema.Create("json_schema", JsonElement.Parse("""{"type":"object"}""")).Value };
+    private static CompletionRequest WithSchema() =>
+        Any.Request() with
+        {
+            Schema = OutputSchema.Create("json_schema", JsonElement.Parse("""{"type":"object"}""")).Value,
+        };
 
     private sealed class SlowReader : ICompletionSink
     {

@@ -10,13 +10,29 @@ public sealed class ClaudeEnvironmentTests : IDisposable
 {
     private static readonly string[] Always =
     [
-        "CLAUDE_CODE_DISABLE_AUTO_MEMORY", "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS",
-            "CLAUDE_CODE_DISABLE_CLAUDE_MDS",
-        "CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "CLAUDE_CODE_DISABLE_FILE_MENTIONS",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_DISABLE_WEB_FETCH",
-        "CLAUDE_CODE_DISABLE_WORKFLOWS", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES", "DISABLE_AUTOUPDATER",
-        "DISABLE_AUTO_COMPACT", "DISABLE_COMPACT", "DISABLE_ERROR_REPORTING",
-        "DISABLE_TELEMETRY", "HOME", "LANG", "MIMALLOC_ALLOW_THP", "PATH", "TMPDIR", "TZ",
+        "CLAUDE_CODE_DISABLE_AUTO_MEMORY",
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
+        "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS",
+        "CLAUDE_CODE_DISABLE_CLAUDE_MDS",
+        "CLAUDE_CODE_DISABLE_CRON",
+        "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
+        "CLAUDE_CODE_DISABLE_FILE_MENTIONS",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        "CLAUDE_CODE_DISABLE_WEB_FETCH",
+        "CLAUDE_CODE_DISABLE_WORKFLOWS",
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+        "CLAUDE_CODE_MAX_RETRIES",
+        "DISABLE_AUTOUPDATER",
+        "DISABLE_AUTO_COMPACT",
+        "DISABLE_COMPACT",
+        "DISABLE_ERROR_REPORTING",
+        "DISABLE_TELEMETRY",
+        "HOME",
+        "LANG",
+        "MIMALLOC_ALLOW_THP",
+        "PATH",
+        "TMPDIR",
+        "TZ",
     ];
 
     /// <summary>A host on which everything is set that could be.</summary>
@@ -52,11 +68,22 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData(ClaudeAuth.Login, new[] { "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_UNIX_SOCKET" })]
     [InlineData(ClaudeAuth.OauthToken, new[] { "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_UNIX_SOCKET" })]
     [InlineData(ClaudeAuth.ApiKey, new[] { "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_UNIX_SOCKET" })]
-    [InlineData(ClaudeAuth.Bedrock,
-        new[] { "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-        "CLAUDE_CODE_USE_BEDROCK" })]
-    [InlineData(ClaudeAuth.Vertex,
-        new[] { "ANTHROPIC_VERTEX_PROJECT_ID", "CLAUDE_CODE_USE_VERTEX", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS" })]
+    [InlineData(
+        ClaudeAuth.Bedrock,
+        new[]
+        {
+            "AWS_ACCESS_KEY_ID",
+            "AWS_BEARER_TOKEN_BEDROCK",
+            "AWS_REGION",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "CLAUDE_CODE_USE_BEDROCK",
+        }
+    )]
+    [InlineData(
+        ClaudeAuth.Vertex,
+        new[] { "ANTHROPIC_VERTEX_PROJECT_ID", "CLAUDE_CODE_USE_VERTEX", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS" }
+    )]
     public void A_child_gets_exactly_the_variables_of_its_mode(ClaudeAuth auth, string[] credentials)
     {
         var environment = Environment(new ClaudeCodeOptions { Auth = auth });
@@ -73,11 +100,21 @@ public sealed class ClaudeEnvironmentTests : IDisposable
         var variables = Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey }, new CompletionOptions { MaxOutputTokens = 123 })
             .Compose("/home/relay", "/tmp/x", new GateAccess("http://gate/ticket", "/gate.sock"));
 
-        (variables["HOME"], variables["TMPDIR"], variables["ANTHROPIC_BASE_URL"], variables["ANTHROPIC_UNIX_SOCKET"],
-            variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"], variables["TZ"])
-            .Should().Be(("/home/relay", "/tmp/x", "http://gate/ticket", "/gate.sock", "123", "UTC"));
-        variables.Where(pair => pair.Key.Contains("DISABLE", StringComparison.Ordinal)).Should()
-            .NotBeEmpty().And.OnlyContain(pair => pair.Value == "1");
+        (
+            variables["HOME"],
+            variables["TMPDIR"],
+            variables["ANTHROPIC_BASE_URL"],
+            variables["ANTHROPIC_UNIX_SOCKET"],
+            variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"],
+            variables["TZ"]
+        )
+            .Should()
+            .Be(("/home/relay", "/tmp/x", "http://gate/ticket", "/gate.sock", "123", "UTC"));
+        variables
+            .Where(pair => pair.Key.Contains("DISABLE", StringComparison.Ordinal))
+            .Should()
+            .NotBeEmpty()
+            .And.OnlyContain(pair => pair.Value == "1");
     }
 
     [Theory]
@@ -86,7 +123,13 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData(ClaudeAuth.ApiKey)]
     public void A_child_behind_the_gate_holds_no_secret(ClaudeAuth auth)
     {
-        var options = new ClaudeCodeOptions { Auth = auth, OAuthToken = "oauth", ApiKey = "key", PassEnv = ["HTTPS_PROXY"] };
+        var options = new ClaudeCodeOptions
+        {
+            Auth = auth,
+            OAuthToken = "oauth",
+            ApiKey = "key",
+            PassEnv = ["HTTPS_PROXY"],
+        };
 
         var variables = Environment(options).Compose("/home/relay", "/tmp", new GateAccess("http://gate/ticket", "/gate.sock"));
 
@@ -96,13 +139,17 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [Fact]
     public void Only_the_relays_own_setting_points_it_at_another_API() =>
         Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.Bedrock, BaseUrl = new Uri("http://127.0.0.1:8080/") })
-        .Compose("/h", "/t", null)["ANTHROPIC_BASE_URL"].Should().Be("http://127.0.0.1:8080");
+            .Compose("/h", "/t", null)["ANTHROPIC_BASE_URL"]
+            .Should()
+            .Be("http://127.0.0.1:8080");
 
     [Fact]
     public void Further_variables_are_passed_by_name_when_they_are_set() =>
         Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.Bedrock, PassEnv = ["HTTPS_PROXY", "NO_PROXY", "NOT_SET"] })
-        .Compose("/h", "/t", null).Keys
-            .Should().Contain("HTTPS_PROXY").And.NotContain(["NO_PROXY", "NOT_SET"]);
+            .Compose("/h", "/t", null)
+            .Keys.Should()
+            .Contain("HTTPS_PROXY")
+            .And.NotContain(["NO_PROXY", "NOT_SET"]);
 
     [Theory]
     [InlineData("PATH")]
@@ -126,8 +173,12 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     public void What_a_setting_or_the_lockdown_owns_can_not_be_passed(string name)
     {
         ClaudeEnvironment.IsReserved(name).Should().BeTrue();
-        new ClaudeCodeOptionsValidator().Validate(null, new ClaudeCodeOptions { PassEnv = ["HTTPS_PROXY", name] }).Failures.Should()
-            .ContainSingle().Which.Should().Contain(name);
+        new ClaudeCodeOptionsValidator()
+            .Validate(null, new ClaudeCodeOptions { PassEnv = ["HTTPS_PROXY", name] })
+            .Failures.Should()
+            .ContainSingle()
+            .Which.Should()
+            .Contain(name);
     }
 
     [Theory]
@@ -171,9 +222,16 @@ public sealed class ClaudeEnvironmentTests : IDisposable
 
     [Fact]
     public void Stray_credentials_are_noticed() =>
-        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.OauthToken }).StrayVariables.Should().BeEquivalentTo(
-            "ANTHROPIC_API_KEY", "ANTHROPIC_VERTEX_PROJECT_ID", "ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL",
-            "CLAUDE_CONFIG_DIR");
+        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.OauthToken })
+            .StrayVariables.Should()
+            .BeEquivalentTo(
+                "ANTHROPIC_API_KEY",
+                "ANTHROPIC_VERTEX_PROJECT_ID",
+                "ANTHROPIC_BASE_URL",
+                "ANTHROPIC_AUTH_TOKEN",
+                "ANTHROPIC_MODEL",
+                "CLAUDE_CONFIG_DIR"
+            );
 
     [Fact]
     public void Files_that_passed_variables_name_are_shown_to_a_jail_when_they_exist()
@@ -182,7 +240,8 @@ public sealed class ClaudeEnvironmentTests : IDisposable
         File.WriteAllText(certificates, "");
         var host = new Dictionary<string, string?>(Host, StringComparer.Ordinal) { ["NODE_EXTRA_CA_CERTS"] = certificates };
 
-        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.Vertex, PassEnv = ["NODE_EXTRA_CA_CERTS"] }, host: host).PassedFiles.Should()
+        Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.Vertex, PassEnv = ["NODE_EXTRA_CA_CERTS"] }, host: host)
+            .PassedFiles.Should()
             .Equal(certificates);
     }
 
@@ -201,8 +260,12 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData(ClaudeAuth.OauthToken, "CLAUDE_CODE_OAUTH_TOKEN")]
     [InlineData(ClaudeAuth.ApiKey, "ANTHROPIC_API_KEY")]
     public void A_mode_without_its_credential_is_told_at_start(ClaudeAuth auth, string name) =>
-        new ClaudeCodeOptionsValidator().Validate(null, new ClaudeCodeOptions { Auth = auth }).Failures.Should()
-        .ContainSingle().Which.Should().StartWith(name);
+        new ClaudeCodeOptionsValidator()
+            .Validate(null, new ClaudeCodeOptions { Auth = auth })
+            .Failures.Should()
+            .ContainSingle()
+            .Which.Should()
+            .StartWith(name);
 
     [Theory]
     [InlineData("sk-ant-oat01 abc", 13, "a blank")]
@@ -213,8 +276,10 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData("sk\u2011ant", 3, "no visible ASCII letter")]
     public void A_token_with_a_letter_that_no_token_has_is_refused_by_its_place(string token, int place, string kind)
     {
-        foreach (var options in (ClaudeCodeOptions[])[new() { Auth = ClaudeAuth.OauthToken, OAuthToken = token },
-            new() { Auth = ClaudeAuth.ApiKey, ApiKey = token }])
+        foreach (
+            var options in (ClaudeCodeOptions[])
+                [new() { Auth = ClaudeAuth.OauthToken, OAuthToken = token }, new() { Auth = ClaudeAuth.ApiKey, ApiKey = token }]
+        )
         {
             var problem = new ClaudeCodeOptionsValidator().Validate(null, options).Failures.Should().ContainSingle().Subject;
 
@@ -223,7 +288,14 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     }
 
     private ClaudeEnvironment Environment(
-        ClaudeCodeOptions options, CompletionOptions? completions = null, Dictionary<string, string?>? host = null) =>
-        new(Options.Create(options), Options.Create(completions ?? new CompletionOptions()), new ConfigurationBuilder()
-        .AddInMemoryCollection(host ?? Host).Build(), _home.Home);
+        ClaudeCodeOptions options,
+        CompletionOptions? completions = null,
+        Dictionary<string, string?>? host = null
+    ) =>
+        new(
+            Options.Create(options),
+            Options.Create(completions ?? new CompletionOptions()),
+            new ConfigurationBuilder().AddInMemoryCollection(host ?? Host).Build(),
+            _home.Home
+        );
 }

@@ -49,7 +49,9 @@ public sealed class ClaudeFailuresTests
     [Fact]
     public void A_known_reset_time_is_the_time_to_wait()
     {
-        ClaudeFailures.ToError(new ClaudeFailure("success", 429, null, null, TimeSpan.FromHours(3))).RetryAfter.Should()
+        ClaudeFailures
+            .ToError(new ClaudeFailure("success", 429, null, null, TimeSpan.FromHours(3)))
+            .RetryAfter.Should()
             .Be(TimeSpan.FromHours(3));
         ClaudeFailures.ToError(new ClaudeFailure("success", 429, null, null, null)).RetryAfter.Should().BePositive();
         ClaudeFailures.ToError(new ClaudeFailure("success", 529, null, null, null)).RetryAfter.Should().BePositive();

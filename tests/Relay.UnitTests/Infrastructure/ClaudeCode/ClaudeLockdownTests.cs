@@ -69,10 +69,32 @@ public sealed class ClaudeLockdownTests
     [Fact]
     public void The_arguments_are_constant_but_for_the_model()
     {
-        ClaudeLockdown.Arguments("opus").Should().Equal(
-            "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--include-partial-messages",
-            "--tools", "", "--restricted", "--disable-slash-commands", "--setting-sources", "", "--strict-mcp-config",
-            "--mcp-config", """{"mcpServers":{}}""", "--no-session-persistence", "--max-turns", "1", "--model", "opus");
+        ClaudeLockdown
+            .Arguments("opus")
+            .Should()
+            .Equal(
+                "-p",
+                "--input-format",
+                "stream-json",
+                "--output-format",
+                "stream-json",
+                "--verbose",
+                "--include-partial-messages",
+                "--tools",
+                "",
+                "--restricted",
+                "--disable-slash-commands",
+                "--setting-sources",
+                "",
+                "--strict-mcp-config",
+                "--mcp-config",
+                """{"mcpServers":{}}""",
+                "--no-session-persistence",
+                "--max-turns",
+                "1",
+                "--model",
+                "opus"
+            );
         ClaudeLockdown.Arguments("haiku").SkipLast(1).Should().Equal(ClaudeLockdown.Arguments("opus").SkipLast(1));
     }
 

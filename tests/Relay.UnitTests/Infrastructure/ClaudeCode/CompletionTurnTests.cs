@@ -25,11 +25,16 @@ public sealed class CompletionTurnTests
             """{"type":"control_response","response":{"subtype":"success","request_id":"initialize"}}""",
             Frames.Init,
             """{"type":"system","subtype":"status","status":"requesting"}""",
-            Frames.MessageStart, Frames.TextStart, Frames.Delta("Fo"), Frames.Delta("ur."), Frames.Assistant("text"),
+            Frames.MessageStart,
+            Frames.TextStart,
+            Frames.Delta("Fo"),
+            Frames.Delta("ur."),
+            Frames.Assistant("text"),
             """{"type":"stream_event","event":{"type":"content_block_stop","index":0}}""",
             Frames.Stop("end_turn"),
             """{"type":"stream_event","event":{"type":"message_stop"}}""",
-            Frames.Success("Four."));
+            Frames.Success("Four.")
+        );
 
         outcome.Should().Be(new TurnOutcome.Answered("Four.", "end_turn", new TokenUsage(11, 22, 33, 44, 0.0125m)));
     }
@@ -80,8 +85,15 @@ public sealed class CompletionTurnTests
             var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["STOP"]).Value };
             var shown = string.Empty;
             TurnOutcome? outcome = null;
-            foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, .. answer.Chunk(cut)
-                .Select(piece => Frames.Delta(new string(piece)))])
+            foreach (
+                var frame in (string[])
+                    [
+                        Frames.Init,
+                        Frames.MessageStart,
+                        Frames.TextStart,
+                        .. answer.Chunk(cut).Select(piece => Frames.Delta(new string(piece))),
+                    ]
+            )
             {
                 outcome = Accept(turn, frame);
                 if (outcome is not null)
@@ -138,9 +150,16 @@ public sealed class CompletionTurnTests
         var turn = WithSchema();
 
         string[] attempt = [Frames.MessageStart, SchemaUse, Frames.Stop("tool_use"), MessageStop];
-        var outcome = Accept(turn, [SchemaInit, .. attempt, .. attempt, Frames.With(Frames.Success("{}"), "structured_output", """{"a":[1,"ä"]}""")]);
+        var outcome = Accept(
+            turn,
+            [SchemaInit, .. attempt, .. attempt, Frames.With(Frames.Success("{}"), "structured_output", """{"a":[1,"ä"]}""")]
+        );
 
-        outcome.Should().BeOfType<TurnOutcome.Answered>().Which.Should().Match<TurnOutcome.Answered>(answer => answer.Text == """{"a":[1,"ä"]}""" && answer.StopReason == "end_turn");
+        outcome
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Should()
+            .Match<TurnOutcome.Answered>(answer => answer.Text == """{"a":[1,"ä"]}""" && answer.StopReason == "end_turn");
         turn.TakeWords().Should().BeNull();
     }
 
@@ -148,31 +167,42 @@ public sealed class CompletionTurnTests
     public void Tokens_that_are_cached_for_an_hour_cost_what_the_list_says()
     {
         var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Gated = Any.Model() };
-        foreach (var item in (string[])[
-            """{"type":"message_start","message":{"id":"msg_1","model":"claude-opus-5-5","usage":{"input_tokens":0,"output_tokens":0,"""
-                + """ "cache_creation_input_tokens":1000000,"cache_creation":{"ephemeral_5m_input_tokens":400000,"ephemeral_1h_input_tokens":600000}}}}""",
-            """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
-            """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}""",
-            """{"type":"content_block_stop","index":0}""",
-            """{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":0}}"""])
+        foreach (
+            var item in (string[])
+                [
+                    """{"type":"message_start","message":{"id":"msg_1","model":"claude-opus-5-5","usage":{"input_tokens":0,"output_tokens":0,"""
+                        + """ "cache_creation_input_tokens":1000000,"cache_creation":{"ephemeral_5m_input_tokens":400000,"ephemeral_1h_input_tokens":600000}}}}""",
+                    """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
+                    """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}""",
+                    """{"type":"content_block_stop","index":0}""",
+                    """{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":0}}""",
+                ]
+        )
         {
             Tell(turn, item).Should().BeNull();
         }
 
         var price = ModelPrice.Of(Any.Model());
-        Tell(turn, """{"type":"message_stop"}""").Should().BeOfType<TurnOutcome.Answered>().Which.Usage.CostUsd
-            .Should().Be((0.4m * 1.25m * price.Input) + (0.6m * 2 * price.Input));
+        Tell(turn, """{"type":"message_stop"}""")
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Usage.CostUsd.Should()
+            .Be((0.4m * 1.25m * price.Input) + (0.6m * 2 * price.Input));
     }
 
     [Fact]
     public void A_turn_that_ends_early_costs_what_the_list_says_of_the_model_that_answered()
     {
         var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Gated = Any.Model() };
-        foreach (var item in (string[])[
-            """{"type":"message_start","message":{"id":"msg_1","model":"claude-haiku-4-5","usage":{"input_tokens":0,"output_tokens":0,"""
-                + """ "cache_creation_input_tokens":1000000,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":1000000}}}}""",
-            """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
-            """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}"""])
+        foreach (
+            var item in (string[])
+                [
+                    """{"type":"message_start","message":{"id":"msg_1","model":"claude-haiku-4-5","usage":{"input_tokens":0,"output_tokens":0,"""
+                        + """ "cache_creation_input_tokens":1000000,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":1000000}}}}""",
+                    """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
+                    """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}""",
+                ]
+        )
         {
             Tell(turn, item).Should().BeNull();
         }
@@ -188,7 +218,8 @@ public sealed class CompletionTurnTests
     {
         var turn = WithSchema();
         // Put in as text, for nothing that knows JSON would write it.
-        var result = Frames.With(Frames.Success("{}"), "structured_output", "\"here\"")
+        var result = Frames
+            .With(Frames.Success("{}"), "structured_output", "\"here\"")
             .Replace("\"here\"", output, StringComparison.Ordinal);
 
         Accept(turn, [SchemaInit, result]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.UpstreamError);
@@ -200,19 +231,31 @@ public sealed class CompletionTurnTests
     {
         string[] attempt = [Frames.MessageStart, SchemaUse, Frames.Stop("tool_use"), MessageStop];
 
-        Accept(WithSchema(), [SchemaInit, .. attempt, .. attempt, .. attempt, Frames.MessageStart]).Should().BeOfType<TurnOutcome.Failed>()
-            .Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, .. attempt, .. attempt, .. attempt, Frames.MessageStart])
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Code.Should()
+            .Be(ErrorCode.SchemaNotSatisfied);
     }
 
     [Fact]
     public void With_a_schema_text_alone_does_not_satisfy_it_nor_does_running_out_of_attempts()
     {
-        Accept(WithSchema(), [SchemaInit, Frames.Success("just words")]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should()
+        Accept(WithSchema(), [SchemaInit, Frames.Success("just words")])
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Code.Should()
             .Be(ErrorCode.SchemaNotSatisfied);
-        Accept(WithSchema(), [SchemaInit, Frames.With(Frames.Failure(), "subtype", "\"error_max_turns\"")]).Should()
-            .BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
-        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("max_tokens")]).Should()
-            .BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.With(Frames.Failure(), "subtype", "\"error_max_turns\"")])
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Code.Should()
+            .Be(ErrorCode.SchemaNotSatisfied);
+        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("max_tokens")])
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Code.Should()
+            .Be(ErrorCode.SchemaNotSatisfied);
     }
 
     [Theory]
@@ -229,16 +272,32 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void With_a_schema_another_tool_is_still_an_attempt_to_act() =>
-        ShouldBeToolUse(Accept(WithSchema(),
-        [SchemaInit, Frames.MessageStart,
-        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "Bash" } })]));
+        ShouldBeToolUse(
+            Accept(
+                WithSchema(),
+                [
+                    SchemaInit,
+                    Frames.MessageStart,
+                    Frames.Event(
+                        new
+                        {
+                            type = "content_block_start",
+                            index = 0,
+                            content_block = new { type = "tool_use", name = "Bash" },
+                        }
+                    ),
+                ]
+            )
+        );
 
     [Fact]
     public void Without_a_schema_its_tool_is_a_violation() => Play(SchemaInit).Should().BeOfType<TurnOutcome.Violated>();
 
     [Fact]
     public void The_text_of_a_failed_result_is_never_an_answer() =>
-        Play(Frames.Init, Frames.Failure(status: 500)).Should().BeOfType<TurnOutcome.Failed>()
+        Play(Frames.Init, Frames.Failure(status: 500))
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
             .Which.Error.Should()
             .Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("some words"));
 
@@ -258,7 +317,8 @@ public sealed class CompletionTurnTests
     [Fact]
     public void A_result_without_numbers_is_still_an_answer() =>
         Play(Frames.Init, """{"type":"result","subtype":"success","is_error":false,"result":"Four."}""")
-            .Should().Be(new TurnOutcome.Answered("Four.", null, new TokenUsage(0, 0, 0, 0, null)));
+            .Should()
+            .Be(new TurnOutcome.Answered("Four.", null, new TokenUsage(0, 0, 0, 0, null)));
 
     public static TheoryData<string> AnswerFrames =>
         [Frames.MessageStart, Frames.Delta("x"), Frames.Assistant("text"), Frames.Success("x"), Frames.Failure()];
@@ -283,13 +343,17 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void An_init_frame_with_a_tool_ends_the_turn() =>
-        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]")).Should().BeOfType<TurnOutcome.Violated>().Which.Detail.Should()
-        .Contain("tools");
+        Play(Frames.With(Frames.Init, "tools", "[\"Bash\"]"))
+            .Should()
+            .BeOfType<TurnOutcome.Violated>()
+            .Which.Detail.Should()
+            .Contain("tools");
 
     [Fact]
     public void A_second_init_frame_is_checked_too() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.With(Frames.Init, "permissionMode", "\"bypassPermissions\"")).Should()
-        .BeOfType<TurnOutcome.Violated>();
+        Play(Frames.Init, Frames.MessageStart, Frames.With(Frames.Init, "permissionMode", "\"bypassPermissions\""))
+            .Should()
+            .BeOfType<TurnOutcome.Violated>();
 
     [Fact]
     public void After_a_bad_init_frame_nothing_counts_either()
@@ -305,8 +369,20 @@ public sealed class CompletionTurnTests
     [InlineData("mcp_tool_use")]
     [InlineData("something_new")]
     public void A_tool_in_the_stream_ends_the_turn(string block) =>
-        ShouldBeToolUse(Play(Frames.Init, Frames.MessageStart,
-        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block, name = "Bash" } })));
+        ShouldBeToolUse(
+            Play(
+                Frames.Init,
+                Frames.MessageStart,
+                Frames.Event(
+                    new
+                    {
+                        type = "content_block_start",
+                        index = 0,
+                        content_block = new { type = block, name = "Bash" },
+                    }
+                )
+            )
+        );
 
     [Theory]
     [InlineData("tool_use")]
@@ -323,41 +399,84 @@ public sealed class CompletionTurnTests
     [InlineData("thinking")]
     [InlineData("redacted_thinking")]
     public void Words_and_thoughts_are_no_tools(string block) =>
-        Play(Frames.Init, Frames.MessageStart,
-        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = block } }), Frames.Assistant(block))
-        .Should().BeNull();
+        Play(
+                Frames.Init,
+                Frames.MessageStart,
+                Frames.Event(
+                    new
+                    {
+                        type = "content_block_start",
+                        index = 0,
+                        content_block = new { type = block },
+                    }
+                ),
+                Frames.Assistant(block)
+            )
+            .Should()
+            .BeNull();
 
     [Theory]
     [InlineData("max_tokens")]
     [InlineData("model_context_window_exceeded")]
     public void An_answer_cut_at_the_cap_is_what_was_said_so_far(string reason) =>
-        Play(Frames.Init, Frames.MessageStart, Frames.TextStart, Frames.Delta("Once upon"), Frames.Delta(" a ti"),
-        Frames.Stop(reason, outputTokens: 77))
-            .Should().Be(new TurnOutcome.Answered("Once upon a ti", reason, new TokenUsage(10, 77, 20, 30, null)));
+        Play(
+                Frames.Init,
+                Frames.MessageStart,
+                Frames.TextStart,
+                Frames.Delta("Once upon"),
+                Frames.Delta(" a ti"),
+                Frames.Stop(reason, outputTokens: 77)
+            )
+            .Should()
+            .Be(new TurnOutcome.Answered("Once upon a ti", reason, new TokenUsage(10, 77, 20, 30, null)));
 
     [Fact]
     public void Thoughts_are_no_part_of_a_cut_answer() =>
         Play(
-            Frames.Init, Frames.MessageStart,
-            Frames.Event(new { type = "content_block_delta", index = 0, delta = new { type = "thinking_delta", thinking = "hmm" } }),
-            Frames.Delta("Well"), Frames.Stop("max_tokens"))
-            .Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("Well");
+                Frames.Init,
+                Frames.MessageStart,
+                Frames.Event(
+                    new
+                    {
+                        type = "content_block_delta",
+                        index = 0,
+                        delta = new { type = "thinking_delta", thinking = "hmm" },
+                    }
+                ),
+                Frames.Delta("Well"),
+                Frames.Stop("max_tokens")
+            )
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Text.Should()
+            .Be("Well");
 
     [Fact]
     public void A_broken_stream_that_is_retried_begins_the_words_anew() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.MessageStart, Frames.Delta("A tale"),
-        Frames.Stop("max_tokens"))
-            .Should().BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("A tale");
+        Play(
+                Frames.Init,
+                Frames.MessageStart,
+                Frames.Delta("Once upon"),
+                Frames.MessageStart,
+                Frames.Delta("A tale"),
+                Frames.Stop("max_tokens")
+            )
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Text.Should()
+            .Be("A tale");
 
     [Fact]
     public void A_refusal_is_an_answer_with_the_words_so_far_and_their_cost() =>
         Play(Frames.Init, Frames.MessageStart, Frames.Delta("I"), Frames.Stop("refusal", outputTokens: 7))
-            .Should().Be(new TurnOutcome.Answered("I", "refusal", new TokenUsage(10, 7, 20, 30, null)));
+            .Should()
+            .Be(new TurnOutcome.Answered("I", "refusal", new TokenUsage(10, 7, 20, 30, null)));
 
     [Fact]
     public void A_refusal_of_a_schema_is_an_answer_and_no_object() =>
         Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Delta("I"), Frames.Stop("refusal", outputTokens: 7)])
-            .Should().Be(new TurnOutcome.Answered("I", "refusal", new TokenUsage(10, 7, 20, 30, null)));
+            .Should()
+            .Be(new TurnOutcome.Answered("I", "refusal", new TokenUsage(10, 7, 20, 30, null)));
 
     /// <summary>Claude Code 2.1.330 calls the API again after each of these texts.</summary>
     [Theory]
@@ -367,11 +486,22 @@ public sealed class CompletionTurnTests
     [InlineData("\u00A0")]
     public void An_answer_without_visible_text_ends_the_turn_with_its_message(string text)
     {
-        var thought = Frames.Event(new { type = "content_block_delta", index = 0,
-            delta = new { type = "thinking_delta", thinking = "hmm" } });
+        var thought = Frames.Event(
+            new
+            {
+                type = "content_block_delta",
+                index = 0,
+                delta = new { type = "thinking_delta", thinking = "hmm" },
+            }
+        );
 
-        var outcome = Play([Frames.Init, Frames.MessageStart, thought, .. text.Select(letter => Frames.Delta($"{letter}")),
-            Frames.Stop("end_turn", outputTokens: 3)]);
+        var outcome = Play([
+            Frames.Init,
+            Frames.MessageStart,
+            thought,
+            .. text.Select(letter => Frames.Delta($"{letter}")),
+            Frames.Stop("end_turn", outputTokens: 3),
+        ]);
 
         outcome.Should().Be(new TurnOutcome.Answered(text, "end_turn", new TokenUsage(10, 3, 20, 30, null)));
     }
@@ -382,37 +512,82 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void With_a_schema_an_answer_without_visible_text_is_an_attempt() =>
-        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("end_turn"), MessageStop, Frames.MessageStart]).Should()
-        .BeNull();
+        Accept(WithSchema(), [SchemaInit, Frames.MessageStart, Frames.Stop("end_turn"), MessageStop, Frames.MessageStart])
+            .Should()
+            .BeNull();
 
     [Fact]
     public void After_a_complete_message_another_call_of_the_API_changes_nothing_but_the_cost() =>
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("x"), Frames.Stop("end_turn", outputTokens: 5), Frames.MessageStop,
-        Frames.MessageStart)
-            .Should().Be(new TurnOutcome.Answered("x", "end_turn", new TokenUsage(20, 6, 40, 60, null)));
+        Play(
+                Frames.Init,
+                Frames.MessageStart,
+                Frames.Delta("x"),
+                Frames.Stop("end_turn", outputTokens: 5),
+                Frames.MessageStop,
+                Frames.MessageStart
+            )
+            .Should()
+            .Be(new TurnOutcome.Answered("x", "end_turn", new TokenUsage(20, 6, 40, 60, null)));
 
     [Fact]
     public void Thoughts_and_what_is_handed_in_count_while_nobody_has_counted_them()
     {
-        Play(Frames.Init, Frames.MessageStart,
-            Frames.Event(new { type = "content_block_delta", index = 0,
-            delta = new { type = "thinking_delta", thinking = new string('t', 300) } }));
+        Play(
+            Frames.Init,
+            Frames.MessageStart,
+            Frames.Event(
+                new
+                {
+                    type = "content_block_delta",
+                    index = 0,
+                    delta = new { type = "thinking_delta", thinking = new string('t', 300) },
+                }
+            )
+        );
         _turn.Usage!.OutputTokens.Should().Be(101);
         Play(Frames.Delta(new string('w', 30)));
         _turn.Usage!.OutputTokens.Should().Be(111);
 
         var turn = WithSchema();
-        Accept(turn, [SchemaInit, Frames.MessageStart, SchemaUse,
-            Frames.Event(new { type = "content_block_delta", index = 0,
-            delta = new { type = "input_json_delta", partial_json = new string('j', 60) } })]);
+        Accept(
+            turn,
+            [
+                SchemaInit,
+                Frames.MessageStart,
+                SchemaUse,
+                Frames.Event(
+                    new
+                    {
+                        type = "content_block_delta",
+                        index = 0,
+                        delta = new { type = "input_json_delta", partial_json = new string('j', 60) },
+                    }
+                ),
+            ]
+        );
         turn.Usage!.OutputTokens.Should().Be(21);
     }
 
     [Fact]
     public void Thoughts_that_are_not_shown_count_by_their_signature()
     {
-        string Delta(object delta) => Frames.Event(new { type = "content_block_delta", index = 0, delta });
-        var start = Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "thinking" } });
+        string Delta(object delta) =>
+            Frames.Event(
+                new
+                {
+                    type = "content_block_delta",
+                    index = 0,
+                    delta,
+                }
+            );
+        var start = Frames.Event(
+            new
+            {
+                type = "content_block_start",
+                index = 0,
+                content_block = new { type = "thinking" },
+            }
+        );
         var signature = Delta(new { type = "signature_delta", signature = new string('s', 300) });
 
         Play(Frames.Init, Frames.MessageStart, start, signature);
@@ -427,8 +602,10 @@ public sealed class CompletionTurnTests
     {
         var turn = WithSchema();
 
-        Accept(turn, [SchemaInit, Frames.MessageStart, SchemaUse, Frames.Stop("tool_use", outputTokens: 1000), MessageStop,
-            Frames.MessageStart]);
+        Accept(
+            turn,
+            [SchemaInit, Frames.MessageStart, SchemaUse, Frames.Stop("tool_use", outputTokens: 1000), MessageStop, Frames.MessageStart]
+        );
 
         turn.Usage.Should().Be(new TokenUsage(20, 1001, 40, 60, null));
     }
@@ -436,7 +613,8 @@ public sealed class CompletionTurnTests
     [Fact]
     public void A_failed_result_that_counts_nothing_does_not_make_counted_messages_free()
     {
-        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.With(Frames.Failure(500), "total_cost_usd", "0")).Should()
+        Play(Frames.Init, Frames.MessageStart, Frames.Delta("Once upon"), Frames.With(Frames.Failure(500), "total_cost_usd", "0"))
+            .Should()
             .BeOfType<TurnOutcome.Failed>();
 
         _turn.Usage.Should().Be(new TokenUsage(10, 4, 20, 30, null));
@@ -449,18 +627,30 @@ public sealed class CompletionTurnTests
     public void A_surrogate_pair_that_two_deltas_share_is_kept()
     {
         var shown = string.Empty;
-        foreach (var frame in (string[])[Frames.Init, Frames.MessageStart, Frames.TextStart, RawDelta(@"Hi \ud83d"),
-            RawDelta(@"\ude00 you \""x\"" \\ \n\u00e4"), Frames.Delta("!")])
+        foreach (
+            var frame in (string[])
+                [
+                    Frames.Init,
+                    Frames.MessageStart,
+                    Frames.TextStart,
+                    RawDelta(@"Hi \ud83d"),
+                    RawDelta(@"\ude00 you \""x\"" \\ \n\u00e4"),
+                    Frames.Delta("!"),
+                ]
+        )
         {
             Play(frame).Should().BeNull();
             var words = _turn.TakeWords();
-            (words?.Any(char.IsSurrogate) == true && !words.Contains("😀", StringComparison.Ordinal)).Should()
+            (words?.Any(char.IsSurrogate) == true && !words.Contains("😀", StringComparison.Ordinal))
+                .Should()
                 .BeFalse("half a pair is no text");
             shown += words;
         }
 
-        var answer = Play(Frames.Stop("end_turn"), Frames.MessageStop, Frames.Success("other words")).Should()
-            .BeOfType<TurnOutcome.Answered>().Subject;
+        var answer = Play(Frames.Stop("end_turn"), Frames.MessageStop, Frames.Success("other words"))
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Subject;
         answer.Text.Should().Be("Hi 😀 you \"x\" \\ \nä!");
         (shown + _turn.TakeRestWords(answer.Text)).Should().Be(answer.Text);
     }
@@ -472,14 +662,20 @@ public sealed class CompletionTurnTests
     [InlineData(@"a\ud83d", @"\ud83d\ude00", "a\uFFFD😀")]
     public void Half_a_surrogate_pair_alone_becomes_the_sign_for_it(string first, string second, string text)
     {
-        Play(Frames.Init, Frames.MessageStart, RawDelta(first), RawDelta(second), Frames.Stop("max_tokens")).Should()
-            .BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be(text);
+        Play(Frames.Init, Frames.MessageStart, RawDelta(first), RawDelta(second), Frames.Stop("max_tokens"))
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Text.Should()
+            .Be(text);
     }
 
     [Fact]
     public void A_result_with_half_a_surrogate_pair_is_an_answer_too() =>
-        Play(Frames.Init, Frames.Success("here").Replace("here", @"a\ud83d", StringComparison.Ordinal)).Should()
-        .BeOfType<TurnOutcome.Answered>().Which.Text.Should().Be("a\uFFFD");
+        Play(Frames.Init, Frames.Success("here").Replace("here", @"a\ud83d", StringComparison.Ordinal))
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Text.Should()
+            .Be("a\uFFFD");
 
     [Fact]
     public void A_stop_text_is_found_in_a_surrogate_pair_that_two_deltas_share()
@@ -487,7 +683,10 @@ public sealed class CompletionTurnTests
         var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["😀"]).Value };
 
         Accept(turn, [Frames.Init, Frames.MessageStart, RawDelta(@"Hi \ud83d")]).Should().BeNull();
-        Accept(turn, [RawDelta(@"\ude00 there")]).Should().BeOfType<TurnOutcome.Answered>().Which.Should()
+        Accept(turn, [RawDelta(@"\ude00 there")])
+            .Should()
+            .BeOfType<TurnOutcome.Answered>()
+            .Which.Should()
             .Match<TurnOutcome.Answered>(answer => answer.Text == "Hi " && answer.StopSequence == "😀");
     }
 
@@ -502,7 +701,10 @@ public sealed class CompletionTurnTests
     [Fact]
     public void A_pause_that_the_API_asked_for_is_the_callers()
     {
-        var outcome = Play(Frames.Init, """{"type":"system","subtype":"api_retry","error_status":429,"error":"rate_limit","retry_delay_ms":60000}""");
+        var outcome = Play(
+            Frames.Init,
+            """{"type":"system","subtype":"api_retry","error_status":429,"error":"rate_limit","retry_delay_ms":60000}"""
+        );
 
         var error = outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error;
         error.Code.Should().Be(ErrorCode.UpstreamRateLimited);
@@ -532,16 +734,26 @@ public sealed class CompletionTurnTests
     {
         var reset = _clock.GetUtcNow().AddMinutes(90).ToUnixTimeSeconds();
 
-        var outcome = Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","{{{name}}}":{{{reset}}}}}""", Frames.Failure(429));
+        var outcome = Play(
+            Frames.Init,
+            $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","{{{name}}}":{{{reset}}}}}""",
+            Frames.Failure(429)
+        );
 
-        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should()
+        outcome
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Should()
             .BeEquivalentTo(new { Code = ErrorCode.UpstreamRateLimited, RetryAfter = TimeSpan.FromMinutes(90) });
     }
 
     [Fact]
     public void The_time_to_a_reset_is_counted_from_the_failure()
     {
-        Play(Frames.Init, $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":{{{_clock.GetUtcNow().AddSeconds(60).ToUnixTimeSeconds()}}}}}""");
+        Play(
+            Frames.Init,
+            $$$"""{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":{{{_clock.GetUtcNow().AddSeconds(60).ToUnixTimeSeconds()}}}}}"""
+        );
         _clock.Advance(TimeSpan.FromSeconds(45));
 
         Play(Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should().Be(TimeSpan.FromSeconds(15));
@@ -556,17 +768,27 @@ public sealed class CompletionTurnTests
     [InlineData("""{"type":"rate_limit_event","rate_limit_info":[]}""")]
     [InlineData("""{"type":"rate_limit_event","rate_limit_info":{"status":"allowed","resetsAt":4102444800}}""")]
     public void A_rate_limit_without_a_time_to_come_has_a_default(string frame) =>
-        Play(Frames.Init, frame, Frames.Failure(429)).Should().BeOfType<TurnOutcome.Failed>().Which.Error.RetryAfter.Should()
-        .Be(TimeSpan.FromSeconds(30));
+        Play(Frames.Init, frame, Frames.Failure(429))
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.RetryAfter.Should()
+            .Be(TimeSpan.FromSeconds(30));
 
     [Fact]
     public void A_rate_limit_event_alone_ends_nothing() =>
-        Play(Frames.Init, """{"type":"rate_limit_event","rate_limit_info":{"status":"allowed_warning"}}""", Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
+        Play(Frames.Init, """{"type":"rate_limit_event","rate_limit_info":{"status":"allowed_warning"}}""", Frames.Success("x"))
+            .Should()
+            .BeOfType<TurnOutcome.Answered>();
 
     [Fact]
     public void A_prompt_that_Claude_Code_measured_as_too_long_was_not_sent()
     {
-        var outcome = Play(Frames.Init, """{"type":"system","subtype":"status","status":"requesting"}""", Frames.Assistant("text", error: "invalid_request"), Frames.Failure(null, "blocking_limit"));
+        var outcome = Play(
+            Frames.Init,
+            """{"type":"system","subtype":"status","status":"requesting"}""",
+            Frames.Assistant("text", error: "invalid_request"),
+            Frames.Failure(null, "blocking_limit")
+        );
 
         outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.PromptTooLong);
         _turn.HasCalledApi.Should().BeFalse("nothing reached the API");
@@ -597,16 +819,21 @@ public sealed class CompletionTurnTests
 
     [Fact]
     public void The_error_of_the_assistant_frame_decides_when_the_result_has_no_status() =>
-        Play(Frames.Init, Frames.Assistant("text", error: "authentication_failed"), Frames.Failure()).Should()
-        .BeOfType<TurnOutcome.Failed>()
-            .Which.Error.Code.Should().Be(ErrorCode.NotLoggedIn);
+        Play(Frames.Init, Frames.Assistant("text", error: "authentication_failed"), Frames.Failure())
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Code.Should()
+            .Be(ErrorCode.NotLoggedIn);
 
     [Theory]
     [InlineData("error")]
     [InlineData("something_new")]
     public void A_refused_control_request_ends_the_turn(string subtype) =>
-        Play($$"""{"type":"control_response","response":{"subtype":"{{subtype}}","error":"words"} }""").Should().BeOfType<TurnOutcome.Failed>()
-            .Which.Error.Should().Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("words"));
+        Play($$"""{"type":"control_response","response":{"subtype":"{{subtype}}","error":"words"} }""")
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && !error.Message.Contains("words"));
 
     [Theory]
     [InlineData("""{"type":"something_new"}""")]
@@ -636,18 +863,37 @@ public sealed class CompletionTurnTests
     private static string SchemaInit => Frames.With(Frames.Init, "tools", """["StructuredOutput"]""");
 
     private static string SchemaUse =>
-        Frames.Event(new { type = "content_block_start", index = 0, content_block = new { type = "tool_use", name = "StructuredOutput" } });
+        Frames.Event(
+            new
+            {
+                type = "content_block_start",
+                index = 0,
+                content_block = new { type = "tool_use", name = "StructuredOutput" },
+            }
+        );
 
     private static string MessageStop => Frames.MessageStop;
 
     private CompletionTurn WithSchema() => new(Frames.Version, MaxApiCalls, _clock) { HasSchema = true };
 
     private static void ShouldBeToolUse(TurnOutcome? outcome) =>
-        outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Should()
-        .Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("tool"));
+        outcome
+            .Should()
+            .BeOfType<TurnOutcome.Failed>()
+            .Which.Error.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.UpstreamError && error.Message.Contains("tool"));
 
     private static string Retry(int? status) =>
-        JsonSerializer.Serialize(new { type = "system", subtype = "api_retry", attempt = 1, max_retries = 10, error_status = status });
+        JsonSerializer.Serialize(
+            new
+            {
+                type = "system",
+                subtype = "api_retry",
+                attempt = 1,
+                max_retries = 10,
+                error_status = status,
+            }
+        );
 
     /// <summary>The first outcome, as the engine would see it.</summary>
     private TurnOutcome? Play(params string[] lines) => Accept(_turn, lines);
@@ -672,10 +918,18 @@ public sealed class CompletionTurnTests
         return turn.Accept(signal);
     }
 
-    private static string Unstreamed(string id, string model = "claude-opus-5-5") => JsonSerializer.Serialize(new
-    {
-        type = "assistant",
-        message = new { id, model, content = new[] { new { type = "text", text = "x" } },
-        usage = new { input_tokens = 7, output_tokens = 50 } },
-    });
+    private static string Unstreamed(string id, string model = "claude-opus-5-5") =>
+        JsonSerializer.Serialize(
+            new
+            {
+                type = "assistant",
+                message = new
+                {
+                    id,
+                    model,
+                    content = new[] { new { type = "text", text = "x" } },
+                    usage = new { input_tokens = 7, output_tokens = 50 },
+                },
+            }
+        );
 }

@@ -7,15 +7,28 @@ namespace Relay.UnitTests.Infrastructure.ClaudeCode;
 
 public sealed class ExtraBodyTests
 {
-    private static readonly RequestShape Thinks =
-        new("m", "b", "i", NotePlacement.Absent, "", "adaptive updates", "{\"edits\":[]}", "medium", "", "", "", 16_000);
+    private static readonly RequestShape Thinks = new(
+        "m",
+        "b",
+        "i",
+        NotePlacement.Absent,
+        "",
+        "adaptive updates",
+        "{\"edits\":[]}",
+        "medium",
+        "",
+        "",
+        "",
+        16_000
+    );
 
     private static readonly RequestShape DoesNotThink = Thinks with { Thinking = string.Empty, ContextManagement = string.Empty };
 
     [Fact]
     public void No_name_stands_in_it_but_those_of_the_list()
     {
-        ExtraBody.AllNames.Should()
+        ExtraBody
+            .AllNames.Should()
             .Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice");
 
         var everything = ExtraBody.Of(Request(ModelParameters.Of(0.5, 0.5, 5, null), "x") with { Tools = Any.Tools("weather") }, Thinks);
@@ -33,15 +46,20 @@ public sealed class ExtraBodyTests
     [InlineData("adaptive", null, """{"thinking":{"type":"adaptive"}}""")]
     [InlineData("disabled", null, """{"thinking":{"type":"disabled"},"context_management":{"edits":[]}}""")]
     public void Thinking_goes_as_the_caller_asked_for_it(string type, long? budget, string json) =>
-        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", type, budget).Value)), Thinks).ToJson()
-        .Should().Be(json);
+        ExtraBody
+            .Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", type, budget).Value)), Thinks)
+            .ToJson()
+            .Should()
+            .Be(json);
 
     [Fact]
     public void The_display_of_thoughts_goes_with_thinking_only()
     {
-        ExtraBody.Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null, "summarized").Value)),
-            Thinks).ToJson()
-            .Should().Be("""{"thinking":{"type":"adaptive","display":"summarized"}}""");
+        ExtraBody
+            .Of(Request(ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null, "summarized").Value)), Thinks)
+            .ToJson()
+            .Should()
+            .Be("""{"thinking":{"type":"adaptive","display":"summarized"}}""");
         Thinking.Create("thinking", "disabled", null, "omitted").Value.Display.Should().BeNull();
     }
 
@@ -51,18 +69,27 @@ public sealed class ExtraBodyTests
         const string off = "\"thinking\":{\"type\":\"disabled\"}";
         var withinBudget = Thinks with { Thinking = "enabled updates" };
         var tools = Request(ModelParameters.None) with { Tools = Any.Tools("weather") };
-        var forced = tools
-            with { Tools = ToolSet.Create("tools", [ToolDeclaration.Named("weather")], "tool_choice", ToolChoice.Any, allowsParallel: true)
-            .Value };
+        var forced = tools with
+        {
+            Tools = ToolSet.Create("tools", [ToolDeclaration.Named("weather")], "tool_choice", ToolChoice.Any, allowsParallel: true).Value,
+        };
 
         ExtraBody.Of(tools, Thinks).ToJson().Should().NotContain("thinking");
         ExtraBody.Of(tools, withinBudget).ToJson().Should().Contain(off);
         ExtraBody.Of(forced, Thinks).ToJson().Should().Contain(off);
         ExtraBody.Of(forced, DoesNotThink).ToJson().Should().NotContain("thinking");
         ExtraBody.Of(Request(ModelParameters.None), withinBudget).ToJson().Should().BeEmpty();
-        ExtraBody.Of(forced
-            with { Parameters = ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null).Value) }, Thinks)
-            .ToJson().Should().Contain("adaptive");
+        ExtraBody
+            .Of(
+                forced with
+                {
+                    Parameters = ModelParameters.Of(null, null, null, Thinking.Create("thinking", "adaptive", null).Value),
+                },
+                Thinks
+            )
+            .ToJson()
+            .Should()
+            .Contain("adaptive");
     }
 
     [Fact]
@@ -70,7 +97,11 @@ public sealed class ExtraBodyTests
     {
         var cool = Request(ModelParameters.Of(0.2, null, null, null));
 
-        ExtraBody.Of(cool, Thinks).ToJson().Should().Be("""{"temperature":0.2,"thinking":{"type":"disabled"},"context_management":{"edits":[]}}""");
+        ExtraBody
+            .Of(cool, Thinks)
+            .ToJson()
+            .Should()
+            .Be("""{"temperature":0.2,"thinking":{"type":"disabled"},"context_management":{"edits":[]}}""");
         ExtraBody.Of(cool, DoesNotThink).ToJson().Should().Be("""{"temperature":0.2}""");
     }
 
@@ -79,5 +110,9 @@ public sealed class ExtraBodyTests
         ExtraBody.Of(Request(ModelParameters.None, "\n\n", "END", " "), Thinks).ToJson().Should().Be("""{"stop_sequences":["END"]}""");
 
     private static CompletionRequest Request(ModelParameters parameters, params string[] stop) =>
-        Any.Request("hi") with { Parameters = parameters, Stop = stop.Length == 0 ? null : StopSequences.Create("stop", stop).Value };
+        Any.Request("hi") with
+        {
+            Parameters = parameters,
+            Stop = stop.Length == 0 ? null : StopSequences.Create("stop", stop).Value,
+        };
 }

@@ -17,8 +17,12 @@ public sealed class LoginHealthTests : IDisposable
     public LoginHealthTests()
     {
         Directory.CreateDirectory(_home.Home.ClaudeDirectory);
-        var environment = new ClaudeEnvironment(Options.Create(new ClaudeCodeOptions()), Options.Create(new CompletionOptions()),
-            new ConfigurationBuilder().Build(), _home.Home);
+        var environment = new ClaudeEnvironment(
+            Options.Create(new ClaudeCodeOptions()),
+            Options.Create(new CompletionOptions()),
+            new ConfigurationBuilder().Build(),
+            _home.Home
+        );
         _login = new LoginHealth(new LoginFile(environment), _clock, NullLogger<LoginHealth>.Instance);
     }
 

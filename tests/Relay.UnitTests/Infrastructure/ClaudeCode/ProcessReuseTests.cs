@@ -62,8 +62,10 @@ public sealed class ProcessReuseTests : IAsyncLifetime
         var mayRewind = new TaskCompletionSource();
         engine.Starter.Behavior = (child, line) =>
         {
-            if (line.ToString().Contains("rewind_conversation", StringComparison.Ordinal)
-                && child.Input.Contains("\"hi\"", StringComparison.Ordinal))
+            if (
+                line.ToString().Contains("rewind_conversation", StringComparison.Ordinal)
+                && child.Input.Contains("\"hi\"", StringComparison.Ordinal)
+            )
             {
                 _ = mayRewind.Task.ContinueWith(_ => GatedClaude.Answer(child, line), TaskScheduler.Default);
                 return;
@@ -217,13 +219,23 @@ public sealed class ProcessReuseTests : IAsyncLifetime
         var parameters = ModelParameters.Of(0.25, null, 40, null);
 
         await AskAsync(engine, "plain");
-        (await engine.CompleteAsync(Any.Request("cool")
-            with { Parameters = parameters, Stop = StopSequences.Create("stop", ["END"]).Value }).InTime()).Error.Should().BeNull();
+        (
+            await engine
+                .CompleteAsync(Any.Request("cool") with { Parameters = parameters, Stop = StopSequences.Create("stop", ["END"]).Value })
+                .InTime()
+        )
+            .Error.Should()
+            .BeNull();
         await AskAsync(engine, "plain");
 
         engine.Starter.Started.Should().ContainSingle();
-        _api.Reached[1].Should().Contain("\"temperature\":0.25").And.Contain("\"top_k\":40").And.Contain("\"stop_sequences\":[\"END\"]")
-            .And.Contain("\"thinking\":{\"type\":\"disabled\"}").And.Contain("\"context_management\":{\"edits\":[]}")
+        _api.Reached[1]
+            .Should()
+            .Contain("\"temperature\":0.25")
+            .And.Contain("\"top_k\":40")
+            .And.Contain("\"stop_sequences\":[\"END\"]")
+            .And.Contain("\"thinking\":{\"type\":\"disabled\"}")
+            .And.Contain("\"context_management\":{\"edits\":[]}")
             .And.NotContain("top_p");
         BodyOf(_api.Reached[2]).Should().Be(BodyOf(_api.Reached[0]));
     }
@@ -232,14 +244,31 @@ public sealed class ProcessReuseTests : IAsyncLifetime
     public async Task An_answer_that_the_API_stopped_at_a_text_names_it_and_its_process_serves_again()
     {
         await using var engine = await StartAsync();
-        _api.Answers.Enqueue(FakeApi.Message(FakeApi.MessageOf("He", "stop_sequence")
-            .Replace("\"stop_reason\":\"stop_sequence\"", "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"llo\"",
-            StringComparison.Ordinal)));
+        _api.Answers.Enqueue(
+            FakeApi.Message(
+                FakeApi
+                    .MessageOf("He", "stop_sequence")
+                    .Replace(
+                        "\"stop_reason\":\"stop_sequence\"",
+                        "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"llo\"",
+                        StringComparison.Ordinal
+                    )
+            )
+        );
 
         var answer = await engine.CompleteAsync(Any.Request("hi") with { Stop = StopSequences.Create("stop", ["llo"]).Value }).InTime();
         await AskAsync(engine, "and again");
 
-        answer.Value.Should().BeEquivalentTo(new { Text = "He", StopReason = "stop_sequence", StopSequence = "llo" });
+        answer
+            .Value.Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Text = "He",
+                    StopReason = "stop_sequence",
+                    StopSequence = "llo",
+                }
+            );
         engine.Starter.Started.Should().ContainSingle();
     }
 
@@ -247,17 +276,25 @@ public sealed class ProcessReuseTests : IAsyncLifetime
     public async Task A_refusal_of_a_parameter_is_told_in_the_words_of_the_API_and_ends_the_process()
     {
         await using var engine = await StartAsync();
-        _api.Answers.Enqueue(FakeApi.Error(
-            400, "invalid_request_error", "temperature: may not be set for claude-opus-5-5. See https://docs.example.com/x."));
+        _api.Answers.Enqueue(
+            FakeApi.Error(400, "invalid_request_error", "temperature: may not be set for claude-opus-5-5. See https://docs.example.com/x.")
+        );
         _api.Answers.Enqueue(FakeApi.Whole);
 
-        var refused = await engine.CompleteAsync(Any.Request("hi") with { Parameters = ModelParameters.Of(0.5, null, null, null) })
+        var refused = await engine
+            .CompleteAsync(Any.Request("hi") with { Parameters = ModelParameters.Of(0.5, null, null, null) })
             .InTime();
         await AskAsync(engine, "hi");
 
-        refused.Error!.Should()
-            .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest,
-            Message = "Anthropic refused the request: temperature: may not be set for claude-opus-5-5." });
+        refused
+            .Error!.Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Code = ErrorCode.InvalidRequest,
+                    Message = "Anthropic refused the request: temperature: may not be set for claude-opus-5-5.",
+                }
+            );
         engine.Starter.Started.Should().HaveCount(2);
     }
 

@@ -84,7 +84,9 @@ public sealed class WarmPoolTests
 
         await engine.PassAsync(LongTime);
 
-        engine.Starter.Started.Count(child => child.Spec.Arguments.Contains("3", StringComparer.Ordinal)).Should()
+        engine
+            .Starter.Started.Count(child => child.Spec.Arguments.Contains("3", StringComparer.Ordinal))
+            .Should()
             .Be(2 + 1, "two requests started their own, and one spare was tried");
         engine.Pool.Load.BlankSpares.Should().Be(2);
     }
@@ -147,7 +149,11 @@ public sealed class WarmPoolTests
         await engine.PassAsync(TimeSpan.FromSeconds(1));
         var preparation = new Preparation(Words("Other."), null);
         var claimed = await engine.Pool.ClaimAsync(
-            engine.Generation, ProfileId.Of("key_b", Any.Model(), preparation), preparation, Waiting.Token);
+            engine.Generation,
+            ProfileId.Of("key_b", Any.Model(), preparation),
+            preparation,
+            Waiting.Token
+        );
         claimed.Opened();
         engine.Processes.End(claimed.Process);
         // Less than the pause of the kind that died. Real time is given in between, for a busy machine may need it.
@@ -196,8 +202,9 @@ public sealed class WarmPoolTests
         {
             if (outcome == "not wanted any more")
             {
-                engine.Keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(Enumerable.Range(starts.Count, 5)
-                    .Select(key => $"key_{key}"), StringComparer.Ordinal));
+                engine.Keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(
+                    new HashSet<string>(Enumerable.Range(starts.Count, 5).Select(key => $"key_{key}"), StringComparer.Ordinal)
+                );
             }
 
             child.TakePreparation(line, acceptsSchema: false);

@@ -39,9 +39,11 @@ public sealed class ClockCheckTests : IDisposable
     {
         await AuditAsync("2026-11-21");
 
-        (await RunAsync()).Should()
+        (await RunAsync())
+            .Should()
             .Match<Finding>(finding =>
-            finding.Status == FindingStatus.Fail && finding.Detail.Contains("2026-11-21", StringComparison.Ordinal));
+                finding.Status == FindingStatus.Fail && finding.Detail.Contains("2026-11-21", StringComparison.Ordinal)
+            );
     }
 
     [Fact]
@@ -49,15 +51,18 @@ public sealed class ClockCheckTests : IDisposable
     {
         Counts(new UsageRow(new DateOnly(2026, 12, 1), "key_1", "opus", 1, new TokenUsage(0, 0, 0, 0, null)));
 
-        (await RunAsync()).Should()
+        (await RunAsync())
+            .Should()
             .Match<Finding>(finding =>
-            finding.Status == FindingStatus.Fail && finding.Detail.Contains("relay.db", StringComparison.Ordinal));
+                finding.Status == FindingStatus.Fail && finding.Detail.Contains("relay.db", StringComparison.Ordinal)
+            );
     }
 
     [Fact]
     public async Task A_database_that_does_not_open_is_another_checks_to_tell()
     {
-        _usage.ReadAsync(null, default, Waiting.Token)
+        _usage
+            .ReadAsync(null, default, Waiting.Token)
             .ReturnsForAnyArgs<IReadOnlyList<UsageRow>>(_ => throw new StartupException("It is no database."));
 
         (await RunAsync()).Status.Should().Be(FindingStatus.Pass);
@@ -75,6 +80,8 @@ public sealed class ClockCheckTests : IDisposable
     }
 
     private async Task<Finding> RunAsync(TimeProvider? clock = null) =>
-        (await new ClockCheck(_usage, _home.Home, clock ?? _clock).RunAsync(new DiagnoseQuery(), Waiting.Token)).Should()
-        .ContainSingle().Which;
+        (await new ClockCheck(_usage, _home.Home, clock ?? _clock).RunAsync(new DiagnoseQuery(), Waiting.Token))
+            .Should()
+            .ContainSingle()
+            .Which;
 }

@@ -44,8 +44,10 @@ public sealed class ConfigEnvTests : IDisposable
     [InlineData("export")]
     [InlineData("PORT: 1")]
     public void Anything_else_is_named_by_its_line_without_its_content(string line) =>
-        ((Action)(() => ConfigEnv.Parse(["# comment", line], "config.env"))).Should().Throw<FormatException>()
-        .WithMessage("config.env, line 2: expected NAME=value.");
+        ((Action)(() => ConfigEnv.Parse(["# comment", line], "config.env")))
+            .Should()
+            .Throw<FormatException>()
+            .WithMessage("config.env, line 2: expected NAME=value.");
 
     [Fact]
     public void A_missing_file_adds_nothing() =>
@@ -61,9 +63,12 @@ public sealed class ConfigEnvTests : IDisposable
 
         File.GetUnixFileMode(_home.Home.ConfigFile).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         ConfigEnv.Parse(File.ReadLines(_home.Home.ConfigFile), "config.env").Should().BeEmpty();
-        var uncommented = File.ReadLines(_home.Home.ConfigFile).Where(line => line is ['#', >= 'A' and <= 'Z', ..])
+        var uncommented = File.ReadLines(_home.Home.ConfigFile)
+            .Where(line => line is ['#', >= 'A' and <= 'Z', ..])
             .Select(line => line[1..]);
-        ConfigEnv.Parse(uncommented, "config.env").Should()
+        ConfigEnv
+            .Parse(uncommented, "config.env")
+            .Should()
             .Equal(settings.ToDictionary(setting => setting.Name, setting => (string?)setting.Default, StringComparer.Ordinal));
         settings.Should().NotBeEmpty().And.OnlyContain(setting => text.Contains($"# {setting.Help}"));
     }

@@ -31,22 +31,49 @@ public sealed class ConfigFileWatcherTests : IDisposable
     public void Every_setting_that_says_so_reloads()
     {
         Start(string.Empty);
-        var settings = _services!.GetServices<SettingDescription>().Where(setting => setting.Reloads).Select(setting => setting.Name)
+        var settings = _services!
+            .GetServices<SettingDescription>()
+            .Where(setting => setting.Reloads)
+            .Select(setting => setting.Name)
             .ToList();
-        settings.Should().BeEquivalentTo(
-            "GLOBAL_CONCURRENCY", "PER_KEY_CONCURRENCY", "QUEUE_LIMIT", "QUEUE_TIMEOUT", "PER_KEY_RPM", "PER_KEY_DAILY", "GLOBAL_DAILY",
-            "FETCH_RPM", "FETCH_DAILY", "FETCH_CONCURRENCY",
-            "FETCH_PER_KEY_CONCURRENCY", "MAX_INPUT_BYTES");
+        settings
+            .Should()
+            .BeEquivalentTo(
+                "GLOBAL_CONCURRENCY",
+                "PER_KEY_CONCURRENCY",
+                "QUEUE_LIMIT",
+                "QUEUE_TIMEOUT",
+                "PER_KEY_RPM",
+                "PER_KEY_DAILY",
+                "GLOBAL_DAILY",
+                "FETCH_RPM",
+                "FETCH_DAILY",
+                "FETCH_CONCURRENCY",
+                "FETCH_PER_KEY_CONCURRENCY",
+                "MAX_INPUT_BYTES"
+            );
 
         Change(string.Concat(settings.Select(name => $"{name}=7\n")));
 
         var limits = _services!.GetRequiredService<IOptionsMonitor<QuotaOptions>>().CurrentValue;
-        limits.Should().BeEquivalentTo(new QuotaOptions
-        {
-            GlobalConcurrency = 7, PerKeyConcurrency = 7, QueueLimit = 7, QueueTimeout = TimeSpan.FromSeconds(7), PerKeyRpm = 7,
-                PerKeyDaily = 7, GlobalDaily = 7, FetchRpm = 7, FetchDaily = 7,
-            FetchConcurrency = 7, FetchPerKeyConcurrency = 7,
-        });
+        limits
+            .Should()
+            .BeEquivalentTo(
+                new QuotaOptions
+                {
+                    GlobalConcurrency = 7,
+                    PerKeyConcurrency = 7,
+                    QueueLimit = 7,
+                    QueueTimeout = TimeSpan.FromSeconds(7),
+                    PerKeyRpm = 7,
+                    PerKeyDaily = 7,
+                    GlobalDaily = 7,
+                    FetchRpm = 7,
+                    FetchDaily = 7,
+                    FetchConcurrency = 7,
+                    FetchPerKeyConcurrency = 7,
+                }
+            );
         _services!.GetRequiredService<IOptionsMonitor<CompletionOptions>>().CurrentValue.MaxInputBytes.Should().Be(7);
     }
 
@@ -59,7 +86,9 @@ public sealed class ConfigFileWatcherTests : IDisposable
 
         var options = _services!.GetRequiredService<IOptionsMonitor<CompletionOptions>>().CurrentValue;
         (options.MaxInputBytes, options.RequestTimeout).Should().Be((9L, TimeSpan.FromSeconds(5)));
-        _log.Lines.Should().ContainSingle(line => line.Contains("REQ_TIMEOUT", StringComparison.Ordinal)).Which.Should()
+        _log.Lines.Should()
+            .ContainSingle(line => line.Contains("REQ_TIMEOUT", StringComparison.Ordinal))
+            .Which.Should()
             .Contain("started again");
     }
 
@@ -99,11 +128,20 @@ public sealed class ConfigFileWatcherTests : IDisposable
     {
         File.WriteAllText(_home.Home.ConfigFile, file);
         var configuration = new ConfigurationBuilder().AddConfigEnv(_home.Home.ConfigFile).Build();
-        _services = new ServiceCollection().AddSingleton<IConfiguration>(configuration).AddSettings<QuotaOptions>()
-            .AddSettings<CompletionOptions>().BuildServiceProvider();
+        _services = new ServiceCollection()
+            .AddSingleton<IConfiguration>(configuration)
+            .AddSettings<QuotaOptions>()
+            .AddSettings<CompletionOptions>()
+            .BuildServiceProvider();
         _watcher = new ConfigFileWatcher(
-            _home.Home, configuration, _services.GetServices<SettingDescription>(), _services.GetServices<SettingsTrial>(), _auditLog,
-            _clock, _log);
+            _home.Home,
+            configuration,
+            _services.GetServices<SettingDescription>(),
+            _services.GetServices<SettingsTrial>(),
+            _auditLog,
+            _clock,
+            _log
+        );
         if (changedMeanwhile is null)
         {
             _watcher.Check();

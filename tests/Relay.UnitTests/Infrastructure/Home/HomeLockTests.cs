@@ -16,8 +16,10 @@ public sealed class HomeLockTests : IDisposable
         using var second = new HomeLock(_home.Home);
         await first.StartAsync(Waiting.Token);
         var starting = () => second.StartAsync(Waiting.Token);
-        (await starting.Should().ThrowAsync<StartupException>()).Which.Message.Should()
-            .Contain("Another relay runs on").And.Contain("RELAY_HOME");
+        (await starting.Should().ThrowAsync<StartupException>())
+            .Which.Message.Should()
+            .Contain("Another relay runs on")
+            .And.Contain("RELAY_HOME");
 
         await first.StopAsync(Waiting.Token);
         await starting.Should().ThrowAsync<StartupException>("it is not over before all of it is");
@@ -43,8 +45,10 @@ public sealed class HomeLockTests : IDisposable
         Directory.Delete(_home.Home.Path, recursive: true);
         var starting = () => homeLock.StartAsync(Waiting.Token);
 
-        (await starting.Should().ThrowAsync<StartupException>()).Which.Message.Should()
-            .Contain("can't be written").And.NotContain("Another relay");
+        (await starting.Should().ThrowAsync<StartupException>())
+            .Which.Message.Should()
+            .Contain("can't be written")
+            .And.NotContain("Another relay");
         Directory.CreateDirectory(_home.Home.Path);
     }
 

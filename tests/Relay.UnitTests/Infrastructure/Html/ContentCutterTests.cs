@@ -32,8 +32,7 @@ public sealed class ContentCutterTests
     }
 
     [Fact]
-    public void What_is_no_markup_is_cut_anywhere() =>
-        ContentCutter.Cut("a<b c='d'>e"u8, isMarkup: false, 0, 5, out _)!.End.Should().Be(5);
+    public void What_is_no_markup_is_cut_anywhere() => ContentCutter.Cut("a<b c='d'>e"u8, isMarkup: false, 0, 5, out _)!.End.Should().Be(5);
 
     [Fact]
     public void A_piece_rather_ends_behind_a_word()
@@ -58,32 +57,41 @@ public sealed class ContentCutterTests
     public void The_pieces_of_any_page_are_the_page()
     {
         var random = new Random(Fuzz.Seed);
-        Fuzz.For(TimeSpan.FromSeconds(1), () =>
-        {
-            var html = string.Concat(Enumerable.Range(0, random.Next(1, 4))
-                .Select(_ => RandomMarkup.Make(
-                random) + string.Concat(Enumerable.Repeat("😀", random.Next(3))) + new string('x', random.Next(60))));
-            var bytes = Encoding.UTF8.GetBytes(html);
-            var max = random.Next(40, 400);
-            var pieces = new List<string>();
-            long? offset = 0;
-            while (offset is { } at)
+        Fuzz.For(
+            TimeSpan.FromSeconds(1),
+            () =>
             {
-                if (ContentCutter.Cut(bytes, isMarkup: true, at, max, out var problem) is not { } cut)
+                var html = string.Concat(
+                    Enumerable
+                        .Range(0, random.Next(1, 4))
+                        .Select(_ =>
+                            RandomMarkup.Make(random)
+                            + string.Concat(Enumerable.Repeat("😀", random.Next(3)))
+                            + new string('x', random.Next(60))
+                        )
+                );
+                var bytes = Encoding.UTF8.GetBytes(html);
+                var max = random.Next(40, 400);
+                var pieces = new List<string>();
+                long? offset = 0;
+                while (offset is { } at)
                 {
-                    problem.Should().Be(CutProblem.TooLargeToCut);
-                    LongestTag(bytes).Should().BeGreaterThan(max, html);
-                    return;
+                    if (ContentCutter.Cut(bytes, isMarkup: true, at, max, out var problem) is not { } cut)
+                    {
+                        problem.Should().Be(CutProblem.TooLargeToCut);
+                        LongestTag(bytes).Should().BeGreaterThan(max, html);
+                        return;
+                    }
+
+                    (cut.End - cut.Start).Should().BeLessThanOrEqualTo(max);
+                    cut.TotalChars.Should().Be(html.EnumerateRunes().LongCount());
+                    pieces.Add(Encoding.UTF8.GetString(bytes[cut.Start..cut.End]));
+                    offset = cut.NextOffset;
                 }
 
-                (cut.End - cut.Start).Should().BeLessThanOrEqualTo(max);
-                cut.TotalChars.Should().Be(html.EnumerateRunes().LongCount());
-                pieces.Add(Encoding.UTF8.GetString(bytes[cut.Start..cut.End]));
-                offset = cut.NextOffset;
+                string.Concat(pieces).Should().Be(html);
             }
-
-            string.Concat(pieces).Should().Be(html);
-        });
+        );
     }
 
     private static int LongestTag(byte[] html)

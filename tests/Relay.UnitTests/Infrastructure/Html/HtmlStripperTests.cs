@@ -16,9 +16,14 @@ public sealed class HtmlStripperTests
     [InlineData("<SCRIPT\n>a</ScRiPt\t>b", "b")]
     [InlineData("<script>if(a<b)document.write('</div>')</script>b", "b")]
     [InlineData("<script src=x>b", "")]
-    [InlineData("""<script type="application/ld+json">{"a":"</b>"}</script>""", """<script type="application/ld+json">{"a":"</b>"}</script>""")]
-    [InlineData("<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>",
-        "<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>")]
+    [InlineData(
+        """<script type="application/ld+json">{"a":"</b>"}</script>""",
+        """<script type="application/ld+json">{"a":"</b>"}</script>"""
+    )]
+    [InlineData(
+        "<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>",
+        "<script type='APPLICATION/LD+JSON; charset=utf-8'>{}</script>"
+    )]
     [InlineData("<script type=application/ld+json>{}</script>", "<script type=application/ld+json>{}</script>")]
     [InlineData("<script data-x='application/ld+json'>a</script>b", "b")]
     [InlineData("<script type='text/javascript' type='application/ld+json'>a</script>b", "b")]
@@ -91,8 +96,14 @@ public sealed class HtmlStripperTests
     [InlineData("-", 2_000_000)]
     public void Hostile_pages_cost_no_more_memory_than_they_have_bytes(string unit, int times)
     {
-        foreach (var html in (string[])[string.Concat(Enumerable.Repeat(unit, times)),
-            "<script><!--" + string.Concat(Enumerable.Repeat(unit, times)), "<!--" + string.Concat(Enumerable.Repeat(unit, times))])
+        foreach (
+            var html in (string[])
+                [
+                    string.Concat(Enumerable.Repeat(unit, times)),
+                    "<script><!--" + string.Concat(Enumerable.Repeat(unit, times)),
+                    "<!--" + string.Concat(Enumerable.Repeat(unit, times)),
+                ]
+        )
         {
             var bytes = Encoding.UTF8.GetBytes(html);
             var output = new System.Buffers.ArrayBufferWriter<byte>(bytes.Length + 256);
@@ -108,15 +119,18 @@ public sealed class HtmlStripperTests
     public void What_is_left_of_any_page_has_nothing_to_take_out()
     {
         var random = new Random(Fuzz.Seed);
-        Fuzz.For(TimeSpan.FromSeconds(1), () =>
-        {
-            var html = RandomMarkup.Make(random);
+        Fuzz.For(
+            TimeSpan.FromSeconds(1),
+            () =>
+            {
+                var html = RandomMarkup.Make(random);
 
-            var once = RandomMarkup.Strip(html);
+                var once = RandomMarkup.Strip(html);
 
-            RandomMarkup.Strip(once).Should().Be(once, html);
-            UnwantedIn(once).Should().BeEmpty(html);
-        });
+                RandomMarkup.Strip(once).Should().Be(once, html);
+                UnwantedIn(once).Should().BeEmpty(html);
+            }
+        );
     }
 
     /// <summary>
@@ -129,25 +143,32 @@ public sealed class HtmlStripperTests
     {
         var random = new Random(Fuzz.Seed);
         var parser = new HtmlParser();
-        Fuzz.For(TimeSpan.FromSeconds(2), () =>
-        {
-            var html = RandomMarkup.Make(random, 12);
-            if (MovesThings(html))
+        Fuzz.For(
+            TimeSpan.FromSeconds(2),
+            () =>
             {
-                return;
+                var html = RandomMarkup.Make(random, 12);
+                if (MovesThings(html))
+                {
+                    return;
+                }
+
+                var whole = parser.ParseDocument(html);
+                foreach (
+                    var unwanted in whole
+                        .QuerySelectorAll("script, style, svg, template")
+                        .Where(one => one.LocalName != "script" || one.GetAttribute("type") != "application/ld+json")
+                        .ToList()
+                )
+                {
+                    unwanted.Remove();
+                }
+
+                var left = parser.ParseDocument(RandomMarkup.Strip(html));
+
+                TextOf(left).Should().Be(TextOf(whole), html);
             }
-
-            var whole = parser.ParseDocument(html);
-            foreach (var unwanted in whole.QuerySelectorAll("script, style, svg, template")
-                .Where(one => one.LocalName != "script" || one.GetAttribute("type") != "application/ld+json").ToList())
-            {
-                unwanted.Remove();
-            }
-
-            var left = parser.ParseDocument(RandomMarkup.Strip(html));
-
-            TextOf(left).Should().Be(TextOf(whole), html);
-        });
+        );
     }
 
     private static string TextOf(IDocument document) =>
@@ -155,8 +176,10 @@ public sealed class HtmlStripperTests
 
     private static bool MovesThings(string html) =>
         Array.Exists(Moving, one => html.Contains(one, StringComparison.OrdinalIgnoreCase))
-        || ((html.Contains("<svg>", StringComparison.Ordinal) || html.Contains("<math>", StringComparison.Ordinal))
-        && html.Contains("</", StringComparison.Ordinal));
+        || (
+            (html.Contains("<svg>", StringComparison.Ordinal) || html.Contains("<math>", StringComparison.Ordinal))
+            && html.Contains("</", StringComparison.Ordinal)
+        );
 
     private static List<string> UnwantedIn(string html)
     {
@@ -164,10 +187,15 @@ public sealed class HtmlStripperTests
         var tokens = new HtmlTokenizer(Encoding.UTF8.GetBytes(html));
         while (tokens.Read())
         {
-            var isUnwanted = tokens.Kind == HtmlTokenKind.Comment
-                || (tokens.Kind == HtmlTokenKind.StartTag
-                && (tokens.Tag is HtmlTag.Style or HtmlTag.Svg or HtmlTag.Template
-                || (tokens.Tag == HtmlTag.Script && !HtmlStripper.IsJsonLd(tokens.Attributes))));
+            var isUnwanted =
+                tokens.Kind == HtmlTokenKind.Comment
+                || (
+                    tokens.Kind == HtmlTokenKind.StartTag
+                    && (
+                        tokens.Tag is HtmlTag.Style or HtmlTag.Svg or HtmlTag.Template
+                        || (tokens.Tag == HtmlTag.Script && !HtmlStripper.IsJsonLd(tokens.Attributes))
+                    )
+                );
             if (isUnwanted)
             {
                 found.Add(Encoding.UTF8.GetString(tokens.Raw));

@@ -12,7 +12,10 @@ public sealed class MarkdownSafetyTests
 {
     private const string Honest = HostileMarkup.Honest;
     private static readonly Uri Url = HostileMarkup.Url;
-    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseEmphasisExtras().UseTaskLists()
+    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder()
+        .UsePipeTables()
+        .UseEmphasisExtras()
+        .UseTaskLists()
         .Build();
 
     [Theory]
@@ -30,12 +33,15 @@ public sealed class MarkdownSafetyTests
     public void No_text_comes_alive()
     {
         var random = new Random(Fuzz.Seed);
-        Fuzz.For(TimeSpan.FromSeconds(2), () =>
-        {
-            var html = HostileMarkup.Make(random);
+        Fuzz.For(
+            TimeSpan.FromSeconds(2),
+            () =>
+            {
+                var html = HostileMarkup.Make(random);
 
-            ProblemOf(html).Should().BeNull(html);
-        });
+                ProblemOf(html).Should().BeNull(html);
+            }
+        );
     }
 
     private static string? ProblemOf(string html)
@@ -50,8 +56,9 @@ public sealed class MarkdownSafetyTests
                 HtmlInline { Tag: not ("<sup>" or "</sup>" or "<sub>" or "</sub>") } inline => $"HTML: {inline.Tag}",
                 AutolinkInline link when link.Url != Honest => $"a link: {link.Url}",
                 LinkInline { IsImage: true } image when image.Url != Honest || !HostileMarkup.HasImage(html) => $"an image: {image.Url}",
-                LinkInline { IsImage: false, Url: not Honest } link when !HostileMarkup.HasAddress(html)
-                || link.Url?.StartsWith("mailto:", StringComparison.Ordinal) != true => $"a link: {link.Url}",
+                LinkInline { IsImage: false, Url: not Honest } link
+                    when !HostileMarkup.HasAddress(html) || link.Url?.StartsWith("mailto:", StringComparison.Ordinal) != true =>
+                    $"a link: {link.Url}",
                 LinkReferenceDefinition => "a definition of a link",
                 _ => null,
             };

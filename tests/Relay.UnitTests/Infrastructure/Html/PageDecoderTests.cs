@@ -9,27 +9,28 @@ public sealed class PageDecoderTests
 {
     public static TheoryData<string> Labels => [.. EncodingLabels.All];
 
-    public static TheoryData<string, string, string> Texts => new()
-    {
-        { "shift_jis", "shift_jis", "日本語のニュース、記事の本文です。" },
-        { "euc-jp", "euc-jp", "日本語のニュース、記事の本文です。" },
-        { "iso-2022-jp", "iso-2022-jp", "日本語のニュース" },
-        { "gb2312", "gbk", "中文新闻内容，简体字。" },
-        { "gb18030", "gb18030", "中文新闻内容，简体字。" },
-        { "big5", "big5", "繁體中文新聞內容。" },
-        { "ks_c_5601-1987", "euc-kr", "한국어 뉴스 기사 본문입니다." },
-        { "koi8-r", "koi8-r", "Новости на русском языке" },
-        { "windows-1251", "windows-1251", "Новости на русском языке" },
-        { "iso-8859-1", "windows-1252", "Grüße für 5 € — “heute”" },
-        { "latin5", "windows-1254", "İstanbul’da çığ ş ğ" },
-        { "windows-1255", "windows-1255", "חדשות בעברית" },
-        { "windows-1256", "windows-1256", "أخبار" },
-        { "tis-620", "windows-874", "ข่าวภาษาไทย" },
-        { "iso-8859-7", "iso-8859-7", "Ελληνικά νέα" },
-        { "iso-8859-15", "iso-8859-15", "œuvre 5 €" },
-        { "macintosh", "macintosh", "café" },
-        { "utf-16be", "utf-16be", "<p>ü" },
-    };
+    public static TheoryData<string, string, string> Texts =>
+        new()
+        {
+            { "shift_jis", "shift_jis", "日本語のニュース、記事の本文です。" },
+            { "euc-jp", "euc-jp", "日本語のニュース、記事の本文です。" },
+            { "iso-2022-jp", "iso-2022-jp", "日本語のニュース" },
+            { "gb2312", "gbk", "中文新闻内容，简体字。" },
+            { "gb18030", "gb18030", "中文新闻内容，简体字。" },
+            { "big5", "big5", "繁體中文新聞內容。" },
+            { "ks_c_5601-1987", "euc-kr", "한국어 뉴스 기사 본문입니다." },
+            { "koi8-r", "koi8-r", "Новости на русском языке" },
+            { "windows-1251", "windows-1251", "Новости на русском языке" },
+            { "iso-8859-1", "windows-1252", "Grüße für 5 € — “heute”" },
+            { "latin5", "windows-1254", "İstanbul’da çığ ş ğ" },
+            { "windows-1255", "windows-1255", "חדשות בעברית" },
+            { "windows-1256", "windows-1256", "أخبار" },
+            { "tis-620", "windows-874", "ข่าวภาษาไทย" },
+            { "iso-8859-7", "iso-8859-7", "Ελληνικά νέα" },
+            { "iso-8859-15", "iso-8859-15", "œuvre 5 €" },
+            { "macintosh", "macintosh", "café" },
+            { "utf-16be", "utf-16be", "<p>ü" },
+        };
 
     [Theory]
     [MemberData(nameof(Labels))]
@@ -44,9 +45,16 @@ public sealed class PageDecoderTests
     [MemberData(nameof(Texts))]
     public void Text_in_an_encoding_is_read_as_it_was_written(string label, string name, string text)
     {
-        var bytes = (name == "utf-16be" ? Encoding.BigEndianUnicode
-            : CodePagesEncodingProvider.Instance.GetEncoding(label == "latin5" ? "windows-1254" : label == "tis-620" ? "windows-874"
-            : label == "iso-8859-1" ? "windows-1252" : label) ?? Encoding.GetEncoding(label)).GetBytes(text);
+        var bytes = (
+            name == "utf-16be"
+                ? Encoding.BigEndianUnicode
+                : CodePagesEncodingProvider.Instance.GetEncoding(
+                    label == "latin5" ? "windows-1254"
+                    : label == "tis-620" ? "windows-874"
+                    : label == "iso-8859-1" ? "windows-1252"
+                    : label
+                ) ?? Encoding.GetEncoding(label)
+        ).GetBytes(text);
 
         var page = Decode(bytes, label);
 
@@ -54,10 +62,15 @@ public sealed class PageDecoderTests
     }
 
     [Theory]
-    [InlineData("windows-1251",
+    [InlineData(
+        "windows-1251",
         "Сегодня в городе прошёл большой праздник, на который пришли тысячи жителей и гостей. Организаторы рассказали, что в следующем "
-        + "году он будет ещё больше.")]
-    [InlineData("shift_jis", "今日の東京は晴れでした。多くの人々が公園に集まり、桜の花を楽しみました。来年もまた開催される予定です。詳しくはホームページをご覧ください。")]
+            + "году он будет ещё больше."
+    )]
+    [InlineData(
+        "shift_jis",
+        "今日の東京は晴れでした。多くの人々が公園に集まり、桜の花を楽しみました。来年もまた開催される予定です。詳しくはホームページをご覧ください。"
+    )]
     [InlineData("big5", "今天台北天氣晴朗，許多民眾前往公園欣賞櫻花。主辦單位表示，明年將擴大舉辦，歡迎大家踴躍參加，詳情請見網站。")]
     [InlineData("euc-kr", "오늘 서울은 맑은 날씨였습니다. 많은 사람들이 공원에 모여 벚꽃을 즐겼습니다. 내년에도 다시 개최될 예정입니다.")]
     public void Text_without_any_declaration_is_recognized(string name, string text)
@@ -114,7 +127,8 @@ public sealed class PageDecoderTests
     [InlineData("<head>{1,024 spaces}</head><meta charset=koi8-r>", "utf-8")]
     public void A_charset_is_declared_in_the_head_however_long_that_is(string html, string name) =>
         Decode(Encoding.UTF8.GetBytes(html.Replace("{1,024 spaces}", new string(' ', 1024), StringComparison.Ordinal)), null)
-        .Charset.Should().Be(name);
+            .Charset.Should()
+            .Be(name);
 
     [Fact]
     public void JSON_is_UTF_8() =>
@@ -144,16 +158,19 @@ public sealed class PageDecoderTests
     {
         var random = new Random(Fuzz.Seed);
         string?[] labels = [null, .. EncodingLabels.All];
-        Fuzz.For(TimeSpan.FromSeconds(1), () =>
-        {
-            var bytes = new byte[random.Next(200)];
-            random.NextBytes(bytes);
-            var kind = (DocumentKind)random.Next(3);
+        Fuzz.For(
+            TimeSpan.FromSeconds(1),
+            () =>
+            {
+                var bytes = new byte[random.Next(200)];
+                random.NextBytes(bytes);
+                var kind = (DocumentKind)random.Next(3);
 
-            var page = PageDecoder.Decode(bytes, labels[random.Next(labels.Length)], kind, random.Next(2) == 0);
+                var page = PageDecoder.Decode(bytes, labels[random.Next(labels.Length)], kind, random.Next(2) == 0);
 
-            Utf8.IsValid(page.Utf8.Span).Should().BeTrue();
-        });
+                Utf8.IsValid(page.Utf8.Span).Should().BeTrue();
+            }
+        );
     }
 
     private static DecodedPage Decode(byte[] body, string? label) => PageDecoder.Decode(body, label, DocumentKind.Html, isWhole: true);

@@ -13,16 +13,23 @@ namespace Relay.UnitTests.Infrastructure.Html;
 /// </summary>
 public sealed class PageReaderTests
 {
-    private static readonly JsonSerializerOptions Indented = new(
-        ) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     private readonly PageReader _reader = new();
 
     private static readonly string Folder = Checkout.PathOf("tests", "Pages");
 
     public static TheoryData<string> Names =>
-        [.. Directory.EnumerateFiles(Folder, "*.html").Select(file => Path.GetFileNameWithoutExtension(file)!)
-        .Order(StringComparer.Ordinal)];
+        [
+            .. Directory
+                .EnumerateFiles(Folder, "*.html")
+                .Select(file => Path.GetFileNameWithoutExtension(file)!)
+                .Order(StringComparer.Ordinal),
+        ];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -35,8 +42,11 @@ public sealed class PageReaderTests
             File.WriteAllText(file, made);
         }
 
-        made.Should().Be(File.Exists(file)
-            ? File.ReadAllText(file) : string.Empty, "RELAY_APPROVE_PAGES=1 writes anew what is expected; read what changes");
+        made.Should()
+            .Be(
+                File.Exists(file) ? File.ReadAllText(file) : string.Empty,
+                "RELAY_APPROVE_PAGES=1 writes anew what is expected; read what changes"
+            );
     }
 
     [Fact]
@@ -64,8 +74,9 @@ public sealed class PageReaderTests
     [Fact]
     public void Of_a_page_that_was_not_read_to_its_end_the_last_piece_says_so()
     {
-        var page = _reader.Read(Document("<p>a")
-            with { IsWhole = false }, new PageView(PageFormat.Html, Strip: true, 100, 0), Waiting.Token).Value;
+        var page = _reader
+            .Read(Document("<p>a") with { IsWhole = false }, new PageView(PageFormat.Html, Strip: true, 100, 0), Waiting.Token)
+            .Value;
 
         (page.IsTruncated, page.NextOffset, page.TotalChars).Should().Be((true, null, null));
     }
@@ -74,17 +85,37 @@ public sealed class PageReaderTests
     [InlineData("{\"a\":1}", 0, 6)]
     [InlineData("{\"a\":1}", 1, 100)]
     public void Half_a_JSON_document_is_never_answered(string json, long offset, int maxBytes) =>
-        _reader.Read(Document(json)
-        with { Kind = DocumentKind.Data }, new PageView(PageFormat.Html, Strip: true, maxBytes, offset), Waiting.Token).Error!.Code.Should()
-        .Be(ErrorCode.TooLarge);
+        _reader
+            .Read(
+                Document(json) with
+                {
+                    Kind = DocumentKind.Data,
+                },
+                new PageView(PageFormat.Html, Strip: true, maxBytes, offset),
+                Waiting.Token
+            )
+            .Error!.Code.Should()
+            .Be(ErrorCode.TooLarge);
 
     [Fact]
     public void What_is_no_HTML_stays_as_it_is_in_every_form()
     {
         foreach (var format in Enum.GetValues<PageFormat>())
         {
-            Encoding.UTF8.GetString(_reader.Read(Document("a <b> *c* &amp;")
-                with { Kind = DocumentKind.Text }, new PageView(format, Strip: true, 100, 0), Waiting.Token).Value.Content.Span).Should()
+            Encoding
+                .UTF8.GetString(
+                    _reader
+                        .Read(
+                            Document("a <b> *c* &amp;") with
+                            {
+                                Kind = DocumentKind.Text,
+                            },
+                            new PageView(format, Strip: true, 100, 0),
+                            Waiting.Token
+                        )
+                        .Value.Content.Span
+                )
+                .Should()
                 .Be("a <b> *c* &amp;");
         }
     }
@@ -94,8 +125,9 @@ public sealed class PageReaderTests
     {
         var behind = _reader.Read(Document("abc"), new PageView(PageFormat.Html, Strip: true, 100, 4), Waiting.Token).Error!;
         (behind.Code, behind.Field).Should().Be((ErrorCode.InvalidRequest, "offset"));
-        var large = _reader.Read(
-            Document($"<img src=\"{new string('x', 100)}\">"), new PageView(PageFormat.Html, Strip: true, 50, 0), Waiting.Token).Error!;
+        var large = _reader
+            .Read(Document($"<img src=\"{new string('x', 100)}\">"), new PageView(PageFormat.Html, Strip: true, 50, 0), Waiting.Token)
+            .Error!;
         (large.Code, large.Field).Should().Be((ErrorCode.TooLarge, "max_bytes"));
     }
 
@@ -128,10 +160,13 @@ public sealed class PageReaderTests
     [InlineData("[[{\"a\":[\"\\ud83d\"]}]]")]
     public void Data_that_no_answer_could_carry_are_kept_as_text(string json)
     {
-        var metadata =
-            _reader.Read(Document(
-            $"<script type=application/ld+json>{json}</script><script type=application/ld+json>[\"\\ud83d\\ude00\"]</script>"),
-            new PageView(PageFormat.Html, Strip: true, 1000, 0), Waiting.Token).Value.Metadata;
+        var metadata = _reader
+            .Read(
+                Document($"<script type=application/ld+json>{json}</script><script type=application/ld+json>[\"\\ud83d\\ude00\"]</script>"),
+                new PageView(PageFormat.Html, Strip: true, 1000, 0),
+                Waiting.Token
+            )
+            .Value.Metadata;
 
         metadata.JsonLd[0].GetString().Should().Be(json);
         metadata.JsonLd[1].ValueKind.Should().Be(JsonValueKind.Array, "both halves are a character");
@@ -140,17 +175,22 @@ public sealed class PageReaderTests
 
     [Theory]
     [InlineData(PageFormat.Text, "Page 1\n\nA <b> line\nand *another*\n\nPage 2\n\n(This page has no text. It may be a picture.)")]
-    [InlineData(PageFormat.Markdown,
-        "## Page 1\n\nA \\<b> line  \nand \\*another\\*\n\n## Page 2\n\n(This page has no text. It may be a picture.)")]
-    [InlineData(PageFormat.Html,
+    [InlineData(
+        PageFormat.Markdown,
+        "## Page 1\n\nA \\<b> line  \nand \\*another\\*\n\n## Page 2\n\n(This page has no text. It may be a picture.)"
+    )]
+    [InlineData(
+        PageFormat.Html,
         "<h2>Page 1</h2>\n<p>A &lt;b&gt; line<br>\nand *another*</p>\n<h2>Page 2</h2>\n<p>(This page has no text. It may be a "
-        + "picture.)</p>\n")]
+            + "picture.)</p>\n"
+    )]
     public void The_text_of_a_PDF_comes_in_every_form(PageFormat format, string expected)
     {
         var page = _reader.Read(Pdf(["A <b> line\nand *another*"], []), new PageView(format, Strip: true, 1000, 0), Waiting.Token).Value;
 
         Encoding.UTF8.GetString(page.Content.Span).Should().Be(expected);
-        (page.Pages, page.Metadata.Title, page.Charset, page.IsTruncated, page.TotalChars).Should()
+        (page.Pages, page.Metadata.Title, page.Charset, page.IsTruncated, page.TotalChars)
+            .Should()
             .Be((2, "A title", null, false, expected.Length));
     }
 
@@ -162,7 +202,7 @@ public sealed class PageReaderTests
         {
             var whole = TextOf(_reader.Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0), Waiting.Token).Value);
             var pieces = new StringBuilder();
-            for (long? offset = 0; offset is { } at;)
+            for (long? offset = 0; offset is { } at; )
             {
                 var page = _reader.Read(document, new PageView(format, Strip: true, 5000, at), Waiting.Token).Value;
                 pieces.Append(TextOf(page));
@@ -177,43 +217,66 @@ public sealed class PageReaderTests
     public void Of_a_PDF_whose_pages_were_not_all_read_the_last_piece_says_so()
     {
         var document = Pdf(["One."]);
-        var page = _reader.Read(document
-            with { Pdf = document.Pdf! with { PageCount = 9, IsWhole = false } }, new PageView(PageFormat.Text, Strip: true, 100, 0),
-            Waiting.Token).Value;
+        var page = _reader
+            .Read(
+                document with
+                {
+                    Pdf = document.Pdf! with { PageCount = 9, IsWhole = false },
+                },
+                new PageView(PageFormat.Text, Strip: true, 100, 0),
+                Waiting.Token
+            )
+            .Value;
 
         (page.Pages, page.IsTruncated, page.NextOffset, page.TotalChars).Should().Be((9, true, null, null));
     }
 
-    private static FetchedDocument Pdf(params string[][] pages) => Document(string.Empty) with
-    {
-        Kind = DocumentKind.Pdf,
-        Pdf = new PdfText("A title", pages.Length, [.. pages.Select(paragraphs => new PdfPage(paragraphs, IsReadable: true))],
-        IsWhole: true),
-    };
+    private static FetchedDocument Pdf(params string[][] pages) =>
+        Document(string.Empty) with
+        {
+            Kind = DocumentKind.Pdf,
+            Pdf = new PdfText(
+                "A title",
+                pages.Length,
+                [.. pages.Select(paragraphs => new PdfPage(paragraphs, IsReadable: true))],
+                IsWhole: true
+            ),
+        };
 
     private static string Render(string name)
     {
         var typeFile = Path.Combine(Folder, name + ".type");
         var (type, charset) = ContentKinds.Read(File.Exists(typeFile) ? File.ReadAllText(typeFile).Trim() : "text/html; charset=utf-8");
-        var document = new FetchedDocument(new Uri("https://pages.example.net/" + name), ContentKinds.Of(type)!.Value, charset,
-            File.ReadAllBytes(Path.Combine(Folder, name + ".html")), IsWhole: true);
+        var document = new FetchedDocument(
+            new Uri("https://pages.example.net/" + name),
+            ContentKinds.Of(type)!.Value,
+            charset,
+            File.ReadAllBytes(Path.Combine(Folder, name + ".html")),
+            IsWhole: true
+        );
         Page Read(PageFormat format) =>
             new PageReader().Read(document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0), Waiting.Token).Value;
         var html = Read(PageFormat.Html);
         var text = new StringBuilder();
-        foreach (var (heading, content) in (IEnumerable<(string, string)>)[
-            ($"metadata ({html.Charset})", JsonSerializer.Serialize(html.Metadata, Indented)),
-            ("markdown", TextOf(Read(PageFormat.Markdown))),
-            ("text", TextOf(Read(PageFormat.Text))),
-            ("html", TextOf(html)),
-        ])
+        foreach (
+            var (heading, content) in (IEnumerable<(string, string)>)
+                [
+                    ($"metadata ({html.Charset})", JsonSerializer.Serialize(html.Metadata, Indented)),
+                    ("markdown", TextOf(Read(PageFormat.Markdown))),
+                    ("text", TextOf(Read(PageFormat.Text))),
+                    ("html", TextOf(html)),
+                ]
+        )
         {
             text.Append("======== ").Append(heading).Append(" ========\n").Append(content.ReplaceLineEndings("\n")).Append('\n');
         }
 
         if (html.NeedsScripts is { } need)
         {
-            text.Append("======== needs scripts: ").Append(need).Append(" ========\n").Append(JsonSerializer.Serialize(html.Data, Indented))
+            text.Append("======== needs scripts: ")
+                .Append(need)
+                .Append(" ========\n")
+                .Append(JsonSerializer.Serialize(html.Data, Indented))
                 .Append('\n');
         }
 

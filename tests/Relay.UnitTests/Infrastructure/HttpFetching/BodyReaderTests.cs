@@ -8,7 +8,13 @@ public sealed class BodyReaderTests
     private static readonly byte[] Page = [.. Enumerable.Range(0, 200_000).Select(index => (byte)('a' + (index * index % 23)))];
 
     public static TheoryData<string, string> Encodings =>
-        new() { { "gzip", "gzip" }, { "br", "br" }, { "deflate", "zlib" }, { "deflate", "deflate" } };
+        new()
+        {
+            { "gzip", "gzip" },
+            { "br", "br" },
+            { "deflate", "zlib" },
+            { "deflate", "deflate" },
+        };
 
     [Theory]
     [MemberData(nameof(Encodings))]
@@ -78,13 +84,15 @@ public sealed class BodyReaderTests
     private static byte[] Compress(string format)
     {
         var wire = new MemoryStream();
-        using (Stream stream = format switch
-        {
-            "gzip" => new GZipStream(wire, CompressionLevel.Fastest),
-            "br" => new BrotliStream(wire, CompressionLevel.Fastest),
-            "zlib" => new ZLibStream(wire, CompressionLevel.Fastest),
-            _ => new DeflateStream(wire, CompressionLevel.Fastest),
-        })
+        using (
+            Stream stream = format switch
+            {
+                "gzip" => new GZipStream(wire, CompressionLevel.Fastest),
+                "br" => new BrotliStream(wire, CompressionLevel.Fastest),
+                "zlib" => new ZLibStream(wire, CompressionLevel.Fastest),
+                _ => new DeflateStream(wire, CompressionLevel.Fastest),
+            }
+        )
         {
             stream.Write(Page);
         }

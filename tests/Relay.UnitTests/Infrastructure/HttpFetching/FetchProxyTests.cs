@@ -29,8 +29,10 @@ public sealed class FetchProxyTests
 
         Encoding.UTF8.GetString(reply.Document.Body.Span).Should().Be("<p>the page");
         var head = proxy.Requests.Should().ContainSingle().Subject;
-        head.Should().StartWith($"GET http://{Public}/a?b=c HTTP/1.1\r\n").And.Contain($"Host: {Public}\r\n").And.NotContain(
-            "Proxy-Authorization");
+        head.Should()
+            .StartWith($"GET http://{Public}/a?b=c HTTP/1.1\r\n")
+            .And.Contain($"Host: {Public}\r\n")
+            .And.NotContain("Proxy-Authorization");
     }
 
     [Fact]
@@ -68,7 +70,9 @@ public sealed class FetchProxyTests
     {
         using var proxy = new RawSite(head =>
             head.Contains("/first", StringComparison.Ordinal)
-            ? RawSite.Answer("302 Found", "Location: http://private.example.net/\r\n", []) : Page());
+                ? RawSite.Answer("302 Found", "Location: http://private.example.net/\r\n", [])
+                : Page()
+        );
 
         (await FetchAsync(proxy, $"http://{Public}/first")).Error!.Code.Should().Be(ErrorCode.FetchFailed);
 
@@ -91,7 +95,9 @@ public sealed class FetchProxyTests
     {
         using var proxy = new RawSite(head =>
             head.Contains("Proxy-Authorization:", StringComparison.Ordinal)
-            ? Page() : RawSite.Answer("407 Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"x\"\r\n", []));
+                ? Page()
+                : RawSite.Answer("407 Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"x\"\r\n", [])
+        );
 
         (await FetchAsync(proxy, $"http://{Public}/", "us%40er:p%3Aass@")).Value.Status.Should().Be(200);
 
@@ -124,8 +130,9 @@ public sealed class FetchProxyTests
     [Fact]
     public void The_proxy_itself_is_never_fetched()
     {
-        var named = FetchPolicyReader.Read(
-            new FetchOptions { Proxy = new Uri("http://user:secret@proxy.example.com:80") }, new ServerOptions()).Policy;
+        var named = FetchPolicyReader
+            .Read(new FetchOptions { Proxy = new Uri("http://user:secret@proxy.example.com:80") }, new ServerOptions())
+            .Policy;
         FetchUrl.Parse("http://proxy.example.com/", named.Rules, out _).Should().BeNull();
 
         var numbered = FetchPolicyReader.Read(new FetchOptions { Proxy = new Uri($"http://{Public}:3128") }, new ServerOptions()).Policy;
@@ -153,21 +160,29 @@ public sealed class FetchProxyTests
     {
         var options = new FetchOptions { Proxy = new Uri($"http://{login}127.0.0.1:{proxy.Port}") };
         var policy = FetchPolicyReader.Read(options, new ServerOptions()).Policy;
-        await using var services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System)
+        await using var services = new ServiceCollection()
+            .AddLogging()
+            .AddSingleton(TimeProvider.System)
             .AddSingleton(Options.Create(options))
-            .AddSingleton(policy).AddHttpFetching().AddSingleton(new NameLookUps(LookUpAsync)).BuildServiceProvider();
+            .AddSingleton(policy)
+            .AddHttpFetching()
+            .AddSingleton(new NameLookUps(LookUpAsync))
+            .BuildServiceProvider();
         return FetchUrl.Parse(url, policy.Rules, out _) is { } parsed
-            ? await services.GetRequiredService<IPageFetcher>()
-            .FetchAsync(parsed, PageFormat.Html, null, "key_1", trace ?? new FetchTrace(), Waiting.Token).InTime()
+            ? await services
+                .GetRequiredService<IPageFetcher>()
+                .FetchAsync(parsed, PageFormat.Html, null, "key_1", trace ?? new FetchTrace(), Waiting.Token)
+                .InTime()
             : new RelayError(ErrorCode.UrlRejected, "refused");
     }
 
-    private static Task<IPAddress[]> LookUpAsync(string name) => name switch
-    {
-        "private.example.net." => Task.FromResult<IPAddress[]>([IPAddress.Parse("10.0.0.1")]),
-        "mixed.example.net." => Task.FromResult<IPAddress[]>([IPAddress.Parse(Public), IPAddress.Parse("192.168.0.1")]),
-        _ => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound)),
-    };
+    private static Task<IPAddress[]> LookUpAsync(string name) =>
+        name switch
+        {
+            "private.example.net." => Task.FromResult<IPAddress[]>([IPAddress.Parse("10.0.0.1")]),
+            "mixed.example.net." => Task.FromResult<IPAddress[]>([IPAddress.Parse(Public), IPAddress.Parse("192.168.0.1")]),
+            _ => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound)),
+        };
 
     /// <summary>A proxy that takes one tunnel, and is the site behind it itself.</summary>
     private sealed class Tunnel : IDisposable
@@ -208,8 +223,12 @@ public sealed class FetchProxyTests
 
                 await stream.WriteAsync("HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray());
                 using var key = RSA.Create(2048);
-                using var certificate = new CertificateRequest("CN=nobody", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
-                    .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(99));
+                using var certificate = new CertificateRequest(
+                    "CN=nobody",
+                    key,
+                    HashAlgorithmName.SHA256,
+                    RSASignaturePadding.Pkcs1
+                ).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(99));
                 await using var secure = new SslStream(stream);
                 await secure.AuthenticateAsServerAsync(
                     (_, _, _, _) =>
@@ -217,10 +236,16 @@ public sealed class FetchProxyTests
                         WasTls = true;
                         return ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificate = certificate });
                     },
-                    state: null);
+                    state: null
+                );
             }
-            catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException
-                or System.Security.Authentication.AuthenticationException)
+            catch (Exception exception)
+                when (exception
+                        is SocketException
+                            or IOException
+                            or ObjectDisposedException
+                            or System.Security.Authentication.AuthenticationException
+                )
             {
                 // The relay does not trust the certificate, and leaves.
             }

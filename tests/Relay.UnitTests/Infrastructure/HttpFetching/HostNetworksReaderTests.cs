@@ -18,11 +18,15 @@ public sealed class HostNetworksReaderTests : IDisposable
     private int _asked;
 
     public HostNetworksReaderTests() =>
-        _reader = new HostNetworksReader(_clock, NullLogger<HostNetworksReader>.Instance, cancellationToken =>
-    {
-        _asked++;
-        return _answer(cancellationToken);
-    });
+        _reader = new HostNetworksReader(
+            _clock,
+            NullLogger<HostNetworksReader>.Instance,
+            cancellationToken =>
+            {
+                _asked++;
+                return _answer(cancellationToken);
+            }
+        );
 
     public void Dispose() => _reader.Dispose();
 

@@ -25,10 +25,14 @@ public sealed class HostPlacesTests : IDisposable
         var other = await EnterAsync("key_2").InTime();
 
         (await first[0]).Dispose();
-        await Waiting.UntilAsync(() =>
-            first.Count(place => place.IsCompletedSuccessfully) == _options.PerHostConcurrency, "the next of the first key has its place");
+        await Waiting.UntilAsync(
+            () => first.Count(place => place.IsCompletedSuccessfully) == _options.PerHostConcurrency,
+            "the next of the first key has its place"
+        );
         other.Dispose();
-        first.Count(place => place.IsCompletedSuccessfully).Should()
+        first
+            .Count(place => place.IsCompletedSuccessfully)
+            .Should()
             .Be(_options.PerHostConcurrency, "the last place is not for the first key");
     }
 

@@ -13,12 +13,13 @@ public sealed class NameLookUpsTests
     private readonly ConcurrentQueue<(string Name, TaskCompletionSource<IPAddress[]> Answer)> _asked = new();
     private readonly NameLookUps _lookUps;
 
-    public NameLookUpsTests() => _lookUps = new NameLookUps(name =>
-    {
-        var answer = new TaskCompletionSource<IPAddress[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _asked.Enqueue((name, answer));
-        return answer.Task;
-    });
+    public NameLookUpsTests() =>
+        _lookUps = new NameLookUps(name =>
+        {
+            var answer = new TaskCompletionSource<IPAddress[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _asked.Enqueue((name, answer));
+            return answer.Task;
+        });
 
     [Fact]
     public async Task All_who_wait_for_a_name_share_one_look_up_and_who_gives_up_leaves_it_to_the_others()
@@ -59,8 +60,10 @@ public sealed class NameLookUpsTests
     public async Task A_caller_whose_names_are_never_answered_leaves_places_for_others()
     {
         using var leaving = new CancellationTokenSource();
-        var given = Enumerable.Range(0, 2 * NameLookUps.Max)
-            .Select(number => _lookUps.FindAsync($"{number}.slow.example.", "one", leaving.Token)).ToList();
+        var given = Enumerable
+            .Range(0, 2 * NameLookUps.Max)
+            .Select(number => _lookUps.FindAsync($"{number}.slow.example.", "one", leaving.Token))
+            .ToList();
         await AskedAsync(NameLookUps.MaxOfCaller);
         await leaving.CancelAsync();
         await ((Func<Task>)(() => Task.WhenAll(given))).Should().ThrowAsync<OperationCanceledException>();
@@ -76,8 +79,10 @@ public sealed class NameLookUpsTests
     [Fact]
     public async Task What_finds_no_place_begins_when_one_has_ended_however_it_ended()
     {
-        var first = Enumerable.Range(0, NameLookUps.Max)
-            .Select(number => _lookUps.FindAsync($"{number}.example.", $"{number / NameLookUps.MaxOfCaller}", Waiting.Token)).ToList();
+        var first = Enumerable
+            .Range(0, NameLookUps.Max)
+            .Select(number => _lookUps.FindAsync($"{number}.example.", $"{number / NameLookUps.MaxOfCaller}", Waiting.Token))
+            .ToList();
         await AskedAsync(NameLookUps.Max);
         var next = _lookUps.FindAsync("next.example.", "another", Waiting.Token);
         _asked.Should().HaveCount(NameLookUps.Max);

@@ -18,14 +18,20 @@ namespace Relay.UnitTests.Infrastructure.HttpFetching;
 public sealed class PageCaseTests
 {
     private static readonly Dictionary<string, JsonElement> Cases = File.ReadLines(Checkout.PathOf("tests", "Corpus", "page-cases.jsonl"))
-        .Select(line => JsonElement.Parse(line)).ToDictionary(row => row.GetProperty("id").GetString()!, StringComparer.Ordinal);
+        .Select(line => JsonElement.Parse(line))
+        .ToDictionary(row => row.GetProperty("id").GetString()!, StringComparer.Ordinal);
 
     public static TheoryData<string> Markup =>
         [.. Cases.Where(pair => pair.Value.TryGetProperty("html", out _) && pair.Key != "meta-refresh").Select(pair => pair.Key)];
 
     public static TheoryData<string> Wire =>
-        [.. Cases.Where(pair => pair.Value.TryGetProperty("kind", out _)
-        && pair.Key is not ("pdf-as-html" or "charset-late" or "cookie-loop")).Select(pair => pair.Key)];
+        [
+            .. Cases
+                .Where(pair =>
+                    pair.Value.TryGetProperty("kind", out _) && pair.Key is not ("pdf-as-html" or "charset-late" or "cookie-loop")
+                )
+                .Select(pair => pair.Key),
+        ];
 
     [Theory]
     [MemberData(nameof(Markup))]
@@ -34,8 +40,12 @@ public sealed class PageCaseTests
         var row = Cases[id];
         var format = row.GetProperty("format").GetString() == "text" ? PageFormat.Text : PageFormat.Markdown;
         using var site = new RawSite(_ =>
-            RawSite.Answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n",
-            Encoding.UTF8.GetBytes(row.GetProperty("html").GetString()!)));
+            RawSite.Answer(
+                "200 OK",
+                "Content-Type: text/html; charset=utf-8\r\n",
+                Encoding.UTF8.GetBytes(row.GetProperty("html").GetString()!)
+            )
+        );
 
         var (_, page) = await FetchAsync(site, format);
 
@@ -62,8 +72,11 @@ public sealed class PageCaseTests
     {
         var row = Cases[id];
         var (headers, body) = (HeadersOf(row), row.GetProperty("body").GetString()!);
-        var plain = Encoding.UTF8.GetBytes(id == "gzip-no-trailer" ? "<!doctype html><title>T</title><h1>Words</h1><p>plain page</p>"
-            : body.Replace("gzip of: ", string.Empty, StringComparison.Ordinal));
+        var plain = Encoding.UTF8.GetBytes(
+            id == "gzip-no-trailer"
+                ? "<!doctype html><title>T</title><h1>Words</h1><p>plain page</p>"
+                : body.Replace("gzip of: ", string.Empty, StringComparison.Ordinal)
+        );
         if (id == "gzip-length-of-plain")
         {
             // So long that compression makes it shorter.
@@ -72,8 +85,11 @@ public sealed class PageCaseTests
 
         var sent = body.StartsWith("gzip of", StringComparison.Ordinal) ? Gzip(plain) : plain;
         sent = id == "gzip-no-trailer" ? sent[..^8] : sent;
-        headers = headers.Replace("length before compression, then close",
-            plain.Length.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        headers = headers.Replace(
+            "length before compression, then close",
+            plain.Length.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            StringComparison.Ordinal
+        );
         using var site = new RawSite(_ => RawSite.Answer("200 OK", headers, sent));
 
         var (reply, page) = await FetchAsync(site, PageFormat.Markdown);
@@ -89,7 +105,8 @@ public sealed class PageCaseTests
     {
         var body = Encoding.Latin1.GetBytes(
             $"<html><head><script>{new string('x', 1500)}</script><meta "
-            + $"charset=\"iso-8859-2\"></head><body><p>Za\u00BF\u00F3\u00B3\u00E6 g\u00EA\u00B6l\u00B1 ja\u00BC\u00F1</p>");
+                + $"charset=\"iso-8859-2\"></head><body><p>Za\u00BF\u00F3\u00B3\u00E6 g\u00EA\u00B6l\u00B1 ja\u00BC\u00F1</p>"
+        );
         using var site = new RawSite(_ => RawSite.Answer("200 OK", "Content-Type: text/html\r\n", body));
 
         var (_, page) = await FetchAsync(site, PageFormat.Text);
@@ -100,10 +117,15 @@ public sealed class PageCaseTests
     [Fact]
     public async Task A_cookie_is_given_back_within_one_fetch_and_never_after_it()
     {
-        using var site = new RawSite(head => head.Contains("Cookie: seen=1", StringComparison.Ordinal)
-            ? RawSite.Answer("200 OK", "Content-Type: text/html\r\n", "<p>the page"u8.ToArray())
-            : RawSite.Answer("302 Found", "Location: /\r\nSet-Cookie: seen=1; Path=/\r\nSet-Cookie: bad\u0001=1; Domain=example.org\r\n",
-            []));
+        using var site = new RawSite(head =>
+            head.Contains("Cookie: seen=1", StringComparison.Ordinal)
+                ? RawSite.Answer("200 OK", "Content-Type: text/html\r\n", "<p>the page"u8.ToArray())
+                : RawSite.Answer(
+                    "302 Found",
+                    "Location: /\r\nSet-Cookie: seen=1; Path=/\r\nSet-Cookie: bad\u0001=1; Domain=example.org\r\n",
+                    []
+                )
+        );
 
         Encoding.UTF8.GetString((await FetchAsync(site, PageFormat.Text)).Page.Content.Span).Should().Be("the page");
         await FetchAsync(site, PageFormat.Text);
@@ -117,9 +139,11 @@ public sealed class PageCaseTests
     [InlineData("", "<meta http-equiv=Refresh content='1, /real'>")]
     public async Task A_refresh_within_a_second_is_a_redirect(string header, string html)
     {
-        using var site = new RawSite(head => head.StartsWith("GET /real", StringComparison.Ordinal)
-            ? RawSite.Answer("200 OK", "Content-Type: text/html\r\n", "<p>the page"u8.ToArray())
-            : RawSite.Answer("200 OK", "Content-Type: text/html\r\n" + header, Encoding.UTF8.GetBytes(html)));
+        using var site = new RawSite(head =>
+            head.StartsWith("GET /real", StringComparison.Ordinal)
+                ? RawSite.Answer("200 OK", "Content-Type: text/html\r\n", "<p>the page"u8.ToArray())
+                : RawSite.Answer("200 OK", "Content-Type: text/html\r\n" + header, Encoding.UTF8.GetBytes(html))
+        );
 
         var (reply, page) = await FetchAsync(site, PageFormat.Text);
 
@@ -137,8 +161,9 @@ public sealed class PageCaseTests
     [InlineData("0;url=http://127.0.0.1:1/", null)]
     public async Task A_refresh_that_is_not_followed_leaves_the_page(string refresh, string? told)
     {
-        using var site =
-            new RawSite(_ => RawSite.Answer("200 OK", $"Content-Type: text/html\r\nRefresh: {refresh}\r\n", "<p>here"u8.ToArray()));
+        using var site = new RawSite(_ =>
+            RawSite.Answer("200 OK", $"Content-Type: text/html\r\nRefresh: {refresh}\r\n", "<p>here"u8.ToArray())
+        );
 
         var (reply, page) = await FetchAsync(site, PageFormat.Text);
 
@@ -151,8 +176,9 @@ public sealed class PageCaseTests
     public async Task Refreshes_are_counted_among_the_redirects()
     {
         var number = 0;
-        using var site =
-            new RawSite(_ => RawSite.Answer("200 OK", $"Content-Type: text/html\r\nRefresh: 0;url=/{++number}\r\n", "<p>here"u8.ToArray()));
+        using var site = new RawSite(_ =>
+            RawSite.Answer("200 OK", $"Content-Type: text/html\r\nRefresh: 0;url=/{++number}\r\n", "<p>here"u8.ToArray())
+        );
 
         var (reply, _) = await FetchAsync(site, PageFormat.Text);
 
@@ -203,9 +229,10 @@ public sealed class PageCaseTests
         (await TryFetchAsync(site, PageFormat.Text)).Value.Document.Kind.Should().Be(kind);
     }
 
-    private static string HeadersOf(JsonElement row) => row.GetProperty("headers") is { ValueKind: JsonValueKind.Array } list
-        ? string.Concat(list.EnumerateArray().Select(pair => $"{pair[0].GetString()}: {pair[1].GetString()}\r\n"))
-        : string.Concat(row.GetProperty("headers").EnumerateObject().Select(pair => $"{pair.Name}: {pair.Value.GetString()}\r\n"));
+    private static string HeadersOf(JsonElement row) =>
+        row.GetProperty("headers") is { ValueKind: JsonValueKind.Array } list
+            ? string.Concat(list.EnumerateArray().Select(pair => $"{pair[0].GetString()}: {pair[1].GetString()}\r\n"))
+            : string.Concat(row.GetProperty("headers").EnumerateObject().Select(pair => $"{pair.Name}: {pair.Value.GetString()}\r\n"));
 
     private static byte[] Gzip(byte[] plain)
     {
@@ -221,20 +248,30 @@ public sealed class PageCaseTests
     private static async Task<(FetchReply Reply, Page Page)> FetchAsync(RawSite site, PageFormat format)
     {
         var reply = (await TryFetchAsync(site, format)).Value;
-        return (reply, new PageReader()
-            .Read(reply.Document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0), Waiting.Token).Value);
+        return (
+            reply,
+            new PageReader().Read(reply.Document, new PageView(format, Strip: true, FetchRequest.MaxMaxBytes, 0), Waiting.Token).Value
+        );
     }
 
     private static async Task<Result<FetchReply>> TryFetchAsync(RawSite site, PageFormat format)
     {
         var target = $"127.0.0.1:{site.Endpoint.Port}";
-        var rules = new FetchRules(new HashSet<int> { site.Endpoint.Port }, new HashSet<string>(StringComparer.Ordinal) { target },
-            new HashSet<string>(StringComparer.Ordinal));
-        await using var services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System)
+        var rules = new FetchRules(
+            new HashSet<int> { site.Endpoint.Port },
+            new HashSet<string>(StringComparer.Ordinal) { target },
+            new HashSet<string>(StringComparer.Ordinal)
+        );
+        await using var services = new ServiceCollection()
+            .AddLogging()
+            .AddSingleton(TimeProvider.System)
             .AddSingleton(Options.Create(new FetchOptions()))
-            .AddSingleton(new FetchPolicy(rules, new AddressPolicy(new HashSet<IPEndPoint> { site.Endpoint }, [], false))).AddHttpFetching()
+            .AddSingleton(new FetchPolicy(rules, new AddressPolicy(new HashSet<IPEndPoint> { site.Endpoint }, [], false)))
+            .AddHttpFetching()
             .BuildServiceProvider();
-        return await services.GetRequiredService<IPageFetcher>().FetchAsync(
-            FetchUrl.Parse($"http://{target}/", rules, out _)!, format, null, "key_1", new FetchTrace(), Waiting.Token).InTime();
+        return await services
+            .GetRequiredService<IPageFetcher>()
+            .FetchAsync(FetchUrl.Parse($"http://{target}/", rules, out _)!, format, null, "key_1", new FetchTrace(), Waiting.Token)
+            .InTime();
     }
 }

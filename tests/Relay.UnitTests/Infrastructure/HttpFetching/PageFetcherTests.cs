@@ -63,8 +63,10 @@ public sealed class PageFetcherTests : IDisposable
         (_options.PerHostConcurrency, _options.Timeout) = (places, TimeSpan.FromSeconds(timeout));
         using var resilience = new FetchResilience(Options.Create(_options), _clock);
         using var leaving = new CancellationTokenSource();
-        var waiting = Enumerable.Range(0, places + HostPlaces.MaxWaiting)
-            .Select(number => resilience.Places.EnterAsync("www.example.com", $"other_{number}", leaving.Token).AsTask()).ToList();
+        var waiting = Enumerable
+            .Range(0, places + HostPlaces.MaxWaiting)
+            .Select(number => resilience.Places.EnterAsync("www.example.com", $"other_{number}", leaving.Token).AsTask())
+            .ToList();
 
         var answer = await FetchAsync(_ => throw new FetchFaultException(FetchFault.DnsFailure), resilience);
 
@@ -85,16 +87,29 @@ public sealed class PageFetcherTests : IDisposable
     }
 
     private async Task<Result<FetchReply>> FetchAsync(
-        Func<HttpRequestMessage, HttpResponseMessage> respond, FetchResilience? resilience = null)
+        Func<HttpRequestMessage, HttpResponseMessage> respond,
+        FetchResilience? resilience = null
+    )
     {
         using var client = new HttpClient(new Site(respond));
         var clients = Substitute.For<IHttpClientFactory>();
         clients.CreateClient(PageFetcher.Client).Returns(client);
         var fetcher = new PageFetcher(
-            clients, resilience ?? _resilience, new FetchPolicy(FetchRules.Default, AddressPolicy.Default), Options.Create(_options),
-            _clock, NullLogger<PageFetcher>.Instance);
+            clients,
+            resilience ?? _resilience,
+            new FetchPolicy(FetchRules.Default, AddressPolicy.Default),
+            Options.Create(_options),
+            _clock,
+            NullLogger<PageFetcher>.Instance
+        );
         return await fetcher.FetchAsync(
-            FetchUrl.Parse("https://www.example.com/", FetchRules.Default, out _)!, PageFormat.Html, null, "key_1", _trace, Waiting.Token);
+            FetchUrl.Parse("https://www.example.com/", FetchRules.Default, out _)!,
+            PageFormat.Html,
+            null,
+            "key_1",
+            _trace,
+            Waiting.Token
+        );
     }
 
     private sealed class Site(Func<HttpRequestMessage, HttpResponseMessage> respond) : HttpMessageHandler

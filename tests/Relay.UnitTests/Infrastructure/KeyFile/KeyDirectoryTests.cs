@@ -157,8 +157,11 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
     public async Task A_change_is_told_by_the_system_before_anybody_looks()
     {
         // The clock stands still: nothing looks by itself. Again and again, for the watch begins soon after the start.
-        await Waiting.UntilAsync(() =>
-            _directory.Find(_second.Secret) is not null, "the system tells of the change", () => Write(_second.Key));
+        await Waiting.UntilAsync(
+            () => _directory.Find(_second.Secret) is not null,
+            "the system tells of the change",
+            () => Write(_second.Key)
+        );
     }
 
     [Fact]
@@ -179,13 +182,20 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
     [Fact]
     public async Task A_hundred_thousand_keys_are_found_each_by_its_own_secret()
     {
-        var many = Enumerable.Range(0, 100_000)
-            .Select(number =>
-            new ApiKey($"key_{number}", Any.Label($"app-{number}"), KeyHash.Of($"secret {number}"), "crk_abcdef", Any.Time));
+        var many = Enumerable
+            .Range(0, 100_000)
+            .Select(number => new ApiKey(
+                $"key_{number}",
+                Any.Label($"app-{number}"),
+                KeyHash.Of($"secret {number}"),
+                "crk_abcdef",
+                Any.Time
+            ));
         Write([.. many, _second.Key]);
         await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the file is read");
         _directory.Find(_first.Secret).Should().BeNull();
-        (_directory.IsRevoked("key_0"), _directory.IsRevoked("key_99999"), _directory.IsRevoked("key_100000")).Should()
+        (_directory.IsRevoked("key_0"), _directory.IsRevoked("key_99999"), _directory.IsRevoked("key_100000"))
+            .Should()
             .Be((false, false, true));
     }
 

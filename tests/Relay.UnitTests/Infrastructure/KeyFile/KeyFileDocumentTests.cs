@@ -35,18 +35,28 @@ public sealed class KeyFileDocumentTests
         (read with { Models = key.Models, Retired = key.Retired }).Should().Be(key);
         read.Models.Should().Equal(key.Models);
         read.Retired.Should().HaveCount(2).And.Equal(key.Retired);
-        typeof(ApiKey).GetProperties().Select(property => property.GetValue(key)).Should()
+        typeof(ApiKey)
+            .GetProperties()
+            .Select(property => property.GetValue(key))
+            .Should()
             .NotContainNulls("a property that this test leaves out could get lost");
     }
 
     [Fact]
     public void Version_1_had_a_daily_limit_and_nothing_else_of_its_own()
     {
-        var key = Parse($$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":5,\"revoked_at\":\"2026-03-15T00:00:00Z\"")}}]}""").Should().ContainSingle().Subject;
+        var key = Parse($$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":5,\"revoked_at\":\"2026-03-15T00:00:00Z\"")}}]}""")
+            .Should()
+            .ContainSingle()
+            .Subject;
         (key.Limits, key.Scopes, key.Models, key.ExpiresAt).Should().Be((new KeyLimits(RequestsPerDay: 5), KeyScopes.Default, null, null));
         key.RevokedAt.Should().Be(new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero));
-        Encoding.UTF8.GetString(KeyFileDocument.Format([key])).Should()
-            .Contain("\"version\": 2").And.Contain("\"daily\": 5").And.NotContain("daily_limit");
+        Encoding
+            .UTF8.GetString(KeyFileDocument.Format([key]))
+            .Should()
+            .Contain("\"version\": 2")
+            .And.Contain("\"daily\": 5")
+            .And.NotContain("daily_limit");
     }
 
     [Fact]
@@ -58,8 +68,10 @@ public sealed class KeyFileDocumentTests
 
     [Fact]
     public void Two_keys_in_force_of_one_label_are_refused() =>
-        ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format([Any.Key("a"), Any.Key("a")])))).Should().Throw<FormatException>()
-        .WithMessage("*label 'a'*");
+        ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format([Any.Key("a"), Any.Key("a")]))))
+            .Should()
+            .Throw<FormatException>()
+            .WithMessage("*label 'a'*");
 
     [Fact]
     public void A_retired_secret_that_is_also_another_keys_is_refused()
@@ -73,7 +85,9 @@ public sealed class KeyFileDocumentTests
         ];
         foreach (var keys in doubled)
         {
-            ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format(keys)))).Should().Throw<FormatException>()
+            ((Action)(() => KeyFileDocument.Parse(KeyFileDocument.Format(keys))))
+                .Should()
+                .Throw<FormatException>()
                 .WithMessage("*same id or hash*");
         }
     }
@@ -86,8 +100,10 @@ public sealed class KeyFileDocumentTests
     {
         var text = Encoding.UTF8.GetString(KeyFileDocument.Format([Any.Key("a", 5).Revoke(Any.Time)]));
 
-        foreach (var name in (
-            string[])["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "scopes", "limits", "daily"])
+        foreach (
+            var name in (string[])
+                ["version", "keys", "id", "label", "hash", "prefix", "created_at", "revoked_at", "scopes", "limits", "daily"]
+        )
         {
             text.Should().Contain($"\"{name}\":");
         }
@@ -95,56 +111,64 @@ public sealed class KeyFileDocumentTests
 
     [Fact]
     public void A_file_written_by_hand_with_what_is_needed_is_read() =>
-        Parse($$"""{"version":1,"keys":[{{Entry()}}]}""").Should().ContainSingle().Which.Should().Match<ApiKey>(key => key.IsActive(Any.Time) && key.Limits == KeyLimits.Default && key.Label.Value == "app");
+        Parse($$"""{"version":1,"keys":[{{Entry()}}]}""")
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .Match<ApiKey>(key => key.IsActive(Any.Time) && key.Limits == KeyLimits.Default && key.Label.Value == "app");
 
     [Fact]
-    public void A_newer_version_is_refused_by_its_number() => Refusing("""{"version":3,"keys":[],"new":{"version":1}}""").Should().Throw<FormatException>().WithMessage("*version 3 is newer than 2*");
+    public void A_newer_version_is_refused_by_its_number() =>
+        Refusing("""{"version":3,"keys":[],"new":{"version":1}}""")
+            .Should()
+            .Throw<FormatException>()
+            .WithMessage("*version 3 is newer than 2*");
 
     public static TheoryData<string> Broken =>
-    [
-        "",
-        " ",
-        "null",
-        "[]",
-        "{}",
-        "garbage",
-        "\0\0\0\0",
-        """{"version":1}""",
-        """{"keys":[]}""",
-        """{"version":0,"keys":[]}""",
-        """{"version":-1,"keys":[]}""",
-        """{"version":"1","keys":[]}""",
-        """{"version":1,"keys":null}""",
-        """{"version":1,"keys":{}}""",
-        """{"version":1,"keys":[null]}""",
-        """{"version":1,"keys":["app"]}""",
-        """{"version":1,"version":1,"keys":[]}""",
-        """{"version":1,"keys":[],"more":1}""",
-        """{"version":1,"keys":[]} {}""",
-        $$"""{"version":1,"keys":[{{Entry()}}]""",
-        $$"""{"version":1,"keys":[{{Entry(id: "")}}]}""",
-        $$"""{"version":1,"keys":[{{Entry(label: "a b")}}]}""",
-        $$"""{"version":1,"keys":[{{Entry(hash: "sha256:00")}}]}""",
-        $$"""{"version":1,"keys":[{{Entry(more: ",\"colour\":\"red\"")}}]}""",
-        $$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":\"5\"")}}]}""",
-        $$"""{"version":1,"keys":[{{Entry(more: ",\"revoked_at\":\"yesterday\"")}}]}""",
-        $$"""{"version":1,"keys":[{{Entry()}},{{Entry()}}]}""",
-        $$"""{"version":1,"keys":[{{Entry()}},{{Entry(id: "key_2", label: "other")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[null]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[\"everything\"]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[null]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[\"--help\"]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"rpm\":0}")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"usd_per_day\":-1}")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"colour\":1}")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"daily_limit\":0")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"retired\":[null]")}}]}""",
-        $$"""{"version":2,"keys":[{{Entry(more: ",\"retired\":[{\"hash\":\"x\",\"until\":\"2026-03-14T15:09:26Z\"}]")}}]}""",
-        """{"version":1,"keys":[{}]}""",
-        """{"version":1,"keys":[{"id":null,"label":null,"hash":null,"prefix":null}]}""",
-    ];
+        [
+            "",
+            " ",
+            "null",
+            "[]",
+            "{}",
+            "garbage",
+            "\0\0\0\0",
+            """{"version":1}""",
+            """{"keys":[]}""",
+            """{"version":0,"keys":[]}""",
+            """{"version":-1,"keys":[]}""",
+            """{"version":"1","keys":[]}""",
+            """{"version":1,"keys":null}""",
+            """{"version":1,"keys":{}}""",
+            """{"version":1,"keys":[null]}""",
+            """{"version":1,"keys":["app"]}""",
+            """{"version":1,"version":1,"keys":[]}""",
+            """{"version":1,"keys":[],"more":1}""",
+            """{"version":1,"keys":[]} {}""",
+            $$"""{"version":1,"keys":[{{Entry()}}]""",
+            $$"""{"version":1,"keys":[{{Entry(id: "")}}]}""",
+            $$"""{"version":1,"keys":[{{Entry(label: "a b")}}]}""",
+            $$"""{"version":1,"keys":[{{Entry(hash: "sha256:00")}}]}""",
+            $$"""{"version":1,"keys":[{{Entry(more: ",\"colour\":\"red\"")}}]}""",
+            $$"""{"version":1,"keys":[{{Entry(more: ",\"daily_limit\":\"5\"")}}]}""",
+            $$"""{"version":1,"keys":[{{Entry(more: ",\"revoked_at\":\"yesterday\"")}}]}""",
+            $$"""{"version":1,"keys":[{{Entry()}},{{Entry()}}]}""",
+            $$"""{"version":1,"keys":[{{Entry()}},{{Entry(id: "key_2", label: "other")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[null]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"scopes\":[\"everything\"]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[null]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"models\":[\"--help\"]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"rpm\":0}")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"usd_per_day\":-1}")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"limits\":{\"colour\":1}")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"daily_limit\":0")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"retired\":[null]")}}]}""",
+            $$"""{"version":2,"keys":[{{Entry(more: ",\"retired\":[{\"hash\":\"x\",\"until\":\"2026-03-14T15:09:26Z\"}]")}}]}""",
+            """{"version":1,"keys":[{}]}""",
+            """{"version":1,"keys":[{"id":null,"label":null,"hash":null,"prefix":null}]}""",
+        ];
 
     [Theory]
     [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
@@ -160,7 +184,11 @@ public sealed class KeyFileDocumentTests
 
     [Fact]
     public void A_refusal_holds_nothing_of_the_content() =>
-        Refusing($$"""{"version":1,"keys":[{{Entry(label: "private words")}}]}""").Should().Throw<FormatException>().Which.Message.Should().NotContain("private");
+        Refusing($$"""{"version":1,"keys":[{{Entry(label: "private words")}}]}""")
+            .Should()
+            .Throw<FormatException>()
+            .Which.Message.Should()
+            .NotContain("private");
 
     private static string Entry(string id = "key_1", string label = "app", string? hash = null, string more = "") =>
         $$"""{"id":"{{id}}","label":"{{label}}","hash":"{{hash ?? Hash}}","prefix":"crk_abcdef","created_at":"2026-03-14T15:09:26+00:00"{{more}}}""";

@@ -19,7 +19,10 @@ public sealed class KeyFileRepositoryTests : IDisposable
         await AddAsync(Repository(), Any.Key("a"));
 
         File.GetUnixFileMode(_home.Home.KeyFile).Should().Be(OwnerOnly);
-        Directory.EnumerateFiles(_home.Home.Path).Select(Path.GetFileName).Should()
+        Directory
+            .EnumerateFiles(_home.Home.Path)
+            .Select(Path.GetFileName)
+            .Should()
             .BeEquivalentTo("keys.json", "keys.json.lock", "keys.json.reserve");
         Directory.EnumerateFiles(_home.Home.Path).Select(File.GetUnixFileMode).Should().OnlyContain(mode => mode == OwnerOnly);
     }
@@ -97,7 +100,8 @@ public sealed class KeyFileRepositoryTests : IDisposable
 
                 await done.CancelAsync();
             },
-            Waiting.Token);
+            Waiting.Token
+        );
 
         List<int> counts = [];
         while (!done.IsCancellationRequested && !writing.IsFaulted)
@@ -143,8 +147,11 @@ public sealed class KeyFileRepositoryTests : IDisposable
         clock.Advance(TimeSpan.FromSeconds(29));
         adding.IsCompleted.Should().BeFalse();
 
-        await Waiting.UntilAsync(() =>
-            adding.IsCompleted, "the wait for the lock ends", () => clock.Advance(TimeSpan.FromMilliseconds(100)));
+        await Waiting.UntilAsync(
+            () => adding.IsCompleted,
+            "the wait for the lock ends",
+            () => clock.Advance(TimeSpan.FromMilliseconds(100))
+        );
 
         (await adding).Error!.Message.Should().Contain("30 s");
         File.Exists(_home.Home.KeyFile).Should().BeFalse();

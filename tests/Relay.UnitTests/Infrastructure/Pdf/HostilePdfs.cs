@@ -17,33 +17,44 @@ internal static class HostilePdfs
         ["content that inflates to 600 MB"] = () =>
             PdfFile.WithContent("/Filter /FlateDecode", PdfFile.Deflate(Encoding.ASCII.GetBytes(new string(' ', 1 << 20)), 600)),
         ["content that inflates twice"] = () =>
-        PdfFile.WithContent("/Filter [/FlateDecode /FlateDecode]", PdfFile.Deflate(PdfFile.Deflate(Zeros, 600))),
+            PdfFile.WithContent("/Filter [/FlateDecode /FlateDecode]", PdfFile.Deflate(PdfFile.Deflate(Zeros, 600))),
         ["content of many filters"] = () =>
-        PdfFile.WithContent($"/Filter [{string.Concat(Enumerable.Repeat("/ASCIIHexDecode ", 200_000))}]", "41>"u8.ToArray()),
+            PdfFile.WithContent($"/Filter [{string.Concat(Enumerable.Repeat("/ASCIIHexDecode ", 200_000))}]", "41>"u8.ToArray()),
         ["a run of letters without end"] = () =>
-        PdfFile.WithContent("/Filter /RunLengthDecode",
-        [.. Enumerable.Repeat<byte[]>([129, (byte)' '], 1_000_000).SelectMany(pair => pair), 128]),
+            PdfFile.WithContent(
+                "/Filter /RunLengthDecode",
+                [.. Enumerable.Repeat<byte[]>([129, (byte)' '], 1_000_000).SelectMany(pair => pair), 128]
+            ),
         ["fifty million letters"] = () =>
-            PdfFile.WithContent("/Filter /FlateDecode",
-            PdfFile.Deflate(Encoding.ASCII.GetBytes($"BT /F1 1 Tf ({new string('a', 10_000)}) Tj ET\n"), 5000)),
+            PdfFile.WithContent(
+                "/Filter /FlateDecode",
+                PdfFile.Deflate(Encoding.ASCII.GetBytes($"BT /F1 1 Tf ({new string('a', 10_000)}) Tj ET\n"), 5000)
+            ),
         ["a predictor of huge columns"] = () =>
-        PdfFile.WithContent("/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 2147483647 /Colors 32 /BitsPerComponent 16 >>",
-        PdfFile.Deflate(Zeros)),
+            PdfFile.WithContent(
+                "/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 2147483647 /Colors 32 /BitsPerComponent 16 >>",
+                PdfFile.Deflate(Zeros)
+            ),
         ["objects in a stream that inflates"] = () =>
-        ObjectStream(PdfFile.Deflate([.. "2 0 << /Type /Pages /Kids [] /Count 0 >> "u8, .. Zeros], 600), "/N 1 /First 4"),
+            ObjectStream(PdfFile.Deflate([.. "2 0 << /Type /Pages /Kids [] /Count 0 >> "u8, .. Zeros], 600), "/N 1 /First 4"),
         ["objects in a stream, more of them than there are"] = () =>
-        ObjectStream(PdfFile.Deflate("2 0 << /Type /Pages /Kids [] /Count 0 >>"u8.ToArray()), "/N 2147483647 /First 4"),
+            ObjectStream(PdfFile.Deflate("2 0 << /Type /Pages /Kids [] /Count 0 >>"u8.ToArray()), "/N 2147483647 /First 4"),
         ["an object in a stream that it describes"] = () =>
-        ObjectStream(PdfFile.Deflate("3 0 << /Type /ObjStm >>"u8.ToArray()), "/N 1 /First 4 /Extends 3 0 R"),
+            ObjectStream(PdfFile.Deflate("3 0 << /Type /ObjStm >>"u8.ToArray()), "/N 1 /First 4 /Extends 3 0 R"),
         ["objects in a stream, many of them"] = () =>
-        ObjectStream(PdfFile.Deflate(Encoding.ASCII.GetBytes("2 0 "
-        + string.Concat(Enumerable.Range(0, 300_000).Select(number => $"{number + 100} 0 ")))), "/N 300001 /First 4"),
+            ObjectStream(
+                PdfFile.Deflate(
+                    Encoding.ASCII.GetBytes("2 0 " + string.Concat(Enumerable.Range(0, 300_000).Select(number => $"{number + 100} 0 ")))
+                ),
+                "/N 300001 /First 4"
+            ),
         ["a page tree a hundred thousand deep"] = () => Tree(100_000, wide: 1, count: 1),
         ["a page tree of many branches"] = () => SharedTree(levels: 30),
         ["a page tree that holds itself"] = () => Raw(tree => $"<< /Type /Pages /Count 3 /Kids [{tree} 0 R {tree} 0 R] >>"),
         ["a page tree whose page is its parent"] = () =>
             Raw(tree =>
-            $"<< /Type /Pages /Count 1 /Parent {tree} 0 R /Kids [<< /Type /Pages /Count 1 /Parent {tree} 0 R /Kids [{tree} 0 R] >>] >>"),
+                $"<< /Type /Pages /Count 1 /Parent {tree} 0 R /Kids [<< /Type /Pages /Count 1 /Parent {tree} 0 R /Kids [{tree} 0 R] >>] >>"
+            ),
         ["a count of two thousand million pages"] = () => Raw(_ => "<< /Type /Pages /Count 2147483647 /Kids [] >>"),
         ["a count below zero"] = () => Raw(_ => "<< /Type /Pages /Count -5 /Kids [] >>"),
         ["a hundred thousand times the same page"] = () => Tree(1, wide: 100_000, count: 100_000),
@@ -51,32 +62,49 @@ internal static class HostilePdfs
         ["a length that refers to its own stream"] = () => PdfFile.WithContent("/Length 4 0 R", "BT ET"u8.ToArray()),
         ["a form that draws itself"] = PdfFile.FormThatDrawsItself,
         ["forms that draw each other twice, thirty deep"] = () =>
-            PdfFile.WithContent(string.Empty, "/X Do"u8.ToArray(), "/XObject << /X {0} >>", file =>
-            Enumerable.Range(0, 30)
-            .Aggregate(0, (before, _) =>
-            file.AddStream(
-            $"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << "
-            + $"{(before == 0 ? string.Empty : $"/X {before} 0 R")} >> >>", before == 0
-            ? "BT ET"u8.ToArray() : "/X Do /X Do"u8.ToArray()))),
+            PdfFile.WithContent(
+                string.Empty,
+                "/X Do"u8.ToArray(),
+                "/XObject << /X {0} >>",
+                file =>
+                    Enumerable
+                        .Range(0, 30)
+                        .Aggregate(
+                            0,
+                            (before, _) =>
+                                file.AddStream(
+                                    $"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << "
+                                        + $"{(before == 0 ? string.Empty : $"/X {before} 0 R")} >> >>",
+                                    before == 0 ? "BT ET"u8.ToArray() : "/X Do /X Do"u8.ToArray()
+                                )
+                        )
+            ),
         ["arrays in arrays, a million deep"] = () => PdfFile.WithContent(string.Empty, Encoding.ASCII.GetBytes(new string('[', 1_000_000))),
         ["dictionaries in dictionaries, in an object"] = () => Raw(_ => string.Concat(Enumerable.Repeat("<< /A ", 500_000))),
         ["arrays in arrays, in an object"] = () => Raw(_ => new string('[', 2_000_000)),
         ["brackets of a text, in each other"] = () =>
             PdfFile.WithContent(string.Empty, Encoding.ASCII.GetBytes("BT (" + new string('(', 2_000_000))),
         ["states that are saved without end"] = () =>
-        PdfFile.WithContent("/Filter /FlateDecode",
-        PdfFile.Deflate(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("q ", 1000))), 10_000)),
+            PdfFile.WithContent(
+                "/Filter /FlateDecode",
+                PdfFile.Deflate(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("q ", 1000))), 10_000)
+            ),
         ["paths without end"] = () =>
-        PdfFile.WithContent("/Filter /FlateDecode",
-        PdfFile.Deflate(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("1 1 m 2 2 l W n ", 1000))), 3000)),
+            PdfFile.WithContent(
+                "/Filter /FlateDecode",
+                PdfFile.Deflate(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("1 1 m 2 2 l W n ", 1000))), 3000)
+            ),
         ["a table that names itself as the one before"] = () =>
-        Encoding.ASCII.GetBytes(
-        "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\nxref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 2 /Root 1 0 R "
-        + "/Prev 58 >>\nstartxref\n58\n%%EOF"),
+            Encoding.ASCII.GetBytes(
+                "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\nxref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 2 /Root "
+                    + "1 0 R "
+                    + "/Prev 58 >>\nstartxref\n58\n%%EOF"
+            ),
         ["a table of two thousand million entries"] = () =>
-        Encoding.ASCII.GetBytes(
-        "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\nxref\n0 2147483647\n0000000000 65535 f \ntrailer\n<< /Size "
-        + "2147483647 /Root 1 0 R >>\nstartxref\n58\n%%EOF"),
+            Encoding.ASCII.GetBytes(
+                "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\nxref\n0 2147483647\n0000000000 65535 f \ntrailer\n<< /Size "
+                    + "2147483647 /Root 1 0 R >>\nstartxref\n58\n%%EOF"
+            ),
         ["two hundred thousand objects, and a table that is wrong"] = () =>
         {
             var file = new PdfFile();
@@ -88,15 +116,22 @@ internal static class HostilePdfs
             return file.Write(1, hasTable: false);
         },
         ["many marks and no object"] = () =>
-        Encoding.ASCII.GetBytes("%PDF-1.4\n" + string.Concat(Enumerable.Repeat("obj endobj xref startxref ", 100_000))),
+            Encoding.ASCII.GetBytes("%PDF-1.4\n" + string.Concat(Enumerable.Repeat("obj endobj xref startxref ", 100_000))),
         ["a font whose letters are all letters"] = () =>
-        PdfFile.WithContent(string.Empty, "BT /F2 12 Tf (abc) Tj ET"u8.ToArray(), "/Font << /F2 {0} >>", file =>
-            file.Add("<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H "
-            + "/DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A "
-            + "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /W [0 2147483647 500] >>] "
-            + $"/ToUnicode {file.AddStream(string.Empty, HugeRange.ToArray())} 0 R >>")),
+            PdfFile.WithContent(
+                string.Empty,
+                "BT /F2 12 Tf (abc) Tj ET"u8.ToArray(),
+                "/Font << /F2 {0} >>",
+                file =>
+                    file.Add(
+                        "<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H "
+                            + "/DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A "
+                            + "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /W [0 2147483647 500] >>] "
+                            + $"/ToUnicode {file.AddStream(string.Empty, HugeRange.ToArray())} 0 R >>"
+                    )
+            ),
         ["a page of no size"] = () =>
-        PdfFile.WithContent(string.Empty, "1e308 0 0 1e308 1e308 1e308 cm BT /F1 1e308 Tf (a) Tj ET"u8.ToArray()),
+            PdfFile.WithContent(string.Empty, "1e308 0 0 1e308 1e308 1e308 cm BT /F1 1e308 Tf (a) Tj ET"u8.ToArray()),
     };
 
     private static byte[] Raw(Func<int, string> tree)
@@ -131,8 +166,9 @@ internal static class HostilePdfs
         var below = file.Add("<< /Type /Page /MediaBox [0 0 9 9] >>");
         for (var level = 1; level <= levels; level++)
         {
-            below = file.Add(string.Create(
-                CultureInfo.InvariantCulture, $"<< /Type /Pages /Count {1L << level} /Kids [{below} 0 R {below} 0 R] >>"));
+            below = file.Add(
+                string.Create(CultureInfo.InvariantCulture, $"<< /Type /Pages /Count {1L << level} /Kids [{below} 0 R {below} 0 R] >>")
+            );
         }
 
         file.Set(catalog, $"<< /Type /Catalog /Pages {below} 0 R >>");
@@ -156,12 +192,24 @@ internal static class HostilePdfs
         static byte[] Letters(string text) => Encoding.Latin1.GetBytes(text);
         Say(Letters("%PDF-1.5\n"));
         Say(Letters("1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"));
-        Say(Letters($"3 0 obj\n<< /Type /ObjStm /Filter /FlateDecode {dictionary} /Length {data.Length} >>\nstream\n"), data,
-            Letters("\nendstream\nendobj\n"));
-        byte[] table = [.. Entry(0, 0, 0xFFFF), .. Entry(1, offsets[1], 0), .. Entry(2, 3, 0), .. Entry(1, offsets[2], 0),
-            .. Entry(1, (int)file.Position, 0)];
-        Say(Letters($"4 0 obj\n<< /Type /XRef /Size 5 /W [1 4 2] /Root 1 0 R /Length {table.Length} >>\nstream\n"), table,
-            Letters("\nendstream\nendobj\n"));
+        Say(
+            Letters($"3 0 obj\n<< /Type /ObjStm /Filter /FlateDecode {dictionary} /Length {data.Length} >>\nstream\n"),
+            data,
+            Letters("\nendstream\nendobj\n")
+        );
+        byte[] table =
+        [
+            .. Entry(0, 0, 0xFFFF),
+            .. Entry(1, offsets[1], 0),
+            .. Entry(2, 3, 0),
+            .. Entry(1, offsets[2], 0),
+            .. Entry(1, (int)file.Position, 0),
+        ];
+        Say(
+            Letters($"4 0 obj\n<< /Type /XRef /Size 5 /W [1 4 2] /Root 1 0 R /Length {table.Length} >>\nstream\n"),
+            table,
+            Letters("\nendstream\nendobj\n")
+        );
         Say(Letters($"startxref\n{offsets[3]}\n%%EOF\n"));
         return file.ToArray();
     }

@@ -13,12 +13,14 @@ public sealed class PdfExtractorTests
     [Fact]
     public void Lines_that_were_broken_for_want_of_room_are_one_paragraph() =>
         Read("14 TL (The quick brown fox jumps over) Tj T* (the lazy dog, and then over the) Tj T* (next one.) Tj")
-            .Should().Equal("The quick brown fox jumps over the lazy dog, and then over the next one.");
+            .Should()
+            .Equal("The quick brown fox jumps over the lazy dog, and then over the next one.");
 
     [Fact]
     public void The_lines_of_an_address_stay_lines() =>
-        Read("14 TL (Ada Lovelace) Tj T* (12 Analytical Street, London) Tj T* (England) Tj").Should()
-        .Equal("Ada Lovelace\n12 Analytical Street, London\nEngland");
+        Read("14 TL (Ada Lovelace) Tj T* (12 Analytical Street, London) Tj T* (England) Tj")
+            .Should()
+            .Equal("Ada Lovelace\n12 Analytical Street, London\nEngland");
 
     [Fact]
     public void A_gap_between_lines_is_a_gap_between_paragraphs() =>
@@ -30,16 +32,15 @@ public sealed class PdfExtractorTests
 
     [Fact]
     public void Columns_are_read_one_after_the_other() =>
-        Read("14 TL (Left one) Tj T* (left two) Tj 300 14 Td (Right one) Tj T* (right two) Tj").Should()
-        .Equal("Left one left two", "Right one right two");
+        Read("14 TL (Left one) Tj T* (left two) Tj 300 14 Td (Right one) Tj T* (right two) Tj")
+            .Should()
+            .Equal("Left one left two", "Right one right two");
 
     [Fact]
-    public void Gaps_are_spaces_and_kerning_is_none() =>
-        Read("[(W) 80 (ord) -400 (next)] TJ").Should().Equal("Word next");
+    public void Gaps_are_spaces_and_kerning_is_none() => Read("[(W) 80 (ord) -400 (next)] TJ").Should().Equal("Word next");
 
     [Fact]
-    public void Indices_stay_in_their_line() =>
-        Read("(x) Tj 5 Ts /F1 7 Tf (2) Tj 0 Ts /F1 12 Tf ( and y) Tj").Should().Equal("x2 and y");
+    public void Indices_stay_in_their_line() => Read("(x) Tj 5 Ts /F1 7 Tf (2) Tj 0 Ts /F1 12 Tf ( and y) Tj").Should().Equal("x2 and y");
 
     /// <summary>The word is "shalom": its letters stand from right to left, and files write them in either order.</summary>
     [Theory]
@@ -50,8 +51,10 @@ public sealed class PdfExtractorTests
 
     [Fact]
     public void Forms_of_letters_are_letters() =>
-        PdfLayout.Clean("o\uFB03ce \uFEE3\uFEAE\uFEA3\uFE92\uFE8E \uFEFC a\u00ADb\u0000c\u00A0d").Should()
-        .Be("office \u0645\u0631\u062D\u0628\u0627 \u0644\u0627 abc d");
+        PdfLayout
+            .Clean("o\uFB03ce \uFEE3\uFEAE\uFEA3\uFE92\uFE8E \uFEFC a\u00ADb\u0000c\u00A0d")
+            .Should()
+            .Be("office \u0645\u0631\u062D\u0628\u0627 \u0644\u0627 abc d");
 
     [Fact]
     public void A_file_without_its_end_gets_a_new_one()
@@ -69,10 +72,17 @@ public sealed class PdfExtractorTests
         var file = letters is null
             ? PdfFile.WithContent(string.Empty, bytes)
             : PdfFile.WithContent(
-            string.Empty, Encoding.Latin1.GetBytes($"BT /F2 12 Tf 72 700 Td {content} ET"), "/Font << /F2 {0} >>", pdf =>
-                pdf.Add($"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 750 750] /FontMatrix [0.001 0 0 0.001 0 0] /CharProcs << >> "
-                + $"/Encoding << /Type /Encoding /Differences [97 /a /b /c /d] >> /FirstChar 97 /LastChar 100 /Widths [600 600 600 600] "
-                + $"/ToUnicode {pdf.AddStream(string.Empty, Encoding.Latin1.GetBytes(letters))} 0 R >>"));
+                string.Empty,
+                Encoding.Latin1.GetBytes($"BT /F2 12 Tf 72 700 Td {content} ET"),
+                "/Font << /F2 {0} >>",
+                pdf =>
+                    pdf.Add(
+                        $"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 750 750] /FontMatrix [0.001 0 0 0.001 0 0] /CharProcs << >> "
+                            + $"/Encoding << /Type /Encoding /Differences [97 /a /b /c /d] >> /FirstChar 97 /LastChar 100 /Widths [600 "
+                            + "600 600 600] "
+                            + $"/ToUnicode {pdf.AddStream(string.Empty, Encoding.Latin1.GetBytes(letters))} 0 R >>"
+                    )
+            );
         var frames = PdfExtractor.Read(file).ToList();
         frames[^1].IsWhole.Should().BeTrue();
         return frames[1].Paragraphs!;

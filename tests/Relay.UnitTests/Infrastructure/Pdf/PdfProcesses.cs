@@ -30,8 +30,15 @@ public sealed class PdfProcesses : IDisposable
     internal PdfReader Make(SandboxMode sandbox, string? program = null)
     {
         var executable = new PdfExecutable(program ?? Path.Combine(AppContext.BaseDirectory, "Relay.Api"), []);
-        return new PdfReader(new PdfCommand(executable, Options.Create(new ClaudeCodeOptions { Sandbox = sandbox })), Watch,
-            NullLogger<PdfReader>.Instance, TimeProvider.System) { Budget = Budget };
+        return new PdfReader(
+            new PdfCommand(executable, Options.Create(new ClaudeCodeOptions { Sandbox = sandbox })),
+            Watch,
+            NullLogger<PdfReader>.Instance,
+            TimeProvider.System
+        )
+        {
+            Budget = Budget,
+        };
     }
 
     public void Dispose()

@@ -22,7 +22,8 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
         var text = await ReadAsync(PdfFile.Of("Annual report", "First page.\nIt has two lines.", string.Empty, "Third page."));
 
         (text.Title, text.PageCount, text.IsWhole).Should().Be(("Annual report", 3, true));
-        text.Pages.Select(page => string.Join('|', page.Paragraphs)).Should()
+        text.Pages.Select(page => string.Join('|', page.Paragraphs))
+            .Should()
             .Equal("First page.\nIt has two lines.", string.Empty, "Third page.");
     }
 
@@ -40,9 +41,12 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
             : result.Error!.Message;
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {seconds:0.0} s, {_watch.Most / 1_000_000} MB, {outcome}");
-        (result.Error?.Code ?? ErrorCode.UnsupportedContentType).Should()
+        (result.Error?.Code ?? ErrorCode.UnsupportedContentType)
+            .Should()
             .Be(ErrorCode.UnsupportedContentType, "it is text as far as it goes, or no PDF");
-        Stopwatch.GetElapsedTime(started).Should()
+        Stopwatch
+            .GetElapsedTime(started)
+            .Should()
             .BeLessThan(PdfProcesses.Budget + TimeSpan.FromSeconds(15), "start and end of a process come on top, on a busy machine");
         _watch.Most.Should().BeLessThan(PdfCommand.MaxHeap + (200 * 1024 * 1024), "the program itself takes some, too");
     }
@@ -55,7 +59,8 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
             hasTable: true,
             ("BT /F1 12 Tf (The first page.) Tj ET"u8.ToArray(), string.Empty),
             (PdfFile.Deflate(Encoding.ASCII.GetBytes($"BT /F1 1 Tf ({new string('a', 10_000)}) Tj ET\n"), 3000), "/Filter /FlateDecode"),
-            ("BT /F1 12 Tf (The third page.) Tj ET"u8.ToArray(), string.Empty));
+            ("BT /F1 12 Tf (The third page.) Tj ET"u8.ToArray(), string.Empty)
+        );
 
         var text = await ReadAsync(bomb);
 
@@ -76,22 +81,27 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
 
     [Fact]
     public async Task A_file_whose_table_is_wrong_is_read() =>
-        (await ReadAsync(PdfFile.Of(null, hasTable: false, "Found all the same."))).Pages.Should().ContainSingle().Which.Paragraphs.Should()
-        .Equal("Found all the same.");
+        (await ReadAsync(PdfFile.Of(null, hasTable: false, "Found all the same.")))
+            .Pages.Should()
+            .ContainSingle()
+            .Which.Paragraphs.Should()
+            .Equal("Found all the same.");
 
     [Fact]
     public async Task A_file_that_needs_a_password_is_refused_with_these_words()
     {
         var error = (await _reader.ReadAsync(PdfFile.Encrypted(), "key_1", Waiting.Token)).Error!;
 
-        (error.Code, error.Message).Should()
+        (error.Code, error.Message)
+            .Should()
             .Be((ErrorCode.UnsupportedContentType, "The PDF needs a password. Ask for a copy without one."));
     }
 
     [Fact]
     public async Task A_file_that_is_none_is_refused() =>
-        (await _reader.ReadAsync("%PDF-1.7 and no more"u8.ToArray(), "key_1", Waiting.Token)).Error!.Code.Should()
-        .Be(ErrorCode.UnsupportedContentType);
+        (await _reader.ReadAsync("%PDF-1.7 and no more"u8.ToArray(), "key_1", Waiting.Token))
+            .Error!.Code.Should()
+            .Be(ErrorCode.UnsupportedContentType);
 
     [Fact]
     public async Task Without_a_jail_no_file_is_read_where_the_operator_demands_one()
@@ -139,7 +149,8 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
     public async Task One_key_does_not_get_all_places()
     {
         using var caller = new CancellationTokenSource();
-        var slow = Enumerable.Range(0, 3)
+        var slow = Enumerable
+            .Range(0, 3)
             .Select(_ => _reader.ReadAsync(HostilePdfs.All["forms that draw each other twice, thirty deep"](), "key_1", caller.Token))
             .ToList();
 

@@ -52,7 +52,8 @@ public sealed class ChildProcessTests : IDisposable
         await child.Stdin.FlushAsync(Waiting.Token);
 
         (await LinesAsync(child)).Should().Equal("500");
-        int.Parse((await File.ReadAllTextAsync("/proc/self/oom_score_adj", Waiting.Token)).Trim(), CultureInfo.InvariantCulture).Should()
+        int.Parse((await File.ReadAllTextAsync("/proc/self/oom_score_adj", Waiting.Token)).Trim(), CultureInfo.InvariantCulture)
+            .Should()
             .BeLessThan(500);
         await child.StopAsync().InTime();
     }
@@ -118,11 +119,17 @@ public sealed class ChildProcessTests : IDisposable
         var child = await ShellAsync("echo ready; cat >/dev/null");
         await LineAsync(child);
 
-        var stops = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(child.StopAsync, Waiting.Token)).Select(async stop =>
-        {
-            await stop;
-            return child.Exited.IsCompleted;
-        })).InTime();
+        var stops = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 20)
+                    .Select(_ => Task.Run(child.StopAsync, Waiting.Token))
+                    .Select(async stop =>
+                    {
+                        await stop;
+                        return child.Exited.IsCompleted;
+                    })
+            )
+            .InTime();
         await child.StopAsync().InTime();
         await child.DisposeAsync().AsTask().InTime();
 
@@ -247,8 +254,10 @@ public sealed class ChildProcessTests : IDisposable
 
     /// <summary>The guard keeps its shell to itself; only a test wants to kill it.</summary>
     private static System.Diagnostics.Process GuardOf(OrphanGuard guard) =>
-        (System.Diagnostics.Process)typeof(OrphanGuard)
-        .GetField("_shell", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!.GetValue(guard)!;
+        (System.Diagnostics.Process)
+            typeof(OrphanGuard)
+                .GetField("_shell", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!
+                .GetValue(guard)!;
 
     private Task<ChildProcess> ShellAsync(string script) =>
         StartAsync("/bin/sh", ["-c", script], ("PATH", "/usr/bin:/bin"), ("F", _home.File("said")));

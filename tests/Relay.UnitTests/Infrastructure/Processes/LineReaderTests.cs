@@ -14,7 +14,8 @@ public sealed class LineReaderTests
     [Fact]
     public async Task A_line_may_come_byte_by_byte() =>
         (await ReadAllAsync([.. "öne\n\n€\n".SelectMany(letter => Encoding.UTF8.GetBytes($"{letter}")).Select(value => new[] { value })]))
-        .Should().Equal("öne", "€");
+            .Should()
+            .Equal("öne", "€");
 
     [Fact]
     public async Task A_piece_may_hold_the_end_of_one_line_and_the_start_of_the_next() =>

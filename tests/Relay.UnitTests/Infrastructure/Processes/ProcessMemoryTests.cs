@@ -17,15 +17,20 @@ public sealed class ProcessMemoryTests
     public async Task The_memory_of_what_it_started_counts_too()
     {
         // A shell that waits for another one, as a jail waits for the program in it.
-        var start = new ProcessStartInfo(
-            "/bin/sh", ["-c", "/bin/sh -c 'read line' ; true"]) { RedirectStandardInput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "/bin/sh -c 'read line' ; true"])
+        {
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+        };
         var alone = new ProcessStartInfo("/bin/sh", ["-c", "read line"]) { RedirectStandardInput = true, UseShellExecute = false };
         using var two = ChildProcess.StartRaw(start);
         using var one = ChildProcess.StartRaw(alone);
         try
         {
-            await Waiting.UntilAsync(() =>
-                ProcessMemory.ResidentBytes(two.Id) > ProcessMemory.ResidentBytes(one.Id), "the second shell counts");
+            await Waiting.UntilAsync(
+                () => ProcessMemory.ResidentBytes(two.Id) > ProcessMemory.ResidentBytes(one.Id),
+                "the second shell counts"
+            );
         }
         finally
         {
@@ -55,7 +60,10 @@ public sealed class ProcessMemoryTests
     {
         var start = new ProcessStartInfo("/bin/sh", ["-c", "read line; " + command])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
         };
         using var shell = ChildProcess.StartRaw(start);
         prepare(shell.Id);

@@ -71,7 +71,11 @@ public sealed class StderrTailTests
     [Fact]
     public async Task Broken_UTF_8_is_shown_as_such()
     {
-        var tail = StderrTail.Drain(new Pieces([[(byte)'a', 0xFF, 0xC3]]));
+        var tail = StderrTail.Drain(
+            new Pieces([
+                [(byte)'a', 0xFF, 0xC3],
+            ])
+        );
         await Waiting.UntilAsync(() => tail.TotalBytes == 3, "all was drained");
 
         tail.Redacted().Should().Be("a\uFFFD\uFFFD");

@@ -23,16 +23,26 @@ public abstract class QuotaStoreContract : IAsyncLifetime
     [InlineData(Many, 100, Many, ErrorCode.DailyLimit)]
     [InlineData(Many, Many, 100, ErrorCode.GlobalDailyLimit)]
     public async Task Six_hundred_at_once_against_a_limit_of_a_hundred_admit_exactly_a_hundred(
-        int perMinute, int perDay, int globalPerDay, ErrorCode refusal)
+        int perMinute,
+        int perDay,
+        int globalPerDay,
+        ErrorCode refusal
+    )
     {
         var limits = new QuotaLimits(perMinute, perDay, globalPerDay, 4, null);
 
-        var decisions = await Task.WhenAll(Enumerable.Range(0, 600)
-            .Select(_ => Task.Run(async () => await ChargeAsync("a", limits), Waiting.Token))).InTime();
+        var decisions = await Task.WhenAll(
+                Enumerable.Range(0, 600).Select(_ => Task.Run(async () => await ChargeAsync("a", limits), Waiting.Token))
+            )
+            .InTime();
 
         decisions.Count(decision => decision.Charge is not null).Should().Be(100);
-        decisions.Where(decision => decision.Charge is null).Select(decision => decision.Refusal!.Code).Should()
-            .HaveCount(500).And.OnlyContain(code => code == refusal);
+        decisions
+            .Where(decision => decision.Charge is null)
+            .Select(decision => decision.Refusal!.Code)
+            .Should()
+            .HaveCount(500)
+            .And.OnlyContain(code => code == refusal);
     }
 
     [Fact]

@@ -120,12 +120,17 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
         var limits = new QuotaLimits(2, 10, 10, 4, 2.509m);
         var midnight = new DateTimeOffset(2026, 3, 15, 0, 0, 0, TimeSpan.Zero) - Clock.GetUtcNow();
 
-        (await ChargeAsync("a", limits, reserve: 1.004m)).Statuses.Should().Equal(
-            new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
-            new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), midnight),
-            new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), midnight));
+        (await ChargeAsync("a", limits, reserve: 1.004m))
+            .Statuses.Should()
+            .Equal(
+                new QuotaStatus("minute", 2, 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
+                new QuotaStatus("day", 10, 9, TimeSpan.FromDays(1), midnight),
+                new QuotaStatus("usd-day", 250, 150, TimeSpan.FromDays(1), midnight)
+            );
         await PassAsync(TimeSpan.FromSeconds(20));
-        (await ChargeAsync("a", limits, reserve: 1m)).Statuses[0].Should()
+        (await ChargeAsync("a", limits, reserve: 1m))
+            .Statuses[0]
+            .Should()
             .Be(new QuotaStatus("minute", 2, 0, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(40)));
     }
 
@@ -161,8 +166,10 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     {
         await PassAsync(new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero) - Clock.GetUtcNow());
         var limits = new QuotaLimits(10, 2, 3, 4, 1);
-        var (settled, givenBack) =
-            ((await ChargeAsync("a", limits, reserve: 0.3m)).Charge!, (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!);
+        var (settled, givenBack) = (
+            (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!,
+            (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!
+        );
         await PassAsync(TimeSpan.FromSeconds(1));
         (await ChargeAsync("a", limits, reserve: 0.3m)).Charge!.Day.Should().Be(Today.AddDays(1));
 
@@ -171,7 +178,9 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
         await CountedAsync();
 
         (await LeftAsync("a", limits)).Should().Equal(("minute", 8), ("day", 1), ("usd-day", 70));
-        (await Usage.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Day, row.Requests, row.Usage.CostUsd)).Should()
+        (await Usage.ReadAsync("a", Today, Waiting.Token))
+            .Select(row => (row.Day, row.Requests, row.Usage.CostUsd))
+            .Should()
             .Equal((Today, 1, 0.9m), (Today.AddDays(1), 1, 0.3m));
     }
 
@@ -188,15 +197,20 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
         await Store.SettleAsync(page, null, new Spending(), 0, Waiting.Token);
         await CountedAsync();
 
-        (await Usage.ReadAsync(null, Today, Waiting.Token)).Should().Equal(
-            new UsageRow(Today, "a", "haiku", 1, new TokenUsage(0, 0, 0, 0, 0.4m)),
-            new UsageRow(Today, "a", "opus", 2, new TokenUsage(2, 40, 600, 8000, 0.3m)),
-            new UsageRow(Today, "a", null, 1, new TokenUsage(0, 0, 0, 0, 0)),
-            new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)));
+        (await Usage.ReadAsync(null, Today, Waiting.Token))
+            .Should()
+            .Equal(
+                new UsageRow(Today, "a", "haiku", 1, new TokenUsage(0, 0, 0, 0, 0.4m)),
+                new UsageRow(Today, "a", "opus", 2, new TokenUsage(2, 40, 600, 8000, 0.3m)),
+                new UsageRow(Today, "a", null, 1, new TokenUsage(0, 0, 0, 0, 0)),
+                new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m))
+            );
         (await Usage.ReadAsync("b", Today, Waiting.Token)).Should().ContainSingle();
-        (await Usage.ReadLastUsedAsync(Waiting.Token)).Should()
+        (await Usage.ReadLastUsedAsync(Waiting.Token))
+            .Should()
             .Equal(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { ["a"] = Any.Time, ["b"] = Any.Time });
-        (await LeftAsync("a", limits with { Bucket = QuotaBucket.Fetches })).Should()
+        (await LeftAsync("a", limits with { Bucket = QuotaBucket.Fetches }))
+            .Should()
             .Equal(("fetch-minute", Many - 1), ("fetch-day", Many - 1));
     }
 
@@ -211,7 +225,12 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     {
         private readonly List<Entry> _entries = [];
         private readonly QuotaLimits _limits = new(
-            1 + (numbers[0] % 9), 1 + (numbers[1] % 30), 1 + (numbers[2] % 60), 1000, numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5));
+            1 + (numbers[0] % 9),
+            1 + (numbers[1] % 30),
+            1 + (numbers[2] % 60),
+            1000,
+            numbers[3] % 2 == 0 ? null : 1 + (numbers[3] % 5)
+        );
 
         public async Task RunAsync()
         {
@@ -254,13 +273,17 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
             var day = DateOnly.FromDateTime(now.UtcDateTime);
             var ofDay = _entries.Where(entry => entry.Charge.Day == day && !entry.IsGivenBack).ToList();
             var own = ofDay.Where(entry => entry.Charge.KeyId == keyId).ToList();
-            var inMinute = _entries.Where(entry => entry.Charge.KeyId == keyId)
+            var inMinute = _entries
+                .Where(entry => entry.Charge.KeyId == keyId)
                 .GroupBy(entry => (entry.At - Any.Time).Ticks / TimeSpan.TicksPerSecond)
                 .Where(other => other.Max(entry => entry.At) + MinuteWindow.Length > now)
                 .Sum(other => other.Count(entry => !entry.IsGivenBack));
             var cost = own.Where(entry => entry.IsOver).Sum(entry => entry.CostUsd);
             var reserved = own.Where(entry => !entry.IsOver).Sum(entry => entry.Charge.ReservedUsd);
-            var refused = inMinute >= _limits.PerMinute || own.Count >= _limits.PerDay || ofDay.Count >= _limits.GlobalPerDay
+            var refused =
+                inMinute >= _limits.PerMinute
+                || own.Count >= _limits.PerDay
+                || ofDay.Count >= _limits.GlobalPerDay
                 || cost >= _limits.UsdPerDay
                 || (own.Exists(entry => !entry.IsOver) && cost + reserved + reserve > _limits.UsdPerDay);
 

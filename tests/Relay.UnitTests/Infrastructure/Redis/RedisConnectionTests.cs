@@ -27,22 +27,49 @@ public sealed class RedisConnectionTests : IDisposable
         string[] client = ["--tls", "--cacert", _files.File("ca.pem"), "--user", "alice", "-a", "p@ss/word", "--no-auth-warning"];
         using var server = RedisServer.Start(
             port =>
-            [
-                "--port", "0", "--tls-port", $"{port}", "--tls-cert-file", _files.File("server.pem"), "--tls-key-file",
-                    _files.File("server.key"), "--tls-ca-cert-file", _files.File("ca.pem"),
-                "--tls-auth-clients", "no", "--user", "alice", "on", ">p@ss/word", "~{f}:*", "&{f}:*", "+@all", "--user", "default", "off",
-            ],
-            client);
+                [
+                    "--port",
+                    "0",
+                    "--tls-port",
+                    $"{port}",
+                    "--tls-cert-file",
+                    _files.File("server.pem"),
+                    "--tls-key-file",
+                    _files.File("server.key"),
+                    "--tls-ca-cert-file",
+                    _files.File("ca.pem"),
+                    "--tls-auth-clients",
+                    "no",
+                    "--user",
+                    "alice",
+                    "on",
+                    ">p@ss/word",
+                    "~{f}:*",
+                    "&{f}:*",
+                    "+@all",
+                    "--user",
+                    "default",
+                    "off",
+                ],
+            client
+        );
         await using var relay = await RedisRelay.StartAsync(
-            server, "f", adorn: options =>
-            (options.State, options.CaFile) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", _files.File("ca.pem")));
+            server,
+            "f",
+            adorn: options =>
+                (options.State, options.CaFile) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", _files.File("ca.pem"))
+        );
 
         (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Charge.Should().NotBeNull();
 
         await using var trusting = await RedisRelay.StartAsync(
-            server, "f", adorn: options =>
-            (options.State, options.Timeout) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", TimeSpan.FromSeconds(1)));
-        (await trusting.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Refusal!.Code.Should()
+            server,
+            "f",
+            adorn: options =>
+                (options.State, options.Timeout) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", TimeSpan.FromSeconds(1))
+        );
+        (await trusting.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token))
+            .Refusal!.Code.Should()
             .Be(ErrorCode.StateUnavailable, "nobody it trusts has signed that");
     }
 
@@ -68,7 +95,8 @@ public sealed class RedisConnectionTests : IDisposable
 
         (await relay.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses.Select(status => status.Remaining).Should().Equal(99, 99, 800);
         (await relay.Usage.ReadAsync(null, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime).AddDays(-1), Waiting.Token))
-            .Should().ContainSingle();
+            .Should()
+            .ContainSingle();
         relay.Outbox.Count.Should().Be(0);
     }
 
@@ -84,8 +112,11 @@ public sealed class RedisConnectionTests : IDisposable
         login.Value.Should().Be(LoginOf("sk-one").Value).And.NotBe(foreign.Value).And.NotContain("sk-one");
         var (teller, listener, stranger) = (Limited(one, login, clock), Limited(two, login, clock), Limited(other, foreign, clock));
 
-        teller.Report(new UpstreamPass(Any.Model(), []),
-            new Spending { HitLimit = new UpstreamLimit("five_hour", clock.GetUtcNow().AddHours(1)) }, succeeded: false);
+        teller.Report(
+            new UpstreamPass(Any.Model(), []),
+            new Spending { HitLimit = new UpstreamLimit("five_hour", clock.GetUtcNow().AddHours(1)) },
+            succeeded: false
+        );
         await one.ToldAsync();
         await HearAsync(one, login);
         await HearAsync(two, login);
@@ -120,7 +151,9 @@ public sealed class RedisConnectionTests : IDisposable
                 options,
                 Microsoft.Extensions.Options.Options.Create(new Relay.Application.Completions.CompletionOptions()),
                 new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build(),
-                _files.Home));
+                _files.Home
+            )
+        );
     }
 
     private void WriteCertificates()

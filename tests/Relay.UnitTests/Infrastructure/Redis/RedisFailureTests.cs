@@ -24,8 +24,10 @@ public sealed class RedisFailureTests : IDisposable
         await using var relay = await StartAsync(StateFailure.Closed);
         var running = (await ChargeAsync(relay)).Charge!;
         _server.Freeze();
-        await Waiting.UntilAsync(() =>
-            ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp, "the breaker opens");
+        await Waiting.UntilAsync(
+            () => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp,
+            "the breaker opens"
+        );
 
         // For ten seconds: also those that come when the breaker lets one try again wait for nothing.
         var frozen = Stopwatch.StartNew();
@@ -37,8 +39,7 @@ public sealed class RedisFailureTests : IDisposable
             refused = await ChargeAsync(relay);
             times.Add(asked.Elapsed);
             await Task.Delay(5, Waiting.Token);
-        }
-        while (frozen.Elapsed < TimeSpan.FromSeconds(10));
+        } while (frozen.Elapsed < TimeSpan.FromSeconds(10));
 
         relay.Outbox.Count.Should().BeLessThan(times.Count / 10, "what was never sent needs no taking back");
         times.Order().ElementAt(times.Count * 99 / 100).Should().BeLessThan(TimeSpan.FromMilliseconds(50));
@@ -116,8 +117,13 @@ public sealed class RedisFailureTests : IDisposable
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
         keys.Find(secret).Should().Be(key);
         await using var restarted = await StartAsync(StateFailure.Closed);
-        using var blank =
-            new RedisKeyDirectory(restarted.Link, restarted.Fleet, restarted.Keys, TimeProvider.System, new LogLines<RedisKeyDirectory>());
+        using var blank = new RedisKeyDirectory(
+            restarted.Link,
+            restarted.Fleet,
+            restarted.Keys,
+            TimeProvider.System,
+            new LogLines<RedisKeyDirectory>()
+        );
         await blank.StartAsync(Waiting.Token);
         (blank.IsKnown, blank.Find(secret)).Should().Be((false, null), "a relay that is started without it knows no keys, and knows that");
         blank.Problem.Should().NotBeNull();
@@ -136,8 +142,14 @@ public sealed class RedisFailureTests : IDisposable
     {
         _server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
         var wrong = $"redis://:wr0ng-w0rd@127.0.0.1:{_server.Port}";
-        await using (var refused = await RedisRelay.StartAsync(
-            _server, "f", adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1)), beats: true))
+        await using (
+            var refused = await RedisRelay.StartAsync(
+                _server,
+                "f",
+                adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1)),
+                beats: true
+            )
+        )
         {
             (await ChargeAsync(refused)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
             await ChargeAsync(refused);
@@ -146,7 +158,11 @@ public sealed class RedisFailureTests : IDisposable
 
         var right = $"redis://:s3cret-of-the-server@127.0.0.1:{_server.Port}";
         await using var relay = await RedisRelay.StartAsync(
-            _server, "f", adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)), beats: true);
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)),
+            beats: true
+        );
         (await ChargeAsync(relay)).Charge.Should().NotBeNull();
         using var other = RedisServer.Start();
         _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "127.0.0.1", $"{other.Port}");
@@ -175,12 +191,17 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_replica_that_is_promoted_is_the_one_from_then_on()
     {
         using var replica = RedisServer.Start("--replicaof", "127.0.0.1", $"{_server.Port}");
-        await Waiting.UntilAsync(() =>
-            replica.Cli("info", "replication").Contains("master_link_status:up", StringComparison.Ordinal), "it follows");
+        await Waiting.UntilAsync(
+            () => replica.Cli("info", "replication").Contains("master_link_status:up", StringComparison.Ordinal),
+            "it follows"
+        );
         await using var relay = await RedisRelay.StartAsync(
-            _server, "f", adorn: options =>
-            (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)),
-            beats: true);
+            _server,
+            "f",
+            adorn: options =>
+                (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)),
+            beats: true
+        );
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
         await relay.ToldAsync();
         // WAIT would wait for what its own connection wrote.
@@ -196,8 +217,14 @@ public sealed class RedisFailureTests : IDisposable
     }
 
     private static long Replicated(RedisServer server, string offset) =>
-        long.Parse(server.Cli("info", "replication").Split('\n').Single(line => line.StartsWith(offset + ":", StringComparison.Ordinal))
-        .Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
+        long.Parse(
+            server
+                .Cli("info", "replication")
+                .Split('\n')
+                .Single(line => line.StartsWith(offset + ":", StringComparison.Ordinal))
+                .Split(':')[1],
+            System.Globalization.CultureInfo.InvariantCulture
+        );
 
     [Fact]
     public async Task A_backup_is_restored_by_the_commands_of_docs_operations_md()
@@ -215,8 +242,9 @@ public sealed class RedisFailureTests : IDisposable
         File.Copy(Path.Combine(_server.Files, "dump.rdb"), Path.Combine(backup.FullName, "dump.rdb"));
         _server.Kill();
         var document = await File.ReadAllTextAsync(Checkout.PathOf("docs", "operations.md"), Waiting.Token);
-        var commands = document.Split("```")
-            .Single(block => block.StartsWith("bash\nmv appendonlydir", StringComparison.Ordinal))["bash\n".Length..];
+        var commands = document.Split("```").Single(block => block.StartsWith("bash\nmv appendonlydir", StringComparison.Ordinal))[
+            "bash\n".Length..
+        ];
         var start = new ProcessStartInfo("bash", ["-euc", commands]) { WorkingDirectory = _server.Files };
         start.Environment["HOME"] = home.Home.Path;
         using (var bash = Process.Start(start)!)
@@ -235,8 +263,12 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_full_disk_refuses_what_can_not_be_kept_and_is_over_when_there_is_room()
     {
         using var server = RedisServer.OnSmallDisk("4m", "--appendonly", "yes");
-        await using var relay =
-            await RedisRelay.StartAsync(server, "f", adorn: options => options.Timeout = TimeSpan.FromSeconds(1), beats: true);
+        await using var relay = await RedisRelay.StartAsync(
+            server,
+            "f",
+            adorn: options => options.Timeout = TimeSpan.FromSeconds(1),
+            beats: true
+        );
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 1, Waiting.Token);
         await relay.ToldAsync();
         server.FillDisk();
@@ -258,7 +290,8 @@ public sealed class RedisFailureTests : IDisposable
                 return relay.Link.Problem is not null
                     && relay.Log.Lines.Any(line => line.Contains("can't write to its disk", StringComparison.Ordinal));
             },
-            "the relay says that it is not ready, and why");
+            "the relay says that it is not ready, and why"
+        );
 
         server.FreeDisk();
         await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "it counts again");
@@ -269,8 +302,12 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_long_line_delays_each_admission_by_one_round_trip_and_none_by_anothers()
     {
         using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(100));
-        await using var relay = await RedisRelay.StartAsync(_server, "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)), beats: true);
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)),
+            beats: true
+        );
         await ChargeAsync(relay); // Which also tells the server the script.
 
         var times = new List<TimeSpan>();
@@ -282,13 +319,17 @@ public sealed class RedisFailureTests : IDisposable
             times.Add(watch.Elapsed);
         }
 
-        times.Min().Should()
-            .BeGreaterThan(TimeSpan.FromMilliseconds(195)).And.BeLessThan(TimeSpan.FromMilliseconds(390), "two round trips would take 400");
+        times
+            .Min()
+            .Should()
+            .BeGreaterThan(TimeSpan.FromMilliseconds(195))
+            .And.BeLessThan(TimeSpan.FromMilliseconds(390), "two round trips would take 400");
         var settling = Stopwatch.StartNew();
         await relay.Quotas.SettleAsync(charges[0], Any.Model(), new Spending(), 1, Waiting.Token);
         settling.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(190), "settling delays nobody");
         var together = Stopwatch.StartNew();
-        (await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => ChargeAsync(relay).AsTask()))).Should()
+        (await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => ChargeAsync(relay).AsTask())))
+            .Should()
             .OnlyContain(decision => decision.Charge != null);
         together.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5), "fifty in turn would take ten");
         await relay.ToldAsync();
@@ -300,15 +341,20 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_line_that_is_longer_than_the_time_limit_is_none()
     {
         using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(5));
-        await using var relay = await RedisRelay.StartAsync(_server, "f",
-            adorn: options =>
-            (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)), beats: true);
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)),
+            beats: true
+        );
         await UntilAnswersAsync(relay);
         var before = (await UsedAsync(relay)).Requests;
 
         line.Delay = TimeSpan.FromMilliseconds(250);
-        await Waiting.UntilAsync(() =>
-            ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp, "the breaker opens");
+        await Waiting.UntilAsync(
+            () => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp,
+            "the breaker opens"
+        );
         var watch = Stopwatch.StartNew();
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50));
@@ -323,8 +369,12 @@ public sealed class RedisFailureTests : IDisposable
     public async Task One_late_answer_refuses_nobody()
     {
         using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
-        await using var relay = await RedisRelay.StartAsync(_server, "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)), beats: true);
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
+            beats: true
+        );
         (await ChargeAsync(relay)).Charge.Should().NotBeNull();
 
         for (var round = 1; round <= 3; round++)
@@ -348,8 +398,12 @@ public sealed class RedisFailureTests : IDisposable
     public async Task A_late_answer_to_a_claim_is_asked_for_once_more_and_claims_once()
     {
         using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
-        await using var relay = await RedisRelay.StartAsync(_server, "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)), beats: true);
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
+            beats: true
+        );
         await relay.Answers.ClaimAsync("other", "f", Waiting.Token);
         line.Delay = TimeSpan.FromSeconds(3);
         var late = relay.Answers.ClaimAsync("n", "f", Waiting.Token).AsTask();
@@ -377,13 +431,28 @@ public sealed class RedisFailureTests : IDisposable
     private static StackExchange.Redis.HashEntry Member(int number, long now)
     {
         var member = new Relay.Application.Fleet.FleetMember(
-            $"r{number}", $"relay-{number}", "1", null, "ready", 4, 0, 0, 0, default, default);
+            $"r{number}",
+            $"relay-{number}",
+            "1",
+            null,
+            "ready",
+            4,
+            0,
+            0,
+            0,
+            default,
+            default
+        );
         return new($"r{number}", $"{now} {FleetView.Format(member)}");
     }
 
     private Task<RedisRelay> StartAsync(StateFailure failure) =>
-        RedisRelay.StartAsync(_server, "f", adorn: options =>
-        (options.Failure, options.Timeout) = (failure, TimeSpan.FromSeconds(1)), beats: true);
+        RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.Failure, options.Timeout) = (failure, TimeSpan.FromSeconds(1)),
+            beats: true
+        );
 
     private static ValueTask<QuotaDecision> ChargeAsync(RedisRelay relay) =>
         relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 0.01m, Waiting.Token);
@@ -392,16 +461,21 @@ public sealed class RedisFailureTests : IDisposable
         (await relay.Keys.ChangeAsync<int>(keys => ((IReadOnlyList<ApiKey>)[.. keys, key], 0), Waiting.Token)).Error.Should().BeNull();
 
     private static Task UntilAnswersAsync(RedisRelay relay) =>
-        Waiting.UntilAsync(() =>
-        relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Refusal?.Code != ErrorCode.StateUnavailable
-        && relay.Link.IsUp, "it answers again");
+        Waiting.UntilAsync(
+            () =>
+                relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Refusal?.Code
+                    != ErrorCode.StateUnavailable
+                && relay.Link.IsUp,
+            "it answers again"
+        );
 
     private static async Task<(long Requests, long Cents)> UsedAsync(RedisRelay relay)
     {
         IReadOnlyList<QuotaStatus> statuses = [];
-        await Waiting.UntilAsync(() =>
-            (statuses = relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Statuses).Count > 2,
-            "it answers");
+        await Waiting.UntilAsync(
+            () => (statuses = relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Statuses).Count > 2,
+            "it answers"
+        );
         return (statuses[1].Limit - statuses[1].Remaining, statuses[2].Limit - statuses[2].Remaining);
     }
 }

@@ -21,8 +21,10 @@ public sealed class RedisFleetTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, _fleet, _clock),
-            await RedisRelay.StartAsync(RedisServer.Shared, _fleet, _clock));
+        (_one, _two) = (
+            await RedisRelay.StartAsync(RedisServer.Shared, _fleet, _clock),
+            await RedisRelay.StartAsync(RedisServer.Shared, _fleet, _clock)
+        );
         await _one.BeatAsync();
         await _two.BeatAsync();
     }
@@ -38,8 +40,12 @@ public sealed class RedisFleetTests : IAsyncLifetime
     {
         var limits = Limits with { PerDay = 100 };
 
-        var decisions = await Task.WhenAll(Enumerable.Range(0, 600)
-            .Select(number => Task.Run(async () => await ChargeAsync(number % 2 == 0 ? _one : _two, limits), Waiting.Token))).InTime();
+        var decisions = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 600)
+                    .Select(number => Task.Run(async () => await ChargeAsync(number % 2 == 0 ? _one : _two, limits), Waiting.Token))
+            )
+            .InTime();
 
         decisions.Count(decision => decision.Charge is not null).Should().Be(100);
     }
@@ -50,7 +56,9 @@ public sealed class RedisFleetTests : IAsyncLifetime
         await SettleAsync(_one, (await ChargeAsync(_one, Limits)).Charge!, 60);
         await SettleAsync(_two, (await ChargeAsync(_two, Limits)).Charge!, 30);
 
-        (await _one.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses.Select(status => status.Limit - status.Remaining).Should()
+        (await _one.Quotas.PeekAsync("a", Limits, Waiting.Token))
+            .Statuses.Select(status => status.Limit - status.Remaining)
+            .Should()
             .Equal(2, 2, 9000);
         (await ChargeAsync(_one, Limits with { PerMinute = 2 })).Refusal!.Code.Should().Be(ErrorCode.RateLimited);
         (await ChargeAsync(_two, Limits with { PerDay = 2 })).Refusal!.Code.Should().Be(ErrorCode.DailyLimit);
@@ -145,26 +153,34 @@ public sealed class RedisFleetTests : IAsyncLifetime
         await PassAsync(TimeSpan.FromSeconds(2), _two);
 
         (await ChargeAsync(_two, limits)).Charge!.IsWaiting.Should().BeFalse();
-        (await ChargeAsync(_two, limits with { UsdPerDay = 10 })).Refusal!.Code.Should()
+        (await ChargeAsync(_two, limits with { UsdPerDay = 10 }))
+            .Refusal!.Code.Should()
             .Be(ErrorCode.DailyLimit, "ten dollars were reserved, and are spent");
-        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token)).Sum(row => row.Usage.CostUsd).Should()
+        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token))
+            .Sum(row => row.Usage.CostUsd)
+            .Should()
             .Be(10.03m, "with what the other three may cost");
     }
 
     [Fact]
     public async Task Thousands_of_void_charges_are_forgotten_in_the_end()
     {
-        var (counters, second) =
-            (_one.Link.Names.Counters(RedisNames.MemberOf("a", QuotaBucket.Completions)), Any.Time.ToUnixTimeSeconds());
+        var (counters, second) = (
+            _one.Link.Names.Counters(RedisNames.MemberOf("a", QuotaBucket.Completions)),
+            Any.Time.ToUnixTimeSeconds()
+        );
         await ChargeAsync(_one, Limits);
         await _one.Link.AskAsync(
             async database =>
             {
-                await database.HashSetAsync(counters,
-                    [.. Enumerable.Range(0, 9000).Select(number => new HashEntry($"or.{number}", $"{second / 86_400} {second} 0 - g"))]);
+                await database.HashSetAsync(
+                    counters,
+                    [.. Enumerable.Range(0, 9000).Select(number => new HashEntry($"or.{number}", $"{second / 86_400} {second} 0 - g"))]
+                );
                 return true;
             },
-            Waiting.Token);
+            Waiting.Token
+        );
         await PassAsync(TimeSpan.FromMinutes(11), _one);
 
         (await ChargeAsync(_one, Limits)).Charge.Should().NotBeNull();
@@ -175,8 +191,10 @@ public sealed class RedisFleetTests : IAsyncLifetime
     [Fact]
     public async Task A_relay_that_was_taken_for_dead_puts_right_what_it_spent()
     {
-        var (settled, givenBack) =
-            ((await ChargeAsync(_one, Limits, reserve: 5)).Charge!, (await ChargeAsync(_one, Limits, reserve: 7)).Charge!);
+        var (settled, givenBack) = (
+            (await ChargeAsync(_one, Limits, reserve: 5)).Charge!,
+            (await ChargeAsync(_one, Limits, reserve: 7)).Charge!
+        );
         await PassAsync(TimeSpan.FromSeconds(16), _two);
         await ChargeAsync(_two, Limits, reserve: 0);
         (await CentsAsync(_two)).Should().Be(1200);
@@ -187,8 +205,10 @@ public sealed class RedisFleetTests : IAsyncLifetime
 
         (await CentsAsync(_two)).Should().Be(25);
         (await _two.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses[1].Remaining.Should().Be(Many - 2);
-        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token)).Select(row => (row.Requests, row.Usage.CostUsd))
-            .Should().Equal((2, 0.25m));
+        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token))
+            .Select(row => (row.Requests, row.Usage.CostUsd))
+            .Should()
+            .Equal((2, 0.25m));
     }
 
     [Fact]
@@ -204,8 +224,10 @@ public sealed class RedisFleetTests : IAsyncLifetime
 
         (await CentsAsync(_two)).Should().Be(200);
         (await _two.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses[1].Remaining.Should().Be(Many - 1);
-        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token)).Select(row => (row.Requests, row.Usage.CostUsd))
-            .Should().Equal((1, 2m));
+        (await _two.Usage.ReadAsync("a", new DateOnly(2026, 3, 14), Waiting.Token))
+            .Select(row => (row.Requests, row.Usage.CostUsd))
+            .Should()
+            .Equal((1, 2m));
     }
 
     [Fact]
@@ -264,7 +286,8 @@ public sealed class RedisFleetTests : IAsyncLifetime
 
         names.Should().HaveCountGreaterThan(7).And.OnlyContain(name => name.StartsWith($"{{{_fleet}}}:"));
         var forever = names.Where(name => RedisServer.Shared.Cli("ttl", name) == "-1").Select(name => name.Split(':', 2)[1]);
-        forever.Should()
+        forever
+            .Should()
             .BeSubsetOf(["relays", "fleet", "last", "open", "keys", "keys:version", "keys:changed", "answers", "answers:bytes"]);
     }
 

@@ -14,8 +14,10 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 6000, TimeToLive = TimeSpan.FromHours(24) });
-        (_one, _two) = (await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options),
-            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options));
+        (_one, _two) = (
+            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options),
+            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options)
+        );
         await _one.BeatAsync();
         await _two.BeatAsync();
     }
@@ -43,8 +45,10 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     [Fact]
     public async Task Of_many_at_once_on_two_relays_one_is_the_first()
     {
-        var claims = await Task.WhenAll(Enumerable.Range(0, 60)
-            .Select(number => Task.Run(() => ClaimAsync(number % 2 == 0 ? _one : _two), Waiting.Token))).InTime();
+        var claims = await Task.WhenAll(
+                Enumerable.Range(0, 60).Select(number => Task.Run(() => ClaimAsync(number % 2 == 0 ? _one : _two), Waiting.Token))
+            )
+            .InTime();
 
         claims.Count(claim => claim.State == IdempotencyState.Claimed).Should().Be(1);
         claims.Count(claim => claim.State == IdempotencyState.InFlight).Should().Be(59);
@@ -84,7 +88,9 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
         _clock.Advance(TimeSpan.FromSeconds(40));
 
         // The first that finds it back.
-        (await _two.BeatAsync())[4].Length.Should().Be(0);
+        (await _two.BeatAsync())[4]
+            .Length.Should()
+            .Be(0);
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.InFlight);
         await RedisRelay.PassAsync(_clock, TimeSpan.FromSeconds(16), _two);
         (await ClaimAsync(_two)).State.Should().Be(IdempotencyState.Claimed, "it has its time to be heard again, and no more");
@@ -107,9 +113,12 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
             states.Add((await ClaimAsync(_two, $"n{number}")).State);
         }
 
-        states.Should()
-            .Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)],
-            "6,000 bytes hold three of 800 and their overhead");
+        states
+            .Should()
+            .Equal(
+                [.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)],
+                "6,000 bytes hold three of 800 and their overhead"
+            );
     }
 
     [Fact]
@@ -153,13 +162,16 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     {
         foreach (var (name, index) in _one.Link.Names.OldAnswers.Select((name, index) => (name, index)))
         {
-            await _one.Link.AskAsync(database =>
-                index == 0 ? database.SortedSetAddAsync(name, "n 1500", 1) : database.StringSetAsync(name, 1500), Waiting.Token);
+            await _one.Link.AskAsync(
+                database => index == 0 ? database.SortedSetAddAsync(name, "n 1500", 1) : database.StringSetAsync(name, 1500),
+                Waiting.Token
+            );
         }
 
         await KeepAsync("new", "key_1");
 
-        (await _one.Link.AskAsync(database => database.KeyTimeToLiveAsync(_one.Link.Names.OldAnswers[0]), Waiting.Token)).Should()
+        (await _one.Link.AskAsync(database => database.KeyTimeToLiveAsync(_one.Link.Names.OldAnswers[0]), Waiting.Token))
+            .Should()
             .BePositive();
         (await _one.Link.AskAsync(database => database.KeyExistsAsync(_one.Link.Names.OldAnswers[1]), Waiting.Token)).Should().BeFalse();
     }

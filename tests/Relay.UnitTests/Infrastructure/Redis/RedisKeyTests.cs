@@ -13,8 +13,10 @@ public sealed class RedisKeyTests : IAsyncLifetime
     private RedisRelay _other = null!;
 
     public async ValueTask InitializeAsync() =>
-        (_relay, _other) =
-        (await RedisRelay.StartAsync(RedisServer.Shared, _fleet), await RedisRelay.StartAsync(RedisServer.Shared, _fleet));
+        (_relay, _other) = (
+            await RedisRelay.StartAsync(RedisServer.Shared, _fleet),
+            await RedisRelay.StartAsync(RedisServer.Shared, _fleet)
+        );
 
     public async ValueTask DisposeAsync()
     {
@@ -25,24 +27,36 @@ public sealed class RedisKeyTests : IAsyncLifetime
     [Fact]
     public async Task A_key_is_what_it_was_when_it_is_read_again_and_the_order_is_that_in_which_they_were_made()
     {
-        var first = ApiKey.Create(Any.Label("b"), Any.Time).Key
-            with { Limits = new KeyLimits(1, 2, 3, 4.5m), Models = [Any.Model("haiku")], Scopes = KeyScopes.Fetch,
-            ExpiresAt = Any.Time.AddDays(2) };
+        var first = ApiKey.Create(Any.Label("b"), Any.Time).Key with
+        {
+            Limits = new KeyLimits(1, 2, 3, 4.5m),
+            Models = [Any.Model("haiku")],
+            Scopes = KeyScopes.Fetch,
+            ExpiresAt = Any.Time.AddDays(2),
+        };
         var second = ApiKey.Create(Any.Label("a"), Any.Time.AddSeconds(1)).Key.Rotate(TimeSpan.FromHours(1), Any.Time.AddSeconds(2)).Key;
         await AddAsync(_relay, second);
         await AddAsync(_relay, first);
 
-        (await _other.Keys.ReadAsync(Waiting.Token)).Value.Should()
+        (await _other.Keys.ReadAsync(Waiting.Token))
+            .Value.Should()
             .BeEquivalentTo([first, second], options => options.WithStrictOrdering());
     }
 
     [Fact]
     public async Task Of_changes_at_once_none_is_lost()
     {
-        await Task.WhenAll(Enumerable.Range(0, 12)
-            .Select(number =>
-            Task.Run(() => AddAsync(number % 2 == 0 ? _relay : _other, ApiKey.Create(Any.Label($"k{number}"), Any.Time).Key),
-            Waiting.Token))).InTime();
+        await Task.WhenAll(
+                Enumerable
+                    .Range(0, 12)
+                    .Select(number =>
+                        Task.Run(
+                            () => AddAsync(number % 2 == 0 ? _relay : _other, ApiKey.Create(Any.Label($"k{number}"), Any.Time).Key),
+                            Waiting.Token
+                        )
+                    )
+            )
+            .InTime();
 
         (await _relay.Keys.ReadAsync(Waiting.Token)).Value.Should().HaveCount(12);
     }
@@ -50,11 +64,24 @@ public sealed class RedisKeyTests : IAsyncLifetime
     [Fact]
     public async Task Of_changes_at_once_each_is_worked_out_on_what_the_ones_before_it_left()
     {
-        var added = await Task.WhenAll(Enumerable.Range(0, 10).Select(number => Task.Run(
-            () => (number % 2 == 0 ? _relay : _other).Keys.ChangeAsync<int>(
-                keys => keys.Count > 0 ? new RelayError(ErrorCode.Conflict, "taken")
-                : ((IReadOnlyList<ApiKey>)[ApiKey.Create(Any.Label(), Any.Time).Key], 0), Waiting.Token),
-            Waiting.Token))).InTime();
+        var added = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 10)
+                    .Select(number =>
+                        Task.Run(
+                            () =>
+                                (number % 2 == 0 ? _relay : _other).Keys.ChangeAsync<int>(
+                                    keys =>
+                                        keys.Count > 0
+                                            ? new RelayError(ErrorCode.Conflict, "taken")
+                                            : ((IReadOnlyList<ApiKey>)[ApiKey.Create(Any.Label(), Any.Time).Key], 0),
+                                    Waiting.Token
+                                ),
+                            Waiting.Token
+                        )
+                    )
+            )
+            .InTime();
 
         added.Count(result => result.Error is null).Should().Be(1);
         (await _relay.Keys.ReadAsync(Waiting.Token)).Value.Should().ContainSingle();
@@ -80,8 +107,10 @@ public sealed class RedisKeyTests : IAsyncLifetime
         IReadOnlySet<string>? unrevoked = null;
         directory.Reloaded += ids => unrevoked = ids;
 
-        await _relay.Keys.ChangeAsync<int>(keys =>
-            ((IReadOnlyList<ApiKey>)[.. keys.Select(one => one.Revoke(Any.Time))], 0), Waiting.Token);
+        await _relay.Keys.ChangeAsync<int>(
+            keys => ((IReadOnlyList<ApiKey>)[.. keys.Select(one => one.Revoke(Any.Time))], 0),
+            Waiting.Token
+        );
         watch.Start();
         await Waiting.UntilAsync(() => directory.Find(secret) is null, "it is shut");
 
@@ -97,8 +126,12 @@ public sealed class RedisKeyTests : IAsyncLifetime
         var (key, secret) = ApiKey.Create(Any.Label(), Any.Time);
         using var directory = await FollowAsync();
         // As when the connection that is told of it broke: written without a word.
-        RedisServer.Shared.Cli("hset", $"{{{_fleet}}}:keys", key.Id,
-            System.Text.Encoding.UTF8.GetString(Relay.Infrastructure.KeyFile.KeyFileDocument.FormatEntry(key)));
+        RedisServer.Shared.Cli(
+            "hset",
+            $"{{{_fleet}}}:keys",
+            key.Id,
+            System.Text.Encoding.UTF8.GetString(Relay.Infrastructure.KeyFile.KeyFileDocument.FormatEntry(key))
+        );
         RedisServer.Shared.Cli("zadd", $"{{{_fleet}}}:keys:changed", "1", key.Id);
         RedisServer.Shared.Cli("set", $"{{{_fleet}}}:keys:version", "1");
         directory.Find(secret).Should().BeNull();
@@ -131,19 +164,24 @@ public sealed class RedisKeyTests : IAsyncLifetime
     [Fact]
     public async Task A_hundred_thousand_keys_are_read_and_one_of_them_changes_in_moments()
     {
-        var keys = Enumerable.Range(0, 100_000).Select(number => ApiKey.Create(Any.Label($"k{number}"), Any.Time.AddSeconds(number)).Key)
+        var keys = Enumerable
+            .Range(0, 100_000)
+            .Select(number => ApiKey.Create(Any.Label($"k{number}"), Any.Time.AddSeconds(number)).Key)
             .ToList();
         foreach (var chunk in keys.Chunk(20_000))
         {
-            (await _relay.Keys.ChangeAsync<int>(there => ((IReadOnlyList<ApiKey>)[.. there, .. chunk], 0), Waiting.Token)).Error.Should()
+            (await _relay.Keys.ChangeAsync<int>(there => ((IReadOnlyList<ApiKey>)[.. there, .. chunk], 0), Waiting.Token))
+                .Error.Should()
                 .BeNull();
         }
 
         using var directory = await FollowAsync();
         directory.IsRevoked(keys[^1].Id).Should().BeFalse();
         var (rotated, secret) = keys[500].Rotate(TimeSpan.Zero, Any.Time);
-        await _relay.Keys.ChangeAsync<int>(there =>
-            ((IReadOnlyList<ApiKey>)[.. there.Select(key => key.Id == rotated.Id ? rotated : key)], 0), Waiting.Token);
+        await _relay.Keys.ChangeAsync<int>(
+            there => ((IReadOnlyList<ApiKey>)[.. there.Select(key => key.Id == rotated.Id ? rotated : key)], 0),
+            Waiting.Token
+        );
         var watch = Stopwatch.StartNew();
         await Waiting.UntilAsync(() => directory.Find(secret) is not null, "the change is known");
 

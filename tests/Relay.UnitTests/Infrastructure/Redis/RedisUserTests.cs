@@ -24,10 +24,16 @@ public sealed partial class RedisUserTests
     private static readonly string Directory = Checkout.PathOf("deploy", "redis");
     private static readonly QuotaLimits Limits = new(100, 100, 100, 1, 10);
 
-    private static readonly Lazy<RedisServer> Started = new(() => RedisServer.Start(
-        _ => ["--user", "auditor", "on", "nopass", "+@all", "~*", "&*"],
-        ["--user", "auditor", "--pass", "any", "--no-auth-warning"],
-        "env", $"REDIS_PASSWORD={Password}", "sh", Path.Combine(Directory, "start.sh")));
+    private static readonly Lazy<RedisServer> Started = new(() =>
+        RedisServer.Start(
+            _ => ["--user", "auditor", "on", "nopass", "+@all", "~*", "&*"],
+            ["--user", "auditor", "--pass", "any", "--no-auth-warning"],
+            "env",
+            $"REDIS_PASSWORD={Password}",
+            "sh",
+            Path.Combine(Directory, "start.sh")
+        )
+    );
 
     private readonly RedisServer _server = Started.Value;
 
@@ -43,7 +49,8 @@ public sealed partial class RedisUserTests
         await ShareUpstreamLimitsAsync(relay);
         await SweepAsync(relay);
 
-        (await new StateCheck(relay.Link, relay.Fleet).RunAsync(new DiagnoseQuery(), Waiting.Token)).Should()
+        (await new StateCheck(relay.Link, relay.Fleet).RunAsync(new DiagnoseQuery(), Waiting.Token))
+            .Should()
             .OnlyContain(finding => finding.Status == FindingStatus.Pass);
         (await relay.Usage.ReadAsync(null, Today.AddDays(-1), Waiting.Token)).Should().NotBeEmpty();
         (await relay.Usage.ReadLastUsedAsync(Waiting.Token)).Should().NotBeEmpty();
@@ -56,9 +63,13 @@ public sealed partial class RedisUserTests
     {
         var allowed = AllowedCommand().Matches(UserLine()).Select(match => match.Groups["name"].Value).ToHashSet(StringComparer.Ordinal);
         var scripts = System.IO.Directory.GetFiles(
-            Path.Combine(Directory, "..", "..", "src", "Relay.Infrastructure", "Redis", "Scripts"), "*.lua");
-        var called = scripts.SelectMany(script => Call().Matches(File.ReadAllText(script)))
-            .Select(match => match.Groups["name"].Value.ToLowerInvariant()).Distinct(StringComparer.Ordinal);
+            Path.Combine(Directory, "..", "..", "src", "Relay.Infrastructure", "Redis", "Scripts"),
+            "*.lua"
+        );
+        var called = scripts
+            .SelectMany(script => Call().Matches(File.ReadAllText(script)))
+            .Select(match => match.Groups["name"].Value.ToLowerInvariant())
+            .Distinct(StringComparer.Ordinal);
 
         called.Should().HaveCountGreaterThan(15).And.BeSubsetOf(allowed);
     }
@@ -68,11 +79,21 @@ public sealed partial class RedisUserTests
     {
         string[][] others =
         [
-            ["get", "other"], ["set", "{claude-relays}:x", "1"], ["eval", "return redis.call('get', 'other')", "0"],
-                ["eval", "return redis.call('flushall')", "0"],
-            ["subscribe", "other"], ["publish", "other", "x"], ["keys", "*"], ["flushall"], ["config", "get", "*"], ["acl", "list"],
-                ["client", "kill", "type", "normal"],
-            ["replicaof", "no", "one"], ["save"], ["shutdown"], ["monitor"],
+            ["get", "other"],
+            ["set", "{claude-relays}:x", "1"],
+            ["eval", "return redis.call('get', 'other')", "0"],
+            ["eval", "return redis.call('flushall')", "0"],
+            ["subscribe", "other"],
+            ["publish", "other", "x"],
+            ["keys", "*"],
+            ["flushall"],
+            ["config", "get", "*"],
+            ["acl", "list"],
+            ["client", "kill", "type", "normal"],
+            ["replicaof", "no", "one"],
+            ["save"],
+            ["shutdown"],
+            ["monitor"],
         ];
 
         foreach (var command in others)
@@ -80,9 +101,13 @@ public sealed partial class RedisUserTests
             foreach (var (user, password) in ((string, string)[])[("claude-relay", Password), ("health", "any")])
             {
                 // Within a script each version says it in other words.
-                _server.Cli(["--user", user, "--pass", password, .. command]).Should()
-                    .MatchRegex("^(NOPERM|ERR The user executing the script can't|ERR ACL failure in script)",
-                    $"{user} says {string.Join(' ', command)}");
+                _server
+                    .Cli(["--user", user, "--pass", password, .. command])
+                    .Should()
+                    .MatchRegex(
+                        "^(NOPERM|ERR The user executing the script can't|ERR ACL failure in script)",
+                        $"{user} says {string.Join(' ', command)}"
+                    );
             }
         }
     }
@@ -102,9 +127,13 @@ public sealed partial class RedisUserTests
         foreach (var password in (string[])["-uREDIS_PASSWORD", "REDIS_PASSWORD="])
         {
             // Should it start all the same, it is stopped, and the exit code another.
-            using var start = Process.Start(new ProcessStartInfo("timeout",
-                ["10", "env", password, "sh", Path.Combine(Directory, "start.sh"), "--port", "0"]) { RedirectStandardError = true,
-                UseShellExecute = false })!;
+            using var start = Process.Start(
+                new ProcessStartInfo("timeout", ["10", "env", password, "sh", Path.Combine(Directory, "start.sh"), "--port", "0"])
+                {
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             start.StandardError.ReadToEnd().Should().Contain("REDIS_PASSWORD");
             start.WaitForExit();
             start.ExitCode.Should().NotBe(0).And.NotBe(124);
@@ -120,17 +149,26 @@ public sealed partial class RedisUserTests
         await relay.Quotas.ChargeAsync(key.Id, Any.Model(), Limits, 1, Waiting.Token);
 
         var names = _server.Cli("--scan").Split('\n');
-        var all = string.Join('\n', names.Select(name => _server.Cli(
-            _server.Cli("type", name) switch
-            {
-                "hash" => ["hgetall", name],
-                "set" => ["smembers", name],
-                "zset" => ["zrange", name, "0", "-1"],
-                _ => ["get", name],
-            })));
+        var all = string.Join(
+            '\n',
+            names.Select(name =>
+                _server.Cli(
+                    _server.Cli("type", name) switch
+                    {
+                        "hash" => ["hgetall", name],
+                        "set" => ["smembers", name],
+                        "zset" => ["zrange", name, "0", "-1"],
+                        _ => ["get", name],
+                    }
+                )
+            )
+        );
 
-        all.Should().Contain(key.Id).And.Contain("shop").And.Contain(secret.Hash.Value,
-            "it is what a secret is compared with").And.NotContain("WRONGTYPE");
+        all.Should()
+            .Contain(key.Id)
+            .And.Contain("shop")
+            .And.Contain(secret.Hash.Value, "it is what a secret is compared with")
+            .And.NotContain("WRONGTYPE");
         all.Should().NotContain(secret.Reveal()).And.NotContain(Password);
     }
 
@@ -181,8 +219,10 @@ public sealed partial class RedisUserTests
     {
         using var home = new TemporaryHome();
         var options = Options.Create(new ClaudeCodeOptions { Auth = ClaudeAuth.ApiKey, ApiKey = "sk-any" });
-        var login = new LoginFingerprint(options,
-            new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), new ConfigurationBuilder().Build(), home.Home));
+        var login = new LoginFingerprint(
+            options,
+            new ClaudeEnvironment(options, Options.Create(new CompletionOptions()), new ConfigurationBuilder().Build(), home.Home)
+        );
         var share = new RedisUpstreamShare(relay.Link, relay.Fleet, relay.Outbox, login);
         var limit = new SharedLimit("five_hour", "all", TimeProvider.System.GetUtcNow().AddHours(1), TimeSpan.FromMinutes(1));
         share.Tell(limit);
@@ -195,9 +235,12 @@ public sealed partial class RedisUserTests
     {
         var names = relay.Link.Names;
         await relay.Link.AskAsync(database => database.SetMembersAsync(names.Open), Waiting.Token);
-        await relay.Link.RunAsync(RedisScripts.Sweep,
+        await relay.Link.RunAsync(
+            RedisScripts.Sweep,
             [names.Counters("a|completions"), names.Totals(QuotaBucket.Completions), names.Relays, names.Open],
-            [relay.Link.Clock, "a|completions", names.Channel], Waiting.Token);
+            [relay.Link.Clock, "a|completions", names.Channel],
+            Waiting.Token
+        );
         await relay.Link.AskAsync(database => database.SortedSetRemoveAsync(names.Relays, "dead"), Waiting.Token);
         await relay.Link.AskAsync(database => database.HashDeleteAsync(names.Fleet, "dead"), Waiting.Token);
         await relay.Link.RunAsync(RedisScripts.Leave, [names.Relays, names.Fleet], ["dead"], Waiting.Token);
@@ -208,12 +251,16 @@ public sealed partial class RedisUserTests
         [.. LogObject().Matches(_server.Cli("acl", "log")).Select(match => match.Groups["name"].Value).Distinct(StringComparer.Ordinal)];
 
     private Task<RedisRelay> StartAsync(IdempotencyOptions? idempotency = null) =>
-        RedisRelay.StartAsync(_server, Fleet, adorn: options =>
-        options.State = $"redis://claude-relay:{Uri.EscapeDataString(Password)}@127.0.0.1:{_server.Port}", idempotency: idempotency);
+        RedisRelay.StartAsync(
+            _server,
+            Fleet,
+            adorn: options => options.State = $"redis://claude-relay:{Uri.EscapeDataString(Password)}@127.0.0.1:{_server.Port}",
+            idempotency: idempotency
+        );
 
     private static string UserLine() =>
         File.ReadLines(Path.Combine(Directory, "redis.conf"))
-        .Single(line => line.StartsWith("user claude-relay ", StringComparison.Ordinal));
+            .Single(line => line.StartsWith("user claude-relay ", StringComparison.Ordinal));
 
     [GeneratedRegex(@"\+(?<name>[a-z|]+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex AllowedCommand();

@@ -23,7 +23,11 @@ public sealed class StateCopierTests : IDisposable
 
     public StateCopierTests() =>
         _copier = new StateCopier(
-        _home.Home, new RelayDatabase(_home.Home), Options.Create(new StateOptions { Namespace = _fleet }), TimeProvider.System);
+            _home.Home,
+            new RelayDatabase(_home.Home),
+            Options.Create(new StateOptions { Namespace = _fleet }),
+            TimeProvider.System
+        );
 
     private static string Redis => RedisServer.Shared.Address;
 
@@ -45,19 +49,35 @@ public sealed class StateCopierTests : IDisposable
             var decision = await relay.Quotas.ChargeAsync(_key.Id, Any.Model(), Limits, 0.5m, Waiting.Token);
             decision.Statuses.Skip(1).Select(status => status.Remaining).Should().Equal(16, 575);
             await relay.Quotas.SettleAsync(
-                decision.Charge!, Any.Model(), new Spending { Usage = new TokenUsage(1, 2, 3, 4, 0.25m) }, 0.25m, Waiting.Token);
+                decision.Charge!,
+                Any.Model(),
+                new Spending { Usage = new TokenUsage(1, 2, 3, 4, 0.25m) },
+                0.25m,
+                Waiting.Token
+            );
             await relay.ToldAsync();
-            await relay.Keys.ChangeAsync<int>(keys =>
-                ((IReadOnlyList<ApiKey>)[.. keys.Select(key => key.Id == _key.Id ? key.Revoke(Any.Time) : key)], 0), Waiting.Token);
+            await relay.Keys.ChangeAsync<int>(
+                keys => ((IReadOnlyList<ApiKey>)[.. keys.Select(key => key.Id == _key.Id ? key.Revoke(Any.Time) : key)], 0),
+                Waiting.Token
+            );
         }
 
         (await CopyAsync(Redis, "local")).Should().Be(new StateCopy(0, 1, 1, 1, 0));
         (await CopyAsync(Redis, "local")).Should().Be(new StateCopy(0, 0, 2, 0, 1));
         (await CopyAsync("local", Redis)).Should().Be(new StateCopy(0, 0, 2, 0, 1));
-        var row = (await new UsageReader(new RelayDatabase(_home.Home), NullLogger<UsageReader>.Instance)
-            .ReadAsync(null, DateOnly.MinValue, Waiting.Token)).Should().ContainSingle().Subject;
+        var row = (
+            await new UsageReader(new RelayDatabase(_home.Home), NullLogger<UsageReader>.Instance).ReadAsync(
+                null,
+                DateOnly.MinValue,
+                Waiting.Token
+            )
+        )
+            .Should()
+            .ContainSingle()
+            .Subject;
         (row.Requests, row.Usage.CostUsd, row.Usage.OutputTokens).Should().Be((4, 4.00m, 2));
-        (await new KeyFileRepository(_home.Home, TimeProvider.System).ReadAsync(Waiting.Token)).Value.Should()
+        (await new KeyFileRepository(_home.Home, TimeProvider.System).ReadAsync(Waiting.Token))
+            .Value.Should()
             .OnlyContain(key => key.RevokedAt != null);
     }
 
@@ -72,10 +92,13 @@ public sealed class StateCopierTests : IDisposable
         (await CopyAsync("local", Redis)).Should().Be(new StateCopy(0, 0, 1, 0, 0));
 
         (await relay.Keys.ReadAsync(Waiting.Token)).Value.Should().ContainSingle().Which.RevokedAt.Should().Be(Any.Time);
-        await relay.Keys.ChangeAsync<int>(keys =>
-            ((IReadOnlyList<ApiKey>)[.. keys, ApiKey.Create(Any.Label("shop"), Any.Time).Key], 0), Waiting.Token);
+        await relay.Keys.ChangeAsync<int>(
+            keys => ((IReadOnlyList<ApiKey>)[.. keys, ApiKey.Create(Any.Label("shop"), Any.Time).Key], 0),
+            Waiting.Token
+        );
         await WriteAsync(ApiKey.Create(Any.Label("shop"), Any.Time).Key);
-        (await _copier.CopyAsync(new CopyStateCommand("local", Redis), Waiting.Token)).Error!.Should()
+        (await _copier.CopyAsync(new CopyStateCommand("local", Redis), Waiting.Token))
+            .Error!.Should()
             .Match<RelayError>(error => error.Code == ErrorCode.Conflict && error.Message.Contains("'shop'"));
     }
 
@@ -92,7 +115,8 @@ public sealed class StateCopierTests : IDisposable
         (await CopyAsync("local", Redis)).Should().Be(new StateCopy(0, 1, 0, 0, 0));
 
         var merged = (await relay.Keys.ReadAsync(Waiting.Token)).Value.Should().ContainSingle().Subject;
-        (merged.Hash, merged.Prefix, merged.RotatedAt, merged.Limits.RequestsPerDay).Should()
+        (merged.Hash, merged.Prefix, merged.RotatedAt, merged.Limits.RequestsPerDay)
+            .Should()
             .Be((there.Hash, there.Prefix, there.RotatedAt, 7));
         var (here, _) = _key.Rotate(TimeSpan.Zero, Any.Time.AddHours(2));
         await WriteAsync(here);
@@ -116,16 +140,20 @@ public sealed class StateCopierTests : IDisposable
         await relay.Link.RunAsync(
             RedisScripts.Pulse,
             [relay.Link.Names.Relays, relay.Link.Names.Fleet, relay.Link.Names.KeysVersion, relay.Link.Names.UpstreamLimits("l")],
-            [relay.Link.Clock, relay.Instance.Id, 15_000, FleetView.Format(member)], Waiting.Token);
+            [relay.Link.Clock, relay.Instance.Id, 15_000, FleetView.Format(member)],
+            Waiting.Token
+        );
 
-        (await _copier.CopyAsync(new CopyStateCommand(Redis, "local"), Waiting.Token)).Error!.Message.Should()
+        (await _copier.CopyAsync(new CopyStateCommand(Redis, "local"), Waiting.Token))
+            .Error!.Message.Should()
             .Contain("'one' uses that Redis");
     }
 
     [Fact]
     public async Task A_wrong_address_is_refused_without_a_word_of_it() =>
-        (await _copier.CopyAsync(new CopyStateCommand("local", "redis://u:s3cret@:x"), Waiting.Token)).Error!.Should().Match<RelayError>(
-            error => error.Code == ErrorCode.InvalidRequest && !error.Message.Contains("s3cret"));
+        (await _copier.CopyAsync(new CopyStateCommand("local", "redis://u:s3cret@:x"), Waiting.Token))
+            .Error!.Should()
+            .Match<RelayError>(error => error.Code == ErrorCode.InvalidRequest && !error.Message.Contains("s3cret"));
 
     private async Task<StateCopy> CopyAsync(string from, string to, bool dryRun = false) =>
         (await _copier.CopyAsync(new CopyStateCommand(from, to, dryRun), Waiting.Token)).Value;

@@ -10,12 +10,19 @@ public sealed class StateOptionsTests
     [InlineData("redis://:secret@10.0.0.1:6379,10.0.0.2:6380,[::1]:6381", "10.0.0.1:6379,10.0.0.2:6380,::1:6381", false, null, "secret", 0)]
     [InlineData("REDIS://secret@h/", "h:6379", false, null, "secret", 0)]
     public void An_address_says_where_and_how_and_prints_its_hosts_only(
-        string text, string hosts, bool isTls, string? user, string? password, int database)
+        string text,
+        string hosts,
+        bool isTls,
+        string? user,
+        string? password,
+        int database
+    )
     {
         var (address, problem) = RedisAddress.Parse(text);
 
         problem.Should().BeNull();
-        (address!.ToString(), address.IsTls, address.User, address.Password, address.Database).Should()
+        (address!.ToString(), address.IsTls, address.User, address.Password, address.Database)
+            .Should()
             .Be((hosts, isTls, user, password, database));
         address.ToOptions().EndPoints.Should().HaveCount(hosts.Split(',').Length);
     }
@@ -40,7 +47,16 @@ public sealed class StateOptionsTests
 
     [Fact]
     public void Names_that_could_end_a_hash_tag_and_files_that_are_not_there_are_refused() =>
-        Validate(new StateOptions { Namespace = "a}b", RelayName = "x y", CaFile = "/nowhere/ca.pem" }).Should().HaveCount(3);
+        Validate(
+                new StateOptions
+                {
+                    Namespace = "a}b",
+                    RelayName = "x y",
+                    CaFile = "/nowhere/ca.pem",
+                }
+            )
+            .Should()
+            .HaveCount(3);
 
     [Fact]
     public void The_defaults_are_a_relay_by_itself() => Validate(new StateOptions()).Should().BeEmpty();

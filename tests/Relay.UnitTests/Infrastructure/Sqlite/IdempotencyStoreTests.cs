@@ -63,8 +63,9 @@ public sealed class IdempotencyStoreTests : IDisposable
     {
         var store = await StartAsync();
 
-        var claims = await Task.WhenAll(Enumerable.Range(0, 50)
-            .Select(_ => Task.Run(async () => await store.ClaimAsync("n", "f", Waiting.Token))));
+        var claims = await Task.WhenAll(
+            Enumerable.Range(0, 50).Select(_ => Task.Run(async () => await store.ClaimAsync("n", "f", Waiting.Token)))
+        );
 
         claims.Count(claim => claim.State == IdempotencyState.Claimed).Should().Be(1);
         claims.Count(claim => claim.State == IdempotencyState.InFlight).Should().Be(49);
@@ -116,9 +117,12 @@ public sealed class IdempotencyStoreTests : IDisposable
             states.Add((await store.ClaimAsync($"n{number}", "f", Waiting.Token)).State);
         }
 
-        states.Should()
-            .Equal([.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)],
-            "3,400 bytes hold three of 800 and their rows");
+        states
+            .Should()
+            .Equal(
+                [.. Enumerable.Repeat(IdempotencyState.Claimed, 7), .. Enumerable.Repeat(IdempotencyState.Answered, 3)],
+                "3,400 bytes hold three of 800 and their rows"
+            );
     }
 
     [Fact]
@@ -129,8 +133,10 @@ public sealed class IdempotencyStoreTests : IDisposable
         using (var connection = new SqliteConnection($"Data Source={_home.Home.DatabaseFile};Pooling=false"))
         {
             connection.Open();
-            RelayDatabase.Execute(connection,
-                "DROP TABLE kept_answer; CREATE TABLE kept_answer (name TEXT, fingerprint TEXT, answer BLOB, unix_second INTEGER);");
+            RelayDatabase.Execute(
+                connection,
+                "DROP TABLE kept_answer; CREATE TABLE kept_answer (name TEXT, fingerprint TEXT, answer BLOB, unix_second INTEGER);"
+            );
         }
 
         await store.KeepAsync("n", "key_1", "f", "answer"u8.ToArray(), Waiting.Token);
@@ -214,10 +220,15 @@ public sealed class IdempotencyStoreTests : IDisposable
         await StartAsync();
 
         Plan("SELECT fingerprint, answer FROM kept_answer WHERE name = 'n' AND unix_second > 1;").Should().NotContain("SCAN");
-        Plan("SELECT id FROM kept_answer WHERE unix_second <= 1 ORDER BY unix_second LIMIT 100;").Should()
-            .Contain("COVERING INDEX").And.NotContain("SCAN");
-        Plan("SELECT id FROM kept_answer WHERE holder = 'a' ORDER BY id LIMIT 1;").Should()
-            .Contain("COVERING INDEX").And.NotContain("SCAN").And.NotContain("TEMP");
+        Plan("SELECT id FROM kept_answer WHERE unix_second <= 1 ORDER BY unix_second LIMIT 100;")
+            .Should()
+            .Contain("COVERING INDEX")
+            .And.NotContain("SCAN");
+        Plan("SELECT id FROM kept_answer WHERE holder = 'a' ORDER BY id LIMIT 1;")
+            .Should()
+            .Contain("COVERING INDEX")
+            .And.NotContain("SCAN")
+            .And.NotContain("TEMP");
     }
 
     /// <summary>SQLite reads a row up to the column that it needs, and an answer may have megabytes.</summary>
@@ -242,7 +253,8 @@ public sealed class IdempotencyStoreTests : IDisposable
                 INSERT INTO idempotency VALUES ('n1', 'f', x'01', 1000, {Any.Time.ToUnixTimeSeconds()});
                 INSERT INTO idempotency VALUES ('n2', 'f', x'02', 1000, {Any.Time.ToUnixTimeSeconds()});
                 PRAGMA user_version = 3;
-                """);
+                """
+            );
         }
 
         var store = await StartAsync();

@@ -1,6 +1,6 @@
 using System.Reflection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
@@ -108,10 +108,16 @@ public sealed class QuotaStoreTests : IDisposable
                 second.StopAsync(CancellationToken.None).GetAwaiter().GetResult();
 
                 bool Charge(QuotaStore store) =>
-                    store.ChargeAsync("a", Any.Model(), Limits with { PerMinute = 1 }, 0.01m, CancellationToken.None).AsTask().GetAwaiter()
-                    .GetResult().Charge is not null;
+                    store
+                        .ChargeAsync("a", Any.Model(), Limits with { PerMinute = 1 }, 0.01m, CancellationToken.None)
+                        .AsTask()
+                        .GetAwaiter()
+                        .GetResult()
+                        .Charge
+                        is not null;
             },
-            times: 25);
+            times: 25
+        );
 
     [Fact]
     public async Task What_is_given_back_is_given_back_on_the_disk_too()
@@ -146,8 +152,10 @@ public sealed class QuotaStoreTests : IDisposable
         var text = new string('x', 10_000);
         File.WriteAllText(_home.Home.DatabaseFile, text);
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should()
-            .Contain("can't be opened").And.Contain("Move it away");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>())
+            .Which.Message.Should()
+            .Contain("can't be opened")
+            .And.Contain("Move it away");
 
         File.ReadAllText(_home.Home.DatabaseFile).Should().Be(text);
     }
@@ -158,7 +166,8 @@ public sealed class QuotaStoreTests : IDisposable
         await (await StartAsync()).StopAsync(Waiting.Token);
         Execute("PRAGMA user_version = 5;");
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should()
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>())
+            .Which.Message.Should()
             .Contain("of version 5, and this relay knows 4");
     }
 
@@ -175,13 +184,17 @@ public sealed class QuotaStoreTests : IDisposable
         _clock.Advance(TimeSpan.FromDays(1));
         await SpendAsync(store, "a", 1.6m);
 
-        (await store.ReadAsync(null, Today, Waiting.Token)).Should().Equal(
-            new UsageRow(Today, "a", "haiku", 1, new TokenUsage(0, 0, 0, 0, 0.4m)),
-            new UsageRow(Today, "a", "opus", 2, new TokenUsage(2, 40, 600, 8000, 0.3m)),
-            new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)),
-            new UsageRow(Today.AddDays(1), "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 1.6m)));
+        (await store.ReadAsync(null, Today, Waiting.Token))
+            .Should()
+            .Equal(
+                new UsageRow(Today, "a", "haiku", 1, new TokenUsage(0, 0, 0, 0, 0.4m)),
+                new UsageRow(Today, "a", "opus", 2, new TokenUsage(2, 40, 600, 8000, 0.3m)),
+                new UsageRow(Today, "b", "opus", 2, new TokenUsage(0, 0, 0, 0, 1.8m)),
+                new UsageRow(Today.AddDays(1), "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 1.6m))
+            );
         (await store.ReadAsync("a", Today.AddDays(1), Waiting.Token)).Should().ContainSingle().Which.Usage.CostUsd.Should().Be(1.6m);
-        (await new UsageReader(_database, NullLogger<UsageReader>.Instance).ReadAsync("b", Today, Waiting.Token)).Should()
+        (await new UsageReader(_database, NullLogger<UsageReader>.Instance).ReadAsync("b", Today, Waiting.Token))
+            .Should()
             .ContainSingle("the operator's commands read the same while the relay runs");
     }
 
@@ -195,7 +208,8 @@ public sealed class QuotaStoreTests : IDisposable
 
         await store.SettleAsync(charge, Any.Model(), new Spending(), 0.7m, Waiting.Token);
 
-        (await store.ReadAsync(null, Today, Waiting.Token)).Should()
+        (await store.ReadAsync(null, Today, Waiting.Token))
+            .Should()
             .Equal(new UsageRow(Today, "a", "opus", 1, new TokenUsage(0, 0, 0, 0, 0.7m)));
         (await LeftAsync(store, "a")).Should().Equal(("minute", 9), ("day", 20), ("usd-day", 1000));
     }
@@ -257,8 +271,8 @@ public sealed class QuotaStoreTests : IDisposable
     public async Task A_failure_of_any_kind_while_counts_are_written_keeps_them()
     {
         var store = await StartAsync();
-        var connection = (SqliteConnection)typeof(QuotaStore).GetField("_connection", BindingFlags.NonPublic | BindingFlags.Instance)!
-            .GetValue(store)!;
+        var connection = (SqliteConnection)
+            typeof(QuotaStore).GetField("_connection", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(store)!;
         connection.Close();
         await SpendAsync(store, "a", 1);
 
@@ -308,8 +322,10 @@ public sealed class QuotaStoreTests : IDisposable
         store.Dispose();
         Damage.PagesOf(_home.Home.DatabaseFile);
 
-        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>()).Which.Message.Should()
-            .Contain("relay.db").And.Contain("Move it away");
+        (await ((Func<Task>)(() => StartAsync())).Should().ThrowAsync<StartupException>())
+            .Which.Message.Should()
+            .Contain("relay.db")
+            .And.Contain("Move it away");
     }
 
     [Theory]
@@ -377,8 +393,16 @@ public sealed class QuotaStoreTests : IDisposable
         var store = await StartAsync();
         var limits = Limits with { PerMinute = 100, PerDay = 100, UsdPerDay = null };
 
-        var admitted = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Task.Run(
-            async () => (await store.ChargeAsync("a", Any.Model(), limits, 0.01m, Waiting.Token)).Charge is not null, Waiting.Token)))
+        var admitted = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 500)
+                    .Select(_ =>
+                        Task.Run(
+                            async () => (await store.ChargeAsync("a", Any.Model(), limits, 0.01m, Waiting.Token)).Charge is not null,
+                            Waiting.Token
+                        )
+                    )
+            )
             .InTime();
         await store.StopAsync(Waiting.Token).InTime();
 
@@ -398,19 +422,34 @@ public sealed class QuotaStoreTests : IDisposable
         var options = new LiveOptions<QuotaOptions>(new QuotaOptions { PerKeyDaily = 9 });
         var completions = Options.Create(new CompletionOptions());
         var queues = new FairQueues(options, _clock);
-        var handler = new GetUsageHandler(store,
-            new Admission(store, queues, new FailureLimit(options, _clock), new UpstreamLimits(_clock), new ModelCatalog(completions),
-            new NoFleet(), options, completions, _clock), _clock);
+        var handler = new GetUsageHandler(
+            store,
+            new Admission(
+                store,
+                queues,
+                new FailureLimit(options, _clock),
+                new UpstreamLimits(_clock),
+                new ModelCatalog(completions),
+                new NoFleet(),
+                options,
+                completions,
+                _clock
+            ),
+            _clock
+        );
         using var place = await queues[QuotaBucket.Completions].EnterAsync(key.Id, () => 4, TimeSpan.Zero, Waiting.Token);
 
-        var (one, two) = ((await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value,
-            (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value);
+        var (one, two) = (
+            (await handler.Handle(new GetUsageQuery(key, 1), Waiting.Token)).Value,
+            (await handler.Handle(new GetUsageQuery(key, 2), Waiting.Token)).Value
+        );
 
         one.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 4));
         two.Rows.Select(row => (row.KeyId, row.Usage.CostUsd)).Should().Equal((key.Id, 1), (key.Id, 4));
         one.Limits.PerDay.Should().Be(9);
-        one.Statuses.Select(status => (status.Policy, status.Remaining)).Should().Equal(
-            ("minute", 29), ("day", 8), ("concurrency", 6), ("fetch-minute", 60), ("fetch-day", 2000), ("fetch-concurrency", 8));
+        one.Statuses.Select(status => (status.Policy, status.Remaining))
+            .Should()
+            .Equal(("minute", 29), ("day", 8), ("concurrency", 6), ("fetch-minute", 60), ("fetch-day", 2000), ("fetch-concurrency", 8));
     }
 
     [Fact]
@@ -425,7 +464,8 @@ public sealed class QuotaStoreTests : IDisposable
             await store.SettleAsync(charge, null, new Spending(), 0, Waiting.Token);
         }
 
-        (await store.ChargeAsync("a", null, pages, 0, Waiting.Token)).Refusal!.Should()
+        (await store.ChargeAsync("a", null, pages, 0, Waiting.Token))
+            .Refusal!.Should()
             .Match<RelayError>(error => error.Code == ErrorCode.RateLimited && error.Message.Contains("3 pages"));
         await store.StopAsync(Waiting.Token).InTime();
         _clock.Advance(TimeSpan.FromSeconds(20));
@@ -433,7 +473,9 @@ public sealed class QuotaStoreTests : IDisposable
         var again = await StartAsync();
 
         (await LeftAsync(again, "a")).Should().Equal(("minute", 9), ("day", 19), ("usd-day", 875));
-        (await again.PeekAsync("a", pages, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining)).Should()
+        (await again.PeekAsync("a", pages, Waiting.Token))
+            .Statuses.Select(status => (status.Policy, status.Remaining))
+            .Should()
             .Equal(("fetch-minute", 0), ("fetch-day", 2));
         (await again.ReadAsync("a", Today, Waiting.Token)).Select(row => (row.Model, row.Requests)).Should().Equal(("opus", 1), (null, 3));
     }
@@ -455,7 +497,8 @@ public sealed class QuotaStoreTests : IDisposable
                 INSERT INTO usage VALUES ('2026-03-14', 'a', 'opus', 3, 1, 2, 3, 4, 1500000, 0);
                 INSERT INTO minute VALUES ('a', {Any.Time.ToUnixTimeSeconds() - 5}, 2);
                 PRAGMA user_version = 1;
-                """);
+                """
+            );
         }
 
         var store = await StartAsync();
@@ -495,7 +538,12 @@ public sealed class QuotaStoreTests : IDisposable
 
     private static async Task SpendAsync(QuotaStore store, string keyId, decimal usd, string model = "opus", TokenUsage? tokens = null) =>
         await store.SettleAsync(
-        await ChargeAsync(store, keyId, model: model), Any.Model(model), new Spending { Usage = tokens }, usd, Waiting.Token);
+            await ChargeAsync(store, keyId, model: model),
+            Any.Model(model),
+            new Spending { Usage = tokens },
+            usd,
+            Waiting.Token
+        );
 
     private static async Task<List<(string Policy, long Remaining)>> LeftAsync(QuotaStore store, string keyId) =>
         [.. (await store.PeekAsync(keyId, Limits, Waiting.Token)).Statuses.Select(status => (status.Policy, status.Remaining))];
