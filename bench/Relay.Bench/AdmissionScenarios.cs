@@ -14,6 +14,7 @@ using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
+using Relay.Redis;
 
 namespace Relay.Bench;
 
@@ -213,7 +214,8 @@ internal static class AdmissionScenarios
             .AddLogging()
             .AddSingleton<IConfiguration>(configuration)
             .AddRelayApplication()
-            .AddRelayInfrastructure(opened, configuration);
+            .AddRelayRedis(configuration)
+            .AddRelayInfrastructure(opened);
         return services.Replace(ServiceDescriptor.Singleton<ICompletionEngine, InstantEngine>()).BuildServiceProvider();
     }
 

@@ -9,6 +9,7 @@ using Relay.Application.Diagnostics;
 using Relay.Domain;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
+using Relay.Redis;
 
 namespace Relay.Cli;
 
@@ -50,7 +51,8 @@ internal sealed class Operation : IAsyncDisposable
             .AddSingleton<IConfiguration>(configuration)
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new SentenceLoggerProvider(Error)))
             .AddRelayApplication()
-            .AddRelayOperations(home, configuration)
+            .AddRelayRedisOperations(configuration)
+            .AddRelayOperations(home)
             .BuildServiceProvider();
     }
 

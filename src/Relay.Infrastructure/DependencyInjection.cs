@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -12,7 +11,6 @@ using Relay.Application.Health;
 using Relay.Application.Idempotency;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
-using Relay.Application.State;
 using Relay.Application.Usage;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Auditing;
@@ -25,7 +23,6 @@ using Relay.Infrastructure.JsonSchemas;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Pdf;
 using Relay.Infrastructure.Processes;
-using Relay.Infrastructure.Redis;
 using Relay.Infrastructure.Sqlite;
 
 namespace Relay.Infrastructure;
@@ -36,21 +33,14 @@ public static class DependencyInjection
     /// <summary>What a running relay needs. Hosted services stop in the reverse of this order, so the audit log is last.</summary>
     /// <param name="services">What is registered.</param>
     /// <param name="home">Where the relay's files are.</param>
-    /// <param name="configuration">
-    /// Says with <c>STATE</c> where keys, limits and usage are: nothing of the other place is even made.
-    /// </param>
-    public static IServiceCollection AddRelayInfrastructure(
-        this IServiceCollection services,
-        RelayHome home,
-        IConfiguration configuration
-    ) =>
+    public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home) =>
         services
             .AddSingleton(home)
             .AddHosted<HomeLock>()
             .AddAuditing()
             .AddHosted<AuditRetention>()
             .AddHosted<ConfigFileWatcher>()
-            .AddState(configuration)
+            .AddState()
             .AddProcesses()
             .AddClaudeCode()
             .AddSingleton<IAnswerChecker, AnswerChecker>()
@@ -60,69 +50,27 @@ public static class DependencyInjection
     /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
     /// <param name="services">What is registered.</param>
     /// <param name="home">Where the relay's files are.</param>
-    /// <param name="configuration">Says where keys, limits and usage are.</param>
-    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home, IConfiguration configuration) =>
-        services
-            .AddSingleton(home)
-            .AddAuditing()
-            .AddStateOperations(configuration)
-            .AddSingleton<IAuditReader, AuditReader>()
-            .AddProcesses()
-            .AddClaudeLaunch()
-            .AddPages()
-            .AddDiagnostics(StateOptions.IsShared(configuration));
-
-    private static IServiceCollection AddState(this IServiceCollection services, IConfiguration configuration)
+    public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home)
     {
-        services.AddStateSettings();
-        return StateOptions.IsShared(configuration)
-            ? services.AddRedis()
-            : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
-    }
-
-    private static IServiceCollection AddStateSettings(this IServiceCollection services) =>
-        services.AddSettings<StateOptions>().AddSingleton<IValidateOptions<StateOptions>, StateOptionsValidator>();
-
-    /// <summary>
-    /// In this order: the others hear of this relay's end when what it has to tell them is told, and the connection ends last.
-    /// </summary>
-    private static IServiceCollection AddRedis(this IServiceCollection services) =>
-        services
-            .AddHosted<RedisLink>()
-            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisLink>())
-            .AddSingleton<RelayInstance>()
-            .AddSingleton<LoginFingerprint>()
-            .AddSingleton<FleetView>()
-            .AddSingleton<IFleet>(provider => provider.GetRequiredService<FleetView>())
-            .AddSingleton<RedisKeyRepository>()
-            .AddSingleton<IKeyRepository>(provider => provider.GetRequiredService<RedisKeyRepository>())
-            .AddHosted<RedisKeyDirectory>()
-            .AddSingleton<IKeyDirectory>(provider => provider.GetRequiredService<RedisKeyDirectory>())
-            .AddSingleton<IHealthCheck>(provider => provider.GetRequiredService<RedisKeyDirectory>())
-            .AddHosted<Pulse>()
-            .AddHosted<Outbox>()
-            .AddSingleton<IQuotaStore, RedisQuotaStore>()
-            .AddSingleton<IUsageReader, RedisUsageReader>()
-            .AddSingleton<IIdempotencyStore, RedisIdempotencyStore>()
-            .AddSingleton<IUpstreamShare, RedisUpstreamShare>();
-
-    private static IServiceCollection AddStateOperations(this IServiceCollection services, IConfiguration configuration)
-    {
-        services.AddStateSettings().AddSingleton<RelayDatabase>().AddSingleton<IStateCopier, StateCopier>();
-        return StateOptions.IsShared(configuration)
-            ? services
-                .AddHosted<RedisLink>()
-                .AddSingleton<IKeyRepository, RedisKeyRepository>()
-                .AddSingleton<IUsageReader>(provider => new RedisUsageReader(
-                    provider.GetRequiredService<RedisLink>(),
-                    provider.GetRequiredService<TimeProvider>()
-                ))
-                .AddSingleton<IFleet, FleetView>()
-            : services
+        var isShared = services.IsShared();
+        services.AddSingleton(home).AddAuditing().AddSingleton<RelayDatabase>();
+        if (!isShared)
+        {
+            services
                 .AddSingleton<IKeyRepository, KeyFileRepository>()
                 .AddSingleton<IUsageReader, UsageReader>()
                 .AddSingleton<IFleet, NoFleet>();
+        }
+
+        return services.AddSingleton<IAuditReader, AuditReader>().AddProcesses().AddClaudeLaunch().AddPages().AddDiagnostics(isShared);
     }
+
+    /// <summary>The files of this relay. A shared state that is registered already takes their place.</summary>
+    private static IServiceCollection AddState(this IServiceCollection services) =>
+        services.IsShared() ? services : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
+
+    private static bool IsShared(this IServiceCollection services) =>
+        services.Any(service => service.ServiceType == typeof(IKeyRepository));
 
     private static IServiceCollection AddAuditing(this IServiceCollection services) =>
         services
@@ -193,21 +141,19 @@ public static class DependencyInjection
             .AddSingleton<GateListener>();
 
     /// <summary>The order is the order of the findings.</summary>
-    private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared) =>
-        (
-            isShared
-                ? services
-                    .AddDiagnosticsOfClaude()
-                    .AddSingleton<IDiagnosticCheck, StateCheck>()
-                    .AddSingleton<IDiagnosticCheck, KeyFileCheck>()
-                : services
-                    .AddDiagnosticsOfClaude()
-                    .AddSingleton<IDiagnosticCheck, KeyFileCheck>()
-                    .AddSingleton<IDiagnosticCheck, DatabaseCheck>()
-        )
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared)
+    {
+        services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, KeyFileCheck>();
+        if (!isShared)
+        {
+            services.AddSingleton<IDiagnosticCheck, DatabaseCheck>();
+        }
+
+        return services
             .AddSingleton<IDiagnosticCheck, PortCheck>()
             .AddSingleton<IDiagnosticCheck, ClockCheck>()
             .AddSingleton<IDiagnosticCheck, NetworkCheck>();
+    }
 
     private static IServiceCollection AddDiagnosticsOfClaude(this IServiceCollection services) =>
         services
@@ -228,7 +174,7 @@ public static class DependencyInjection
             .AddSingleton<PdfCommand>()
             .AddSingleton<IPdfReader, PdfReader>();
 
-    private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
+    internal static IServiceCollection AddHosted<TService>(this IServiceCollection services)
         where TService : class, IHostedService =>
         services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
 }

@@ -2,6 +2,7 @@ using Relay.Application;
 using Relay.Application.Configuration;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
+using Relay.Redis;
 
 namespace Relay.Api.Hosting;
 
@@ -26,7 +27,8 @@ internal static class CommandLineHelp
     {
         var settings = new ServiceCollection()
             .AddRelayApplication()
-            .AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
+            .AddRelayRedis(new ConfigurationBuilder().Build())
+            .AddRelayInfrastructure(RelayHome.Find(path: null))
             .Where(service => service.ServiceType == typeof(SettingDescription))
             .Select(service => (SettingDescription)service.ImplementationInstance!);
         var lines = settings.Select(setting =>

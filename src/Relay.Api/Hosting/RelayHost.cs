@@ -23,6 +23,7 @@ using Relay.Infrastructure;
 using Relay.Infrastructure.Diagnostics;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
+using Relay.Redis;
 using Serilog;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
@@ -41,7 +42,7 @@ internal static class RelayHost
         var home = AddSettings(builder, args);
         builder.AddRelayLogging();
         builder.AddRelayServer();
-        builder.Services.AddRelayApplication().AddRelayInfrastructure(home, builder.Configuration).AddRelayApi();
+        builder.Services.AddRelayApplication().AddRelayRedis(builder.Configuration).AddRelayInfrastructure(home).AddRelayApi();
         builder.Services.AddSystemdService();
         builder.CheckSettings();
         builder.AddRelayTelemetry(); // Its exporters begin as soon as anything is asked of the container, with settings that must be good.

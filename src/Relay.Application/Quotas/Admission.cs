@@ -145,7 +145,7 @@ internal sealed class Admission(
         RelayError? refusal;
         try
         {
-            refusal = await EnterAsync(admitted, context, request.Bucket, decision.Relays, cancellationToken);
+            refusal = await EnterAsync(admitted, context, request.Bucket, cancellationToken);
         }
         catch
         {
@@ -256,7 +256,7 @@ internal sealed class Admission(
     private IReadOnlyList<QuotaStatus> WithConcurrency(string keyId, QuotaLimits limits, QuotaDecision decision)
     {
         var running = decision.Running ?? queues[limits.Bucket].RunningOf(keyId);
-        var places = limits.PlacesPerRelay(decision.Relays ?? 1);
+        var places = limits.Concurrency;
         return
         [
             .. decision.Statuses,
@@ -268,7 +268,6 @@ internal sealed class Admission(
         Admitted admitted,
         RequestContext context,
         QuotaBucket bucket,
-        int? relays,
         CancellationToken cancellationToken
     )
     {
@@ -276,8 +275,7 @@ internal sealed class Admission(
         var queue = queues[bucket];
         // By the settings of each moment, for they may change while it waits.
         int PlacesInFleet() => LimitsOf(context.Caller, bucket).Concurrency;
-        int PlacesHere() =>
-            Math.Min(LimitsOf(context.Caller, bucket).PlacesPerRelay(relays ?? 1), options.CurrentValue.PlacesOf(context.Caller, bucket));
+        int PlacesHere() => Math.Min(PlacesInFleet(), options.CurrentValue.PlacesOf(context.Caller, bucket));
         var patience = Patience(context, queue);
         if (admitted.Charge.IsWaiting)
         {

@@ -34,13 +34,4 @@ public sealed record QuotaCharge(
 /// <param name="Refusal">Why not; null when admitted.</param>
 /// <param name="Statuses">The key's limits, as of this decision.</param>
 /// <param name="Running">Requests of the key that run in the whole fleet; null where this relay is all there is.</param>
-/// <param name="Relays">
-/// Relays among which the key's places are divided, where this relay decides alone; null where the limits count as they are.
-/// </param>
-public sealed record QuotaDecision(
-    QuotaCharge? Charge,
-    RelayError? Refusal,
-    IReadOnlyList<QuotaStatus> Statuses,
-    int? Running = null,
-    int? Relays = null
-);
+public sealed record QuotaDecision(QuotaCharge? Charge, RelayError? Refusal, IReadOnlyList<QuotaStatus> Statuses, int? Running = null);

@@ -14,8 +14,4 @@ public readonly record struct QuotaLimits(
     int Concurrency,
     decimal? UsdPerDay,
     QuotaBucket Bucket = QuotaBucket.Completions
-)
-{
-    /// <summary>The part of the key's places that each of so many relays has; at least one.</summary>
-    public int PlacesPerRelay(int relays) => (Concurrency + relays - 1) / relays;
-}
+);

@@ -11,6 +11,7 @@ public static class UnknownSettings
     private static readonly Dictionary<string, string> Removed = new(StringComparer.OrdinalIgnoreCase)
     {
         ["WARM_PROFILES_PER_KEY"] = "one key has at most half of WARM_PROFILES",
+        ["STATE_FAILURE"] = "while the shared state can't be reached, requests that spend are refused",
         ["IGNORE_UNSUPPORTED"] =
             "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",
     };

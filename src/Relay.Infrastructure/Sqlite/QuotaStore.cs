@@ -76,7 +76,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         {
             lock (_lock)
             {
-                _changes.Add(RowOf(charge, model), new UsageDelta(1, null, 0, UsageTable.ToMicro(charge.ReservedUsd)));
+                _changes.Add(RowOf(charge, model), new UsageDelta(1, null, 0, MicroUsd.From(charge.ReservedUsd)));
                 _changes.AddMinute(MinuteOf(charge), 1);
                 _changes.LastUsed[keyId] = now.ToUnixTimeSeconds();
             }
@@ -99,7 +99,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         {
             _changes.Add(
                 RowOf(charge, model),
-                new UsageDelta(0, spending.Usage, UsageTable.ToMicro(costUsd), -UsageTable.ToMicro(charge.ReservedUsd))
+                new UsageDelta(0, spending.Usage, MicroUsd.From(costUsd), -MicroUsd.From(charge.ReservedUsd))
             );
         }
 
@@ -112,7 +112,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         BookOf(charge.Bucket).GiveBack(charge);
         lock (_lock)
         {
-            _changes.Add(RowOf(charge, model), new UsageDelta(-1, null, 0, -UsageTable.ToMicro(charge.ReservedUsd)));
+            _changes.Add(RowOf(charge, model), new UsageDelta(-1, null, 0, -MicroUsd.From(charge.ReservedUsd)));
             _changes.AddMinute(MinuteOf(charge), -1);
         }
 

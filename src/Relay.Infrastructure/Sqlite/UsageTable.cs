@@ -46,11 +46,6 @@ internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, lo
 /// <summary>The tables' SQL.</summary>
 internal static class UsageTable
 {
-    private const decimal Million = 1_000_000m;
-
-    /// <summary>Rounded up: no request is too cheap to count.</summary>
-    public static long ToMicro(decimal usd) => (long)Math.Ceiling(usd * Million);
-
     /// <summary>The stored form of a day.</summary>
     public static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
@@ -144,7 +139,7 @@ internal static class UsageTable
             command.Parameters.AddWithValue("$output", row.Usage.OutputTokens);
             command.Parameters.AddWithValue("$created", row.Usage.CacheCreationInputTokens);
             command.Parameters.AddWithValue("$read", row.Usage.CacheReadInputTokens);
-            command.Parameters.AddWithValue("$cost", ToMicro(row.Usage.CostUsd ?? 0));
+            command.Parameters.AddWithValue("$cost", MicroUsd.From(row.Usage.CostUsd ?? 0));
             grown += command.ExecuteNonQuery();
         }
 
@@ -216,7 +211,7 @@ internal static class UsageTable
                         reader.GetInt64(5),
                         reader.GetInt64(6),
                         reader.GetInt64(7),
-                        reader.GetInt64(8) / Million
+                        MicroUsd.ToUsd(reader.GetInt64(8))
                     )
                 )
             );

@@ -37,10 +37,14 @@ public sealed class LayerTests
         References(Solution.Infrastructure).Should().Equal("Relay.Application", "Relay.Domain");
 
     [Fact]
+    public void Redis_knows_the_infrastructure_which_does_not_know_Redis() =>
+        References(Solution.Redis).Should().Equal("Relay.Application", "Relay.Domain", "Relay.Infrastructure");
+
+    [Fact]
     public void The_two_hosts_do_not_know_each_other()
     {
-        References(Solution.Api).Should().Equal("Relay.Application", "Relay.Domain", "Relay.Infrastructure");
-        References(Solution.Cli).Should().Equal("Relay.Application", "Relay.Domain", "Relay.Infrastructure");
+        References(Solution.Api).Should().Equal("Relay.Application", "Relay.Domain", "Relay.Infrastructure", "Relay.Redis");
+        References(Solution.Cli).Should().Equal("Relay.Application", "Relay.Domain", "Relay.Infrastructure", "Relay.Redis");
     }
 
     [Fact]
@@ -156,7 +160,8 @@ public sealed class LayerTests
         Forbid(
             Types.InAssembly(Solution.Api).That().ResideInNamespace("Relay.Api").And().DoNotResideInNamespace("Relay.Api.Hosting"),
             "controllers map, send, map",
-            "Relay.Infrastructure"
+            "Relay.Infrastructure",
+            "Relay.Redis"
         );
 
     [Fact]

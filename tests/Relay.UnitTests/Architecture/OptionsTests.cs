@@ -78,7 +78,7 @@ public sealed class OptionsTests
     [Fact]
     public void Options_that_reload_as_a_whole_are_never_taken_once_and_for_all() =>
         Rule.ForEach(
-            from type in new[] { Solution.Application, Solution.Infrastructure, Solution.Api }.SelectMany(Solution.Written)
+            from type in new[] { Solution.Application, Solution.Infrastructure, Solution.Redis, Solution.Api }.SelectMany(Solution.Written)
             from constructor in type.GetConstructors(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
             from parameter in constructor.GetParameters()
             where parameter.ParameterType.IsGenericType && parameter.ParameterType.GetGenericTypeDefinition() == typeof(IOptions<>)

@@ -19,7 +19,7 @@ using Relay.Application.Usage;
 using Relay.Domain;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
-using Relay.Infrastructure.Redis;
+using Relay.Infrastructure.Sqlite;
 
 namespace Relay.UnitTests.Architecture;
 

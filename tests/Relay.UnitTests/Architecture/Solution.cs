@@ -8,6 +8,7 @@ using Relay.Application.Completions;
 using Relay.Application.Configuration;
 using Relay.Domain;
 using Relay.Infrastructure.Home;
+using Relay.Redis;
 
 namespace Relay.UnitTests.Architecture;
 
@@ -20,11 +21,13 @@ internal static class Solution
 
     public static Assembly Infrastructure { get; } = typeof(RelayHome).Assembly;
 
+    public static Assembly Redis { get; } = typeof(RedisLink).Assembly;
+
     public static Assembly Api { get; } = typeof(RelayHost).Assembly;
 
     public static Assembly Cli { get; } = Assembly.Load("relayctl");
 
-    public static IReadOnlyList<Assembly> All { get; } = [Domain, Application, Infrastructure, Api, Cli];
+    public static IReadOnlyList<Assembly> All { get; } = [Domain, Application, Infrastructure, Redis, Api, Cli];
 
     /// <summary>Every request that can be sent.</summary>
     public static IReadOnlyList<Type> Requests { get; } =

@@ -32,6 +32,7 @@ public sealed class VisibilityTests
         [typeof(RelayMetrics)] = "each layer counts what happens in it",
         [typeof(RelayTracing)] = "each layer begins the spans of what happens in it",
         [typeof(Relay.Infrastructure.DependencyInjection)] = "AddRelayInfrastructure",
+        [typeof(Relay.Redis.DependencyInjection)] = "AddRelayRedis",
         [typeof(RelayHome)] = "both hosts open it before there is a container",
         [typeof(ConfigEnv)] = "a configuration source of the Api",
         [typeof(UnknownSettings)] = "the relay warns about them at its start",
@@ -57,7 +58,7 @@ public sealed class VisibilityTests
     [Fact]
     public void What_is_public_is_a_request_a_port_an_option_what_those_speak_of_or_needed_by_a_host()
     {
-        var layers = new[] { Solution.Application, Solution.Infrastructure, Solution.Api, Solution.Cli };
+        var layers = new[] { Solution.Application, Solution.Infrastructure, Solution.Redis, Solution.Api, Solution.Cli };
         var contracts = SpokenOf(layers.SelectMany(Solution.Written).Where(type => type.IsVisible && IsContract(type)));
         contracts.Should().NotBeEmpty();
         var visible = layers.SelectMany(Solution.Written).Where(type => type.IsVisible && !IsEntryPoint(type)).ToList();

@@ -6,6 +6,7 @@ using Relay.Application.Configuration;
 using Relay.Application.Serving;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
+using Relay.Redis;
 
 namespace Relay.UnitTests.Deployment;
 
@@ -17,7 +18,8 @@ public sealed partial class DeploymentFileTests
 
     private static readonly HashSet<string> Settings = new ServiceCollection()
         .AddRelayApplication()
-        .AddRelayInfrastructure(RelayHome.Find(path: null), new ConfigurationBuilder().Build())
+        .AddRelayRedis(new ConfigurationBuilder().Build())
+        .AddRelayInfrastructure(RelayHome.Find(path: null))
         .Where(service => service.ServiceType == typeof(SettingDescription))
         .Select(service => ((SettingDescription)service.ImplementationInstance!).Name)
         .Append("RELAY_HOME")

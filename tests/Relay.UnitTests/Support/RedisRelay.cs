@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Relay.Application.Idempotency;
 using Relay.Domain;
-using Relay.Infrastructure.Redis;
+using Relay.Redis;
 using StackExchange.Redis;
 
 namespace Relay.UnitTests.Support;
@@ -22,7 +22,7 @@ internal sealed class RedisRelay : IAsyncDisposable
         Instance = new RelayInstance(Options.Create(options), clock);
         Fleet = new FleetView(Link);
         Outbox = new Outbox(Link, TimeProvider.System, NullLogger<Outbox>.Instance);
-        Quotas = new RedisQuotaStore(Link, Instance, Fleet, Outbox, clock);
+        Quotas = new RedisQuotaStore(Link, Instance, Outbox, clock);
         Usage = new RedisUsageReader(Link, clock, Outbox);
         Keys = new RedisKeyRepository(Link);
         Answers = new RedisIdempotencyStore(Link, Instance, Outbox, Options.Create(idempotency ?? new IdempotencyOptions()));

@@ -9,7 +9,7 @@ using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
-using Relay.Infrastructure.Redis;
+using Relay.Infrastructure.Sqlite;
 
 namespace Relay.UnitTests.Application.Pipeline;
 

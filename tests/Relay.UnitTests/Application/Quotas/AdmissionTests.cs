@@ -236,7 +236,7 @@ public sealed class AdmissionTests : IDisposable
         var charge = new QuotaCharge(_key.Id, new DateOnly(2026, 3, 14), 0, 0, QuotaBucket.Completions, "r.1", IsWaiting: true);
         store
             .ChargeAsync(default!, default!, default, default, Waiting.Token)
-            .ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3, Relays: 2));
+            .ReturnsForAnyArgs(new QuotaDecision(charge, null, [], Running: 3));
         store.WaitForPlaceAsync(charge, Arg.Any<Func<int>>(), Arg.Any<CancellationToken>()).Returns(place.Task);
         var request = new Request(_key);
         var admitting = Over(store).AdmitAsync(request, Waiting.Token);
@@ -245,7 +245,10 @@ public sealed class AdmissionTests : IDisposable
         place.SetResult();
 
         (await admitting.InTime()).Error.Should().BeNull();
-        request.Context.Quotas!.Single().Should().Be(new QuotaStatus("concurrency", 2, 0, null, null), "three run, and two may");
+        request
+            .Context.Quotas!.Single()
+            .Should()
+            .Be(new QuotaStatus("concurrency", 3, 0, null, null), "three of the fleet run, and three may");
         _clock.Advance(TimeSpan.FromSeconds(1));
         store.WaitForPlaceAsync(charge, Arg.Any<Func<int>>(), Arg.Any<CancellationToken>()).Returns(new TaskCompletionSource().Task);
         var patient = Over(store).AdmitAsync(new Request(_key), Waiting.Token);

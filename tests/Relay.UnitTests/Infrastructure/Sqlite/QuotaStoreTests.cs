@@ -14,7 +14,6 @@ using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure;
-using Relay.Infrastructure.Redis;
 using Relay.Infrastructure.Sqlite;
 
 namespace Relay.UnitTests.Infrastructure.Sqlite;

@@ -1,0 +1,195 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Relay.Domain;
+using StackExchange.Redis;
+
+namespace Relay.Redis;
+
+/// <summary>
+/// What is to be told to the shared state and delays nobody's answer: what requests cost, and what they give back. All of it may be told
+/// twice, and counts once. While the state is away it waits here, up to a bound; beyond it, what a request had reserved stays spent.
+/// </summary>
+internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox> logger) : BackgroundService
+{
+    private const int MostWaiting = 50_000;
+    private const int MostAtOnce = 256;
+
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly List<Func<IDatabase, Task>> _waiting = [];
+    private TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _sending;
+    private bool _overflowed;
+
+    /// <summary>How much waits.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiting.Count + _sending;
+            }
+        }
+    }
+
+    /// <summary>Tells it as soon as that is possible. What can be told twice must count once.</summary>
+    public void Post(Func<IDatabase, Task> tell)
+    {
+        lock (_lock)
+        {
+            if (_waiting.Count >= MostWaiting)
+            {
+                if (!_overflowed)
+                {
+                    _overflowed = true;
+                    logger.LogError(
+                        "More than {Count} settlements wait for the shared state; from now on what running requests reserved counts as "
+                            + "what they cost",
+                        MostWaiting
+                    );
+                }
+
+                return;
+            }
+
+            _waiting.Add(tell);
+        }
+
+        Wake();
+    }
+
+    /// <summary>Waits until all of it is told, for a while.</summary>
+    /// <returns>Whether it is.</returns>
+    public async Task<bool> FlushAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        Task empty;
+        lock (_lock)
+        {
+            if (_waiting.Count + _sending == 0)
+            {
+                return true;
+            }
+
+            empty = _empty.Task;
+        }
+
+        try
+        {
+            await empty.WaitAsync(patience, clock, cancellationToken);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // Also when the time to stop is over: the last settlements take a moment.
+        if (!await FlushAsync(FlushTimeout, CancellationToken.None))
+        {
+            logger.LogError(
+                "{Count} settlements could not be told to the shared state: what their requests reserved will count as what they cost",
+                Count
+            );
+        }
+
+        await base.StopAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            await _wake.WaitAsync(stoppingToken);
+            while (Take() is { Count: > 0 } batch)
+            {
+                var failed = await TellAsync(batch, stoppingToken);
+                Return(failed);
+                if (failed.Count > 0)
+                {
+                    await Task.Delay(Retry, clock, stoppingToken);
+                }
+            }
+        }
+    }
+
+    /// <summary>All at once, on one connection: those that failed, in their order.</summary>
+    private async Task<List<Func<IDatabase, Task>>> TellAsync(List<Func<IDatabase, Task>> batch, CancellationToken cancellationToken)
+    {
+        var told = await Task.WhenAll(
+            batch.Select(async tell =>
+            {
+                try
+                {
+                    await link.AskAsync(
+                        async database =>
+                        {
+                            await tell(database);
+                            return true;
+                        },
+                        cancellationToken
+                    );
+                    return true;
+                }
+                catch (RelayErrorException exception)
+                {
+                    // A mistake of this relay's is logged by the link, and must not hold up all that comes after it.
+                    return RedisLink.IsMistake(exception.InnerException);
+                }
+            })
+        );
+        return [.. batch.Where((_, index) => !told[index])];
+    }
+
+    private List<Func<IDatabase, Task>> Take()
+    {
+        lock (_lock)
+        {
+            var batch = _waiting.GetRange(0, Math.Min(MostAtOnce, _waiting.Count));
+            _waiting.RemoveRange(0, batch.Count);
+            _sending = batch.Count;
+            return batch;
+        }
+    }
+
+    private void Return(List<Func<IDatabase, Task>> failed)
+    {
+        lock (_lock)
+        {
+            _sending = 0;
+            _waiting.InsertRange(0, failed);
+            if (_waiting.Count == 0)
+            {
+                _overflowed = false;
+                _empty.TrySetResult();
+                _empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+    }
+
+    private void Wake()
+    {
+        lock (_wake)
+        {
+            if (_wake.CurrentCount == 0)
+            {
+                _wake.Release();
+            }
+        }
+    }
+}

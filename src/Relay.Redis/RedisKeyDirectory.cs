@@ -1,0 +1,224 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Relay.Application.Health;
+using Relay.Application.Keys;
+using Relay.Domain;
+using Relay.Domain.Keys;
+using StackExchange.Redis;
+
+namespace Relay.Redis;
+
+/// <summary>
+/// The fleet's keys in memory, found by their hash, following every change: told of it at once, and looking with each pulse for what it was
+/// not told. Only what changed is read. While the state is away the last known keys stay in force; a relay that has never
+/// reached it knows none, and says so.
+/// </summary>
+internal sealed class RedisKeyDirectory(
+    RedisLink link,
+    FleetView fleet,
+    RedisKeyRepository repository,
+    TimeProvider clock,
+    ILogger<RedisKeyDirectory> logger
+) : BackgroundService, IKeyDirectory, IHealthCheck
+{
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
+
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly ConcurrentDictionary<string, ApiKey> _byId = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ApiKey> _byHash = new(StringComparer.Ordinal);
+    private long _version = Unknown;
+    private volatile string? _problem;
+
+    /// <summary>No version: nothing was read yet.</summary>
+    private const long Unknown = -1;
+
+    /// <inheritdoc/>
+    public event Action<IReadOnlySet<string>>? Reloaded;
+
+    /// <inheritdoc/>
+    public bool IsKnown => Interlocked.Read(ref _version) != Unknown;
+
+    /// <inheritdoc/>
+    public string Part => "keys";
+
+    /// <inheritdoc/>
+    public string? Problem =>
+        _problem ?? (IsKnown ? null : "The keys are not known yet: what holds them has not been reached since the relay was started.");
+
+    /// <inheritdoc/>
+    public ApiKey? Find(KeySecret secret) => Find(secret.Hash);
+
+    /// <inheritdoc/>
+    public ApiKey? Find(KeyHash hash)
+    {
+        var now = clock.GetUtcNow();
+        return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
+    }
+
+    /// <inheritdoc/>
+    public bool IsRevoked(string keyId) => !_byId.TryGetValue(keyId, out var key) || key.RevokedAt is not null;
+
+    /// <inheritdoc/>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        link.Told += OnTold;
+        fleet.Heard += OnHeard;
+        await FollowAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        link.Told -= OnTold;
+        fleet.Heard -= OnHeard;
+        base.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            if (IsKnown)
+            {
+                await _wake.WaitAsync(stoppingToken);
+            }
+            else
+            {
+                await Task.Delay(Retry, clock, stoppingToken);
+            }
+
+            await FollowAsync(stoppingToken);
+        }
+    }
+
+    private void OnTold(string news)
+    {
+        if (news == "keys")
+        {
+            Wake();
+        }
+    }
+
+    private void OnHeard(long keysVersion, HashEntry[] upstream)
+    {
+        if (keysVersion != Interlocked.Read(ref _version))
+        {
+            Wake();
+        }
+    }
+
+    private void Wake()
+    {
+        lock (_wake)
+        {
+            if (_wake.CurrentCount == 0)
+            {
+                _wake.Release();
+            }
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var startedAt = clock.GetTimestamp();
+            var version = Interlocked.Read(ref _version);
+            if (version == Unknown)
+            {
+                var (read, keys) = await repository.ReadAllAsync(cancellationToken);
+                TakeAll(keys);
+                Interlocked.Exchange(ref _version, read);
+            }
+            else
+            {
+                var (read, changes) = await repository.ReadChangesAsync(version, cancellationToken);
+                if (read < version)
+                {
+                    // The state is older than what was read of it: it was emptied, or a replica without the last changes has taken over.
+                    logger.LogWarning("The shared keys have gone back from version {Known} to {Version}; all are read anew", version, read);
+                    Interlocked.Exchange(ref _version, Unknown);
+                    await FollowAsync(cancellationToken);
+                    return;
+                }
+
+                foreach (var (id, key) in changes)
+                {
+                    Take(id, key);
+                }
+
+                Interlocked.Exchange(ref _version, read);
+            }
+
+            _problem = null;
+            var now = clock.GetUtcNow();
+            var unrevoked = _byId.Values.Where(key => key.RevokedAt is null).ToList();
+            logger.LogInformation(
+                "{Count} keys in force, loaded in {Milliseconds:0} ms",
+                unrevoked.Count(key => key.IsActive(now)),
+                clock.GetElapsedTime(startedAt).TotalMilliseconds
+            );
+            Reloaded?.Invoke(unrevoked.Select(key => key.Id).ToHashSet(StringComparer.Ordinal));
+        }
+        catch (RelayErrorException)
+        {
+            // Told by the link. The pulse wakes this again when the state answers.
+        }
+        catch (FormatException exception)
+        {
+            if (_problem is null)
+            {
+                logger.LogError("The shared keys can't be read: {Reason}. The last good keys stay in force", exception.Message);
+            }
+
+            _problem = "The shared keys can't be read; the relay's log says why. The last good keys stay in force.";
+        }
+    }
+
+    private void TakeAll(List<ApiKey> keys)
+    {
+        var ids = keys.Select(key => key.Id).ToHashSet(StringComparer.Ordinal);
+        foreach (var gone in _byId.Keys.Where(id => !ids.Contains(id)))
+        {
+            Take(gone, null);
+        }
+
+        foreach (var key in keys)
+        {
+            Take(key.Id, key);
+        }
+    }
+
+    /// <summary>
+    /// In this order: who is found by a new hash must not be taken for revoked, and a hash that opens nothing any more is found by nobody.
+    /// </summary>
+    private void Take(string id, ApiKey? key)
+    {
+        _byId.TryGetValue(id, out var before);
+        if (key is null)
+        {
+            _byId.TryRemove(id, out _);
+        }
+        else
+        {
+            _byId[id] = key;
+        }
+
+        var hashes = key is null || key.RevokedAt is not null ? [] : HashesOf(key).ToList();
+        foreach (var hash in hashes)
+        {
+            _byHash[hash] = key!;
+        }
+
+        foreach (var old in before is null ? [] : HashesOf(before).Except(hashes, StringComparer.Ordinal))
+        {
+            _byHash.TryRemove(old, out _);
+        }
+    }
+
+    private static IEnumerable<string> HashesOf(ApiKey key) => key.Retired.Select(retired => retired.Hash.Value).Prepend(key.Hash.Value);
+}

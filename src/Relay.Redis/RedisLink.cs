@@ -1,0 +1,336 @@
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Polly;
+using Polly.CircuitBreaker;
+using Relay.Application.Health;
+using Relay.Domain;
+using Relay.Infrastructure;
+using StackExchange.Redis;
+
+namespace Relay.Redis;
+
+/// <summary>
+/// The one connection to the shared state, and what is done about its failures: every command has a time limit, and after several of a few
+/// seconds failed none is sent for a moment, so that nobody waits for what is gone. One late answer is no failure of the state: a busy
+/// machine has some. The client reconnects by itself, later and later, with
+/// jitter; nothing of its words is ever passed on, for they may name hosts and users.
+/// </summary>
+internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
+{
+    /// <summary>Failures in a row, after which it counts as away also where too little is asked of it for the breaker.</summary>
+    private const int SeveralFailures = 3;
+
+    private const string Unreached = "The state that the relays share can't be reached at the moment. Try again shortly.";
+
+    private static readonly TimeSpan ShortestBreak = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestBreak = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Sampling = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestReconnect = TimeSpan.FromSeconds(3);
+
+    private readonly StateOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<RedisLink> _logger;
+    private readonly CircuitBreakerStateProvider _state = new();
+    private readonly ResiliencePipeline _breaker;
+    private volatile ConnectionMultiplexer? _connection;
+    private volatile bool _reached;
+    private int _failuresInARow;
+    private volatile string? _reason = "it has not answered yet";
+
+    public RedisLink(IOptions<StateOptions> options, TimeProvider clock, ILogger<RedisLink> logger)
+    {
+        (_options, _clock, _logger) = (options.Value, clock, logger);
+        Names = new RedisNames(_options.Namespace);
+        _breaker = new ResiliencePipelineBuilder { TimeProvider = clock }
+            .AddCircuitBreaker(
+                new CircuitBreakerStrategyOptions
+                {
+                    ShouldHandle = args => ValueTask.FromResult(IsFailure(args.Outcome.Exception)),
+                    // Three of five at the least.
+                    FailureRatio = 0.5,
+                    MinimumThroughput = 5,
+                    SamplingDuration = Sampling,
+                    BreakDurationGenerator = args => ValueTask.FromResult(BreakOf(args.FailureCount)),
+                    StateProvider = _state,
+                    OnOpened = args =>
+                    {
+                        _logger.LogError(
+                            "The shared state fails: {Reason}. Nothing is asked of it for {Milliseconds:0} ms",
+                            _reason,
+                            args.BreakDuration.TotalMilliseconds
+                        );
+                        return ValueTask.CompletedTask;
+                    },
+                    OnClosed = _ =>
+                    {
+                        _logger.LogInformation("The shared state answers again");
+                        return ValueTask.CompletedTask;
+                    },
+                }
+            )
+            .Build();
+    }
+
+    /// <summary>Raised for what others tell; see <see cref="RedisNames.Channel"/>.</summary>
+    public event Action<string>? Told;
+
+    /// <summary>The names in it.</summary>
+    public RedisNames Names { get; }
+
+    /// <summary>Gives the scripts another clock than their server's, in microseconds since 1970. Tests of time only.</summary>
+    internal Func<long>? ClockOfTest { get; init; }
+
+    /// <summary>The first argument of scripts that need the time: empty for their server's own.</summary>
+    public RedisValue Clock => ClockOfTest?.Invoke() ?? RedisValue.EmptyString;
+
+    /// <summary>Whether it answered lately.</summary>
+    public bool IsUp =>
+        _reached
+        && Volatile.Read(ref _failuresInARow) < SeveralFailures
+        && _state.CircuitState == CircuitState.Closed
+        && _connection is { IsConnected: true };
+
+    /// <inheritdoc/>
+    public string Part => "state";
+
+    /// <inheritdoc/>
+    public string? Problem =>
+        !IsUp
+            ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until it can."
+            : null;
+
+    /// <summary>What is said of whatever needs it while it is away.</summary>
+    public static RelayError Unavailable { get; } = new(ErrorCode.StateUnavailable, Unreached, RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>Asks, within the time limit.</summary>
+    /// <exception cref="RelayErrorException">
+    /// <see cref="ErrorCode.StateUnavailable"/>. Whether it was done all the same is not known.
+    /// </exception>
+    public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken) =>
+        AskAsync(ask, _options.Timeout, cancellationToken);
+
+    /// <summary>Runs a script.</summary>
+    /// <exception cref="RelayErrorException">As for the other.</exception>
+    public Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        AskAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), cancellationToken);
+
+    /// <summary>Runs a script; once more where no answer came. To run it twice must be the same as to run it once.</summary>
+    /// <exception cref="RelayErrorException">As for the other.</exception>
+    public async Task<RedisResult> RunAgainAsync(
+        string script,
+        RedisKey[] keys,
+        RedisValue[] arguments,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return await RunAsync(script, keys, arguments, cancellationToken);
+        }
+        catch (RelayErrorException exception) when (MayHaveArrived(exception) && exception.InnerException is not RedisServerException)
+        {
+            try
+            {
+                return await RunAsync(script, keys, arguments, cancellationToken);
+            }
+            catch (RelayErrorException second) when (!MayHaveArrived(second))
+            {
+                // The breaker opened meanwhile. The first may have arrived all the same, and its caller must know.
+                throw exception;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Runs a script also while nothing else is asked, and so finds out whether it answers again: no caller has to wait for that.
+    /// </summary>
+    /// <exception cref="RelayErrorException">As for the other.</exception>
+    public Task<RedisResult> ProbeAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        SendAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), _options.Timeout, cancellationToken);
+
+    /// <summary>Asks for what takes longer, such as all keys.</summary>
+    /// <exception cref="RelayErrorException">As for the other.</exception>
+    public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken) =>
+        _state.CircuitState == CircuitState.Closed
+            ? SendAsync(ask, timeout, cancellationToken)
+            : throw new RelayErrorException(Unavailable, new BrokenCircuitException());
+
+    private async Task<T> SendAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await _breaker.ExecuteAsync(
+                static async (call, token) =>
+                {
+                    var (link, ask, timeout) = call;
+                    var connection = link._connection ?? throw new TimeoutException();
+                    return await ask(connection.GetDatabase()).WaitAsync(timeout, link._clock, token);
+                },
+                (this, ask, timeout),
+                cancellationToken
+            );
+            if (!_reached)
+            {
+                _reached = true;
+                _logger.LogInformation("The shared state answers");
+            }
+
+            _reason = null;
+            Volatile.Write(ref _failuresInARow, 0);
+            return answer;
+        }
+        catch (BrokenCircuitException exception)
+        {
+            throw new RelayErrorException(Unavailable, exception);
+        }
+        catch (Exception exception) when (IsFailure(exception))
+        {
+            Interlocked.Increment(ref _failuresInARow);
+            if (IsMistake(exception))
+            {
+                // A mistake in a script of the relay's own: names no caller's words, for none are in it.
+                _logger.LogError("The shared state answered with an error: {Message}", exception.Message);
+            }
+
+            throw new RelayErrorException(Unavailable, exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var address = RedisAddress.Parse(_options.State).Address ?? throw new StartupException("STATE is no address of a Redis.");
+        var options = address.ToOptions();
+        options.AbortOnConnectFail = false;
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+        options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
+        options.ReconnectRetryPolicy = new ExponentialRetry(
+            (int)ShortestBreak.TotalMilliseconds / 2,
+            (int)LongestReconnect.TotalMilliseconds
+        );
+        options.KeepAlive = 5;
+        options.ConfigCheckSeconds = 5;
+        options.ClientName = "claude-relay";
+        options.IncludeDetailInExceptions = false;
+        if (_options.CaFile is { Length: > 0 } file)
+        {
+            options.SslClientAuthenticationOptions = host => new System.Net.Security.SslClientAuthenticationOptions
+            {
+                TargetHost = host,
+                CertificateChainPolicy = TrustOnly(file),
+            };
+        }
+
+        _logger.LogInformation("Keys, limits and usage are shared, at {Hosts}", address);
+        var connecting = ConnectAsync(options);
+        try
+        {
+            await connecting.WaitAsync(2 * ConnectTimeout, _clock, cancellationToken);
+        }
+        catch (TimeoutException) when (!connecting.IsCompleted)
+        {
+            _logger.LogWarning("The shared state does not answer; the relay is started all the same, and goes on trying");
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            throw new StartupException($"The shared state at {address} can't be used: {Describe(exception)}.");
+        }
+    }
+
+    private async Task ConnectAsync(ConfigurationOptions options)
+    {
+        var connection = await ConnectionMultiplexer.ConnectAsync(options);
+        _connection = connection;
+        await connection
+            .GetSubscriber()
+            .SubscribeAsync(
+                RedisChannel.Literal(Names.Channel),
+                (_, message) => Told?.Invoke(message.ToString()),
+                CommandFlags.FireAndForget
+            );
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection?.Dispose();
+
+    /// <summary>What a failure is, in words that hold nothing of an address, a user or a password.</summary>
+    public static string Describe(Exception exception) =>
+        exception switch
+        {
+            RelayErrorException { InnerException: { } cause } => Describe(cause),
+            BrokenCircuitException => "it failed just now",
+            TimeoutException => "it did not answer in time",
+            RedisServerException server => DescribeServer(server.Message),
+            RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => "it refused the user or the password",
+            RedisConnectionException { InnerException: RedisServerException server } => DescribeServer(server.Message),
+            RedisConnectionException => "there is no connection to it",
+            RedisCommandException => "no server of it takes this command now",
+            _ => exception.GetType().Name,
+        };
+
+    private static string DescribeServer(string message)
+    {
+        var code = message.AsSpan(0, Math.Max(0, message.AsSpan().IndexOf(' ')));
+        return code switch
+        {
+            "NOAUTH" or "WRONGPASS" => "it refused the user or the password",
+            "NOPERM" => "its user may not do that",
+            "READONLY" => "it is a replica, which can't be written to",
+            "MISCONF" => "it can't write to its disk",
+            "OOM" => "it has no memory left",
+            "LOADING" => "it is starting",
+            "CLUSTERDOWN" or "MASTERDOWN" or "NOREPLICAS" => "its cluster is not whole",
+            _ => "it answered with an error",
+        };
+    }
+
+    /// <summary>
+    /// Whether what failed may have been done, or may still be. What was never sent needs no taking back: while the state is away each
+    /// refused request would leave something to be told, and the state would come back to nothing else.
+    /// </summary>
+    public static bool MayHaveArrived(RelayErrorException exception) =>
+        exception.InnerException
+            is not (
+                BrokenCircuitException
+                or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog }
+            );
+
+    /// <summary>Whether the command itself was wrong: to send it again would be no better.</summary>
+    public static bool IsMistake(Exception? exception) =>
+        exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal);
+
+    private bool IsFailure(Exception? exception)
+    {
+        if (exception is not (RedisException or RedisCommandException or TimeoutException or ObjectDisposedException))
+        {
+            return false;
+        }
+
+        _reason = Describe(exception);
+        return true;
+    }
+
+    /// <summary>Longer the longer it lasts, and never the same for two relays.</summary>
+    private static TimeSpan BreakOf(int failures)
+    {
+        var most = Math.Min(LongestBreak.TotalMilliseconds, ShortestBreak.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 8) / 2.0));
+#pragma warning disable CA5394 // Jitter, no secret.
+        return TimeSpan.FromMilliseconds(
+            ShortestBreak.TotalMilliseconds / 2 + Random.Shared.NextDouble() * (most - ShortestBreak.TotalMilliseconds / 2)
+        );
+#pragma warning restore CA5394
+    }
+
+    private static X509ChainPolicy TrustOnly(string file)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.ImportFromPemFile(file);
+        return policy;
+    }
+}

@@ -1,0 +1,355 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Relay.Application.Quotas;
+using Relay.Domain;
+using Relay.Domain.Models;
+using Relay.Domain.Quotas;
+using StackExchange.Redis;
+
+namespace Relay.Redis;
+
+/// <summary>
+/// Counts in Redis: one admission is one script, on the server's clock. What requests cost is told afterwards, by the <see cref="Outbox"/>.
+/// While Redis is away, requests that spend are refused.
+/// </summary>
+internal sealed class RedisQuotaStore : IQuotaStore
+{
+    private const int MostRefusals = 10_000;
+
+    /// <summary>A refusal may be over before its time, when another relay gives something back: it is taken as certain this long.</summary>
+    private static readonly TimeSpan Certain = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan PlacePoll = TimeSpan.FromMilliseconds(250);
+
+    private readonly RedisLink _link;
+    private readonly RelayInstance _instance;
+    private readonly Outbox _outbox;
+    private readonly TimeProvider _clock;
+    private readonly ConcurrentDictionary<(string KeyId, QuotaLimits Limits), (QuotaDecision Decision, long At)> _refusals = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _places = new(StringComparer.Ordinal);
+    private int _day;
+
+    public RedisQuotaStore(RedisLink link, RelayInstance instance, Outbox outbox, TimeProvider clock)
+    {
+        (_link, _instance, _outbox, _clock) = (link, instance, outbox, clock);
+        _day = RedisNames.ToNumber(DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
+        _link.Told += Listen;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<QuotaDecision> ChargeAsync(
+        string keyId,
+        ModelName? model,
+        QuotaLimits limits,
+        decimal reserveUsd,
+        CancellationToken cancellationToken
+    )
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var id = _instance.NextChargeId();
+        try
+        {
+            // Not the caller's token: what is on its way may be charged, and only its answer tells.
+            return Remember(
+                keyId,
+                limits,
+                await ChargeAsync(id, keyId, model, limits, MicroUsd.From(reserveUsd), reserveUsd, CancellationToken.None)
+            );
+        }
+        catch (RelayErrorException exception)
+        {
+            if (RedisLink.MayHaveArrived(exception))
+            {
+                // It may have been charged, or may still be: void, whichever comes first.
+                PostGiveBack(new QuotaCharge(keyId, RedisNames.ToDay(_day), 0, reserveUsd, limits.Bucket, id), model);
+            }
+
+            return new QuotaDecision(null, exception.Error, []);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask SettleAsync(
+        QuotaCharge charge,
+        ModelName? model,
+        Spending spending,
+        decimal costUsd,
+        CancellationToken cancellationToken
+    )
+    {
+        var (names, member, row) = (
+            _link.Names,
+            RedisNames.MemberOf(charge.KeyId, charge.Bucket),
+            RedisNames.RowOf(charge.Bucket, model?.Value)
+        );
+        var (day, cost, tokens) = (RedisNames.ToNumber(charge.Day), MicroUsd.From(costUsd), spending.Usage);
+        RedisValue[] numbers =
+        [
+            cost,
+            tokens?.InputTokens ?? 0,
+            tokens?.OutputTokens ?? 0,
+            tokens?.CacheCreationInputTokens ?? 0,
+            tokens?.CacheReadInputTokens ?? 0,
+        ];
+        _outbox.Post(database =>
+            database.ScriptEvaluateAsync(
+                RedisScripts.Settle,
+                [
+                    names.Counters(member),
+                    names.Totals(charge.Bucket),
+                    names.Relays,
+                    names.Usage(day, charge.KeyId),
+                    names.KeysOfDay(day),
+                    names.Open,
+                ],
+                [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel, .. numbers]
+            )
+        );
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken)
+    {
+        PostGiveBack(charge, model);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken)
+    {
+        var (names, member) = (_link.Names, RedisNames.MemberOf(charge.KeyId, charge.Bucket));
+        while (true)
+        {
+            var isGone = false;
+            // Before it asks: what is told meanwhile must not be missed.
+            var told = _places.GetOrAdd(member, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            try
+            {
+                var answer = (int)
+                    await _link.RunAsync(
+                        RedisScripts.Place,
+                        [names.Counters(member), names.Totals(charge.Bucket), names.Relays],
+                        [_link.Clock, charge.Id, places()],
+                        cancellationToken
+                    );
+                isGone = answer < 0;
+                if (answer > 0)
+                {
+                    return;
+                }
+            }
+            catch (RelayErrorException)
+            {
+                // It waits on: its patience is the queue's.
+            }
+
+            if (isGone)
+            {
+                // The others took this relay for dead, and its reservation for spent: to run now would count nowhere.
+                throw new RelayErrorException(RedisLink.Unavailable);
+            }
+
+            await Task.WhenAny(told, Task.Delay(PlacePoll, _clock, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <inheritdoc/>
+    public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits)
+    {
+        if (!_refusals.TryGetValue((keyId, limits), out var known))
+        {
+            return null;
+        }
+
+        var (decision, at) = known;
+        var age = _clock.GetElapsedTime(at);
+        if (age >= Certain || age >= decision.Refusal!.RetryAfter)
+        {
+            _refusals.TryRemove((keyId, limits), out _);
+            return null;
+        }
+
+        return decision with
+        {
+            Refusal = decision.Refusal with { RetryAfter = decision.Refusal.RetryAfter - age },
+            Statuses =
+            [
+                .. decision.Statuses.Select(status =>
+                    status with
+                    {
+                        Reset = status.Reset is { } reset && reset > age ? reset - age : TimeSpan.Zero,
+                    }
+                ),
+            ],
+        };
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (names, member) = (_link.Names, RedisNames.MemberOf(keyId, limits.Bucket));
+            var reply = await _link.RunAsync(
+                RedisScripts.Peek,
+                [names.Counters(member), names.Totals(limits.Bucket), names.Relays],
+                [_link.Clock, limits.PerMinute],
+                cancellationToken
+            );
+            var (standing, running) = (StandingOf((RedisResult[])reply!), (int)((RedisResult[])reply!)[11]);
+            var refusal = standing.FindRefusal(limits, reserveUsd: 0);
+            return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal), running);
+        }
+        catch (RelayErrorException exception)
+        {
+            return new QuotaDecision(null, exception.Error, []);
+        }
+    }
+
+    private async Task<QuotaDecision> ChargeAsync(
+        string id,
+        string keyId,
+        ModelName? model,
+        QuotaLimits limits,
+        long reserve,
+        decimal reserveUsd,
+        CancellationToken cancellationToken
+    )
+    {
+        var (names, member, row) = (_link.Names, RedisNames.MemberOf(keyId, limits.Bucket), RedisNames.RowOf(limits.Bucket, model?.Value));
+        while (true)
+        {
+            var day = Volatile.Read(ref _day);
+            // Under the same id it is charged once, however often it arrives.
+            var reply = (RedisResult[])
+                (
+                    await _link.RunAgainAsync(
+                        RedisScripts.Charge,
+                        [
+                            names.Counters(member),
+                            names.Totals(limits.Bucket),
+                            names.Relays,
+                            names.Usage(day, keyId),
+                            names.KeysOfDay(day),
+                            names.LastUse,
+                            names.Open,
+                        ],
+                        [
+                            _link.Clock,
+                            id,
+                            day,
+                            member,
+                            keyId,
+                            row,
+                            model?.Value ?? "-",
+                            reserve,
+                            limits.PerMinute,
+                            limits.PerDay,
+                            limits.GlobalPerDay,
+                            limits.Concurrency,
+                            limits.UsdPerDay is { } usd ? (usd * 1_000_000).ToString(CultureInfo.InvariantCulture) : string.Empty,
+                            (long)RelayInstance.Lease.TotalMilliseconds,
+                        ],
+                        cancellationToken
+                    )
+                )!;
+            var verdict = (string)reply[0]!;
+            if (verdict == "day")
+            {
+                Volatile.Write(ref _day, (int)reply[1]);
+                continue;
+            }
+
+            var standing = StandingOf(reply);
+            var running = (int)reply[11];
+            if (verdict == "charged")
+            {
+                var charge = new QuotaCharge(
+                    keyId,
+                    RedisNames.ToDay((long)reply[1]),
+                    (long)reply[2],
+                    reserveUsd,
+                    limits.Bucket,
+                    id,
+                    IsWaiting: (int)reply[12] == 0
+                );
+                return new QuotaDecision(charge, null, standing.Statuses(limits, null), running);
+            }
+
+            var refusal =
+                standing.FindRefusal(limits, MicroUsd.ToUsd(reserve))
+                ?? throw new InvalidOperationException($"The script's verdict is '{verdict}', and nothing refuses.");
+            return new QuotaDecision(null, refusal, standing.Statuses(limits, refusal), running);
+        }
+    }
+
+    private static QuotaStanding StandingOf(RedisResult[] reply)
+    {
+        var (day, now) = ((int)reply[1], (long)reply[10]);
+        return new QuotaStanding(
+            (long)reply[3],
+            (long)reply[4],
+            MicroUsd.ToUsd((long)reply[5]),
+            MicroUsd.ToUsd((long)reply[6]),
+            (int)reply[7],
+            TimeSpan.FromMicroseconds((long)reply[8]),
+            TimeSpan.FromMicroseconds((long)reply[9]),
+            TimeSpan.FromMicroseconds(((day + 1L) * 86_400 * 1_000_000) - now)
+        );
+    }
+
+    /// <summary>A refusal for the minute or the day stands for a moment; one for what still runs is over when that ends.</summary>
+    private QuotaDecision Remember(string keyId, QuotaLimits limits, QuotaDecision decision)
+    {
+        if (decision.Refusal is { } refusal && (refusal.Code != ErrorCode.RateLimited || decision.Statuses[0].Remaining == 0))
+        {
+            if (_refusals.Count > MostRefusals)
+            {
+                _refusals.Clear();
+            }
+
+            _refusals[(keyId, limits)] = (decision, _clock.GetTimestamp());
+        }
+
+        return decision;
+    }
+
+    private void PostGiveBack(QuotaCharge charge, ModelName? model)
+    {
+        foreach (var known in _refusals.Keys.Where(known => known.KeyId == charge.KeyId))
+        {
+            _refusals.TryRemove(known, out _);
+        }
+
+        var (names, member, row) = (
+            _link.Names,
+            RedisNames.MemberOf(charge.KeyId, charge.Bucket),
+            RedisNames.RowOf(charge.Bucket, model?.Value)
+        );
+        var day = RedisNames.ToNumber(charge.Day);
+        _outbox.Post(database =>
+            database.ScriptEvaluateAsync(
+                RedisScripts.GiveBack,
+                [
+                    names.Counters(member),
+                    names.Totals(charge.Bucket),
+                    names.Relays,
+                    names.Usage(day, charge.KeyId),
+                    names.KeysOfDay(day),
+                    names.Open,
+                ],
+                [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel]
+            )
+        );
+    }
+
+    private void Listen(string news)
+    {
+        if (news.StartsWith("place ", StringComparison.Ordinal) && _places.TryRemove(news["place ".Length..], out var waiting))
+        {
+            waiting.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
+
+namespace Relay.Redis;
+
+/// <summary>Where keys, limits and usage are kept, and with whom they are shared.</summary>
+public sealed class StateOptions
+{
+    /// <summary>The value of <c>STATE</c> for a relay by itself.</summary>
+    public const string Local = "local";
+
+    [Setting(
+        "STATE",
+        "Keep keys, limits and usage here: local (files of this relay), or redis://user:password@host:6379/0 to share them. Use "
+            + "rediss:// for TLS, and commas between several hosts of a cluster or its replicas.",
+        Secret = true
+    )]
+    public string State { get; set; } = Local;
+
+    [Setting(
+        "STATE_CA_FILE",
+        "Trust the certificate authority in this PEM file for rediss://. When unset, those of the system are trusted."
+    )]
+    public string? CaFile { get; set; }
+
+    [Setting("STATE_NAMESPACE", "Begin all names in the shared state with this. Relays with the same value are one fleet.")]
+    public string Namespace { get; set; } = "claude-relay";
+
+    [Setting(
+        "STATE_TIMEOUT",
+        "Wait at most this long for one answer of the shared state. An admission without an answer is asked for once more.",
+        Min = "20ms",
+        Max = "10s"
+    )]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    [Setting("RELAY_NAME", "Give this relay this name in its fleet. When unset, it has the machine's name.")]
+    public string? RelayName { get; set; }
+
+    /// <summary>Whether a configuration asks for a shared state.</summary>
+    internal static bool IsShared(IConfiguration configuration) => configuration["STATE"] is { Length: > 0 } state && state.Trim() != Local;
+}
+
+internal sealed class StateOptionsValidator : IValidateOptions<StateOptions>
+{
+    private const int LongestName = 64;
+
+    public ValidateOptionsResult Validate(string? name, StateOptions options)
+    {
+        var problems = new List<string>();
+        if (options.State != StateOptions.Local && RedisAddress.Parse(options.State).Problem is { } problem)
+        {
+            problems.Add($"STATE: {problem}");
+        }
+
+        if (options.CaFile is { Length: > 0 } file && !File.Exists(file))
+        {
+            problems.Add($"STATE_CA_FILE: there is no file '{file}'.");
+        }
+
+        foreach (var (setting, text) in ((string, string?)[])[("STATE_NAMESPACE", options.Namespace), ("RELAY_NAME", options.RelayName)])
+        {
+            if (!string.IsNullOrEmpty(text) && !IsName(text))
+            {
+                problems.Add($"{setting}: is 1 to {LongestName} letters, digits, dots, underscores or hyphens.");
+            }
+        }
+
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+
+    private static bool IsName(string text) =>
+        text.Length <= LongestName && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-');
+}

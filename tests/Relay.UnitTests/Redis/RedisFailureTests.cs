@@ -1,0 +1,414 @@
+using System.Diagnostics;
+using Relay.Application.Idempotency;
+using Relay.Domain;
+using Relay.Domain.Keys;
+using Relay.Domain.Quotas;
+using Relay.Redis;
+
+namespace Relay.UnitTests.Redis;
+
+/// <summary>A server of the test's own, that is frozen, killed, and started again.</summary>
+public sealed class RedisFailureTests : IDisposable
+{
+    private const int Many = 1_000_000;
+
+    private static readonly QuotaLimits Limits = new(Many, 100, Many, 4, 100);
+
+    private readonly RedisServer _server = RedisServer.Start("--appendonly", "yes", "--appendfsync", "always");
+
+    public void Dispose() => _server.Dispose();
+
+    [Fact]
+    public async Task While_Redis_is_away_requests_are_refused_at_once_and_afterwards_each_counts_once()
+    {
+        await using var relay = await StartAsync();
+        var running = (await ChargeAsync(relay)).Charge!;
+        _server.Freeze();
+        await Waiting.UntilAsync(
+            () => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp,
+            "the breaker opens"
+        );
+
+        // For ten seconds: also those that come when the breaker lets one try again wait for nothing.
+        var frozen = Stopwatch.StartNew();
+        var times = new List<TimeSpan>();
+        QuotaDecision refused;
+        do
+        {
+            var asked = Stopwatch.StartNew();
+            refused = await ChargeAsync(relay);
+            times.Add(asked.Elapsed);
+            await Task.Delay(5, Waiting.Token);
+        } while (frozen.Elapsed < TimeSpan.FromSeconds(10));
+
+        relay.Outbox.Count.Should().BeLessThan(times.Count / 10, "what was never sent needs no taking back");
+        times.Order().ElementAt(times.Count * 99 / 100).Should().BeLessThan(TimeSpan.FromMilliseconds(50));
+        refused.Refusal!.Should().Match<RelayError>(error => error.Code == ErrorCode.StateUnavailable && error.RetryAfter > TimeSpan.Zero);
+        relay.Link.Problem.Should().Contain("can't be reached");
+        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.Unknown);
+        var watch = Stopwatch.StartNew();
+        await relay.Quotas.SettleAsync(running, Any.Model(), new Spending(), 2, Waiting.Token);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50), "what ends while it is away waits for nothing");
+
+        _server.Thaw();
+        await UntilAnswersAsync(relay);
+        await relay.ToldAsync();
+
+        (await UsedAsync(relay)).Should().Be((1, 200), "what was sent while it was frozen is void");
+        relay.Link.Problem.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Killed_and_started_again_on_its_disk_it_has_lost_nothing_and_keys_stay_in_force_meanwhile()
+    {
+        await using var relay = await StartAsync();
+        var (key, secret) = ApiKey.Create(Any.Label(), TimeProvider.System.GetUtcNow());
+        await AddAsync(relay, key);
+        using var keys = new RedisKeyDirectory(relay.Link, relay.Fleet, relay.Keys, TimeProvider.System, new LogLines<RedisKeyDirectory>());
+        await keys.StartAsync(Waiting.Token);
+        await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
+        await relay.ToldAsync();
+
+        _server.Kill();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        keys.Find(secret).Should().Be(key);
+        await using var restarted = await StartAsync();
+        using var blank = new RedisKeyDirectory(
+            restarted.Link,
+            restarted.Fleet,
+            restarted.Keys,
+            TimeProvider.System,
+            new LogLines<RedisKeyDirectory>()
+        );
+        await blank.StartAsync(Waiting.Token);
+        (blank.IsKnown, blank.Find(secret)).Should().Be((false, null), "a relay that is started without it knows no keys, and knows that");
+        blank.Problem.Should().NotBeNull();
+
+        _server.StartAgain();
+        await UntilAnswersAsync(relay);
+        (await UsedAsync(relay)).Should().Be((1, 300));
+        await Waiting.UntilAsync(() => blank.IsKnown, "the keys are read");
+        blank.Find(secret)!.Id.Should().Be(key.Id);
+        await keys.StopAsync(Waiting.Token);
+        await blank.StopAsync(Waiting.Token);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_and_a_replica_are_told_without_their_words()
+    {
+        _server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
+        var wrong = $"redis://:wr0ng-w0rd@127.0.0.1:{_server.Port}";
+        await using (
+            var refused = await RedisRelay.StartAsync(
+                _server,
+                "f",
+                adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1)),
+                beats: true
+            )
+        )
+        {
+            (await ChargeAsync(refused)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+            await ChargeAsync(refused);
+            string.Join(' ', refused.Log.Lines).Should().NotContain("wr0ng").And.NotContain("s3cret");
+        }
+
+        var right = $"redis://:s3cret-of-the-server@127.0.0.1:{_server.Port}";
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)),
+            beats: true
+        );
+        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
+        using var other = RedisServer.Start();
+        _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "127.0.0.1", $"{other.Port}");
+
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "no", "one");
+        await UntilAnswersAsync(relay);
+        relay.Log.Lines.Should().NotContain(line => line.Contains("s3cret", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_relay_that_is_started_while_its_server_hangs_starts_all_the_same()
+    {
+        _server.Freeze();
+        await using var relay = await StartAsync();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        relay.Link.Problem.Should().NotBeNull();
+
+        _server.Thaw();
+
+        await UntilAnswersAsync(relay);
+        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_replica_that_is_promoted_is_the_one_from_then_on()
+    {
+        using var replica = RedisServer.Start("--replicaof", "127.0.0.1", $"{_server.Port}");
+        await Waiting.UntilAsync(
+            () => replica.Cli("info", "replication").Contains("master_link_status:up", StringComparison.Ordinal),
+            "it follows"
+        );
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options =>
+                (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)),
+            beats: true
+        );
+        await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
+        await relay.ToldAsync();
+        // WAIT would wait for what its own connection wrote.
+        var written = Replicated(_server, "master_repl_offset");
+        await Waiting.UntilAsync(() => Replicated(replica, "slave_repl_offset") >= written, "the replica has it");
+
+        _server.Kill();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        replica.Cli("replicaof", "no", "one");
+
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "the new primary counts");
+        (await UsedAsync(relay)).Should().Be((2, 301), "with what the old one had");
+    }
+
+    private static long Replicated(RedisServer server, string offset) =>
+        long.Parse(
+            server
+                .Cli("info", "replication")
+                .Split('\n')
+                .Single(line => line.StartsWith(offset + ":", StringComparison.Ordinal))
+                .Split(':')[1],
+            System.Globalization.CultureInfo.InvariantCulture
+        );
+
+    [Fact]
+    public async Task A_backup_is_restored_by_the_commands_of_docs_operations_md()
+    {
+        await using (var relay = await StartAsync())
+        {
+            await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
+            await relay.ToldAsync();
+            _server.Cli("save").Should().Be("OK");
+            await ChargeAsync(relay); // After the backup.
+        }
+
+        using var home = new TemporaryHome();
+        var backup = Directory.CreateDirectory(home.File("relay-backup"));
+        File.Copy(Path.Combine(_server.Files, "dump.rdb"), Path.Combine(backup.FullName, "dump.rdb"));
+        _server.Kill();
+        var document = await File.ReadAllTextAsync(Checkout.PathOf("docs", "operations.md"), Waiting.Token);
+        var commands = document.Split("```").Single(block => block.StartsWith("bash\nmv appendonlydir", StringComparison.Ordinal))[
+            "bash\n".Length..
+        ];
+        var start = new ProcessStartInfo("bash", ["-euc", commands]) { WorkingDirectory = _server.Files };
+        start.Environment["HOME"] = home.Home.Path;
+        using (var bash = Process.Start(start)!)
+        {
+            await bash.WaitForExitAsync(Waiting.Token);
+            bash.ExitCode.Should().Be(0);
+        }
+
+        _server.StartAgain();
+
+        await using var restored = await StartAsync();
+        (await UsedAsync(restored)).Should().Be((1, 300), "as it was when the backup was made");
+    }
+
+    [Fact]
+    public async Task A_full_disk_refuses_what_can_not_be_kept_and_is_over_when_there_is_room()
+    {
+        using var server = RedisServer.OnSmallDisk("4m", "--appendonly", "yes");
+        await using var relay = await RedisRelay.StartAsync(
+            server,
+            "f",
+            adorn: options => options.Timeout = TimeSpan.FromSeconds(1),
+            beats: true
+        );
+        await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 1, Waiting.Token);
+        await relay.ToldAsync();
+        server.FillDisk();
+
+        var admitted = 0;
+        QuotaDecision decision;
+        while ((decision = await ChargeAsync(relay)).Charge is not null)
+        {
+            admitted++;
+        }
+
+        decision.Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        admitted.Should().BeLessThan(100, "else it was the limit");
+        // What still fits into the last block is let in, and counts.
+        await Waiting.UntilAsync(
+            () =>
+            {
+                admitted += ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is null ? 0 : 1;
+                return relay.Link.Problem is not null
+                    && relay.Log.Lines.Any(line => line.Contains("can't write to its disk", StringComparison.Ordinal));
+            },
+            "the relay says that it is not ready, and why"
+        );
+
+        server.FreeDisk();
+        await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "it counts again");
+        (await UsedAsync(relay)).Requests.Should().Be(1 + admitted + 1, "each that was let in, and no other");
+    }
+
+    [Fact]
+    public async Task A_long_line_delays_each_admission_by_one_round_trip_and_none_by_anothers()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(100));
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)),
+            beats: true
+        );
+        await ChargeAsync(relay); // Which also tells the server the script.
+
+        var times = new List<TimeSpan>();
+        var charges = new List<QuotaCharge>();
+        for (var request = 0; request < 5; request++)
+        {
+            var watch = Stopwatch.StartNew();
+            charges.Add((await ChargeAsync(relay)).Charge!);
+            times.Add(watch.Elapsed);
+        }
+
+        times
+            .Min()
+            .Should()
+            .BeGreaterThan(TimeSpan.FromMilliseconds(195))
+            .And.BeLessThan(TimeSpan.FromMilliseconds(390), "two round trips would take 400");
+        var settling = Stopwatch.StartNew();
+        await relay.Quotas.SettleAsync(charges[0], Any.Model(), new Spending(), 1, Waiting.Token);
+        settling.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(190), "settling delays nobody");
+        var together = Stopwatch.StartNew();
+        (await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => ChargeAsync(relay).AsTask())))
+            .Should()
+            .OnlyContain(decision => decision.Charge != null);
+        together.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5), "fifty in turn would take ten");
+        await relay.ToldAsync();
+        (await UsedAsync(relay)).Requests.Should().Be(56);
+        relay.Link.Problem.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_line_that_is_longer_than_the_time_limit_is_none()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(5));
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)),
+            beats: true
+        );
+        await UntilAnswersAsync(relay);
+        var before = (await UsedAsync(relay)).Requests;
+
+        line.Delay = TimeSpan.FromMilliseconds(250);
+        await Waiting.UntilAsync(
+            () => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp,
+            "the breaker opens"
+        );
+        var watch = Stopwatch.StartNew();
+        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50));
+
+        line.Delay = TimeSpan.FromMilliseconds(5);
+        await UntilAnswersAsync(relay);
+        await relay.ToldAsync();
+        (await UsedAsync(relay)).Requests.Should().Be(before, "what arrived too late is given back");
+    }
+
+    [Fact]
+    public async Task One_late_answer_refuses_nobody()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
+            beats: true
+        );
+        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
+
+        for (var round = 1; round <= 3; round++)
+        {
+            line.Delay = TimeSpan.FromSeconds(3);
+            var late = ChargeAsync(relay).AsTask();
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Waiting.Token);
+            line.Delay = TimeSpan.FromMilliseconds(1);
+
+            (await late.InTime()).Charge.Should().NotBeNull("it is asked for once more, under the same id");
+            (await ChargeAsync(relay)).Charge.Should().NotBeNull("others are let in meanwhile");
+            await relay.ToldAsync();
+            (await UsedAsync(relay)).Requests.Should().Be(1 + (2 * round), "each counts once");
+        }
+
+        relay.Link.Problem.Should().BeNull();
+        relay.Log.Lines.Should().NotContain(line => line.Contains("Nothing is asked", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_late_answer_to_a_claim_is_asked_for_once_more_and_claims_once()
+    {
+        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
+        await using var relay = await RedisRelay.StartAsync(
+            _server,
+            "f",
+            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
+            beats: true
+        );
+        await relay.Answers.ClaimAsync("other", "f", Waiting.Token);
+        line.Delay = TimeSpan.FromSeconds(3);
+        var late = relay.Answers.ClaimAsync("n", "f", Waiting.Token).AsTask();
+        await Task.Delay(TimeSpan.FromMilliseconds(100), Waiting.Token);
+        line.Delay = TimeSpan.FromMilliseconds(1);
+
+        (await late.InTime()).State.Should().Be(IdempotencyState.Claimed);
+
+        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.InFlight);
+        await relay.Answers.KeepAsync("n", "key_1", "f", "answer"u8.ToArray(), Waiting.Token);
+        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.Answered);
+    }
+
+    [Fact]
+    public async Task A_mistake_in_a_script_is_logged_once_for_each_time()
+    {
+        await using var relay = await StartAsync();
+
+        var asking = () => relay.Link.RunAsync("return redis.call('NO-SUCH-COMMAND')", [], [], Waiting.Token);
+
+        await asking.Should().ThrowAsync<RelayErrorException>();
+        relay.Log.Lines.Count(line => line.Contains("answered with an error", StringComparison.Ordinal)).Should().Be(1);
+    }
+
+    private Task<RedisRelay> StartAsync() =>
+        RedisRelay.StartAsync(_server, "f", adorn: options => options.Timeout = TimeSpan.FromSeconds(1), beats: true);
+
+    private static ValueTask<QuotaDecision> ChargeAsync(RedisRelay relay) =>
+        relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 0.01m, Waiting.Token);
+
+    private static async Task AddAsync(RedisRelay relay, ApiKey key) =>
+        (await relay.Keys.ChangeAsync<int>(keys => ((IReadOnlyList<ApiKey>)[.. keys, key], 0), Waiting.Token)).Error.Should().BeNull();
+
+    private static Task UntilAnswersAsync(RedisRelay relay) =>
+        Waiting.UntilAsync(
+            () =>
+                relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Refusal?.Code
+                    != ErrorCode.StateUnavailable
+                && relay.Link.IsUp,
+            "it answers again"
+        );
+
+    private static async Task<(long Requests, long Cents)> UsedAsync(RedisRelay relay)
+    {
+        IReadOnlyList<QuotaStatus> statuses = [];
+        await Waiting.UntilAsync(
+            () => (statuses = relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Statuses).Count > 2,
+            "it answers"
+        );
+        return (statuses[1].Limit - statuses[1].Remaining, statuses[2].Limit - statuses[2].Remaining);
+    }
+}
