@@ -28,7 +28,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
         ),
         (
             "/v1/responses",
-            """{"model":"opus","input":[{"role":"developer","content":"s"},{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="},{"type":"input_file","file_data":"YSxi","filename":"a.csv"}]},{"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"r"}]}],"instructions":"s","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},"reasoning":{"effort":"low","summary":"auto"},"metadata":{"a":"b"},"include":[],"store":false,"stream":true}"""
+            """{"model":"opus","input":[{"role":"developer","content":"s"},{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/gif;base64,R0lGODlhAQABAAAAACw="},{"type":"input_file","file_data":"YSxi","filename":"a.csv"}]},{"type":"reasoning","summary":[]},{"type":"item_reference","id":"rs_a.b"},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"r"}]}],"instructions":"s","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","text":{"format":{"type":"text"}},"reasoning":{"effort":"low","summary":"auto"},"metadata":{"a":"b"},"include":[],"store":false,"stream":true}"""
         ),
         (
             "/v1/messages",
@@ -98,7 +98,8 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
                         text =>
                             text.EndsWith("[DONE]", StringComparison.Ordinal)
                             || text.Contains("event: done")
-                            || text.Contains("event: message_stop"),
+                            || text.Contains("event: message_stop")
+                            || text.Contains("event: response.completed"),
                         context
                     );
             }

@@ -74,6 +74,31 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         (Text("vercel.streamedTools.text"), Number("vercel.streamedTools.steps")).Should().Be(("sdk vercel responses: weather", 2));
         Text("vercel.file").Should().Be("sdk vercel responses: file");
 
+        (Text("turns.loop.text"), Number("turns.loop.steps")).Should().Be(("sdk vercel steps: whole", 4));
+        (Text("turns.streamedLoop.text"), Number("turns.streamedLoop.steps")).Should().Be(("sdk vercel steps: streamed", 4));
+        CheckTurns("sdk vercel steps: whole", ["sdk vercel steps: whole", "I look.", "", "I look.", "", "I look.", ""]);
+        CheckTurns("sdk vercel steps: streamed", ["sdk vercel steps: streamed", "I look.", "", "I look.", "", "I look.", ""]);
+        foreach (var name in (string[])["chat", "page"])
+        {
+            seen.GetProperty("turns")
+                .GetProperty(name)
+                .EnumerateArray()
+                .Select(answer => answer.GetString())
+                .Should()
+                .Equal($"sdk vercel {name} 1", $"sdk vercel {name} 2", $"sdk vercel {name} 3");
+            CheckTurns($"sdk vercel {name} 3", [.. Enumerable.Range(1, 5).Select(turn => $"sdk vercel {name} {(turn + 1) / 2}")]);
+        }
+
+        seen.GetProperty("turns")
+            .GetProperty("thoughts")
+            .EnumerateArray()
+            .Select(thought => thought.GetString())
+            .Should()
+            .Equal("", "Hm.", "", "Hm.", "");
+        Number("turns.foreign.status").Should().Be(400);
+        Text("turns.foreign.message").Should().Contain("store: false");
+        Text("turns.own").Should().Be("sdk vercel chat 4");
+
         Text("langchain.text").Should().Be("sdk langchain responses: whole");
         Text("langchain.stream").Should().Be("sdk langchain responses: stream");
         seen.GetProperty("langchain").GetProperty("object").GetRawText().Should().Be("""{"a":1}""");
@@ -96,7 +121,7 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
             .Should()
             .Be("sdk responses.net: whole");
         var pieces = new List<StreamingResponseUpdate>();
-        await foreach (var update in await client.CreateResponseStreamingAsync("sonnet", "sdk responses.net: stream", null, token))
+        await foreach (var update in client.CreateResponseStreamingAsync("sonnet", "sdk responses.net: stream", null, token))
         {
             pieces.Add(update);
         }
@@ -179,6 +204,29 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         (await plain.GetResponseAsync<Shape>("sdk extensions.ai: schema", cancellationToken: token)).Result.A.Should().Be(1);
         (await client.GetResponseAsync("sdk extensions.ai: weather", tools, token)).Text.Should().Be("sdk extensions.ai: weather");
         CheckRounds("sdk extensions.ai: weather");
+
+        List<ChatMessage> chat = [new(ChatRole.User, "sdk extensions.ai streamed: weather")];
+        foreach (var question in (string[])["sdk extensions.ai streamed 2", "sdk extensions.ai streamed 3", ""])
+        {
+            var updates = await client.GetStreamingResponseAsync(chat, tools, token).ToListAsync(token);
+            updates.ToChatResponse().Messages[^1].Text.Should().Be(chat[^1].Text);
+            chat.AddMessages(updates);
+            chat.Add(new(ChatRole.User, question));
+        }
+
+        CheckRounds("sdk extensions.ai streamed: weather");
+        CheckTurns(
+            "sdk extensions.ai streamed 3",
+            [
+                "sdk extensions.ai streamed: weather",
+                "",
+                "",
+                "sdk extensions.ai streamed: weather",
+                "sdk extensions.ai streamed 2",
+                "sdk extensions.ai streamed 2",
+                "sdk extensions.ai streamed 3",
+            ]
+        );
     }
 
     private static string Forecast(string city) => $"sunny in {city}";
@@ -198,6 +246,15 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
             .Equal("sunny in Bern", "sunny in Chur");
     }
 
+    /// <summary>The turns that the API saw at last. A message of results only has no words.</summary>
+    private void CheckTurns(string question, string[] texts) =>
+        relay
+            .Real.Api.Requests.Last(request => request.LastUserText == question)
+            .Messages.Where(message => message.Role != "system")
+            .Select(message => message.Text)
+            .Should()
+            .Equal(texts);
+
     private async Task<JsonElement> RunNodeAsync()
     {
         var start = new ProcessStartInfo("node", [Path.Combine(TestMachine.Sdks, "responses.mjs")])
@@ -208,6 +265,7 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         };
         start.Environment["RELAY_URL"] = relay.Real.Url;
         start.Environment["RELAY_KEY"] = relay.Real.Key;
+        start.Environment["RELAY_OTHER_KEY"] = await relay.Real.Program.MintAsync("responses-other");
         using var node = Process.Start(start)!;
         var output = node.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = node.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -231,6 +289,17 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
                     ToolCalls = [ToolCall.Of("weather", """{"city":"Bern"}"""), ToolCall.Of("weather", """{"city":"Chur"}""")],
                 }
             );
+            Real.Api.When(
+                "sdk vercel steps:",
+                new Behavior
+                {
+                    Echo = true,
+                    ToolCalls = [ToolCall.Of("weather", """{"city":"Bern"}""")],
+                    ToolRounds = 3,
+                    BeforeCalls = "I look.",
+                }
+            );
+            Real.Api.When("sdk vercel page", new Behavior { Echo = true, Thought = "Hm." });
             Real.Api.When(": hand over", new Behavior { Echo = true, ToolCalls = [ToolCall.Of("transfer_to_Forecaster", "{}")] });
             Real.Api.When("sdk: breaks off", new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
         }

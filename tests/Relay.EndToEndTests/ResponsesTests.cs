@@ -149,6 +149,7 @@ public sealed class ResponsesTests(RealRelay relay)
             model = "sonnet",
             input = "responses: words",
             stream = true,
+            store = false,
         };
 
         var streamed = await relay.Program.StreamAsync(Path, relay.Key, body);
@@ -173,6 +174,64 @@ public sealed class ResponsesTests(RealRelay relay)
             .GetRawText()
             .Should()
             .Be(whole.GetProperty("usage").GetRawText());
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_answer_is_referred_to_by_its_ids_also_at_a_relay_that_has_started_anew(bool isStreamed)
+    {
+        var words = string.Concat(Enumerable.Repeat("Ein längerer Satz. ", 1_000));
+        relay.Api.When($"responses: refers {isStreamed}", new Behavior { Text = words });
+        var question = Message($"responses: refers {isStreamed}");
+        var body = new JsonObject
+        {
+            ["model"] = "sonnet",
+            ["input"] = new JsonArray(question.DeepClone()),
+            ["stream"] = isStreamed,
+        };
+        var output = isStreamed
+            ? (await relay.Program.StreamAsync(Path, relay.Key, body)).Events[^1].Json.GetProperty("response").GetProperty("output")
+            : (await AskAsync(body)).GetProperty("output");
+        var ids = output.EnumerateArray().Select(item => item.GetProperty("id").GetString()!).ToList();
+        JsonObject Later(IEnumerable<string> references, string then) =>
+            new()
+            {
+                ["model"] = "sonnet",
+                ["input"] = new JsonArray([
+                    question.DeepClone(),
+                    .. references.Select(id => new JsonObject { ["type"] = "item_reference", ["id"] = id }),
+                    Message(then),
+                ]),
+            };
+
+        var other = await relay.Program.MintAsync($"refers-{isStreamed}");
+        var foreign = await relay.Program.PostAsync(Path, other, Later(ids, "hi"));
+        var changed = await relay.Program.PostAsync(Path, relay.Key, Later(ids.Select(id => id.Insert(9, "A")), "hi"));
+        var unknown = await relay.Program.PostAsync(Path, relay.Key, Later(["msg_0123456789abcdef0123456700"], "hi"));
+        await AskAsync(Later(ids, $"responses: refers {isStreamed} again"));
+        await using var restarted = await RelayProgram.WithRealClaudeAsync(relay.Api);
+        File.Copy($"{relay.Program.Home}/keys.json", $"{restarted.Home}/keys.json", overwrite: true);
+        await restarted.EventuallyAsync(async () => (await restarted.GetAsync("/v1/models", relay.Key)).Status == 200, "no key");
+        (await restarted.PostAsync(Path, relay.Key, Later(ids, $"responses: refers {isStreamed} anew"))).Status.Should().Be(200);
+
+        foreach (var refused in (RelayAnswer[])[foreign, changed, unknown])
+        {
+            (refused.Status, refused.Json.GetProperty("error").GetProperty("param").GetString()).Should().Be((400, "input[1]"));
+            refused.Body.Should().Contain("Send the item itself");
+        }
+
+        foreach (var then in (string[])["again", "anew"])
+        {
+            relay
+                .RequestsOf($"responses: refers {isStreamed} {then}")
+                .Should()
+                .ContainSingle()
+                .Which.Messages.Where(message => message.Role == "assistant")
+                .Select(message => message.Text)
+                .Should()
+                .Equal(words);
+        }
     }
 
     [Fact(Timeout = 120_000)]

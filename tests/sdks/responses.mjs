@@ -8,13 +8,13 @@ import { HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messag
 import { tool as langchainTool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
 import { Agent, run, setDefaultOpenAIClient, setTracingDisabled, tool as agentTool } from '@openai/agents';
-import { generateText, Output, stepCountIs, streamText, tool as vercelTool } from 'ai';
+import { convertToModelMessages, generateText, Output, readUIMessageStream, stepCountIs, streamText, tool as vercelTool } from 'ai';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
-const { RELAY_URL, RELAY_KEY } = process.env;
+const { RELAY_URL, RELAY_KEY, RELAY_OTHER_KEY } = process.env;
 const baseURL = `${RELAY_URL}/v1`;
 const model = 'sonnet';
 const Answer = z.object({ a: z.number() });
@@ -27,7 +27,7 @@ async function failure(act) {
     await act();
     return { error: null };
   } catch (error) {
-    return { error: error.constructor.name, status: error.status, code: error.code, param: error.param, message: error.message };
+    return { error: error.constructor.name, status: error.status ?? error.statusCode, code: error.code, param: error.param, message: error.message };
   }
 }
 
@@ -107,6 +107,34 @@ seen.vercel = {
     model: vercel(model),
     messages: [{ role: 'user', content: [{ type: 'file', mediaType: 'application/pdf', filename: 'a.pdf', data: Buffer.from('%PDF-1.4 /Type /Page') }, { type: 'text', text: 'sdk vercel responses: file' }] }],
   })).text,
+};
+
+// Several turns: the provider refers to earlier answers by their ids, in a tool loop and in a chat.
+const loop3 = await generateText({ model: vercel(model), prompt: 'sdk vercel steps: whole', tools: vercelTools, stopWhen: stepCountIs(5) });
+const streamedLoop3 = streamText({ model: vercel(model), prompt: 'sdk vercel steps: streamed', tools: vercelTools, stopWhen: stepCountIs(5) });
+await streamedLoop3.consumeStream();
+const chat = [];
+for (const turn of [1, 2, 3]) {
+  chat.push({ role: 'user', content: `sdk vercel chat ${turn}` });
+  chat.push(...(await generateText({ model: vercel(model), messages: chat })).response.messages);
+}
+// As useChat keeps a chat: streamed, and as JSON between the turns.
+const page = [];
+for (const turn of [1, 2, 3]) {
+  page.push({ id: `${turn}`, role: 'user', parts: [{ type: 'text', text: `sdk vercel page ${turn}` }] });
+  const answer = streamText({ model: vercel(model), messages: await convertToModelMessages(page), providerOptions: turn > 1 ? { openai: { forceReasoning: true, reasoningSummary: 'auto' } } : undefined });
+  let message;
+  for await (const update of readUIMessageStream({ stream: answer.toUIMessageStream() })) message = update;
+  page.push(JSON.parse(JSON.stringify(message)));
+}
+seen.turns = {
+  loop: { text: loop3.text, steps: loop3.steps.length },
+  streamedLoop: { text: await streamedLoop3.text, steps: (await streamedLoop3.steps).length },
+  chat: chat.filter((message) => message.role === 'assistant').map((message) => message.content.map((part) => part.text).join('')),
+  page: page.filter((message) => message.role === 'assistant').map((message) => message.parts.filter((part) => part.type === 'text').map((part) => part.text).join('')),
+  thoughts: page.flatMap((message) => message.parts.filter((part) => part.type === 'reasoning').map((part) => part.text)),
+  foreign: await failure(() => generateText({ model: createOpenAI({ apiKey: RELAY_OTHER_KEY, baseURL })(model), messages: [...chat, { role: 'user', content: 'hi' }] })),
+  own: (await generateText({ model: vercel(model), messages: chat.concat({ role: 'user', content: 'sdk vercel chat 4' }), providerOptions: { openai: { store: false } } })).text,
 };
 
 const langchain = new ChatOpenAI({ apiKey: RELAY_KEY, model, useResponsesApi: true, configuration: { baseURL } });

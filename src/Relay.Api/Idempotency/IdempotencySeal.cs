@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Relay.Api.Authentication;
 using Relay.Domain.Keys;
 
 namespace Relay.Api.Idempotency;
@@ -10,21 +11,14 @@ namespace Relay.Api.Idempotency;
 /// </summary>
 internal sealed class IdempotencySeal : IDisposable
 {
-    private const int TagBytes = 16;
-    private const int NonceBytes = 12;
-
     private readonly byte[] _namingKey;
-    private readonly AesGcm _cipher;
+    private readonly CallerSeal _seal;
 
     /// <summary>The seal of a caller.</summary>
     public IdempotencySeal(KeySecret secret)
     {
-        var material = Encoding.ASCII.GetBytes(secret.Reveal());
-        _namingKey = HKDF.DeriveKey(HashAlgorithmName.SHA256, material, 32, info: "claude-relay idempotency names"u8.ToArray());
-        var sealingKey = HKDF.DeriveKey(HashAlgorithmName.SHA256, material, 32, info: "claude-relay idempotency answers"u8.ToArray());
-        _cipher = new AesGcm(sealingKey, TagBytes);
-        CryptographicOperations.ZeroMemory(material);
-        CryptographicOperations.ZeroMemory(sealingKey);
+        _namingKey = CallerSeal.DeriveKey(secret, "claude-relay idempotency names");
+        _seal = new CallerSeal(secret, "claude-relay idempotency answers");
     }
 
     /// <summary>The name of a record.</summary>
@@ -37,51 +31,15 @@ internal sealed class IdempotencySeal : IDisposable
     public string FingerprintOf(ReadOnlySpan<byte> body) => Convert.ToHexStringLower(HMACSHA256.HashData(_namingKey, body));
 
     /// <summary>Seals an answer to its name.</summary>
-    public byte[] Seal(string name, ReadOnlySpan<byte> answer)
-    {
-        var sealedAnswer = new byte[NonceBytes + TagBytes + answer.Length];
-        var nonce = sealedAnswer.AsSpan(0, NonceBytes);
-        RandomNumberGenerator.Fill(nonce);
-        _cipher.Encrypt(
-            nonce,
-            answer,
-            sealedAnswer.AsSpan(NonceBytes + TagBytes),
-            sealedAnswer.AsSpan(NonceBytes, TagBytes),
-            Encoding.ASCII.GetBytes(name)
-        );
-        return sealedAnswer;
-    }
+    public byte[] Seal(string name, ReadOnlySpan<byte> answer) => _seal.Seal(name, answer);
 
     /// <summary>Opens it again; null for what was not sealed with this secret for this name.</summary>
-    public byte[]? Open(string name, ReadOnlySpan<byte> sealedAnswer)
-    {
-        if (sealedAnswer.Length < NonceBytes + TagBytes)
-        {
-            return null;
-        }
-
-        var answer = new byte[sealedAnswer.Length - NonceBytes - TagBytes];
-        try
-        {
-            _cipher.Decrypt(
-                sealedAnswer[..NonceBytes],
-                sealedAnswer[(NonceBytes + TagBytes)..],
-                sealedAnswer.Slice(NonceBytes, TagBytes),
-                answer,
-                Encoding.ASCII.GetBytes(name)
-            );
-            return answer;
-        }
-        catch (AuthenticationTagMismatchException)
-        {
-            return null;
-        }
-    }
+    public byte[]? Open(string name, ReadOnlySpan<byte> sealedAnswer) => _seal.Open(name, sealedAnswer);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _cipher.Dispose();
+        _seal.Dispose();
         CryptographicOperations.ZeroMemory(_namingKey);
     }
 }

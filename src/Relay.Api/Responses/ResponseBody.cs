@@ -11,7 +11,8 @@ namespace Relay.Api.Responses;
 /// <summary>A body of <c>POST /v1/responses</c> as the relay understands it.</summary>
 /// <param name="Compatible">The completion, and how it is answered.</param>
 /// <param name="Echo">The fields that the answer repeats.</param>
-internal sealed record ResponseRequest(CompatibleRequest Compatible, ResponseEcho Echo);
+/// <param name="MayRefer">Whether the caller may send ids of the answer's items later, instead of the items.</param>
+internal sealed record ResponseRequest(CompatibleRequest Compatible, ResponseEcho Echo, bool MayRefer);
 
 /// <summary>
 /// Reads the body of <c>POST /v1/responses</c> as OpenAI's own API takes it. Nothing is stored: a field that refers to an earlier response
@@ -46,7 +47,8 @@ internal static class ResponseBody
     /// <summary>The body as the domain sees it.</summary>
     /// <param name="root">An object.</param>
     /// <param name="models">The meaning of names of models.</param>
-    public static Result<ResponseRequest> Parse(JsonElement root, IModelNames models)
+    /// <param name="seal">Opens references to items.</param>
+    public static Result<ResponseRequest> Parse(JsonElement root, IModelNames models, ItemSeal seal)
     {
         var fields = new FieldReader();
         var body = new LenientBody(root, fields, ContractFields.Of<ResponseCreateRequest>());
@@ -55,7 +57,9 @@ internal static class ResponseBody
         ReadInclude(body, fields);
         var model = fields.ReadModel(body, models);
         var instructions = body.Text("instructions");
-        var (conversation, system) = fields.Error is null ? fields.Take(ResponseInput.Read(body.FindList("input"), instructions)) : default;
+        var (conversation, system) = fields.Error is null
+            ? fields.Take(ResponseInput.Read(body.FindList("input"), instructions, seal))
+            : default;
         var (schema, format) = ReadFormat(body, fields);
         var (effort, reasoning) = ReadReasoning(body, fields);
         var maxTokens = body.WholeNumber("max_output_tokens") is { } tokens
@@ -95,7 +99,9 @@ internal static class ResponseBody
             TopP = body.Number("top_p"),
             User = user,
         };
-        return new ResponseRequest(new CompatibleRequest(request, isStream, IncludesUsage: true, body.FindIgnored()), echo);
+        // As at OpenAI, an answer that is not to be stored is not referred to.
+        var mayRefer = !(body.Find("store") is { } store && False(store));
+        return new ResponseRequest(new CompatibleRequest(request, isStream, IncludesUsage: true, body.FindIgnored()), echo, mayRefer);
     }
 
     /// <summary>Parts of an answer that OpenAI leaves out unless they are asked for: of these the relay has none.</summary>

@@ -17,7 +17,8 @@ internal static class ResponseInput
     /// <summary>The conversation, and the system prompt of the instructions and of the system's messages.</summary>
     /// <param name="input">The field; null when it is missing.</param>
     /// <param name="instructions">The field <c>instructions</c>.</param>
-    public static Result<(Conversation Conversation, PromptText? System)> Read(JsonElement? input, string? instructions)
+    /// <param name="seal">Opens references to items.</param>
+    public static Result<(Conversation Conversation, PromptText? System)> Read(JsonElement? input, string? instructions, ItemSeal seal)
     {
         if (input is not { } given)
         {
@@ -38,11 +39,12 @@ internal static class ResponseInput
         }
 
         var messages = MessageReader.ForItems(Input, instructions);
+        var references = new ItemReferences(seal, given);
         var index = 0;
         foreach (var item in given.EnumerateArray())
         {
             var field = $"{Input}[{index++}]";
-            if ((ReadItem(messages, item, field) ?? messages.Error) is { } error)
+            if ((ReadItem(messages, references, item, field) ?? messages.Error) is { } error)
             {
                 return error;
             }
@@ -62,7 +64,7 @@ internal static class ResponseInput
 
     /// <summary>Reads an item.</summary>
     /// <returns>Null when it was read, or when <paramref name="messages"/> knows the error.</returns>
-    private static RelayError? ReadItem(MessageReader messages, JsonElement item, string field)
+    private static RelayError? ReadItem(MessageReader messages, ItemReferences references, JsonElement item, string field)
     {
         if (item.ValueKind != JsonValueKind.Object)
         {
@@ -79,12 +81,19 @@ internal static class ResponseInput
             case "reasoning":
                 // The API takes thoughts back only as it signed them, and Claude Code sends none.
                 return null;
+            case "item_reference" when fields.Text(item, "id", field) is { } id && ItemSeal.IsOfThoughts(id):
+                return null;
             case "item_reference":
-                return RelayError.Invalid(
-                    field,
-                    $"'{field}' refers to an item of an earlier response, and the relay stores none. Send the item itself. "
-                        + $"Vercel's AI SDK does so with the provider option 'store: false'."
-                );
+                return fields.Error
+                    ?? (
+                        references.Take(item) is { } referred
+                            ? ReadItem(messages, references, referred, field)
+                            : RelayError.Invalid(
+                                field,
+                                $"'{field}' refers to an item that its id does not hold, and the relay stores none. Send the item itself. "
+                                    + "Vercel's AI SDK does so with the provider option 'store: false'."
+                            )
+                    );
             case "function_call":
                 messages.AddCall(item, field);
                 return null;

@@ -11,7 +11,7 @@ namespace Relay.Api.Responses;
 internal sealed record ResponseItem;
 
 /// <summary>A message of the model.</summary>
-/// <param name="Id">The id of the item.</param>
+/// <param name="Id">The id of the item. In a whole answer it holds the item, unless the request says <c>store: false</c>.</param>
 /// <param name="Type">Always <c>message</c>.</param>
 /// <param name="Status">Whether the item is whole.</param>
 /// <param name="Role">Always <c>assistant</c>.</param>
@@ -59,7 +59,7 @@ internal sealed record ResponseRefusal([property: Values("refusal")] string Type
 }
 
 /// <summary>A call of one of the caller's functions. Send it back with its result.</summary>
-/// <param name="Id">The id of the item.</param>
+/// <param name="Id">The id of the item. In a whole answer it holds the item, unless the request says <c>store: false</c>.</param>
 /// <param name="Type">Always <c>function_call</c>.</param>
 /// <param name="Status">Whether the item is whole.</param>
 /// <param name="Arguments">The text of a JSON object.</param>
@@ -79,7 +79,10 @@ internal sealed record ResponseCall(
         new(id, "function_call", status, arguments, callId, name);
 }
 
-/// <summary>Thoughts of the model, for a request with <c>reasoning.summary</c> or <c>thinking</c>.</summary>
+/// <summary>
+/// Thoughts of the model, for a request with <c>reasoning.summary</c> or <c>thinking</c>. The last item of a stream has none: its id
+/// holds the other items, unless the request says <c>store: false</c>.
+/// </summary>
 /// <param name="Id">The id of the item.</param>
 /// <param name="Type">Always <c>reasoning</c>.</param>
 /// <param name="Summary">The thoughts that the model shows.</param>

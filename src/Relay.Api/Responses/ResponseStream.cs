@@ -14,8 +14,14 @@ namespace Relay.Api.Responses;
 /// <param name="ids">Ids of the response and its items.</param>
 /// <param name="begin">Begins the response of a model; null for the one that was asked.</param>
 /// <param name="clock">The time.</param>
-internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<string?, ResponseContract> begin, TimeProvider clock)
-    : CompletionStream(stream)
+/// <param name="carry">Makes the item that brings the others back; null for a caller who will not refer to them.</param>
+internal sealed class ResponseStream(
+    EventStream stream,
+    ResponseIds ids,
+    Func<string?, ResponseContract> begin,
+    TimeProvider clock,
+    Func<IEnumerable<object>, ResponseThoughts>? carry
+) : CompletionStream(stream)
 {
     private readonly List<object> _output = [];
     private readonly StringBuilder _words = new();
@@ -88,6 +94,16 @@ internal sealed class ResponseStream(EventStream stream, ResponseIds ids, Func<s
         }
 
         Leave(events, status);
+        if (carry?.Invoke(_output) is { } carrier)
+        {
+            Add(
+                events,
+                "response.output_item.added",
+                number => new ResponseItemEvent("response.output_item.added", number, _output.Count, carrier)
+            );
+            EndItem(events, carrier);
+        }
+
         var whole = _response!.End(completion, [.. _output], clock.GetUtcNow().ToUnixTimeSeconds());
         Add(events, $"response.{status}", number => new ResponseLifecycleEvent($"response.{status}", number, whole));
     }

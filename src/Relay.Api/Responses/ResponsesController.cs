@@ -1,4 +1,5 @@
 using MediatR;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
@@ -32,8 +33,9 @@ internal sealed class ResponsesController(
     /// <summary>Answers a conversation, for programs that use OpenAI's Responses API</summary>
     /// <remarks>
     /// OpenAI's SDKs and agents, and Vercel's provider, need the base URL with <c>/v1</c> and a key of the relay, and nothing else. The
-    /// relay stores nothing: send the earlier items in <c>input</c>, as they came. With <c>stream: true</c> the answer comes as OpenAI's
-    /// events. Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
+    /// relay stores nothing: send the earlier items in <c>input</c>, as they came, or references to them by their ids.
+    /// With <c>stream: true</c> the answer comes as OpenAI's events. Comment
+    /// lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
     /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
     /// so that half an answer never looks like a whole one.
     /// Errors are in OpenAI's format.
@@ -44,7 +46,12 @@ internal sealed class ResponsesController(
     [Answers(200, "The answer.", typeof(ResponseEvents), "text/event-stream")]
     public async Task<IActionResult> CreateAsync(CancellationToken cancellationToken)
     {
-        var body = await Request.ReadObjectAsync(root => ResponseBody.Parse(root, models), server.Value.MaxBodyBytes, cancellationToken);
+        using var seal = new ItemSeal(HttpContext.Features.GetRequiredFeature<KeySecret>());
+        var body = await Request.ReadObjectAsync(
+            root => ResponseBody.Parse(root, models, seal),
+            server.Value.MaxBodyBytes,
+            cancellationToken
+        );
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
@@ -59,24 +66,29 @@ internal sealed class ResponsesController(
         if (parsed.Compatible.IsStream)
         {
             await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ResponseStream(stream, ids, model => Begin(model ?? context.Model!.Value), clock).RunAsync(
-                mediator,
-                context,
-                request,
-                stream.Ended
-            );
+            return await new ResponseStream(
+                stream,
+                ids,
+                model => Begin(model ?? context.Model!.Value),
+                clock,
+                parsed.MayRefer ? seal.Carry : null
+            ).RunAsync(mediator, context, request, stream.Ended);
         }
 
         var started = Begin(string.Empty);
         var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
-        return result.TryGet(out var completion, out error)
-            ? new JsonResult(
-                (started with { Model = completion.Model.Value }).End(
-                    completion,
-                    ResponseItems.Of(completion, ids),
-                    clock.GetUtcNow().ToUnixTimeSeconds()
-                )
+        if (!result.TryGet(out var completion, out error))
+        {
+            return error.ToActionResult();
+        }
+
+        var items = ResponseItems.Of(completion, ids);
+        return new JsonResult(
+            (started with { Model = completion.Model.Value }).End(
+                completion,
+                parsed.MayRefer ? seal.WithIds(items) : items,
+                clock.GetUtcNow().ToUnixTimeSeconds()
             )
-            : error.ToActionResult();
+        );
     }
 }

@@ -36,6 +36,8 @@ public sealed class RequestTests
         .AddSingleton(new BodyBudget(Options.Create(new ServerOptions())))
         .BuildServiceProvider();
 
+    private static readonly ItemSeal Seal = new(KeySecret.Generate());
+
     private static readonly KeyReference Key = KeyReference.Of("key_0f1e2d3c4b5a6978");
 
     private static readonly RequestContext By = new(
@@ -282,7 +284,7 @@ public sealed class RequestTests
             "/v1/chat/completions" => ReadObjectAsync(body, root => ChatCompletionBody.Parse(root, Any.ModelNames())),
             "/v1/responses" => ReadObjectAsync(
                 body,
-                root => ResponseBody.Parse(root, Any.ModelNames()).TryGet(out var parsed, out var error) ? parsed.Compatible : error
+                root => ResponseBody.Parse(root, Any.ModelNames(), Seal).TryGet(out var parsed, out var error) ? parsed.Compatible : error
             ),
             "/v1/messages" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: true)),
             "/v1/messages/count_tokens" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: false)),

@@ -3,6 +3,7 @@ using Relay.Api.Http;
 using Relay.Api.Responses;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Keys;
 
 namespace Relay.UnitTests.Api.Responses;
 
@@ -10,6 +11,8 @@ public sealed class ResponseBodyTests
 {
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
     private const string Hi = "\"input\":\"hi\"";
+
+    private static readonly ItemSeal Seal = new(KeySecret.Generate());
 
     [Fact]
     public void A_text_is_a_question_with_instructions_as_its_system_prompt()
@@ -229,6 +232,6 @@ public sealed class ResponseBodyTests
     {
         // As a request's body, which is gone once it was read.
         using var document = JsonDocument.Parse($"{{\"model\":\"opus\",{fields}}}");
-        return ResponseBody.Parse(document.RootElement, Any.ModelNames());
+        return ResponseBody.Parse(document.RootElement, Any.ModelNames(), Seal);
     }
 }

@@ -5,6 +5,7 @@ using Relay.Api.Http;
 using Relay.Api.Responses;
 using Relay.Domain;
 using Relay.Domain.Completions;
+using Relay.Domain.Keys;
 
 namespace Relay.UnitTests.Api.Responses;
 
@@ -237,6 +238,32 @@ public sealed class ResponseStreamTests
         }
     }
 
+    [Fact]
+    public async Task A_caller_who_may_refer_to_items_gets_one_that_carries_the_others()
+    {
+        using var seal = new ItemSeal(KeySecret.Generate());
+        var call = Call("call_1", "{}");
+        var events = await RunAsync(
+            seal.Carry,
+            Any.Completion("Let me look."),
+            new WordsPiece("Let me look."),
+            new CallBegins("call_1", "weather"),
+            new CallEnds(call)
+        );
+
+        Types(events).Should().EndWith(["response.output_item.added", "response.output_item.done", "response.completed"]);
+        var output = Read<StreamingResponseCompletedUpdate>(events[^1]).Response.OutputItems;
+        output.Should().HaveCount(3);
+        var carrier = output[2].Should().BeOfType<ReasoningResponseItem>().Which;
+        carrier.SummaryParts.Should().BeEmpty();
+        seal.Open(carrier.Id)
+            .Select(item => JsonSerializer.Serialize(item, item.GetType(), JsonContract.Options))
+            .Should()
+            .Equal(
+                events[^1].Json.GetProperty("response").GetProperty("output").EnumerateArray().Take(2).Select(item => item.GetRawText())
+            );
+    }
+
     private static IEnumerable<string> Types(IEnumerable<StreamedEvent> events) => events.Select(item => item.Type);
 
     private static T Read<T>(StreamedEvent item)
@@ -249,7 +276,14 @@ public sealed class ResponseStreamTests
 
     private static ToolCall Call(string id, string input) => ToolCall.OfModel(id, "weather", input)!;
 
-    private static async Task<IReadOnlyList<StreamedEvent>> RunAsync(Result<Completion> result, params AnswerPiece[] pieces)
+    private static Task<IReadOnlyList<StreamedEvent>> RunAsync(Result<Completion> result, params AnswerPiece[] pieces) =>
+        RunAsync(null, result, pieces);
+
+    private static async Task<IReadOnlyList<StreamedEvent>> RunAsync(
+        Func<IEnumerable<object>, ResponseThoughts>? carry,
+        Result<Completion> result,
+        params AnswerPiece[] pieces
+    )
     {
         var echo = new ResponseEcho { Instructions = "Be brief." };
         var events = await StreamedAnswer.RunAsync(
@@ -257,7 +291,8 @@ public sealed class ResponseStreamTests
                 stream,
                 new ResponseIds("req_1"),
                 model => ResponseContract.Begin("resp_1", 5, model ?? "x", echo),
-                TimeProvider.System
+                TimeProvider.System,
+                carry
             ),
             result,
             pieces
