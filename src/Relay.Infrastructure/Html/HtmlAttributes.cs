@@ -1,0 +1,97 @@
+using System.Buffers;
+using System.Text;
+
+namespace Relay.Infrastructure.Html;
+
+/// <summary>One attribute of a tag.</summary>
+/// <param name="name">As it is written.</param>
+/// <param name="value">As it is written, without its quotes.</param>
+internal readonly ref struct HtmlAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+{
+    /// <summary>As it is written.</summary>
+    public ReadOnlySpan<byte> Name { get; } = name;
+
+    /// <summary>As it is written, without its quotes.</summary>
+    public ReadOnlySpan<byte> Value { get; } = value;
+
+    /// <summary>Whether it has a name, in any case.</summary>
+    public bool Is(ReadOnlySpan<byte> lowerCaseName) => Ascii.EqualsIgnoreCase(Name, lowerCaseName);
+
+    /// <summary>The value as text.</summary>
+    public string Text => CharacterReferences.Decode(Value, inAttribute: true);
+}
+
+/// <summary>The attributes of a tag, in the order in which they are written; of two of one name the first counts.</summary>
+/// <param name="rest">The tag behind its name, with its end.</param>
+internal ref struct HtmlAttributes(ReadOnlySpan<byte> rest)
+{
+    private static readonly SearchValues<byte> NameEnds = SearchValues.Create("\t\n\f\r />="u8);
+    private static readonly SearchValues<byte> UnquotedEnds = SearchValues.Create("\t\n\f\r >"u8);
+    private static readonly SearchValues<byte> Between = SearchValues.Create("\t\n\f\r /"u8);
+    private static readonly SearchValues<byte> Spaces = SearchValues.Create("\t\n\f\r "u8);
+
+    private ReadOnlySpan<byte> _rest = rest;
+
+    /// <summary>The attribute at hand.</summary>
+    public HtmlAttribute Current { get; private set; }
+
+    /// <summary>For <c>foreach</c>.</summary>
+    public readonly HtmlAttributes GetEnumerator() => this;
+
+    /// <summary>Goes to the next attribute; false at the end.</summary>
+    public bool MoveNext()
+    {
+        Skip(Between);
+        if (_rest.Length == 0 || _rest[0] == '>')
+        {
+            return false;
+        }
+
+        // The first letter may be a '='.
+        var length = 1 + _rest[1..].IndexOfAny(NameEnds);
+        length = length == 0 ? _rest.Length : length;
+        var name = _rest[..length];
+        _rest = _rest[length..];
+        Skip(Spaces);
+        if (_rest.Length == 0 || _rest[0] != '=')
+        {
+            Current = new HtmlAttribute(name, default);
+            return true;
+        }
+
+        _rest = _rest[1..];
+        Skip(Spaces);
+        if (_rest.Length > 0 && _rest[0] is (byte)'"' or (byte)'\'')
+        {
+            var end = _rest[1..].IndexOf(_rest[0]);
+            end = end < 0 ? _rest.Length - 1 : end;
+            Current = new HtmlAttribute(name, _rest.Slice(1, end));
+            _rest = _rest[Math.Min(_rest.Length, end + 2)..];
+        }
+        else
+        {
+            var end = _rest.IndexOfAny(UnquotedEnds);
+            end = end < 0 ? _rest.Length : end;
+            Current = new HtmlAttribute(name, _rest[..end]);
+            _rest = _rest[end..];
+        }
+
+        return true;
+    }
+
+    /// <summary>The text of an attribute's first occurrence; null where there is none.</summary>
+    public static string? Find(HtmlAttributes attributes, ReadOnlySpan<byte> lowerCaseName)
+    {
+        foreach (var attribute in attributes)
+        {
+            if (attribute.Is(lowerCaseName))
+            {
+                return attribute.Text;
+            }
+        }
+
+        return null;
+    }
+
+    private void Skip(SearchValues<byte> letters) => _rest = _rest.IndexOfAnyExcept(letters) is var at and >= 0 ? _rest[at..] : default;
+}
