@@ -22,11 +22,11 @@ namespace Relay.Application;
 /// <summary>Registers the use cases, their pipeline and their options.</summary>
 public static class DependencyInjection
 {
-    /// <summary>Everything of this project. The ports are the infrastructure's to register.</summary>
+    /// <summary>Registers everything of this project. The infrastructure registers the ports.</summary>
     public static IServiceCollection AddRelayApplication(this IServiceCollection services) =>
         services.AddRelayOptions().AddTelemetry().AddUseCases().AddPipeline();
 
-    /// <summary>Shows the metrics that are there before anything happens, to whoever collects them by now.</summary>
+    /// <summary>Shows the metrics that exist before anything happens, to the collectors that listen by now.</summary>
     public static void ShowMetrics(this IServiceProvider services)
     {
         services.GetRequiredService<RelayGauges>();
@@ -56,7 +56,7 @@ public static class DependencyInjection
                 provider.GetRequiredService<IMeterFactory>(),
                 provider.GetRequiredService<ModelCatalog>()
             ))
-            // Not checked where a container is: relayctl has no engine to look at.
+            // A factory is not checked when the container is built: relayctl has no engine for the gauges.
             .AddSingleton(provider => ActivatorUtilities.CreateInstance<RelayGauges>(provider));
 
     private static IServiceCollection AddUseCases(this IServiceCollection services)
@@ -84,7 +84,7 @@ public static class DependencyInjection
         );
         services.AddValidatorsFromAssemblyContaining<CompleteValidator>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
-        // MediatR 5 leaves the registration to its host; a newer one would change these lines only.
+        // MediatR 5 leaves the registration to its host. A newer one would change these lines only.
         services.AddSingleton<ServiceFactory>(provider => provider.GetService!);
         services.AddSingleton<IMediator, Mediator>();
         var handlers =
@@ -100,7 +100,9 @@ public static class DependencyInjection
         return services;
     }
 
-    /// <summary>The order is the order of work: around all of it what turns failures into data, then validation, then admission.</summary>
+    /// <summary>
+    /// Adds the steps in the order of work: the outermost turns failures into data, then comes validation, then admission.
+    /// </summary>
     private static IServiceCollection AddPipeline(this IServiceCollection services) =>
         services
             .AddSingleton(typeof(IPipelineBehavior<,>), typeof(FailureBehavior<,>))

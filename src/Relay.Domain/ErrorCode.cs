@@ -18,10 +18,10 @@ public enum ErrorCode
     /// <summary>Anthropic refused the prompt as longer than the model's context.</summary>
     PromptTooLong,
 
-    /// <summary>The text of the URL to fetch alone decides that it is not fetched.</summary>
+    /// <summary>The text of the URL alone forbids to fetch it.</summary>
     UrlRejected,
 
-    /// <summary>No key, or one that is unknown, malformed, expired or revoked: never said which.</summary>
+    /// <summary>No key, or one that is unknown, malformed, expired or revoked. The answer does not say which.</summary>
     Unauthorized,
 
     /// <summary>The key is good, but not for this: a scope or a model it does not have.</summary>
@@ -42,7 +42,7 @@ public enum ErrorCode
     /// <summary>The page to fetch is of a kind that is not text.</summary>
     UnsupportedContentType,
 
-    /// <summary>Body or input beyond the configured size, or a page that can't be cut to the size asked for.</summary>
+    /// <summary>The body or the input exceeds the configured size, or a page can't be cut to the size asked for.</summary>
     TooLarge,
 
     /// <summary>The key has asked too often in the last minute.</summary>
@@ -72,7 +72,9 @@ public enum ErrorCode
     /// <summary>The model was asked several times, and no answer fits the schema.</summary>
     SchemaNotSatisfied,
 
-    /// <summary>A page could not be fetched; never said why, for that would tell what is inside the relay's network.</summary>
+    /// <summary>
+    /// A page could not be fetched. The answer does not say why, because that would tell what is inside the relay's network.
+    /// </summary>
     FetchFailed,
 
     /// <summary>Claude Code has no valid login.</summary>
@@ -81,7 +83,7 @@ public enum ErrorCode
     /// <summary>No usable <c>claude</c> executable.</summary>
     ClaudeMissing,
 
-    /// <summary>A Claude Code process was not locked down as expected; nothing of it was let out.</summary>
+    /// <summary>A Claude Code process failed its lockdown check; its output was withheld.</summary>
     LockdownViolation,
 
     /// <summary>The request waited in the queue for too long, or the engine is not ready yet.</summary>
@@ -90,7 +92,7 @@ public enum ErrorCode
     /// <summary>The relay is stopping.</summary>
     ShuttingDown,
 
-    /// <summary>What the relays share can't be reached, so that nobody knows what may be spent.</summary>
+    /// <summary>The state that the relays share can't be reached, so that the limits are unknown.</summary>
     StateUnavailable,
 
     /// <summary>The completion, or the page, did not end within the configured time.</summary>

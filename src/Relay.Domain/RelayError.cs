@@ -3,10 +3,10 @@ using System.Text.Json;
 namespace Relay.Domain;
 
 /// <summary>An expected failure, as data.</summary>
-/// <param name="Code">What failed.</param>
-/// <param name="Message">A sentence for the caller: says what to do next and never holds a secret or a prompt.</param>
-/// <param name="Field">The request field at fault, in its wire name, where there is one.</param>
-/// <param name="RetryAfter">How long to wait before the same request can succeed, where that is known.</param>
+/// <param name="Code">The kind of failure.</param>
+/// <param name="Message">A sentence for the caller: it says what to do next, and never holds a secret or a prompt.</param>
+/// <param name="Field">The wire name of the request field at fault; null for none.</param>
+/// <param name="RetryAfter">The wait before the same request can succeed; null when it is unknown.</param>
 public sealed record RelayError(ErrorCode Code, string Message, string? Field = null, TimeSpan? RetryAfter = null)
 {
     /// <summary>The code as callers see it: <c>rate_limited</c> for <c>RateLimited</c>.</summary>

@@ -1,11 +1,11 @@
 namespace Relay.Domain;
 
 /// <summary>
-/// An expected failure on its way out of a port whose answers have no room for one: that what it reads from is away. The pipeline turns
-/// it back into data.
+/// Carries an expected failure, such as a store that can't be reached, out of a port whose answers have no room for it. The pipeline
+/// turns it back into data.
 /// </summary>
 public sealed class RelayErrorException(RelayError error, Exception? cause = null) : Exception(error.Message, cause)
 {
-    /// <summary>What failed.</summary>
+    /// <summary>The failure.</summary>
     public RelayError Error { get; } = error;
 }

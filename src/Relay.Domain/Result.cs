@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Relay.Domain;
 
-/// <summary>What lets a pipeline build a failure without knowing what success would have been.</summary>
+/// <summary>Lets a pipeline make a failure without knowing the type of a success.</summary>
 public interface IResult<TSelf>
     where TSelf : IResult<TSelf>
 {

@@ -3,7 +3,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Auditing;
 
-/// <summary>One line of the audit log. Never a prompt, an answer, a secret or what an URL asked for.</summary>
+/// <summary>One line of the audit log. It never holds a prompt, an answer, a secret, or the path or query of a URL.</summary>
 /// <param name="Action">
 /// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c>, <c>metrics</c>, <c>sign_in</c>,
 /// <c>sign_out</c>, <c>dashboard</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
@@ -15,13 +15,13 @@ public sealed record AuditEntry(string Action)
     /// <summary>The request's id, as in its answer's <c>X-Request-Id</c>.</summary>
     public string? RequestId { get; init; }
 
-    /// <summary>The trace that the request was part of, in hexadecimal; as in the log's lines of it.</summary>
+    /// <summary>The trace that the request was part of, in hexadecimal, as in its lines of the log.</summary>
     public string? TraceId { get; init; }
 
-    /// <summary>Whose request it was, or which key was changed; null for what the relay noticed by itself.</summary>
+    /// <summary>The id of the key that asked, or that was changed; null for an event that the relay noticed by itself.</summary>
     public string? KeyId { get; init; }
 
-    /// <summary>That key's label.</summary>
+    /// <summary>The label of that key.</summary>
     public string? KeyLabel { get; init; }
 
     /// <summary>Method and route template, never the path that was asked for.</summary>
@@ -36,7 +36,7 @@ public sealed record AuditEntry(string Action)
     /// <summary>The error's wire name; null for success.</summary>
     public string? Error { get; init; }
 
-    /// <summary>The host that a page was fetched from, or was refused to be fetched from after it was asked for by name.</summary>
+    /// <summary>The host of a page that was fetched, or that was refused after its name was looked up.</summary>
     public string? Host { get; init; }
 
     /// <summary>Time in the queue.</summary>
@@ -48,7 +48,7 @@ public sealed record AuditEntry(string Action)
     /// <summary>Time from the request's head to the end of its answer.</summary>
     public TimeSpan? Total { get; init; }
 
-    /// <summary>What the key was charged; null for nothing.</summary>
+    /// <summary>The charge to the key; null for none.</summary>
     public decimal? CostUsd { get; init; }
 
     /// <summary>Tokens, as far as they are known.</summary>
@@ -63,18 +63,18 @@ public sealed record AuditEntry(string Action)
     /// <summary>Calls of tools in the answer; null for none. Never their inputs.</summary>
     public int? ToolCalls { get; init; }
 
-    /// <summary>How many of the same this line stands for; null for one.</summary>
+    /// <summary>The number of equal events that this line stands for; null for one.</summary>
     public long? Count { get; init; }
 
     /// <summary>
-    /// What was found, for violations; why a page was not fetched; <c>replayed</c> for what was answered from memory; the version, for
+    /// The finding, for violations; the reason why a page was not fetched; <c>replayed</c>, for an answer from memory; the version, for
     /// starts; name and value, for settings.
     /// </summary>
     public string? Detail { get; init; }
 
     /// <summary>
-    /// Who changed a key: the system's user who ran the operator's command, or <c>key_… (label)</c>, the admin key that asked on the
-    /// dashboard.
+    /// The author of a key's change: the system's user who ran the operator's command, or <c>key_… (label)</c>, the admin key that asked
+    /// on the dashboard.
     /// </summary>
     public string? By { get; init; }
 
@@ -85,24 +85,23 @@ public sealed record AuditEntry(string Action)
     public ApiKey? After { get; init; }
 }
 
-/// <summary>Where audit entries go.</summary>
+/// <summary>Takes audit entries.</summary>
 public interface IAuditLog
 {
     /// <summary>
-    /// Takes an entry, in order, without waiting for the disk. One that finds the buffer full (the disk is ten thousand
-    /// entries behind) goes to the log as an error instead: none is lost in silence.
+    /// Takes an entry, in order, without waiting for the disk. An entry that finds the buffer full (the disk is ten thousand entries
+    /// behind) goes to the log as an error instead, so that none is lost silently.
     /// </summary>
     void Write(AuditEntry entry);
 
     /// <summary>
-    /// Takes an entry of a kind that one caller can cause in any number: twenty a minute of the same action, key and error
-    /// are written, the rest are counted in one line.
+    /// Takes an entry of a kind that one caller can cause in any number. Twenty entries a minute with the same action, key and error are
+    /// written. Further ones are counted in one line.
     /// </summary>
     void WriteRepeated(AuditEntry entry);
 
     /// <summary>
-    /// Counts a request that came without a good key. One line a minute says how many there were of each error, so that a
-    /// flood fills no disk.
+    /// Counts a request that came without a good key. One line a minute gives the number for each error, so that a flood fills no disk.
     /// </summary>
     void CountUnauthenticated(string error);
 }

@@ -1,11 +1,11 @@
 namespace Relay.Application.Auditing;
 
-/// <summary>Is told of every request with a good key, once, when it is over.</summary>
+/// <summary>Gets every request with a good key, once, when it is over.</summary>
 public interface IRequestObserver
 {
-    /// <summary>Takes what the audit log takes; must not wait.</summary>
+    /// <summary>Takes the request's audit entry; must not wait.</summary>
     void Observe(AuditEntry entry);
 
-    /// <summary>Takes note of a request without a good key, of which no more is known than its error; must not wait.</summary>
+    /// <summary>Takes a request without a good key, of which only the error is known; must not wait.</summary>
     void ObserveUnauthenticated(string error) { }
 }

@@ -10,10 +10,10 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
-/// <summary>A conversation in, its next answer out; also as it comes, when there is a sink. Spends.</summary>
-/// <param name="Context">Who asks.</param>
-/// <param name="Request">What to complete.</param>
-/// <param name="Sink">Gets the answer's words as they come; null for who waits for the end.</param>
+/// <summary>Answers a conversation; also piece by piece, when there is a sink. Spends.</summary>
+/// <param name="Context">The request and its caller.</param>
+/// <param name="Request">The completion.</param>
+/// <param name="Sink">Gets the pieces of the answer as they come; null for a caller who waits for the end.</param>
 public sealed record CompleteCommand(RequestContext Context, CompletionRequest Request, ICompletionSink? Sink = null)
     : IRequest<Result<Completion>>,
         ISpendsTokens
@@ -100,7 +100,7 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
     {
         var (context, request) = (command.Context, command.Request);
         context.Tools = request.Tools?.Tools.Count;
-        // An answer that must fit a schema is shown once it was checked.
+        // An answer that must fit a schema is shown after its check.
         var sink = request.Schema is null ? command.Sink : null;
         var result = await engine.CompleteAsync(
             context.Caller.Id,

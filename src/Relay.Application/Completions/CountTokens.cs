@@ -8,7 +8,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Completions;
 
-/// <summary>About how many tokens a request would have. An estimate: Claude Code can't count. Spends nothing.</summary>
+/// <summary>Estimates the tokens of a request. Claude Code can't count them. Spends nothing.</summary>
 public sealed record CountTokensQuery(ApiKey Caller, CompletionRequest Request) : IRequest<Result<long>>;
 
 internal sealed class CountTokensValidator : AbstractValidator<CountTokensQuery>

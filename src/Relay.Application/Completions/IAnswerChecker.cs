@@ -2,7 +2,7 @@ using Relay.Domain.Completions;
 
 namespace Relay.Application.Completions;
 
-/// <summary>Checks answers against JSON schemas, so that no answer leaves as fitting because Claude Code says so.</summary>
+/// <summary>Checks answers against JSON schemas, so that no answer counts as fitting only because Claude Code says so.</summary>
 public interface IAnswerChecker
 {
     /// <summary>
@@ -11,9 +11,9 @@ public interface IAnswerChecker
     bool Takes(OutputSchema schema);
 
     /// <summary>
-    /// Whether an answer fits a schema. Bounded in time, memory and stack, whatever caller and model wrote; false where the bound is
-    /// reached. Texts' patterns and lengths are not checked again: Claude Code has JavaScript's regular expressions, which JSON Schema
-    /// means.
+    /// Whether an answer fits a schema. The check is bounded in time, memory and stack for any schema and any answer; it is false where a
+    /// bound is reached. Patterns and lengths of texts are not checked again: Claude Code checks them with JavaScript's regular
+    /// expressions, which JSON Schema means.
     /// </summary>
     /// <param name="schema">A schema that <see cref="Takes"/> takes.</param>
     /// <param name="answer">JSON, as Claude Code handed it over.</param>

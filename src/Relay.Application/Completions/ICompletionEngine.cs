@@ -5,7 +5,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
-/// <summary>Where an answer goes as it comes.</summary>
+/// <summary>Takes an answer as it comes.</summary>
 public interface ICompletionSink
 {
     /// <summary>Takes the model that answers, as Anthropic's API names it. Comes before the first words.</summary>
@@ -18,7 +18,7 @@ public interface ICompletionSink
     ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken);
 }
 
-/// <summary>Runs completions, each in a locked-down process of its own.</summary>
+/// <summary>Runs completions, each in its own locked-down process.</summary>
 public interface ICompletionEngine
 {
     /// <summary>
@@ -31,19 +31,19 @@ public interface ICompletionEngine
     /// Runs one completion. When the token is cancelled, or the time limit passes, the process and its group are gone
     /// within a second.
     /// </summary>
-    /// <param name="keyId">The caller: what is prepared for one key never serves another.</param>
+    /// <param name="keyId">The id of the caller's key. A process that was prepared for one key never serves another.</param>
     /// <param name="model">An allow-listed model.</param>
-    /// <param name="request">What to complete.</param>
+    /// <param name="request">The completion.</param>
     /// <param name="sink">
-    /// Gets the pieces of the answer as they come; together they are the answer. Null for none. An answer that must fit a schema comes
-    /// at its end, all at once: before, nobody knows whether it fits.
+    /// Gets the pieces of the answer as they come; together they are the answer. Null for none. An answer that must fit a schema comes at
+    /// its end, all at once, after the check that it fits.
     /// </param>
-    /// <param name="spending">Where to note, as it happens, that the API was called and what it counted.</param>
+    /// <param name="spending">Notes, as they happen, the call of the API and the tokens that it counted.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
     /// <returns>
-    /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>,
-    /// <see cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>,
-    /// <see cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for what is no schema, <see
+    /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>, <see
+    /// cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>, <see
+    /// cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for an invalid schema, <see
     /// cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>, and <see
     /// cref="ErrorCode.Timeout"/>.
     /// </returns>

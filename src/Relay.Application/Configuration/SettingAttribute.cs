@@ -21,12 +21,12 @@ public sealed class SettingAttribute(string name, string help) : Attribute
     /// <summary>Largest value, in the setting's own notation; null for none.</summary>
     public string? Max { get; init; }
 
-    /// <summary>Whether its value is a credential: never printed.</summary>
+    /// <summary>Whether its value is a credential, which is never printed.</summary>
     public bool Secret { get; init; }
 
     /// <summary>
-    /// Whether a change in <c>config.env</c> takes effect within a second, without a restart. Whoever uses such a setting reads it
-    /// from <c>IOptionsMonitor</c> at each use.
+    /// Whether a change in <c>config.env</c> takes effect within a second, without a restart. Code that uses such a setting reads it from
+    /// <c>IOptionsMonitor</c> at each use.
     /// </summary>
     public bool Reloads { get; init; }
 }

@@ -6,7 +6,7 @@ namespace Relay.Application.Configuration;
 /// <summary>Turns the text of a setting into its type, and back into the notation a person would write.</summary>
 internal static class SettingParser
 {
-    /// <summary>The value, or a sentence that says what was expected.</summary>
+    /// <summary>The value, or a sentence that names the expected form.</summary>
     public static (object? Value, string? Problem) Parse(Type type, string text)
     {
         text = text.Trim();
@@ -100,7 +100,7 @@ internal static class SettingParser
             _ when text.EndsWith('d') => (text[..^1], 86400),
             _ => (text, 1.0),
         };
-        // The range is also for "-Infinity" and "NaN", which are doubles whatever the style.
+        // The range also refuses "-Infinity" and "NaN", which are doubles in any style.
         var valid =
             double.TryParse(digits.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
             && number * factor is >= 0 and < 1e8;

@@ -8,14 +8,14 @@ namespace Relay.Application.Configuration;
 
 /// <summary>One flat name, as <c>config.env</c> and the start-up check need it.</summary>
 /// <param name="Name">The flat name.</param>
-/// <param name="Help">What it does.</param>
+/// <param name="Help">The purpose of the setting.</param>
 /// <param name="Default">The default in the notation of <c>config.env</c>; empty for none.</param>
-/// <param name="Secret">Whether its value must never be printed.</param>
+/// <param name="Secret">Whether its value is a credential, which is never printed.</param>
 /// <param name="Reloads">Whether a change in <c>config.env</c> takes effect without a restart.</param>
 public sealed record SettingDescription(string Name, string Help, string Default, bool Secret, bool Reloads = false);
 
 /// <summary>Binds and checks one options class anew, before a changed configuration takes effect.</summary>
-/// <param name="Run">Throws <see cref="OptionsValidationException"/> for what is wrong.</param>
+/// <param name="Run">Throws <see cref="OptionsValidationException"/> for invalid values.</param>
 public sealed record SettingsTrial(Action Run);
 
 /// <summary>Binds options classes whose properties carry <see cref="SettingAttribute"/>.</summary>
@@ -84,7 +84,7 @@ public static class SettingsBinder
         where attribute is not null
         select (property, attribute);
 
-    /// <summary>Has options bound again when the configuration says that it changed.</summary>
+    /// <summary>Binds options again when the configuration reports a change.</summary>
     private sealed class Reload<TOptions>(IConfiguration configuration) : IOptionsChangeTokenSource<TOptions>
     {
         public string Name => Options.DefaultName;
@@ -92,7 +92,7 @@ public static class SettingsBinder
         public IChangeToken GetChangeToken() => configuration.GetReloadToken();
     }
 
-    /// <summary>Reports what <see cref="Bind"/> had to leave at its default, and what is out of range.</summary>
+    /// <summary>Reports values that <see cref="Bind"/> left at their defaults, and values out of range.</summary>
     private sealed class Validator<TOptions>(IConfiguration configuration) : IValidateOptions<TOptions>
         where TOptions : class
     {

@@ -9,19 +9,19 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Dashboard;
 
-/// <summary>How the relay is, and who uses what of it, now.</summary>
+/// <summary>Takes a snapshot of the relay's state and of its use.</summary>
 public sealed record GetDashboardQuery : IRequest<Result<DashboardSnapshot>>;
 
-/// <param name="At">UTC; when it was taken.</param>
-/// <param name="Readiness">Whether a completion can succeed now, and what the engine runs on.</param>
+/// <param name="At">UTC; the time of the snapshot.</param>
+/// <param name="Readiness">Whether a completion can succeed now, and the engine's status.</param>
 /// <param name="Engine">The processes.</param>
 /// <param name="Completions">The queue of completions.</param>
 /// <param name="Fetches">The queue of pages.</param>
-/// <param name="Today">What all keys together used today.</param>
+/// <param name="Today">The usage of all keys together today.</param>
 /// <param name="AccountLimits">Limits of the Claude account itself that are in force.</param>
-/// <param name="AccountUses">How much of the Claude account's own limits is used, the fullest first.</param>
+/// <param name="AccountUses">The used share of the Claude account's own limits, the fullest first.</param>
 /// <param name="Recent">The last hour.</param>
-/// <param name="Keys">The keys that are not revoked, in the order they were made.</param>
+/// <param name="Keys">The keys that are not revoked, oldest first.</param>
 public sealed record DashboardSnapshot(
     DateTimeOffset At,
     Readiness Readiness,
@@ -35,21 +35,21 @@ public sealed record DashboardSnapshot(
     IReadOnlyList<KeyStanding> Keys
 );
 
-/// <summary>What all keys together used of one UTC day; of keys that were revoked since, too.</summary>
+/// <summary>The usage of all keys together on one UTC day, including keys that were revoked since.</summary>
 /// <param name="Requests">Completions, running ones among them.</param>
-/// <param name="RequestLimit">How many there may be.</param>
+/// <param name="RequestLimit">The limit of requests.</param>
 /// <param name="Pages">Pages that were fetched, or refused.</param>
-/// <param name="CostUsd">By list price; what runs counts with its reserved cost.</param>
+/// <param name="CostUsd">By list price. A running request counts with its reserved cost.</param>
 public sealed record DayUse(long Requests, long RequestLimit, long Pages, decimal CostUsd);
 
-/// <summary>One key: what it has running, what it used, and what is left of its limits.</summary>
+/// <summary>One key with its running requests, its usage, and the status of its limits.</summary>
 /// <param name="Listed">The key.</param>
-/// <param name="Completions">What it has in the queue of completions.</param>
-/// <param name="Fetches">What it has in the queue of pages.</param>
-/// <param name="Recent">What it asked in the last hour.</param>
-/// <param name="Limits">The limits that count for its completions.</param>
-/// <param name="Statuses">What is left of each of its limits, those of pages among them.</param>
-/// <param name="CostToday">In US dollars, by list price; what runs counts with its reserved cost.</param>
+/// <param name="Completions">Its load in the queue of completions.</param>
+/// <param name="Fetches">Its load in the queue of pages.</param>
+/// <param name="Recent">Its requests of the last hour.</param>
+/// <param name="Limits">The limits that apply to its completions.</param>
+/// <param name="Statuses">The status of each of its limits, including those of pages.</param>
+/// <param name="CostToday">In US dollars, by list price. A running request counts with its reserved cost.</param>
 public sealed record KeyStanding(
     ListedKey Listed,
     KeyLoad Completions,
@@ -72,7 +72,7 @@ internal sealed class GetDashboardHandler(
     TimeProvider clock
 ) : IRequestHandler<GetDashboardQuery, Result<DashboardSnapshot>>
 {
-    /// <summary>Keys of which is asked at once how they stand, where that takes a round trip.</summary>
+    /// <summary>The number of keys whose standing is asked at once. Each may take a round trip.</summary>
     private const int PeekedAtOnce = 100;
 
     public async Task<Result<DashboardSnapshot>> Handle(GetDashboardQuery query, CancellationToken cancellationToken)

@@ -1,17 +1,17 @@
 namespace Relay.Application.Dashboard;
 
 /// <summary>
-/// How often a time took how long, in steps of an eighth of a doubling: a percentile is at most 4.5 % off, whatever its size,
-/// and taking one in costs no memory. Times below a sixteenth of a millisecond count as nothing, those beyond an hour as an hour.
+/// Counts durations in steps of an eighth of a doubling. A percentile is at most 4.5 % off, whatever its size, and adding a duration
+/// allocates nothing. Durations below a sixteenth of a millisecond count as nothing, those beyond an hour as an hour.
 /// </summary>
 internal sealed class LatencyHistogram
 {
     private const int StepsPerDoubling = 8;
 
-    /// <summary>Of a millisecond, as a power of two.</summary>
+    /// <summary>The smallest step, as a power of two of a millisecond.</summary>
     private const int Smallest = -4;
 
-    /// <summary>About seventy minutes.</summary>
+    /// <summary>The largest step, as a power of two of a millisecond: about seventy minutes.</summary>
     private const int Largest = 22;
 
     private const int Steps = ((Largest - Smallest) * StepsPerDoubling) + 1;
@@ -19,14 +19,13 @@ internal sealed class LatencyHistogram
     private readonly int[] _counts = new int[Steps];
     private int _total;
 
-    /// <summary>Takes a time in.</summary>
     public void Add(TimeSpan time)
     {
         _counts[StepOf(time.TotalMilliseconds)]++;
         _total++;
     }
 
-    /// <summary>Takes in what another holds.</summary>
+    /// <summary>Adds the counts of another histogram.</summary>
     public void Add(LatencyHistogram other)
     {
         if (other._total == 0)
@@ -42,7 +41,6 @@ internal sealed class LatencyHistogram
         _total += other._total;
     }
 
-    /// <summary>Forgets everything.</summary>
     public void Clear()
     {
         if (_total > 0)
@@ -52,14 +50,14 @@ internal sealed class LatencyHistogram
         }
     }
 
-    /// <summary>What it holds, in short; null when that is nothing.</summary>
+    /// <summary>The percentiles; null for an empty histogram.</summary>
     public LatencySummary? Summarize() =>
         _total == 0 ? null : new LatencySummary(_total, Percentile(0.50), Percentile(0.95), Percentile(0.99));
 
     private static int StepOf(double milliseconds)
     {
         var step = Math.Floor((Math.Log2(milliseconds) - Smallest) * StepsPerDoubling) + 1;
-        // Also what is no number, for the logarithm of nothing is minus infinity.
+        // Also for a negative infinity, which is the logarithm of zero.
         return step >= 1 ? (int)Math.Min(step, Steps - 1) : 0;
     }
 

@@ -4,19 +4,19 @@ using Relay.Application.Auditing;
 namespace Relay.Application.Dashboard;
 
 /// <summary>
-/// Counts what came in during the last hour, minute by minute, in memory that is used again and again: 200 KB, and up to 3 MB more
-/// with a thousand keys in every minute. A request leaves nothing to collect. The dashboard's own requests are left out, or else
-/// who looks would see himself.
+/// Counts the requests of the last hour, minute by minute, in memory that is used again and again: 200 KB, and up to 3 MB more with a
+/// thousand keys in every minute. A request leaves no garbage. The dashboard's own requests are left out, or else watching it would
+/// change its figures.
 /// </summary>
 internal sealed class RecentRequests : IRequestObserver
 {
-    /// <summary>How many minutes are remembered, the running one among them.</summary>
+    /// <summary>The minutes that are remembered, including the running one.</summary>
     public const int Minutes = 60;
 
-    /// <summary>How many keys are told apart in one minute; requests of further ones count with all and for none.</summary>
+    /// <summary>The keys that are told apart in one minute. Requests of further keys count in the total only.</summary>
     public const int MaxKeys = 1000;
 
-    /// <summary>More than there are errors: a bound, whatever is passed on as one.</summary>
+    /// <summary>A bound that is above the number of errors, in case other texts are passed as errors.</summary>
     private const int MaxErrors = 100;
 
     private readonly TimeProvider _clock;
@@ -108,7 +108,7 @@ internal sealed class RecentRequests : IRequestObserver
 
     private static readonly MinuteActivity Quiet = new(0, 0, null);
 
-    /// <summary>By the time since the start, which no change of the system's clock moves.</summary>
+    /// <summary>The minute since the start. No change of the system's clock moves it.</summary>
     private long Number() => _clock.GetElapsedTime(_startedAt).Ticks / TimeSpan.TicksPerMinute;
 
     private Minute Current()
@@ -128,7 +128,7 @@ internal sealed class RecentRequests : IRequestObserver
         private readonly Dictionary<string, long> _errors = new(StringComparer.Ordinal);
         private readonly Dictionary<string, KeyActivity> _keys = new(StringComparer.Ordinal);
 
-        /// <summary>Which minute since the start it holds; -1 for none yet.</summary>
+        /// <summary>The minute since the start that it holds; -1 for none yet.</summary>
         public long Number { get; private set; } = -1;
 
         public long Requests { get; private set; }
@@ -170,7 +170,7 @@ internal sealed class RecentRequests : IRequestObserver
                 key = new KeyActivity(key.Requests + 1, key.Failed + failed);
             }
 
-            // Answered from memory: says nothing of how long an answer takes.
+            // An answer from memory does not tell how long answers take.
             if (entry.Detail != "replayed")
             {
                 TakeTimes(entry);

@@ -7,17 +7,17 @@ using Relay.Domain.Completions;
 
 namespace Relay.Application.Dashboard;
 
-/// <summary>What all keys used over some days, summed up by day, by key and by model: a page has no use for each row.</summary>
-/// <param name="Days">How many UTC days, today among them.</param>
+/// <summary>Sums up the usage of all keys over some days, by day, by key and by model. A page has no use for each row.</summary>
+/// <param name="Days">The number of UTC days, including today.</param>
 public sealed record SumUpUsageQuery(int Days) : IRequest<Result<UsageSums>>;
 
-/// <param name="ByDay">One for each day, oldest first, also where nothing was used.</param>
-/// <param name="ByKey">By label, or by id where there is no such key any more; the dearest first.</param>
+/// <param name="ByDay">One for each day, oldest first, also for a day without usage.</param>
+/// <param name="ByKey">By label, or by id for a key that no longer exists; the dearest first.</param>
 /// <param name="ByModel">Of completions only; the dearest first.</param>
 public sealed record UsageSums(IReadOnlyList<UsageSum> ByDay, IReadOnlyList<UsageSum> ByKey, IReadOnlyList<UsageSum> ByModel);
 
-/// <summary>Some of the usage, together.</summary>
-/// <param name="Name">Of what: a day (<c>2026-11-23</c>), a key or a model.</param>
+/// <summary>A sum of usage.</summary>
+/// <param name="Name">The day (<c>2026-11-23</c>), the key or the model.</param>
 /// <param name="Requests">Completions.</param>
 /// <param name="Pages">Pages that were fetched, or refused.</param>
 /// <param name="Usage">Tokens and cost.</param>

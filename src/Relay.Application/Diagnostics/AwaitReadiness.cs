@@ -6,34 +6,34 @@ using Relay.Domain;
 namespace Relay.Application.Diagnostics;
 
 /// <summary>
-/// Waits for the relay of this home to be ready. Ends early where waiting mends nothing: when Claude Code is missing or not
-/// logged in. For installers, container engines and scripts.
+/// Waits until the relay of this home is ready. Ends early where waiting can't help: when Claude Code is missing or not logged in. For
+/// installers, container engines and scripts.
 /// </summary>
-/// <param name="Patience">How long to wait; zero asks once.</param>
+/// <param name="Patience">The longest wait; zero asks once.</param>
 public sealed record AwaitReadinessQuery(TimeSpan Patience) : IRequest<Result<RunningRelay>>;
 
-/// <summary>What a running relay says of itself.</summary>
-/// <param name="Url">Where it was asked.</param>
-/// <param name="Answers">Whether a relay answered there at all.</param>
+/// <summary>A running relay's report of itself.</summary>
+/// <param name="Url">The address that was asked.</param>
+/// <param name="Answers">Whether a relay answered at that address.</param>
 /// <param name="IsReady">Whether a completion can succeed now.</param>
-/// <param name="Problems">What stands in the way, by its own words.</param>
+/// <param name="Problems">The problems that keep it from being ready, in its own words.</param>
 public sealed record RunningRelay(Uri Url, bool Answers, bool IsReady, IReadOnlyList<RunningRelayProblem> Problems)
 {
     /// <summary>The Claude Code in use; null where the relay does not say.</summary>
     public string? ClaudeVersion { get; init; }
 
-    /// <summary>UTC; when its self-test accepted that Claude Code; null where the relay does not say.</summary>
+    /// <summary>UTC; the time when its self-test accepted that Claude Code; null where the relay does not say.</summary>
     public DateTimeOffset? VerifiedAt { get; init; }
 
-    /// <summary>Whether only its operator can mend what is in the way.</summary>
+    /// <summary>Whether only the operator can mend the problems.</summary>
     public bool NeedsItsOperator => Problems.Any(problem => problem.Code is "claude_missing" or "not_logged_in");
 }
 
 /// <param name="Code">The error's code.</param>
-/// <param name="Message">What it is, and what to do.</param>
+/// <param name="Message">The problem, and what to do about it.</param>
 public sealed record RunningRelayProblem(string Code, string Message);
 
-/// <summary>Asks the relay that listens where the settings say.</summary>
+/// <summary>Asks the relay that listens at the address in the settings.</summary>
 public interface IRunningRelay
 {
     /// <summary>Asks once; takes a few seconds at most.</summary>

@@ -6,23 +6,25 @@ using Relay.Domain;
 
 namespace Relay.Application.Diagnostics;
 
-/// <summary>Looks for what would keep a relay from serving, and for what an operator should know. Disturbs no running relay.</summary>
+/// <summary>
+/// Looks for problems that would keep a relay from serving, and for facts that an operator should know. Disturbs no running relay.
+/// </summary>
 /// <param name="Only">One area; null for all.</param>
 /// <param name="WithCall">Whether to make one real completion, which costs one request of the Claude account.</param>
 public sealed record DiagnoseQuery(DiagnosticArea? Only = null, bool WithCall = false) : IRequest<Result<Diagnosis>>;
 
-/// <param name="Findings">In the order they were made.</param>
+/// <param name="Findings">The findings in the order in which they were made.</param>
 public sealed record Diagnosis(IReadOnlyList<Finding> Findings)
 {
     /// <summary>Whether nothing failed; warnings are allowed.</summary>
     public bool IsHealthy => Findings.All(finding => finding.Status != FindingStatus.Fail);
 }
 
-/// <summary>What one check found.</summary>
-/// <param name="Check">What was looked at, in a word.</param>
-/// <param name="Status">How it stands.</param>
+/// <summary>The finding of one check.</summary>
+/// <param name="Check">The thing that was checked, in a word.</param>
+/// <param name="Status">The outcome.</param>
 /// <param name="Detail">One sentence. May name files of this host: it is for its operator.</param>
-/// <param name="Advice">What to do about it; null where there is nothing to do.</param>
+/// <param name="Advice">The action to take; null when there is none.</param>
 public sealed record Finding(string Check, FindingStatus Status, string Detail, string? Advice = null)
 {
     /// <summary>All is well.</summary>
@@ -35,7 +37,7 @@ public sealed record Finding(string Check, FindingStatus Status, string Detail, 
     public static Finding Fail(string check, string detail, string? advice = null) => new(check, FindingStatus.Fail, detail, advice);
 }
 
-/// <summary>How one check ended.</summary>
+/// <summary>The outcome of one check.</summary>
 public enum FindingStatus
 {
     /// <summary>All is well.</summary>
@@ -48,7 +50,7 @@ public enum FindingStatus
     Fail,
 }
 
-/// <summary>What a check is about.</summary>
+/// <summary>The area of a check.</summary>
 public enum DiagnosticArea
 {
     /// <summary>The settings.</summary>
@@ -57,23 +59,23 @@ public enum DiagnosticArea
     /// <summary>Claude Code: executable, login, lockdown, jail.</summary>
     ClaudeCode,
 
-    /// <summary>What is in the relay's home.</summary>
+    /// <summary>The files in the relay's home.</summary>
     Home,
 
     /// <summary>The machine: port and clock.</summary>
     Machine,
 }
 
-/// <summary>Looks at one thing. Changes nothing that a relay uses.</summary>
+/// <summary>Checks one thing. Changes nothing that a relay uses.</summary>
 public interface IDiagnosticCheck
 {
-    /// <summary>What it is about.</summary>
+    /// <summary>The area of the check.</summary>
     DiagnosticArea Area { get; }
 
-    /// <summary>What it looks at, in a word: what is shown when it breaks off.</summary>
+    /// <summary>The thing that is checked, in a word. It names a check that breaks off.</summary>
     string Name { get; }
 
-    /// <summary>Looks. What it throws becomes a failed finding.</summary>
+    /// <summary>Runs the check. An exception becomes a failed finding.</summary>
     Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken);
 }
 

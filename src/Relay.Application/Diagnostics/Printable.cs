@@ -6,7 +6,7 @@ namespace Relay.Application.Diagnostics;
 /// <summary>Makes text safe for a terminal: nothing in it moves the cursor, sets a colour or turns the writing around.</summary>
 public static class Printable
 {
-    /// <summary>The text on one line; what can't be seen is written as <c>\u001b</c>.</summary>
+    /// <summary>The text on one line, with each invisible character written like <c>\u001b</c>.</summary>
     public static string Text(string text)
     {
         if (!text.Any(IsHidden))

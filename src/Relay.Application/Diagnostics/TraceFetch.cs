@@ -8,8 +8,8 @@ using Relay.Domain.Fetching;
 namespace Relay.Application.Diagnostics;
 
 /// <summary>
-/// Fetches one page as the relay would, and tells each step. For the operator only, for it tells what <c>/v1/fetch</c> keeps from callers.
-/// Counts against no key.
+/// Fetches one page as the relay would, and reports each step. It is for the operator only, because it tells facts that <c>/v1/fetch</c>
+/// keeps from callers. Counts against no key.
 /// </summary>
 /// <param name="Url">The page.</param>
 public sealed record TraceFetchQuery(string Url) : IRequest<Result<Diagnosis>>;
@@ -68,7 +68,7 @@ internal sealed class TraceFetchHandler(IPageFetcher fetcher, IPageReader reader
         return new Diagnosis(findings);
     }
 
-    /// <returns>Why there is no page; null when there is one.</returns>
+    /// <returns>The reason why there is no page; null when there is one.</returns>
     private async Task<RelayError?> ReadAsync(FetchReply reply, FetchTrace trace, CancellationToken cancellationToken)
     {
         var document = reply.Document;

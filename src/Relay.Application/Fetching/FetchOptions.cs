@@ -4,17 +4,17 @@ using Relay.Application.Serving;
 
 namespace Relay.Application.Fetching;
 
-/// <summary>What becomes of a page that is longer than the relay reads.</summary>
+/// <summary>The treatment of a page that is longer than the relay reads.</summary>
 public enum OversizePages
 {
-    /// <summary>Its beginning is answered, and said to be one.</summary>
+    /// <summary>The answer holds the beginning of the page, and says so.</summary>
     Cut,
 
-    /// <summary>It is refused.</summary>
+    /// <summary>The page is refused.</summary>
     Refuse,
 }
 
-/// <summary>From where pages are fetched, and how much of them. How often is in <see cref="Quotas.QuotaOptions"/>.</summary>
+/// <summary>The rules for sources and sizes of pages. The rates are in <see cref="Quotas.QuotaOptions"/>.</summary>
 public sealed class FetchOptions
 {
     [Setting(
@@ -77,7 +77,7 @@ internal sealed class FetchOptionsValidator : IValidateOptions<FetchOptions>
             problems = [.. problems, "FETCH_USER_AGENT: must be plain ASCII."];
         }
 
-        // Without the address, which may hold a password.
+        // The message leaves out the address, which may hold a password.
         if (
             options.Proxy is { } proxy
             && (proxy.Scheme != Uri.UriSchemeHttp || proxy.PathAndQuery != "/" || proxy.Fragment.Length > 0 || proxy.Host.Length == 0)

@@ -19,7 +19,7 @@ public sealed record FetchPageCommand(RequestContext Context, FetchRequest Reque
     public QuotaBucket Bucket => QuotaBucket.Fetches;
 }
 
-/// <param name="Reply">What the site answered.</param>
+/// <param name="Reply">The answer of the site.</param>
 /// <param name="Page">The page made of it.</param>
 public sealed record FetchedPage(FetchReply Reply, Page Page);
 
@@ -32,8 +32,7 @@ internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
 }
 
 /// <summary>
-/// The URL is judged here, behind admission, and not in a validator: a refused one is charged, or else the rules could be
-/// tried out for nothing.
+/// Judges the URL here, behind admission, and not in a validator: a refused URL is charged, so that trying out the rules is not free.
 /// </summary>
 internal sealed class FetchPageHandler(
     IPageFetcher fetcher,
@@ -46,9 +45,9 @@ internal sealed class FetchPageHandler(
 ) : IRequestHandler<FetchPageCommand, Result<FetchedPage>>
 {
     /// <summary>
-    /// Failures are answered at whole multiples of this only: a private address, an unknown name and a refused connection
-    /// take different times, and that would tell which it was. Counted from the last hop, for a site may redirect just before
-    /// the next multiple; and from before the wait for a place at that host, which tells how long others before it took.
+    /// Failures are answered only at whole multiples of this time. A private address, an unknown name and a refused connection take
+    /// different times, which would tell them apart. The time counts from the last hop, because a site may redirect just before the next
+    /// multiple. It includes the wait for a place at that host, because that wait depends on requests before it.
     /// </summary>
     private static readonly TimeSpan FailureStep = TimeSpan.FromSeconds(1);
 
@@ -121,7 +120,7 @@ internal sealed class FetchPageHandler(
         return await ReadAsync(reply, request, caller, trace, started, cancellationToken);
     }
 
-    /// <summary>Reads the page in the time that its way here has left of <c>FETCH_TIMEOUT</c>.</summary>
+    /// <summary>Reads the page in the rest of <c>FETCH_TIMEOUT</c>.</summary>
     private async Task<Result<FetchedPage>> ReadAsync(
         FetchReply reply,
         FetchRequest request,

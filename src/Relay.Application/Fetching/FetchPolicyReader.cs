@@ -76,7 +76,7 @@ internal static class FetchPolicyReader
             }
             else if (HostName.Read(own) is { } name)
             {
-                // What is no name there is none in a URL either.
+                // A text that is not a name can't be the host of a URL either.
                 names.Add(name);
             }
         }
@@ -86,7 +86,7 @@ internal static class FetchPolicyReader
 
     private static (string Host, int Port)? ReadTarget(string text)
     {
-        // The rules read it as they read a URL, without what they forbid.
+        // The target is read like a URL, without the rules that it is an exception to.
         var exact = text.ToLowerInvariant();
         var open = FetchRules.Default with { Allowed = new HashSet<string>(StringComparer.Ordinal) { exact } };
         return
@@ -100,7 +100,7 @@ internal static class FetchPolicyReader
             : null;
     }
 
-    /// <summary>As a URL's host comes to the rules: a name that is written in any other way would deny nothing.</summary>
+    /// <summary>The name in the form that the rules compare. A name in any other form would deny nothing.</summary>
     private static string? ReadDenied(string text)
     {
         var wildcard = text.StartsWith("*.", StringComparison.Ordinal) ? "*." : string.Empty;

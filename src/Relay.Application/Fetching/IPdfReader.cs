@@ -8,12 +8,12 @@ public interface IPdfReader
 {
     /// <summary>The text of a file.</summary>
     /// <param name="file">The file, or its beginning.</param>
-    /// <param name="caller">The id of the key that asks: one key does not get all places.</param>
-    /// <param name="cancellationToken">The caller has left, or the file took too long.</param>
+    /// <param name="caller">The id of the key that asks. One key does not get all places.</param>
+    /// <param name="cancellationToken">Cancelled when the caller leaves, or when the file takes too long.</param>
     /// <returns>
     /// The text, as far as it was read within the bounds; <see cref="ErrorCode.UnsupportedContentType"/> for a file that is encrypted or
-    /// no PDF; <see cref="ErrorCode.Overloaded"/> where too many files wait already.
+    /// is not a PDF; <see cref="ErrorCode.Overloaded"/> where too many files wait already.
     /// </returns>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <exception cref="OperationCanceledException">The work was cancelled.</exception>
     Task<Result<PdfText>> ReadAsync(ReadOnlyMemory<byte> file, string caller, CancellationToken cancellationToken);
 }

@@ -1,20 +1,19 @@
 namespace Relay.Application.Fleet;
 
-/// <summary>One relay of a fleet, as it last told the others of itself.</summary>
-/// <param name="Id">Of this run of it: a restart is another.</param>
-/// <param name="Name">Its operator's name for it.</param>
-/// <param name="Version">Of the relay.</param>
-/// <param name="ClaudeVersion">Of its Claude Code; null when it has none in service.</param>
+/// <summary>One relay of a fleet, by its latest report to the others.</summary>
+/// <param name="Id">Unique to this run of the relay: a restart has another id.</param>
+/// <param name="Name">The operator's name for the relay.</param>
+/// <param name="Version">The version of the relay.</param>
+/// <param name="ClaudeVersion">The version of its Claude Code; null when it has none in service.</param>
 /// <param name="State">
-/// <c>ready</c>, <c>degraded</c>, <c>not_ready</c>, <c>stopping</c>, or <c>lost</c> when it has not been heard for longer than its leases
-/// last.
+/// <c>ready</c>, <c>degraded</c>, <c>not_ready</c>, <c>stopping</c>, or <c>lost</c> when its latest report is older than its leases last.
 /// </param>
 /// <param name="Places">Completions that it may run at once.</param>
 /// <param name="Running">Completions that it runs.</param>
 /// <param name="Waiting">Completions that wait in its queue.</param>
 /// <param name="Spares">Claude Code processes that it has parked.</param>
 /// <param name="StartedAt">UTC.</param>
-/// <param name="SeenAt">UTC, by the clock of what the relays share.</param>
+/// <param name="SeenAt">UTC; the time of its latest report, by the clock of the shared store.</param>
 public sealed record FleetMember(
     string Id,
     string Name,
@@ -32,13 +31,13 @@ public sealed record FleetMember(
 /// <summary>The relays that share one set of keys and limits.</summary>
 public interface IFleet
 {
-    /// <summary>Its relays as last heard, by name; null where a relay has a state of its own. Costs nothing.</summary>
+    /// <summary>The relays as last heard, by name; null for a relay with its own state. Costs nothing.</summary>
     IReadOnlyList<FleetMember>? Known { get; }
 
-    /// <summary>Relays that live as last heard, this one among them; 1 where a relay has a state of its own. Costs nothing.</summary>
+    /// <summary>The number of live relays as last heard, including this one; 1 for a relay with its own state. Costs nothing.</summary>
     int Alive { get; }
 
-    /// <summary>Asks anew. Null as for <see cref="Known"/>.</summary>
-    /// <exception cref="Relay.Domain.RelayErrorException">What they share can't be reached.</exception>
+    /// <summary>Asks the shared store for the relays. Null as for <see cref="Known"/>.</summary>
+    /// <exception cref="Relay.Domain.RelayErrorException">The shared store can't be reached.</exception>
     Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken);
 }

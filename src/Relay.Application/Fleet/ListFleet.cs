@@ -3,7 +3,7 @@ using Relay.Domain;
 
 namespace Relay.Application.Fleet;
 
-/// <summary>The relays that share this one's keys and limits; null for a relay that has its own.</summary>
+/// <summary>Lists the relays that share this one's keys and limits; null for a relay with its own state.</summary>
 public sealed record ListFleetQuery : IRequest<Result<FleetList>>;
 
 /// <param name="Relays">By name; null where <c>STATE=local</c>.</param>

@@ -5,13 +5,13 @@ using Relay.Domain;
 
 namespace Relay.Application.Health;
 
-/// <summary>Can a completion succeed now, and if not, why not.</summary>
+/// <summary>Asks whether a completion can succeed now, and if not, why.</summary>
 public sealed record GetReadinessQuery : IRequest<Result<Readiness>>;
 
-/// <param name="Problems">What stands in the way; empty when ready.</param>
-/// <param name="Engine">What the engine runs on.</param>
-/// <param name="Warnings">What works worse than it should, and yet in no way stands in the way.</param>
-/// <param name="Fleet">The relays that share one state, as last heard; null for one that has its own.</param>
+/// <param name="Problems">The problems that keep completions from succeeding; empty when ready.</param>
+/// <param name="Engine">The status of the engine.</param>
+/// <param name="Warnings">Faults with which completions still succeed.</param>
+/// <param name="Fleet">The relays that share one state, as last heard; null for a relay with its own state.</param>
 public sealed record Readiness(
     IReadOnlyList<RelayError> Problems,
     EngineStatus Engine,
@@ -23,12 +23,12 @@ public sealed record Readiness(
     public bool IsReady => Problems.Count == 0;
 }
 
-/// <summary>What the completion engine runs on.</summary>
+/// <summary>The status of the completion engine.</summary>
 /// <param name="ClaudeVersion">The version in use; null when there is none.</param>
 /// <param name="Sandbox"><c>bwrap</c>, or <c>off</c> with the reason in <paramref name="SandboxNote"/>.</param>
-/// <param name="SandboxNote">Why there is no jail; null with one.</param>
+/// <param name="SandboxNote">The reason why there is no jail; null with one.</param>
 /// <param name="LockdownVerified">Whether the last self-test passed.</param>
-/// <param name="Problems">What keeps the engine from working; empty when it works.</param>
+/// <param name="Problems">The problems that keep the engine from working; empty when it works.</param>
 public sealed record EngineStatus(
     string? ClaudeVersion,
     string Sandbox,
@@ -37,30 +37,30 @@ public sealed record EngineStatus(
     IReadOnlyList<RelayError> Problems
 )
 {
-    /// <summary>UTC; when the self-test passed that counts now; null when none did.</summary>
+    /// <summary>UTC; the time of the self-test that counts now; null when none passed.</summary>
     public DateTimeOffset? LockdownVerifiedAt { get; init; }
 
-    /// <summary>When the Claude login ends and has to be made again; null when nobody knows.</summary>
+    /// <summary>The time when the Claude login ends and has to be made again; null when it is unknown.</summary>
     public DateTimeOffset? LoginEndsAt { get; init; }
 }
 
-/// <summary>The engine's own word on whether it works.</summary>
+/// <summary>Tells whether the engine works.</summary>
 public interface IEngineHealth
 {
-    /// <summary>As of now; costs nothing.</summary>
+    /// <summary>The status now. Costs nothing.</summary>
     EngineStatus Status { get; }
 }
 
 /// <summary>A part of the relay that works on after a failure, and whose failure the operator must see.</summary>
 public interface IHealthCheck
 {
-    /// <summary>Which part it is, as one word: <c>audit_log</c>, <c>database</c>, <c>keys</c>, <c>state</c>, <c>usage</c>.</summary>
+    /// <summary>The part, as one word: <c>audit_log</c>, <c>database</c>, <c>keys</c>, <c>state</c>, <c>usage</c>.</summary>
     string Part { get; }
 
-    /// <summary>What is wrong, and what to do about it; null while nothing is. Costs nothing.</summary>
+    /// <summary>The fault, and what to do about it; null for none. Costs nothing.</summary>
     string? Problem { get; }
 
-    /// <summary>What works worse than it should while completions go on; null while nothing does. Costs nothing.</summary>
+    /// <summary>A fault with which completions go on; null for none. Costs nothing.</summary>
     string? Warning => null;
 }
 

@@ -1,14 +1,14 @@
 namespace Relay.Application.Idempotency;
 
 /// <summary>
-/// Remembers answers for those who ask again. It sees neither idempotency keys nor requests nor answers: only names and
-/// fingerprints that nobody can make without the caller's secret, and sealed bytes.
+/// Remembers answers for repeated requests. It sees neither idempotency keys nor requests nor answers. It sees only sealed bytes, and
+/// names and fingerprints that can't be made without the caller's secret.
 /// </summary>
 public interface IIdempotencyStore
 {
     /// <summary>Looks for a record, and claims its name when there is none. Check and claim are one operation.</summary>
-    /// <param name="name">Of the record; unique to a caller, a route and an idempotency key.</param>
-    /// <param name="fingerprint">Of the request.</param>
+    /// <param name="name">The name of the record; unique to a caller, a route and an idempotency key.</param>
+    /// <param name="fingerprint">The fingerprint of the request.</param>
     /// <param name="cancellationToken">Gives up.</param>
     ValueTask<IdempotencyClaim> ClaimAsync(string name, string fingerprint, CancellationToken cancellationToken);
 
@@ -19,7 +19,7 @@ public interface IIdempotencyStore
     /// <param name="name">As claimed.</param>
     /// <param name="holder">The id of the key whose answer it is.</param>
     /// <param name="fingerprint">As claimed.</param>
-    /// <param name="sealedAnswer">What to keep.</param>
+    /// <param name="sealedAnswer">The answer, sealed.</param>
     /// <param name="cancellationToken">Gives up.</param>
     ValueTask KeepAsync(
         string name,
@@ -29,30 +29,30 @@ public interface IIdempotencyStore
         CancellationToken cancellationToken
     );
 
-    /// <summary>Gives a claim up: whoever asks again is a first.</summary>
+    /// <summary>Gives a claim up: the next request with this name is a first one.</summary>
     ValueTask ReleaseAsync(string name, CancellationToken cancellationToken);
 }
 
-/// <summary>What is known of a request.</summary>
-/// <param name="State">How it stands.</param>
-/// <param name="SealedAnswer">For <see cref="IdempotencyState.Answered"/>, what was kept.</param>
+/// <summary>The state of a request in the store.</summary>
+/// <param name="State">The state.</param>
+/// <param name="SealedAnswer">The kept answer, for <see cref="IdempotencyState.Answered"/>.</param>
 public readonly record struct IdempotencyClaim(IdempotencyState State, ReadOnlyMemory<byte> SealedAnswer = default);
 
-/// <summary>How a request stands that may have been made before.</summary>
+/// <summary>The state of a request that may have been made before.</summary>
 public enum IdempotencyState
 {
-    /// <summary>It is the first, and claimed now: keep its answer or release it.</summary>
+    /// <summary>The request is the first, and claimed now: keep its answer or release the claim.</summary>
     Claimed,
 
-    /// <summary>The first is still running.</summary>
+    /// <summary>The first request is still running.</summary>
     InFlight,
 
-    /// <summary>It was answered.</summary>
+    /// <summary>The request was answered.</summary>
     Answered,
 
     /// <summary>The key was used for another request.</summary>
     Mismatch,
 
-    /// <summary>Nobody can tell now: what remembers can't be reached. To go on could mean to spend twice.</summary>
+    /// <summary>The store can't be reached, so that the state is unknown. A request that goes on could spend twice.</summary>
     Unknown,
 }

@@ -2,7 +2,7 @@ using Relay.Application.Configuration;
 
 namespace Relay.Application.Idempotency;
 
-/// <summary>How long and how much is remembered for requests with an <c>Idempotency-Key</c>.</summary>
+/// <summary>The bounds of the memory for requests with an <c>Idempotency-Key</c>.</summary>
 public sealed class IdempotencyOptions
 {
     [Setting("IDEMPOTENCY_TTL", "Keep an answer this long for requests that repeat its Idempotency-Key.", Min = "1s", Max = "168h")]

@@ -8,11 +8,11 @@ using Relay.Domain.Models;
 namespace Relay.Application.Keys;
 
 /// <summary>Mints a key. The secret is in the answer and nowhere else.</summary>
-/// <param name="Label">No active key has it.</param>
+/// <param name="Label">A label that no active key has.</param>
 /// <param name="Limits">Its own limits.</param>
-/// <param name="Scopes">What it may be used for.</param>
+/// <param name="Scopes">The scopes of the key.</param>
 /// <param name="Models">The only models it may name; null for all.</param>
-/// <param name="ExpiresIn">How long it works; null for until it is revoked.</param>
+/// <param name="ExpiresIn">The time that it works; null for a key that works until it is revoked.</param>
 /// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record AddKeyCommand(
     KeyLabel Label,
@@ -27,8 +27,8 @@ public sealed record AddKeyCommand(
     public bool AllowsTools { get; init; } = true;
 }
 
-/// <param name="Key">The key as stored.</param>
-/// <param name="Secret">To be shown once.</param>
+/// <param name="Key">The stored key.</param>
+/// <param name="Secret">The secret, to be shown once.</param>
 public sealed record AddedKey(ApiKey Key, KeySecret Secret);
 
 internal sealed class AddKeyValidator : AbstractValidator<AddKeyCommand>

@@ -3,14 +3,14 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
-/// <summary>Where keys live, for those who change them.</summary>
+/// <summary>Stores the keys, for commands that change them.</summary>
 public interface IKeyRepository
 {
     /// <summary>
     /// Changes the set of keys in one atomic step, safe against other processes doing the same.
     /// </summary>
     /// <param name="change">
-    /// Given the keys as they are; answers the keys as they should be and a value, or an error that changes nothing.
+    /// Takes the keys as they are; returns the keys as they should be and a value, or an error that changes nothing.
     /// </param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     /// <returns>The value, or <see cref="ErrorCode.Conflict"/>, <see cref="ErrorCode.InternalError"/> or the change's own error.</returns>
@@ -23,7 +23,7 @@ public interface IKeyRepository
     Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Where keys are looked up, on every request: in memory, following the file.</summary>
+/// <summary>Looks up keys in memory, on every request. The memory follows the stored keys.</summary>
 public interface IKeyDirectory
 {
     /// <summary>The active key of a secret, or null.</summary>
@@ -33,19 +33,17 @@ public interface IKeyDirectory
     ApiKey? Find(KeyHash hash);
 
     /// <summary>
-    /// Whether the keys are known at all. Not on a relay that has not reached what holds them since its start: it can't tell a good key
-    /// from a bad one.
+    /// Whether the keys are known. False on a relay that has not reached the store of keys since its start: it can't tell a good key from
+    /// a bad one.
     /// </summary>
     bool IsKnown { get; }
 
-    /// <summary>
-    /// Whether there is no key of this id any more, or only a revoked one, as of the last reload. One that has expired is not revoked.
-    /// </summary>
+    /// <summary>Whether a key with this id is revoked or no longer exists, as of the last reload. An expired key is not revoked.</summary>
     bool IsRevoked(string keyId);
 
     /// <summary>
-    /// Raised after each reload with the ids of the keys that are not revoked. Those that have expired are among them: what they have
-    /// running was let in while they were good, and goes on unless they are revoked.
+    /// Raised after each reload with the ids of the keys that are not revoked. Expired keys are among them: their running requests were
+    /// let in while the keys were good, and go on unless a key is revoked.
     /// </summary>
     event Action<IReadOnlySet<string>> Reloaded;
 }

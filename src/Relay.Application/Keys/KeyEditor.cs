@@ -5,7 +5,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
-/// <summary>Changes one key in one atomic step, and puts on record who changed what.</summary>
+/// <summary>Changes one key in one atomic step, and writes the change and its author to the audit log.</summary>
 internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, TimeProvider clock)
 {
     /// <summary>Adds a key, unless its label is taken.</summary>
@@ -43,9 +43,9 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
     }
 
     /// <summary>Changes a key that is not revoked.</summary>
-    /// <param name="which">Which one.</param>
-    /// <param name="action">The audit log's word for it.</param>
-    /// <param name="change">Given the key and the time, answers the changed key and a value for the caller.</param>
+    /// <param name="which">The key.</param>
+    /// <param name="action">The action's name in the audit log.</param>
+    /// <param name="change">Takes the key and the time; returns the changed key and a value for the caller.</param>
     /// <param name="by">The request of the admin key that asks for it; null for the system's user.</param>
     /// <param name="cancellationToken">Gives up waiting for the lock.</param>
     public async Task<Result<T>> ChangeAsync<T>(
@@ -78,9 +78,7 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         return outcome.Value;
     }
 
-    /// <summary>
-    /// What is said of a label or an id that no key has, or only revoked ones. An id is the caller's free text and is not repeated.
-    /// </summary>
+    /// <summary>The error for a label or an id that no active key has. An id is the caller's free text and is not repeated.</summary>
     private static RelayError NoSuchKey(KeyReference which) =>
         which switch
         {

@@ -2,9 +2,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
-/// <summary>
-/// Which of the keys that are not revoked is meant: that of a label, that of an id, or that of both, where each checks the other.
-/// </summary>
+/// <summary>Names one of the keys that are not revoked, by its label, by its id, or by both. Of both, each checks the other.</summary>
 public sealed record KeyReference
 {
     private KeyReference(string? id, KeyLabel? label) => (Id, Label) = (id, label);
@@ -17,12 +15,12 @@ public sealed record KeyReference
 
     /// <summary>The key of an id. A label may come back to another key while somebody looks at a page; an id does not.</summary>
     /// <param name="id">Its id.</param>
-    /// <param name="label">The label that it must have, too; null for whichever it has.</param>
+    /// <param name="label">The label that it must have, too; null for any.</param>
     public static KeyReference Of(string id, KeyLabel? label = null) => new(id, label);
 
     /// <summary>The key of a label.</summary>
     public static implicit operator KeyReference(KeyLabel label) => new(null, label);
 
-    /// <summary>Whether this is the key that is meant.</summary>
+    /// <summary>Whether it names this key.</summary>
     internal bool Means(ApiKey key) => key.RevokedAt is null && (Id is null || key.Id == Id) && (Label is null || key.Label == Label);
 }

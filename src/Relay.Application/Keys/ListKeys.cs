@@ -6,11 +6,11 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
-/// <summary>The keys there are, in the order they were made.</summary>
-/// <param name="WithRevoked">Whether to list those that are shut, too.</param>
+/// <summary>Lists the keys, oldest first.</summary>
+/// <param name="WithRevoked">Whether to list revoked keys, too.</param>
 public sealed record ListKeysQuery(bool WithRevoked) : IRequest<Result<IReadOnlyList<ListedKey>>>;
 
-/// <summary>One key, and when it was last let in.</summary>
+/// <summary>One key, and the time when it was last let in.</summary>
 /// <param name="Key">The key.</param>
 /// <param name="LastUsedAt">UTC, to the second or so; null for never.</param>
 public sealed record ListedKey(ApiKey Key, DateTimeOffset? LastUsedAt);

@@ -6,8 +6,8 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Keys;
 
-/// <summary>Shuts a key for good, with what it has queued and running.</summary>
-/// <param name="Key">Which.</param>
+/// <summary>Revokes a key for good, and ends its waiting and running requests.</summary>
+/// <param name="Key">The key.</param>
 /// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record RevokeKeyCommand(KeyReference Key, RequestContext? By = null) : IRequest<Result<ApiKey>>;
 

@@ -11,8 +11,8 @@ namespace Relay.Application.Keys;
 public sealed record LimitChange<T>(T? Value)
     where T : struct;
 
-/// <summary>Changes a key's own limits. Those that are null stay as they are.</summary>
-/// <param name="Key">Whose.</param>
+/// <summary>Changes a key's own limits. A limit that is null stays as it is.</summary>
+/// <param name="Key">The key.</param>
 /// <param name="RequestsPerMinute">Completions in any sixty seconds.</param>
 /// <param name="RequestsPerDay">Completions a UTC day.</param>
 /// <param name="Concurrency">Completions at once.</param>
@@ -68,7 +68,7 @@ internal sealed class SetKeyLimitsHandler(KeyEditor keys) : IRequestHandler<SetK
 
 internal static class KeyLimitRules
 {
-    /// <summary>Every limit is within what can be set.</summary>
+    /// <summary>Requires every limit to be in its range.</summary>
     public static IRuleBuilderOptions<T, KeyLimits> MustBeInRange<T>(this IRuleBuilder<T, KeyLimits> rule) =>
         rule.Must(limits => limits.Problem is null)
             .WithState((_, limits) => limits.Problem)

@@ -3,12 +3,12 @@ using Relay.Domain.Models;
 namespace Relay.Application.Models;
 
 /// <summary>
-/// Full ids of models, for lists: clients choose from them, and some know what a model can do only by its id. A family that is allowed
-/// takes every id of it, those that are not here, too. Claude Code 2.1.330 sends each as it is.
+/// Full ids of models, for lists. Clients choose from them, and some clients know the abilities of a model only by its id. An allowed
+/// family includes every id of it, also ids that are not in this list. Claude Code 2.1.330 sends each id unchanged.
 /// </summary>
 internal static class KnownModels
 {
-    /// <summary>By family the newest first.</summary>
+    /// <summary>The ids by family, the newest first.</summary>
     public static IReadOnlyList<ModelName> Ids { get; } =
     [
         .. new[]

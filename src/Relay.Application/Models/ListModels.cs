@@ -5,12 +5,13 @@ using Relay.Domain.Keys;
 
 namespace Relay.Application.Models;
 
-/// <summary>What a caller may name as a model. Spends nothing.</summary>
+/// <summary>Lists the names of models that a caller may use. Spends nothing.</summary>
 public sealed record ListModelsQuery(ApiKey Caller) : IRequest<Result<ModelList>>;
 
-/// <param name="Default">What a request gets that names none; null when the key may not use that one.</param>
+/// <param name="Default">The model for a request that names none; null when the key may not use that model.</param>
 /// <param name="Names">
-/// What the key may name: models and aliases in the operator's order, then full ids. Other full ids of the families may be named, too.
+/// The names that the key may use: models and aliases in the operator's order, then full ids. Other full ids of the families are allowed,
+/// too.
 /// </param>
 public sealed record ModelList(string? Default, IReadOnlyCollection<string> Names);
 

@@ -10,20 +10,20 @@ namespace Relay.Application.Models;
 public interface IModelNames
 {
     /// <summary>
-    /// The model behind a name as a client writes it: one of <c>MODEL_ALIASES</c>, a model's own name, also with a provider before it or in
-    /// capitals, or else the model of the alias <c>*</c>. Not whether it is allowed.
+    /// The model of a name as a client writes it: one of <c>MODEL_ALIASES</c>; a model's own name, also with a provider before it or in
+    /// capitals; or else the model of the alias <c>*</c>. Does not check whether the model is allowed.
     /// </summary>
     /// <returns>The model, or <see cref="ErrorCode.UnknownModel"/>.</returns>
     Result<ModelName> Read(string name);
 }
 
-/// <summary>The models the operator allows, in the operator's order, and further names for them.</summary>
+/// <summary>The models that the operator allows, in the operator's order, and their aliases.</summary>
 internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModelNames
 {
-    /// <summary>The alias for every name that is no other.</summary>
+    /// <summary>The alias for every name without another alias.</summary>
     internal const string AnyOther = "*";
 
-    // On first use: relayctl makes a catalog also where the settings are not valid, to tell of them.
+    // Made on first use: relayctl makes a catalog with invalid settings, too, to report them.
     private readonly Lazy<Dictionary<string, ModelName>> _allowed = new(() =>
         options
             .Value.AllowedModels.Distinct(StringComparer.Ordinal)
@@ -36,26 +36,26 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
             .ToDictionary(alias => alias.Name, alias => ModelName.Create(alias.Target).Value, StringComparer.OrdinalIgnoreCase)
     );
 
-    /// <summary>What a request gets that names none.</summary>
+    /// <summary>The model for a request that names none.</summary>
     public ModelName Default => _allowed.Value[options.Value.DefaultModel];
 
-    /// <summary>The names of all that are allowed, without the further ones.</summary>
+    /// <summary>The names of all allowed models, without aliases.</summary>
     public IReadOnlyCollection<string> Names => _allowed.Value.Keys;
 
-    /// <summary>All that are allowed, without the further names.</summary>
+    /// <summary>All allowed models, without aliases.</summary>
     public IReadOnlyCollection<ModelName> Allowed => _allowed.Value.Values;
 
-    /// <summary>The allowed model that a model is counted under: itself, or its family; null for one that is not allowed.</summary>
+    /// <summary>The allowed model under which a model is counted: itself, or its family; null for a model that is not allowed.</summary>
     public string? LabelOf(ModelName model) =>
         _allowed.Value.GetValueOrDefault(model.Value)?.Value
         ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
 
     /// <summary>
-    /// The model that usage counts a model under: itself where it is listed, else the listed family that covers it; itself where none does.
+    /// The model under which usage counts a model: itself where it is listed, else the listed family that covers it, else itself.
     /// </summary>
     public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed.Value[label] : model;
 
-    /// <summary>Names that the key may use: models and further names in the operator's order, then full ids of the families.</summary>
+    /// <summary>The names that the key may use: models and aliases in the operator's order, then full ids of the families.</summary>
     public IEnumerable<string> NamesFor(ApiKey key) =>
         _allowed
             .Value.Concat(_aliases.Value)
@@ -64,7 +64,7 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
             .Concat(KnownModels.Ids.Where(id => IsAllowed(id) && key.Allows(id)).Select(id => id.Value))
             .Distinct(StringComparer.Ordinal);
 
-    /// <summary>The model behind a name; the default for none. Not whether it is allowed.</summary>
+    /// <summary>The model of a name; the default for none. Does not check whether the model is allowed.</summary>
     public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.Value.GetValueOrDefault(asked.Value, asked);
 
     /// <inheritdoc/>
@@ -82,7 +82,7 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
             : read;
     }
 
-    /// <summary>Whether callers may name it, or name none.</summary>
+    /// <summary>Whether callers may name this model; null stands for the default.</summary>
     public bool IsAllowed(ModelName? asked) => Resolve(asked) is var model && _allowed.Value.Values.Any(allowed => allowed.Covers(model));
 }
 

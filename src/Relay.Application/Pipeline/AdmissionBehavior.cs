@@ -6,7 +6,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Pipeline;
 
-/// <summary>Lets a request that spends something through when the limits and a free place allow it, and settles what it spent.</summary>
+/// <summary>Lets a spending request pass when its limits and a free place allow it, and settles its spending.</summary>
 internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission, RelayMetrics metrics)
     : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>, IAdmissible

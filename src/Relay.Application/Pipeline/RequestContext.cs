@@ -7,51 +7,51 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Pipeline;
 
 /// <summary>
-/// One caller's request on its way through the relay: who asks, and what the steps on the way found out. Its answer's
-/// headers, its line in the log and its line in the audit log are written from it, however it ends.
+/// One caller's request on its way through the relay: the caller, and the facts that the steps find. The headers of its answer, its line
+/// in the log and its line in the audit log are written from it, however it ends.
 /// </summary>
-/// <param name="requestId">Also in the answer, as <c>X-Request-Id</c>.</param>
-/// <param name="caller">Who asks.</param>
-/// <param name="patience">How long the client said that it waits; null when it said nothing.</param>
+/// <param name="requestId">The request's id; its answer has it as <c>X-Request-Id</c>.</param>
+/// <param name="caller">The key that asks.</param>
+/// <param name="patience">The time that the client waits at most, as it said; null when it did not say.</param>
 public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? patience)
 {
-    /// <summary>Also in the answer, as <c>X-Request-Id</c>.</summary>
+    /// <summary>The request's id; its answer has it as <c>X-Request-Id</c>.</summary>
     public string RequestId { get; } = requestId;
 
-    /// <summary>Who asks, and pays.</summary>
+    /// <summary>The key that asks and pays.</summary>
     public ApiKey Caller { get; } = caller;
 
-    /// <summary>How long the client said that it waits; null when it said nothing.</summary>
+    /// <summary>The time that the client waits at most, as it said; null when it did not say.</summary>
     public TimeSpan? Patience { get; } = patience;
 
-    /// <summary>The clock's timestamp of when its head had come; null for a request that came from nowhere far.</summary>
+    /// <summary>The clock's timestamp of the end of the request's head; null for a request that did not come over HTTP.</summary>
     public long? ArrivedAt { get; init; }
 
     /// <summary>Whether it was answered from memory, for its idempotency key.</summary>
     public bool IsReplay { get; set; }
 
-    /// <summary>What the request was charged in the end, by estimate where nobody summed it up; null for nothing.</summary>
+    /// <summary>The final charge, by estimate where no cost was summed up; null for none.</summary>
     public decimal? CostUsd { get; set; }
 
-    /// <summary>What the request spends.</summary>
+    /// <summary>The spending of the request so far.</summary>
     public Spending Spending { get; } = new();
 
     /// <summary>The model that is to answer, once known.</summary>
     public ModelName? Model { get; set; }
 
-    /// <summary>How the key stands with its limits, once they were asked.</summary>
+    /// <summary>The key's standing with its limits, once they were asked.</summary>
     public IReadOnlyList<QuotaStatus>? Quotas { get; set; }
 
-    /// <summary>Time in the queue; null for a request that never came that far.</summary>
+    /// <summary>Time in the queue; null for a request that did not come so far.</summary>
     public TimeSpan? QueueTime { get; set; }
 
-    /// <summary>Raised once, when the request gets its place: what it holds only while it waits is to be given back.</summary>
+    /// <summary>Raised once, when the request gets its place. Resources for the time of waiting are given back then.</summary>
     public event Action? Admitted;
 
-    /// <summary>What was found out about a page; null for what fetches none.</summary>
+    /// <summary>Details of the fetch; null for a request that fetches no page.</summary>
     public FetchTrace? Fetch { get; set; }
 
-    /// <summary>Where the engine's time went, once there is an answer.</summary>
+    /// <summary>The engine's time for each step, once there is an answer.</summary>
     public CompletionTimings? Timings { get; set; }
 
     /// <summary>Tools that the request declares; null for none.</summary>

@@ -5,7 +5,7 @@ using Relay.Domain;
 
 namespace Relay.Application.Pipeline;
 
-/// <summary>Turns a request away before its handler, with the first rule it breaks.</summary>
+/// <summary>Turns a request away before its handler, with the first rule that it breaks.</summary>
 internal sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidator<TRequest>> validators)
     : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>
@@ -31,7 +31,7 @@ internal sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValid
 
 internal static class ValidationErrors
 {
-    /// <summary>Says which error a broken rule is, in the relay's closed set.</summary>
+    /// <summary>Gives a rule its error of the relay's closed set.</summary>
     public static IRuleBuilderOptions<T, TProperty> WithRelayError<T, TProperty>(
         this IRuleBuilderOptions<T, TProperty> rule,
         ErrorCode code,
@@ -39,7 +39,7 @@ internal static class ValidationErrors
         string message
     ) => rule.WithRelayError(code, field, () => message);
 
-    /// <summary>The same, in words that depend on a setting that may change.</summary>
+    /// <summary>Gives a rule its error, with a message that depends on a setting that may change.</summary>
     public static IRuleBuilderOptions<T, TProperty> WithRelayError<T, TProperty>(
         this IRuleBuilderOptions<T, TProperty> rule,
         ErrorCode code,

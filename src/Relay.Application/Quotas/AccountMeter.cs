@@ -1,8 +1,8 @@
 namespace Relay.Application.Quotas;
 
 /// <summary>
-/// Keeps how much of the Claude account's own limits is used. Each relay knows what its own answers told; a restart forgets it, and so
-/// does a limit's reset.
+/// Keeps the used share of the Claude account's own limits. Each relay knows the figures of its own answers only. A restart forgets them,
+/// and so does a limit's reset.
 /// </summary>
 internal sealed class AccountMeter(TimeProvider clock) : IAccountMeter
 {

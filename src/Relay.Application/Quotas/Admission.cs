@@ -14,70 +14,70 @@ namespace Relay.Application.Quotas;
 /// <summary>A request that takes from its key's limits.</summary>
 public interface IAdmissible
 {
-    /// <summary>Who pays, and what is found out on the way.</summary>
+    /// <summary>The caller, and the facts that later steps find.</summary>
     RequestContext Context { get; }
 
-    /// <summary>From what it takes.</summary>
+    /// <summary>The bucket that it takes from.</summary>
     QuotaBucket Bucket { get; }
 }
 
-/// <summary>A request that a model answers: it also spends of the account.</summary>
+/// <summary>A request that a model answers: it also spends tokens of the account.</summary>
 public interface ISpendsTokens : IAdmissible
 {
-    /// <summary>What is to be completed: its model, and its size, from which the cost is estimated.</summary>
+    /// <summary>The completion. Its model and its size give the estimated cost.</summary>
     CompletionRequest Request { get; }
 }
 
-/// <summary>How full a queue is.</summary>
+/// <summary>The load of a queue.</summary>
 /// <param name="Places">Requests that may run at once.</param>
 /// <param name="Running">Requests that run now.</param>
 /// <param name="Waiting">Requests that wait for a place now.</param>
 public sealed record QueueLoad(int Places, int Running, int Waiting);
 
-/// <summary>What one key has in a queue.</summary>
-/// <param name="KeyId">Whose.</param>
+/// <summary>The load of one key in a queue.</summary>
+/// <param name="KeyId">The id of the key.</param>
 /// <param name="Running">Its requests that run now.</param>
 /// <param name="Waiting">Its requests that wait for a place now.</param>
 public sealed record KeyLoad(string KeyId, int Running, int Waiting);
 
-/// <summary>How keys stand with their limits, and how much there is to do.</summary>
+/// <summary>The standing of keys with their limits, and the load of the queues.</summary>
 public interface IAdmission
 {
-    /// <summary>How full the queue of a bucket is now; costs nothing.</summary>
+    /// <summary>The load of a bucket's queue now. Costs nothing.</summary>
     QueueLoad LoadOf(QuotaBucket bucket);
 
-    /// <summary>Whether the relay is stopping: nothing is let in any more.</summary>
+    /// <summary>Whether the relay is stopping: no request is let in any more.</summary>
     bool IsClosed { get; }
 
-    /// <summary>Lets nothing in from now on, and refuses what waits. What runs may end.</summary>
-    /// <returns>Completes when nothing runs any more.</returns>
+    /// <summary>Lets no request in from now on, and refuses requests that wait. Running requests may end.</summary>
+    /// <returns>Completes when no request runs any more.</returns>
     Task CloseAsync(CancellationToken cancellationToken);
 
     /// <summary>The keys that have anything running or waiting in a bucket now, in no order.</summary>
     IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket);
 
     /// <summary>
-    /// A refusal that is certain before anything is known of the request but its key: by what this relay has counted or heard, without
-    /// asking anybody. Null when there is none; what is then refused is refused by admission.
+    /// A refusal that is certain from the key alone, by this relay's own counts, without asking another machine. Null when there is none;
+    /// admission may still refuse the request.
     /// </summary>
     QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
 
-    /// <summary>Why a key that only fails is held for a while; null when it is not. Costs nothing.</summary>
+    /// <summary>The refusal of a key that is held because its requests only fail; null when it is not held. Costs nothing.</summary>
     RelayError? FindFailureLimit(ApiKey key);
 
-    /// <summary>A request of the key came to nothing: it was charged nothing, and no limit has refused it.</summary>
+    /// <summary>Counts a request of the key that came to nothing: it was charged nothing, and no limit refused it.</summary>
     void CountFailure(ApiKey key);
 
-    /// <summary>The limits that count for a key.</summary>
+    /// <summary>The limits that apply to a key.</summary>
     QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket);
 
-    /// <summary>A key's limits of a bucket and what is left of each, and whether a request would be refused now. Takes nothing.</summary>
+    /// <summary>A key's limits of a bucket, the unused part of each, and the refusal that a request would get now. Takes nothing.</summary>
     ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
 }
 
 /// <summary>
-/// Decides who may spend, and when: the account's own limits, then the key's, then a place to run in. What is refused costs
-/// nothing.
+/// Decides which requests may spend, and when. It asks the account's own limits, then the key's, then waits for a place to run in. A
+/// refused request costs nothing.
 /// </summary>
 internal sealed class Admission(
     IQuotaStore quotas,
@@ -159,21 +159,21 @@ internal sealed class Admission(
             return refusal;
         }
 
-        // The same decision, with the place that was taken since.
+        // The same decision, with the place that the request took since.
         context.Quotas = WithConcurrency(context.Caller.Id, limits, decision);
         return admitted;
     }
 
-    /// <summary>The request is over, however it ended: what it spent is settled, its place is free.</summary>
-    /// <returns>What it was charged, in US dollars; null for nothing.</returns>
+    /// <summary>Ends a request, however it went: settles its spending and frees its place.</summary>
+    /// <returns>The charge in US dollars; null for none.</returns>
     public async Task<decimal?> EndAsync(Admitted admitted, Spending spending, bool succeeded)
     {
-        // Not the caller's token: what it has spent counts also when it has left.
+        // Not the caller's token: spending counts also after the caller has left.
         try
         {
             if (admitted.Model is null)
             {
-                // Whatever came of it, or else a key could try out for nothing what is refused.
+                // A page counts however it ended. Otherwise a key could try out for nothing which pages are refused.
                 await quotas.SettleAsync(admitted.Charge, null, spending, 0, CancellationToken.None);
                 return null;
             }
@@ -273,20 +273,20 @@ internal sealed class Admission(
     {
         var startedAt = clock.GetTimestamp();
         var queue = queues[bucket];
-        // By the settings of each moment, for they may change while it waits.
+        // By the settings of each moment, because they may change while the request waits.
         int PlacesInFleet() => LimitsOf(context.Caller, bucket).Concurrency;
         int PlacesHere() => Math.Min(PlacesInFleet(), options.CurrentValue.PlacesOf(context.Caller, bucket));
         var patience = Patience(context, queue);
         if (admitted.Charge.IsWaiting)
         {
-            // In its line of this relay's queue all the same, so that it counts among those who wait; others of the line pass it.
+            // The request stands in this relay's queue meanwhile, so that it counts as waiting. Other requests of its key pass it.
             using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var ready = quotas.WaitForPlaceAsync(admitted.Charge, PlacesInFleet, waiting.Token);
             admitted.Place = await queue.EnterAsync(context.Caller.Id, PlacesHere, patience, ready, cancellationToken);
             await waiting.CancelAsync();
             if (admitted.Place.Refusal is null)
             {
-                // It may have ended without a place in the fleet.
+                // Throws when the wait ended without a place in the fleet.
                 await ready;
             }
         }
@@ -295,7 +295,8 @@ internal sealed class Admission(
             admitted.Place = await queue.EnterAsync(context.Caller.Id, PlacesHere, patience, cancellationToken);
         }
 
-        // Not of one that a full queue turned away at once: it costs nothing, so that only the audit log's own bound holds it back.
+        // Not for a request that a full queue turned away at once: it costs nothing, so that only the audit log's own bound holds it
+        // back.
         context.QueueTime = admitted.Place.Refusal == QueueRefusal.Full ? null : clock.GetElapsedTime(startedAt);
         switch (admitted.Place.Refusal)
         {
@@ -316,7 +317,7 @@ internal sealed class Admission(
             return null;
         }
 
-        // Again, for the limit may have been met while this request waited.
+        // Asked again, because the limit may have been met while this request waited.
         if (!upstream.Enter(model).TryGet(out var pass, out var refusal))
         {
             return refusal;
@@ -325,7 +326,7 @@ internal sealed class Admission(
         admitted.Pass = pass;
         return null;
 
-        // The fleet tells nothing of how long its other relays' requests run already: as long as this relay's did.
+        // The fleet does not tell how long requests of its other relays have run. This relay's own are the best guess.
         TimeSpan Wait()
         {
             var here = queue.EstimateWait(context.Caller.Id, PlacesHere());
@@ -333,7 +334,7 @@ internal sealed class Admission(
         }
     }
 
-    /// <summary>As long as the operator says; less when the client would be gone before an answer of the usual length.</summary>
+    /// <summary>The operator's longest wait; shorter when the client would be gone before an answer of the usual length.</summary>
     private TimeSpan Patience(RequestContext context, FairQueue queue)
     {
         if (context.Patience is not { } patience)
@@ -341,7 +342,7 @@ internal sealed class Admission(
             return options.CurrentValue.QueueTimeout;
         }
 
-        // The client counts from when it sent the first byte.
+        // The client counts from its first byte.
         var announced = patience - (context.ArrivedAt is { } arrivedAt ? clock.GetElapsedTime(arrivedAt) : TimeSpan.Zero);
         var answering = TimeSpan.FromTicks(Math.Min(queue.RecentHold.Ticks, announced.Ticks / 2));
         return TimeSpan.FromTicks(Math.Min(options.CurrentValue.QueueTimeout.Ticks, Math.Max(0, (announced - answering).Ticks)));
@@ -354,10 +355,10 @@ internal sealed class Admission(
     }
 }
 
-/// <summary>Leave to spend, until it is ended.</summary>
+/// <summary>A request that may spend, until it is ended.</summary>
 internal sealed class Admitted(QuotaCharge charge, ModelName? model, ModelName? countedAs)
 {
-    /// <summary>What was taken from the key's limits.</summary>
+    /// <summary>The charge to the key's limits.</summary>
     public QuotaCharge Charge { get; } = charge;
 
     /// <summary>The model that is to answer; null for pages.</summary>
@@ -366,9 +367,9 @@ internal sealed class Admitted(QuotaCharge charge, ModelName? model, ModelName? 
     /// <summary>The model that usage counts it under: an unlisted id counts under its family; null for pages.</summary>
     public ModelName? CountedAs { get; } = countedAs;
 
-    /// <summary>The place it runs in.</summary>
+    /// <summary>The place that it runs in.</summary>
     public QueuePlace? Place { get; set; }
 
-    /// <summary>Leave of the account's own limits.</summary>
+    /// <summary>The permission of the account's own limits.</summary>
     public UpstreamPass? Pass { get; set; }
 }

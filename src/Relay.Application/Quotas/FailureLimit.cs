@@ -7,12 +7,12 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Quotas;
 
 /// <summary>
-/// A wide limit for requests that come to nothing. They cost nothing and are given back, so that no other limit holds a key that asks in a
-/// loop although it only fails. In memory, for this relay.
+/// A wide limit for requests that come to nothing. Such requests cost nothing and are given back, so that no other limit holds a key that
+/// fails in a loop. The counts are in memory, for this relay only.
 /// </summary>
 internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimeProvider clock)
 {
-    /// <summary>No key is held before it has failed this often within a minute.</summary>
+    /// <summary>The failures within a minute that are allowed to every key.</summary>
     internal const int Least = 300;
 
     /// <summary>Failures for each request that the key may make in a minute.</summary>
@@ -23,7 +23,7 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
 
     private TimeSpan Uptime => clock.GetElapsedTime(_startedAt);
 
-    /// <summary>Why the key's next request is refused; null when it is not.</summary>
+    /// <summary>The refusal of the key's next request; null when it is allowed.</summary>
     public RelayError? Find(ApiKey key)
     {
         if (!_failures.TryGetValue(key.Id, out var window))
@@ -47,7 +47,7 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
         }
     }
 
-    /// <summary>A request of the key came to nothing.</summary>
+    /// <summary>Counts a request of the key that came to nothing.</summary>
     public void Count(ApiKey key)
     {
         var window = _failures.GetOrAdd(key.Id, _ => new MinuteWindow());

@@ -1,20 +1,20 @@
 namespace Relay.Application.Quotas;
 
 /// <summary>
-/// The places in which requests run, and the queue for them, fair between keys: a free place goes to the key with the
-/// fewest running, of those to the one that has waited longest since it was last served. A key with a hundred waiting delays
-/// another key's first by none of them. A queue that is full makes room for a key that has less in it by turning away the
-/// newest of the key that has most.
+/// The places in which requests run, and the queue for them, fair between keys. A free place goes to the key with the fewest running
+/// requests; of several such keys, to the one that has waited longest since it was last served. A hundred waiting requests of one key do
+/// not delay the first request of another. A full queue makes room for a key that has less in it, by turning away the newest request of
+/// the key that has most.
 /// </summary>
-/// <param name="places">How many run at once.</param>
-/// <param name="limit">How many may wait.</param>
-/// <param name="clock">What waits are measured by.</param>
+/// <param name="places">The number of requests that run at once.</param>
+/// <param name="limit">The number of requests that may wait.</param>
+/// <param name="clock">Measures the waits.</param>
 internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 {
     private static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long a place was taken lately; a guess until one was.</summary>
+    /// <summary>The time that a request holds a place, until one has been measured.</summary>
     private const double FirstGuessSeconds = 5;
     private const double Memory = 0.8;
 
@@ -31,7 +31,6 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     private long _arrived;
     private double _holdSeconds = FirstGuessSeconds;
 
-    /// <summary>How full it is now.</summary>
     public QueueLoad Load
     {
         get
@@ -43,7 +42,6 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    /// <summary>Whose requests run and wait now.</summary>
     public IReadOnlyList<KeyLoad> LoadByKey
     {
         get
@@ -58,7 +56,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    /// <summary>How long a place was taken lately, on average.</summary>
+    /// <summary>The average time that requests held a place lately.</summary>
     public TimeSpan RecentHold
     {
         get
@@ -70,7 +68,6 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    /// <summary>How many of a key run now.</summary>
     public int RunningOf(string keyId)
     {
         lock (_lock)
@@ -80,8 +77,8 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     }
 
     /// <summary>
-    /// How long a request of this key that came now would wait: by how long places were taken lately, and by how long the running
-    /// requests hold theirs already.
+    /// The wait of a request of this key that came now. It is estimated from the time that requests held their places lately, and from
+    /// the time that the running ones have held theirs.
     /// </summary>
     public TimeSpan EstimateWait(string keyId, int keyPlaces)
     {
@@ -104,29 +101,32 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
             : rest.LastOrDefault() + (_holdSeconds * Math.Ceiling((ends - rest.Count) / (double)places));
     }
 
-    /// <summary>A request that has run for longer than the others did is taken to be half way.</summary>
+    /// <summary>
+    /// The time that a running request still needs. One that has run for longer than the average is taken to be half way.
+    /// </summary>
     private double RestOf(double seconds) => seconds < _holdSeconds ? _holdSeconds - seconds : seconds;
 
     /// <summary>Takes a place, or waits for one.</summary>
-    /// <param name="keyId">Whose request it is.</param>
+    /// <param name="keyId">The id of the request's key.</param>
     /// <param name="keyPlaces">
-    /// How many of that key may run at once; read again for each free place, so that a changed limit counts for requests that wait.
+    /// The number of that key's requests that may run at once. It is read again for each free place, so that a changed limit counts for
+    /// requests that wait.
     /// </param>
     /// <param name="patience">Longest wait.</param>
-    /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
+    /// <param name="cancellationToken">Cancelled when the caller leaves: the request leaves the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     public Task<QueuePlace> EnterAsync(string keyId, Func<int> keyPlaces, TimeSpan patience, CancellationToken cancellationToken) =>
         EnterAsync(keyId, keyPlaces, patience, ready: Task.CompletedTask, cancellationToken);
 
-    /// <summary>Takes a place, or waits for one; none before something else has come, too.</summary>
-    /// <param name="keyId">Whose request it is.</param>
-    /// <param name="keyPlaces">As for the other.</param>
+    /// <summary>Takes a place, or waits for one. The request gets none before another task has ended.</summary>
+    /// <param name="keyId">The id of the request's key.</param>
+    /// <param name="keyPlaces">The number of that key's requests that may run at once.</param>
     /// <param name="patience">Longest wait.</param>
     /// <param name="ready">
-    /// What must have come first; until then others of its key pass it. A failure is the caller's to see in it, and is as good as
-    /// readiness.
+    /// The task that must end first. Until then other requests of the key pass this one. A failure counts as an end; the caller finds it
+    /// in the task.
     /// </param>
-    /// <param name="cancellationToken">The caller has left: out of the queue at once.</param>
+    /// <param name="cancellationToken">Cancelled when the caller leaves: the request leaves the queue at once.</param>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     public async Task<QueuePlace> EnterAsync(
         string keyId,
@@ -146,15 +146,15 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 return new QueuePlace(QueueRefusal.Closed);
             }
 
-            // Looked at once: what becomes ready from now on is admitted by its own end.
+            // Read once. A task that ends later admits its request by itself.
             isReady = ready.IsCompleted;
 
             var line = LineOf(keyId);
-            // The newest request of a key has its newest limit: what waits may run now, if that was raised.
+            // The newest request of a key brings its newest limit. A raised limit admits requests that wait.
             line.Places = keyPlaces;
             AdmitNext();
 
-            // Nobody of the key waits for a place it could have: whoever waits of another key is at that key's own limit.
+            // No other request of the key waits for a place that it could have. Waiting requests of other keys are at their keys' limits.
             if (_running < _places && line.Running < keyPlaces() && isReady && line.FirstReady is null)
             {
                 return Admit(line);
@@ -183,8 +183,8 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     }
 
     /// <summary>
-    /// Changes how many run at once and how many may wait. New places are taken at once by those who wait; of fewer, what runs
-    /// or waits already is not turned away.
+    /// Changes how many requests run at once and how many may wait. Waiting requests take new places at once. When there are fewer
+    /// places, no request that runs or waits is turned away.
     /// </summary>
     public void Resize(int places, int limit)
     {
@@ -195,10 +195,10 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    /// <summary>Completes when it is closed and nobody has a place any more.</summary>
+    /// <summary>Completes when the queue is closed and no request has a place any more.</summary>
     public Task Drained => _drained.Task;
 
-    /// <summary>Refuses those who wait and all who come.</summary>
+    /// <summary>Refuses requests that wait and requests that come.</summary>
     public void Close()
     {
         lock (_lock)
@@ -342,8 +342,8 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     }
 
     /// <summary>
-    /// A key with nothing running and nothing waiting takes no memory; but while anybody waits, it is remembered when it was
-    /// served, or else a few keys that come back one request at a time would always be the newcomers who go first.
+    /// Forgets a key with nothing running and nothing waiting. While a request waits, the key is kept with the time when it was last
+    /// served. Otherwise a few keys that come back one request at a time would always go first, as newcomers.
     /// </summary>
     private void ForgetIdle(Line line)
     {
@@ -372,15 +372,14 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 
         public int Running => Starts.Count;
 
-        /// <summary>How many may run at once.</summary>
         public Func<int> Places { get; set; } = () => int.MaxValue;
 
-        /// <summary>0 for never.</summary>
+        /// <summary>The time when it was last served; 0 for never.</summary>
         public long LastServed { get; set; }
 
         public bool IsIdle => Running == 0 && Waiters.Count == 0;
 
-        /// <summary>The first of those who only wait for a place here.</summary>
+        /// <summary>The first request that waits only for a place in this queue.</summary>
         public Waiter? FirstReady
         {
             get
@@ -405,10 +404,10 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     {
         public Line Line { get; } = line;
 
-        /// <summary>What must have come before it may have a place.</summary>
+        /// <summary>The task that must end before it may have a place.</summary>
         public Task Ready { get; } = ready;
 
-        /// <summary>Where it stands in its line; null when it has left it.</summary>
+        /// <summary>Its place in the line; null when it has left the line.</summary>
         public LinkedListNode<Waiter>? Node { get; set; }
 
         public TaskCompletionSource<QueuePlace> Place { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

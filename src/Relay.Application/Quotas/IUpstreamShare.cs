@@ -1,16 +1,16 @@
 namespace Relay.Application.Quotas;
 
-/// <summary>A limit of a Claude account, as relays that share a login tell each other of it.</summary>
+/// <summary>A limit of a Claude account, as relays with the same login tell it to each other.</summary>
 /// <param name="Kind">In Anthropic's words; null where it had none.</param>
 /// <param name="Scope">A model family, or empty for all models.</param>
 /// <param name="Until">UTC; after it, one request at a time of each relay may try.</param>
-/// <param name="Backoff">The last pause that nobody named; zero when Anthropic named a time.</param>
+/// <param name="Backoff">The last pause for which Anthropic named no time; zero when it named one.</param>
 public sealed record SharedLimit(string? Kind, string Scope, DateTimeOffset Until, TimeSpan Backoff);
 
-/// <summary>What other relays with the same Claude login know of its limits. Neither names the login nor holds anything of it.</summary>
+/// <summary>The limits that other relays with the same Claude login know. The shared data holds neither the login nor its name.</summary>
 public interface IUpstreamShare
 {
-    /// <summary>Raised now and then with all that is known in the fleet.</summary>
+    /// <summary>Raised again and again with all limits that the fleet knows.</summary>
     event Action<IReadOnlyList<SharedLimit>> Heard;
 
     /// <summary>Tells the others of a limit.</summary>

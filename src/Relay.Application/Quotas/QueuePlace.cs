@@ -1,6 +1,6 @@
 namespace Relay.Application.Quotas;
 
-/// <summary>Why a request got no place.</summary>
+/// <summary>The reason why a request got no place.</summary>
 internal enum QueueRefusal
 {
     /// <summary>Too many are waiting already.</summary>
@@ -13,7 +13,7 @@ internal enum QueueRefusal
     Closed,
 }
 
-/// <summary>A place to run in, given back when disposed of; or why there is none.</summary>
+/// <summary>A place to run in, given back when disposed of; or the reason why there is none.</summary>
 internal sealed class QueuePlace : IDisposable
 {
     private Action<bool>? _leave;
@@ -22,12 +22,12 @@ internal sealed class QueuePlace : IDisposable
 
     public QueuePlace(QueueRefusal refusal) => Refusal = refusal;
 
-    /// <summary>Why there is no place; null when there is one.</summary>
+    /// <summary>The reason why there is no place; null when there is one.</summary>
     public QueueRefusal? Refusal { get; }
 
     /// <inheritdoc/>
     public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke(true);
 
-    /// <summary>Gives it back unused: how long it was held says nothing about how long others will hold theirs.</summary>
+    /// <summary>Gives the place back unused. The time that it was held does not count for later estimates.</summary>
     public void Decline() => Interlocked.Exchange(ref _leave, null)?.Invoke(false);
 }

@@ -4,10 +4,10 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Quotas;
 
-/// <summary>How much may be spent, and how much at once.</summary>
+/// <summary>The limits of requests, of money and of concurrency.</summary>
 public sealed class QuotaOptions
 {
-    /// <summary>Pages of one key at once where nothing else is set.</summary>
+    /// <summary>The number of pages that one key may fetch at once, where no setting says otherwise.</summary>
     private const int OrdinaryFetches = 8;
 
     [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once.", Min = "1", Max = "1000", Reloads = true)]
@@ -87,10 +87,13 @@ public sealed class QuotaOptions
     )]
     public int? FetchPerKeyConcurrency { get; set; }
 
-    /// <summary>The limits that count for a key.</summary>
-    /// <param name="key">Whose.</param>
-    /// <param name="bucket">Of what.</param>
-    /// <param name="relays">Relays that share them, each with places as this one's: no key can have more at once than all of them.</param>
+    /// <summary>The limits that apply to a key.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="bucket">The bucket.</param>
+    /// <param name="relays">
+    /// The number of relays that share the limits, each with as many places as this one. No key can run more requests than all of them
+    /// have places.
+    /// </param>
     public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket, int relays) =>
         bucket == QuotaBucket.Fetches
             ? new QuotaLimits(
@@ -113,10 +116,11 @@ public sealed class QuotaOptions
             );
 
     /// <summary>
-    /// How many requests of a key may run on this relay at once. A key without its own limit leaves one place of each relay to other keys.
+    /// The number of a key's requests that may run on this relay at once. A key without its own limit leaves one place of each relay to
+    /// other keys.
     /// </summary>
-    /// <param name="key">Whose.</param>
-    /// <param name="bucket">Of what.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="bucket">The bucket.</param>
     public int PlacesOf(ApiKey key, QuotaBucket bucket) =>
         bucket == QuotaBucket.Fetches ? FetchPlaces
         : IsBounded(key) ? GlobalConcurrency

@@ -11,15 +11,15 @@ namespace Relay.Application.Quotas;
 public sealed record AccountLimit(string? Kind, string? Family, DateTimeOffset Until);
 
 /// <summary>
-/// Remembers limits that the Claude account itself has run into, so that what they cover is refused at once instead of tried
-/// again and again. After a limit's reset one request at a time tries whether it is over.
+/// Remembers limits that the Claude account itself has run into. Requests that a limit covers are refused at once instead of tried again
+/// and again. After a limit's reset, one request at a time tries whether the limit is over.
 /// </summary>
 internal sealed class UpstreamLimits
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LastBackoff = TimeSpan.FromMinutes(15);
 
-    /// <summary>How soon a probe is likely to be over.</summary>
+    /// <summary>The likely time until a probe is over.</summary>
     private static readonly TimeSpan ProbeRetry = TimeSpan.FromSeconds(5);
 
     private readonly TimeProvider _clock;
@@ -27,8 +27,8 @@ internal sealed class UpstreamLimits
     private readonly Lock _lock = new();
     private readonly Dictionary<(string? Kind, string Scope), Limit> _limits = [];
 
-    /// <param name="clock">What waits are measured by.</param>
-    /// <param name="share">What others know of the same account; null for a relay by itself.</param>
+    /// <param name="clock">Measures the waits.</param>
+    /// <param name="share">The limits that other relays know of the same account; null for a single relay.</param>
     public UpstreamLimits(TimeProvider clock, IUpstreamShare? share = null)
     {
         (_clock, _share) = (clock, share);
@@ -38,7 +38,7 @@ internal sealed class UpstreamLimits
         }
     }
 
-    /// <summary>The limits in force now, that which lasts longest first.</summary>
+    /// <summary>The limits in force now, the longest first.</summary>
     public IReadOnlyList<AccountLimit> InForce
     {
         get
@@ -57,7 +57,7 @@ internal sealed class UpstreamLimits
         }
     }
 
-    /// <summary>Why a request for this model would be refused now; null when it would not. Starts no probe.</summary>
+    /// <summary>The refusal that a request for this model would get now; null for none. Starts no probe.</summary>
     public RelayError? Find(ModelName model)
     {
         lock (_lock)
@@ -66,7 +66,7 @@ internal sealed class UpstreamLimits
         }
     }
 
-    /// <summary>Lets a request for this model go on, as a probe where a limit may be over; or says why not.</summary>
+    /// <summary>Lets a request for this model pass, as a probe where a limit may be over; or returns the refusal.</summary>
     public Result<UpstreamPass> Enter(ModelName model)
     {
         lock (_lock)
@@ -86,7 +86,7 @@ internal sealed class UpstreamLimits
         }
     }
 
-    /// <summary>What came of a request that was let through.</summary>
+    /// <summary>Takes in the outcome of a request that was let pass.</summary>
     public void Report(UpstreamPass pass, Spending spending, bool succeeded)
     {
         lock (_lock)
@@ -108,11 +108,11 @@ internal sealed class UpstreamLimits
         }
     }
 
-    /// <summary>Without a kind, or of one that is not about one family, see <see cref="UpstreamLimit.Kind"/>.</summary>
+    /// <summary>The model family that a limit covers; empty for a limit that covers all models.</summary>
     private static string ScopeOf(ModelName model, UpstreamLimit hit) =>
         hit.Kind switch
         {
-            // An API key's limits are counted by family, and come without a name.
+            // An API key's limits are counted by family, and have no name.
             null => model.Family,
             var kind when kind.EndsWith("_opus", StringComparison.Ordinal) => "opus",
             var kind when kind.EndsWith("_sonnet", StringComparison.Ordinal) => "sonnet",
@@ -122,7 +122,7 @@ internal sealed class UpstreamLimits
 
     private const string All = "";
 
-    /// <summary>What others met counts here; what they told of and found to be over is over.</summary>
+    /// <summary>Takes in the limits that other relays met. A shared limit that they no longer report is over.</summary>
     private void Hear(IReadOnlyList<SharedLimit> shared)
     {
         lock (_lock)
@@ -175,7 +175,7 @@ internal sealed class UpstreamLimits
             return limit;
         }
 
-        // Those that were on their way when the limit was met come back with it, too: no longer pause for them.
+        // Only the first request that meets the limit lengthens the pause. Others were on their way already.
         if (limit.Until <= now)
         {
             limit.Backoff =
@@ -189,7 +189,7 @@ internal sealed class UpstreamLimits
     private IEnumerable<Limit> Covering(ModelName model) =>
         _limits.Values.Where(limit => limit.Scope == All || limit.Scope == model.Family);
 
-    /// <summary>Who waits as long as one limit says must not find another still in force.</summary>
+    /// <summary>The refusal with the longest wait: a caller who waits for one limit must not meet another.</summary>
     private RelayError? Longest(IEnumerable<Limit> limits) =>
         limits.Select(Refusal).OfType<RelayError>().MaxBy(refusal => refusal.RetryAfter);
 
@@ -223,21 +223,20 @@ internal sealed class UpstreamLimits
         /// <summary>UTC; after it, one request at a time may try.</summary>
         public DateTimeOffset Until { get; set; }
 
-        /// <summary>The last pause that nobody named.</summary>
+        /// <summary>The last pause for which Anthropic named no time.</summary>
         public TimeSpan Backoff { get; set; }
 
-        /// <summary>Whether a request is trying now.</summary>
+        /// <summary>Whether a request is a probe for it now.</summary>
         public bool IsProbed { get; set; }
 
-        /// <summary>Whether the whole fleet knows it: then it is over for all when it is for one.</summary>
+        /// <summary>Whether the whole fleet knows it: then it ends for all relays when it ends for one.</summary>
         public bool IsShared { get; set; }
 
-        /// <summary>As others are told of it.</summary>
         public SharedLimit ToShared() => new(Kind, Scope, Until, Backoff);
     }
 }
 
-/// <summary>Leave to call Anthropic's API.</summary>
-/// <param name="Model">For this model.</param>
+/// <summary>Permission to call Anthropic's API.</summary>
+/// <param name="Model">The model that may be called.</param>
 /// <param name="Probed">The limits that this request tries.</param>
 internal sealed record UpstreamPass(ModelName Model, IReadOnlyList<UpstreamLimits.Limit> Probed);

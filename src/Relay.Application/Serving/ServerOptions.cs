@@ -6,7 +6,7 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Application.Serving;
 
-/// <summary>How log lines look.</summary>
+/// <summary>The format of log lines.</summary>
 public enum LogFormat
 {
     /// <summary>For people.</summary>
@@ -16,26 +16,26 @@ public enum LogFormat
     Json,
 }
 
-/// <summary>How much is logged.</summary>
+/// <summary>The amount of logging.</summary>
 public enum LogLevel
 {
     /// <summary>Everything.</summary>
     Verbose,
 
-    /// <summary>Also what the pool does, and every request without a good key or beyond a limit.</summary>
+    /// <summary>Adds the work of the pool, and every request without a good key or beyond a limit.</summary>
     Debug,
 
     /// <summary>A line for every request with a key.</summary>
     Information,
 
-    /// <summary>What an operator should look at.</summary>
+    /// <summary>Events that an operator should look at.</summary>
     Warning,
 
-    /// <summary>What an operator must look at.</summary>
+    /// <summary>Events that an operator must look at.</summary>
     Error,
 }
 
-/// <summary>Where the relay listens, whom it lets connect, and how it starts and stops.</summary>
+/// <summary>The relay's address, the clients that may connect, and its start and stop.</summary>
 public sealed class ServerOptions
 {
     [Setting("HOST", "Listen on this IP address.")]
@@ -131,7 +131,10 @@ internal sealed class ServerOptionsValidator : IValidateOptions<ServerOptions>
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
 
-    /// <summary>Clients send an international name in ASCII: one that has no such form would never be theirs.</summary>
+    /// <summary>
+    /// Whether a host's name has an ASCII form. Clients send an international name in ASCII, so a name without such a form would never
+    /// match.
+    /// </summary>
     private static bool CanBeSent(string host) =>
         Uri.CheckHostName(host.Trim('[', ']')) != UriHostNameType.Unknown && (Ascii.IsValid(host) || HostName.Read(host) is not null);
 }

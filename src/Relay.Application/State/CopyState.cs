@@ -6,34 +6,34 @@ using Relay.Domain;
 namespace Relay.Application.State;
 
 /// <summary>
-/// Copies keys, usage and the day's counts from one state to another. Idempotent: what is there already is not added again, of two counts
-/// the larger stays, and no revocation is undone, nor a rotation. Answers that are kept for idempotency keys, and the last minute, stay
-/// behind.
+/// Copies keys, usage and the day's counts from one state to another. Idempotent: existing data is not added again, of two counts the
+/// larger stays, and neither a revocation nor a rotation is undone. Answers for idempotency keys, and the counts of the last minute, are
+/// not copied.
 /// </summary>
 /// <param name="From"><c>local</c>, or the address of a Redis. It may hold a password, and is never printed.</param>
-/// <param name="To">The same; another than <paramref name="From"/>.</param>
-/// <param name="DryRun">Only to say what would be done.</param>
-/// <param name="Force">Also while relays use either.</param>
+/// <param name="To">The other state, in the same notation.</param>
+/// <param name="DryRun">Whether to count only, and to copy nothing.</param>
+/// <param name="Force">Whether to copy also while relays use either state.</param>
 public sealed record CopyStateCommand(string From, string To, bool DryRun = false, bool Force = false) : IRequest<Result<StateCopy>>
 {
-    /// <summary>Without what may be a password.</summary>
+    /// <summary>Hides the addresses, which may hold a password.</summary>
     public override string ToString() => nameof(CopyStateCommand);
 }
 
-/// <summary>What was copied, or would be.</summary>
+/// <summary>The numbers of a copy, or of a dry run.</summary>
 /// <param name="KeysAdded">Keys that the target did not have.</param>
-/// <param name="KeysChanged">Keys that it had otherwise.</param>
-/// <param name="KeysSame">Keys that it had just so.</param>
-/// <param name="UsageRows">Rows of usage of which the target had none, or less.</param>
-/// <param name="UsageRowsSame">Rows of which it had as much.</param>
+/// <param name="KeysChanged">Keys that the target had with other values.</param>
+/// <param name="KeysSame">Keys that the target had with the same values.</param>
+/// <param name="UsageRows">Rows of usage that the target had with lower counts, or not at all.</param>
+/// <param name="UsageRowsSame">Rows of usage that the target had with the same counts.</param>
 public sealed record StateCopy(int KeysAdded, int KeysChanged, int KeysSame, int UsageRows, int UsageRowsSame);
 
 /// <summary>Copies one state to another.</summary>
 public interface IStateCopier
 {
-    /// <summary>Does what <see cref="CopyStateCommand"/> says.</summary>
+    /// <summary>Copies as <see cref="CopyStateCommand"/> says.</summary>
     /// <returns>
-    /// What was copied, or <see cref="ErrorCode.InvalidRequest"/>, <see cref="ErrorCode.Conflict"/> or <see
+    /// The numbers, or <see cref="ErrorCode.InvalidRequest"/>, <see cref="ErrorCode.Conflict"/> or <see
     /// cref="ErrorCode.StateUnavailable"/>.
     /// </returns>
     Task<Result<StateCopy>> CopyAsync(CopyStateCommand command, CancellationToken cancellationToken);

@@ -8,7 +8,8 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Telemetry;
 
 /// <summary>
-/// What is looked at when somebody asks for it: queues, processes, and how the relay is. Made once, and then asked by the meter.
+/// Gauges that are read when a collector asks: queues, processes, and readiness. They are made once, and the meter reads them from then
+/// on.
 /// </summary>
 internal sealed class RelayGauges
 {

@@ -11,19 +11,19 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Telemetry;
 
 /// <summary>
-/// What is counted and timed where it happens. Every label's values come from a closed set: the relay's own words and the
-/// operator's models; what a caller wrote is never one. GenAI names and buckets are those of OpenTelemetry's semantic
-/// conventions. docs/telemetry.md says what each is for.
+/// Counters and timers that are recorded where things happen. Every label's values come from a closed set: the relay's own words and the
+/// operator's models, never a caller's text. GenAI names and buckets are those of OpenTelemetry's semantic conventions. docs/telemetry.md
+/// explains each instrument.
 /// </summary>
 public sealed class RelayMetrics
 {
     /// <summary>The meter of all of the relay's own instruments.</summary>
     public const string MeterName = "ClaudeRelay";
 
-    /// <summary>The value of <c>relay.outcome</c> for what went well.</summary>
+    /// <summary>The value of <c>relay.outcome</c> for success.</summary>
     private const string Ok = "ok";
 
-    /// <summary>For a value that would not be of its closed set; OpenTelemetry's word for it.</summary>
+    /// <summary>The value for anything outside its closed set; OpenTelemetry's word for it.</summary>
     private const string Other = "_OTHER";
 
     private static readonly FrozenSet<string> Errors = Enum.GetValues<ErrorCode>()
@@ -42,7 +42,7 @@ public sealed class RelayMetrics
         ErrorCode.ClientClosed,
     ];
 
-    // The convention's, and beyond them up to an answer's usual end.
+    // The buckets of the convention, and further ones up to the usual end of an answer.
     private static readonly InstrumentAdvice<double> RequestSeconds = Buckets(
         0.005,
         0.01,
@@ -214,8 +214,8 @@ public sealed class RelayMetrics
     }
 
     /// <summary>
-    /// Shows the series that alerts watch at 0 before there is anything to count: Prometheus sees an increase only between two
-    /// values, and the first violation must not go unseen.
+    /// Shows the series that alerts watch at 0, before there is anything to count. Prometheus sees an increase only between two values,
+    /// so that the first violation would otherwise go unseen.
     /// </summary>
     internal void ShowZeros()
     {
@@ -237,13 +237,13 @@ public sealed class RelayMetrics
         }
     }
 
-    /// <summary>A request is over, with a key or without.</summary>
+    /// <summary>Records the end of a request, with a key or without.</summary>
     /// <param name="method">One of the known ones, or the word for all others.</param>
     /// <param name="route">The route's template.</param>
-    /// <param name="api">Whose words the route speaks.</param>
-    /// <param name="status">The answer's.</param>
+    /// <param name="api">The API whose format the route speaks.</param>
+    /// <param name="status">The status of the answer.</param>
     /// <param name="error">The error's wire name; null for success.</param>
-    /// <param name="total">From its head to the end of the answer.</param>
+    /// <param name="total">The time from its head to the end of the answer.</param>
     public void RequestEnded(string method, string route, string api, int status, string? error, TimeSpan total)
     {
         var tags = new TagList
@@ -257,10 +257,10 @@ public sealed class RelayMetrics
         _requests.Record(total.TotalSeconds, tags);
     }
 
-    /// <summary>A completion is over, as its caller sees it.</summary>
-    /// <param name="request">What was found out on its way. One without a model never came as far as admission.</param>
+    /// <summary>Records the end of a completion, as its caller sees it.</summary>
+    /// <param name="request">The facts about the request. A request without a model did not come as far as admission.</param>
     /// <param name="error">The error's wire name; null for success.</param>
-    /// <param name="total">From its head to the end of the answer.</param>
+    /// <param name="total">The time from its head to the end of the answer.</param>
     public void CompletionEnded(RequestContext request, string? error, TimeSpan total)
     {
         if (request.Model is not { } model)
@@ -290,10 +290,10 @@ public sealed class RelayMetrics
         _completions.Record(total.TotalSeconds, tags);
     }
 
-    /// <summary>A request asked for leave to spend.</summary>
-    /// <param name="bucket">Of what.</param>
-    /// <param name="refusal">The error's wire name; null for who was let in.</param>
-    /// <param name="queueTime">How long it waited; null for who came not that far.</param>
+    /// <summary>Records the decision of admission.</summary>
+    /// <param name="bucket">The bucket that was asked.</param>
+    /// <param name="refusal">The error's wire name; null for a request that was let in.</param>
+    /// <param name="queueTime">The time in the queue; null for a request that did not come so far.</param>
     public void AdmissionDecided(QuotaBucket bucket, string? refusal, TimeSpan? queueTime)
     {
         var tags = Admission(bucket, refusal);
@@ -304,7 +304,7 @@ public sealed class RelayMetrics
         }
     }
 
-    /// <summary>A completion was settled.</summary>
+    /// <summary>Records the settled spending of a completion.</summary>
     public void Spent(ModelName model, TokenUsage? usage, decimal? costUsd)
     {
         var label = _models.LabelOf(model) ?? Other;
@@ -326,14 +326,14 @@ public sealed class RelayMetrics
         AddTokens(label, "cache_read", usage.CacheReadInputTokens);
     }
 
-    /// <summary>A completion got its process.</summary>
+    /// <summary>Records the origin of a completion's process.</summary>
     public void ProcessClaimed(ProcessOrigin origin) => _claims.Add(1, Claim(origin));
 
-    /// <summary>A turn of Claude Code is over.</summary>
-    /// <param name="model">Who was asked.</param>
+    /// <summary>Records the end of a turn of Claude Code.</summary>
+    /// <param name="model">The model that was asked.</param>
     /// <param name="error">The error's wire name; null for an answer.</param>
-    /// <param name="retries">How often Claude Code tried again.</param>
-    /// <param name="elapsed">From having the process to the turn's end.</param>
+    /// <param name="retries">The number of times that Claude Code tried again.</param>
+    /// <param name="elapsed">The time from having the process to the turn's end.</param>
     public void ModelCalled(ModelName model, string? error, int retries, TimeSpan elapsed)
     {
         var tags = Operation(model);
@@ -345,22 +345,21 @@ public sealed class RelayMetrics
         }
     }
 
-    /// <summary>A process was not locked down.</summary>
-    /// <param name="inSelfTest">Whether it was one of the self-test's.</param>
+    /// <summary>Records a process that failed its lockdown check.</summary>
+    /// <param name="inSelfTest">Whether the process was one of the self-test's.</param>
     public void LockdownViolated(bool inSelfTest) =>
         _violations.Add(1, new KeyValuePair<string, object?>("relay.lockdown.source", inSelfTest ? "self_test" : "turn"));
 
-    /// <summary>The gate did not forward a request of Claude Code.</summary>
+    /// <summary>Records a request of Claude Code that the gate did not forward.</summary>
     /// <param name="kind">One of a closed set of kinds.</param>
     public void GateRefused(string kind) => _gateRefusals.Add(1, new KeyValuePair<string, object?>("relay.gate.refusal", kind));
 
-    /// <summary>A page was fetched, or not.</summary>
-    /// <param name="failure">Why not, in a word of the fetcher's own; null for an answer of the site's.</param>
-    /// <param name="elapsed">What it took, without the wait that hides the reason from callers.</param>
+    /// <summary>Records a page that was fetched, or was not.</summary>
+    /// <param name="failure">The fetcher's word for the reason; null for an answer of the site.</param>
+    /// <param name="elapsed">The time that it took, without the wait that hides the reason from callers.</param>
     public void PageFetched(string? failure, TimeSpan elapsed) =>
         _fetches.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("relay.fetch.outcome", failure ?? Ok));
 
-    /// <summary>The name of a bucket in labels.</summary>
     private static InstrumentAdvice<double> Buckets(params double[] boundaries) => new() { HistogramBucketBoundaries = boundaries };
 
     private static string Outcome(string? error) =>
@@ -379,7 +378,7 @@ public sealed class RelayMetrics
             _ => new() { { "relay.pool.result", "miss" }, { "relay.process.origin", "cold" } },
         };
 
-    /// <summary>The convention has no label of success: <c>error.type</c> is there, or it is not.</summary>
+    /// <summary>Adds the error. The convention has no label of success: <c>error.type</c> is there, or it is not.</summary>
     private static void AddError(ref TagList tags, string? error)
     {
         if (error is not null)

@@ -5,8 +5,8 @@ using Relay.Application.Configuration;
 namespace Relay.Application.Telemetry;
 
 /// <summary>
-/// Where metrics, traces and logs go besides <c>/metrics</c> and standard output. The names are those of OpenTelemetry's
-/// specification, so that what an operator's other programs are set to works here, too.
+/// The targets of metrics, traces and logs besides <c>/metrics</c> and standard output. The names are those of OpenTelemetry's
+/// specification, so that the settings of an operator's other programs work here, too.
 /// </summary>
 public sealed class TelemetryOptions
 {
@@ -59,7 +59,7 @@ internal sealed class TelemetryOptionsValidator : IValidateOptions<TelemetryOpti
             && (!(endpoint.Scheme is "http" or "https") || endpoint.UserInfo.Length > 0 || endpoint.Query.Length > 0)
         )
         {
-            // Not shown: what does not belong there may be a secret.
+            // The value is not shown, because it may hold a secret.
             problems.Add("OTEL_EXPORTER_OTLP_ENDPOINT: it is no plain http or https URL; credentials go into OTEL_EXPORTER_OTLP_HEADERS.");
         }
 

@@ -8,18 +8,18 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Usage;
 
-/// <summary>What a key used, and what is left of its limits.</summary>
-/// <param name="Caller">Whose; nobody sees another's.</param>
-/// <param name="Days">How many UTC days, today among them.</param>
+/// <summary>Reads the usage of a key, and the unused part of its limits.</summary>
+/// <param name="Caller">The key. No key sees the usage of another.</param>
+/// <param name="Days">The number of UTC days, including today.</param>
 public sealed record GetUsageQuery(ApiKey Caller, int Days) : IRequest<Result<KeyUsage>>
 {
     /// <summary>Most days that can be asked for at once.</summary>
     public const int MaxDays = 366;
 }
 
-/// <param name="Rows">By day and model.</param>
-/// <param name="Limits">The limits that count for the key's completions.</param>
-/// <param name="Statuses">What is left of each limit, also of those of pages.</param>
+/// <param name="Rows">The rows by day and model.</param>
+/// <param name="Limits">The limits that apply to the key's completions.</param>
+/// <param name="Statuses">The status of each limit, including those of pages.</param>
 public sealed record KeyUsage(IReadOnlyList<UsageRow> Rows, QuotaLimits Limits, IReadOnlyList<QuotaStatus> Statuses);
 
 internal sealed class GetUsageValidator : AbstractValidator<GetUsageQuery>

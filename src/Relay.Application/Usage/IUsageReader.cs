@@ -2,15 +2,15 @@ using Relay.Domain.Completions;
 
 namespace Relay.Application.Usage;
 
-/// <summary>What one key used of one model, or of pages, on one day.</summary>
+/// <summary>The usage of one model, or of pages, by one key on one day.</summary>
 /// <param name="Day">UTC.</param>
-/// <param name="KeyId">Whose.</param>
+/// <param name="KeyId">The id of the key.</param>
 /// <param name="Model">The model that was asked for; null for pages.</param>
 /// <param name="Requests">Completions, or pages, that count.</param>
-/// <param name="Usage">Their tokens and cost together; what is still running counts with its reserved cost.</param>
+/// <param name="Usage">Their tokens and cost together. A running request counts with its reserved cost.</param>
 public sealed record UsageRow(DateOnly Day, string KeyId, string? Model, long Requests, TokenUsage Usage);
 
-/// <summary>Reads what was used. Counts up to now, as far as this process knows.</summary>
+/// <summary>Reads usage, up to now as far as this process knows.</summary>
 public interface IUsageReader
 {
     /// <summary>The rows since a day, by day, key and model.</summary>
@@ -19,6 +19,6 @@ public interface IUsageReader
     /// <param name="cancellationToken">Gives up.</param>
     Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken);
 
-    /// <summary>When each key was last let in, UTC; those never let in are missing.</summary>
+    /// <summary>The time when each key was last let in, UTC. Keys that never were are missing.</summary>
     Task<IReadOnlyDictionary<string, DateTimeOffset>> ReadLastUsedAsync(CancellationToken cancellationToken);
 }

@@ -6,12 +6,12 @@ using Relay.Domain;
 
 namespace Relay.Application.Usage;
 
-/// <summary>What all keys used, for the operator.</summary>
-/// <param name="Days">How many UTC days, today among them.</param>
+/// <summary>Reads the usage of all keys, for the operator.</summary>
+/// <param name="Days">The number of UTC days, including today.</param>
 public sealed record ReportUsageQuery(int Days) : IRequest<Result<UsageReport>>;
 
 /// <param name="Rows">By day, key and model.</param>
-/// <param name="Labels">Labels of key ids, of revoked keys, too.</param>
+/// <param name="Labels">The labels of key ids, also of revoked keys.</param>
 public sealed record UsageReport(IReadOnlyList<UsageRow> Rows, IReadOnlyDictionary<string, string> Labels);
 
 internal sealed class ReportUsageValidator : AbstractValidator<ReportUsageQuery>

@@ -36,8 +36,8 @@ public sealed record HiddenThought(string Data) : AnswerBlock
 }
 
 /// <summary>
-/// A piece of a running answer. The pieces of one block follow each other: words; a call's begin, its input, its end; a thought's words,
-/// its end.
+/// A piece of a running answer. The pieces of one block follow each other. A block has words; or the begin of a call, its input and its
+/// end; or the words of a thought and its end.
 /// </summary>
 public abstract record AnswerPiece
 {
@@ -60,7 +60,7 @@ public sealed record CitationPiece(string Json) : AnswerPiece
     public override string ToString() => "CitationPiece { *** }";
 }
 
-/// <summary>A block of words is whole. Comes only in answers that may cite documents; in others the blocks of words are one.</summary>
+/// <summary>The end of a block of words. It comes only in answers that may cite documents; other answers have one block of words.</summary>
 public sealed record WordsEnd(AnswerText Text) : AnswerPiece;
 
 /// <summary>The model begins to call a tool.</summary>

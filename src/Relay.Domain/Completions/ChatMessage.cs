@@ -1,6 +1,6 @@
 namespace Relay.Domain.Completions;
 
-/// <summary>Who said something.</summary>
+/// <summary>The side that said something.</summary>
 public enum ChatRole
 {
     /// <summary>The caller's side.</summary>
@@ -19,11 +19,11 @@ public abstract record ContentBlock
 /// <summary>Words.</summary>
 public sealed record TextBlock(PromptText Text) : ContentBlock;
 
-/// <summary>What one side said in its turn.</summary>
-/// <param name="Role">Which side.</param>
-/// <param name="Content">At least one block, in order; of the model's side text and calls of tools.</param>
+/// <summary>One turn of one side.</summary>
+/// <param name="Role">The side.</param>
+/// <param name="Content">At least one block, in order. The model's turns hold text and calls of tools.</param>
 public sealed record ChatMessage(ChatRole Role, IReadOnlyList<ContentBlock> Content)
 {
-    /// <summary>A message of nothing but words.</summary>
+    /// <summary>A message of words alone.</summary>
     public static ChatMessage Of(ChatRole role, PromptText text) => new(role, [new TextBlock(text)]);
 }

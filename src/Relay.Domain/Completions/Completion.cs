@@ -8,8 +8,8 @@ namespace Relay.Domain.Completions;
 /// <param name="StopReason">
 /// Why the model stopped, in Anthropic's words (<c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, <c>tool_use</c>, …).
 /// </param>
-/// <param name="Usage">What it cost.</param>
-/// <param name="Timings">Where the time went.</param>
+/// <param name="Usage">Tokens and cost.</param>
+/// <param name="Timings">The time of each step.</param>
 public sealed record Completion(ModelName Model, string Text, string? StopReason, TokenUsage Usage, CompletionTimings Timings)
 {
     /// <summary>The stop sequence that ended it; null when none did.</summary>
@@ -24,7 +24,7 @@ public sealed record Completion(ModelName Model, string Text, string? StopReason
     /// <summary>Whether <see cref="Text"/> is a JSON object that fits the schema asked for.</summary>
     public bool IsStructured { get; init; }
 
-    /// <summary>Without the text.</summary>
+    /// <summary>Hides the text.</summary>
     public override string ToString() => $"Completion {{ Model = {Model}, Text = ***, StopReason = {StopReason} }}";
 }
 
@@ -45,7 +45,7 @@ public sealed record TokenUsage(
     decimal? CostUsd
 );
 
-/// <summary>How a completion got its process.</summary>
+/// <summary>The origin of a completion's process.</summary>
 public enum ProcessOrigin
 {
     /// <summary>Started for this request.</summary>
@@ -58,8 +58,8 @@ public enum ProcessOrigin
     Prepared,
 }
 
-/// <summary>Where the time of one completion went inside the engine; each from the end of the one before.</summary>
-/// <param name="Origin">How the process came about.</param>
+/// <summary>The time of each step of one completion inside the engine. Each step begins at the end of the one before.</summary>
+/// <param name="Origin">The origin of the process.</param>
 /// <param name="Claim">Getting a process: next to nothing from the pool, a process start when cold.</param>
 /// <param name="Write">From having a process to the last byte of the prompt in its stdin.</param>
 /// <param name="FirstToken">From there to the model's first words, or to the result when it sent none.</param>

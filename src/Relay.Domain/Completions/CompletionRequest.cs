@@ -2,34 +2,34 @@ using Relay.Domain.Models;
 
 namespace Relay.Domain.Completions;
 
-/// <summary>What one completion asks for. Its types prove that every field is well formed.</summary>
-/// <param name="Conversation">What was said so far; its last turn is to be answered.</param>
+/// <summary>The input of one completion. Its types prove that every field is well formed.</summary>
+/// <param name="Conversation">The conversation so far; its last turn is to be answered.</param>
 /// <param name="System">The system prompt, or null for none.</param>
 /// <param name="Model">The model asked for, or null for the operator's default.</param>
 public sealed record CompletionRequest(Conversation Conversation, PromptText? System, ModelName? Model)
 {
-    /// <summary>What a picture is reckoned to be in tokens, about the most that Anthropic makes of one.</summary>
+    /// <summary>The estimated tokens of a picture, about the most that Anthropic makes of one.</summary>
     private const int TokensPerImage = 1600;
 
-    /// <summary>A PDF's page, reckoned as a picture and the most words that Anthropic names for it.</summary>
+    /// <summary>The estimated tokens of a PDF's page: a picture, and the most words that Anthropic names for it.</summary>
     private const int TokensPerPage = TokensPerImage + 3000;
 
-    /// <summary>UTF-8 bytes of a token, at the least: English has four, other scripts fewer.</summary>
+    /// <summary>The estimated UTF-8 bytes of a token, a low figure: English has four, other scripts fewer.</summary>
     private const int BytesPerToken = 3;
 
     /// <summary>The schema the answer must fit; null for free text.</summary>
     public OutputSchema? Schema { get; init; }
 
-    /// <summary>How hard to think; null for Claude Code's own default.</summary>
+    /// <summary>The effort of thinking; null for Claude Code's own default.</summary>
     public Effort? Effort { get; init; }
 
-    /// <summary>Most tokens of the answer, at least 1; null, or beyond the operator's cap, for that cap.</summary>
+    /// <summary>Most tokens of the answer, at least 1. Null, or a number above the operator's cap, means that cap.</summary>
     public int? MaxOutputTokens { get; init; }
 
-    /// <summary>Where the answer ends early; null for nowhere.</summary>
+    /// <summary>The texts that end the answer; null for none.</summary>
     public StopSequences? Stop { get; init; }
 
-    /// <summary>How the model chooses its words, and whether it thinks before.</summary>
+    /// <summary>The parameters of sampling and thinking.</summary>
     public ModelParameters Parameters { get; init; } = ModelParameters.None;
 
     /// <summary>The caller's tools; null for none.</summary>
@@ -44,11 +44,11 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>UTF-8 bytes of every word the caller wrote that reaches the model.</summary>
     public long InputBytes => Conversation.TextBytes + (System?.Utf8Bytes ?? 0) + (Schema?.Utf8Bytes ?? 0) + (Tools?.Utf8Bytes ?? 0);
 
-    /// <summary>Tokens that the input is reckoned to have, rather too many than too few.</summary>
+    /// <summary>The estimated tokens of the input, rather too many than too few.</summary>
     public long EstimatedInputTokens =>
         (InputBytes / BytesPerToken) + 1 + ((long)Conversation.Images * TokensPerImage) + ((long)Conversation.Pages * TokensPerPage);
 
-    /// <summary>A single question; the first wrong field is named in the error. An empty system prompt is none.</summary>
+    /// <summary>Accepts a single question. The error names the first wrong field. An empty system prompt counts as missing.</summary>
     public static Result<CompletionRequest> Create(string? prompt, string? system, string? model)
     {
         if (!PromptText.Create("prompt", prompt).TryGet(out var promptText, out var error))
@@ -71,7 +71,7 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
         return new CompletionRequest(Conversation.Of(promptText), systemText, modelName);
     }
 
-    /// <summary>A cap on the answer as it came.</summary>
+    /// <summary>Accepts a cap on the answer.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="tokens">As the caller wrote it.</param>
     public static Result<int> ReadMaxOutputTokens(string field, long tokens) =>

@@ -1,8 +1,8 @@
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// What was said so far, oldest first: begins and ends with the caller's side, and the sides take turns. Several messages of
-/// one side in a row are one turn of it, as Anthropic's API reads them.
+/// The turns so far, oldest first. The caller's side begins and ends, and the sides take turns. Several messages of one side in a row are
+/// one turn, as Anthropic's API reads them.
 /// </summary>
 public sealed class Conversation
 {
@@ -31,10 +31,10 @@ public sealed class Conversation
     /// <summary>User, assistant, user, …, user.</summary>
     public IReadOnlyList<ChatMessage> Turns { get; }
 
-    /// <summary>What came before the turn that is to be answered.</summary>
+    /// <summary>The turns before the one that is to be answered.</summary>
     public IEnumerable<ChatMessage> History => Turns.Take(Turns.Count - 1);
 
-    /// <summary>What is to be answered.</summary>
+    /// <summary>The turn that is to be answered.</summary>
     public ChatMessage Last => Turns[^1];
 
     /// <summary>UTF-8 bytes of all words, those of documents included.</summary>
@@ -54,11 +54,11 @@ public sealed class Conversation
     public IEnumerable<string> CalledTools => Blocks.OfType<ToolCallBlock>().Select(block => block.Call.Name);
 
     /// <summary>
-    /// Whether the turn to be answered holds results of tools, so that the model goes on with the turn in which it called them.
+    /// Whether the turn to be answered holds results of tools: the model then continues the turn in which it called them.
     /// </summary>
     public bool ContinuesCalls => Last.Content.Any(block => block is ToolResultBlock);
 
-    /// <summary>Pictures.</summary>
+    /// <summary>The number of pictures.</summary>
     public int Images => Blocks.Count(block => block is ImageBlock or ImageLink);
 
     /// <summary>Pages of all PDFs, estimated.</summary>
@@ -67,7 +67,7 @@ public sealed class Conversation
     /// <summary>Whether the answer is to cite a document.</summary>
     public bool HasCitations => Blocks.OfType<DocumentBlock>().Any(document => document.HasCitations);
 
-    /// <summary>All blocks, and those inside of results after the result that they are of.</summary>
+    /// <summary>All blocks, with the blocks of a result after that result.</summary>
     private IEnumerable<ContentBlock> Blocks =>
         Turns
             .SelectMany(turn => turn.Content)
@@ -76,7 +76,7 @@ public sealed class Conversation
     /// <summary>A single question.</summary>
     public static Conversation Of(PromptText prompt) => new([ChatMessage.Of(ChatRole.User, prompt)]);
 
-    /// <summary>Accepts messages that somebody could answer.</summary>
+    /// <summary>Accepts messages that a model could answer.</summary>
     /// <param name="field">The wire name used in errors.</param>
     /// <param name="messages">As the caller ordered them.</param>
     public static Result<Conversation> Create(string field, IReadOnlyList<ChatMessage> messages)
@@ -158,6 +158,6 @@ public sealed class Conversation
                 + $"into one block."
         );
 
-    /// <summary>Without the words.</summary>
+    /// <summary>Hides the words.</summary>
     public override string ToString() => $"Conversation {{ {Turns.Count} turns, *** }}";
 }

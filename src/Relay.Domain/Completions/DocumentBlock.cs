@@ -21,7 +21,7 @@ public sealed record DocumentBlock(DocumentSource Source) : ContentBlock
     /// <summary>UTF-8 bytes of all words: title, context, and a text's own. A PDF's bytes are not words.</summary>
     public long TextBytes => (Title?.Utf8Bytes ?? 0) + (Context?.Utf8Bytes ?? 0) + Source.TextBytes;
 
-    /// <summary>A file as a client holds it: a PDF or a text, which its bytes decide.</summary>
+    /// <summary>Reads a client's file. Its bytes decide whether it is a PDF or a text.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="base64">The file, with or without padding, blanks and line breaks.</param>
     /// <param name="name">The file's name, which becomes the title; null for none.</param>
@@ -85,7 +85,7 @@ public abstract record DocumentSource
         return PromptText.Create(field, text).TryGet(out var words, out var error) ? new TextSource(words) : error;
     }
 
-    /// <summary>The text; null for bytes that are not UTF-8, or hold a NUL as only other files do.</summary>
+    /// <summary>The text; null for bytes that are not UTF-8, or that hold a NUL, which no text has.</summary>
     private static string? ReadText(byte[] bytes)
     {
         try

@@ -1,6 +1,6 @@
 namespace Relay.Domain.Completions;
 
-/// <summary>How hard the model thinks. Claude Code's own default, <c>medium</c>, when nothing is said.</summary>
+/// <summary>The effort that the model spends on thinking. Without one, Claude Code uses its own default, <c>medium</c>.</summary>
 public enum Effort
 {
     /// <summary>Quick and cheap.</summary>
@@ -9,13 +9,13 @@ public enum Effort
     /// <summary>The usual.</summary>
     Medium,
 
-    /// <summary>More.</summary>
+    /// <summary>More than usual.</summary>
     High,
 
-    /// <summary>Still more.</summary>
+    /// <summary>More than <see cref="High"/>.</summary>
     XHigh,
 
-    /// <summary>As hard as it can.</summary>
+    /// <summary>As much as the model can.</summary>
     Max,
 }
 
@@ -35,7 +35,7 @@ public static class EffortNames
             ? (Effort)index
             : RelayError.Invalid(field, $"'{field}' is one of {string.Join(", ", All)}.");
 
-    /// <summary>Accepts a wire name, and <c>none</c> and <c>minimal</c>, which other APIs have, as the least there is.</summary>
+    /// <summary>Accepts a wire name, and reads <c>none</c> and <c>minimal</c>, which other APIs have, as the lowest effort.</summary>
     /// <param name="field">The wire name of the field, for the error.</param>
     /// <param name="name">As the caller wrote it.</param>
     public static Result<Effort> ParseOrLeast(string field, string name) => name is "none" or "minimal" ? Effort.Low : Parse(field, name);

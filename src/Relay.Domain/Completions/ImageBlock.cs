@@ -21,13 +21,13 @@ public sealed record ImageBlock : ContentBlock
     /// <summary><c>image/png</c>, <c>image/jpeg</c>, <c>image/gif</c> or <c>image/webp</c>: the kind that the bytes are of.</summary>
     public string MediaType { get; }
 
-    /// <summary>Width times height. Claude Code unpacks a picture before it sends it, and takes about 5 bytes for each.</summary>
+    /// <summary>Width times height. Claude Code unpacks a picture before it sends it, and takes about 5 bytes for each pixel.</summary>
     public long Pixels { get; }
 
     /// <summary>The picture, for the model. A method, so that no serialiser and no logger finds it.</summary>
     public string Reveal() => _base64;
 
-    /// <summary>Accepts a picture, whatever kind the caller calls it: its bytes decide.</summary>
+    /// <summary>Accepts a picture. Its bytes decide its kind, not the caller's name for it.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="base64">With or without padding, blanks and line breaks.</param>
     public static Result<ImageBlock> Create(string field, string? base64)

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Relay.Domain.Completions;
 
-/// <summary>The kind and the size of a picture, as its first bytes tell them.</summary>
+/// <summary>The kind and the size of a picture, read from its first bytes.</summary>
 /// <param name="MediaType"><c>image/png</c>, <c>image/jpeg</c>, <c>image/gif</c> or <c>image/webp</c>.</param>
 /// <param name="Width">In pixels.</param>
 /// <param name="Height">In pixels.</param>
@@ -10,7 +10,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
 {
     private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
-    /// <summary>Pixels.</summary>
+    /// <summary>Width times height.</summary>
     public long Pixels => (long)Width * Height;
 
     /// <summary>The kind; null for no picture of the four kinds.</summary>
@@ -21,7 +21,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
         : bytes.StartsWith("RIFF"u8) && bytes.Length >= 12 && bytes[8..].StartsWith("WEBP"u8) ? "image/webp"
         : null;
 
-    /// <summary>Reads a header; null for a picture that does not tell its size where its kind has it.</summary>
+    /// <summary>Reads a header; null for a picture without a size in the place that its kind has for it.</summary>
     public static ImageHeader? Read(ReadOnlySpan<byte> bytes)
     {
         var kind = KindOf(bytes);
@@ -44,16 +44,14 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             return null;
         }
 
-        // More than 31 bits are no size: the cast makes them negative.
+        // A size of more than 31 bits is wrong: the cast makes it negative.
         return (
             (int)BinaryPrimitives.ReadUInt32BigEndian(bytes[SizeAt..]),
             (int)BinaryPrimitives.ReadUInt32BigEndian(bytes[(SizeAt + 4)..])
         );
     }
 
-    /// <summary>
-    /// The largest frame before the first scan: the pictures in the metadata lie inside of segments, which are passed over.
-    /// </summary>
+    /// <summary>The largest frame before the first scan. Pictures in the metadata lie inside segments, which are skipped.</summary>
     private static (int Width, int Height)? ReadJpeg(ReadOnlySpan<byte> bytes)
     {
         (int Width, int Height)? largest = null;
@@ -63,13 +61,13 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             var marker = bytes[at + 1];
             if (marker == 0xFF)
             {
-                at++; // A byte that fills up.
+                at++; // A fill byte.
                 continue;
             }
 
             if (marker is 0x01 or (>= 0xD0 and <= 0xD8))
             {
-                at += 2; // A marker alone.
+                at += 2; // A marker without a segment.
                 continue;
             }
 
@@ -97,7 +95,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
                 );
                 if (height == 0 || width == 0)
                 {
-                    return null; // A height that only the end of the scan tells.
+                    return null; // Only the end of the scan tells the height.
                 }
 
                 largest = (Math.Max(largest?.Width ?? 0, width), Math.Max(largest?.Height ?? 0, height));
@@ -106,10 +104,12 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             at += 2 + length;
         }
 
-        return null; // No scan: no picture.
+        return null; // A picture has a scan.
     }
 
-    /// <summary>The screen, or more where a frame lies beyond it: some programs make the picture as large as its frames.</summary>
+    /// <summary>
+    /// The size of the screen, or more where a frame lies beyond it: some programs make the picture as large as its frames.
+    /// </summary>
     private static (int Width, int Height)? ReadGif(ReadOnlySpan<byte> bytes)
     {
         const int HeaderLength = 13;
@@ -143,7 +143,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             }
             else
             {
-                break; // The end, or damage: what comes after is no frame.
+                break; // The end, or damage: no frame follows.
             }
         }
 

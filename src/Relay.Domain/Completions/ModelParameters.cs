@@ -1,8 +1,8 @@
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// How the model chooses its words, and whether it thinks before. A value that the Messages API has by default is kept as null: some
-/// models take no other, and some not even the default beside another parameter.
+/// The parameters of sampling and thinking. A value that is the default of the Messages API is kept as null: some models take no other,
+/// and some refuse even the default beside another parameter.
 /// </summary>
 public sealed record ModelParameters
 {
@@ -12,10 +12,10 @@ public sealed record ModelParameters
     private ModelParameters(double? temperature, double? topP, int? topK, Thinking? thinking) =>
         (Temperature, TopP, TopK, Thinking) = (temperature, topP, topK, thinking);
 
-    /// <summary>Nothing but the defaults.</summary>
+    /// <summary>The defaults.</summary>
     public static ModelParameters None { get; } = new(null, null, null, null);
 
-    /// <summary>How freely the model chooses, from 0 to below 1; null for the API's default, 1.</summary>
+    /// <summary>The randomness of the choice of words, from 0 to below 1; null for the API's default, 1.</summary>
     public double? Temperature { get; }
 
     /// <summary>The share of the likeliest words that the model chooses from, from 0 to below 1; null for the API's default, all.</summary>
@@ -28,15 +28,15 @@ public sealed record ModelParameters
     public Thinking? Thinking { get; }
 
     /// <summary>
-    /// The thinking to send; null for Claude Code's own. Beside a choice of words it is off where the caller named none: the API has
-    /// no thinking by default, and takes none beside these parameters.
+    /// The thinking to send; null for Claude Code's own default. Thinking is off beside a sampling parameter, unless the caller asked for
+    /// it: the API has no thinking by default, and accepts none beside these parameters.
     /// </summary>
     public Thinking? ThinkingToSend => Thinking ?? (Temperature is null && TopP is null && TopK is null ? null : Thinking.Disabled);
 
-    /// <summary>Whether the caller gets the model's thoughts: one who asked for thinking does.</summary>
+    /// <summary>Whether the caller gets the model's thoughts, because it asked for thinking.</summary>
     public bool ShowsThoughts => Thinking?.Mode is ThinkingMode.Enabled or ThinkingMode.Adaptive;
 
-    /// <summary>The wire names of what is set, the same on every surface.</summary>
+    /// <summary>The wire names of the parameters that are set, the same on every surface.</summary>
     public IEnumerable<string> Names =>
         from parameter in new (string Name, bool IsSet)[]
         {
@@ -68,7 +68,7 @@ public sealed record ModelParameters
         value is >= 1 and <= int.MaxValue ? (int)value : RelayError.Invalid(field, $"'{field}' is a whole number from 1 on.");
 }
 
-/// <summary>How the model thinks before it answers.</summary>
+/// <summary>The way in which the model thinks before it answers.</summary>
 public enum ThinkingMode
 {
     /// <summary>Not at all.</summary>
@@ -96,14 +96,14 @@ public sealed record Thinking
     /// <summary>No thinking.</summary>
     public static Thinking Disabled { get; } = new(ThinkingMode.Disabled, null);
 
-    /// <summary>How.</summary>
+    /// <summary>The mode.</summary>
     public ThinkingMode Mode { get; }
 
     /// <summary>Most tokens of thought, at least <see cref="MinBudget"/>; null but with <see cref="ThinkingMode.Enabled"/>.</summary>
     public int? BudgetTokens { get; }
 
     /// <summary>
-    /// How the API shows the thoughts, <c>summarized</c> or <c>omitted</c>; null for the model's default, and without thinking.
+    /// The display of the thoughts by the API, <c>summarized</c> or <c>omitted</c>; null for the model's default, and without thinking.
     /// </summary>
     public string? Display { get; private init; }
 

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// The JSON schema an answer must fit, as Claude Code takes it: one of an object, into which a schema of anything else is put. Here only
-/// its outside is checked; whether it is a schema is decided by those who check answers. Prints <c>***</c>.
+/// The JSON schema that an answer must fit, as Claude Code takes it: a schema of an object. A schema of any other value is put into one.
+/// This class checks the outside only; the answer checker decides whether the JSON is a schema. Prints <c>***</c>.
 /// </summary>
 public sealed class OutputSchema : IEquatable<OutputSchema>
 {
@@ -13,7 +13,7 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
     public const int MaxBytes = 64 * 1024;
 
     /// <summary>
-    /// Most parts that the references of a schema may put in, together. 10,000 take Claude Code 250 MB and a few seconds.
+    /// Most parts that all references of a schema together may put in. With 10,000 parts Claude Code takes 250 MB and a few seconds.
     /// </summary>
     public const int MaxExpanded = 5000;
 
@@ -35,7 +35,9 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
     /// <summary>The schema as JSON, for the model. A method, so that no serialiser and no logger finds it.</summary>
     public string Reveal() => _json;
 
-    /// <summary>The answer that the caller asked for, from one that fits this schema: without the object that was put around it.</summary>
+    /// <summary>
+    /// Takes an answer that fits this schema, and returns the one that the caller asked for: without the object that was put around it.
+    /// </summary>
     public string Unwrap(string answer)
     {
         if (!_isWrapped)
@@ -58,7 +60,7 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         }
         catch (Exception exception) when (exception is InvalidOperationException or JsonException)
         {
-            // What System.Text.Json says of an escaped half of a surrogate pair, in a name or a text, when it is asked for it.
+            // System.Text.Json throws this when it reads a name or a text with an escaped half of a surrogate pair.
             return RelayError.Invalid(field, $"'{field}' holds a text that is no Unicode: half of a surrogate pair.");
         }
     }

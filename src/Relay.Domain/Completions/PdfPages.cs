@@ -25,7 +25,7 @@ internal static class PdfPages
     /// <summary>The estimate, at least 1.</summary>
     public static int Count(byte[] file) => Math.Max(1, CountIn(file) + CountInStreams(file));
 
-    /// <summary>Counts <c>/Type /Page</c> with any blanks between, and nothing that continues the name, such as <c>/Pages</c>.</summary>
+    /// <summary>Counts <c>/Type /Page</c> with any blanks between, and skips longer names such as <c>/Pages</c>.</summary>
     private static int CountIn(ReadOnlySpan<byte> text)
     {
         var count = 0;
@@ -87,7 +87,7 @@ internal static class PdfPages
         }
         catch (InvalidDataException)
         {
-            return length; // Another compression, or damage: it has no pages to count.
+            return length; // Another compression, or damage: the stream adds no pages.
         }
 
         return length;

@@ -63,7 +63,7 @@ internal static class SchemaDialect
         "$defs",
     };
 
-    /// <summary>Keywords of later dialects that constrain in a way that draft-07 can't say.</summary>
+    /// <summary>Keywords of later dialects with a constraint that draft-07 can't express.</summary>
     private static readonly HashSet<string> Refused = new(StringComparer.Ordinal)
     {
         "$dynamicRef",
@@ -72,7 +72,7 @@ internal static class SchemaDialect
         "maxContains",
     };
 
-    /// <summary>The schema in Claude Code's dialect; or the keyword that has no word there.</summary>
+    /// <summary>The schema in Claude Code's dialect; or the keyword that has no counterpart there.</summary>
     public static JsonObject Translate(JsonElement schema, out string? refused)
     {
         refused = null;
@@ -99,7 +99,7 @@ internal static class SchemaDialect
     {
         if (name is "exclusiveMinimum" or "exclusiveMaximum" && value.ValueKind is JsonValueKind.True or JsonValueKind.False)
         {
-            // Of draft-04: it makes the bound beside it exclusive.
+            // In draft-04 the keyword is a boolean that makes the bound beside it exclusive.
             if (
                 value.ValueKind == JsonValueKind.True
                 && schema.TryGetProperty(name == "exclusiveMinimum" ? "minimum" : "maximum", out var bound)
@@ -126,7 +126,7 @@ internal static class SchemaDialect
         }
         else if (List.Contains(name) || Named.Contains(name))
         {
-            written[name] = Copy(value); // Of a wrong form, as the validator is to say.
+            written[name] = Copy(value); // Copied with its wrong form, so that the validator reports it.
         }
         else if (Refused.Contains(name))
         {
@@ -138,7 +138,7 @@ internal static class SchemaDialect
         }
     }
 
-    /// <summary>Keywords of later dialects. What is in none of them only describes, and is left out.</summary>
+    /// <summary>Translates keywords of later dialects. A keyword of no dialect only describes, and is left out.</summary>
     private static void Later(JsonObject written, JsonElement schema, string name, JsonElement value, ref string? refused)
     {
         switch (name)
@@ -162,13 +162,13 @@ internal static class SchemaDialect
                 Merge(written, NamedSchemas(value, ref refused));
                 break;
             case "prefixItems":
-                written["items"] = Copy(value); // Of a wrong form, as those below.
+                written["items"] = Copy(value); // Copied with its wrong form, so that the validator reports it.
                 break;
             case "dependencies" or "dependentRequired" or "dependentSchemas":
                 written["dependencies"] = Copy(value);
                 break;
             case "unevaluatedProperties" or "unevaluatedItems" when value.ValueKind != JsonValueKind.True:
-                // Alone it means what the older keyword means; beside others it looks into them, which draft-07 can't say.
+                // Alone it means the same as the older keyword. Beside others it looks into them, which draft-07 can't express.
                 var older = name == "unevaluatedProperties" ? "additionalProperties" : "additionalItems";
                 if (
                     schema
@@ -215,7 +215,7 @@ internal static class SchemaDialect
         return written;
     }
 
-    /// <summary>A name may be any text: it is no keyword.</summary>
+    /// <summary>Translates schemas by name. A name may be any text, so it is not read as a keyword.</summary>
     private static JsonObject NamedSchemas(JsonElement named, ref string? refused)
     {
         var written = new JsonObject();
@@ -227,7 +227,7 @@ internal static class SchemaDialect
         return written;
     }
 
-    /// <summary>OpenAPI's word for "or null".</summary>
+    /// <summary>Translates OpenAPI's <c>nullable</c>: the schema, or null.</summary>
     private static JsonObject Nullable(JsonObject schema)
     {
         if (schema.Count == 0)

@@ -4,13 +4,13 @@ using System.Text.Json;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// How large the references of a JSON schema make it. The validator inside Claude Code puts a definition that refers to nothing
-/// else into each place that refers to it, and compiles all of that: 400 properties that refer to a definition of 400 took 45 s and
-/// 2.5 GB, from 29 KB. A definition that refers to others is compiled once.
+/// Measures the size that its references give to a JSON schema. The validator inside Claude Code copies a definition without references
+/// into each place that refers to it, and compiles all copies: 400 properties that refer to a definition of 400 took 45 s and 2.5 GB,
+/// from 29 KB. A definition with references is compiled once.
 /// </summary>
 internal static class SchemaReferences
 {
-    /// <summary>The parts (objects, lists and values) that all references together put in.</summary>
+    /// <summary>The number of parts (objects, lists and values) that all references together put in.</summary>
     public static long CountExpanded(JsonElement schema)
     {
         var references = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -50,7 +50,7 @@ internal static class SchemaReferences
         }
     }
 
-    /// <summary>The size of what a reference puts in: one part for a definition that refers to others, and for what is not found.</summary>
+    /// <summary>The parts that a reference puts in: one for a definition with references, and for a reference to nothing.</summary>
     private static long SizeOf(JsonElement schema, string reference, Dictionary<string, JsonElement> names)
     {
         var parts = 0L;

@@ -5,7 +5,7 @@ namespace Relay.Domain.Completions;
 
 /// <summary>
 /// Makes any schema one of an object: Claude Code takes the answer from the input of a tool, and the API wants <c>"type":"object"</c>
-/// there, without a choice at the top. Libraries that have one of a list or a value send it as it is where the API takes it.
+/// there, without a choice at the top. Client libraries send the schema of a list or a value as it is, because other APIs accept it.
 /// </summary>
 internal static class SchemaRoot
 {
@@ -14,7 +14,7 @@ internal static class SchemaRoot
 
     private static readonly string[] Definitions = ["definitions", "$defs"];
 
-    /// <summary>Keywords that say at the top of a schema more than a tool's input may say there.</summary>
+    /// <summary>Keywords that a tool's input must not have at the top of its schema.</summary>
     private static readonly string[] NoTool = ["$ref", "anyOf", "oneOf", "allOf", "not", "if", "enum", "const"];
 
     /// <summary>The schema, and whether it was put into an object.</summary>
@@ -58,7 +58,7 @@ internal static class SchemaRoot
         return root;
     }
 
-    /// <summary>Lets references from the root lead to where the schema is now. Definitions move to the new root.</summary>
+    /// <summary>Points references at the place that the schema has now. Definitions move to the new root.</summary>
     private static void Redirect(JsonNode? schema)
     {
         if (schema is not JsonObject members)

@@ -4,15 +4,15 @@ using System.Text;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// Texts at which an answer ends, without them. The API looks for those with a visible character. The relay looks for blank ones, which
-/// the API does not take, and for all of them where its requests do not pass the gate. Prints <c>***</c>.
+/// Texts that end an answer; the answer does not include them. The API looks for those with a visible character. The relay looks for
+/// blank ones, which the API does not take, and for all of them where its requests do not pass the gate. Prints <c>***</c>.
 /// </summary>
 public sealed class StopSequences
 {
-    /// <summary>Most of them.</summary>
+    /// <summary>Most sequences.</summary>
     public const int MaxCount = 16;
 
-    /// <summary>Longest one, in UTF-16 units.</summary>
+    /// <summary>Longest sequence, in UTF-16 units.</summary>
     public const int MaxLength = 256;
 
     private readonly string[] _sequences;
@@ -50,7 +50,7 @@ public sealed class StopSequences
     }
 
     /// <summary>
-    /// The first in a text: where it begins, and which; of two that begin at the same place the longer one. Null for none.
+    /// The first sequence in a text, and its place. Of two that begin at the same place, the longer one is found. Null for none.
     /// </summary>
     public (int Index, string Sequence)? Find(ReadOnlySpan<char> text)
     {
@@ -70,7 +70,7 @@ public sealed class StopSequences
         return first;
     }
 
-    /// <summary>How many characters at the end of a text could be the beginning of one: not to be shown yet.</summary>
+    /// <summary>The number of characters at the end of a text that may be the beginning of a sequence: they are not shown yet.</summary>
     public int CountHeldBack(ReadOnlySpan<char> text)
     {
         var most = 0;

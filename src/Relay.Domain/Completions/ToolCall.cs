@@ -104,8 +104,8 @@ public sealed record ToolCallBlock(ToolCall Call) : ContentBlock;
 
 /// <summary>The result of a call, from the caller.</summary>
 /// <param name="CallId">The call's id.</param>
-/// <param name="Content">Text and pictures, in order; empty for a tool that had nothing to say.</param>
-/// <param name="IsError">Whether the tool failed; null when the caller said nothing of it.</param>
+/// <param name="Content">Text and pictures, in order; empty for a tool that returned nothing.</param>
+/// <param name="IsError">Whether the tool failed; null when the caller did not say.</param>
 public sealed record ToolResultBlock(string CallId, IReadOnlyList<ContentBlock> Content, bool? IsError = null) : ContentBlock
 {
     /// <inheritdoc/>

@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// A tool of the caller: the model learns its name, its description and the schema of its input. The caller runs it, on its own machine;
-/// nothing of it runs at the relay. Prints <c>***</c>.
+/// A tool of the caller. The model learns its name, its description and the schema of its input. The caller runs it, on its own machine;
+/// the relay never does. Prints <c>***</c>.
 /// </summary>
 public sealed partial record ToolDeclaration
 {
@@ -71,7 +71,7 @@ public sealed partial record ToolDeclaration
     /// <inheritdoc/>
     public override string ToString() => "ToolDeclaration { *** }";
 
-    /// <summary>An empty description says nothing.</summary>
+    /// <summary>Reads an empty description as none.</summary>
     private static string? Description(string? description) => string.IsNullOrEmpty(description) ? null : description;
 
     [GeneratedRegex(@"^[A-Za-z0-9_-]{1,128}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

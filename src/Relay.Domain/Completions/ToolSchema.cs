@@ -6,8 +6,8 @@ using System.Text.Unicode;
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// Looks whether JSON can be the schema of a tool's input. It checks the form of the keywords of JSON Schema that the model is told, so
-/// that a mistake is an error that names the tool; the API checks the rest.
+/// Looks whether JSON can be the schema of a tool's input. It checks the form of the JSON Schema keywords that the model is told, so that
+/// the error for a mistake names the tool. The API checks the rest.
 /// </summary>
 internal static class ToolSchema
 {
@@ -75,7 +75,7 @@ internal static class ToolSchema
     /// <summary>JSON in one line, without blanks between its parts.</summary>
     public static string Write(JsonElement value) => JsonSerializer.Serialize(value, AsWritten);
 
-    /// <summary>Whether it nests no deeper than so many levels, and holds only numbers and texts that can be sent on.</summary>
+    /// <summary>Whether JSON nests at most so many levels deep, and holds only numbers and texts that can be sent on.</summary>
     public static bool HasRightValues(JsonElement value, int levels) =>
         value.ValueKind switch
         {
@@ -87,7 +87,7 @@ internal static class ToolSchema
             _ => true,
         };
 
-    /// <summary>The first keyword with a value of another form than it takes; null for none.</summary>
+    /// <summary>The first keyword with a value of a wrong form; null for none.</summary>
     private static string? FindWrong(JsonElement schema, string path)
     {
         if (schema.ValueKind is JsonValueKind.True or JsonValueKind.False)

@@ -3,34 +3,34 @@ namespace Relay.Domain.Completions;
 /// <summary>Whether the model calls tools.</summary>
 public enum ToolChoiceMode
 {
-    /// <summary>As the model sees fit.</summary>
+    /// <summary>The model decides.</summary>
     Auto,
 
-    /// <summary>It calls none.</summary>
+    /// <summary>The model calls none.</summary>
     None,
 
-    /// <summary>It calls at least one.</summary>
+    /// <summary>The model calls at least one.</summary>
     Any,
 
-    /// <summary>It calls one certain tool.</summary>
+    /// <summary>The model calls one certain tool.</summary>
     One,
 }
 
 /// <summary>The choice of tools that the caller leaves to the model.</summary>
-/// <param name="Mode">Whether it calls any.</param>
+/// <param name="Mode">Whether the model calls any.</param>
 /// <param name="Name">The tool that it calls; null but with <see cref="ToolChoiceMode.One"/>.</param>
 public sealed record ToolChoice(ToolChoiceMode Mode, string? Name = null)
 {
-    /// <summary>As the model sees fit.</summary>
+    /// <summary>The model decides.</summary>
     public static ToolChoice Auto { get; } = new(ToolChoiceMode.Auto);
 
-    /// <summary>It calls none.</summary>
+    /// <summary>The model calls none.</summary>
     public static ToolChoice None { get; } = new(ToolChoiceMode.None);
 
-    /// <summary>It calls at least one.</summary>
+    /// <summary>The model calls at least one.</summary>
     public static ToolChoice Any { get; } = new(ToolChoiceMode.Any);
 
-    /// <summary>It calls this one.</summary>
+    /// <summary>The model calls this tool.</summary>
     public static ToolChoice Only(string name) => new(ToolChoiceMode.One, name);
 
     /// <summary>Whether the model must call a tool.</summary>

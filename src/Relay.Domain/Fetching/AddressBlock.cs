@@ -3,9 +3,8 @@ using System.Net;
 namespace Relay.Domain.Fetching;
 
 /// <summary>
-/// The addresses of one family that begin with the same bits. By code of its own: for an IPv4-mapped address .NET 10's
-/// <c>IPNetwork.Contains</c> compares other bits than the address has, and finds <c>::ffff:10.0.0.1</c> in
-/// <c>2000::/3</c> (measured on 10.0.12).
+/// The addresses of one family that begin with the same bits. .NET 10's <c>IPNetwork.Contains</c> is not used: for an IPv4-mapped address
+/// it compares other bits than the address has, and finds <c>::ffff:10.0.0.1</c> in <c>2000::/3</c> (measured on 10.0.12).
 /// </summary>
 public sealed record AddressBlock
 {
@@ -28,7 +27,7 @@ public sealed record AddressBlock
     /// <summary>Bits that all its addresses have in common.</summary>
     public int PrefixLength { get; }
 
-    /// <summary>Whether an address, of the same family, is one of them. IPv4 and IPv6 forms of an address differ.</summary>
+    /// <summary>Whether an address of the same family is in the block. The IPv4 and the IPv6 form of an address differ.</summary>
     public bool Contains(IPAddress address)
     {
         var (bits, isIPv6) = Read(address);
@@ -36,11 +35,11 @@ public sealed record AddressBlock
     }
 
     /// <summary>A block as <c>10.0.0.0/8</c>, or a single address.</summary>
-    /// <exception cref="FormatException">It is neither.</exception>
+    /// <exception cref="FormatException">The text is neither.</exception>
     public static AddressBlock Parse(string text) =>
         TryParse(text) ?? throw new FormatException($"'{text}' is neither an address nor a block of addresses.");
 
-    /// <summary>As <see cref="Parse"/>, or null.</summary>
+    /// <summary>Reads like <see cref="Parse"/>, or returns null.</summary>
     public static AddressBlock? TryParse(string text)
     {
         if (IPAddress.TryParse(text, out var single))

@@ -16,15 +16,15 @@ public sealed record HostNetworks(IReadOnlyList<IPAddress> Own, IReadOnlyList<Ad
 /// Decides to which addresses the relay may connect for a caller: public ones, neither its own machine's nor a neighbour's,
 /// less what the operator denies, and the exact targets that the operator allows.
 /// </summary>
-/// <param name="Allowed">Exact targets that are taken whatever else counts.</param>
+/// <param name="Allowed">Exact targets that no other rule refuses.</param>
 /// <param name="Denied">Blocks that are refused.</param>
 /// <param name="AllowNat64">Whether <c>64:ff9b::/96</c> is taken, by the IPv4 address inside: for machines behind DNS64.</param>
 public sealed record AddressPolicy(IReadOnlySet<IPEndPoint> Allowed, IReadOnlyList<AddressBlock> Denied, bool AllowNat64)
 {
-    /// <summary>What counts when the operator says nothing.</summary>
+    /// <summary>The policy when the operator sets none.</summary>
     public static AddressPolicy Default { get; } = new(new HashSet<IPEndPoint>(), [], AllowNat64: false);
 
-    /// <summary>Whether the relay may connect there.</summary>
+    /// <summary>Whether the relay may connect to this address and port.</summary>
     public bool Allows(IPAddress address, int port, HostNetworks host) =>
         (Allowed.Count > 0 && Allowed.Contains(new IPEndPoint(address, port))) || IsOpen(address, host);
 
@@ -35,7 +35,7 @@ public sealed record AddressPolicy(IReadOnlySet<IPEndPoint> Allowed, IReadOnlyLi
             return false;
         }
 
-        // A translated address is as public as what it stands for, and never more; by whichever of the prefixes it is translated.
+        // A translated address is only as public as the IPv4 address that it stands for, under each of the prefixes.
         if (host.Nat64.Any(prefix => prefix.Find(address) is { } embedded && !IsOpen(embedded, host)))
         {
             return false;
@@ -46,7 +46,7 @@ public sealed record AddressPolicy(IReadOnlySet<IPEndPoint> Allowed, IReadOnlyLi
     }
 }
 
-/// <summary>What the relay fetches for its callers.</summary>
-/// <param name="Rules">By the text of URLs.</param>
-/// <param name="Addresses">By the addresses that names have.</param>
+/// <summary>The pages that the relay may fetch for its callers.</summary>
+/// <param name="Rules">The rules for the text of URLs.</param>
+/// <param name="Addresses">The rules for the addresses that names have.</param>
 public sealed record FetchPolicy(FetchRules Rules, AddressPolicy Addresses);

@@ -3,8 +3,8 @@ using System.Net;
 namespace Relay.Domain.Fetching;
 
 /// <summary>
-/// Which addresses are public, by the registries alone: IANA's IPv4 and IPv6 special-purpose address registries and IPv6
-/// address space (as of October 2025), stricter than their "globally reachable", which takes NAT64 and leaves out multicast.
+/// Tells which addresses are public, by the registries alone: IANA's IPv4 and IPv6 special-purpose address registries and IPv6 address
+/// space (as of October 2025). It is stricter than their "globally reachable", which takes NAT64 and leaves out multicast.
 /// </summary>
 public static class AddressTable
 {

@@ -2,10 +2,10 @@ using System.Buffers;
 
 namespace Relay.Domain.Fetching;
 
-/// <summary>What a caller asks for: a page, and in which form. Its URL is text until it is judged.</summary>
+/// <summary>A caller's request for a page in one form. Its URL is text until it is judged.</summary>
 public sealed class FetchRequest
 {
-    /// <summary>Content of a reply when nobody says otherwise, in bytes.</summary>
+    /// <summary>The content of a reply by default, in bytes.</summary>
     public const int DefaultMaxBytes = 500_000;
 
     /// <summary>Most content of a reply, in bytes.</summary>
@@ -19,25 +19,25 @@ public sealed class FetchRequest
 
     private FetchRequest(string url) => Url = url;
 
-    /// <summary>As it was sent.</summary>
+    /// <summary>The URL as it was sent.</summary>
     public string Url { get; }
 
     /// <summary>The content's form.</summary>
     public PageFormat Format { get; private init; }
 
-    /// <summary>Whether HTML goes without what only a browser needs.</summary>
+    /// <summary>Whether HTML is stripped of everything that only a browser needs.</summary>
     public bool Strip { get; private init; }
 
     /// <summary>Most content of the reply, in UTF-8 bytes.</summary>
     public int MaxBytes { get; private init; }
 
-    /// <summary>Where in the content the reply begins, in Unicode code points.</summary>
+    /// <summary>The place in the content at which the reply begins, in Unicode code points.</summary>
     public long Offset { get; private init; }
 
-    /// <summary>The page's languages that the caller wants, as in <c>Accept-Language</c>; null for the relay's default.</summary>
+    /// <summary>The languages that the caller wants, as in <c>Accept-Language</c>; null for the relay's default.</summary>
     public string? AcceptLanguage { get; private init; }
 
-    /// <summary>Checks everything but whether the URL may be fetched.</summary>
+    /// <summary>Checks all fields. Whether the URL may be fetched is judged later.</summary>
     public static Result<FetchRequest> Create(
         string? url,
         long? maxBytes,
@@ -70,7 +70,7 @@ public sealed class FetchRequest
             };
     }
 
-    /// <summary>Not the URL: its query is the caller's.</summary>
+    /// <summary>Hides the URL: its query is the caller's.</summary>
     public override string ToString() => "***";
 
     private static bool IsLanguages(string text) =>

@@ -6,9 +6,8 @@ using System.Text;
 namespace Relay.Domain.Fetching;
 
 /// <summary>
-/// A URL whose text allows it to be fetched. Judged as it was sent, before <see cref="System.Uri"/> sees it: that trims,
-/// maps and repairs, and what it makes of a text is not what the next program makes of it. Holding one says nothing yet
-/// about the addresses that its name has.
+/// A URL whose text may be fetched. The text is judged as it was sent, before <see cref="System.Uri"/> sees it: that class trims, maps
+/// and repairs a text in its own way, and the next program in another. The addresses of the URL's name are judged later.
 /// </summary>
 public sealed class FetchUrl
 {
@@ -29,16 +28,16 @@ public sealed class FetchUrl
     /// <summary>The address, where the host is one.</summary>
     public IPAddress? Address { get; }
 
-    /// <summary>Scheme, host and port: what shares connections.</summary>
+    /// <summary>Scheme, host and port. Requests with the same origin share connections.</summary>
     public string Origin => $"{Uri.Scheme}://{Host}:{Port}";
 
-    /// <summary>Not the URL: its query is the caller's.</summary>
+    /// <summary>The origin only: the URL's query is the caller's.</summary>
     public override string ToString() => Origin;
 
     /// <summary>Reads a URL.</summary>
-    /// <param name="text">As it was sent.</param>
-    /// <param name="rules">The operator's.</param>
-    /// <param name="refusal">Why there is none, where null is returned.</param>
+    /// <param name="text">The text as it was sent.</param>
+    /// <param name="rules">The operator's rules.</param>
+    /// <param name="refusal">The reason, when null is returned.</param>
     public static FetchUrl? Parse(string? text, FetchRules rules, out UrlRefusal refusal)
     {
         refusal = UrlRefusal.InvalidUrl;
@@ -90,10 +89,10 @@ public sealed class FetchUrl
         return Make($"{scheme}://{host}:{port}{(fragment < 0 ? path : path[..fragment])}", host, address, port);
     }
 
-    /// <summary>Where a redirect leads: judged like a URL that was sent.</summary>
+    /// <summary>The target of a redirect, judged like a URL that was sent.</summary>
     /// <param name="location">The <c>Location</c> header.</param>
-    /// <param name="rules">The operator's.</param>
-    /// <param name="refusal">Why there is none, where null is returned.</param>
+    /// <param name="rules">The operator's rules.</param>
+    /// <param name="refusal">The reason, when null is returned.</param>
     public FetchUrl? Resolve(string location, FetchRules rules, out UrlRefusal refusal)
     {
         refusal = UrlRefusal.InvalidUrl;
@@ -114,13 +113,13 @@ public sealed class FetchUrl
             return Parse(location, rules, out refusal);
         }
 
-        // A path, a query or a fragment: it can't change the host, and is read once more to be sure.
+        // A path, a query or a fragment can't change the host, and is read once more to be sure.
         return beforeQuery.Contains('\\') || !Uri.TryCreate(Uri, location, out var target)
             ? null
             : Parse(target.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped), rules, out refusal);
     }
 
-    /// <summary>No space, control, format, private or unassigned character, no half of a surrogate pair.</summary>
+    /// <summary>Whether a text has no space, control, format, private or unassigned character and no half of a surrogate pair.</summary>
     private static bool IsPrintable(string text)
     {
         if (Ascii.IsValid(text))
@@ -190,7 +189,7 @@ public sealed class FetchUrl
             return (name, null, port);
         }
 
-        // Of the many ways to write an address only the usual one is taken; a private one is called private in any.
+        // Only the usual notation of an address is allowed. A private address is called private in every notation.
         return
             NumericHost.Parse(host.EndsWith('.') ? host[..^1] : host) is { } ip
             && (string.Equals(host, ip.ToString(), StringComparison.Ordinal) || !AddressTable.IsPublic(ip))
@@ -220,7 +219,7 @@ public sealed class FetchUrl
             return null;
         }
 
-        // An IPv4 address at its end, in its one usual form.
+        // An IPv4 address at its end must be in its usual notation.
         var last = text[(text.LastIndexOf(':') + 1)..];
         if (
             last.Contains('.', StringComparison.Ordinal)
@@ -240,14 +239,14 @@ public sealed class FetchUrl
             return null;
         }
 
-        // In this order, so that a private address is called that whatever its port.
+        // In this order, so that a private address is called private whatever its port.
         return address is not null && !AddressTable.IsPublic(address) ? UrlRefusal.TargetForbidden
             : (address is null && ReservedNames.Contains(host)) || rules.Denies(host) ? UrlRefusal.NameForbidden
             : !rules.Ports.Contains(port) ? UrlRefusal.PortForbidden
             : null;
     }
 
-    /// <summary>The framework's own reading has to be the same, or else there is none.</summary>
+    /// <summary>The URL; null when the framework reads it in another way.</summary>
     private static FetchUrl? Make(string text, string host, IPAddress? address, int port) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri)
         && string.Equals(uri.Host, host, StringComparison.Ordinal)

@@ -1,6 +1,6 @@
 namespace Relay.Domain.Fetching;
 
-/// <summary>What kind of document came, as far as its rendering goes.</summary>
+/// <summary>The kind of a document, as far as its rendering goes.</summary>
 public enum DocumentKind
 {
     /// <summary>HTML, and XHTML read as HTML.</summary>
@@ -9,7 +9,7 @@ public enum DocumentKind
     /// <summary>Plain text, Markdown, CSV and their like: content as it is, in every format.</summary>
     Text,
 
-    /// <summary>JSON and XML: as text, but half of one is of no use, so it is never cut.</summary>
+    /// <summary>JSON and XML: rendered as text and never cut, because half of such a document is of no use.</summary>
     Data,
 
     /// <summary>A PDF file, whose text is read by page.</summary>
@@ -17,11 +17,11 @@ public enum DocumentKind
 }
 
 /// <summary>A document as it came from the network, decompressed.</summary>
-/// <param name="Url">Where it came from, after all redirects.</param>
-/// <param name="Kind">How it is to be read.</param>
+/// <param name="Url">The URL that answered, after all redirects.</param>
+/// <param name="Kind">The kind, which decides how it is read.</param>
 /// <param name="Charset">The charset parameter of its content type, as sent; null for none.</param>
 /// <param name="Body">Its bytes.</param>
-/// <param name="IsWhole">False when it went on beyond what the relay reads.</param>
+/// <param name="IsWhole">False for a document that is longer than the relay reads.</param>
 public sealed record FetchedDocument(Uri Url, DocumentKind Kind, string? Charset, ReadOnlyMemory<byte> Body, bool IsWhole)
 {
     /// <summary>The text of a PDF; null for other kinds, and before it is read.</summary>

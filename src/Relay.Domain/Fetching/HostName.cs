@@ -4,9 +4,8 @@ using System.Text;
 namespace Relay.Domain.Fetching;
 
 /// <summary>
-/// A host's name as the wire has it: lower case, ASCII, international labels in Punycode. By code of its own, and not by
-/// the platform's IDN mapping: that reads a name in one way with ICU and in another without it, and maps digits and dots
-/// that a person would not recognise to plain ones.
+/// A host's name as the wire has it: lower case, ASCII, international labels in Punycode. The platform's IDN mapping is not used: it
+/// reads a name in one way with ICU and in another without it, and maps digits and dots that a person would not recognise to plain ones.
 /// </summary>
 public static class HostName
 {
@@ -47,8 +46,8 @@ public static class HostName
     private static readonly int[] OrdinaryModifiers = [0x3005, 0x309D, 0x309E, 0x30FC, 0x30FD, 0x30FE, 0x0E46, 0x0EC6];
 
     /// <summary>
-    /// The one form in which names are compared: in ASCII and lower case, without a dot at its end, which says that the name is
-    /// complete, as it is here in any case. Null for what is no name, and for what is an address or would be taken for one.
+    /// The one form in which names are compared: in ASCII and lower case, without a dot at the end, which only says that the name is
+    /// complete. Null for a text that is not a name, and for one that is an address or that a program could take for one.
     /// </summary>
     public static string? Read(string host)
     {

@@ -5,9 +5,9 @@ using System.Net;
 namespace Relay.Domain.Fetching;
 
 /// <summary>
-/// Hosts that are IPv4 addresses in one of the ways in which programs read them: decimal, octal, hexadecimal, with fewer
-/// than four parts. As the URL Standard reads them (WHATWG, "ends in a number" and "IPv4 parser"), so that no name that
-/// some resolver would take for an address is taken for a name here.
+/// Hosts that are IPv4 addresses in one of the notations that programs read: decimal, octal, hexadecimal, with fewer than four parts. The
+/// notations are those of the URL Standard (WHATWG, "ends in a number" and "IPv4 parser"), so that nothing that some resolver would take
+/// for an address passes as a name.
 /// </summary>
 internal static class NumericHost
 {
@@ -18,7 +18,7 @@ internal static class NumericHost
         return last.Length > 0 && (last.IndexOfAnyExceptInRange('0', '9') < 0 || IsHex(last));
     }
 
-    /// <summary>The address of such a host; null where it is none.</summary>
+    /// <summary>The address of such a host; null for a host that is not one.</summary>
     public static IPAddress? Parse(string host)
     {
         var parts = host.Split('.');
@@ -49,7 +49,7 @@ internal static class NumericHost
 
     private static ulong? ParsePart(string part)
     {
-        // More digits than any number in range has, leading zeros aside: no overflow to think about.
+        // Longer than any number in range, leading zeros aside: refused here, so that the arithmetic below can't overflow.
         var digits = part.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? part[2..].TrimStart('0') : part.TrimStart('0');
         if (part.Length == 0 || digits.Length > 12)
         {

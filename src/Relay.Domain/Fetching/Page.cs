@@ -10,12 +10,12 @@ namespace Relay.Domain.Fetching;
 /// Unicode code points of the whole content, of which <paramref name="Content"/> is a piece; null when the relay did not read the page to
 /// its end.
 /// </param>
-/// <param name="NextOffset">Where the next piece begins, in code points; null when no more of it can be had.</param>
-/// <param name="IsTruncated">Whether there is more of the page behind this piece, also where it can't be had.</param>
+/// <param name="NextOffset">The beginning of the next piece, in code points; null when no more can be had.</param>
+/// <param name="IsTruncated">Whether the page goes on behind this piece, also when that part can't be had.</param>
 /// <param name="Charset">
 /// The encoding the bytes were read in, by its name in the WHATWG Encoding Standard, in lower case; null for an empty body and for a PDF.
 /// </param>
-/// <param name="Metadata">What the whole page says about itself.</param>
+/// <param name="Metadata">The metadata of the whole page.</param>
 public sealed record Page(
     ReadOnlyMemory<byte> Content,
     long? TotalChars,
@@ -31,27 +31,27 @@ public sealed record Page(
     /// <summary>Pages of a PDF, by its own count; null for other documents.</summary>
     public int? Pages { get; init; }
 
-    /// <summary>Why the page seems to need its scripts; null where it does not.</summary>
+    /// <summary>The reason why the page seems to need its scripts; null when it does not.</summary>
     public ScriptNeed? NeedsScripts { get; init; }
 
     /// <summary>The JSON that such a page carries for its scripts, by the ids of its script elements; empty for other pages.</summary>
     public IReadOnlyDictionary<string, JsonElement> Data { get; init; } = NoData;
 }
 
-/// <summary>Why a page seems to need its scripts before it shows anything.</summary>
+/// <summary>A reason why a page seems to need its scripts before it shows anything.</summary>
 public enum ScriptNeed
 {
-    /// <summary>It says so to those without scripts.</summary>
+    /// <summary>Its <c>noscript</c> text says so.</summary>
     Noscript,
 
-    /// <summary>It is an application's root, and nothing is in it yet.</summary>
+    /// <summary>It is the root of an application that holds nothing yet.</summary>
     EmptyRoot,
 
     /// <summary>It has scripts, and neither text nor an image.</summary>
     NoText,
 }
 
-/// <summary>What a page says about itself; read from the whole page, before anything is cut.</summary>
+/// <summary>The metadata of a page, read from the whole page before anything is cut.</summary>
 /// <param name="Title">The text of the first <c>title</c> element, white space collapsed; else <c>og:title</c>.</param>
 /// <param name="Description">The <c>description</c> meta element; else <c>og:description</c>.</param>
 /// <param name="Language">The <c>lang</c> of the <c>html</c> element; else <c>content-language</c>, as it was written.</param>
@@ -70,6 +70,6 @@ public sealed record PageMetadata(
     /// <summary>The page's Open Graph, by the names behind <c>og:</c>; the first of several of a name.</summary>
     public IReadOnlyDictionary<string, string> OpenGraph { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Nothing, as of a document that is no HTML.</summary>
+    /// <summary>Empty metadata, for a document that is not HTML.</summary>
     public static PageMetadata None { get; } = new(null, null, null, null, [], 0);
 }

@@ -1,14 +1,13 @@
 namespace Relay.Domain.Fetching;
 
 /// <summary>
-/// Names that no public site has. An early exit only, before anybody is asked for their addresses: what protects is that
-/// every address is judged.
+/// Names that no public site has. The list only saves the look-up of their addresses. The protection is that every address is judged.
 /// </summary>
 internal static class ReservedNames
 {
     /// <summary>
-    /// RFC 6761 (localhost, test, invalid, example), RFC 6762 (local), RFC 7686 (onion), RFC 8375 (home.arpa, with all of
-    /// arpa), RFC 9476 (alt), ICANN's reservation of internal, and what routers, containers and clouds use.
+    /// RFC 6761 (localhost, test, invalid, example), RFC 6762 (local), RFC 7686 (onion), RFC 8375 (home.arpa, with all of arpa), RFC 9476
+    /// (alt), ICANN's reservation of internal, and names that routers, containers and clouds use.
     /// </summary>
     private static readonly HashSet<string> TopLabels = new(StringComparer.Ordinal)
     {
@@ -34,7 +33,7 @@ internal static class ReservedNames
 
     private static readonly string[] Suffixes = [".metadata.goog"];
 
-    /// <summary>Whether a name, in lower case and without a dot at its end, is one of them, or has a single label.</summary>
+    /// <summary>Whether a name, in lower case and without a dot at its end, is reserved or has a single label.</summary>
     public static bool Contains(string name)
     {
         var lastDot = name.LastIndexOf('.');

@@ -2,35 +2,35 @@ using System.Text.Json;
 
 namespace Relay.Domain.Fetching;
 
-/// <summary>Why a URL is not fetched, as far as its text decides.</summary>
+/// <summary>The reason why the text of a URL forbids to fetch it.</summary>
 public enum UrlRefusal
 {
-    /// <summary>It is not one, or written in a way in which programs read different hosts.</summary>
+    /// <summary>The text is not a URL, or programs read different hosts in it.</summary>
     InvalidUrl,
 
-    /// <summary>It is neither http nor https.</summary>
+    /// <summary>The scheme is neither http nor https.</summary>
     SchemeForbidden,
 
-    /// <summary>It has a user or a password before its host.</summary>
+    /// <summary>The URL has a user or a password before its host.</summary>
     UserinfoForbidden,
 
-    /// <summary>Its port is not one of the operator's.</summary>
+    /// <summary>The port is not one that the operator allows.</summary>
     PortForbidden,
 
-    /// <summary>Its host is a name that means something inside networks only.</summary>
+    /// <summary>The host is a name with a meaning inside networks only.</summary>
     NameForbidden,
 
-    /// <summary>Its host is an address that is not public.</summary>
+    /// <summary>The host is an address that is not public.</summary>
     TargetForbidden,
 }
 
-/// <summary>What a refusal is called and says.</summary>
+/// <summary>The names and the messages of refusals.</summary>
 public static class UrlRefusals
 {
     /// <summary>The refusal as one word: <c>target_forbidden</c>.</summary>
     public static string WireName(this UrlRefusal refusal) => JsonNamingPolicy.SnakeCaseLower.ConvertName(refusal.ToString());
 
-    /// <summary>The refusal as callers see it: why, and what to do.</summary>
+    /// <summary>The refusal as callers see it: the reason, and the action to take.</summary>
     public static RelayError ToError(this UrlRefusal refusal, FetchRules rules) =>
         new(
             ErrorCode.UrlRejected,

@@ -4,14 +4,14 @@ using Relay.Domain.Models;
 namespace Relay.Domain.Keys;
 
 /// <summary>A secret that was replaced and still works for a while.</summary>
-/// <param name="Hash">Of that secret.</param>
-/// <param name="Until">UTC; from then on it opens nothing.</param>
+/// <param name="Hash">The hash of that secret.</param>
+/// <param name="Until">UTC; the secret works until then.</param>
 public sealed record RetiredSecret(KeyHash Hash, DateTimeOffset Until);
 
 /// <summary>One app's permission to use the relay. Immutable; counters belong to its id, never to its hash.</summary>
 /// <param name="Id">Stable and random, <c>key_</c> and 16 hex digits.</param>
-/// <param name="Label">The operator's unique name for it.</param>
-/// <param name="Hash">Of the secret.</param>
+/// <param name="Label">The operator's unique name for the key.</param>
+/// <param name="Hash">The hash of the secret.</param>
 /// <param name="Prefix">The first characters of the secret, to recognise it by.</param>
 /// <param name="CreatedAt">UTC.</param>
 public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Prefix, DateTimeOffset CreatedAt)
@@ -25,10 +25,10 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>UTC; null while it works.</summary>
     public DateTimeOffset? RevokedAt { get; init; }
 
-    /// <summary>When its secret was last replaced, UTC; null for a key that still has its first.</summary>
+    /// <summary>The time when the secret was last replaced, UTC; null for a key that still has its first one.</summary>
     public DateTimeOffset? RotatedAt { get; init; }
 
-    /// <summary>What it may be used for.</summary>
+    /// <summary>The scopes of the key.</summary>
     public KeyScopes Scopes { get; init; } = KeyScopes.Default;
 
     /// <summary>The only models it may name; null for all that the operator allows.</summary>
@@ -37,7 +37,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>Whether its requests may declare tools, and hold calls of tools. Tools run at the caller.</summary>
     public bool AllowsTools { get; init; } = true;
 
-    /// <summary>Its own limits.</summary>
+    /// <summary>The key's own limits.</summary>
     public KeyLimits Limits { get; init; } = KeyLimits.Default;
 
     /// <summary>Secrets that were replaced not long ago.</summary>
@@ -51,26 +51,26 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
         return (new ApiKey(id, label, secret.Hash, secret.Prefix, now), secret);
     }
 
-    /// <summary>Whether it opens the door now.</summary>
+    /// <summary>Whether the key works now.</summary>
     public bool IsActive(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
 
-    /// <summary>Until when a secret that was replaced goes on working; null when none does.</summary>
+    /// <summary>The time until which a replaced secret still works; null when none does.</summary>
     public DateTimeOffset? OldSecretUntil(DateTimeOffset now) =>
         Retired.Where(retired => retired.Until > now).Max(retired => (DateTimeOffset?)retired.Until);
 
-    /// <summary>Whether a secret of this hash is one of its own now.</summary>
+    /// <summary>Whether a secret with this hash is one of the key's secrets now.</summary>
     public bool Accepts(KeyHash hash, DateTimeOffset now) =>
         Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash));
 
-    /// <summary>Whether it may use the model.</summary>
+    /// <summary>Whether the key may use the model.</summary>
     public bool Allows(ModelName model) => Models is null || Models.Any(own => own.Covers(model));
 
-    /// <summary>The same key, shut.</summary>
+    /// <summary>The same key, revoked.</summary>
     public ApiKey Revoke(DateTimeOffset now) => this with { RevokedAt = RevokedAt ?? now };
 
     /// <summary>
-    /// The same key with a new secret. The one it had, and those before, work until the overlap is over and no longer: without one, none
-    /// does.
+    /// The same key with a new secret. The current secret and earlier ones work until the overlap is over, and no longer. Without an
+    /// overlap they stop working at once.
     /// </summary>
     public (ApiKey Key, KeySecret Secret) Rotate(TimeSpan overlap, DateTimeOffset now)
     {
@@ -84,7 +84,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     }
 
     /// <summary>
-    /// The same key with the secrets of another copy of it, when those are newer: a secret that was replaced comes back by no copy.
+    /// The same key with the secrets of another copy of it, when those are newer: no copy brings back a secret that was replaced.
     /// </summary>
     public ApiKey WithNewerSecretsOf(ApiKey other) =>
         (other.RotatedAt ?? other.CreatedAt) > (RotatedAt ?? CreatedAt)

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Relay.Domain.Keys;
 
-/// <summary>SHA-256 of a secret, the only form in which one is stored: <c>sha256:</c> and 64 lower-case hex digits.</summary>
+/// <summary>SHA-256 of a secret, the only form in which secrets are stored: <c>sha256:</c> and 64 lower-case hex digits.</summary>
 public sealed record KeyHash
 {
     private const string Scheme = "sha256:";
@@ -21,7 +21,7 @@ public sealed record KeyHash
     /// <summary>Hashes a secret's text.</summary>
     public static KeyHash Of(string secret) => new(Scheme + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret))));
 
-    /// <summary>Null unless the text is a stored hash.</summary>
+    /// <summary>Reads the stored form; null for any other text.</summary>
     public static KeyHash? Parse(string? text) =>
         text is { Length: 7 + HexLength }
         && text.StartsWith(Scheme, StringComparison.Ordinal)
@@ -29,7 +29,7 @@ public sealed record KeyHash
             ? new KeyHash(text)
             : null;
 
-    /// <summary>Compares in a time that does not depend on where the first difference is.</summary>
+    /// <summary>Compares in a time that does not depend on the place of the first difference.</summary>
     public bool FixedTimeEquals(KeyHash other) =>
         CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(Value.AsSpan()), MemoryMarshal.AsBytes(other.Value.AsSpan()));
 }

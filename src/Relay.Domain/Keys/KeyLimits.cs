@@ -1,6 +1,6 @@
 namespace Relay.Domain.Keys;
 
-/// <summary>A key's own limits; where one is null, the operator's default for all keys counts.</summary>
+/// <summary>A key's own limits. For each that is null, the operator's default for all keys applies.</summary>
 /// <param name="RequestsPerMinute">Completions in any sixty seconds.</param>
 /// <param name="RequestsPerDay">Completions a UTC day.</param>
 /// <param name="Concurrency">Completions at once.</param>
@@ -21,10 +21,10 @@ public sealed record KeyLimits(
     /// <summary>Largest sum that can be set, in US dollars.</summary>
     public const decimal MaxUsd = 1_000_000;
 
-    /// <summary>The defaults for all.</summary>
+    /// <summary>The operator's defaults alone.</summary>
     public static KeyLimits Default { get; } = new();
 
-    /// <summary>What is wrong with them; null when nothing is.</summary>
+    /// <summary>The first limit that is out of range, as an error; null for none.</summary>
     public RelayError? Problem =>
         RequestsPerMinute is < 1 or > MaxRequests
             ? RelayError.Invalid("rpm", $"A limit per minute is a whole number from 1 to {MaxRequests}.")

@@ -1,10 +1,10 @@
 namespace Relay.Domain.Keys;
 
-/// <summary>What a key may be used for.</summary>
+/// <summary>The permissions of a key.</summary>
 [Flags]
 public enum KeyScopes
 {
-    /// <summary>Nothing; no key has it.</summary>
+    /// <summary>No scope; no key has this value.</summary>
     None = 0,
 
     /// <summary>Completions. The list of models is for every key.</summary>
@@ -16,10 +16,10 @@ public enum KeyScopes
     /// <summary>Reading its own usage.</summary>
     Usage = 4,
 
-    /// <summary>What concerns other keys. Never by default.</summary>
+    /// <summary>Requests about other keys. Never a default.</summary>
     Admin = 8,
 
-    /// <summary>What a key gets when nobody says otherwise.</summary>
+    /// <summary>The scopes of a key for which the operator names none.</summary>
     Default = Complete | Fetch | Usage,
 }
 
@@ -33,7 +33,7 @@ public static class KeyScopeNames
     public static IReadOnlyList<string> ToNames(this KeyScopes scopes) =>
         [.. All.Where(name => Parse([name]) is { Error: null } known && scopes.HasFlag(known.Value))];
 
-    /// <summary>The set of some names; at least one, and no other than the four.</summary>
+    /// <summary>The set of some names. At least one is needed, and only the four are known.</summary>
     public static Result<KeyScopes> Parse(IEnumerable<string> names)
     {
         var scopes = KeyScopes.None;

@@ -6,12 +6,12 @@ using System.Text;
 namespace Relay.Domain.Keys;
 
 /// <summary>
-/// A key's secret: <c>crk_</c>, 43 characters of base64url (256 random bits) and 6 checksum characters, so that a
-/// mistyped or foreign token is refused without a look-up and secret scanners can find ours. Prints <c>***</c>.
+/// A key's secret: <c>crk_</c>, 43 characters of base64url (256 random bits) and 6 checksum characters. The checksum refuses a mistyped
+/// or foreign token without a look-up, and lets secret scanners find ours. Prints <c>***</c>.
 /// </summary>
 public sealed class KeySecret
 {
-    /// <summary>What every secret begins with.</summary>
+    /// <summary>The beginning of every secret.</summary>
     public const string Scheme = "crk_";
 
     private const int RandomBytes = 32;
@@ -27,10 +27,12 @@ public sealed class KeySecret
     /// <summary>The first characters, enough to recognise a key by and far too few to guess it.</summary>
     public string Prefix => _text[..PrefixLength];
 
-    /// <summary>What is stored and looked up: SHA-256 of the whole secret. Fast on purpose, for 256 random bits can't be guessed.</summary>
+    /// <summary>
+    /// SHA-256 of the whole secret, for storing it and looking it up. A fast hash is enough: 256 random bits can't be guessed.
+    /// </summary>
     public KeyHash Hash => KeyHash.Of(_text);
 
-    /// <summary>A new one from the system's random source.</summary>
+    /// <summary>Makes a secret from the system's random source.</summary>
     public static KeySecret Generate()
     {
         var body = Scheme + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(RandomBytes));
@@ -39,7 +41,7 @@ public sealed class KeySecret
         return new KeySecret(string.Concat(body, checksum));
     }
 
-    /// <summary>Null unless the text has the shape and the checksum of a secret.</summary>
+    /// <summary>Reads a secret; null for a text without its shape and checksum.</summary>
     public static KeySecret? Parse(string? text)
     {
         if (text is null || text.Length != Length || !text.StartsWith(Scheme, StringComparison.Ordinal))
@@ -60,7 +62,8 @@ public sealed class KeySecret
     public override string ToString() => "***";
 
     /// <summary>
-    /// The first characters of the body's hash; false for a body that is not ASCII. On every request's way, so without the heap.
+    /// Writes the first characters of the body's hash; false for a body that is not ASCII. Every request passes here, so it allocates
+    /// nothing.
     /// </summary>
     private static bool TryWriteChecksum(ReadOnlySpan<char> body, Span<char> checksum)
     {

@@ -13,7 +13,7 @@ public sealed record ModelName
 
     private static readonly SearchValues<char> Allowed = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-._[]:@");
 
-    /// <summary>How every full id begins.</summary>
+    /// <summary>The beginning of every full id.</summary>
     private const string FullId = "claude-";
 
     private ModelName(string value) => Value = value;
@@ -61,7 +61,8 @@ public sealed record ModelName
         id[FullId.Length..].Split('[', '@', ':')[0].Split('-').FirstOrDefault(part => part.Length > 1 && part.All(char.IsAsciiLetterLower));
 
     /// <summary>
-    /// Whether leave to use this one is leave to use the other: the same, or a full id (<c>claude-…</c>) of the family that this names.
+    /// Whether permission for this model includes the other: it is the same, or a full id (<c>claude-…</c>) of the family that this one
+    /// names.
     /// </summary>
     public bool Covers(ModelName other) =>
         Value == other.Value || (other.Value.StartsWith(FullId, StringComparison.Ordinal) && other.Family == Value);

@@ -1,9 +1,9 @@
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// Requests of the last minute, counted by the second: a sliding window in a fixed amount of memory. A second counts until
-/// sixty seconds have passed after its last request, so there are never more than the limit in any sixty seconds, and nobody
-/// waits longer than sixty seconds. Runs on uptime, which no change of the clock moves.
+/// Requests of the last minute, counted by the second: a sliding window in a fixed amount of memory. A second counts until sixty seconds
+/// have passed after its last request. So no sixty seconds ever hold more requests than the limit, and no request waits longer than sixty
+/// seconds. The window runs on uptime, which no change of the clock moves.
 /// </summary>
 public sealed class MinuteWindow
 {
@@ -19,7 +19,7 @@ public sealed class MinuteWindow
     /// <summary>Requests in the window that ends now.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Whether anything is left in it.</summary>
+    /// <summary>Whether the window holds no requests.</summary>
     public bool IsEmpty(TimeSpan uptime)
     {
         Advance(uptime);
@@ -43,7 +43,7 @@ public sealed class MinuteWindow
 
         if (second == _newest && _last[Slot(second + 1)] + Length <= uptime)
         {
-            // The oldest second is over within the newest.
+            // The last request of the oldest second is sixty seconds old already.
             Forget(second + 1);
         }
     }
@@ -64,7 +64,7 @@ public sealed class MinuteWindow
         }
     }
 
-    /// <summary>A request of a second came to nothing: never less than none are left of that second.</summary>
+    /// <summary>Takes back a request of a second that came to nothing. The count of a second never falls below zero.</summary>
     public void GiveBack(long second)
     {
         if (second > _newest - Seconds && second <= _newest && _counts[Slot(second)] > 0)
@@ -75,8 +75,8 @@ public sealed class MinuteWindow
     }
 
     /// <summary>
-    /// How long until a request finds less than the limit in the window, if no other comes; zero when it does now.
-    /// <see cref="Advance"/> comes first.
+    /// The time until a request finds fewer than the limit in the window, if no other comes; zero when it does now. Needs a call of <see
+    /// cref="Advance"/> before it.
     /// </summary>
     public TimeSpan UntilBelow(int limit, TimeSpan uptime)
     {
@@ -93,7 +93,7 @@ public sealed class MinuteWindow
         return TimeSpan.Zero;
     }
 
-    /// <summary>The second of uptime a request counts for.</summary>
+    /// <summary>The second of uptime that a request counts for.</summary>
     public static long SecondOf(TimeSpan uptime) => (long)Math.Floor(uptime.TotalSeconds);
 
     private void Forget(long second)

@@ -4,9 +4,9 @@ using Relay.Domain.Models;
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// The price of a model family in US dollars per million tokens, as Claude Code 2.1.330 reckons (a test compares): for the tokens that the
-/// API has counted, and for the cost that a completion may have before it ends. With <c>bedrock</c> and <c>vertex</c> Claude Code's own sum
-/// wins over it.
+/// The price of a model family in US dollars per million tokens, as Claude Code 2.1.330 reckons (a test compares). It prices the tokens
+/// that the API has counted, and the cost that a completion may have before it ends. With <c>bedrock</c> and <c>vertex</c> Claude Code's
+/// own sum is used instead.
 /// </summary>
 public sealed record ModelPrice(decimal Input, decimal Output)
 {
@@ -15,7 +15,7 @@ public sealed record ModelPrice(decimal Input, decimal Output)
 
     private const decimal Million = 1_000_000m;
 
-    /// <summary>The price of a model, by its family; of an unknown one, the dearest.</summary>
+    /// <summary>The price of a model by its family; the highest price for an unknown family.</summary>
     public static ModelPrice Of(ModelName model) =>
         model.Family switch
         {
@@ -24,16 +24,16 @@ public sealed record ModelPrice(decimal Input, decimal Output)
             _ => new ModelPrice(4, 20),
         };
 
-    /// <summary>What a request of this size may cost, with an ordinary answer.</summary>
-    /// <param name="inputTokens">Tokens of all that the caller sent.</param>
+    /// <summary>The estimated cost of a request of this size with an ordinary answer.</summary>
+    /// <param name="inputTokens">Tokens of everything that the caller sent.</param>
     /// <param name="maxOutputTokens">The cap on the answer.</param>
     public decimal Estimate(long inputTokens, int maxOutputTokens) =>
         CostOf(new TokenUsage(inputTokens, Math.Min(maxOutputTokens, OrdinaryAnswer), 0, 0, null));
 
-    /// <summary>The price of cache writes that last an hour, beyond that of the usual ones: they cost twice the price of input.</summary>
+    /// <summary>The extra price of cache writes that last an hour: they cost twice the price of input, the usual ones 1.25 times.</summary>
     public decimal LongCacheSurcharge(long tokens) => tokens * Input * 0.75m / Million;
 
-    /// <summary>What these tokens cost. Cache writes are dearer by a quarter, cache reads cost a tenth.</summary>
+    /// <summary>The cost of these tokens. A cache write costs a quarter more than input, a cache read a tenth of it.</summary>
     public decimal CostOf(TokenUsage usage) =>
         (
             usage.InputTokens * Input

@@ -1,14 +1,14 @@
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// Requests and money that all keys have used of their minute and their days, in one bucket. Check and count are one step, so that of any
-/// number of requests at once exactly as many are admitted as the limits allow. Counts in memory; whoever owns it keeps it safe (see
-/// <see cref="Restore"/>).
+/// Counts the requests and the money that all keys have used of their minute and their days, in one bucket. Check and count are one step,
+/// so that exactly as many concurrent requests are admitted as the limits allow. The counts are in memory; the owner stores them and
+/// brings them back (see <see cref="Restore"/>).
 /// </summary>
 /// <remarks>
-/// Each request counts for the UTC day that the clock says. For a day count its requests and those of the day after it, so that a clock
-/// that is set back over midnight gives nothing back. Days further ahead come from a clock that was wrong: they bind nobody, and the counts
-/// of the right day are still there when the clock is right again.
+/// Each request counts for the UTC day of the clock. The limits of a day count its requests and those of the next day, so that a clock
+/// that is set back over midnight gives nothing back. Later days come from a wrong clock: they limit no key, and the counts of the right
+/// day are still there when the clock is right again.
 /// </remarks>
 public sealed class QuotaBook
 {
@@ -19,12 +19,12 @@ public sealed class QuotaBook
     private readonly Dictionary<string, Counters> _keys = new(StringComparer.Ordinal);
     private readonly Dictionary<DateOnly, long> _totals = [];
 
-    /// <summary>The last used one at the end.</summary>
+    /// <summary>The counted days, the last used one at the end.</summary>
     private readonly List<DateOnly> _days = [];
 
-    /// <summary>Brings back counts of before a restart.</summary>
-    /// <param name="day">The day that they count for.</param>
-    /// <param name="keyId">Whose.</param>
+    /// <summary>Brings back counts from before a restart.</summary>
+    /// <param name="day">The UTC day of the counts.</param>
+    /// <param name="keyId">The id of the key.</param>
     /// <param name="requests">Requests of that day.</param>
     /// <param name="costUsd">Cost of that day.</param>
     public void Restore(DateOnly day, string keyId, long requests, decimal costUsd)
@@ -40,9 +40,9 @@ public sealed class QuotaBook
     }
 
     /// <summary>Brings back requests of the last minute before a restart.</summary>
-    /// <param name="keyId">Whose.</param>
+    /// <param name="keyId">The id of the key.</param>
     /// <param name="at">The uptime before which they were made; negative for a time before the start.</param>
-    /// <param name="requests">How many.</param>
+    /// <param name="requests">The number of requests.</param>
     public void RestoreMinute(string keyId, TimeSpan at, int requests)
     {
         lock (_lock)
@@ -51,8 +51,8 @@ public sealed class QuotaBook
         }
     }
 
-    /// <summary>Takes one request and what it may cost from the key's limits, if all of them allow it.</summary>
-    /// <param name="keyId">Who pays.</param>
+    /// <summary>Takes one request and its possible cost from the key's limits, if all of them allow it.</summary>
+    /// <param name="keyId">The id of the key that pays.</param>
     /// <param name="limits">The key's limits.</param>
     /// <param name="reserveUsd">
     /// The most that the request may cost, in US dollars. A key's only running request is admitted although this
@@ -84,7 +84,7 @@ public sealed class QuotaBook
         }
     }
 
-    /// <summary>How a key stands, and whether a request would be refused now, without taking anything.</summary>
+    /// <summary>The key's standing, and the refusal that a request would get now. Takes nothing.</summary>
     public QuotaDecision Peek(string keyId, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
     {
         lock (_lock)
@@ -97,7 +97,7 @@ public sealed class QuotaBook
         }
     }
 
-    /// <summary>The request cost this much.</summary>
+    /// <summary>Settles a request with its cost.</summary>
     public void Settle(QuotaCharge charge, decimal costUsd)
     {
         lock (_lock)
@@ -110,7 +110,7 @@ public sealed class QuotaBook
         }
     }
 
-    /// <summary>The request came to nothing, and costs nothing.</summary>
+    /// <summary>Gives back a request that came to nothing; it costs nothing.</summary>
     public void GiveBack(QuotaCharge charge)
     {
         lock (_lock)
@@ -130,7 +130,7 @@ public sealed class QuotaBook
         }
     }
 
-    /// <summary><see cref="MinuteWindow.Advance"/> comes first.</summary>
+    /// <summary>Needs a call of <see cref="MinuteWindow.Advance"/> before it.</summary>
     private QuotaStanding StandingOf(Counters counters, in QuotaLimits limits, DateTimeOffset now, TimeSpan uptime)
     {
         var today = DateOnly.FromDateTime(now.UtcDateTime);
@@ -139,7 +139,7 @@ public sealed class QuotaBook
         var costTomorrow = ofTomorrow?.CostUsd ?? 0;
         var minute = counters.Minute;
 
-        // The clock was set back, and the day that it said before has no room by itself: that day has to end, too.
+        // The clock was set back. A later day that is full by itself has to end, too.
         var isTomorrowFull =
             ofTomorrow?.Requests >= limits.PerDay
             || totalTomorrow >= limits.GlobalPerDay
@@ -156,7 +156,7 @@ public sealed class QuotaBook
         );
     }
 
-    /// <summary>Makes a day one of those that are counted.</summary>
+    /// <summary>Adds a day to the counted ones.</summary>
     private void Enter(DateOnly day, TimeSpan uptime)
     {
         if (_days.Count > 0 && _days[^1] == day)
@@ -223,8 +223,8 @@ public sealed class QuotaBook
             return counts;
         }
 
-        /// <summary>Forgets other days.</summary>
-        /// <returns>Whether any are left.</returns>
+        /// <summary>Removes the counts of all other days.</summary>
+        /// <returns>Whether any counts are left.</returns>
         public bool KeepOnly(Dictionary<DateOnly, long> days)
         {
             _days.RemoveAll(counts => !days.ContainsKey(counts.Day));

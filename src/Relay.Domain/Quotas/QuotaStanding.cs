@@ -1,17 +1,17 @@
 namespace Relay.Domain.Quotas;
 
 /// <summary>
-/// How a key stands with its limits at one moment, in numbers. What follows from them, a refusal and what is said of each limit, is
-/// decided here only, wherever the numbers are kept.
+/// A key's standing with its limits at one moment, in numbers. Every store keeps the numbers in its own way. A refusal, and the status of
+/// each limit, are derived from them here only.
 /// </summary>
 /// <param name="Requests">Of the key, this day and the one after it: a clock that was set back gives nothing back.</param>
 /// <param name="Total">Of all keys, this day.</param>
 /// <param name="CostUsd">Of the key's settled requests, this day.</param>
-/// <param name="ReservedUsd">What its running requests may cost.</param>
+/// <param name="ReservedUsd">The possible cost of its running requests.</param>
 /// <param name="InMinute">Requests in the window of the last minute.</param>
-/// <param name="UntilBelow">How long until less than the limit is in that window; zero when it is so now.</param>
-/// <param name="UntilOneLess">How long until one less than now is in it.</param>
-/// <param name="UntilTomorrow">To the end of the day, or of the day after it where that has no room by itself.</param>
+/// <param name="UntilBelow">The time until that window holds fewer requests than the limit; zero when it does now.</param>
+/// <param name="UntilOneLess">The time until that window holds one request less than now.</param>
+/// <param name="UntilTomorrow">The time to the end of the day, or of the next day where that one is full by itself.</param>
 public readonly record struct QuotaStanding(
     long Requests,
     long Total,
@@ -25,14 +25,14 @@ public readonly record struct QuotaStanding(
 {
     private static readonly TimeSpan OneDay = TimeSpan.FromDays(1);
 
-    /// <summary>How soon a running request is likely to have settled what it reserved.</summary>
+    /// <summary>The likely time until a running request has settled its reserved cost.</summary>
     private static readonly TimeSpan SettlesSoon = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Why one more request would be refused; null when it would not. Of two limits that refuse, the longer wait is told.
+    /// The refusal that one more request would get; null for none. Of two limits that refuse, the one with the longer wait is told.
     /// </summary>
     /// <param name="limits">The key's limits.</param>
-    /// <param name="reserveUsd">What that request may cost.</param>
+    /// <param name="reserveUsd">The possible cost of that request.</param>
     public RelayError? FindRefusal(in QuotaLimits limits, decimal reserveUsd)
     {
         var refusal =
@@ -73,7 +73,7 @@ public readonly record struct QuotaStanding(
             : refusal;
     }
 
-    /// <summary>What there is of each limit, what is left, and when there is more.</summary>
+    /// <summary>The status of each limit: its size, its unused part, and the time until there is more.</summary>
     public QuotaStatus[] Statuses(in QuotaLimits limits, RelayError? refusal)
     {
         var statuses = new QuotaStatus[2 + (limits.UsdPerDay is null ? 0 : 1) + (refusal?.Code == ErrorCode.GlobalDailyLimit ? 1 : 0)];
@@ -93,7 +93,7 @@ public readonly record struct QuotaStanding(
 
         if (refusal?.Code == ErrorCode.GlobalDailyLimit)
         {
-            // Only when it is what refuses: how much the others use is nobody's business.
+            // Only when this limit refuses: the use of other keys is not the caller's business.
             statuses[^1] = new QuotaStatus("global-day", limits.GlobalPerDay, 0, OneDay, UntilTomorrow);
         }
 

@@ -8,29 +8,29 @@ namespace Relay.Domain.Quotas;
 public sealed record UpstreamLimit(string? Kind, DateTimeOffset? ResetsAt);
 
 /// <summary>
-/// What one admitted request has spent so far: written while it runs by whoever spends, read when it is over, however it
-/// ended.
+/// The spending of one admitted request so far. The engine writes it while the request runs. Admission reads it when the request is over,
+/// however it ended.
 /// </summary>
 public sealed class Spending
 {
     /// <summary>Whether Anthropic's API was called, or may have been: from then on the request counts.</summary>
     public bool ReachedApi { get; set; }
 
-    /// <summary>Whether the API has said how it ended: what is not in <see cref="Usage"/> then cost nothing.</summary>
+    /// <summary>Whether the API has told how the request ended: then everything outside <see cref="Usage"/> cost nothing.</summary>
     public bool IsFinal { get; set; }
 
-    /// <summary>Tokens so far; without a cost while nobody has summed them up.</summary>
+    /// <summary>Tokens so far; without a cost until they are summed up.</summary>
     public TokenUsage? Usage { get; set; }
 
-    /// <summary>The id that the API gave the last request; null while it gave none.</summary>
+    /// <summary>The id that the API gave the last request; null before it gave one.</summary>
     public string? UpstreamRequestId { get; set; }
 
-    /// <summary>The account's limit that it ran into.</summary>
+    /// <summary>The account limit that the request ran into; null for none.</summary>
     public UpstreamLimit? HitLimit { get; set; }
 
-    /// <summary>What it cost, as far as anybody knows.</summary>
-    /// <param name="price">For tokens that nobody summed up.</param>
-    /// <param name="reservedUsd">For a request that was left before a token was counted.</param>
+    /// <summary>The cost of the request, as far as it is known.</summary>
+    /// <param name="price">The price of tokens that have no summed-up cost.</param>
+    /// <param name="reservedUsd">The cost of a request that was left before a token was counted.</param>
     public decimal Cost(ModelPrice price, decimal reservedUsd) =>
         Usage?.CostUsd
         ?? (
