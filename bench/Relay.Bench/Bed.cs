@@ -78,11 +78,12 @@ internal sealed partial class Bed : IAsyncDisposable
     /// <summary>The same with any body of <c>/v1/complete</c>.</summary>
     public async Task<TimeSpan> CompleteAsync(Child server, object body, CancellationToken cancellationToken)
     {
-        var watch = Stopwatch.StartNew();
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/v1/complete"))
         {
             Content = JsonContent.Create(body),
         };
+        await request.Content.LoadIntoBufferAsync(cancellationToken);
+        var watch = Stopwatch.StartNew();
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         using var response = await _http.SendAsync(request, cancellationToken);
         var answer = await response.Content.ReadAsStringAsync(cancellationToken);

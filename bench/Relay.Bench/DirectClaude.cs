@@ -37,6 +37,8 @@ internal sealed class DirectClaude : IAsyncDisposable
                 "--mcp-config",
                 """{"mcpServers":{}}""",
                 "--no-session-persistence",
+                "--max-turns",
+                "1",
                 "--model",
                 "opus",
             ]
@@ -100,11 +102,104 @@ internal sealed class DirectClaude : IAsyncDisposable
         throw new InvalidOperationException("Claude Code ended.");
     }
 
+    /// <summary>
+    /// One turn with settings of the caller and a history, taken back after it; answers how long it took to the end of the API's message.
+    /// </summary>
+    /// <param name="extraBody">The fields to lay over the request's body, as JSON; null for those of the turn before.</param>
+    /// <param name="turns">The messages of the conversation, from a user's to a user's.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<TimeSpan> TurnAsync(string? extraBody, IReadOnlyList<object> turns, CancellationToken cancellationToken)
+    {
+        var watch = Stopwatch.StartNew();
+        if (extraBody is not null)
+        {
+            var settings = new { env = new { CLAUDE_CODE_EXTRA_BODY = extraBody } };
+            await WriteAsync(
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        type = "control_request",
+                        request_id = "2",
+                        request = new { subtype = "apply_flag_settings", settings },
+                    }
+                ),
+                cancellationToken
+            );
+        }
+
+        var first = Guid.NewGuid();
+        for (var index = 0; index < turns.Count; index++)
+        {
+            var (isUser, isLast, uuid) = (index % 2 == 0, index == turns.Count - 1, index == 0 ? first : Guid.NewGuid());
+            await WriteAsync(
+                isUser
+                    ? JsonSerializer.Serialize(
+                        new
+                        {
+                            type = "user",
+                            uuid,
+                            client_composed = true,
+                            shouldQuery = isLast,
+                            message = turns[index],
+                        }
+                    )
+                    : JsonSerializer.Serialize(
+                        new
+                        {
+                            type = "assistant",
+                            message = turns[index],
+                            uuid,
+                            session_id = string.Empty,
+                        }
+                    ),
+                cancellationToken
+            );
+            if (isUser && !isLast)
+            {
+                await ReadToAsync("result", null, cancellationToken);
+            }
+        }
+
+        await ReadToAsync("stream_event", "message_stop", cancellationToken);
+        var time = watch.Elapsed;
+        await ReadToAsync("result", null, cancellationToken);
+        await WriteAsync(
+            JsonSerializer.Serialize(
+                new
+                {
+                    type = "control_request",
+                    request_id = "3",
+                    request = new { subtype = "rewind_conversation", target_message_uuid = first },
+                }
+            ),
+            cancellationToken
+        );
+        await ReadToAsync("control_response", null, cancellationToken);
+        return time;
+    }
+
     public async ValueTask DisposeAsync()
     {
         _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync();
         _process.Dispose();
+    }
+
+    private async Task ReadToAsync(string type, string? eventType, CancellationToken cancellationToken)
+    {
+        while (await _process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
+        {
+            using var frame = JsonDocument.Parse(line);
+            if (
+                frame.RootElement.GetProperty("type").ValueEquals(type)
+                && (eventType is null || frame.RootElement.GetProperty("event").GetProperty("type").ValueEquals(eventType))
+            )
+            {
+                return;
+            }
+        }
+
+        throw new InvalidOperationException("Claude Code ended.");
     }
 
     private async Task WriteAsync(string line, CancellationToken cancellationToken)

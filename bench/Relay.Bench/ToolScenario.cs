@@ -1,13 +1,25 @@
+using System.Text.Json;
+
 namespace Relay.Bench;
 
-/// <summary>What tools of the caller cost: a call, its result, and many declarations, beside an answer without any.</summary>
+/// <summary>
+/// What tools of the caller cost: a call, its result, and many declarations, beside an answer without any. The CLI alone gets the same
+/// frames, so that its own cost is seen in the same run.
+/// </summary>
 internal static class ToolScenario
 {
+    private const int Rounds = 100;
+
+    /// <summary>An app runs its tool, or reads the answer, for at least as long. The process is taken back meanwhile.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(30);
+
     public static async Task RunAsync(string claude, CancellationToken cancellationToken)
     {
-        const int rounds = 200;
-        Scenarios.Title("Tools of the caller (real CLI, a model that answers at once, one system prompt)");
+        Scenarios.Title(
+            $"Tools of the caller (real CLI, a model that answers at once, one system prompt, {Pause.TotalMilliseconds} ms between requests)"
+        );
         await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
+        await using var direct = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
         object answers = new { text = "Rain." };
         object calls = new { tool_calls = new[] { new { name = "weather", input = new { city = "Paris" } } } };
         object[] one = [Tool("weather", 40)];
@@ -40,53 +52,59 @@ internal static class ToolScenario
                 },
             },
         };
-        (string Name, object Behavior, object Body, Distribution Times)[] ways =
+
+        // Each way has other tools than the way before it.
+        Way[] ways =
         [
-            ("an answer without tools", answers, new { messages = new[] { asked } }, new Distribution()),
-            ("a call", calls, new { messages = new[] { asked }, tools = one }, new Distribution()),
-            (
-                "the answer to its result",
-                answers,
-                new { messages = new object[] { asked, called, result }, tools = one },
-                new Distribution()
-            ),
-            (
-                "an answer beside 128 tools of 1 KB",
-                answers,
-                new
-                {
-                    messages = new[] { asked },
-                    tools = many,
-                    tool_choice = new { type = "none" },
-                },
-                new Distribution()
-            ),
+            new("an answer without tools", answers, [asked], null),
+            new("a call", calls, [asked], one),
+            new("an answer beside 128 tools of 1 KB", answers, [asked], many),
+            new("the answer to a result", answers, [asked, called, result], one),
         ];
-        for (var round = -10; round < rounds; round++)
+        for (var round = -10; round < Rounds; round++)
         {
-            foreach (var (_, behavior, body, times) in ways)
+            foreach (var way in ways)
             {
-                await bed.SetBehaviorAsync(behavior, cancellationToken);
-                var time = await bed.CompleteAsync(bed.Relay, body, cancellationToken);
-                if (round >= 0)
+                await bed.SetBehaviorAsync(way.Behavior, cancellationToken);
+                foreach (var isChanged in (bool[])[true, false])
                 {
-                    times.Add(time.TotalMilliseconds);
+                    var times = isChanged ? way.Changed : way.Repeated;
+                    var relay = await bed.CompleteAsync(bed.Relay, way.Body, cancellationToken);
+                    await Task.Delay(Pause, cancellationToken);
+                    var alone = await direct.TurnAsync(isChanged ? way.ExtraBody : null, way.Turns, cancellationToken);
+                    await Task.Delay(Pause, cancellationToken);
+                    if (round >= 0)
+                    {
+                        times.Relay.Add(relay.TotalMilliseconds);
+                        times.Alone.Add(alone.TotalMilliseconds);
+                    }
                 }
             }
         }
 
-        foreach (var (name, _, _, times) in ways)
+        Console.WriteLine($"  {"p50", -36} {"same tools as before", 24} {"other tools than before", 28}");
+        Console.WriteLine($"  {string.Empty, -36} {"relay", 12} {"CLI alone", 12}{"relay", 16} {"CLI alone", 12}");
+        foreach (var way in ways)
         {
-            Console.WriteLine($"  {name, -36} {times}");
+            Console.WriteLine(
+                $"  {way.Name, -36} {Half(way.Repeated.Relay), 9:0.0} ms {Half(way.Repeated.Alone), 9:0.0} ms{Half(way.Changed.Relay), 13:0.0} ms {Half(way.Changed.Alone), 9:0.0} ms"
+            );
         }
 
-        var (plain, call, answer, beside) = (ways[0].Times.At(0.5), ways[1].Times.At(0.5), ways[2].Times.At(0.5), ways[3].Times.At(0.5));
-        Scenarios.Ratio("a call / an answer without tools, p50", call, plain, 1);
-        Scenarios.Ratio("the answer to a result / an answer without tools, p50", answer, plain, 1);
+        var (plain, call, beside, answer) = (ways[0].Repeated, ways[1].Repeated, ways[2].Repeated, ways[3].Repeated);
+        Scenarios.Ratio("a call / an answer without tools, p50", Half(call.Relay), Half(plain.Relay), 1);
+        Scenarios.Ratio("the answer to a result / an answer without tools, p50", Half(answer.Relay), Half(plain.Relay), 1);
+        Scenarios.Ratio("  the same of the CLI alone", Half(answer.Alone), Half(plain.Alone), null);
+        var added = Half(beside.Relay) - Half(plain.Relay);
         Console.WriteLine(
-            $"  128 tools of 1 KB add {beside - plain:0.0} ms, p50   (target: at most 5 ms, {(beside - plain <= 5 ? "met" : "MISSED")})"
+            $"  128 tools of 1 KB add {added:0.0} ms, p50   (target: at most 5 ms, {(added <= 5 ? "met" : "MISSED")}); to the CLI alone {Half(beside.Alone) - Half(plain.Alone):0.0} ms"
+        );
+        Console.WriteLine(
+            $"  the first time {Half(ways[2].Changed.Relay) - Half(ways[0].Changed.Relay):0.0} ms; to the CLI alone {Half(ways[2].Changed.Alone) - Half(ways[0].Changed.Alone):0.0} ms"
         );
     }
+
+    private static double Half(Distribution times) => times.At(0.5);
 
     private static object Tool(string name, int descriptionLength) =>
         new
@@ -95,4 +113,27 @@ internal static class ToolScenario
             description = new string('d', descriptionLength),
             input_schema = new { type = "object", properties = new { city = new { type = "string" } } },
         };
+
+    /// <summary>A kind of request.</summary>
+    private sealed record Way(string Name, object Behavior, IReadOnlyList<object> Turns, object[]? Tools)
+    {
+        private const string Choice = "auto";
+
+        public (Distribution Relay, Distribution Alone) Changed { get; } = (new(), new());
+
+        public (Distribution Relay, Distribution Alone) Repeated { get; } = (new(), new());
+
+        public object Body { get; } =
+            Tools is null
+                ? new { messages = Turns }
+                : new
+                {
+                    messages = Turns,
+                    tools = Tools,
+                    tool_choice = new { type = Choice },
+                };
+
+        public string ExtraBody { get; } =
+            Tools is null ? string.Empty : JsonSerializer.Serialize(new { tools = Tools, tool_choice = new { type = Choice } });
+    }
 }

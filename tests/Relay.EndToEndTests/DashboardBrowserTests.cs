@@ -75,6 +75,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         seen.GetProperty("addError")[1].GetString().Should().Be("add-label");
         Text(seen, "added").Should().Contain("0 / 7").And.Contain("expires in 7 days");
         (Yes(seen, "secretSurvivesEscape"), Yes(seen, "copied"), Yes(seen, "rotated")).Should().Be((true, true, true));
+        Text(seen, "facts").Should().MatchRegex(@"Tools\s+refused");
         Text(seen, "limitsError").Should().Contain("whole number");
         Text(seen, "limited").Should().Contain("0 / 3").And.Contain("/ $1.50");
         (Text(seen, "focusAfterAdd"), Text(seen, "focusAfterLimits"), Text(seen, "focusAfterRevoke"))

@@ -284,6 +284,33 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
         ((int)answer.StatusCode).Should().Be(415);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_key_without_tools_is_made_and_shown()
+    {
+        var cookie = await relay.SignInAsync();
+        var body = new { prompt = "hi", tools = new[] { new { name = "weather", input_schema = new { type = "object" } } } };
+
+        var without = await relay.AskAsync(HttpMethod.Post, "keys", cookie, new { label = "no-tools", no_tools = true });
+        var with = await relay.AskAsync(HttpMethod.Post, "keys", cookie, new { label = "with-tools", no_tools = false });
+
+        without.Json.GetProperty("key").GetProperty("no_tools").GetBoolean().Should().BeTrue();
+        with.Json.GetProperty("key").TryGetProperty("no_tools", out _).Should().BeFalse();
+        await WorksAsync(without.Json.GetProperty("secret").GetString()!);
+        await WorksAsync(with.Json.GetProperty("secret").GetString()!);
+        ErrorAnswer.Check(
+            await relay.Program.CompleteAsync(without.Json.GetProperty("secret").GetString()!, body),
+            403,
+            "forbidden",
+            "tools"
+        );
+        (await relay.Program.CompleteAsync(with.Json.GetProperty("secret").GetString()!, body))
+            .Status.Should()
+            .Be(400, "only the CLI of this relay can't take them");
+        var snapshot = await relay.SnapshotAsync(cookie);
+        DashboardRelay.KeyOf(snapshot, "no-tools").GetProperty("key").GetProperty("no_tools").GetBoolean().Should().BeTrue();
+        DashboardRelay.KeyOf(snapshot, "with-tools").GetProperty("key").TryGetProperty("no_tools", out _).Should().BeFalse();
+    }
+
     [Fact(Timeout = 180_000)]
     public async Task A_key_lives_and_dies_by_the_dashboard_and_the_record_says_who_did_it()
     {
@@ -386,6 +413,7 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
     [InlineData("keys", """{"label":"x","models":["--help"]}""", "invalid_request", "models")]
     [InlineData("keys", """{"label":"x","expires_in":0}""", "invalid_request", "expires_in")]
     [InlineData("keys", """{"label":"x","expires_in":999999999999}""", "invalid_request", "expires_in")]
+    [InlineData("keys", """{"label":"x","no_tools":"yes"}""", "invalid_request", "no_tools")]
     [InlineData("keys", """{"label":"x","more":1}""", "invalid_request", "more")]
     [InlineData("keys", """{"label":""", "invalid_json", null)]
     [InlineData("keys/key_0/rotate", """{}""", "invalid_request", "overlap")]

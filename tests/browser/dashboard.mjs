@@ -152,6 +152,7 @@ async function changeKeys() {
   await page.locator('#add-daily').fill('7');
   await page.locator('#add-models').fill('haiku, sonnet');
   await page.locator('#add-expires').selectOption('604800');
+  await page.locator('#add-tools').press('Space');
   await page.locator('#add-label').press('Enter');
   await page.locator('#secret-dialog[open]').waitFor();
   const first = await page.locator('#secret-text').inputValue();
@@ -183,6 +184,7 @@ async function changeKeys() {
   await until(async () => await focused() === 'Manage made-here', 'the focus is back where it was');
   seen.focusAfterLimits = await focused();
   await manage('made-here');
+  seen.facts = await text('#key-facts');
   await look('manage', { full: false });
   await judge('manage dialog');
   await page.keyboard.press('Escape');

@@ -15,6 +15,7 @@ namespace Relay.Api.Dashboard;
 /// <param name="Scopes">The scopes of the key. When missing: <c>complete</c>, <c>fetch</c> and <c>usage</c>.</param>
 /// <param name="Models">The only models that the key may name. When missing: all.</param>
 /// <param name="ExpiresIn">Seconds until the key expires, at most ten years. When missing: it does not expire.</param>
+/// <param name="NoTools">Whether requests with tools are refused. When missing: false.</param>
 [RequestContract]
 internal sealed record AddKeyBody(
     [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label,
@@ -26,7 +27,8 @@ internal sealed record AddKeyBody(
         Alone = true
     )]
         IReadOnlyList<string?>? Models,
-    [property: Range(1, 315_360_000)] long? ExpiresIn
+    [property: Range(1, 315_360_000)] long? ExpiresIn,
+    bool? NoTools
 )
 {
     /// <summary>The body as a command.</summary>
@@ -39,7 +41,10 @@ internal sealed record AddKeyBody(
         var expiresIn = ExpiresIn is { } seconds ? fields.Take(Seconds.Parse("expires_in", seconds)) : (TimeSpan?)null;
         return fields.Error is { } error
             ? error
-            : new AddKeyCommand(label!, Limits?.ToLimits() ?? KeyLimits.Default, scopes, models!, expiresIn, by);
+            : new AddKeyCommand(label!, Limits?.ToLimits() ?? KeyLimits.Default, scopes, models!, expiresIn, by)
+            {
+                AllowsTools = NoTools != true,
+            };
     }
 
     private static ModelName? ParseModel(FieldReader fields, string? name)
@@ -144,6 +149,7 @@ internal sealed record SecretAnswer(
 /// <param name="Scopes">The scopes of the key.</param>
 /// <param name="Models">The only models that the key may name. Absent: all.</param>
 /// <param name="Limits">The limits of the key.</param>
+/// <param name="NoTools">True when requests with tools are refused. Absent otherwise.</param>
 internal sealed record KeyContract(
     [property: RegularExpression(Patterns.KeyId)] string Id,
     [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label,
@@ -156,7 +162,8 @@ internal sealed record KeyContract(
     [property: Keywords("""{"type":"array","minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
         IReadOnlyList<string> Scopes,
     IEnumerable<string>? Models,
-    KeyLimitsContract Limits
+    KeyLimitsContract Limits,
+    [property: Values(true)] bool? NoTools
 )
 {
     /// <summary>Maps it.</summary>
@@ -172,7 +179,8 @@ internal sealed record KeyContract(
             key.OldSecretUntil(now),
             key.Scopes.ToNames(),
             key.Models?.Select(model => model.Value),
-            KeyLimitsContract.From(key.Limits)
+            KeyLimitsContract.From(key.Limits),
+            key.AllowsTools ? null : true
         );
 }
 

@@ -15,12 +15,45 @@ internal sealed partial class RequestProof
             return;
         }
 
-        using var wanted = JsonDocument.Parse(ToolFields.ToJson(tools));
-        foreach (var field in wanted.RootElement.EnumerateObject())
-        {
-            Require(SentJson.AreSame(Needed(body, field.Name, GateRefusal.CallersPart), field.Value), GateRefusal.CallersPart, field.Name);
-        }
+        var declared = Needed(body, "tools", GateRefusal.CallersPart);
+        Require(
+            declared.ValueKind == JsonValueKind.Array
+                && declared.GetArrayLength() == tools.Tools.Count
+                && declared.EnumerateArray().Zip(tools.Tools).All(pair => IsDeclaration(pair.First, pair.Second)),
+            GateRefusal.CallersPart,
+            "tools"
+        );
+        using var choice = JsonDocument.Parse(ToolFields.ChoiceToJson(tools));
+        Require(
+            SentJson.AreSame(Needed(body, "tool_choice", GateRefusal.CallersPart), choice.RootElement),
+            GateRefusal.CallersPart,
+            "tool_choice"
+        );
     }
+
+    /// <summary>
+    /// Field by field: a second text of all declarations, made only to be compared, would take longer than the rest of the proof.
+    /// </summary>
+    private static bool IsDeclaration(JsonElement sent, ToolDeclaration tool)
+    {
+        var (description, isStrict) = (tool.RevealDescription(), tool.IsStrict);
+        if (
+            sent.ValueKind != JsonValueKind.Object
+            || sent.GetPropertyCount() != 2 + (description is null ? 0 : 1) + (isStrict is null ? 0 : 1)
+            || !IsText(sent, "name", tool.Name)
+            || (description is not null && !IsText(sent, "description", description))
+            || (isStrict is { } strict && sent.Member("strict")?.ValueKind != (strict ? JsonValueKind.True : JsonValueKind.False))
+        )
+        {
+            return false;
+        }
+
+        using var schema = JsonDocument.Parse(tool.RevealInputSchema());
+        return sent.Member("input_schema") is { } input && SentJson.AreSame(input, schema.RootElement);
+    }
+
+    private static bool IsText(JsonElement parent, string name, string expected) =>
+        parent.Member(name) is { ValueKind: JsonValueKind.String } text && text.ValueEquals(expected);
 
     private void ProveCall(JsonElement block, ToolCall call, string where)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -38,6 +39,8 @@ internal sealed record ExtraBody(
         "tools",
         "tool_choice",
     ];
+
+    private const int RoomForFields = 4096;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
 
@@ -101,7 +104,8 @@ internal sealed record ExtraBody(
             return string.Empty;
         }
 
-        using var bytes = new MemoryStream();
+        // Enough for all but a rare one: a buffer that grows is copied each time.
+        var bytes = new ArrayBufferWriter<byte>(RoomForFields + (int)(Tools?.Utf8Bytes ?? 0) * 5 / 4);
         using (var writer = new Utf8JsonWriter(bytes, Options))
         {
             writer.WriteStartObject();
@@ -109,7 +113,7 @@ internal sealed record ExtraBody(
             writer.WriteEndObject();
         }
 
-        return Encoding.UTF8.GetString(bytes.ToArray());
+        return Encoding.UTF8.GetString(bytes.WrittenSpan);
     }
 
     /// <inheritdoc/>

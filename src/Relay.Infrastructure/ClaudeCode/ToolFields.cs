@@ -35,7 +35,25 @@ internal static class ToolFields
         }
 
         writer.WriteEndArray();
-        writer.WriteStartObject("tool_choice");
+        writer.WritePropertyName("tool_choice");
+        WriteChoice(writer, tools);
+    }
+
+    /// <summary>The value of <c>tool_choice</c>.</summary>
+    public static ReadOnlyMemory<byte> ChoiceToJson(ToolSet tools)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(bytes))
+        {
+            WriteChoice(writer, tools);
+        }
+
+        return bytes.WrittenMemory;
+    }
+
+    private static void WriteChoice(Utf8JsonWriter writer, ToolSet tools)
+    {
+        writer.WriteStartObject();
         writer.WriteString("type", TypeOf(tools.Choice.Mode));
         if (tools.Choice.Name is { } name)
         {
@@ -49,20 +67,6 @@ internal static class ToolFields
         }
 
         writer.WriteEndObject();
-    }
-
-    /// <summary>An object with both fields.</summary>
-    public static ReadOnlyMemory<byte> ToJson(ToolSet tools)
-    {
-        var bytes = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(bytes))
-        {
-            writer.WriteStartObject();
-            Write(writer, tools);
-            writer.WriteEndObject();
-        }
-
-        return bytes.WrittenMemory;
     }
 
     /// <summary>The API's word for a choice.</summary>

@@ -45,6 +45,7 @@ export function openKey(state, me, snapshot, from) {
     ['Last used', ago(key.last_used_at, new Date(snapshot.at))],
     ['Old secret', key.old_secret_until && new Date(key.old_secret_until) > new Date(snapshot.at) ? `works until ${dateAndTime(key.old_secret_until)}` : 'none'],
     ['May be used for', key.scopes.join(', ')],
+    ['Tools', key.no_tools ? 'refused' : 'allowed; they run at the caller'],
     ['Models', key.models?.join(', ') ?? 'all that the relay allows'],
     ['Limits of its own', `${limit(key.limits.rpm)} a minute, ${limit(key.limits.daily)} a day, ${limit(key.limits.concurrency)} at once, ${key.limits.usd === undefined ? 'no money limit' : `${money(key.limits.usd)} a day`}`],
     ['At once', `${state.concurrency.used} of ${state.concurrency.limit}`],
@@ -143,6 +144,7 @@ async function addKey(form) {
     scopes,
     ...(models.length ? { models } : {}),
     ...(expires ? { expires_in: Number(expires) } : {}),
+    ...(form.elements.tools.checked ? {} : { no_tools: true }),
   });
   byId('add-dialog').close();
   if (answer) showSecret(`${answer.key.label} is added`, 'The key works from now on.', answer.secret);
