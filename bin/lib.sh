@@ -132,7 +132,7 @@ pinned_prometheus() {
 }
 
 # Installs the JavaScript SDKs that tests run against a relay, once for each set of versions, and prints their folder.
-pinned_sdks() { pinned_packages sdks 'the JavaScript SDKs (about 160 MB)'; }
+pinned_sdks() { pinned_packages sdks 'the JavaScript SDKs (about 260 MB)'; }
 
 # The same for what drives a browser in tests.
 pinned_browser_tools() { pinned_packages browser 'what drives a browser (about 18 MB)'; }

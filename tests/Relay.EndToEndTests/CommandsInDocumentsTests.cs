@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using FluentAssertions;
+using Relay.AnthropicSimulator;
 using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
@@ -81,6 +82,23 @@ public sealed partial class CommandsInDocumentsTests
         );
 
         code.Should().Be(0, output);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_example_of_tools_gets_a_call_as_it_stands_there()
+    {
+        await using var relay = new RealRelay();
+        await relay.InitializeAsync();
+        relay.Api.When("weather in Bonn", new Behavior { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")] });
+        var document = Path.Combine(TestMachine.Root, "docs", "compatibility.md");
+        var script = string.Join('\n', Lines(await File.ReadAllTextAsync(document, TestContext.Current.CancellationToken)))
+            .Replace("http://127.0.0.1:8799", relay.Url, StringComparison.Ordinal)
+            .Replace("curl ", "curl --fail-with-body -sS ", StringComparison.Ordinal);
+
+        var (code, output) = await RunAsync("bash", ["-c", $"set -euo pipefail\n{script}"], [("KEY", relay.Key)]);
+
+        code.Should().Be(0, output);
+        output.Should().Contain("\"finish_reason\":\"tool_calls\"").And.Contain("Bonn");
     }
 
     [Fact]

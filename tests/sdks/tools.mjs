@@ -12,6 +12,9 @@ import { generateObject, generateText, streamText, stepCountIs, tool as vercelTo
 import { createOpenAI } from '@ai-sdk/openai';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import Instructor from '@instructor-ai/instructor';
+import { OpenAI as LlamaOpenAi } from '@llamaindex/openai';
+import { tool as llamaTool } from '@llamaindex/core/tools';
+import { agent as llamaAgent, agentStreamEvent } from '@llamaindex/workflow';
 import { z } from 'zod';
 
 const { RELAY_URL, RELAY_KEY } = process.env;
@@ -89,6 +92,7 @@ const checks = {
   'Vercel AI SDK, Anthropic provider': vercel(vercelAnthropic),
   'LangChain, ChatOpenAI': langchain(langchainOpenAi),
   'LangChain, ChatAnthropic': langchain(langchainAnthropic),
+  'LlamaIndex (JS), agent over its OpenAI model': llama(),
   Instructor: Object.fromEntries(['TOOLS', 'JSON', 'JSON_SCHEMA'].map((mode) => [
     `structured answer, mode ${mode}`,
     async (words) => bonn(await Instructor({ client: openai, mode }).chat.completions.create({
@@ -132,6 +136,20 @@ function langchain(chat) {
       `withStructuredOutput, ${method}`,
       async (words) => bonn(await chat.withStructuredOutput(city, { name: 'City', method }).invoke(words(method === 'functionCalling' ? 'City' : 'schema'))),
     ])),
+  };
+}
+
+function llama() {
+  // A name of OpenAI's: LlamaIndex hands tools to models that it knows only. The relay has an alias for it.
+  const llm = new LlamaOpenAi({ apiKey: RELAY_KEY, baseURL: `${RELAY_URL}/v1`, model: 'gpt-4o', maxRetries: 0 });
+  const tools = [llamaTool({ name: 'weather', description, parameters: strictParameters, execute: weather })];
+  return {
+    'run, three rounds': async (words) => mild((await llamaAgent({ llm, tools }).run(words('weather x3'))).data.result),
+    'runStream, three rounds': async (words) => {
+      let text = '';
+      for await (const event of llamaAgent({ llm, tools }).runStream(words('weather x3'))) if (agentStreamEvent.include(event)) text += event.data.delta;
+      return mild(text.split('look.').at(-1));
+    },
   };
 }
 
