@@ -7,7 +7,9 @@ using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>A request with tools that is made again under its <c>Idempotency-Key</c>: the same call comes back, and the model is not asked.</summary>
+/// <summary>
+/// A request with tools that is made again under its <c>Idempotency-Key</c>: the same call comes back, and the model is not asked.
+/// </summary>
 public sealed class ToolReplayTests(RealRelay relay) : IClassFixture<RealRelay>
 {
     [Theory(Timeout = 120_000)]
