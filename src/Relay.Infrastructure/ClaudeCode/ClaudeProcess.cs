@@ -5,18 +5,6 @@ using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
-internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner)
-{
-    /// <summary>
-    /// Whether the process ran out of time, or was killed by a signal, as the kernel does where a process needs too much memory.
-    /// </summary>
-    public bool WasTooMuch { get; init; }
-
-    /// <summary>Whether its requests have another form than Claude Code's own: no caller, no model and no API can cause that.</summary>
-    public bool IsDifference { get; init; }
-}
-
 /// <summary>
 /// One Claude Code process: frames in, frames out. It serves one key, and one completion at a time. Its stderr may be shown until a
 /// caller's first byte has been written to it, and never afterwards.
@@ -418,25 +406,3 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                 || account.Text("tokenSource") != "none"
                 || account.Text("apiKeySource") is not (null or "none");
 }
-
-/// <summary>What a process showed of itself before its first real turn.</summary>
-/// <param name="Violation">What is not locked down; null when all is.</param>
-/// <param name="IsLoggedIn">Null when it did not say.</param>
-/// <param name="AcceptsSchema">Whether the schema, if there was one, is a schema.</param>
-internal sealed record PreparedProcess(string? Violation, bool? IsLoggedIn, bool AcceptsSchema);
-
-/// <summary>The settings of a turn that a process keeps until they are set anew.</summary>
-/// <param name="Effort">Null for Claude Code's default.</param>
-/// <param name="MaxOutputTokens">The cap on the answer.</param>
-/// <param name="ExtraBody">The fields that Claude Code lays over its request's body, as JSON; empty for none.</param>
-internal sealed record TurnSettings(Effort? Effort, int MaxOutputTokens, string ExtraBody)
-{
-    /// <summary>Without the caller's stop sequences.</summary>
-    public override string ToString() => $"TurnSettings {{ {Effort}, {MaxOutputTokens}, *** }}";
-}
-
-/// <summary>One state of the world in which a self-test passed: processes of another are never used.</summary>
-/// <param name="Number">Counts up.</param>
-/// <param name="Binary">The executable.</param>
-/// <param name="Version">What it says it is.</param>
-internal sealed record EngineGeneration(int Number, ClaudeBinary Binary, Version Version);

@@ -2,43 +2,12 @@ using System.Collections.Frozen;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 using Relay.Infrastructure.ApiGate;
 
 namespace Relay.Infrastructure.ClaudeCode;
-
-/// <summary>How a turn ended.</summary>
-internal abstract record TurnOutcome
-{
-    /// <summary>With an answer.</summary>
-    public sealed record Answered(string Text, string? StopReason, TokenUsage Usage) : TurnOutcome
-    {
-        /// <summary>The stop sequence that ended it; null when none did.</summary>
-        public string? StopSequence { get; init; }
-
-        /// <summary>Whether the text is an object that fits the schema asked for.</summary>
-        public bool IsStructured { get; init; }
-
-        /// <summary>All parts of the answer, in order; null for an answer that is nothing but its text.</summary>
-        public IReadOnlyList<AnswerBlock>? Content { get; init; }
-    }
-
-    /// <summary>With a failure that callers may see.</summary>
-    public sealed record Failed(RelayError Error) : TurnOutcome;
-
-    /// <summary>
-    /// With a process that is not what it should be: the engine goes out of service for all. Only for what neither a caller nor
-    /// the model nor the API can cause (docs/decisions/0004-failures.md lists why); anything else is <see cref="Failed"/>.
-    /// </summary>
-    public sealed record Violated(string Detail) : TurnOutcome
-    {
-        /// <summary>Whether the gate found it, and let nothing out: then only the process is in doubt.</summary>
-        public bool IsOfGate { get; init; }
-    }
-}
 
 /// <summary>
 /// Follows the frames of one turn. Nothing of them is an answer until the <c>init</c> frame has passed, and a result is an
@@ -59,19 +28,18 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private AnswerBlocks? _blocks;
     private readonly TurnTokens _tokens = new();
+    private readonly TurnFailures _failures = new(clock);
     private readonly StringBuilder _handedIn = new();
 
     private bool _initPassed;
     private bool _messageEnded;
     private string? _messageId;
     private int _apiCalls;
-    private long _longCacheTokens;
     private int _wholeMessages;
     private string? _stopReason;
     private string? _stopSequence;
     private TokenUsage? _finalUsage;
     private string? _assistantError;
-    private UpstreamLimit? _rejection;
 
     /// <summary>
     /// Control requests whose answers are still to come. A CLI that begins the turn before it has taken them would answer
@@ -132,10 +100,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     public string? UpstreamRequestId { get; private set; }
 
     /// <summary>Whether Anthropic does not take the login.</summary>
-    public bool LoginRefused { get; private set; }
+    public bool LoginRefused => _failures.LoginRefused;
 
     /// <summary>The account's limit that the turn ran into; null for none.</summary>
-    public UpstreamLimit? HitLimit { get; private set; }
+    public UpstreamLimit? HitLimit => _failures.HitLimit;
 
     /// <summary>
     /// The next piece that has come and may be shown; null for none. Of an answer that must fit a schema nothing may be shown before its
@@ -170,13 +138,13 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case TurnSignal.ApiEvent { Event: var document }:
                 return AcceptApiEvent(document.RootElement);
             case TurnSignal.ApiFailed { MayRepeat: false, Failure: var failure }:
-                return ParameterRefusal.Of(failure, Parameters) is { } refused ? new TurnOutcome.Failed(refused) : Fail(ToFailure(failure));
+                return ParameterRefusal.Of(failure, Parameters) is { } refused ? new TurnOutcome.Failed(refused) : _failures.Fail(failure);
             case TurnSignal.AnswerBroke:
-                return new TurnOutcome.Failed(BrokenOff);
+                return TurnErrors.BrokenOff;
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
                 return refusal.Effect() == RefusalEffect.Doubt
                     ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true }
-                    : new TurnOutcome.Failed(NotForwarded);
+                    : TurnErrors.NotForwarded;
             default:
                 return null;
         }
@@ -196,9 +164,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return null;
             case ("control_response", _):
                 PendingControls--;
-                return ClaudeProcess.RefusedControl(frame.Json) ? NotTaken : null;
+                return ClaudeProcess.RefusedControl(frame.Json) ? TurnErrors.NotTaken : null;
             case ("system", "init") when PendingControls > 0:
-                return NotTaken;
+                return TurnErrors.NotTaken;
             case ("system", "init"):
                 return AcceptInit(frame.Json);
             case ("result", _) when PendingHistory > 0:
@@ -208,10 +176,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 Retries += Gated is null ? 1 : 0;
                 // A refused login is retried for minutes by the CLI, and no retry helps it.
                 return frame.Json.Number("error_status") == 401
-                    ? Fail(new ClaudeFailure(null, 401, null, null, null))
+                    ? _failures.Fail(new ClaudeFailure(null, 401, null, null, null))
                     : AcceptRetry(frame.Json);
             case ("rate_limit_event", _):
-                NoteRateLimit(frame.Json);
+                _failures.NoteRateLimit(frame.Json);
                 return null;
             case ("stream_event", _) when !_initPassed:
                 // The API was called by a process that has not shown what it can do. Claude Code writes the init frame before it
@@ -233,7 +201,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return
                     frame.Json.Member("message")?.Member("content") is { ValueKind: JsonValueKind.Array } blocks
                     && blocks.EnumerateArray().Any(IsAction)
-                    ? ToolUse
+                    ? TurnErrors.ToolUse
                     : null;
             case ("result", _):
                 return AcceptResult(frame.Json);
@@ -254,56 +222,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         _initPassed = violation is null && PendingHistory == 0;
         HasStarted |= PendingHistory == 0;
         return violation is not null ? new TurnOutcome.Violated(violation)
-            : HasSchema && !ClaudeLockdown.HasSchemaTool(init) ? NoSchemaTool
+            : HasSchema && !ClaudeLockdown.HasSchemaTool(init) ? TurnErrors.NoSchemaTool
             : null;
     }
 
-    private static TurnOutcome NotTaken { get; } =
-        new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the system prompt or the model."));
-
-    /// <summary>A process without the tool that its schema brought can do less than expected, not more.</summary>
-    private static TurnOutcome NoSchemaTool { get; } =
-        new TurnOutcome.Failed(new RelayError(ErrorCode.UpstreamError, "Claude Code did not take the schema. Try again."));
-
-    private static RelayError NotForwarded { get; } =
-        new(
-            ErrorCode.UpstreamError,
-            "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator."
-        );
-
-    private static TurnOutcome.Failed ToolUse { get; } =
-        new(
-            new RelayError(
-                ErrorCode.UpstreamError,
-                "The model tried to use a tool, and the request declares none. Ask it to answer in text."
-            )
-        );
-
-    private static TurnOutcome.Failed UndeclaredTool { get; } =
-        new(new RelayError(ErrorCode.UpstreamError, "The model called a tool that the request does not declare. Try again."));
-
-    private static RelayError BrokenCall { get; } =
-        new(ErrorCode.UpstreamError, "The model called a tool with an input that is not a JSON object. Try again.");
-
-    private static RelayError BrokenOff { get; } = new(ErrorCode.UpstreamError, "The answer broke off in the middle. Try again.");
-
-    private static RelayError NoUnicode { get; } =
-        new(ErrorCode.UpstreamError, "The answer holds a text that is no Unicode: half of a surrogate pair. Try again.");
-
-    private static RelayError CutOff { get; } =
-        new(
-            ErrorCode.SchemaNotSatisfied,
-            "The answer was cut at its cap on tokens before it fitted the schema. Ask for less, or for a higher cap."
-        );
-
     private static TokenUsage NoUsage { get; } = new(0, 0, 0, 0, CostUsd: null);
-
-    private static RelayError NotSatisfied { get; } =
-        new(
-            ErrorCode.SchemaNotSatisfied,
-            $"The model was asked up to {ClaudeLockdown.SchemaAttempts} times, and no answer fitted the schema. Simplify it, or say in the "
-                + $"prompt what belongs where."
-        );
 
     private static readonly JsonSerializerOptions AsWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -313,7 +236,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         {
             case "error" when Gated is not null:
                 var type = streamEvent.Member("error")?.Text("type");
-                return Fail(new ClaudeFailure(null, StatusOf(type), type, null, RetryAfter()));
+                return _failures.Fail(new ClaudeFailure(null, TurnFailures.StatusOf(type), type, null, _failures.RetryAfter));
             case "message_start":
                 return AcceptMessageStart(streamEvent.Member("message") ?? default);
             case "content_block_start":
@@ -348,23 +271,22 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private TurnOutcome? AcceptMessageStart(JsonElement message)
     {
         _messageId = message.Text("id");
-        _longCacheTokens += message.Member("usage")?.Member("cache_creation")?.Number("ephemeral_1h_input_tokens") ?? 0;
-        _tokens.Begin(ReadUsage(message.Member("usage") ?? default, cost: null));
+        _tokens.Begin(message.Member("usage") ?? default);
         if (_wholeMessages > 0 && !HasSchema)
         {
             // The answer is whole. Claude Code found some reason of its own to ask for another.
-            return _messageEnded ? Answer(_stopReason) : new TurnOutcome.Failed(BrokenOff);
+            return _messageEnded ? Answer(_stopReason) : TurnErrors.BrokenOff;
         }
 
         if (_wholeMessages >= ClaudeLockdown.SchemaAttempts)
         {
-            return new TurnOutcome.Failed(NotSatisfied);
+            return TurnErrors.NotSatisfied;
         }
 
         if (++_apiCalls - _wholeMessages > maxApiCalls || Blocks.IsShown)
         {
             // The CLI begins anew after a broken stream: too often, or after words were shown, which can't be taken back.
-            return new TurnOutcome.Failed(BrokenOff);
+            return TurnErrors.BrokenOff;
         }
 
         (_stopReason, _messageEnded) = (null, false);
@@ -384,7 +306,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         _messageId = id;
         HasCalledApi = true;
         var usage = message.Member("usage") ?? default;
-        _tokens.Begin(ReadUsage(usage, cost: null));
+        _tokens.Begin(usage);
         _tokens.End(usage.Number("output_tokens"));
         if (_messageEnded && !HasSchema)
         {
@@ -395,14 +317,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         var isOneTooMany =
             _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
         // The words that a broken stream has shown can't be taken back, either.
-        return isOneTooMany || Blocks.IsShown ? new TurnOutcome.Failed(BrokenOff) : null;
+        return isOneTooMany || Blocks.IsShown ? TurnErrors.BrokenOff : null;
     }
 
     private TurnOutcome.Failed? AcceptBlock(JsonElement block)
     {
         if (IsAction(block))
         {
-            return Tools.Count == 0 ? ToolUse : UndeclaredTool;
+            return Tools.Count == 0 ? TurnErrors.ToolUse : TurnErrors.UndeclaredTool;
         }
 
         if (!HasSchema)
@@ -434,9 +356,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>The message is whole. An input that the answer's cap cut off is no mistake of the model's: its call is left out.</summary>
     private TurnOutcome AcceptEnd() =>
-        !_messageEnded ? new TurnOutcome.Failed(BrokenOff)
-        : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal")
-            ? new TurnOutcome.Failed(BrokenCall)
+        !_messageEnded ? TurnErrors.BrokenOff
+        : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal") ? TurnErrors.BrokenCall
         : Answer(_stopReason);
 
     /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
@@ -445,15 +366,17 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         var pause = TimeSpan.FromMilliseconds(frame.Number("retry_delay_ms") ?? 0);
         return pause <= LongestPause
             ? null
-            : Fail(new ClaudeFailure(null, frame.Number("error_status"), frame.Text("error"), null, RetryAfter() ?? pause));
+            : _failures.Fail(
+                new ClaudeFailure(null, frame.Number("error_status"), frame.Text("error"), null, _failures.RetryAfter ?? pause)
+            );
     }
 
     /// <summary>Ends the turn with its message where Claude Code would call the API again by itself.</summary>
     private TurnOutcome? AcceptStop(string stopReason) =>
         stopReason switch
         {
-            "tool_use" => HasSchema || Tools.Count > 0 ? null : ToolUse,
-            "max_tokens" or "model_context_window_exceeded" when HasSchema => new TurnOutcome.Failed(CutOff),
+            "tool_use" => HasSchema || Tools.Count > 0 ? null : TurnErrors.ToolUse,
+            "max_tokens" or "model_context_window_exceeded" when HasSchema => TurnErrors.CutOff,
             "refusal" when HasSchema => Answer(stopReason),
             // The gate lets nothing of the turn through after its message: there the message's end is the turn's.
             _ when Gated is not null => null,
@@ -469,7 +392,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             return HasSchema && _messageEnded ? AcceptHandedIn() : new TurnOutcome.Failed(ClaudeFailures.Broken);
         }
 
-        var usage = Gated is null ? ReadUsage(result.Member("usage") ?? default, ReadCost(result)) : Usage ?? NoUsage;
+        var usage = Gated is null ? TurnTokens.ReadResult(result) : Usage ?? NoUsage;
         if (!HasSchema && IsSuccess(result) && result.Text("result") is { } text)
         {
             // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
@@ -492,7 +415,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         if (HasSchema && (IsSuccess(result) || result.Text("subtype") == "error_max_turns"))
         {
-            return new TurnOutcome.Failed(NotSatisfied);
+            return TurnErrors.NotSatisfied;
         }
 
         var failure = new ClaudeFailure(
@@ -500,11 +423,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             result.Number("api_error_status"),
             _assistantError,
             result.Text("terminal_reason"),
-            RetryAfter()
+            _failures.RetryAfter
         );
         // It says that it is calling the API before it measures the prompt.
         HasCalledApi &= Gated is not null || !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
-        return Fail(failure);
+        return _failures.Fail(failure);
     }
 
     private TurnOutcome AcceptStructured(JsonElement output, TokenUsage usage)
@@ -517,7 +440,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
         catch (Exception exception) when (exception is InvalidOperationException or JsonException)
         {
-            return new TurnOutcome.Failed(NoUnicode);
+            return TurnErrors.InvalidUnicode;
         }
     }
 
@@ -529,11 +452,11 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             using var input = JsonDocument.Parse(_handedIn.ToString());
             return input.RootElement.ValueKind == JsonValueKind.Object
                 ? AcceptStructured(input.RootElement, Usage ?? NoUsage)
-                : new TurnOutcome.Failed(NotSatisfied);
+                : TurnErrors.NotSatisfied;
         }
         catch (JsonException)
         {
-            return new TurnOutcome.Failed(NotSatisfied);
+            return TurnErrors.NotSatisfied;
         }
     }
 
@@ -567,65 +490,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
 
         var price = ModelPrice.Of(ResponseModel ?? asked);
-        return usage with { CostUsd = price.CostOf(usage) + price.LongCacheSurcharge(_longCacheTokens) };
+        return usage with { CostUsd = price.CostOf(usage) + price.LongCacheSurcharge(_tokens.LongCacheTokens) };
     }
-
-    private TurnOutcome.Failed Fail(ClaudeFailure failure)
-    {
-        var error = ClaudeFailures.ToError(failure);
-        LoginRefused = failure.IsLoginRefused;
-        if (error.Code == ErrorCode.UpstreamRateLimited)
-        {
-            HitLimit = _rejection ?? new UpstreamLimit(null, failure.RetryAfter is { } wait ? clock.GetUtcNow() + wait : null);
-        }
-
-        return new TurnOutcome.Failed(error);
-    }
-
-    /// <summary>The HTTP status that an error has where it comes before the stream.</summary>
-    private static long? StatusOf(string? errorType) =>
-        errorType switch
-        {
-            "invalid_request_error" => 400,
-            "authentication_error" => 401,
-            "permission_error" => 403,
-            "not_found_error" => 404,
-            "request_too_large" => 413,
-            "rate_limit_error" => 429,
-            "overloaded_error" => 529,
-            "api_error" => 500,
-            _ => null,
-        };
-
-    private ClaudeFailure ToFailure(ApiFailure failure)
-    {
-        _rejection = failure.Limit ?? _rejection;
-        var isTooLong =
-            failure.Status is 400 or 413 && failure.Message?.StartsWith("prompt is too long", StringComparison.OrdinalIgnoreCase) == true;
-        return new ClaudeFailure(
-            null,
-            failure.Status,
-            failure.Status is null ? failure.Type : null,
-            isTooLong ? "prompt_too_long" : null,
-            failure.RetryAfter ?? RetryAfter()
-        );
-    }
-
-    private void NoteRateLimit(JsonElement frame)
-    {
-        var info = frame.Member("rate_limit_info") ?? frame;
-        // It comes with every answer of a subscription; only a rejection says when there will be more.
-        if (info.Text("status") == "rejected")
-        {
-            var resetsAt = (info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000
-                ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-                : (DateTimeOffset?)null;
-            _rejection = new UpstreamLimit(info.Text("rateLimitType") ?? info.Text("rate_limit_type"), resetsAt);
-        }
-    }
-
-    private TimeSpan? RetryAfter() =>
-        _rejection?.ResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
 
     /// <summary>A result is an answer only when it says so twice: Claude Code puts the text of its errors into results.</summary>
     private static bool IsSuccess(JsonElement result) =>
@@ -642,18 +508,4 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             "tool_use" => block.Text("name") is not { } name || !(HasSchema ? name == ClaudeLockdown.SchemaTool : Tools.Contains(name)),
             _ => true,
         };
-
-    private static TokenUsage ReadUsage(JsonElement usage, decimal? cost) =>
-        new(
-            usage.Number("input_tokens") ?? 0,
-            usage.Number("output_tokens") ?? 0,
-            usage.Number("cache_creation_input_tokens") ?? 0,
-            usage.Number("cache_read_input_tokens") ?? 0,
-            cost
-        );
-
-    private static decimal? ReadCost(JsonElement result) =>
-        result.Member("total_cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var dollars)
-            ? dollars
-            : null;
 }

@@ -1,36 +1,6 @@
-using System.Security.Cryptography;
-using System.Text;
-using Relay.Domain.Completions;
 using Relay.Domain.Models;
 
 namespace Relay.Infrastructure.ClaudeCode;
-
-/// <summary>What a process is told before a caller's turn, and can be told while it is parked.</summary>
-/// <param name="System">The system prompt; null for none.</param>
-/// <param name="Schema">The schema its answer must fit; null for free text.</param>
-internal sealed record Preparation(PromptText? System, OutputSchema? Schema)
-{
-    /// <summary>What a request asks for.</summary>
-    public static Preparation Of(CompletionRequest request) => new(request.System, request.Schema);
-}
-
-/// <summary>What a spare can be prepared for. It belongs to one key; system prompt and schema stand in it as their hashes.</summary>
-internal readonly record struct ProfileId(string KeyId, string Model, string SystemHash, string SchemaHash)
-{
-    /// <summary>The profile of a request.</summary>
-    public static ProfileId Of(string keyId, ModelName model, Preparation preparation) =>
-        new(keyId, model.Value, Hash(preparation.System?.Reveal()), Hash(preparation.Schema?.Reveal()));
-
-    private static string Hash(string? text) =>
-        text is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
-}
-
-/// <summary>A profile with all that its processes are told.</summary>
-internal sealed record SpareProfile(ProfileId Id, Preparation Preparation);
-
-/// <summary>A spare that should be started.</summary>
-/// <param name="Profile">The profile to prepare it for; null for a blank one.</param>
-internal sealed record SpareNeed(SpareProfile? Profile);
 
 /// <summary>
 /// Keeps the books of the spares: a fixed number of blank ones, and those that belong to a profile, because they have served it or are

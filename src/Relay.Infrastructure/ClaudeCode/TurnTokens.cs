@@ -23,12 +23,16 @@ internal sealed class TurnTokens
     public TokenUsage? Total =>
         _start is { } start ? Add(_earlier, start with { OutputTokens = _counted ?? (_characters / CharactersPerToken) + 1 }) : null;
 
+    /// <summary>Tokens that were written into the API's cache for an hour, which cost more than those for five minutes.</summary>
+    public long LongCacheTokens { get; private set; }
+
     /// <summary>Another message begins.</summary>
-    /// <param name="usage">What the API has counted of its prompt.</param>
-    public void Begin(TokenUsage usage)
+    /// <param name="usage">The API's count of its prompt.</param>
+    public void Begin(JsonElement usage)
     {
         _earlier = Total;
-        (_start, _counted, _characters, _showsThoughts) = (usage, null, 0, false);
+        LongCacheTokens += usage.Member("cache_creation")?.Number("ephemeral_1h_input_tokens") ?? 0;
+        (_start, _counted, _characters, _showsThoughts) = (Read(usage, cost: null), null, 0, false);
     }
 
     /// <summary>Another block of the message begins.</summary>
@@ -48,6 +52,24 @@ internal sealed class TurnTokens
 
     /// <summary>The API has counted the message's output.</summary>
     public void End(long? outputTokens) => _counted = outputTokens ?? _counted;
+
+    /// <summary>Claude Code's own sum over a turn, from its result frame.</summary>
+    public static TokenUsage ReadResult(JsonElement result) =>
+        Read(
+            result.Member("usage") ?? default,
+            result.Member("total_cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var dollars)
+                ? dollars
+                : null
+        );
+
+    private static TokenUsage Read(JsonElement usage, decimal? cost) =>
+        new(
+            usage.Number("input_tokens") ?? 0,
+            usage.Number("output_tokens") ?? 0,
+            usage.Number("cache_creation_input_tokens") ?? 0,
+            usage.Number("cache_read_input_tokens") ?? 0,
+            cost
+        );
 
     private static TokenUsage Add(TokenUsage? one, TokenUsage other) =>
         one is null

@@ -10,30 +10,6 @@ using Relay.Infrastructure.ApiGate;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>A process for one completion.</summary>
-/// <param name="process">To be given back with <see cref="WarmPool.GiveBack"/>.</param>
-/// <param name="origin">How it came about.</param>
-/// <param name="opened">Called once.</param>
-internal sealed class ClaimedProcess(ClaudeProcess process, ProcessOrigin origin, Action opened)
-{
-    private int _opened;
-
-    /// <summary>The process.</summary>
-    public ClaudeProcess Process => process;
-
-    /// <summary>How it came about.</summary>
-    public ProcessOrigin Origin => origin;
-
-    /// <summary>It has sent its request to the API, or ended: its start needs the processor no more. May be called again.</summary>
-    public void Opened()
-    {
-        if (Interlocked.Exchange(ref _opened, 1) == 0)
-        {
-            opened();
-        }
-    }
-}
-
 /// <summary>
 /// Parked, locked-down, already started processes. Blank spares know nothing of any caller; the others have the model and the system
 /// prompt of one key, and come back here after each of that key's completions. Refilled one at a time in the background, while the

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Relay.Infrastructure.Html;
 
@@ -7,6 +8,7 @@ namespace Relay.Infrastructure.Html;
 /// Follows SVG, MathML and HTML inside them (WHATWG HTML, 13.2.6.5) without a tree, as far as 32 levels of such content in each
 /// other. Deeper levels are read as if they were the deepest.
 /// </summary>
+[StructLayout(LayoutKind.Auto)]
 internal struct ForeignContent
 {
     /// <summary>The start tags that end SVG and MathML.</summary>

@@ -1,10 +1,5 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>A page in another form.</summary>
-/// <param name="Text">The form.</param>
-/// <param name="IsWhole">Whether that is all of the page.</param>
-internal sealed record Rendering(string Text, bool IsWhole);
-
 /// <summary>
 /// Writes a page as Markdown or as plain text, in one pass and without a tree. The text before a line, and a link's base, can make
 /// much of little: a form that outgrows its page many times over is cut.

@@ -1,0 +1,13 @@
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
+internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>
+    /// Whether the process ran out of time, or was killed by a signal, as the kernel does where a process needs too much memory.
+    /// </summary>
+    public bool WasTooMuch { get; init; }
+
+    /// <summary>Whether its requests have another form than Claude Code's own: no caller, no model and no API can cause that.</summary>
+    public bool IsDifference { get; init; }
+}
