@@ -114,6 +114,7 @@ public static class DependencyInjection
             .AddHosted<WarmPool>()
             .AddSingleton<IEngineLoad>(provider => provider.GetRequiredService<WarmPool>())
             .AddHosted<EngineSupervisor>()
+            .AddSingleton<TurnPreparation>()
             .AddSingleton<ICompletionEngine, ClaudeEngine>();
 
     /// <summary>What starts a locked-down Claude Code, for the relay and for those who look at it.</summary>

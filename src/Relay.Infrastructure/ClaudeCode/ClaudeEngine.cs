@@ -20,7 +20,7 @@ internal sealed class ClaudeEngine(
     EngineState state,
     WarmPool pool,
     ClaudeProcesses processes,
-    AcceptedShapes shapes,
+    TurnPreparation preparation,
     ClaudeEnvironment environment,
     LoginHealth login,
     IOptions<CompletionOptions> options,
@@ -49,21 +49,21 @@ internal sealed class ClaudeEngine(
             return NoTools;
         }
 
-        var preparation = Preparation.Of(request);
-        var profile = ProfileId.Of(keyId, model, preparation);
+        var told = Preparation.Of(request);
+        var profile = ProfileId.Of(keyId, model, told);
         if (request.Schema is { } schema && pool.WasRefused(profile, generation))
         {
-            return NoSchema(schema);
+            return TurnPreparation.NoSchema(schema);
         }
 
         using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        var job = new Job(keyId, model, request, sink, generation, profile, spending, cancellationToken);
+        var job = new CompletionJob(keyId, model, request, sink, generation, profile, spending, cancellationToken);
         try
         {
             var started = clock.GetTimestamp();
             var (completion, usedUp) = await RunInAsync(
-                () => pool.ClaimAsync(generation, profile, preparation, ended.Token),
+                () => pool.ClaimAsync(generation, profile, told, ended.Token),
                 job,
                 started,
                 ended.Token
@@ -76,7 +76,7 @@ internal sealed class ClaudeEngine(
             // It failed before its turn, as spares may that die between their last check and now: nothing was sent to the API, so a new one
             // takes over, once.
             return (
-                await RunInAsync(() => pool.StartColdAsync(generation, profile, preparation, ended.Token), job, started, ended.Token)
+                await RunInAsync(() => pool.StartColdAsync(generation, profile, told, ended.Token), job, started, ended.Token)
             ).Completion;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -92,7 +92,7 @@ internal sealed class ClaudeEngine(
     /// <returns>The answer, and whether the process was used up: false when it failed before its turn.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunInAsync(
         Func<Task<ClaimedProcess>> claim,
-        Job job,
+        CompletionJob job,
         long startedAt,
         CancellationToken cancellationToken
     )
@@ -130,7 +130,7 @@ internal sealed class ClaudeEngine(
             stopReason = null;
         try
         {
-            (var completion, usedUp) = await RunAsync(new Run(job, claimed, turn, startedAt, askedAt), cancellationToken);
+            (var completion, usedUp) = await RunAsync(new CompletionRun(job, claimed, turn, startedAt, askedAt), cancellationToken);
             error = completion.TryGet(out var answer, out var failure) ? null : failure.WireName;
             stopReason = answer?.StopReason;
             if (answer is not null)
@@ -175,7 +175,7 @@ internal sealed class ClaudeEngine(
 
     /// <summary>Runs the job in a process, and gives the process back.</summary>
     /// <returns>As <see cref="RunInAsync"/>.</returns>
-    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(Run run, CancellationToken cancellationToken)
+    private async Task<(Result<Completion> Completion, bool UsedUp)> RunAsync(CompletionRun run, CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
@@ -185,13 +185,13 @@ internal sealed class ClaudeEngine(
         var writing = Task.FromResult(run.ClaimedAt);
         try
         {
-            if (await PrepareAsync(run, cancellationToken) is { } unprepared)
+            if (await preparation.PrepareAsync(run, cancellationToken) is { } unprepared)
             {
                 return unprepared;
             }
 
             asked = true;
-            run.Begin(Expect(run));
+            run.Begin(preparation.Expect(run));
             idle.CancelAfter(options.Value.IdleTimeout);
             writing = WriteAsync(run, historyTaken, over.Token);
             return await FollowAsync(run, writing, historyTaken, idle, silence.Token, cancellationToken);
@@ -230,7 +230,7 @@ internal sealed class ClaudeEngine(
     }
 
     /// <summary>Counts what the API had sent of an answer when its caller left, or its time ended, before all of it was read.</summary>
-    private static void CountUnread(Run run, List<TurnSignal> unread)
+    private static void CountUnread(CompletionRun run, List<TurnSignal> unread)
     {
         foreach (var signal in unread)
         {
@@ -245,116 +245,10 @@ internal sealed class ClaudeEngine(
     /// <inheritdoc/>
     public bool TakesParameters => environment.UsesGate;
 
-    /// <summary>The caller's part of the request that is to leave.</summary>
-    private TurnExpectation Expect(Run run)
-    {
-        var request = run.Job.Request;
-        var shape = shapes.Find(run.Process);
-        if (shape is not null)
-        {
-            run.Extra = ExtraBody.Of(request, shape);
-            run.Turn.Parameters = [.. run.Extra.Names, .. request.Effort is null ? Array.Empty<string>() : ["effort"]];
-        }
-
-        return new TurnExpectation(run.Job.Model.Value, request.System, request.Conversation, CapOf(request))
-        {
-            Effort = request.Effort,
-            Schema = request.Schema,
-            Shape = shape,
-            Extra = run.Extra,
-            MaxRepeats = environment.Retries,
-        };
-    }
-
-    /// <summary>The caller's cap where it is below the relay's, and the relay's otherwise.</summary>
-    private int CapOf(CompletionRequest request) => Math.Min(request.MaxOutputTokens ?? int.MaxValue, options.Value.MaxOutputTokens);
-
-    /// <summary>
-    /// Prepares the process where something must be known before the model is asked: whether a schema is one, and the shape of the
-    /// requests of a model that was not asked before.
-    /// </summary>
-    /// <returns>Null when the model can be asked; otherwise as <see cref="RunInAsync"/>.</returns>
-    private async Task<(Result<Completion> Completion, bool UsedUp)?> PrepareAsync(Run run, CancellationToken cancellationToken)
-    {
-        var (job, process) = (run.Job, run.Process);
-        if (process.Model != job.Model.Value)
-        {
-            (process.Model, run.IsModelToldYet) = (job.Model.Value, false);
-        }
-
-        var isShapeMissing = process.Ticket is not null && shapes.Find(process) is null;
-        if (!isShapeMissing && (job.Request.Schema is null || process.IsPrepared))
-        {
-            return null;
-        }
-
-        var schema = job.Request.Schema;
-        try
-        {
-            if (!run.IsModelToldYet)
-            {
-                await process.SetModelAsync(job.Model.Value, cancellationToken);
-                run.IsModelToldYet = true;
-            }
-
-            if (!process.IsPrepared)
-            {
-                var found = await process.PrepareAsync(job.Request.System, schema, cancellationToken);
-                if (found.Violation is { } violation)
-                {
-                    processes.ReportViolation(process, job.KeyId, violation);
-                    return (EngineState.Violation, true);
-                }
-
-                if (!found.AcceptsSchema)
-                {
-                    pool.NeverPrepare(job.Profile, job.Generation);
-                    return (NoSchema(schema!), true);
-                }
-            }
-
-            if (isShapeMissing)
-            {
-                var rehearsal = TurnExpectation.Rehearsal(process.Model, Preparation.Of(job.Request), options.Value.MaxOutputTokens);
-                shapes.Accept(process, await process.RehearseAsync(rehearsal, cancellationToken));
-            }
-
-            return null;
-        }
-        catch (ClaudeProtocolException exception) when (exception.WasTooMuch && schema is not null)
-        {
-            // The schema's own doing, in all likelihood: tried again it would take as much again.
-            logger.LogWarning("A schema was too much for Claude Code: {Problem}", exception.Message);
-            pool.NeverPrepare(job.Profile, refusedBy: null);
-            CountAsRequest(job.Spending);
-            return (
-                new RelayError(
-                    ErrorCode.Timeout,
-                    $"Claude Code did not get through the schema in '{schema.Field}'. Make it smaller, or let it refer less to itself."
-                ),
-                true
-            );
-        }
-        catch (OperationCanceledException) when (schema is not null)
-        {
-            if (!job.Left.IsCancellationRequested)
-            {
-                // The request's own time is over: as above.
-                pool.NeverPrepare(job.Profile, refusedBy: null);
-            }
-
-            CountAsRequest(job.Spending);
-            throw;
-        }
-    }
-
-    /// <summary>A schema's preparation can take as much as a request does, and costs no money.</summary>
-    private static void CountAsRequest(Spending spending) => (spending.ReachedApi, spending.IsFinal) = (true, true);
-
     /// <summary>Reads frames to the end of the turn, and hands the words on as they come.</summary>
     /// <returns>As <see cref="RunInAsync"/>.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> FollowAsync(
-        Run run,
+        CompletionRun run,
         Task<long> writing,
         SemaphoreSlim historyTaken,
         CancellationTokenSource idle,
@@ -405,7 +299,7 @@ internal sealed class ClaudeEngine(
 
     /// <summary>Takes a frame, and notes what it tells.</summary>
     /// <returns>Null while the turn goes on.</returns>
-    private TurnOutcome? Take(Run run, ClaudeFrame frame, SemaphoreSlim historyTaken)
+    private TurnOutcome? Take(CompletionRun run, ClaudeFrame frame, SemaphoreSlim historyTaken)
     {
         using var taken = frame;
         var turn = run.Turn;
@@ -432,13 +326,13 @@ internal sealed class ClaudeEngine(
 
     /// <summary>Takes the gate's news, and notes what it tells.</summary>
     /// <returns>Null while the turn goes on.</returns>
-    private TurnOutcome? Take(Run run, TurnSignal signal)
+    private TurnOutcome? Take(CompletionRun run, TurnSignal signal)
     {
         using var taken = signal;
         return Note(run, run.Turn.Accept(signal));
     }
 
-    private TurnOutcome? Note(Run run, TurnOutcome? outcome)
+    private TurnOutcome? Note(CompletionRun run, TurnOutcome? outcome)
     {
         var turn = run.Turn;
         Note(run.Job.Spending, turn, outcome);
@@ -455,7 +349,12 @@ internal sealed class ClaudeEngine(
         return outcome;
     }
 
-    private async Task<Result<Completion>> EndAsync(Run run, TurnOutcome outcome, Task<long> writing, CancellationToken cancellationToken)
+    private async Task<Result<Completion>> EndAsync(
+        CompletionRun run,
+        TurnOutcome outcome,
+        Task<long> writing,
+        CancellationToken cancellationToken
+    )
     {
         switch (outcome)
         {
@@ -495,7 +394,7 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    private CompletionTimings TimingsOf(Run run, long answeredAt, Task<long> writing)
+    private CompletionTimings TimingsOf(CompletionRun run, long answeredAt, Task<long> writing)
     {
         // An answer can be whole before the prompt is: then nothing depends on the rest, nor on whether it can still be written.
         var writtenAt = writing.IsCompletedSuccessfully ? writing.Result : answeredAt;
@@ -522,55 +421,10 @@ internal sealed class ClaudeEngine(
         spending.UpstreamRequestId = turn.UpstreamRequestId;
     }
 
-    /// <summary>
-    /// Everything at once, while the frames are read: nobody waits for the other. Only after each turn of the caller's side that
-    /// was answered long ago the CLI's own result is waited for: sent in one go, those turns would be merged into the last.
-    /// </summary>
-    /// <returns>When the last byte was in the pipe.</returns>
-    private async Task<long> WriteAsync(Run run, SemaphoreSlim historyTaken, CancellationToken cancellationToken)
+    /// <returns>The time at which the last byte was in the pipe.</returns>
+    private async Task<long> WriteAsync(CompletionRun run, SemaphoreSlim historyTaken, CancellationToken cancellationToken)
     {
-        var (job, process, turn) = (run.Job, run.Process, run.Turn);
-        var (request, input) = (job.Request, new ClaudeInput());
-        if (!run.IsModelToldYet)
-        {
-            // Before the system prompt: told afterwards, Claude Code tells the model that it is both.
-            input.SetModel(job.Model.Value);
-            turn.PendingControls++;
-        }
-
-        if (!process.IsPrepared)
-        {
-            input.Initialize(request.System);
-            turn.PendingControls++;
-        }
-
-        var settings = new TurnSettings(request.Effort, CapOf(request), run.Extra.ToJson());
-        if (settings != (process.Settings ?? new TurnSettings(null, options.Value.MaxOutputTokens, ExtraBody: string.Empty)))
-        {
-            input.ApplySettings(settings);
-            turn.PendingControls++;
-            process.Settings = settings;
-        }
-
-        foreach (var past in request.Conversation.History)
-        {
-            if (past.Role == ChatRole.Assistant)
-            {
-                input.PastAnswer(past);
-                continue;
-            }
-
-            await process.WriteAsync(input.PastPrompt(past, run.NewFrame(past)), holdsCallersData: true, cancellationToken);
-            await historyTaken.WaitAsync(cancellationToken);
-            input = new ClaudeInput();
-        }
-
-        var listsResults = run.Gate?.Expectation.Shape?.Placement == NotePlacement.Reminders;
-        await process.WriteAsync(
-            input.Prompt(request.Conversation.Last, run.NewFrame(request.Conversation.Last), listsResults),
-            holdsCallersData: true,
-            cancellationToken
-        );
+        await TurnWriter.WriteAsync(run, preparation.FindChange(run), historyTaken, cancellationToken);
         return clock.GetTimestamp();
     }
 
@@ -583,92 +437,4 @@ internal sealed class ClaudeEngine(
             "'tools' can't be sent on by this relay: its Claude Code speaks to Bedrock or Vertex itself. Leave tools out, in the "
                 + "conversation too."
         );
-
-    private static RelayError NoSchema(OutputSchema schema) =>
-        RelayError.Invalid(
-            schema.Field,
-            $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and "
-                + $"patterns; references to other documents are not followed."
-        );
-
-    private sealed record Job(
-        string KeyId,
-        ModelName Model,
-        CompletionRequest Request,
-        ICompletionSink? Sink,
-        EngineGeneration Generation,
-        ProfileId Profile,
-        Spending Spending,
-        CancellationToken Left
-    );
-
-    /// <summary>A job in its process.</summary>
-    private sealed record Run(Job Job, ClaimedProcess Claimed, CompletionTurn Turn, long StartedAt, long ClaimedAt)
-    {
-        private readonly List<Guid> _frames = [];
-
-        public ClaudeProcess Process => Claimed.Process;
-
-        /// <summary>The turn at the gate; null where there is no gate.</summary>
-        public GateTurn? Gate { get; private set; }
-
-        /// <summary>The fields that the process lays over its request's body.</summary>
-        public ExtraBody Extra { get; set; } = ExtraBody.None;
-
-        public TurnNews News { get; private set; } = null!;
-
-        public long? FirstTokenAt { get; set; }
-
-        /// <summary>Whether the process knows the model that is to answer.</summary>
-        public bool IsModelToldYet { get; set; } = true;
-
-        public bool IsAnswered { get; set; }
-
-        public void Begin(TurnExpectation expectation)
-        {
-            Gate = Process.Ticket?.Begin(expectation, expectation.Schema is null ? 1 : ClaudeLockdown.SchemaAttempts);
-            News = new TurnNews(Process, Gate);
-        }
-
-        /// <summary>
-        /// The id of the next user frame. Claude Code takes no turn back from a frame that holds results of calls: it goes with the turn
-        /// before.
-        /// </summary>
-        public Guid NewFrame(ChatMessage turn)
-        {
-            var id = Guid.NewGuid();
-            if (!turn.Content.Any(block => block is ToolResultBlock))
-            {
-                _frames.Add(id);
-            }
-
-            return id;
-        }
-
-        /// <summary>The gate's news that nobody has read yet, to be disposed of by the caller.</summary>
-        public List<TurnSignal> TakeUnread()
-        {
-            var unread = new List<TurnSignal>();
-            while (Gate?.Signals.TryRead(out var signal) == true)
-            {
-                unread.Add(signal);
-            }
-
-            return unread;
-        }
-
-        /// <summary>The turn to take back; null where the process may not serve again.</summary>
-        public FinishedTurn? Finish(Task writing)
-        {
-            Gate?.Close();
-            if (Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully)
-            {
-                return new FinishedTurn(_frames, News.Reading, Turn.HasResult);
-            }
-
-            // A call that is being forwarded ends now.
-            Process.Ticket?.End();
-            return null;
-        }
-    }
 }

@@ -73,7 +73,7 @@ internal sealed class FakeEngine : IAsyncDisposable
             _state,
             Pool,
             Processes,
-            _shapes,
+            new TurnPreparation(Pool, Processes, _shapes, environment, completion, NullLogger<TurnPreparation>.Instance),
             environment,
             login,
             completion,

@@ -1,0 +1,66 @@
+using Relay.Domain.Completions;
+using Relay.Infrastructure.ApiGate;
+
+namespace Relay.Infrastructure.ClaudeCode;
+
+/// <summary>Writes a turn into its process: controls, history, and the turn that is to be answered.</summary>
+internal static class TurnWriter
+{
+    /// <summary>
+    /// Writes all frames at once, while others read. Only after each user turn of the history it waits for Claude Code's result of that
+    /// turn: sent in one go, Claude Code would merge those turns into the last.
+    /// </summary>
+    /// <param name="run">The job in its process.</param>
+    /// <param name="change">The settings that the process must be told; null when it has them already.</param>
+    /// <param name="historyTaken">Released when Claude Code has taken a turn of the history.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    public static async Task WriteAsync(
+        CompletionRun run,
+        TurnSettings? change,
+        SemaphoreSlim historyTaken,
+        CancellationToken cancellationToken
+    )
+    {
+        var (job, process, turn) = (run.Job, run.Process, run.Turn);
+        var (request, input) = (job.Request, new ClaudeInput());
+        if (!run.IsModelToldYet)
+        {
+            // Before the system prompt: told afterwards, Claude Code tells the model that it is both.
+            input.SetModel(job.Model.Value);
+            turn.PendingControls++;
+        }
+
+        if (!process.IsPrepared)
+        {
+            input.Initialize(request.System);
+            turn.PendingControls++;
+        }
+
+        if (change is { } settings)
+        {
+            input.ApplySettings(settings);
+            turn.PendingControls++;
+            process.Settings = settings;
+        }
+
+        foreach (var past in request.Conversation.History)
+        {
+            if (past.Role == ChatRole.Assistant)
+            {
+                input.PastAnswer(past);
+                continue;
+            }
+
+            await process.WriteAsync(input.PastPrompt(past, run.NewFrame(past)), holdsCallersData: true, cancellationToken);
+            await historyTaken.WaitAsync(cancellationToken);
+            input = new ClaudeInput();
+        }
+
+        var listsResults = run.Gate?.Expectation.Shape?.Placement == NotePlacement.Reminders;
+        await process.WriteAsync(
+            input.Prompt(request.Conversation.Last, run.NewFrame(request.Conversation.Last), listsResults),
+            holdsCallersData: true,
+            cancellationToken
+        );
+    }
+}
