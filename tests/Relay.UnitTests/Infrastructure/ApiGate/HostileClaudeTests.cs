@@ -111,7 +111,7 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         engine.Starter.Behavior = GatedClaude.Hostile(() => new GatedClaude { Change = AddMegabytes });
 
         // A hundred megabytes over two sockets take long on a busy machine.
-        await engine.CompleteAsync(Any.Request("hi")).WaitAsync(TimeSpan.FromMinutes(1), Waiting.Token);
+        await engine.CompleteAsync(Any.Request("hi")).WaitAsync(TimeSpan.FromMinutes(3), Waiting.Token);
 
         _api.Reached.Should().ContainSingle().Which.Length.Should().BeGreaterThan(100_000_000);
     }
