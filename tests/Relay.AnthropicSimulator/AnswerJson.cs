@@ -16,6 +16,9 @@ internal static class AnswerJson
                 : Array.Empty<string>(),
             .. answer.HiddenThought is { } hidden ? [$$"""{"type":"redacted_thinking","data":{{Quote(hidden)}}}"""] : Array.Empty<string>(),
             .. answer.Text is { } text ? [$$"""{"type":"text","text":"{{text.Escaped()}}"}"""] : Array.Empty<string>(),
+            .. answer.Behavior.Citations.Select(citation =>
+                $$"""{"citations":[{{citation}}],"type":"text","text":{{CitedWords(citation)}}}"""
+            ),
             .. answer.ToolCalls.Select(
                 (call, i) =>
                     $$"""{"type":"tool_use","id":"{{answer.ToolCallId(i)}}","name":{{Quote(call.Name)}},"input":{{call.Input.GetRawText()}}}"""
@@ -29,6 +32,9 @@ internal static class AnswerJson
 
     public static string Usage(Behavior behavior, int outputTokens) =>
         $$"""{"input_tokens":{{behavior.InputTokens}},"cache_creation_input_tokens":{{behavior.CacheCreationInputTokens}},"cache_read_input_tokens":{{behavior.CacheReadInputTokens}},"output_tokens":{{outputTokens}}}""";
+
+    /// <summary>The words of a citation, as a JSON string.</summary>
+    public static string CitedWords(string citation) => JsonElement.Parse(citation).GetProperty("cited_text").GetRawText();
 
     public static string QuoteOrNull(string? text) => text is null ? "null" : Quote(text);
 

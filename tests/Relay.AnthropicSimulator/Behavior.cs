@@ -56,6 +56,12 @@ public sealed record Behavior
     /// </summary>
     public int? ToolRounds { get; init; }
 
+    /// <summary>
+    /// Citations as JSON, whether the request asks for some or not. Each has a block of text after the answer's: the words of its
+    /// <c>cited_text</c>.
+    /// </summary>
+    public IReadOnlyList<string> Citations { get; init; } = [];
+
     /// <summary>Words before the calls of <see cref="ToolCalls"/>.</summary>
     public string? BeforeCalls { get; init; }
 
@@ -75,6 +81,9 @@ public sealed record Behavior
 
     /// <summary>What goes wrong.</summary>
     public UpstreamFailure Failure { get; init; }
+
+    /// <summary>The words of <see cref="UpstreamFailure.InvalidRequest"/>; null for some.</summary>
+    public string? FailureMessage { get; init; }
 
     /// <summary>How many requests fail before the rest succeed; null for all. Counted per simulator and instance of this record.</summary>
     public int? FailTimes { get; init; }

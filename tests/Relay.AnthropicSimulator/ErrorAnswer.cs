@@ -12,13 +12,13 @@ internal sealed record ErrorAnswer(int Status, string Type, string Message)
     public static ErrorAnswer InvalidRequest(string message) => new(400, "invalid_request_error", message);
 
     /// <summary>The answer of a failure that is a plain HTTP error; null for the others.</summary>
-    public static ErrorAnswer? For(UpstreamFailure failure, string? model) =>
+    public static ErrorAnswer? For(UpstreamFailure failure, string? model, string? message = null) =>
         failure switch
         {
             UpstreamFailure.Unauthorized => new(401, "authentication_error", "invalid x-api-key"),
             UpstreamFailure.Forbidden => new(403, "permission_error", "Request not allowed"),
             UpstreamFailure.PromptTooLong => InvalidRequest("prompt is too long: 210000 tokens > 200000 maximum"),
-            UpstreamFailure.InvalidRequest => InvalidRequest("messages.0.content: simulated invalid request"),
+            UpstreamFailure.InvalidRequest => InvalidRequest(message ?? "messages.0.content: simulated invalid request"),
             UpstreamFailure.ModelNotFound => new(404, "not_found_error", "model: " + model),
             UpstreamFailure.RateLimited or UpstreamFailure.UsageLimitReached => new(
                 429,

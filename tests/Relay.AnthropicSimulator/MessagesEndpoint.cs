@@ -46,7 +46,7 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         }
 
         AddHeaders(http.Response, behavior, failure);
-        if (ErrorAnswer.For(failure, request.Model) is { } error)
+        if (ErrorAnswer.For(failure, request.Model, behavior.FailureMessage) is { } error)
         {
             await error.WriteAsync(http, ct);
         }
@@ -100,6 +100,11 @@ internal sealed class MessagesEndpoint(BehaviorRules rules, TimeProvider time)
         {
             await BreakOffAsync(http, request, writer, failure, ct);
             return;
+        }
+
+        foreach (var citation in answer.Behavior.Citations)
+        {
+            writer.CitedText(index++, citation);
         }
 
         for (var i = 0; i < answer.ToolCalls.Count; i++)

@@ -54,6 +54,27 @@ internal sealed class SseWriter(PipeWriter output)
 
     public void TextStop(int index) => Write($"event: content_block_stop\ndata: {{\"type\":\"content_block_stop\",\"index\":{index}}}\n\n");
 
+    public void CitedText(int index, string citation) =>
+        Write(
+            $$$"""
+            event: content_block_start
+            data: {"type":"content_block_start","index":{{{index}}},"content_block":{"citations":[],"type":"text","text":""}}
+
+            event: content_block_delta
+            data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"text_delta","text":{{{AnswerJson.CitedWords(
+                citation
+            )}}} }}
+
+            event: content_block_delta
+            data: {"type":"content_block_delta","index":{{{index}}},"delta":{"type":"citations_delta","citation":{{{citation}}} }}
+
+            event: content_block_stop
+            data: {"type":"content_block_stop","index":{{{index}}}}
+
+
+            """
+        );
+
     public void Thought(int index, string thought) =>
         Write(
             $$$"""

@@ -63,7 +63,7 @@ public sealed class ResponsesTests(RealRelay relay)
     [InlineData(2)]
     [InlineData(5)]
     [InlineData(20)]
-    public async Task Calls_and_their_results_are_fed_back_round_by_round(int rounds)
+    public async Task Thoughts_words_calls_and_results_are_fed_back_as_they_came_round_by_round(int rounds)
     {
         relay.Api.When(
             $"responses tools {rounds}",
@@ -71,27 +71,31 @@ public sealed class ResponsesTests(RealRelay relay)
             {
                 ToolCalls = [ToolCall.Of("weather", """{"city":"Zürich"}"""), ToolCall.Of("weather", "{}")],
                 ToolCallsForever = true,
+                Thought = "Hm.",
+                BeforeCalls = "I look.",
             }
         );
         var input = new JsonArray { Message($"responses tools {rounds}") };
+        JsonObject Body() =>
+            new()
+            {
+                ["model"] = "sonnet",
+                ["input"] = input.DeepClone(),
+                ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)),
+                ["reasoning"] = new JsonObject { ["summary"] = "auto" },
+            };
         var calls = new List<JsonElement>();
         for (var round = 1; round <= rounds; round++)
         {
-            var answer = await AskAsync(
-                new JsonObject
-                {
-                    ["model"] = "sonnet",
-                    ["input"] = input.DeepClone(),
-                    ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)),
-                }
-            );
-            var made = answer
-                .GetProperty("output")
-                .EnumerateArray()
-                .Where(item => item.GetProperty("type").GetString() == "function_call")
-                .ToList();
+            var output = (await AskAsync(Body())).GetProperty("output").EnumerateArray().ToList();
+            output
+                .Select(item => item.GetProperty("type").GetString())
+                .Should()
+                .Equal("reasoning", "message", "function_call", "function_call");
+            output[0].GetProperty("summary")[0].GetProperty("text").GetString().Should().Be("Hm.");
+            var made = output.Skip(2).ToList();
             made.Select(call => call.GetProperty("arguments").GetString()).Should().Equal("""{"city":"Zürich"}""", "{}");
-            made.ForEach(call => input.Add(JsonNode.Parse(call.GetRawText())));
+            output.ForEach(item => input.Add(JsonNode.Parse(item.GetRawText())));
             // Out of order: the ids say which is whose.
             foreach (var call in made.AsEnumerable().Reverse())
             {
@@ -108,14 +112,7 @@ public sealed class ResponsesTests(RealRelay relay)
             calls.AddRange(made);
         }
 
-        await AskAsync(
-            new JsonObject
-            {
-                ["model"] = "sonnet",
-                ["input"] = input.DeepClone(),
-                ["tools"] = new JsonArray(JsonSerializer.SerializeToNode(Weather)),
-            }
-        );
+        await AskAsync(Body());
 
         var last = relay.RequestsOf($"responses tools {rounds}")[^1];
         var blocks = last
@@ -125,6 +122,8 @@ public sealed class ResponsesTests(RealRelay relay)
             .SelectMany(message => message.GetProperty("content").EnumerateArray())
             .ToList();
         List<JsonElement> OfType(string type) => [.. blocks.Where(block => block.GetProperty("type").GetString() == type)];
+        OfType("thinking").Should().BeEmpty();
+        OfType("text").Count(text => text.GetProperty("text").GetString() == "I look.").Should().Be(rounds);
         OfType("tool_use")
             .Select(call => call.GetProperty("id").GetString())
             .Should()

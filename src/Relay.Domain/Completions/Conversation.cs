@@ -61,6 +61,9 @@ public sealed class Conversation
     /// <summary>The number of pictures.</summary>
     public int Images => Blocks.Count(block => block is ImageBlock or ImageLink);
 
+    /// <summary>Whether it shows a document.</summary>
+    public bool HasDocuments => Blocks.Any(block => block is DocumentBlock);
+
     /// <summary>Pages of all PDFs, estimated.</summary>
     public int Pages => Blocks.OfType<DocumentBlock>().Sum(document => document.Source.Pages);
 

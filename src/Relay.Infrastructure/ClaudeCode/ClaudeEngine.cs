@@ -121,6 +121,7 @@ internal sealed class ClaudeEngine(
             Tools = request.Tools?.Tools.Select(tool => tool.Name).ToFrozenSet(StringComparer.Ordinal) ?? FrozenSet<string>.Empty,
             ShowsThoughts = request.Parameters.ShowsThoughts || request.WantsThoughts,
             HasCitations = request.Conversation.HasCitations,
+            HasDocuments = request.Conversation.HasDocuments,
             Stop = claimed.Process.Ticket is null ? request.Stop : request.Stop?.Blank,
             PendingHistory = request.Conversation.Turns.Count / 2,
         };

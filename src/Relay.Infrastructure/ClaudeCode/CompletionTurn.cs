@@ -75,6 +75,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Names of the parameters in the request that the caller set: of these a refusal of the API may speak.</summary>
     public IReadOnlyCollection<string> Parameters { get; set; } = [];
 
+    /// <summary>Whether a refusal of the API may speak of documents.</summary>
+    public bool HasDocuments { get; init; }
+
     /// <summary>Whether the model's first words have come.</summary>
     public bool HasFirstToken { get; private set; }
 
@@ -138,7 +141,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case TurnSignal.ApiEvent { Event: var document }:
                 return AcceptApiEvent(document.RootElement);
             case TurnSignal.ApiFailed { MayRepeat: false, Failure: var failure }:
-                return ParameterRefusal.Of(failure, Parameters) is { } refused ? new TurnOutcome.Failed(refused) : _failures.Fail(failure);
+                return ApiRefusal.Of(failure, Parameters, HasDocuments) is { } refused
+                    ? new TurnOutcome.Failed(refused)
+                    : _failures.Fail(failure);
             case TurnSignal.AnswerBroke:
                 return TurnErrors.BrokenOff;
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:

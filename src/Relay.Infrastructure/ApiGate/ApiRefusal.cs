@@ -4,28 +4,36 @@ using Relay.Domain;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// The API's words about a parameter that a caller set. They reach the caller sentence by sentence, and only sentences that consist of
-/// plain words, small numbers, names of parameters and ids of models: an address, a host or an id of an account has another form.
+/// The API's words about a parameter that a caller set, or about a caller's document. They reach the caller sentence by sentence, and only
+/// sentences that consist of plain words, small numbers, names of parameters and ids of models: an address, a host or an id of an account
+/// has another form.
 /// </summary>
-internal static partial class ParameterRefusal
+internal static partial class ApiRefusal
 {
     private const int MaxMessage = 1000;
     private const int MaxWords = 400;
     private const int MaxWord = 100;
 
-    /// <summary>The error for the caller; null when the failure is not about a parameter that the caller set.</summary>
+    /// <summary>The error for the caller; null when the failure is not about something that the caller sent.</summary>
     /// <param name="failure">The API's answer.</param>
     /// <param name="names">The names of the parameters in the request that the caller set.</param>
-    public static RelayError? Of(ApiFailure failure, IReadOnlyCollection<string> names)
+    /// <param name="hasDocuments">Whether the request has documents.</param>
+    public static RelayError? Of(ApiFailure failure, IReadOnlyCollection<string> names, bool hasDocuments)
     {
         if (failure is not { Status: 400, Type: "invalid_request_error", Message: { Length: <= MaxMessage } message })
         {
             return null;
         }
 
-        var words = string.Join(' ', SentenceEnd().Split(message).Where(IsPlain)).Trim();
-        return words.Length <= MaxWords && Name().Matches(words).Any(name => names.Contains(name.Value, StringComparer.Ordinal))
-            ? new RelayError(ErrorCode.InvalidRequest, $"Anthropic refused the request: {words}")
+        // The API counts messages and blocks of Claude Code's request, which are not those of the caller's.
+        var place = hasDocuments ? DocumentPlace().Match(message).Length : 0;
+        var isOfDocument = place > 0 || (hasDocuments && Pdf().IsMatch(message));
+        var words = string.Join(' ', SentenceEnd().Split(message[place..]).Where(IsPlain)).Trim();
+        var isOfCaller = isOfDocument
+            ? words.Length > 0
+            : Name().Matches(words).Any(name => names.Contains(name.Value, StringComparer.Ordinal));
+        return words.Length <= MaxWords && isOfCaller
+            ? new RelayError(ErrorCode.InvalidRequest, $"Anthropic refused {(isOfDocument ? "a document" : "the request")}: {words}")
             : null;
     }
 
@@ -36,6 +44,16 @@ internal static partial class ParameterRefusal
 
     [GeneratedRegex(@"(?<=[.!?])\s+|[\r\n]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SentenceEnd();
+
+    [GeneratedRegex(
+        @"^messages\.[0-9]+\.content\.[0-9]+\.([a-z_]+\.([0-9]+\.)?)*(pdf|document)[a-z0-9._]*:\s*",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex DocumentPlace();
+
+    [GeneratedRegex(@"\bPDF\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Pdf();
 
     [GeneratedRegex(@"[a-z]+(_[a-z]+)*", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Name();
