@@ -30,9 +30,11 @@ namespace Relay.Infrastructure;
 /// <summary>Registers the adapters of the application's ports.</summary>
 public static class DependencyInjection
 {
-    /// <summary>What a running relay needs. Hosted services stop in the reverse of this order, so the audit log is last.</summary>
-    /// <param name="services">What is registered.</param>
-    /// <param name="home">Where the relay's files are.</param>
+    /// <summary>
+    /// Registers the services of a running relay. Hosted services stop in the reverse of this order, so the audit log is last.
+    /// </summary>
+    /// <param name="services">The services of the relay.</param>
+    /// <param name="home">The home with the relay's files.</param>
     public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home) =>
         services
             .AddSingleton(home)
@@ -47,9 +49,9 @@ public static class DependencyInjection
             .AddPages()
             .AddSingleton<IRunningRelay, RelayProbe>();
 
-    /// <summary>What the operator's commands need: the files, without a relay that follows and writes them.</summary>
-    /// <param name="services">What is registered.</param>
-    /// <param name="home">Where the relay's files are.</param>
+    /// <summary>Registers the services of the operator's commands: the files, without a relay that follows and writes them.</summary>
+    /// <param name="services">The services of the commands.</param>
+    /// <param name="home">The home with the relay's files.</param>
     public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home)
     {
         var isShared = services.IsShared();
@@ -65,7 +67,7 @@ public static class DependencyInjection
         return services.AddSingleton<IAuditReader, AuditReader>().AddProcesses().AddClaudeLaunch().AddPages().AddDiagnostics(isShared);
     }
 
-    /// <summary>The files of this relay. A shared state that is registered already takes their place.</summary>
+    /// <summary>Registers the files of this relay, unless a shared state is registered already.</summary>
     private static IServiceCollection AddState(this IServiceCollection services) =>
         services.IsShared() ? services : services.AddKeyFile().AddSqlite().AddSingleton<IFleet, NoFleet>();
 
@@ -117,7 +119,7 @@ public static class DependencyInjection
             .AddSingleton<TurnPreparation>()
             .AddSingleton<ICompletionEngine, ClaudeEngine>();
 
-    /// <summary>What starts a locked-down Claude Code, for the relay and for those who look at it.</summary>
+    /// <summary>Registers the launch of a locked-down Claude Code, for the relay and for the commands that check it.</summary>
     private static IServiceCollection AddClaudeLaunch(this IServiceCollection services) =>
         services
             .AddSettings<ClaudeCodeOptions>()
@@ -141,7 +143,7 @@ public static class DependencyInjection
             .AddSingleton<AcceptedShapes>()
             .AddSingleton<GateListener>();
 
-    /// <summary>The order is the order of the findings.</summary>
+    /// <summary>Registers the checks in the order of their findings.</summary>
     private static IServiceCollection AddDiagnostics(this IServiceCollection services, bool isShared)
     {
         services.AddDiagnosticsOfClaude().AddSingleton<IDiagnosticCheck, KeyFileCheck>();
@@ -166,7 +168,7 @@ public static class DependencyInjection
             .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
             .AddSingleton<IDiagnosticCheck, HomeCheck>();
 
-    /// <summary>Pages of the public web, and what is made of them.</summary>
+    /// <summary>Registers the fetching and the reading of pages.</summary>
     private static IServiceCollection AddPages(this IServiceCollection services) =>
         services
             .AddHttpFetching()

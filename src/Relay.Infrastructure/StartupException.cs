@@ -1,4 +1,4 @@
 namespace Relay.Infrastructure;
 
-/// <summary>The relay can't start as it is configured; the message says what to change.</summary>
+/// <summary>Reports settings with which the relay can't start; the message says what to change.</summary>
 public sealed class StartupException(string message) : Exception(message);

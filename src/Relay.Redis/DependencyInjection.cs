@@ -20,7 +20,7 @@ namespace Relay.Redis;
 /// </summary>
 public static class DependencyInjection
 {
-    /// <summary>The settings of the state and, where <c>STATE</c> names a Redis, the ports over it.</summary>
+    /// <summary>Registers the settings of the state and, where <c>STATE</c> names a Redis, the ports over it.</summary>
     /// <param name="services">The services of a relay.</param>
     /// <param name="configuration">Holds <c>STATE</c>.</param>
     public static IServiceCollection AddRelayRedis(this IServiceCollection services, IConfiguration configuration)
@@ -29,7 +29,7 @@ public static class DependencyInjection
         return StateOptions.IsShared(configuration) ? services.AddRedis() : services;
     }
 
-    /// <summary>The same for the operator's commands, which also copy a state.</summary>
+    /// <summary>Registers the same for the operator's commands, which also copy a state.</summary>
     /// <param name="services">The services of a command.</param>
     /// <param name="configuration">Holds <c>STATE</c>.</param>
     public static IServiceCollection AddRelayRedisOperations(this IServiceCollection services, IConfiguration configuration)
@@ -52,7 +52,7 @@ public static class DependencyInjection
         services.AddSettings<StateOptions>().AddSingleton<IValidateOptions<StateOptions>, StateOptionsValidator>();
 
     /// <summary>
-    /// In this order: the others hear of this relay's end when what it has to tell them is told, and the connection ends last.
+    /// Keeps this order: the outbox is emptied first, then the others hear of this relay's end, and the connection ends last.
     /// </summary>
     private static IServiceCollection AddRedis(this IServiceCollection services) =>
         services

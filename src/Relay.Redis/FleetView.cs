@@ -4,15 +4,13 @@ using StackExchange.Redis;
 
 namespace Relay.Redis;
 
-/// <summary>What this relay last heard of the others, and of what they changed.</summary>
+/// <summary>This relay's latest knowledge of the other relays, and of their changes.</summary>
 internal sealed class FleetView(RedisLink link) : IFleet
 {
     private volatile IReadOnlyList<FleetMember> _known = [];
     private volatile int _alive = 1;
 
-    /// <summary>
-    /// Raised after each pulse, with the version of the keys and what is known of the limits of this relay's Claude login.
-    /// </summary>
+    /// <summary>Raised after each pulse, with the version of the keys and the known limits of this relay's Claude login.</summary>
     public event Action<long, HashEntry[]>? Heard;
 
     /// <inheritdoc/>
@@ -24,7 +22,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
     /// <summary>The state of a relay whose leases are over.</summary>
     public const string Lost = "lost";
 
-    /// <summary>What a relay says of itself, as text.</summary>
+    /// <summary>A relay's report of itself, as text.</summary>
     public static string Format(FleetMember member) => JsonSerializer.Serialize(member);
 
     /// <summary>Takes in the answer to a pulse.</summary>
@@ -54,7 +52,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
     private IReadOnlyList<FleetMember> Know(HashEntry[] fleet, long nowMilliseconds)
     {
         _known = Parse(fleet, DateTimeOffset.FromUnixTimeMilliseconds(nowMilliseconds));
-        // At least who asks: a first pulse may be on its way.
+        // At least this relay: its first pulse may be on its way.
         _alive = Math.Max(1, _known.Count(member => member.State != Lost));
         return _known;
     }
@@ -68,7 +66,7 @@ internal sealed class FleetView(RedisLink link) : IFleet
                 .ThenBy(member => member.StartedAt),
         ];
 
-    /// <summary>Null for what another version wrote otherwise.</summary>
+    /// <summary>Null for a report that another version wrote in another form.</summary>
     private static FleetMember? Parse(string text, DateTimeOffset now)
     {
         var parts = text.Split(' ', 2);

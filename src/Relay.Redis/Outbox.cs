@@ -6,8 +6,9 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// What is to be told to the shared state and delays nobody's answer: what requests cost, and what they give back. All of it may be told
-/// twice, and counts once. While the state is away it waits here, up to a bound; beyond it, what a request had reserved stays spent.
+/// Sends commands to the shared state that no answer waits for: costs of requests, and amounts given back. Each of them may be sent
+/// twice, and counts once. While the state is away they wait here, up to a bound. Beyond the bound the reserved cost of a request stays
+/// spent.
 /// </summary>
 internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox> logger) : BackgroundService
 {
@@ -24,7 +25,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
     private int _sending;
     private bool _overflowed;
 
-    /// <summary>How much waits.</summary>
+    /// <summary>The number of commands that wait.</summary>
     public int Count
     {
         get
@@ -36,7 +37,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         }
     }
 
-    /// <summary>Tells it as soon as that is possible. What can be told twice must count once.</summary>
+    /// <summary>Sends a command as soon as possible. A command that is sent twice must count once.</summary>
     public void Post(Func<IDatabase, Task> tell)
     {
         lock (_lock)
@@ -62,8 +63,8 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         Wake();
     }
 
-    /// <summary>Waits until all of it is told, for a while.</summary>
-    /// <returns>Whether it is.</returns>
+    /// <summary>Waits for a while until all commands are sent.</summary>
+    /// <returns>Whether all were sent.</returns>
     public async Task<bool> FlushAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         Task empty;
@@ -91,7 +92,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        // Also when the time to stop is over: the last settlements take a moment.
+        // Also after the time to stop is over: the last settlements take a moment.
         if (!await FlushAsync(FlushTimeout, CancellationToken.None))
         {
             logger.LogError(
@@ -128,7 +129,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         }
     }
 
-    /// <summary>All at once, on one connection: those that failed, in their order.</summary>
+    /// <summary>Sends all at once, on one connection. Returns those that failed, in their order.</summary>
     private async Task<List<Func<IDatabase, Task>>> TellAsync(List<Func<IDatabase, Task>> batch, CancellationToken cancellationToken)
     {
         var told = await Task.WhenAll(
@@ -148,7 +149,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
                 }
                 catch (RelayErrorException exception)
                 {
-                    // A mistake of this relay's is logged by the link, and must not hold up all that comes after it.
+                    // The link has logged this relay's mistake. It must not hold up the commands behind it.
                     return RedisLink.IsMistake(exception.InnerException);
                 }
             })

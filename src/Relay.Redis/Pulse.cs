@@ -12,8 +12,9 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// Twice a second, one command: this relay lives, so that its leases hold, and what the others have changed comes back. While the state is
-/// away it is also what finds out that it is back. Whoever sees that a relay is dead sweeps up after it: what it ran counts as spent.
+/// Sends one command twice a second. It tells that this relay lives, so that its leases hold, and brings the changes of the other relays.
+/// While the state is away, it finds out when the state is back. A relay that sees that another one is dead clears up after it: the dead
+/// relay's running requests count as spent.
 /// </summary>
 internal sealed class Pulse(
     RedisLink link,
@@ -30,7 +31,7 @@ internal sealed class Pulse(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How long a dead relay is shown to its operator, once it was swept up after.</summary>
+    /// <summary>The time for which a dead relay is still shown to its operator.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
 
     private static readonly string Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "0";
@@ -94,7 +95,7 @@ internal sealed class Pulse(
         }
         catch (RelayErrorException)
         {
-            // Told already, by the link; the next pulse is the next attempt.
+            // The link has logged it. The next pulse is the next attempt.
         }
     }
 
@@ -103,7 +104,7 @@ internal sealed class Pulse(
         var queue = admission.LoadOf(QuotaBucket.Completions);
         var spares = load.Load;
         var status = engine.Status;
-        // Not in the constructor: some of them know this relay's fleet.
+        // Not in the constructor: some checks depend on this relay's fleet.
         var checks = (IEnumerable<IHealthCheck>)services.GetService(typeof(IEnumerable<IHealthCheck>))!;
         var state =
             admission.IsClosed ? "stopping"
@@ -150,7 +151,7 @@ internal sealed class Pulse(
 
         foreach (var id in dead)
         {
-            // Who it was stays to be seen for a while. Not of one that has come back meanwhile.
+            // The dead relay stays visible for a while. It is not buried when it has come back meanwhile.
             if ((int)await link.RunAsync(RedisScripts.Bury, [names.Relays], [link.Clock, id], cancellationToken) == 0)
             {
                 continue;
@@ -164,7 +165,7 @@ internal sealed class Pulse(
         }
     }
 
-    /// <summary>Those that have been lost for long.</summary>
+    /// <summary>Removes relays that were lost long ago.</summary>
     private async Task ForgetAsync(CancellationToken cancellationToken)
     {
         var (names, now) = (link.Names, clock.GetUtcNow());

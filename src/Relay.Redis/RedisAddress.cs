@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace Relay.Redis;
 
-/// <summary>The text of <c>STATE</c>, taken apart. Prints its hosts only: the rest may be a password.</summary>
+/// <summary>The parts of <c>STATE</c>. Prints its hosts only, because the other parts may be a password.</summary>
 internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts, bool IsTls, string? User, string? Password, int Database)
 {
     private const int DefaultPort = 6379;
@@ -14,8 +14,8 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
     /// <summary>The hosts, for people.</summary>
     public override string ToString() => string.Join(',', Hosts.Select(host => $"{host.Host}:{host.Port}"));
 
-    /// <summary>Takes it apart.</summary>
-    /// <returns>The address, or a sentence on what is wrong that holds nothing of the text.</returns>
+    /// <summary>Reads the text of <c>STATE</c>.</summary>
+    /// <returns>The address, or a sentence on the mistake that holds nothing of the text.</returns>
     public static (RedisAddress? Address, string? Problem) Parse(string text)
     {
         var (isTls, rest) = text switch
@@ -75,7 +75,7 @@ internal sealed record RedisAddress(IReadOnlyList<(string Host, int Port)> Hosts
         );
     }
 
-    /// <summary>What the client needs to connect.</summary>
+    /// <summary>The options with which the client connects.</summary>
     public ConfigurationOptions ToOptions()
     {
         var options = new ConfigurationOptions

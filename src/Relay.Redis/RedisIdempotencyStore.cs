@@ -7,9 +7,9 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// Answers of the whole fleet. A claim holds as long as the relay lives that made it, and an hour at most; answers are as sealed here as
-/// anywhere. While Redis is away nobody can tell whether a request is a first, so none with an idempotency key is let in: the key is
-/// there to prevent that one request spends twice.
+/// Keeps the answers of the whole fleet, sealed as everywhere. A claim holds as long as its relay lives, and an hour at most. While Redis
+/// is away, no request with an idempotency key is let in, because it may not be the first one: the key promises that a request never
+/// spends twice.
 /// </summary>
 internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instance, Outbox outbox, IOptions<IdempotencyOptions> options)
     : IIdempotencyStore
@@ -22,11 +22,11 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
     public async ValueTask<IdempotencyClaim> ClaimAsync(string name, string fingerprint, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        // Each has an owner of its own: what gives one up, late or twice, must not give up the next.
+        // Each claim has its own owner: giving up one claim, late or twice, must not give up the next.
         var owner = instance.NextChargeId();
         try
         {
-            // By the same owner it is claimed once, however often it arrives.
+            // With the same owner, the claim counts once, however often the command arrives.
             var answer = (RedisValue[])
                 (
                     await link.RunAgainAsync(
@@ -115,7 +115,9 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
     private Func<IDatabase, Task> Release(string name, string owner) =>
         database => database.ScriptEvaluateAsync(RedisScripts.Release, [link.Names.Answer(name)], [owner]);
 
-    /// <summary>Now, for who asks again at once is to find it; or as soon as that is possible.</summary>
+    /// <summary>
+    /// Sends the command now, so that an immediate repeat of the request finds its effect; or as soon as the state answers.
+    /// </summary>
     private async Task TellAsync(Func<IDatabase, Task> tell, CancellationToken cancellationToken)
     {
         try

@@ -10,9 +10,9 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// The fleet's keys in memory, found by their hash, following every change: told of it at once, and looking with each pulse for what it was
-/// not told. Only what changed is read. While the state is away the last known keys stay in force; a relay that has never
-/// reached it knows none, and says so.
+/// The fleet's keys in memory, found by their hash. A change is told at once, and each pulse looks for changes that were not told. Only
+/// changed keys are read. While the state is away the last known keys stay in force. A relay that has never reached the state knows no
+/// keys, and says so.
 /// </summary>
 internal sealed class RedisKeyDirectory(
     RedisLink link,
@@ -30,7 +30,7 @@ internal sealed class RedisKeyDirectory(
     private long _version = Unknown;
     private volatile string? _problem;
 
-    /// <summary>No version: nothing was read yet.</summary>
+    /// <summary>The version before anything was read.</summary>
     private const long Unknown = -1;
 
     /// <inheritdoc/>
@@ -139,7 +139,7 @@ internal sealed class RedisKeyDirectory(
                 var (read, changes) = await repository.ReadChangesAsync(version, cancellationToken);
                 if (read < version)
                 {
-                    // The state is older than what was read of it: it was emptied, or a replica without the last changes has taken over.
+                    // The state is older than the last read: it was emptied, or a replica without the last changes has taken over.
                     logger.LogWarning("The shared keys have gone back from version {Known} to {Version}; all are read anew", version, read);
                     Interlocked.Exchange(ref _version, Unknown);
                     await FollowAsync(cancellationToken);
@@ -166,7 +166,7 @@ internal sealed class RedisKeyDirectory(
         }
         catch (RelayErrorException)
         {
-            // Told by the link. The pulse wakes this again when the state answers.
+            // The link has logged it. The pulse wakes this loop again when the state answers.
         }
         catch (FormatException exception)
         {
@@ -194,7 +194,8 @@ internal sealed class RedisKeyDirectory(
     }
 
     /// <summary>
-    /// In this order: who is found by a new hash must not be taken for revoked, and a hash that opens nothing any more is found by nobody.
+    /// Changes the maps in this order: a key that is found by its new hash must not count as revoked, and a hash that no longer works
+    /// must find no key.
     /// </summary>
     private void Take(string id, ApiKey? key)
     {

@@ -8,8 +8,8 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// The keys of the fleet: an entry each, as in <c>keys.json</c>, and a version of all. A change is worked out on what was read, and written
-/// only if nobody has changed anything since; only what differs is written.
+/// The keys of the fleet: an entry for each, as in <c>keys.json</c>, and one version of all. A change is computed from the keys that were
+/// read, and is written only if no other change came between. Only entries that differ are written.
 /// </summary>
 internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
 {
@@ -70,14 +70,14 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
         }
     }
 
-    /// <summary>All keys, in the order they were made, and a version that is not newer than any of them.</summary>
-    /// <exception cref="RelayErrorException">They can't be read now.</exception>
-    /// <exception cref="FormatException">An entry is none of this relay's.</exception>
+    /// <summary>All keys, oldest first, and a version that is not newer than any of them.</summary>
+    /// <exception cref="RelayErrorException">The keys can't be read now.</exception>
+    /// <exception cref="FormatException">This relay can't read an entry.</exception>
     public Task<(long Version, List<ApiKey> Keys)> ReadAllAsync(CancellationToken cancellationToken) =>
         link.AskAsync(
             async database =>
             {
-                // First: what is changed while the pages are read has a newer one, and is read or refused then.
+                // Read first: a key that changes while the pages are read has a newer version, and is read or refused then.
                 var version = (long)await database.StringGetAsync(link.Names.KeysVersion);
                 var keys = new Dictionary<string, ApiKey>(StringComparer.Ordinal);
                 await foreach (var entry in database.HashScanAsync(link.Names.Keys, pageSize: PageSize).WithCancellation(cancellationToken))
@@ -91,9 +91,9 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
             cancellationToken
         );
 
-    /// <summary>What changed after a version; null for a key that is gone.</summary>
-    /// <exception cref="RelayErrorException">They can't be read now.</exception>
-    /// <exception cref="FormatException">An entry is none of this relay's.</exception>
+    /// <summary>The changes after a version; null for a key that is gone.</summary>
+    /// <exception cref="RelayErrorException">The keys can't be read now.</exception>
+    /// <exception cref="FormatException">This relay can't read an entry.</exception>
     public async Task<(long Version, IReadOnlyList<(string Id, ApiKey? Key)> Changes)> ReadChangesAsync(
         long since,
         CancellationToken cancellationToken
@@ -122,7 +122,7 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
         CancellationToken cancellationToken
     )
     {
-        // What stays as it is stays the same object.
+        // An unchanged key stays the same object.
         var known = before.ToHashSet(ReferenceEqualityComparer.Instance);
         var ids = after.Select(key => key.Id).ToHashSet(StringComparer.Ordinal);
         RedisValue[] changes =

@@ -12,14 +12,14 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// The one connection to the shared state, and what is done about its failures: every command has a time limit, and after several of a few
-/// seconds failed none is sent for a moment, so that nobody waits for what is gone. One late answer is no failure of the state: a busy
-/// machine has some. The client reconnects by itself, later and later, with
-/// jitter; nothing of its words is ever passed on, for they may name hosts and users.
+/// The one connection to the shared state, and the treatment of its failures. Every command has a time limit. When several commands of a
+/// few seconds have failed, none is sent for a moment, so that no request waits for a state that is gone. One late answer does not count
+/// as a failure: a busy machine has some. The client reconnects later and later, with jitter. Its error texts are never passed on,
+/// because they may name hosts and users.
 /// </summary>
 internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
 {
-    /// <summary>Failures in a row, after which it counts as away also where too little is asked of it for the breaker.</summary>
+    /// <summary>Failures in a row after which the state counts as away, also when too few commands are sent for the breaker.</summary>
     private const int SeveralFailures = 3;
 
     private const string Unreached = "The state that the relays share can't be reached at the moment. Try again shortly.";
@@ -74,19 +74,19 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             .Build();
     }
 
-    /// <summary>Raised for what others tell; see <see cref="RedisNames.Channel"/>.</summary>
+    /// <summary>Raised with the news of other relays; see <see cref="RedisNames.Channel"/>.</summary>
     public event Action<string>? Told;
 
-    /// <summary>The names in it.</summary>
+    /// <summary>The names in the state.</summary>
     public RedisNames Names { get; }
 
-    /// <summary>Gives the scripts another clock than their server's, in microseconds since 1970. Tests of time only.</summary>
+    /// <summary>Gives the scripts another clock than their server's, in microseconds since 1970. For tests of time only.</summary>
     internal Func<long>? ClockOfTest { get; init; }
 
     /// <summary>The first argument of scripts that need the time: empty for their server's own.</summary>
     public RedisValue Clock => ClockOfTest?.Invoke() ?? RedisValue.EmptyString;
 
-    /// <summary>Whether it answered lately.</summary>
+    /// <summary>Whether the state answered lately.</summary>
     public bool IsUp =>
         _reached
         && Volatile.Read(ref _failuresInARow) < SeveralFailures
@@ -102,23 +102,23 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until it can."
             : null;
 
-    /// <summary>What is said of whatever needs it while it is away.</summary>
+    /// <summary>The error of each request that needs the state while it is away.</summary>
     public static RelayError Unavailable { get; } = new(ErrorCode.StateUnavailable, Unreached, RetryAfter: TimeSpan.FromSeconds(1));
 
-    /// <summary>Asks, within the time limit.</summary>
+    /// <summary>Sends a command, within the time limit.</summary>
     /// <exception cref="RelayErrorException">
-    /// <see cref="ErrorCode.StateUnavailable"/>. Whether it was done all the same is not known.
+    /// <see cref="ErrorCode.StateUnavailable"/>. The command may have been executed all the same.
     /// </exception>
     public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken) =>
         AskAsync(ask, _options.Timeout, cancellationToken);
 
     /// <summary>Runs a script.</summary>
-    /// <exception cref="RelayErrorException">As for the other.</exception>
+    /// <exception cref="RelayErrorException">As in <see cref="AskAsync{T}(Func{IDatabase, Task{T}}, CancellationToken)"/>.</exception>
     public Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         AskAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), cancellationToken);
 
-    /// <summary>Runs a script; once more where no answer came. To run it twice must be the same as to run it once.</summary>
-    /// <exception cref="RelayErrorException">As for the other.</exception>
+    /// <summary>Runs a script, and once more when no answer came. Running it twice must have the effect of running it once.</summary>
+    /// <exception cref="RelayErrorException">As in <see cref="AskAsync{T}(Func{IDatabase, Task{T}}, CancellationToken)"/>.</exception>
     public async Task<RedisResult> RunAgainAsync(
         string script,
         RedisKey[] keys,
@@ -138,21 +138,22 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             }
             catch (RelayErrorException second) when (!MayHaveArrived(second))
             {
-                // The breaker opened meanwhile. The first may have arrived all the same, and its caller must know.
+                // The breaker opened meanwhile. The first command may have arrived all the same, and the caller must know.
                 throw exception;
             }
         }
     }
 
     /// <summary>
-    /// Runs a script also while nothing else is asked, and so finds out whether it answers again: no caller has to wait for that.
+    /// Runs a script also while other commands are held back. So the relay finds out that the state answers again, and no caller has to
+    /// wait for that.
     /// </summary>
-    /// <exception cref="RelayErrorException">As for the other.</exception>
+    /// <exception cref="RelayErrorException">As in <see cref="AskAsync{T}(Func{IDatabase, Task{T}}, CancellationToken)"/>.</exception>
     public Task<RedisResult> ProbeAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
         SendAsync(database => database.ScriptEvaluateAsync(script, keys, arguments), _options.Timeout, cancellationToken);
 
-    /// <summary>Asks for what takes longer, such as all keys.</summary>
-    /// <exception cref="RelayErrorException">As for the other.</exception>
+    /// <summary>Sends a command that takes longer, such as reading all keys.</summary>
+    /// <exception cref="RelayErrorException">As in <see cref="AskAsync{T}(Func{IDatabase, Task{T}}, CancellationToken)"/>.</exception>
     public Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, TimeSpan timeout, CancellationToken cancellationToken) =>
         _state.CircuitState == CircuitState.Closed
             ? SendAsync(ask, timeout, cancellationToken)
@@ -191,7 +192,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             Interlocked.Increment(ref _failuresInARow);
             if (IsMistake(exception))
             {
-                // A mistake in a script of the relay's own: names no caller's words, for none are in it.
+                // A mistake in one of the relay's scripts. The text holds no caller's words, because no script has any.
                 _logger.LogError("The shared state answered with an error: {Message}", exception.Message);
             }
 
@@ -259,7 +260,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _connection?.Dispose();
 
-    /// <summary>What a failure is, in words that hold nothing of an address, a user or a password.</summary>
+    /// <summary>Describes a failure in words without an address, a user or a password.</summary>
     public static string Describe(Exception exception) =>
         exception switch
         {
@@ -291,8 +292,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     }
 
     /// <summary>
-    /// Whether what failed may have been done, or may still be. What was never sent needs no taking back: while the state is away each
-    /// refused request would leave something to be told, and the state would come back to nothing else.
+    /// Whether the failed command may have been executed, or may still be. A command that was never sent needs no taking back. Otherwise
+    /// each refused request would leave a command to send while the state is away, and the state would come back to a flood of them.
     /// </summary>
     public static bool MayHaveArrived(RelayErrorException exception) =>
         exception.InnerException
@@ -301,7 +302,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
                 or RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog }
             );
 
-    /// <summary>Whether the command itself was wrong: to send it again would be no better.</summary>
+    /// <summary>Whether the command itself was wrong, so that sending it again can't help.</summary>
     public static bool IsMistake(Exception? exception) =>
         exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal);
 
@@ -316,11 +317,11 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         return true;
     }
 
-    /// <summary>Longer the longer it lasts, and never the same for two relays.</summary>
+    /// <summary>The pause: longer after each failure, and different for each relay.</summary>
     private static TimeSpan BreakOf(int failures)
     {
         var most = Math.Min(LongestBreak.TotalMilliseconds, ShortestBreak.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 8) / 2.0));
-#pragma warning disable CA5394 // Jitter, no secret.
+#pragma warning disable CA5394 // Jitter, not a secret.
         return TimeSpan.FromMilliseconds(
             ShortestBreak.TotalMilliseconds / 2 + Random.Shared.NextDouble() * (most - ShortestBreak.TotalMilliseconds / 2)
         );

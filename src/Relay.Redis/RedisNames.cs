@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// The names of all there is in the shared state. One hash tag for all, so that a script may touch any of them in Redis Cluster.
+/// The names of everything in the shared state. All share one hash tag, so that a script may touch any of them in Redis Cluster.
 /// </summary>
 internal sealed class RedisNames(string prefix)
 {
@@ -13,7 +13,7 @@ internal sealed class RedisNames(string prefix)
 
     private readonly string _prefix = $"{{{prefix}}}:";
 
-    /// <summary>Where news are told: <c>keys</c>, and <c>place</c> with a member of <see cref="Open"/>.</summary>
+    /// <summary>The channel of news: <c>keys</c>, and <c>place</c> with a member of <see cref="Open"/>.</summary>
     public string Channel => _prefix + "news";
 
     public RedisKey Relays => _prefix + "relays";
@@ -31,22 +31,22 @@ internal sealed class RedisNames(string prefix)
     /// <summary>Members: see <see cref="MemberOf"/>.</summary>
     public RedisKey Open => _prefix + "open";
 
-    /// <summary>Names of kept answers, by the time at which they were kept.</summary>
+    /// <summary>The names of kept answers, by the time at which they were kept.</summary>
     public RedisKey AnswersByAge => _prefix + "kept:age";
 
-    /// <summary>Of each kept answer's name, its holder, time and bytes.</summary>
+    /// <summary>The holder, the time and the bytes of each kept answer, by its name.</summary>
     public RedisKey AnswerEntries => _prefix + "kept:entries";
 
     /// <summary>Kept answers in the order of their holders, and within a holder by age.</summary>
     public RedisKey AnswersByHolder => _prefix + "kept:order";
 
-    /// <summary>Bytes of each holder.</summary>
+    /// <summary>The bytes of each holder.</summary>
     public RedisKey AnswerHolders => _prefix + "kept:holders";
 
-    /// <summary>Bytes of all kept answers.</summary>
+    /// <summary>The bytes of all kept answers.</summary>
     public RedisKey AnswerBytes => _prefix + "kept:bytes";
 
-    /// <summary>The names of versions that knew no holders.</summary>
+    /// <summary>The names that versions without holders used.</summary>
     public RedisKey[] OldAnswers => [_prefix + "answers", _prefix + "answers:bytes"];
 
     public RedisKey Counters(string member) => $"{_prefix}c:{member}";
@@ -57,7 +57,7 @@ internal sealed class RedisNames(string prefix)
 
     public RedisKey KeysOfDay(int day) => string.Create(CultureInfo.InvariantCulture, $"{_prefix}d:{day}");
 
-    /// <summary>Written by <c>doctor</c>, which tries whether the state can be written to.</summary>
+    /// <summary>Written by <c>doctor</c>, to test whether the state can be written.</summary>
     public RedisKey Probe => _prefix + "probe";
 
     public RedisKey Answer(string name) => $"{_prefix}i:{name}";
@@ -74,7 +74,7 @@ internal sealed class RedisNames(string prefix)
         return (parts[0], QuotaBuckets.Parse(parts[^1]));
     }
 
-    /// <summary>What the fields of one row of a key's usage begin with.</summary>
+    /// <summary>The beginning of the fields of one row of a key's usage.</summary>
     public static string RowOf(QuotaBucket bucket, string? model) => $"{bucket.WireName()}|{model}|";
 
     /// <summary>The bucket, the model (null for pages) and the number's letter of a field of usage.</summary>
@@ -84,9 +84,9 @@ internal sealed class RedisNames(string prefix)
         return (QuotaBuckets.Parse(parts[0]), parts[1].Length == 0 ? null : parts[1], parts[2]);
     }
 
-    /// <summary>Days as the scripts count them.</summary>
+    /// <summary>The number of a day, as the scripts count days.</summary>
     public static int ToNumber(DateOnly day) => day.DayNumber - FirstDay;
 
-    /// <summary>The other way round.</summary>
+    /// <summary>The day of a number.</summary>
     public static DateOnly ToDay(long number) => DateOnly.FromDayNumber((int)number + FirstDay);
 }

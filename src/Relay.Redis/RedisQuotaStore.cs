@@ -9,14 +9,14 @@ using StackExchange.Redis;
 namespace Relay.Redis;
 
 /// <summary>
-/// Counts in Redis: one admission is one script, on the server's clock. What requests cost is told afterwards, by the <see cref="Outbox"/>.
+/// Counts in Redis: one admission is one script, on the server's clock. The <see cref="Outbox"/> sends the costs of requests afterwards.
 /// While Redis is away, requests that spend are refused.
 /// </summary>
 internal sealed class RedisQuotaStore : IQuotaStore
 {
     private const int MostRefusals = 10_000;
 
-    /// <summary>A refusal may be over before its time, when another relay gives something back: it is taken as certain this long.</summary>
+    /// <summary>The time for which a refusal is certain. It may end early, when another relay gives something back.</summary>
     private static readonly TimeSpan Certain = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan PlacePoll = TimeSpan.FromMilliseconds(250);
@@ -49,7 +49,7 @@ internal sealed class RedisQuotaStore : IQuotaStore
         var id = _instance.NextChargeId();
         try
         {
-            // Not the caller's token: what is on its way may be charged, and only its answer tells.
+            // Not the caller's token: a command on its way may be charged, and only its answer tells.
             return Remember(
                 keyId,
                 limits,
@@ -60,7 +60,7 @@ internal sealed class RedisQuotaStore : IQuotaStore
         {
             if (RedisLink.MayHaveArrived(exception))
             {
-                // It may have been charged, or may still be: void, whichever comes first.
+                // The request may have been charged, or may be charged later. This voids the charge in both cases.
                 PostGiveBack(new QuotaCharge(keyId, RedisNames.ToDay(_day), 0, reserveUsd, limits.Bucket, id), model);
             }
 
@@ -122,7 +122,7 @@ internal sealed class RedisQuotaStore : IQuotaStore
         while (true)
         {
             var isGone = false;
-            // Before it asks: what is told meanwhile must not be missed.
+            // Before it asks: a place that is told meanwhile must not be missed.
             var told = _places.GetOrAdd(member, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             try
             {
@@ -141,12 +141,12 @@ internal sealed class RedisQuotaStore : IQuotaStore
             }
             catch (RelayErrorException)
             {
-                // It waits on: its patience is the queue's.
+                // It waits on. The queue bounds the wait.
             }
 
             if (isGone)
             {
-                // The others took this relay for dead, and its reservation for spent: to run now would count nowhere.
+                // The other relays took this one for dead, and its reservation for spent: a request that runs now would not be counted.
                 throw new RelayErrorException(RedisLink.Unavailable);
             }
 
@@ -222,7 +222,7 @@ internal sealed class RedisQuotaStore : IQuotaStore
         while (true)
         {
             var day = Volatile.Read(ref _day);
-            // Under the same id it is charged once, however often it arrives.
+            // With the same id it is charged once, however often the command arrives.
             var reply = (RedisResult[])
                 (
                     await _link.RunAgainAsync(
@@ -300,7 +300,9 @@ internal sealed class RedisQuotaStore : IQuotaStore
         );
     }
 
-    /// <summary>A refusal for the minute or the day stands for a moment; one for what still runs is over when that ends.</summary>
+    /// <summary>
+    /// Remembers a refusal for the minute or the day for a moment. A refusal because of running requests may be over as soon as one ends.
+    /// </summary>
     private QuotaDecision Remember(string keyId, QuotaLimits limits, QuotaDecision decision)
     {
         if (decision.Refusal is { } refusal && (refusal.Code != ErrorCode.RateLimited || decision.Statuses[0].Remaining == 0))

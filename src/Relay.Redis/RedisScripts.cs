@@ -3,7 +3,7 @@ using System.Reflection;
 namespace Relay.Redis;
 
 /// <summary>
-/// The scripts, as they lie beside this file. The client sends a hash, and the text where a server does not know it (any more).
+/// The scripts, which lie beside this file. The client sends a hash, and the text to a server that does not know the hash.
 /// </summary>
 internal static class RedisScripts
 {

@@ -5,7 +5,9 @@ using StackExchange.Redis;
 
 namespace Relay.Redis;
 
-/// <summary>What relays with one Claude login know of its limits: a hash of the login's fingerprint, read with each pulse.</summary>
+/// <summary>
+/// Shares the limits of one Claude login between its relays: a hash named by the login's fingerprint, read with each pulse.
+/// </summary>
 internal sealed class RedisUpstreamShare : IUpstreamShare
 {
     /// <summary>Longer than any limit that Anthropic has: a week.</summary>

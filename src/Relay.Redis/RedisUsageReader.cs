@@ -5,12 +5,12 @@ using StackExchange.Redis;
 
 namespace Relay.Redis;
 
-/// <summary>Reads what the whole fleet used.</summary>
+/// <summary>Reads the usage of the whole fleet.</summary>
 internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbox? outbox = null) : IUsageReader
 {
     private const int AtOnce = 200;
 
-    /// <summary>For the operator's reports, which may be of all keys.</summary>
+    /// <summary>The time limit for the operator's reports, which may cover all keys.</summary>
     private static readonly TimeSpan ReportTimeout = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromMilliseconds(200);
@@ -19,7 +19,7 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
     public async Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        // A day more than today: the server's clock may be ahead of this one's.
+        // One day after today, too: the server's clock may be ahead of this one.
         var last = RedisNames.ToNumber(DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)) + 1;
         var days = Enumerable.Range(RedisNames.ToNumber(since), Math.Max(0, last - RedisNames.ToNumber(since) + 1)).ToList();
         List<(int Day, string KeyId)> wanted = keyId is not null
@@ -75,7 +75,7 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
         return [.. days.Zip(found).SelectMany(pair => pair.Second.Select(key => (pair.First, key.ToString())))];
     }
 
-    /// <summary>Rows of nothing are left out.</summary>
+    /// <summary>The rows with numbers. Rows that hold only zeros are left out.</summary>
     private static IEnumerable<UsageRow> RowsOf(int day, string keyId, HashEntry[] fields) =>
         from field in fields
         let name = RedisNames.ParseField(field.Name.ToString())

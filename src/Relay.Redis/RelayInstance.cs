@@ -3,18 +3,17 @@ using Microsoft.Extensions.Options;
 
 namespace Relay.Redis;
 
-/// <summary>This run of this relay, as the fleet knows it.</summary>
+/// <summary>This run of the relay, as the fleet knows it.</summary>
 internal sealed class RelayInstance(IOptions<StateOptions> options, TimeProvider clock)
 {
-    /// <summary>Longest time for which what a relay holds outlives its last sign of life.</summary>
+    /// <summary>The longest time for which a relay's leases outlive its latest pulse.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
 
     private long _charges;
 
-    /// <summary>Random: a restart is another relay, whose predecessor's leases are not its own.</summary>
+    /// <summary>The id is random: a restart is another relay, and does not own the leases of the run before.</summary>
     public string Id { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
-    /// <summary>Its operator's name for it.</summary>
     public string Name { get; } = string.IsNullOrEmpty(options.Value.RelayName) ? Environment.MachineName : options.Value.RelayName;
 
     /// <summary>UTC.</summary>

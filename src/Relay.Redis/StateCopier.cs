@@ -14,7 +14,7 @@ using StackExchange.Redis;
 
 namespace Relay.Redis;
 
-/// <summary>Copies keys, usage and the day's counts between this relay's files and a Redis, or two.</summary>
+/// <summary>Copies keys, usage and the day's counts between this relay's files and a Redis, or between two Redis servers.</summary>
 internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptions<StateOptions> options, TimeProvider clock) : IStateCopier
 {
     private static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(30);
@@ -83,8 +83,8 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
     }
 
     /// <summary>
-    /// What is there and not in what is copied stays; what was revoked on either side stays so, and of two secrets the newer one is the
-    /// key's.
+    /// Merges the keys. A key that only the target has stays. A key that is revoked on either side stays revoked. Of two secrets of a key
+    /// the newer one is kept.
     /// </summary>
     private static Result<(IReadOnlyList<ApiKey> Keys, (int Added, int Changed, int Same) Counts)> Merge(
         IReadOnlyList<ApiKey> wanted,
@@ -161,10 +161,10 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         IUsageReader Usage { get; }
 
-        /// <summary>Who uses it now, in a sentence; null for nobody.</summary>
+        /// <summary>The current users of the state, in a sentence; null for none.</summary>
         Task<string?> FindUserAsync(CancellationToken cancellationToken);
 
-        /// <summary>Of two counts the larger stays. Answers how many rows grew, or would.</summary>
+        /// <summary>Adds rows; of two counts the larger stays. Returns the number of rows that grew, or would grow.</summary>
         Task<int> MergeAsync(IReadOnlyList<UsageRow> rows, bool dryRun, CancellationToken cancellationToken);
     }
 
@@ -208,7 +208,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         public void Dispose()
         {
-            // Files, opened for each use.
+            // The files are opened for each use.
         }
     }
 

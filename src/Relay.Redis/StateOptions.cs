@@ -4,10 +4,10 @@ using Relay.Application.Configuration;
 
 namespace Relay.Redis;
 
-/// <summary>Where keys, limits and usage are kept, and with whom they are shared.</summary>
+/// <summary>The place of keys, limits and usage, and the relays that share them.</summary>
 public sealed class StateOptions
 {
-    /// <summary>The value of <c>STATE</c> for a relay by itself.</summary>
+    /// <summary>The value of <c>STATE</c> for a single relay.</summary>
     public const string Local = "local";
 
     [Setting(

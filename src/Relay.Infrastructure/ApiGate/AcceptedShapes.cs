@@ -10,7 +10,7 @@ internal sealed class AcceptedShapes(HostTraces traces)
 
     private readonly ConcurrentDictionary<(ClaudeBinary Binary, string Model, bool TakesSchema), RequestShape> _shapes = new();
 
-    /// <summary>The shape; null when nothing was rehearsed yet.</summary>
+    /// <summary>The shape; null before a rehearsal.</summary>
     public RequestShape? Find(ClaudeProcess process) =>
         _shapes.GetValueOrDefault((process.Generation.Binary, process.Model, process.TakesSchema));
 
@@ -36,7 +36,7 @@ internal sealed class AcceptedShapes(HostTraces traces)
 
         if (_shapes.Count >= MaxShapes)
         {
-            // Callers name models: their number has a bound, and a shape is rehearsed anew within a second.
+            // Callers name models, so the number of shapes has a bound. A shape is rehearsed again within a second.
             _shapes.Clear();
         }
 

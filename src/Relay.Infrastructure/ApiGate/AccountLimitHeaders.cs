@@ -21,7 +21,7 @@ internal static partial class AccountLimitHeaders
 
     private static readonly string[] Counted = ["requests", "tokens", "input-tokens", "output-tokens"];
 
-    /// <summary>The limit that the request ran into; null when it ran into none.</summary>
+    /// <summary>The limit that the request ran into; null for none.</summary>
     public static UpstreamLimit? ReadRejection(HttpResponseHeaders headers) =>
         Text(headers, Unified + "status") != "rejected"
             ? null
@@ -30,8 +30,8 @@ internal static partial class AccountLimitHeaders
                 Seconds(headers, Unified + "reset")
             );
 
-    /// <summary>How much of each limit is used; empty where the headers do not say.</summary>
-    /// <param name="headers">Of the answer.</param>
+    /// <summary>The used share of each limit; empty where the headers do not say.</summary>
+    /// <param name="headers">The headers of the answer.</param>
     /// <param name="family">The family of the model that answered: an API key's limits count by family.</param>
     public static IReadOnlyList<AccountUse> ReadUses(HttpResponseHeaders headers, string family) =>
         [
@@ -78,7 +78,7 @@ internal static partial class AccountLimitHeaders
             )
             : null;
 
-    /// <summary>A window's name as Claude Code's own list of limits has it.</summary>
+    /// <summary>The name of a window in Claude Code's own list of limits.</summary>
     private static string? Name(string window) =>
         window switch
         {

@@ -5,8 +5,8 @@ using Relay.Infrastructure.ClaudeCode;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// The way of an answer from the API to Claude Code: each byte is read for the turn before it goes on. A caller's answer is made of
-/// these bytes, never of Claude Code's words. Whatever slows the reader of the turn slows the API, too.
+/// The way of an answer from the API to Claude Code. Each byte is read for the turn before it goes on. A caller's answer is made of these
+/// bytes, never of Claude Code's words. A slow reader of the turn slows the API down, too.
 /// </summary>
 internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStream(claudeCode)
 {
@@ -91,7 +91,7 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
         text.Append(piece);
     }
 
-    /// <summary>A block with what its deltas brought, as Claude Code will send it back in a later attempt.</summary>
+    /// <summary>A block with the text of its deltas, as Claude Code sends it back in a later attempt.</summary>
     private static JsonElement Whole(JsonElement block, string? text, string? signature)
     {
         try
@@ -121,7 +121,7 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Half an input, or half of a surrogate pair: no later attempt will be equal to it.
+            // Half of an input, or half of a surrogate pair: no later attempt will be equal to it.
             return block;
         }
     }

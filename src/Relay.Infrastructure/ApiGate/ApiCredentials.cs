@@ -71,7 +71,7 @@ internal sealed class ApiCredentials(
         return tokens?.ExpiresAt <= clock.GetUtcNow() ? null : tokens?.AccessToken;
     }
 
-    /// <summary>One renewal at a time: a refresh token is good once.</summary>
+    /// <summary>Renews the login, one renewal at a time: a refresh token works once.</summary>
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
         await _renewing.WaitAsync(cancellationToken);

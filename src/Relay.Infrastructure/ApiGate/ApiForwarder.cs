@@ -47,7 +47,7 @@ internal sealed partial class ApiForwarder : IDisposable
     )
     {
         (_forwarder, _credentials, _account, _clock) = (forwarder, credentials, account, clock);
-        // Not now: relayctl makes a gate also where the settings are not valid, to tell of them.
+        // Later, on first use: relayctl makes a gate with invalid settings, too, to report them.
         _api = new Lazy<Connection>(() =>
             new Connection(
                 new HttpMessageInvoker(CreateHandler(options.Value, configuration)),
@@ -64,7 +64,7 @@ internal sealed partial class ApiForwarder : IDisposable
         );
     }
 
-    /// <summary>Forwards a request, whose body is set already, and tells the turn what comes back.</summary>
+    /// <summary>Forwards a request, whose body is set already, and tells the turn the answer.</summary>
     public async Task ForwardAsync(HttpContext context, GateTurn turn, CancellationToken cancellationToken)
     {
         var claudeCode = context.Response.Body;
@@ -169,7 +169,7 @@ internal sealed partial class ApiForwarder : IDisposable
         return handler;
     }
 
-    /// <summary>The system's roots, or those of the operator's file.</summary>
+    /// <summary>Whether the certificate is trusted: by the system's roots, or by those of the operator's file.</summary>
     private static bool IsTrusted(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, X509Certificate2Collection roots)
     {
         if (errors == SslPolicyErrors.None)
@@ -196,7 +196,7 @@ internal sealed partial class ApiForwarder : IDisposable
 
     private sealed record Connection(HttpMessageInvoker Client, string Destination, ForwarderRequestConfig Config);
 
-    /// <summary>Composes what goes out and what comes back from lists, and notes the answer's status.</summary>
+    /// <summary>Composes the headers of the request and of the answer from lists, and notes the answer's status.</summary>
     private sealed class Exchange(KeyValuePair<string, string> credential, GateTurn turn, IAccountMeter account, TimeProvider clock)
         : HttpTransformer
     {
@@ -277,7 +277,7 @@ internal sealed partial class ApiForwarder : IDisposable
         }
     }
 
-    /// <summary>An error's body on its way to Claude Code; its first bytes are kept for its words.</summary>
+    /// <summary>An error's body on its way to Claude Code. Its first bytes are kept for the error's message.</summary>
     private sealed class ErrorBody(Stream claudeCode, int maxBytes) : ObservedStream(claudeCode)
     {
         private readonly MemoryStream _kept = new();

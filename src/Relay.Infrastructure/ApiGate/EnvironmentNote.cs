@@ -47,7 +47,7 @@ internal static partial class EnvironmentNote
     /// <summary>Whether a text is only the number of tokens that are left.</summary>
     public static bool IsBudget(string text) => Budget().Replace(text.Trim('\n'), string.Empty).Length == 0 && text.Length > 0;
 
-    /// <summary>A process that was never asked for its init frame leaves the number of tokens out.</summary>
+    /// <summary>Whether a line holds words. A process that was never asked for its init frame leaves the number of tokens out.</summary>
     private static bool HoldsWords(string line) => line is not ("" or "<system-reminder>" or "</system-reminder>") && !IsBudget(line);
 
     [GeneratedRegex(@"Today's date is (?<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

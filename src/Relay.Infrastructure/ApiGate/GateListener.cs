@@ -20,8 +20,8 @@ namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
 /// The only way from Claude Code to the Messages API: a listener on a Unix socket below <c>RELAY_HOME</c> (on macOS and Windows on a port
-/// of the loopback address). It forwards a request when its
-/// ticket is known, a turn runs, and the request holds exactly what that turn's caller asked for.
+/// of the loopback address). It forwards a request when its ticket is known, a turn runs, and the request holds exactly the input of that
+/// turn's caller.
 /// </summary>
 internal sealed class GateListener(
     RelayHome home,
@@ -55,12 +55,12 @@ internal sealed class GateListener(
     /// <summary>The socket; null over TCP and while nothing listens.</summary>
     public string? SocketPath { get; private set; }
 
-    /// <summary>The host in a base URL. Over a socket it names nobody.</summary>
+    /// <summary>The host in a base URL. Over a socket it has no meaning.</summary>
     public string Authority { get; private set; } = "gate";
 
     /// <summary>
-    /// Finds why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the differences which
-    /// they play would leave without the proof.
+    /// Finds the reason why a request must not be forwarded; null for the gate's own proof. Tests set another one, to show that the
+    /// differences that they play would leave without the proof.
     /// </summary>
     internal Func<
         HttpRequest,
@@ -79,7 +79,7 @@ internal sealed class GateListener(
         return ticket;
     }
 
-    /// <summary>A ticket has ended.</summary>
+    /// <summary>Removes a ticket that has ended.</summary>
     public void Forget(GateTicket ticket) => _tickets.TryRemove(ticket.Value, out _);
 
     /// <summary>Listens from now on, where the gate is in force.</summary>

@@ -1,6 +1,6 @@
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>Kinds of requests that the gate does not forward. <see cref="GateRefusals"/> says who can cause each.</summary>
+/// <summary>Kinds of requests that the gate does not forward. <see cref="GateRefusals"/> tells the possible cause of each.</summary>
 internal enum GateRefusal
 {
     /// <summary>A path without a ticket, or with a ticket that has ended.</summary>
@@ -35,7 +35,7 @@ internal enum GateRefusal
     /// <summary>The request does not hold exactly the caller's words and parameters.</summary>
     CallersPart,
 
-    /// <summary>Something around the caller's words differs from what the rehearsal showed.</summary>
+    /// <summary>A value around the caller's words differs from the rehearsal.</summary>
     Shape,
 
     /// <summary>A header that is not on the list, or whose value has another form.</summary>
@@ -51,7 +51,7 @@ internal enum GateRefusal
 /// <summary>The consequence of a refusal.</summary>
 internal enum RefusalEffect
 {
-    /// <summary>Nobody but the process hears of it.</summary>
+    /// <summary>Only the process learns of it.</summary>
     None,
 
     /// <summary>The process ends after its turn. The caller's answer stands.</summary>
@@ -65,7 +65,7 @@ internal enum RefusalEffect
 }
 
 /// <summary>
-/// Who is to blame for a refusal. Doubt takes nothing from other callers: each of their requests is proven by itself, and the engine
+/// The possible causes of refusals. A doubt takes nothing from other callers: each of their requests is proven by itself, and the engine
 /// leaves service only when the self-test fails.
 /// </summary>
 internal static class GateRefusals

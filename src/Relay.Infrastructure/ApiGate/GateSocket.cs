@@ -10,10 +10,10 @@ internal static class GateSocket
     private const int MaxPathBytes = 103;
 
     /// <summary>
-    /// A path below <c>RELAY_HOME/run</c>, with the number of this process: <c>relayctl doctor</c> has a gate beside the relay's. A home
-    /// whose path is too long gets a private directory below the temporary one.
+    /// Finds a path below <c>RELAY_HOME/run</c>, with the number of this process, because <c>relayctl doctor</c> has a gate beside the
+    /// relay's. A home whose path is too long gets a private directory below the temporary one.
     /// </summary>
-    /// <returns>The path, free to be bound. A socket that a killed relay left there is gone.</returns>
+    /// <returns>The path, free to be bound. A socket of a killed relay is removed.</returns>
     /// <exception cref="StartupException">No path is short enough.</exception>
     public static string Prepare(RelayHome home)
     {

@@ -5,12 +5,12 @@ using System.Threading.Channels;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// One turn of one process at the gate: what its request must hold, which requests were forwarded, and the news of it. Ended by
-/// whoever runs the turn; from then on nothing of it is forwarded.
+/// One turn of one process at the gate: the expected request, the requests that were forwarded, and the news. The engine that runs the
+/// turn ends it; from then on none of its requests is forwarded.
 /// </summary>
 internal sealed class GateTurn : IDisposable
 {
-    /// <summary>A slow reader of the news makes the API wait, not the memory grow.</summary>
+    /// <summary>Most untold news. With a slow reader the API waits, and memory does not grow.</summary>
     private const int MaxSignals = 64;
 
     private readonly Lock _lock = new();
@@ -30,7 +30,7 @@ internal sealed class GateTurn : IDisposable
     private byte[]? _requestHash;
 
     /// <summary>A turn that has not begun.</summary>
-    /// <param name="expectation">What its request must hold.</param>
+    /// <param name="expectation">The expected content of its request.</param>
     /// <param name="maxAttempts">Most calls that end with a whole message: 1, or more with a schema.</param>
     public GateTurn(TurnExpectation expectation, int maxAttempts)
     {
@@ -47,7 +47,7 @@ internal sealed class GateTurn : IDisposable
         Complete,
     }
 
-    /// <summary>What the request must hold.</summary>
+    /// <summary>The expected content of the request.</summary>
     public TurnExpectation Expectation { get; }
 
     /// <summary>In a rehearsal, the request's shape; null before, and when the gate forwards.</summary>
@@ -59,7 +59,6 @@ internal sealed class GateTurn : IDisposable
     /// <summary>Whether the gate answers itself instead of the API.</summary>
     public bool IsRehearsal { get; init; }
 
-    /// <summary>The news, in order.</summary>
     public ChannelReader<TurnSignal> Signals => _signals.Reader;
 
     /// <summary>Cancelled when the turn has ended.</summary>
@@ -74,10 +73,10 @@ internal sealed class GateTurn : IDisposable
     /// <summary>Completes when the process's <c>init</c> frame has passed. Nothing is forwarded before.</summary>
     public Task LockedDown => _lockedDown.Task;
 
-    /// <summary>The process's <c>init</c> frame has passed.</summary>
+    /// <summary>Notes that the process's <c>init</c> frame has passed.</summary>
     public void PassLockdown() => _lockedDown.TrySetResult();
 
-    /// <summary>Tells of something; waits while too much is untold.</summary>
+    /// <summary>Tells news; waits while too much is untold.</summary>
     public async ValueTask TellAsync(TurnSignal signal, CancellationToken cancellationToken)
     {
         try
@@ -90,7 +89,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>Whether another request may come now; it is being looked at from then on.</summary>
+    /// <summary>Takes the next request in, or returns the refusal of it.</summary>
     public GateRefusal? Enter()
     {
         lock (_lock)
@@ -125,13 +124,13 @@ internal sealed class GateTurn : IDisposable
     /// <summary>Whether a request is, byte for byte, the one that failed before.</summary>
     public bool IsSame(ReadOnlySpan<byte> body) => _requestHash is not null && SHA256.HashData(body).AsSpan().SequenceEqual(_requestHash);
 
-    /// <summary>A rehearsal's request has passed its proof.</summary>
+    /// <summary>Takes the shape of a rehearsal's request that has passed its proof.</summary>
     public void Rehearse(RequestShape shape) => Rehearsed = shape;
 
-    /// <summary>A request has passed its proof: only the same may be repeated.</summary>
+    /// <summary>Takes a request that has passed its proof: only the same may be repeated.</summary>
     public void Pass(ReadOnlySpan<byte> body) => _requestHash = SHA256.HashData(body);
 
-    /// <summary>A proven request goes out.</summary>
+    /// <summary>Sends a proven request out.</summary>
     /// <exception cref="OperationCanceledException">The turn has ended.</exception>
     public ValueTask ForwardAsync(CancellationToken cancellationToken)
     {
@@ -149,7 +148,7 @@ internal sealed class GateTurn : IDisposable
         return TellAsync(new TurnSignal.Forwarded(_repeats + 1), cancellationToken);
     }
 
-    /// <summary>The message is whole.</summary>
+    /// <summary>Ends the message, which is whole.</summary>
     /// <param name="blocks">Its content, for the proof of a later attempt.</param>
     public void Complete(IEnumerable<JsonElement> blocks)
     {
@@ -163,8 +162,8 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>The answer ended before its message did.</summary>
-    /// <param name="hasBegun">Whether part of it had come.</param>
+    /// <summary>Ends an answer that broke off before its message was whole.</summary>
+    /// <param name="hasBegun">Whether a part of the message had come.</param>
     public void Break(bool hasBegun)
     {
         lock (_lock)
@@ -176,7 +175,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>The API answered with an error, or not at all.</summary>
+    /// <summary>Takes an error of the API, or its silence.</summary>
     /// <returns>Whether the same request may come again.</returns>
     public bool Fail(int? status)
     {
@@ -187,7 +186,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>A request was refused before it left: nothing of the turn leaves any more.</summary>
+    /// <summary>Refuses a request before it leaves. No further request of the turn is forwarded.</summary>
     /// <param name="refusal">The kind.</param>
     /// <param name="detail">The difference, without a caller's data.</param>
     public void Refuse(GateRefusal refusal, string detail)
@@ -198,7 +197,9 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>The answer is known: nothing more of the turn leaves. What is on its way to Claude Code goes on.</summary>
+    /// <summary>
+    /// Takes note that the answer is known: no further request of the turn is forwarded. Bytes on their way to Claude Code go on.
+    /// </summary>
     public void Close()
     {
         lock (_lock)
@@ -209,7 +210,7 @@ internal sealed class GateTurn : IDisposable
         EndSignals();
     }
 
-    /// <summary>The request that entered is done with. One that was broken off is not repeated.</summary>
+    /// <summary>Ends the request that entered. A request that was broken off is not repeated.</summary>
     public void Leave()
     {
         lock (_lock)
@@ -218,7 +219,9 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>Nobody listens to the turn any more. A whole message that is still on its way to Claude Code goes on.</summary>
+    /// <summary>
+    /// Ends the news, when the turn has no listener any more. A whole message that is still on its way to Claude Code goes on.
+    /// </summary>
     private void EndSignals()
     {
         _signals.Writer.TryComplete();
@@ -228,7 +231,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>Ends the turn: a call that is being forwarded is cut off, and nothing more is.</summary>
+    /// <summary>Ends the turn: a call that is being forwarded is cut off, and no further one is forwarded.</summary>
     public void Dispose()
     {
         _ended.Cancel();

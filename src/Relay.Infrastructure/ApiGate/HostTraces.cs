@@ -6,7 +6,7 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// Finds in a request shape what nobody outside this host may learn: its names, its directories, its environment, and the names of the
+/// Finds in a request shape the data that must not leave this host: its names, its directories, its environment, and the names of the
 /// account that Claude Code is logged in with.
 /// </summary>
 internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
@@ -45,7 +45,7 @@ internal sealed class HostTraces(RelayHome home, ClaudeEnvironment environment)
     /// <summary>The kind of the first trace; null for none.</summary>
     public string? Find(RequestShape shape)
     {
-        // Not the model's name, which a caller may have chosen, and not the directory that the relay makes for Claude Code.
+        // Without the model's name, which a caller may have chosen, and the directory that the relay makes for Claude Code.
         var text = string.Join('\n', shape.Billing, shape.Identity, shape.Note, shape.Headers, shape.ContextManagement, shape.Tools)
             .Replace(shape.Model, string.Empty, StringComparison.OrdinalIgnoreCase)
             .Replace(WorkingDirectory.Location, string.Empty, StringComparison.Ordinal);

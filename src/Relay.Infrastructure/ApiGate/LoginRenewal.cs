@@ -7,7 +7,7 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// Has Claude Code renew the login, in a process that never sees a caller's word: <c>claude auth status</c> renews an access token that
+/// Has Claude Code renew the login, in a process that never sees a caller's word. <c>claude auth status</c> renews an access token that
 /// ends within five minutes, and writes the new one into the login's file (measured on 2.1.330).
 /// </summary>
 internal sealed class LoginRenewal(

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>The gate's own answer in a rehearsal: a whole message of one word, which no model wrote and nobody pays for.</summary>
+/// <summary>The gate's own answer in a rehearsal: a whole message of one word. No model wrote it and it costs nothing.</summary>
 internal static class RehearsalAnswer
 {
     /// <summary>Writes it to Claude Code.</summary>

@@ -35,7 +35,7 @@ internal static partial class RequestHeaders
         "X-Stainless-Helper-Method",
     ];
 
-    /// <summary>Headers of the connection between Claude Code and the gate, and its placeholder of a credential: they end here.</summary>
+    /// <summary>Headers of the connection between Claude Code and the gate, and the placeholder for a credential. They end here.</summary>
     private static readonly HashSet<string> Dropped = new(StringComparer.OrdinalIgnoreCase)
     {
         "Host",
@@ -50,7 +50,7 @@ internal static partial class RequestHeaders
 
     /// <summary>The headers that go out, as one text.</summary>
     /// <param name="headers">The headers of the request.</param>
-    /// <param name="problem">The name of the header that is not on the list, or has another form; null when all are well.</param>
+    /// <param name="problem">The name of the header that is not on the list, or has another form; null for none.</param>
     public static string Read(IHeaderDictionary headers, out string? problem)
     {
         problem = headers.FirstOrDefault(header => !Dropped.Contains(header.Key) && !IsKnown(header.Key, header.Value.ToString())).Key;

@@ -91,7 +91,7 @@ internal sealed partial class RequestProof
         );
     }
 
-    /// <summary>opus-4-8 tells with each attempt how many tokens are left.</summary>
+    /// <summary>Proves the number of tokens that are left, which opus-4-8 tells with each attempt.</summary>
     private void ProveBudget(JsonElement content)
     {
         var text =

@@ -7,7 +7,7 @@ namespace Relay.Infrastructure.ApiGate;
 /// <content>The caller's tools, the calls of the conversation, and their results.</content>
 internal sealed partial class RequestProof
 {
-    /// <summary>The declarations and the choice are those that the relay laid over the body.</summary>
+    /// <summary>The declarations and the choice are the ones that the relay laid over the body.</summary>
     private void ProveTools(JsonElement body)
     {
         if (_expected.Extra.Tools is not { } tools)
@@ -57,7 +57,7 @@ internal sealed partial class RequestProof
 
     private void ProveCall(JsonElement block, ToolCall call, string where)
     {
-        // A block of another kind is one that Claude Code put in place of the caller's.
+        // Claude Code has put a block of another kind in place of the caller's.
         Require(block.Text("type") == "tool_use", GateRefusal.CallersPart, where);
         OnlyMembers(block, where, "type", "id", "name", "input", "cache_control");
         CountBreakpoint(block);
@@ -70,8 +70,8 @@ internal sealed partial class RequestProof
     }
 
     /// <summary>
-    /// A turn that begins with results. With older models the note stands at its end: as blocks after the caller's, or inside of the last
-    /// result where nothing else follows it.
+    /// Proves a turn that begins with results. With older models the note stands at its end: in blocks after the caller's, or inside of
+    /// the last result where no other block follows it.
     /// </summary>
     private void ProveResults(List<JsonElement> blocks, ChatMessage turn, bool isLast, int number)
     {
@@ -102,7 +102,7 @@ internal sealed partial class RequestProof
         Require(block.Text("type") == "tool_result", GateRefusal.CallersPart, where);
         OnlyMembers(block, where, "type", "tool_use_id", "content", "is_error", "cache_control");
         CountBreakpoint(block);
-        // Claude Code leaves a word out that says nothing.
+        // Claude Code leaves out a field that says nothing.
         var isError = block.Member("is_error")?.GetBoolean();
         Require(
             block.Text("tool_use_id") == result.CallId && (isError ?? false) == (result.IsError ?? false),
@@ -138,7 +138,7 @@ internal sealed partial class RequestProof
         NoteReminders(reminders, where);
     }
 
-    /// <summary>A result that is one text, or empty; the note takes the place of an empty one.</summary>
+    /// <summary>Proves a result that is one text, or empty. The note takes the place of an empty result.</summary>
     private void ProveSingle(string text, ToolResultBlock result, bool mayHoldNote, string where)
     {
         if (mayHoldNote && result.Content.Count == 0 && text.StartsWith(ReminderStart, StringComparison.Ordinal))

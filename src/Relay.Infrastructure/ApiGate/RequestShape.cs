@@ -1,6 +1,6 @@
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>Where Claude Code puts its note on the environment. Older models have it inside the last user message.</summary>
+/// <summary>The place of Claude Code's note on the environment. For older models it is inside the last user message.</summary>
 internal enum NotePlacement
 {
     /// <summary>In a message of the role <c>system</c> after the last user message.</summary>
@@ -9,7 +9,7 @@ internal enum NotePlacement
     /// <summary>In <c>system-reminder</c> blocks at the head of the last user message.</summary>
     Reminders,
 
-    /// <summary>Nowhere.</summary>
+    /// <summary>There is no note.</summary>
     Absent,
 }
 
@@ -20,7 +20,7 @@ internal enum NotePlacement
 /// <param name="Model">The full id that the body names.</param>
 /// <param name="Billing">The first system block, without the end of its version.</param>
 /// <param name="Identity">The second system block.</param>
-/// <param name="Placement">Where the note stands.</param>
+/// <param name="Placement">The place of the note.</param>
 /// <param name="Note">The note's text, without its date.</param>
 /// <param name="Thinking"><c>thinking</c>, without the budget.</param>
 /// <param name="ContextManagement"><c>context_management</c> as it stands.</param>

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>Compares JSON with what Claude Code made of it: it reads numbers as JavaScript does, as doubles.</summary>
+/// <summary>Compares JSON with Claude Code's copy of it. Claude Code reads numbers as JavaScript does, as doubles.</summary>
 internal static class SentJson
 {
     /// <summary>Whether two values are the same; the order of an object's members does not count.</summary>
@@ -29,7 +29,7 @@ internal static class SentJson
         }
     }
 
-    /// <summary>In the same order, mostly. JavaScript puts names that are whole numbers first.</summary>
+    /// <summary>Whether the members are the same, mostly in the same order. JavaScript puts names that are whole numbers first.</summary>
     private static bool HaveSameMembers(JsonElement one, JsonElement other)
     {
         using var others = other.EnumerateObject().GetEnumerator();

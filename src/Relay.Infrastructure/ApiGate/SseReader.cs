@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// Reads server-sent events out of bytes that arrive in any pieces. Keeps at most one event; the lines <c>event:</c>, <c>id:</c> and
-/// comments are passed over, for the data of each event names its type.
+/// Reads server-sent events out of bytes that arrive in any pieces. Keeps at most one event. The lines <c>event:</c>, <c>id:</c> and
+/// comments are skipped, because the data of each event names its type.
 /// </summary>
 internal sealed class SseReader
 {
@@ -16,8 +16,8 @@ internal sealed class SseReader
     private readonly ArrayBufferWriter<byte> _data = new();
 
     /// <summary>Takes the next bytes.</summary>
-    /// <param name="bytes">As they came.</param>
-    /// <returns>The events that ended in them, in order; to be disposed of by the caller.</returns>
+    /// <param name="bytes">The bytes as they came.</param>
+    /// <returns>The events that ended in them, in order. The caller disposes of them.</returns>
     /// <exception cref="JsonException">The data of an event is not JSON.</exception>
     /// <exception cref="InvalidDataException">An event is longer than 8 MB.</exception>
     public IReadOnlyList<JsonDocument> Read(ReadOnlySpan<byte> bytes)

@@ -4,14 +4,14 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>All that a request to the Messages API may hold of a caller. Prints nothing of it.</summary>
+/// <summary>The complete caller's part of a request to the Messages API. It prints none of the caller's words.</summary>
 /// <param name="Model">The model that the process was told: an alias or a full id.</param>
 /// <param name="System">The system prompt; null for none.</param>
 /// <param name="Conversation">The caller's turns, in order.</param>
 /// <param name="MaxOutputTokens">The cap on the answer. A model with a lower cap may have less.</param>
 internal sealed record TurnExpectation(string Model, PromptText? System, Conversation Conversation, int MaxOutputTokens)
 {
-    /// <summary>The family of the model; the name itself where it is no model's.</summary>
+    /// <summary>The family of the model; the name itself where it is not a model's.</summary>
     public string Family => ModelName.Create(Model).TryGet(out var name, out _) ? name.Family : Model;
 
     /// <summary>The effort asked for; null for the executable's default, which the rehearsal showed.</summary>
@@ -39,6 +39,6 @@ internal sealed record TurnExpectation(string Model, PromptText? System, Convers
             Schema = preparation.Schema,
         };
 
-    /// <summary>Without the caller's words.</summary>
+    /// <summary>Hides the caller's words.</summary>
     public override string ToString() => $"TurnExpectation {{ {Model}, *** }}";
 }

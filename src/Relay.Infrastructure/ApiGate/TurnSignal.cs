@@ -3,7 +3,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>News of a turn, in the order in which they happened. Whoever takes one disposes of it.</summary>
+/// <summary>News of a turn, in the order of the events. The receiver disposes of it.</summary>
 internal abstract record TurnSignal : IDisposable
 {
     private TurnSignal() { }

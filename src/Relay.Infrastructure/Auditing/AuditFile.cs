@@ -10,8 +10,8 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.Auditing;
 
 /// <summary>
-/// JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600. One writer; a bounded buffer between it and the requests.
-/// A lock keeps the relay and the operator's commands from writing into each other's lines. While the disk fails, the lines
+/// Writes JSON lines in <c>RELAY_HOME/audit</c>, one file a UTC day, 0600. There is one writer, and a bounded buffer between it and the
+/// requests. A lock keeps the relay and the operator's commands from writing into each other's lines. While the disk fails, the lines
 /// wait, and <c>/health/ready</c> says so.
 /// </summary>
 internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<AuditFile> logger) : BackgroundService, IAuditLog, IHealthCheck
@@ -75,7 +75,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         WriteTally();
-        // What is buffered is written before the relay ends, unless the disk still fails when there is no more time.
+        // Buffered lines are written before the relay ends, unless the disk still fails at the end of the time to stop.
         _entries.Writer.TryComplete();
         if (ExecuteTask is { } writing)
         {
@@ -99,7 +99,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     {
         await using var tally = clock.CreateTimer(_ => WriteTally(), null, TallyInterval, TallyInterval);
         var lines = new List<(DateOnly Day, ReadOnlyMemory<byte> Line)>();
-        // Not the stopping token: StopAsync ends the channel, and the rest is still to be written.
+        // Not the stopping token: StopAsync ends the channel, and the remaining lines are still to be written.
         while (await _entries.Reader.WaitToReadAsync(CancellationToken.None))
         {
             while (lines.Count < LinesAtOnce && _entries.Reader.TryRead(out var next))
@@ -136,7 +136,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         }
     }
 
-    /// <summary>Writes the lines, as often as it takes.</summary>
+    /// <summary>Writes the lines, and tries again until it succeeds.</summary>
     private async Task AppendAsync(DateOnly day, IReadOnlyList<ReadOnlyMemory<byte>> lines)
     {
         while (true)
@@ -151,7 +151,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
             {
                 if (_problem is null)
                 {
-                    // In this order: who is told to look into the log finds it there.
+                    // In this order: an operator who is told to look into the log must find the line there.
                     logger.LogError(exception, "The audit log can't be written; its lines wait in memory");
                     _problem = "The audit log can't be written; the relay's log says why. Its lines wait in memory.";
                 }
@@ -171,7 +171,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     {
         RelayHome.CreatePrivateDirectory(home.AuditDirectory);
         await using var writeLock = await LockAsync();
-        // Unbuffered, and in one piece: what a full disk took of it must be taken back before the next attempt.
+        // Unbuffered, and in one piece: the part that a full disk took must be taken back before the next attempt.
         await using var file = new FileStream(PathOf(day), Unbuffered(FileMode.Append));
         var length = file.Length;
         var bytes = new ArrayBufferWriter<byte>();
@@ -198,7 +198,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         return options;
     }
 
-    /// <summary>The system's lock, so that it ends with the process that holds it.</summary>
+    /// <summary>Takes the system's lock, which ends with the process that holds it.</summary>
     private async Task<FileStream> LockAsync()
     {
         for (var attempt = 0; ; attempt++)

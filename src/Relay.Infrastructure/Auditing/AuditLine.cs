@@ -10,7 +10,10 @@ namespace Relay.Infrastructure.Auditing;
 /// <summary>An audit entry as one line of JSON.</summary>
 internal static class AuditLine
 {
-    /// <summary>The line's bytes, with its end. Everything that is not plain ASCII is escaped: safe in any terminal.</summary>
+    /// <summary>
+    /// The line's bytes, with its line feed. Every character that is not plain ASCII is escaped, so that the line is safe in any
+    /// terminal.
+    /// </summary>
     public static ReadOnlyMemory<byte> Format(DateTimeOffset at, AuditEntry entry)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
@@ -23,7 +26,7 @@ internal static class AuditLine
         return buffer.WrittenMemory;
     }
 
-    /// <summary>The line's text, without its end.</summary>
+    /// <summary>The line's text, without its line feed.</summary>
     public static string Text(DateTimeOffset at, AuditEntry entry) => Encoding.UTF8.GetString(Format(at, entry).Span).TrimEnd('\n');
 
     private static void Write(Utf8JsonWriter writer, DateTimeOffset at, AuditEntry entry)

@@ -67,7 +67,7 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
     /// <summary>Reads on from a position, into later days.</summary>
     private async Task<Position> ReadOnAsync(Position position, Action<string> take, CancellationToken cancellationToken)
     {
-        // Listed first: a day's last line is written before the next day's first.
+        // Listed first: the last line of a day is written before the first line of the next.
         var later = Days().Where(file => string.CompareOrdinal(file, position.File) > 0).ToList();
         if (position.File.Length > 0)
         {
@@ -82,13 +82,13 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
         return position;
     }
 
-    /// <summary>Reads the whole lines from a position on; half a line waits for its other half.</summary>
+    /// <summary>Reads the whole lines after a position. An unfinished line waits for its end.</summary>
     private static async Task<Position> ReadAsync(Position from, Action<string> take, CancellationToken cancellationToken)
     {
         try
         {
             await using var file = new FileStream(from.File, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            // A writer that ran out of disk takes its half line back.
+            // A writer that ran out of disk takes its unfinished line back.
             var offset = Math.Min(from.Offset, file.Length);
             file.Seek(offset, SeekOrigin.Begin);
             var buffer = new byte[64 * 1024];
@@ -114,7 +114,7 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
         }
         catch (FileNotFoundException)
         {
-            return from; // Its days are over.
+            return from; // The day's file was removed.
         }
     }
 
@@ -142,6 +142,6 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
         }
     }
 
-    /// <summary>Up to where a file has been read.</summary>
+    /// <summary>The end of the part of a file that has been read.</summary>
     private sealed record Position(string File, long Offset);
 }

@@ -7,7 +7,7 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.Auditing;
 
 /// <summary>
-/// Removes the audit log's files that are older than <c>AUDIT_DAYS</c>, at start and every hour. In the relay only: an operator's
+/// Removes files of the audit log that are older than <c>AUDIT_DAYS</c>, at start and every hour. Only the relay does so: an operator's
 /// command may have been started with other settings.
 /// </summary>
 internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> options, TimeProvider clock, ILogger<AuditRetention> logger)

@@ -9,7 +9,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// handed out once, in the order of the message.
 /// </summary>
 /// <param name="showsThoughts">Whether thoughts are handed out.</param>
-/// <param name="hasCitations">Whether words may cite documents: then blocks of words stay apart.</param>
+/// <param name="hasCitations">Whether words may cite documents: then blocks of words stay separate.</param>
 internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 {
     private readonly AnswerWords _words = new();
@@ -44,7 +44,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     /// <returns>As <see cref="AnswerWords.Append"/>.</returns>
     public (string Text, string Sequence)? Append(string words, StopSequences? stop) => _words.Append(words, stop);
 
-    /// <summary>A block begins.</summary>
+    /// <summary>Begins a block.</summary>
     public void Begin(JsonElement block)
     {
         switch (block.Text("type"))
@@ -70,7 +70,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         }
     }
 
-    /// <summary>A part of a call or of a thought.</summary>
+    /// <summary>Adds a part of a call or of a thought.</summary>
     public void Add(JsonElement delta)
     {
         if (_call is { } call && delta.Text("partial_json") is { } input)
@@ -92,7 +92,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         }
     }
 
-    /// <summary>A block ends.</summary>
+    /// <summary>Ends a block.</summary>
     public void End()
     {
         FlushPending(isEnd: true);
@@ -187,7 +187,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     /// <summary>All words, when no other piece comes.</summary>
     public string Complete() => _words.Complete();
 
-    /// <summary>The blocks of the answer; null for one that is nothing but its text.</summary>
+    /// <summary>The blocks of the answer; null for one of text alone.</summary>
     /// <param name="text">All words of the answer: those that came, or their beginning.</param>
     public IReadOnlyList<AnswerBlock>? Content(string text)
     {
@@ -213,7 +213,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         return content;
     }
 
-    /// <summary>Begins anew: a message was broken off, and nothing of it was shown.</summary>
+    /// <summary>Begins anew after a message was broken off before any of it was shown.</summary>
     public void Clear()
     {
         _words.Clear();
@@ -224,7 +224,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         (_isInText, _citations) = (false, []);
     }
 
-    /// <summary>The words before a block of another kind are whole.</summary>
+    /// <summary>Ends the words before a block of another kind.</summary>
     private void EndText()
     {
         _words.EndPiece();
@@ -236,7 +236,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         }
     }
 
-    /// <summary>The words that came so far cite a place. One that is not Unicode is left out.</summary>
+    /// <summary>Adds a citation to the words that came so far. A citation that is not Unicode is left out.</summary>
     private void Cite(JsonElement citation)
     {
         try

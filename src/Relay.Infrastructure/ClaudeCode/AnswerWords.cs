@@ -4,8 +4,8 @@ using Relay.Domain.Completions;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// The text of one message as it comes, piece by piece. A surrogate pair that two pieces share is put together before anybody
-/// sees it; half a pair that stays alone becomes U+FFFD.
+/// The text of one message as it comes, piece by piece. A surrogate pair that is split between two pieces is joined before it is handed
+/// out. Half a pair that stays alone becomes U+FFFD.
 /// </summary>
 internal sealed class AnswerWords
 {
@@ -44,8 +44,8 @@ internal sealed class AnswerWords
     }
 
     /// <summary>Adds a piece.</summary>
-    /// <param name="piece">May begin or end with half a surrogate pair.</param>
-    /// <param name="stop">Texts to look for; null for none.</param>
+    /// <param name="piece">A piece, which may begin or end with half a surrogate pair.</param>
+    /// <param name="stop">The texts to look for; null for none.</param>
     /// <returns>The first stop text found, and the text before it; null for none.</returns>
     public (string Text, string Sequence)? Append(string piece, StopSequences? stop)
     {
@@ -94,7 +94,7 @@ internal sealed class AnswerWords
         return words;
     }
 
-    /// <summary>No other piece follows this one directly: nothing is held back any more, and half a pair stays alone.</summary>
+    /// <summary>Ends the piece: no other piece follows directly, so nothing is held back any more, and half a pair stays alone.</summary>
     public void EndPiece()
     {
         if (_half is not null)

@@ -3,19 +3,19 @@ using Relay.Domain;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>A claude executable as it lies on the disk now; another size or time means another CLI.</summary>
+/// <summary>A claude executable as it is on the disk now. Another size or time means another CLI.</summary>
 /// <param name="Path">Absolute, symbolic links followed.</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="ModifiedAt">UTC.</param>
 internal sealed record ClaudeBinary(string Path, long Length, DateTime ModifiedAt)
 {
-    /// <summary>Oldest version that knows <c>client_composed</c>, <c>--restricted</c> and a clean <c>set_model</c>.</summary>
+    /// <summary>The oldest version that knows <c>client_composed</c>, <c>--restricted</c> and a clean <c>set_model</c>.</summary>
     public static readonly Version MinimumVersion = new(2, 1, 290);
 
-    /// <summary>Whether the executable still lies there as it was.</summary>
+    /// <summary>Whether the executable is still there unchanged.</summary>
     public bool IsUnchanged => new FileInfo(Path) is { Exists: true } file && file.Length == Length && file.LastWriteTimeUtc == ModifiedAt;
 
-    /// <summary>Newest version the lockdown tests have run against.</summary>
+    /// <summary>The newest version that the lockdown tests have run against.</summary>
     public static readonly Version NewestTestedVersion = new(2, 1, 330);
 }
 
@@ -24,7 +24,9 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
 {
     private static readonly string FileName = OperatingSystem.IsWindows() ? "claude.exe" : "claude";
 
-    /// <summary>The executable, or <see cref="ErrorCode.ClaudeMissing"/> with what to do. Cheap: a few look-ups of file names.</summary>
+    /// <summary>
+    /// The executable, or <see cref="ErrorCode.ClaudeMissing"/> with the action to take. Cheap: a few look-ups of file names.
+    /// </summary>
     public Result<ClaudeBinary> Find()
     {
         var named = options.Value.ClaudeBin;
@@ -46,7 +48,7 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return Gone; // A link in a circle, or an update that has just taken it away.
+            return Gone; // A circular link, or an update that has just removed it.
         }
     }
 

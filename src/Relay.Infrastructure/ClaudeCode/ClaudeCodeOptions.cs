@@ -3,7 +3,7 @@ using Relay.Application.Configuration;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>Whose account pays.</summary>
+/// <summary>The account that pays.</summary>
 public enum ClaudeAuth
 {
     /// <summary>A login in a Claude configuration directory.</summary>
@@ -28,14 +28,14 @@ public enum SandboxMode
     /// <summary>With bubblewrap where it works.</summary>
     Auto,
 
-    /// <summary>With bubblewrap or not at all.</summary>
+    /// <summary>With bubblewrap; without it nothing runs.</summary>
     Bwrap,
 
     /// <summary>Without.</summary>
     Off,
 }
 
-/// <summary>How Claude Code is found, logged in, confined and kept warm.</summary>
+/// <summary>Settings of Claude Code: executable, login, jail and spares.</summary>
 public sealed class ClaudeCodeOptions
 {
     [Setting("CLAUDE_BIN", "Run this claude executable. When unset, it is looked for on PATH, then in ~/.local/bin.")]
@@ -88,7 +88,7 @@ public sealed class ClaudeCodeOptions
     [Setting("WARM_IDLE", "End a key's spare that was unused for this long.", Min = "1s", Max = "1d")]
     public TimeSpan WarmIdle { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Whether Claude Code reaches the API through the gate. The clouds' requests are signed by Claude Code itself.</summary>
+    /// <summary>Whether Claude Code reaches the API through the gate. Claude Code itself signs the clouds' requests.</summary>
     internal bool UsesGate => Auth is not (ClaudeAuth.Bedrock or ClaudeAuth.Vertex);
 
     /// <summary>Whether a process may serve another completion of its key.</summary>
@@ -98,7 +98,7 @@ public sealed class ClaudeCodeOptions
 internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOptions>
 {
     /// <summary>
-    /// A token that was wrapped or copied with a letter too much is refused by Anthropic at each call, and looks right to the eye.
+    /// Finds tokens that were wrapped or copied with a letter too many. Anthropic refuses them at each call, and they look right.
     /// </summary>
     private static IEnumerable<string> FindBadLetters(ClaudeCodeOptions options)
     {

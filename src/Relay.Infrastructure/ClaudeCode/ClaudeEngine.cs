@@ -73,8 +73,8 @@ internal sealed class ClaudeEngine(
                 return completion;
             }
 
-            // It failed before its turn, as spares may that die between their last check and now: nothing was sent to the API, so a new one
-            // takes over, once.
+            // The process failed before its turn, as a spare may that dies between its last check and now. Nothing was sent to the API,
+            // so a new process takes over, once.
             return (
                 await RunInAsync(() => pool.StartColdAsync(generation, profile, told, ended.Token), job, started, ended.Token)
             ).Completion;
@@ -88,7 +88,7 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <summary>Gets a process and runs the job in it, in the sight of who measures.</summary>
+    /// <summary>Gets a process and runs the job in it, with metrics and a span.</summary>
     /// <returns>The answer, and whether the process was used up: false when it failed before its turn.</returns>
     private async Task<(Result<Completion> Completion, bool UsedUp)> RunInAsync(
         Func<Task<ClaimedProcess>> claim,
@@ -217,7 +217,7 @@ internal sealed class ClaudeEngine(
             var finished = run.Finish(writing);
             pool.GiveBack(run.Claimed, run.Job.Profile, finished);
 
-            // Fails or is cancelled with the process, whose end has been told above.
+            // The read fails or is cancelled with the process, whose end was reported above.
             await over.CancelAsync();
             await writing.ContinueWith(
                 _ => { },
@@ -230,7 +230,9 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <summary>Counts what the API had sent of an answer when its caller left, or its time ended, before all of it was read.</summary>
+    /// <summary>
+    /// Counts the part of an answer that the API had sent when its caller left, or its time ended, before everything was read.
+    /// </summary>
     private static void CountUnread(CompletionRun run, List<TurnSignal> unread)
     {
         foreach (var signal in unread)
@@ -262,8 +264,8 @@ internal sealed class ClaudeEngine(
         {
             if (!run.News.IsReady(silence) && job.Sink is not null && turn.TakePiece() is { } piece)
             {
-                // Only now: what had come already goes in one piece, and a reader that is slower than the model loses nothing by it.
-                // The reader's time is not the model's silence.
+                // Only when no news is ready: pieces that have come already go out together, and a slow reader loses nothing. The
+                // reader's time does not count as the model's silence.
                 idle.CancelAfter(Timeout.InfiniteTimeSpan);
                 job.Sink.TakeModel(turn.ResponseModel ?? job.Model);
                 for (AnswerPiece? next = piece; next is not null; next = turn.TakePiece())
@@ -298,7 +300,7 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <summary>Takes a frame, and notes what it tells.</summary>
+    /// <summary>Takes a frame, and notes its facts.</summary>
     /// <returns>Null while the turn goes on.</returns>
     private TurnOutcome? Take(CompletionRun run, ClaudeFrame frame, SemaphoreSlim historyTaken)
     {
@@ -308,7 +310,7 @@ internal sealed class ClaudeEngine(
         var outcome = turn.Accept(frame);
         if (turn.Gated is null && outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
         {
-            // The CLI believes its turn goes on, and would call the API again within milliseconds.
+            // The CLI believes that its turn goes on, and would call the API again within milliseconds.
             run.Process.Kill();
         }
 
@@ -325,7 +327,7 @@ internal sealed class ClaudeEngine(
         return Note(run, outcome);
     }
 
-    /// <summary>Takes the gate's news, and notes what it tells.</summary>
+    /// <summary>Takes the gate's news, and notes its facts.</summary>
     /// <returns>Null while the turn goes on.</returns>
     private TurnOutcome? Take(CompletionRun run, TurnSignal signal)
     {
@@ -397,7 +399,8 @@ internal sealed class ClaudeEngine(
 
     private CompletionTimings TimingsOf(CompletionRun run, long answeredAt, Task<long> writing)
     {
-        // An answer can be whole before the prompt is: then nothing depends on the rest, nor on whether it can still be written.
+        // An answer can be whole before the whole prompt is written. Then neither the rest of the prompt nor a failure to write it
+        // matters.
         var writtenAt = writing.IsCompletedSuccessfully ? writing.Result : answeredAt;
         var firstTokenAt = Math.Max(run.FirstTokenAt ?? answeredAt, writtenAt);
         return new CompletionTimings(
@@ -410,8 +413,8 @@ internal sealed class ClaudeEngine(
     }
 
     /// <summary>
-    /// What is known of the turn's cost by now. A turn that is left after it began may have called the API: it counts, in
-    /// doubt. One that failed before it called counts for nothing.
+    /// Notes the turn's cost as far as it is known. A turn that is left after its beginning may have called the API, so in doubt it
+    /// counts. A turn that failed before it called does not.
     /// </summary>
     private static void Note(Spending spending, CompletionTurn turn, TurnOutcome? outcome)
     {

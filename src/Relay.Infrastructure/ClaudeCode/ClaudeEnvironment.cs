@@ -6,7 +6,7 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>Composes the child's environment from nothing: only what is named here exists for it.</summary>
+/// <summary>Composes the child's environment from nothing: no variable exists for it but those named here.</summary>
 internal sealed class ClaudeEnvironment(
     IOptions<ClaudeCodeOptions> options,
     IOptions<CompletionOptions> completionOptions,
@@ -15,7 +15,7 @@ internal sealed class ClaudeEnvironment(
 )
 {
     /// <summary>
-    /// Each stands alone against one leak or delay measured on the real CLI; the lockdown does not depend on any single one.
+    /// Switches, each against one leak or delay measured on the real CLI. The lockdown does not depend on any single one.
     /// </summary>
     private static readonly string[] Switches =
     [
@@ -31,10 +31,10 @@ internal sealed class ClaudeEnvironment(
         "CLAUDE_CODE_DISABLE_CRON",
         "CLAUDE_CODE_DISABLE_WORKFLOWS",
         "CLAUDE_CODE_DISABLE_WEB_FETCH",
-        // Without these a prompt that is too long is answered from a summary of it, after several calls.
+        // Otherwise a prompt that is too long is answered from a summary, after several calls.
         "DISABLE_AUTO_COMPACT",
         "DISABLE_COMPACT",
-        // Without this a broken stream is asked for again with other parameters.
+        // Otherwise a broken stream is requested again with other parameters.
         "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
     ];
 
@@ -54,15 +54,15 @@ internal sealed class ClaudeEnvironment(
         [ClaudeAuth.Vertex] = ["CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
     };
 
-    /// <summary>Every variable that some mode of <c>CLAUDE_AUTH</c> hands on; they may stand in <c>config.env</c>, too.</summary>
+    /// <summary>Every variable that some mode of <c>CLAUDE_AUTH</c> passes on. They may stand in <c>config.env</c>, too.</summary>
     public static IEnumerable<string> CredentialVariables => CredentialNames.Values.SelectMany(names => names);
 
     /// <summary>The CLI doubles its pause from half a second: five retries take about 16 s.</summary>
     private const int MaxRetries = 5;
 
     /// <summary>
-    /// How often the CLI may retry a call, such that its pauses take no more than half of <c>REQ_TIMEOUT</c>, and the longest
-    /// no more than half of <c>IDLE_TIMEOUT</c>.
+    /// The number of times that the CLI may retry a call. Its pauses then take at most half of <c>REQ_TIMEOUT</c>, and the longest at
+    /// most half of <c>IDLE_TIMEOUT</c>.
     /// </summary>
     public int Retries =>
         Enumerable
@@ -75,7 +75,7 @@ internal sealed class ClaudeEnvironment(
     /// <summary>Whether the requests pass the gate, which proves them.</summary>
     public bool UsesGate => options.Value.UsesGate;
 
-    /// <summary>The directory that holds the login's credentials, or null where credentials come by environment.</summary>
+    /// <summary>The directory with the login's credentials; null where credentials come by environment.</summary>
     public string? LoginDirectory =>
         options.Value.Auth switch
         {
@@ -84,7 +84,7 @@ internal sealed class ClaudeEnvironment(
             _ => null,
         };
 
-    /// <summary>Files named by variables that are passed on; a jail with a network must show them.</summary>
+    /// <summary>Files that passed variables name. A jail with a network must show them.</summary>
     public IEnumerable<string> PassedFiles =>
         Credentials()
             .Concat(Passed())
@@ -92,7 +92,7 @@ internal sealed class ClaudeEnvironment(
             .Select(pair => Path.GetFullPath(pair.Value))
             .Where(File.Exists);
 
-    /// <summary>Credential variables of another mode that are set here and were left out.</summary>
+    /// <summary>Credential variables of another mode, which are set here and were left out.</summary>
     public IEnumerable<string> StrayVariables =>
         CredentialNames
             .Where(pair => pair.Key != options.Value.Auth)
@@ -108,7 +108,7 @@ internal sealed class ClaudeEnvironment(
             ])
             .Where(name => !string.IsNullOrEmpty(configuration[name]));
 
-    /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown owns it.</summary>
+    /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown controls it.</summary>
     public static bool IsReserved(string name) =>
         name.StartsWith("CLAUDE", StringComparison.OrdinalIgnoreCase)
         || name.StartsWith("ANTHROPIC", StringComparison.OrdinalIgnoreCase)
@@ -130,9 +130,9 @@ internal sealed class ClaudeEnvironment(
         environment["TMPDIR"] = temporaryDirectory;
         environment["LANG"] = "C.UTF-8";
         environment["TZ"] = "UTC";
-        // Its allocator then asks for memory in large pages: a start takes a tenth less, and 10 MB more (docs/benchmarks.md).
+        // The allocator then asks for memory in large pages: a start takes a tenth less time, and 10 MB more (docs/benchmarks.md).
         environment["MIMALLOC_ALLOW_THP"] = "1";
-        // Nothing to find: with git on its PATH the CLI runs it at start.
+        // The PATH has no programs: with git on it, the CLI runs git at start.
         environment["PATH"] = OperatingSystem.IsWindows() ? Environment.SystemDirectory : "/nonexistent";
         environment["CLAUDE_CODE_MAX_RETRIES"] = SettingNumber(Retries);
         environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = SettingNumber(completionOptions.Value.MaxOutputTokens);
@@ -154,7 +154,7 @@ internal sealed class ClaudeEnvironment(
     }
 
     /// <summary>
-    /// Without a secret: the gate puts the credential in, and the operator's proxy and certificates are the gate's to use.
+    /// Adds the way to the gate, without a secret: the gate adds the credential, and uses the operator's proxy and certificates.
     /// </summary>
     private void AddGate(Dictionary<string, string> environment, GateAccess? gate)
     {
@@ -181,7 +181,7 @@ internal sealed class ClaudeEnvironment(
         }
     }
 
-    /// <summary>Without these no Windows program finds its libraries or its own profile.</summary>
+    /// <summary>Adds the variables without which a Windows program finds neither its libraries nor its profile.</summary>
     private static void AddWindowsEssentials(Dictionary<string, string> environment)
     {
         foreach (var name in (string[])["SystemRoot", "windir", "USERPROFILE", "APPDATA", "LOCALAPPDATA"])

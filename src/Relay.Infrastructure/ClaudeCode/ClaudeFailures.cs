@@ -2,15 +2,15 @@ using Relay.Domain;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>What Claude Code tells of a turn that failed.</summary>
-/// <param name="Subtype">Of the result frame.</param>
-/// <param name="ApiStatus">HTTP status of Anthropic's API, when it came to that.</param>
+/// <summary>Claude Code's report of a turn that failed.</summary>
+/// <param name="Subtype">The subtype of the result frame.</param>
+/// <param name="ApiStatus">The HTTP status of Anthropic's API; null when the API was not called.</param>
 /// <param name="AssistantError">The <c>error</c> of the assistant frame before.</param>
-/// <param name="TerminalReason">Of the result frame.</param>
-/// <param name="RetryAfter">Until the account's limit resets, when the CLI named that time.</param>
+/// <param name="TerminalReason">The terminal reason of the result frame.</param>
+/// <param name="RetryAfter">The time until the account's limit resets; null when the CLI named none.</param>
 internal sealed record ClaudeFailure(string? Subtype, long? ApiStatus, string? AssistantError, string? TerminalReason, TimeSpan? RetryAfter)
 {
-    /// <summary>Whether the login itself is refused, whatever was asked: a 403 may be about the request.</summary>
+    /// <summary>Whether the login itself is refused, whatever the request: a 403 may be about the request.</summary>
     public bool IsLoginRefused => this is { ApiStatus: 401 } or { ApiStatus: null, AssistantError: "authentication_failed" };
 
     /// <summary>Whether Claude Code refused the prompt by its own measure, before any call of the API.</summary>
@@ -35,7 +35,7 @@ internal static class ClaudeFailures
     /// <summary>Claude Code ended, or fell out of its protocol, in the middle of a turn.</summary>
     public static RelayError Broken { get; } = new(ErrorCode.UpstreamError, "Claude Code ended without an answer. Try again.");
 
-    /// <summary>Claude Code needed too much memory for the request. Sent again it would need as much.</summary>
+    /// <summary>Claude Code needed too much memory for the request. A repeat would need as much.</summary>
     public static RelayError TooMuchMemory { get; } =
         new(
             ErrorCode.TooLarge,
@@ -44,7 +44,7 @@ internal static class ClaudeFailures
                 + "or less text."
         );
 
-    /// <summary>Which error a failure is.</summary>
+    /// <summary>The error of a failure.</summary>
     public static RelayError ToError(ClaudeFailure failure) =>
         failure switch
         {

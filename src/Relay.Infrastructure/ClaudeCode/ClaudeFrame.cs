@@ -16,7 +16,7 @@ internal sealed class ClaudeFrame : IDisposable
     /// <summary><c>system</c>, <c>stream_event</c>, <c>assistant</c>, <c>result</c>, <c>control_response</c>, …</summary>
     public string Type { get; }
 
-    /// <summary><c>init</c>, <c>api_retry</c>, … where the type has one.</summary>
+    /// <summary><c>init</c>, <c>api_retry</c>, …; null for a type without subtypes.</summary>
     public string? Subtype { get; }
 
     /// <summary>The whole object.</summary>
@@ -41,16 +41,16 @@ internal sealed class ClaudeFrame : IDisposable
     public void Dispose() => _document.Dispose();
 }
 
-/// <summary>Reading JSON whose shape another program decides.</summary>
+/// <summary>Reads JSON whose shape another program decides.</summary>
 internal static class JsonElementReading
 {
-    /// <summary>A property of an object; null when this is no object or has none of that name.</summary>
+    /// <summary>A property of an object; null when the value is not an object or has no such property.</summary>
     public static JsonElement? Member(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : null;
 
     /// <summary>
-    /// A string property; null when it is missing or something else. Half of a surrogate pair is kept as it is: legal JSON, which
-    /// an API writes that cuts its text in the middle of a pair. System.Text.Json refuses to read it.
+    /// A string property; null when it is missing or is not a string. Half of a surrogate pair is kept: it is legal JSON, and an API
+    /// writes it when it cuts its text in the middle of a pair. System.Text.Json refuses to read it.
     /// </summary>
     public static string? Text(this JsonElement element, string name)
     {
@@ -69,7 +69,7 @@ internal static class JsonElementReading
         }
     }
 
-    /// <summary>A whole number; null when it is missing or something else.</summary>
+    /// <summary>A whole number; null when it is missing or is not a whole number.</summary>
     public static long? Number(this JsonElement element, string name) =>
         element.Member(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
 

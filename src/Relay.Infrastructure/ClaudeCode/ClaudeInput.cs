@@ -8,14 +8,14 @@ using Relay.Domain.Completions;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Writes what goes to Claude Code's stdin: the only way a caller's words take. One JSON object a line; separators that a
-/// line splitter could take for a newline (U+2028 and its like) are escaped.
+/// Writes to Claude Code's stdin, the only way for a caller's words. Each line is one JSON object. Separators that a line splitter could
+/// take for a newline (such as U+2028) are escaped.
 /// </summary>
 internal sealed class ClaudeInput
 {
     /// <summary>
-    /// Claude Code takes an answer of these words, with or without blanks around them, for one without content, and leaves it out
-    /// (measured on 2.1.330). In two blocks it is delivered.
+    /// An answer of these words, with or without blanks around them, which Claude Code leaves out as empty (measured on 2.1.330). Split
+    /// into two blocks it is delivered.
     /// </summary>
     private const string NoContent = "(no content)";
 
@@ -26,7 +26,7 @@ internal sealed class ClaudeInput
     /// <summary>The lines written so far.</summary>
     public ReadOnlyMemory<byte> Bytes => _buffer.WrittenMemory;
 
-    /// <summary>Sets the system prompt. Only the first one a process gets counts; without it the CLI's own long one applies.</summary>
+    /// <summary>Sets the system prompt. Only the first one of a process counts. Without it the CLI's own long prompt applies.</summary>
     public ClaudeInput Initialize(PromptText? system, OutputSchema? schema = null) =>
         Line(writer =>
         {
@@ -63,7 +63,7 @@ internal sealed class ClaudeInput
         });
 
     /// <summary>
-    /// Sets all that a turn may have of its caller beside words. Each setting stays until it is set anew, so all are written each time.
+    /// Sets everything of the caller for a turn besides words. Each setting stays until it is set anew, so all are written each time.
     /// </summary>
     public ClaudeInput ApplySettings(TurnSettings settings) =>
         Line(writer =>
@@ -100,22 +100,20 @@ internal sealed class ClaudeInput
     /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
     /// <param name="turn">The caller's words.</param>
     /// <param name="id">
-    /// Names the frame for <see cref="Rewind"/>. A frame whose id the process has seen before is ignored in silence.
+    /// The id of the frame, for <see cref="Rewind"/>. A frame with an id that the process has seen before is silently ignored.
     /// </param>
     /// <param name="listsResults">
-    /// Whether the results of tools are written as lists: with older models Claude Code adds its note to the last result, and takes the
-    /// blanks around a result that is not a list away.
+    /// Whether the results of tools are written as lists. With older models Claude Code adds its note to the last result, and trims the
+    /// blanks around a result that is not a list.
     /// </param>
     public ClaudeInput Prompt(ChatMessage turn, Guid id, bool listsResults = false) => UserTurn(turn, id, query: true, listsResults);
 
-    /// <summary>
-    /// A turn of the caller's side that was answered long ago. Its empty result must have come before the next line is written.
-    /// </summary>
+    /// <summary>An earlier turn of the caller's side. Its empty result must have come before the next line is written.</summary>
     /// <param name="turn">The caller's words.</param>
     /// <param name="id">As in <see cref="Prompt"/>.</param>
     public ClaudeInput PastPrompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: false);
 
-    /// <summary>Takes a user's turn back, with all that came after it.</summary>
+    /// <summary>Takes a user's turn back, with everything after it.</summary>
     public ClaudeInput Rewind(Guid id) =>
         Line(writer =>
         {
@@ -127,7 +125,7 @@ internal sealed class ClaudeInput
             writer.WriteEndObject();
         });
 
-    /// <summary>What the model answered long ago.</summary>
+    /// <summary>An earlier answer of the model.</summary>
     public ClaudeInput PastAnswer(ChatMessage turn) =>
         Line(writer =>
         {
@@ -149,7 +147,7 @@ internal sealed class ClaudeInput
             writer.WriteNull("parent_tool_use_id");
         });
 
-    /// <summary>The blocks of a past answer that Claude Code would drop if it came in one; null for any other answer.</summary>
+    /// <summary>The blocks of an earlier answer that Claude Code would drop if it came in one; null for any other answer.</summary>
     public static IReadOnlyList<string>? SplitNoContent(ChatMessage turn)
     {
         if (
@@ -309,7 +307,7 @@ internal sealed class ClaudeInput
         }
     }
 
-    /// <param name="writer">Inside of the block's object.</param>
+    /// <param name="writer">A writer inside of the block's object.</param>
     /// <param name="result">The result.</param>
     /// <param name="isList">Whether a single text is written as a list, too.</param>
     private static void WriteResult(Utf8JsonWriter writer, ToolResultBlock result, bool isList)

@@ -4,23 +4,25 @@ using System.Text.Json;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// What makes a Claude Code process unable to act: the constant arguments it is started with, and the check of the
-/// <c>init</c> frame in which it says what it can do. Whatever that frame does not say exactly as expected is a violation.
+/// Keeps a Claude Code process unable to act: by the constant arguments that it is started with, and by the check of the <c>init</c>
+/// frame in which it tells its abilities. Every difference between that frame and the expected one is a violation.
 /// </summary>
 internal static class ClaudeLockdown
 {
     private const string PermissionMode = "default";
 
-    /// <summary>The one tool there may be: what an answer that must fit a schema is handed in with. It does nothing.</summary>
+    /// <summary>The one allowed tool, with which an answer that must fit a schema is handed in. It does nothing.</summary>
     public const string SchemaTool = "StructuredOutput";
 
     /// <summary>
-    /// How often a model may be asked for an answer that fits a schema. Claude Code tells it what was wrong (measured on
+    /// Most times that a model is asked for an answer that fits a schema. Claude Code tells it the mistake of each try (measured on
     /// 2.1.330: one call of the API each).
     /// </summary>
     public const int SchemaAttempts = 3;
 
-    /// <summary>Everything but the model, and whether there will be a schema, is constant; no byte of a caller ever stands here.</summary>
+    /// <summary>
+    /// The arguments of a process. All are constant but the model and whether there is a schema; no byte of a caller stands here.
+    /// </summary>
     /// <param name="model">The model, as Claude Code knows it.</param>
     /// <param name="takesSchema">Whether the answer must fit a schema.</param>
     /// <param name="tellsEvents">Whether it writes the API's events as frames: needed where the gate does not see them.</param>
@@ -49,10 +51,10 @@ internal static class ClaudeLockdown
             model,
         ];
 
-    /// <summary>Null, or what is wrong with an <c>init</c> frame, in words without a caller's data.</summary>
+    /// <summary>The violation in an <c>init</c> frame, in words without a caller's data; null for none.</summary>
     /// <param name="init">The frame.</param>
-    /// <param name="version">The version the self-test found.</param>
-    /// <param name="takesSchema">Whether <see cref="SchemaTool"/> may be there.</param>
+    /// <param name="version">The version that the self-test found.</param>
+    /// <param name="takesSchema">Whether <see cref="SchemaTool"/> is allowed.</param>
     public static string? FindViolation(JsonElement init, Version version, bool takesSchema = false)
     {
         foreach (var list in (string[])["tools", "mcp_servers", "slash_commands", "skills"])
@@ -86,7 +88,7 @@ internal static class ClaudeLockdown
         return ParseVersion(init.Text("claude_code_version")) == version ? null : "init shows another version than the one tested";
     }
 
-    /// <summary>Whether the tool that a schema brings is the only one. It is missing when the schema is none.</summary>
+    /// <summary>Whether the tool for a schema is the only one. It is missing when the schema is invalid.</summary>
     public static bool HasSchemaTool(JsonElement init) =>
         init.Member("tools") is { ValueKind: JsonValueKind.Array } tools
         && tools.GetArrayLength() == 1

@@ -8,8 +8,8 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Runs <c>claude auth login</c> in the operator's terminal, with a configuration directory of the relay's own. A first login
-/// is made beside that directory and moved there when it is good: the relay uses the directory as soon as it exists.
+/// Runs <c>claude auth login</c> in the operator's terminal, with the relay's own configuration directory. A first login is made beside
+/// that directory and moved there when it is good, because the relay uses the directory as soon as it exists.
 /// </summary>
 internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader status, RelayHome home) : IClaudeLogin
 {
@@ -24,7 +24,7 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
             return missing;
         }
 
-        // On macOS the keychain knows a login by its directory's path, which must not change then.
+        // On macOS the keychain knows a login by its directory's path. The path of an existing login must not change.
         var isFirst = !Directory.Exists(home.ClaudeDirectory);
         var directory = isFirst && !OperatingSystem.IsMacOS() ? home.ClaudeDirectory + ".new" : home.ClaudeDirectory;
         var isGood = false;
@@ -72,8 +72,8 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
     }
 
     /// <summary>
-    /// The operator's own, for a login needs a terminal and a browser, without what would lead it to another account, another
-    /// address or another directory.
+    /// The operator's own environment, because a login needs a terminal and a browser. Variables that would lead to another account,
+    /// another address or another directory are left out.
     /// </summary>
     private static Dictionary<string, string> EnvironmentFor(string directory)
     {

@@ -8,7 +8,7 @@ using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>Every Claude Code process that serves or may serve: starts them, ends them, and knows when all are gone.</summary>
+/// <summary>Starts and ends every Claude Code process that serves or may serve, and knows when all are gone.</summary>
 internal sealed class ClaudeProcesses(
     IProcessStarter starter,
     ClaudeSandbox sandbox,
@@ -30,10 +30,10 @@ internal sealed class ClaudeProcesses(
 
     private ITimer? _memoryCheck;
 
-    /// <summary>Each that lives, with the task of its end: completed until that begins.</summary>
+    /// <summary>Each live process, with the task of its end: completed until that begins.</summary>
     private readonly ConcurrentDictionary<ClaudeProcess, Task> _processes = new();
 
-    /// <summary>How many live: working, parked, and ending.</summary>
+    /// <summary>The number of live processes: working, parked, and ending.</summary>
     public int Alive => _processes.Count;
 
     /// <summary>Starts one.</summary>
@@ -50,7 +50,7 @@ internal sealed class ClaudeProcesses(
         return process;
     }
 
-    /// <summary>Ends one in the background, once, however often it is called; whoever stops the relay waits for it.</summary>
+    /// <summary>Ends a process in the background, once, however often this is called. The stop of the relay waits for it.</summary>
     public void End(ClaudeProcess process)
     {
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,7 +60,7 @@ internal sealed class ClaudeProcesses(
         }
     }
 
-    /// <summary>Ends a process that was not what it should be, and takes the engine out of service.</summary>
+    /// <summary>Ends a process that failed its lockdown check, and takes the engine out of service.</summary>
     public void ReportViolation(ClaudeProcess process, string keyId, string violation)
     {
         process.Kill();
@@ -79,8 +79,8 @@ internal sealed class ClaudeProcesses(
     }
 
     /// <summary>
-    /// Ends a process whose request had something more than its caller asked for. Nothing of it left, and each other request is proven
-    /// by itself, so that the engine stays in service while the self-test runs again.
+    /// Ends a process whose request differed from its caller's. None of that request left, and each other request is proven by itself, so
+    /// the engine stays in service while the self-test runs again.
     /// </summary>
     public void ReportDifference(ClaudeProcess process, string keyId, string difference)
     {
@@ -106,7 +106,7 @@ internal sealed class ClaudeProcesses(
         return Task.CompletedTask;
     }
 
-    /// <summary>Waits for all that are ending. Requests and the pool have stopped before, so no other can come.</summary>
+    /// <summary>Waits for all processes that are ending. Requests and the pool have stopped before, so no further one can come.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         try

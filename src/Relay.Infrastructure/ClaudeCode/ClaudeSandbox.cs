@@ -7,7 +7,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>A command ready to start.</summary>
 /// <param name="Spec">The command.</param>
-/// <param name="Scratch">Removes its directories when it has ended; null for none.</param>
+/// <param name="Scratch">Removes the command's directories after its end; null for none.</param>
 internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
 
 /// <summary>
@@ -26,7 +26,7 @@ internal sealed class ClaudeSandbox(
 {
     private const int MaxProbeLine = 4096;
 
-    /// <summary>A program that every system has, for a jail without Claude Code.</summary>
+    /// <summary>A program that every system has, for a test of the jail without Claude Code.</summary>
     private static readonly ClaudeBinary Anything = new("/usr/bin/true", 0, default);
 
     private static readonly string[] VersionArguments = ["--version"];
@@ -52,7 +52,7 @@ internal sealed class ClaudeSandbox(
     ];
 
     /// <summary>
-    /// Directories whose settings Claude Code obeys whatever its flags say, and which its <c>init</c> frame does not show.
+    /// Directories with settings that Claude Code obeys whatever its flags say, and that its <c>init</c> frame does not show.
     /// </summary>
     private static readonly string[] ManagedPolicyDirectories =
         OperatingSystem.IsWindows() ? [@"C:\ProgramData\ClaudeCode", @"C:\Program Files\ClaudeCode"]
@@ -64,11 +64,11 @@ internal sealed class ClaudeSandbox(
     /// <summary>Whether the jail is in force.</summary>
     public bool IsJailed { get; private set; }
 
-    /// <summary>Why there is no jail; null with one.</summary>
+    /// <summary>The reason why there is no jail; null with one.</summary>
     public string? Note => IsJailed ? null : _note;
 
-    /// <summary>Decides, once, by launching Claude Code in the jail that completions get.</summary>
-    /// <returns>Null, or why <c>SANDBOX=bwrap</c> can't be honoured.</returns>
+    /// <summary>Decides once whether there is a jail, by launching Claude Code in the jail of completions.</summary>
+    /// <returns>The reason why <c>SANDBOX=bwrap</c> can't be honoured; null for none.</returns>
     public async Task<string?> ProbeAsync(CancellationToken cancellationToken)
     {
         if (options.Value.Sandbox == SandboxMode.Off)
@@ -85,7 +85,7 @@ internal sealed class ClaudeSandbox(
             : null;
     }
 
-    /// <summary>A directory of managed policy that would reach into the completions; null when none can.</summary>
+    /// <summary>A directory of managed policy that would reach into completions; null for none.</summary>
     public string? FindManagedPolicy() => IsJailed ? null : ManagedPolicyDirectories.FirstOrDefault(Directory.Exists);
 
     /// <summary>The command line and environment of one Claude Code process.</summary>
@@ -118,7 +118,7 @@ internal sealed class ClaudeSandbox(
             "/home/relay",
             "--dir",
             "/work",
-            // After the mounts, which would hide what lies below them.
+            // After the mounts, which would hide files below them.
             .. options.Value.UsesGate ? [] : environment.PassedFiles.SelectMany(file => (string[])["--ro-bind", file, file]),
             "--ro-bind",
             binary.Path,
@@ -149,7 +149,7 @@ internal sealed class ClaudeSandbox(
             return "bubblewrap is not installed (Debian: apt install bubblewrap)";
         }
 
-        // Installed is not usable: containers and AppArmor forbid user namespaces, or mounts in them.
+        // An installed bubblewrap may not work: containers and AppArmor forbid user namespaces, or mounts in them.
         if (!locator.Find().TryGet(out var claude, out _))
         {
             return await ProbeAsync(InJail(Anything, []), cancellationToken) is { } why
@@ -167,14 +167,14 @@ internal sealed class ClaudeSandbox(
             return $"bubblewrap can't make a jail here ({failure})";
         }
 
-        // An executable that runs nowhere is the self-test's to tell, and no reason to do without a jail.
+        // The self-test reports an executable that runs nowhere. It is not a reason to do without a jail.
         return await ProbeAsync(Unjailed(claude, VersionArguments), cancellationToken) is null
             ? $"Claude Code does not run in the jail ({obstacle})"
             : null;
     }
 
     /// <summary>Runs a command to its end.</summary>
-    /// <returns>Null when it succeeded, or why not.</returns>
+    /// <returns>The reason why it failed; null when it succeeded.</returns>
     private async Task<string?> ProbeAsync(ConfinedCommand command, CancellationToken cancellationToken)
     {
         using var scratch = command.Scratch;

@@ -20,7 +20,7 @@ internal sealed record CompletionRun(CompletionJob Job, ClaimedProcess Claimed, 
 
     public long? FirstTokenAt { get; set; }
 
-    /// <summary>Whether the process knows the model that is to answer.</summary>
+    /// <summary>Whether the process has been told the model that is to answer.</summary>
     public bool IsModelToldYet { get; set; } = true;
 
     public bool IsAnswered { get; set; }
@@ -32,8 +32,8 @@ internal sealed record CompletionRun(CompletionJob Job, ClaimedProcess Claimed, 
     }
 
     /// <summary>
-    /// The id of the next user frame. Claude Code takes no turn back from a frame that holds results of calls: it goes with the turn
-    /// before.
+    /// The id of the next user frame. Claude Code takes no turn back from a frame that holds results of calls: that frame goes with the
+    /// turn before.
     /// </summary>
     public Guid NewFrame(ChatMessage turn)
     {
@@ -46,7 +46,7 @@ internal sealed record CompletionRun(CompletionJob Job, ClaimedProcess Claimed, 
         return id;
     }
 
-    /// <summary>The gate's news that nobody has read yet, to be disposed of by the caller.</summary>
+    /// <summary>The gate's unread news. The caller disposes of them.</summary>
     public List<TurnSignal> TakeUnread()
     {
         var unread = new List<TurnSignal>();
@@ -58,7 +58,7 @@ internal sealed record CompletionRun(CompletionJob Job, ClaimedProcess Claimed, 
         return unread;
     }
 
-    /// <summary>The turn to take back; null where the process may not serve again.</summary>
+    /// <summary>The turn to take back; null for a process that may not serve again.</summary>
     public FinishedTurn? Finish(Task writing)
     {
         Gate?.Close();

@@ -4,8 +4,8 @@ using Relay.Domain;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Whether completions may run, and on which CLI. Out of service until a self-test has passed, and again from the first
-/// doubt on.
+/// Tells whether completions may run, and on which CLI. The engine is out of service until a self-test has passed, and again after the
+/// first doubt.
 /// </summary>
 internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, TimeProvider clock) : IEngineHealth, IDisposable
 {
@@ -50,10 +50,10 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     /// <summary>The CLI in use; null while out of service.</summary>
     public EngineGeneration? Current => sandbox.FindManagedPolicy() is null ? _snapshot.Generation : null;
 
-    /// <summary>Why there is none.</summary>
+    /// <summary>The reason why no CLI is in use.</summary>
     public RelayError? Problem => sandbox.FindManagedPolicy() is { } policy ? ManagedPolicy(policy) : _snapshot.Problem;
 
-    /// <summary>A self-test passed: processes of this binary may serve.</summary>
+    /// <summary>Enters service after a self-test: processes of this binary may serve.</summary>
     public EngineGeneration EnterService(ClaudeBinary binary, Version version)
     {
         var generation = new EngineGeneration(++_generations, binary, version);
@@ -61,11 +61,11 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         return generation;
     }
 
-    /// <summary>Nothing may run until a self-test passes.</summary>
+    /// <summary>Leaves service: nothing may run until a self-test passes.</summary>
     public void LeaveService(RelayError problem, Version? version = null) =>
         Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion, null));
 
-    /// <summary>A process of this generation was not what it should be: out of service, and a self-test at once.</summary>
+    /// <summary>Leaves service because a process of this generation failed its lockdown check, and has the self-test run at once.</summary>
     public void Doubt(EngineGeneration generation)
     {
         if (_snapshot.Generation?.Number == generation.Number)
@@ -76,14 +76,14 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         Wake();
     }
 
-    /// <summary>The self-test runs again at once, and processes serve meanwhile.</summary>
+    /// <summary>Has the self-test run again at once. Processes serve meanwhile.</summary>
     public void Recheck()
     {
         _isRecheckDue = true;
         Wake();
     }
 
-    /// <summary>Whether the self-test is to run although nothing changed; asked once.</summary>
+    /// <summary>Whether the self-test is to run although nothing changed. The answer is given once.</summary>
     public bool TakeRecheck() => Interlocked.Exchange(ref _isRecheckDue, false);
 
     private void Wake()
@@ -109,7 +109,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     /// <inheritdoc/>
     public void Dispose() => _doubts.Dispose();
 
-    /// <summary>What callers are told about a violation: not what was found.</summary>
+    /// <summary>The error that callers get for a violation. It does not tell the finding.</summary>
     public static RelayError Violation { get; } =
         new(
             ErrorCode.LockdownViolation,
@@ -118,7 +118,9 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
             RetryAfter: TimeSpan.FromSeconds(5)
         );
 
-    /// <summary>Tells operators which part of Claude Code's requests differs. It holds no value, so that callers may see it, too.</summary>
+    /// <summary>
+    /// Tells operators which part of Claude Code's requests differs. The text holds no value, so that callers may see it, too.
+    /// </summary>
     public static RelayError OtherForm(Version? version, string difference) =>
         new(
             ErrorCode.LockdownViolation,

@@ -9,9 +9,9 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Keeps the engine's state true: probes the jail at start, runs the self-test then, after every change of the CLI binary
-/// and after every doubt, and tries again with growing pauses while something is missing. An update that fails the self-test is passed
-/// over where the executable before it is still there.
+/// Keeps the engine's state true. It tests the jail at start, and runs the self-test at start, after every change of the CLI binary and
+/// after every doubt. While something is missing it tries again with growing pauses. An update that fails the self-test is skipped where
+/// the previous executable is still there.
 /// </summary>
 internal sealed class EngineSupervisor(
     EngineState state,
@@ -31,7 +31,7 @@ internal sealed class EngineSupervisor(
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
-    /// <summary>Each repeated self-test starts a process.</summary>
+    /// <summary>The pause between repeated self-tests, because each starts a process.</summary>
     private static readonly TimeSpan RecheckPause = TimeSpan.FromMinutes(1);
 
     private RelayError? _reported;
@@ -79,7 +79,7 @@ internal sealed class EngineSupervisor(
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
-                // Whatever it is, nothing may run, and the relay stays to say so.
+                // After any error nothing may run, and the relay stays up to say so.
                 logger.LogError(exception, "The check of Claude Code failed");
                 state.LeaveService(
                     new RelayError(
@@ -103,7 +103,7 @@ internal sealed class EngineSupervisor(
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // No answer is no reason to do without the jail.
+            // Without an answer the relay does not go on without a jail.
             return $"The jail could not be tried: {exception.Message} Free space on the disk of {home.Path}, or give the directory to "
                 + $"this user.";
         }
@@ -159,7 +159,7 @@ internal sealed class EngineSupervisor(
         }
         else if (isSame && report.Violation is null)
         {
-            // A busy machine or a full disk: no reason to stop a Claude Code that has passed before.
+            // A busy machine or a full disk is not a reason to stop a Claude Code that has passed before.
             logger.LogWarning("The self-test could not be repeated: {Problem} It is tried again", report.Problem!.Message);
             state.Recheck();
         }

@@ -12,8 +12,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// The fields that Claude Code lays over the body of its requests (<c>CLAUDE_CODE_EXTRA_BODY</c>). It lets them replace any field of the
 /// body, so the relay writes them from validated values under the names below and under no other. Prints nothing of a caller.
 /// </summary>
-/// <param name="Parameters">How the model chooses its words.</param>
-/// <param name="StopSequences">Texts at which the answer ends, each with a visible character; empty for none.</param>
+/// <param name="Parameters">The parameters of sampling.</param>
+/// <param name="StopSequences">The texts that end the answer, each with a visible character; empty for none.</param>
 /// <param name="Thinking">The thinking; null for Claude Code's own.</param>
 /// <param name="ClearsContextManagement">
 /// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
@@ -27,7 +27,7 @@ internal sealed record ExtraBody(
     ToolSet? Tools = null
 )
 {
-    /// <summary>Every name that may stand in it.</summary>
+    /// <summary>Every name that may be a field.</summary>
     public static readonly IReadOnlyList<string> AllNames =
     [
         "temperature",
@@ -79,15 +79,15 @@ internal sealed record ExtraBody(
     }
 
     /// <summary>
-    /// The thinking to send; null for Claude Code's own. With tools, a caller who names none gets none in two cases. The API forces no call
-    /// beside thinking. And a model that thinks within a budget must get its thoughts back with the results of the calls that they led to,
-    /// but Claude Code sends none back.
+    /// The thinking to send; null for Claude Code's own. With tools, a caller who names no thinking gets none in two cases. The API
+    /// forces no call beside thinking. And a model that thinks within a budget must get its thoughts back with the results of the calls
+    /// that they led to, but Claude Code sends no thoughts back.
     /// </summary>
     private static Thinking? ThinkingOf(CompletionRequest request, RequestShape shape)
     {
         if (shape.Thinking.Length == 0 || request.Parameters.Thinking is not null)
         {
-            // A model that does not think needs no word against it.
+            // A model that does not think by itself needs no field to keep it from thinking.
             return request.Parameters.Thinking;
         }
 
@@ -96,7 +96,7 @@ internal sealed record ExtraBody(
         return isForced || thinksWithinBudget ? Thinking.Disabled : request.Parameters.ThinkingToSend;
     }
 
-    /// <summary>The fields as JSON; empty for none, which takes earlier ones back.</summary>
+    /// <summary>The fields as JSON; empty for none, which removes earlier ones.</summary>
     public string ToJson()
     {
         if (!Names.Any())

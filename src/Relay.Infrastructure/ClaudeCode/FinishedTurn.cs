@@ -10,7 +10,7 @@ internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>Waits for the end of the turn in the process, and takes the turn back.</summary>
-    /// <returns>Whether the process is as it was before the turn.</returns>
+    /// <returns>Whether the process is in the state before the turn.</returns>
     public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(Patience, clock);

@@ -11,8 +11,8 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Starts a sacrificial process exactly as completions are started, and looks at its version, its login, its <c>init</c> frame and, in
-/// a rehearsal at the gate, the form of its requests. Costs no call of the API.
+/// Starts a sacrificial process exactly as completions are started, and checks its version, its login, its <c>init</c> frame and, in a
+/// rehearsal at the gate, the form of its requests. Costs no call of the API.
 /// </summary>
 internal sealed class LockdownSelfTest(
     ProcessStarter starter,
@@ -27,7 +27,7 @@ internal sealed class LockdownSelfTest(
 {
     private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(20);
 
-    /// <summary>Runs it against one binary.</summary>
+    /// <summary>Runs the test against one binary.</summary>
     public async Task<SelfTestReport> RunAsync(ClaudeBinary binary, CancellationToken cancellationToken)
     {
         Version? version = null;
@@ -64,7 +64,7 @@ internal sealed class LockdownSelfTest(
         }
         catch (ClaudeProtocolException exception)
         {
-            // Not to callers: what a program says when it fails names files of this host.
+            // Logged, not told to callers: the text of a program that fails names files of this host.
             logger.LogError("The self-test of {Path} broke off: {Problem}", binary.Path, exception.Message);
             return new SelfTestReport(
                 version,
@@ -160,8 +160,8 @@ internal sealed class LockdownSelfTest(
     }
 }
 
-/// <summary>What a self-test found.</summary>
-/// <param name="Version">What the CLI says it is, when it came to that.</param>
-/// <param name="Problem">Why it may not serve; null when it may.</param>
-/// <param name="Violation">What is not locked down, for the operator; null when that is not the problem.</param>
+/// <summary>The result of a self-test.</summary>
+/// <param name="Version">The version that the CLI reports; null when it did not come so far.</param>
+/// <param name="Problem">The reason why it may not serve; null when it may.</param>
+/// <param name="Violation">The violation of the lockdown, for the operator; null for another problem.</param>
 internal sealed record SelfTestReport(Version? Version, RelayError? Problem, string? Violation = null);

@@ -5,7 +5,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <summary>The tokens of a login. Print as <c>***</c>.</summary>
 /// <param name="AccessToken">The token that requests carry; null when the file holds none.</param>
 /// <param name="ExpiresAt">End of that token, UTC; null when the file does not say.</param>
-/// <param name="EndsAt">End of the login, UTC: nothing renews it then. Null when the file does not say.</param>
+/// <param name="EndsAt">End of the login, UTC: it can't be renewed after that. Null when the file does not say.</param>
 internal sealed record LoginTokens(string? AccessToken, DateTimeOffset? ExpiresAt, DateTimeOffset? EndsAt)
 {
     /// <inheritdoc/>
@@ -49,7 +49,7 @@ internal sealed class LoginFile(ClaudeEnvironment environment)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
         {
-            return null; // Claude Code may be writing it. A login that stays unreadable is told as missing.
+            return null; // Claude Code may be writing it. A login that stays unreadable is reported as missing.
         }
     }
 

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Options;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Tells relays that use one Claude account from those that use others, without telling anything of the account: a hash of the token or
-/// key, or of the account's id, which no token's renewal changes. A login whose account is not written down is nobody else's.
+/// Tells relays with the same Claude account from those with others, without telling anything of the account. It is a hash of the token
+/// or key, or of the account's id, which stays the same when a token is renewed. A login without a known account is shared with no other
+/// relay.
 /// </summary>
 internal sealed class LoginFingerprint(IOptions<ClaudeCodeOptions> options, ClaudeEnvironment environment)
 {
@@ -33,11 +34,11 @@ internal sealed class LoginFingerprint(IOptions<ClaudeCodeOptions> options, Clau
             ClaudeAuth.OauthToken => options.OAuthToken,
             ClaudeAuth.ApiKey => options.ApiKey,
             ClaudeAuth.Login => environment.LoginDirectory is { } directory ? AccountOf(directory) : null,
-            // The clouds' quotas hang on accounts and regions that only they know.
+            // The clouds' quotas depend on accounts and regions that only the clouds know.
             _ => null,
         };
 
-    /// <summary>In the directory that Claude Code was told to use, or beside its usual one.</summary>
+    /// <summary>The account in the directory that Claude Code was told to use, or beside its usual one.</summary>
     private static string? AccountOf(string directory)
     {
         foreach (
@@ -64,7 +65,7 @@ internal sealed class LoginFingerprint(IOptions<ClaudeCodeOptions> options, Clau
             catch (Exception exception)
                 when (exception is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
             {
-                return null; // Then it is nobody else's.
+                return null; // Then it is shared with no other relay.
             }
         }
 

@@ -4,12 +4,12 @@ using Relay.Domain;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Whether Anthropic takes the login, as completions find out: no call is made to learn it. Requests go on being tried, because only
-/// they can show that the login works again.
+/// Tells whether Anthropic accepts the login, from the outcome of completions: no call is made to learn it. Requests are still tried,
+/// because only they can show that the login works again.
 /// </summary>
 internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<LoginHealth> logger)
 {
-    /// <summary>A relay that is asked for nothing while it is not ready would never learn better.</summary>
+    /// <summary>The time for which a refusal counts. A relay that never tries again would never learn that the login works.</summary>
     private static readonly TimeSpan DoubtTime = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
@@ -34,12 +34,12 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
     }
 
     /// <summary>
-    /// When the login ends and has to be made again; null when its file does not say, or there is none. A token that Claude Code
-    /// renews by itself is no end.
+    /// The time when the login ends and has to be made again; null when its file does not say, or there is no login. The end of a token
+    /// that Claude Code renews by itself does not count.
     /// </summary>
     public DateTimeOffset? EndsAt => file.Read()?.EndsAt;
 
-    /// <summary>Anthropic refused the login of a completion (401).</summary>
+    /// <summary>Notes that Anthropic refused the login of a completion (401).</summary>
     public void Refused()
     {
         lock (_lock)
@@ -59,7 +59,7 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
         );
     }
 
-    /// <summary>A completion was answered.</summary>
+    /// <summary>Notes that a completion was answered.</summary>
     public void Accepted()
     {
         lock (_lock)

@@ -17,7 +17,7 @@ internal sealed class LoginStatusReader(ProcessStarter starter, TimeProvider clo
     public static IReadOnlyList<string> Arguments { get; } = ["auth", "status", "--json"];
 
     /// <summary>Runs a command with <see cref="Arguments"/>.</summary>
-    /// <returns>Null when the answer is none that is known.</returns>
+    /// <returns>Null for an answer in an unknown form.</returns>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ClaudeLoginStatus?> ReadAsync(ProcessSpec spec, CancellationToken cancellationToken)
     {

@@ -5,18 +5,17 @@ using Relay.Domain.Models;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// The span of what the model is asked in one process, with the names of OpenTelemetry's GenAI conventions, and none of those
-/// that hold words. Claude Code is told nothing of the trace: no byte of a caller's header reaches its command line, its
-/// environment or its input.
+/// The span of the model's work in one process, with the names of OpenTelemetry's GenAI conventions, except those for words. Claude Code
+/// learns nothing of the trace: no byte of a caller's header reaches its command line, its environment or its input.
 /// </summary>
 internal static class ModelSpan
 {
-    /// <summary>Begins it; null when nobody records.</summary>
+    /// <summary>Begins the span; null when no listener records.</summary>
     public static Activity? Start(ModelName model)
     {
         if (!RelayTracing.Source.HasListeners())
         {
-            return null; // Its name is not put together for nobody.
+            return null; // The name is composed only for a listener.
         }
 
         var span = RelayTracing.Source.StartActivity($"chat {model.Value}", ActivityKind.Client);
@@ -26,10 +25,10 @@ internal static class ModelSpan
         return span;
     }
 
-    /// <summary>Says what came of it.</summary>
-    /// <param name="span">Null when nobody records.</param>
-    /// <param name="turn">As far as it came.</param>
-    /// <param name="stopReason">Why the model stopped; null without an answer.</param>
+    /// <summary>Ends the span with its outcome.</summary>
+    /// <param name="span">The span; null when no listener records.</param>
+    /// <param name="turn">The turn as far as it came.</param>
+    /// <param name="stopReason">The model's reason to stop; null without an answer.</param>
     /// <param name="error">The error's wire name; null for an answer.</param>
     public static void End(Activity? span, CompletionTurn turn, string? stopReason, string? error)
     {
@@ -46,7 +45,7 @@ internal static class ModelSpan
 
         if (turn.Usage is { } usage)
         {
-            // The convention's input is everything the model read, also what came out of a cache.
+            // The convention's input counts every token that the model read, including those from a cache.
             span.SetTag("gen_ai.usage.input_tokens", usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens);
             span.SetTag("gen_ai.usage.output_tokens", usage.OutputTokens);
             span.SetTag("gen_ai.usage.cache_creation.input_tokens", usage.CacheCreationInputTokens);

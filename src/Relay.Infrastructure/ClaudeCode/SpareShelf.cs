@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// The spares of one kind, blank or of one profile: those that are parked, the number of those that serve or are being taken back, and
-/// the pause after one failed. Guarded by the lock of <see cref="SpareStock"/>.
+/// The spares of one kind, blank or of one profile: the parked ones, the number of those that serve or are being taken back, and the
+/// pause after a failure. Guarded by the lock of <see cref="SpareStock"/>.
 /// </summary>
 internal sealed class SpareShelf
 {
@@ -27,7 +27,7 @@ internal sealed class SpareShelf
     /// <summary>The words that its spares are told; null while the profile does not repeat, or is beyond the caps.</summary>
     public Preparation? Preparation { get; set; }
 
-    /// <summary>The CLI that takes its schema for no schema; null for none.</summary>
+    /// <summary>The CLI that refused its schema as invalid; null for none.</summary>
     public EngineGeneration? RefusedBy { get; set; }
 
     /// <summary>Whether no spare is prepared for it any more.</summary>
@@ -82,7 +82,7 @@ internal sealed class SpareShelf
         return true;
     }
 
-    /// <summary>Gives a process to the first request that still waits; false when no request does.</summary>
+    /// <summary>Gives a process to the first request that still waits; false when no request waits.</summary>
     public bool TryHandOver(ClaudeProcess process)
     {
         while (_waiters.TryDequeue(out var waiter))
@@ -96,7 +96,7 @@ internal sealed class SpareShelf
         return false;
     }
 
-    /// <summary>Tells requests that wait for more processes than are being taken back.</summary>
+    /// <summary>Releases requests for which no process is being taken back.</summary>
     public void ReleaseHopeless()
     {
         while (_waiters.Count > Returning)

@@ -5,7 +5,7 @@ using Relay.Domain.Completions;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// The fields <c>tools</c> and <c>tool_choice</c> of the Messages API. Claude Code has no tool; these are data for the API.
+/// Writes the fields <c>tools</c> and <c>tool_choice</c> of the Messages API. Claude Code has no tool; the fields are data for the API.
 /// </summary>
 internal static class ToolFields
 {
@@ -60,7 +60,7 @@ internal static class ToolFields
             writer.WriteString("name", name);
         }
 
-        // The API takes the word beside a choice of calls only.
+        // The API accepts the field only beside a choice that allows calls.
         if (!tools.AllowsParallel && tools.Choice.Mode != ToolChoiceMode.None)
         {
             writer.WriteBoolean("disable_parallel_tool_use", true);
@@ -69,7 +69,7 @@ internal static class ToolFields
         writer.WriteEndObject();
     }
 
-    /// <summary>The API's word for a choice.</summary>
+    /// <summary>The API's name for a choice.</summary>
     public static string TypeOf(ToolChoiceMode mode) =>
         mode switch
         {

@@ -9,8 +9,8 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// One real completion outside of any relay: a locked-down process of its own, the default model and a fixed prompt. Costs one
-/// request of the Claude account, and counts for no key.
+/// One real completion outside of any relay: its own locked-down process, the default model and a fixed prompt. It costs one request of
+/// the Claude account, and counts for no key.
 /// </summary>
 internal sealed class TrialCompletion(
     ProcessStarter starter,
@@ -22,8 +22,8 @@ internal sealed class TrialCompletion(
     TimeProvider clock
 )
 {
-    /// <summary>Makes it.</summary>
-    /// <returns>How long it took and what it cost, or what a caller would have been told.</returns>
+    /// <summary>Runs it.</summary>
+    /// <returns>Its time and its cost, or the error that a caller would have got.</returns>
     public async Task<Result<Trial>> RunAsync(EngineGeneration generation, CancellationToken cancellationToken)
     {
         var startedAt = clock.GetTimestamp();
@@ -115,5 +115,5 @@ internal sealed class TrialCompletion(
     }
 }
 
-/// <summary>How a trial went.</summary>
+/// <summary>The outcome of a trial.</summary>
 internal sealed record Trial(string Model, TimeSpan Time, TokenUsage Usage);

@@ -3,7 +3,7 @@ using Relay.Infrastructure.ApiGate;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// The frames of a process and the news of the gate about its turn, one after the other: the gate's first, for they came first.
+/// The frames of a process and the gate's news about its turn, one after the other. The gate's news is read first, because it came first.
 /// </summary>
 internal sealed class TurnNews(ClaudeProcess process, GateTurn? turn)
 {
@@ -13,11 +13,11 @@ internal sealed class TurnNews(ClaudeProcess process, GateTurn? turn)
     /// <summary>The frame that is being read; null between frames.</summary>
     public Task<ClaudeFrame?>? Reading { get; private set; }
 
-    /// <summary>Whether the next news is here already.</summary>
+    /// <summary>Whether the next frame or news is here already.</summary>
     public bool IsReady(CancellationToken cancellationToken) =>
         _turn?.Signals.TryPeek(out _) == true || ReadAsync(cancellationToken).IsCompleted;
 
-    /// <summary>The next news, to be disposed of by the caller; neither at the end of the process.</summary>
+    /// <summary>The next news or frame, to be disposed of by the caller. Both are null at the end of the process.</summary>
     /// <exception cref="ClaudeProtocolException">The process wrote something that is not a frame.</exception>
     public async ValueTask<(TurnSignal? Signal, ClaudeFrame? Frame)> NextAsync(CancellationToken cancellationToken)
     {

@@ -18,7 +18,7 @@ internal sealed class TurnPreparation(
     ILogger<TurnPreparation> logger
 )
 {
-    /// <summary>The caller's part of the request that is to leave.</summary>
+    /// <summary>The caller's part of the expected request.</summary>
     public TurnExpectation Expect(CompletionRun run)
     {
         var request = run.Job.Request;
@@ -51,10 +51,10 @@ internal sealed class TurnPreparation(
     }
 
     /// <summary>
-    /// Prepares the process where something must be known before the model is asked: whether a schema is one, and the shape of the
-    /// requests of a model that was not asked before.
+    /// Prepares the process where a fact must be known before the model is asked: whether a schema is valid, or the shape of the requests
+    /// of a new model.
     /// </summary>
-    /// <returns>Null when the model can be asked; otherwise as the answer, and whether the process was used up.</returns>
+    /// <returns>Null when the model can be asked; otherwise the answer, and whether the process was used up.</returns>
     public async Task<(Result<Completion> Completion, bool UsedUp)?> PrepareAsync(CompletionRun run, CancellationToken cancellationToken)
     {
         var (job, process) = (run.Job, run.Process);
@@ -104,7 +104,7 @@ internal sealed class TurnPreparation(
         }
         catch (ClaudeProtocolException exception) when (exception.WasTooMuch && schema is not null)
         {
-            // The schema's own doing, in all likelihood: tried again it would take as much again.
+            // Probably the schema's fault: a second try would take as much again.
             logger.LogWarning("A schema was too much for Claude Code: {Problem}", exception.Message);
             pool.NeverPrepare(job.Profile, refusedBy: null);
             CountAsRequest(job.Spending);
@@ -120,7 +120,7 @@ internal sealed class TurnPreparation(
         {
             if (!job.Left.IsCancellationRequested)
             {
-                // The request's own time is over: as above.
+                // The request's own time is over, as above.
                 pool.NeverPrepare(job.Profile, refusedBy: null);
             }
 
@@ -129,7 +129,7 @@ internal sealed class TurnPreparation(
         }
     }
 
-    /// <summary>A schema's preparation can take as much as a request does, and costs no money.</summary>
+    /// <summary>Counts the preparation as a request: it can take as much as one does, and costs no money.</summary>
     private static void CountAsRequest(Spending spending) => (spending.ReachedApi, spending.IsFinal) = (true, true);
 
     /// <summary>The refusal of a schema that Claude Code does not take.</summary>

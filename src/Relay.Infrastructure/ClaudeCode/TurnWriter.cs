@@ -7,8 +7,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 internal static class TurnWriter
 {
     /// <summary>
-    /// Writes all frames at once, while others read. Only after each user turn of the history it waits for Claude Code's result of that
-    /// turn: sent in one go, Claude Code would merge those turns into the last.
+    /// Writes all frames at once, while others are read. Only after each user turn of the history it waits for Claude Code's result of
+    /// that turn. Without the wait, Claude Code would merge those turns into the last.
     /// </summary>
     /// <param name="run">The job in its process.</param>
     /// <param name="change">The settings that the process must be told; null when it has them already.</param>
@@ -25,7 +25,7 @@ internal static class TurnWriter
         var (request, input) = (job.Request, new ClaudeInput());
         if (!run.IsModelToldYet)
         {
-            // Before the system prompt: told afterwards, Claude Code tells the model that it is both.
+            // Before the system prompt. After it, Claude Code would tell the model that it is both models.
             input.SetModel(job.Model.Value);
             turn.PendingControls++;
         }

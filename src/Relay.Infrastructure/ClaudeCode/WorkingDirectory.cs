@@ -4,8 +4,8 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Where Claude Code runs when there is no jail. Its path reaches the model with every prompt, so it is the same for
-/// everybody and says nothing (unless <c>TMPDIR</c> does); it is empty, and nobody else can put anything in.
+/// The directory in which Claude Code runs without a jail. Its path reaches the model with every prompt, so it is the same for all
+/// callers and tells nothing (unless <c>TMPDIR</c> does). It is empty, and no other user can put anything in.
 /// </summary>
 internal static class WorkingDirectory
 {
@@ -13,7 +13,7 @@ internal static class WorkingDirectory
     public static string Location => Path.Combine(Path.GetTempPath(), "claude-relay");
 
     /// <summary>The directory, made if missing.</summary>
-    /// <exception cref="IOException">Somebody else's directory is in its place, or something is in it; says what to do.</exception>
+    /// <exception cref="IOException">Another user's directory is in its place, or it is not empty. The message says what to do.</exception>
     public static string Ensure()
     {
         var path = Location;

@@ -5,7 +5,9 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Claude Code itself: the executable, its version, its login, its lockdown in a process started as completions are.</summary>
+/// <summary>
+/// Checks Claude Code: the executable, its version, its login, and its lockdown in a process that is started as completions are.
+/// </summary>
 internal sealed class ClaudeCodeCheck(
     ClaudeLocator locator,
     ClaudeSandbox sandbox,

@@ -7,10 +7,10 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Whether the clock can be right: daily limits, expiry and the audit log all hang on it.</summary>
+/// <summary>Checks that the clock can be right: daily limits, expiry and the audit log depend on it.</summary>
 internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvider clock) : IDiagnosticCheck
 {
-    /// <summary>The relay is not older than this.</summary>
+    /// <summary>The year before which no clock can be right, because the relay is newer.</summary>
     private const int BuildYear = 2026;
 
     /// <inheritdoc/>
@@ -37,7 +37,7 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
         }
 
         var counted = (await CountedAfterAsync(today, cancellationToken)).Select(day => ("relay.db", day));
-        // Looked at afterwards: it may have become midnight meanwhile.
+        // Read afterwards: midnight may have passed meanwhile.
         var newest = counted
             .Concat(AuditedDays().Select(day => ("the audit log", day)))
             .Where(seen => seen.Item2 > DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime))
@@ -64,7 +64,7 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
         }
         catch (Exception exception) when (exception is StartupException or SqliteException or RelayErrorException)
         {
-            return []; // The check of the database, or of the shared state, tells.
+            return []; // The check of the database, or of the shared state, reports it.
         }
     }
 

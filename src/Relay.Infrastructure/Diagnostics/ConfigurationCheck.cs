@@ -6,9 +6,7 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>
-/// The settings, by the relay's own validators: all problems at once, and the names in <c>config.env</c> that mean nothing.
-/// </summary>
+/// <summary>Checks the settings by the relay's own validators: all problems at once, and unknown names in <c>config.env</c>.</summary>
 internal sealed class ConfigurationCheck(
     IStartupValidator validator,
     IEnumerable<SettingDescription> settings,
@@ -71,7 +69,7 @@ internal sealed class ConfigurationCheck(
         }
     }
 
-    /// <summary>Names that are neither settings nor handed on to Claude Code.</summary>
+    /// <summary>Names that are neither settings nor variables for Claude Code.</summary>
     private IEnumerable<string> UnknownNames()
     {
         return UnknownSettings.Find(ConfigEnv.Read(home.ConfigFile).Keys, settings, configuration).Order(StringComparer.Ordinal);

@@ -3,7 +3,7 @@ using Relay.Infrastructure.Sqlite;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Whether <c>relay.db</c> opens and is whole.</summary>
+/// <summary>Checks that <c>relay.db</c> opens and is whole.</summary>
 internal sealed class DatabaseCheck(RelayDatabase database) : IDiagnosticCheck
 {
     private const string Advice = "Stop the relay and move relay.db, relay.db-wal and relay.db-shm away: the day's limits then begin anew.";

@@ -4,7 +4,7 @@ using Relay.Infrastructure.Home;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>The relay's home and its audit directory: writable, and its owner's only.</summary>
+/// <summary>Checks that the relay's home and its audit directory are writable, and open to their owner only.</summary>
 internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
 {
     private const UnixFileMode Others =
@@ -87,7 +87,10 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
     [UnsupportedOSPlatform("windows")]
     private static bool IsOpen(string entry) => (File.GetUnixFileMode(entry) & Others) != UnixFileMode.None;
 
-    /// <summary>What the relay makes there. Below <c>run</c> and <c>claude</c> the modes are Claude Code's, behind a closed door.</summary>
+    /// <summary>
+    /// The entries that the relay creates. Below <c>run</c> and <c>claude</c>, Claude Code sets the modes; the directory above is closed
+    /// to others.
+    /// </summary>
     private IEnumerable<string> Entries() =>
         (
             (string[])

@@ -4,7 +4,7 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Whether Claude Code runs in a jail, and what reaches into it where it does not.</summary>
+/// <summary>Checks whether Claude Code runs in a jail, and otherwise which policies reach it.</summary>
 internal sealed class JailCheck(ClaudeSandbox sandbox, IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
 {
     /// <inheritdoc/>

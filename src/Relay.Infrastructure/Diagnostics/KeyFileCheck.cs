@@ -3,7 +3,7 @@ using Relay.Application.Keys;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Whether <c>keys.json</c> can be read, and how many of its keys are in force.</summary>
+/// <summary>Checks that <c>keys.json</c> can be read, and counts its active keys.</summary>
 internal sealed class KeyFileCheck(IKeyRepository repository, TimeProvider clock) : IDiagnosticCheck
 {
     /// <inheritdoc/>

@@ -9,9 +9,7 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>
-/// Tells of a resolver that makes up addresses, of the proxy that pages go through, and of one that the relay does not use.
-/// </summary>
+/// <summary>Warns of a resolver that invents addresses, and names the proxy for pages, or one that the relay ignores.</summary>
 internal sealed class NetworkCheck(
     IConfiguration configuration,
     IOptions<ClaudeCodeOptions> options,
@@ -47,7 +45,7 @@ internal sealed class NetworkCheck(
         return Judge(addresses);
     }
 
-    /// <summary>The findings for what the resolver answered.</summary>
+    /// <summary>The findings for the addresses from the resolver.</summary>
     internal IReadOnlyList<Finding> Judge(IReadOnlyList<IPAddress> addresses)
     {
         var findings = new List<Finding>();
@@ -92,7 +90,7 @@ internal sealed class NetworkCheck(
         return findings;
     }
 
-    /// <summary>The relay judges what it can look up; the proxy looks the name up once more, and its answer may be another.</summary>
+    /// <summary>The relay judges the addresses that it looks up. The proxy looks the name up again, and may get other addresses.</summary>
     private Finding JudgeProxy(Uri proxy, bool canLookUp)
     {
         var place = $"{proxy.Host}:{proxy.Port}";
@@ -123,7 +121,7 @@ internal sealed class NetworkCheck(
         }
         catch (Exception exception) when (exception is SocketException or OperationCanceledException)
         {
-            return []; // A machine without the web's names is no liar.
+            return []; // A machine that can't resolve names of the web has no such resolver.
         }
     }
 }

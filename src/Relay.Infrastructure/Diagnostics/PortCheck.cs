@@ -8,8 +8,8 @@ using Relay.Application.Telemetry;
 namespace Relay.Infrastructure.Diagnostics;
 
 /// <summary>
-/// Whether the relay's port is free, or a relay serves there, and then whether that relay is ready; and whether the port of its metrics
-/// is free for a relay that starts.
+/// Checks whether the relay's port is free, or a relay serves there that is ready; and whether the port of its metrics is free for a
+/// relay that starts.
 /// </summary>
 internal sealed class PortCheck(
     IOptions<ServerOptions> options,
@@ -61,7 +61,7 @@ internal sealed class PortCheck(
             ];
     }
 
-    /// <summary>Of the second port, if there is to be one. A relay that runs has it itself.</summary>
+    /// <summary>Checks the second port, if there is one. A running relay holds it itself.</summary>
     private IEnumerable<Finding> OfMetrics()
     {
         const string check = "metrics_port";
@@ -103,7 +103,7 @@ internal sealed class PortCheck(
         };
     }
 
-    /// <summary>What is in the way; null when nothing is.</summary>
+    /// <summary>The error of listening; null when the port is free.</summary>
     private static SocketError? TryListen(IPAddress address, int port)
     {
         try

@@ -9,7 +9,7 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Asks the relay that listens at <c>HOST</c> and <c>PORT</c> how it is, under a name that it answers to.</summary>
+/// <summary>Asks the relay that listens at <c>HOST</c> and <c>PORT</c> for its state, under a name that it answers to.</summary>
 internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider clock) : IRunningRelay
 {
     private const int MaxAnswerBytes = 64 * 1024;
@@ -25,7 +25,7 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
             : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback
             : address;
         var url = new UriBuilder(Uri.UriSchemeHttp, reachable.ToString(), options.Value.Port).Uri;
-        // The relay answers to its own names only, and an address that stands for all is none.
+        // The relay answers to its own names only. An address that stands for all addresses is not a name.
         var name = !reachable.Equals(address) && options.Value.AllowedHosts is [var first, ..] ? HostName.Read(first) ?? first : null;
         using var handler = new SocketsHttpHandler
         {

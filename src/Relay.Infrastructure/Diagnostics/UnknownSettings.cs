@@ -4,10 +4,10 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Finds what an operator has misspelt.</summary>
+/// <summary>Finds misspelt settings.</summary>
 public static class UnknownSettings
 {
-    /// <summary>Settings of earlier versions, and what came in their place.</summary>
+    /// <summary>Settings of earlier versions, and their replacements.</summary>
     private static readonly Dictionary<string, string> Removed = new(StringComparer.OrdinalIgnoreCase)
     {
         ["WARM_PROFILES_PER_KEY"] = "one key has at most half of WARM_PROFILES",
@@ -16,24 +16,22 @@ public static class UnknownSettings
             "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",
     };
 
-    /// <summary>Why a name is no setting any more; null for a name that never was one.</summary>
+    /// <summary>The reason why a name is no longer a setting; null for a name that never was one.</summary>
     public static string? FindReason(string name) => Removed.GetValueOrDefault(name);
 
     /// <summary>
-    /// An unknown name as it may be shown. Only what is written as the settings' names are is shown: anything else may be the
-    /// second line of a token that was wrapped, or hold letters that a terminal obeys.
+    /// An unknown name as it may be shown. Only a name that looks like a setting is shown. Anything else may be the second line of a
+    /// wrapped token, or hold letters that control a terminal.
     /// </summary>
     public static string Shown(string name) =>
         name.Length > 0 && name.All(letter => char.IsAsciiLetterUpper(letter) || char.IsAsciiDigit(letter) || letter == '_')
             ? name
             : $"A name of {name.Length} characters (***)";
 
-    /// <summary>Which of these names are neither settings nor handed on to Claude Code.</summary>
-    /// <param name="names">From the file or the command line, where every name is meant for the relay.</param>
-    /// <param name="settings">All settings there are.</param>
-    /// <param name="configuration">
-    /// Asked for <c>CLAUDE_PASS_ENV</c>: the options it belongs to may be among those that are not valid.
-    /// </param>
+    /// <summary>The names that are neither settings nor variables for Claude Code.</summary>
+    /// <param name="names">Names from the file or the command line, where every name is meant for the relay.</param>
+    /// <param name="settings">All settings.</param>
+    /// <param name="configuration">The configuration, for <c>CLAUDE_PASS_ENV</c>: the options with that setting may be invalid.</param>
     public static IEnumerable<string> Find(
         IEnumerable<string> names,
         IEnumerable<SettingDescription> settings,

@@ -9,13 +9,13 @@ namespace Relay.Infrastructure.Home;
 public static class ConfigEnv
 {
     /// <summary>Adds the file, as it is now, as a configuration source; a missing file adds nothing.</summary>
-    /// <exception cref="FormatException">A line is none of the above; says which.</exception>
+    /// <exception cref="FormatException">A line has another form; the message says which.</exception>
     public static IConfigurationBuilder AddConfigEnv(this IConfigurationBuilder builder, string path) =>
         builder.Add(new ConfigEnvSource(path));
 
-    /// <summary>The values of a file; none of a file that is not there.</summary>
-    /// <exception cref="FormatException">A line is none of the above; says which.</exception>
-    /// <exception cref="IOException">It can't be read, or is no file.</exception>
+    /// <summary>The values of a file; no values for a missing file.</summary>
+    /// <exception cref="FormatException">A line has another form; the message says which.</exception>
+    /// <exception cref="IOException">The file can't be read, or is not a regular file.</exception>
     internal static Dictionary<string, string?> Read(string path) => Parse(RegularFile.ReadLines(path), path);
 
     /// <summary>The values of the lines; a later line wins.</summary>
@@ -70,7 +70,7 @@ internal sealed class ConfigEnvProvider(string path) : ConfigurationProvider
     /// <inheritdoc/>
     public override void Load() => Data = ConfigEnv.Read(path);
 
-    /// <summary>Puts other values in place, of which nobody is told before <see cref="Announce"/>.</summary>
+    /// <summary>Replaces the values. The change is told with <see cref="Announce"/>.</summary>
     public void Replace(IReadOnlyDictionary<string, string?> values) =>
         Data = new Dictionary<string, string?>(values, StringComparer.OrdinalIgnoreCase);
 

@@ -9,9 +9,9 @@ using Relay.Infrastructure.Diagnostics;
 namespace Relay.Infrastructure.Home;
 
 /// <summary>
-/// Takes changes of <c>config.env</c> into the running relay: those of settings that say so (<see cref="SettingAttribute.Reloads"/>),
-/// all of them or, when one is wrong, none. Of the others it says that they wait for a restart. It looks twice a second: no file
-/// system has to tell it.
+/// Takes changes of <c>config.env</c> into the running relay, for settings that allow it (<see cref="SettingAttribute.Reloads"/>). It
+/// takes all changes or, when one is wrong, none. For other settings it says that they wait for a restart. It looks twice a second and
+/// needs no news from the file system.
 /// </summary>
 internal sealed class ConfigFileWatcher(
     RelayHome home,
@@ -56,7 +56,7 @@ internal sealed class ConfigFileWatcher(
         } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>Looks whether the file has changed, and takes in what has.</summary>
+    /// <summary>Looks whether the file has changed, and takes the changes in.</summary>
     internal void Check()
     {
         var file = new FileInfo(home.ConfigFile);
@@ -68,7 +68,7 @@ internal sealed class ConfigFileWatcher(
 
         var wanted = ConfigEnv.Read(home.ConfigFile);
         (_seen, _reported) = (found, null);
-        // At the first look against what the relay was started with: the file may have changed since.
+        // The first look compares with the values at the relay's start: the file may have changed since.
         var before = _file ?? _provider.Values;
         var changed = wanted
             .Keys.Union(before.Keys, StringComparer.OrdinalIgnoreCase)

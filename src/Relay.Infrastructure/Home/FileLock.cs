@@ -1,8 +1,8 @@
 namespace Relay.Infrastructure.Home;
 
 /// <summary>
-/// The system's lock on a file, which ends with the process that holds it. Whether another process holds it, or the file can't be
-/// opened at all, is told apart: a full disk is nobody's lock.
+/// The system's lock on a file, which ends with the process that holds it. A lock of another process, and a file that can't be opened,
+/// are told apart: a full disk holds no lock.
 /// </summary>
 internal static class FileLock
 {
@@ -14,7 +14,7 @@ internal static class FileLock
     /// <summary>Opens the file, made if it is missing, for this process alone.</summary>
     /// <returns>Null while another process has it.</returns>
     /// <exception cref="IOException">It can't be opened or made, for example on a full disk.</exception>
-    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not open it.</exception>
     public static FileStream? TryTake(string path)
     {
         try
@@ -27,7 +27,7 @@ internal static class FileLock
         }
     }
 
-    /// <summary>.NET puts the system's own error number into an exception of opening.</summary>
+    /// <summary>Whether another process holds the lock. .NET puts the system's error number into an exception of opening.</summary>
     private static bool IsHeld(IOException exception) =>
         OperatingSystem.IsWindows() ? (exception.HResult & 0xFFFF) is SharingViolation or LockViolation
         : OperatingSystem.IsMacOS() ? exception.HResult == WouldBlockMacOS

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Hosting;
 namespace Relay.Infrastructure.Home;
 
 /// <summary>
-/// Keeps a home to one relay: a second one would sweep away the running processes' directories and write into the same
-/// audit log. The lock is the system's, so that it ends with the process that holds it.
+/// Keeps a home to one relay. A second one would sweep away the directories of running processes and write into the same audit log. The
+/// system's lock ends with the process that holds it.
 /// </summary>
 internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
 {

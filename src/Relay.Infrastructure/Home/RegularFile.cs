@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Relay.Infrastructure.Home;
 
 /// <summary>
-/// Reads files of the relay's home. A pipe in a file's place would hold the reader for ever, and a device may never end: neither is
+/// Reads files of the relay's home. A pipe in a file's place would block the reader for ever, and a device may never end: neither is
 /// opened, and the error says so.
 /// </summary>
 internal static partial class RegularFile
@@ -39,7 +39,7 @@ internal static partial class RegularFile
         return bytes.ToArray();
     }
 
-    /// <summary>Reads the lines of a file; none of one that is not there.</summary>
+    /// <summary>Reads the lines of a file; no lines for a missing file.</summary>
     /// <exception cref="IOException">As for <see cref="OpenRead"/>.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
     public static IReadOnlyList<string> ReadLines(string path)
@@ -59,7 +59,7 @@ internal static partial class RegularFile
         return lines;
     }
 
-    /// <summary>True also when the system does not say: opening tells why.</summary>
+    /// <summary>Whether it is a regular file. True also when the system does not say: opening then tells why.</summary>
     private static bool IsRegular(string path) =>
         ReadStatus(CurrentDirectory, path, 0, WithType, out var status) != 0 || (status.Mode & TypeMask) == TypeOfFile;
 

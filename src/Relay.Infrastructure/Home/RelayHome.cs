@@ -3,9 +3,7 @@ using Relay.Application.Configuration;
 
 namespace Relay.Infrastructure.Home;
 
-/// <summary>
-/// <c>RELAY_HOME</c>: the one directory the relay writes to. Readable by its owner only, like all that is in it.
-/// </summary>
+/// <summary><c>RELAY_HOME</c>: the one directory that the relay writes to. Only its owner can read it and its files.</summary>
 public sealed class RelayHome
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -13,7 +11,7 @@ public sealed class RelayHome
 
     private RelayHome(string path) => Path = path;
 
-    /// <summary>Absolute.</summary>
+    /// <summary>The absolute path.</summary>
     public string Path { get; }
 
     /// <summary>The operator's settings.</summary>
@@ -22,16 +20,16 @@ public sealed class RelayHome
     /// <summary>The keys' hashes.</summary>
     public string KeyFile => System.IO.Path.Combine(Path, "keys.json");
 
-    /// <summary>What keys used.</summary>
+    /// <summary>The usage of keys.</summary>
     public string DatabaseFile => System.IO.Path.Combine(Path, "relay.db");
 
-    /// <summary>The audit log, a file a day.</summary>
+    /// <summary>The audit log, one file a day.</summary>
     public string AuditDirectory => System.IO.Path.Combine(Path, "audit");
 
     /// <summary>Throw-away homes of running Claude Code processes; emptied at start.</summary>
     public string RunDirectory => System.IO.Path.Combine(Path, "run");
 
-    /// <summary>A Claude login of the relay's own, if one was made.</summary>
+    /// <summary>The relay's own Claude login, if one was made.</summary>
     public string ClaudeDirectory => System.IO.Path.Combine(Path, "claude");
 
     /// <summary>Finds the directory and makes it, 0700, if it is missing.</summary>
@@ -43,8 +41,8 @@ public sealed class RelayHome
         return home;
     }
 
-    /// <summary>Finds the directory and leaves it as it is, if it is there at all.</summary>
-    /// <param name="path">As for <see cref="Open"/>.</param>
+    /// <summary>Finds the directory, and does not create or change it.</summary>
+    /// <param name="path">The operator's choice; null or empty for the default, as in <see cref="Open"/>.</param>
     public static RelayHome Find(string? path)
     {
         var fallback = System.IO.Path.Combine(
@@ -56,7 +54,7 @@ public sealed class RelayHome
         return new RelayHome(System.IO.Path.GetFullPath(string.IsNullOrWhiteSpace(path) ? fallback : path));
     }
 
-    /// <summary>Makes a directory that only its owner may enter; tightens one that is open to others.</summary>
+    /// <summary>Makes a directory that only its owner may enter, or closes one that is open to others.</summary>
     public static void CreatePrivateDirectory(string path)
     {
         if (OperatingSystem.IsWindows())
@@ -90,9 +88,9 @@ public sealed class RelayHome
     }
 
     /// <summary>
-    /// Writes a <c>config.env</c> in which every setting stands with its default, commented out. Leaves an existing one alone.
+    /// Writes a <c>config.env</c> that lists every setting with its default, commented out. Leaves an existing file alone.
     /// </summary>
-    /// <returns>Whether there was none.</returns>
+    /// <returns>Whether it wrote the file.</returns>
     public bool WriteDefaultConfig(IEnumerable<SettingDescription> settings)
     {
         if (File.Exists(ConfigFile))

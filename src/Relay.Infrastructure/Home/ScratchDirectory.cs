@@ -1,19 +1,19 @@
 namespace Relay.Infrastructure.Home;
 
-/// <summary>The home and the temporary directory of one process. They end with it.</summary>
+/// <summary>The home and the temporary directory of one process. They are removed with it.</summary>
 internal sealed class ScratchDirectory : IDisposable
 {
     private readonly string _root;
 
     private ScratchDirectory(string root) => _root = root;
 
-    /// <summary>Its <c>HOME</c>.</summary>
+    /// <summary>The process's <c>HOME</c>.</summary>
     public string Home => Path.Combine(_root, "home");
 
-    /// <summary>Its <c>TMPDIR</c>.</summary>
+    /// <summary>The process's <c>TMPDIR</c>.</summary>
     public string Temporary => Path.Combine(_root, "tmp");
 
-    /// <summary>Makes one below <c>RELAY_HOME/run</c>.</summary>
+    /// <summary>Makes the directories below <c>RELAY_HOME/run</c>.</summary>
     public static ScratchDirectory Create(RelayHome home)
     {
         RelayHome.CreatePrivateDirectory(home.RunDirectory);
@@ -24,7 +24,7 @@ internal sealed class ScratchDirectory : IDisposable
         return scratch;
     }
 
-    /// <summary>Removes what a relay that was killed left behind.</summary>
+    /// <summary>Removes the directories of a killed relay.</summary>
     public static void Sweep(RelayHome home)
     {
         if (Directory.Exists(home.RunDirectory))
@@ -33,7 +33,7 @@ internal sealed class ScratchDirectory : IDisposable
         }
     }
 
-    /// <summary>Removes it with all that was written there.</summary>
+    /// <summary>Removes the directories with all their files.</summary>
     public void Dispose()
     {
         if (Directory.Exists(_root))

@@ -1,14 +1,14 @@
 namespace Relay.Infrastructure.Html;
 
 /// <summary>An article in an outline.</summary>
-/// <param name="Kept">The elements that are it, each with the place behind its last element.</param>
-/// <param name="IsRemoved">Whether an element in them is no part of it.</param>
+/// <param name="Kept">The elements of the article, each with the place behind its last element.</param>
+/// <param name="IsRemoved">Whether an element among them is left out.</param>
 /// <param name="Length">Letters of its text.</param>
 internal sealed record Article(IReadOnlyList<(int First, int Next)> Kept, Func<int, bool> IsRemoved, int Length);
 
-/// <summary>Scores the elements of an outline by the rules of Readability, and cleans the best.</summary>
+/// <summary>Scores the elements of an outline by the rules of Readability, and cleans the best one.</summary>
 /// <param name="nodes">The outline.</param>
-/// <param name="strip">Whether elements count whose names say that they are beside the content.</param>
+/// <param name="strip">Whether elements are left out whose names say that they are beside the content.</param>
 /// <param name="weigh">Whether names give points.</param>
 /// <param name="clean">Whether lists of links, forms and their like are taken out.</param>
 internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool weigh, bool clean)
@@ -43,7 +43,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         public bool HasSentence;
     }
 
-    /// <summary>The article; null where nothing looks like one.</summary>
+    /// <summary>The article; null where no element looks like one.</summary>
     public Article? Find()
     {
         Remove();
@@ -84,7 +84,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         }
     }
 
-    /// <summary>From the last to the first: an element is summed up before it is added to the one around.</summary>
+    /// <summary>Adds from the last element to the first: an element is summed up before it is added to the one around it.</summary>
     private void Sum()
     {
         var gone = 0;
@@ -162,7 +162,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
             var isContainer = nodes[at].Tag is HtmlTag.Div or HtmlTag.Unknown;
             if (isContainer && _sums[at].Blocks > 0)
             {
-                // Text beside blocks is a paragraph that nobody marked.
+                // Text beside blocks is a paragraph without markup.
                 AddScore(at, _sums[at].Letters - _sums[at].BlockLetters, nodes[at].Commas);
             }
             else if (
@@ -234,7 +234,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         return best.Count == 0 ? null : Climb(CommonAncestor(best));
     }
 
-    /// <summary>Where several are about as good, the element around three of them.</summary>
+    /// <summary>The element around three of the best, where several are about as good.</summary>
     private int CommonAncestor(List<int> best)
     {
         var top = best[0];
@@ -253,7 +253,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         return top;
     }
 
-    /// <summary>Upwards while that is better, or holds nothing else.</summary>
+    /// <summary>Climbs to the element around it while that one is better, or holds nothing else.</summary>
     private int Climb(int top)
     {
         var (last, threshold) = (_score[top], _score[top] / 3);
@@ -286,7 +286,7 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         return top;
     }
 
-    /// <summary>The best element, and those beside it that look like more of it.</summary>
+    /// <summary>The best element, and the elements beside it that look like parts of it.</summary>
     private List<(int First, int Next)> Siblings(int top)
     {
         if (top == 0)

@@ -4,23 +4,23 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// Writes blocks below each other, with what their lists and quotes put before their lines, up to a number of characters.
+/// Writes blocks below each other, up to a number of characters. The lines of a block begin with the marks of its lists and quotes.
 /// </summary>
 internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 {
-    /// <summary>Lists and quotes deeper than this are written as if they were on that level.</summary>
+    /// <summary>The deepest level of lists and quotes. Deeper ones are written as if they were on that level.</summary>
     private const int MaxContainers = 40;
 
     private readonly StringBuilder _output = new();
     private readonly List<Container> _containers = [];
 
-    /// <summary>Before a further line of all that is open.</summary>
+    /// <summary>The text before a further line in all open containers.</summary>
     private string _indent = string.Empty;
 
-    /// <summary>How many of the open ones have a block already, and how long the indent of those is.</summary>
+    /// <summary>The number of open containers that have a block already, and the length of their indent.</summary>
     private (int Count, int Indent) _begun;
 
-    /// <summary>Lists and quotes that are open beyond the deepest level.</summary>
+    /// <summary>The number of open lists and quotes beyond the deepest level.</summary>
     private int _beyond;
 
     /// <summary>A list, an item of one, or a quote.</summary>
@@ -28,7 +28,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
     {
         public HtmlTag Tag { get; } = tag;
 
-        /// <summary>The next item's number; null for lists without.</summary>
+        /// <summary>The number of the next item; null for lists without numbers.</summary>
         public int? Number { get; set; }
 
         /// <summary>An item's bullet or number.</summary>
@@ -37,7 +37,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         /// <summary>The text before its further lines.</summary>
         public string Indent { get; init; } = string.Empty;
 
-        /// <summary>Whether its first block stands right below the one before.</summary>
+        /// <summary>Whether its first block stands directly below the block before.</summary>
         public bool IsTight { get; set; }
     }
 
@@ -47,7 +47,6 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
     /// <summary>Whether a block was cut at the greatest length.</summary>
     public bool IsCut { get; private set; }
 
-    /// <summary>All that was written.</summary>
     public override string ToString() => _output.ToString();
 
     /// <summary>Whether an element is a list.</summary>
@@ -55,7 +54,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 
     /// <summary>Begins a list.</summary>
     /// <param name="tag">Its element.</param>
-    /// <param name="start">The <c>start</c> attribute of a numbered one.</param>
+    /// <param name="start">The <c>start</c> attribute of a numbered list.</param>
     public void OpenList(HtmlTag tag, string? start) =>
         Push(
             new Container(tag)
@@ -109,7 +108,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 
     /// <summary>Writes a block.</summary>
     /// <param name="text">Its lines.</param>
-    /// <param name="isTight">Whether it stands right below the one before.</param>
+    /// <param name="isTight">Whether it stands directly below the block before.</param>
     public void Write(string text, bool isTight = false)
     {
         if (text.Length == 0)
@@ -124,7 +123,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
             var container = _containers[index];
             if (container.Marker is not null && index > 0)
             {
-                // An empty item before it was not written: this one stands apart from what is above its list.
+                // An empty item before it was not written: this item stands apart from the text above its list.
                 _containers[index - 1].IsTight = true;
             }
 
@@ -158,7 +157,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         }
     }
 
-    /// <summary>Writes code as it stands, in a fence that nothing in it closes.</summary>
+    /// <summary>Writes code unchanged, in a fence that no line of the code closes.</summary>
     public void WriteCode(string code, string? language)
     {
         if (code.Length > 0)

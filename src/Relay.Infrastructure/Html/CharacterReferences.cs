@@ -5,7 +5,7 @@ using AngleSharp.Html;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Turns text as HTML writes it into what it stands for (WHATWG, 13.2.5.72 and on).</summary>
+/// <summary>Decodes HTML text with its character references (WHATWG, 13.2.5.72 and on).</summary>
 internal static class CharacterReferences
 {
     private const int MaxName = 32;
@@ -18,14 +18,14 @@ internal static class CharacterReferences
     );
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
-    /// <summary>What numbers 128 to 159 mean, where they are no control characters: windows-1252.</summary>
+    /// <summary>The characters of numbers 128 to 159, except control characters: windows-1252.</summary>
     private const string Windows1252 =
         "\u20AC\u0081\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u008D\u017D\u008F\u0090\u2018\u2019\u201C\u201D"
         + "\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u009D\u017E\u0178";
 
-    /// <summary>The text.</summary>
-    /// <param name="utf8">As it is written.</param>
-    /// <param name="inAttribute">Whether it is an attribute's value, in which <c>&amp;copy=1</c> is no reference.</param>
+    /// <summary>Decodes a text.</summary>
+    /// <param name="utf8">The text as it is written.</param>
+    /// <param name="inAttribute">Whether it is an attribute's value, in which <c>&amp;copy=1</c> is plain text.</param>
     public static string Decode(ReadOnlySpan<byte> utf8, bool inAttribute)
     {
         var next = utf8.IndexOf((byte)'&');
@@ -53,7 +53,7 @@ internal static class CharacterReferences
         return text.Append(Encoding.UTF8.GetString(utf8)).ToString();
     }
 
-    /// <summary>Reads the reference at the beginning; 0 bytes where there is none.</summary>
+    /// <summary>Reads the reference at the beginning; 0 bytes where there is no reference.</summary>
     private static int Read(ReadOnlySpan<byte> utf8, bool inAttribute, StringBuilder text) =>
         utf8.Length > 1 && utf8[1] == '#' ? ReadNumber(utf8, text) : ReadName(utf8, inAttribute, text);
 
@@ -69,7 +69,7 @@ internal static class CharacterReferences
             return 0;
         }
 
-        // Longer ones are out of range whatever they are.
+        // Longer numbers are out of range in any case.
         var significant = rest[..digits].TrimStart((byte)'0');
         var number =
             significant.Length == 0 ? 0

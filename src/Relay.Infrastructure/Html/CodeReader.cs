@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Reads code as it stands. An element that is a block begins a line, as it does in a browser.</summary>
+/// <summary>Reads code unchanged. An element that is a block begins a line, as it does in a browser.</summary>
 internal struct CodeReader
 {
     private readonly StringBuilder _text = new();
@@ -57,7 +57,7 @@ internal struct CodeReader
                 Language ??= CodeClasses.LanguageOf(walker.Attributes);
                 break;
             case MarkupStep.Close when walker.Tag is HtmlTag.Li or HtmlTag.Tr:
-                // An empty one is a line, too.
+                // An empty block is a line, too.
                 Append(string.Empty);
                 _isLineDue = true;
                 break;
@@ -81,7 +81,7 @@ internal struct CodeReader
         _text.Append(text);
     }
 
-    /// <summary>The code of a table of which each row is a line: its last cell, for the others number the lines.</summary>
+    /// <summary>The code of a table with a line in each row. The code is the last cell; the cells before it number the lines.</summary>
     public static (string Code, string? Language) ReadTable(ref MarkupWalker walker)
     {
         var depth = walker.Depth;

@@ -4,32 +4,32 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>A piece of a content.</summary>
-/// <param name="Start">Its first byte.</param>
-/// <param name="End">The byte behind it.</param>
+/// <param name="Start">The offset of its first byte.</param>
+/// <param name="End">The offset behind its last byte.</param>
 /// <param name="TotalChars">Unicode code points of the whole.</param>
-/// <param name="NextOffset">Where the next piece begins, in code points; null when this is the last.</param>
+/// <param name="NextOffset">The beginning of the next piece, in code points; null for the last piece.</param>
 internal sealed record ContentPiece(int Start, int End, long TotalChars, long? NextOffset);
 
-/// <summary>Why there is no piece.</summary>
+/// <summary>The reason why there is no piece.</summary>
 internal enum CutProblem
 {
-    /// <summary>There is one.</summary>
+    /// <summary>There is a piece.</summary>
     None,
 
     /// <summary>The content ends before the offset.</summary>
     OffsetBehindEnd,
 
-    /// <summary>What comes first, a tag, is larger than a piece may be.</summary>
+    /// <summary>The tag at the beginning is larger than a piece may be.</summary>
     TooLargeToCut,
 }
 
 /// <summary>
-/// Cuts a content into pieces that, one after the other by their next offsets, are all of it. No piece begins or ends in a
-/// character, nor, of markup, in a tag or a character reference.
+/// Cuts a content into pieces. The pieces, joined in the order of their offsets, are the whole content. No piece begins or ends inside a
+/// character, nor, in markup, inside a tag or a character reference.
 /// </summary>
 internal static class ContentCutter
 {
-    /// <summary>A piece may be this part smaller, to end where a line, a word or an element does.</summary>
+    /// <summary>A piece may be smaller by this part, to end at the end of a line, a word or an element.</summary>
     private const int Slack = 50;
 
     private const int LongestReference = 40;
@@ -37,11 +37,11 @@ internal static class ContentCutter
     private static readonly SearchValues<byte> Breaks = SearchValues.Create(" \n\t"u8);
 
     /// <summary>Cuts a piece.</summary>
-    /// <param name="content">The whole: valid UTF-8.</param>
+    /// <param name="content">The whole content: valid UTF-8.</param>
     /// <param name="isMarkup">Whether it is HTML.</param>
-    /// <param name="offset">Where to begin, in code points; inside of a tag it means the tag's end.</param>
+    /// <param name="offset">The offset to begin at, in code points. An offset inside a tag means the tag's end.</param>
     /// <param name="maxBytes">Most bytes of the piece.</param>
-    /// <param name="problem">Why there is none.</param>
+    /// <param name="problem">The reason why there is no piece.</param>
     public static ContentPiece? Cut(ReadOnlySpan<byte> content, bool isMarkup, long offset, int maxBytes, out CutProblem problem)
     {
         problem = CutProblem.None;
@@ -97,7 +97,7 @@ internal static class ContentCutter
                 return tokens.Start;
             }
 
-            // Text: not in a reference, which ends in a semicolon, as a rule.
+            // In text the cut must not fall into a character reference, which usually ends in a semicolon.
             var from = Math.Max(Math.Max(tokens.Start, start), end - LongestReference);
             var mark = content[from..end].LastIndexOf((byte)'&');
             if (mark >= 0 && from + mark > start && content[(from + mark)..end].IndexOfAny((byte)';', (byte)' ', (byte)'\n') < 0)
@@ -114,10 +114,10 @@ internal static class ContentCutter
 
     private static bool IsText(in HtmlTokenizer tokens) => tokens.Kind == HtmlTokenKind.Text && !tokens.IsCData;
 
-    /// <summary>Code points: the bytes that begin one.</summary>
+    /// <summary>The number of code points: of bytes that begin one.</summary>
     private static long Count(ReadOnlySpan<byte> utf8)
     {
-        // By its UTF-16 length, which is fast, less what a code point beyond the first plane has too much.
+        // Counted by UTF-16 length, which is fast, minus the second unit of each code point beyond the first plane.
         return Encoding.UTF8.GetCharCount(utf8) - CountFourByteOnes(utf8);
     }
 

@@ -1,6 +1,6 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>What an element means for the text of a page.</summary>
+/// <summary>The meaning of elements for the text of a page.</summary>
 internal static class ElementKinds
 {
     /// <summary>Whether an element begins and ends a block of text.</summary>
@@ -49,7 +49,7 @@ internal static class ElementKinds
                 or HtmlTag.Thead
                 or HtmlTag.Tr;
 
-    /// <summary>Whether the element that begins is not meant to be read, or is there once more elsewhere.</summary>
+    /// <summary>Whether the element that begins is not meant to be read, or is repeated elsewhere.</summary>
     public static bool IsUnread(in MarkupWalker walker) =>
         walker.Tag switch
         {
@@ -73,7 +73,7 @@ internal static class ElementKinds
         };
 
     /// <summary>
-    /// Whether the button that begins is the heading of what it shows, as in an accordion or of a tab; others do something.
+    /// Whether the button that begins is the heading of the part that it opens, as in an accordion or of a tab. Other buttons act.
     /// </summary>
     public static bool IsQuestion(in MarkupWalker walker)
     {
@@ -93,13 +93,13 @@ internal static class ElementKinds
         return false;
     }
 
-    /// <summary>Whether the image at hand is one point large: there is nothing to see, and somebody counts readers.</summary>
+    /// <summary>Whether the image at hand is a single point, which counts readers and shows nothing.</summary>
     public static bool IsTracker(in MarkupWalker walker) =>
         HtmlAttributes.Find(walker.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(walker.Attributes, "height"u8) is "1" or "0";
 
     /// <summary>
-    /// The source of the image at hand. An image that scripts load when it comes into sight stands in another attribute, and a picture in
-    /// the URL holds its place.
+    /// The source of the image at hand. An image that scripts load on sight has its source in another attribute; its URL is a
+    /// placeholder.
     /// </summary>
     public static string? SourceOfImage(in MarkupWalker walker)
     {

@@ -4,15 +4,13 @@ namespace Relay.Infrastructure.Html;
 
 /// <summary>An encoding as the Encoding Standard names it.</summary>
 /// <param name="Name">Its name, in lower case.</param>
-/// <param name="Decoder">What decodes it; null for those of which nothing is read.</param>
+/// <param name="Decoder">The decoder; null for encodings that are not read.</param>
 internal sealed record WebEncoding(string Name, Encoding? Decoder);
 
-/// <summary>
-/// The labels that pages give encodings by (WHATWG Encoding, 4.2). Not .NET's names: sites' own, and what browsers take them for.
-/// </summary>
+/// <summary>The labels by which pages name encodings (WHATWG Encoding, 4.2). These are the web's names and meanings, not .NET's.</summary>
 internal static class EncodingLabels
 {
-    /// <summary>Of which a page's bytes are never read: their bytes hide ASCII.</summary>
+    /// <summary>Stands for encodings whose bytes are never read, because they hide ASCII.</summary>
     private const int Replacement = 0;
 
     private static readonly (string Name, int CodePage, string Labels)[] Encodings =

@@ -1,12 +1,12 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Which elements of a page nobody sees.</summary>
+/// <summary>The elements of a page that are not visible.</summary>
 internal static class HiddenElements
 {
     /// <summary>Whether the element that begins is hidden by an attribute, or is a dialog that is not open.</summary>
     public static bool Contains(in MarkupWalker walker)
     {
-        // A whole page that is hidden waits for a script to show it.
+        // A hidden page is shown by a script.
         if (walker.Tag is HtmlTag.Html or HtmlTag.Body or HtmlTag.Main)
         {
             return false;

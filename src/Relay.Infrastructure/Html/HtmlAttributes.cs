@@ -4,14 +4,14 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>One attribute of a tag.</summary>
-/// <param name="name">As it is written.</param>
-/// <param name="value">As it is written, without its quotes.</param>
+/// <param name="name">The name as it is written.</param>
+/// <param name="value">The value as it is written, without its quotes.</param>
 internal readonly ref struct HtmlAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
 {
-    /// <summary>As it is written.</summary>
+    /// <summary>The name as it is written.</summary>
     public ReadOnlySpan<byte> Name { get; } = name;
 
-    /// <summary>As it is written, without its quotes.</summary>
+    /// <summary>The value as it is written, without its quotes.</summary>
     public ReadOnlySpan<byte> Value { get; } = value;
 
     /// <summary>Whether it has a name, in any case.</summary>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Finds the end of elements whose text is no markup: scripts, styles, titles and the like.</summary>
+/// <summary>Finds the end of elements whose text is not markup: scripts, styles, titles and the like.</summary>
 internal static class HtmlRawText
 {
     private static readonly SearchValues<byte> NameEnds = SearchValues.Create("\t\n\f\r />"u8);
@@ -44,7 +44,9 @@ internal static class HtmlRawText
         return length > 0 && HtmlTags.Find(html.Slice(name, length)) == element;
     }
 
-    /// <summary>Scripts may hold what looks like their end, inside of what looks like a comment (13.2.5.15 to 13.2.5.31).</summary>
+    /// <summary>
+    /// Finds the end of a script. Inside a comment, a script may hold text that looks like its end (13.2.5.15 to 13.2.5.31).
+    /// </summary>
     private static int FindScriptEnd(ReadOnlySpan<byte> html, int at)
     {
         bool isEscaped = false,

@@ -5,9 +5,9 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// Takes out of a page what only a browser needs: scripts, styles, SVG, templates, comments. Everything else stays as it
-/// is written, JSON-LD too. What is left holds none of them, also when it is read again: two pieces of text between which
-/// something was taken out are kept from becoming markup, or a character reference, together.
+/// Takes out of a page the parts that only a browser needs: scripts, styles, SVG, templates, comments. Everything else stays as it is
+/// written, JSON-LD too. The result holds none of these parts, also when it is read again. Two pieces of text around a removed part are
+/// kept from becoming markup, or a character reference, together.
 /// </summary>
 internal ref struct HtmlStripper
 {
@@ -18,10 +18,10 @@ internal ref struct HtmlStripper
     private readonly ReadOnlySpan<byte> _html;
     private HtmlTokenizer _tokens;
 
-    /// <summary>Where what is kept begins that is not written yet.</summary>
+    /// <summary>The beginning of the kept part that is not written yet.</summary>
     private int _keptFrom;
 
-    /// <summary>Whether the text written last could go on in what follows.</summary>
+    /// <summary>Whether the text that was written last could continue in the following text.</summary>
     private bool _isOpenEnded;
 
     private HtmlStripper(ReadOnlySpan<byte> html, IBufferWriter<byte> output)
@@ -31,9 +31,9 @@ internal ref struct HtmlStripper
         _output = output;
     }
 
-    /// <summary>Writes the page without them.</summary>
+    /// <summary>Writes the page without these parts.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="output">What is left, never longer but by a few bytes for each thing that was taken out.</param>
+    /// <param name="output">The result. It is never longer, except by a few bytes for each removed part.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output, CancellationToken cancellationToken) =>
@@ -84,18 +84,18 @@ internal ref struct HtmlStripper
             .Trim()
             .Equals("application/ld+json", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Whether a template is shown, in the place where it stands.</summary>
+    /// <summary>Whether a template is shown in its place.</summary>
     public static bool IsShadowRoot(HtmlAttributes attributes) =>
         HtmlAttributes.Find(attributes, "shadowrootmode"u8)?.ToLowerInvariant() is "open" or "closed";
 
-    /// <summary>Takes out what came before the token at hand ended, from here on.</summary>
+    /// <summary>Removes everything from this place to the end of the token at hand.</summary>
     private void Remove(int from)
     {
         var kept = _html[_keptFrom..from];
         if (kept.Length > 0)
         {
             Write(kept);
-            // Only text can be; a tag ends in '>'.
+            // Only text can be open; a tag ends in '>'.
             _isOpenEnded = EndsOpen(kept);
         }
 
@@ -103,8 +103,8 @@ internal ref struct HtmlStripper
     }
 
     /// <summary>
-    /// From a start tag to the end of its element. SVG ends where the HTML around it goes on; a template with as many end
-    /// tags as it had start tags; a script or style at its end tag, which inside MathML may be missing.
+    /// Removes an element from its start tag to its end. SVG ends where the HTML around it goes on. A template ends with as many end tags
+    /// as it had start tags. A script or style ends at its end tag, which inside MathML may be missing.
     /// </summary>
     private void RemoveElement()
     {
@@ -121,7 +121,7 @@ internal ref struct HtmlStripper
             var hasLeft = tag == HtmlTag.Svg ? _tokens.ForeignDepth <= outside : _tokens.ForeignDepth < outside;
             if (hasLeft && !(_tokens.Kind == HtmlTokenKind.EndTag && _tokens.Tag == tag))
             {
-                // A tag of the HTML around, which ended it: no part of the element any more.
+                // A tag of the HTML around it, which ended the element and does not belong to it.
                 _keptFrom = _tokens.Start;
                 _isOpenEnded = false;
                 return;
@@ -139,17 +139,17 @@ internal ref struct HtmlStripper
             _keptFrom = _tokens.End;
         }
 
-        // What it opened and did not close goes with it.
+        // Elements that were opened inside it and not closed go with it.
         _tokens.CloseTo(outside);
         _keptFrom = _tokens.End;
     }
 
-    /// <summary>Text behind something that was taken out: its first letter is written as a number.</summary>
+    /// <summary>Writes the first letter of the text behind a removed part as a number.</summary>
     private void WriteApart()
     {
         _isOpenEnded = false;
         var first = _html[_tokens.Start];
-        // Whatever could go on with "<" or "&am".
+        // Letters that could continue "<" or "&am".
         if (
             first < 0x80
             && (char.IsAsciiLetterOrDigit((char)first) || first is (byte)';' or (byte)'#' or (byte)'/' or (byte)'!' or (byte)'?')

@@ -2,10 +2,10 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>The elements that the relay treats in a way of their own.</summary>
+/// <summary>The elements that the relay treats specially.</summary>
 internal enum HtmlTag : byte
 {
-#pragma warning disable CS1591 // Each is the element of its name.
+#pragma warning disable CS1591 // Each member is the element with its name.
     Unknown,
     A,
     Abbr,
@@ -142,7 +142,7 @@ internal enum HtmlTag : byte
 #pragma warning restore CS1591
 }
 
-/// <summary>Finds elements by their names, in any case, without making a string of them.</summary>
+/// <summary>Finds elements by their names, in any case, without making a string.</summary>
 internal static class HtmlTags
 {
     private const int Slots = 1024;
@@ -179,7 +179,6 @@ internal static class HtmlTags
         LongNames = [.. longNames];
     }
 
-    /// <summary>The element of a name.</summary>
     public static HtmlTag Find(ReadOnlySpan<byte> name)
     {
         if (name.Length is 0 or > MaxName)
@@ -214,7 +213,7 @@ internal static class HtmlTags
 
     private static int SlotOf(ulong key) => (int)((key * Spread) >> Shift);
 
-    /// <summary>Up to eight letters as a number. The bit by which ASCII's capitals differ is set in all of them.</summary>
+    /// <summary>Up to eight letters as a number. The bit that distinguishes ASCII's capitals is set in all of them.</summary>
     private static ulong KeyOf(ReadOnlySpan<byte> name)
     {
         var key = 0UL;

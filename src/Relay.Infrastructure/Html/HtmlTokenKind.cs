@@ -12,9 +12,7 @@ internal enum HtmlTokenKind
     /// <summary>An end tag.</summary>
     EndTag,
 
-    /// <summary>
-    /// A comment, and whatever else a browser makes nothing of: bogus comments, and a tag that the end of the page cuts off.
-    /// </summary>
+    /// <summary>A comment, and everything else that browsers ignore: bogus comments, and a tag that the end of the page cuts off.</summary>
     Comment,
 
     /// <summary>A document type.</summary>

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>The letters of one paragraph, of which none becomes Markdown or HTML.</summary>
+/// <summary>The letters of one paragraph. Each letter stays a letter: none becomes Markdown or HTML.</summary>
 internal sealed class InlineLine(bool asMarkdown)
 {
     /// <summary>The longest name of a character reference, with its <c>&amp;</c>.</summary>
     private const int LongestReference = 34;
 
-    /// <summary>No builder of strings: it is slow to look into, and slower to insert into.</summary>
+    /// <summary>A list, because a string builder is slow to search, and slower to insert into.</summary>
     private readonly List<char> _letters = [];
 
     /// <summary>Characters so far.</summary>
@@ -20,13 +20,13 @@ internal sealed class InlineLine(bool asMarkdown)
     /// <summary>A character.</summary>
     public char this[int index] => _letters[index];
 
-    /// <summary>Appends marks of the relay's own.</summary>
+    /// <summary>Appends the relay's own marks.</summary>
     public void Append(string marks) => _letters.AddRange(marks);
 
     /// <summary>Inserts a mark before the last character.</summary>
     public void InsertBeforeLast(char mark) => _letters.Insert(_letters.Count - 1, mark);
 
-    /// <summary>Puts another text in the place of one.</summary>
+    /// <summary>Replaces one text by another.</summary>
     public void Replace(int at, string text, string by)
     {
         if (!string.Equals(text, by, StringComparison.Ordinal))
@@ -36,7 +36,6 @@ internal sealed class InlineLine(bool asMarkdown)
         }
     }
 
-    /// <summary>Forgets everything.</summary>
     public void Clear() => _letters.Clear();
 
     /// <summary>The longest run of backticks.</summary>
@@ -82,7 +81,7 @@ internal sealed class InlineLine(bool asMarkdown)
         _letters.Add(letter);
     }
 
-    /// <summary>Text that looks like a character reference is none: its <c>&amp;</c> is escaped once its semicolon comes.</summary>
+    /// <summary>Keeps text from becoming a character reference: its <c>&amp;</c> is escaped once its semicolon comes.</summary>
     private void EscapeReference()
     {
         for (var at = _letters.Count - 1; at >= Math.Max(0, _letters.Count - LongestReference); at--)

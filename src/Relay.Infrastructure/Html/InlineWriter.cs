@@ -3,13 +3,13 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// One paragraph of text as it is read: white space collapsed as browsers do, and in Markdown with emphasis, code and links.
-/// A mark is opened when the first letter comes, and closed before the space that follows, for Markdown knows no other.
-/// All text of a page goes through <see cref="InlineLine.AppendLetter"/>, so that nothing in it becomes Markdown or HTML.
+/// One paragraph of text as it is read: white space collapsed as browsers do, and in Markdown with emphasis, code and links. A mark is
+/// opened at its first letter and closed before the space that follows, because Markdown knows no other way. All text of a page passes
+/// <see cref="InlineLine.AppendLetter"/>, so that no text becomes Markdown or HTML.
 /// </summary>
 internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
 {
-    /// <summary>More marks around each other than these mean nothing to anybody.</summary>
+    /// <summary>Most marks around each other. Further ones have no visible meaning.</summary>
     private const int MaxOpen = 16;
 
     private readonly InlineLine _line = new(asMarkdown);
@@ -35,7 +35,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         public bool IsWritten { get; set; }
     }
 
-    /// <summary>A superscript or a subscript of plain text.</summary>
     private sealed class Script(HtmlTag tag, int start)
     {
         public HtmlTag Tag { get; } = tag;
@@ -45,7 +44,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         public bool HasLink { get; set; }
     }
 
-    /// <summary>Whether there is nothing but space.</summary>
+    /// <summary>Whether it holds only space.</summary>
     public bool IsEmpty => _line.Count == 0 && _code is null or { Length: 0 };
 
     /// <summary>Characters so far.</summary>
@@ -54,7 +53,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     /// <summary>Whether a table's cell is being written: everything stays on one line, and a '|' would end it.</summary>
     public bool IsCell { get; set; }
 
-    /// <summary>Adds text as it is meant to be read.</summary>
+    /// <summary>Adds text with its references decoded.</summary>
     public void Append(string text)
     {
         if (_code is not null)
@@ -96,7 +95,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         _line.Append("$");
         for (var at = 0; at < text.Length; at++)
         {
-            // Before a letter a backslash is one in Markdown, too.
+            // Before a letter a backslash is a letter in Markdown, too.
             if (text[at] == '\\' && at + 1 < text.Length && char.IsAsciiLetter(text[at + 1]))
             {
                 _line.Append("\\");
@@ -136,7 +135,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         _line.Append($"]({url})");
     }
 
-    /// <summary>A line's end that the page asks for.</summary>
+    /// <summary>Adds a line break that the page asks for.</summary>
     public void Break()
     {
         if (IsCell || _code is not null || _line.Count == 0)
@@ -154,7 +153,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
     }
 
-    /// <summary>Whether the line ends with two breaks: a third one would add nothing that is read.</summary>
+    /// <summary>Whether the line ends with two breaks: a third one would change nothing.</summary>
     private bool EndsWithEmptyLine
     {
         get { return _line.Text.EndsWith(asMarkdown ? "  \n  \n" : "\n\n"); }
@@ -162,10 +161,10 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
 
     /// <summary>Opens a mark.</summary>
     /// <param name="tag">The element that closes it.</param>
-    /// <param name="mark">What stands before its first letter and behind its last.</param>
+    /// <param name="mark">The mark before its first letter and behind its last.</param>
     public void Open(HtmlTag tag, string mark) => Open(new Mark(tag, mark, mark, null));
 
-    /// <summary>Opens a link, of which nothing is seen unless it has text.</summary>
+    /// <summary>Opens a link, which is visible only with text.</summary>
     /// <param name="link">Its target as it is written.</param>
     public void OpenLink(string link)
     {
@@ -187,7 +186,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
         else if (_scripts.Count < MaxOpen)
         {
-            // A link that begins with it leads to a note.
+            // A link that begins with a superscript leads to a note.
             _scripts.Push(new Script(tag, _line.Count) { HasLink = _linkStart == _line.Count });
         }
     }
@@ -214,7 +213,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             return;
         }
 
-        // What was opened inside and not closed ends here, too, and goes on behind.
+        // Marks that were opened inside and not closed end here, too, and go on behind it.
         for (var inner = _open.Count - 1; inner >= index; inner--)
         {
             WriteEnd(_open[inner]);
@@ -223,7 +222,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         _open.RemoveAt(index);
     }
 
-    /// <summary>Begins code, which stands as it is.</summary>
+    /// <summary>Begins code, which is kept unchanged.</summary>
     public void OpenCode()
     {
         if (asMarkdown)
@@ -243,7 +242,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
     }
 
-    /// <summary>The paragraph; the next one begins, with what is still open.</summary>
+    /// <summary>Ends the paragraph and returns it. The next one begins with the marks that are still open.</summary>
     public string Take()
     {
         CloseCode();
@@ -300,7 +299,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
 
         if (mark.Before == "[" && _line.Count > 0 && _line[^1] == '!')
         {
-            // The link would become an image.
+            // Without a backslash the link would become an image.
             _line.InsertBeforeLast('\\');
         }
 
@@ -331,7 +330,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
             return;
         }
 
-        // Two pieces of code beside each other would be read as one, and what is behind its end as Markdown.
+        // Two pieces of code side by side would be read as one, and the text behind as Markdown.
         _space |= _line.Count > 0 && _line[^1] == '`';
         Begin();
         var fence = new string('`', InlineLine.LongestRun(text) + 1);
@@ -339,7 +338,7 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         _line.Append($"{fence}{pad}{(IsCell ? text.Replace("|", "\\|", StringComparison.Ordinal) : text)}{pad}{fence}");
     }
 
-    /// <summary>In plain text a power is written as <c>^</c>, an index as <c>_</c>, and a mark of a note in brackets.</summary>
+    /// <summary>Writes in plain text a power with <c>^</c>, an index with <c>_</c>, and the mark of a note in brackets.</summary>
     private void CloseScript(Script script)
     {
         var start = Math.Min(script.Start, _line.Count);

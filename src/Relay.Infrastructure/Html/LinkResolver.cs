@@ -5,11 +5,11 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// Makes a page's links absolute, in a form that ends no Markdown link early. All links of a page together cost no more than
-/// a multiple of the page: a long base would otherwise stand before each of many short links.
+/// Makes a page's links absolute, in a form that ends no Markdown link early. All links of a page together cost at most a multiple of the
+/// page. Otherwise a long base would stand before each of many short links.
 /// </summary>
 /// <param name="baseUrl">The URL that links are relative to.</param>
-/// <param name="maxCharacters">Characters of base and link that are read in all.</param>
+/// <param name="maxCharacters">Most characters of base and link that are read in total.</param>
 internal sealed class LinkResolver(Uri baseUrl, long maxCharacters)
 {
     private const string Mail = "mailto:";
@@ -25,7 +25,7 @@ internal sealed class LinkResolver(Uri baseUrl, long maxCharacters)
     /// <summary>Whether links were left out because all together would cost too much.</summary>
     public bool IsCut { get; private set; }
 
-    /// <summary>The URL of a link; null for a link that leads to no web page and no mail address.</summary>
+    /// <summary>The URL of a link; null for a link that leads neither to a web page nor to a mail address.</summary>
     public string? Resolve(string link)
     {
         if (string.Equals(link, _lastLink, StringComparison.Ordinal))

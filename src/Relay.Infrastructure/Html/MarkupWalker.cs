@@ -1,21 +1,21 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>What a walk comes to.</summary>
+/// <summary>The kind of a step of a walk.</summary>
 internal enum MarkupStep
 {
     /// <summary>Text.</summary>
     Text,
 
-    /// <summary>An element begins. One without content has no end.</summary>
+    /// <summary>An element begins. An element without content has no end.</summary>
     Open,
 
-    /// <summary>An element ends: by its end tag, by one that may stand for it, or with the element around it.</summary>
+    /// <summary>An element ends: by its end tag, by a tag that may stand for it, or with the element around it.</summary>
     Close,
 }
 
 /// <summary>
-/// Walks through a page's elements as browsers nest them: end tags that were left out are added, and end tags that end
-/// nothing are left out. SVG is passed over. Memory grows with the depth only, and the walk stops when it is cancelled.
+/// Walks through a page's elements as browsers nest them: missing end tags are added, and end tags of nothing are left out. SVG is
+/// skipped. Memory grows with the depth only, and the walk stops when it is cancelled.
 /// </summary>
 internal ref struct MarkupWalker
 {
@@ -30,7 +30,7 @@ internal ref struct MarkupWalker
     private bool _isReadAhead;
     private bool _isOver;
 
-    /// <summary>Begins at the beginning.</summary>
+    /// <summary>A walk from the beginning of a page.</summary>
     /// <param name="html">The page: valid UTF-8.</param>
     /// <param name="cancellationToken">Stops the walk.</param>
     public MarkupWalker(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
@@ -39,7 +39,7 @@ internal ref struct MarkupWalker
         _cancellationToken = cancellationToken;
     }
 
-    /// <summary>What the walk has come to.</summary>
+    /// <summary>The kind of the step at hand.</summary>
     public MarkupStep Step { get; private set; }
 
     /// <summary>The element that begins or ends.</summary>
@@ -48,16 +48,16 @@ internal ref struct MarkupWalker
     /// <summary>Whether the element that begins is one of those whose ends are counted in <see cref="Depth"/>.</summary>
     public bool IsNested { get; private set; }
 
-    /// <summary>Elements that are open behind this step; formatting elements and those without content do not count.</summary>
+    /// <summary>Elements that are open behind this step. Formatting elements and elements without content do not count.</summary>
     public readonly int Depth => _open.Count;
 
-    /// <summary>Where the token at hand begins: for an element's end, the token that ends it.</summary>
+    /// <summary>The offset of the token at hand; for an element's end, of the token that ends it.</summary>
     public readonly int TokenStart => _tokens.Start;
 
-    /// <summary>Where the token at hand ends.</summary>
+    /// <summary>The offset behind the token at hand.</summary>
     public readonly int TokenEnd => _tokens.End;
 
-    /// <summary>Where the element that ends is over: behind its end tag, or before the token that stands for one.</summary>
+    /// <summary>The offset of the end of the element that ends: behind its end tag, or before the token that stands for one.</summary>
     public readonly int ElementEnd =>
         _isOver
         || (
@@ -160,7 +160,7 @@ internal ref struct MarkupWalker
         return _tokens.Read();
     }
 
-    /// <summary>Takes up a token; false for one that is no step by itself.</summary>
+    /// <summary>Takes up a token; false for a token that is not a step.</summary>
     private bool Arrive()
     {
         switch (_tokens.Kind)
@@ -207,7 +207,7 @@ internal ref struct MarkupWalker
         _kept = _open.KeptAfterEnd(Tag, NameOf(Tag, _tokens.Name));
         if (_kept == _open.Count && Tag is HtmlTag.Br or HtmlTag.P)
         {
-            // These two end tags make an element where there is none to end.
+            // Without an open element, these two end tags make an empty one.
             (Step, IsNested) = (MarkupStep.Open, false);
             return true;
         }
@@ -227,7 +227,7 @@ internal ref struct MarkupWalker
         }
     }
 
-    /// <summary>A number for a name that is none of those the relay knows.</summary>
+    /// <summary>A number for a name that the relay does not know.</summary>
     private static int NameOf(HtmlTag tag, ReadOnlySpan<byte> name)
     {
         if (tag != HtmlTag.Unknown)

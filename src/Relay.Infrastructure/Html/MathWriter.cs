@@ -5,7 +5,9 @@ namespace Relay.Infrastructure.Html;
 /// <summary>Writes a formula of MathML on one line: by the TeX that it carries, else element by element.</summary>
 internal sealed class MathWriter
 {
-    /// <summary>Elements deeper than this are written as if they were on that level: each level copies its text once.</summary>
+    /// <summary>
+    /// The deepest level of elements. Deeper ones are written as if they were on that level, because each level copies its text once.
+    /// </summary>
     private const int MaxDepth = 64;
     private const string DisplayStyle = @"{\displaystyle";
 
@@ -25,10 +27,10 @@ internal sealed class MathWriter
         public string Closing { get; init; } = ")";
     }
 
-    /// <summary>The formula's TeX; null where it carries none.</summary>
+    /// <summary>The formula's TeX; null for a formula without TeX.</summary>
     public string? Tex => Tidy(_tex?.ToString());
 
-    /// <summary>TeX without what only says how large it is set; null for nothing.</summary>
+    /// <summary>TeX without commands for its size; null for nothing.</summary>
     public static string? Tidy(string? tex)
     {
         var text = tex?.Trim();
@@ -41,7 +43,7 @@ internal sealed class MathWriter
     }
 
     /// <summary>Reads the formula at hand and writes it into a paragraph.</summary>
-    /// <param name="walker">Where the formula begins.</param>
+    /// <param name="walker">The walk, at the beginning of the formula.</param>
     /// <param name="inline">The paragraph.</param>
     public static void Write(ref MarkupWalker walker, InlineWriter inline)
     {
@@ -59,7 +61,7 @@ internal sealed class MathWriter
     }
 
     /// <summary>Takes up the next token of the formula.</summary>
-    /// <param name="tokens">Where it is.</param>
+    /// <param name="tokens">The tokens, at the token to take up.</param>
     /// <param name="text">Its text.</param>
     public void Read(in HtmlTokenizer tokens, string text)
     {
@@ -80,7 +82,6 @@ internal sealed class MathWriter
         }
     }
 
-    /// <summary>The formula, written out.</summary>
     public string Write()
     {
         while (_open.Count > 1)
@@ -150,7 +151,7 @@ internal sealed class MathWriter
 
     private void Add(string text, bool isElement = false)
     {
-        // U+2061 to U+2064 are applied functions, products and sums that nobody sees.
+        // U+2061 to U+2064 are invisible signs of applied functions, products and sums.
         var seen = text.Trim('\u2061', '\u2062', '\u2063', '\u2064');
         if (seen.Length > 0 || isElement)
         {
@@ -183,12 +184,12 @@ internal sealed class MathWriter
 
     private static string Factor(string text) => text.Length == 0 ? text : ScriptText.Group(text);
 
-    /// <summary>The base of a power: a fraction or a sum needs its brackets.</summary>
+    /// <summary>The base of a power. A fraction or a sum needs brackets.</summary>
     private static string Base(string text) =>
         text.Length > 0 && text.AsSpan().IndexOfAny("+-\u2212/=") >= 0 ? ScriptText.Group(text) : text;
 
     /// <summary>
-    /// Beside each other. Two numbers stand apart, and so does a letter behind a power, an index or a fraction, which would be part of it.
+    /// Joins parts on one line. A space separates two numbers, and a letter from a power, an index or a fraction before it.
     /// </summary>
     private static string Join(List<string> parts)
     {

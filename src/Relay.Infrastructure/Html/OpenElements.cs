@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// The elements that are open at a place of a page, by the rules of the HTML Standard's tree builder (WHATWG, 13.2.6.4.7 and
-/// on) for tags that may be left out. Every question costs the same however deep the page nests. Elements deeper than
-/// <see cref="MaxDepth"/> are counted only. Formatting elements such as <c>b</c> and <c>a</c> are no part of it.
+/// The elements that are open at a place of a page, by the rules of the HTML Standard's tree builder (WHATWG, 13.2.6.4.7 and on) for tags
+/// that may be left out. Every look-up costs the same however deep the page nests. Elements deeper than <see cref="MaxDepth"/> are
+/// counted only. Formatting elements such as <c>b</c> and <c>a</c> are not included.
 /// </summary>
 internal sealed class OpenElements
 {
@@ -27,10 +27,10 @@ internal sealed class OpenElements
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Entry(HtmlTag Tag, int Name, int PreviousSame, int Scope, int Table, int Item, int Special);
 
-    /// <summary>How many are open.</summary>
+    /// <summary>The number of open elements.</summary>
     public int Count => _stack.Count;
 
-    /// <summary>Ends the innermost one.</summary>
+    /// <summary>Ends the innermost element.</summary>
     public HtmlTag Pop()
     {
         var entry = _stack[^1];
@@ -39,7 +39,7 @@ internal sealed class OpenElements
         return entry.Tag;
     }
 
-    /// <summary>Opens an element; false when it is deeper than is followed.</summary>
+    /// <summary>Opens an element; false when it is deeper than the bound.</summary>
     /// <param name="tag">The element.</param>
     /// <param name="name">A number for its name where the tag is unknown.</param>
     public bool Push(HtmlTag tag, int name)
@@ -69,7 +69,9 @@ internal sealed class OpenElements
         return true;
     }
 
-    /// <summary>How many stay open when this element begins: those whose end tag may be left out before it end.</summary>
+    /// <summary>
+    /// The number of elements that stay open when this element begins. Elements whose end tag may be left out end before it.
+    /// </summary>
     public int KeptBefore(HtmlTag tag)
     {
         if (_beyond > 0 || _stack.Count == 0)
@@ -111,7 +113,7 @@ internal sealed class OpenElements
                 when top.Table >= 0
                     && _stack[top.Table].Tag == HtmlTag.Table
                     && Math.Max(_last[(int)HtmlTag.Caption], Last(HtmlTag.Td, HtmlTag.Th)) < top.Table:
-                // A table right in a table, and in no cell of it, follows it.
+                // A table directly in a table, outside of its cells, follows it.
                 kept = top.Table;
                 break;
             case HtmlTag.Option when top.Tag == HtmlTag.Option:
@@ -141,7 +143,7 @@ internal sealed class OpenElements
         return IsHeading(tag) && kept > 0 && IsHeading(_stack[kept - 1].Tag) ? kept - 1 : kept;
     }
 
-    /// <summary>How many stay open after this end tag; all of them where it ends nothing.</summary>
+    /// <summary>The number of elements that stay open after this end tag; all of them where it ends nothing.</summary>
     public int KeptAfterEnd(HtmlTag tag, int name)
     {
         if (_stack.Count == 0)
@@ -172,7 +174,7 @@ internal sealed class OpenElements
             HtmlTag.Template => (_last[(int)tag], -1),
             HtmlTag.Unknown => (FindUnknown(name), top.Special),
             _ when IsHeading(tag) => (LastHeading(), top.Scope),
-            // An element that bounds a scope is its own end.
+            // An element that bounds a scope ends itself.
             _ when IsScope(tag) => (_last[(int)tag], top.Table),
             _ when IsSpecial(tag) => (_last[(int)tag], top.Scope),
             _ => (_last[(int)tag], top.Special),
@@ -185,7 +187,7 @@ internal sealed class OpenElements
     private int LastHeading() =>
         Math.Max(Math.Max(Last(HtmlTag.H1, HtmlTag.H2), Last(HtmlTag.H3, HtmlTag.H4)), Last(HtmlTag.H5, HtmlTag.H6));
 
-    /// <summary>The outermost of those that are open in the innermost table.</summary>
+    /// <summary>The outermost of those places that are in the innermost table.</summary>
     private int KeptInTable(int table, params ReadOnlySpan<int> places)
     {
         var kept = _stack.Count;

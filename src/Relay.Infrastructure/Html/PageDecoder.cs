@@ -14,14 +14,14 @@ namespace Relay.Infrastructure.Html;
 internal sealed record DecodedPage(ReadOnlyMemory<byte> Utf8, string? Charset);
 
 /// <summary>
-/// Finds out a document's encoding as browsers do: byte order mark, content type, what the document says about itself, what
-/// its bytes look like. What is no text in it becomes U+FFFD; nothing is an error.
+/// Finds a document's encoding as browsers do: byte order mark, content type, the document's own declaration, the look of its bytes.
+/// Bytes that are not text become U+FFFD; nothing is an error.
 /// </summary>
 internal static partial class PageDecoder
 {
     private const int PrescanBytes = 1024;
 
-    /// <summary>Some heads name their charset behind their scripts; a browser starts anew when it comes to it.</summary>
+    /// <summary>Some heads name their charset behind their scripts. A browser starts again when it finds it.</summary>
     private const int HeadBytes = 64 * 1024;
 
     /// <summary>A longer sample makes no better guess.</summary>
@@ -33,7 +33,7 @@ internal static partial class PageDecoder
     /// <summary>Reads a document.</summary>
     /// <param name="body">Its bytes.</param>
     /// <param name="charset">The charset of its content type; null for none.</param>
-    /// <param name="kind">What it is.</param>
+    /// <param name="kind">The kind of the document.</param>
     /// <param name="isWhole">False when it was cut off, perhaps in the middle of a character.</param>
     public static DecodedPage Decode(ReadOnlyMemory<byte> body, string? charset, DocumentKind kind, bool isWhole)
     {
@@ -56,7 +56,7 @@ internal static partial class PageDecoder
             : new DecodedPage(Encoding.UTF8.GetBytes(decoder.GetString(text.Span)), encoding.Name);
     }
 
-    /// <summary>As it is, where it is valid; that costs nothing.</summary>
+    /// <summary>The bytes themselves where they are valid, which costs nothing; else a repaired copy.</summary>
     private static ReadOnlyMemory<byte> ToValid(ReadOnlyMemory<byte> bytes) =>
         Utf8.IsValid(bytes.Span) ? bytes : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes.Span));
 
@@ -69,7 +69,7 @@ internal static partial class PageDecoder
             _ => (null, 0),
         };
 
-    /// <summary>What the document says: in a <c>meta</c> element, or in an XML declaration.</summary>
+    /// <summary>The encoding that the document declares: in a <c>meta</c> element, or in an XML declaration.</summary>
     private static WebEncoding? FindDeclared(ReadOnlySpan<byte> body, DocumentKind kind)
     {
         var head = body[..Math.Min(body.Length, PrescanBytes)];
@@ -80,7 +80,7 @@ internal static partial class PageDecoder
 
         var declared = head.StartsWith("<?xml"u8) ? FindInXmlDeclaration(head) : null;
         declared ??= kind == DocumentKind.Html ? FindInMeta(body[..Math.Min(body.Length, HeadBytes)]) : null;
-        // What could be read until here is neither of these.
+        // A document whose declaration could be read as ASCII is in neither of these encodings.
         return declared?.Name switch
         {
             "utf-16le" or "utf-16be" => EncodingLabels.Find("utf-8"),
@@ -156,7 +156,7 @@ internal static partial class PageDecoder
             : EncodingLabels.Find(Windows1252)!;
     }
 
-    /// <summary>Bytes at the end that are the beginning of a character.</summary>
+    /// <summary>The number of bytes at the end that are the beginning of a character.</summary>
     private static int CutOff(ReadOnlySpan<byte> utf8)
     {
         for (var length = 1; length <= Math.Min(3, utf8.Length); length++)

@@ -4,12 +4,12 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>What a page says about itself, and against which URL its links are read.</summary>
-/// <param name="Metadata">What it says.</param>
+/// <summary>A page's metadata, and the base URL of its links.</summary>
+/// <param name="Metadata">The metadata.</param>
 /// <param name="BaseUrl">Its <c>base</c> element's URL, or its own.</param>
 internal sealed record PageHead(PageMetadata Metadata, Uri BaseUrl);
 
-/// <summary>Reads a whole page for what it says about itself, in one pass.</summary>
+/// <summary>Reads the metadata of a whole page, in one pass.</summary>
 internal static class PageMetadataReader
 {
     private const int MaxText = 1000;
@@ -17,13 +17,12 @@ internal static class PageMetadataReader
     private const int MaxOpenGraph = 30;
     private const int MaxOpenGraphName = 50;
 
-    /// <summary>Characters of a URL. Longer ones lead nowhere, and a long base stands before each of a page's links.</summary>
+    /// <summary>Most characters of a URL. Longer ones lead nowhere, and a long base stands before each of a page's links.</summary>
     private const int MaxUrl = 4096;
     private const int MaxJsonLdBytes = 1_000_000;
 
-    /// <summary>Reads it.</summary>
     /// <param name="html">The page as it came: valid UTF-8.</param>
-    /// <param name="url">Where it came from.</param>
+    /// <param name="url">The URL of the page.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static PageHead Read(ReadOnlySpan<byte> html, Uri url, CancellationToken cancellationToken)
@@ -84,7 +83,7 @@ internal static class PageMetadataReader
         );
     }
 
-    /// <summary>A link's URL, made absolute; null for none, for what is neither http nor https, and for one that is too long.</summary>
+    /// <summary>A link's absolute URL; null without a link, for one that is neither http nor https, and for one that is too long.</summary>
     public static Uri? ToWebUrl(Uri baseUrl, string? link) =>
         link is { Length: <= MaxUrl }
         && Uri.TryCreate(baseUrl, link.Trim(), out var url)
@@ -142,7 +141,7 @@ internal static class PageMetadataReader
         found.JsonLd.Add(ParseJson(tokens.Raw));
     }
 
-    /// <summary>What is no JSON is kept as the text that it is: a person, or a model, may read it all the same.</summary>
+    /// <summary>Parses JSON. Invalid JSON is kept as text, because a person or a model may still read it.</summary>
     internal static JsonElement ParseJson(ReadOnlySpan<byte> utf8)
     {
         try
@@ -154,20 +153,20 @@ internal static class PageMetadataReader
             var element = JsonElement.ParseValue(ref reader);
             if (!reader.Read())
             {
-                // Half of an escaped surrogate pair is found only when it is written, and then the answer has begun already.
+                // Half of an escaped surrogate pair is found only in writing, after the answer has begun.
                 JsonSerializer.Serialize(Stream.Null, element);
                 return element;
             }
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Sites make them by hand, and search engines forgive a lot.
+            // Sites write these blocks by hand, and search engines forgive a lot.
         }
 
         return JsonSerializer.SerializeToElement(Encoding.UTF8.GetString(utf8).Trim());
     }
 
-    /// <summary>On one line, and not endless; null for nothing.</summary>
+    /// <summary>The text on one line and of bounded length; null for nothing.</summary>
     private static string? Tidy(string? text)
     {
         if (text is null)

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>One element of an outline. Its numbers are of what stands right in it, and not in elements below.</summary>
+/// <summary>One element of an outline. Its numbers count its own content, without the elements below it.</summary>
 internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
 {
     /// <summary>The element.</summary>
@@ -11,10 +11,10 @@ internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
     /// <summary>The place of the element around it; below 0 for none.</summary>
     public int Parent { get; } = parent;
 
-    /// <summary>Where its start tag begins, in bytes.</summary>
+    /// <summary>The offset of its start tag, in bytes.</summary>
     public int Start { get; } = start;
 
-    /// <summary>Where it is over, in bytes.</summary>
+    /// <summary>The offset of its end, in bytes.</summary>
     public int End { get; set; }
 
     /// <summary>The place behind the last element in it.</summary>
@@ -23,7 +23,7 @@ internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
     /// <summary>Letters of text, a run of white space as one.</summary>
     public int Letters { get; set; }
 
-    /// <summary>Letters of them that are links.</summary>
+    /// <summary>The letters of them in links.</summary>
     public double LinkLetters { get; set; }
 
     /// <summary>Commas of several scripts.</summary>
@@ -54,13 +54,13 @@ internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
 /// <summary>The elements of a page that are seen, in the order of their start tags, with measures of their text.</summary>
 internal static class PageOutline
 {
-    /// <summary>A page of more elements has no outline.</summary>
+    /// <summary>Most elements. A page with more has no outline.</summary>
     public const int MaxNodes = 100_000;
 
     private const int MaxClass = 500;
     private const int ClassPoints = 25;
 
-    /// <summary>A link within the page is no link to elsewhere.</summary>
+    /// <summary>The weight of a link within the page, which leads nowhere else.</summary>
     private const double InnerLink = 0.3;
 
     private static readonly SearchValues<string> Unlikely = SearchValues.Create(
@@ -141,7 +141,7 @@ internal static class PageOutline
     );
 
     /// <summary>Measures a page.</summary>
-    /// <returns>Its elements; null for a page that has too many.</returns>
+    /// <returns>The elements; null for a page with too many.</returns>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static List<OutlineNode>? Of(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
@@ -196,7 +196,7 @@ internal static class PageOutline
         return nodes;
     }
 
-    /// <summary>A link that nobody ended ends with its block.</summary>
+    /// <summary>Whether the end of this element ends a link that the page left open.</summary>
     private static bool EndsLink(HtmlTag tag) =>
         tag is HtmlTag.Div or HtmlTag.Td or HtmlTag.Th or HtmlTag.Section or HtmlTag.Article or HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Table;
 

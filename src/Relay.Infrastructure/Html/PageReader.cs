@@ -6,9 +6,7 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>
-/// Decodes a document, reads what it says about itself, brings it into the form that was asked for, and cuts a piece of that.
-/// </summary>
+/// <summary>Decodes a document, reads its metadata, brings it into the form that was asked for, and cuts a piece of that form.</summary>
 internal sealed class PageReader : IPageReader
 {
     /// <inheritdoc/>
@@ -54,7 +52,8 @@ internal sealed class PageReader : IPageReader
     }
 
     /// <summary>
-    /// The text of a PDF was read before; it becomes markup of the relay's own, so that the rules of every form hold for it.
+    /// Reads the page of a PDF, whose text was extracted before. The text becomes markup of the relay, so that the rules of every form
+    /// apply.
     /// </summary>
     private static Result<Page> ReadPdf(FetchedDocument document, PageView view, CancellationToken cancellationToken)
     {

@@ -3,10 +3,10 @@ using System.Globalization;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Where a page says that a browser is to go on by itself.</summary>
+/// <summary>The target to which a page sends browsers by itself.</summary>
 /// <param name="Delay">Seconds until then.</param>
 /// <param name="Link">The target as it is written.</param>
-/// <param name="IsWithoutScripts">Whether it counts only where scripts do not run.</param>
+/// <param name="IsWithoutScripts">Whether it applies only where scripts do not run.</param>
 internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScripts)
 {
     private const int HeadBytes = 64 * 1024;
@@ -47,7 +47,7 @@ internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScri
         return target.Trim().Length == 0 ? null : new PageRefresh(delay, target.Trim().ToString(), false);
     }
 
-    /// <summary>The first one of a page's head.</summary>
+    /// <summary>The first refresh in a page's head.</summary>
     /// <param name="html">The page, in an encoding that keeps ASCII.</param>
     public static PageRefresh? Find(ReadOnlySpan<byte> html)
     {

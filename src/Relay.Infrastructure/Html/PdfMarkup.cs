@@ -8,7 +8,7 @@ namespace Relay.Infrastructure.Html;
 /// <summary>Writes the text of a PDF as markup: a heading with each page's number, and its paragraphs.</summary>
 internal static class PdfMarkup
 {
-    /// <summary>UTF-8 without any tag or character reference of the file itself.</summary>
+    /// <summary>Markup in UTF-8. Text of the file can't become a tag or a character reference.</summary>
     public static byte[] Write(PdfText text)
     {
         var html = new StringBuilder();

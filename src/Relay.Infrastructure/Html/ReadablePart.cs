@@ -3,28 +3,30 @@ using System.Buffers;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// The part of a page that a person came for, by the rules of Mozilla's Readability over the page's outline. The libraries that
-/// have these rules ask each element for all text below it, again and again: their time grows with the square of a page, and nothing stops
-/// them. Here each rule is a look at sums, so that the time grows with the page.
+/// The part of a page that a person came for, by the rules of Mozilla's Readability over the page's outline. Libraries with these rules
+/// ask each element again and again for all text below it: their time grows with the square of a page, and nothing stops them. Here each
+/// rule looks at sums, so that the time grows with the page.
 /// </summary>
 internal static class ReadablePart
 {
-    /// <summary>Less than this is no article.</summary>
+    /// <summary>The fewest letters of an article.</summary>
     private const int MinLength = 400;
 
-    /// <summary>A result of less is tried again with rules that leave more.</summary>
+    /// <summary>A shorter result is tried again with rules that leave more.</summary>
     private const int EnoughLength = 500;
 
-    /// <summary>An article that has less of the page's text than this is one teaser among others, one cell of a table, one post.</summary>
+    /// <summary>
+    /// The smallest share of the page's text in an article. With less, it is one teaser among others, one cell of a table, or one post.
+    /// </summary>
     private const double MinShare = 0.4;
 
     private const int MaxHeading = 300;
 
-    /// <summary>Finds it.</summary>
+    /// <summary>Finds the part.</summary>
     /// <param name="html">The stripped page: valid UTF-8.</param>
     /// <param name="title">The page's title; null for none.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>Its HTML in UTF-8; null where the whole page is better.</returns>
+    /// <returns>The HTML of the part in UTF-8; null where the whole page is better.</returns>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static ReadOnlyMemory<byte>? Find(ReadOnlySpan<byte> html, string? title, CancellationToken cancellationToken)
     {
@@ -88,7 +90,7 @@ internal static class ReadablePart
         return output.WrittenMemory;
     }
 
-    /// <summary>The page's heading, which often stands above the article; else its title.</summary>
+    /// <summary>Writes the page's heading, which often stands above the article; else its title.</summary>
     private static void WriteHeading(ReadOnlySpan<byte> html, List<OutlineNode> nodes, string? title, ArrayBufferWriter<byte> output)
     {
         if (nodes.Find(node => node.Tag == HtmlTag.H1) is { } heading && heading.End - heading.Start < MaxHeading * 4)

@@ -1,11 +1,11 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Writes superscripts and subscripts in plain text, so that no number changes.</summary>
+/// <summary>Writes superscripts and subscripts in plain text, so that no number changes its meaning.</summary>
 internal static class ScriptText
 {
     private const int LongestMarked = 20;
 
-    /// <summary>The text with its mark; null where it reads as meant without one.</summary>
+    /// <summary>The text with its mark; null where it is clear without one.</summary>
     /// <param name="isSuperscript">Whether it stands above the line.</param>
     /// <param name="before">The letter before it.</param>
     /// <param name="text">Its text.</param>
@@ -19,7 +19,7 @@ internal static class ScriptText
         return text.Length > LongestMarked ? " " + text : (isSuperscript ? "^" : "_") + Group(text);
     }
 
-    /// <summary>In brackets, unless it is one number or one word.</summary>
+    /// <summary>The text in brackets, unless it is one number or one word.</summary>
     public static string Group(string text)
     {
         var word = text.AsSpan(text.Length > 1 && text[0] is '-' or '+' or '\u2212' ? 1 : 0);
@@ -34,7 +34,7 @@ internal static class ScriptText
         return text;
     }
 
-    /// <summary>"1st", "2e" and "Name™": the end of a number or of a word, and no power.</summary>
+    /// <summary>Whether it ends a number or a word, as in "1st", "2e" and "Name™", and is not a power.</summary>
     private static bool IsWordEnd(char before, string text) =>
         text is "TM" or "SM" or "\u2122" or "\u00AE" or "\u00A9" or "\u00BA" or "\u00AA" or "\u00B0" or "*" or "\u2020" or "\u2021"
         || (

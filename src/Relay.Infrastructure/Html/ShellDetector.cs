@@ -3,19 +3,21 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>Finds out whether a page shows its content only once its scripts have run, and which data it carries for them.</summary>
+/// <summary>
+/// Finds out whether a page shows its content only after its scripts have run, and reads the data that it holds for them.
+/// </summary>
 internal static class ShellDetector
 {
-    /// <summary>A page with as much visible text is none.</summary>
+    /// <summary>The letters of visible text from which on a page does not need its scripts.</summary>
     private const int EnoughLetters = 200;
 
-    /// <summary>Letters that an empty application may show: "Loading…" and its like.</summary>
+    /// <summary>Most letters that an empty application shows: "Loading…" and the like.</summary>
     private const int FewLetters = 60;
 
     private const int MaxDataBytes = 1_000_000;
     private const int MaxName = 100;
 
-    /// <summary>Where the well-known frameworks put their content.</summary>
+    /// <summary>The ids of the elements in which well-known frameworks put their content.</summary>
     private static readonly HashSet<string> Roots = new(StringComparer.OrdinalIgnoreCase)
     {
         "root",
@@ -36,9 +38,9 @@ internal static class ShellDetector
     };
 
     /// <summary>Reads a page.</summary>
-    /// <param name="html">As it came: valid UTF-8.</param>
+    /// <param name="html">The page as it came: valid UTF-8.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>Why it seems to need its scripts; null where it does not.</returns>
+    /// <returns>The reason why it seems to need its scripts; null where it does not.</returns>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static ScriptNeed? Find(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
@@ -95,7 +97,7 @@ internal static class ShellDetector
     }
 
     /// <summary>The JSON that a page carries for its scripts, by the ids of its script elements.</summary>
-    /// <param name="html">As it came: valid UTF-8.</param>
+    /// <param name="html">The page as it came: valid UTF-8.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static IReadOnlyDictionary<string, JsonElement> ReadData(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
@@ -160,7 +162,7 @@ internal static class ShellDetector
         public bool HasRoot;
         public bool IsNoscript;
 
-        /// <summary>Whether the page itself says so, to those without scripts.</summary>
+        /// <summary>Whether the page's noscript text says so.</summary>
         public bool Says;
     }
 }

@@ -2,17 +2,17 @@ namespace Relay.Infrastructure.Html;
 
 /// <summary>An element that is not read, while its steps go by.</summary>
 /// <param name="tag">The element.</param>
-/// <param name="depth">The elements that are open in it; of a formatting element those around it.</param>
-/// <param name="isFormatting">Whether its end tag alone ends it, or the end of the element around.</param>
+/// <param name="depth">The elements that are open in it; for a formatting element, those around it.</param>
+/// <param name="isFormatting">Whether only its end tag, or the end of the element around it, ends it.</param>
 internal sealed class SkippedElement(HtmlTag tag, int depth, bool isFormatting)
 {
-    /// <summary>Formatting elements of its name that are open, with itself.</summary>
+    /// <summary>The open formatting elements of its name, including itself.</summary>
     private int _open = 1;
 
     /// <summary>Whether its end was seen.</summary>
     public bool IsOver { get; private set; }
 
-    /// <summary>Whether the step at hand is of the element; its last one is.</summary>
+    /// <summary>Whether the step at hand belongs to the element; its last step does.</summary>
     public bool Contains(in MarkupWalker walker)
     {
         if (walker.Step == MarkupStep.Close && walker.Depth < depth)

@@ -7,7 +7,7 @@ namespace Relay.Infrastructure.Html;
 /// <param name="maxCells">Cells that are kept.</param>
 internal sealed class TableBuilder(int maxCells)
 {
-    /// <summary>Cells of all tables of a page.</summary>
+    /// <summary>The most cells of all tables of a page.</summary>
     public const int MaxCells = 200_000;
     private const int MaxSpan = 100;
 
@@ -26,21 +26,20 @@ internal sealed class TableBuilder(int maxCells)
     /// <summary>Whether it has more cells than are kept.</summary>
     public bool IsCut => _cells >= maxCells;
 
-    /// <summary>A new group of rows: cells reach down to the end of their group only.</summary>
+    /// <summary>Begins a group of rows. A cell reaches down to the end of its group only.</summary>
     public void StartGroup()
     {
         _rowsBelow.Clear();
         _pending.Clear();
     }
 
-    /// <summary>A new row.</summary>
     public void StartRow()
     {
         _rows.Add([]);
         FillFromAbove();
     }
 
-    /// <summary>A cell of the row at hand.</summary>
+    /// <summary>Adds a cell to the row at hand.</summary>
     /// <param name="text">Its content, on one line.</param>
     /// <param name="isHead">Whether it is a heading.</param>
     /// <param name="columns">Its <c>colspan</c>.</param>
@@ -71,7 +70,7 @@ internal sealed class TableBuilder(int maxCells)
     }
 
     /// <summary>The table; empty when it has no text.</summary>
-    /// <param name="asMarkdown">As GitHub's Markdown has it, else with tabs.</param>
+    /// <param name="asMarkdown">Whether to write GitHub's Markdown; otherwise cells are separated by tabs.</param>
     public string Build(bool asMarkdown)
     {
         _rows.RemoveAll(row => row.TrueForAll(cell => cell.Length == 0));
@@ -87,9 +86,9 @@ internal sealed class TableBuilder(int maxCells)
         }
 
         var width = _rows.Max(row => row.Count);
-        // Rows are filled up to the widest, unless one wide row would make a plane of a few cells: Markdown takes short rows, too.
+        // Short rows are filled up to the widest, unless one wide row would multiply a few cells: Markdown takes short rows, too.
         var filled = (long)width * _rows.Count <= maxCells ? width : 0;
-        // A table without a head still needs its line, for else it is none.
+        // A Markdown table needs the line of its head, even an empty one.
         var head = _hasHead ? _rows[0] : [];
         Append(text, head, width);
         text.Append('\n').Append('|').Insert(text.Length, " --- |", width);
@@ -114,7 +113,7 @@ internal sealed class TableBuilder(int maxCells)
     private static int Span(string? text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var span) ? Math.Clamp(span, 1, MaxSpan) : 1;
 
-    /// <summary>Cells of rows above that reach down to here.</summary>
+    /// <summary>Adds cells of rows above that reach down to this row.</summary>
     private void FillFromAbove()
     {
         var row = _rows[^1];
@@ -122,7 +121,7 @@ internal sealed class TableBuilder(int maxCells)
         {
             if (left > 1)
             {
-                // Counted down once for each row that is filled.
+                // Each row counts once.
                 _pending.Add((row.Count, left - 1));
             }
 
@@ -131,7 +130,7 @@ internal sealed class TableBuilder(int maxCells)
         }
     }
 
-    /// <summary>The row at hand is over.</summary>
+    /// <summary>Ends the row at hand.</summary>
     public void EndRow()
     {
         foreach (var (column, left) in _pending)

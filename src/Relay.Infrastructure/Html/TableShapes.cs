@@ -2,10 +2,10 @@ using System.Buffers;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>What a table is for.</summary>
+/// <summary>The purpose of a table.</summary>
 internal enum TableKind
 {
-    /// <summary>It places things beside each other, and is read like any text.</summary>
+    /// <summary>It arranges things side by side, and is read like any text.</summary>
     Layout,
 
     /// <summary>It holds data.</summary>
@@ -34,7 +34,7 @@ internal static class TableShapes
 
         public bool IsLayout { get; set; }
 
-        /// <summary>Whether it would be one but for its code.</summary>
+        /// <summary>Whether it would hold data if it had no code.</summary>
         public bool HasPreformatted { get; set; }
 
         public int CodeCells { get; set; }
@@ -49,8 +49,8 @@ internal static class TableShapes
         public int RowCodeCells { get; set; }
     }
 
-    /// <summary>Reads the page.</summary>
-    /// <returns>The kind of each table that does not only place things, by where its start tag begins.</returns>
+    /// <summary>Finds the kinds of all tables of a page.</summary>
+    /// <returns>The kind of each table that does more than arrange things, by the offset of its start tag.</returns>
     public static IReadOnlyDictionary<int, TableKind> Find(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
         var found = new Dictionary<int, TableKind>();

@@ -1,6 +1,6 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>The table that is being read, cell by cell, until it is a block of the page.</summary>
+/// <summary>Collects a table, cell by cell, until it is a block of the page.</summary>
 internal sealed class TableWriter(InlineWriter inline, BlockWriter blocks, bool asMarkdown)
 {
     private int _cellsLeft = TableBuilder.MaxCells;

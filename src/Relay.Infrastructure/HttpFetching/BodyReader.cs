@@ -6,11 +6,11 @@ namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>The bytes of a body, decompressed.</summary>
 /// <param name="Bytes">Its first bytes.</param>
-/// <param name="IsWhole">Whether they are all of it.</param>
-/// <param name="IsCutOff">Whether the site ended it before its end.</param>
+/// <param name="IsWhole">Whether these are all bytes of the body.</param>
+/// <param name="IsCutOff">Whether the site ended the body too early.</param>
 internal sealed record FetchedBody(byte[] Bytes, bool IsWhole, bool IsCutOff);
 
-/// <summary>Reads a body, decompressed, up to a number of decompressed bytes: what the wire carries says nothing.</summary>
+/// <summary>Reads a body, decompressed, up to a number of decompressed bytes. The length on the wire does not matter.</summary>
 internal static class BodyReader
 {
     private const int FirstBuffer = 64 * 1024;
@@ -19,7 +19,7 @@ internal static class BodyReader
     /// <summary>The compression that the relay asks sites for.</summary>
     public const string AcceptEncoding = "gzip, deflate, br";
 
-    /// <summary>Compression that the relay does not read. Any other word means nothing: servers name charsets and "none" there.</summary>
+    /// <summary>Compressions that the relay does not read. Any other word has no meaning: servers put charsets and "none" there.</summary>
     private static readonly HashSet<string> Unread = new(StringComparer.OrdinalIgnoreCase)
     {
         "zstd",
@@ -39,10 +39,10 @@ internal static class BodyReader
     };
 
     /// <summary>
-    /// The body's first bytes, and whether they are all of it. A compressed body that is cut off is read as far as it goes.
+    /// Reads the body's first bytes, and tells whether they are all. A compressed body that is cut off is read up to the cut.
     /// </summary>
-    /// <exception cref="FetchFaultException">It is compressed otherwise, or more than once.</exception>
-    /// <exception cref="InvalidDataException">It is not compressed as it says.</exception>
+    /// <exception cref="FetchFaultException">The body has another compression, or several.</exception>
+    /// <exception cref="InvalidDataException">The body is not compressed as its header says.</exception>
     /// <exception cref="IOException">The connection was lost.</exception>
     public static async Task<FetchedBody> ReadAsync(HttpContent content, int maxBytes, CancellationToken cancellationToken)
     {
@@ -125,7 +125,7 @@ internal static class BodyReader
         }
     }
 
-    /// <summary>The framework's Brotli calls what a site sends an invalid operation.</summary>
+    /// <summary>Reads a piece. The framework's Brotli throws an InvalidOperationException for a site's invalid data.</summary>
     private static async ValueTask<int> ReadPieceAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         try
@@ -139,8 +139,8 @@ internal static class BodyReader
     }
 
     /// <summary>
-    /// The body, decompressed. That one is cut off is found out only with the switch in <c>Directory.Build.props</c>; nothing at
-    /// all is no cut one, for that is how some sites send an empty page.
+    /// The body, decompressed. A cut is detected only with the switch in <c>Directory.Build.props</c>. A body without a byte does not
+    /// count as cut, because some sites send an empty page so.
     /// </summary>
     private static async Task<Stream> DecodeAsync(Stream wire, string encoding, CancellationToken cancellationToken)
     {
@@ -161,7 +161,7 @@ internal static class BodyReader
         };
     }
 
-    /// <summary>RFC 1950, 2.2: method 8, and a check over both bytes.</summary>
+    /// <summary>Whether it begins with a zlib header (RFC 1950, 2.2): method 8, and a check over both bytes.</summary>
     private static bool IsZlib(ReadOnlySpan<byte> head) =>
         head.Length == 2 && (head[0] & 0x0F) == 8 && ((head[0] << 8) | head[1]) % 31 == 0;
 }

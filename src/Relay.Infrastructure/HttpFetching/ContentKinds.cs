@@ -3,33 +3,33 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.HttpFetching;
 
-/// <summary>How a body is to be read, by its content type.</summary>
+/// <summary>The way to read a body, by its content type.</summary>
 internal enum ContentReading
 {
-    /// <summary>It is no text, or never ends.</summary>
+    /// <summary>The body is not text, or never ends.</summary>
     Never,
 
-    /// <summary>By its type.</summary>
+    /// <summary>The type tells.</summary>
     ByType,
 
-    /// <summary>The type says nothing: by its first bytes.</summary>
+    /// <summary>The type says nothing: the first bytes tell.</summary>
     ByBytes,
 
-    /// <summary>The type says that it may be anything: by its first bytes, where they are clearly text.</summary>
+    /// <summary>The type allows anything: the first bytes tell, where they are clearly text.</summary>
     ByClearBytes,
 }
 
 /// <summary>A content type.</summary>
-/// <param name="Header">As it was sent; null for none.</param>
-/// <param name="Reading">How the body is to be read.</param>
-/// <param name="Kind">Its kind, where it is read by its type.</param>
+/// <param name="Header">The header as it was sent; null for none.</param>
+/// <param name="Reading">The way to read the body.</param>
+/// <param name="Kind">Its kind, where the type tells.</param>
 /// <param name="Charset">Its charset, as sent; null for none.</param>
 internal sealed record ContentType(string? Header, ContentReading Reading, DocumentKind? Kind, string? Charset);
 
-/// <summary>Which content types are text, and how they are read.</summary>
+/// <summary>Tells which content types are text, and how they are read.</summary>
 internal static class ContentKinds
 {
-    /// <summary>How much of a body without a type is looked at, as browsers do (WHATWG MIME Sniffing).</summary>
+    /// <summary>Bytes of a body without a type that are looked at, as browsers do (WHATWG MIME Sniffing).</summary>
     private const int SniffedBytes = 1445;
 
     /// <summary>The mark of a PDF is looked for within these bytes (ISO 32000-1, annex H.3).</summary>
@@ -37,7 +37,7 @@ internal static class ContentKinds
 
     private static ReadOnlySpan<byte> PdfMark => "%PDF-"u8;
 
-    /// <summary>How PNG, GIF, JPEG, PDF, PostScript, ZIP, gzip, RAR, Ogg, RIFF and MP3 files begin.</summary>
+    /// <summary>The first bytes of PNG, GIF, JPEG, PDF, PostScript, ZIP, gzip, RAR, Ogg, RIFF and MP3 files.</summary>
     private static readonly byte[][] Signatures =
     [
         [0x89, .. "PNG"u8],
@@ -85,7 +85,7 @@ internal static class ContentKinds
         "application/x-latex",
     };
 
-    /// <summary>The kind of a media type; null for what is no text, or never ends.</summary>
+    /// <summary>The kind of a media type; null for a type that is not text, or never ends.</summary>
     public static DocumentKind? Of(string mediaType) =>
         mediaType switch
         {
@@ -102,8 +102,8 @@ internal static class ContentKinds
         };
 
     /// <summary>
-    /// The type of a body, of all the values of its <c>Content-Type</c> headers: the last valid one that the relay can read
-    /// (WHATWG Fetch, "extract a MIME type"). Without a valid one the bytes decide.
+    /// The type of a body, from all values of its <c>Content-Type</c> headers: the last valid one that the relay can read (WHATWG Fetch,
+    /// "extract a MIME type"). Without a valid one the bytes decide.
     /// </summary>
     public static ContentType Find(IEnumerable<string> headers)
     {
@@ -122,7 +122,7 @@ internal static class ContentKinds
                 }
 
                 var (reading, kind) = ReadingOf(mediaType);
-                // Of the same type twice, the charset that was named before counts on.
+                // A type that repeats the one before it keeps the earlier charset.
                 charset ??= mediaType == mediaTypeBefore ? found?.Charset : null;
                 if (found is null || reading != ContentReading.Never)
                 {
@@ -134,9 +134,9 @@ internal static class ContentKinds
         return found ?? new ContentType(first, ContentReading.ByBytes, null, null);
     }
 
-    /// <summary>The kind of a body by its first bytes; null for what is no text.</summary>
+    /// <summary>The kind of a body by its first bytes; null for a body that is not text.</summary>
     /// <param name="body">The body.</param>
-    /// <param name="mustBeClear">Whether a body without any letter is no text.</param>
+    /// <param name="mustBeClear">Whether a body without any letter counts as not text.</param>
     public static DocumentKind? Sniff(ReadOnlySpan<byte> body, bool mustBeClear = false)
     {
         var head = body[..Math.Min(body.Length, SniffedBytes)];
@@ -153,7 +153,7 @@ internal static class ContentKinds
             }
         }
 
-        // The bytes that no text has, of any encoding that keeps ASCII.
+        // Bytes that no text has, in any encoding that keeps ASCII.
         var hasLetter = false;
         foreach (var one in head)
         {
@@ -171,8 +171,8 @@ internal static class ContentKinds
     }
 
     /// <summary>
-    /// Whether a body is a PDF, whatever its type says. Some files have other bytes before their mark, as readers of PDFs allow; in what is
-    /// named text the mark may be a text's word, and counts at the beginning only.
+    /// Whether a body is a PDF, whatever its type says. Some files have other bytes before their mark, as readers of PDFs allow. In a
+    /// body that is named text, the mark may be a word, and counts at the beginning only.
     /// </summary>
     public static bool IsPdf(ReadOnlySpan<byte> body, bool isNamedText)
     {
@@ -217,7 +217,7 @@ internal static class ContentKinds
             && !mediaType.AsSpan(slash + 1).ContainsAnyExcept(TokenLetters);
     }
 
-    /// <summary>The values between the commas that stand outside of quotation marks.</summary>
+    /// <summary>The values between commas outside of quotation marks.</summary>
     private static IEnumerable<string> SplitValues(string header)
     {
         var (from, isQuoted) = (0, false);

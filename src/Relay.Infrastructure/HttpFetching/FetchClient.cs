@@ -8,7 +8,7 @@ using Relay.Application.Fetching;
 
 namespace Relay.Infrastructure.HttpFetching;
 
-/// <summary>Puts the named client together: what the framework would do by itself and must not is switched off here.</summary>
+/// <summary>Puts the named client together, and switches off actions of the framework that would break the rules.</summary>
 internal static class FetchClient
 {
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
@@ -36,7 +36,7 @@ internal static class FetchClient
             .AddHttpMessageHandler<ResilientRequests>()
             .AddHttpMessageHandler<JudgedRequests>()
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
-            // The factory's own lines would hold URLs.
+            // The factory's own log lines would hold URLs.
             .RemoveAllLoggers();
         return services;
     }
@@ -46,12 +46,12 @@ internal static class FetchClient
         {
             ConnectCallback = connector.ConnectAsync,
             AllowAutoRedirect = false,
-            // The environment's proxy variables count for nothing.
+            // The environment's proxy variables are ignored.
             UseProxy = options.Proxy is not null,
             Proxy = options.Proxy is { } proxy ? new FixedProxy(proxy) : null,
             UseCookies = false,
             Credentials = null,
-            // Counted while it is decompressed, which only the reader of the body can.
+            // The bound counts decompressed bytes, which only the reader of the body sees.
             AutomaticDecompression = System.Net.DecompressionMethods.None,
             ActivityHeadersPropagator = null,
             MaxResponseHeadersLength = MaxHeaderKilobytes,
@@ -59,19 +59,19 @@ internal static class FetchClient
             ConnectTimeout = options.Timeout / 2 < MaxConnect ? options.Timeout / 2 : MaxConnect,
             PooledConnectionLifetime = ConnectionAge,
             PooledConnectionIdleTimeout = ConnectionIdle,
-            // What is not wanted of an answer is not waited for.
+            // Unwanted parts of an answer are not waited for.
             MaxResponseDrainSize = 0,
             ResponseDrainTimeout = TimeSpan.Zero,
             ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8,
             SslOptions = new SslClientAuthenticationOptions
             {
-                // A certificate names addresses to fetch things from, and they are its maker's choice.
+                // A certificate names addresses to load things from, and its maker chose them.
                 CertificateChainPolicy = new X509ChainPolicy
                 {
                     RevocationMode = X509RevocationMode.NoCheck,
                     DisableCertificateDownloads = true,
                     ApplicationPolicy = { new Oid(ServerAuthentication) },
-                    // Not when this object was made, but when a certificate is shown.
+                    // The time counts when a certificate is shown, not when this object was made.
                     VerificationTimeIgnored = true,
                 },
             },

@@ -3,8 +3,8 @@ using System.Net;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// The cookies of one fetch: each host gets back those that it set itself while this page was fetched, and no other host
-/// does, whatever domain a cookie names. They end with the fetch.
+/// The cookies of one fetch. Each host gets back the cookies that it set while this page was fetched, and no other host does, whatever
+/// domain a cookie names. They end with the fetch.
 /// </summary>
 internal sealed class FetchCookies
 {
@@ -29,7 +29,7 @@ internal sealed class FetchCookies
             }
             catch (CookieException)
             {
-                // A browser passes by a cookie that is none, too.
+                // Browsers ignore an invalid cookie, too.
                 continue;
             }
         }

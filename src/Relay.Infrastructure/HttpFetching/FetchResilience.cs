@@ -8,18 +8,18 @@ using Relay.Application.Fetching;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// How the relay treats a host that is slow, busy or gone: places at it, one more try where nothing was answered yet or
-/// the host asks for it, and a pause after many failures.
+/// Deals with hosts that are slow, busy or gone: places at each host, one repeat when no byte was answered yet or the host asks for it,
+/// and a pause after many failures.
 /// </summary>
 internal sealed class FetchResilience : IDisposable
 {
-    /// <summary>When a request has to be answered, as a timestamp of the clock.</summary>
+    /// <summary>The time by which a request has to be answered, as a timestamp of the clock.</summary>
     public static readonly HttpRequestOptionsKey<long> Deadline = new("deadline");
 
-    /// <summary>The same, on its way through a pipeline.</summary>
+    /// <summary>The same deadline, on its way through a pipeline.</summary>
     public static readonly ResiliencePropertyKey<long> DeadlineProperty = new("deadline");
 
-    /// <summary>Hosts are the callers' choice: those not asked for longest are forgotten.</summary>
+    /// <summary>Most hosts that are remembered. Callers choose hosts, so the ones that were not asked for longest are forgotten.</summary>
     private const int MaxOrigins = 1000;
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
@@ -99,7 +99,10 @@ internal sealed class FetchResilience : IDisposable
             )
             .Build();
 
-    /// <summary>Before a byte was answered, or when the host itself says that it is for now; and only when there is time for it.</summary>
+    /// <summary>
+    /// Whether to repeat: before a byte was answered, or when the host itself says that the error is temporary; and only when there is
+    /// time.
+    /// </summary>
     private bool MayRetry(ResilienceContext context, Outcome<HttpResponseMessage> outcome)
     {
         var isSafe =
@@ -123,8 +126,8 @@ internal sealed class FetchResilience : IDisposable
     private static bool IsConnectFailure(Exception? exception) => FaultOf(exception) == FetchFault.UpstreamConnect;
 
     /// <summary>
-    /// The fault inside what the framework threw; null when there is none. A breaker that is open carries the failure that
-    /// opened it, which is no failure of this request.
+    /// The fault inside an exception of the framework; null for none. An open breaker carries the failure that opened it, which is not a
+    /// failure of this request.
     /// </summary>
     public static FetchFault? FaultOf(Exception? exception)
     {

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Relay.Infrastructure.HttpFetching;
 
-/// <summary>The operator's proxy, for every URL: nothing goes around it.</summary>
+/// <summary>The operator's proxy, for every URL without exception.</summary>
 internal sealed class FixedProxy : IWebProxy
 {
     private readonly Uri _address;
@@ -29,7 +29,7 @@ internal sealed class FixedProxy : IWebProxy
     public bool IsBypassed(Uri host) => false;
 }
 
-/// <summary>Has each request judged that a proxy is to pass on.</summary>
+/// <summary>Has each request judged before a proxy passes it on.</summary>
 internal sealed class JudgedRequests(GuardedConnector connector) : DelegatingHandler
 {
     /// <inheritdoc/>

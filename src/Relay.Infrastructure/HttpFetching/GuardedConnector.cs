@@ -7,10 +7,9 @@ using Relay.Domain.Fetching;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// The only type of the relay that connects to where a caller chose. One look-up; every address it answers has to be
-/// allowed, or none is used; the connection goes to exactly those addresses; and who answered is looked at once more.
-/// With a proxy the connections go to the proxy, which looks names up by itself; the relay judges the same addresses before each
-/// request, as far as it can look the name up.
+/// The only type of the relay that connects to targets of callers. It looks a name up once, and refuses the name unless every address is
+/// allowed. It connects to exactly those addresses, and checks the connected address again. With a proxy, connections go to the proxy,
+/// which looks names up by itself; the relay judges the same addresses before each request, as far as it can look the name up.
 /// </summary>
 internal sealed class GuardedConnector(
     FetchPolicy policy,
@@ -20,23 +19,23 @@ internal sealed class GuardedConnector(
     TimeProvider clock
 )
 {
-    /// <summary>Whose request it is: the id of a key.</summary>
+    /// <summary>The caller of the request: the id of a key.</summary>
     public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
 
-    /// <summary>Who is told of the steps.</summary>
+    /// <summary>The trace that gets the steps.</summary>
     public static readonly HttpRequestOptionsKey<FetchTrace> Trace = new("trace");
 
-    /// <summary>More than these are not tried, however many a name has.</summary>
+    /// <summary>Most addresses that are tried, however many a name has.</summary>
     private const int MaxTried = 8;
 
-    /// <summary>An address that swallows packets must not use up the time of the others.</summary>
+    /// <summary>A time limit for each address: one that swallows packets must not use up the time of the others.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan LookUpTimeout = TimeSpan.FromSeconds(3);
 
     private Uri? Proxy => options.Value.Proxy;
 
-    /// <summary>For <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
+    /// <summary>Connects, for <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
     /// <exception cref="FetchFaultException">There is no connection.</exception>
     public async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
@@ -50,7 +49,7 @@ internal sealed class GuardedConnector(
 
         var request = context.InitialRequestMessage;
         var asked = request.RequestUri;
-        // Of a proxy, or of another service that the host named, nobody asked.
+        // A request did not ask for a connection to a proxy, or to another service that the host named.
         if (asked is null || !IsOf(endpoint, asked))
         {
             throw new FetchFaultException(FetchFault.TargetForbidden);
@@ -65,15 +64,15 @@ internal sealed class GuardedConnector(
     }
 
     /// <summary>
-    /// Before a request that a proxy passes on: judges the addresses of its host. A name that can't be looked up here goes to the proxy,
-    /// for a network without a way out often knows no names of the web either.
+    /// Judges the addresses of a host before the proxy passes a request on. A name that can't be looked up here goes to the proxy: a
+    /// network without a way out often knows no names of the web.
     /// </summary>
     /// <exception cref="FetchFaultException">An address is not allowed.</exception>
     public async Task JudgeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (Proxy is null)
         {
-            return; // Every connection is judged.
+            return; // Without a proxy every connection is judged.
         }
 
         try
@@ -121,7 +120,7 @@ internal sealed class GuardedConnector(
 
     private static FetchTrace? TraceOf(HttpRequestMessage request) => request.Options.TryGetValue(Trace, out var trace) ? trace : null;
 
-    /// <summary>The operator chose the proxy, and where it stands: its own address is not judged.</summary>
+    /// <summary>Connects to the proxy. The operator chose it, so its own address is not judged.</summary>
     private async Task<Stream> ConnectToProxyAsync(DnsEndPoint endpoint, FetchTrace? trace, CancellationToken cancellationToken)
     {
         try
@@ -145,7 +144,8 @@ internal sealed class GuardedConnector(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            // Complete by the dot, so that no search domain is tried; a name that the operator listed may be of such a domain.
+            // The dot makes the name complete, so that no search domain is tried. A name that the operator listed may need a search
+            // domain.
             var name = policy.Rules.Allows(endpoint.Host, endpoint.Port) ? endpoint.Host : endpoint.Host + ".";
             var addresses = await lookUps.FindAsync(
                 name,

@@ -7,9 +7,8 @@ using Relay.Domain.Fetching;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// The networks that this machine stands in: its addresses and prefixes, read anew when they change and every half minute,
-/// and the prefixes under which its network translates to IPv4 (RFC 7050), asked for once an hour, and after a minute when there was no
-/// answer.
+/// The networks that this machine stands in. Its addresses and prefixes are read when they change and every half minute. The prefixes
+/// under which its network translates to IPv4 (RFC 7050) are asked for once an hour, and after a minute when there was no answer.
 /// </summary>
 internal sealed class HostNetworksReader : IDisposable
 {
@@ -38,7 +37,7 @@ internal sealed class HostNetworksReader : IDisposable
         : this(clock, logger, cancellationToken => Dns.GetHostAddressesAsync(Nat64Name, AddressFamily.InterNetworkV6, cancellationToken))
     { }
 
-    /// <summary>For tests, which answer for the resolver.</summary>
+    /// <summary>For tests, which answer in place of the resolver.</summary>
     internal HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger, Func<CancellationToken, Task<IPAddress[]>> resolve)
     {
         (_clock, _logger, _resolve) = (clock, logger, resolve);
@@ -49,10 +48,10 @@ internal sealed class HostNetworksReader : IDisposable
     internal bool IsLookingUp => _lookUp is { IsCompleted: false };
 
     /// <summary>
-    /// The networks as they are now. Only the first call waits for a look-up: later ones go on with the prefixes known before,
-    /// by which private addresses are refused.
+    /// The networks as they are now. Only the first call waits for a look-up. Later ones use the known prefixes meanwhile, by which
+    /// private addresses are refused.
     /// </summary>
-    /// <exception cref="NetworkInformationException">The machine does not say: then nothing may be fetched.</exception>
+    /// <exception cref="NetworkInformationException">The machine does not tell its networks: then nothing may be fetched.</exception>
     public async ValueTask<HostNetworks> ReadAsync(CancellationToken cancellationToken)
     {
         Task? first;
@@ -75,7 +74,7 @@ internal sealed class HostNetworksReader : IDisposable
         {
             if (_changed || IsOlder(_interfacesReadAt, InterfacesAge))
             {
-                // Before the reading: a change in the middle of it is one more.
+                // Reset before the reading: a change in the middle of it counts as another one.
                 _changed = false;
                 _networks = ReadInterfaces(_networks.Nat64);
                 _interfacesReadAt = _clock.GetTimestamp();
@@ -97,9 +96,9 @@ internal sealed class HostNetworksReader : IDisposable
     {
         var addresses = NetworkInterface.GetAllNetworkInterfaces().SelectMany(one => one.GetIPProperties().UnicastAddresses).ToList();
         return new HostNetworks(
-            // Without the interface's number, which no look-up's answer has.
+            // Without the interface's number, which no address from a look-up has.
             [.. addresses.Select(one => new IPAddress(one.Address.GetAddressBytes()))],
-            // 0 is what a system says that knows none.
+            // A system that does not know the prefix says 0.
             [.. addresses.Where(one => one.PrefixLength > 0).Select(one => new AddressBlock(one.Address, one.PrefixLength))],
             nat64
         );
@@ -112,14 +111,15 @@ internal sealed class HostNetworksReader : IDisposable
         var nat64 = await ReadNat64Async();
         lock (_lock)
         {
-            // Without an answer those known before count on.
+            // Without an answer the known prefixes stay.
             (_networks, _nat64Age) = nat64 is null ? (_networks, Nat64Retry) : (_networks with { Nat64 = nat64 }, Nat64Age);
             _nat64ReadAt = _clock.GetTimestamp();
         }
     }
 
     /// <summary>
-    /// None for a network without translation, which has no such name or no such address of it; null when there was no answer.
+    /// Reads the prefixes: none for a network without translation, where the name or its address is missing; null when there was no
+    /// answer.
     /// </summary>
     private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async()
     {

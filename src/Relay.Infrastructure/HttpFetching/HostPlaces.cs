@@ -4,18 +4,18 @@ using Relay.Application.Fetching;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// The places at each host: a few pages of it are fetched at once, and one key never has the last place. How long places
-/// are held is measured while a host has any.
+/// The places at each host: a few pages of a host are fetched at once, and one key never has the last place. The time that places are
+/// held is measured as long as a host has any.
 /// </summary>
 internal sealed class HostPlaces : IDisposable
 {
     /// <summary>Requests that wait at a host, besides those that have a place there.</summary>
     public const int MaxWaiting = 64;
 
-    /// <summary>The weight of the last page in the measure of how long a page takes.</summary>
+    /// <summary>The weight of the last page in the average time of a page.</summary>
     private const double Newest = 0.3;
 
-    /// <summary>A page takes at least this long, as far as nothing else was measured.</summary>
+    /// <summary>The assumed time of a page before one was measured.</summary>
     private static readonly TimeSpan LeastHeld = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _clock;
@@ -44,14 +44,14 @@ internal sealed class HostPlaces : IDisposable
     /// <summary>The pages of a host that are being fetched.</summary>
     private sealed class Held
     {
-        /// <summary>When each began, as timestamps of the clock.</summary>
+        /// <summary>The beginning of each, as timestamps of the clock.</summary>
         public List<long> Began { get; } = [];
 
-        /// <summary>How long pages took lately.</summary>
+        /// <summary>The average time of recent pages.</summary>
         public TimeSpan Average { get; set; }
     }
 
-    /// <summary>A place at a host, to be held until its answer has been read and then disposed of.</summary>
+    /// <summary>Takes a place at a host, to be held until its answer has been read and then disposed of.</summary>
     /// <param name="host">The host.</param>
     /// <param name="caller">The id of the key that asks.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -69,8 +69,8 @@ internal sealed class HostPlaces : IDisposable
     }
 
     /// <summary>
-    /// For how long a host is busy at which all places to wait are taken: the time that those who wait need by the time that
-    /// pages take now, and never longer than the deadline by which all of them have their page or have given up.
+    /// The time for which a host with a full queue is busy: the time that waiting requests need at the present time per page. It is never
+    /// longer than the deadline by which each of them has its page or has given up.
     /// </summary>
     public TimeSpan BusyFor(string host)
     {

@@ -4,17 +4,17 @@ using System.Net;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// The look-ups that are under way. The system's resolver can't be called off: a look-up that was given up goes on for as
-/// long as a name server likes, and holds its place. So there is one per name, for all who wait for it, and no caller has
-/// more than a quarter of the places.
+/// The look-ups that are under way. The system's resolver can't be stopped: an abandoned look-up goes on for as long as a name server
+/// takes, and holds its place. So there is one look-up per name, for all requests that wait for it, and no caller has more than a quarter
+/// of the places.
 /// </summary>
 /// <param name="resolve">Asks the system's resolver.</param>
 internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
 {
-    /// <summary>Each holds a thread.</summary>
+    /// <summary>Most look-ups; each holds a thread.</summary>
     public const int Max = 32;
 
-    /// <summary>Of those that one caller began.</summary>
+    /// <summary>Most look-ups that one caller began.</summary>
     public const int MaxOfCaller = Max / 4;
 
     /// <summary>The look-ups of the system's resolver.</summary>
@@ -25,11 +25,11 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
     private TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>
-    /// The addresses that a name has now: the answer of a look-up that ended while this caller waited, never one kept from
-    /// before. Who gives up leaves it to the others.
+    /// The addresses that a name has now: the answer of a look-up that ended while this caller waited, never an older one. A caller who
+    /// gives up leaves the look-up to the others.
     /// </summary>
-    /// <param name="name">The name, as the resolver is to be asked for it.</param>
-    /// <param name="caller">Whose place is taken when nobody else looks it up already.</param>
+    /// <param name="name">The name as the resolver is asked for it.</param>
+    /// <param name="caller">The key whose place a new look-up takes.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<IPAddress[]> FindAsync(string name, string caller, CancellationToken cancellationToken)
     {
@@ -71,7 +71,7 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
 
     private async Task<IPAddress[]> ResolveAsync(string name)
     {
-        // Not before it is among those that run.
+        // It must be listed before it runs.
         await Task.Yield();
         try
         {
@@ -79,7 +79,7 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
         }
         finally
         {
-            // Before anybody has the answer: who asks from now on asks anew.
+            // Removed before its answer is known: later callers ask anew.
             lock (_lock)
             {
                 _running.Remove(name);

@@ -11,9 +11,8 @@ using Relay.Infrastructure.Html;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// Follows redirects by itself, each judged like the first URL, and reads the last answer. One deadline over all of it, and
-/// one answer for everything that goes wrong after the URL's text was judged: what a caller could tell apart would show
-/// what is inside the relay's network.
+/// Follows redirects itself, judging each target like the first URL, and reads the last answer. One deadline covers everything, and every
+/// failure after the URL's text was judged has one answer: any difference would tell a caller what is inside the relay's network.
 /// </summary>
 internal sealed class PageFetcher(
     IHttpClientFactory clients,
@@ -181,13 +180,13 @@ internal sealed class PageFetcher(
         }
     }
 
-    /// <summary>Where a page goes on by itself: its header, or an element of its head.</summary>
+    /// <summary>The target to which a page sends browsers by itself: from its header, or from an element of its head.</summary>
     private static PageRefresh? FindRefresh(HttpResponseMessage response, FetchReply reply) =>
         reply.Document.Kind != DocumentKind.Html ? null
         : FirstHeader(response.Headers.NonValidated, "Refresh") is { } header && PageRefresh.Read(header) is { } found ? found
         : PageRefresh.Find(reply.Document.Body.Span);
 
-    /// <summary>Whether a refresh is followed like a redirect. One that is not leaves a page all the same.</summary>
+    /// <summary>Whether a refresh is followed like a redirect. The page counts as answered also when it is not followed.</summary>
     private static bool MayFollow(PageRefresh refresh, FetchUrl from, FetchUrl to, List<FollowedRedirect> redirects) =>
         refresh is { Delay: <= MaxRefreshDelay, IsWithoutScripts: false }
         && redirects.Count < MaxRedirects
@@ -195,8 +194,8 @@ internal sealed class PageFetcher(
         && (from.Uri.Scheme != Uri.UriSchemeHttps || to.Uri.Scheme == Uri.UriSchemeHttps);
 
     /// <summary>
-    /// Nothing in it is of another host's answer, and nothing but the languages is of the caller. HTTP/1.1: over HTTP/2 .NET gives up
-    /// on servers that name their other hosts (ORIGIN frames, RFC 8336), and HTTP/3 does not ask the guard.
+    /// Makes a request. It holds no data of another host's answer, and only the languages of the caller. HTTP/1.1, because .NET's HTTP/2
+    /// fails on servers that name their other hosts (ORIGIN frames, RFC 8336), and HTTP/3 does not ask the guard.
     /// </summary>
     private HttpRequestMessage MakeRequest(FetchUrl url, Visit visit)
     {
@@ -226,7 +225,7 @@ internal sealed class PageFetcher(
         return request;
     }
 
-    /// <summary>Where an answer leads to; null for one that is a page: 300, 304 and 305 are.</summary>
+    /// <summary>The target of a redirect; null for a page: 300, 304 and 305 are pages.</summary>
     private static string? FindRedirect(HttpResponseMessage response) =>
         response.StatusCode
             is HttpStatusCode.MovedPermanently
@@ -310,7 +309,7 @@ internal sealed class PageFetcher(
         );
     }
 
-    /// <summary>The first of several: joined they would be something that nobody sent.</summary>
+    /// <summary>The first of several values: joined they would be a value that the site did not send.</summary>
     private static string? FirstHeader(System.Net.Http.Headers.HttpHeadersNonValidated headers, string name) =>
         headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 
@@ -338,7 +337,7 @@ internal sealed class PageFetcher(
                 )
         );
 
-    /// <summary>What stays the same over all redirects.</summary>
+    /// <summary>The data that stays the same over all redirects.</summary>
     private sealed record Visit(
         FetchUrl Url,
         PageFormat Format,

@@ -1,14 +1,14 @@
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// A body as it comes. Where the compressed stream itself tells its end, a length that says otherwise is no fault: some
-/// servers send the length before compression.
+/// A body as it comes. A compressed stream tells its own end; then a wrong length is not an error, because some servers send the length
+/// before compression.
 /// </summary>
 /// <param name="wire">The body.</param>
-/// <param name="isForgiving">Whether a body that ends before its length is taken for one that has ended.</param>
+/// <param name="isForgiving">Whether a body that ends before its length counts as complete.</param>
 internal sealed class WireStream(Stream wire, bool isForgiving) : Stream
 {
-    /// <summary>Whether all of it was read.</summary>
+    /// <summary>Whether the whole body was read.</summary>
     public bool HasEnded { get; private set; }
 
     /// <inheritdoc/>

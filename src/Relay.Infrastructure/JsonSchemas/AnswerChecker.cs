@@ -29,7 +29,8 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
         });
 
     /// <summary>
-    /// Schemas and answers are anybody's: whatever the validator stumbles over is no answer that fits, and no fault of the relay.
+    /// Runs a check. Schemas and answers come from outside: an error of the validator means that the answer does not fit, and is not a
+    /// fault of the relay.
     /// </summary>
     private bool Try(Func<bool> check)
     {
@@ -39,7 +40,7 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            // Without its message, which may hold the caller's words.
+            // Logged without its message, which may hold the caller's words.
             logger.LogDebug("A schema or an answer could not be checked: {Problem}", exception.GetType().Name);
             return false;
         }
@@ -52,22 +53,20 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
             JsonSerializer.SerializeToElement(shape),
             new BuildOptions
             {
-                // Each its own: a schema's $id is no name for another caller's.
+                // One registry for each check: a schema's $id must not name a schema of another caller.
                 SchemaRegistry = new SchemaRegistry(),
                 Dialect = Draft7(new StepKeyword(clock, Limit, cancellationToken)),
             }
         );
     }
 
-    /// <summary>
-    /// Whether each reference leads to a schema. What references lead to is not followed: it stands in the schema itself.
-    /// </summary>
+    /// <summary>Whether each reference leads to a schema. The target is not followed, because it is checked in its own place.</summary>
     private static bool Check(JsonSchemaNode node) =>
         node.Keywords.All(keyword => keyword.Handler is RefKeyword ? keyword.Subschemas.Length > 0 : keyword.Subschemas.All(Check));
 
     /// <summary>
-    /// The keywords of <see cref="ShapeSchema"/>, and one that another depends on. References leave those beside them in force, as in
-    /// Claude Code's validator.
+    /// The keywords of <see cref="ShapeSchema"/>, and one that another depends on. A reference leaves the keywords beside it in force, as
+    /// in Claude Code's validator.
     /// </summary>
     private static Dialect Draft7(StepKeyword step) =>
         new([

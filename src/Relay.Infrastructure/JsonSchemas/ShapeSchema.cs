@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 namespace Relay.Infrastructure.JsonSchemas;
 
 /// <summary>
-/// Makes of a schema one that judges shapes and values alone: whatever fits the schema fits it, too. What regular expressions, lengths of
-/// texts and remainders decide is left out: there .NET and the JavaScript of Claude Code's validator differ, and an answer that was paid
-/// for must not be lost over it. Caller's patterns can't hold a processor here for the same reason.
+/// Makes of a schema one that judges shapes and values alone: every value that fits the schema fits the result, too. Regular expressions,
+/// lengths of texts and remainders are left out. There .NET and the JavaScript of Claude Code's validator differ, and a paid answer must
+/// not be lost over that. For the same reason callers' patterns can't occupy a processor here.
 /// </summary>
 internal static class ShapeSchema
 {
@@ -19,7 +19,7 @@ internal static class ShapeSchema
         "multipleOf",
     };
 
-    /// <summary>Keywords that describe only.</summary>
+    /// <summary>Keywords that only describe.</summary>
     private static readonly HashSet<string> Annotations = new(StringComparer.Ordinal) { "title", "description", "default", "format" };
 
     /// <summary>Keywords that an inexact schema loses: a reference through one of them would lead nowhere.</summary>
@@ -28,7 +28,7 @@ internal static class ShapeSchema
     /// <summary>The schema for the shape, with <see cref="StepKeyword"/> first in each of its objects.</summary>
     public static JsonObject Of(JsonObject schema) => (JsonObject)Write(schema, isExact: !Mentions(schema))!;
 
-    /// <summary>Whether it has a keyword that is left out: what is the contrary of such a part can't be told from its shape.</summary>
+    /// <summary>Whether it has a keyword that is left out: the negation of such a part can't be judged by its shape.</summary>
     private static bool Mentions(JsonNode? node) =>
         node switch
         {

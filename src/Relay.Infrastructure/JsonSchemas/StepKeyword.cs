@@ -8,13 +8,15 @@ namespace Relay.Infrastructure.JsonSchemas;
 internal sealed class CheckTooLargeException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// A keyword that stands first in each object of a schema and constrains nothing: the validator has no bound on its own work, and passes
-/// this at each step. References that lead to two more each, over and over, make it work for hours; long chains of them overflow the stack.
+/// A keyword that stands first in each object of a schema and constrains nothing. The validator has no bound on its own work, and passes
+/// this keyword at each step. References that lead to two more each, over and over, would make it work for hours; long chains of them
+/// would overflow the stack.
 /// </summary>
 internal sealed class StepKeyword(TimeProvider clock, TimeSpan limit, CancellationToken cancellationToken) : IKeywordHandler
 {
     /// <summary>
-    /// Its name in a schema: <see cref="Relay.Domain.Completions.OutputSchema"/> leaves no unknown keyword in, so no caller's is called so.
+    /// Its name in a schema. <see cref="Relay.Domain.Completions.OutputSchema"/> removes unknown keywords, so no caller's schema has this
+    /// one.
     /// </summary>
     public const string KeywordName = "relay-step";
 
@@ -33,7 +35,7 @@ internal sealed class StepKeyword(TimeProvider clock, TimeSpan limit, Cancellati
     /// <inheritdoc/>
     public void BuildSubschemas(KeywordData keyword, BuildContext context)
     {
-        // It holds none.
+        // The keyword holds no schemas.
     }
 
     /// <inheritdoc/>

@@ -9,9 +9,9 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.KeyFile;
 
 /// <summary>
-/// The keys in memory, found by their hash, following <c>keys.json</c>: told of changes by the system, and looking itself
-/// four times a second, for not every file system tells. A file that can't be read keeps the last good keys and says so; a
-/// missing one means no keys.
+/// The keys in memory, found by their hash. They follow <c>keys.json</c>: the system tells of changes, and the relay looks four times a
+/// second, because not every file system tells. When the file can't be read, the last good keys stay in force and the log says so. A
+/// missing file means no keys.
 /// </summary>
 internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<KeyDirectory> logger)
     : BackgroundService,
@@ -49,7 +49,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
     }
 
-    /// <summary>A file that is not there means no keys, and one that can't be read says so itself.</summary>
+    /// <summary>True: a missing file means no keys, and a file that can't be read is reported.</summary>
     public bool IsKnown => true;
 
     /// <inheritdoc/>
@@ -90,7 +90,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
     }
 
-    /// <summary>Null where the system has no watch left to give: looking is enough.</summary>
+    /// <summary>Null when the system has no watch left: looking regularly is enough.</summary>
     private FileSystemWatcher? Watch()
     {
         try
@@ -114,7 +114,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     }
 
     /// <summary>
-    /// Also what looks the same is read again: two changes within one tick of the file system's clock may be of one length.
+    /// Reads also a file that looks the same: two changes within one tick of the file system's clock may have the same length.
     /// </summary>
     private void Told()
     {
@@ -140,7 +140,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             var told = _told;
             _told = false;
             var file = new FileInfo(home.KeyFile);
-            // A directory in the file's place is no missing file: reading it says so.
+            // A directory in the file's place does not count as a missing file: reading it reports the mistake.
             var found = Path.Exists(home.KeyFile) ? (true, file.Exists ? file.Length : 0, file.LastWriteTimeUtc) : (false, 0L, default);
             if (found == _seen && !told)
             {
@@ -158,12 +158,12 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            // Whatever it is, the relay goes on with the keys it has, and looks again.
+            // After any error the relay goes on with the keys that it has, and looks again.
             Report(exception);
         }
     }
 
-    /// <summary>Into a buffer that is used again: tens of megabytes of garbage at each change would be the requests' to wait for.</summary>
+    /// <summary>Reads into a buffer that is used again: tens of megabytes of garbage at each change would delay requests.</summary>
     private async Task<IReadOnlyList<ApiKey>> ReadAsync(CancellationToken cancellationToken)
     {
         await using var file = RegularFile.OpenRead(home.KeyFile);
@@ -181,7 +181,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
     }
 
-    /// <returns>How many keys open the door.</returns>
+    /// <returns>The number of active keys.</returns>
     private int Load(IReadOnlyList<ApiKey> keys)
     {
         var now = clock.GetUtcNow();
@@ -204,7 +204,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
             }
         }
 
-        // In this order: who is found by a new hash must not be taken for revoked.
+        // In this order: a key that is found by its new hash must not count as revoked.
         _unrevokedIds = ids;
         _byHash = byHash;
         (_problem, _reported) = (null, null);
@@ -212,7 +212,9 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         return inForce;
     }
 
-    /// <summary>What is wrong with the file is for the log: anybody may ask <c>/health/ready</c>, and the file holds labels.</summary>
+    /// <summary>
+    /// Logs the problem. The answer of <c>/health/ready</c> leaves it out, because anybody may ask, and the file holds labels.
+    /// </summary>
     private void Report(Exception exception)
     {
         if (_reported != exception.Message)

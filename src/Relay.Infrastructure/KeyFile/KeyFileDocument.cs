@@ -5,10 +5,12 @@ using Relay.Domain.Models;
 
 namespace Relay.Infrastructure.KeyFile;
 
-/// <summary><c>keys.json</c> as it stands on the disk.</summary>
+/// <summary>The content of <c>keys.json</c> on the disk.</summary>
 internal sealed record KeyFileDocument
 {
-    /// <summary>The version written; version 1, in which a key had at most a <c>daily_limit</c>, is read, a newer one is refused.</summary>
+    /// <summary>
+    /// The version that is written. Version 1, in which a key had at most a <c>daily_limit</c>, is read; a newer version is refused.
+    /// </summary>
     public const int CurrentVersion = 2;
 
     private static readonly JsonSerializerOptions Json = new()
@@ -28,19 +30,19 @@ internal sealed record KeyFileDocument
     public required IReadOnlyList<Entry> Keys { get; init; }
 
     /// <summary>Reads a file's bytes.</summary>
-    /// <exception cref="FormatException">It is not a key file this relay can read; says why, without its content.</exception>
+    /// <exception cref="FormatException">This relay can't read the file. The message says why, without the file's content.</exception>
     public static IReadOnlyList<ApiKey> Parse(ReadOnlySpan<byte> bytes) => new KeyFileReader().Read(bytes);
 
     /// <summary>Reads one entry of a file.</summary>
-    /// <exception cref="FormatException">A value is none that this relay can read.</exception>
-    /// <exception cref="JsonException">It is not an entry.</exception>
+    /// <exception cref="FormatException">This relay can't read a value.</exception>
+    /// <exception cref="JsonException">The bytes are not an entry.</exception>
     public static ApiKey ParseEntry(ReadOnlySpan<byte> bytes) => ToKey(JsonSerializer.Deserialize<Entry>(bytes, Json)!);
 
     /// <summary>The bytes of one entry, on one line.</summary>
     public static byte[] FormatEntry(ApiKey key) => JsonSerializer.SerializeToUtf8Bytes(ToEntry(key), OnOneLine);
 
     /// <summary>Reads a list of entries; each goes through <see cref="ToKey"/>.</summary>
-    /// <exception cref="JsonException">It is no list of entries.</exception>
+    /// <exception cref="JsonException">The bytes are not a list of entries.</exception>
     public static IReadOnlyList<Entry> ParseEntries(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<List<Entry>>(bytes, Json)!;
 
     /// <summary>The bytes of a file with these keys.</summary>
@@ -48,7 +50,7 @@ internal sealed record KeyFileDocument
         JsonSerializer.SerializeToUtf8Bytes(new KeyFileDocument { Version = CurrentVersion, Keys = [.. keys.Select(ToEntry)] }, Json);
 
     /// <summary>The key of an entry.</summary>
-    /// <exception cref="FormatException">A value is none that this relay can read.</exception>
+    /// <exception cref="FormatException">This relay can't read a value.</exception>
     public static ApiKey ToKey(Entry entry)
     {
         if (
@@ -90,7 +92,9 @@ internal sealed record KeyFileDocument
         };
     }
 
-    /// <summary>An empty list is refused: read as no list, it would allow what somebody meant to forbid.</summary>
+    /// <summary>
+    /// Reads the models. An empty list is refused: read as no list, it would allow every model that it was meant to forbid.
+    /// </summary>
     private static List<ModelName> ToModels(Entry entry, IReadOnlyList<string?> names) =>
         names.Count == 0
             ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models")
@@ -128,7 +132,7 @@ internal sealed record KeyFileDocument
                 key.Retired.Count == 0 ? null : [.. key.Retired.Select(retired => new RetiredEntry(retired.Hash.Value, retired.Until))],
         };
 
-    /// <summary>See <see cref="ApiKey"/>.</summary>
+    /// <summary>The form of an <see cref="ApiKey"/> in the file.</summary>
     internal sealed record Entry(string Id, string Label, string Hash, string Prefix, DateTimeOffset CreatedAt)
     {
         public DateTimeOffset? ExpiresAt { get; init; }
@@ -147,7 +151,7 @@ internal sealed record KeyFileDocument
 
         public IReadOnlyList<RetiredEntry>? Retired { get; init; }
 
-        /// <summary>Of version 1.</summary>
+        /// <summary>The one limit of version 1.</summary>
         public int? DailyLimit { get; init; }
     }
 

@@ -5,8 +5,8 @@ using Relay.Domain.Keys;
 namespace Relay.Infrastructure.KeyFile;
 
 /// <summary>
-/// Reads <c>keys.json</c>, and remembers its entries by their hash: what did not change since the last time is not made again.
-/// A hundred thousand new objects at once would stop every request for the time that the garbage collector takes to move them.
+/// Reads <c>keys.json</c>, and remembers its entries by their hash, so that an unchanged entry keeps its object. A hundred thousand new
+/// objects at once would stop every request for as long as the garbage collector needs to move them.
 /// </summary>
 internal sealed class KeyFileReader
 {
@@ -15,7 +15,7 @@ internal sealed class KeyFileReader
     private Dictionary<UInt128, ApiKey> _known = [];
 
     /// <summary>Reads a file's bytes.</summary>
-    /// <exception cref="FormatException">It is not a key file this relay can read; says why, without its content.</exception>
+    /// <exception cref="FormatException">This relay can't read the file. The message says why, without the file's content.</exception>
     public IReadOnlyList<ApiKey> Read(ReadOnlySpan<byte> bytes)
     {
         try
@@ -34,7 +34,7 @@ internal sealed class KeyFileReader
     }
 
     /// <summary>
-    /// First, and by itself: a newer file may have fields that this relay does not know, and its version says more about it than they do.
+    /// Checks the version before everything else: a newer file may have unknown fields, and its version tells more than they do.
     /// </summary>
     private static void CheckVersion(ReadOnlySpan<byte> bytes)
     {
@@ -87,7 +87,7 @@ internal sealed class KeyFileReader
             }
         }
 
-        // Nothing may follow; the reader throws if something does.
+        // Nothing may follow the document; otherwise the reader throws.
         while (reader.Read()) { }
 
         return keys ?? throw new FormatException("it has no keys");
@@ -103,7 +103,7 @@ internal sealed class KeyFileReader
         var start = (int)reader.TokenStartIndex;
         var found = FindEntries(ref reader, bytes);
         var list = bytes[start..(int)reader.BytesConsumed];
-        // Parsing each by itself costs three times as much as parsing all at once, and is worth it for a few.
+        // Parsing entries one by one takes three times as long as parsing all at once, and is worth it for a few.
         var parsed = found.Count(entry => !_known.ContainsKey(entry.Hash)) > FewEntries ? KeyFileDocument.ParseEntries(list) : null;
         var known = new Dictionary<UInt128, ApiKey>(found.Count);
         var unique = new UniqueKeys(found.Count);
@@ -123,7 +123,9 @@ internal sealed class KeyFileReader
         return unique.Keys;
     }
 
-    /// <summary>Where each entry is, with a hash of 128 bits. Who could make two of them share it may write the file anyway.</summary>
+    /// <summary>
+    /// The place of each entry, with a hash of 128 bits. Somebody who can make two entries share one can write the file anyway.
+    /// </summary>
     private static List<(UInt128 Hash, int Start, int Length)> FindEntries(ref Utf8JsonReader reader, ReadOnlySpan<byte> bytes)
     {
         var found = new List<(UInt128, int, int)>();
@@ -143,7 +145,7 @@ internal sealed class KeyFileReader
         return found;
     }
 
-    /// <summary>Keys of which no two are the same.</summary>
+    /// <summary>A set of keys in which no two are the same.</summary>
     private sealed class UniqueKeys(int capacity)
     {
         private readonly HashSet<string> _ids = new(capacity, StringComparer.Ordinal);

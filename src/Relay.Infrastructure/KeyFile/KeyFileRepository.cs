@@ -6,30 +6,33 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.KeyFile;
 
 /// <summary>
-/// Changes <c>keys.json</c> under a lock that the relay and the commands share: read, change, write beside it, flush,
-/// rename. A crash at any byte leaves the old file or the new one.
+/// Changes <c>keys.json</c> under a lock that the relay and the commands share: read, change, write another file, flush, rename. A crash
+/// at any byte leaves the old file or the new one.
 /// </summary>
 internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IKeyRepository
 {
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Long, for the lock ends with its holder: who waits this long waits behind many, on a slow machine.</summary>
+    /// <summary>
+    /// Long, because the lock ends with its holder: after this time a command has waited behind many others, on a slow machine.
+    /// </summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>Room for one key file more, and for what a revocation adds.</summary>
+    /// <summary>Room for one more key file, and for the bytes that a revocation adds.</summary>
     private const int LeastRoom = 16 * 1024;
 
     private readonly string _reserve = ReserveOf(home);
 
     /// <summary>
-    /// Keeps room for a revocation on a full disk, as each change does: for key files that no change of this version has written.
+    /// Keeps room for a revocation on a full disk, as each change does. It is needed for a key file that no change of this version has
+    /// written.
     /// </summary>
-    /// <param name="home">Where the key file is.</param>
+    /// <param name="home">The home with the key file.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="IOException">The home can't be written.</exception>
     public static async Task ReserveAsync(RelayHome home, CancellationToken cancellationToken)
     {
-        // Whoever holds the lock changes the keys, and keeps the room.
+        // The holder of the lock changes the keys, and keeps the room.
         await using var fileLock = FileLock.TryTake(LockOf(home));
         if (fileLock is not null && new FileInfo(home.KeyFile) is { Exists: true } file)
         {
@@ -120,7 +123,7 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
         catch (IOException) when (isRevocation && new FileInfo(_reserve) is { Exists: true } reserve && reserve.Length >= bytes.Length)
         {
-            // The room for a revocation was taken when there was some, and nothing else may use it up.
+            // The room for a revocation was reserved earlier. Nothing else may use it up.
             File.Delete(next);
             next = _reserve;
             await WriteFileAsync(next, FileMode.Open, bytes, cancellationToken);
@@ -138,7 +141,7 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         file.Flush(flushToDisk: true);
     }
 
-    /// <summary>Keeps room for the next change, with some to spare: what is revoked gets a little longer.</summary>
+    /// <summary>Keeps room for the next change, with some to spare: a revocation makes a key a little longer.</summary>
     private static async Task EnsureReserveAsync(string path, long length, CancellationToken cancellationToken)
     {
         if (new FileInfo(path) is { Exists: true } reserve && reserve.Length >= length + LeastRoom)
@@ -146,12 +149,12 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
             return;
         }
 
-        // On a full disk less will do for the next one.
+        // On a full disk less room is enough for the next change.
         foreach (var room in (int[])[2 * LeastRoom, LeastRoom, LeastRoom / 4])
         {
             try
             {
-                // Written, not only made long: a hole in a file takes no room.
+                // Written with bytes, because a hole in a file takes no room.
                 await WriteFileAsync(path, FileMode.Create, new byte[length + room], cancellationToken);
                 return;
             }
@@ -163,7 +166,7 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         }
     }
 
-    /// <summary>Null when it stays taken. The lock is the system's, so that it ends with the process that holds it.</summary>
+    /// <summary>Takes the lock; null when another process keeps it. The system's lock ends with the process that holds it.</summary>
     private async Task<FileStream?> LockAsync(CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();

@@ -55,7 +55,7 @@ internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOp
             "--unshare-net",
             .. Bubblewrap.Libraries(),
             .. Bubblewrap.Mounts,
-            // After the mounts, which would hide what lies below them.
+            // After the mounts, which would hide directories below them.
             .. root is null ? (string[])[] : ["--ro-bind", root, root],
             "--ro-bind",
             program,

@@ -5,14 +5,14 @@ namespace Relay.Infrastructure.Pdf;
 
 /// <summary>
 /// Reads a file through PdfPig, page by page. Nothing can stop PdfPig within a page, and a hostile file can make it fill the memory or
-/// the stack: only the process that <see cref="PdfProgram"/> runs in bounds it.
+/// the stack. Only the process that <see cref="PdfProgram"/> runs in bounds it.
 /// </summary>
 internal static class PdfExtractor
 {
-    /// <summary>More pages than these are not read.</summary>
+    /// <summary>Most pages that are read.</summary>
     public const int MaxPages = 2000;
 
-    /// <summary>Letters of all pages; a longer text is cut behind the page that exceeds them.</summary>
+    /// <summary>Most letters of all pages. A longer text is cut behind the page that exceeds the bound.</summary>
     public const int MaxLetters = 4_000_000;
 
     private const int MaxTitle = 1000;
@@ -77,7 +77,7 @@ internal static class PdfExtractor
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
-            // PdfPig throws of every kind on broken files: the first frame tells it.
+            // PdfPig throws exceptions of every kind on broken files. The first frame reports it.
             return (null, PdfProblem.Broken);
         }
     }
@@ -90,7 +90,7 @@ internal static class PdfExtractor
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
-            // The others may still be good.
+            // Other pages may still be good.
             return new PdfFrame(Paragraphs: [], IsReadable: false);
         }
     }

@@ -5,12 +5,12 @@ using System.Text.Json.Serialization;
 namespace Relay.Infrastructure.Pdf;
 
 /// <summary>
-/// One line that the reading process writes: first the file's own data or an error, then one line for each page, at last the end.
-/// A process that breaks off writes no end.
+/// One line that the reading process writes. The first line has the file's own data or an error, then comes one line for each page, and
+/// the last line marks the end. A process that breaks off writes no last line.
 /// </summary>
 /// <param name="Count">Pages of the file; in the first line only.</param>
 /// <param name="Title">The file's title; in the first line only.</param>
-/// <param name="Error">Why the file is not read; in the first line only.</param>
+/// <param name="Error">The reason why the file is not read; in the first line only.</param>
 /// <param name="Paragraphs">The text of a page.</param>
 /// <param name="IsReadable">False for a page whose content is broken.</param>
 /// <param name="IsEnd">Whether this is the last line.</param>
@@ -29,7 +29,7 @@ internal sealed record PdfFrame(
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, PdfFrameContext.Default.PdfFrame);
 
     /// <summary>Reads a line.</summary>
-    /// <exception cref="JsonException">It is no such line.</exception>
+    /// <exception cref="JsonException">The line has another form.</exception>
     public static PdfFrame Read(ReadOnlySequence<byte> line)
     {
         var reader = new Utf8JsonReader(line);
@@ -37,17 +37,17 @@ internal sealed record PdfFrame(
     }
 }
 
-/// <summary>Why a file is not read.</summary>
+/// <summary>The reason why a file is not read.</summary>
 internal enum PdfProblem
 {
     /// <summary>A password is needed.</summary>
     Encrypted,
 
-    /// <summary>The file is no PDF, or broken beyond reading.</summary>
+    /// <summary>The file is not a PDF, or is broken beyond reading.</summary>
     Broken,
 }
 
-/// <summary>Compiled with the program: the short-lived process has no time to find it out.</summary>
+/// <summary>Compiled with the program: the short-lived process has no time for reflection.</summary>
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(PdfFrame))]
 internal sealed partial class PdfFrameContext : JsonSerializerContext;

@@ -4,7 +4,7 @@ using UglyToad.PdfPig.Content;
 
 namespace Relay.Infrastructure.Pdf;
 
-/// <summary>Puts the letters of a page together: to lines, and lines to paragraphs, in the order in which the file writes them.</summary>
+/// <summary>Joins the letters of a page to lines, and lines to paragraphs, in the order in which the file writes them.</summary>
 internal static class PdfLayout
 {
     /// <summary>Letters whose baselines are nearer than this share of their size stand in one line: indices do.</summary>
@@ -26,7 +26,7 @@ internal static class PdfLayout
     private const double FullLine = 0.8;
 
     /// <summary>The paragraphs of a page.</summary>
-    /// <param name="letters">In the order of the file.</param>
+    /// <param name="letters">The letters in the order of the file.</param>
     public static IReadOnlyList<string> ParagraphsOf(IReadOnlyList<Letter> letters)
     {
         var paragraphs = new List<string>();
@@ -45,7 +45,7 @@ internal static class PdfLayout
         return paragraphs;
     }
 
-    /// <summary>A text without letters that nobody sees, and with single letters instead of ligatures.</summary>
+    /// <summary>Removes invisible letters from a text, and replaces ligatures by single letters.</summary>
     public static string Clean(string text)
     {
         var clean = new StringBuilder(text.Length);
@@ -78,8 +78,8 @@ internal static class PdfLayout
     private const int FirstArabicForm = 0xFE80;
 
     /// <summary>
-    /// The letters of the block of Arabic forms, in its order. Files name a letter by the form that it has between two others; the
-    /// framework's normalization would know them, and is not there without ICU.
+    /// The letters of the block of Arabic forms, in its order. Files name a letter by the form that it has between two others. The
+    /// framework's normalization knows these forms, but needs ICU.
     /// </summary>
     private static readonly string[] ArabicForms =
     [
@@ -161,7 +161,7 @@ internal static class PdfLayout
         }
     }
 
-    /// <summary>Where a letter stands, as seen by somebody who reads its line from left to right.</summary>
+    /// <summary>The place of a letter, as a reader from left to right sees it.</summary>
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Spot(TextOrientation Orientation, double Start, double End, double Baseline, double Size)
     {
@@ -225,14 +225,12 @@ internal static class PdfLayout
             }
 
             Text.Append(text);
-            // A line is as large as its largest letter, and stands where that letter does.
+            // A line has the size and the baseline of its largest letter.
             (Baseline, Size) = spot.Size > Size ? (spot.Baseline, spot.Size) : (Baseline, Size);
             (Left, Right, _last) = (Math.Min(Left, spot.Start), Math.Max(Right, spot.End), spot);
         }
 
-        /// <summary>
-        /// The line in the order in which it is read: most files write Hebrew and Arabic in the order of the places, from left to right.
-        /// </summary>
+        /// <summary>The line in reading order. Most files write Hebrew and Arabic in the order of the places, from left to right.</summary>
         public string ToText()
         {
             var text = Text.ToString();
@@ -267,7 +265,7 @@ internal static class PdfLayout
             return string.Concat(runes);
         }
 
-        /// <summary>Hebrew, Arabic, Syriac, Thaana and N'Ko, and the forms of their letters.</summary>
+        /// <summary>Whether it is a letter of Hebrew, Arabic, Syriac, Thaana or N'Ko, or one of their forms.</summary>
         private static bool IsRightToLeft(Rune rune) =>
             rune.Value is (>= 0x590 and <= 0x8FF) or (>= 0xFB1D and <= 0xFDFF) or (>= 0xFE70 and <= 0xFEFC);
     }

@@ -3,15 +3,15 @@ using Microsoft.Win32.SafeHandles;
 namespace Relay.Infrastructure.Pdf;
 
 /// <summary>
-/// The short-lived process that reads one file from its input and writes frames to its output. It is the relay's own executable, begun
-/// with one argument. Its memory is bounded by <c>DOTNET_GCHeapHardLimit</c>, its time by the relay, which ends it.
+/// The short-lived process that reads one file from its input and writes frames to its output. It is the relay's own executable, started
+/// with one argument. <c>DOTNET_GCHeapHardLimit</c> bounds its memory. The relay bounds its time by ending it.
 /// </summary>
 public static class PdfProgram
 {
     /// <summary>The one argument.</summary>
     public const string Argument = "--read-pdf";
 
-    /// <summary>Exit code of a process whose memory is used up. What was written before counts.</summary>
+    /// <summary>Exit code of a process whose memory is used up. Lines that it wrote before count.</summary>
     public const int OutOfMemory = 12;
 
     private const int StandardInput = 0;
@@ -56,7 +56,7 @@ public static class PdfProgram
         }
         catch (IOException)
         {
-            return 1; // The relay reads no more of it.
+            return 1; // The relay has stopped reading.
         }
     }
 }

@@ -9,8 +9,8 @@ using Relay.Infrastructure.Processes;
 namespace Relay.Infrastructure.Pdf;
 
 /// <summary>
-/// Has a short-lived process read each file, so that a hostile one fills a memory and a time that end with it. The pages that came
-/// before a process broke off are the answer.
+/// Has a short-lived process read each file, so that a hostile file fills only that process's memory and time. When a process breaks off,
+/// the pages before that are the answer.
 /// </summary>
 internal sealed class PdfReader : IPdfReader, IDisposable
 {
@@ -112,7 +112,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
         };
 
-    /// <summary>Whether the jail works here: once, with a file that is no PDF.</summary>
+    /// <summary>Tests whether the jail works here: once, with a file that is not a PDF.</summary>
     private async Task<bool> ProbeAsync(CancellationToken cancellationToken)
     {
         await _probing.WaitAsync(cancellationToken);
@@ -120,7 +120,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         {
             if (_isJailed is null)
             {
-                // Not the caller's token: one who leaves must not decide it.
+                // Not the caller's token: a caller who leaves must not decide the outcome.
                 _isJailed =
                     _command.MayJail
                     && (await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None)).First?.Error == PdfProblem.Broken;
@@ -160,7 +160,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
                 || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
             )
         {
-            // What came before counts.
+            // Pages that came before count.
             _logger.LogDebug("The process that reads a PDF was ended behind page {Page}: {Reason}", reading.Pages.Count, exception.Message);
         }
         finally
@@ -183,7 +183,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         }
         catch (IOException)
         {
-            // It ended before it had read all: what it wrote says why.
+            // The process ended before it had read the whole file. Its output says why.
         }
     }
 
@@ -215,7 +215,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
                 var paragraphs = frame.Paragraphs ?? [];
                 _letters += paragraphs.Sum(paragraph => (long)paragraph.Length);
                 Pages.Add(new PdfPage(paragraphs, frame.IsReadable == true));
-                // The process keeps to its bounds by itself; one that a file has taken over does not.
+                // The process keeps its bounds by itself. A process that a file has taken over does not.
                 if (Pages.Count > PdfExtractor.MaxPages || _letters > PdfExtractor.MaxLetters * 2L)
                 {
                     throw new InvalidDataException("The process writes more than it may.");

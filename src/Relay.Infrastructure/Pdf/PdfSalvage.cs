@@ -5,12 +5,12 @@ using System.Text.RegularExpressions;
 namespace Relay.Infrastructure.Pdf;
 
 /// <summary>
-/// Gives a file that has lost its end a new one. The catalog of a PDF and the table of its objects stand at the end, so that a file
-/// which was cut off has none: its pages are listed in a new catalog.
+/// Gives a file that has lost its end a new one. The catalog of a PDF and the table of its objects stand at the end, so that a cut file
+/// has neither. Its pages are listed in a new catalog.
 /// </summary>
 internal static partial class PdfSalvage
 {
-    /// <summary>An object tells its type within these bytes, as a rule.</summary>
+    /// <summary>The bytes within which an object usually tells its type.</summary>
     private const int HeadBytes = 2000;
 
     private const int MaxNumber = 10_000_000;

@@ -6,7 +6,7 @@ internal static class Bubblewrap
     /// <summary>The program.</summary>
     public const string Path = "/usr/bin/bwrap";
 
-    /// <summary>Everything is kept apart but the network, which not every jail goes without.</summary>
+    /// <summary>Isolates everything but the network, which some jails need.</summary>
     public static readonly IReadOnlyList<string> Isolation =
     [
         "--unshare-user",
@@ -22,14 +22,14 @@ internal static class Bubblewrap
         "ALL",
     ];
 
-    /// <summary>The jail's own places instead of the host's.</summary>
+    /// <summary>The jail's own directories in place of the host's.</summary>
     public static readonly IReadOnlyList<string> Mounts = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home"];
 
-    /// <summary>The host's libraries, read-only, and none of its commands: no shell, no curl, no git.</summary>
+    /// <summary>The host's libraries, read-only, without its commands: there is no shell, no curl, no git.</summary>
     public static IEnumerable<string> Libraries() =>
         ["--ro-bind", "/usr", "/usr", "--tmpfs", "/usr/bin", "--tmpfs", "/usr/sbin", "--tmpfs", "/usr/local", .. SystemLinks()];
 
-    /// <summary><c>/lib</c> and its like, as links into <c>/usr</c> or, on systems that keep them apart, as they are.</summary>
+    /// <summary><c>/lib</c> and similar directories: links into <c>/usr</c>, or real directories on systems that have those.</summary>
     private static IEnumerable<string> SystemLinks()
     {
         foreach (var directory in (string[])["/lib", "/lib64", "/lib32", "/bin", "/sbin"])

@@ -4,42 +4,44 @@ using Microsoft.Extensions.Logging;
 namespace Relay.Infrastructure.Processes;
 
 /// <summary>
-/// A child and its three pipes: the port behind which unit tests put one that is no process. Disposing of it ends it with all that it
-/// started.
+/// A child process with its three pipes. Unit tests put another implementation behind this port. Disposing of it ends the child with
+/// everything that it started.
 /// </summary>
 internal interface IChildProcess : IAsyncDisposable
 {
     /// <summary>Process id.</summary>
     int Id { get; }
 
-    /// <summary>Its input.</summary>
+    /// <summary>The process's standard input.</summary>
     Stream Stdin { get; }
 
-    /// <summary>Its output, line by line.</summary>
+    /// <summary>The lines of the process's standard output.</summary>
     LineReader Stdout { get; }
 
-    /// <summary>The end of its complaints.</summary>
+    /// <summary>The end of the process's standard error.</summary>
     StderrTail Stderr { get; }
 
     /// <summary>Completes when the process (not all of its group) has ended.</summary>
     Task Exited { get; }
 
-    /// <summary>Its exit code, once <see cref="Exited"/> has completed; null before.</summary>
+    /// <summary>Its exit code; null before <see cref="Exited"/> has completed.</summary>
     int? ExitCode { get; }
 
-    /// <summary>Bytes of memory that it and all that it started hold now; 0 where the system does not tell.</summary>
+    /// <summary>Bytes of memory that it and all its descendants hold now; 0 where the system does not tell.</summary>
     long ResidentBytes { get; }
 
-    /// <summary>Has the kernel refuse it and all that it started more memory than so many bytes beside what they have mapped now.</summary>
+    /// <summary>
+    /// Has the kernel bound the memory of the child and of all its descendants: so many bytes more than they have mapped now.
+    /// </summary>
     void BoundMemory(long moreBytes);
 
-    /// <summary>Kills it and all that it started, without asking.</summary>
+    /// <summary>Kills it and all its descendants, without asking.</summary>
     void Kill();
 }
 
 /// <summary>
-/// A running child with a process group of its own, three pipes, and an end that can't be escaped: asked first, killed
-/// after a grace, with everything it started.
+/// A running child with its own process group and three pipes, which it can't outlive: it is asked to end, and killed after a grace with
+/// everything that it started.
 /// </summary>
 internal sealed class ChildProcess : IChildProcess
 {
@@ -69,24 +71,23 @@ internal sealed class ChildProcess : IChildProcess
     /// <summary>Process id, and on Linux the id of its group and session.</summary>
     public int Id { get; }
 
-    /// <summary>Where its input goes.</summary>
+    /// <summary>The process's standard input.</summary>
     public Stream Stdin { get; }
 
-    /// <summary>Where its output comes from.</summary>
+    /// <summary>The lines of the process's standard output.</summary>
     public LineReader Stdout { get; }
 
-    /// <summary>The end of what it complained about.</summary>
+    /// <summary>The end of the process's standard error.</summary>
     public StderrTail Stderr { get; }
 
     /// <summary>Completes when the process (not all of its group) has ended.</summary>
     public Task Exited => _exit;
 
-    /// <summary>Its exit code, once <see cref="Exited"/> has completed; null before.</summary>
+    /// <summary>Its exit code; null before <see cref="Exited"/> has completed.</summary>
     public int? ExitCode => _exit.IsCompletedSuccessfully ? _exit.Result : null;
 
     /// <summary>
-    /// Starts a child. To be called from <see cref="ProcessStarter"/>'s thread only, for a jail dies with the thread that
-    /// started it.
+    /// Starts a child. Only <see cref="ProcessStarter"/>'s thread may call it, because a jail ends with the thread that started it.
     /// </summary>
     public static ChildProcess Start(ProcessSpec spec, OrphanGuard guard, int maxLineBytes, ILogger logger, TimeProvider clock)
     {
@@ -111,7 +112,9 @@ internal sealed class ChildProcess : IChildProcess
         return child;
     }
 
-    /// <summary>Closes stdin, asks, kills: the whole group is gone when this completes, within half a second or so.</summary>
+    /// <summary>
+    /// Closes stdin, asks the child to end, and kills it. The whole group is gone when this completes, within half a second or so.
+    /// </summary>
     public Task StopAsync()
     {
         lock (_stopLock)
@@ -125,7 +128,7 @@ internal sealed class ChildProcess : IChildProcess
     {
         lock (_stopLock)
         {
-            // Once all of the group is gone, its number may be another's.
+            // Once the whole group is gone, its number may belong to another.
             if (_stop is not { IsCompleted: true })
             {
                 SignalAll(NativeMethods.SigKill);
@@ -145,12 +148,11 @@ internal sealed class ChildProcess : IChildProcess
         }
     }
 
-    /// <summary>Same as <see cref="StopAsync"/>.</summary>
     public async ValueTask DisposeAsync() => await StopAsync();
 
     /// <summary>
-    /// On Linux puts <c>setsid</c> before the command: the child leads its own group, so that all of it can be killed, and
-    /// a Ctrl-C in the relay's terminal does not reach it.
+    /// Puts <c>setsid</c> before the command on Linux. The child then leads its own group, which can be killed as a whole, and a Ctrl-C
+    /// in the relay's terminal does not reach it.
     /// </summary>
     internal static void InOwnSession(ProcessStartInfo start, IEnumerable<string> arguments)
     {
@@ -166,7 +168,7 @@ internal sealed class ChildProcess : IChildProcess
         }
     }
 
-#pragma warning disable RS0030 // The one place in the solution that starts a process.
+#pragma warning disable RS0030 // The only place in the solution that starts a process.
     internal static Process StartRaw(ProcessStartInfo start) =>
         Process.Start(start) ?? throw new InvalidOperationException("The process was not started.");
 #pragma warning restore RS0030
@@ -185,7 +187,7 @@ internal sealed class ChildProcess : IChildProcess
             }
             catch (IOException)
             {
-                // Its end of the pipe is closed already: nothing to flush to.
+                // The other end of the pipe is closed already: there is nothing to flush to.
             }
 
             if (!await ExitsWithinAsync(CloseGrace))
@@ -194,7 +196,7 @@ internal sealed class ChildProcess : IChildProcess
                 await ExitsWithinAsync(TermGrace);
             }
 
-            // Also after a polite exit: what it started may still be there, holding our pipes.
+            // Also after a polite exit: its descendants may still hold our pipes.
             SignalAll(NativeMethods.SigKill);
             if (!await ExitsWithinAsync(KillBound))
             {
@@ -223,7 +225,7 @@ internal sealed class ChildProcess : IChildProcess
         }
     }
 
-    /// <summary>Known for good: the process object forgets it when it is disposed of.</summary>
+    /// <summary>Reads the exit code, because the process object forgets it when it is disposed of.</summary>
     private static async Task<int> ReadExitCodeAsync(Process process)
     {
         await process.WaitForExitAsync(CancellationToken.None);
@@ -237,8 +239,8 @@ internal sealed class ChildProcess : IChildProcess
             return;
         }
 
-        // There is no group: for the first millisecond of a child, until setsid has made it, and on systems without
-        // setsid. There the tree is all there is; it is read at this moment. Neither has a polite form.
+        // There is no group in the first millisecond of a child, before setsid has made it, and on systems without setsid. The process
+        // tree as of now takes its place. It can't be asked to end.
         if (signal == NativeMethods.SigKill && !Exited.IsCompleted)
         {
             try
@@ -247,7 +249,7 @@ internal sealed class ChildProcess : IChildProcess
             }
             catch (InvalidOperationException)
             {
-                // It ended in between.
+                // The child ended meanwhile.
             }
         }
     }

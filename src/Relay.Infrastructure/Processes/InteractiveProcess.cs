@@ -2,14 +2,16 @@ using System.Diagnostics;
 
 namespace Relay.Infrastructure.Processes;
 
-/// <summary>A child that a person talks to: it has this program's terminal, and no group of its own, so that Ctrl-C reaches it.</summary>
+/// <summary>
+/// A child that a person talks to. It has this program's terminal, and stays in this program's group, so that Ctrl-C reaches it.
+/// </summary>
 internal static class InteractiveProcess
 {
     /// <summary>Whether standard input is a terminal.</summary>
     public static bool HasTerminal => OperatingSystem.IsWindows() || NativeMethods.IsTerminal();
 
-    /// <summary>Runs one to its end.</summary>
-    /// <param name="spec">What to run; its environment is the whole environment.</param>
+    /// <summary>Runs a child to its end.</summary>
+    /// <param name="spec">The command; its environment is the whole environment.</param>
     /// <param name="cancellationToken">Kills it.</param>
     /// <returns>Its exit code.</returns>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>

@@ -7,9 +7,8 @@ namespace Relay.Infrastructure.Processes;
 internal sealed class LineTooLongException(int maxBytes) : Exception($"A line was longer than {maxBytes} bytes.");
 
 /// <summary>
-/// Reads lines from a stream, one at a time, on demand: what is not asked for stays in the pipe and holds its writer back.
-/// Where line after line comes within less than a millisecond, they are left to gather for two: to wake up for each costs
-/// more than all that is done with it.
+/// Reads lines from a stream, one at a time, on demand. Lines that are not asked for stay in the pipe and hold the writer back. When
+/// lines follow each other within less than a millisecond, they gather for two: waking up for each costs more than all work on it.
 /// </summary>
 internal sealed class LineReader(Stream stream, int maxLineBytes, TimeProvider clock) : IAsyncDisposable
 {
@@ -27,13 +26,13 @@ internal sealed class LineReader(Stream stream, int maxLineBytes, TimeProvider c
     /// <param name="parse">Called with the line, without its newline; the bytes are only valid during the call.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>
-    /// What <paramref name="parse"/> made of it, or default at the end of the stream, where half a line counts as nothing.
+    /// The result of <paramref name="parse"/>, or default at the end of the stream, where an unfinished line counts as nothing.
     /// </returns>
     /// <exception cref="LineTooLongException">More than the allowed bytes came without a newline.</exception>
     public async ValueTask<T?> ReadAsync<T>(Func<ReadOnlySequence<byte>, T> parse, CancellationToken cancellationToken)
         where T : class
     {
-        // What was looked through stays so: a line of megabytes comes in hundreds of pieces.
+        // Searched bytes are not searched again: a line of megabytes comes in hundreds of pieces.
         var searched = 0L;
         while (true)
         {

@@ -14,10 +14,10 @@ internal static partial class NativeMethods
     private const int RlimitDataLinux = 2;
     private const int PrSetDumpable = 4;
 
-    /// <summary>Signals a process group. False when it is gone already.</summary>
+    /// <summary>Signals a process group. False when the group is gone.</summary>
     public static bool SignalGroup(int groupId, int signal) => Kill(-groupId, signal) == 0;
 
-    /// <summary>Makes a directory the relay's own. False when it is somebody else's and this is not root.</summary>
+    /// <summary>Makes this user the owner of a directory. False for another user's directory, unless this is root.</summary>
     public static bool TakeOwnership(string path) => ChangeOwner(path, GetEffectiveUserId(), GetEffectiveGroupId()) == 0;
 
     /// <summary>
@@ -31,12 +31,12 @@ internal static partial class NativeMethods
             return;
         }
 
-        // One byte, not none: a limit of zero does not keep Linux from piping a dump to a handler, a limit of one does, and
-        // children inherit it (man 5 core).
+        // One byte, because a limit of zero does not keep Linux from piping a dump to a handler. A limit of one byte does, and children
+        // inherit it (man 5 core).
         var resource = OperatingSystem.IsMacOS() ? RlimitCoreMacOS : RlimitCoreLinux;
         var none = new ResourceLimit { Soft = 1, Hard = 1 };
         var nothing = new ResourceLimit { Soft = 0, Hard = 0 };
-        // A user whose hard limit is zero already may not raise it. systemd's handler stores nothing then.
+        // A user whose hard limit is zero may not raise it. systemd's handler stores nothing then.
         if (SetResourceLimit(resource, in none) != 0 && SetResourceLimit(resource, in nothing) != 0)
         {
             throw new InvalidOperationException($"setrlimit(RLIMIT_CORE) failed with error {Marshal.GetLastPInvokeError()}.");
@@ -58,7 +58,7 @@ internal static partial class NativeMethods
         _ = ProcessResourceLimit(processId, RlimitDataLinux, in limit, IntPtr.Zero);
     }
 
-    /// <summary>Whether somebody can type into standard input.</summary>
+    /// <summary>Whether a person can type into standard input.</summary>
     public static bool IsTerminal() => IsTerminal(StandardInput) == 1;
 
     [LibraryImport("libc", EntryPoint = "isatty", SetLastError = true)]

@@ -6,15 +6,14 @@ using Microsoft.Extensions.Logging;
 namespace Relay.Infrastructure.Processes;
 
 /// <summary>
-/// Kills the children's process groups when the relay itself is killed with SIGKILL and can't. It is a shell in a
-/// session of its own that keeps a list of groups, told over a pipe, and acts when the pipe closes, which the kernel does
-/// for us however the relay ends. Linux and macOS; elsewhere children end when their stdin closes.
+/// Kills the children's process groups when the relay itself is killed with SIGKILL. It is a shell in its own session, with a list of
+/// groups that it gets over a pipe. It acts when the pipe closes, which the kernel does however the relay ends. It exists on Linux and
+/// macOS; elsewhere children end when their stdin closes.
 /// </summary>
 internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
 {
     /// <summary>
-    /// Lines <c>+ID</c> and <c>-ID</c> come in; at the end every group still listed is killed, or the one process where it has
-    /// no group of its own (macOS).
+    /// Reads lines <c>+ID</c> and <c>-ID</c>. At the end it kills every listed group, or the one process that has no own group (macOS).
     /// </summary>
     private const string Script = """
         trap '' INT TERM HUP
@@ -32,7 +31,7 @@ internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
     private readonly HashSet<int> _groups = [];
     private Process? _shell;
 
-    /// <summary>From now on the group does not outlive the relay.</summary>
+    /// <summary>Adds a group, which then does not outlive the relay.</summary>
     public void Watch(int groupId)
     {
         if (OperatingSystem.IsWindows())
@@ -47,7 +46,7 @@ internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
         }
     }
 
-    /// <summary>The group is gone; its number may be another's soon.</summary>
+    /// <summary>Removes a group that is gone: its number may soon belong to another.</summary>
     public void Forget(int groupId)
     {
         lock (_lock)
@@ -59,7 +58,7 @@ internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
         }
     }
 
-    /// <summary>Ends the shell, which kills what is still listed.</summary>
+    /// <summary>Ends the shell, which kills the groups that are still listed.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -77,7 +76,7 @@ internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
             if (_shell is null)
             {
                 StartShell();
-                return; // It was told every group when it started.
+                return; // A new shell got every group when it started.
             }
 
             Write(_shell, line);

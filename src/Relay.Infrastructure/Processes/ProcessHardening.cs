@@ -1,6 +1,6 @@
 namespace Relay.Infrastructure.Processes;
 
-/// <summary>What the relay forbids itself before it reads its first secret.</summary>
+/// <summary>Restricts the relay's own process before it reads its first secret.</summary>
 public static class ProcessHardening
 {
     /// <summary>
@@ -9,7 +9,7 @@ public static class ProcessHardening
     /// </summary>
     public static bool HasDiagnosticsPort => Environment.GetEnvironmentVariable("DOTNET_EnableDiagnostics") != "0";
 
-    /// <summary>No core dumps, of the relay and of its children.</summary>
+    /// <summary>Forbids core dumps of the relay and of its children.</summary>
     /// <exception cref="InvalidOperationException">The system refused.</exception>
     public static void Apply() => NativeMethods.ForbidCoreDumps();
 }

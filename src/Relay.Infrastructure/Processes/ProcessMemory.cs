@@ -9,15 +9,17 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal static class ProcessMemory
 {
-    /// <summary>Deeper than any jail: a process that forks without end is not followed for ever.</summary>
+    /// <summary>More than any jail has: a process that forks without end is not followed for ever.</summary>
     private const int MaxProcesses = 64;
 
-    /// <summary>Of 1,000 (man 5 proc_pid_oom_score_adj): as if it held half of the memory there is, beside what it holds.</summary>
+    /// <summary>
+    /// A score out of 1,000 (man 5 proc_pid_oom_score_adj): as if the process held half of the machine's memory besides its own.
+    /// </summary>
     private const string Preferred = "500";
 
     /// <summary>
-    /// Has the kernel end a process, and what that process starts, before the relay and before most others, when the memory of the machine,
-    /// of the service or of the container runs out.
+    /// Has the kernel end a process and its descendants before the relay and before most others, when the memory of the machine, of the
+    /// service or of the container runs out.
     /// </summary>
     public static void EndFirst(int processId)
     {
@@ -27,7 +29,7 @@ internal static class ProcessMemory
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // It ended meanwhile, runs as another user, or this is not Linux: the kernel decides by memory alone.
+            // The process ended meanwhile, runs as another user, or this is not Linux: the kernel decides by memory alone.
         }
     }
 
@@ -35,11 +37,12 @@ internal static class ProcessMemory
     public static long ResidentBytes(int processId) => Tree(processId).Sum(process => process.ResidentBytes);
 
     /// <summary>
-    /// Has the kernel refuse a process and its descendants more than so many bytes beside those that they have mapped now (RLIMIT_DATA,
-    /// man 2 getrlimit). What they start later has the same bound. Does nothing where this is not Linux, or the process is gone.
+    /// Has the kernel refuse a process and its descendants more than so many bytes besides those that they have mapped now (RLIMIT_DATA,
+    /// man 2 getrlimit). Processes that they start later have the same bound. Does nothing where this is not Linux, or the process is
+    /// gone.
     /// </summary>
     /// <param name="processId">The first of the tree.</param>
-    /// <param name="moreBytes">Bytes that each process may map beside those that it has.</param>
+    /// <param name="moreBytes">Bytes that each process may map besides those that it has.</param>
     public static void Bound(int processId, long moreBytes)
     {
         foreach (var process in Tree(processId))
@@ -72,7 +75,7 @@ internal static class ProcessMemory
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // It ended meanwhile, or this is not Linux: it holds nothing that can be told.
+                // The process ended meanwhile, or this is not Linux: it holds no memory that can be told.
                 continue;
             }
         }
@@ -80,7 +83,7 @@ internal static class ProcessMemory
         return tree;
     }
 
-    /// <summary>The numbers in a file; of a process that is ending the kernel may tell none.</summary>
+    /// <summary>The numbers in a file. The kernel may give none for a process that is ending.</summary>
     private static List<long> Numbers(string path) =>
         [
             .. File.ReadAllText(path)

@@ -12,12 +12,12 @@ internal interface IProcessStarter
 }
 
 /// <summary>
-/// Starts children from one thread that lives as long as the relay. bubblewrap's <c>--die-with-parent</c> follows the
-/// thread that started it: from a pool thread the child would die when that thread retires.
+/// Starts children from one thread that lives as long as the relay. bubblewrap's <c>--die-with-parent</c> follows the thread that started
+/// it: a child of a pool thread would end when that thread retires.
 /// </summary>
 internal sealed class ProcessStarter : IProcessStarter, IDisposable
 {
-    /// <summary>Bounded far above what admission lets through at once.</summary>
+    /// <summary>The bound is far above the number of requests that admission lets run at once.</summary>
     private readonly BlockingCollection<Action> _work = new(boundedCapacity: 1024);
     private readonly OrphanGuard _guard;
     private readonly ILogger<ProcessStarter> _logger;
@@ -26,7 +26,6 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
 
     private bool _disposed;
 
-    /// <summary>Starts the thread.</summary>
     public ProcessStarter(OrphanGuard guard, ILogger<ProcessStarter> logger, TimeProvider clock)
     {
         (_guard, _logger, _clock) = (guard, logger, clock);
@@ -34,7 +33,6 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
         _thread.Start();
     }
 
-    /// <summary>Starts a child.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ChildProcess> StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken)
     {
@@ -55,7 +53,7 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
             cancellationToken
         );
 
-        // A start takes a millisecond or two and can't be taken back: it is awaited to its end, then handed over or ended.
+        // A start takes a millisecond or two and can't be taken back. It is awaited to its end; then the child is handed over or ended.
         var child = await started.Task;
         if (cancellationToken.IsCancellationRequested)
         {
@@ -70,7 +68,8 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
         await StartAsync(spec, maxLineBytes, cancellationToken);
 
     /// <summary>
-    /// Ends the thread, and with it what is still in a jail. The container calls it for each of the two types it is registered as.
+    /// Ends the thread, and with it every process that is still in a jail. The container calls it for each of the two types it is
+    /// registered as.
     /// </summary>
     public void Dispose()
     {

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Relay.Infrastructure.Processes;
 
 /// <summary>
-/// Drains a child's stderr so that it never blocks, and keeps the last few KB. What is shown has credentials cut out;
-/// whether it may be shown at all is the caller's to know, for a child may echo its input.
+/// Drains a child's stderr so that it never blocks, and keeps the last few KB. Credentials are cut out of the text that is shown. The
+/// caller decides whether it may be shown at all, because a child may echo its input.
 /// </summary>
 internal sealed partial class StderrTail
 {
@@ -27,7 +27,7 @@ internal sealed partial class StderrTail
         return tail;
     }
 
-    /// <summary>What fits into the last 4 KB, without credentials and control characters.</summary>
+    /// <summary>The last 4 KB, without credentials and control characters.</summary>
     public string Redacted()
     {
         var total = TotalBytes;
@@ -40,7 +40,7 @@ internal sealed partial class StderrTail
         return ControlCharacters().Replace(Credentials().Replace(text, "***"), " ").Trim();
     }
 
-    /// <summary>Without the line whose beginning is lost: the rest of a cut credential no longer looks like one.</summary>
+    /// <summary>Removes the line whose beginning is lost: the rest of a cut credential no longer looks like one.</summary>
     private static string WholeLines(string text) =>
         text.IndexOf('\n', StringComparison.Ordinal) is var end and >= 0 ? text[(end + 1)..] : string.Empty;
 
@@ -62,7 +62,7 @@ internal sealed partial class StderrTail
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException or OperationCanceledException)
         {
-            // The child is being disposed of: its last words end here.
+            // The child is being disposed of: its output ends here.
         }
     }
 

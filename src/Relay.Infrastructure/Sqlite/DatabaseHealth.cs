@@ -6,8 +6,8 @@ using Relay.Application.Health;
 namespace Relay.Infrastructure.Sqlite;
 
 /// <summary>
-/// Tells the operator that <c>relay.db</c> is damaged: looks once after the start, and again and again once a reader has met damage, until
-/// the file is whole.
+/// Tells the operator that <c>relay.db</c> is damaged. It checks the file once after the start. Once a reader has met damage, it checks
+/// again and again until the file is whole.
 /// </summary>
 internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock, ILogger<DatabaseHealth> logger)
     : BackgroundService,
@@ -26,7 +26,7 @@ internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock,
     /// <inheritdoc/>
     public string? Problem => _problem;
 
-    /// <summary>A reader or a writer has failed. A file that is only in use is not damaged.</summary>
+    /// <summary>Takes the failure of a reader or a writer. A file that is only in use is not damaged.</summary>
     public void Report(SqliteException exception)
     {
         if (exception.SqliteErrorCode is not (SqliteBusy or SqliteLocked))
@@ -73,7 +73,7 @@ internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock,
     {
         if (_problem is null)
         {
-            // In this order: who is told to look into the log finds it there.
+            // In this order: an operator who is told to look into the log must find the line there.
             logger.LogError("relay.db is damaged: {Damage}", damage);
             _problem =
                 "relay.db is damaged; the relay's log says how. Requests with an Idempotency-Key are refused. "

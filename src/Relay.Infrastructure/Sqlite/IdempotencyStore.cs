@@ -8,7 +8,7 @@ using Relay.Application.Idempotency;
 namespace Relay.Infrastructure.Sqlite;
 
 /// <summary>
-/// Answers in <c>relay.db</c>; what is still running only in memory, so that no crash leaves a request in flight for ever.
+/// Keeps answers in <c>relay.db</c>. Running requests are known in memory only, so that a crash leaves no request in flight for ever.
 /// </summary>
 internal sealed class IdempotencyStore(
     RelayDatabase database,
@@ -34,7 +34,7 @@ internal sealed class IdempotencyStore(
             );
         }
 
-        // Claimed: whoever answered it before has kept its answer by now.
+        // Claimed: a request that was answered before has its answer kept by now.
         try
         {
             if (await FindAsync(name, cancellationToken) is not { } record)
@@ -49,7 +49,7 @@ internal sealed class IdempotencyStore(
         }
         catch (SqliteException exception)
         {
-            // Nobody can tell whether it was answered before.
+            // The disk does not tell whether the request was answered before.
             _inFlight.TryRemove(name, out _);
             health.Report(exception);
             return new IdempotencyClaim(IdempotencyState.Unknown);
@@ -76,7 +76,7 @@ internal sealed class IdempotencyStore(
         }
         catch (SqliteException exception)
         {
-            // The answer is on its way all the same; asked again, it will be worked out again.
+            // The caller gets the answer all the same. A repeat of the request computes a new one.
             logger.LogError("An answer can't be kept for its idempotency key: {Reason}", exception.Message);
             health.Report(exception);
         }
@@ -154,7 +154,8 @@ internal sealed class IdempotencyStore(
     }
 
     /// <summary>
-    /// The oldest answers of the holder with the most bytes go first: nobody's answers make room for another's larger share.
+    /// Deletes the oldest answers of the holder with the most bytes first, so that a holder with a large share can't push out the answers
+    /// of others.
     /// </summary>
     private void MakeRoom(SqliteConnection connection)
     {
@@ -178,10 +179,10 @@ internal sealed class IdempotencyStore(
         }
     }
 
-    /// <summary>Bytes of a row beside its answer.</summary>
+    /// <summary>The bytes of a row besides its answer.</summary>
     private const int RowOverhead = 300;
 
-    /// <summary>Expired answers that one request deletes at most: more of them are left to the next ones.</summary>
+    /// <summary>Most expired answers that one request deletes. Later requests delete further ones.</summary>
     private const int ForgottenAtOnce = 100;
 
     private async Task UseAsync(Action<SqliteConnection> use, CancellationToken cancellationToken)

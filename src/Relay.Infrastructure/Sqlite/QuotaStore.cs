@@ -11,8 +11,8 @@ using Relay.Domain.Quotas;
 namespace Relay.Infrastructure.Sqlite;
 
 /// <summary>
-/// Counts in memory, where the limits are decided, and takes what changed to <c>relay.db</c> twice a second. A crash forgets
-/// at most that long. While the disk fails, the limits hold on in memory and <c>/health/ready</c> says so.
+/// Decides limits by counts in memory, and writes changes to <c>relay.db</c> twice a second. A crash forgets at most that long. While the
+/// disk fails, the limits hold on in memory and <c>/health/ready</c> says so.
 /// </summary>
 internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader, IHealthCheck
 {
@@ -25,7 +25,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         RetryAfter: TimeSpan.FromSeconds(5)
     );
 
-    /// <summary>Longer than what anybody can ask for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
+    /// <summary>Longer than the longest time that can be asked for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
     private const int UsageDays = 400;
     private const long OneDay = 86_400;
 
@@ -119,7 +119,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>One process does all the counting: its queue is what gives places.</summary>
+    /// <summary>Returns at once. One process does all the counting, so that its queue gives the places.</summary>
     public Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
@@ -156,7 +156,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        // Also when the time to stop is over: the last counts take a moment, and a restart needs them.
+        // Also after the time to stop is over: the last counts take a moment, and a restart needs them.
         await FlushAsync(CancellationToken.None);
     }
 
@@ -166,7 +166,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         base.Dispose();
         if (_connection is { } connection)
         {
-            // Requests that ended after the stop, or after a stop that failed. Whoever still writes ends soon.
+            // Requests that ended after the stop, or after a stop that failed. A write that still runs ends soon.
             var isMine = _writing.Wait(LongestWrite);
             Flush();
             connection.Dispose();
@@ -210,8 +210,8 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         new(charge.Day, charge.KeyId, charge.Bucket, model?.Value ?? string.Empty);
 
     /// <summary>
-    /// The second on the wall's clock, by which a restarted relay finds it again. Uptime's seconds begin within the clock's:
-    /// rounded up, for a request must not leave the window before its sixty seconds are over.
+    /// The second on the wall's clock, by which a restarted relay finds the request again. It is rounded up, because the seconds of
+    /// uptime begin within those of the clock, and a request must not leave the window before its sixty seconds are over.
     /// </summary>
     private MinuteKey MinuteOf(QuotaCharge charge) =>
         new(charge.KeyId, charge.Bucket, _startedUnixSecond + (_startsWithinSecond ? 1 : 0) + charge.Second);
@@ -237,7 +237,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         var today = DateOnly.FromDateTime(_clock.GetUtcNow().UtcDateTime);
         RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE day < '{UsageTable.Format(today.AddDays(-UsageDays))}';");
         var rows = UsageTable.Read(connection, keyId: null, today);
-        // A clock that was set back over midnight gives nothing back; days further ahead bind nobody.
+        // A clock that was set back over midnight gives nothing back. Days further ahead limit no key.
         var tomorrow = today.AddDays(1);
         if (rows.Any(row => row.Day > tomorrow))
         {
@@ -252,7 +252,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
         var now = _startedUnixSecond;
         var minute = (long)MinuteWindow.Length.TotalSeconds;
-        // As with days: what is further ahead was written by a clock that was wrong.
+        // As with days: seconds further ahead come from a wrong clock.
         RelayDatabase.Execute(connection, $"DELETE FROM minute WHERE unix_second > {now + OneDay + minute};");
         foreach (var ((keyId, bucket, second), requests) in UsageTable.ReadMinutes(connection, now - minute))
         {
@@ -296,11 +296,11 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         }
         catch (Exception exception)
         {
-            // Whatever failed, nothing of it was committed.
+            // After any failure nothing was committed.
             PutBack(changes);
             if (_problem is null)
             {
-                // In this order: who is told to look into the log finds it there.
+                // In this order: an operator who is told to look into the log must find the line there.
                 _logger.LogError(exception, "relay.db can't be written; what is to be written waits in memory");
                 _problem =
                     "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget what is not written.";
@@ -339,7 +339,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         }
     }
 
-    /// <summary>What is not on the disk yet.</summary>
+    /// <summary>Changes that are not on the disk yet.</summary>
     private sealed class Changes
     {
         public Dictionary<UsageKey, UsageDelta> Usage { get; } = [];

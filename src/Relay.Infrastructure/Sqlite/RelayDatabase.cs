@@ -4,12 +4,12 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.Sqlite;
 
 /// <summary>
-/// <c>relay.db</c>: what keys used. Write-ahead log, so that the operator's commands can read while the relay writes; after a
-/// crash of the process nothing that was committed is missing.
+/// <c>relay.db</c>: usage, and answers for idempotency keys. It has a write-ahead log, so that the operator's commands can read while the
+/// relay writes. After a crash of the process no committed change is missing.
 /// </summary>
 internal sealed class RelayDatabase(RelayHome home)
 {
-    /// <summary>What each version adds to the one before; the version is SQLite's <c>user_version</c>.</summary>
+    /// <summary>The change from each version to the next; the version is SQLite's <c>user_version</c>.</summary>
     private static readonly string[] Migrations =
     [
         """
@@ -38,7 +38,7 @@ internal sealed class RelayDatabase(RelayHome home)
                 unix_second INTEGER NOT NULL
             ) WITHOUT ROWID;
             """,
-        // What pages take is counted beside what completions take; SQLite adds no column to a primary key.
+        // Pages and completions are counted in separate rows. SQLite can't add a column to a primary key.
         """
             CREATE TABLE usage_by_bucket (
                 day TEXT NOT NULL,
@@ -72,7 +72,7 @@ internal sealed class RelayDatabase(RelayHome home)
             ALTER TABLE minute_by_bucket RENAME TO minute;
             CREATE INDEX minute_by_second ON minute (unix_second);
             """,
-        // With a rowid: the oldest go first.
+        // With a rowid, because the oldest rows are deleted first.
         """
             CREATE TABLE idempotency (
                 name TEXT NOT NULL UNIQUE,
@@ -82,7 +82,8 @@ internal sealed class RelayDatabase(RelayHome home)
                 unix_second INTEGER NOT NULL
             );
             """,
-        // Each answer has a holder, and each holder a running total. The answer comes last, for SQLite reads a row up to the column that it
+        // Each answer has a holder, and each holder a running total. The answer comes last, because SQLite reads a row up to the column
+        // that it needs. The holders of older answers are unknown: those answers have one holder together.
         // needs. Holders of older answers are not known: those answers have one holder together.
         """
             CREATE TABLE kept_answer (
@@ -113,11 +114,11 @@ internal sealed class RelayDatabase(RelayHome home)
             """,
     ];
 
-    /// <summary>Whether there is one.</summary>
+    /// <summary>Whether the file exists.</summary>
     public bool Exists => File.Exists(home.DatabaseFile);
 
-    /// <summary>Opens it, made and migrated where needed. The caller's to dispose of.</summary>
-    /// <exception cref="StartupException">It is no database of this relay's, or of a newer one.</exception>
+    /// <summary>Opens it, and creates and migrates it where needed. The caller disposes of the connection.</summary>
+    /// <exception cref="StartupException">The file is not a database of this relay, or is one of a newer version.</exception>
     public SqliteConnection Open()
     {
         if (!Exists)
@@ -153,7 +154,7 @@ internal sealed class RelayDatabase(RelayHome home)
         }
     }
 
-    /// <summary>The first damage that SQLite finds in it; null for none. Reads all of it.</summary>
+    /// <summary>The first damage that SQLite finds in the file; null for none. Reads the whole file.</summary>
     /// <exception cref="StartupException">As for <see cref="Open"/>.</exception>
     public string? FindDamage()
     {
@@ -172,8 +173,8 @@ internal sealed class RelayDatabase(RelayHome home)
     }
 
     /// <summary>
-    /// From its first byte on the owner's only; SQLite gives its companions the same mode. Never on a file that is there: to
-    /// close any handle of it drops all locks that this process has on it (POSIX), those of SQLite's connections among them.
+    /// Creates the file for its owner only, from its first byte on; SQLite gives the files beside it the same mode. Never opens an
+    /// existing file: closing any handle of it drops all locks of this process on it (POSIX), including those of SQLite's connections.
     /// </summary>
     private void Create()
     {
@@ -187,7 +188,7 @@ internal sealed class RelayDatabase(RelayHome home)
         }
     }
 
-    /// <summary>Runs statements that answer nothing.</summary>
+    /// <summary>Runs statements without a result.</summary>
     public static void Execute(SqliteConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
@@ -209,7 +210,7 @@ internal sealed class RelayDatabase(RelayHome home)
         for (; version < Migrations.Length; version++)
         {
             using var transaction = connection.BeginTransaction();
-            // Another process may have done it meanwhile.
+            // Another process may have migrated it meanwhile.
             if (ReadVersion(connection) == version)
             {
                 Execute(connection, $"{Migrations[version]} PRAGMA user_version = {version + 1};");

@@ -4,7 +4,7 @@ using Relay.Application.Usage;
 
 namespace Relay.Infrastructure.Sqlite;
 
-/// <summary>Reads what a relay wrote, also while it runs; for the operator's commands.</summary>
+/// <summary>Reads a relay's usage, also while that relay runs; for the operator's commands.</summary>
 internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> logger) : IUsageReader
 {
     /// <inheritdoc/>
@@ -36,7 +36,7 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
         }
         catch (Exception exception) when (exception is StartupException or SqliteException)
         {
-            // Keys can be looked at, and revoked, without it.
+            // Keys can be listed and revoked without this time.
             logger.LogWarning("When keys were last used is not known: {Reason}", exception.Message);
             return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(
                 new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal)

@@ -6,13 +6,13 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.Sqlite;
 
-/// <summary>Which row of the usage a request counts for; without a model for pages.</summary>
+/// <summary>The row of usage that a request counts for; without a model for pages.</summary>
 internal readonly record struct UsageKey(DateOnly Day, string KeyId, QuotaBucket Bucket, string Model);
 
-/// <summary>Which row of the last minute's seconds a request counts for.</summary>
+/// <summary>The row of the last minute's seconds that a request counts for.</summary>
 internal readonly record struct MinuteKey(string KeyId, QuotaBucket Bucket, long UnixSecond);
 
-/// <summary>What is to be added to a row; money in millionths of a US dollar.</summary>
+/// <summary>An amount that is added to a row; money in millionths of a US dollar.</summary>
 internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, long CostMicroUsd, long ReservedMicroUsd)
 {
     /// <summary>Whether it changes no number.</summary>
@@ -25,7 +25,6 @@ internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, lo
                 Tokens: null or { InputTokens: 0, OutputTokens: 0, CacheCreationInputTokens: 0, CacheReadInputTokens: 0 },
             };
 
-    /// <summary>Both.</summary>
     public static UsageDelta operator +(UsageDelta left, UsageDelta right) =>
         new(
             left.Requests + right.Requests,
@@ -43,13 +42,13 @@ internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, lo
         );
 }
 
-/// <summary>The tables' SQL.</summary>
+/// <summary>The SQL of the tables of usage.</summary>
 internal static class UsageTable
 {
     /// <summary>The stored form of a day.</summary>
     public static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    /// <summary>Adds to the rows. Rows that come to nothing are deleted.</summary>
+    /// <summary>Adds to the rows. Rows that become zero are deleted.</summary>
     public static void Add(SqliteConnection connection, IReadOnlyDictionary<UsageKey, UsageDelta> deltas)
     {
         using var command = connection.CreateCommand();
@@ -84,7 +83,7 @@ internal static class UsageTable
         DeleteEmpty(connection, deltas.Where(delta => delta.Value.Requests < 0).Select(delta => delta.Key));
     }
 
-    /// <summary>Deletes all rows that come to nothing.</summary>
+    /// <summary>Deletes all rows that are zero.</summary>
     public static void DeleteEmpty(SqliteConnection connection) => RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE {IsEmpty};");
 
     private const string IsEmpty =
@@ -107,8 +106,8 @@ internal static class UsageTable
         }
     }
 
-    /// <summary>Takes in rows of another state: of two counts the larger stays.</summary>
-    /// <returns>How many rows grew.</returns>
+    /// <summary>Merges rows of another state: of two counts the larger stays.</summary>
+    /// <returns>The number of rows that grew.</returns>
     public static int Merge(SqliteConnection connection, IEnumerable<UsageRow> rows)
     {
         using var command = connection.CreateCommand();
@@ -146,7 +145,7 @@ internal static class UsageTable
         return grown;
     }
 
-    /// <summary>Adds to the seconds of the last minute, and forgets those that are over.</summary>
+    /// <summary>Adds to the seconds of the last minute, and deletes those that are over.</summary>
     public static void AddMinutes(SqliteConnection connection, IReadOnlyDictionary<MinuteKey, int> deltas, long oldestSecond)
     {
         using var command = connection.CreateCommand();
@@ -169,7 +168,7 @@ internal static class UsageTable
         );
     }
 
-    /// <summary>Notes when keys were used.</summary>
+    /// <summary>Writes the times at which keys were used.</summary>
     public static void NoteUse(SqliteConnection connection, IReadOnlyDictionary<string, long> lastUsed)
     {
         using var command = connection.CreateCommand();
@@ -184,7 +183,7 @@ internal static class UsageTable
         }
     }
 
-    /// <summary>The rows since a day, by day, key, bucket and model; rows of nothing are left out.</summary>
+    /// <summary>The rows since a day, by day, key, bucket and model. Rows that are zero are left out.</summary>
     public static List<UsageRow> Read(SqliteConnection connection, string? keyId, DateOnly since)
     {
         using var command = connection.CreateCommand();
@@ -220,7 +219,7 @@ internal static class UsageTable
         return rows;
     }
 
-    /// <summary>When each key was used last, in Unix seconds.</summary>
+    /// <summary>The time at which each key was last used.</summary>
     public static Dictionary<string, DateTimeOffset> ReadLastUsed(SqliteConnection connection)
     {
         using var command = connection.CreateCommand();
@@ -252,7 +251,7 @@ internal static class UsageTable
         return rows;
     }
 
-    /// <summary>What crashed while it ran may have cost what was reserved for it.</summary>
+    /// <summary>Counts the reserved cost of requests that ran during a crash as spent.</summary>
     public static void SettleCrashed(SqliteConnection connection) =>
         RelayDatabase.Execute(
             connection,
