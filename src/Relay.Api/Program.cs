@@ -23,7 +23,7 @@ try
 }
 catch (OperationCanceledException)
 {
-    return 0; // It was asked to stop while it was still starting.
+    return 0; // It was asked to stop during its start.
 }
 catch (Exception exception) when (StartupProblems.Of(exception) is { Count: > 0 } problems)
 {

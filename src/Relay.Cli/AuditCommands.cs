@@ -77,7 +77,7 @@ internal static class AuditCommands
                 }
                 catch (OperationCanceledException) when (operation.Value(follow) && cancellationToken.IsCancellationRequested)
                 {
-                    return ExitCode.Done; // That is how following ends.
+                    return ExitCode.Done; // The usual end of following.
                 }
 
                 return ExitCode.Done;

@@ -5,10 +5,10 @@ using Spectre.Console;
 
 namespace Relay.Cli;
 
-/// <summary>A line of the audit log for people: time, what, who, how it went, and the rest by name.</summary>
+/// <summary>A line of the audit log for people: time, action, key, outcome, and other fields by name.</summary>
 internal static class AuditText
 {
-    /// <summary>What is said by its place in the line, or too long for one.</summary>
+    /// <summary>Fields that have their own place in the line, or are too long for one.</summary>
     private static readonly string[] Unnamed =
     [
         "time",
@@ -22,7 +22,7 @@ internal static class AuditText
         "after",
     ];
 
-    /// <summary>Writes one line; what can't be read is written as it is.</summary>
+    /// <summary>Writes one line. A line that can't be read is written unchanged.</summary>
     public static void Write(IAnsiConsole console, string line)
     {
         try
@@ -36,7 +36,7 @@ internal static class AuditText
         }
         catch (JsonException)
         {
-            // Half a line of a disk that was full, or somebody's edit.
+            // An unfinished line of a disk that was full, or an edit by hand.
         }
 
         WriteLine(console, [(line, Style.Plain)]);
@@ -74,7 +74,7 @@ internal static class AuditText
     {
         foreach (var (index, (text, style)) in parts.Index())
         {
-            // Not as a paragraph: a long line is one line, in a terminal, too.
+            // Not as a paragraph: a long line stays one line, in a terminal, too.
             console.Write(new UnwrappedText((index == 0 ? string.Empty : "  ") + Printable.Text(text), style));
         }
 

@@ -3,14 +3,14 @@ using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
 
-/// <summary>How every command runs: in an opened home, and without ever showing a stack trace.</summary>
+/// <summary>Runs every command in an opened home, and never shows a stack trace.</summary>
 internal static class CommandExtensions
 {
-    /// <summary>Sets what a command does.</summary>
+    /// <summary>Sets the action of a command.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="action">Answers the exit code.</param>
-    /// <param name="home">What it needs of the home.</param>
-    /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way.</param>
+    /// <param name="action">Returns the exit code.</param>
+    /// <param name="home">The command's need for the home.</param>
+    /// <param name="needsSettings">Whether the command fails when <c>config.env</c> can't be read.</param>
     public static Command Runs(
         this Command command,
         Func<Operation, CancellationToken, Task<int>> action,
@@ -31,13 +31,13 @@ internal static class CommandExtensions
                     }
                     finally
                     {
-                        // Also after Ctrl-C: what was done is put on record.
+                        // Also after Ctrl-C: the changes that were made are recorded.
                         await operation.StopAsync(CancellationToken.None);
                     }
                 }
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
-                    return ExitCode.Failed; // Ctrl-C: whoever pressed it knows.
+                    return ExitCode.Failed; // After Ctrl-C no message is needed.
                 }
                 catch (Exception exception)
                 {

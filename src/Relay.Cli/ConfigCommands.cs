@@ -99,7 +99,7 @@ internal static partial class ConfigCommands
 
     private static SettingValue ToValue(Operation operation, SettingDescription setting)
     {
-        // As the relay reads them: the environment overrides the file, also with nothing, and nothing means the default.
+        // As the relay reads them: the environment overrides the file, also with an empty value, and an empty value means the default.
         var (value, source) = operation.EnvironmentSettings[setting.Name] is { } variable
             ? (variable, Environment)
             : (operation.FileSettings[setting.Name] ?? string.Empty, File);
@@ -116,7 +116,7 @@ internal static partial class ConfigCommands
 
     private sealed record SettingValue(string Name, string Value, string Source, string Help, bool Reloads);
 
-    /// <summary>A name and a password in an URL.</summary>
+    /// <summary>A name and a password in a URL.</summary>
     [GeneratedRegex("://[^/@]*@", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Login();
 }

@@ -52,7 +52,7 @@ internal static class DoctorCommand
         );
     }
 
-    /// <summary>Writes what was found.</summary>
+    /// <summary>Writes the findings.</summary>
     /// <returns>The exit code.</returns>
     public static int Report(Operation operation, Result<Diagnosis> result, bool json)
     {

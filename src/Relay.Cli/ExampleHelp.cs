@@ -7,14 +7,14 @@ namespace Relay.Cli;
 /// <summary>A command whose help ends with examples.</summary>
 internal sealed class ExampleCommand(string name, string description, params string[] examples) : Command(name, description)
 {
-    /// <summary>Whole command lines, or lines to explain them.</summary>
+    /// <summary>Whole command lines, or lines that explain them.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
 }
 
-/// <summary>The usual help, and below it what a command's words can't say.</summary>
+/// <summary>The usual help, with further lines below it.</summary>
 internal static class ExampleHelp
 {
-    /// <summary>Gives the root's help, which serves all commands, its additions.</summary>
+    /// <summary>Adds the lines to the root's help, which serves all commands.</summary>
     public static void AddTo(RootCommand root, string outcomes)
     {
         var option = root.Options.OfType<HelpOption>().Single();

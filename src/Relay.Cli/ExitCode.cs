@@ -2,7 +2,7 @@ using Relay.Domain;
 
 namespace Relay.Cli;
 
-/// <summary>What a script learns without reading.</summary>
+/// <summary>The exit codes, by which a script learns the outcome.</summary>
 internal static class ExitCode
 {
     public const int Done = 0;

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Relay.Cli;
 
-/// <summary>Results for programs: one JSON document on stdout, everything beyond ASCII escaped.</summary>
+/// <summary>Results for programs: one JSON document on stdout, with every character beyond ASCII escaped.</summary>
 internal static class Json
 {
     private static readonly JsonSerializerOptions Options = new()
@@ -13,7 +13,7 @@ internal static class Json
         WriteIndented = true,
     };
 
-    /// <summary>For every command that has a result.</summary>
+    /// <summary>The option of every command with a result.</summary>
     public static System.CommandLine.Option<bool> Option() => new("--json") { Description = "Write the result as JSON." };
 
     /// <summary>Writes one document.</summary>

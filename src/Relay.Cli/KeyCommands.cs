@@ -21,7 +21,7 @@ internal static class KeyCommands
             KeySetLimits.Create(),
         };
 
-    /// <summary>Every command on one key takes its label.</summary>
+    /// <summary>The label, which every command on one key takes.</summary>
     public static Argument<KeyLabel> LabelArgument() =>
         new("label")
         {
@@ -29,7 +29,9 @@ internal static class KeyCommands
             CustomParser = Parsing.Label,
         };
 
-    /// <summary>Shows a secret: the only line on stdout, or in a JSON document. Not to be called off: there is no other time.</summary>
+    /// <summary>
+    /// Shows a secret: as the only line on stdout, or in a JSON document. It can't be cancelled, because the secret is shown only once.
+    /// </summary>
     public static async Task ShowSecretAsync(
         Operation operation,
         AddedKey added,

@@ -3,7 +3,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Cli;
 
-/// <summary>A key as programs read it: without its hashes, and of its secret only the prefix.</summary>
+/// <summary>A key as programs read it: without its hashes, and with the prefix of its secret only.</summary>
 internal sealed record KeyDocument(
     string Id,
     string Label,
@@ -18,7 +18,6 @@ internal sealed record KeyDocument(
     KeyLimitsDocument Limits
 )
 {
-    /// <summary>The key's.</summary>
     public static KeyDocument Of(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) =>
         new(
             key.Id,

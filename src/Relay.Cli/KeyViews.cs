@@ -13,7 +13,7 @@ namespace Relay.Cli;
 /// <summary><c>relayctl keys list</c> and <c>relayctl keys show</c>.</summary>
 internal static class KeyViews
 {
-    /// <summary>The list.</summary>
+    /// <summary>The command that lists keys.</summary>
     public static Command List()
     {
         var all = new Option<bool>("--all") { Description = "Also those that are revoked." };
@@ -68,7 +68,7 @@ internal static class KeyViews
         );
     }
 
-    /// <summary>One key, whole.</summary>
+    /// <summary>The command that shows one key in full.</summary>
     public static Command Show()
     {
         var label = KeyCommands.LabelArgument();

@@ -13,23 +13,26 @@ using Relay.Redis;
 
 namespace Relay.Cli;
 
-/// <summary>What a command needs of the relay's home.</summary>
+/// <summary>The need of a command for the relay's home.</summary>
 internal enum HomeUse
 {
-    /// <summary>It must be there, and is left as it is: a mistyped <c>--home</c> must not become one, nor lose its mode.</summary>
+    /// <summary>The home must exist, and is not changed: a mistyped <c>--home</c> must not create one, nor lose its mode.</summary>
     Existing,
 
-    /// <summary>It is made if it is missing, and left as it is if it is there, even open to others: to be able to tell of it.</summary>
+    /// <summary>
+    /// The home is created if it is missing. An existing one is not changed, even one that is open to others, so that the command can
+    /// report it.
+    /// </summary>
     AsItIs,
 
-    /// <summary>It is made if it is missing, and closed to others.</summary>
+    /// <summary>The home is created if it is missing, and closed to others.</summary>
     Made,
 }
 
-/// <summary>One command at work: the relay's home, its use cases, and where to write.</summary>
+/// <summary>One command at work: the relay's home, its use cases, and its output.</summary>
 internal sealed class Operation : IAsyncDisposable
 {
-    /// <summary>For all commands.</summary>
+    /// <summary>The option of all commands.</summary>
     public static Option<string?> HomeOption { get; } =
         new("--home")
         {
@@ -56,35 +59,32 @@ internal sealed class Operation : IAsyncDisposable
             .BuildServiceProvider();
     }
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>The command line.</summary>
     public ParseResult Parsed { get; }
 
-    /// <summary>Where the relay's files are.</summary>
+    /// <summary>The home with the relay's files.</summary>
     public RelayHome Home { get; }
 
-    /// <summary>What <c>config.env</c> says, without the environment.</summary>
+    /// <summary>The settings of <c>config.env</c>, without the environment.</summary>
     public IConfiguration FileSettings { get; }
 
-    /// <summary>What the environment says, which overrides it.</summary>
+    /// <summary>The settings of the environment, which override it.</summary>
     public IConfiguration EnvironmentSettings { get; }
 
-    /// <summary>What counts in the end.</summary>
+    /// <summary>The settings in force.</summary>
     public IConfiguration Settings { get; }
 
-    /// <summary>For results, and nothing else.</summary>
+    /// <summary>The writer for results, and for nothing else.</summary>
     public TextWriter Output => Parsed.InvocationConfiguration.Output;
 
-    /// <summary>For everything else.</summary>
+    /// <summary>The writer for everything else.</summary>
     public TextWriter Error => Parsed.InvocationConfiguration.Error;
 
-    /// <summary>The use cases.</summary>
     public IMediator Mediator => Get<IMediator>();
 
-    /// <summary>A part of the application.</summary>
     public T Get<T>()
         where T : notnull => _services.GetRequiredService<T>();
 
-    /// <summary>All parts of a kind.</summary>
     public IEnumerable<T> GetAll<T>() => _services.GetServices<T>();
 
     /// <summary>The value of an option.</summary>
@@ -95,8 +95,8 @@ internal sealed class Operation : IAsyncDisposable
 
     /// <summary>Opens the home.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="use">What the command needs of the home.</param>
-    /// <param name="needsSettings">Whether a <c>config.env</c> that can't be read is in the way. A key can be revoked without it.</param>
+    /// <param name="use">The command's need for the home.</param>
+    /// <param name="needsSettings">Whether the command fails when <c>config.env</c> can't be read. A key can be revoked without it.</param>
     public static Operation Open(ParseResult parsed, HomeUse use, bool needsSettings)
     {
         var environment = new ConfigurationBuilder().AddEnvironmentVariables().Build();
@@ -129,7 +129,7 @@ internal sealed class Operation : IAsyncDisposable
         return new Operation(parsed, home, file, environment);
     }
 
-    /// <summary>Starts what runs beside a command: the audit log's writer.</summary>
+    /// <summary>Starts the service beside a command: the writer of the audit log.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var service in GetAll<IHostedService>())
@@ -139,7 +139,7 @@ internal sealed class Operation : IAsyncDisposable
         }
     }
 
-    /// <summary>Says on stderr why something is refused.</summary>
+    /// <summary>Writes the reason of a refusal to stderr.</summary>
     /// <returns>The exit code.</returns>
     public int Refuse(RelayError error)
     {
@@ -147,7 +147,7 @@ internal sealed class Operation : IAsyncDisposable
         return ExitCode.Of(error);
     }
 
-    /// <summary>Writes what the audit log still holds; says on stderr when that fails.</summary>
+    /// <summary>Writes the last lines of the audit log. Reports a failure on stderr.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var service in _started)

@@ -8,10 +8,10 @@ using Relay.Domain.Models;
 
 namespace Relay.Cli;
 
-/// <summary>Turns the words of a command line into what requests are made of; what can't be becomes a mistake in usage.</summary>
+/// <summary>Turns the words of a command line into the values of requests. A word that can't be read is a mistake in usage.</summary>
 internal static class Parsing
 {
-    /// <summary>The word that takes a limit back to the relay's setting.</summary>
+    /// <summary>The word that resets a limit to the relay's setting.</summary>
     public const string Default = "default";
 
     /// <summary>A key's label.</summary>
@@ -60,7 +60,7 @@ internal static class Parsing
                     'w' => 7 * 86_400,
                     _ => 0,
                 };
-        // Six digits, so that the product is a time that exists.
+        // At most six digits, so that the product is a valid time.
         if (
             unit > 0
             && word.Length <= 7

@@ -54,6 +54,6 @@ internal static class ReadyCommand
                 return relay.Answers ? ExitCode.NotReady : ExitCode.Failed;
             },
             home: HomeUse.AsItIs
-        ); // Made if need be: it may be asked before a relay's first start has got that far.
+        ); // Created if needed: the command may run before a relay's first start has created it.
     }
 }

@@ -19,8 +19,8 @@ internal static class Relayctl
 
     /// <summary>Parses and runs one command line.</summary>
     /// <param name="args">The command line.</param>
-    /// <param name="console">Where results and messages go; null for this process' stdout and stderr.</param>
-    /// <param name="cancellationToken">What Ctrl-C is to a process.</param>
+    /// <param name="console">The writers of results and messages; null for this process' stdout and stderr.</param>
+    /// <param name="cancellationToken">Cancelled by Ctrl-C.</param>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args, InvocationConfiguration? console, CancellationToken cancellationToken)
     {
@@ -28,7 +28,7 @@ internal static class Relayctl
         var parsed = CreateRoot().Parse(args);
         if (parsed.Action is ParseErrorAction)
         {
-            // By itself it would write to stdout as well, where a script expects a secret or nothing.
+            // The library would write to stdout as well, where a script expects a secret or nothing.
             var error = console.Error;
             foreach (var mistake in parsed.Errors)
             {

@@ -12,7 +12,7 @@ internal sealed class SentenceLoggerProvider(TextWriter error) : ILoggerProvider
     /// <inheritdoc/>
     public void Dispose()
     {
-        // The writer is the caller's.
+        // The caller disposes of the writer.
     }
 
     private sealed class SentenceLogger(TextWriter error) : ILogger

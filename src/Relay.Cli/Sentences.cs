@@ -4,10 +4,9 @@ using Relay.Infrastructure;
 
 namespace Relay.Cli;
 
-/// <summary>What went wrong, in one sentence for an operator.</summary>
+/// <summary>A failure in one sentence for an operator.</summary>
 internal static class Sentences
 {
-    /// <summary>The sentence.</summary>
     public static string Of(Exception exception) =>
         exception switch
         {

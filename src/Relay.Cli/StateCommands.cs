@@ -85,7 +85,7 @@ internal static class StateCommands
         );
     }
 
-    /// <summary>The setting's own value, so that no password has to stand on a command line.</summary>
+    /// <summary>The value of the setting, so that no password has to stand on a command line.</summary>
     private static string Resolve(Operation operation, Option<string> option) =>
         operation.Value(option) is "STATE"
             ? operation.Settings["STATE"] is { Length: > 0 } state

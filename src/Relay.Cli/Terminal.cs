@@ -31,7 +31,7 @@ internal static class Terminal
         return console;
     }
 
-    /// <summary>Writes something laid out; in files without the blanks that fill its lines.</summary>
+    /// <summary>Writes a layout; into a file without the blanks that fill its lines.</summary>
     public static void Write(TextWriter writer, IRenderable layout)
     {
         if (new AnsiConsoleOutput(writer).IsTerminal)
@@ -48,7 +48,7 @@ internal static class Terminal
         }
     }
 
-    /// <summary>Writes a table; a heading that begins with &gt; is of numbers.</summary>
+    /// <summary>Writes a table. A heading that begins with &gt; stands above numbers.</summary>
     public static void WriteTable(TextWriter writer, IEnumerable<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
         var table = new Table { Border = TableBorder.None };
@@ -66,7 +66,7 @@ internal static class Terminal
 
         foreach (var row in rows)
         {
-            // As text, never as markup: brackets mean nothing in it.
+            // As text, never as markup: brackets have no meaning in it.
             table.AddRow(row.Select(cell => new Text(Printable.Text(cell))));
         }
 

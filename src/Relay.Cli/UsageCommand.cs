@@ -4,7 +4,7 @@ using Relay.Application.Usage;
 
 namespace Relay.Cli;
 
-/// <summary>What was used, summed up.</summary>
+/// <summary>A sum of usage.</summary>
 internal sealed record UsageDocument(
     long Requests,
     long Pages,
@@ -15,7 +15,7 @@ internal sealed record UsageDocument(
     decimal CostUsd
 )
 {
-    /// <summary>Of some rows.</summary>
+    /// <summary>The sum of some rows.</summary>
     public static UsageDocument Sum(IEnumerable<UsageRow> rows) =>
         rows.Aggregate(
             new UsageDocument(0, 0, 0, 0, 0, 0, 0),
@@ -135,7 +135,7 @@ internal static class UsageCommand
             _ => row.KeyId,
         };
 
-    /// <summary>The label, or the id of a key that is in no file any more.</summary>
+    /// <summary>The label, or the id of a key that no longer exists.</summary>
     private static string LabelOf(string keyId, UsageReport report) => report.Labels.TryGetValue(keyId, out var label) ? label : keyId;
 
     private static object Row(string by, string name, UsageDocument usage, UsageReport report) =>

@@ -10,8 +10,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace ClaudeRelay.Client;
 
 /// <summary>
-/// Asks a claude-relay. Calls that may be repeated are, with one idempotency key for all tries; a stream is until its first event.
-/// Every failure is a <see cref="ClaudeRelayException"/>. Safe for use by many threads at once.
+/// Sends requests to a claude-relay. Calls that may be repeated are repeated, with one idempotency key for all tries; a stream is
+/// repeated until its first event. Every failure is a <see cref="ClaudeRelayException"/>. Safe for use by many threads at once.
 /// </summary>
 public sealed class ClaudeRelayClient
 {
@@ -24,9 +24,9 @@ public sealed class ClaudeRelayClient
     private readonly string _key;
 
     /// <summary>A client over an <see cref="HttpClient"/>, whose own time limit must not be shorter than the options'.</summary>
-    /// <param name="http">Sends; the caller's to dispose of.</param>
-    /// <param name="options">Read from the environment when null.</param>
-    /// <param name="clock">The system's when null.</param>
+    /// <param name="http">Sends the requests. The caller disposes of it.</param>
+    /// <param name="options">The options; read from the environment when null.</param>
+    /// <param name="clock">The clock; the system's when null.</param>
     /// <exception cref="ArgumentException">There is no key.</exception>
     public ClaudeRelayClient(HttpClient http, ClaudeRelayOptions? options = null, TimeProvider? clock = null)
     {
@@ -40,10 +40,12 @@ public sealed class ClaudeRelayClient
             : _options.Key;
     }
 
-    /// <summary>A whole answer.</summary>
-    /// <param name="request">What to complete; a text is a prompt.</param>
-    /// <param name="idempotencyKey">To repeat an earlier call: the same key gets the same answer for a day. A new one when null.</param>
-    /// <param name="cancellationToken">Leaves; the relay stops working on it.</param>
+    /// <summary>Gets a whole answer.</summary>
+    /// <param name="request">The completion; a text is a prompt.</param>
+    /// <param name="idempotencyKey">
+    /// The key of an earlier call, to repeat it: the same key gets the same answer for a day. A new one when null.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call; the relay then stops working on it.</param>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
     public Task<Completion> CompleteAsync(
         CompletionRequest request,
@@ -57,9 +59,10 @@ public sealed class ClaudeRelayClient
         );
 
     /// <summary>
-    /// An answer as it comes: one <see cref="CompletionStarted"/>, deltas, one <see cref="CompletionDone"/>. Leaving the loop ends it.
+    /// Gets an answer as it comes: one <see cref="CompletionStarted"/>, deltas, one <see cref="CompletionDone"/>. Leaving the loop ends
+    /// the answer.
     /// </summary>
-    /// <exception cref="ClaudeRelayException">Also in the middle: what came until then is not the whole answer.</exception>
+    /// <exception cref="ClaudeRelayException">Also in the middle: the pieces before it are not the whole answer.</exception>
     public async IAsyncEnumerable<CompletionEvent> StreamAsync(
         CompletionRequest request,
         string? idempotencyKey = null,
@@ -87,20 +90,20 @@ public sealed class ClaudeRelayClient
         }
     }
 
-    /// <summary>A page of the public web, through the relay.</summary>
+    /// <summary>Fetches a page of the public web through the relay.</summary>
     /// <param name="request">The page; a text is its URL.</param>
     /// <param name="idempotencyKey">See <see cref="CompleteAsync"/>.</param>
-    /// <param name="cancellationToken">Leaves.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
     public Task<Page> FetchPageAsync(PageRequest request, string? idempotencyKey = null, CancellationToken cancellationToken = default) =>
         SendAsync(() => Post("v1/fetch", request, Json.Default.PageRequest, idempotencyKey), Json.Default.Page, cancellationToken);
 
-    /// <summary>What may be named as a model.</summary>
+    /// <summary>Lists the names of models that the key may use.</summary>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
     public Task<ModelList> ModelsAsync(CancellationToken cancellationToken = default) =>
         SendAsync(() => Get("v1/models"), Json.Default.ModelList, cancellationToken);
 
-    /// <summary>What the key used, and what is left of its limits, as the relay says it.</summary>
+    /// <summary>Gets the usage of the key and the unused part of its limits, as the relay writes it.</summary>
     /// <exception cref="ClaudeRelayException">See its kinds.</exception>
     public Task<JsonElement> UsageAsync(CancellationToken cancellationToken = default) =>
         SendAsync(() => Get("v1/usage"), Json.Default.JsonElement, cancellationToken);
@@ -196,7 +199,7 @@ public sealed class ClaudeRelayClient
         );
     }
 
-    /// <summary>All tries of a call carry the key of the first.</summary>
+    /// <summary>Copies a request. All tries of a call carry the key of the first.</summary>
     private static HttpRequestMessage Copy(Func<HttpRequestMessage> make, HttpRequestMessage first)
     {
         var request = make();
@@ -232,7 +235,7 @@ public sealed class ClaudeRelayClient
         }
     }
 
-    /// <summary>Gives every failure one of the relay's own types; leaving stays what it is.</summary>
+    /// <summary>Turns every failure into one of the client's own exceptions. A cancellation stays one.</summary>
     private async Task<T> GuardAsync<T>(Func<Task<T>> act, CancellationToken cancellationToken)
     {
         try
@@ -273,7 +276,7 @@ public sealed class ClaudeRelayClient
         || exception.Status is 429 or 502 or 503 or 504
         || exception is { Status: 409, Code: "idempotency_in_flight" };
 
-    /// <summary>Null for a wait that is too long to be waited for.</summary>
+    /// <summary>The wait before the next try; null for one that is too long.</summary>
     private TimeSpan? WaitOf(ClaudeRelayException exception, int attempt)
     {
         if (exception.RetryAfter is { } asked)
@@ -300,7 +303,7 @@ public sealed class ClaudeRelayClient
         }
         catch (JsonException)
         {
-            failure = null; // A proxy's page.
+            failure = null; // An error page of a proxy.
         }
 
         throw Failed(
@@ -334,7 +337,7 @@ public sealed class ClaudeRelayClient
         );
     }
 
-    /// <summary>The events of one answer. The first has been read when it is opened: until then a call may be repeated.</summary>
+    /// <summary>The events of one answer. The first has been read when it is opened; until then a call may be repeated.</summary>
     private sealed class EventSource : IAsyncDisposable
     {
         private readonly HttpResponseMessage _response;

@@ -3,19 +3,19 @@ namespace ClaudeRelay.Client;
 /// <summary>The relay refused or failed, or could not be reached.</summary>
 public class ClaudeRelayException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>The HTTP status; null when there was none, and for what failed in the middle of a stream.</summary>
+    /// <summary>The HTTP status; null without one, and for a failure in the middle of a stream.</summary>
     public int? Status { get; internal set; }
 
-    /// <summary>The relay's word for what happened, such as <c>rate_limited</c>; of a proxy's answer <c>http_502</c>.</summary>
+    /// <summary>The relay's code for the error, such as <c>rate_limited</c>; for a proxy's answer <c>http_502</c>.</summary>
     public string Code { get; internal set; } = string.Empty;
 
-    /// <summary>The field of the request at fault, if one is.</summary>
+    /// <summary>The request field at fault; null for none.</summary>
     public string? Field { get; internal set; }
 
-    /// <summary>By which the relay's operator finds the request.</summary>
+    /// <summary>The id by which the relay's operator finds the request.</summary>
     public string? RequestId { get; internal set; }
 
-    /// <summary>How long to wait before the same request can succeed, where the relay says so.</summary>
+    /// <summary>The wait before the same request can succeed; null when the relay does not say.</summary>
     public TimeSpan? RetryAfter { get; internal set; }
 
     internal ClaudeRelayException With(int? status, string code, string? field, string? requestId, TimeSpan? retryAfter)

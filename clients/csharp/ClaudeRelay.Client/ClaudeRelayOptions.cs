@@ -1,6 +1,6 @@
 namespace ClaudeRelay.Client;
 
-/// <summary>Where the relay is, and how patient to be with it. Prints <c>***</c> for the key.</summary>
+/// <summary>The address of the relay, and the bounds of waiting for it. Prints <c>***</c> for the key.</summary>
 public sealed class ClaudeRelayOptions
 {
     /// <summary>The relay's address; <c>CLAUDE_RELAY_URL</c>, or else <c>http://127.0.0.1:8799</c>, unless set.</summary>
@@ -13,10 +13,10 @@ public sealed class ClaudeRelayOptions
     /// <summary>Longest time of a call with its retries, and of each silence in a stream.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(150);
 
-    /// <summary>How often a call that may be repeated is.</summary>
+    /// <summary>Most repeats of a call that may be repeated.</summary>
     public int MaxRetries { get; set; } = 2;
 
-    /// <summary>Longest wait that the relay may ask for before a retry; asked for a longer one, a call fails at once.</summary>
+    /// <summary>The longest wait that the relay may ask for before a retry. With a longer one, a call fails at once.</summary>
     public TimeSpan MaxRetryWait { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <inheritdoc/>

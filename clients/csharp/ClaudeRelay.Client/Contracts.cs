@@ -3,13 +3,13 @@ using System.Text.Json.Serialization;
 
 namespace ClaudeRelay.Client;
 
-/// <summary>What to complete: a prompt, or messages.</summary>
+/// <summary>A completion: a prompt, or messages.</summary>
 public sealed record CompletionRequest
 {
-    /// <summary>What to answer; or else <see cref="Messages"/>.</summary>
+    /// <summary>The prompt; or else set <see cref="Messages"/>.</summary>
     public string? Prompt { get; init; }
 
-    /// <summary>A conversation that ends with the user's turn; or else <see cref="Prompt"/>.</summary>
+    /// <summary>A conversation that ends with the user's turn; or else set <see cref="Prompt"/>.</summary>
     public IReadOnlyList<ChatMessage>? Messages { get; init; }
 
     /// <summary>The system prompt.</summary>
@@ -80,9 +80,9 @@ public sealed record ContentPart
 /// <param name="Text">The model's words.</param>
 /// <param name="Model">The model that answered.</param>
 /// <param name="DurationMs">Time in the relay, in milliseconds.</param>
-/// <param name="StopReason">Why it ended: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, …</param>
+/// <param name="StopReason">The reason for its end: <c>end_turn</c>, <c>max_tokens</c>, <c>stop_sequence</c>, …</param>
 /// <param name="StructuredOutput">With a schema, the object that fits it.</param>
-/// <param name="Usage">What it cost.</param>
+/// <param name="Usage">Tokens and cost.</param>
 public sealed record Completion(
     [property: JsonPropertyName("result")] string Text,
     string Model,
@@ -93,10 +93,10 @@ public sealed record Completion(
 );
 
 /// <summary>Tokens and money.</summary>
-/// <param name="InputTokens">Read at the full price.</param>
-/// <param name="OutputTokens">Written.</param>
-/// <param name="CacheCreationInputTokens">Put into Anthropic's cache.</param>
-/// <param name="CacheReadInputTokens">Read from it.</param>
+/// <param name="InputTokens">Tokens read at the full price.</param>
+/// <param name="OutputTokens">Tokens written.</param>
+/// <param name="CacheCreationInputTokens">Tokens put into Anthropic's cache.</param>
+/// <param name="CacheReadInputTokens">Tokens read from Anthropic's cache.</param>
 /// <param name="CostUsd">US dollars by list price; null for an answer that was cut.</param>
 public sealed record TokenUsage(
     long InputTokens,
@@ -112,18 +112,18 @@ public abstract record CompletionEvent
     private protected CompletionEvent() { }
 }
 
-/// <summary>The first: who answers.</summary>
+/// <summary>The first event: the model that answers.</summary>
 public sealed record CompletionStarted(string RequestId, string Model) : CompletionEvent;
 
-/// <summary>Words, as they come.</summary>
+/// <summary>The next words.</summary>
 public sealed record CompletionDelta(string Text) : CompletionEvent;
 
-/// <summary>The last: the sum.</summary>
+/// <summary>The last event: the sum.</summary>
 public sealed record CompletionDone(string Model, long DurationMs, TokenUsage Usage, string? StopReason, JsonElement? StructuredOutput)
     : CompletionEvent;
 
 /// <summary>A page to fetch.</summary>
-/// <param name="Url">Where it is.</param>
+/// <param name="Url">The address of the page.</param>
 public sealed record PageRequest(string Url)
 {
     /// <summary>Most content of the reply in bytes; 500,000 when null, at most 2,000,000.</summary>
@@ -135,13 +135,13 @@ public sealed record PageRequest(string Url)
     /// <summary><c>html</c> (when null), <c>text</c> or <c>markdown</c>.</summary>
     public string? Format { get; init; }
 
-    /// <summary>Where the reply begins: the <see cref="Page.NextOffset"/> of the one before.</summary>
+    /// <summary>The offset at which the reply begins: the <see cref="Page.NextOffset"/> of the one before.</summary>
     public long? Offset { get; init; }
 
     /// <summary>The page's languages, as in the header of that name.</summary>
     public string? AcceptLanguage { get; init; }
 
-    /// <summary>An URL is a request.</summary>
+    /// <summary>A URL is a request.</summary>
     public static implicit operator PageRequest(string url) => new(url);
 }
 
@@ -167,7 +167,7 @@ public sealed record Page(
     long DurationMs
 )
 {
-    /// <summary>The content, in whichever form it was asked for.</summary>
+    /// <summary>The content, in the form that was asked for.</summary>
     public string Content => Html ?? Text ?? Markdown ?? string.Empty;
 
     /// <summary>Blocks of JSON-LD that were left out; 0 for none.</summary>
@@ -183,20 +183,20 @@ public sealed record Page(
         init;
     }
 
-    /// <summary>Whether the page seems to show its content only once its scripts have run. The relay runs none.</summary>
+    /// <summary>Whether the page seems to show its content only after its scripts have run. The relay runs no script.</summary>
     public bool NeedsJavascript { get; init; }
 
-    /// <summary>Why, for such a page: <c>noscript</c>, <c>empty_root</c> or <c>no_text</c>; null for others.</summary>
+    /// <summary>The reason, for such a page: <c>noscript</c>, <c>empty_root</c> or <c>no_text</c>; null for others.</summary>
     public string? NeedsJavascriptReason { get; init; }
 
-    /// <summary>Of such a page, the JSON that it carries for its scripts; empty for others.</summary>
+    /// <summary>The JSON that such a page holds for its scripts; empty for others.</summary>
     public IReadOnlyList<PageData> Data
     {
         get => field ?? [];
         init;
     }
 
-    /// <summary>Where a browser would go on after more than a second; null for nowhere.</summary>
+    /// <summary>The address to which a browser would go on after more than a second; null for none.</summary>
     public string? RefreshUrl { get; init; }
 }
 
@@ -213,8 +213,8 @@ public sealed record PageData(string Id, JsonElement Content);
 /// <summary>A redirect on the way to a page.</summary>
 public sealed record PageRedirect(string Url, int Status);
 
-/// <summary>What may be named as a model.</summary>
-/// <param name="Default">What a request gets that names none; null when the key may not use that one.</param>
+/// <summary>The names of models that the key may use.</summary>
+/// <param name="Default">The model for a request that names none; null when the key may not use it.</param>
 /// <param name="Models">All of them.</param>
 public sealed record ModelList(string? Default, IReadOnlyList<string> Models);
 

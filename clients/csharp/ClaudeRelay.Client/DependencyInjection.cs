@@ -6,12 +6,12 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class ClaudeRelayServices
 {
     /// <summary>
-    /// A <see cref="ClaudeRelayClient"/> over a typed <see cref="HttpClient"/>, set up from <c>CLAUDE_RELAY_URL</c> and
-    /// <c>CLAUDE_RELAY_KEY</c>.
+    /// Registers a <see cref="ClaudeRelayClient"/> over a typed <see cref="HttpClient"/>, with the settings of <c>CLAUDE_RELAY_URL</c>
+    /// and <c>CLAUDE_RELAY_KEY</c>.
     /// </summary>
-    /// <param name="services">Where to.</param>
+    /// <param name="services">The services to add it to.</param>
     /// <param name="configure">Changes the options.</param>
-    /// <returns>To add handlers of one's own to.</returns>
+    /// <returns>The builder, to add handlers to.</returns>
     public static IHttpClientBuilder AddClaudeRelay(this IServiceCollection services, Action<ClaudeRelayOptions>? configure = null)
     {
         var options = new ClaudeRelayOptions();

@@ -15,7 +15,7 @@ internal sealed record AnthropicError(
     [property: RegularExpression(Patterns.RequestId)] string RequestId
 )
 {
-    /// <summary>The field by which a client has Anthropic keep its conversation.</summary>
+    /// <summary>The field with which a client has Anthropic keep its conversation.</summary>
     public const string Thread = "thread";
 
     /// <summary>Maps an error.</summary>

@@ -12,9 +12,10 @@ using static Relay.Api.Http.UnsupportedParameter;
 namespace Relay.Api.Anthropic;
 
 /// <summary>
-/// Reads the body of <c>POST /v1/messages</c> and of <c>/v1/messages/count_tokens</c> as Anthropic's own API takes it. What would change
-/// the kind of answer is refused by name; what only sways it, or is not known, is ignored and named. <c>cache_control</c> is taken
-/// anywhere: Claude Code sets three of the API's four breakpoints itself, and those of a caller could make a 400.
+/// Reads the body of <c>POST /v1/messages</c> and of <c>/v1/messages/count_tokens</c> as Anthropic's own API takes it. A field that would
+/// change the kind of answer is refused by name. A field that only influences it, or is unknown, is ignored and named.
+/// <c>cache_control</c> is taken anywhere and ignored: Claude Code sets three of the API's four breakpoints itself, and a caller's could
+/// cause a 400.
 /// </summary>
 internal static class MessageBody
 {
@@ -31,8 +32,8 @@ internal static class MessageBody
 
     /// <summary>The body as the domain sees it.</summary>
     /// <param name="root">An object.</param>
-    /// <param name="models">What names of models mean.</param>
-    /// <param name="needsMaxTokens">Whether a cap on the answer is required, as Anthropic does where there will be one.</param>
+    /// <param name="models">The meaning of names of models.</param>
+    /// <param name="needsMaxTokens">Whether a cap on the answer is required, as Anthropic requires it for an answer.</param>
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
         var fields = new FieldReader();
@@ -152,7 +153,7 @@ internal sealed record MessageAnswer(
     MessageUsage Usage
 )
 {
-    /// <summary>A message, whole or only begun.</summary>
+    /// <summary>A message, whole or at its beginning.</summary>
     public static MessageAnswer Of(
         string id,
         string model,

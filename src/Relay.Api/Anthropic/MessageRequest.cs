@@ -49,7 +49,7 @@ internal abstract record MessageFields
     public object? OutputFormat { get; init; }
 
     /// <summary>
-    /// How freely the model chooses its words. When missing, or 1: the API's default. Beside it the model does not think, unless
+    /// The randomness of the model's words. When missing, or 1: the API's default. Beside it the model does not think, unless
     /// <c>thinking</c> says so.
     /// </summary>
     [Range(0d, 1d)]
@@ -237,8 +237,8 @@ internal sealed record MessageImageUrl
 internal sealed record MessageOutputConfig
 {
     /// <summary>
-    /// How hard the model thinks. <c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When missing:
-    /// Claude Code's own default.
+    /// The effort of the model's thinking. <c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When
+    /// missing: Claude Code's own default.
     /// </summary>
     [Values("none", "minimal", "low", "medium", "high", "xhigh", "max")]
     public string? Effort { get; init; }

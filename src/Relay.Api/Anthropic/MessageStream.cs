@@ -7,9 +7,9 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Anthropic;
 
 /// <summary>
-/// <c>POST /v1/messages</c> as events, in the one order that Anthropic's SDKs take: <c>message_start</c>, blocks one
-/// after the other, each with its deltas, <c>message_delta</c>, <c>message_stop</c>. What the prompt cost is known at the end only, and
-/// stands in <c>message_delta</c>.
+/// <c>POST /v1/messages</c> as events, in the one order that Anthropic's SDKs take: <c>message_start</c>, the blocks one after the other,
+/// each with its deltas, <c>message_delta</c>, <c>message_stop</c>. The tokens of the prompt are known at the end only, and stand in
+/// <c>message_delta</c>.
 /// </summary>
 internal sealed class MessageStream(EventStream stream, string id, Func<string> model, string requestId, long estimatedInputTokens)
     : CompletionStream(stream)

@@ -12,11 +12,11 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Authentication;
 
 /// <summary>
-/// From <c>Authorization: Bearer KEY</c> or <c>x-api-key: KEY</c> to the key, before anything of the body is read. The first
-/// header that holds a good key decides, in that order; a junk one beside it does no harm. Every refusal is the same 401;
-/// a good key without the route's scope gets 403. A middleware of its own: the framework's authentication and authorization
-/// together cost more than all the rest of a refusal (see docs/decisions/0009-own-authentication.md). Where the route accepts it,
-/// and there only, a session of the dashboard stands for the key that opened it.
+/// Finds the key in <c>Authorization: Bearer KEY</c> or <c>x-api-key: KEY</c>, before anything of the body is read. The first header with
+/// a good key decides, in that order; junk in the other does no harm. Every refusal is the same 401; a good key without the route's scope
+/// gets 403. The relay has its own middleware, because the framework's authentication and authorization together cost more than the rest
+/// of a refusal (see docs/decisions/0009-own-authentication.md). Only where the route accepts it, a session of the dashboard stands for
+/// the key that opened it.
 /// </summary>
 internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions sessions, RateLimitHeaders rateLimits, TimeProvider clock)
 {
@@ -35,7 +35,7 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         RetryAfter: TimeSpan.FromSeconds(1)
     );
 
-    /// <summary>Passes the request on, with its key; or answers 401 or 403, or 503 when it can't tell.</summary>
+    /// <summary>Passes the request on, with its key; or answers 401, 403, or 503 when the keys are unknown.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var metadata = context.GetEndpoint()?.Metadata;
@@ -55,7 +55,7 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
             rateLimits.AddTo(context, request);
         }
 
-        // Where there is no such route there is nothing to protect; routes that forgot to say ask for a key.
+        // A missing route needs no protection. A route without a mark requires a key.
         if (metadata?.GetMetadata<KeyRequired>() is null || metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
             return next(context);
@@ -105,8 +105,8 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         KeySecret.Parse(text) is { } secret ? (keys.Find(secret), secret) : (null, null);
 
     /// <summary>
-    /// How long the client waits for an answer, in seconds: OpenAI's and Anthropic's SDKs say so in
-    /// <c>X-Stainless-Timeout</c>, others may in <c>Request-Timeout</c>. What is no sensible number is as good as nothing.
+    /// The seconds that the client waits for an answer: OpenAI's and Anthropic's SDKs send <c>X-Stainless-Timeout</c>, others may send
+    /// <c>Request-Timeout</c>. A value that is not a sensible number counts as missing.
     /// </summary>
     private static TimeSpan? AnnouncedPatience(IHeaderDictionary headers)
     {
@@ -128,18 +128,18 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
     }
 }
 
-/// <summary>On every route that does not allow anybody.</summary>
+/// <summary>Marks every route that requires a key.</summary>
 internal sealed class KeyRequired
 {
-    /// <summary>The one there is.</summary>
+    /// <summary>The mark.</summary>
     public static KeyRequired Instance { get; } = new();
 }
 
-/// <summary>What a route asks of a key.</summary>
+/// <summary>The scopes that a route requires of a key.</summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class RequireScopeAttribute(KeyScopes scope) : Attribute
 {
-    /// <summary>The key has all of these.</summary>
+    /// <summary>The scopes, all of which the key must have.</summary>
     public KeyScopes Scope { get; } = scope;
 }
 

@@ -5,7 +5,7 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Authentication;
 
 /// <summary>
-/// Encrypts for one caller. The key comes from the caller's secret, which the relay stores nowhere. Two secrets of one key, during a
+/// Encrypts for one caller. The key comes from the caller's secret, which the relay does not store. Two secrets of one key, during a
 /// rotation, are two callers here.
 /// </summary>
 internal sealed class CallerSeal : IDisposable
@@ -50,7 +50,7 @@ internal sealed class CallerSeal : IDisposable
         return sealedBytes;
     }
 
-    /// <summary>Opens them again; null for bytes that were not sealed with this secret for this name.</summary>
+    /// <summary>Opens sealed bytes; null for bytes that were not sealed with this secret for this name.</summary>
     public byte[]? Open(string name, ReadOnlySpan<byte> sealedBytes)
     {
         if (sealedBytes.Length < NonceBytes + TagBytes)

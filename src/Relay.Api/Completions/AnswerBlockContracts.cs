@@ -29,10 +29,9 @@ internal sealed record TextContract([property: Values("text")] string Type, stri
     [OneOf(typeof(IReadOnlyList<CitationContract>))]
     public IReadOnlyList<JsonElement>? Citations { get; init; }
 
-    /// <summary>These words.</summary>
     public static TextContract Of(string text) => new("text", text);
 
-    /// <summary>These words, with their citations.</summary>
+    /// <summary>The words with their citations.</summary>
     public static TextContract From(AnswerText text) =>
         Of(text.Text) with
         {
@@ -74,7 +73,6 @@ internal sealed record ThinkingContract([property: Values("thinking")] string Ty
 /// <param name="Data">The encrypted thought.</param>
 internal sealed record RedactedThinkingContract([property: Values("redacted_thinking")] string Type, string Data)
 {
-    /// <summary>Such a thought.</summary>
     public static RedactedThinkingContract From(HiddenThought thought) => new("redacted_thinking", thought.Data);
 }
 

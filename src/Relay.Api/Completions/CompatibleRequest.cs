@@ -6,29 +6,29 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Completions;
 
 /// <summary>A body of OpenAI's or Anthropic's API as the relay understands it.</summary>
-/// <param name="Request">What to complete.</param>
+/// <param name="Request">The completion.</param>
 /// <param name="IsStream">Whether the answer comes as events.</param>
-/// <param name="IncludesUsage">Whether a stream of OpenAI's ends with what it cost.</param>
+/// <param name="IncludesUsage">Whether a stream in OpenAI's format ends with the usage.</param>
 /// <param name="Ignored">Names of the fields that had no effect.</param>
 internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStream, bool IncludesUsage, IReadOnlyList<string> Ignored)
 {
-    /// <summary>Whether tools were declared in the older form of OpenAI's API, in which they are called, too.</summary>
+    /// <summary>Whether tools were declared in the older form of OpenAI's API. Calls then have that form, too.</summary>
     public bool HasFunctions { get; init; }
 }
 
-/// <summary>Fields of a body that say how the model chooses its words, and whether it thinks before.</summary>
+/// <summary>Reads the fields of a body for sampling and thinking.</summary>
 internal static class ParameterFields
 {
     /// <summary>OpenAI's greatest temperature.</summary>
     private const double MaxOpenAiTemperature = 2;
 
-    /// <summary>Reads them as Anthropic's API names them.</summary>
+    /// <summary>Reads the fields by their names in Anthropic's API.</summary>
     public static ModelParameters Read(LenientBody body, FieldReader fields) =>
         Read(body, fields, Share(body, fields, "temperature"), body.WholeNumber("top_k"));
 
     /// <summary>
-    /// Reads them as OpenAI's API names them, and those of Anthropic's that its clients add. A temperature above 1 counts as 1, the API's
-    /// greatest, and is named as ignored.
+    /// Reads the fields by their names in OpenAI's API, and those of Anthropic's that its clients add. A temperature above 1 counts as 1,
+    /// the API's greatest, and is named as ignored.
     /// </summary>
     public static ModelParameters ReadOpenAi(LenientBody body, FieldReader fields)
     {
@@ -50,7 +50,7 @@ internal static class ParameterFields
 
     /// <summary>Reads an object like <c>{"type":"enabled","budget_tokens":2048}</c>; null when it is wrong.</summary>
     /// <param name="thinking">The object.</param>
-    /// <param name="fields">Takes what is wrong.</param>
+    /// <param name="fields">Gets the errors.</param>
     /// <param name="known">The names that it may have.</param>
     public static Thinking? ReadThinking(JsonElement thinking, FieldReader fields, params ReadOnlySpan<string> known)
     {
@@ -94,7 +94,7 @@ internal static class IgnoredFields
     /// <param name="context">The request.</param>
     /// <param name="ignored">The fields' names.</param>
     /// <param name="logger">The log.</param>
-    /// <param name="parameters">Parameters that have no effect either where the engine can't pass them on.</param>
+    /// <param name="parameters">Parameters without an effect where the engine can't pass them on.</param>
     /// <param name="engine">The engine.</param>
     public static void Tell(
         this HttpContext context,

@@ -10,7 +10,7 @@ using Relay.Domain.Models;
 
 namespace Relay.Api.Completions;
 
-/// <summary>How an answer is laid out.</summary>
+/// <summary>The format of an answer.</summary>
 internal enum OutputFormat
 {
     /// <summary><c>text</c>, without usage.</summary>
@@ -42,14 +42,14 @@ internal enum OutputFormat
 /// <param name="JsonSchema">
 /// The schema that the answer must fit. The answer is then also in <c>structured_output</c>. Not together with <c>stop</c>.
 /// </param>
-/// <param name="Effort">How hard the model thinks. When missing: Claude Code's own default.</param>
+/// <param name="Effort">The effort of the model's thinking. When missing: Claude Code's own default.</param>
 /// <param name="MaxTokens">
 /// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
 /// </param>
 /// <param name="Stop">Texts at which the answer ends, without them. Not together with a schema. Lengths count UTF-16 units.</param>
 /// <param name="Temperature">
-/// How freely the model chooses its words. When missing, or 1: the API's default. Beside it the model does not think, unless
-/// <c>thinking</c> says so.
+/// The randomness of the model's words. When missing, or 1: the API's default. Beside it the model does not think, unless <c>thinking</c>
+/// says so.
 /// </param>
 /// <param name="TopP">The share of the likeliest words that the model chooses from. When missing, or 1: all.</param>
 /// <param name="TopK">The number of the likeliest words that the model chooses from. When missing: all.</param>
@@ -191,7 +191,7 @@ internal sealed record CompleteAnswer(
     /// <summary>The words that cite documents, in order, each with its citations. Absent without citations.</summary>
     public IReadOnlyList<TextContract>? Citations { get; init; }
 
-    /// <summary>Lays an answer out.</summary>
+    /// <summary>Makes the contract of an answer.</summary>
     public static CompleteAnswer From(Completion completion, OutputFormat format, TimeSpan duration)
     {
         var isJson = format == OutputFormat.Json;
@@ -220,7 +220,7 @@ internal sealed record CompleteAnswer(
     public static IReadOnlyList<ToolUseContract>? ToolCallsOf(Completion completion) =>
         completion.ToolCalls.Select(ToolUseContract.From).ToList() is { Count: > 0 } calls ? calls : null;
 
-    /// <summary>The answer as the object it is; null for one without a schema.</summary>
+    /// <summary>The answer as a JSON object; null for an answer without a schema.</summary>
     public static JsonElement? StructuredOutputOf(Completion completion) =>
         completion.IsStructured ? JsonElement.Parse(completion.Text) : null;
 }
@@ -243,7 +243,7 @@ internal sealed record DoneEvent(
     JsonElement? StructuredOutput
 )
 {
-    /// <summary>Sums an answer up.</summary>
+    /// <summary>Makes the last event of an answer.</summary>
     public static DoneEvent From(Completion completion, TimeSpan duration) =>
         new(
             completion.Model.Value,

@@ -11,10 +11,10 @@ internal static class DocumentReader
     /// <c>{"type":"document","source":{"type":"base64"|"text"|"content",…},"title","context","citations":{"enabled":true}}</c>; null when
     /// it is wrong.
     /// </summary>
-    /// <param name="fields">Takes what is wrong.</param>
+    /// <param name="fields">Gets the errors.</param>
     /// <param name="block">An object.</param>
     /// <param name="field">The place of the block, for errors.</param>
-    /// <param name="isStrict">Whether a field that is not known is refused.</param>
+    /// <param name="isStrict">Whether an unknown field is refused.</param>
     public static DocumentBlock? Read(FieldReader fields, JsonElement block, string field, bool isStrict)
     {
         if (isStrict && !fields.IsObject(block, field, "type", "source", "title", "context", "citations", "cache_control"))
@@ -42,7 +42,7 @@ internal static class DocumentReader
     }
 
     /// <summary><c>{"file_data":"data:application/pdf;base64,…","filename":"a.pdf"}</c>; null when it is wrong.</summary>
-    /// <param name="fields">Takes what is wrong.</param>
+    /// <param name="fields">Gets the errors.</param>
     /// <param name="file">The object with these members.</param>
     /// <param name="field">The place of the object, for errors.</param>
     public static DocumentBlock? ReadFile(FieldReader fields, JsonElement file, string field)
@@ -168,7 +168,7 @@ internal static class DocumentReader
         return new PartsSource(parts);
     }
 
-    /// <summary>Words that may be missing; blank ones are none.</summary>
+    /// <summary>Words that may be missing. Blank words count as missing.</summary>
     private static PromptText? ReadWords(FieldReader fields, JsonElement block, string name, string field)
     {
         var words = fields.Text(block, name, field);
@@ -198,7 +198,7 @@ internal static class DocumentReader
         return citations.TryGetProperty("enabled", out var given) && given.ValueKind == JsonValueKind.True;
     }
 
-    /// <summary>The base64 of a data URL, or of a text that is nothing but base64.</summary>
+    /// <summary>The base64 of a data URL, or of a text of base64 alone.</summary>
     private static string DataOf(string data) =>
         data.StartsWith("data:", StringComparison.OrdinalIgnoreCase)
         && data.IndexOf(',', StringComparison.Ordinal) is var comma and > 0

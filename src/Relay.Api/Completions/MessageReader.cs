@@ -6,8 +6,8 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Completions;
 
 /// <summary>
-/// Reads conversations in the three forms that callers send: the relay's own, OpenAI's and Anthropic's. They differ in how a
-/// picture, a document and a system prompt are written. The relay's own form is strict; the others take what their own APIs take.
+/// Reads conversations in the three forms that callers send: the relay's own, OpenAI's and Anthropic's. The forms differ in pictures,
+/// documents and system prompts. The relay's own form is strict; the others accept everything that their APIs accept.
 /// </summary>
 internal sealed class MessageReader
 {
@@ -32,19 +32,19 @@ internal sealed class MessageReader
         _tools = new ToolBlockReader(_fields);
     }
 
-    /// <summary>Reads a picture or a document, if the block is one; what is wrong goes to the fields.</summary>
+    /// <summary>Reads a picture or a document, if the block is one. Errors go to the fields.</summary>
     internal delegate bool AttachmentReader(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment);
 
     /// <summary>
-    /// <c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>,
-    /// <c>{"type":"image","media_type","data"}</c>, documents as Anthropic's API takes them.
+    /// Reads <c>[{"role":"user","content":"…"}]</c>, or content as blocks: <c>{"type":"text","text"}</c>,
+    /// <c>{"type":"image","media_type","data"}</c>, and documents as Anthropic's API takes them.
     /// </summary>
     public static Result<Conversation> ReadNative(JsonElement messages) =>
         new MessageReader(NativeAttachment, isStrict: true, hasToolBlocks: true).Read(messages);
 
     /// <summary>
-    /// Anthropic's: pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>; the model's earlier thoughts are left out, as
-    /// Anthropic's API does. Messages of the system come after the system prompt.
+    /// Reads Anthropic's form. Pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>. The model's earlier thoughts are left
+    /// out, as in Anthropic's API. Messages of the system come after the system prompt.
     /// </summary>
     /// <param name="messages">The list.</param>
     /// <param name="system">The system prompt: a text or a list of text blocks; null for none.</param>
@@ -60,12 +60,13 @@ internal sealed class MessageReader
     }
 
     /// <summary>
-    /// OpenAI's: pictures are data URLs; messages of the system or the developer, wherever they are, are the system prompt, in order.
+    /// Reads OpenAI's form. Pictures are data URLs. Messages of the system or the developer, wherever they are, are the system prompt, in
+    /// order.
     /// </summary>
     public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) =>
         new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
-    /// <summary>For a list of OpenAI's that holds more than messages: its messages are added one by one.</summary>
+    /// <summary>A reader for a list of OpenAI's that holds more than messages. Its messages are added one by one.</summary>
     /// <param name="list">The list's wire name.</param>
     /// <param name="instructions">The system prompt, before instructions in the list; null for none.</param>
     public static MessageReader ForItems(string list, string? instructions)
@@ -79,7 +80,7 @@ internal sealed class MessageReader
         return reader;
     }
 
-    /// <summary>The first thing that is wrong; null while nothing is.</summary>
+    /// <summary>The first error; null for none.</summary>
     public RelayError? Error => _fields.Error;
 
     /// <summary>Reads the next message.</summary>
@@ -236,7 +237,7 @@ internal sealed class MessageReader
         }
         else if (isAnswer && !_isStrict && _read.Count == 0 && content.TrueForAll(block => block is TextBlock))
         {
-            // Claude Code begins with the user's side: a greeting before the first question is told to the model.
+            // Claude Code begins with the user's side, so the model is told a greeting before the first question.
             _system.Add(
                 "You have begun this conversation with these words:\n\n"
                     + string.Join("\n\n", content.OfType<TextBlock>().Select(block => block.Text.Reveal()))
@@ -272,7 +273,7 @@ internal sealed class MessageReader
 
         if (content.ValueKind == JsonValueKind.Array)
         {
-            // Before any is read: also those that are passed over take memory.
+            // Before any block is read: skipped blocks take memory, too.
             if (
                 content.GetArrayLength() > Conversation.MaxBlocksPerMessage
                 || (_blocks += content.GetArrayLength()) > Conversation.MaxBlocks
@@ -303,7 +304,7 @@ internal sealed class MessageReader
         var type = _fields.Text(block, "type", field);
         if (type == "text" || (!_isStrict && type is "input_text" or "output_text"))
         {
-            // When Anthropic may cache is Claude Code's to say; it changes no answer.
+            // Claude Code decides what Anthropic caches, and the cache changes no answer.
             return !_isStrict || _fields.IsObject(block, field, "type", "text", "cache_control")
                 ? ReadWords(_fields.Text(block, "text", field), $"{field}.text", mayBeEmpty)
                 : [];
@@ -360,7 +361,7 @@ internal sealed class MessageReader
 
         if (fields.IsObject(block, field, "type", "media_type", "data"))
         {
-            // Its bytes say of which kind it is.
+            // The bytes tell the kind of the picture.
             fields.Text(block, "media_type", field);
             attachment = Image(fields, field, fields.Text(block, "data", field));
         }
@@ -418,7 +419,7 @@ internal sealed class MessageReader
             return false;
         }
 
-        // How closely to look ("detail") is not for the caller to say here, and changes no more than the price at OpenAI's.
+        // The relay ignores "detail". At OpenAI it changes little more than the price.
         field = $"{field}.image_url";
         var url =
             !block.TryGetProperty("image_url", out var holder) ? null

@@ -5,7 +5,7 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Completions;
 
 /// <summary>Reads calls of tools and their results in a conversation, in Anthropic's and in OpenAI's form.</summary>
-/// <param name="fields">Takes what is wrong.</param>
+/// <param name="fields">Gets the errors.</param>
 internal sealed class ToolBlockReader(FieldReader fields)
 {
     private string? _oldCall;
@@ -74,7 +74,7 @@ internal sealed class ToolBlockReader(FieldReader fields)
 
         if (message.TryGetProperty("function_call", out var old) && old.ValueKind != JsonValueKind.Null)
         {
-            // It has no id; the message of the function that follows has none either.
+            // The older form has no id, neither in the call nor in the message with its result.
             _oldCall = $"{field.Replace("[", "_", StringComparison.Ordinal).TrimEnd(']')}_call";
             AddCall(_oldCall, old, $"{field}.function_call", calls);
         }

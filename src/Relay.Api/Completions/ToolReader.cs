@@ -6,11 +6,11 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Completions;
 
 /// <summary>
-/// Reads declarations of tools in the forms that callers send. A tool that would run at the API's operator is refused: nothing runs on a
-/// caller's behalf here.
+/// Reads declarations of tools in the forms that callers send. A tool that would run at the API's provider is refused: the relay has
+/// nothing run on a caller's behalf.
 /// </summary>
-/// <param name="fields">Takes what is wrong.</param>
-/// <param name="ignore">Takes names of fields without effect; null where every unknown field is an error.</param>
+/// <param name="fields">Gets the errors.</param>
+/// <param name="ignore">Gets the names of fields without effect; null where every unknown field is an error.</param>
 internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 {
     private const string Tools = "tools";
@@ -37,7 +37,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     /// or its older form with <c>functions</c>. Null for none, and when something is wrong.
     /// </summary>
     /// <param name="body">The body.</param>
-    /// <param name="isOldForm">Whether it has the older form: calls are then answered in it, too.</param>
+    /// <param name="isOldForm">Whether the body has the older form. Calls are then answered in that form, too.</param>
     public ToolSet? ReadOpenAi(LenientBody body, out bool isOldForm)
     {
         var (tools, functions) = (body.Find(Tools), body.Find(Functions));
@@ -211,7 +211,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         return null;
     }
 
-    /// <summary>Whether a declaration has no other fields than these; where others may be ignored, names them.</summary>
+    /// <summary>Whether a declaration has no other fields than these. Other fields are named where they may be ignored.</summary>
     private bool Knows(JsonElement tool, string field, params ReadOnlySpan<string> known)
     {
         if (ignore is null)
@@ -279,7 +279,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         {
             "auto" => ToolChoice.Auto,
             "none" => ToolChoice.None,
-            // Some clients write Anthropic's word.
+            // Some clients use Anthropic's word.
             "required" or "any" => ToolChoice.Any,
             _ => RefuseChoice(Choice, Forms),
         };

@@ -11,7 +11,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>What the page shows.</summary>
+/// <summary>The data of the page.</summary>
 [DashboardRoute]
 [Speaks(ApiSurface.Native)]
 [AcceptsSession]
@@ -55,7 +55,9 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
         return result.TryGet(out var sums, out error) ? new JsonResult(UsageSumsAnswer.From(sums)) : error.ToActionResult();
     }
 
-    /// <summary>The page asks every few seconds, and its sign-in is on record. Of a program with a key each request is.</summary>
+    /// <summary>
+    /// The page asks every few seconds, and its sign-in is in the audit log. Each request of a program with a key is recorded.
+    /// </summary>
     private void MarkRoutine() => HttpContext.Log().IsRoutine = HttpContext.Features.Get<KeySecret>() is null;
 
     private Result<int> ParseDays() =>

@@ -3,13 +3,13 @@ using Relay.Domain;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>On every route of the dashboard.</summary>
+/// <summary>Marks every route of the dashboard.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class DashboardRouteAttribute : Attribute;
 
 /// <summary>
-/// Gives every answer of the dashboard the headers that keep it to itself, and refuses what another page makes a browser send.
-/// The cookie's <c>SameSite=Strict</c> is not enough for that: to it, all ports of a machine are one site.
+/// Gives every answer of the dashboard headers that isolate it, and refuses requests that another page makes a browser send. The cookie's
+/// <c>SameSite=Strict</c> is not enough for that, because it treats all ports of a machine as one site.
 /// </summary>
 internal static class DashboardGuard
 {
@@ -33,15 +33,15 @@ internal static class DashboardGuard
         }
 
         SetHeaders(context.Response.Headers);
-        // The page itself holds nothing, and may be led to by a link from anywhere.
+        // The page itself holds no data, and a link on any site may lead to it.
         var isPage = IsSafe(context.Request.Method) && metadata.GetMetadata<AcceptsSessionAttribute>() is null;
         return isPage || IsOwn(context.Request) ? next(context) : ErrorResponse.WriteAsync(context, Foreign);
     }
 
     /// <summary>
-    /// Whether the page, or somebody who types the address, or a program causes the request. A browser names the page's origin
-    /// in whatever changes something, and newer ones say of each request how that page stands to this one; a page can forge
-    /// neither. Who sends a key of his own needs no such word: no page can make a browser add one.
+    /// Whether the request comes from the dashboard's page, from a person who types the address, or from a program. A browser names the
+    /// page's origin in each request that changes something, and newer ones tell the relation of that page to each request; a page can
+    /// forge neither. A request with its own key needs no such header, because no page can make a browser add a key.
     /// </summary>
     internal static bool IsOwn(HttpRequest request)
     {
@@ -61,7 +61,8 @@ internal static class DashboardGuard
     }
 
     /// <summary>
-    /// The scheme is left open, for TLS may end in front of the relay. Both are as browsers send them, international names in Punycode.
+    /// Whether an origin is this host. The scheme is left open, because TLS may end in front of the relay. Both come from the browser,
+    /// with international names in Punycode.
     /// </summary>
     private static bool IsOwn(string origin, string host) =>
         string.Equals(origin, $"http://{host}", StringComparison.OrdinalIgnoreCase)

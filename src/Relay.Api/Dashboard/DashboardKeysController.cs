@@ -9,7 +9,7 @@ using Relay.Domain.Keys;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>Keys, by the same commands as <c>relayctl</c>; the audit log says which admin key asked.</summary>
+/// <summary>Keys, by the same commands as <c>relayctl</c>. The audit log names the admin key that asked.</summary>
 [DashboardRoute]
 [Speaks(ApiSurface.Native)]
 [AcceptsSession]
@@ -19,7 +19,7 @@ namespace Relay.Api.Dashboard;
 [Route("dashboard/keys")]
 internal sealed class DashboardKeysController(IMediator mediator, TimeProvider clock) : ControllerBase
 {
-    /// <summary>Far more than any of these bodies needs.</summary>
+    /// <summary>The largest body, far above the need of any of these.</summary>
     private const int MaxBodyBytes = 16 * 1024;
 
     private const string SmallBody =

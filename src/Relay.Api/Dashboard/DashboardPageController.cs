@@ -8,7 +8,7 @@ using Relay.Api.OpenApi;
 
 namespace Relay.Api.Dashboard;
 
-/// <summary>The page: files inside the program, the same for everybody and without a number in them.</summary>
+/// <summary>The page: files inside the program, the same for everybody and without any data.</summary>
 [AllowAnonymous]
 [DashboardRoute]
 [Speaks(ApiSurface.Native)]
@@ -45,7 +45,7 @@ internal sealed class DashboardPageController : ControllerBase
     {
         var name = ((RouteEndpoint)HttpContext.GetEndpoint()!).RoutePattern.RawText!["dashboard".Length..].TrimStart('/');
         var file = Files[name.Length == 0 ? Page : name];
-        // Asked for each time, and mostly answered with "as you have it": the page of another version never meets this one's data.
+        // Checked each time, and mostly answered with 304: the page of another version never meets this version's data.
         Response.Headers.CacheControl = "no-cache";
         return File(file.Bytes, file.ContentType, lastModified: null, file.Tag);
     }

@@ -21,7 +21,7 @@ internal sealed record SessionAnswer(
     [property: RegularExpression("^[A-Za-z0-9_-]{43}$")] string? Proof
 )
 {
-    /// <summary>The answer to a key.</summary>
+    /// <summary>The answer to a good key.</summary>
     public static SessionAnswer Of(ApiKey key, string? proof = null) =>
         new(Ok: true, SignedIn: true, new SessionKey(key.Id, key.Label.Value), proof);
 }
@@ -35,8 +35,8 @@ internal sealed record SessionKey(
 );
 
 /// <summary>
-/// Signing in and out. The key comes in the header that every route takes keys in, so that there is one way in, one refusal and
-/// one place that sees a secret; the answer sets the cookie and has the proof.
+/// Signing in and out. The key comes in the header in which every route takes keys, so that there is one way in, one refusal and one
+/// place that sees a secret. The answer sets the cookie and has the proof.
 /// </summary>
 [DashboardRoute]
 [Speaks(ApiSurface.Native)]

@@ -7,20 +7,20 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Dashboard;
 
 /// <summary>
-/// Who is signed in on the dashboard: a random token and a random proof for the secret that was shown, all kept as hashes and in
-/// memory only, so that a restart signs everybody out. Only both open the session: another program on the same host gets the
-/// token, which is a cookie, and the proof never leaves the page's own origin. A session is as good as its secret: it ends with the key,
-/// with the secret's replacement and its overlap, and with the scope.
+/// The sessions of the dashboard: a random token and a random proof for the secret of a key. All are kept as hashes and in memory only,
+/// so that a restart ends all sessions. Only both together open a session: another program on the same host may get the token, which is a
+/// cookie, but the proof never leaves the page's origin. A session ends with its key, with the replacement of the secret and its overlap,
+/// and with the scope.
 /// </summary>
 internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
 {
-    /// <summary>Longest time without a request. A page that is looked at asks every few seconds, a hidden one does not.</summary>
+    /// <summary>Longest time without a request. A visible page asks every few seconds, a hidden one does not.</summary>
     public static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(30);
 
-    /// <summary>Longest time altogether.</summary>
+    /// <summary>Longest time in total.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);
 
-    /// <summary>How many there may be; a further one takes the place of the one that has been idle for longest.</summary>
+    /// <summary>Most sessions. A further one replaces the one that has been idle for longest.</summary>
     public const int MaxSessions = 100;
 
     private const int TokenBytes = 32;
@@ -29,8 +29,8 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
 
     /// <summary>Begins a session.</summary>
-    /// <param name="secret">Of an admin key, and checked.</param>
-    /// <returns>Each is 256 random bits as base64url. They are stored nowhere.</returns>
+    /// <param name="secret">The secret of an admin key, already checked.</param>
+    /// <returns>The token and the proof, each 256 random bits as base64url. They are not stored.</returns>
     public SessionSecrets Open(KeySecret secret)
     {
         var (token, proof) = (
@@ -52,7 +52,7 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         return new SessionSecrets(token, proof);
     }
 
-    /// <summary>The key of a session, which has been used now; null for none, for one that is over, and for another proof.</summary>
+    /// <summary>The key of a session, and notes its use. Null without a session, for one that is over, and for another proof.</summary>
     public ApiKey? Find(string? token, string? proof)
     {
         if (token is null || proof is null)
@@ -82,7 +82,7 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         }
     }
 
-    /// <summary>Ends a session, if there is one.</summary>
+    /// <summary>Ends a session, if it exists.</summary>
     public void Close(string? token)
     {
         if (token is not null)
@@ -111,7 +111,6 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     {
         public KeyHash Secret { get; } = secret;
 
-        /// <summary>Its hash.</summary>
         public string Proof { get; } = proof;
 
         public long OpenedAt { get; } = openedAt;
@@ -121,14 +120,14 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
 }
 
 /// <summary>The two halves of a session.</summary>
-/// <param name="Token">For the cookie.</param>
-/// <param name="Proof">For the page's own storage.</param>
+/// <param name="Token">The value of the cookie.</param>
+/// <param name="Proof">The value for the page's own storage.</param>
 internal readonly record struct SessionSecrets(string Token, string Proof)
 {
     /// <inheritdoc/>
     public override string ToString() => "***";
 }
 
-/// <summary>On routes that a session of the dashboard opens as its key would.</summary>
+/// <summary>Marks routes that a session of the dashboard opens as its key would.</summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class AcceptsSessionAttribute : Attribute;

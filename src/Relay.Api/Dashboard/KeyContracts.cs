@@ -72,14 +72,13 @@ internal sealed record KeyLimitsContract(
     [property: Keywords("""{"exclusiveMinimum":0,"maximum":1000000}""")] decimal? Usd
 )
 {
-    /// <summary>Maps them.</summary>
     public static KeyLimitsContract From(KeyLimits limits) =>
         new(limits.RequestsPerMinute, limits.RequestsPerDay, limits.Concurrency, limits.UsdPerDay);
 
-    /// <summary>As the domain has them.</summary>
+    /// <summary>The limits as the domain has them.</summary>
     public KeyLimits ToLimits() => new(Rpm, Daily, Concurrency, Usd);
 
-    /// <summary>All four are set, those that are missing to the default.</summary>
+    /// <summary>Sets all four limits; a missing one becomes the default.</summary>
     public SetKeyLimitsCommand ToCommand(KeyReference key, RequestContext by) =>
         new(
             key,
@@ -96,7 +95,7 @@ internal sealed record KeyLimitsContract(
 [RequestContract]
 internal sealed record RotateKeyBody([property: Required, Range(0, 2_592_000)] long? Overlap)
 {
-    /// <summary>It, as a time.</summary>
+    /// <summary>The overlap as a time.</summary>
     public Result<TimeSpan> ParseOverlap() =>
         Overlap is { } seconds
             ? Seconds.Parse("overlap", seconds)
@@ -115,7 +114,6 @@ internal sealed record RevokeKeyBody(
 /// <param name="Key">The key.</param>
 internal sealed record KeyAnswer([property: Values(true)] bool Ok, KeyContract Key)
 {
-    /// <summary>Maps it.</summary>
     public static KeyAnswer From(ApiKey key, DateTimeOffset now) => new(Ok: true, KeyContract.From(key, lastUsedAt: null, now));
 }
 
@@ -129,7 +127,6 @@ internal sealed record SecretAnswer(
     [property: RegularExpression("^crk_[A-Za-z0-9_-]{49}$")] string Secret
 )
 {
-    /// <summary>Maps it.</summary>
     public static SecretAnswer From(AddedKey added, DateTimeOffset now) =>
         new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
 
@@ -166,7 +163,6 @@ internal sealed record KeyContract(
     [property: Values(true)] bool? NoTools
 )
 {
-    /// <summary>Maps it.</summary>
     public static KeyContract From(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) =>
         new(
             key.Id,
@@ -184,13 +180,13 @@ internal sealed record KeyContract(
         );
 }
 
-/// <summary>Times of bodies are whole seconds.</summary>
+/// <summary>Reads times in bodies, which are whole seconds.</summary>
 internal static class Seconds
 {
-    /// <summary>What a time beyond any that is allowed is; the exact bounds are the commands'.</summary>
+    /// <summary>Replaces any longer time. The commands check the exact bounds.</summary>
     private const long Most = 10L * 366 * 24 * 60 * 60;
 
-    /// <summary>Seconds that are a time.</summary>
+    /// <summary>The time of a number of seconds.</summary>
     public static Result<TimeSpan> Parse(string field, long seconds) =>
         seconds is >= 0 and <= Most
             ? TimeSpan.FromSeconds(seconds)

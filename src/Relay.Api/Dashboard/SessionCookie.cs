@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Relay.Api.Dashboard;
 
 /// <summary>
-/// The cookie that holds a session's token: no script can read it, no request that another site causes carries it, and the relay's
-/// other routes never see it. It goes with the browser's session. A browser sends it to every port of the host, so it opens
-/// nothing without the proof, a second secret that the page keeps in the storage of its own origin and sends as a header.
+/// The cookie that holds a session's token. No script can read it, no request from another site carries it, and the relay's other routes
+/// never see it. It ends with the browser's session. A browser sends it to every port of the host, so it opens nothing without the proof:
+/// a second secret, which the page keeps in the storage of its own origin and sends as a header.
 /// </summary>
 internal static class SessionCookie
 {
@@ -21,16 +21,16 @@ internal static class SessionCookie
     public static string? ReadProof(HttpContext context) => context.Request.Headers[ProofHeader] is [{ Length: > 0 } proof] ? proof : null;
 
     /// <summary>
-    /// Hands a token out. The relay speaks plain HTTP itself and believes no forwarded header; but the browser says in <c>Origin</c>
-    /// by which scheme it came, and with TLS in front the cookie goes over TLS only.
+    /// Sets the cookie. The relay speaks plain HTTP itself and trusts no forwarded header. But the browser names its scheme in
+    /// <c>Origin</c>, and with TLS in front the cookie goes over TLS only.
     /// </summary>
     public static void Write(HttpContext context, string token) =>
         context.Response.Cookies.Append(NameFor(context), token, OptionsFor(context));
 
-    /// <summary>Takes it back.</summary>
+    /// <summary>Removes the cookie.</summary>
     public static void Remove(HttpContext context) => context.Response.Cookies.Delete(NameFor(context), OptionsFor(context));
 
-    /// <summary>With the port, which cookies take no notice of: two relays of one machine would sign each other out.</summary>
+    /// <summary>The name holds the port, which cookies ignore. Otherwise two relays of one machine would sign each other out.</summary>
     private static string NameFor(HttpContext context) =>
         string.Create(CultureInfo.InvariantCulture, $"relay_dashboard_{context.Connection.LocalPort}");
 

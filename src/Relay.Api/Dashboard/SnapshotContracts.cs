@@ -35,7 +35,6 @@ internal sealed record SnapshotAnswer(
 {
     private static readonly string? Version = typeof(SnapshotAnswer).Assembly.GetName().Version?.ToString(3);
 
-    /// <summary>Maps it.</summary>
     public static SnapshotAnswer From(DashboardSnapshot snapshot)
     {
         var (engine, load, today) = (snapshot.Readiness.Engine, snapshot.Engine, snapshot.Today);
@@ -94,7 +93,6 @@ internal sealed record StateContract(
 /// <param name="Waiting">Requests that wait for a place now.</param>
 internal sealed record QueueContract(int Places, int Running, int Waiting)
 {
-    /// <summary>Maps it.</summary>
     public static QueueContract From(QueueLoad load) => new(load.Places, load.Running, load.Waiting);
 }
 
@@ -112,7 +110,7 @@ internal sealed record PoolContract(int Processes, int BlankSpares, int Prepared
 /// <param name="Limit">The whole limit.</param>
 internal sealed record MeterContract(long Used, long Limit)
 {
-    /// <summary>How a key stands with one of its limits.</summary>
+    /// <summary>The usage of one of a key's limits.</summary>
     public static MeterContract From(IReadOnlyList<QuotaStatus> statuses, string policy)
     {
         var status = statuses.FirstOrDefault(one => one.Policy == policy);
@@ -156,7 +154,6 @@ internal sealed record RecentContract(
     LatenciesContract Latencies
 )
 {
-    /// <summary>Maps it.</summary>
     public static RecentContract From(RecentActivity recent) =>
         new(
             recent.Since,
@@ -205,7 +202,7 @@ internal sealed record LatenciesContract(
 /// <param name="P99Ms">Milliseconds that 99 of 100 did not exceed.</param>
 internal sealed record LatencyContract([property: Keywords("""{"minimum":1}""")] long Count, double P50Ms, double P95Ms, double P99Ms)
 {
-    /// <summary>Maps it; null for null.</summary>
+    /// <summary>The durations; null for null.</summary>
     public static LatencyContract? From(LatencySummary? summary) =>
         summary is null
             ? null
@@ -221,7 +218,7 @@ internal sealed record LatencyContract([property: Keywords("""{"minimum":1}""")]
 /// <param name="PagesRunning">Pages that are fetched now.</param>
 /// <param name="PagesWaiting">Pages that wait for a place now.</param>
 /// <param name="HourRequests">All its requests of the last hour.</param>
-/// <param name="HourFailed">Those of them that failed.</param>
+/// <param name="HourFailed">The number of them that failed.</param>
 /// <param name="Minute">Completions of the last sixty seconds.</param>
 /// <param name="Day">Completions of the UTC day.</param>
 /// <param name="Usd">Money of the UTC day.</param>
@@ -244,7 +241,6 @@ internal sealed record KeyStateContract(
     MeterContract PageDay
 )
 {
-    /// <summary>Maps it.</summary>
     public static KeyStateContract From(KeyStanding standing, DateTimeOffset now) =>
         new(
             KeyContract.From(standing.Listed.Key, standing.Listed.LastUsedAt, now),
@@ -275,7 +271,6 @@ internal sealed record UsageSumsAnswer(
     IEnumerable<UsageSumContract> Models
 )
 {
-    /// <summary>Maps them.</summary>
     public static UsageSumsAnswer From(UsageSums sums) =>
         new(
             Ok: true,
@@ -294,7 +289,6 @@ internal sealed record UsageSumsAnswer(
 /// <param name="CostUsd">US dollars by list price.</param>
 internal sealed record UsageSumContract(string Name, long Requests, long Pages, long InputTokens, long OutputTokens, decimal CostUsd)
 {
-    /// <summary>Maps it.</summary>
     public static UsageSumContract From(UsageSum sum) =>
         new(
             sum.Name,

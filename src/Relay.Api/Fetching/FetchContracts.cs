@@ -34,16 +34,16 @@ internal sealed record FetchBody(
 }
 
 /// <summary>
-/// The answer of <c>POST /v1/fetch</c>: the content is in <c>html</c>, <c>text</c> or <c>markdown</c>, as it was asked for.
-/// Written by hand, for the content is UTF-8 already and may be two megabytes of it.
+/// The answer of <c>POST /v1/fetch</c>. The content is in <c>html</c>, <c>text</c> or <c>markdown</c>, as requested. It is written by
+/// hand, because the content is UTF-8 already and may have two megabytes.
 /// </summary>
 internal static class FetchAnswer
 {
-    /// <summary>Writes it.</summary>
-    /// <param name="writer">Where to.</param>
-    /// <param name="page">What to answer.</param>
+    /// <summary>Writes the answer.</summary>
+    /// <param name="writer">The writer of the body.</param>
+    /// <param name="page">The page.</param>
     /// <param name="format">The form of the content.</param>
-    /// <param name="duration">How long it took.</param>
+    /// <param name="duration">The time that it took.</param>
     public static void Write(Utf8JsonWriter writer, FetchedPage page, PageFormat format, TimeSpan duration)
     {
         var (reply, content) = (page.Reply, page.Page);

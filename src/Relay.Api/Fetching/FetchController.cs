@@ -39,7 +39,7 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
     public async Task<IActionResult> FetchAsync(CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();
-        // What it answers is somebody else's text: no browser may take it for a page of the relay's, and no cache keep it.
+        // The answer holds text of another site: no browser may take it for a page of the relay, and no cache may keep it.
         Response.Headers.XContentTypeOptions = "nosniff";
         Response.Headers.CacheControl = "no-store";
         var body = await Request.ReadJsonAsync<FetchBody>(options.Value.MaxBodyBytes, cancellationToken);
@@ -73,7 +73,7 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
         }
     }
 
-    /// <summary>The whole answer before any of it is sent: only then it is known how much it takes.</summary>
+    /// <summary>Writes the whole answer before any of it is sent, because only then its size is known.</summary>
     private static ReadOnlyMemory<byte> Write(FetchedPage page, PageFormat format, TimeSpan duration)
     {
         var answer = new ArrayBufferWriter<byte>(page.Page.Content.Length + 4096);

@@ -6,13 +6,13 @@ using Relay.Redis;
 
 namespace Relay.Api.Hosting;
 
-/// <summary>What <c>--help</c> and <c>--version</c> print. Both end the program before it touches anything.</summary>
+/// <summary>The texts of <c>--help</c> and <c>--version</c>. Both end the program before it touches anything.</summary>
 internal static class CommandLineHelp
 {
     /// <summary>The text to print; null when the command line asks for a relay.</summary>
     public static string? For(string[] args)
     {
-        // A setting's value may look like one of these words; it follows the name of the setting, so only the first counts.
+        // The value of a setting may look like one of these words, and follows the name of the setting. So only the first word counts.
         return args is not [var first, ..]
             ? null
             : first switch

@@ -5,14 +5,13 @@ using Relay.Application.Serving;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// The way from a stop that was asked for to the end: nothing new is let in, while the door stays open to say so and to answer
-/// <c>/health/ready</c>; what runs may end; what outlasts <c>DRAIN_TIMEOUT</c> is cut. Left to the host's own time limit, the
-/// end of the drain would be the end of everything: no process stopped in order, no audit line written, and an exit code of a
-/// crash.
+/// The way from a stop to the end. No new request is let in, but the server keeps listening to say so and to answer <c>/health/ready</c>.
+/// Running requests may end; those that outlast <c>DRAIN_TIMEOUT</c> are cut. With the host's own time limit, the end of the drain would
+/// end everything: no process would stop in order, no audit line would be written, and the exit code would be that of a crash.
 /// </summary>
 internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
 {
-    /// <summary>What the rest of the relay may take to end, once no request runs any more.</summary>
+    /// <summary>The time that the rest of the relay may take to end, after the last request.</summary>
     public static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(10);
 
     private readonly IAdmission _admission;
@@ -44,7 +43,7 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
         await next(context);
     }
 
-    /// <summary>Comes before the server stops to listen.</summary>
+    /// <summary>Runs before the server stops listening.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         try

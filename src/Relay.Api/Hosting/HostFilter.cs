@@ -8,8 +8,8 @@ using Relay.Domain.Fetching;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// Answers only to its own names: a page on some other name that was made to resolve to this machine (DNS rebinding) gets 421
-/// before anything else is looked at.
+/// Answers only to its own names. A page on another name that was made to resolve to this machine (DNS rebinding) gets 421 before the
+/// rest of its request is read.
 /// </summary>
 internal sealed class HostFilter
 {
@@ -36,13 +36,13 @@ internal sealed class HostFilter
         }
     }
 
-    /// <summary>An IPv6 address stands in brackets there; a name is in ASCII, and may end in a dot on either side.</summary>
+    /// <summary>A host in the form of the header: an IPv6 address in brackets; a name in ASCII, without a dot at its end.</summary>
     private static string AsInHeader(string host) =>
         Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : HostName.Read(host) ?? host.TrimEnd('.');
 
     /// <summary>
-    /// The host that a request names, as it was sent. The framework's own reading turns Punycode into letters, and
-    /// throws for invalid Punycode.
+    /// The host that a request names, as it was sent. The framework's own reading turns Punycode into letters, and throws for invalid
+    /// Punycode.
     /// </summary>
     public static string HostOf(HttpRequest request) => new HostString(request.Headers.Host.ToString()).Host.TrimEnd('.');
 

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Mvc.Controllers;
 
 namespace Relay.Api.Hosting;
 
-/// <summary>Finds controllers although they are internal, like everything that is nobody else's to use.</summary>
+/// <summary>Finds controllers although they are internal, like all types that no other project uses.</summary>
 internal sealed class InternalControllers : ControllerFeatureProvider
 {
     /// <inheritdoc/>

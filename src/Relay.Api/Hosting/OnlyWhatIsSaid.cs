@@ -5,8 +5,8 @@ using Serilog.Parsing;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// Leaves a log event what its own message names. ASP.NET Core adds its scopes to every event of a request, and one of
-/// them holds the path, which is the caller's free text.
+/// Keeps in a log event only the properties that its message names. ASP.NET Core adds its scopes to every event of a request, and one
+/// scope holds the path, which is the caller's free text.
 /// </summary>
 internal sealed class OnlyWhatIsSaid : ILogEventEnricher
 {

@@ -6,10 +6,10 @@ using Serilog.Formatting.Display;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// Writes log events for a terminal. The value of a setting, a file's name or an exception's message may hold characters that a terminal
-/// obeys: they are written as <c>\u001b</c>, and a message stays on one line.
+/// Writes log events for a terminal. The value of a setting, a file's name or an exception's message may hold characters that control a
+/// terminal. They are written like <c>\u001b</c>, and a message stays on one line.
 /// </summary>
-/// <param name="prefix">Serilog's template of what comes before the message.</param>
+/// <param name="prefix">Serilog's template of the text before the message.</param>
 internal sealed class PrintableLines(string prefix) : ITextFormatter
 {
     private static readonly MessageTemplateTextFormatter Message = new("{Message:l}");

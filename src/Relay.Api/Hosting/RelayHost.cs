@@ -33,7 +33,7 @@ namespace Relay.Api.Hosting;
 /// <summary>Puts the relay together.</summary>
 internal static class RelayHost
 {
-    /// <summary>A relay, ready to run.</summary>
+    /// <summary>Makes a relay that is ready to run.</summary>
     /// <param name="args">Settings as <c>--name value</c> or <c>--name=value</c>: <c>--port 8800</c>, <c>--warm-processes=0</c>.</param>
     /// <exception cref="FormatException"><c>config.env</c> or the command line can't be read.</exception>
     public static WebApplication Build(string[] args)
@@ -45,7 +45,7 @@ internal static class RelayHost
         builder.Services.AddRelayApplication().AddRelayRedis(builder.Configuration).AddRelayInfrastructure(home).AddRelayApi();
         builder.Services.AddSystemdService();
         builder.CheckSettings();
-        builder.AddRelayTelemetry(); // Its exporters begin as soon as anything is asked of the container, with settings that must be good.
+        builder.AddRelayTelemetry(); // Its exporters begin at the first use of the container, with settings that must be valid.
         var app = builder.Build();
         app.UseRelayPipeline();
         app.ReportSettings(home);
@@ -53,8 +53,8 @@ internal static class RelayHost
     }
 
     /// <summary>
-    /// Runs until asked to stop. A start that fails is stopped, too: left to be disposed of, the services that had begun
-    /// would report their end as a crash, and a self-test's process would be cut off instead of ended.
+    /// Runs until asked to stop. A failed start is stopped, too. If it were only disposed of, services that had begun would report their
+    /// end as a crash, and a self-test's process would be cut off instead of ended.
     /// </summary>
     /// <returns>The exit code: 0, or 1 when a service did not stop in its time.</returns>
     public static async Task<int> RunToEndAsync(this WebApplication app, CancellationToken cancellationToken)
@@ -73,8 +73,8 @@ internal static class RelayHost
     }
 
     /// <summary>
-    /// The host stops every service, whether or not another fails, and throws in the end. Unhandled, that would abort the process
-    /// and leave the dump of a crash for a service that was slow.
+    /// Stops every service. The host goes on when a service fails, and throws at the end. Unhandled, that exception would abort the
+    /// process and leave the dump of a crash for a service that was slow.
     /// </summary>
     private static async Task<bool> StopsInOrderAsync(this WebApplication app, Task stop)
     {
@@ -97,15 +97,15 @@ internal static class RelayHost
     }
 
     /// <summary>
-    /// Tells an operator all problems at once. In a provider of its own, for the application's own already reads the
-    /// server's settings while it is built, and would stop at their problems.
+    /// Tells an operator all problems at once. It uses a separate provider, because the application's own already reads the server's
+    /// settings while it is built, and would stop at their problems.
     /// </summary>
     private static void CheckSettings(this WebApplicationBuilder builder)
     {
-        // With the configuration as an instance: one that a provider has made ends with it, and would follow no change any more.
+        // The configuration is registered as an instance: one that a provider has made ends with it, and would follow no change any more.
         IServiceCollection registrations = new ServiceCollection();
         registrations.Add(builder.Services).AddSingleton<IConfiguration>(builder.Configuration);
-        using var services = registrations.BuildServiceProvider(); // A second set of singletons: of the validators only, and gone at once.
+        using var services = registrations.BuildServiceProvider(); // A second set of singletons, of the validators only, which ends at once.
         services.GetRequiredService<IStartupValidator>().Validate();
     }
 
@@ -157,9 +157,10 @@ internal static class RelayHost
                 .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
                 .MinimumLevel.Override("System", LogEventLevel.Warning)
                 .MinimumLevel.Override("Yarp", LogEventLevel.Warning)
-                // "Hosting failed to start" with a stack trace: Program says what an operator can mend, and a bug ends the process.
+                // "Hosting failed to start" has a stack trace. Program reports problems that an operator can mend, and a bug ends the
+                // process.
                 .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
-                // Says nothing here, and would begin a span of its own around each request, with the caller's baggage in it.
+                // It writes nothing here, and would begin a second span around each request, with the caller's baggage in it.
                 .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off);
             logging.Enrich.With<OnlyWhatIsSaid>();
             if (options.LogFormat == LogFormat.Json)
@@ -185,7 +186,8 @@ internal static class RelayHost
                 (kestrel, server, telemetry, silence) =>
                 {
                     kestrel.AddServerHeader = false;
-                    // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the 413 is read.
+                    // RequestBody enforces MAX_BODY_BYTES itself: Kestrel's limit would cut the connection before the caller has read the
+                    // 413.
                     kestrel.Limits.MaxRequestBodySize = null;
                     kestrel.Limits.MaxConcurrentConnections = server.Value.MaxConnections;
                     kestrel.Limits.RequestHeadersTimeout = server.Value.HeaderTimeout;
@@ -225,7 +227,7 @@ internal static class RelayHost
         services.AddRouting();
         services
             .AddMvcCore()
-            .AddApplicationPart(typeof(RelayHost).Assembly) // Also where the program that runs is a test.
+            .AddApplicationPart(typeof(RelayHost).Assembly) // Also when a test is the running program.
             .ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new InternalControllers()))
             .AddJsonOptions(json => JsonContract.Configure(json.JsonSerializerOptions))
             .AddRelayDescription();
@@ -241,7 +243,7 @@ internal static class RelayHost
         services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
     }
 
-    /// <summary>Under systemd it says when it has started and is stopping (<c>Type=notify</c>); elsewhere nothing.</summary>
+    /// <summary>Tells systemd when the relay has started and is stopping (<c>Type=notify</c>). Does nothing elsewhere.</summary>
     private static void AddSystemdService(this IServiceCollection services)
     {
         if (SystemdHelpers.IsSystemdService())
@@ -269,7 +271,7 @@ internal static class RelayHost
         app.MapMetrics();
     }
 
-    /// <summary>Makes a first <c>config.env</c>, and warns of names in it that mean nothing.</summary>
+    /// <summary>Makes a first <c>config.env</c>, and warns of unknown names in it.</summary>
     private static void ReportSettings(this WebApplication app, RelayHome home)
     {
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Relay.Settings");
@@ -316,7 +318,7 @@ internal static class RelayHost
         app.Lifetime.ApplicationStopping.Register(() => logger.LogInformation("Stopping: running requests may finish"));
     }
 
-    /// <summary>From the file and the command line; the environment is everybody's.</summary>
+    /// <summary>Names from the file and the command line. The environment also holds variables of other programs.</summary>
     private static IEnumerable<string> UnknownNames(IConfigurationRoot configuration, IEnumerable<SettingDescription> known) =>
         UnknownSettings.Find(
             configuration

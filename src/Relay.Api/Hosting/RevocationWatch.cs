@@ -6,7 +6,7 @@ using Relay.Application.Pipeline;
 
 namespace Relay.Api.Hosting;
 
-/// <summary>Ends what a key has queued or running when the key is revoked: the callers get the 401 they would get from then on.</summary>
+/// <summary>Ends the waiting and running requests of a key when it is revoked: their callers get the same 401 as later requests.</summary>
 internal sealed class RevocationWatch : IDisposable
 {
     private readonly ConcurrentDictionary<Running, string> _running = new();
@@ -18,10 +18,10 @@ internal sealed class RevocationWatch : IDisposable
         _keys.Reloaded += EndRevoked;
     }
 
-    /// <summary>Passes the request on, with a token that also the revocation of its key cancels.</summary>
+    /// <summary>Passes the request on, with a token that the revocation of its key cancels, too.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        // What the dashboard asks is over at once anyhow, and who revokes its own key there is to hear that it is done.
+        // A request of the dashboard is over at once. An admin who revokes its own key there must get the answer.
         if (
             context.Features.Get<RequestContext>() is not { } request
             || context.GetEndpoint()?.Metadata.GetMetadata<AcceptsSessionAttribute>() is not null
@@ -37,12 +37,12 @@ internal sealed class RevocationWatch : IDisposable
         context.RequestAborted = running.Ended.Token;
         if (_keys.IsRevoked(request.Caller.Id))
         {
-            running.Revoke(); // Between its look-up and this line.
+            running.Revoke(); // Revoked between its look-up and this line.
         }
 
         try
         {
-            // An answer that was cut throws: one that comes back is whole, however late the revocation was.
+            // A cut answer throws. An answer that returns is whole, however late the revocation was.
             await next(context);
         }
         catch (OperationCanceledException) when (running.IsRevoked && !left.IsCancellationRequested && context.Response.HasStarted)
@@ -103,14 +103,14 @@ internal sealed class RevocationWatch : IDisposable
                 IsRevoked = true;
             }
 
-            // Not under the lock: what runs on it may end this very request.
+            // Not under the lock: a callback may end this very request.
             try
             {
                 Ended.Cancel();
             }
             catch (ObjectDisposedException)
             {
-                return; // It ended by itself just now.
+                return; // The request has just ended by itself.
             }
         }
 

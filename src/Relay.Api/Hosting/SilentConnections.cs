@@ -7,18 +7,19 @@ using Relay.Application.Serving;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// Closes connections that keep silent for HEADER_TIMEOUT before, between and after their requests, until one of those requests
-/// had a good key. Kestrel has one time limit for all silent connections, and whoever has no key would hold each for that long.
+/// Closes connections that are silent for HEADER_TIMEOUT before, between and after their requests, until one of those requests had a good
+/// key. Kestrel has one time limit for all silent connections, so without this anybody without a key could hold each connection for that
+/// long.
 /// </summary>
 internal sealed class SilentConnections(IOptions<ServerOptions> options, TimeProvider clock)
 {
     /// <summary>
-    /// How long a connection with a good key may be silent. Longer than common proxies keep theirs, two minutes: the proxy
-    /// closes first, and never sends a request into a connection that is just being closed here.
+    /// The time for which a connection with a good key may be silent. It is longer than the two minutes of common proxies: the proxy
+    /// closes first, and never sends a request into a connection that is being closed here.
     /// </summary>
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(150);
 
-    /// <summary>Around the life of a connection.</summary>
+    /// <summary>Watches a connection for its whole life.</summary>
     public async Task WatchAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         using var silence = new Silence(
@@ -30,7 +31,7 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
         await next(connection);
     }
 
-    /// <summary>Around a request.</summary>
+    /// <summary>Pauses the watch during a request.</summary>
     public static async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (context.Features.Get<Silence>() is not { } silence)
@@ -50,7 +51,7 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
         }
     }
 
-    /// <summary>Says that a request of the connection had a good key.</summary>
+    /// <summary>Notes that a request of the connection had a good key.</summary>
     public static void Trust(HttpContext context) => context.Features.Get<Silence>()?.Trust();
 
     private sealed class Silence : IDisposable
@@ -62,7 +63,7 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
         public Silence(IConnectionLifetimeNotificationFeature connection, TimeSpan limit, TimeProvider clock)
         {
             _limit = limit;
-            // Not an abort: a head that has begun to arrive has Kestrel's own time limit.
+            // Closed, not aborted: a head that has begun to arrive has Kestrel's own time limit.
             _timer = clock.CreateTimer(
                 static state => ((IConnectionLifetimeNotificationFeature)state!).RequestClose(),
                 connection,

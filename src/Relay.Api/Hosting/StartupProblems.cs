@@ -3,10 +3,10 @@ using Relay.Infrastructure;
 
 namespace Relay.Api.Hosting;
 
-/// <summary>Tells what an operator can mend from what is a bug.</summary>
+/// <summary>Tells problems that an operator can mend from bugs.</summary>
 internal static class StartupProblems
 {
-    /// <summary>Every problem as a sentence; empty when the exception is no matter of configuration.</summary>
+    /// <summary>Every problem as a sentence; empty for an exception that is not about the configuration.</summary>
     public static IReadOnlyList<string> Of(Exception exception) =>
         exception switch
         {

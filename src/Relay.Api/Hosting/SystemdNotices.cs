@@ -6,13 +6,13 @@ using Relay.Application.Serving;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// Tells systemd how long a stop may take. The unit can't know <c>DRAIN_TIMEOUT</c>: without this, a longer one would end in a SIGKILL
-/// at the unit's <c>TimeoutStopSec</c>. That the relay has started and is stopping is said by <see cref="SystemdLifetime"/>.
+/// Tells systemd how long a stop may take. The unit does not know <c>DRAIN_TIMEOUT</c>: without this, a longer drain would end in a
+/// SIGKILL at the unit's <c>TimeoutStopSec</c>. <see cref="SystemdLifetime"/> tells that the relay has started and is stopping.
 /// </summary>
 internal sealed class SystemdNotices(ISystemdNotifier systemd, IHostApplicationLifetime lifetime, IOptions<ServerOptions> options)
     : IHostedService
 {
-    /// <summary>For the way from the last line of the relay to its end as systemd sees it.</summary>
+    /// <summary>The time from the last line of the relay to its end as systemd sees it.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(10);
 
     /// <inheritdoc/>

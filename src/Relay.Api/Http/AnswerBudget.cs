@@ -3,20 +3,22 @@ using Relay.Domain;
 namespace Relay.Api.Http;
 
 /// <summary>
-/// Bounds what all large answers that wait to be read take of the memory together. A request's place is free again before its
-/// answer is sent, and who reads slowly may have as many answers waiting as connections.
+/// Bounds the memory of all large answers together that wait to be read. A request's place is free again before its answer is sent, so a
+/// slow reader may have as many answers waiting as connections.
 /// </summary>
 internal sealed class AnswerBudget
 {
-    /// <summary>The longest page, all of it escaped, is some 18 MB: one key may have three of them unread.</summary>
+    /// <summary>
+    /// The bytes of all answers. The longest page, fully escaped, has some 18 MB: one key may have three such pages unread.
+    /// </summary>
     private const long Bytes = 256_000_000;
 
-    /// <summary>As much as Kestrel holds of an answer before it waits for the reader.</summary>
+    /// <summary>The bytes of an answer that Kestrel holds before it waits for the reader.</summary>
     internal const int Piece = 64 * 1024;
 
     private readonly MemoryBudget _room = new(Bytes);
 
-    /// <summary>What a request beyond it is told.</summary>
+    /// <summary>The error for a request beyond the bound.</summary>
     public static RelayError Full { get; } =
         new(
             ErrorCode.QueueFull,
@@ -31,8 +33,8 @@ internal sealed class AnswerBudget
     public void GiveBack(string keyId, long bytes) => _room.GiveBack(keyId, bytes);
 
     /// <summary>
-    /// Sends a body piece by piece, each once the reader has taken what came before: at once, Kestrel would make a copy of it all.
-    /// A body of one piece is sent whole or not at all: a revocation that comes while its headers are made would leave half of it.
+    /// Sends a body piece by piece, each after the reader has taken the one before: sent at once, Kestrel would copy the whole body. A
+    /// body of one piece is sent whole or not at all, so that a revocation while its headers are made does not leave half of it.
     /// </summary>
     /// <exception cref="OperationCanceledException">The caller left, or the key was revoked, before the answer was whole.</exception>
     public static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)

@@ -1,31 +1,31 @@
 namespace Relay.Api.Http;
 
-/// <summary>Whose words a route speaks.</summary>
+/// <summary>The API whose format a route speaks.</summary>
 internal enum ApiSurface
 {
-    /// <summary>The relay's own.</summary>
+    /// <summary>The relay's own format.</summary>
     Native,
 
-    /// <summary>OpenAI's, as its SDKs expect them.</summary>
+    /// <summary>OpenAI's format, as its SDKs expect it.</summary>
     OpenAi,
 
-    /// <summary>Anthropic's.</summary>
+    /// <summary>Anthropic's format.</summary>
     Anthropic,
 }
 
-/// <summary>On routes that speak one API's words, whoever asks. The list of models is for the clients of all.</summary>
+/// <summary>Marks routes that speak one API's format for every caller. The list of models is for the clients of all APIs.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class SpeaksAttribute(ApiSurface surface) : Attribute
 {
-    /// <summary>Whose.</summary>
+    /// <summary>The API.</summary>
     public ApiSurface Surface { get; } = surface;
 }
 
 internal static class RequestedSurface
 {
     /// <summary>
-    /// The route's; where it has none, or no route is known (yet), Anthropic's for its SDKs, which say so, and the relay's own for all
-    /// others.
+    /// The API of the route. For a route without one, or before the route is known, it is Anthropic's for its SDKs, which name
+    /// themselves, and the relay's own for all others.
     /// </summary>
     public static ApiSurface Surface(this HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<SpeaksAttribute>()?.Surface

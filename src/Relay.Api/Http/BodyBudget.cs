@@ -5,8 +5,8 @@ using Relay.Domain;
 namespace Relay.Api.Http;
 
 /// <summary>
-/// Bounds the memory of all bodies that are being read, or whose requests wait for their place: room for so many of the largest,
-/// and for a quarter of them of one key. One key may have as many connections as there are.
+/// Bounds the memory of all bodies that are being read, or whose requests wait for their place: room for a number of the largest bodies,
+/// and for a quarter of them for one key. A key may open any number of connections.
 /// </summary>
 internal sealed class BodyBudget(IOptions<ServerOptions> options)
 {
@@ -14,7 +14,7 @@ internal sealed class BodyBudget(IOptions<ServerOptions> options)
 
     private readonly MemoryBudget _room = new(options.Value.MaxBodyBytes * LargestBodies);
 
-    /// <summary>The answer to a request beyond it.</summary>
+    /// <summary>The error for a request beyond the bound.</summary>
     public static RelayError Full { get; } =
         new(
             ErrorCode.QueueFull,
@@ -34,7 +34,7 @@ internal sealed class BodyRoom(BodyBudget budget, string keyId) : IDisposable
 {
     private long _taken;
 
-    /// <summary>Has room for so many bytes altogether; false when the budget has none.</summary>
+    /// <summary>Grows the room to a number of bytes; false when the budget has no more.</summary>
     public bool TryGrowTo(long bytes)
     {
         var more = bytes - _taken;
@@ -47,7 +47,7 @@ internal sealed class BodyRoom(BodyBudget budget, string keyId) : IDisposable
         return true;
     }
 
-    /// <summary>Gives all of it back; later calls do nothing.</summary>
+    /// <summary>Gives the whole room back; later calls do nothing.</summary>
     public void Dispose() => budget.GiveBack(keyId, Interlocked.Exchange(ref _taken, 0));
 
     /// <summary>The room of a request. A body that is read a second time, from memory, has the same room.</summary>

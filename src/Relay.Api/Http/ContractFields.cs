@@ -5,7 +5,7 @@ using Relay.Api.OpenApi;
 
 namespace Relay.Api.Http;
 
-/// <summary>The fields of a body, from the type that describes it: the description and the reader know the same fields.</summary>
+/// <summary>The fields of a body, from the type that describes it. So the description and the reader know the same fields.</summary>
 internal sealed class ContractFields
 {
     private readonly FrozenDictionary<string, bool> _hasEffect;

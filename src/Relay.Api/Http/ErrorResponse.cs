@@ -75,11 +75,12 @@ internal static class ErrorResponse
         };
 
     /// <summary>
-    /// The status where another API has one of its own for the same thing. What has cost money has one that no client repeats by itself:
-    /// LangChain repeats a 422 and each 5xx six times, OpenAI's .NET SDK and Vercel's SDK each 5xx, whatever <c>x-should-retry</c> says.
+    /// The status of an error where another API has its own status for it. An error that has cost money has a status that no client
+    /// repeats by itself: LangChain repeats a 422 and each 5xx six times, OpenAI's .NET SDK and Vercel's SDK each 5xx, whatever
+    /// <c>x-should-retry</c> says.
     /// </summary>
-    /// <param name="code">What happened.</param>
-    /// <param name="surface">Whose words the route speaks.</param>
+    /// <param name="code">The error.</param>
+    /// <param name="surface">The API whose format the route speaks.</param>
     /// <param name="hasCost">Whether the request was charged money.</param>
     public static int StatusOf(ErrorCode code, ApiSurface surface, bool hasCost = false)
     {
@@ -101,10 +102,10 @@ internal static class ErrorResponse
 
     private const int AnthropicOverloaded = 529;
 
-    /// <summary>SDKs of other APIs sleep as long as they are told, and one of them for a day.</summary>
+    /// <summary>The longest wait that is told. SDKs of other APIs sleep as long as they are told, and one of them for a day.</summary>
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(1);
 
-    /// <summary>The one answer to whoever has no good key.</summary>
+    /// <summary>The one answer to a request without a good key.</summary>
     public static RelayError Unauthorized { get; } = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
 
     /// <summary>An error as an action's result.</summary>
@@ -116,7 +117,7 @@ internal static class ErrorResponse
         var surface = context.Surface();
         context.Log().Error = error.WireName;
         SetRetry(context, error, surface);
-        context.Response.Headers.Remove(LenientBody.IgnoredHeader); // It is told with an answer.
+        context.Response.Headers.Remove(LenientBody.IgnoredHeader); // It belongs to an answer.
         var body = Serialize(error, surface, context.Log().RequestId);
         var response = context.Response;
         response.StatusCode = StatusOf(error.Code, surface, HasCost(context));
@@ -133,7 +134,7 @@ internal static class ErrorResponse
             _ => JsonSerializer.SerializeToUtf8Bytes(ErrorContract.From(error, requestId), JsonContract.Options),
         };
 
-    /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's shape.</summary>
+    /// <summary>Gives the framework's own empty refusals (no route, wrong method) the relay's format.</summary>
     public static Task WriteForStatusAsync(HttpContext context) =>
         context.Response.StatusCode switch
         {
@@ -176,7 +177,7 @@ internal static class ErrorResponse
     private static bool HasCost(HttpContext context) => context.Features.Get<RequestContext>()?.CostUsd > 0;
 
     /// <summary>
-    /// Whether the same request may succeed a minute later. What has cost money is not tried again without a person's say.
+    /// Whether the same request may succeed a minute later. A failure that has cost money is not repeated without a person's decision.
     /// </summary>
     public static bool IsWorthRetrying(ErrorCode code) =>
         code

@@ -5,10 +5,10 @@ using Relay.Domain.Models;
 
 namespace Relay.Api.Http;
 
-/// <summary>Takes the fields of a body one after the other, and remembers the first that is wrong.</summary>
+/// <summary>Takes the fields of a body one after the other, and remembers the first wrong one.</summary>
 internal sealed class FieldReader
 {
-    /// <summary>What is wrong; null while nothing is.</summary>
+    /// <summary>The first error; null for none.</summary>
     public RelayError? Error { get; private set; }
 
     /// <summary>The value; the type's default for a wrong one.</summary>
@@ -23,13 +23,13 @@ internal sealed class FieldReader
         return default;
     }
 
-    /// <summary>A field is wrong.</summary>
+    /// <summary>Notes an error of a field.</summary>
     public void Refuse(string field, string message) => Error ??= RelayError.Invalid(field, message);
 
-    /// <summary>A field is wrong.</summary>
+    /// <summary>Notes an error.</summary>
     public void Refuse(RelayError error) => Error ??= error;
 
-    /// <summary>A field is wrong; something to go on with.</summary>
+    /// <summary>Notes an error of a field, and returns a value to go on with.</summary>
     public T Refuse<T>(string field, string message, T instead)
     {
         Refuse(field, message);
@@ -60,10 +60,10 @@ internal sealed class FieldReader
         return text;
     }
 
-    /// <summary>A text inside of something whose form is only known here; null when it is missing, null, or wrong.</summary>
-    /// <param name="element">The object it is in.</param>
-    /// <param name="name">Its name there.</param>
-    /// <param name="field">Where the object is, for the error.</param>
+    /// <summary>A text inside of another value; null when it is missing, null, or wrong.</summary>
+    /// <param name="element">The object that holds it.</param>
+    /// <param name="name">Its name in the object.</param>
+    /// <param name="field">The place of the object, for the error.</param>
     public string? Text(JsonElement element, string name, string field)
     {
         if (!element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
@@ -80,9 +80,7 @@ internal sealed class FieldReader
         return Text(value, $"{field}.{name}");
     }
 
-    /// <summary>
-    /// Whether it is an object with nothing in it but these; others may be there as null or empty list, which ask for nothing.
-    /// </summary>
+    /// <summary>Whether it is an object with only these fields. Other fields may be null or an empty list, which ask for nothing.</summary>
     public bool IsObject(JsonElement element, string field, params ReadOnlySpan<string> known)
     {
         if (element.ValueKind != JsonValueKind.Object)

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Mvc.Infrastructure;
 namespace Relay.Api.Http;
 
 /// <summary>
-/// Writes the JSON of actions. The framework's own writer passes over a cancellation, and ends an answer that was cut as if it
-/// were whole. This one throws, and tells the length first, so that a cut answer never looks whole.
+/// Writes the JSON of actions. The framework's own writer ignores a cancellation, and ends a cut answer as if it were whole. This one
+/// throws, and sends the length first, so that a cut answer never looks whole.
 /// </summary>
 internal sealed class JsonAnswers : IActionResultExecutor<JsonResult>
 {

@@ -4,13 +4,12 @@ using System.Text.Json.Serialization;
 
 namespace Relay.Api.Http;
 
-/// <summary>How the relay reads and writes JSON: snake_case, and strict with what comes in.</summary>
+/// <summary>The relay's JSON: snake_case, and strict in reading.</summary>
 internal static class JsonContract
 {
     /// <summary>For bodies and answers alike.</summary>
     public static JsonSerializerOptions Options { get; } = Configure(new JsonSerializerOptions());
 
-    /// <summary>Sets the options up.</summary>
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
     {
         options.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
@@ -20,7 +19,7 @@ internal static class JsonContract
         options.AllowDuplicateProperties = false;
         options.NumberHandling = JsonNumberHandling.Strict;
         options.MaxDepth = 64;
-        // The answer is application/json, never HTML: umlauts may stay as they are.
+        // The answer is application/json, never HTML, so that umlauts may stay as they are.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         return options;
     }

@@ -2,13 +2,13 @@ using System.Text.Json;
 
 namespace Relay.Api.Http;
 
-/// <summary>Texts of JSON whose form is only known when it is read.</summary>
+/// <summary>Texts in JSON whose form is checked only when they are read.</summary>
 internal static class JsonText
 {
-    /// <summary>What is wrong with a text that <see cref="Read"/> takes for none.</summary>
+    /// <summary>The problem of a text for which <see cref="Read"/> returns null.</summary>
     public const string Problem = "is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.";
 
-    /// <summary>A string's text; null when it is not valid Unicode, which System.Text.Json finds out only now.</summary>
+    /// <summary>A string's text; null when it is not valid Unicode, which System.Text.Json finds out only here.</summary>
     public static string? Read(JsonElement text)
     {
         try

@@ -4,12 +4,12 @@ using System.Text.Json;
 namespace Relay.Api.Http;
 
 /// <summary>
-/// The body of a route that speaks another API's words, read field by field. A field that is not known, and a known one that has
-/// no effect here, is taken, and named in <c>X-Relay-Ignored</c>.
+/// The body of a route in another API's format, read field by field. An unknown field, or a known one without effect here, is accepted,
+/// and named in <c>X-Relay-Ignored</c>.
 /// </summary>
 internal sealed class LenientBody(JsonElement root, FieldReader fields, ContractFields contract)
 {
-    /// <summary>Names of what had no effect, separated by commas.</summary>
+    /// <summary>The header with the names of fields without effect, separated by commas.</summary>
     public const string IgnoredHeader = "X-Relay-Ignored";
 
     /// <summary>Most names that are told.</summary>
@@ -114,7 +114,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
         return null;
     }
 
-    /// <summary>Says that a field had no effect.</summary>
+    /// <summary>Names a field as without effect.</summary>
     public void Ignore(string name)
     {
         if (_ignored.Count < MaxIgnored && !_ignored.Contains(name, StringComparer.Ordinal))
@@ -123,7 +123,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
         }
     }
 
-    /// <summary>Refuses or ignores what can't be honoured.</summary>
+    /// <summary>Refuses or ignores parameters that can't be honoured.</summary>
     public void Sort(IEnumerable<UnsupportedParameter> parameters)
     {
         foreach (var parameter in parameters)
@@ -145,7 +145,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
     }
 
     /// <summary>
-    /// Names of all that had no effect: those that were found so, those whose contract says so, and those that the contract lacks.
+    /// The names of all fields without effect: those that were found so, those whose contract says so, and those that the contract lacks.
     /// </summary>
     public IReadOnlyList<string> FindIgnored()
     {

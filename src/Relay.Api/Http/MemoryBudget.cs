@@ -1,6 +1,6 @@
 namespace Relay.Api.Http;
 
-/// <summary>So many bytes for all keys together, and a quarter of them for each.</summary>
+/// <summary>A number of bytes for all keys together, and a quarter of it for each key.</summary>
 internal sealed class MemoryBudget(long bytes)
 {
     private const int Shares = 4;

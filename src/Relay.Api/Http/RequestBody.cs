@@ -10,12 +10,12 @@ using Relay.Domain;
 
 namespace Relay.Api.Http;
 
-/// <summary>Reads a JSON body: bounded, uncompressed, strict, and with an error that names what is wrong.</summary>
+/// <summary>Reads a JSON body: bounded, uncompressed and strict. Its errors name the mistake.</summary>
 internal static class RequestBody
 {
     /// <summary>
-    /// Most values, names, objects and lists of one body together. The largest conversation that is taken has half as many; a body of
-    /// millions takes many times its bytes once it is read.
+    /// Most values, names, objects and lists of one body together. The largest accepted conversation has half as many. A body of millions
+    /// of them would take many times its bytes once it is read.
     /// </summary>
     internal const int MaxParts = 200_000;
 
@@ -28,15 +28,15 @@ internal static class RequestBody
     };
 
     /// <summary>The body as a contract.</summary>
-    /// <param name="request">Already authenticated.</param>
-    /// <param name="maxBytes">Largest body; of a larger one nothing is kept, and Kestrel drains what still comes, for 5 s.</param>
+    /// <param name="request">The request, already authenticated.</param>
+    /// <param name="maxBytes">The largest body. Of a larger one nothing is kept, and Kestrel drains the rest for 5 s.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
     public static Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
         where T : class => request.ReadAsync(Parse<T>, maxBytes, cancellationToken);
 
     /// <summary>
-    /// The body as an object whose fields are looked at later. What <paramref name="parse"/> returns must not hold the object: it
-    /// is gone afterwards.
+    /// The body as an object whose fields are read later. The result of <paramref name="parse"/> must not hold the object, which is
+    /// disposed of afterwards.
     /// </summary>
     public static Task<Result<T>> ReadObjectAsync<T>(
         this HttpRequest request,
@@ -62,7 +62,7 @@ internal static class RequestBody
                         || exception.Message.Contains("UTF-8", StringComparison.Ordinal)
                     )
                 {
-                    // System.Text.Json finds it out when a name is compared.
+                    // System.Text.Json throws this when it compares a name.
                     return new RelayError(
                         ErrorCode.InvalidRequest,
                         "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8."
@@ -73,7 +73,7 @@ internal static class RequestBody
             cancellationToken
         );
 
-    /// <summary>The body as it is, of the same kind and size.</summary>
+    /// <summary>The unread body, with the same checks of type and size.</summary>
     public static Task<Result<byte[]>> ReadBytesAsync(this HttpRequest request, long maxBytes, CancellationToken cancellationToken) =>
         request.ReadAsync<byte[]>(body => body.ToArray(), maxBytes, cancellationToken);
 
@@ -105,7 +105,7 @@ internal static class RequestBody
         }
         catch (IOException exception) when (exception is BadHttpRequestException || exception.InnerException is OverflowException)
         {
-            // Kestrel tells of a chunk's size beyond 64 bits by the second of them.
+            // Kestrel throws the second kind for a chunk whose size exceeds 64 bits.
             return new RelayError(ErrorCode.InvalidRequest, $"The body did not arrive whole: {exception.Message}");
         }
         finally
@@ -152,7 +152,7 @@ internal static class RequestBody
         }
     }
 
-    /// <summary>Counts without keeping anything. What is no JSON is left to who reads it.</summary>
+    /// <summary>Counts without keeping anything. Invalid JSON is left to the reader.</summary>
     private static bool HasTooManyParts(ReadOnlySequence<byte> body)
     {
         var reader = new Utf8JsonReader(WithoutMark(body), new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
@@ -194,7 +194,7 @@ internal static class RequestBody
         return request.ContentLength > maxBytes ? TooLarge(maxBytes) : null;
     }
 
-    /// <summary>By its name, or by the name without the hyphen, which many clients write.</summary>
+    /// <summary>Whether it is UTF-8, by its name, or by the name without the hyphen, which many clients write.</summary>
     private static bool IsUtf8(StringSegment charset) =>
         charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase);
 
@@ -219,7 +219,7 @@ internal static class RequestBody
         }
     }
 
-    /// <summary>A file that a Windows editor saved begins with one, and nobody sees it there.</summary>
+    /// <summary>The body without an invisible byte order mark, which Windows editors write.</summary>
     private static ReadOnlySequence<byte> WithoutMark(ReadOnlySequence<byte> body) =>
         new SequenceReader<byte>(body).IsNext(ByteOrderMark) ? body.Slice(ByteOrderMark.Length) : body;
 
@@ -232,8 +232,8 @@ internal static class RequestBody
         new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
 
     /// <summary>
-    /// The reader's own exceptions are about JSON, the serializer's about fields. Neither message is passed on: they
-    /// name .NET types and echo the caller's text.
+    /// Explains an exception: the reader's own are about JSON, the serializer's about fields. Their messages are not passed on, because
+    /// they name .NET types and repeat the caller's text.
     /// </summary>
     private static RelayError Explain(JsonException exception)
     {
@@ -282,14 +282,14 @@ internal static class RequestBody
         : path.StartsWith("$['", StringComparison.Ordinal) ? Printable(path[3..].TrimEnd(']').TrimEnd('\''))
         : null;
 
-    /// <summary>A name the caller made up, safe to show in a terminal and not long.</summary>
+    /// <summary>A name from the caller, made safe for a terminal and short.</summary>
     private static string Printable(string name)
     {
         var shown = new string([.. name.Select(letter => IsVisible(letter) ? letter : '?')]);
         return shown.Length <= MaxEchoedName ? shown : shown[..MaxEchoedName] + "…";
     }
 
-    /// <summary>Not what a terminal obeys, turns around or breaks lines at.</summary>
+    /// <summary>Whether a letter neither controls a terminal, nor turns the writing around, nor breaks lines.</summary>
     private static bool IsVisible(char letter) =>
         char.GetUnicodeCategory(letter)
             is not (

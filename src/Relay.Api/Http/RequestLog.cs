@@ -11,10 +11,12 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.Http;
 
-/// <summary>What is told about a request in its one log line. Never a prompt, an answer, a secret or a path the caller made up.</summary>
+/// <summary>
+/// The content of a request's one log line. It never holds a prompt, an answer, a secret or a path that the caller made up.
+/// </summary>
 internal sealed class RequestLogEntry(string requestId)
 {
-    /// <summary>Also in the answer, as <c>X-Request-Id</c>.</summary>
+    /// <summary>The request's id; its answer has it as <c>X-Request-Id</c>.</summary>
     public string RequestId { get; } = requestId;
 
     /// <summary>The error's wire name.</summary>
@@ -25,21 +27,21 @@ internal sealed class RequestLogEntry(string requestId)
     /// </summary>
     public bool IsOver { get; set; }
 
-    /// <summary>Whether it is one of many that a page asks by itself, whose success is no event: no line tells of it.</summary>
+    /// <summary>Whether it is one of many that a page sends by itself. Its success gets no line.</summary>
     public bool IsRoutine { get; set; }
 }
 
-/// <summary>The audit log's word for a route.</summary>
+/// <summary>The audit log's name for a route.</summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class AuditedAsAttribute(string action) : Attribute
 {
-    /// <summary>The word.</summary>
+    /// <summary>The name.</summary>
     public string Action { get; } = action;
 }
 
 /// <summary>
-/// Gives every request an id, writes its one line into the log and into the audit log, and turns what nobody expected into a
-/// 500 without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
+/// Gives every request an id, writes its one line into the log and into the audit log, and turns an unexpected exception into a 500
+/// without details. Requests without a good key are counted instead, so that a flood of them fills no disk.
 /// </summary>
 internal sealed class RequestLog(
     RequestDelegate next,
@@ -63,9 +65,9 @@ internal sealed class RequestLog(
             await next(context);
             if (!entry.IsOver)
             {
-                // A connection that was lost, or cut off, takes the rest of an answer without a word.
+                // A lost or cut connection drops the rest of an answer silently.
                 context.RequestAborted.ThrowIfCancellationRequested();
-                // Buffered bytes are the relay's time too.
+                // The time to send buffered bytes counts as the relay's, too.
                 await context.Response.CompleteAsync();
             }
         }
@@ -108,7 +110,7 @@ internal sealed class RequestLog(
     private static void SetRequestId(HttpContext context, RequestLogEntry entry)
     {
         context.Response.Headers["X-Request-Id"] = entry.RequestId;
-        // Anthropic's SDKs look for theirs.
+        // Anthropic's SDKs look for this header.
         context.Response.Headers["request-id"] = entry.RequestId;
     }
 
@@ -134,7 +136,7 @@ internal sealed class RequestLog(
 
             if (logger.IsEnabled(LogLevel.Debug))
             {
-                // Anybody can ask without a key: no line of the log for each.
+                // Anybody can ask without a key: such requests get no line each.
                 logger.LogDebug(
                     "{Route} {Status} {Error} total={TotalMs:0.0}ms {RequestId}",
                     route,
@@ -173,7 +175,7 @@ internal sealed class RequestLog(
         var label = request.Caller.Label.Value;
         if (request.Timings is not { } timings)
         {
-            // A client that asks in a loop although it is refused would fill the log: the audit log has each.
+            // A client that asks in a loop although it is refused would fill the log. The audit log has each.
             var level = status == StatusCodes.Status429TooManyRequests ? LogLevel.Debug : LogLevel.Information;
             if (!logger.IsEnabled(level))
             {
@@ -224,7 +226,7 @@ internal sealed class RequestLog(
             observer.Observe(whole);
         }
 
-        // Requests that count are bounded by the limits. Those that cost nothing are not: they are gathered.
+        // Requests that count are bounded by the limits. Those that cost nothing are not, so they are gathered.
         if (request.QueueTime is null || (request.Model is not null && request.CostUsd is null))
         {
             auditLog.WriteRepeated(whole);
@@ -253,7 +255,9 @@ internal sealed class RequestLog(
             ToolCalls = request.ToolCalls,
         };
 
-    /// <summary>What was asked, as one word, whatever the API: what it spends, the route's own word, or the last of its template.</summary>
+    /// <summary>
+    /// The action as one word, on any API: the bucket that it spends from, the route's own name, or the last word of its template.
+    /// </summary>
     private static string ActionOf(RouteEndpoint? endpoint) =>
         endpoint?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket switch
         {
@@ -272,13 +276,12 @@ internal sealed class RequestLog(
             _ => "native",
         };
 
-    /// <summary>A method is the caller's free text.</summary>
+    /// <summary>The method, if it is a known one. A method is the caller's free text.</summary>
     private static string KnownMethod(string method) =>
         method is "GET" or "POST" or "PUT" or "PATCH" or "DELETE" or "HEAD" or "OPTIONS" ? method : "(other)";
 }
 
 internal static class RequestLogAccess
 {
-    /// <summary>The entry of the request at hand.</summary>
     public static RequestLogEntry Log(this HttpContext context) => context.Features.GetRequiredFeature<RequestLogEntry>();
 }

@@ -11,9 +11,9 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Idempotency;
 
 /// <summary>
-/// On routes that spend: a request with an <c>Idempotency-Key</c> that was answered in the last day gets that answer again,
-/// whatever the limits say, and spends nothing. Kept is what succeeded, and what failed after it had cost money; what failed
-/// for nothing, or broke off, may be tried again.
+/// Answers a repeated request on a spending route: a request with an <c>Idempotency-Key</c> that was answered in the last day gets that
+/// answer again, whatever the limits say, and spends nothing. Kept are successful answers, and failures that had cost money. A failure
+/// that cost nothing, or a broken answer, may be tried again.
 /// </summary>
 internal sealed class IdempotencyGate(
     IIdempotencyStore store,
@@ -22,12 +22,12 @@ internal sealed class IdempotencyGate(
     ILogger<IdempotencyGate> logger
 )
 {
-    /// <summary>As the header of Stripe's API, which most clients know.</summary>
+    /// <summary>The name of the header, as in Stripe's API, which most clients know.</summary>
     public const string Header = "Idempotency-Key";
 
     private const int MaxKeyLength = 255;
 
-    /// <summary>Larger than any answer but the longest pages.</summary>
+    /// <summary>The most bytes of a kept answer. Only the longest pages are larger.</summary>
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
 
     private static readonly RelayError WrongKey = RelayError.Invalid(
@@ -114,7 +114,7 @@ internal sealed class IdempotencyGate(
         {
             if (await RecordAsync(context, recording, original, next) is { } recorded && IsWorthKeeping(context, request))
             {
-                // Not the caller's token: the answer is theirs also when they have left just now.
+                // Not the caller's token: the answer is kept also when the caller has just left.
                 await store.KeepAsync(name, request.Caller.Id, fingerprint, seal.Seal(name, recorded.ToBytes()), CancellationToken.None);
                 isKept = true;
             }
@@ -130,7 +130,7 @@ internal sealed class IdempotencyGate(
         }
     }
 
-    /// <summary>A replay takes no place: only its room is bounded.</summary>
+    /// <summary>Sends a kept answer. It takes no place; only its memory is bounded.</summary>
     private async Task ReplayAsync(HttpContext context, RequestContext request, RecordedAnswer answer)
     {
         if (!answers.TryTake(request.Caller.Id, answer.Body.Length))

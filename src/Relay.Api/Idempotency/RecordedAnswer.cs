@@ -3,19 +3,17 @@ using Relay.Api.Http;
 
 namespace Relay.Api.Idempotency;
 
-/// <summary>An answer as it was sent: its status, what says how to read it, and its bytes.</summary>
+/// <summary>An answer as it was sent: its status, its content type, and its bytes.</summary>
 /// <param name="Status">HTTP status.</param>
-/// <param name="ContentType">As it was sent.</param>
-/// <param name="Body">As it was sent.</param>
+/// <param name="ContentType">The content type as it was sent.</param>
+/// <param name="Body">The bytes as they were sent.</param>
 internal sealed record RecordedAnswer(int Status, string? ContentType, byte[] Body)
 {
-    /// <summary>As bytes, to be kept.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this);
 
-    /// <summary>From bytes that were kept.</summary>
     public static RecordedAnswer FromBytes(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<RecordedAnswer>(bytes)!;
 
-    /// <summary>Sends it once more.</summary>
+    /// <summary>Sends the answer once more.</summary>
     public async Task ReplayAsync(HttpResponse response, CancellationToken cancellationToken)
     {
         response.StatusCode = Status;
@@ -29,8 +27,8 @@ internal sealed record RecordedAnswer(int Status, string? ContentType, byte[] Bo
 }
 
 /// <summary>
-/// Passes an answer's bytes on and keeps a copy, up to a size. The last byte of an answer with a length waits for
-/// <see cref="FinishAsync"/>: a caller who has the whole answer may ask for it again at once.
+/// Passes an answer's bytes on and keeps a copy, up to a size. The last byte of an answer with a length waits for <see
+/// cref="FinishAsync"/>, because a caller with the whole answer may repeat the request at once.
 /// </summary>
 internal sealed class RecordingStream(HttpResponse response, Stream inner, int maxBytes) : Stream
 {
@@ -38,7 +36,7 @@ internal sealed class RecordingStream(HttpResponse response, Stream inner, int m
     private long _written;
     private byte[] _held = [];
 
-    /// <summary>All that was written; null when that was too much.</summary>
+    /// <summary>The bytes that were written; null when they were too many.</summary>
     public byte[]? Copy => _copy?.ToArray();
 
     /// <inheritdoc/>

@@ -12,8 +12,8 @@ using static Relay.Api.Http.UnsupportedParameter;
 namespace Relay.Api.OpenAi;
 
 /// <summary>
-/// Reads the body of <c>POST /v1/chat/completions</c> as OpenAI's own API takes it. What would change the kind of answer is refused by
-/// name; what only sways it, or is not known, is ignored and named.
+/// Reads the body of <c>POST /v1/chat/completions</c> as OpenAI's own API takes it. A field that would change the kind of answer is
+/// refused by name. A field that only influences it, or is unknown, is ignored and named.
 /// </summary>
 internal static class ChatCompletionBody
 {
@@ -34,7 +34,7 @@ internal static class ChatCompletionBody
 
     /// <summary>The body as the domain sees it.</summary>
     /// <param name="root">An object.</param>
-    /// <param name="models">What names of models mean.</param>
+    /// <param name="models">The meaning of names of models.</param>
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models)
     {
         var fields = new FieldReader();
@@ -89,7 +89,7 @@ internal static class ChatCompletionBody
             };
     }
 
-    /// <summary><c>reasoning_effort</c>, or <c>effort</c> in <c>reasoning</c>.</summary>
+    /// <summary>Reads <c>reasoning_effort</c>, or <c>effort</c> in <c>reasoning</c>.</summary>
     private static Effort? ReadEffort(LenientBody body, FieldReader fields)
     {
         var reasoning = body.Find("reasoning");
@@ -258,7 +258,7 @@ internal sealed record ChatMessageContract(
     /// <summary>Thoughts of the model, for a request with <c>thinking</c>. Absent without thoughts.</summary>
     public string? ReasoningContent { get; init; }
 
-    /// <summary>Lays an answer out.</summary>
+    /// <summary>Makes the message of an answer.</summary>
     /// <param name="completion">The answer.</param>
     /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
     public static ChatMessageContract From(Completion completion, bool hasFunctions = false)
@@ -328,7 +328,10 @@ internal static class ChatRefusal
 {
     private const string WithoutWords = "The model declined to answer this prompt.";
 
-    /// <summary>Its words, or the relay's where it said none; null for an answer. OpenAI's SDKs take an empty refusal for none.</summary>
+    /// <summary>
+    /// The model's words, or the relay's where the model had none; null for an answer. OpenAI's SDKs take an empty refusal for no
+    /// refusal.
+    /// </summary>
     public static string? Of(Completion completion) =>
         completion.StopReason != "refusal" ? null
         : string.IsNullOrWhiteSpace(completion.Text) ? WithoutWords
@@ -342,7 +345,7 @@ internal static class ChatRefusal
 /// <param name="PromptTokensDetails">More about the tokens read.</param>
 internal sealed record ChatUsage(long PromptTokens, long CompletionTokens, long TotalTokens, ChatPromptDetails PromptTokensDetails)
 {
-    /// <summary>Maps a usage: OpenAI's prompt tokens are all that was read, cached or not.</summary>
+    /// <summary>Maps a usage. OpenAI's prompt tokens are all tokens read, cached or not.</summary>
     public static ChatUsage From(TokenUsage usage)
     {
         var prompt = usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens;
@@ -356,7 +359,7 @@ internal sealed record ChatPromptDetails(long CachedTokens);
 
 internal static class FinishReason
 {
-    /// <summary>OpenAI's word for Anthropic's.</summary>
+    /// <summary>OpenAI's word for Anthropic's stop reason.</summary>
     /// <param name="stopReason">Anthropic's word.</param>
     /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
     public static string From(string? stopReason, bool hasFunctions = false) =>

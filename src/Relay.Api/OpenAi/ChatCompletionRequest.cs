@@ -33,7 +33,7 @@ internal sealed record ChatCompletionRequest
     [DefaultValue(false)]
     public bool? Stream { get; init; }
 
-    /// <summary>How a stream ends.</summary>
+    /// <summary>The end of a stream.</summary>
     [OneOf(typeof(ChatStreamSettings))]
     public object? StreamOptions { get; init; }
 
@@ -42,8 +42,8 @@ internal sealed record ChatCompletionRequest
     public object? ResponseFormat { get; init; }
 
     /// <summary>
-    /// How hard the model thinks. <c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When missing,
-    /// or <c>default</c>: Claude Code's own default.
+    /// The effort of the model's thinking. <c>none</c> and <c>minimal</c> count as <c>low</c>, the least that Claude Code knows. When
+    /// missing, or <c>default</c>: Claude Code's own default.
     /// </summary>
     [Values("none", "minimal", "low", "medium", "high", "xhigh", "max", "default")]
     public string? ReasoningEffort { get; init; }
@@ -69,7 +69,7 @@ internal sealed record ChatCompletionRequest
     public object? Stop { get; init; }
 
     /// <summary>
-    /// How freely the model chooses its words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
+    /// The randomness of the model's words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
     /// <c>X-Relay-Ignored</c>.
     /// </summary>
     [Range(0d, 2d)]
@@ -191,7 +191,7 @@ internal sealed record ChatCompletionRequest
     public object? PromptCacheRetention { get; init; }
 }
 
-/// <summary>How a stream ends.</summary>
+/// <summary>The end of a stream.</summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record ChatStreamSettings

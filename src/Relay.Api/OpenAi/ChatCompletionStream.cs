@@ -5,8 +5,8 @@ using Relay.Domain.Completions;
 namespace Relay.Api.OpenAi;
 
 /// <summary>
-/// <c>POST /v1/chat/completions</c> as chunks: events without a name, then <c>[DONE]</c>. OpenAI's .NET SDK takes no notice of an
-/// error among them; it sees that the connection was cut.
+/// <c>POST /v1/chat/completions</c> as chunks: events without a name, then <c>[DONE]</c>. OpenAI's .NET SDK ignores an error among them,
+/// and notices that the connection was cut.
 /// </summary>
 internal sealed class ChatCompletionStream(
     EventStream stream,

@@ -31,7 +31,7 @@ internal sealed record OpenAiError(OpenAiErrorDetail Error)
             _ => "invalid_request_error",
         };
 
-    /// <summary>OpenAI's own word where programs look for it, the relay's elsewhere.</summary>
+    /// <summary>OpenAI's own code where programs look for it, otherwise the relay's.</summary>
     private static string CodeOf(RelayError error) =>
         error.Code switch
         {
@@ -39,7 +39,7 @@ internal sealed record OpenAiError(OpenAiErrorDetail Error)
             ErrorCode.UnknownModel => "model_not_found",
             ErrorCode.RateLimited => "rate_limit_exceeded",
             ErrorCode.PromptTooLong => "context_length_exceeded",
-            // SDKs and LangChain read the code, and try again where it does not say this.
+            // SDKs and LangChain read the code, and try again unless it is this one.
             ErrorCode.DailyLimit or ErrorCode.GlobalDailyLimit or ErrorCode.UpstreamRateLimited => "insufficient_quota",
             _ => error.WireName,
         };

@@ -65,7 +65,9 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         return Task.CompletedTask;
     }
 
-    /// <summary>The ways in: a key with the scope of the route, or a session. Where anybody may ask, the first way is empty.</summary>
+    /// <summary>
+    /// The ways to authenticate: a key with the scope of the route, or a session. On a route without a key, the first way is empty.
+    /// </summary>
     private static List<OpenApiSecurityRequirement> SecurityOf(RouteFacts route, OpenApiDocument document)
     {
         List<string> scopes = [.. route.Scope?.ToNames() ?? []];
@@ -94,7 +96,8 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
     }
 
     /// <summary>
-    /// Answers of one status in several media types, which <see cref="DescribedRoutes"/> had to register apart; the contracts of errors go.
+    /// Joins the answers of one status in several media types, which <see cref="DescribedRoutes"/> had to register separately. Removes
+    /// the contracts of errors.
     /// </summary>
     private static void BringTogether(OpenApiResponses responses)
     {

@@ -11,7 +11,7 @@ using Microsoft.OpenApi;
 namespace Relay.Api.OpenApi;
 
 /// <summary>
-/// Adds to the schema of a contract what its attributes say: which fields may be missing or null, choices of types and values, and
+/// Adds the facts of a contract's attributes to its schema: fields that may be missing or null, choices of types and values, and
 /// keywords.
 /// </summary>
 internal sealed class ContractSchemas : IOpenApiSchemaTransformer
@@ -50,7 +50,7 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
             schema.Description += " It has no effect here, and is named in `X-Relay-Ignored`.";
         }
 
-        // Numbers of answers are counts, times and amounts of money.
+        // Numbers in answers are counts, times and amounts of money.
         if (
             !IsRequest(property.DeclaringType)
             && schema.Minimum is null
@@ -132,7 +132,7 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
     private static bool IsNullable(JsonPropertyInfo property) =>
         property.IsGetNullable || Nullable.GetUnderlyingType(property.PropertyType) is not null;
 
-    /// <summary>Whether a null is sent as such: in optional fields of requests, and in answers that say so.</summary>
+    /// <summary>Whether a null is written: in optional fields of requests, and in answers that say so.</summary>
     private static bool IsNullWritten(JsonPropertyInfo property) =>
         IsRequest(property.DeclaringType)
             ? !IsDemanded(property)

@@ -6,7 +6,7 @@ using Relay.Api.Telemetry;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>Tells the API explorer which body an action reads, and which answers it writes by itself.</summary>
+/// <summary>Tells the API explorer the body that an action reads, and the answers that it writes by itself.</summary>
 internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDescriptionProvider
 {
     /// <summary>

@@ -10,8 +10,8 @@ using Relay.Domain;
 namespace Relay.Api.OpenApi;
 
 /// <summary>
-/// The description of the API: <c>Microsoft.AspNetCore.OpenApi</c> makes it of the controllers and contracts, and the transformers here add
-/// the rest. It is made when it is first asked for; a start of the relay pays nothing for it.
+/// The description of the API. <c>Microsoft.AspNetCore.OpenApi</c> makes it of the controllers and contracts, and the transformers here
+/// add the rest. It is made at the first request, so that a start of the relay does not pay for it.
 /// </summary>
 internal static class DescriptionSetup
 {
@@ -46,7 +46,7 @@ internal static class DescriptionSetup
         );
     }
 
-    /// <summary>Introduction, tags and keys, and the answers to requests that reach no route.</summary>
+    /// <summary>Adds introduction, tags and keys, and the answers to requests that reach no route.</summary>
     private static void Complete(OpenApiDocument document)
     {
         var head = DocumentParts.ReadHead();

@@ -7,8 +7,8 @@ using Relay.Domain;
 namespace Relay.Api.OpenApi;
 
 /// <summary>
-/// The parts of the description that no code knows, from files inside the program: <c>head.json</c> (introduction, tags, parameters,
-/// headers), <c>Examples/*.json</c>, and the meaning of each error from <c>docs/errors.md</c>.
+/// The parts of the description that the code does not have, from files inside the program: <c>head.json</c> (introduction, tags,
+/// parameters, headers), <c>Examples/*.json</c>, and the meaning of each error from <c>docs/errors.md</c>.
 /// </summary>
 internal static class DocumentParts
 {
@@ -32,7 +32,7 @@ internal static class DocumentParts
     /// <summary>The meaning of an error.</summary>
     public static ErrorMeaning MeaningOf(ErrorCode code) => ErrorMeanings.Value[code];
 
-    /// <summary>An error as a caller may meet it.</summary>
+    /// <summary>An example of an error.</summary>
     public static RelayError ExampleOf(ErrorCode code) =>
         ErrorExamples.Value[code.WireName()] is { } example
             ? new RelayError(code, example["message"]!.GetValue<string>(), example["field"]?.GetValue<string>())
@@ -65,7 +65,7 @@ internal static class DocumentParts
 }
 
 /// <summary>A row of <c>docs/errors.md</c>.</summary>
-/// <param name="Text">What the error means.</param>
-/// <param name="Advice">What to do about it.</param>
+/// <param name="Text">The meaning of the error.</param>
+/// <param name="Advice">The advice.</param>
 /// <param name="MayHaveCost">Whether a request that ends so may have cost money.</param>
 internal sealed record ErrorMeaning(string Text, string Advice, bool MayHaveCost);

@@ -10,7 +10,7 @@ namespace Relay.Api.OpenApi;
 internal sealed class OpenApiController(ServedDescription description, DocsFiles files) : ControllerBase
 {
     /// <summary>
-    /// The page runs Scalar from inside the program and asks the relay only: to read the description, and to send what its reader tries.
+    /// The page runs Scalar from inside the program. It asks only the relay: for the description, and for requests that its reader tries.
     /// Scalar writes styles into the page, so styles may be inline; scripts may not.
     /// </summary>
     private const string Policy =

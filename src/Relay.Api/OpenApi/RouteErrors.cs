@@ -80,7 +80,7 @@ internal static class RouteErrors
 
     /// <summary>One status of a route: the meaning of its codes, the words that they become, and an example.</summary>
     /// <param name="document">The document of the answer.</param>
-    /// <param name="surface">The API whose words the errors are in; null where the request decides.</param>
+    /// <param name="surface">The API whose format the errors have; null where the request decides.</param>
     /// <param name="codes">The codes that have this status.</param>
     /// <param name="codesWithCost">The codes that have this status once the request has cost money.</param>
     public static OpenApiResponse Describe(

@@ -11,7 +11,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>What the attributes of a route say about it: the same attributes by which the pipeline treats its requests.</summary>
+/// <summary>The facts in the attributes of a route. The pipeline treats its requests by the same attributes.</summary>
 internal sealed class RouteFacts(ApiDescription description)
 {
     public bool NeedsKey => Find<IAllowAnonymous>() is null;
@@ -22,12 +22,12 @@ internal sealed class RouteFacts(ApiDescription description)
 
     public QuotaBucket? Bucket => Find<SpendsQuotaAttribute>()?.Bucket;
 
-    /// <summary>The API whose words the route speaks; null where the request decides.</summary>
+    /// <summary>The API whose format the route speaks; null where the request decides.</summary>
     public ApiSurface? Surface => Find<SpeaksAttribute>()?.Surface;
 
     public bool IsOfDashboard => Find<DashboardRouteAttribute>() is not null;
 
-    /// <summary>Whether the route serves a file that is the same for everybody.</summary>
+    /// <summary>Whether the route serves a file that is the same for all callers.</summary>
     public bool IsFile => Find<SendsAttribute>()?.Headers.Contains("ETag", StringComparer.Ordinal) == true;
 
     public bool ReadsBody => Find<ReadsAttribute>() is not null;

@@ -52,7 +52,7 @@ internal static class RouteHeaders
         var headers = new Dictionary<string, IOpenApiHeader>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, isAlways) in Names(route, status, codes))
         {
-            // The first form of a header counts: a file of the dashboard may be kept, other answers there may not.
+            // The first form of a header is used: a file of the dashboard may be kept, other answers there may not.
             if (!headers.ContainsKey(name.Split('.')[0]))
             {
                 headers.Add(name.Split('.')[0], Refer(document, head, isAlways ? name : name + IfAny));
@@ -68,8 +68,8 @@ internal static class RouteHeaders
         yield return ("request-id", true);
         if (status != StatusCodes.Status421MisdirectedRequest)
         {
-            // Looked at before the key: pages of others. Not of a key: a bad one. Before or after the key: faults, and a state that is
-            // away.
+            // Checked before the key: pages of other sites. Sent without a key: the refusal of a bad one. Before or after the key:
+            // faults, and a state that is away.
             var isKnown = route.NeedsKey && status is not (401 or 500 or 503) && !(route.IsOfDashboard && status == 403);
             yield return ("RateLimit", isKnown);
             yield return ("RateLimit-Policy", isKnown);
@@ -122,7 +122,7 @@ internal static class RouteHeaders
 
     private static IEnumerable<(string Name, bool IsAlways)> OfError(RouteFacts route, int status, IReadOnlyList<ErrorCode> codes)
     {
-        // An answer is kept for its idempotency key when it may have cost something; the refusal of another body is answered beside it.
+        // An answer is kept for its idempotency key when it may have cost money. The refusal of another body is answered besides.
         var isReplayable =
             route.Bucket is not null && status is 422 || route.Bucket == QuotaBucket.Completions && status is (400 or 404 or 429 or >= 502);
         if (status is (409 or 429 or 503 or 529) && codes.Any(ErrorResponse.IsWorthRetrying))
@@ -157,7 +157,7 @@ internal static class RouteHeaders
             }
         }
 
-        // A refusal of the page itself stands where somebody else's text would.
+        // A refusal of the page itself stands in place of another site's text.
         if (route.Bucket == QuotaBucket.Fetches && status is not (401 or 403 or 409 or 421))
         {
             yield return ("Cache-Control.no-store", false);

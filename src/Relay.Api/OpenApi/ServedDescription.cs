@@ -6,7 +6,7 @@ using Relay.Api.Http;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>The description as it is served: made when it is first asked for, and then kept.</summary>
+/// <summary>The description as it is served. It is made at the first request, and then kept.</summary>
 internal sealed class ServedDescription([FromKeyedServices(DescriptionSetup.Name)] IOpenApiDocumentProvider documents)
 {
     private readonly Lock _starting = new();
@@ -19,7 +19,7 @@ internal sealed class ServedDescription([FromKeyedServices(DescriptionSetup.Name
         return JsonNode.Parse(await document.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, cancellationToken))!;
     }
 
-    /// <summary>The document, ready to be sent. The making of it goes on when the first who asks leaves.</summary>
+    /// <summary>The document, ready to be sent. It is completed also when the first caller leaves.</summary>
     public Task<ServedDocument> ReadAsync(CancellationToken cancellationToken)
     {
         lock (_starting)

@@ -15,7 +15,7 @@ internal sealed class ServedDocument(string contentType, byte[] bytes, bool isCo
     {
         var (request, response) = (context.HttpContext.Request, context.HttpContext.Response);
         response.Headers.ETag = _tag.ToString();
-        response.Headers.CacheControl = "no-cache"; // Kept, and asked for each time: the next version of the relay may have another.
+        response.Headers.CacheControl = "no-cache"; // Kept, and checked each time: the next version of the relay may have another.
         response.Headers.XContentTypeOptions = "nosniff";
         if (isCompressed)
         {

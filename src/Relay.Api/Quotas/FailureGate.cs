@@ -8,8 +8,8 @@ using Relay.Domain.Quotas;
 namespace Relay.Api.Quotas;
 
 /// <summary>
-/// On routes that spend: counts requests that came to nothing, and turns a key away for a while that makes too many of them. Before
-/// anything else of the request is looked at, its body and its idempotency key included.
+/// Counts requests on spending routes that came to nothing, and turns a key with too many of them away for a while. It comes before
+/// everything else of the request, including its body and its idempotency key.
 /// </summary>
 internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
 {
@@ -45,11 +45,11 @@ internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
         }
     }
 
-    /// <summary>A page that was let in is charged, whatever came of it.</summary>
+    /// <summary>Whether the request cost nothing. A page that was let in is charged, however it ended.</summary>
     private static bool CameToNothing(RequestContext request, QuotaBucket bucket) =>
         !request.IsReplay && (bucket == QuotaBucket.Completions ? request.CostUsd is null : request.QueueTime is null);
 
-    /// <summary>A limit has refused it, with an honest time to wait: to wait as long must be enough.</summary>
+    /// <summary>Whether a limit refused it, with an honest time to wait: a caller who waits that long must succeed.</summary>
     private static bool WasLimited(string? error) =>
         error is not null
         && (

@@ -6,17 +6,17 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.Quotas;
 
-/// <summary>On routes that take from a key's limits.</summary>
+/// <summary>Marks routes that take from a key's limits.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class SpendsQuotaAttribute(QuotaBucket bucket) : Attribute
 {
-    /// <summary>From what they take.</summary>
+    /// <summary>The bucket that they take from.</summary>
     public QuotaBucket Bucket { get; } = bucket;
 }
 
 /// <summary>
-/// Turns a request away before its body is read when its key's limits are used up anyway. It only looks: what is let through
-/// here is decided, and counted, at admission.
+/// Turns a request away before its body is read when its key's limits are used up already. It only looks: admission decides about, and
+/// counts, the requests that pass.
 /// </summary>
 internal sealed class QuotaGate(IAdmission admission, RelayMetrics metrics)
 {

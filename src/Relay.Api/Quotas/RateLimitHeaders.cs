@@ -8,12 +8,12 @@ using Relay.Domain.Quotas;
 namespace Relay.Api.Quotas;
 
 /// <summary>
-/// Puts <c>RateLimit</c> and <c>RateLimit-Policy</c> (draft-ietf-httpapi-ratelimit-headers-11) on every answer to a good key:
-/// from the decision that admitted or refused the request, or, where none was taken, from how the key stands.
+/// Puts <c>RateLimit</c> and <c>RateLimit-Policy</c> (draft-ietf-httpapi-ratelimit-headers-11) on every answer to a good key. The figures
+/// are those of the decision that admitted or refused the request or, without a decision, of the key's standing.
 /// </summary>
 internal sealed class RateLimitHeaders(IAdmission admission)
 {
-    /// <summary>Both headers of an answer that is about to start.</summary>
+    /// <summary>Writes both headers of an answer that is about to start.</summary>
     public static void Write(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
     {
         var policy = new StringBuilder(128);
@@ -30,8 +30,8 @@ internal sealed class RateLimitHeaders(IAdmission admission)
     }
 
     /// <summary>
-    /// The limit that leaves least, as the SDKs of another API read it: they know one limit of requests, and one of tokens, which are not
-    /// limited here. Beside a day that is used up, requests of the minute must not look free.
+    /// Writes the tightest limit in the form that the SDKs of another API read. They know one limit of requests, and one of tokens, which
+    /// are not limited here. When a day is used up, the requests of the minute must not look free.
     /// </summary>
     private static void WriteForSurface(HttpContext context, IReadOnlyList<QuotaStatus> quotas)
     {
@@ -60,7 +60,9 @@ internal sealed class RateLimitHeaders(IAdmission admission)
         }
     }
 
-    /// <summary>In requests: no money left is no request left. Of two limits that leave the same, the one that lasts longer.</summary>
+    /// <summary>
+    /// The tightest limit, in requests: without money there is no request left. Of two equal ones, the limit that lasts longer.
+    /// </summary>
     private static QuotaStatus? FindTightest(IReadOnlyList<QuotaStatus> quotas)
     {
         QuotaStatus? tightest = quotas
@@ -79,7 +81,7 @@ internal sealed class RateLimitHeaders(IAdmission admission)
             : tightest;
     }
 
-    /// <summary>Has them written when the answer starts.</summary>
+    /// <summary>Adds the headers when the answer starts.</summary>
     public void AddTo(HttpContext context, RequestContext request)
     {
         // The connection's own token. A revocation cancels a later one, and an exception here would leave the caller a bare 500.
@@ -92,7 +94,7 @@ internal sealed class RateLimitHeaders(IAdmission admission)
             }
             catch (OperationCanceledException) when (left.IsCancellationRequested)
             {
-                return; // Nobody is there to read the headers.
+                return; // Nobody reads the headers any more.
             }
         });
     }
@@ -100,7 +102,7 @@ internal sealed class RateLimitHeaders(IAdmission admission)
     private static QuotaBucket BucketOf(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket ?? QuotaBucket.Completions;
 
-    /// <summary><c>"minute";q=30;w=60</c>; requests are the default unit, and cents are no registered one.</summary>
+    /// <summary>Appends <c>"minute";q=30;w=60</c>. Requests are the default unit, and cents are not a registered one.</summary>
     private static void AppendPolicy(StringBuilder text, in QuotaStatus quota)
     {
         Separate(text).Append(CultureInfo.InvariantCulture, $"\"{quota.Policy}\";q={quota.Limit}");
@@ -119,7 +121,7 @@ internal sealed class RateLimitHeaders(IAdmission admission)
         }
     }
 
-    /// <summary><c>"minute";r=29;t=60</c>.</summary>
+    /// <summary>Appends <c>"minute";r=29;t=60</c>.</summary>
     private static void AppendLimit(StringBuilder text, in QuotaStatus quota)
     {
         Separate(text).Append(CultureInfo.InvariantCulture, $"\"{quota.Policy}\";r={quota.Remaining}");

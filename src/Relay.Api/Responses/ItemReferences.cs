@@ -11,7 +11,7 @@ internal sealed class ItemReferences
     private readonly Dictionary<string, object> _carried = new(StringComparer.Ordinal);
     private readonly ItemSeal _seal;
 
-    /// <summary>Finds the items that thoughts carry: these stand behind the references to them.</summary>
+    /// <summary>Finds the items that thoughts carry. They stand behind the references to them.</summary>
     /// <param name="seal">Opens ids.</param>
     /// <param name="input">A list of items.</param>
     public ItemReferences(ItemSeal seal, JsonElement input)
@@ -31,7 +31,7 @@ internal sealed class ItemReferences
         }
     }
 
-    /// <summary>The item that a reference means, as a caller would send it; null when its id does not tell.</summary>
+    /// <summary>The item of a reference, as a caller would send it; null when its id does not tell.</summary>
     public JsonElement? Take(JsonElement reference)
     {
         if (IdOf(reference) is not { } id)
@@ -39,7 +39,7 @@ internal sealed class ItemReferences
             return null;
         }
 
-        // Once: many short references to a long item would be a body far beyond its own size.
+        // Each item only once: many short references to a long item would make a body far beyond its size.
         var item = _carried.Remove(id, out var carried) ? carried : _seal.Open(id).FirstOrDefault();
         return item is null ? null : JsonSerializer.SerializeToElement(item, item.GetType(), JsonContract.Options);
     }

@@ -27,7 +27,7 @@ internal sealed class ItemSeal(KeySecret secret) : IDisposable
 
     private readonly CallerSeal _seal = new(secret, "claude-relay response items");
 
-    /// <summary>Whether an id is one of thoughts. They may hold items beside.</summary>
+    /// <summary>Whether an id is one of thoughts. Such an id may hold other items, too.</summary>
     public static bool IsOfThoughts(string id) => id.StartsWith($"{Thoughts}_", StringComparison.Ordinal);
 
     /// <summary>The items of a whole answer. The id of each holds its item.</summary>
@@ -52,7 +52,7 @@ internal sealed class ItemSeal(KeySecret secret) : IDisposable
         return ResponseThoughts.Of($"{Thoughts}_{string.Join(Next, tokens)}", []);
     }
 
-    /// <summary>The items in an id; none in one that this caller did not get.</summary>
+    /// <summary>The items in an id; none in an id that this caller did not get.</summary>
     public IEnumerable<object> Open(string id)
     {
         foreach (var token in id[(id.IndexOf('_', StringComparison.Ordinal) + 1)..].Split(Next, Conversation.MaxBlocksPerMessage))
@@ -82,7 +82,7 @@ internal sealed class ItemSeal(KeySecret secret) : IDisposable
 
     private object? OpenOne(string token)
     {
-        // Ids of other servers are no base64url.
+        // Ids of other servers are not base64url.
         if (!Base64Url.IsValid(token) || _seal.Open(Name, Base64Url.DecodeFromChars(token)) is not { } bytes || !Utf8.IsValid(bytes))
         {
             return null;

@@ -9,14 +9,14 @@ using static Relay.Api.Http.UnsupportedParameter;
 namespace Relay.Api.Responses;
 
 /// <summary>A body of <c>POST /v1/responses</c> as the relay understands it.</summary>
-/// <param name="Compatible">The completion, and how it is answered.</param>
+/// <param name="Compatible">The completion, and the form of its answer.</param>
 /// <param name="Echo">The fields that the answer repeats.</param>
 /// <param name="MayRefer">Whether the caller may send ids of the answer's items later, instead of the items.</param>
 internal sealed record ResponseRequest(CompatibleRequest Compatible, ResponseEcho Echo, bool MayRefer);
 
 /// <summary>
-/// Reads the body of <c>POST /v1/responses</c> as OpenAI's own API takes it. Nothing is stored: a field that refers to an earlier response
-/// is refused, and its error says which field to send instead. Fields that only sway the answer are ignored and named.
+/// Reads the body of <c>POST /v1/responses</c> as OpenAI's own API takes it. The relay stores nothing: a field that refers to an earlier
+/// response is refused, and its error names the field to send instead. Fields that only influence the answer are ignored and named.
 /// </summary>
 internal static class ResponseBody
 {
@@ -67,7 +67,7 @@ internal static class ResponseBody
             : (int?)null;
         var parameters = ParameterFields.ReadOpenAi(body, fields);
         var isStream = body.Flag("stream");
-        // Nothing of it asks for another answer.
+        // None of its fields changes the answer.
         body.Find("stream_options");
         var metadata = ReadMetadata(body, fields);
         var user = body.Text("user");
@@ -99,12 +99,12 @@ internal static class ResponseBody
             TopP = body.Number("top_p"),
             User = user,
         };
-        // As at OpenAI, an answer that is not to be stored is not referred to.
+        // As at OpenAI, a caller does not refer to an answer that is not to be stored.
         var mayRefer = !(body.Find("store") is { } store && False(store));
         return new ResponseRequest(new CompatibleRequest(request, isStream, IncludesUsage: true, body.FindIgnored()), echo, mayRefer);
     }
 
-    /// <summary>Parts of an answer that OpenAI leaves out unless they are asked for: of these the relay has none.</summary>
+    /// <summary>Reads the parts of an answer that OpenAI leaves out unless they are asked for. The relay has none of them.</summary>
     private static void ReadInclude(LenientBody body, FieldReader fields)
     {
         if (body.Find("include") is not { } include)

@@ -16,7 +16,7 @@ internal sealed record ResponseEcho
     /// <summary>No tools.</summary>
     public static JsonElement NoTools { get; } = JsonElement.Parse("[]");
 
-    /// <summary>The model calls tools as it sees fit.</summary>
+    /// <summary>The model decides whether to call tools.</summary>
     public static JsonElement AutoChoice { get; } = JsonElement.Parse("\"auto\"");
 
     /// <summary>The system prompt.</summary>
@@ -25,13 +25,13 @@ internal sealed record ResponseEcho
     /// <summary>The cap on the answer.</summary>
     public long? MaxOutputTokens { get; init; }
 
-    /// <summary>Texts for the caller's own books.</summary>
+    /// <summary>Texts for the caller's own records.</summary>
     public JsonElement Metadata { get; init; } = NoMetadata;
 
-    /// <summary>How hard the model was to think.</summary>
+    /// <summary>The effort of the model's thinking.</summary>
     public ResponseReasoning Reasoning { get; init; } = ResponseReasoning.None;
 
-    /// <summary>How freely the model chose its words.</summary>
+    /// <summary>The randomness of the model's words.</summary>
     public double? Temperature { get; init; }
 
     /// <summary>The form of the answer.</summary>
@@ -49,27 +49,27 @@ internal sealed record ResponseEcho
     /// <summary>The share of the likeliest words that the model chose from.</summary>
     public double? TopP { get; init; }
 
-    /// <summary>The caller's word for its own user.</summary>
+    /// <summary>The caller's name for its own user.</summary>
     public string? User { get; init; }
 }
 
 /// <summary>The format of an answer.</summary>
-/// <param name="Format">As the request had it.</param>
+/// <param name="Format">The format as the request had it.</param>
 internal sealed record ResponseFormat([property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Format)
 {
     /// <summary>Text in any form.</summary>
     public static JsonElement Plain { get; } = JsonElement.Parse("""{"type":"text"}""");
 }
 
-/// <summary>How hard the model was to think, and whether its thoughts are shown.</summary>
-/// <param name="Effort">As the request had it.</param>
-/// <param name="Summary">As the request had it.</param>
+/// <summary>The effort of the model's thinking, and the display of its thoughts.</summary>
+/// <param name="Effort">The effort as the request had it.</param>
+/// <param name="Summary">The display as the request had it.</param>
 internal sealed record ResponseReasoning(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Effort,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Summary
 )
 {
-    /// <summary>As the model sees fit.</summary>
+    /// <summary>No effort and no display.</summary>
     public static ResponseReasoning None { get; } = new(null, null);
 }
 
@@ -214,14 +214,14 @@ internal sealed record ResponseContract
     }
 }
 
-/// <summary>OpenAI's words for how far a response or an item has come.</summary>
+/// <summary>OpenAI's words for the state of a response or an item.</summary>
 internal static class ResponseStatus
 {
     public const string InProgress = "in_progress";
     public const string Completed = "completed";
     public const string Incomplete = "incomplete";
 
-    /// <summary>Of a finished answer: one that a cap cut is incomplete.</summary>
+    /// <summary>The state of a finished answer: one that a cap cut is incomplete.</summary>
     public static string Of(Completion completion) => FinishReason.From(completion.StopReason) == "length" ? Incomplete : Completed;
 }
 
@@ -243,7 +243,9 @@ internal sealed record ResponseUsage(
     long TotalTokens
 )
 {
-    /// <summary>Maps a usage: OpenAI's input tokens are all that was read, cached or not. The API does not count thoughts apart.</summary>
+    /// <summary>
+    /// Maps a usage. OpenAI's input tokens are all tokens read, cached or not. The API does not count thoughts separately.
+    /// </summary>
     public static ResponseUsage From(TokenUsage usage)
     {
         var input = usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens;

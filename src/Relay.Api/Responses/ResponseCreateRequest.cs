@@ -21,8 +21,8 @@ internal sealed record ResponseCreateRequest
     public required string Model { get; init; }
 
     /// <summary>
-    /// A text, or a list of items, oldest first: messages, and what earlier answers consisted of, as it came. It ends with a message of the
-    /// user or with results of calls. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
+    /// A text, or a list of items, oldest first: messages, and items of earlier answers, as they came. It ends with a message of the user
+    /// or with results of calls. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
     /// </summary>
     [OneOf(typeof(Words), typeof(IReadOnlyList<ResponseItemParam>))]
     [Keywords(BodyKeywords.SomeUser)]
@@ -42,7 +42,7 @@ internal sealed record ResponseCreateRequest
     [OneOf(typeof(ResponseTextParam))]
     public object? Text { get; init; }
 
-    /// <summary>How hard the model thinks, and whether its thoughts are shown.</summary>
+    /// <summary>The effort of the model's thinking, and the display of its thoughts.</summary>
     [OneOf(typeof(ResponseReasoningParam))]
     public object? Reasoning { get; init; }
 
@@ -53,7 +53,7 @@ internal sealed record ResponseCreateRequest
     public long? MaxOutputTokens { get; init; }
 
     /// <summary>
-    /// How freely the model chooses its words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
+    /// The randomness of the model's words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
     /// <c>X-Relay-Ignored</c>.
     /// </summary>
     [Range(0d, 2d)]
@@ -208,7 +208,7 @@ internal sealed record ResponseSchemaFormat
     public object? Strict { get; init; }
 }
 
-/// <summary>How hard the model thinks, and whether its thoughts are shown.</summary>
+/// <summary>The effort of the model's thinking, and the display of its thoughts.</summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record ResponseReasoningParam

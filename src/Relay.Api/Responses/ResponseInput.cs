@@ -6,12 +6,12 @@ using Relay.Domain.Completions;
 
 namespace Relay.Api.Responses;
 
-/// <summary>Reads <c>input</c>: a text, or a list of items such as messages and what earlier answers consisted of.</summary>
+/// <summary>Reads <c>input</c>: a text, or a list of items such as messages and the items of earlier answers.</summary>
 internal static class ResponseInput
 {
     private const string Input = "input";
 
-    /// <summary>Most items that are looked at: as many messages as a conversation takes, and as many of other kinds.</summary>
+    /// <summary>Most items that are read: as many messages as a conversation takes, and as many of other kinds.</summary>
     private const int MaxListed = 2 * Conversation.MaxMessages;
 
     /// <summary>The conversation, and the system prompt of the instructions and of the system's messages.</summary>

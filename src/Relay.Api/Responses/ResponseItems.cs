@@ -24,7 +24,6 @@ internal sealed record ResponseMessage(
     [property: OneOf(typeof(IReadOnlyList<ResponsePart>))] IReadOnlyList<object> Content
 )
 {
-    /// <summary>A message with these parts.</summary>
     public static ResponseMessage Of(string id, string status, IReadOnlyList<object> parts) =>
         new(id, "message", status, "assistant", parts);
 }
@@ -45,7 +44,6 @@ internal sealed record ResponseText(
     IReadOnlyList<object> Logprobs
 )
 {
-    /// <summary>These words.</summary>
     public static ResponseText Of(string text) => new("output_text", text, [], []);
 }
 
@@ -54,7 +52,6 @@ internal sealed record ResponseText(
 /// <param name="Refusal">The words.</param>
 internal sealed record ResponseRefusal([property: Values("refusal")] string Type, string Refusal)
 {
-    /// <summary>These words.</summary>
     public static ResponseRefusal Of(string words) => new("refusal", words);
 }
 
@@ -74,7 +71,6 @@ internal sealed record ResponseCall(
     string Name
 )
 {
-    /// <summary>This call.</summary>
     public static ResponseCall Of(string id, string status, string callId, string name, string arguments) =>
         new(id, "function_call", status, arguments, callId, name);
 }
@@ -94,7 +90,6 @@ internal sealed record ResponseThoughts(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never), Keywords("""{"type":"null"}""", Alone = true)] string? EncryptedContent
 )
 {
-    /// <summary>These thoughts.</summary>
     public static ResponseThoughts Of(string id, IReadOnlyList<ResponseSummary> summary) => new(id, "reasoning", summary, null);
 }
 
@@ -103,7 +98,6 @@ internal sealed record ResponseThoughts(
 /// <param name="Text">The words.</param>
 internal sealed record ResponseSummary([property: Values("summary_text")] string Type, string Text)
 {
-    /// <summary>These words.</summary>
     public static ResponseSummary Of(string text) => new("summary_text", text);
 }
 
@@ -113,25 +107,25 @@ internal sealed class ResponseIds(string requestId)
     private readonly string _suffix = requestId.Replace("req_", string.Empty, StringComparison.Ordinal);
     private int _items;
 
-    /// <summary>The response's.</summary>
+    /// <summary>The id of the response.</summary>
     public string Response => $"resp_{_suffix}";
 
-    /// <summary>The next item's, for a message.</summary>
+    /// <summary>The id of the next item, a message.</summary>
     public string NextMessage() => Next("msg");
 
-    /// <summary>The next item's, for a call.</summary>
+    /// <summary>The id of the next item, a call.</summary>
     public string NextCall() => Next("fc");
 
-    /// <summary>The next item's, for thoughts.</summary>
+    /// <summary>The id of the next item, thoughts.</summary>
     public string NextReasoning() => Next("rs");
 
     private string Next(string kind) => string.Create(CultureInfo.InvariantCulture, $"{kind}_{_suffix}{_items++:x2}");
 }
 
-/// <summary>Lays the items of a whole answer out.</summary>
+/// <summary>Makes the items of a whole answer.</summary>
 internal static class ResponseItems
 {
-    /// <summary>The items. Texts that follow each other are one message; an answer without items is an empty message.</summary>
+    /// <summary>The items. Texts in a row are one message. An answer without items is an empty message.</summary>
     public static IReadOnlyList<object> Of(Completion completion, ResponseIds ids)
     {
         var items = new List<object>();

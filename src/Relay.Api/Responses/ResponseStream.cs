@@ -12,9 +12,9 @@ namespace Relay.Api.Responses;
 /// </summary>
 /// <param name="stream">The connection.</param>
 /// <param name="ids">Ids of the response and its items.</param>
-/// <param name="begin">Begins the response of a model; null for the one that was asked.</param>
+/// <param name="begin">Begins the response of a model; null for the model that was asked.</param>
 /// <param name="clock">The time.</param>
-/// <param name="carry">Makes the item that brings the others back; null for a caller who will not refer to them.</param>
+/// <param name="carry">Makes the item that holds the others; null for a caller who will not refer to them.</param>
 internal sealed class ResponseStream(
     EventStream stream,
     ResponseIds ids,
@@ -181,7 +181,7 @@ internal sealed class ResponseStream(
         }
     }
 
-    /// <summary>Ends the item that is open, if one is.</summary>
+    /// <summary>Ends the open item, if there is one.</summary>
     private void Leave(EventBuffer events, string status)
     {
         if (_open is not { } item)

@@ -9,20 +9,20 @@ using Relay.Domain.Models;
 
 namespace Relay.Api.Streaming;
 
-/// <summary>A completion as events, in the words of one of the APIs.</summary>
+/// <summary>A completion as events, in the format of one of the APIs.</summary>
 internal abstract class CompletionStream(EventStream stream) : ICompletionSink
 {
     private bool _opened;
 
-    /// <summary>The model that answers; null while nobody has named it.</summary>
+    /// <summary>The model that answers; null before it is known.</summary>
     protected string? AnsweringModel { get; private set; }
 
-    /// <summary>Runs it to its end.</summary>
+    /// <summary>Runs the completion to its end.</summary>
     /// <param name="mediator">The way to the use case.</param>
-    /// <param name="context">Who asks.</param>
-    /// <param name="request">What to complete.</param>
-    /// <param name="cancellationToken">The stream's own: cancelled also when its reader takes nothing.</param>
-    /// <returns>What is left to answer: an error while nothing was sent, otherwise nothing.</returns>
+    /// <param name="context">The request and its caller.</param>
+    /// <param name="request">The completion.</param>
+    /// <param name="cancellationToken">The stream's own token, cancelled also when its reader takes nothing.</param>
+    /// <returns>The answer that is still to be sent: an error when nothing was sent, otherwise an empty one.</returns>
     public async Task<IActionResult> RunAsync(
         IMediator mediator,
         RequestContext context,
@@ -45,7 +45,7 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
             return new EmptyResult();
         }
 
-        // A first comment that goes out just now takes the status with it. Not the stream's token: that may be why it failed.
+        // A first comment that is on its way takes the status with it. Not the stream's token, which may be the cause of the failure.
         await stream.QuietAsync(CancellationToken.None);
         if (!stream.HasStarted)
         {
@@ -70,16 +70,16 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
             cancellationToken
         );
 
-    /// <summary>What comes before the first piece. The model is known by then.</summary>
+    /// <summary>Writes the events before the first piece. The model is known by then.</summary>
     protected abstract void Open(EventBuffer events);
 
-    /// <summary>The next piece of the answer.</summary>
+    /// <summary>Writes the next piece of the answer.</summary>
     protected abstract void Continue(EventBuffer events, AnswerPiece piece);
 
-    /// <summary>The end of a whole answer.</summary>
+    /// <summary>Writes the end of a whole answer.</summary>
     protected abstract void Close(EventBuffer events, Completion completion);
 
-    /// <summary>The end of one that failed, perhaps before <see cref="Open"/>.</summary>
+    /// <summary>Writes the end of an answer that failed, perhaps before <see cref="Open"/>.</summary>
     protected abstract void Fail(EventBuffer events, RelayError error);
 
     private void OpenOnce(EventBuffer events)

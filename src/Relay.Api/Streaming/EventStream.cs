@@ -8,18 +8,18 @@ using Relay.Domain;
 namespace Relay.Api.Streaming;
 
 /// <summary>
-/// An answer of server-sent events, written as they come. Until the first it can still become an ordinary answer with a status
-/// of its own; after it, whatever goes wrong is an event and a connection that is cut. Silence is broken by comments, and a
-/// reader that takes nothing is cut off: what it holds back at most is Kestrel's buffer.
+/// An answer of server-sent events, written as they come. Before the first event it can still become an ordinary answer with its own
+/// status. After it, every failure is an event and a cut connection. Comments break a silence. A reader that takes nothing is cut off,
+/// and holds back at most Kestrel's buffer.
 /// </summary>
 internal sealed class EventStream : IAsyncDisposable
 {
-    /// <summary>Between the last event and the cut: a reset may overtake on the way, and take with it, what was sent just before.</summary>
+    /// <summary>The time between the last event and the cut. A reset may overtake the bytes sent just before, and discard them.</summary>
     private static readonly TimeSpan CutDelay = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
-    /// Words that follow this soon after others go together with them: a write of its own for each costs more than all else that
-    /// is done for it. Models write slower than that; what a cache or a schema brings at once is faster.
+    /// The time in which words join the words before them: a separate write for each costs more than all other work on it. Models write
+    /// slower than that. A cache or a schema is faster.
     /// </summary>
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(1);
 
@@ -37,8 +37,8 @@ internal sealed class EventStream : IAsyncDisposable
     private bool _isGathering;
     private long _lastWriteAt;
 
-    /// <param name="context">Of the request.</param>
-    /// <param name="options">How long silences may be.</param>
+    /// <param name="context">The context of the request.</param>
+    /// <param name="options">The settings of silences.</param>
     /// <param name="clock">The time.</param>
     /// <param name="heartbeat">Breaks a silence; a comment where the API has no event for it.</param>
     public EventStream(HttpContext context, ServerOptions options, TimeProvider clock, Action<EventBuffer>? heartbeat = null)
@@ -59,10 +59,10 @@ internal sealed class EventStream : IAsyncDisposable
     /// <summary>Cancelled when the reader has left, takes nothing, or may no longer read.</summary>
     public CancellationToken Ended => _ended.Token;
 
-    /// <summary>Whether something was sent, be it a comment: the status is gone, then.</summary>
+    /// <summary>Whether anything was sent, even a comment: then the status can't change any more.</summary>
     public bool HasStarted => _context.Response.HasStarted;
 
-    /// <summary>Sends events: at once, or with those that follow within milliseconds.</summary>
+    /// <summary>Sends events at once, or together with those that follow within milliseconds.</summary>
     /// <exception cref="OperationCanceledException">The reader has left, or took nothing for <c>WRITE_TIMEOUT</c>.</exception>
     public ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken) =>
         SendAsync(write, mayGather: true, cancellationToken);
@@ -98,25 +98,23 @@ internal sealed class EventStream : IAsyncDisposable
     {
         try
         {
-            // Whoever writes next waits for this, and so learns from the reader how fast it may go.
+            // The next write waits for this one, and so follows the speed of the reader.
             await SendAsync(static _ => { }, mayGather: false, Ended);
         }
         catch (OperationCanceledException)
         {
-            return; // The reader is gone, which whoever writes next finds out by itself.
+            return; // The reader is gone. The next write finds out by itself.
         }
     }
 
-    /// <summary>Sends the last events of a whole answer: who leaves after them has it.</summary>
+    /// <summary>Sends the last events of a whole answer. A reader that leaves after them has the answer.</summary>
     public async Task CloseAsync(Action<EventBuffer> write, CancellationToken cancellationToken)
     {
         await SendAsync(write, mayGather: false, cancellationToken);
         _context.Log().IsOver = true;
     }
 
-    /// <summary>
-    /// Ends a stream that has started and failed: with an event that says so, and a connection that does not end as a whole answer's does.
-    /// </summary>
+    /// <summary>Ends a stream that has started and failed, with an event that says so, and without the end of a whole answer.</summary>
     public async Task FailAsync(RelayError error, Action<EventBuffer> write, CancellationToken cancellationToken)
     {
         _context.Log().Error = error.WireName;
@@ -159,8 +157,8 @@ internal sealed class EventStream : IAsyncDisposable
                     continue;
                 }
 
-                // On its way it is not called off: Kestrel resets a connection whose flush is cancelled, and with it the answer that
-                // follows.
+                // A comment on its way is not cancelled: Kestrel resets a connection whose flush is cancelled, and the answer behind it
+                // would be lost.
                 await SendAsync(_beat, mayGather: false, Ended);
             }
         }
@@ -178,7 +176,7 @@ internal sealed class EventStream : IAsyncDisposable
         {
             response.ContentType = "text/event-stream; charset=utf-8";
             response.Headers.CacheControl = "no-store";
-            response.Headers["X-Accel-Buffering"] = "no"; // nginx would collect the answer first.
+            response.Headers["X-Accel-Buffering"] = "no"; // nginx would collect the whole answer first.
         }
 
         response.BodyWriter.Write(_buffer.Written);
@@ -187,7 +185,7 @@ internal sealed class EventStream : IAsyncDisposable
         if (!flush.IsCompleted)
         {
             var flushing = flush.AsTask();
-            // Unlike a delay beside it, this leaves no timer behind when the flush is done.
+            // Unlike a separate delay, this leaves no timer behind when the flush is done.
             await ((Task)flushing)
                 .WaitAsync(_options.WriteTimeout, _clock, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -206,18 +204,18 @@ internal sealed class EventStream : IAsyncDisposable
         Volatile.Write(ref _lastWriteAt, _clock.GetTimestamp());
     }
 
-    /// <summary>Ends everything that is done for this reader.</summary>
+    /// <summary>Ends all work for this reader.</summary>
     private async Task CutOffAsync()
     {
         _context.Abort();
         await _ended.CancelAsync();
-        // Told to the request by another thread.
+        // Another thread tells the request.
         await Task.Delay(Timeout.InfiniteTimeSpan, _clock, _context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         throw new OperationCanceledException(_ended.Token);
     }
 }
 
-/// <summary>Events on their way: each a line for its name, if it has one, a line for its data, and an empty line.</summary>
+/// <summary>Events on their way. Each has a line for its name, if it has one, a line for its data, and an empty line.</summary>
 internal sealed class EventBuffer : IDisposable
 {
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JsonContract.Options.Encoder };
@@ -227,13 +225,13 @@ internal sealed class EventBuffer : IDisposable
 
     public EventBuffer() => _json = new Utf8JsonWriter(_bytes, WriterOptions);
 
-    /// <summary>All that was added since <see cref="Clear"/>.</summary>
+    /// <summary>The bytes that were added since <see cref="Clear"/>.</summary>
     public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
-    /// <summary>An event.</summary>
+    /// <summary>Adds an event.</summary>
     /// <param name="name">Its name; null for none.</param>
-    /// <param name="data">Written as JSON on one line.</param>
-    /// <param name="json">How, where it is not the relay's own way.</param>
+    /// <param name="data">The data, written as JSON on one line.</param>
+    /// <param name="json">The options of that JSON; the relay's own when null.</param>
     public void Add<T>(string? name, T data, JsonSerializerOptions? json = null)
     {
         if (name is not null)
@@ -247,7 +245,7 @@ internal sealed class EventBuffer : IDisposable
         _bytes.Write("\n\n"u8);
     }
 
-    /// <summary>An event whose data is no JSON.</summary>
+    /// <summary>Adds an event whose data is not JSON.</summary>
     public void AddText(string data)
     {
         AddLine("data: ", data);
@@ -255,14 +253,14 @@ internal sealed class EventBuffer : IDisposable
     }
 
     /// <summary>
-    /// A line that no reader takes for an event. Without an empty line after it, which some readers take for the end of one.
+    /// Adds a line that no reader takes for an event. No empty line follows it, because some readers would take that for the end of an
+    /// event.
     /// </summary>
     public void AddComment(string text) => AddLine(": ", text);
 
     /// <inheritdoc/>
     public void Dispose() => _json.Dispose();
 
-    /// <summary>Begins anew.</summary>
     public void Clear() => _bytes.ResetWrittenCount();
 
     private void AddLine(string prefix, string text)

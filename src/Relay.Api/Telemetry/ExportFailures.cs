@@ -3,8 +3,8 @@ using System.Diagnostics.Tracing;
 namespace Relay.Api.Telemetry;
 
 /// <summary>
-/// Tells the operator that the collector takes nothing, which OpenTelemetry's SDK says to event listeners only. Once a minute:
-/// an exporter may fail with every batch. What the SDK says is not repeated, for it may hold addresses.
+/// Tells the operator once a minute that the collector does not accept data. OpenTelemetry's SDK tells this to event listeners only, and
+/// may do so with every batch. The SDK's text is not repeated, because it may hold addresses.
 /// </summary>
 internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures> logger) : EventListener
 {
@@ -29,7 +29,7 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
     {
         if (eventData.EventSource.Name != Exporter || eventData.Level > EventLevel.Warning)
         {
-            return; // Listeners are shown sources of others, too.
+            return; // Listeners see sources of other libraries, too.
         }
 
         lock (_lock)

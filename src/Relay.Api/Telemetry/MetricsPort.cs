@@ -10,12 +10,12 @@ using Relay.Domain.Keys;
 namespace Relay.Api.Telemetry;
 
 /// <summary>
-/// A listener of its own on the loopback address that serves <c>GET /metrics</c> without a key, and nothing else of the relay.
-/// Which listener a request came through is known from its connection, not from anything in it.
+/// A separate listener on the loopback address that serves <c>GET /metrics</c> without a key, and nothing else of the relay. The listener
+/// of a request is known from its connection, not from the request.
 /// </summary>
 internal sealed class MetricsPort
 {
-    /// <summary>Where the metrics are, on either port.</summary>
+    /// <summary>The path of the metrics, on either port.</summary>
     public const string Path = "/metrics";
 
     private static readonly MetricsPort Mark = new();
@@ -57,7 +57,7 @@ internal sealed class MetricsPort
                 )
         );
 
-    /// <summary>Takes what came through it out of the pipeline. No id, no line in a log: a scrape is no request of anybody's.</summary>
+    /// <summary>Takes the listener's requests out of the pipeline. They get no id and no line in the log.</summary>
     public static void Use(IApplicationBuilder app) =>
         app.MapWhen(
             context => context.Features.Get<MetricsPort>() is not null,
@@ -66,7 +66,7 @@ internal sealed class MetricsPort
                 port.Use(
                     (context, next) =>
                     {
-                        // A page on some other name that was made to resolve to this machine is not Prometheus.
+                        // A page on another name that was made to resolve to this machine is not Prometheus.
                         context.Response.StatusCode =
                             HostFilter.HostOf(context.Request) is not ("127.0.0.1" or "localhost") ? StatusCodes.Status421MisdirectedRequest
                             : context.Request.Path != Path ? StatusCodes.Status404NotFound

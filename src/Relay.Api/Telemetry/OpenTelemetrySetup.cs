@@ -7,12 +7,12 @@ using Relay.Application.Telemetry;
 
 namespace Relay.Api.Telemetry;
 
-/// <summary>The one place that knows OpenTelemetry's SDK: everything else measures with what .NET itself has.</summary>
+/// <summary>The one place that knows OpenTelemetry's SDK. All other code measures with .NET itself.</summary>
 internal static class OpenTelemetrySetup
 {
     /// <summary>
-    /// Series of one instrument, at most: its closed labels make far fewer. Should one ever not be closed, the rest are counted
-    /// together, and the relay's memory stays what it is.
+    /// Most series of one instrument. Its closed labels make far fewer. If a label were ever not closed, the other series would be
+    /// counted together, and the relay's memory would not grow.
     /// </summary>
     private const int CardinalityLimit = 500;
 
@@ -20,8 +20,8 @@ internal static class OpenTelemetrySetup
     public static bool HasCollector(IConfiguration configuration) => !string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
 
     /// <summary>
-    /// Metrics for whoever scrapes them; with a collector these, traces and logs for it. Endpoint, protocol and headers the SDK
-    /// reads by itself, by the names of <see cref="TelemetryOptions"/> and from the same configuration.
+    /// Adds metrics for scrapers; with a collector also sends metrics, traces and logs to it. The SDK reads endpoint, protocol and
+    /// headers itself, by the names of <see cref="TelemetryOptions"/> and from the same configuration.
     /// </summary>
     public static void AddRelayTelemetry(this WebApplicationBuilder builder)
     {
@@ -63,11 +63,11 @@ internal static class OpenTelemetrySetup
                 .WithLogging(logs => logs.AddOtlpExporter(Bounded), log => log.IncludeFormattedMessage = true);
         }
 
-        // Before all others: they stop in the reverse order, and what they say while they do is exported, too.
+        // Before all others: services stop in the reverse order, and their last log lines are exported, too.
         builder.Services.Insert(0, ServiceDescriptor.Singleton<IHostedService, TelemetryService>());
     }
 
-    /// <summary>The metrics for keys that are trusted with what concerns other keys.</summary>
+    /// <summary>Maps the metrics, for keys with the scope for facts about other keys.</summary>
     public static void MapMetrics(this IEndpointRouteBuilder routes) =>
         routes.MapPrometheusScrapingEndpoint(MetricsPort.Path[1..]).WithMetadata([.. MetricsPort.Metadata]);
 

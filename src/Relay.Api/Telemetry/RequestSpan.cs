@@ -5,8 +5,8 @@ using Relay.Application.Telemetry;
 namespace Relay.Api.Telemetry;
 
 /// <summary>
-/// The span of a request. The relay's own, and not the framework's, which holds the path and the query. Where nobody records,
-/// only its ids are there: they tie the lines of the log together, and to the caller's trace.
+/// The relay's own span of a request; the framework's would hold the path and the query. Without a listener only its ids exist: they
+/// connect the lines of the log with each other, and with the caller's trace.
 /// </summary>
 internal static class RequestSpan
 {
@@ -14,7 +14,7 @@ internal static class RequestSpan
 
     private static readonly DistributedContextPropagator TraceContext = DistributedContextPropagator.CreateW3CPropagator();
 
-    /// <summary>Begins it, in the caller's trace if one is named. The caller's baggage stays outside.</summary>
+    /// <summary>Begins the span, in the caller's trace if there is one. The caller's baggage is left out.</summary>
     public static Activity Start(HttpRequest request, string method)
     {
         var caller = CallerOf(request.Headers);
@@ -32,13 +32,15 @@ internal static class RequestSpan
         return span.Start();
     }
 
-    /// <summary>Says what became of it. A request without a good key is not exported: anybody can send any number of them.</summary>
-    /// <param name="span">The request's.</param>
+    /// <summary>
+    /// Ends the span with its outcome. A request without a good key is not exported, because anybody can send any number of them.
+    /// </summary>
+    /// <param name="span">The span.</param>
     /// <param name="method">A known method, or the word for others.</param>
     /// <param name="route">The route's template; null for no route.</param>
-    /// <param name="status">The answer's.</param>
+    /// <param name="status">The status of the answer.</param>
     /// <param name="error">The error's wire name; null for success.</param>
-    /// <param name="request">What was found out on its way; null without a good key.</param>
+    /// <param name="request">The facts about the request; null without a good key.</param>
     public static void End(Activity span, string method, string? route, int status, string? error, RequestContext? request)
     {
         if (request is null)
@@ -68,7 +70,7 @@ internal static class RequestSpan
         if (error is not null)
         {
             span.SetTag("error.type", error);
-            // By the convention of servers a caller's mistake is no error of theirs.
+            // By the convention, a server does not count a caller's mistake as its error.
             if (status >= StatusCodes.Status500InternalServerError || status < StatusCodes.Status400BadRequest)
             {
                 span.SetStatus(ActivityStatusCode.Error);
@@ -76,7 +78,7 @@ internal static class RequestSpan
         }
     }
 
-    /// <summary>What <c>traceparent</c> and <c>tracestate</c> say; nothing where they break W3C's rules.</summary>
+    /// <summary>The context of <c>traceparent</c> and <c>tracestate</c>; empty where they break W3C's rules.</summary>
     private static ActivityContext CallerOf(IHeaderDictionary headers)
     {
         if (headers.TraceParent is not { Count: 1 })

@@ -6,8 +6,8 @@ using Relay.Application;
 namespace Relay.Api.Telemetry;
 
 /// <summary>
-/// Begins and ends what measures: before the first request its series are there, and after the last one everything is
-/// exported, within a bounded time and all at once, whatever the collector does.
+/// Starts and stops the measuring. The series exist before the first request. After the last one everything is exported at once, within a
+/// bounded time, whatever the collector does.
 /// </summary>
 internal sealed class TelemetryService(IServiceProvider services) : IHostedService
 {

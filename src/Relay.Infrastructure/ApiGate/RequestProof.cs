@@ -51,7 +51,7 @@ internal sealed partial class RequestProof
     private RequestProof(TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, DateOnly today) =>
         (_expected, _handedIn, _today) = (expected, handedIn, today);
 
-    /// <summary>Compares a request with what is expected of it.</summary>
+    /// <summary>Compares a request with the expected one.</summary>
     /// <param name="body">The request's body.</param>
     /// <param name="headers">The headers that would go out, as <see cref="RequestHeaders.Read"/> wrote them.</param>
     /// <param name="expected">The caller's part.</param>
@@ -87,7 +87,7 @@ internal sealed partial class RequestProof
             }
             catch (Exception exception) when (exception is InvalidOperationException or FormatException)
             {
-                // A value of another kind than the field has, or half of a surrogate pair.
+                // A value of another kind than the field's, or half of a surrogate pair.
                 return ProofResult.Refused(GateRefusal.Shape, "a value of another kind");
             }
         }
@@ -165,7 +165,7 @@ internal sealed partial class RequestProof
             : new ProofResult(shape, null, null, userId);
     }
 
-    /// <summary>The fields that the relay laid over the body, each with exactly its value.</summary>
+    /// <summary>Proves the fields that the relay laid over the body, each with exactly its value.</summary>
     private void ProveParameters(JsonElement body)
     {
         var extra = _expected.Extra;
@@ -379,8 +379,8 @@ internal sealed partial class RequestProof
     }
 
     /// <summary>
-    /// Newer models have an empty message after the first turn of a history, which holds the effort, and the note after the last turn.
-    /// opus-4-8 has the note after the first turn.
+    /// Proves a message of the system. Newer models have an empty message after the first turn of a history, which holds the effort, and
+    /// the note after the last turn. opus-4-8 has the note after the first turn.
     /// </summary>
     private void ProveSystemMessage(JsonElement message)
     {
@@ -403,7 +403,7 @@ internal sealed partial class RequestProof
         );
     }
 
-    /// <summary>Older models have the note after the first turn of a history, and its last line after the last turn.</summary>
+    /// <summary>Takes the note. Older models have it after the first turn of a history, and its last line after the last turn.</summary>
     private void Note(NotePlacement placement, string text)
     {
         Require(_placement == NotePlacement.Absent || _placement == placement, GateRefusal.Shape, "the note's place");
@@ -427,7 +427,7 @@ internal sealed partial class RequestProof
     private string ReadModel(JsonElement model)
     {
         var name = model.GetString()!;
-        // A full id is a caller's, with letters that Claude Code may send on as they are.
+        // A full id comes from the caller, with letters that Claude Code may send unchanged.
         Require(ModelId().IsMatch(name), GateRefusal.CallersPart, "model");
         // A retired id is sent as a newer one of its family.
         var asked = FamilyOf(_expected.Model);
@@ -511,7 +511,7 @@ internal sealed partial class RequestProof
         {
             if (!names.Contains(member.Name))
             {
-                // Not its name: a hostile one may hold anything.
+                // Without the field's name: a hostile one may hold anything.
                 throw new DifferenceException(GateRefusal.Shape, $"{where} has a field more");
             }
         }

@@ -48,7 +48,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>The verified CLI it was started from.</summary>
     public EngineGeneration Generation { get; }
 
-    /// <summary>Its right to call the API; null with <c>bedrock</c> and <c>vertex</c>.</summary>
+    /// <summary>The process's right to call the API; null with <c>bedrock</c> and <c>vertex</c>.</summary>
     public GateTicket? Ticket { get; }
 
     /// <summary>The model that it asks.</summary>
@@ -57,7 +57,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>The settings of its last turn; null for those that it was started with.</summary>
     public TurnSettings? Settings { get; set; }
 
-    /// <summary>How many completions it has served.</summary>
+    /// <summary>The number of completions that it has served.</summary>
     public int Uses { get; set; }
 
     /// <summary>Whether it was started for an answer that must fit a schema.</summary>
@@ -75,8 +75,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Completes when it has ended.</summary>
     public Task Exited => _child.Exited;
 
-    /// <summary>Starts one.</summary>
-    /// <exception cref="IOException">The executable, or a directory it needs, is not there.</exception>
+    /// <summary>Starts a process.</summary>
+    /// <exception cref="IOException">The executable, or a directory that it needs, is missing.</exception>
     public static async Task<ClaudeProcess> StartAsync(
         IProcessStarter starter,
         ClaudeSandbox sandbox,
@@ -90,7 +90,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     {
         if (!File.Exists(generation.Binary.Path))
         {
-            // What starts it (setsid, the jail) would start, and only then find nothing.
+            // The starter (setsid, the jail) would start, and only then find no executable.
             throw new FileNotFoundException("The claude executable is gone.", generation.Binary.Path);
         }
 
@@ -120,12 +120,12 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Has the prepared process ask a question that the gate answers, and takes the turn back: it shows the shape of its requests, and its
-    /// first real turn is a warm one.
+    /// Has the prepared process ask a question that the gate answers, and takes the turn back. This shows the shape of its requests, and
+    /// makes its first real turn a warm one.
     /// </summary>
     /// <param name="expectation">The system prompt, the schema and the cap that the process was told.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="ClaudeProtocolException">It asked for something else, or nothing.</exception>
+    /// <exception cref="ClaudeProtocolException">It sent another request, or none.</exception>
     public async Task<RequestShape> RehearseAsync(TurnExpectation expectation, CancellationToken cancellationToken)
     {
         var ticket = Ticket ?? throw new InvalidOperationException("There is no gate.");
@@ -158,7 +158,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
 
             if (turn.Rehearsed is not { } shape)
             {
-                // The question holds a caller's system prompt and schema: Claude Code may change those.
+                // The question holds a caller's system prompt and schema, which Claude Code may change.
                 throw turn.Refusal is ({ } refusal, { } detail)
                     ? new ClaudeProtocolException($"the form of its requests: {detail}")
                     {
@@ -187,9 +187,10 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Has the process ask another model. Only for aliases: a full id makes Claude Code try it with a call nobody asked for.
+    /// Has the process ask another model. For aliases only: with a full id Claude Code tries the model first, with a call that no caller
+    /// asked for.
     /// </summary>
-    /// <exception cref="ClaudeProtocolException">It refused.</exception>
+    /// <exception cref="ClaudeProtocolException">The process refused.</exception>
     public async Task SetModelAsync(string model, CancellationToken cancellationToken)
     {
         await WriteAsync(new ClaudeInput().SetModel(model), holdsCallersData: false, cancellationToken);
@@ -249,8 +250,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>
     /// Sets the system prompt and the schema, and has the process show its <c>init</c> frame, without a call to the API.
     /// </summary>
-    /// <returns>What its login is, and the violation found, if any; and whether the schema is one.</returns>
-    /// <exception cref="ClaudeProtocolException">It did not get that far.</exception>
+    /// <returns>The state of its login, the violation if there is one, and whether the schema is valid.</returns>
+    /// <exception cref="ClaudeProtocolException">It failed before that.</exception>
     public async Task<PreparedProcess> PrepareAsync(PromptText? system, OutputSchema? schema, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(ReadyTimeout, _clock);
@@ -294,7 +295,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                         case { Type: "assistant" }:
                             throw new ClaudeProtocolException("Claude Code answered a turn that asked for no answer.");
                         case { Type: "stream_event" }:
-                            // Whether a turn calls the API is decided by its frame, which is constant here.
+                            // The frame of a turn decides whether it calls the API, and the frame is constant here.
                             return found with { Violation = "a call of the API in a turn that asked for none" };
                     }
                 }
@@ -309,7 +310,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It closed its end of the pipe: that it ended is told below.
+            // The process closed its end of the pipe. Its end is reported below.
         }
 
         await _child
@@ -322,7 +323,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     }
 
     /// <summary>Writes frames to stdin and flushes.</summary>
-    /// <exception cref="IOException">It has ended.</exception>
+    /// <exception cref="IOException">The process has ended.</exception>
     public async Task WriteAsync(ClaudeInput input, bool holdsCallersData, CancellationToken cancellationToken)
     {
         _holdsCallersData |= holdsCallersData;
@@ -331,7 +332,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     }
 
     /// <summary>The next frame; null at the end.</summary>
-    /// <exception cref="ClaudeProtocolException">What came is not a frame.</exception>
+    /// <exception cref="ClaudeProtocolException">The process wrote a line that is not a frame.</exception>
     public async ValueTask<ClaudeFrame?> ReadAsync(CancellationToken cancellationToken)
     {
         try
@@ -351,8 +352,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Bounds the process once it has started up and before it has worked on anything: its first answer is to <c>initialize</c>. It maps
-    /// 5.5 GB at its start and uses 0.17 GB of those, so that a bound in bytes would depend on its version.
+    /// Bounds the memory of the process after its start and before its first work, at its answer to <c>initialize</c>. It maps 5.5 GB at
+    /// its start and uses 0.17 GB of them, so that a bound in total bytes would depend on its version.
     /// </summary>
     private void BoundMemory(ClaudeFrame? frame)
     {
@@ -386,18 +387,18 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Ticket?.Dispose();
-        // Nothing it could still write is of use to anybody: a polite end costs 5 % of its processor time.
+        // Its further output has no use, and a polite end costs 5 % of its processor time.
         Kill();
         await _child.DisposeAsync();
         _command.Scratch?.Dispose();
     }
 
-    /// <summary>What stderr holds, when nobody's words can be in it.</summary>
+    /// <summary>The text of stderr, when no caller's words can be in it.</summary>
     private string Complaint => _holdsCallersData || _child.Stderr.TotalBytes == 0 ? string.Empty : $"It said: {_child.Stderr.Redacted()}";
 
     /// <summary>
-    /// False only when the CLI says outright that it has neither token nor key. A login in a credentials file shows no
-    /// <c>tokenSource</c> at all, and other providers than Anthropic keep their own credentials.
+    /// False only when the CLI says that it has neither token nor key. A login in a credentials file shows no <c>tokenSource</c>, and
+    /// other providers than Anthropic keep their own credentials.
     /// </summary>
     private static bool? IsLoggedIn(JsonElement frame) =>
         frame.Member("response")?.Member("response")?.Member("account") is not { } account

@@ -1,6 +1,6 @@
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>Claude Code said or did something outside its protocol, or ended. Says what, without a caller's data.</summary>
+/// <summary>Reports that Claude Code broke its protocol, or ended. The message says how, without a caller's data.</summary>
 internal sealed class ClaudeProtocolException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>

@@ -10,20 +10,20 @@ using Relay.Infrastructure.ApiGate;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Follows the frames of one turn. Nothing of them is an answer until the <c>init</c> frame has passed, and a result is an
-/// answer only when it says <c>success</c> and <c>is_error: false</c>: Claude Code puts the text of its errors into results.
-/// A message that stops at the output cap, with a refusal or without visible text ends the turn here, because Claude Code would
-/// call the API again (three times, once and once, measured on 2.1.330).
+/// Follows the frames of one turn. No frame counts as an answer before the <c>init</c> frame has passed. A result is an answer only when
+/// it says <c>success</c> and <c>is_error: false</c>, because Claude Code puts the text of its errors into results. A message that stops
+/// at the output cap, with a refusal or without visible text ends the turn here: otherwise Claude Code would call the API again (three
+/// times, once and once, measured on 2.1.330).
 /// </summary>
-/// <param name="version">The version the self-test found.</param>
+/// <param name="version">The version that the self-test found.</param>
 /// <param name="maxApiCalls">Calls of the API that the CLI's own retries can explain.</param>
-/// <param name="clock">For the reset time of a rate limit.</param>
+/// <param name="clock">The clock, for the reset time of a rate limit.</param>
 internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvider clock)
 {
-    /// <summary>Longer than any pause of the CLI's own doubling.</summary>
+    /// <summary>A pause longer than any of the CLI's own doubling.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(12);
 
-    /// <summary>Named by messages that Claude Code makes up itself.</summary>
+    /// <summary>The model that messages of Claude Code itself name.</summary>
     private const string NoModel = "<synthetic>";
 
     private AnswerBlocks? _blocks;
@@ -42,16 +42,16 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private string? _assistantError;
 
     /// <summary>
-    /// Control requests whose answers are still to come. A CLI that begins the turn before it has taken them would answer
-    /// under a system prompt or as a model that nobody asked for.
+    /// The number of control requests whose answers are still to come. A CLI that begins the turn before them would answer under another
+    /// system prompt or as another model.
     /// </summary>
     public int PendingControls { get; set; }
 
-    /// <summary>Turns of long ago whose empty results are still to come. None of them may reach the API.</summary>
+    /// <summary>The number of earlier turns whose empty results are still to come. None of them may reach the API.</summary>
     public int PendingHistory { get; set; }
 
     /// <summary>
-    /// The model that was asked, where the API's answer comes through the gate; null where Claude Code's own frames are all there is.
+    /// The model that was asked, where the API's answer comes through the gate; null where only Claude Code's own frames tell the answer.
     /// </summary>
     public ModelName? Gated { get; init; }
 
@@ -60,7 +60,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// </summary>
     public bool HasSchema { get; init; }
 
-    /// <summary>Names of the tools that the model may call; none where it may call none.</summary>
+    /// <summary>The names of the tools that the model may call; empty when it may call none.</summary>
     public IReadOnlySet<string> Tools { get; init; } = FrozenSet<string>.Empty;
 
     /// <summary>Whether the caller gets the model's thoughts.</summary>
@@ -72,7 +72,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Texts at which the relay ends the answer, because the API does not look for them; null for none.</summary>
     public StopSequences? Stop { get; init; }
 
-    /// <summary>Names of the parameters in the request that the caller set: of these a refusal of the API may speak.</summary>
+    /// <summary>The names of the parameters that the caller set. A refusal of the API may name them.</summary>
     public IReadOnlyCollection<string> Parameters { get; set; } = [];
 
     /// <summary>Whether a refusal of the API may speak of documents.</summary>
@@ -93,31 +93,31 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// </summary>
     public TokenUsage? Usage => _finalUsage ?? (_tokens.Total is { } total ? WithCost(total) : null);
 
-    /// <summary>How often the CLI has called the API again, as it says.</summary>
+    /// <summary>The number of repeated calls of the API, as the CLI reports it.</summary>
     public int Retries { get; private set; }
 
-    /// <summary>The full id of the model that answers, as the API names it; null until it does.</summary>
+    /// <summary>The full id of the model that answers, as the API names it; null before that.</summary>
     public ModelName? ResponseModel { get; private set; }
 
-    /// <summary>The id that the API gave its last request; null while it gave none.</summary>
+    /// <summary>The id that the API gave its last request; null before it gave one.</summary>
     public string? UpstreamRequestId { get; private set; }
 
-    /// <summary>Whether Anthropic does not take the login.</summary>
+    /// <summary>Whether Anthropic refuses the login.</summary>
     public bool LoginRefused => _failures.LoginRefused;
 
     /// <summary>The account's limit that the turn ran into; null for none.</summary>
     public UpstreamLimit? HitLimit => _failures.HitLimit;
 
     /// <summary>
-    /// The next piece that has come and may be shown; null for none. Of an answer that must fit a schema nothing may be shown before its
-    /// end, for nobody knows yet whether it does.
+    /// The next piece that has come and may be shown; null for none. An answer that must fit a schema is not shown before its end,
+    /// because only then it can be checked.
     /// </summary>
     public AnswerPiece? TakePiece() => HasSchema ? null : Blocks.Take();
 
     /// <summary>The pieces of the whole answer that were not taken yet.</summary>
     public IEnumerable<AnswerPiece> TakeRest(string text) => Blocks.TakeRest(text);
 
-    /// <summary>Whether the <c>init</c> frame of the turn that counts has passed.</summary>
+    /// <summary>Whether the <c>init</c> frame of the turn to be answered has passed.</summary>
     public bool IsLockedDown => _initPassed;
 
     /// <summary>Whether Claude Code has told the result of the turn.</summary>
@@ -126,7 +126,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// <summary>Whether the API ended its message as models do, so that the process may be used again.</summary>
     public bool EndedCleanly => _messageEnded && _stopReason is not "refusal";
 
-    /// <summary>Takes the gate's next news; answers null while the turn goes on.</summary>
+    /// <summary>Takes the gate's next news; returns null while the turn goes on.</summary>
     public TurnOutcome? Accept(TurnSignal signal)
     {
         switch (signal)
@@ -155,7 +155,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
-    /// <summary>Takes the next frame; answers null while the turn goes on.</summary>
+    /// <summary>Takes the next frame; returns null while the turn goes on.</summary>
     public TurnOutcome? Accept(ClaudeFrame frame)
     {
         HasCalledApi |= Gated is null && (frame.Type, frame.Subtype) is ("system", "status") or ("stream_event", _);
@@ -164,7 +164,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             case ("stream_event", _) when Gated is not null:
                 return null;
             case ("assistant", _) when Gated is not null:
-                // Its words are of no interest: the gate has seen the API's.
+                // Its words are not needed, because the gate has seen the API's.
                 _assistantError = frame.Json.Text("error") ?? _assistantError;
                 return null;
             case ("control_response", _):
@@ -179,7 +179,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 return IsSuccess(frame.Json) ? null : new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("system", "api_retry"):
                 Retries += Gated is null ? 1 : 0;
-                // A refused login is retried for minutes by the CLI, and no retry helps it.
+                // The CLI retries a refused login for minutes, and no retry helps.
                 return frame.Json.Number("error_status") == 401
                     ? _failures.Fail(new ClaudeFailure(null, 401, null, null, null))
                     : AcceptRetry(frame.Json);
@@ -187,12 +187,12 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 _failures.NoteRateLimit(frame.Json);
                 return null;
             case ("stream_event", _) when !_initPassed:
-                // The API was called by a process that has not shown what it can do. Claude Code writes the init frame before it
-                // looks at a turn's content, so that no caller's words reach it, and the API answers only to a call.
+                // The process called the API before it had shown its abilities. Claude Code writes the init frame before it looks at a
+                // turn's content, so that no caller's words cause this, and the API answers only to a call.
                 return new TurnOutcome.Violated("an answer of the API before the init frame");
             case ("assistant", _) when !_initPassed:
             case ("result", _) when !_initPassed && IsSuccess(frame.Json):
-                // Claude Code's own words, which it might one day answer some content with. They go to nobody.
+                // These are Claude Code's own words, with which it might answer some content. The caller never gets them.
                 return new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("stream_event", _):
                 return frame.Json.Member("event") is { } streamEvent ? AcceptApiEvent(streamEvent) : null;
@@ -220,10 +220,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     private TurnOutcome? AcceptInit(JsonElement init)
     {
-        // A violation here puts the engine out of service: what the frame lists comes from the constant arguments and the
-        // environment, and from whether there is a schema, never from a caller's words.
+        // A violation puts the engine out of service. That is safe: the frame's lists depend on the constant arguments, on the
+        // environment, and on whether there is a schema, never on a caller's words.
         var violation = ClaudeLockdown.FindViolation(init, version, HasSchema);
-        // The init of a turn of long ago says nothing of the one that counts.
+        // The init frame of an earlier turn does not count for the one to be answered.
         _initPassed = violation is null && PendingHistory == 0;
         HasStarted |= PendingHistory == 0;
         return violation is not null ? new TurnOutcome.Violated(violation)
@@ -260,7 +260,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
                 _tokens.End(streamEvent.Member("usage")?.Number("output_tokens"));
                 return AcceptStop(stopReason);
             case "message_stop":
-                // Of a broken stream the CLI makes up a message_stop, but no reason to stop before it.
+                // For a broken stream the CLI makes up a message_stop, without a reason to stop before it.
                 _messageEnded = _stopReason is not null;
                 _wholeMessages += _messageEnded ? 1 : 0;
                 return Gated is not null && !HasSchema ? AcceptEnd() : null;
@@ -270,8 +270,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     }
 
     /// <summary>
-    /// Claude Code calls the API. How often it does so depends on the API's answers, which nobody here controls: a call too many ends
-    /// this process and this request, and says nothing of others.
+    /// Takes a call of the API. The number of calls depends on the API's answers, which the relay does not control. So a call too many
+    /// ends only this process and this request.
     /// </summary>
     private TurnOutcome? AcceptMessageStart(JsonElement message)
     {
@@ -279,7 +279,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         _tokens.Begin(message.Member("usage") ?? default);
         if (_wholeMessages > 0 && !HasSchema)
         {
-            // The answer is whole. Claude Code found some reason of its own to ask for another.
+            // The answer is whole. Claude Code asks for another by itself.
             return _messageEnded ? Answer(_stopReason) : TurnErrors.BrokenOff;
         }
 
@@ -300,7 +300,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         return null;
     }
 
-    /// <summary>A message that no stream event announced came from a call without a stream, and counts as the others do.</summary>
+    /// <summary>Counts a message that no stream event announced. It comes from a call without a stream.</summary>
     private TurnOutcome? CountUnstreamed(JsonElement message)
     {
         if (message.Text("id") is not { } id || id == _messageId || message.Text("model") is not { } model || model == NoModel)
@@ -321,7 +321,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         ResponseModel = ModelName.Create(model) is { Error: null } named ? named.Value : ResponseModel;
         var isOneTooMany =
             _wholeMessages++ >= (HasSchema ? ClaudeLockdown.SchemaAttempts : 1) || ++_apiCalls > maxApiCalls + _wholeMessages;
-        // The words that a broken stream has shown can't be taken back, either.
+        // Words of a broken stream that were shown can't be taken back, either.
         return isOneTooMany || Blocks.IsShown ? TurnErrors.BrokenOff : null;
     }
 
@@ -359,13 +359,16 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         return Blocks.Length > ClaudeProcess.MaxLineBytes ? new TurnOutcome.Failed(ClaudeFailures.Broken) : null;
     }
 
-    /// <summary>The message is whole. An input that the answer's cap cut off is no mistake of the model's: its call is left out.</summary>
+    /// <summary>
+    /// Ends the answer, whose message is whole. An input that the answer's cap cut off is not a mistake of the model: its call is left
+    /// out.
+    /// </summary>
     private TurnOutcome AcceptEnd() =>
         !_messageEnded ? TurnErrors.BrokenOff
         : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal") ? TurnErrors.BrokenCall
         : Answer(_stopReason);
 
-    /// <summary>A pause that the API asked for is the caller's to wait, not a place's in the relay.</summary>
+    /// <summary>Ends a turn for which the API asked for a pause. The caller waits for it, not a place in the relay.</summary>
     private TurnOutcome.Failed? AcceptRetry(JsonElement frame)
     {
         var pause = TimeSpan.FromMilliseconds(frame.Number("retry_delay_ms") ?? 0);
@@ -376,14 +379,14 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             );
     }
 
-    /// <summary>Ends the turn with its message where Claude Code would call the API again by itself.</summary>
+    /// <summary>Ends the turn with its message when Claude Code would call the API again by itself.</summary>
     private TurnOutcome? AcceptStop(string stopReason) =>
         stopReason switch
         {
             "tool_use" => HasSchema || Tools.Count > 0 ? null : TurnErrors.ToolUse,
             "max_tokens" or "model_context_window_exceeded" when HasSchema => TurnErrors.CutOff,
             "refusal" when HasSchema => Answer(stopReason),
-            // The gate lets nothing of the turn through after its message: there the message's end is the turn's.
+            // The gate forwards no further request after the turn's message, so the message's end is the turn's end.
             _ when Gated is not null => null,
             "refusal" or "max_tokens" or "model_context_window_exceeded" => Answer(stopReason),
             _ => !HasSchema && Blocks.IsInvisible ? Answer(stopReason) : null,
@@ -400,8 +403,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         var usage = Gated is null ? TurnTokens.ReadResult(result) : Usage ?? NoUsage;
         if (!HasSchema && IsSuccess(result) && result.Text("result") is { } text)
         {
-            // The CLI's own text is the last block of the answer only, and empty where that reads like one of its own notices
-            // ("[Request interrupted by user]"). What was streamed is what the model said.
+            // The CLI's own text is only the last block of the answer, and is empty where that reads like one of its notices ("[Request
+            // interrupted by user]"). The streamed words are the model's.
             var words = (_messageEnded || Blocks.IsShown) && Blocks.HasWords ? Blocks.Complete() : AnswerWords.WellFormed(text);
             return Answer(words, result.Text("stop_reason"), usage);
         }
@@ -413,8 +416,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
         if (usage.CostUsd > 0 || _tokens.Total is null)
         {
-            // A failure costs, too, when it came after words. Of streams that broke Claude Code counts nothing: then the relay's own sum
-            // stays.
+            // A failure after words costs, too. Claude Code counts nothing for broken streams; then the relay's own sum is kept.
             _finalUsage = usage.CostUsd is null ? null : usage;
         }
 
@@ -430,7 +432,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
             result.Text("terminal_reason"),
             _failures.RetryAfter
         );
-        // It says that it is calling the API before it measures the prompt.
+        // The CLI says that it is calling the API before it measures the prompt.
         HasCalledApi &= Gated is not null || !failure.WasNotSent || _apiCalls > 0 || Retries > 0;
         return _failures.Fail(failure);
     }
@@ -440,7 +442,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         _finalUsage = usage;
         try
         {
-            // That it was handed in with a tool is nobody's business.
+            // The caller is not told that the answer was handed in with a tool.
             return Answer(JsonSerializer.Serialize(output, AsWritten), "end_turn", usage, isStructured: true);
         }
         catch (Exception exception) when (exception is InvalidOperationException or JsonException)
@@ -449,7 +451,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
-    /// <summary>The last call that the gate saw: Claude Code has found that its input fits.</summary>
+    /// <summary>Takes the last call that the gate saw: Claude Code has found that its input fits.</summary>
     private TurnOutcome AcceptHandedIn()
     {
         try
@@ -465,7 +467,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         }
     }
 
-    /// <summary>The message is the answer, and the process ends before Claude Code has summed it up.</summary>
+    /// <summary>Answers with the message. The process ends before Claude Code has summed it up.</summary>
     private TurnOutcome.Answered Answer(string? stopReason) =>
         Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
 
@@ -486,7 +488,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         };
     }
 
-    /// <summary>With what the price list says, where the gate has seen what the API counted. Otherwise the sum is Claude Code's.</summary>
+    /// <summary>Adds the cost: by the price list where the gate has seen the API's counts, otherwise by Claude Code's own sum.</summary>
     private TokenUsage WithCost(TokenUsage usage)
     {
         if (Gated is not { } asked)
@@ -498,13 +500,15 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         return usage with { CostUsd = price.CostOf(usage) + price.LongCacheSurcharge(_tokens.LongCacheTokens) };
     }
 
-    /// <summary>A result is an answer only when it says so twice: Claude Code puts the text of its errors into results.</summary>
+    /// <summary>
+    /// Whether a result is an answer. It must say so twice, because Claude Code puts the text of its errors into results.
+    /// </summary>
     private static bool IsSuccess(JsonElement result) =>
         result.Text("subtype") == "success" && result.Member("is_error")?.ValueKind == JsonValueKind.False;
 
     /// <summary>
-    /// Whether a block is more than the request allows: text and thought, calls of the caller's tools, and with a schema the one tool that
-    /// hands the answer in. Anything else is an attempt to act.
+    /// Whether a block is outside of the request: neither text nor thought, nor a call of the caller's tools, nor with a schema the tool
+    /// that hands the answer in. Such a block is an attempt to act.
     /// </summary>
     private bool IsAction(JsonElement block) =>
         block.Text("type") switch

@@ -5,16 +5,16 @@ using Relay.Domain.Models;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>What a process is told before a caller's turn, and can be told while it is parked.</summary>
+/// <summary>The words that a process is told before a caller's turn, or already while it is parked.</summary>
 /// <param name="System">The system prompt; null for none.</param>
-/// <param name="Schema">The schema its answer must fit; null for free text.</param>
+/// <param name="Schema">The schema that its answer must fit; null for free text.</param>
 internal sealed record Preparation(PromptText? System, OutputSchema? Schema)
 {
-    /// <summary>What a request asks for.</summary>
+    /// <summary>The preparation of a request.</summary>
     public static Preparation Of(CompletionRequest request) => new(request.System, request.Schema);
 }
 
-/// <summary>What a spare can be prepared for. It belongs to one key; system prompt and schema stand in it as their hashes.</summary>
+/// <summary>The profile that a spare is prepared for. It belongs to one key. It holds system prompt and schema as their hashes.</summary>
 internal readonly record struct ProfileId(string KeyId, string Model, string SystemHash, string SchemaHash)
 {
     /// <summary>The profile of a request.</summary>
@@ -25,7 +25,7 @@ internal readonly record struct ProfileId(string KeyId, string Model, string Sys
         text is null ? string.Empty : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }
 
-/// <summary>A profile with all that its processes are told.</summary>
+/// <summary>A profile with the words that its processes are told.</summary>
 internal sealed record SpareProfile(ProfileId Id, Preparation Preparation);
 
 /// <summary>A spare that should be started.</summary>

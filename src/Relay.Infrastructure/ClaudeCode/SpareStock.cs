@@ -3,11 +3,11 @@ using Relay.Domain.Models;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Keeps the books of the spares: a fixed number of blank ones, and those that belong to a profile, because they have served it or are
-/// prepared for it. Starts nothing.
+/// Keeps account of the spares: a fixed number of blank ones, and those that belong to a profile, because they have served it or are
+/// prepared for it. Starts no process.
 /// </summary>
 /// <param name="options">The caps.</param>
-/// <param name="clock">For ages.</param>
+/// <param name="clock">The clock, for ages.</param>
 /// <param name="end">Ends a spare in the background.</param>
 internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, Action<ClaudeProcess> end)
 {
@@ -42,7 +42,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// <summary>Counts a use of the profile, and takes its spare, or else a blank one.</summary>
     /// <param name="generation">The CLI in use.</param>
     /// <param name="id">The profile.</param>
-    /// <param name="preparation">Its words.</param>
+    /// <param name="preparation">The words of the profile.</param>
     /// <param name="returning">
     /// A process of the profile that is being taken back: null when there is none, or a spare was there. Its result is null when it can't
     /// serve again.
@@ -62,7 +62,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
             returning = null;
             if (_keyIds?.Contains(id.KeyId) == false)
             {
-                // A request that was let in before its key was revoked: nothing is kept for that key again.
+                // The request was let in before its key was revoked: no spare is kept for that key again.
                 return TakeBlank(generation, id.Model, preparation);
             }
 
@@ -80,8 +80,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>
-    /// A blank spare; null when there is none. For a schema no blank one will do: they are started to make a single call of the API. Told
-    /// to change to a full id, Claude Code tries it with a call that nobody asked for; started with it, it makes no such call.
+    /// A blank spare; null for none. A request with a schema gets none, because blank spares are started for a single call of the API. A
+    /// change to a full id makes Claude Code try the model with a call that no caller asked for. A start with that id makes no such call.
     /// </summary>
     public ClaudeProcess? TakeBlank(EngineGeneration generation, string model, Preparation preparation)
     {
@@ -93,7 +93,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>A process was started for the profile, whatever the stock holds.</summary>
+    /// <summary>Notes that a process was started for the profile, apart from the stock.</summary>
     public void BeginUse(ProfileId id)
     {
         lock (_lock)
@@ -105,7 +105,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>A process of the profile has ended, or a request did not get one.</summary>
+    /// <summary>Notes that a process of the profile has ended, or that a request did not get one.</summary>
     public void EndUse(ProfileId id)
     {
         lock (_lock)
@@ -117,7 +117,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>A process of the profile is being taken back. <see cref="EndReturn"/> must follow.</summary>
+    /// <summary>Notes that a process of the profile is being taken back. <see cref="EndReturn"/> must follow.</summary>
     public void BeginReturn(ProfileId id)
     {
         lock (_lock)
@@ -130,10 +130,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>A process was taken back: it goes to the request that waits for it, or is parked.</summary>
+    /// <summary>Takes a process back: it goes to the request that waits for it, or is parked.</summary>
     /// <param name="process">Null when it can't serve again.</param>
     /// <param name="id">Its profile.</param>
-    /// <returns>False when the process is not wanted any more.</returns>
+    /// <returns>False when the process is no longer wanted.</returns>
     public bool EndReturn(ClaudeProcess? process, ProfileId id)
     {
         lock (_lock)
@@ -173,7 +173,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>
-    /// One blank spare first, then the profiles that callers repeat, then the other blank ones; null when all is there or pauses.
+    /// One blank spare first, then spares of the profiles that callers repeat, then the other blank ones; null when the stock is full or
+    /// pauses.
     /// </summary>
     public SpareNeed? NextNeed()
     {
@@ -202,8 +203,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>A spare could not be started or prepared: the next of its kind waits, and no other kind does.</summary>
-    /// <returns>How long it waits.</returns>
+    /// <summary>Pauses after a spare could not be started or prepared. Only spares of its kind wait.</summary>
+    /// <returns>The length of the pause.</returns>
     public TimeSpan? Pause(SpareNeed need)
     {
         lock (_lock)
@@ -213,11 +214,11 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>
-    /// The profile's schema is too much for a process, or no schema at all: no spare is prepared for it again, as long as the
-    /// profile is remembered.
+    /// Never prepares a spare for this profile again, as long as the profile is remembered: its schema is invalid, or too much for a
+    /// process.
     /// </summary>
     /// <param name="id">The profile.</param>
-    /// <param name="refusedBy">The CLI that takes it for no schema; null where it did not get as far.</param>
+    /// <param name="refusedBy">The CLI that refused the schema as invalid; null when it did not come so far.</param>
     public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy)
     {
         lock (_lock)
@@ -229,9 +230,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>
-    /// Whether this CLI has refused the profile's schema: it would do so again, and no process need be started to learn it.
-    /// </summary>
+    /// <summary>Whether this CLI has refused the profile's schema. It would do so again, so that no process need be started.</summary>
     public bool WasRefused(ProfileId id, EngineGeneration generation)
     {
         lock (_lock)
@@ -247,7 +246,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>Ends spares that are too old, idle, of another CLI or dead.</summary>
-    /// <returns>How long the kind of spare waits that died by itself; null when none did.</returns>
+    /// <returns>The pause of the kind of spare that died by itself; null when none did.</returns>
     public TimeSpan? Sweep(EngineGeneration? current)
     {
         lock (_lock)
@@ -278,7 +277,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
                 useless.ForEach(end);
                 if (useless.Exists(spare => spare.Exited.IsCompleted))
                 {
-                    // One that dies while it is parked would die again, and a prepared one may die of its caller's words.
+                    // A spare that dies while it is parked would die again. A prepared one may die of its caller's words.
                     pause = shelf.Pause(clock) ?? pause;
                 }
             }
@@ -288,7 +287,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>
-    /// Forgets the profiles of all other keys, which are revoked, and ends their spares. Those of a key that expires go with their idle
+    /// Forgets the profiles of all other keys, which are revoked, and ends their spares. Spares of a key that expires end with their idle
     /// time.
     /// </summary>
     public void KeepKeys(IReadOnlySet<string> keyIds)
@@ -317,7 +316,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>The oldest spare that still lives and is of the CLI in use.</summary>
+    /// <summary>The oldest spare that is alive and of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
     {
         var spare = spares.FirstOrDefault(candidate =>
@@ -335,7 +334,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>
-    /// Parks a profile's spare. At the cap another one goes: of the key that holds the most, the one unused for the longest time.
+    /// Parks a profile's spare. At the cap another one is ended: of the key with the most spares, the one that was unused for longest.
     /// </summary>
     private bool TryPark(ClaudeProcess spare, SpareShelf profile)
     {
@@ -360,7 +359,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         return true;
     }
 
-    /// <summary>Counts a use. The caller's words themselves are kept only of profiles that repeat.</summary>
+    /// <summary>Counts a use. The caller's words are kept only for profiles that repeat.</summary>
     private SpareShelf Observe(ProfileId id, Preparation preparation)
     {
         if (!_profiles.TryGetValue(id, out var profile))
@@ -386,8 +385,8 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         spare.Exited.IsCompleted || spare.Generation != current || clock.GetElapsedTime(spare.StartedAt) > MaxAge;
 
     /// <summary>
-    /// The profiles that repeat and were used last, within the caps: one key has at most half of them. A profile whose words were let
-    /// go, because it was beyond the caps, is wanted again only after its next use.
+    /// The profiles that repeat and were used last, within the caps: one key has at most half of them. A profile beyond the caps, whose
+    /// words were dropped, is wanted again only after its next use.
     /// </summary>
     private HashSet<ProfileId> WantedProfiles() =>
         [

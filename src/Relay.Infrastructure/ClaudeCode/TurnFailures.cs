@@ -70,7 +70,7 @@ internal sealed class TurnFailures(TimeProvider clock)
     public void NoteRateLimit(JsonElement frame)
     {
         var info = frame.Member("rate_limit_info") ?? frame;
-        // It comes with every answer of a subscription; only a rejection says when there will be more.
+        // The frame comes with every answer of a subscription. Only a rejection tells the time of the reset.
         if (info.Text("status") == "rejected")
         {
             var resetsAt = (info.Number("resetsAt") ?? info.Number("resets_at")) is { } seconds and > 0 and < 100_000_000_000

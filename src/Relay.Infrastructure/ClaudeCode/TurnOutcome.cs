@@ -3,10 +3,10 @@ using Relay.Domain.Completions;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>How a turn ended.</summary>
+/// <summary>The end of a turn.</summary>
 internal abstract record TurnOutcome
 {
-    /// <summary>With an answer.</summary>
+    /// <summary>The turn ended with an answer.</summary>
     public sealed record Answered(string Text, string? StopReason, TokenUsage Usage) : TurnOutcome
     {
         /// <summary>The stop sequence that ended it; null when none did.</summary>
@@ -15,20 +15,20 @@ internal abstract record TurnOutcome
         /// <summary>Whether the text is an object that fits the schema asked for.</summary>
         public bool IsStructured { get; init; }
 
-        /// <summary>All parts of the answer, in order; null for an answer that is nothing but its text.</summary>
+        /// <summary>All parts of the answer, in order; null for an answer of text alone.</summary>
         public IReadOnlyList<AnswerBlock>? Content { get; init; }
     }
 
-    /// <summary>With a failure that callers may see.</summary>
+    /// <summary>The turn ended with a failure that callers may see.</summary>
     public sealed record Failed(RelayError Error) : TurnOutcome;
 
     /// <summary>
-    /// With a process that is not what it should be: the engine goes out of service for all. Only for what neither a caller nor
-    /// the model nor the API can cause (docs/decisions/0004-failures.md lists why); anything else is <see cref="Failed"/>.
+    /// The turn ended with a process that failed its lockdown check, which puts the engine out of service for all. Only for causes other
+    /// than a caller, the model or the API (docs/decisions/0004-failures.md lists them); every other end is <see cref="Failed"/>.
     /// </summary>
     public sealed record Violated(string Detail) : TurnOutcome
     {
-        /// <summary>Whether the gate found it, and let nothing out: then only the process is in doubt.</summary>
+        /// <summary>Whether the gate found it and forwarded nothing: then only the process is in doubt.</summary>
         public bool IsOfGate { get; init; }
     }
 }

@@ -4,8 +4,8 @@ using Relay.Domain.Completions;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Adds up the tokens of all messages of a turn while they come, also of those that broke off. Claude Code's own sum comes with
-/// the result only, which a turn that ends early never has.
+/// Adds up the tokens of all messages of a turn while they come, including those that broke off. Claude Code's own sum comes only with
+/// the result, which a turn that ends early does not have.
 /// </summary>
 internal sealed class TurnTokens
 {
@@ -18,7 +18,7 @@ internal sealed class TurnTokens
     private bool _showsThoughts;
 
     /// <summary>
-    /// All messages so far: each as the API has counted it, or with a guess from the characters that came; null for none.
+    /// The tokens of all messages so far: as the API has counted them, or with a guess from the characters that came; null for none.
     /// </summary>
     public TokenUsage? Total =>
         _start is { } start ? Add(_earlier, start with { OutputTokens = _counted ?? (_characters / CharactersPerToken) + 1 }) : null;
@@ -26,7 +26,7 @@ internal sealed class TurnTokens
     /// <summary>Tokens that were written into the API's cache for an hour, which cost more than those for five minutes.</summary>
     public long LongCacheTokens { get; private set; }
 
-    /// <summary>Another message begins.</summary>
+    /// <summary>Begins another message.</summary>
     /// <param name="usage">The API's count of its prompt.</param>
     public void Begin(JsonElement usage)
     {
@@ -35,12 +35,12 @@ internal sealed class TurnTokens
         (_start, _counted, _characters, _showsThoughts) = (Read(usage, cost: null), null, 0, false);
     }
 
-    /// <summary>Another block of the message begins.</summary>
+    /// <summary>Begins another block of the message.</summary>
     public void BeginBlock() => _showsThoughts = false;
 
     /// <summary>
-    /// Text, thoughts or the input of a tool came. Thoughts that the API does not show come as their signature only, which is as
-    /// long as they are.
+    /// Counts text, thoughts or the input of a tool. Thoughts that the API does not show come only as their signature, which is as long
+    /// as they are.
     /// </summary>
     public void Count(JsonElement delta)
     {
@@ -50,7 +50,7 @@ internal sealed class TurnTokens
         _characters += _showsThoughts ? 0 : delta.Text("signature")?.Length ?? 0;
     }
 
-    /// <summary>The API has counted the message's output.</summary>
+    /// <summary>Takes the API's count of the message's output.</summary>
     public void End(long? outputTokens) => _counted = outputTokens ?? _counted;
 
     /// <summary>Claude Code's own sum over a turn, from its result frame.</summary>

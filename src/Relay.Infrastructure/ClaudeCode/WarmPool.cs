@@ -11,13 +11,15 @@ using Relay.Infrastructure.ApiGate;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Parked, locked-down, already started processes. Blank spares know nothing of any caller; the others have the model and the system
-/// prompt of one key, and come back here after each of that key's completions. Refilled one at a time in the background, while the
-/// models think: never while a request still waits for its own process to get going.
+/// Locked-down processes that are started already and parked. Blank spares know nothing of any caller. The others have the model and the
+/// system prompt of one key, and come back here after each completion of that key. Spares are started one at a time in the background,
+/// while the models think, and never while a request still waits for the start of its own process.
 /// </summary>
 internal sealed class WarmPool : BackgroundService, IEngineLoad
 {
-    /// <summary>A process starts in about 0.4 s of one core: one in that time is what a small machine can spare.</summary>
+    /// <summary>
+    /// The time between starts: a process takes about 0.4 s of one core to start, and a small machine can spare one start in that time.
+    /// </summary>
     private static readonly TimeSpan RefillSpacing = TimeSpan.FromMilliseconds(400);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
@@ -75,7 +77,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>The best spare there is, or a cold start. <see cref="GiveBack"/> must follow.</summary>
+    /// <summary>The best spare, or a cold start. <see cref="GiveBack"/> must follow.</summary>
     /// <exception cref="Win32Exception">A cold start failed.</exception>
     public async Task<ClaimedProcess> ClaimAsync(
         EngineGeneration generation,
@@ -182,8 +184,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>A new process, whatever the pool holds. <see cref="GiveBack"/> must follow.</summary>
-    /// <exception cref="Win32Exception">It can't be started.</exception>
+    /// <summary>Starts a new process, even if there are spares. <see cref="GiveBack"/> must follow.</summary>
+    /// <exception cref="Win32Exception">The process can't be started.</exception>
     public Task<ClaimedProcess> StartColdAsync(
         EngineGeneration generation,
         ProfileId id,
@@ -216,9 +218,9 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>No spare is prepared for this profile again.</summary>
+    /// <summary>Never prepares a spare for this profile again.</summary>
     /// <param name="id">The profile.</param>
-    /// <param name="refusedBy">The CLI that takes its schema for none; null where it did not get as far.</param>
+    /// <param name="refusedBy">The CLI that refused the schema as invalid; null when it did not come so far.</param>
     public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy) => _stock.NeverPrepare(id, refusedBy);
 
     /// <summary>Whether this CLI has refused the profile's schema before.</summary>
@@ -248,7 +250,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
                     LogPause(pause);
                 }
 
-                // Whatever came of it: no way through this loop may keep a processor busy.
+                // After any outcome: no way through this loop may keep a processor busy.
                 await Task.Delay(RefillSpacing, _clock, stoppingToken);
             }
         }
@@ -263,7 +265,8 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     }
 
     /// <summary>
-    /// The spare to start next, if any may be started now. Looks anew each time: keys and profiles go while one is started.
+    /// The spare to start next; null when none may be started now. It looks anew each time, because keys and profiles go while a process
+    /// is started.
     /// </summary>
     private Refill? NextRefill()
     {

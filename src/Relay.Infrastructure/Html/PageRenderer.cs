@@ -1,15 +1,15 @@
 namespace Relay.Infrastructure.Html;
 
 /// <summary>
-/// Writes a page as Markdown or as plain text, in one pass and without a tree. The text before a line, and a link's base, can make
-/// much of little: a form that outgrows its page many times over is cut.
+/// Writes a page as Markdown or as plain text, in one pass and without a tree. The indents of lines, and the base of links, can make a
+/// small page large: a form that is many times larger than its page is cut.
 /// </summary>
 internal ref struct PageRenderer
 {
-    /// <summary>Characters that any page may become.</summary>
+    /// <summary>The characters that every page may become.</summary>
     private const int Allowance = 1_000_000;
 
-    /// <summary>Characters that it may become for each of its bytes besides.</summary>
+    /// <summary>The further characters that it may become for each of its bytes.</summary>
     private const int MaxGrowth = 4;
 
     /// <summary>Most letters of a page that only asks to wait: "Loading…" and the like.</summary>
@@ -62,7 +62,7 @@ internal ref struct PageRenderer
     private static Rendering Render(ReadOnlySpan<byte> html, Uri baseUrl, bool asMarkdown, CancellationToken cancellationToken)
     {
         var rendering = new PageRenderer(html, baseUrl, asMarkdown, withNoscript: false, cancellationToken).Run();
-        // Without its scripts a page may have nothing else to say.
+        // Without its scripts a page may have no other text.
         var asksToWait = rendering.Text.EndsWith("...", StringComparison.Ordinal) || rendering.Text.EndsWith('\u2026');
         var isEmpty = rendering.Text.Length == 0 || (rendering.Text.Length <= FewLetters && asksToWait);
         return !isEmpty ? rendering : new PageRenderer(html, baseUrl, asMarkdown, withNoscript: true, cancellationToken).Run();
@@ -129,7 +129,7 @@ internal ref struct PageRenderer
         _walker.Tag switch
         {
             HtmlTag.Noscript => !_withNoscript,
-            // In a heading a button is the heading's text.
+            // In a heading a button belongs to the heading's text.
             HtmlTag.Button => _block.Length == 0 && (_navigations > 0 || !ElementKinds.IsQuestion(_walker)),
             _ => ElementKinds.IsUnread(_walker),
         };
@@ -212,7 +212,7 @@ internal ref struct PageRenderer
         }
     }
 
-    /// <summary>A cell is one line: what would be a block there is a word's distance.</summary>
+    /// <summary>Opens an element in a cell, which is one line: a block becomes a space.</summary>
     private void OpenInCell(HtmlTag tag)
     {
         if (tag is HtmlTag.Br or HtmlTag.Li || ElementKinds.IsBlock(tag))
@@ -383,7 +383,7 @@ internal ref struct PageRenderer
     {
         if (_inline.IsEmpty)
         {
-            // What is open goes on in the next block.
+            // Marks that are open continue in the next block.
             _inline.Take();
             return;
         }
@@ -398,7 +398,7 @@ internal ref struct PageRenderer
         (_block, _isDefinition) = (string.Empty, false);
         if (block.Length > 0)
         {
-            // A heading is one line, and marks at its end would be no part of it.
+            // A heading is one line, and marks at its end would not belong to it.
             text = text.ReplaceLineEndings(" ");
             _blocks.Write(!_asMarkdown ? text : block + (LineStarts.EndsInMarks(text) ? $"{text[..^1]}\\#" : text));
         }
