@@ -262,7 +262,7 @@ internal sealed record ThinkingOff
     [Keywords("""{"type":"null"}""", Alone = true)]
     public object? BudgetTokens { get; init; }
 
-    /// <summary>How the API shows the thoughts; the model's default when missing.</summary>
+    /// <summary>The display of the thoughts by the API; the model's default when missing.</summary>
     [Values("summarized", "omitted")]
     public string? Display { get; init; }
 }
@@ -280,7 +280,7 @@ internal sealed record ThinkingOn
     [Range(1024, int.MaxValue)]
     public required long BudgetTokens { get; init; }
 
-    /// <summary>How the API shows the thoughts; the model's default when missing.</summary>
+    /// <summary>The display of the thoughts by the API; the model's default when missing.</summary>
     [Values("summarized", "omitted")]
     public string? Display { get; init; }
 }

@@ -18,7 +18,7 @@ internal sealed record HealthAnswer([property: Values(true)] bool Ok);
 /// <param name="Sandbox">Whether completions run in a jail.</param>
 /// <param name="SandboxNote">Why there is no jail.</param>
 /// <param name="LockdownVerified">Whether the last self-test of the lockdown passed.</param>
-/// <param name="LockdownVerifiedAt">When that self-test passed, UTC. Absent when it did not.</param>
+/// <param name="LockdownVerifiedAt">Time of that self-test, UTC. Absent when it did not pass.</param>
 /// <param name="Problems">Problems that prevent completions, each with advice. Empty for 200.</param>
 /// <param name="Warnings">Problems that do not prevent completions. Absent when there are no such problems.</param>
 /// <param name="Fleet">

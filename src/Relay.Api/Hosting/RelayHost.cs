@@ -105,7 +105,7 @@ internal static class RelayHost
         // The configuration is registered as an instance: one that a provider has made ends with it, and would follow no change any more.
         IServiceCollection registrations = new ServiceCollection();
         registrations.Add(builder.Services).AddSingleton<IConfiguration>(builder.Configuration);
-        using var services = registrations.BuildServiceProvider(); // A second set of singletons, of the validators only, which ends at once.
+        using var services = registrations.BuildServiceProvider(); // Holds the validators only, and ends at once.
         services.GetRequiredService<IStartupValidator>().Validate();
     }
 

@@ -5,7 +5,7 @@ namespace Relay.Application.Fetching;
 
 /// <summary>The part and the form of a document that are wanted.</summary>
 /// <param name="Format">The content's form.</param>
-/// <param name="Strip">Whether HTML goes without what only a browser needs.</param>
+/// <param name="Strip">Whether HTML is stripped of everything that only a browser needs.</param>
 /// <param name="MaxBytes">Most UTF-8 bytes of content.</param>
 /// <param name="Offset">The place in the content to begin at, in Unicode code points.</param>
 public sealed record PageView(PageFormat Format, bool Strip, int MaxBytes, long Offset);

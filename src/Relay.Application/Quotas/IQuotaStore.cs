@@ -5,7 +5,7 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Quotas;
 
 /// <summary>
-/// Keeps count of what keys use, across restarts. Check and count are one operation; asynchronous, so that an adapter may
+/// Counts the usage of keys, across restarts. Check and count are one operation; asynchronous, so that an adapter may
 /// ask another machine for it.
 /// </summary>
 public interface IQuotaStore

@@ -9,7 +9,7 @@ namespace Relay.Domain.Completions;
 /// </summary>
 internal static class SchemaDialect
 {
-    /// <summary>Keywords of draft-07 that constrain or refer, and hold no schema of their own.</summary>
+    /// <summary>Keywords of draft-07 that constrain or refer, and hold no schema inside.</summary>
     private static readonly HashSet<string> Plain = new(StringComparer.Ordinal)
     {
         "type",

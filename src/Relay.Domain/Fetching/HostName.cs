@@ -94,7 +94,7 @@ public static class HostName
             points.Add(Rune.ToLowerInvariant(rune).Value);
         }
 
-        // A mark stands on what is before it.
+        // A mark needs a letter before it.
         if (IsMark(Rune.GetUnicodeCategory(new Rune(points[0]))))
         {
             return null;

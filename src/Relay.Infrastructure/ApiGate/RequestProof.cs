@@ -7,7 +7,7 @@ using Relay.Infrastructure.ClaudeCode;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// Proves that a request to the Messages API holds exactly what a caller asked for, block for block and letter for letter, and around it
+/// Proves that a request to the Messages API holds exactly the caller's input, block for block and letter for letter, and around it
 /// nothing but the values that the rehearsal showed.
 /// <code>
 /// field                      may vary because

@@ -81,7 +81,7 @@ internal sealed class AnswerWords
     /// </summary>
     public string? Take() => TakeTo(ShowableLength);
 
-    /// <summary>The text up to a place, without what was taken before; null for nothing.</summary>
+    /// <summary>The text up to a place, without the part that was taken before; null for none.</summary>
     public string? TakeTo(int end)
     {
         if (end <= _taken)
@@ -119,7 +119,7 @@ internal sealed class AnswerWords
     /// <summary>The whole text, when no other piece comes.</summary>
     public string Complete() => _half is null ? _text.ToString() : _text + "\uFFFD";
 
-    /// <summary>Begins anew: a message was broken off, and nothing of it was shown.</summary>
+    /// <summary>Begins anew after a message was broken off before any of it was shown.</summary>
     public void Clear()
     {
         _text.Clear();

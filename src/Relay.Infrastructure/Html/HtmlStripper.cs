@@ -161,7 +161,7 @@ internal ref struct HtmlStripper
         }
     }
 
-    /// <summary>Whether text ends in a '&lt;', or in what may be the beginning of a character reference.</summary>
+    /// <summary>Whether text ends in a '&lt;', or in the possible beginning of a character reference.</summary>
     private static bool EndsOpen(ReadOnlySpan<byte> text)
     {
         if (text[^1] == '<')

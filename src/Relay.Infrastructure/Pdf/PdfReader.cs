@@ -140,7 +140,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         }
     }
 
-    /// <summary>Runs one process to its end, to the end of its budget, or until what it writes exceeds the bounds.</summary>
+    /// <summary>Runs one process to its end, to the end of its budget, or until its output exceeds the bounds.</summary>
     private async Task<Reading> RunAsync(ReadOnlyMemory<byte> file, bool isJailed, CancellationToken cancellationToken)
     {
         using var budget = new CancellationTokenSource(Budget, _clock);

@@ -68,6 +68,30 @@ public sealed partial class PlainEnglishTests
             "users and contributors read them"
         );
 
+    [Theory]
+    [InlineData("    /// <summary>What it costs.</summary>")]
+    [InlineData("/// <summary>\n/// Where a request begins.\n/// </summary>")]
+    [InlineData("/// <param name=\"keyId\">Whose.</param>")]
+    [InlineData("return 0; // That is the end.")]
+    [InlineData("    // Who waits is next.\n    // A second line.")]
+    public void A_comment_against_the_rules_is_found(string code) => CommentsOf(code).Where(IsRelative).Should().ContainSingle();
+
+    [Theory]
+    [InlineData("    /// <summary>\n    /// The cost of a request, and the key\n    /// that pays.\n    /// </summary>")]
+    [InlineData("    // Two lines of one sentence, of\n    // which the second begins here.")]
+    [InlineData("var url = \"https://example.com/What it is\";")]
+    public void A_comment_that_keeps_the_rules_is_not_found(string code) => CommentsOf(code).Where(IsRelative).Should().BeEmpty();
+
+    [Fact]
+    public void Comments_begin_with_a_noun_or_a_verb() =>
+        Rule.ForEach(
+            from file in Sources("src").Concat(Sources("clients"))
+            from comment in CommentsOf(File.ReadAllText(file))
+            select (file, comment),
+            found => IsRelative(found.comment) ? $"{Name(found.file)}: {found.comment}" : null,
+            "a relative clause without a noun has two readings"
+        );
+
     [Fact]
     public void Lines_of_code_are_short() =>
         Rule.ForEach(
@@ -92,6 +116,11 @@ public sealed partial class PlainEnglishTests
         }
     }
 
+    /// <summary>The first line of each comment, and of each element of a documentation comment.</summary>
+    private static IEnumerable<string> CommentsOf(string code) => Comment().Matches(code).Select(match => match.Groups["text"].Value);
+
+    private static bool IsRelative(string comment) => Relative().IsMatch(comment);
+
     private static string? FindFault(string file, string text) =>
         FindFaults(text).FirstOrDefault() is { } fault
             ? $"{(Path.IsPathRooted(file) && File.Exists(file) ? Name(file) : file)}: {fault}"
@@ -112,6 +141,21 @@ public sealed partial class PlainEnglishTests
 
     [GeneratedRegex(@"^(What|Who|Where|That|Whoever|Whatever)\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Opening();
+
+    [GeneratedRegex(
+        @"^(What|Who|Whose|Where|That|Which|When|How|Whoever|Whatever)\b",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex Relative();
+
+    [GeneratedRegex(
+        @"(<(summary|remarks|returns|content|param\s[^>]*|exception\s[^>]*)>\s*(///\s*)?"
+            + @"|(?<![/:])// (?<!^[ ]*//.*\n[ ]*// ))(?<text>[^\n]+)",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex Comment();
 
     [GeneratedRegex(
         @"\b(of (its|their) own|(is|are) none|whoever|in vain)\b",
