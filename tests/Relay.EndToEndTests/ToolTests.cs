@@ -46,6 +46,9 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             {
                 app.TakeCalls(await AskAsync(path, key, app.Body(), isStream: round % 2 == 1));
                 app.Calls.Select(call => call.Name).Should().Equal(Names);
+                string.Join(' ', app.Calls.Select(call => call.Id))
+                    .Should()
+                    .MatchRegex("^toolu_sim[0-9]{8}_0 toolu_sim[0-9]{8}_1$", "the ids are the API's");
                 JsonNode.DeepEquals(app.Calls[0].Input["text"], """{"x":"\u2028"}""").Should().BeTrue();
                 // Results in another order than the calls, of each kind.
                 app.AddResults(round % 3 == 0 ? "12 °C" : null);
@@ -153,7 +156,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             .Concat(relay.RequestsOf("And then?"))
             .Where(request => request.Model == model)
             .Should()
-            .HaveCount(ends.Length);
+            .HaveCount(ends.Length)
+            .And.ContainSingle(request => Encoding.UTF8.GetString(request.Body).Contains("\"is_error\":true", StringComparison.Ordinal));
     }
 
     [Theory(Timeout = 120_000)]

@@ -23,6 +23,7 @@ public sealed class ToolProofTests
             { Tools, Choice, null },
             { Tools.Replace("\"type\":\"object\",\"properties\"", "\"properties\"", StringComparison.Ordinal), Choice, "tools" },
             { Tools.Replace("\"d\"", "\"e\"", StringComparison.Ordinal), Choice, "tools" },
+            { Tools.Replace("\"strict\":true", "\"strict\":false", StringComparison.Ordinal), Choice, "tools" },
             { Tools.Replace(",\"strict\":true", string.Empty, StringComparison.Ordinal), Choice, "tools" },
             { Tools.Replace("\"name\":\"g\"", "\"name\":\"Bash\"", StringComparison.Ordinal), Choice, "tools" },
             { """[{"name":"f","input_schema":{"type":"object"}}]""", Choice, "tools" },
