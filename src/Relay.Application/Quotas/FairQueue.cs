@@ -19,7 +19,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     private const double Memory = 0.8;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Line> _lines = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, QueueLine> _lines = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private int _places = places;
@@ -137,7 +137,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     )
     {
         cancellationToken.ThrowIfCancellationRequested();
-        Waiter waiter;
+        QueueWaiter waiter;
         bool isReady;
         lock (_lock)
         {
@@ -166,7 +166,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 return new QueuePlace(QueueRefusal.Full);
             }
 
-            waiter = new Waiter(line, ready);
+            waiter = new QueueWaiter(line, ready);
             waiter.Node = line.Waiters.AddLast(waiter);
             _waiting++;
         }
@@ -215,7 +215,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     }
 
     /// <summary>Takes a waiter out, unless it has its place already.</summary>
-    private void Withdraw(Waiter waiter, QueuePlace? answer)
+    private void Withdraw(QueueWaiter waiter, QueuePlace? answer)
     {
         lock (_lock)
         {
@@ -238,7 +238,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     }
 
     /// <summary>Turns away the newest of the longest line, if that is longer than the newcomer's would be.</summary>
-    private bool TryMakeRoom(Line newcomer)
+    private bool TryMakeRoom(QueueLine newcomer)
     {
         var longest = _lines.Values.MaxBy(line => line.Waiters.Count);
         if (longest is null || longest.Waiters.Count <= newcomer.Waiters.Count + 1)
@@ -252,7 +252,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         return true;
     }
 
-    private bool TakeOut(Waiter waiter)
+    private bool TakeOut(QueueWaiter waiter)
     {
         if (waiter.Node is not { } node)
         {
@@ -265,7 +265,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         return true;
     }
 
-    private QueuePlace Admit(Line line)
+    private QueuePlace Admit(QueueLine line)
     {
         _running++;
         line.LastServed = ++_served;
@@ -273,7 +273,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         return new QueuePlace(used => Leave(line, start, used));
     }
 
-    private void Leave(Line line, LinkedListNode<long> start, bool used)
+    private void Leave(QueueLine line, LinkedListNode<long> start, bool used)
     {
         lock (_lock)
         {
@@ -317,9 +317,9 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    private Line? NextLine()
+    private QueueLine? NextLine()
     {
-        Line? best = null;
+        QueueLine? best = null;
         foreach (var line in _lines.Values)
         {
             if (line.FirstReady is not null && line.Running < line.Places() && (best is null || line.Rank.CompareTo(best.Rank) < 0))
@@ -331,11 +331,11 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         return best;
     }
 
-    private Line LineOf(string keyId)
+    private QueueLine LineOf(string keyId)
     {
         if (!_lines.TryGetValue(keyId, out var line))
         {
-            _lines[keyId] = line = new Line(keyId, ++_arrived);
+            _lines[keyId] = line = new QueueLine(keyId, ++_arrived);
         }
 
         return line;
@@ -345,7 +345,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// Forgets a key with nothing running and nothing waiting. While a request waits, the key is kept with the time when it was last
     /// served. Otherwise a few keys that come back one request at a time would always go first, as newcomers.
     /// </summary>
-    private void ForgetIdle(Line line)
+    private void ForgetIdle(QueueLine line)
     {
         if (line is { IsIdle: true, LastServed: 0 })
         {
@@ -359,57 +359,5 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
                 _lines.Remove(idle.KeyId);
             }
         }
-    }
-
-    private sealed class Line(string keyId, long arrived)
-    {
-        public string KeyId { get; } = keyId;
-
-        public LinkedList<Waiter> Waiters { get; } = [];
-
-        /// <summary>The clock's timestamps of when its running requests got their places.</summary>
-        public LinkedList<long> Starts { get; } = [];
-
-        public int Running => Starts.Count;
-
-        public Func<int> Places { get; set; } = () => int.MaxValue;
-
-        /// <summary>The time when it was last served; 0 for never.</summary>
-        public long LastServed { get; set; }
-
-        public bool IsIdle => Running == 0 && Waiters.Count == 0;
-
-        /// <summary>The first request that waits only for a place in this queue.</summary>
-        public Waiter? FirstReady
-        {
-            get
-            {
-                for (var node = Waiters.First; node is not null; node = node.Next)
-                {
-                    if (node.Value.Ready.IsCompleted)
-                    {
-                        return node.Value;
-                    }
-                }
-
-                return null;
-            }
-        }
-
-        /// <summary>The lowest is next.</summary>
-        public (int Running, long LastServed, long Arrived) Rank => (Running, LastServed, arrived);
-    }
-
-    private sealed class Waiter(Line line, Task ready)
-    {
-        public Line Line { get; } = line;
-
-        /// <summary>The task that must end before it may have a place.</summary>
-        public Task Ready { get; } = ready;
-
-        /// <summary>Its place in the line; null when it has left the line.</summary>
-        public LinkedListNode<Waiter>? Node { get; set; }
-
-        public TaskCompletionSource<QueuePlace> Place { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -42,81 +42,6 @@ public sealed class RelayMetrics
         ErrorCode.ClientClosed,
     ];
 
-    // The buckets of the convention, and further ones up to the usual end of an answer.
-    private static readonly InstrumentAdvice<double> RequestSeconds = Buckets(
-        0.005,
-        0.01,
-        0.025,
-        0.05,
-        0.075,
-        0.1,
-        0.25,
-        0.5,
-        0.75,
-        1,
-        2.5,
-        5,
-        7.5,
-        10,
-        30,
-        60,
-        120
-    );
-    private static readonly InstrumentAdvice<double> OperationSeconds = Buckets(
-        0.01,
-        0.02,
-        0.04,
-        0.08,
-        0.16,
-        0.32,
-        0.64,
-        1.28,
-        2.56,
-        5.12,
-        10.24,
-        20.48,
-        40.96,
-        81.92
-    );
-    private static readonly InstrumentAdvice<double> FirstTokenSeconds = Buckets(
-        0.001,
-        0.005,
-        0.01,
-        0.02,
-        0.04,
-        0.06,
-        0.08,
-        0.1,
-        0.25,
-        0.5,
-        0.75,
-        1.0,
-        2.5,
-        5.0,
-        7.5,
-        10.0
-    );
-    private static readonly InstrumentAdvice<double> PerTokenSeconds = Buckets(
-        0.01,
-        0.025,
-        0.05,
-        0.075,
-        0.1,
-        0.15,
-        0.2,
-        0.3,
-        0.4,
-        0.5,
-        0.75,
-        1.0,
-        2.5
-    );
-    private static readonly InstrumentAdvice<double> WaitSeconds = Buckets(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60);
-    private static readonly InstrumentAdvice<long> Tokens = new()
-    {
-        HistogramBucketBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864],
-    };
-
     private readonly ModelCatalog _models;
     private readonly Histogram<double> _requests;
     private readonly Histogram<long> _tokenUsage;
@@ -143,37 +68,37 @@ public sealed class RelayMetrics
             "http.server.request.duration",
             "s",
             "Requests, from their head to the end of the answer.",
-            advice: RequestSeconds
+            advice: MetricBuckets.RequestSeconds
         );
         _tokenUsage = meter.CreateHistogram(
             "gen_ai.client.token.usage",
             "{token}",
             "Tokens of one completion; input with what came from and went into Anthropic's prompt cache.",
-            advice: Tokens
+            advice: MetricBuckets.Tokens
         );
         _modelCalls = meter.CreateHistogram(
             "gen_ai.client.operation.duration",
             "s",
             "Time of the model and of the way to it, from the start of the turn in a process to its end.",
-            advice: OperationSeconds
+            advice: MetricBuckets.OperationSeconds
         );
         _completions = meter.CreateHistogram(
             "gen_ai.server.request.duration",
             "s",
             "Completions as callers see them, queue and process included.",
-            advice: OperationSeconds
+            advice: MetricBuckets.OperationSeconds
         );
         _firstToken = meter.CreateHistogram(
             "gen_ai.server.time_to_first_token",
             "s",
             "From admission to the model's first words, queue and process included; of completions that succeeded.",
-            advice: FirstTokenSeconds
+            advice: MetricBuckets.FirstTokenSeconds
         );
         _perToken = meter.CreateHistogram(
             "gen_ai.server.time_per_output_token",
             "s",
             "From the first words to the end, by tokens after the first; of completions that succeeded.",
-            advice: PerTokenSeconds
+            advice: MetricBuckets.PerTokenSeconds
         );
         _tokens = meter.CreateCounter<long>("relay.tokens", "{token}", "Tokens, as they are priced.");
         _cost = meter.CreateCounter<double>("relay.cost.usd", null, "US dollars that keys were charged, by list price.");
@@ -186,7 +111,7 @@ public sealed class RelayMetrics
             "relay.queue.wait.duration",
             "s",
             "Waits for a place to run in; nearly nothing where one was free.",
-            advice: WaitSeconds
+            advice: MetricBuckets.WaitSeconds
         );
         _claims = meter.CreateCounter<long>(
             "relay.pool.claims",
@@ -209,7 +134,7 @@ public sealed class RelayMetrics
             "relay.fetch.duration",
             "s",
             "Pages that were to be fetched, and what became of it.",
-            advice: RequestSeconds
+            advice: MetricBuckets.RequestSeconds
         );
     }
 
@@ -359,8 +284,6 @@ public sealed class RelayMetrics
     /// <param name="elapsed">The time that it took, without the wait that hides the reason from callers.</param>
     public void PageFetched(string? failure, TimeSpan elapsed) =>
         _fetches.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("relay.fetch.outcome", failure ?? Ok));
-
-    private static InstrumentAdvice<double> Buckets(params double[] boundaries) => new() { HistogramBucketBoundaries = boundaries };
 
     private static string Outcome(string? error) =>
         error is null ? Ok
