@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Relay.Api.Anthropic;
 using Relay.Api.Http;
+using Relay.Api.OpenAi;
 using Relay.Domain;
 using Relay.Domain.Completions;
 
@@ -40,7 +42,7 @@ internal sealed class MessageReader
     /// <c>{"type":"image","media_type","data"}</c>, and documents as Anthropic's API takes them.
     /// </summary>
     public static Result<Conversation> ReadNative(JsonElement messages) =>
-        new MessageReader(NativeAttachment, isStrict: true, hasToolBlocks: true).Read(messages);
+        new MessageReader(NativeAttachments.Read, isStrict: true, hasToolBlocks: true).Read(messages);
 
     /// <summary>
     /// Reads Anthropic's form. Pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>. The model's earlier thoughts are left
@@ -50,7 +52,7 @@ internal sealed class MessageReader
     /// <param name="system">The system prompt: a text or a list of text blocks; null for none.</param>
     public static Result<(Conversation Conversation, PromptText? System)> ReadAnthropic(JsonElement messages, JsonElement? system)
     {
-        var reader = new MessageReader(AnthropicAttachment, isStrict: false, hasToolBlocks: true);
+        var reader = new MessageReader(AnthropicAttachments.Read, isStrict: false, hasToolBlocks: true);
         if (system is { } words)
         {
             reader.ReadInstructions(words, "system");
@@ -64,14 +66,14 @@ internal sealed class MessageReader
     /// order.
     /// </summary>
     public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) =>
-        new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
+        new MessageReader(OpenAiAttachments.Read, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
     /// <summary>A reader for a list of OpenAI's that holds more than messages. Its messages are added one by one.</summary>
     /// <param name="list">The list's wire name.</param>
     /// <param name="instructions">The system prompt, before instructions in the list; null for none.</param>
     public static MessageReader ForItems(string list, string? instructions)
     {
-        var reader = new MessageReader(OpenAiAttachment, isStrict: false, hasToolBlocks: false, list);
+        var reader = new MessageReader(OpenAiAttachments.Read, isStrict: false, hasToolBlocks: false, list);
         if (!string.IsNullOrWhiteSpace(instructions))
         {
             reader._system.Add(instructions);
@@ -344,112 +346,4 @@ internal sealed class MessageReader
         _fields.Error is not null || (mayBeEmpty && string.IsNullOrWhiteSpace(words)) ? []
         : _fields.Take(PromptText.Create(field, words)) is { } text ? [new TextBlock(text)]
         : [];
-
-    private static bool NativeAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
-    {
-        attachment = null;
-        if (type == "document")
-        {
-            attachment = DocumentReader.Read(fields, block, field, isStrict: true);
-            return true;
-        }
-
-        if (type != "image")
-        {
-            return false;
-        }
-
-        if (fields.IsObject(block, field, "type", "media_type", "data"))
-        {
-            // The bytes tell the kind of the picture.
-            fields.Text(block, "media_type", field);
-            attachment = Image(fields, field, fields.Text(block, "data", field));
-        }
-
-        return true;
-    }
-
-    private static bool AnthropicAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
-    {
-        attachment = null;
-        if (type == "document")
-        {
-            attachment = DocumentReader.Read(fields, block, field, isStrict: false);
-            return true;
-        }
-
-        if (type != "image")
-        {
-            return false;
-        }
-
-        var source =
-            block.TryGetProperty("source", out var holder) && holder.ValueKind == JsonValueKind.Object ? holder : (JsonElement?)null;
-        attachment = (source is { } given ? fields.Text(given, "type", $"{field}.source") : null) switch
-        {
-            "base64" => Image(fields, $"{field}.source", fields.Text(source!.Value, "data", $"{field}.source")),
-            "url" => Link(fields, $"{field}.source", fields.Text(source!.Value, "url", $"{field}.source")),
-            _ => fields.Refuse<ContentBlock?>(
-                field,
-                $"'{field}' needs a source: {{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"…\"}} or "
-                    + $"{{\"type\":\"url\",\"url\":\"https://…\"}}.",
-                null
-            ),
-        };
-        return true;
-    }
-
-    private static bool OpenAiAttachment(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
-    {
-        attachment = null;
-        if (type == "file")
-        {
-            attachment = DocumentReader.ReadFile(fields, block.TryGetProperty("file", out var file) ? file : default, $"{field}.file");
-            return true;
-        }
-
-        if (type == "input_file")
-        {
-            attachment = DocumentReader.ReadFile(fields, block, field);
-            return true;
-        }
-
-        if (type is not ("image_url" or "input_image"))
-        {
-            return false;
-        }
-
-        // The relay ignores "detail". At OpenAI it changes little more than the price.
-        field = $"{field}.image_url";
-        var url =
-            !block.TryGetProperty("image_url", out var holder) ? null
-            : holder.ValueKind == JsonValueKind.String ? fields.Text(holder, field)
-            : holder.ValueKind == JsonValueKind.Object ? fields.Text(holder, "url", field)
-            : null;
-        const string Scheme = "data:";
-        const string Encoding = ";base64";
-        if (url?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) != true)
-        {
-            attachment = Link(fields, field, url);
-        }
-        else if (
-            url.IndexOf(',', StringComparison.Ordinal) is var comma and > 0
-            && url.AsSpan(0, comma).EndsWith(Encoding, StringComparison.OrdinalIgnoreCase)
-        )
-        {
-            attachment = Image(fields, field, url[(comma + 1)..]);
-        }
-        else
-        {
-            fields.Refuse(field, $"'{field}' is a data URL without base64. Send data:image/png;base64,….");
-        }
-
-        return true;
-    }
-
-    private static ImageBlock? Image(FieldReader fields, string field, string? data) =>
-        fields.Error is null ? fields.Take(ImageBlock.Create(field, data)) : null;
-
-    private static ImageLink? Link(FieldReader fields, string field, string? url) =>
-        fields.Error is null ? fields.Take(ImageLink.Create(field, url)) : null;
 }

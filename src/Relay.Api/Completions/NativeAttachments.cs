@@ -1,0 +1,34 @@
+using System.Text.Json;
+using Relay.Api.Http;
+using Relay.Domain.Completions;
+
+namespace Relay.Api.Completions;
+
+/// <summary>Pictures and documents in the relay's own form.</summary>
+internal static class NativeAttachments
+{
+    /// <summary>Reads a picture or a document, if the block is one. Errors go to the fields.</summary>
+    public static bool Read(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
+    {
+        attachment = null;
+        if (type == "document")
+        {
+            attachment = DocumentReader.Read(fields, block, field, isStrict: true);
+            return true;
+        }
+
+        if (type != "image")
+        {
+            return false;
+        }
+
+        if (fields.IsObject(block, field, "type", "media_type", "data"))
+        {
+            // The bytes tell the kind of the picture.
+            fields.Text(block, "media_type", field);
+            attachment = Pictures.Read(fields, field, fields.Text(block, "data", field));
+        }
+
+        return true;
+    }
+}
