@@ -15,6 +15,7 @@ internal sealed record KeyDocument(
     DateTimeOffset? OldSecretUntil,
     IReadOnlyList<string> Scopes,
     IReadOnlyList<string>? Models,
+    bool NoTools,
     KeyLimitsDocument Limits
 )
 {
@@ -30,6 +31,7 @@ internal sealed record KeyDocument(
             key.OldSecretUntil(now),
             key.Scopes.ToNames(),
             key.Models?.Select(model => model.Value).ToList(),
+            !key.AllowsTools,
             new KeyLimitsDocument(key.Limits.RequestsPerMinute, key.Limits.RequestsPerDay, key.Limits.Concurrency, key.Limits.UsdPerDay)
         );
 

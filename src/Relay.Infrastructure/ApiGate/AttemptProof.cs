@@ -1,59 +1,25 @@
 using System.Text.Json;
 using Relay.Infrastructure.ClaudeCode;
+using static Relay.Infrastructure.ApiGate.ProofRules;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <content>Requests with a schema: the tool that hands the answer in, and the attempts before this one.</content>
-internal sealed partial class RequestProof
+/// <summary>Proves the earlier attempts at an answer that fits a schema.</summary>
+/// <param name="handedIn">The content blocks of the attempts as the API sent them.</param>
+/// <param name="seen">Claude Code's own part so far.</param>
+internal sealed class AttemptProof(IReadOnlyList<JsonElement> handedIn, SeenShape seen)
 {
-    /// <summary>The tools beside the schema, as one text; empty without a schema.</summary>
-    private string ReadTools(JsonElement? tools)
-    {
-        var count = tools is { } list ? list.GetArrayLength() : 0;
-        if (_expected.Schema is not { } schema)
-        {
-            Require(count == 0 || _expected.Extra.Tools is not null, GateRefusal.Shape, "a tool");
-            return string.Empty;
-        }
+    private const int MaxSchemaComplaint = 4096;
 
-        Require(count is 1 or 2, GateRefusal.Shape, "the number of tools");
-        var handsIn = tools!.Value[count - 1];
-        OnlyMembers(handsIn, "the schema's tool", "name", "description", "input_schema", "cache_control");
-        CountBreakpoint(handsIn);
-        var description = handsIn.Text("description");
-        Require(
-            handsIn.Text("name") == ClaudeLockdown.SchemaTool
-                && description is { Length: <= MaxToolDescription }
-                && Printable().IsMatch(description),
-            GateRefusal.Shape,
-            "the schema's tool"
-        );
-        using var wanted = JsonDocument.Parse(schema.Reveal());
-        Require(SentJson.AreSame(Needed(handsIn, "input_schema"), wanted.RootElement), GateRefusal.CallersPart, "the schema");
-        if (count == 2)
-        {
-            var placeholder = tools.Value[0];
-            OnlyMembers(placeholder, "the placeholder tool", "name", "description", "input_schema", "defer_loading");
-            Require(
-                placeholder.Text("name") == PlaceholderTool
-                    && Printable().IsMatch(placeholder.Text("description") ?? string.Empty)
-                    && placeholder.Member("input_schema")?.GetRawText().Length <= 40
-                    && placeholder.Member("defer_loading")?.ValueKind == JsonValueKind.True,
-                GateRefusal.Shape,
-                "the placeholder tool"
-            );
-        }
-
-        return count == 2 ? $"{description} {tools.Value[0].GetRawText()}" : description!;
-    }
+    private int _complaints;
 
     /// <summary>
     /// The blocks of all earlier attempts, each once and as the API sent it, and the validator's complaints. Claude Code joins attempts
     /// into one message and puts texts before calls, or leaves them apart.
     /// </summary>
-    private void ProveAttempts(JsonElement.ArrayEnumerator messages, bool left)
+    public void Prove(JsonElement.ArrayEnumerator messages, bool left)
     {
-        var wanted = _handedIn.Where(block => block.Text("type") is "text" or "tool_use" or "thinking" or "redacted_thinking").ToList();
+        var wanted = handedIn.Where(block => block.Text("type") is "text" or "tool_use" or "thinking" or "redacted_thinking").ToList();
         for (; left; left = messages.MoveNext())
         {
             var message = messages.Current;
@@ -73,7 +39,7 @@ internal sealed partial class RequestProof
             Require(message.Text("role") == "assistant", GateRefusal.CallersPart, "the role of an attempt");
             foreach (var block in Needed(message, "content").EnumerateArray())
             {
-                CountBreakpoint(block);
+                seen.CountBreakpoint(block);
                 var index = wanted.FindIndex(sent => IsSame(block, sent));
                 Require(index >= 0, GateRefusal.CallersPart, "a block of an attempt");
                 wanted.RemoveAt(index);
@@ -97,7 +63,7 @@ internal sealed partial class RequestProof
         var text =
             content.ValueKind == JsonValueKind.String
                 ? content.GetString()!
-                : ReadText(content[0], GateRefusal.CallersPart, "a system message of an attempt");
+                : seen.ReadText(content[0], GateRefusal.CallersPart, "a system message of an attempt");
         Require(
             (content.ValueKind == JsonValueKind.String || content.GetArrayLength() == 1) && EnvironmentNote.IsBudget(text),
             GateRefusal.CallersPart,
@@ -135,16 +101,16 @@ internal sealed partial class RequestProof
     {
         foreach (var block in Needed(message, "content").EnumerateArray())
         {
-            CountBreakpoint(block);
+            seen.CountBreakpoint(block);
             OnlyMembers(block, "a complaint about an attempt", "type", "text", "tool_use_id", "content", "is_error", "cache_control");
-            Require(++_complaints <= _handedIn.Count + 1, GateRefusal.CallersPart, "a complaint more");
+            Require(++_complaints <= handedIn.Count + 1, GateRefusal.CallersPart, "a complaint more");
             var text = block.Text("type") == "tool_result" ? block.Text("content") : block.Text("text");
             var isKnown =
                 text is { Length: <= MaxSchemaComplaint }
                 && (
                     block.Text("type") == "tool_result"
                         ? text.StartsWith("Output does not match required schema: ", StringComparison.Ordinal)
-                            && _handedIn.Any(call => call.Text("id") == block.Text("tool_use_id"))
+                            && handedIn.Any(call => call.Text("id") == block.Text("tool_use_id"))
                         : text.StartsWith("[structured-output-enforce] ", StringComparison.Ordinal)
                 );
             Require(isKnown, GateRefusal.CallersPart, "a complaint about an attempt");
