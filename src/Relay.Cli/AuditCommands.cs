@@ -21,18 +21,15 @@ internal static class AuditCommands
 
     private static Command Tail()
     {
-        var follow = new Option<bool>("--follow", "-f")
-        {
-            Description = "Go on with what is written from now on, over midnight too, until Ctrl-C.",
-        };
-        var key = new Option<string?>("--key") { Description = "Of one key only.", HelpName = "label" };
+        var follow = new Option<bool>("--follow", "-f") { Description = "Follow new lines, over midnight too, until Ctrl-C." };
+        var key = new Option<string?>("--key") { Description = "Show lines of this key only.", HelpName = "label" };
         var lines = new Option<int>("--lines", "-n")
         {
-            Description = "How many lines, from the end.",
+            Description = "Show this many of the last lines.",
             DefaultValueFactory = _ => 20,
             HelpName = "n",
         };
-        var json = new Option<bool>("--json") { Description = "Write the lines as they are: one JSON object each." };
+        var json = new Option<bool>("--json") { Description = "Write the lines unchanged: one JSON object each." };
         lines.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() is < 0 or > MostLines)
@@ -42,7 +39,7 @@ internal static class AuditCommands
         });
         return new ExampleCommand(
             "tail",
-            "Show the last lines of the audit log, a line each.",
+            "Show the last lines of the audit log, one for each entry.",
             "relayctl audit tail",
             "relayctl audit tail --follow --key shop",
             "relayctl audit tail --lines 1000 --json | jq 'select(.status >= 500)'"

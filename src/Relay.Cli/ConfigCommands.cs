@@ -18,15 +18,15 @@ internal static partial class ConfigCommands
     private static Command Init() =>
         new ExampleCommand(
             "init",
-            "Make the relay's home and its config.env, every setting with its default, as a relay's first start does. Leaves a config.env "
-                + "alone that is there.",
+            "Make the relay's home and a config.env with every setting and its default, as a relay's first start does. An existing "
+                + "config.env stays as it is.",
             "relayctl config init"
         ).Runs(
             async (operation, cancellationToken) =>
             {
                 var made = operation.Home.WriteDefaultConfig(operation.GetAll<SettingDescription>());
                 await operation.Output.WriteLineAsync(
-                    (made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} is there already").AsMemory(),
+                    (made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} exists already").AsMemory(),
                     cancellationToken
                 );
                 return ExitCode.Done;
@@ -39,7 +39,7 @@ internal static partial class ConfigCommands
         var json = Json.Option();
         return new ExampleCommand(
             "show",
-            "Show every setting with its value and where that comes from. The environment is this shell's, which may not be the relay's. "
+            "Show every setting with its value and its source. The environment is this shell's, which may not be the relay's. "
                 + "Credentials are shown as ***.",
             "relayctl config show",
             "relayctl config show --json"
@@ -80,7 +80,7 @@ internal static partial class ConfigCommands
         var json = Json.Option();
         return new ExampleCommand(
             "check",
-            "Check the settings as the relay does when it starts: all problems at once, and names in config.env that mean nothing. Exits "
+            "Check the settings as the relay does when it starts: all problems at once, and unknown names in config.env. Exits "
                 + "with 1 when the relay would not start.",
             "relayctl config check",
             "relayctl config check && systemctl --user restart claude-relay"

@@ -18,15 +18,15 @@ internal static class DoctorCommand
         var fetch = new Option<string?>("--fetch")
         {
             Description =
-                "Instead of all checks fetch this page as /v1/fetch would, and show each step: look-up, guard, connection, redirects, "
+                "Fetch this page as /v1/fetch would, instead of all checks, and show each step: look-up, guard, connection, redirects, "
                 + "type, "
-                + "size. Callers are not told as much.",
+                + "size. Callers do not see these steps.",
             HelpName = "URL",
         };
         var json = Json.Option();
         return new ExampleCommand(
             "doctor",
-            "Look for what would keep the relay from serving, and say what to do about it: settings, Claude Code, its login, lockdown "
+            "Look for problems that keep the relay from serving, and say how to solve them: settings, Claude Code, its login, lockdown "
                 + "and jail, the relay's files, port and clock. "
                 + "Disturbs no running relay and, without --call, makes no call. Exits with 1 when something failed. Run it as the relay's "
                 + "user, with the relay's environment.",

@@ -13,8 +13,8 @@ internal static class FleetCommand
         var json = Json.Option();
         return new ExampleCommand(
             "fleet",
-            "List the relays that share this one's keys and limits: their versions, load and state. One that is 'lost' has not been "
-                + "heard for longer than its leases last, and what it ran counts as spent.",
+            "List the relays that share this one's keys and limits: their versions, load and state. A 'lost' relay has not been "
+                + "heard for longer than its leases last, and its running requests count as spent.",
             "relayctl fleet",
             "relayctl fleet --json | jq '.relays[] | select(.state != \"ready\")'"
         )

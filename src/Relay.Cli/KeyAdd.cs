@@ -16,22 +16,22 @@ internal static class KeyAdd
         var json = Json.Option();
         var daily = new Option<int?>("--daily", "--daily-limit")
         {
-            Description = "Requests a UTC day; the relay's PER_KEY_DAILY when left out.",
+            Description = "Allow this many requests in a UTC day. When left out, the relay's PER_KEY_DAILY.",
             HelpName = "n",
         };
         var rpm = new Option<int?>("--rpm")
         {
-            Description = "Requests in any sixty seconds; the relay's PER_KEY_RPM when left out.",
+            Description = "Allow this many requests in any sixty seconds. When left out, the relay's PER_KEY_RPM.",
             HelpName = "n",
         };
         var concurrency = new Option<int?>("--concurrency")
         {
-            Description = "Requests that run at once; the relay's PER_KEY_CONCURRENCY when left out.",
+            Description = "Run at most this many requests at once. When left out, the relay's PER_KEY_CONCURRENCY.",
             HelpName = "n",
         };
         var usd = new Option<decimal?>("--usd")
         {
-            Description = "US dollars a UTC day, by list price; no such limit when left out.",
+            Description = "Allow this many US dollars in a UTC day, by list price. When left out, there is no such limit.",
             HelpName = "x",
             CustomParser = result => Parsing.Money(result),
         };
@@ -45,7 +45,7 @@ internal static class KeyAdd
         };
         var models = new Option<IReadOnlyList<ModelName>?>("--model")
         {
-            Description = "The only models it may name, separated by commas; all that the relay allows when left out.",
+            Description = "Allow only these models, separated by commas. When left out, all models of the relay.",
             CustomParser = Parsing.Models,
             HelpName = "names",
         };
@@ -55,13 +55,13 @@ internal static class KeyAdd
         };
         var expires = new Option<TimeSpan?>("--expires")
         {
-            Description = "How long it works: 12h, 30d, 52w; until it is revoked when left out.",
+            Description = "Let the key expire after this time: 12h, 30d, 52w. When left out, it works until it is revoked.",
             CustomParser = result => Parsing.Duration(result),
             HelpName = "time",
         };
         return new ExampleCommand(
             "add",
-            "Mint a key. Its secret is the only line on stdout, and is shown this once.",
+            "Mint a key. Its secret is the only line on stdout, and is shown only once.",
             "relayctl keys add shop",
             "relayctl keys add shop --daily 500 --rpm 10 --usd 2.50",
             "relayctl keys add trial --model haiku --expires 30d",

@@ -66,15 +66,15 @@ internal static class KeyCommands
         var overlap = new Option<TimeSpan?>("--overlap")
         {
             Description =
-                $"How long the old secret goes on working: 0 for not at all, 30m, 7d; at most {ApiKey.MaxOverlap.TotalDays}d; 24h when "
+                $"Let the old secret work for this long: 0 for not at all, 30m, 7d; at most {ApiKey.MaxOverlap.TotalDays}d; 24h when "
                 + $"left out.",
             CustomParser = result => Parsing.Duration(result),
             HelpName = "time",
         };
         return new ExampleCommand(
             "rotate",
-            "Give a key a new secret, which is the only line on stdout and shown this once. Its limits and usage stay, and so does, for "
-                + "a day, the old secret.",
+            "Give a key a new secret, which is the only line on stdout and is shown only once. Its limits and usage stay. The old secret "
+                + "works for a day.",
             "relayctl keys rotate shop",
             "relayctl keys rotate shop --overlap 0   # the old secret leaked"
         )
@@ -113,7 +113,7 @@ internal static class KeyCommands
         var label = LabelArgument();
         return new ExampleCommand(
             "revoke",
-            "Shut a key for good, within a second, with all it has queued or running.",
+            "Revoke a key for good. Within a second its waiting and running requests end, too.",
             "relayctl keys revoke shop"
         )
         {

@@ -21,7 +21,7 @@ internal static class KeySetLimits
         };
         return new ExampleCommand(
             "set-limits",
-            "Change a key's limits, within a second. Those that are not named stay as they are.",
+            "Change a key's limits. A running relay follows within a second. Limits that are not named stay.",
             "relayctl keys set-limits shop --rpm 60 --daily 2000",
             "relayctl keys set-limits shop --usd default"
         )

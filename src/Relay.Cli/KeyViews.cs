@@ -16,14 +16,9 @@ internal static class KeyViews
     /// <summary>The command that lists keys.</summary>
     public static Command List()
     {
-        var all = new Option<bool>("--all") { Description = "Also those that are revoked." };
+        var all = new Option<bool>("--all") { Description = "List revoked keys, too." };
         var json = Json.Option();
-        return new ExampleCommand(
-            "list",
-            "List the keys, in the order they were made.",
-            "relayctl keys list",
-            "relayctl keys list --all --json"
-        )
+        return new ExampleCommand("list", "List the keys, oldest first.", "relayctl keys list", "relayctl keys list --all --json")
         {
             all,
             json,
@@ -75,7 +70,7 @@ internal static class KeyViews
         var json = Json.Option();
         return new ExampleCommand(
             "show",
-            "Show one key with its limits and what it used today. Of a label without an active key, the last revoked one.",
+            "Show one key with its limits and its usage today. For a label without an active key: the last revoked one.",
             "relayctl keys show shop"
         )
         {
@@ -103,7 +98,7 @@ internal static class KeyViews
                 if ((ofLabel.Find(listed => listed.Key.RevokedAt is null) ?? ofLabel.LastOrDefault()) is not { } found)
                 {
                     return operation.Refuse(
-                        new RelayError(ErrorCode.NotFound, $"There is no key '{wanted}'. 'relayctl keys list --all' shows those there are.")
+                        new RelayError(ErrorCode.NotFound, $"There is no key '{wanted}'. 'relayctl keys list --all' shows all keys.")
                     );
                 }
 

@@ -11,7 +11,7 @@ internal static class LoginCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var force = new Option<bool>("--force") { Description = "Also where standard input is no terminal." };
+        var force = new Option<bool>("--force") { Description = "Run also when standard input is not a terminal." };
         return new ExampleCommand(
             "login",
             "Log Claude Code in for the relay alone: runs 'claude auth login' here, and keeps the login in the relay's home, apart from "
@@ -27,7 +27,7 @@ internal static class LoginCommand
                 if (!login.IsInteractive && !operation.Value(force))
                 {
                     await operation.Error.WriteLineAsync(
-                        "A login asks questions, and standard input is no terminal. Run this in a terminal, or with --force."
+                        "A login asks questions, and standard input is not a terminal. Run this in a terminal, or with --force."
                     );
                     return ExitCode.Failed;
                 }
@@ -42,8 +42,8 @@ internal static class LoginCommand
                 );
                 await operation.Error.WriteLineAsync(
                     operation.Get<IOptions<ClaudeCodeOptions>>().Value.Auth == ClaudeAuth.Login
-                        ? "A relay that says it is not logged in picks it up within half a minute. Restart one that used another login."
-                        : "The relay's CLAUDE_AUTH is another than 'login': set CLAUDE_AUTH=login in config.env, and restart it."
+                        ? "A relay without a login uses it within half a minute. Restart a relay that used another login."
+                        : "CLAUDE_AUTH is not 'login', so the relay does not use it. Set CLAUDE_AUTH=login, and restart it."
                 );
                 return ExitCode.Done;
             },

@@ -36,7 +36,7 @@ internal sealed class Operation : IAsyncDisposable
     public static Option<string?> HomeOption { get; } =
         new("--home")
         {
-            Description = "The relay's home directory; RELAY_HOME, or ~/.local/share/claude-relay, when left out.",
+            Description = "Use this home of the relay. When left out, RELAY_HOME or ~/.local/share/claude-relay.",
             Recursive = true,
         };
 
@@ -106,7 +106,7 @@ internal sealed class Operation : IAsyncDisposable
         if (use == HomeUse.Existing && !exists)
         {
             throw new IOException(
-                $"There is no relay's home at {home.Path}. Name another with --home or RELAY_HOME, or make one: "
+                $"There is no home of a relay at {home.Path}. Name another with --home or RELAY_HOME, or make one: "
                     + $"'relayctl keys add LABEL'."
             );
         }

@@ -12,13 +12,13 @@ internal static class ReadyCommand
         var wait = new Option<TimeSpan>("--wait")
         {
             Description =
-                "How long to wait for it, such as 60s. Ends at once where only you can help: Claude Code is missing or not logged in.",
+                "Wait for it at most this long, such as 60s. Ends at once when only you can help: Claude Code is missing or not logged in.",
             CustomParser = Parsing.Duration,
         };
         return new ExampleCommand(
             "ready",
-            "Ask the relay that runs with these settings whether it is ready. Exits with 0 when it is, with 5 when it runs and is not, "
-                + "with 1 when none answers.",
+            "Ask the relay that runs with these settings whether it is ready. Exits with 0 when it is, with 5 when it is not, "
+                + "with 1 when no relay answers.",
             "relayctl ready",
             "relayctl ready --wait 60s && ./deploy-the-apps"
         )

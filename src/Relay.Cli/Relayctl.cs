@@ -35,7 +35,7 @@ internal static class Relayctl
                 await error.WriteLineAsync(Printable.Text(mistake.Message));
             }
 
-            await error.WriteLineAsync("The same command with --help shows how it is used.");
+            await error.WriteLineAsync("The same command with --help shows its usage.");
             return ExitCode.WrongUsage;
         }
 

@@ -13,7 +13,7 @@ internal static class Sentences
             OptionsValidationException invalid => string.Join(' ', invalid.Failures),
             AggregateException several => string.Join(' ', several.Flatten().InnerExceptions.Select(Of)),
             StartupException or FormatException => exception.Message,
-            UnauthorizedAccessException => $"{exception.Message} Run relayctl as the user the relay runs as.",
+            UnauthorizedAccessException => $"{exception.Message} Run relayctl as the relay's user.",
             IOException => exception.Message,
             DbException => $"relay.db can't be read or written: {exception.Message}. Try again; 'relayctl doctor' looks at it.",
             _ => $"relayctl failed ({exception.GetType().Name}): {exception.Message}",

@@ -30,18 +30,18 @@ internal static class StateCommands
             Required = true,
             HelpName = "state",
         };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be copied." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Count what would be copied, and copy nothing." };
         var force = new Option<bool>("--force")
         {
-            Description = "Also while relays use either side: what they count meanwhile may be missing, and to copy once more brings it.",
+            Description = "Copy also while relays use either side. Their counts of that time may be missing: copy once more to add them.",
         };
         var json = Json.Option();
         return new ExampleCommand(
             "copy",
             "Copy keys, usage and the day's counts. The copy adds nothing twice: of two counts the larger stays, a revoked key stays "
                 + "revoked, and a second run changes nothing. "
-                + "The last minute and the answers kept for idempotency keys stay behind. An address on the command line is seen by others "
-                + "on this machine: with a password in it, put it into STATE and write STATE here.",
+                + "The last minute, and answers kept for idempotency keys, are not copied. Other users of this machine see an address on "
+                + "the command line: put one with a password into STATE, and write STATE here.",
             "relayctl state copy --from local --to STATE --dry-run",
             "relayctl state copy --from local --to redis://10.0.0.5:6379",
             "relayctl state copy --from STATE --to local"

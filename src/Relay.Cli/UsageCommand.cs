@@ -64,14 +64,14 @@ internal static class UsageCommand
         by.AcceptOnlyFromAmong(ByKey, ByModel, ByDay);
         var days = new Option<int>("--days")
         {
-            Description = $"How many UTC days, today among them; at most {GetUsageQuery.MaxDays}.",
+            Description = $"Sum up this many UTC days, including today; at most {GetUsageQuery.MaxDays}.",
             DefaultValueFactory = _ => 7,
             HelpName = "n",
         };
         var json = Json.Option();
         return new ExampleCommand(
             "usage",
-            "Show what was used: requests, pages, tokens, and US dollars by list price. Running requests count with their reserved cost.",
+            "Show the usage: requests, pages, tokens, and US dollars by list price. Running requests count with their reserved cost.",
             "relayctl usage",
             "relayctl usage --by day --days 30",
             "relayctl usage --by model --json"

@@ -48,8 +48,8 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
                 {
                     _overflowed = true;
                     logger.LogError(
-                        "More than {Count} settlements wait for the shared state; from now on what running requests reserved counts as "
-                            + "what they cost",
+                        "More than {Count} settlements wait for the shared state; now the reserved cost of running requests counts as "
+                            + "their cost",
                         MostWaiting
                     );
                 }
@@ -96,7 +96,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         if (!await FlushAsync(FlushTimeout, CancellationToken.None))
         {
             logger.LogError(
-                "{Count} settlements could not be told to the shared state: what their requests reserved will count as what they cost",
+                "{Count} settlements could not be sent to the shared state: the reserved cost of their requests will count as their cost",
                 Count
             );
         }

@@ -54,7 +54,7 @@ internal sealed class Pulse(
         catch (RelayErrorException exception)
         {
             logger.LogWarning(
-                "The others are not told that this relay stops: {Reason}. They find out by its leases",
+                "The other relays could not be told that this relay stops: {Reason}. They notice it when its leases end",
                 RedisLink.Describe(exception)
             );
         }
@@ -158,7 +158,7 @@ internal sealed class Pulse(
             }
 
             logger.LogWarning(
-                "Relay {Relay} has not been heard for {Seconds:0} s: what it ran counts as spent",
+                "Relay {Relay} has not been heard for {Seconds:0} s: its running requests count as spent",
                 NameOf(id),
                 RelayInstance.Lease.TotalSeconds
             );

@@ -44,7 +44,7 @@ internal sealed class RedisKeyDirectory(
 
     /// <inheritdoc/>
     public string? Problem =>
-        _problem ?? (IsKnown ? null : "The keys are not known yet: what holds them has not been reached since the relay was started.");
+        _problem ?? (IsKnown ? null : "The keys are not known yet: the shared state has not been reached since the relay was started.");
 
     /// <inheritdoc/>
     public ApiKey? Find(KeySecret secret) => Find(secret.Hash);

@@ -157,7 +157,7 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
         }
         catch (JsonException exception)
         {
-            throw new FormatException("an entry is none that this relay can read", exception);
+            throw new FormatException("this relay can't read an entry", exception);
         }
     }
 

@@ -58,7 +58,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
                     OnOpened = args =>
                     {
                         _logger.LogError(
-                            "The shared state fails: {Reason}. Nothing is asked of it for {Milliseconds:0} ms",
+                            "The shared state fails: {Reason}. No command is sent to it for {Milliseconds:0} ms",
                             _reason,
                             args.BreakDuration.TotalMilliseconds
                         );
@@ -99,7 +99,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <inheritdoc/>
     public string? Problem =>
         !IsUp
-            ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until it can."
+            ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until then."
             : null;
 
     /// <summary>The error of each request that needs the state while it is away.</summary>
@@ -203,7 +203,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var address = RedisAddress.Parse(_options.State).Address ?? throw new StartupException("STATE is no address of a Redis.");
+        var address = RedisAddress.Parse(_options.State).Address ?? throw new StartupException("STATE is not an address of a Redis.");
         var options = address.ToOptions();
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
@@ -233,7 +233,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
         catch (TimeoutException) when (!connecting.IsCompleted)
         {
-            _logger.LogWarning("The shared state does not answer; the relay is started all the same, and goes on trying");
+            _logger.LogWarning("The shared state does not answer; the relay starts anyway, and keeps trying");
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
@@ -271,7 +271,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => "it refused the user or the password",
             RedisConnectionException { InnerException: RedisServerException server } => DescribeServer(server.Message),
             RedisConnectionException => "there is no connection to it",
-            RedisCommandException => "no server of it takes this command now",
+            RedisCommandException => "none of its servers takes this command now",
             _ => exception.GetType().Name,
         };
 

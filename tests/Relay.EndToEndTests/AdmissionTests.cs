@@ -63,7 +63,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task What_the_relay_fails_is_given_back_and_what_reached_the_API_is_not()
+    public async Task A_failure_of_the_relay_is_given_back_but_not_after_the_API_was_reached()
     {
         var key = await MintAsync("failing", "--daily", "2");
         _relay.Script(new FakeScript { Behavior = FakeBehavior.ExitBeforeReading });

@@ -62,7 +62,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     ];
 
     [Fact(Timeout = 600_000)]
-    public async Task Whatever_is_sent_is_answered_and_nothing_is_left_over()
+    public async Task Every_body_is_answered_and_nothing_is_left_over()
     {
         var seed =
             Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given

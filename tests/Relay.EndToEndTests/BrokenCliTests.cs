@@ -46,7 +46,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
     [InlineData(FakeBehavior.GarbageForever)]
     [InlineData(FakeBehavior.ExitBeforeReading)]
     [InlineData(FakeBehavior.ExitAfterInit)]
-    public async Task What_is_no_answer_is_an_upstream_error(FakeBehavior behavior)
+    public async Task Output_that_is_not_an_answer_is_an_upstream_error(FakeBehavior behavior)
     {
         _relay.Script(
             new FakeScript
@@ -293,7 +293,9 @@ public sealed class DyingSparesTests
         // Left alone, it starts two, and two again after 2 s; then it pauses for twice as long.
         await relay.Program.EventuallyAsync(
             () =>
-                Task.FromResult(relay.Program.Log.Any(line => line.Contains("the next is started in 00:00:04", StringComparison.Ordinal))),
+                Task.FromResult(
+                    relay.Program.Log.Any(line => line.Contains("the next one is started in 00:00:04", StringComparison.Ordinal))
+                ),
             "the pauses do not grow"
         );
         relay.Pids.Count.Should().BeLessThanOrEqualTo(1 + 4, "there was one self-test, and two rounds of two spares");

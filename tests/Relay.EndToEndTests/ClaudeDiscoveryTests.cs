@@ -143,7 +143,7 @@ public sealed class ClaudeDiscoveryTests
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task Where_no_jail_works_auto_starts_without_one_and_says_so()
+    public async Task Auto_starts_without_a_jail_when_none_works_and_says_so()
     {
         using var fake = new Fake(new FakeScript());
         await using var relay = await RelayProgram.StartAsync(

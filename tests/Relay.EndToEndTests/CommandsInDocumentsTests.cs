@@ -102,7 +102,7 @@ public sealed partial class CommandsInDocumentsTests
     }
 
     [Fact]
-    public void What_is_run_elsewhere_stands_in_a_document()
+    public void Commands_that_other_tests_run_stand_in_a_document()
     {
         var commands = Documents
             .SelectMany(document => Lines(File.ReadAllText(Path.Combine(TestMachine.Root, document.Data))))

@@ -183,7 +183,7 @@ public sealed class ConfigurationTests : IDisposable
         relay
             .Log.Should()
             .NotContain(line =>
-                line.Contains("is no setting", StringComparison.Ordinal) || line.Contains("Wrote", StringComparison.Ordinal)
+                line.Contains("is not a setting", StringComparison.Ordinal) || line.Contains("Wrote", StringComparison.Ordinal)
             );
     }
 
@@ -207,8 +207,8 @@ public sealed class ConfigurationTests : IDisposable
         (await relay.AskAsync()).ErrorCode.Should().Be("daily_limit", "what was used before the change counts");
 
         await WriteAsync("PER_KEY_DAILY=0\nQUEUE_LIMIT=many\nMAX_INPUT_BYTES=20\n");
-        await LogsAsync("config.env was changed, and is wrong: PER_KEY_DAILY");
-        await LogsAsync("config.env was changed, and is wrong: QUEUE_LIMIT");
+        await LogsAsync("config.env has a mistake: PER_KEY_DAILY");
+        await LogsAsync("config.env has a mistake: QUEUE_LIMIT");
         (await relay.AskAsync()).ErrorCode.Should().Be("daily_limit");
 
         await WriteAsync("what is this\n");
@@ -217,7 +217,7 @@ public sealed class ConfigurationTests : IDisposable
         await WriteAsync("PER_KEY_DAILY=5\nPORT=1\nPER_KEY_RPM=7\n");
         await LogsAsync("PER_KEY_DAILY is 5 from now on");
         await LogsAsync("MAX_INPUT_BYTES is 200000 from now on");
-        await LogsAsync("PORT was changed in config.env: it takes effect when the relay is started again");
+        await LogsAsync("PORT was changed in config.env: restart the relay to put it into effect");
         await LogsAsync("PER_KEY_RPM was changed in config.env, but the environment or the command line overrides it");
         (await relay.Program.CompleteAsync(relay.Key, new { prompt = "eleven byte" })).Status.Should().Be(200);
 
@@ -274,7 +274,7 @@ public sealed class ConfigurationTests : IDisposable
 
     /// <summary>The gate puts the credential in and uses the proxy: neither is in a process that hears a caller's words.</summary>
     [Fact(Timeout = 120_000)]
-    public async Task Neither_a_secret_nor_a_stray_setting_reaches_claude_and_no_word_of_a_caller_a_command_line()
+    public async Task No_secret_or_stray_setting_reaches_claude_and_no_word_of_a_caller_reaches_a_command_line()
     {
         await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);
         api.Default = new Behavior { BeforeFirstToken = TimeSpan.FromSeconds(30) };

@@ -306,7 +306,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [InlineData("""{"type":"object","properties":{"a":{"$ref":"http://127.0.0.1:1/schema"}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"type":"string","pattern":"("}}}""")]
     [InlineData("""{"type":"object","properties":5}""")]
-    public async Task What_is_no_schema_is_refused_before_the_model_is_asked(string schema)
+    public async Task An_invalid_schema_is_refused_before_the_model_is_asked(string schema)
     {
         var answer = await relay.Program.CompleteAsync(relay.Key, $$"""{"prompt":"with no schema","json_schema":{{schema}}}""");
 

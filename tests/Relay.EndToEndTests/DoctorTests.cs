@@ -41,7 +41,7 @@ public sealed class DoctorTests
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task What_is_wrong_with_the_files_and_the_port_is_told_all_at_once()
+    public async Task Problems_of_the_files_and_the_port_are_told_all_at_once()
     {
         using var home = new TemporaryDirectory();
         using var other = new TcpListener(IPAddress.Loopback, 0);

@@ -131,7 +131,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     }
 
     [Fact]
-    public async Task When_the_caller_is_gone_so_is_the_connection_to_the_site()
+    public async Task The_connection_to_the_site_ends_with_the_caller()
     {
         var gone = new TaskCompletionSource();
         var asked = new TaskCompletionSource();
@@ -277,7 +277,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
 
     /// <summary>A private address, an unknown name, a closed port and a wrong certificate must not be told apart.</summary>
     [Fact]
-    public async Task Whatever_fails_behind_the_URL_has_one_answer_at_one_time()
+    public async Task Every_failure_behind_the_URL_has_one_answer_at_one_time()
     {
         internet.Names.Set("private.example.net", ["10.1.2.3"]);
         internet.Names.Set("metadata.example.net", ["169.254.169.254"]);
@@ -416,7 +416,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     }
 
     [Fact]
-    public async Task What_is_wrong_with_a_request_is_named()
+    public async Task Errors_name_the_wrong_field()
     {
         var relay = await internet.SharedRelayAsync();
         (string Body, string Field)[] wrong =

@@ -159,7 +159,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task Who_signs_in_at_the_dashboard_through_the_balancer_stays_with_that_relay()
+    public async Task A_session_of_the_dashboard_stays_with_its_relay_behind_the_balancer()
     {
         var key = await Fleet.MintAsync("operator", "--scope", "admin");
         var origin = Fleet.Balancer.BaseAddress!.GetLeftPart(UriPartial.Authority);
@@ -252,7 +252,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
 
     [OnlyWithAll]
     [Fact(Timeout = 120_000)]
-    public async Task When_no_relay_is_ready_the_balancer_lets_them_say_why()
+    public async Task The_balancer_passes_the_reason_on_when_no_relay_is_ready()
     {
         var key = await Fleet.MintAsync("stranded");
         Fleet.Redis.Freeze();

@@ -135,7 +135,7 @@ public sealed class HttpRouteTests(EchoRelay fixture) : IClassFixture<EchoRelay>
     [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nContent-Length: 99999999999999999999\n\n")]
     [InlineData("POST /v1/complete HTTP/1.1\nHost: localhost\nTransfer-Encoding: gzip\n\n")]
     [InlineData("GET /health HTTP/1.1\n\n")]
-    public async Task What_is_not_http_is_refused(string text)
+    public async Task Bytes_that_are_not_HTTP_are_refused(string text)
     {
         var answer = await RawHttp.ExchangeAsync(_relay, text);
 

@@ -118,7 +118,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task What_failed_for_nothing_may_be_tried_again_and_so_may_what_was_left()
+    public async Task Failures_without_cost_and_abandoned_requests_may_be_tried_again()
     {
         _relay.Script(new FakeScript { Behavior = FakeBehavior.ErrorResult, ErrorStatus = 500 });
         (await PostAsync("/v1/complete", "failed", new { prompt = "one" })).Status.Should().Be(502);

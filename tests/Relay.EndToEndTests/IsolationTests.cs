@@ -147,7 +147,7 @@ public sealed class IsolationTests : IAsyncLifetime
     private const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
     [Fact]
-    public async Task What_is_prepared_for_one_key_is_not_used_for_another_with_the_same_system_prompt()
+    public async Task A_process_prepared_for_one_key_never_serves_another_with_the_same_system_prompt()
     {
         // No blank spares: a claim is either of a prepared process or a cold start.
         await using var relay = await RelayProgram.WithRealClaudeAsync(_api, ("WARM_PROCESSES", "0"), ("WARM_PROFILES", "4"));

@@ -84,7 +84,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
     [InlineData("bin/revoke", "nobody")]
     [InlineData("bin/revoke", "bad label")]
     [InlineData("bin/revoke", "a", "b")]
-    public async Task What_can_not_be_done_is_told_and_changes_nothing(string command, params string[] arguments)
+    public async Task A_refused_command_says_why_and_changes_nothing(string command, params string[] arguments)
     {
         var before = await File.ReadAllTextAsync(KeyFile, TestContext.Current.CancellationToken);
 

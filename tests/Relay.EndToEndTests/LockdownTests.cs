@@ -76,7 +76,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     }
 
     [Theory, MemberData(nameof(Modes))]
-    public async Task Several_tool_calls_at_once_and_forever_cost_one_call_of_the_API(string sandbox)
+    public async Task Endless_parallel_tool_calls_cost_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
         _relays.Api.When(
@@ -133,7 +133,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     }
 
     [Fact]
-    public async Task The_canaries_notice_a_CLI_that_is_not_locked_down()
+    public async Task The_canaries_notice_a_CLI_without_lockdown()
     {
         string[] open =
         [

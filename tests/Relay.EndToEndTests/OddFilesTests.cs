@@ -19,7 +19,7 @@ public sealed class OddFilesTests : IDisposable
     [InlineData("pipe", "is a pipe")]
     [InlineData("device", "is a pipe")]
     [InlineData("directory", "is a directory")]
-    public async Task What_is_no_file_in_place_of_the_settings_ends_the_start_with_a_sentence(string kind, string sentence)
+    public async Task A_pipe_or_directory_in_place_of_the_settings_ends_the_start_with_a_sentence(string kind, string sentence)
     {
         await PutAsync(kind, ConfigFile);
 
@@ -42,7 +42,7 @@ public sealed class OddFilesTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task What_is_no_file_in_place_of_the_keys_or_the_settings_holds_nobody_up_and_the_next_change_is_read()
+    public async Task A_pipe_or_directory_in_place_of_the_keys_or_settings_blocks_nothing_and_the_next_change_is_read()
     {
         await using var relay = await RelayProgram.StartAsync(
             [

@@ -269,7 +269,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task What_is_for_operators()
+    public async Task Routes_for_operators_are_marked()
     {
         foreach (
             var (path, status) in ((string, int)[])
@@ -356,7 +356,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task What_is_unchanged_is_not_sent_again()
+    public async Task An_unchanged_description_is_not_sent_again()
     {
         foreach (
             var path in (string[])
@@ -387,7 +387,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task What_is_served_is_what_these_tests_compare_with() =>
+    public async Task The_served_description_is_the_one_that_these_tests_use() =>
         JsonElement
             .DeepEquals(
                 (await _relay.Program.GetAsync("/openapi/v1.json")).Json,

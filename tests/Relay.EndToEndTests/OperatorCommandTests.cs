@@ -127,7 +127,7 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     [InlineData(2, "usage", "--by", "moon")]
     [InlineData(2, "audit", "tail", "--lines", "-1")]
     [InlineData(2, "frobnicate")]
-    public async Task What_can_not_be_done_is_told_on_stderr_and_by_the_exit_code(int expected, params string[] arguments)
+    public async Task A_refused_command_says_why_on_stderr_and_by_its_exit_code(int expected, params string[] arguments)
     {
         var (code, output, error) = await RunAsync(arguments);
 
@@ -428,7 +428,7 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
         File.Delete(claude + ".broken");
         (code, _, error) = await RunAsync(environment, "--home", home.Path, "login", "--force");
         code.Should().Be(0, error);
-        error.Should().Contain("claude.ai").And.Contain("picks it up");
+        error.Should().Contain("claude.ai").And.Contain("uses it within half a minute");
         File.GetUnixFileMode(own).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var seen = await File.ReadAllTextAsync(Path.Combine(own, "env"), TestContext.Current.CancellationToken);
         seen.Should().Contain("PATH=").And.NotContain("of-a-test").And.NotContain("CLAUDE_BIN");

@@ -63,7 +63,7 @@ public sealed class PlantedHomeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_the_lockdown_the_planted_things_do_reach_the_model_and_run()
+    public async Task Planted_files_reach_the_model_and_run_without_the_lockdown()
     {
         _home.Plant(_canaries);
         string[] open = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--model", "opus"];

@@ -76,7 +76,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task What_is_turned_away_is_not_charged()
+    public async Task A_request_that_is_turned_away_is_not_charged()
     {
         var key = await _relay.Program.MintAsync("twice", "--daily", "2");
         await RunAsync();

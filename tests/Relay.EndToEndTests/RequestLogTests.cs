@@ -122,7 +122,7 @@ public sealed class RequestLogTests
     [Theory(Timeout = 120_000)]
     [InlineData("text")]
     [InlineData("json")]
-    public async Task What_a_terminal_would_obey_never_reaches_the_log(string format)
+    public async Task Control_characters_never_reach_the_log(string format)
     {
         await using var relay = await FakeRelay.StartAsync(script: null, ("LOG_FORMAT", format), ("LOG_LEVEL", "verbose"));
 

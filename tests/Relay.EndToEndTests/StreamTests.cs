@@ -152,7 +152,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
     [InlineData("/v1/complete", "error")]
     [InlineData("/v1/chat/completions", "message")]
     [InlineData("/v1/messages", "error")]
-    public async Task What_breaks_off_ends_with_an_error_and_a_connection_that_is_cut(string path, string name)
+    public async Task A_broken_stream_ends_with_an_error_and_a_cut_connection(string path, string name)
     {
         var prompt = $"break off {path}";
         relay.Api.When(prompt, new Behavior { Words = 40, Failure = UpstreamFailure.BrokenStream });
@@ -188,7 +188,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
     [InlineData("/v1/complete")]
     [InlineData("/v1/chat/completions")]
     [InlineData("/v1/messages")]
-    public async Task What_fails_before_the_first_words_has_a_status_of_its_own(string path)
+    public async Task A_failure_before_the_first_words_has_its_own_status(string path)
     {
         relay.Api.When("refuse at once", new Behavior { Failure = UpstreamFailure.Forbidden });
 
@@ -286,7 +286,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task Who_leaves_in_the_middle_ends_the_process_and_who_leaves_after_the_end_was_served()
+    public async Task A_caller_who_leaves_in_the_middle_ends_the_process_and_one_who_leaves_after_the_end_was_served()
     {
         await using var own = await FakeRelay.StartAsync(
             new FakeScript
@@ -329,7 +329,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     [Fact(Timeout = 180_000)]
-    public async Task Who_takes_nothing_is_cut_off_and_keeps_nobody_waiting()
+    public async Task A_reader_that_takes_nothing_is_cut_off_and_delays_no_other()
     {
         // 40 MB do not fit into what the kernel and Kestrel hold.
         await using var own = await FakeRelay.StartAsync(

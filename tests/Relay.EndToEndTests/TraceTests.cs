@@ -53,7 +53,7 @@ public sealed class TraceTests
         (await SendAsync(program, relay.Key, "/v1/complete", $$"""{"prompt":"{{Canary}}"}""")).Status.Should().Be(502);
         await program.StopAsync();
 
-        program.Log.Should().NotContain(text => text.Contains("collector does not take", StringComparison.Ordinal));
+        program.Log.Should().NotContain(text => text.Contains("collector does not accept", StringComparison.Ordinal));
         var spans = collector.Spans;
         var request = spans.Single(span =>
             span.Attributes.GetValueOrDefault("relay.request_id") == answer.Headers.GetValues("X-Request-Id").Single()
@@ -232,7 +232,7 @@ public sealed class TraceTests
         }
 
         slowest.Should().BeLessThan(TimeSpan.FromSeconds(2), "the exporter waits three, and not for requests");
-        bool Told(string line) => line.Contains("collector does not take", StringComparison.Ordinal);
+        bool Told(string line) => line.Contains("collector does not accept", StringComparison.Ordinal);
         await relay.Program.EventuallyAsync(() => Task.FromResult(relay.Program.Log.Any(Told)), "nobody is told");
         var stopping = Stopwatch.GetTimestamp();
         (await relay.Program.StopAsync()).Should().Be(0);

@@ -202,7 +202,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [Theory]
     [InlineData(UpstreamFailure.ServerError)]
     [InlineData(UpstreamFailure.Overloaded)]
-    public async Task What_goes_wrong_once_is_tried_again_and_the_answer_stands_there_once(UpstreamFailure failure)
+    public async Task A_single_failure_is_tried_again_and_the_answer_comes_once(UpstreamFailure failure)
     {
         var text = Behavior.WordsText(100);
 

@@ -336,8 +336,8 @@ internal sealed class MessageReader
 
         _fields.Refuse(
             field,
-            $"'{field}' is of a type that is not read here. Text, pictures, documents, calls of tools and their "
-                + $"results are; sound is not."
+            $"'{field}' is of a type that the relay does not read. Text, pictures, documents, calls of tools and their "
+                + $"results are read; sound is not."
         );
         return [];
     }

@@ -285,11 +285,11 @@ internal static class RelayHost
         {
             if (UnknownSettings.FindReason(name) is { } reason)
             {
-                logger.LogWarning("{Name} is no setting any more: {Reason}. Remove it from config.env or the command line", name, reason);
+                logger.LogWarning("{Name} is no longer a setting: {Reason}. Remove it from config.env or the command line", name, reason);
                 continue;
             }
 
-            logger.LogWarning("{Name} in config.env or on the command line is no setting of this relay", UnknownSettings.Shown(name));
+            logger.LogWarning("{Name} in config.env or on the command line is not a setting of this relay", UnknownSettings.Shown(name));
         }
 
         if (ProcessHardening.HasDiagnosticsPort)

@@ -18,7 +18,7 @@ internal static class StartupProblems
             StartupException or FormatException => [exception.Message],
             IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } =>
             [
-                $"{exception.Message} Stop the other program, or choose another PORT, or METRICS_PORT where it is that one.",
+                $"{exception.Message} Stop the other program, or choose another PORT or METRICS_PORT.",
             ],
             UnauthorizedAccessException => [$"{exception.Message} RELAY_HOME must be writable by this user."],
             _ => [],

@@ -97,7 +97,7 @@ internal sealed class FieldReader
                 && !Contains(known, property)
             )
             {
-                Refuse(field, $"'{field}' has a property that is not read here. It takes {string.Join(", ", known)}.");
+                Refuse(field, $"'{field}' has a property that the relay does not know. It takes {string.Join(", ", known)}.");
                 return false;
             }
         }

@@ -251,7 +251,7 @@ internal static class RequestBody
         if (FieldOf(exception.Path) is not { } field)
         {
             return isDuplicate
-                ? new RelayError(ErrorCode.InvalidRequest, "A field is there twice in one object of the body. Send each once.")
+                ? new RelayError(ErrorCode.InvalidRequest, "A field appears twice in one object of the body. Send each field once.")
                 : NotAnObject;
         }
 
@@ -259,9 +259,9 @@ internal static class RequestBody
         {
             _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(
                 field,
-                $"'{field}' is not a field of this request."
+                $"'{field}' is not a field of this request. Leave it out."
             ),
-            _ when isDuplicate => RelayError.Invalid(field, $"'{field}' is there twice."),
+            _ when isDuplicate => RelayError.Invalid(field, $"'{field}' appears twice. Send it once."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason }
                     && reason.Contains("UTF-8", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
             _ when exception.InnerException is InvalidOperationException { Message: var reason }

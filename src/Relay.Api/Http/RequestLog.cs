@@ -73,7 +73,7 @@ internal sealed class RequestLog(
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException && entry.IsOver)
         {
-            logger.LogDebug("{RequestId} was left before the last of its answer", entry.RequestId);
+            logger.LogDebug("The caller left before the end of the answer to {RequestId}", entry.RequestId);
         }
         catch (Exception exception)
             when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
@@ -82,7 +82,7 @@ internal sealed class RequestLog(
         }
         catch (Exception exception)
         {
-            logger.LogError(exception, "Request {RequestId} failed on a fault of the relay", entry.RequestId);
+            logger.LogError(exception, "Request {RequestId} failed because of a fault of the relay", entry.RequestId);
             if (context.Response.HasStarted)
             {
                 entry.Error = "internal_error";

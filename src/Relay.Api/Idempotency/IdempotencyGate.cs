@@ -50,7 +50,7 @@ internal sealed class IdempotencyGate(
 
     private static readonly RelayError Unknown = new(
         ErrorCode.StateUnavailable,
-        "Whether this Idempotency-Key was used before can't be told at the moment. Try again shortly with the same key.",
+        "The relay can't tell at the moment whether this Idempotency-Key was used before. Try again shortly with the same key.",
         Header,
         TimeSpan.FromSeconds(1)
     );
@@ -101,7 +101,7 @@ internal sealed class IdempotencyGate(
                 await ReplayAsync(context, request, RecordedAnswer.FromBytes(answer));
                 return;
             case IdempotencyState.Answered:
-                logger.LogError("A kept answer can't be opened with the secret it was sealed with: relay.db was changed from outside");
+                logger.LogError("A kept answer can't be opened with the secret that sealed it: relay.db was changed from outside");
                 await ErrorResponse.WriteAsync(context, Mismatch);
                 return;
         }

@@ -43,8 +43,7 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
         }
 
         logger.LogWarning(
-            "The OpenTelemetry collector does not take what is sent to it ({Failure}); it is dropped. OTEL_EXPORTER_OTLP_ENDPOINT says "
-                + "where it is",
+            "The OpenTelemetry collector does not accept data ({Failure}), so the data is dropped. " + "Check OTEL_EXPORTER_OTLP_ENDPOINT",
             eventData.EventName
         );
     }

@@ -42,7 +42,7 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
             .WithRelayError(
                 ErrorCode.InvalidRequest,
                 "stop",
-                "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema."
+                "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema. Leave one of them out."
             );
         RuleFor(command => command.Request)
             .Must(request => request.Schema is null || request.ToolsToSend is null)
@@ -81,7 +81,7 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
     private static RelayError NoSchema(OutputSchema schema) =>
         RelayError.Invalid(
             schema.Field,
-            $"'{schema.Field}' is no JSON schema that answers can be checked against. Check its types and references; references to other "
+            $"'{schema.Field}' is not a JSON schema that the relay can check. Check its types and references; references to other "
                 + $"documents are not followed."
         );
 }

@@ -71,7 +71,7 @@ internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admis
     {
         var status = engine.Status;
         IEnumerable<RelayError> stopping = admission.IsClosed
-            ? [new RelayError(ErrorCode.ShuttingDown, "The relay is stopping: what runs may end, nothing new is let in.")]
+            ? [new RelayError(ErrorCode.ShuttingDown, "The relay is stopping: running requests may end, and new ones are refused.")]
             : [];
         var problems = stopping
             .Concat(status.Problems)

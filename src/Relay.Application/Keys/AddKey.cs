@@ -38,13 +38,13 @@ internal sealed class AddKeyValidator : AbstractValidator<AddKeyCommand>
         RuleFor(command => command.Limits).MustBeInRange();
         RuleFor(command => command.Scopes)
             .NotEqual(KeyScopes.None)
-            .WithRelayError(ErrorCode.InvalidRequest, "scopes", "A key has at least one scope.");
+            .WithRelayError(ErrorCode.InvalidRequest, "scopes", "A key needs at least one scope.");
         RuleFor(command => command.Models)
             .Must(models => models is not { Count: 0 })
-            .WithRelayError(ErrorCode.InvalidRequest, "models", "A list of models has at least one; leave it out to allow all.");
+            .WithRelayError(ErrorCode.InvalidRequest, "models", "A list of models needs at least one. Leave the list out to allow all.");
         RuleFor(command => command.ExpiresIn)
             .Must(time => time is null || (time > TimeSpan.Zero && time <= TimeSpan.FromDays(3650)))
-            .WithRelayError(ErrorCode.InvalidRequest, "expires_in", "A key expires in more than no time and at most ten years.");
+            .WithRelayError(ErrorCode.InvalidRequest, "expires_in", "The time until a key expires is more than 0 and at most ten years.");
     }
 }
 

@@ -84,12 +84,12 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         {
             { Id: null } => new RelayError(
                 ErrorCode.NotFound,
-                $"There is no active key '{which.Label}'. 'relayctl keys list' shows those there are.",
+                $"There is no active key '{which.Label}'. 'relayctl keys list' shows the active keys.",
                 "label"
             ),
             { Label: null } => new RelayError(
                 ErrorCode.NotFound,
-                "There is no active key of this id: somebody may have revoked it meanwhile.",
+                "There is no active key with this id. It may have been revoked meanwhile.",
                 "id"
             ),
             _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),

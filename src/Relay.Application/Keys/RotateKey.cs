@@ -17,11 +17,7 @@ internal sealed class RotateKeyValidator : AbstractValidator<RotateKeyCommand>
     public RotateKeyValidator() =>
         RuleFor(command => command.Overlap)
             .InclusiveBetween(TimeSpan.Zero, ApiKey.MaxOverlap)
-            .WithRelayError(
-                ErrorCode.InvalidRequest,
-                "overlap",
-                $"An overlap is at most {ApiKey.MaxOverlap.TotalDays} days, and not negative."
-            );
+            .WithRelayError(ErrorCode.InvalidRequest, "overlap", $"An overlap is a time from 0 to {ApiKey.MaxOverlap.TotalDays} days.");
 }
 
 internal sealed class RotateKeyHandler(KeyEditor keys) : IRequestHandler<RotateKeyCommand, Result<AddedKey>>

@@ -104,7 +104,7 @@ internal sealed class ModelOptionsValidator : IValidateOptions<CompletionOptions
     {
         var problems = options
             .AllowedModels.Where(model => ModelName.Create(model).Error is not null)
-            .Select(model => $"ALLOWED_MODELS: '{model}' is not a model's name.")
+            .Select(model => $"ALLOWED_MODELS: '{model}' is not the name of a model.")
             .ToList();
         var aliases = options.ModelAliases.Select(ModelAlias.Parse).ToList();
         problems.AddRange(

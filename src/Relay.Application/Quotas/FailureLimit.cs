@@ -40,7 +40,7 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
             return window.UntilBelow(most, uptime) is var wait && wait > TimeSpan.Zero
                 ? new RelayError(
                     ErrorCode.RateLimited,
-                    $"{most} requests of this key came to nothing within a minute. Find out why they fail, then try again.",
+                    $"{most} requests of this key failed within a minute. Find out why they fail, then try again.",
                     RetryAfter: wait
                 )
                 : null;

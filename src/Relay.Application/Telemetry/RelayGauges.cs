@@ -55,13 +55,13 @@ internal sealed class RelayGauges
             "relay.pool.oldest_spare.age",
             () => (engine.Load.OldestSpare ?? TimeSpan.Zero).TotalSeconds,
             "s",
-            "How long the oldest parked process has been parked; 0 when none is."
+            "Time since the oldest parked process was parked; 0 without one."
         );
         meter.CreateObservableGauge(
             "relay.ready",
             () => health.Status.Problems.Count == 0 && checks.All(check => check.Problem is null) ? 1 : 0,
             null,
-            "1 when nothing known stands in the way of a completion, as in /health/ready."
+            "1 when no known problem prevents completions, as in /health/ready."
         );
         meter.CreateObservableGauge(
             "relay.lockdown.verified",
@@ -73,7 +73,7 @@ internal sealed class RelayGauges
             "relay.engine.problem",
             () => health.Status.Problems.Select(problem => Of(1, "error.type", problem.WireName)),
             null,
-            "1 for each thing that keeps Claude Code from serving; none when it serves."
+            "1 for each problem that keeps Claude Code from serving; no series when it serves."
         );
         meter.CreateObservableGauge(
             "relay.part.healthy",
@@ -97,7 +97,7 @@ internal sealed class RelayGauges
             "relay.login.end",
             () => OfTime(health.Status.LoginEndsAt),
             "s",
-            "When the Claude login ends, in seconds since 1970; nothing when that is not known."
+            "Time at which the Claude login ends, in seconds since 1970; no series when it is unknown."
         );
         meter.CreateObservableUpDownCounter(
             "relay.daily.limit",
@@ -115,7 +115,7 @@ internal sealed class RelayGauges
                     ("relay.sandbox", health.Status.Sandbox)
                 ),
             null,
-            "1; what runs is in its labels."
+            "1, with the running versions in its labels."
         );
     }
 

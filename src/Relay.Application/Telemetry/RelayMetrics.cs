@@ -73,7 +73,7 @@ public sealed class RelayMetrics
         _tokenUsage = meter.CreateHistogram(
             "gen_ai.client.token.usage",
             "{token}",
-            "Tokens of one completion; input with what came from and went into Anthropic's prompt cache.",
+            "Tokens of one completion; input includes tokens from and for Anthropic's prompt cache.",
             advice: MetricBuckets.Tokens
         );
         _modelCalls = meter.CreateHistogram(
@@ -105,7 +105,7 @@ public sealed class RelayMetrics
         _admissions = meter.CreateCounter<long>(
             "relay.admissions",
             "{request}",
-            "Requests that asked for leave to spend, and what became of it."
+            "Requests that asked for permission to spend, by outcome."
         );
         _queueWait = meter.CreateHistogram(
             "relay.queue.wait.duration",
@@ -120,22 +120,13 @@ public sealed class RelayMetrics
         );
         _retries = meter.CreateCounter<long>("relay.upstream.retries", "{retry}", "Calls of Anthropic's API that Claude Code tried again.");
         _toolCalls = meter.CreateCounter<long>("relay.tool.calls", "{call}", "Calls of callers' tools in answers.");
-        _violations = meter.CreateCounter<long>(
-            "relay.lockdown.violations",
-            "{violation}",
-            "Processes that were not locked down as they must be."
-        );
+        _violations = meter.CreateCounter<long>("relay.lockdown.violations", "{violation}", "Processes that failed their lockdown check.");
         _gateRefusals = meter.CreateCounter<long>(
             "relay.gate.refusals",
             "{request}",
             "Requests of Claude Code that the gate did not forward."
         );
-        _fetches = meter.CreateHistogram(
-            "relay.fetch.duration",
-            "s",
-            "Pages that were to be fetched, and what became of it.",
-            advice: MetricBuckets.RequestSeconds
-        );
+        _fetches = meter.CreateHistogram("relay.fetch.duration", "s", "Pages to fetch, by outcome.", advice: MetricBuckets.RequestSeconds);
     }
 
     /// <summary>

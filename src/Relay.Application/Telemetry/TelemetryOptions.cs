@@ -60,7 +60,7 @@ internal sealed class TelemetryOptionsValidator : IValidateOptions<TelemetryOpti
         )
         {
             // The value is not shown, because it may hold a secret.
-            problems.Add("OTEL_EXPORTER_OTLP_ENDPOINT: it is no plain http or https URL; credentials go into OTEL_EXPORTER_OTLP_HEADERS.");
+            problems.Add("OTEL_EXPORTER_OTLP_ENDPOINT: must be an http or https URL. Put credentials into OTEL_EXPORTER_OTLP_HEADERS.");
         }
 
         if (options.OtlpProtocol is not (TelemetryOptions.Grpc or TelemetryOptions.HttpProtobuf))
@@ -73,7 +73,7 @@ internal sealed class TelemetryOptionsValidator : IValidateOptions<TelemetryOpti
 
         if (options.OtlpHeaders is { } headers && !headers.Split(',').All(IsHeader))
         {
-            problems.Add("OTEL_EXPORTER_OTLP_HEADERS: *** is not NAME=VALUE,NAME=VALUE, with what is special in a value percent-encoded.");
+            problems.Add("OTEL_EXPORTER_OTLP_HEADERS: *** is not NAME=VALUE,NAME=VALUE. Percent-encode special characters in a value.");
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

@@ -50,7 +50,7 @@ public sealed record ImageBlock : ContentBlock
         {
             return RelayError.Invalid(
                 field,
-                $"'{field}' is of a kind that is not read here. Send image/png, image/jpeg, image/gif or image/webp."
+                $"'{field}' is not a picture of a known kind. Send image/png, image/jpeg, image/gif or image/webp."
             );
         }
 

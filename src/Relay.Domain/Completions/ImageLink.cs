@@ -26,7 +26,7 @@ public sealed record ImageLink : ContentBlock
             ? new ImageLink(parsed.AbsoluteUri)
             : RelayError.Invalid(
                 field,
-                $"'{field}' is no picture: send it as base64 data, or as a URL that begins with https:// and has at most {MaxLength} "
+                $"'{field}' is not a picture. Send it as base64 data, or as a URL that begins with https:// and has at most {MaxLength} "
                     + $"characters."
             );
 

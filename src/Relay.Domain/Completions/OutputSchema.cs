@@ -61,7 +61,7 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
         catch (Exception exception) when (exception is InvalidOperationException or JsonException)
         {
             // System.Text.Json throws this when it reads a name or a text with an escaped half of a surrogate pair.
-            return RelayError.Invalid(field, $"'{field}' holds a text that is no Unicode: half of a surrogate pair.");
+            return RelayError.Invalid(field, $"'{field}' holds a text that is not Unicode: half of a surrogate pair.");
         }
     }
 

@@ -39,12 +39,12 @@ public static class UrlRefusals
                 UrlRefusal.InvalidUrl =>
                     "'url' is not a plain absolute URL. Send scheme, host and path as a browser's address bar would copy them, "
                         + "percent-encoded, at most 8192 characters long.",
-                UrlRefusal.SchemeForbidden => "'url' begins with another scheme than http or https.",
+                UrlRefusal.SchemeForbidden => "'url' begins with another scheme than http or https. Send one of these.",
                 UrlRefusal.UserinfoForbidden => "'url' has a user name or an '@' before its host. Leave it out.",
                 UrlRefusal.PortForbidden =>
                     $"'url' names a port that this relay does not fetch from. It takes {string.Join(", ", rules.Ports.Order())}.",
-                UrlRefusal.NameForbidden => "'url' names a host that this relay does not fetch from: only public names are taken.",
-                UrlRefusal.TargetForbidden => "'url' names an address that is not public.",
+                UrlRefusal.NameForbidden => "'url' names a host that this relay does not fetch from. Send a public name.",
+                UrlRefusal.TargetForbidden => "'url' names an address that is not public. Send a public one.",
                 _ => throw new ArgumentOutOfRangeException(nameof(refusal), refusal, "Not a refusal."),
             },
             "url"

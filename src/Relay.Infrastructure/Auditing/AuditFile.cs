@@ -46,7 +46,7 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         if (!_entries.Writer.TryWrite((clock.GetUtcNow(), entry)))
         {
             logger.LogError(
-                "The audit log takes no more entries ({Count} are waiting); this one is only here: {Entry}",
+                "The audit log takes no more entries ({Count} are waiting); this entry is only in this log: {Entry}",
                 _entries.Reader.Count,
                 AuditLine.Text(clock.GetUtcNow(), entry)
             );

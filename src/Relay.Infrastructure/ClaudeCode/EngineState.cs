@@ -124,7 +124,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     public static RelayError OtherForm(Version? version, string difference) =>
         new(
             ErrorCode.LockdownViolation,
-            $"Claude Code {version} failed the self-test, so it serves nobody ({difference}). Operators: install a tested version, or a "
+            $"Claude Code {version} failed the self-test, so no completion runs ({difference}). Operators: install a tested version, or a "
                 + $"newer relay.",
             RetryAfter: TimeSpan.FromMinutes(1)
         );

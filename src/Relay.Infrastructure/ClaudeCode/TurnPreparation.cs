@@ -111,7 +111,7 @@ internal sealed class TurnPreparation(
             return (
                 new RelayError(
                     ErrorCode.Timeout,
-                    $"Claude Code did not get through the schema in '{schema.Field}'. Make it smaller, or let it refer less to itself."
+                    $"The schema in '{schema.Field}' is too much for Claude Code. Make it smaller, or use fewer references."
                 ),
                 true
             );
@@ -136,7 +136,7 @@ internal sealed class TurnPreparation(
     public static RelayError NoSchema(OutputSchema schema) =>
         RelayError.Invalid(
             schema.Field,
-            $"'{schema.Field}' is no JSON schema: the validator inside Claude Code does not take it. Check its types, references and "
+            $"'{schema.Field}' is not a JSON schema: the validator inside Claude Code refuses it. Check its types, references and "
                 + $"patterns; references to other documents are not followed."
         );
 }

@@ -372,7 +372,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     }
 
     private void LogPause(TimeSpan pause) =>
-        _logger.LogWarning("A kind of spare processes does not last: the next is started in {Pause}", pause);
+        _logger.LogWarning("Spare processes of one kind keep ending by themselves: the next one is started in {Pause}", pause);
 
     private void Parked(ClaudeProcess spare)
     {

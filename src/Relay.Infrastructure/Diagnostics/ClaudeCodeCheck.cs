@@ -56,7 +56,7 @@ internal sealed class ClaudeCodeCheck(
             }
             else if (query.WithCall)
             {
-                findings.Add(Finding.Fail("call", "Not made: what is above must be mended first."));
+                findings.Add(Finding.Fail("call", "Not made: solve the problems above first."));
             }
         }
         else
@@ -73,7 +73,7 @@ internal sealed class ClaudeCodeCheck(
         {
             { Version: null } => Finding.Fail(
                 "version",
-                report.Problem?.Message ?? "It does not tell its version.",
+                report.Problem?.Message ?? "Claude Code does not tell its version.",
                 "Run 'claude --version' as this user, and check CLAUDE_BIN."
             ),
             { Version: { } version } when version < ClaudeBinary.MinimumVersion => Finding.Fail(
@@ -119,7 +119,7 @@ internal sealed class ClaudeCodeCheck(
 
         if (report.Problem is not null)
         {
-            return Finding.Fail(check, $"{where}: not tested, for Claude Code did not get that far.");
+            return Finding.Fail(check, $"{where}: not tested, because Claude Code failed before.");
         }
 
         if (options.Value.UsesGate)
@@ -133,7 +133,7 @@ internal sealed class ClaudeCodeCheck(
         {
             { LoggedIn: true, Method: var method } => Finding.Pass(check, $"{where}: logged in ({method})."),
             { LoggedIn: false } => Finding.Fail(check, $"{where}: not logged in.", HowToLogIn),
-            null => Finding.Pass(check, $"{where}: Claude Code names no missing login."),
+            null => Finding.Pass(check, $"{where}: Claude Code reports no missing login."),
         };
     }
 

@@ -30,7 +30,7 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
             [
                 Finding.Fail(
                     Name,
-                    $"The clock says {now:yyyy-MM-dd}, and this relay is of {BuildYear}.",
+                    $"The clock says {now:yyyy-MM-dd}, and this relay was made in {BuildYear}.",
                     "Set the clock, and let it follow a time server."
                 ),
             ];
@@ -45,7 +45,7 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
         return
         [
             newest.Count == 0
-                ? Finding.Pass(Name, $"{now:yyyy-MM-dd HH:mm} UTC, and nothing on record is later.")
+                ? Finding.Pass(Name, $"{now:yyyy-MM-dd HH:mm} UTC, and no record is later.")
                 : Finding.Fail(
                     Name,
                     $"The clock says {now:yyyy-MM-dd}, and {newest[0].Item1} has entries of {newest.Max(seen => seen.Item2):yyyy-MM-dd}: "

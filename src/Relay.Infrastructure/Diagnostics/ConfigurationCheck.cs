@@ -30,7 +30,7 @@ internal sealed class ConfigurationCheck(
                     .Select(name =>
                         Finding.Warn(
                             Name,
-                            $"{UnknownSettings.Shown(name)} in config.env is no setting of this relay.",
+                            $"{UnknownSettings.Shown(name)} in config.env is not a setting of this relay.",
                             "Correct the name or remove the line; 'relayctl config show' lists all settings."
                         )
                     )

@@ -31,7 +31,7 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
         findings.Add(
             Directory.Exists(home.AuditDirectory)
                 ? OfWriting("audit", home.AuditDirectory)
-                : Finding.Pass("audit", $"{home.AuditDirectory} is made when there is something to write.")
+                : Finding.Pass("audit", $"{home.AuditDirectory} is made with the first entry.")
         );
         return Task.FromResult<IReadOnlyList<Finding>>(findings);
     }
@@ -50,7 +50,7 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
             return Finding.Fail(
                 check,
                 $"{directory} can't be written: {exception.Message}",
-                "Give it to the user the relay runs as, and see that the disk is not full."
+                "Give it to the relay's user, and check that the disk is not full."
             );
         }
     }

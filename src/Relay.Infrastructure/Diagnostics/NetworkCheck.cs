@@ -55,8 +55,8 @@ internal sealed class NetworkCheck(
                 Finding.Warn(
                     Name,
                     "The resolver of this machine answers with addresses of 198.18.0.0/15, as VPN and proxy programs do. /v1/fetch refuses "
-                        + "them, so it can fetch no page.",
-                    "Let that program leave out this machine or the relay's user, or use another resolver."
+                        + "them, so it can't fetch any page.",
+                    "Exclude this machine or the relay's user in that program, or use another resolver."
                 )
             );
         }
@@ -84,7 +84,7 @@ internal sealed class NetworkCheck(
 
         if (findings.Count == 0)
         {
-            findings.Add(Finding.Pass(Name, "No proxy is set, and the resolver makes up no addresses."));
+            findings.Add(Finding.Pass(Name, "No proxy is set, and the resolver invents no addresses."));
         }
 
         return findings;
@@ -100,15 +100,15 @@ internal sealed class NetworkCheck(
         return canLookUp
             ? Finding.Pass(
                 Name,
-                $"Pages are fetched through the proxy {place} (FETCH_PROXY). The relay refuses names and addresses as without it."
+                $"Pages are fetched through the proxy {place} (FETCH_PROXY). The relay refuses the same addresses as without a proxy."
             ) with
             {
                 Advice = advice,
             }
             : Finding.Warn(
                 Name,
-                $"Pages are fetched through the proxy {place} (FETCH_PROXY), and this machine looks up no names of the web: the relay "
-                    + $"judges the URL's text only, and the proxy alone judges addresses.",
+                $"Pages are fetched through the proxy {place} (FETCH_PROXY). This machine can't look up names of the web: the relay "
+                    + $"judges only the URL's text, and only the proxy judges addresses.",
                 advice
             );
     }

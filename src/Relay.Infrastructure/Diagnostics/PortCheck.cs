@@ -76,7 +76,7 @@ internal sealed class PortCheck(
             [
                 Finding.Fail(
                     check,
-                    $"Another program listens on 127.0.0.1:{port}, or this user may not.",
+                    $"Another program listens on 127.0.0.1:{port}, or this user may not listen there.",
                     "Stop it, or choose another METRICS_PORT."
                 ),
             ];

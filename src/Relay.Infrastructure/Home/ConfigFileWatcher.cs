@@ -85,7 +85,7 @@ internal sealed class ConfigFileWatcher(
         foreach (var name in changed.Where(name => _settings.GetValueOrDefault(name) is not { Reloads: true }))
         {
             logger.LogWarning(
-                "{Name} was changed in config.env: it takes effect when the relay is started again",
+                "{Name} was changed in config.env: restart the relay to put it into effect",
                 _settings.ContainsKey(name) ? name : UnknownSettings.Shown(name)
             );
         }
@@ -114,7 +114,7 @@ internal sealed class ConfigFileWatcher(
             _provider.Replace(before);
             foreach (var problem in problems)
             {
-                logger.LogError("config.env was changed, and is wrong: {Problem} The settings stay as they are", problem);
+                logger.LogError("config.env has a mistake: {Problem} The settings stay as they are", problem);
             }
 
             return false;

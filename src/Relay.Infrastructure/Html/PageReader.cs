@@ -90,7 +90,7 @@ internal sealed class PageReader : IPageReader
         )
         {
             return problem == CutProblem.OffsetBehindEnd
-                ? RelayError.Invalid("offset", "'offset' is behind the end of the page.")
+                ? RelayError.Invalid("offset", "'offset' is beyond the end of the page. Send the 'next_offset' of the reply before.")
                 : new RelayError(
                     ErrorCode.TooLarge,
                     $"The content at this offset can't be cut to {view.MaxBytes} bytes: a tag is larger. Raise 'max_bytes'.",

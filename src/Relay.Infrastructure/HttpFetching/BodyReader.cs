@@ -134,7 +134,7 @@ internal static class BodyReader
         }
         catch (InvalidOperationException exception) when (stream is BrotliStream && exception is not ObjectDisposedException)
         {
-            throw new InvalidDataException("The body is no Brotli.", exception);
+            throw new InvalidDataException("The body is not Brotli.", exception);
         }
     }
 

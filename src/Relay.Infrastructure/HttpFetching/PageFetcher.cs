@@ -34,8 +34,8 @@ internal sealed class PageFetcher(
 
     private static readonly RelayError Failed = new(
         ErrorCode.FetchFailed,
-        "The page could not be fetched. Check that the URL opens in a browser on the public internet; whether it is the name, the "
-            + "address or the site is not said."
+        "The page could not be fetched. Check that the URL opens in a browser on the public internet; the relay does not say "
+            + "whether the name, the address or the site failed."
     );
 
     /// <inheritdoc/>
@@ -305,7 +305,7 @@ internal sealed class PageFetcher(
         trace.Failure = "unsupported_content_type";
         return new RelayError(
             ErrorCode.UnsupportedContentType,
-            "The page is no text. This relay takes HTML, XHTML, text, JSON, XML and PDF."
+            "The page is not text. This relay reads HTML, XHTML, text, JSON, XML and PDF."
         );
     }
 

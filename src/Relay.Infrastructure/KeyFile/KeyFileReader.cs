@@ -29,7 +29,7 @@ internal sealed class KeyFileReader
         }
         catch (InvalidOperationException exception)
         {
-            throw new FormatException("it holds text that is no Unicode", exception);
+            throw new FormatException("it holds text that is not Unicode", exception);
         }
     }
 
@@ -83,7 +83,7 @@ internal sealed class KeyFileReader
             }
             else
             {
-                throw new FormatException("it has a field that this relay does not know, or one twice");
+                throw new FormatException("it has a field that this relay does not know, or the same field twice");
             }
         }
 
@@ -97,7 +97,7 @@ internal sealed class KeyFileReader
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            throw new FormatException("its keys are no list");
+            throw new FormatException("its keys are not a list");
         }
 
         var start = (int)reader.TokenStartIndex;

@@ -241,7 +241,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         var tomorrow = today.AddDays(1);
         if (rows.Any(row => row.Day > tomorrow))
         {
-            _logger.LogWarning("relay.db has counts of days to come: the clock was wrong, or is. Today is {Today} by it", today);
+            _logger.LogWarning("relay.db has counts of future days: the clock is wrong, or was. By the clock, today is {Today}", today);
         }
 
         foreach (var row in rows.Where(row => row.Day <= tomorrow))
@@ -301,9 +301,9 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
             if (_problem is null)
             {
                 // In this order: an operator who is told to look into the log must find the line there.
-                _logger.LogError(exception, "relay.db can't be written; what is to be written waits in memory");
+                _logger.LogError(exception, "relay.db can't be written; the counts wait in memory");
                 _problem =
-                    "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget what is not written.";
+                    "relay.db can't be written; the relay's log says why. Limits hold, but a restart would forget the unwritten counts.";
             }
         }
     }

@@ -37,7 +37,7 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
         catch (Exception exception) when (exception is StartupException or SqliteException)
         {
             // Keys can be listed and revoked without this time.
-            logger.LogWarning("When keys were last used is not known: {Reason}", exception.Message);
+            logger.LogWarning("The times at which keys were last used are unknown: {Reason}", exception.Message);
             return Task.FromResult<IReadOnlyDictionary<string, DateTimeOffset>>(
                 new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal)
             );

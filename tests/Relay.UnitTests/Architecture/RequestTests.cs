@@ -177,7 +177,7 @@ public sealed class RequestTests : IDisposable
     }
 
     [Fact]
-    public async Task What_fails_validation_is_not_charged()
+    public async Task A_request_that_fails_validation_is_not_charged()
     {
         await SendAsync(Invalid[0]);
 
@@ -185,7 +185,7 @@ public sealed class RequestTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_not_admitted_is_not_run()
+    public async Task A_request_that_is_not_admitted_does_not_run()
     {
         Decide(new QuotaDecision(null, new RelayError(ErrorCode.DailyLimit, "Used up."), []));
 

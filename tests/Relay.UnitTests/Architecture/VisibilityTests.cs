@@ -56,7 +56,7 @@ public sealed class VisibilityTests
     ];
 
     [Fact]
-    public void What_is_public_is_a_request_a_port_an_option_what_those_speak_of_or_needed_by_a_host()
+    public void Public_types_are_requests_ports_options_or_needed_by_a_host()
     {
         var layers = new[] { Solution.Application, Solution.Infrastructure, Solution.Redis, Solution.Api, Solution.Cli };
         var contracts = SpokenOf(layers.SelectMany(Solution.Written).Where(type => type.IsVisible && IsContract(type)));

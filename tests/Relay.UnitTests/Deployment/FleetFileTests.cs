@@ -106,7 +106,7 @@ public sealed class FleetFileTests
     }
 
     [Fact]
-    public void Only_the_relays_reach_Redis_and_by_a_password_that_is_in_no_file()
+    public void Only_the_relays_reach_Redis_and_its_password_is_in_no_file()
     {
         Service("redis").Should().Contain("networks: [state]").And.NotContain("ports:");
         Service("balancer").Should().NotContain("networks:");

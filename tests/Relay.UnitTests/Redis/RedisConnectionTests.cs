@@ -21,7 +21,7 @@ public sealed class RedisConnectionTests : IDisposable
     public void Dispose() => _files.Dispose();
 
     [Fact]
-    public async Task With_TLS_a_user_a_password_and_an_authority_of_ones_own()
+    public async Task TLS_works_with_a_user_a_password_and_a_private_authority()
     {
         WriteCertificates();
         string[] client = ["--tls", "--cacert", _files.File("ca.pem"), "--user", "alice", "-a", "p@ss/word", "--no-auth-warning"];

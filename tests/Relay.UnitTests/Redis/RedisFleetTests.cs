@@ -119,7 +119,7 @@ public sealed class RedisFleetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_gives_up_waiting_takes_no_place()
+    public async Task A_request_that_gives_up_waiting_takes_no_place()
     {
         var limits = Limits with { Concurrency = 1 };
         var running = (await ChargeAsync(_one, limits)).Charge!;
@@ -137,7 +137,7 @@ public sealed class RedisFleetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_dead_relay_ran_counts_as_spent_once_and_its_places_are_free()
+    public async Task Running_requests_of_a_dead_relay_count_as_spent_once_and_their_places_are_free()
     {
         var limits = Limits with { Concurrency = 20 };
         for (var request = 0; request < 20; request++)
@@ -212,7 +212,7 @@ public sealed class RedisFleetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_told_twice_counts_once()
+    public async Task A_settlement_that_is_told_twice_counts_once()
     {
         var (settled, givenBack) = ((await ChargeAsync(_one, Limits)).Charge!, (await ChargeAsync(_one, Limits)).Charge!);
         for (var time = 0; time < 3; time++)

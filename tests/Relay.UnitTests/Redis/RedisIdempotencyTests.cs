@@ -55,7 +55,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_released_is_a_first_again_and_what_was_not_claimed_here_is_not_released()
+    public async Task A_released_claim_can_be_claimed_again_and_a_foreign_claim_is_not_released()
     {
         await ClaimAsync(_one);
         await _two.Answers.ReleaseAsync("n", Waiting.Token);
@@ -82,7 +82,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task When_nobody_was_heard_it_was_the_state_that_was_away_and_nobody_is_taken_for_dead()
+    public async Task No_relay_is_taken_for_dead_when_the_state_itself_was_away()
     {
         await ClaimAsync(_one);
         _clock.Advance(TimeSpan.FromSeconds(40));
@@ -177,7 +177,7 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_larger_than_all_may_be_together_is_not_kept()
+    public async Task An_answer_larger_than_the_whole_bound_is_not_kept()
     {
         await ClaimAsync(_one);
         await _one.Answers.KeepAsync("n", "key_1", "f", new byte[6000], Waiting.Token);

@@ -121,7 +121,7 @@ public sealed class RedisKeyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_not_told_is_found_with_the_next_pulse()
+    public async Task A_change_that_was_not_told_is_found_with_the_next_pulse()
     {
         var (key, secret) = ApiKey.Create(Any.Label(), Any.Time);
         using var directory = await FollowAsync();

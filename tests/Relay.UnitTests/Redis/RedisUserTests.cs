@@ -71,7 +71,7 @@ public sealed partial class RedisUserTests
     }
 
     [Fact]
-    public void Nothing_else_is_its_users_to_do()
+    public void The_user_of_the_relay_may_do_nothing_else()
     {
         string[][] others =
         [
@@ -137,7 +137,7 @@ public sealed partial class RedisUserTests
     }
 
     [Fact]
-    public async Task What_is_in_it_opens_nothing()
+    public async Task The_content_of_Redis_opens_nothing()
     {
         await using var relay = await StartAsync();
         var (key, secret) = ApiKey.Create(Any.Label("shop"), TimeProvider.System.GetUtcNow());

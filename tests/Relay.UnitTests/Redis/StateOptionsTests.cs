@@ -38,7 +38,7 @@ public sealed class StateOptionsTests
     [InlineData("redis://user:s3cret@host?ssl=true")]
     [InlineData("redis://user:s3cret@a b")]
     [InlineData("host:6379,password=s3cret")]
-    public void What_is_no_address_is_refused_without_a_word_of_it(string text)
+    public void An_invalid_address_is_refused_without_repeating_it(string text)
     {
         var problems = Validate(new StateOptions { State = text });
 

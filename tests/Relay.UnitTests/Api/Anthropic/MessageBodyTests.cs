@@ -31,7 +31,7 @@ public sealed class MessageBodyTests
     }
 
     [Fact]
-    public void What_can_be_honoured_is()
+    public void Supported_fields_have_their_effect()
     {
         var request = Parse(
             $$"""
@@ -68,7 +68,7 @@ public sealed class MessageBodyTests
     [InlineData("\"top_k\":0", "top_k", false)]
     [InlineData("\"telepathy\":1", "telepathy", true)]
     [InlineData("\"cache_control\":{\"type\":\"ephemeral\"}", "cache_control", true)]
-    public void What_can_not_be_is_refused_by_name_or_taken_and_named(string field, string name, bool isTaken)
+    public void Unsupported_fields_are_refused_by_name_or_taken_and_named(string field, string name, bool isTaken)
     {
         var read = Read($"{Hi},{field}");
 
@@ -120,7 +120,7 @@ public sealed class MessageBodyTests
     )]
     [InlineData("\"system\":\"\"")]
     [InlineData("\"system\":[],\"stop_sequences\":[],\"output_config\":null,\"output_format\":null")]
-    public void What_asks_for_what_happens_anyway_is_taken(string fields) => Parse($"{Hi},{fields}").Error.Should().BeNull();
+    public void Values_that_ask_for_the_usual_behaviour_are_taken(string fields) => Parse($"{Hi},{fields}").Error.Should().BeNull();
 
     [Theory]
     [InlineData("\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]", "messages")]
@@ -143,7 +143,7 @@ public sealed class MessageBodyTests
     )]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop_sequences\":[\"\"]", "stop_sequences")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":-1", "max_tokens")]
-    public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
+    public void Errors_name_the_wrong_field(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
 
     [Fact]
     public void A_cap_on_the_answer_is_required_where_there_is_one()

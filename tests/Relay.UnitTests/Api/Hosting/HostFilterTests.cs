@@ -73,7 +73,7 @@ public sealed class HostFilterTests
     [InlineData("Relay.Example", "relay.example:443")]
     [InlineData("bücher.example", "xn--bcher-kva.example:443")]
     [InlineData("xn--bcher-kva.example", "xn--bcher-kva.example")]
-    public async Task What_the_check_of_the_settings_lets_through_works(string allowed, string host)
+    public async Task Every_name_that_the_check_of_the_settings_accepts_works(string allowed, string host)
     {
         _options.AllowedHosts = [allowed];
         new ServerOptionsValidator().Validate(null, _options).Succeeded.Should().BeTrue();
@@ -87,7 +87,7 @@ public sealed class HostFilterTests
     [InlineData("*.example")]
     [InlineData("ｒelay.example")]
     [InlineData("")]
-    public void What_can_be_no_name_is_told_at_the_start(string allowed) =>
+    public void An_impossible_name_is_told_at_the_start(string allowed) =>
         new ServerOptionsValidator()
             .Validate(null, new ServerOptions { AllowedHosts = [allowed] })
             .Failures.Should()

@@ -30,7 +30,7 @@ public sealed class StartupTests
             .Be(valid);
 
     [Fact]
-    public void What_an_operator_can_mend_is_told_in_sentences()
+    public void Problems_that_an_operator_can_mend_are_told_in_sentences()
     {
         var first = new OptionsValidationException("a", typeof(string), ["one", "two"]);
         var second = new OptionsValidationException("b", typeof(string), ["three"]);

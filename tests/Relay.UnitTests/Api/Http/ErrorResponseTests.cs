@@ -150,7 +150,7 @@ public sealed class ErrorResponseTests : IDisposable
     [InlineData(nameof(ApiSurface.OpenAi), ErrorCode.UnknownModel, 404)]
     [InlineData(nameof(ApiSurface.Anthropic), ErrorCode.TooLarge, 413)]
     [InlineData(nameof(ApiSurface.Native), ErrorCode.UpstreamError, 502)]
-    public async Task What_has_cost_money_is_not_to_be_tried_again_by_itself(string api, ErrorCode code, int status)
+    public async Task Clients_do_not_repeat_failures_that_have_cost_money(string api, ErrorCode code, int status)
     {
         var surface = Enum.Parse<ApiSurface>(api);
         _context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new SpeaksAttribute(surface)), null));

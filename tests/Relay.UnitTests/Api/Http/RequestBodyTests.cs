@@ -22,7 +22,7 @@ public sealed class RequestBodyTests
             .Be(new CompleteBody("hi", "be brief", "opus", "json"));
 
     [Fact]
-    public async Task What_is_left_out_or_null_is_null() =>
+    public async Task A_missing_or_null_field_is_null() =>
         (await ReadAsync("""{"prompt":"hi","system":null}""")).Value.Should().Be(new CompleteBody("hi", null, null, null));
 
     [Theory]
@@ -37,8 +37,8 @@ public sealed class RequestBodyTests
     [InlineData("""{"prompt":"hi","":1}""", "", "is not a field")]
     [InlineData("""{"prompt":"hi","my field":1}""", "my field", "is not a field")]
     [InlineData("""{"prompt":"hi","a.b":1}""", "a.b", "is not a field")]
-    [InlineData("""{"prompt":"hi","prompt":"ho"}""", "prompt", "is there twice")]
-    [InlineData("""{"prompt":"hi","\u0070rompt":"ho"}""", "prompt", "is there twice")]
+    [InlineData("""{"prompt":"hi","prompt":"ho"}""", "prompt", "appears twice")]
+    [InlineData("""{"prompt":"hi","\u0070rompt":"ho"}""", "prompt", "appears twice")]
     [InlineData("""{"prompt":1}""", "prompt", "wrong type")]
     [InlineData("""{"prompt":["hi"]}""", "prompt", "wrong type")]
     [InlineData("""{"prompt":{"text":"hi"}}""", "prompt", "wrong type")]
@@ -72,7 +72,7 @@ public sealed class RequestBodyTests
     [InlineData("{}]")]
     [InlineData("{\"prompt\":\"hi\"} trailing")]
     [InlineData("\0")]
-    public async Task What_is_not_JSON_is_told_as_such(string body) =>
+    public async Task The_error_says_that_the_body_is_not_JSON(string body) =>
         (await ReadAsync(body))
             .Error.Should()
             .Match<RelayError>(error => error.Code == ErrorCode.InvalidJson && error.Field == null && error.Message.Length > 20);
@@ -193,7 +193,7 @@ public sealed class RequestBodyTests
     }
 
     [Fact]
-    public async Task What_a_caller_made_up_is_echoed_briefly_and_without_control_characters()
+    public async Task A_name_from_the_caller_is_repeated_briefly_and_without_control_characters()
     {
         var error = (await ReadAsync($$"""{"evil\u001b[31m{{new string('x', 500)}}":1}""")).Error!;
 

@@ -147,7 +147,7 @@ public sealed class RequestLogTests
     [Theory]
     [InlineData("GET", "GET")]
     [InlineData("BREW \u001b[31m", "(other)")]
-    public async Task What_the_caller_made_up_is_not_written(string method, string written)
+    public async Task A_path_from_the_caller_is_not_written(string method, string written)
     {
         _context.Request.Method = method;
         _context.Request.Path = "/private/words";

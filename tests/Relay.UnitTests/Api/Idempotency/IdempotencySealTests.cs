@@ -9,7 +9,7 @@ public sealed class IdempotencySealTests
     private readonly KeySecret _secret = KeySecret.Generate();
 
     [Fact]
-    public void What_was_sealed_opens_with_the_same_secret_and_name_only()
+    public void Sealed_bytes_open_with_the_same_secret_and_name_only()
     {
         using var seal = new IdempotencySeal(_secret);
         using var same = new IdempotencySeal(KeySecret.Parse(_secret.Reveal())!);

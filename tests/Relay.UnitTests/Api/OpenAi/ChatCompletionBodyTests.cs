@@ -31,7 +31,7 @@ public sealed class ChatCompletionBodyTests
     }
 
     [Fact]
-    public void What_can_be_honoured_is()
+    public void Supported_fields_have_their_effect()
     {
         var request = Parse(
             """
@@ -67,7 +67,7 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"audio\":{\"voice\":\"x\"}", "audio")]
     [InlineData("\"modalities\":[\"text\",\"audio\"]", "modalities")]
     [InlineData("\"web_search_options\":{\"a\":1}", "web_search_options")]
-    public void What_would_change_the_kind_of_answer_is_refused_by_name(string field, string name) =>
+    public void Fields_that_would_change_the_kind_of_answer_are_refused_by_name(string field, string name) =>
         Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}")
             .Error.Should()
             .BeEquivalentTo(new { Code = ErrorCode.InvalidRequest, Field = name });
@@ -86,7 +86,7 @@ public sealed class ChatCompletionBodyTests
     [InlineData("\"telepathy\":true", "telepathy")]
     [InlineData("\"user\":\"u\"", "user")]
     [InlineData("\"evil\\u001b[31m\":1", "(other)")]
-    public void What_has_no_effect_here_is_taken_and_named(string field, string name) =>
+    public void Fields_without_effect_are_taken_and_named(string field, string name) =>
         Read($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{field}").Value.Ignored.Should().Equal(name);
 
     [Theory]
@@ -178,7 +178,7 @@ public sealed class ChatCompletionBodyTests
             + ":[\"text\"],\"prompt_cache_key\":\"k\",\"safety_identifier\":\"s\""
     )]
     [InlineData("\"stream_options\":{\"include_usage\":true},\"response_format\":{\"type\":\"text\"},\"stop\":[]")]
-    public void What_asks_for_what_happens_anyway_is_taken(string fields) =>
+    public void Values_that_ask_for_the_usual_behaviour_are_taken(string fields) =>
         Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{fields}").Error.Should().BeNull();
 
     [Fact]
@@ -239,7 +239,7 @@ public sealed class ChatCompletionBodyTests
             + ":\"x\",\"schema\":[]}}",
         "response_format.json_schema.schema"
     )]
-    public void What_is_wrong_is_named(string fields, string name) =>
+    public void Errors_name_the_wrong_field(string fields, string name) =>
         Parse(fields).Error.Should().Match<RelayError>(error => error.Field == name && error.Code == ErrorCode.InvalidRequest);
 
     [Theory]

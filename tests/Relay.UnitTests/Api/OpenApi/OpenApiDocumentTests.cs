@@ -28,7 +28,7 @@ public sealed class OpenApiDocumentTests
     }
 
     [Fact]
-    public void What_is_no_OpenAPI_is_found_out()
+    public void An_invalid_OpenAPI_document_is_found_out()
     {
         foreach (
             var (part, wrong) in (ReadOnlySpan<(string, string)>)

@@ -107,7 +107,7 @@ public sealed class RequestTests
 
     /// <summary>That two fields must be equal is nothing a schema can say.</summary>
     [Fact]
-    public async Task What_only_readers_see_is_still_refused()
+    public async Task Rules_that_only_readers_check_still_refuse()
     {
         var body = JsonNode
             .Parse("""{"model":"opus","messages":[{"role":"user","content":"hi"}],"max_tokens":1,"max_completion_tokens":2}""")!

@@ -191,7 +191,7 @@ public sealed class CompleteTests
     }
 
     [Fact]
-    public void What_is_no_schema_is_refused_before_a_process_starts()
+    public void An_invalid_schema_is_refused_before_a_process_starts()
     {
         _options.MaxInputBytes = 100;
         _checker.Takes(default!).ReturnsForAnyArgs(false);

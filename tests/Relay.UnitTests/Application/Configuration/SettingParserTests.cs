@@ -65,7 +65,7 @@ public sealed class SettingParserTests
     [InlineData("1 000")]
     [InlineData("2147483648")]
     [InlineData("ten")]
-    public void What_is_no_whole_number_is_refused(string text) => ProblemOf(typeof(int), text).Should().Contain("whole number");
+    public void Text_that_is_not_a_whole_number_is_refused(string text) => ProblemOf(typeof(int), text).Should().Contain("whole number");
 
     [Theory]
     [InlineData("true", true)]

@@ -52,7 +52,7 @@ public sealed class SettingsBinderTests
     [Theory]
     [InlineData("999ms")]
     [InlineData("3601")]
-    public void What_is_just_beyond_a_range_is_refused(string text) =>
+    public void A_value_just_beyond_its_range_is_refused(string text) =>
         ((Action)(() => Bind(("PLAIN_TIME", text)))).Should().Throw<OptionsValidationException>().WithMessage("*out of range*");
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class SettingsBinderTests
             .Throw<OptionsValidationException>()
             .Which.Failures.Should()
             .BeEquivalentTo(
-                "ALLOWED_MODELS: '-p' is not a model's name.",
+                "ALLOWED_MODELS: '-p' is not the name of a model.",
                 "DEFAULT_MODEL: 'gpt' is not among ALLOWED_MODELS (opus, -p).",
                 "MAX_INPUT_BYTES: '0' is out of range; it goes from 1 to 10MB."
             );

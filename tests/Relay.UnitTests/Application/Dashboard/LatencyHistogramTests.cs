@@ -44,7 +44,7 @@ public sealed class LatencyHistogramTests
     }
 
     [Fact]
-    public void What_is_beyond_all_measure_counts_as_the_longest()
+    public void Durations_beyond_the_largest_step_count_as_the_longest()
     {
         var histogram = new LatencyHistogram();
 

@@ -44,7 +44,7 @@ public sealed class RecentRequestsTests
         );
 
     [Fact]
-    public void What_is_older_than_an_hour_is_forgotten_also_when_nothing_came_since()
+    public void Requests_older_than_an_hour_are_forgotten_also_without_later_ones()
     {
         _recent.Observe(Complete(error: "timeout"));
         _clock.Advance(TimeSpan.FromMinutes(59));
@@ -153,7 +153,7 @@ public sealed class RecentRequestsTests
     [InlineData("dashboard")]
     [InlineData("sign_in")]
     [InlineData("sign_out")]
-    public void Who_looks_is_not_counted(string action)
+    public void The_dashboards_own_requests_are_not_counted(string action)
     {
         _recent.Observe(
             new AuditEntry(action)

@@ -53,7 +53,7 @@ public sealed class FetchPolicyReaderTests
     }
 
     [Fact]
-    public void What_is_none_is_named()
+    public void Entries_that_are_not_rules_are_named()
     {
         var options = new FetchOptions
         {

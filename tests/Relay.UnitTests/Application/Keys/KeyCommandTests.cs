@@ -173,7 +173,7 @@ public sealed class KeyCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task What_has_no_key_in_force_can_not_be_changed_and_nothing_is_put_on_record()
+    public async Task A_label_without_an_active_key_can_not_be_changed_and_nothing_is_recorded()
     {
         await AddAsync("old");
         await RevokeAsync("old");

@@ -57,7 +57,7 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_admitted_has_a_charge_a_place_and_a_pass_and_the_request_knows_how_its_key_stands()
+    public async Task An_admitted_request_has_a_charge_a_place_a_pass_and_the_standing_of_its_key()
     {
         var request = new Request(_key);
 
@@ -287,7 +287,7 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_reached_the_API_is_settled_and_its_place_is_free()
+    public async Task A_request_that_reached_the_API_is_settled_and_frees_its_place()
     {
         var admitted = (await NowAsync(new Request(_key))).Value;
 
@@ -322,7 +322,7 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_left_before_a_token_was_counted_costs_what_was_reserved()
+    public async Task A_request_that_was_left_before_a_token_was_counted_costs_its_reserved_sum()
     {
         var admitted = (await NowAsync(new Request(_key, inputBytes: 900_000))).Value;
         await Admission.EndAsync(admitted, new Spending { ReachedApi = true }, succeeded: false);
@@ -354,7 +354,7 @@ public sealed class AdmissionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_the_relay_itself_failed_costs_nothing()
+    public async Task A_failure_of_the_relay_itself_costs_nothing()
     {
         var admitted = (await NowAsync(new Request(_key, inputBytes: 600_000))).Value;
         await Admission.EndAsync(admitted, new Spending(), succeeded: false);

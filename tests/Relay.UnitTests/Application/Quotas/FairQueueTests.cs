@@ -12,7 +12,7 @@ public sealed class FairQueueTests
     private readonly FakeTimeProvider _clock = new();
 
     [Fact]
-    public void Whatever_comes_leaves_and_gives_up_the_rules_hold_after_every_step() =>
+    public void The_rules_hold_after_every_arrival_departure_and_surrender() =>
         Always.Holds(Always.Numbers(120), numbers => new Walk(numbers).Run(), times: 60);
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class FairQueueTests
     }
 
     [Fact]
-    public async Task Who_waits_for_something_else_too_is_passed_by_others_and_gets_a_place_when_that_has_come()
+    public async Task A_request_that_waits_for_another_task_is_passed_by_others_and_gets_a_place_after_it()
     {
         var queue = Queue(places: 1, limit: 10);
         var other = new TaskCompletionSource();
@@ -56,7 +56,7 @@ public sealed class FairQueueTests
     }
 
     [Fact]
-    public async Task What_has_come_gives_a_free_place_at_once_and_what_never_comes_is_no_longer_waited_for_than_patience_lasts()
+    public async Task A_task_that_has_ended_gives_a_free_place_at_once_and_one_that_never_ends_is_waited_for_within_patience()
     {
         var queue = Queue(places: 2, limit: 10);
         var (soon, failed) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -228,7 +228,7 @@ public sealed class FairQueueTests
     }
 
     [Fact]
-    public async Task When_it_is_full_the_newest_of_the_longest_line_makes_room_for_a_shorter_one()
+    public async Task In_a_full_queue_the_newest_of_the_longest_line_makes_room_for_a_shorter_one()
     {
         var queue = Queue(places: 1, limit: 4);
         var place = await NowAsync(queue, "a");
@@ -263,7 +263,7 @@ public sealed class FairQueueTests
     }
 
     [Fact]
-    public async Task Who_has_no_patience_is_told_at_once()
+    public async Task A_request_without_patience_is_refused_at_once()
     {
         var queue = Queue(places: 1, limit: 4);
         _ = await NowAsync(queue, "a");

@@ -33,7 +33,7 @@ public sealed class ConversationTests
     [InlineData("a", "begin")]
     [InlineData("au", "begin")]
     [InlineData("ua", "end")]
-    public void What_nobody_could_answer_is_refused(string sides, string why) =>
+    public void Conversations_without_a_last_question_are_refused(string sides, string why) =>
         Conversation
             .Create("messages", Messages(sides))
             .Error.Should()

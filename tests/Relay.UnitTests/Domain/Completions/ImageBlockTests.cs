@@ -90,7 +90,7 @@ public sealed class ImageBlockTests
     [InlineData("iVBOR", "base64")]
     [InlineData("AAAAAAAAAAAAAAAA", "kind")]
     [InlineData("PHN2Zy8+", "kind")]
-    public void What_is_no_picture_is_told_as_such(string? base64, string why) =>
+    public void The_error_says_that_it_is_not_a_picture(string? base64, string why) =>
         ImageBlock.Create("messages[0].content[1]", base64).Error!.Message.Should().Contain(why).And.Contain("messages[0].content[1]");
 
     [Fact]

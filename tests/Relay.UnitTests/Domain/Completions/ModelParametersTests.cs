@@ -55,7 +55,7 @@ public sealed class ModelParametersTests
     }
 
     [Fact]
-    public void What_is_set_has_its_name()
+    public void Each_parameter_that_is_set_has_its_name()
     {
         ModelParameters.Of(0, 0.5, 5, Thinking.Disabled).Names.Should().Equal("temperature", "top_p", "top_k", "thinking");
         ModelParameters.Of(null, 0.5, null, null).Names.Should().Equal("top_p");

@@ -25,7 +25,7 @@ public sealed class StopSequencesTests
     [InlineData("aa", "aaa", 2)]
     [InlineData("", "a", 0)]
     [InlineData("abc", "abc", 0)]
-    public void What_could_become_one_is_held_back(string text, string sequences, int characters) =>
+    public void The_possible_beginning_of_a_sequence_is_held_back(string text, string sequences, int characters) =>
         Of(sequences).CountHeldBack(text).Should().Be(characters);
 
     [Fact]

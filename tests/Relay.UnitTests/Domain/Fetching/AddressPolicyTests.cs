@@ -87,7 +87,7 @@ public sealed class AddressPolicyTests
     }
 
     [Fact]
-    public void What_the_operator_denies_is_refused_but_not_what_he_allows_exactly()
+    public void Denied_addresses_are_refused_except_exactly_allowed_targets()
     {
         var policy = AddressPolicy.Default with
         {
@@ -125,7 +125,7 @@ public sealed class AddressPolicyTests
     [InlineData("2001:67c:808:808::a00:1", false)]
     [InlineData("2001:67c:a00:1::808:808", false)]
     [InlineData("2001:67c:808:808::808:808", true)]
-    public void What_several_translation_prefixes_find_is_refused_if_one_of_them_finds_a_private_address(string address, bool isAllowed)
+    public void An_address_is_refused_if_one_of_several_translation_prefixes_leads_to_a_private_one(string address, bool isAllowed)
     {
         Nat64Prefix[] prefixes = [new(AddressBlock.Parse("2001:67c::/32")), new(new AddressBlock(IPAddress.Parse(address), 96))];
 

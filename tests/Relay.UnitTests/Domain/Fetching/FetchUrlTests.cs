@@ -60,7 +60,7 @@ public sealed class FetchUrlTests
     [InlineData("https://example.com/straße?q=ü", "https://example.com/stra%C3%9Fe?q=%C3%BC")]
     [InlineData("https://8.8.8.8/", "https://8.8.8.8/")]
     [InlineData("https://a_b.example.com/", "https://a_b.example.com/")]
-    public void What_is_fetched_is_what_was_sent(string text, string fetched) =>
+    public void The_fetched_URL_is_the_one_that_was_sent(string text, string fetched) =>
         FetchUrl.Parse(text, FetchRules.Default, out _)!.Uri.AbsoluteUri.Should().Be(fetched);
 
     [Theory]
@@ -108,7 +108,7 @@ public sealed class FetchUrlTests
             .Be(target);
 
     [Fact]
-    public void What_the_operator_allows_exactly_is_taken_whatever_its_name_or_port()
+    public void Exactly_allowed_targets_are_taken_with_any_name_and_port()
     {
         var rules = FetchRules.Default with
         {
@@ -135,7 +135,7 @@ public sealed class FetchUrlTests
     }
 
     [Fact]
-    public void What_the_operator_denies_is_refused_by_whole_labels()
+    public void Denied_names_are_refused_by_whole_labels()
     {
         var rules = FetchRules.Default with
         {

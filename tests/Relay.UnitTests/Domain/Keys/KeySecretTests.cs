@@ -17,7 +17,7 @@ public sealed class KeySecretTests
     }
 
     [Fact]
-    public void What_was_generated_can_be_parsed_and_has_the_same_hash()
+    public void A_generated_secret_can_be_parsed_and_has_the_same_hash()
     {
         var secret = KeySecret.Generate();
 

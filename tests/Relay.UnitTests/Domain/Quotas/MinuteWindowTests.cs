@@ -39,7 +39,7 @@ public sealed class MinuteWindowTests
         );
 
     [Fact]
-    public void Whoever_waits_the_stated_time_alone_is_let_in_and_a_tick_less_would_not_do() =>
+    public void A_request_that_waits_the_stated_time_is_let_in_and_a_tick_less_is_not_enough() =>
         Always.Holds(
             Gaps,
             gaps =>
@@ -65,7 +65,7 @@ public sealed class MinuteWindowTests
         );
 
     [Fact]
-    public void What_is_given_back_makes_room_at_once_and_only_once()
+    public void A_request_given_back_makes_room_at_once_and_only_once()
     {
         var window = Filled([TimeSpan.FromSeconds(5.2), TimeSpan.FromSeconds(5.9)]);
         window.GiveBack(5);
@@ -78,7 +78,7 @@ public sealed class MinuteWindowTests
     }
 
     [Fact]
-    public void What_is_given_back_after_its_minute_takes_nothing_from_another_second()
+    public void A_request_given_back_after_its_minute_takes_nothing_from_another_second()
     {
         // 66 is in the same place of the ring as 5.
         var window = Filled([TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(66)]);

@@ -127,7 +127,7 @@ public sealed class QuotaBookTests
     [InlineData(1, Many, Many)]
     [InlineData(Many, 1, Many)]
     [InlineData(Many, Many, 1)]
-    public void What_is_given_back_can_be_taken_again(int perMinute, int perDay, int globalPerDay)
+    public void A_request_given_back_can_be_taken_again(int perMinute, int perDay, int globalPerDay)
     {
         var limits = new QuotaLimits(perMinute, perDay, globalPerDay, 4, null);
         for (var round = 0; round < 3; round++)
@@ -175,7 +175,7 @@ public sealed class QuotaBookTests
     }
 
     [Fact]
-    public void What_the_relay_has_left_is_said_only_when_that_is_what_refuses()
+    public void The_rest_of_the_relays_own_limit_is_told_only_when_that_limit_refuses()
     {
         var limits = Limits(globalPerDay: 1);
         Charge("a", limits).Statuses.Should().NotContain(status => status.Policy == "global-day");
@@ -221,7 +221,7 @@ public sealed class QuotaBookTests
     }
 
     [Fact]
-    public void What_is_spent_is_spent_until_midnight()
+    public void Spent_money_is_spent_until_midnight()
     {
         var limits = Limits(usd: 1);
         _book.Settle(Charge("a", limits, reserve: 0.1m).Charge!, 1.0m);
@@ -268,7 +268,7 @@ public sealed class QuotaBookTests
         );
 
     [Fact]
-    public void What_was_charged_before_midnight_is_no_part_of_the_new_day_however_it_ends()
+    public void A_charge_from_before_midnight_never_counts_for_the_new_day()
     {
         _now = new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero);
         var limits = new QuotaLimits(10, 2, 3, 4, 1);
@@ -396,7 +396,7 @@ public sealed class QuotaBookTests
     }
 
     [Fact]
-    public void What_is_restored_counts_and_what_is_of_an_older_day_does_not()
+    public void Restored_counts_apply_and_those_of_an_older_day_do_not()
     {
         var limits = new QuotaLimits(5, 10, 12, 4, 2);
         _book.Restore(new DateOnly(2026, 3, 14), "a", 8, 1.5m);

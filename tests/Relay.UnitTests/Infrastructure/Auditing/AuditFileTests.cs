@@ -309,7 +309,7 @@ public sealed class AuditFileTests : IDisposable
     }
 
     [Fact]
-    public void What_finds_the_buffer_full_goes_to_the_log()
+    public void An_entry_that_finds_the_buffer_full_goes_to_the_log()
     {
         for (var number = 0; number < 10_000; number++)
         {

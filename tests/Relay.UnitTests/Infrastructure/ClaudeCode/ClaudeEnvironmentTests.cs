@@ -170,7 +170,7 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData("DISABLE_TELEMETRY")]
     [InlineData("AWS_SECRET_ACCESS_KEY")]
     [InlineData("google_application_credentials")]
-    public void What_a_setting_or_the_lockdown_owns_can_not_be_passed(string name)
+    public void Variables_of_a_setting_or_of_the_lockdown_can_not_be_passed(string name)
     {
         ClaudeEnvironment.IsReserved(name).Should().BeTrue();
         new ClaudeCodeOptionsValidator()
@@ -186,7 +186,7 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     [InlineData("NO_PROXY")]
     [InlineData("NODE_EXTRA_CA_CERTS")]
     [InlineData("SSL_CERT_FILE")]
-    public void What_a_network_needs_can_be_passed(string name) => ClaudeEnvironment.IsReserved(name).Should().BeFalse();
+    public void Variables_for_the_network_can_be_passed(string name) => ClaudeEnvironment.IsReserved(name).Should().BeFalse();
 
     [Theory]
     [InlineData(1, 1)]

@@ -39,7 +39,7 @@ public sealed class ClaudeFailuresTests
     [InlineData(500, "failed (status 500)")]
     [InlineData(422, "refused the request (status 422)")]
     [InlineData(null, "could not be reached")]
-    public void Whose_fault_it_is_can_be_told_apart(int? status, string words) =>
+    public void Each_failure_tells_whose_fault_it_is(int? status, string words) =>
         ClaudeFailures.ToError(new ClaudeFailure("success", status, null, null, null)).Message.Should().Contain(words);
 
     [Fact]

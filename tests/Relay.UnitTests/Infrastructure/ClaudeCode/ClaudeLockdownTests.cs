@@ -16,7 +16,7 @@ public sealed class ClaudeLockdownTests
     [InlineData("plugins")]
     [InlineData("permissionMode")]
     [InlineData("claude_code_version")]
-    public void What_it_does_not_say_is_a_violation(string property) =>
+    public void A_missing_value_is_a_violation(string property) =>
         ViolationOf(Frames.With(Frames.Init, property, null)).Should().NotBeNull();
 
     [Theory]
@@ -46,7 +46,7 @@ public sealed class ClaudeLockdownTests
     [InlineData("claude_code_version", "\"2.1\"")]
     [InlineData("claude_code_version", "\"\"")]
     [InlineData("claude_code_version", "2")]
-    public void What_it_says_otherwise_is_a_violation(string property, string json) =>
+    public void A_different_value_is_a_violation(string property, string json) =>
         ViolationOf(Frames.With(Frames.Init, property, json)).Should().NotBeNull();
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class ClaudeLockdownTests
     [InlineData("[]")]
     [InlineData("null")]
     [InlineData("\"init\"")]
-    public void What_is_no_object_is_a_violation(string json)
+    public void A_frame_that_is_not_an_object_is_a_violation(string json)
     {
         using var document = JsonDocument.Parse(json);
         ClaudeLockdown.FindViolation(document.RootElement, Frames.Version).Should().NotBeNull();

@@ -856,7 +856,7 @@ public sealed class CompletionTurnTests
     [InlineData("""{"type":1}""")]
     [InlineData("<html>")]
     [InlineData("{\"type\":\"result\"")]
-    public void What_is_no_frame_can_not_be_parsed(string line) =>
+    public void A_line_that_is_not_a_frame_can_not_be_parsed(string line) =>
         ((Action)(() => Frames.Parse(line).Dispose())).Should().Throw<JsonException>();
 
     /// <summary>The <c>init</c> frame of a process that was told a schema.</summary>

@@ -132,7 +132,7 @@ public sealed class WarmPoolTests
 
         var load = engine.Pool.Load;
         (load.BlankSpares, load.PreparedSpares).Should().Be((2, 1), "only the kind that fails waits");
-        engine.Log.Lines.Should().Contain(line => line.Contains("the next is started in 00:00:08", StringComparison.Ordinal));
+        engine.Log.Lines.Should().Contain(line => line.Contains("the next one is started in 00:00:08", StringComparison.Ordinal));
         engine.Log.Lines.Count(line => line.Contains("is started in", StringComparison.Ordinal)).Should().BeLessThan(6);
     }
 
@@ -175,7 +175,7 @@ public sealed class WarmPoolTests
     [InlineData("refused")]
     [InlineData("failed")]
     [InlineData("not wanted any more")]
-    public async Task Whatever_comes_of_a_spare_the_next_is_started_400_milliseconds_later(string outcome)
+    public async Task The_next_spare_is_started_400_milliseconds_later_after_any_outcome(string outcome)
     {
         await using var engine = new FakeEngine(new ClaudeCodeOptions { WarmProcesses = outcome == "parked" ? 4 : 0, WarmProfiles = 20 });
         var schema = outcome == "refused" ? Schema() : null;

@@ -89,7 +89,7 @@ public sealed class ConfigFileWatcherTests : IDisposable
         _log.Lines.Should()
             .ContainSingle(line => line.Contains("REQ_TIMEOUT", StringComparison.Ordinal))
             .Which.Should()
-            .Contain("started again");
+            .Contain("restart the relay");
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class ContentCutterTests
     }
 
     [Fact]
-    public void What_is_no_markup_is_cut_anywhere() => ContentCutter.Cut("a<b c='d'>e"u8, isMarkup: false, 0, 5, out _)!.End.Should().Be(5);
+    public void Plain_text_is_cut_anywhere() => ContentCutter.Cut("a<b c='d'>e"u8, isMarkup: false, 0, 5, out _)!.End.Should().Be(5);
 
     [Fact]
     public void A_piece_rather_ends_behind_a_word()

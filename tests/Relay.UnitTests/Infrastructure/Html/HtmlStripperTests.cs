@@ -77,7 +77,7 @@ public sealed class HtmlStripperTests
     [InlineData("&lt<!-- -->;", "&lt&#59;")]
     [InlineData("<<script></script>/p>", "<&#47;p>")]
     [InlineData("<<!-- --><!-- -->b>", "<&#98;>")]
-    public void What_only_a_browser_needs_is_taken_out(string html, string left) => RandomMarkup.Strip(html).Should().Be(left);
+    public void Parts_that_only_a_browser_needs_are_removed(string html, string left) => RandomMarkup.Strip(html).Should().Be(left);
 
     [Theory]
     [InlineData("<div>", 500_000)]
@@ -116,7 +116,7 @@ public sealed class HtmlStripperTests
     }
 
     [Fact]
-    public void What_is_left_of_any_page_has_nothing_to_take_out()
+    public void A_stripped_page_has_nothing_left_to_remove()
     {
         var random = new Random(Fuzz.Seed);
         Fuzz.For(

@@ -97,7 +97,7 @@ public sealed class PageDecoderTests
     [InlineData("x-user-defined", new byte[] { 0x41, 0x80, 0xFF }, "x-user-defined", "A\uF780\uF7FF")]
     [InlineData("no-such-thing", new byte[] { 0xC3, 0xA9 }, "utf-8", "é")]
     [InlineData(null, new byte[] { 0x61, 0xE9 }, "windows-1252", "aé")]
-    public void What_is_sent_counts_in_this_order_and_nothing_is_an_error(string? label, byte[] body, string name, string text)
+    public void Sources_of_the_encoding_count_in_this_order_and_nothing_is_an_error(string? label, byte[] body, string name, string text)
     {
         var page = Decode(body, label);
 
@@ -115,7 +115,7 @@ public sealed class PageDecoderTests
     [InlineData("<?xml version='1.0' encoding='koi8-r'?>", "koi8-r")]
     [InlineData("<meta name=x content='charset=big5'>", "utf-8")]
     [InlineData("<meta charset=nonsense><meta charset=koi8-r>", "koi8-r")]
-    public void What_a_page_says_of_itself_counts_where_nobody_else_does(string html, string name)
+    public void The_declaration_of_a_page_counts_where_nothing_else_does(string html, string name)
     {
         Decode(Encoding.UTF8.GetBytes(html), null).Charset.Should().Be(name);
         Decode(Encoding.UTF8.GetBytes(html), "big5").Charset.Should().Be("big5");
@@ -154,7 +154,7 @@ public sealed class PageDecoderTests
     }
 
     [Fact]
-    public void Whatever_the_bytes_and_the_label_what_comes_is_valid()
+    public void Any_bytes_with_any_label_become_valid_text()
     {
         var random = new Random(Fuzz.Seed);
         string?[] labels = [null, .. EncodingLabels.All];

@@ -98,7 +98,7 @@ public sealed class PageReaderTests
             .Be(ErrorCode.TooLarge);
 
     [Fact]
-    public void What_is_no_HTML_stays_as_it_is_in_every_form()
+    public void A_document_that_is_not_HTML_stays_unchanged_in_every_form()
     {
         foreach (var format in Enum.GetValues<PageFormat>())
         {

@@ -32,6 +32,6 @@ public sealed class ContentKindsTests
     [InlineData("", DocumentKind.Text)]
     [InlineData("a\u0000b", null)]
     [InlineData("%PDF-1.7", null)]
-    public void What_has_no_type_is_looked_at(string body, DocumentKind? kind) =>
+    public void A_body_without_a_type_is_read_by_its_bytes(string body, DocumentKind? kind) =>
         ContentKinds.Sniff(Encoding.UTF8.GetBytes(body)).Should().Be(kind);
 }

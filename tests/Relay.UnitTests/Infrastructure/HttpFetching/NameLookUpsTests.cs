@@ -42,7 +42,7 @@ public sealed class NameLookUpsTests
     }
 
     [Fact]
-    public async Task Who_asks_after_the_answer_has_an_answer_of_his_own()
+    public async Task A_caller_who_asks_after_the_answer_starts_a_new_look_up()
     {
         var before = _lookUps.FindAsync("a.example.", "one", Waiting.Token);
         await AskedAsync(1);
@@ -77,7 +77,7 @@ public sealed class NameLookUpsTests
     }
 
     [Fact]
-    public async Task What_finds_no_place_begins_when_one_has_ended_however_it_ended()
+    public async Task A_look_up_without_a_place_begins_when_another_has_ended_in_any_way()
     {
         var first = Enumerable
             .Range(0, NameLookUps.Max)

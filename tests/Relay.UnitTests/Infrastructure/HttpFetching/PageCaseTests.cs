@@ -68,7 +68,7 @@ public sealed class PageCaseTests
 
     [Theory]
     [MemberData(nameof(Wire))]
-    public async Task What_sites_send_is_read(string id)
+    public async Task Answers_of_real_sites_are_read(string id)
     {
         var row = Cases[id];
         var (headers, body) = (HeadersOf(row), row.GetProperty("body").GetString()!);
@@ -204,7 +204,7 @@ public sealed class PageCaseTests
     [InlineData("Content-Type: text/html\r\nContent-Encoding: gzip, gzip\r\n", "x", ErrorCode.FetchFailed)]
     [InlineData("Content-Type: text/html\r\nContent-Encoding: gzip\r\n", "not gzip", ErrorCode.FetchFailed)]
     [InlineData("Content-Type: text/html\r\nContent-Length: 100\r\n", "cut", ErrorCode.FetchFailed)]
-    public async Task What_is_no_page_is_refused(string headers, string body, ErrorCode code)
+    public async Task Answers_that_are_not_pages_are_refused(string headers, string body, ErrorCode code)
     {
         using var site = new RawSite(_ => RawSite.Answer("200 OK", headers, Encoding.UTF8.GetBytes(body)));
 

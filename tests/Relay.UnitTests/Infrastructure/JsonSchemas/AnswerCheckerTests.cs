@@ -64,7 +64,7 @@ public sealed class AnswerCheckerTests
     )]
     [InlineData("""{"properties":{"a":{"format":"email"}}}""", """{"a":"nobody"}""")]
     [InlineData("""{"properties":{"pattern":{"type":"string"},"not":{"type":"integer"}}}""", """{"pattern":"(","not":1}""")]
-    public void What_texts_and_remainders_decide_stays_with_Claude_Code(string schema, string answer)
+    public void Rules_on_texts_and_remainders_are_left_to_Claude_Code(string schema, string answer)
     {
         _checker.Takes(Schema(schema)).Should().BeTrue();
         _checker.Fits(Schema(schema), answer, Waiting.Token).Should().BeTrue();
@@ -76,7 +76,7 @@ public sealed class AnswerCheckerTests
     [InlineData("""{"properties":{"a":{"$ref":"http://127.0.0.1:1/schema"}}}""")]
     [InlineData("""{"properties":5}""")]
     [InlineData("""{"required":"a"}""")]
-    public void What_no_answer_can_be_checked_against_is_not_taken(string schema) => _checker.Takes(Schema(schema)).Should().BeFalse();
+    public void An_unusable_schema_is_refused(string schema) => _checker.Takes(Schema(schema)).Should().BeFalse();
 
     [Fact]
     public void A_name_of_one_schema_is_unknown_to_another()

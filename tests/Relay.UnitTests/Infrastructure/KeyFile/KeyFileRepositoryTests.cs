@@ -129,7 +129,7 @@ public sealed class KeyFileRepositoryTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_crash_left_beside_the_file_does_no_harm()
+    public async Task Leftovers_of_a_crash_do_no_harm()
     {
         File.WriteAllText(_home.Home.KeyFile + ".next", new string('x', 100_000));
 

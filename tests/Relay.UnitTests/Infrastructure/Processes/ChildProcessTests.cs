@@ -164,7 +164,7 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task What_it_complains_about_is_kept()
+    public async Task Its_stderr_is_kept()
     {
         var child = await ShellAsync("echo broken >&2; echo ready; cat >/dev/null");
         await LineAsync(child);

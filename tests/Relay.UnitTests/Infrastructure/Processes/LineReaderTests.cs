@@ -56,7 +56,7 @@ public sealed class LineReaderTests
     }
 
     [Fact]
-    public async Task What_is_not_asked_for_stays_in_the_pipe()
+    public async Task Unread_lines_stay_in_the_pipe()
     {
         var stream = new Pieces(Enumerable.Repeat("line\n"u8.ToArray(), 100));
         await using var reader = new LineReader(stream, Cap, TimeProvider.System);

@@ -8,7 +8,7 @@ public sealed class StderrTailTests
     private const int Capacity = 4096;
 
     [Fact]
-    public async Task What_was_complained_is_kept() => (await TailAsync("something ", "broke\n")).Should().Be("something broke");
+    public async Task Text_on_stderr_is_kept() => (await TailAsync("something ", "broke\n")).Should().Be("something broke");
 
     [Fact]
     public async Task Silence_is_empty() => (await TailAsync()).Should().BeEmpty();

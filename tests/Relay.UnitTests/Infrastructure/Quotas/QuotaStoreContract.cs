@@ -68,7 +68,7 @@ public abstract class QuotaStoreContract : IAsyncLifetime
     [InlineData(1, Many, Many)]
     [InlineData(Many, 1, Many)]
     [InlineData(Many, Many, 1)]
-    public async Task What_is_given_back_can_be_taken_again(int perMinute, int perDay, int globalPerDay)
+    public async Task A_request_given_back_can_be_taken_again(int perMinute, int perDay, int globalPerDay)
     {
         var limits = new QuotaLimits(perMinute, perDay, globalPerDay, 4, null);
         for (var round = 0; round < 3; round++)

@@ -146,7 +146,7 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     }
 
     [Fact]
-    public async Task What_is_refused_is_known_before_anything_is_asked_until_it_is_over()
+    public async Task A_refusal_is_known_without_asking_until_it_is_over()
     {
         var limits = Limits(perMinute: 1);
         Store.FindKnownRefusal("a", limits).Should().BeNull();
@@ -162,7 +162,7 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     }
 
     [Fact]
-    public async Task What_was_charged_before_midnight_is_no_part_of_the_new_day_however_it_ends()
+    public async Task A_charge_from_before_midnight_never_counts_for_the_new_day()
     {
         await PassAsync(new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero) - Clock.GetUtcNow());
         var limits = new QuotaLimits(10, 2, 3, 4, 1);

@@ -48,7 +48,7 @@ public sealed class IdempotencyStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_released_is_a_first_again()
+    public async Task A_released_claim_can_be_claimed_again()
     {
         var store = await StartAsync();
         await store.ClaimAsync("n", "f", Waiting.Token);

@@ -119,7 +119,7 @@ public sealed class QuotaStoreTests : IDisposable
         );
 
     [Fact]
-    public async Task What_is_given_back_is_given_back_on_the_disk_too()
+    public async Task A_request_given_back_is_given_back_on_the_disk_too()
     {
         var store = await StartAsync();
         var charge = await ChargeAsync(store, "a", reserve: 1);
@@ -198,7 +198,7 @@ public sealed class QuotaStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_charged_before_midnight_and_settled_after_it_is_yesterdays()
+    public async Task A_charge_from_before_midnight_that_is_settled_after_it_counts_for_yesterday()
     {
         _clock = new FakeTimeProvider(new DateTimeOffset(2026, 3, 14, 23, 59, 59, TimeSpan.Zero));
         var store = await StartAsync();
@@ -228,7 +228,7 @@ public sealed class QuotaStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_no_relay_has_run_nothing_was_used_and_looking_makes_no_file()
+    public async Task Before_a_relays_first_run_usage_is_empty_and_reading_makes_no_file()
     {
         var reader = new UsageReader(_database, NullLogger<UsageReader>.Instance);
         (await reader.ReadAsync(null, Today, Waiting.Token)).Should().BeEmpty();
@@ -295,7 +295,7 @@ public sealed class QuotaStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_settled_after_the_stop_is_written_when_the_store_is_disposed_of()
+    public async Task A_request_settled_after_the_stop_is_written_when_the_store_is_disposed_of()
     {
         var store = await StartAsync();
         var charge = await ChargeAsync(store, "a", reserve: 3);
@@ -356,7 +356,7 @@ public sealed class QuotaStoreTests : IDisposable
         var again = await StartAsync();
 
         (await LeftAsync(again, "a")).Skip(1).Should().Equal(("day", 20), ("usd-day", 1000));
-        _log.Lines.Should().ContainSingle(line => line.Contains("days to come", StringComparison.Ordinal));
+        _log.Lines.Should().ContainSingle(line => line.Contains("future days", StringComparison.Ordinal));
     }
 
     [Fact]
