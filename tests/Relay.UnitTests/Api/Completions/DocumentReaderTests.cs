@@ -124,7 +124,7 @@ public sealed class DocumentReaderTests
             )
             .Error!.Message.Should()
             .Contain("only the user");
-        Native("""{"type":"document","source":{"type":"text","data":"a"},"more":1}""").Error!.Message.Should().Contain("not read here");
+        Native("""{"type":"document","source":{"type":"text","data":"a"},"more":1}""").Error!.Message.Should().Contain("does not know");
         Anthropic("""{"type":"document","source":{"type":"text","data":"a"},"more":1}""").Error.Should().BeNull();
     }
 
