@@ -287,13 +287,12 @@ public sealed class GateListenerTests
         });
         using var ticket = bench.Gate.Issue();
         var turn = Begin(ticket);
-        var asking = bench.AskAsync(ticket);
+        using var answer = await bench.AskAsync(ticket).InTime();
         await SignalsAsync(turn, until: "message_start");
 
         ticket.End();
 
         await left.Task.WaitAsync(TimeSpan.FromSeconds(1), Waiting.Token);
-        using var answer = await asking.InTime();
     }
 
     [Fact]
