@@ -210,7 +210,9 @@ public sealed class ResponsesTests(RealRelay relay)
         var unknown = await relay.Program.PostAsync(Path, relay.Key, Later(["msg_0123456789abcdef0123456700"], "hi"));
         await AskAsync(Later(ids, $"responses: refers {isStreamed} again"));
         await using var restarted = await RelayProgram.WithRealClaudeAsync(relay.Api);
-        File.Copy($"{relay.Program.Home}/keys.json", $"{restarted.Home}/keys.json", overwrite: true);
+        // In one step, as the relay writes it: the relay may be reading the file just now.
+        File.Copy($"{relay.Program.Home}/keys.json", $"{restarted.Home}/keys.json.copied");
+        File.Move($"{restarted.Home}/keys.json.copied", $"{restarted.Home}/keys.json", overwrite: true);
         await restarted.EventuallyAsync(async () => (await restarted.GetAsync("/v1/models", relay.Key)).Status == 200, "no key");
         (await restarted.PostAsync(Path, relay.Key, Later(ids, $"responses: refers {isStreamed} anew"))).Status.Should().Be(200);
 
