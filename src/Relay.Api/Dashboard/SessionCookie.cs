@@ -5,7 +5,7 @@ namespace Relay.Api.Dashboard;
 /// <summary>
 /// The cookie that holds a session's token. No script can read it, no request from another site carries it, and the relay's other routes
 /// never see it. It ends with the browser's session. A browser sends it to every port of the host, so it opens nothing without the proof:
-/// a second secret, which the page keeps in the storage of its own origin and sends as a header.
+/// a second secret, which the page keeps in its origin's storage and sends as a header.
 /// </summary>
 internal static class SessionCookie
 {

@@ -24,7 +24,7 @@ public sealed record Diagnosis(IReadOnlyList<Finding> Findings)
 /// <param name="Check">The thing that was checked, in a word.</param>
 /// <param name="Status">The outcome.</param>
 /// <param name="Detail">One sentence. May name files of this host: it is for its operator.</param>
-/// <param name="Advice">The action to take; null when there is none.</param>
+/// <param name="Advice">The action to take; null when nothing is to be done.</param>
 public sealed record Finding(string Check, FindingStatus Status, string Detail, string? Advice = null)
 {
     /// <summary>All is well.</summary>

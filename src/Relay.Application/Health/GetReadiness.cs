@@ -24,7 +24,7 @@ public sealed record Readiness(
 }
 
 /// <summary>The status of the completion engine.</summary>
-/// <param name="ClaudeVersion">The version in use; null when there is none.</param>
+/// <param name="ClaudeVersion">The version in use; null before one has passed the self-test.</param>
 /// <param name="Sandbox"><c>bwrap</c>, or <c>off</c> with the reason in <paramref name="SandboxNote"/>.</param>
 /// <param name="SandboxNote">The reason why there is no jail; null with one.</param>
 /// <param name="LockdownVerified">Whether the last self-test passed.</param>

@@ -1,8 +1,8 @@
 namespace Relay.Application.Quotas;
 
 /// <summary>
-/// Keeps the used share of the Claude account's own limits. Each relay knows the figures of its own answers only. A restart forgets them,
-/// and so does a limit's reset.
+/// Keeps the used share of the Claude account's own limits. Each relay knows only the figures in its answers. A restart and the reset
+/// of a limit clear the figures.
 /// </summary>
 internal sealed class AccountMeter(TimeProvider clock) : IAccountMeter
 {

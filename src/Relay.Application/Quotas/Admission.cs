@@ -57,8 +57,8 @@ public interface IAdmission
     IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket);
 
     /// <summary>
-    /// A refusal that is certain from the key alone, by this relay's own counts, without asking another machine. Null when there is none;
-    /// admission may still refuse the request.
+    /// A refusal that is certain from the key alone, by this relay's own counts, without asking another machine. Null without such a
+    /// refusal; admission may still refuse the request.
     /// </summary>
     QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
 

@@ -46,7 +46,9 @@ public interface IQuotaStore
     /// </exception>
     Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken);
 
-    /// <summary>A refusal that is certain from this relay's own counts, without asking another machine; null when there is none.</summary>
+    /// <summary>
+    /// A refusal that is certain from this relay's own counts, without asking another machine; null without such a refusal.
+    /// </summary>
     QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits);
 
     /// <summary>The key's standing, and the refusal that a request would get now. Takes nothing.</summary>

@@ -13,7 +13,7 @@ internal enum QueueRefusal
     Closed,
 }
 
-/// <summary>A place to run in, given back when disposed of; or the reason why there is none.</summary>
+/// <summary>A place to run in, or the refusal of one. Disposing of it gives the place back.</summary>
 internal sealed class QueuePlace : IDisposable
 {
     private Action<bool>? _leave;

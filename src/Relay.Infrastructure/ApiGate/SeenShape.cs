@@ -14,7 +14,7 @@ internal sealed class SeenShape(DateOnly today)
 {
     private const string ReminderStart = "<system-reminder>\n";
 
-    /// <summary>The form of all cache breakpoints; null while there is none.</summary>
+    /// <summary>The form of all cache breakpoints; null before the first breakpoint.</summary>
     public string? CacheControl { get; private set; }
 
     /// <summary>The number of cache breakpoints.</summary>

@@ -13,7 +13,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <summary>
 /// Locked-down processes that are started already and parked. Blank spares know nothing of any caller. The others have the model and the
 /// system prompt of one key, and come back here after each completion of that key. Spares are started one at a time in the background,
-/// while the models think, and never while a request still waits for the start of its own process.
+/// while the models think, and never while a request still waits for its process to start.
 /// </summary>
 internal sealed class WarmPool : BackgroundService, IEngineLoad
 {
