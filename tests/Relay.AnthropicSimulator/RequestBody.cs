@@ -154,5 +154,5 @@ internal sealed class RequestBody
     private string? FindProblem() =>
         Model is null ? "model: Field required"
         : Property(Json, "messages").ValueKind != JsonValueKind.Array ? "messages: Field required"
-        : ApiRules.FindBroken(Json) ?? ToolRules.FindBroken(Json);
+        : ApiRules.FindBroken(Json) ?? ToolRules.FindBroken(Json) ?? FormatRules.FindBroken(OutputSchema);
 }

@@ -64,6 +64,7 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
             "function invocation, streamed",
             words => RunExtensionsAsync(words, isStream: true)
         );
+        yield return ("Microsoft.Extensions.AI over OpenAI's SDK", "function invocation and a typed answer", RunTypedAsync);
         yield return ("Microsoft Agent Framework", "agent with a tool, three rounds", RunAgentAsync);
         yield return ("Semantic Kernel", "automatic function calls, three rounds", RunKernelAsync);
     }
@@ -197,6 +198,20 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         ShouldBeMild(text.ToString().Split("look.")[^1]);
     }
 
+    private async Task RunTypedAsync(string words)
+    {
+        using var client = OpenAiClient().AsIChatClient().AsBuilder().UseFunctionInvocation().Build();
+        var options = new ChatOptions
+        {
+            Tools = [AIFunctionFactory.Create((string city) => Weather(city), "weather", "Tells the weather of a city.")],
+        };
+
+        var answer = await client.GetResponseAsync<Stay>(words, options, cancellationToken: TestContext.Current.CancellationToken);
+
+        answer.Result.Should().Be(new Stay("Bonn", 3));
+        _runs.Should().Be(3, "each round calls the tool once");
+    }
+
     private async Task RunKernelAsync(string words)
     {
         var builder = Kernel.CreateBuilder();
@@ -242,8 +257,14 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
     private ChatClient OpenAiClient() =>
         new("sonnet", new ApiKeyCredential(fixture.Relay.Key), new OpenAIClientOptions { Endpoint = new Uri($"{fixture.Relay.Url}/v1") });
 
-    private static string Words(string client, string feature) =>
-        $"[{(client == "Semantic Kernel" ? "town x3" : "weather x3")}] {client} {feature}";
+    private static string Words(string client, string feature)
+    {
+        var does =
+            client == "Semantic Kernel" ? "town x3"
+            : feature.EndsWith("typed answer", StringComparison.Ordinal) ? "weather x3, then City"
+            : "weather x3";
+        return $"[{does}] {client} {feature}";
+    }
 
     private static async Task<string?> FailureAsync(Func<string, Task> run, string words)
     {
@@ -303,6 +324,9 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
         }
     }
 
+    /// <summary>The typed answer: that of <see cref="City"/>.</summary>
+    private sealed record Stay(string City, int Days);
+
     /// <summary>A relay, and what the model does for each word in brackets.</summary>
     public sealed class Fixture : IAsyncLifetime
     {
@@ -318,6 +342,15 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
                 Thought = "Let me look.",
                 BeforeCalls = "Let me look.",
             };
+            Relay.Api.When(
+                "[weather x3, then City]",
+                new Behavior
+                {
+                    ToolRounds = 3,
+                    ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")],
+                    StructuredOutput = City,
+                }
+            );
             Relay.Api.When("[weather x3]", rounds with { ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")] });
             Relay.Api.When("[town x3]", rounds with { ToolCalls = [ToolCall.Of("town-weather", """{"city":"Bonn"}""")] });
             Relay.Api.When("[City]", new Behavior { ToolCalls = [ToolCall.Of("City", City)] });

@@ -8,7 +8,7 @@ import { ChatOpenAI } from '@langchain/openai';
 import { ChatAnthropic } from '@langchain/anthropic';
 import { tool as langchainTool } from '@langchain/core/tools';
 import { HumanMessage, ToolMessage } from '@langchain/core/messages';
-import { generateObject, generateText, streamText, stepCountIs, tool as vercelTool } from 'ai';
+import { generateObject, generateText, Output, streamText, stepCountIs, tool as vercelTool } from 'ai';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import Instructor from '@instructor-ai/instructor';
@@ -57,6 +57,17 @@ const checks = {
     'parsed answer (response_format)': async (words) => {
       const answer = await openai.chat.completions.parse({ model, messages: [{ role: 'user', content: words('schema') }], response_format: zodResponseFormat(city, 'city') });
       return bonn(answer.choices[0].message.parsed);
+    },
+    'tools beside a parsed answer': async (words) => {
+      const messages = [{ role: 'user', content: words('weather x3, then City') }];
+      for (;;) {
+        const { message } = (await openai.chat.completions.parse({
+          model, messages, tools: [zodFunction({ name: 'weather', parameters: strictParameters })], response_format: zodResponseFormat(city, 'city'),
+        })).choices[0];
+        messages.push(message);
+        if (!message.tool_calls?.length) return ranThrice(bonn(message.parsed));
+        for (const call of message.tool_calls) messages.push({ role: 'tool', tool_call_id: call.id, content: await weather(call.function.parsed_arguments) });
+      }
     },
   },
   'Anthropic SDK (JS)': {
@@ -110,6 +121,12 @@ function vercel(languageModel) {
       for await (const part of streamText({ model: languageModel, tools, stopWhen: stepCountIs(5), prompt: words('weather x3'), maxRetries: 0 }).textStream) text += part;
       return mild(text.split('look.').at(-1));
     },
+    // The Anthropic provider asks for the answer with a tool, which is another feature.
+    ...(languageModel === vercelOpenAi && {
+      'generateText with tools and an output schema': async (words) => ranThrice(bonn((await generateText({
+        model: languageModel, tools, stopWhen: stepCountIs(5), output: Output.object({ schema: city }), prompt: words('weather x3, then City'), maxRetries: 0,
+      })).output)),
+    }),
     generateObject: async (words) => bonn((await generateObject({ model: languageModel, schema: city, prompt: words('object'), maxRetries: 0 })).object),
   };
 }
@@ -155,6 +172,10 @@ function llama() {
 
 function mild(text) {
   if (text !== 'It is mild.') throw new Error(`the last answer is ${JSON.stringify(text)}`);
+  ranThrice();
+}
+
+function ranThrice() {
   if (runs !== 3) throw new Error(`the tool ran ${runs} times`);
 }
 

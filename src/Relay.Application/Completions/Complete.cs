@@ -45,11 +45,12 @@ internal sealed class CompleteValidator : AbstractValidator<CompleteCommand>
                 "'stop' and a JSON schema exclude each other: an answer that ends early fits no schema. Leave one of them out."
             );
         RuleFor(command => command.Request)
-            .Must(request => request.Schema is null || request.ToolsToSend is null)
+            .Must(request => !OutputSchema.AnyObject.Equals(request.SchemaOfFormat))
             .WithRelayError(
                 ErrorCode.InvalidRequest,
                 "tools",
-                "'tools' and a JSON schema of the answer exclude each other here. Leave one of them out: a tool has its own schema."
+                "Beside 'tools', the answer can't be just any JSON object: the API takes a schema that lists the properties. Send one, or "
+                    + "leave the tools out, in the conversation too."
             );
         RuleFor(command => command.Request)
             .Must(request => request.Parameters.Thinking?.Mode != ThinkingMode.Enabled || !request.Conversation.ContinuesCalls)
@@ -136,13 +137,20 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
             }
 
             var text = schema.Unwrap(completion.Text);
-            answer = completion with { Text = text, Content = [new AnswerText(text)] };
+            answer = completion with
+            {
+                Text = text,
+                Content = [.. completion.Content.Where(block => block is not AnswerText), new AnswerText(text)],
+            };
         }
 
-        if (sink is not null && answer.Text.Length > 0)
+        if (sink is not null)
         {
-            sink.TakeModel(answer.Model);
-            await sink.WriteAsync(new WordsPiece(answer.Text), cancellationToken);
+            foreach (var piece in answer.Content.SelectMany(block => block.ToPieces()))
+            {
+                sink.TakeModel(answer.Model);
+                await sink.WriteAsync(piece, cancellationToken);
+            }
         }
 
         return answer;

@@ -4,6 +4,9 @@ namespace Relay.Domain.Completions;
 public abstract record AnswerBlock
 {
     private protected AnswerBlock() { }
+
+    /// <summary>The whole part as the pieces of a running answer.</summary>
+    public abstract IEnumerable<AnswerPiece> ToPieces();
 }
 
 /// <summary>Words of the model. Prints <c>***</c>.</summary>
@@ -13,11 +16,19 @@ public sealed record AnswerText(string Text) : AnswerBlock
     public IReadOnlyList<string> Citations { get; init; } = [];
 
     /// <inheritdoc/>
+    public override IEnumerable<AnswerPiece> ToPieces() => Text.Length == 0 ? [] : [new WordsPiece(Text)];
+
+    /// <inheritdoc/>
     public override string ToString() => "AnswerText { *** }";
 }
 
 /// <summary>A call of one of the caller's tools.</summary>
-public sealed record AnswerCall(ToolCall Call) : AnswerBlock;
+public sealed record AnswerCall(ToolCall Call) : AnswerBlock
+{
+    /// <inheritdoc/>
+    public override IEnumerable<AnswerPiece> ToPieces() =>
+        [new CallBegins(Call.Id, Call.Name), new CallInputPiece(Call.RevealInput()), new CallEnds(Call)];
+}
 
 /// <summary>A thought of the model, for a caller who asked for thoughts. Prints <c>***</c>.</summary>
 /// <param name="Text">Its words; empty where the API shows none.</param>
@@ -25,12 +36,19 @@ public sealed record AnswerCall(ToolCall Call) : AnswerBlock;
 public sealed record AnswerThought(string Text, string? Signature) : AnswerBlock
 {
     /// <inheritdoc/>
+    public override IEnumerable<AnswerPiece> ToPieces() =>
+        Text.Length == 0 ? [new ThoughtEnds(this)] : [new ThoughtPiece(Text), new ThoughtEnds(this)];
+
+    /// <inheritdoc/>
     public override string ToString() => "AnswerThought { *** }";
 }
 
 /// <summary>A thought that the API shows in encrypted form only. Prints <c>***</c>.</summary>
 public sealed record HiddenThought(string Data) : AnswerBlock
 {
+    /// <inheritdoc/>
+    public override IEnumerable<AnswerPiece> ToPieces() => [new HiddenThoughtPiece(this)];
+
     /// <inheritdoc/>
     public override string ToString() => "HiddenThought { *** }";
 }

@@ -38,6 +38,15 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <summary>The tools to tell the model: the caller's, or those that the conversation calls; null for none.</summary>
     public ToolSet? ToolsToSend => Tools ?? (Conversation.CalledTools.Any() ? ToolSet.OfHistory(Conversation.CalledTools) : null);
 
+    /// <summary>
+    /// The schema for the tool of Claude Code that hands the answer in; null without a schema, and beside the caller's tools. Claude Code
+    /// would answer a call of those by itself, and call the API again.
+    /// </summary>
+    public OutputSchema? SchemaToHandIn => ToolsToSend is null ? Schema : null;
+
+    /// <summary>The schema that the API itself holds the answer to, beside the caller's tools; null otherwise.</summary>
+    public OutputSchema? SchemaOfFormat => ToolsToSend is null ? null : Schema;
+
     /// <summary>Whether the caller gets the thoughts that the model shows, whatever thinking it asks for.</summary>
     public bool WantsThoughts { get; init; }
 

@@ -62,8 +62,8 @@ internal static partial class ApiRefusal
     [GeneratedRegex(
         """
             ^["'`(\[{<]*(
-                (temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages)
-                  (\.(temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages|[0-9]{1,3}))*
+                (temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|format|schema|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages)
+                  (\.(temperature|top_p|top_k|stop_sequences|thinking|type|budget_tokens|display|enabled|disabled|adaptive|output_config|format|schema|effort|max_tokens|context_management|edits|tools|tool_choice|tool_use|tool_result|tool_use_id|custom|name|description|input_schema|properties|strict|content|messages|[0-9]{1,3}))*
               | clear_thinking_[0-9]{8}
               | claude-[a-z0-9-]{1,40}
               | [0-9]{1,7}([.,][0-9]{1,4})?

@@ -38,6 +38,19 @@ internal static class ParameterProof
             );
         }
 
+        if (extra.Format is { } schema)
+        {
+            var format = Needed(Needed(body, "output_config", GateRefusal.CallersPart), "format", GateRefusal.CallersPart);
+            OnlyMembers(format, "output_config.format", "type", "schema");
+            using var closed = JsonDocument.Parse(AnswerFormat.Close(schema));
+            Require(
+                format.Text("type") == "json_schema"
+                    && SentJson.AreSame(Needed(format, "schema", GateRefusal.CallersPart), closed.RootElement),
+                GateRefusal.CallersPart,
+                "output_config.format"
+            );
+        }
+
         if (extra.ClearsContextManagement)
         {
             var management = Needed(body, "context_management", GateRefusal.CallersPart);

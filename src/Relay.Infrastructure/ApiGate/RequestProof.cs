@@ -18,6 +18,7 @@ namespace Relay.Infrastructure.ApiGate;
 /// the note's date            a day ends while a process is parked
 /// thinking.budget_tokens     older models have one, below max_tokens
 /// output_config.effort       the caller's, or the executable's default for the model
+/// output_config.format       the caller's schema, beside tools only
 /// cache_control              at most four, each of the form that the rehearsal showed
 /// temperature, top_p, top_k  the caller's, and none where the caller named none; stop_sequences, too
 /// thinking                   the caller's, where there is one; context_management is then empty for a model that shall not think
@@ -124,7 +125,7 @@ internal sealed partial class RequestProof
         var thinking = isThinkingGiven ? accepted?.Thinking ?? string.Empty : ReadThinking(body.Member("thinking"), maxTokens);
         if (body.Member("output_config") is { } outputConfig)
         {
-            _seen.ProveEffort(outputConfig);
+            _seen.ProveEffort(outputConfig, _expected.Extra.Format is not null);
         }
 
         Require(_seen.Breakpoints <= MaxBreakpoints, GateRefusal.Shape, "more than four cache breakpoints");

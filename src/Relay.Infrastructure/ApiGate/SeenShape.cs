@@ -88,9 +88,14 @@ internal sealed class SeenShape(DateOnly today)
         }
     }
 
-    public void ProveEffort(JsonElement outputConfig)
+    public void ProveEffort(JsonElement outputConfig, bool besideFormat = false)
     {
-        OnlyMembers(outputConfig, "output_config", "effort");
+        OnlyMembers(outputConfig, "output_config", besideFormat ? ["effort", "format"] : ["effort"]);
+        if (besideFormat && outputConfig.Member("effort") is null)
+        {
+            return; // Older models have no effort.
+        }
+
         var effort = outputConfig.Text("effort");
         Require(
             effort is { Length: <= 8 } && effort.All(char.IsAsciiLetterLower) && (Effort ?? effort) == effort,

@@ -51,7 +51,7 @@ internal sealed class ClaudeEngine(
 
         var told = Preparation.Of(request);
         var profile = ProfileId.Of(keyId, model, told);
-        if (request.Schema is { } schema && pool.WasRefused(profile, generation))
+        if (request.SchemaToHandIn is { } schema && pool.WasRefused(profile, generation))
         {
             return TurnPreparation.NoSchema(schema);
         }
@@ -117,7 +117,8 @@ internal sealed class ClaudeEngine(
         var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock)
         {
             Gated = claimed.Process.Ticket is null ? null : job.Model,
-            HasSchema = request.Schema is not null,
+            HasSchema = request.SchemaToHandIn is not null,
+            HasFormat = request.SchemaOfFormat is not null,
             Tools = request.Tools?.Tools.Select(tool => tool.Name).ToFrozenSet(StringComparer.Ordinal) ?? FrozenSet<string>.Empty,
             ShowsThoughts = request.Parameters.ShowsThoughts || request.WantsThoughts,
             HasCitations = request.Conversation.HasCitations,

@@ -60,6 +60,9 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     /// </summary>
     public bool HasSchema { get; init; }
 
+    /// <summary>Whether the API itself holds the words of the answer to a schema.</summary>
+    public bool HasFormat { get; init; }
+
     /// <summary>The names of the tools that the model may call; empty when it may call none.</summary>
     public IReadOnlySet<string> Tools { get; init; } = FrozenSet<string>.Empty;
 
@@ -366,7 +369,8 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
     private TurnOutcome AcceptEnd() =>
         !_messageEnded ? TurnErrors.BrokenOff
         : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal") ? TurnErrors.BrokenCall
-        : Answer(_stopReason);
+        : HasFormat && _stopReason is "max_tokens" or "model_context_window_exceeded" ? TurnErrors.CutOff
+        : Answer(_stopReason) with { IsStructured = HasFormat && _stopReason == "end_turn" };
 
     /// <summary>Ends a turn for which the API asked for a pause. The caller waits for it, not a place in the relay.</summary>
     private TurnOutcome.Failed? AcceptRetry(JsonElement frame)

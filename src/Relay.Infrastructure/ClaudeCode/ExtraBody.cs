@@ -19,12 +19,14 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
 /// </param>
 /// <param name="Tools">The caller's tools; null for none.</param>
+/// <param name="Format">The schema that the API holds the answer to; null for none.</param>
 internal sealed record ExtraBody(
     ModelParameters Parameters,
     IReadOnlyList<string> StopSequences,
     Thinking? Thinking,
     bool ClearsContextManagement,
-    ToolSet? Tools = null
+    ToolSet? Tools = null,
+    OutputSchema? Format = null
 )
 {
     /// <summary>Every name that may be a field.</summary>
@@ -38,6 +40,7 @@ internal sealed record ExtraBody(
         "context_management",
         "tools",
         "tool_choice",
+        "output_config",
     ];
 
     private const int RoomForFields = 4096;
@@ -59,6 +62,7 @@ internal sealed record ExtraBody(
             ("context_management", ClearsContextManagement),
             ("tools", Tools is not null),
             ("tool_choice", Tools is not null),
+            ("output_config", Format is not null),
         }
         where entry.IsThere
         select entry.Name;
@@ -74,7 +78,8 @@ internal sealed record ExtraBody(
             [.. request.Stop?.Visible ?? []],
             thinking,
             ClearsContextManagement: thinking?.Mode == ThinkingMode.Disabled && shape.ContextManagement.Length > 0,
-            request.ToolsToSend
+            request.ToolsToSend,
+            request.SchemaOfFormat
         );
     }
 
@@ -105,7 +110,7 @@ internal sealed record ExtraBody(
         }
 
         // Enough for all but a rare one: a buffer that grows is copied each time.
-        var bytes = new ArrayBufferWriter<byte>(RoomForFields + (int)(Tools?.Utf8Bytes ?? 0) * 5 / 4);
+        var bytes = new ArrayBufferWriter<byte>(RoomForFields + ((int)(Tools?.Utf8Bytes ?? 0) + (Format?.Utf8Bytes ?? 0)) * 5 / 4);
         using (var writer = new Utf8JsonWriter(bytes, Options))
         {
             writer.WriteStartObject();
@@ -175,6 +180,18 @@ internal sealed record ExtraBody(
         if (Tools is { } tools)
         {
             ToolFields.Write(writer, tools);
+        }
+
+        if (Format is { } format)
+        {
+            // Claude Code puts its effort beside it.
+            writer.WriteStartObject("output_config");
+            writer.WriteStartObject("format");
+            writer.WriteString("type", "json_schema");
+            writer.WritePropertyName("schema");
+            writer.WriteRawValue(AnswerFormat.Close(format));
+            writer.WriteEndObject();
+            writer.WriteEndObject();
         }
     }
 }

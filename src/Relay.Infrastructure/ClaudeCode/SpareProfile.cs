@@ -11,7 +11,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 internal sealed record Preparation(PromptText? System, OutputSchema? Schema)
 {
     /// <summary>The preparation of a request.</summary>
-    public static Preparation Of(CompletionRequest request) => new(request.System, request.Schema);
+    public static Preparation Of(CompletionRequest request) => new(request.System, request.SchemaToHandIn);
 }
 
 /// <summary>The profile that a spare is prepared for. It belongs to one key. It holds system prompt and schema as their hashes.</summary>

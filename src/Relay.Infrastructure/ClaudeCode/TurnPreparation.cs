@@ -32,7 +32,7 @@ internal sealed class TurnPreparation(
         return new TurnExpectation(run.Job.Model.Value, request.System, request.Conversation, CapOf(request))
         {
             Effort = request.Effort,
-            Schema = request.Schema,
+            Schema = request.SchemaToHandIn,
             Shape = shape,
             Extra = run.Extra,
             MaxRepeats = environment.Retries,
@@ -64,12 +64,12 @@ internal sealed class TurnPreparation(
         }
 
         var isShapeMissing = process.Ticket is not null && shapes.Find(process) is null;
-        if (!isShapeMissing && (job.Request.Schema is null || process.IsPrepared))
+        var schema = job.Request.SchemaToHandIn;
+        if (!isShapeMissing && (schema is null || process.IsPrepared))
         {
             return null;
         }
 
-        var schema = job.Request.Schema;
         try
         {
             if (!run.IsModelToldYet)

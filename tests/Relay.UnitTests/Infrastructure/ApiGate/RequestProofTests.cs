@@ -492,6 +492,44 @@ public sealed class RequestProofTests
         Prove(with, Expect("Hi") with { Shape = Accepted }).Refusal.Should().NotBeNull();
     }
 
+    [Theory]
+    [InlineData(
+        """{"effort":"medium","format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{}},"additionalProperties":false}}}""",
+        true
+    )]
+    [InlineData(
+        """{"format":{"schema":{"additionalProperties":false,"properties":{"a":{}},"type":"object"},"type":"json_schema"},"effort":"medium"}""",
+        true
+    )]
+    [InlineData(
+        """{"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{}},"additionalProperties":false}}}""",
+        false
+    )]
+    [InlineData(
+        """{"effort":"medium","format":{"type":"json_schema","schema":{"type":"object","properties":{"b":{}},"additionalProperties":false}}}""",
+        false
+    )]
+    [InlineData("""{"effort":"medium","format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{}}}}}""", false)]
+    [InlineData("""{"effort":"medium","format":{"type":"text"}}""", false)]
+    [InlineData(
+        """{"effort":"medium","format":{"type":"json_schema","name":"x","schema":{"type":"object","properties":{"a":{}},"additionalProperties":false}}}""",
+        false
+    )]
+    [InlineData("""{"effort":"medium"}""", false)]
+    [InlineData("null", false)]
+    public void The_format_of_the_answer_is_the_callers(string outputConfig, bool passes)
+    {
+        using var schema = JsonDocument.Parse("""{"type":"object","properties":{"a":{}}}""");
+        var extra = ExtraBody.None with { Format = OutputSchema.Create("json_schema", schema.RootElement).Value };
+        var request = Question();
+        request.Body["output_config"] = JsonNode.Parse(outputConfig);
+
+        (Prove(request, Expect("Hi") with { Shape = Accepted, Extra = extra }).Refusal is null).Should().Be(passes);
+        Prove(request, Expect("Hi") with { Shape = Accepted })
+            .Refusal.Should()
+            .Be(outputConfig == """{"effort":"medium"}""" ? null : GateRefusal.Shape, "no caller asked for a format");
+    }
+
     [Fact]
     public void The_beta_of_Claude_Codes_own_display_is_missing_only_where_the_caller_set_thinking()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
@@ -29,13 +30,63 @@ public sealed class ExtraBodyTests
     {
         ExtraBody
             .AllNames.Should()
-            .Equal("temperature", "top_p", "top_k", "stop_sequences", "thinking", "context_management", "tools", "tool_choice");
+            .Equal(
+                "temperature",
+                "top_p",
+                "top_k",
+                "stop_sequences",
+                "thinking",
+                "context_management",
+                "tools",
+                "tool_choice",
+                "output_config"
+            );
 
-        var everything = ExtraBody.Of(Request(ModelParameters.Of(0.5, 0.5, 5, null), "x") with { Tools = Any.Tools("weather") }, Thinks);
+        var everything = ExtraBody.Of(
+            Request(ModelParameters.Of(0.5, 0.5, 5, null), "x") with
+            {
+                Tools = Any.Tools("weather"),
+                Schema = SchemaOf("""{"type":"object","properties":{}}"""),
+            },
+            Thinks
+        );
 
         JsonElement.Parse(everything.ToJson()).EnumerateObject().Select(field => field.Name).Should().Equal(ExtraBody.AllNames);
         everything.Names.Should().Equal(ExtraBody.AllNames);
         everything.ToString().Should().NotContain("0.5");
+    }
+
+    [Theory]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"type":"string"}}}""",
+        """{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{}}},"b":{"anyOf":[{"type":"object","properties":{}},{"type":"null"}]}}}""",
+        """{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{},"additionalProperties":false}},"b":{"anyOf":[{"type":"object","properties":{},"additionalProperties":false},{"type":"null"}]}},"additionalProperties":false}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"$ref":"#/definitions/a"}},"definitions":{"a":{"type":"object","properties":{}}}}""",
+        """{"type":"object","properties":{"a":{"$ref":"#/definitions/a"}},"definitions":{"a":{"type":"object","properties":{},"additionalProperties":false}},"additionalProperties":false}"""
+    )]
+    [InlineData(
+        """{"type":"object","additionalProperties":{"type":"integer"},"properties":{}}""",
+        """{"type":"object","additionalProperties":{"type":"integer"},"properties":{}}"""
+    )]
+    [InlineData(
+        """{"type":"object","properties":{"a":{"type":"object"},"b":{"allOf":[{"type":"object","properties":{}}],"properties":{}}}}""",
+        """{"type":"object","properties":{"a":{"type":"object"},"b":{"allOf":[{"type":"object","properties":{}}],"properties":{}}},"additionalProperties":false}"""
+    )]
+    public void Beside_tools_a_schema_is_closed_where_it_lists_properties(string schema, string sent)
+    {
+        var request = Request(ModelParameters.None) with { Schema = SchemaOf(schema) };
+
+        ExtraBody.Of(request, Thinks).ToJson().Should().BeEmpty("without tools, a tool of Claude Code takes the answer");
+        var format = JsonNode.Parse(ExtraBody.Of(request with { Tools = Any.Tools("weather") }, Thinks).ToJson())!["output_config"]![
+            "format"
+        ]!;
+        format["type"]!.GetValue<string>().Should().Be("json_schema");
+        JsonNode.DeepEquals(format["schema"], JsonNode.Parse(sent)).Should().BeTrue(format.ToJsonString());
     }
 
     [Fact]
@@ -108,6 +159,8 @@ public sealed class ExtraBodyTests
     [Fact]
     public void Texts_to_stop_at_need_a_visible_character_for_the_api() =>
         ExtraBody.Of(Request(ModelParameters.None, "\n\n", "END", " "), Thinks).ToJson().Should().Be("""{"stop_sequences":["END"]}""");
+
+    private static OutputSchema SchemaOf(string json) => OutputSchema.Create("json_schema", JsonElement.Parse(json)).Value!;
 
     private static CompletionRequest Request(ModelParameters parameters, params string[] stop) =>
         Any.Request("hi") with
