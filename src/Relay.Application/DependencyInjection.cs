@@ -9,6 +9,7 @@ using Relay.Application.Completions;
 using Relay.Application.Configuration;
 using Relay.Application.Dashboard;
 using Relay.Application.Fetching;
+using Relay.Application.Health;
 using Relay.Application.Idempotency;
 using Relay.Application.Keys;
 using Relay.Application.Models;
@@ -64,7 +65,9 @@ public static class DependencyInjection
         services
             .AddSingleton<ModelCatalog>()
             .AddSingleton<IModelNames>(provider => provider.GetRequiredService<ModelCatalog>())
-            .AddSingleton<KeyEditor>();
+            .AddSingleton<KeyEditor>()
+            .AddSingleton<KeyLister>()
+            .AddSingleton<ReadinessProbe>();
         services.AddSingleton<RecentRequests>().AddSingleton<IRequestObserver>(provider => provider.GetRequiredService<RecentRequests>());
         services
             .AddSingleton<FairQueues>()

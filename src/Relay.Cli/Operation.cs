@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application;
 using Relay.Application.Diagnostics;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Infrastructure;
 using Relay.Infrastructure.Home;
@@ -152,9 +153,8 @@ internal sealed class Operation : IAsyncDisposable
     {
         foreach (var service in _started)
         {
-            using var limit = new CancellationTokenSource(FlushTimeout, Get<TimeProvider>());
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-            await service.StopAsync(either.Token);
+            using var deadline = new Deadline(FlushTimeout, Get<TimeProvider>(), cancellationToken);
+            await service.StopAsync(deadline.Token);
             if (service is BackgroundService { ExecuteTask.Exception: { } failure })
             {
                 await Error.WriteLineAsync(Printable.Text($"The audit log could not be written: {Sentences.Of(failure)}"));

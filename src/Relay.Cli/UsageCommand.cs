@@ -16,20 +16,20 @@ internal sealed record UsageDocument(
 )
 {
     /// <summary>The sum of some rows.</summary>
-    public static UsageDocument Sum(IEnumerable<UsageRow> rows) =>
-        rows.Aggregate(
-            new UsageDocument(0, 0, 0, 0, 0, 0, 0),
-            (sum, row) =>
-                new UsageDocument(
-                    sum.Requests + (row.Model is null ? 0 : row.Requests),
-                    sum.Pages + (row.Model is null ? row.Requests : 0),
-                    sum.InputTokens + row.Usage.InputTokens,
-                    sum.OutputTokens + row.Usage.OutputTokens,
-                    sum.CacheCreationInputTokens + row.Usage.CacheCreationInputTokens,
-                    sum.CacheReadInputTokens + row.Usage.CacheReadInputTokens,
-                    sum.CostUsd + (row.Usage.CostUsd ?? 0)
-                )
+    public static UsageDocument Sum(IEnumerable<UsageRow> rows)
+    {
+        var total = UsageTotal.Of("sum", rows);
+        var usage = total.Usage;
+        return new UsageDocument(
+            total.Requests,
+            total.Pages,
+            usage.InputTokens,
+            usage.OutputTokens,
+            usage.CacheCreationInputTokens,
+            usage.CacheReadInputTokens,
+            usage.CostUsd ?? 0
         );
+    }
 
     /// <summary>A sum of US dollars as people read it.</summary>
     public static string Money(decimal usd) => usd.ToString("0.00####", CultureInfo.InvariantCulture);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Relay.Application.Timing;
 using Relay.Domain;
 using StackExchange.Redis;
 
@@ -19,7 +20,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeSignal _wake = new();
     private readonly List<Func<IDatabase, Task>> _waiting = [];
     private TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sending;
@@ -60,7 +61,7 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
             _waiting.Add(tell);
         }
 
-        Wake();
+        _wake.Wake();
     }
 
     /// <summary>Waits for a while until all commands are sent.</summary>
@@ -179,17 +180,6 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
                 _overflowed = false;
                 _empty.TrySetResult();
                 _empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            }
-        }
-    }
-
-    private void Wake()
-    {
-        lock (_wake)
-        {
-            if (_wake.CurrentCount == 0)
-            {
-                _wake.Release();
             }
         }
     }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application.Health;
 using Relay.Application.Keys;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Keys;
 using StackExchange.Redis;
@@ -24,7 +25,7 @@ internal sealed class RedisKeyDirectory(
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
 
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeSignal _wake = new();
     private readonly ConcurrentDictionary<string, ApiKey> _byId = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ApiKey> _byHash = new(StringComparer.Ordinal);
     private long _version = Unknown;
@@ -99,7 +100,7 @@ internal sealed class RedisKeyDirectory(
     {
         if (news == "keys")
         {
-            Wake();
+            _wake.Wake();
         }
     }
 
@@ -107,18 +108,7 @@ internal sealed class RedisKeyDirectory(
     {
         if (keysVersion != Interlocked.Read(ref _version))
         {
-            Wake();
-        }
-    }
-
-    private void Wake()
-    {
-        lock (_wake)
-        {
-            if (_wake.CurrentCount == 0)
-            {
-                _wake.Release();
-            }
+            _wake.Wake();
         }
     }
 

@@ -51,8 +51,8 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
             return error.ToActionResult();
         }
 
-        var result = await mediator.Send(new SumUpUsageQuery(days), cancellationToken);
-        return result.TryGet(out var sums, out error) ? new JsonResult(UsageSumsAnswer.From(sums)) : error.ToActionResult();
+        var result = await mediator.Send(new ReportUsageQuery(days), cancellationToken);
+        return result.TryGet(out var report, out error) ? new JsonResult(UsageSumsAnswer.From(report)) : error.ToActionResult();
     }
 
     /// <summary>

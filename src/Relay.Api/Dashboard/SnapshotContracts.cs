@@ -3,6 +3,7 @@ using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Dashboard;
 using Relay.Application.Quotas;
+using Relay.Application.Usage;
 using Relay.Domain.Quotas;
 
 namespace Relay.Api.Dashboard;
@@ -271,12 +272,12 @@ internal sealed record UsageSumsAnswer(
     IEnumerable<UsageSumContract> Models
 )
 {
-    public static UsageSumsAnswer From(UsageSums sums) =>
+    public static UsageSumsAnswer From(UsageReport report) =>
         new(
             Ok: true,
-            sums.ByDay.Select(UsageSumContract.From),
-            sums.ByKey.Select(UsageSumContract.From),
-            sums.ByModel.Select(UsageSumContract.From)
+            report.ByDay().Select(UsageSumContract.From),
+            report.ByKey().Select(UsageSumContract.From),
+            report.ByModel().Select(UsageSumContract.From)
         );
 }
 
@@ -289,13 +290,13 @@ internal sealed record UsageSumsAnswer(
 /// <param name="CostUsd">US dollars by list price.</param>
 internal sealed record UsageSumContract(string Name, long Requests, long Pages, long InputTokens, long OutputTokens, decimal CostUsd)
 {
-    public static UsageSumContract From(UsageSum sum) =>
+    public static UsageSumContract From(UsageTotal total) =>
         new(
-            sum.Name,
-            sum.Requests,
-            sum.Pages,
-            sum.Usage.InputTokens + sum.Usage.CacheCreationInputTokens + sum.Usage.CacheReadInputTokens,
-            sum.Usage.OutputTokens,
-            sum.Usage.CostUsd ?? 0
+            total.Name,
+            total.Requests,
+            total.Pages,
+            total.Usage.InputTokens + total.Usage.CacheCreationInputTokens + total.Usage.CacheReadInputTokens,
+            total.Usage.OutputTokens,
+            total.Usage.CostUsd ?? 0
         );
 }

@@ -116,7 +116,7 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
                     caller.Label.Value,
                     usage.Rows.Where(row => row.Model is not null).Select(ToDay),
                     usage.Rows.Where(row => row.Model is null).Select(ToFetchDay),
-                    ToSum(usage.Rows),
+                    ToSum(UsageTotal.Of(caller.Label.Value, usage.Rows)),
                     usage.Statuses.Select(status => ToLimit(status, usage.Limits))
                 )
             )
@@ -147,15 +147,15 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
 
     private static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private static UsageSum ToSum(IReadOnlyList<UsageRow> rows) =>
+    private static UsageSum ToSum(UsageTotal total) =>
         new(
-            rows.Where(row => row.Model is not null).Sum(row => row.Requests),
-            rows.Sum(row => row.Usage.InputTokens),
-            rows.Sum(row => row.Usage.OutputTokens),
-            rows.Sum(row => row.Usage.CacheCreationInputTokens),
-            rows.Sum(row => row.Usage.CacheReadInputTokens),
-            rows.Sum(row => CostOf(row.Usage)),
-            rows.Where(row => row.Model is null).Sum(row => row.Requests)
+            total.Requests,
+            total.Usage.InputTokens,
+            total.Usage.OutputTokens,
+            total.Usage.CacheCreationInputTokens,
+            total.Usage.CacheReadInputTokens,
+            CostOf(total.Usage),
+            total.Pages
         );
 
     private static decimal CostOf(TokenUsage usage) => usage.CostUsd ?? 0;

@@ -61,7 +61,8 @@ public sealed record KeyStanding(
 );
 
 internal sealed class GetDashboardHandler(
-    IMediator mediator,
+    ReadinessProbe readiness,
+    KeyLister lister,
     IAdmission admission,
     UpstreamLimits upstream,
     AccountMeter account,
@@ -77,16 +78,14 @@ internal sealed class GetDashboardHandler(
 
     public async Task<Result<DashboardSnapshot>> Handle(GetDashboardQuery query, CancellationToken cancellationToken)
     {
-        if (
-            !(await mediator.Send(new GetReadinessQuery(), cancellationToken)).TryGet(out var readiness, out var error)
-            || !(await mediator.Send(new ListKeysQuery(WithRevoked: false), cancellationToken)).TryGet(out var keys, out error)
-        )
+        if (!(await lister.ListAsync(withRevoked: false, cancellationToken)).TryGet(out var keys, out var error))
         {
             return error;
         }
 
         var now = clock.GetUtcNow();
         var today = await usage.ReadAsync(keyId: null, DateOnly.FromDateTime(now.UtcDateTime), cancellationToken);
+        var total = UsageTotal.Of("today", today);
         var activity = recent.Summarize();
         var (completions, fetches) = (LoadByKey(QuotaBucket.Completions), LoadByKey(QuotaBucket.Fetches));
         var costs = today
@@ -100,16 +99,11 @@ internal sealed class GetDashboardHandler(
 
         return new DashboardSnapshot(
             now,
-            readiness,
+            readiness.Read(),
             engine.Load,
             admission.LoadOf(QuotaBucket.Completions),
             admission.LoadOf(QuotaBucket.Fetches),
-            new DayUse(
-                today.Where(row => row.Model is not null).Sum(row => row.Requests),
-                options.CurrentValue.GlobalDaily,
-                today.Where(row => row.Model is null).Sum(row => row.Requests),
-                costs.Values.Sum()
-            ),
+            new DayUse(total.Requests, options.CurrentValue.GlobalDaily, total.Pages, total.Usage.CostUsd ?? 0),
             upstream.InForce,
             account.Known,
             activity,

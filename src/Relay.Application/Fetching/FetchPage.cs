@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using FluentValidation;
 using MediatR;
 using Microsoft.Extensions.Options;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Fetching;
 using Relay.Domain.Keys;
@@ -22,14 +22,6 @@ public sealed record FetchPageCommand(RequestContext Context, FetchRequest Reque
 /// <param name="Reply">The answer of the site.</param>
 /// <param name="Page">The page made of it.</param>
 public sealed record FetchedPage(FetchReply Reply, Page Page);
-
-internal sealed class FetchPageValidator : AbstractValidator<FetchPageCommand>
-{
-    public FetchPageValidator() =>
-        RuleFor(command => command.Request)
-            .NotNull()
-            .WithRelayError(ErrorCode.InvalidRequest, "url", "'url' is missing: the page to fetch.");
-}
 
 /// <summary>
 /// Judges the URL here, behind admission, and not in a validator: a refused URL is charged, so that trying out the rules is not free.
@@ -131,13 +123,12 @@ internal sealed class FetchPageHandler(
     )
     {
         var left = options.Value.Timeout - clock.GetElapsedTime(started);
-        using var timeout = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var deadline = new Deadline(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, cancellationToken);
         try
         {
             if (reply.Document.Kind == DocumentKind.Pdf)
             {
-                if (!(await pdfs.ReadAsync(reply.Document.Body, caller.Id, either.Token)).TryGet(out var text, out var unread))
+                if (!(await pdfs.ReadAsync(reply.Document.Body, caller.Id, deadline.Token)).TryGet(out var text, out var unread))
                 {
                     trace.Failure = unread.Code == ErrorCode.UnsupportedContentType ? "pdf_unreadable" : null;
                     return reply.Document.IsWhole || unread.Code != ErrorCode.UnsupportedContentType
@@ -153,7 +144,7 @@ internal sealed class FetchPageHandler(
             }
 
             return reader
-                .Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset), either.Token)
+                .Read(reply.Document, new PageView(request.Format, request.Strip, request.MaxBytes, request.Offset), deadline.Token)
                 .TryGet(out var page, out var error)
                 ? new FetchedPage(reply, page)
                 : error;

@@ -1,6 +1,5 @@
 using MediatR;
 using Relay.Application.Fleet;
-using Relay.Application.Quotas;
 using Relay.Domain;
 
 namespace Relay.Application.Health;
@@ -64,22 +63,8 @@ public interface IHealthCheck
     string? Warning => null;
 }
 
-internal sealed class GetReadinessHandler(IEngineHealth engine, IAdmission admission, IEnumerable<IHealthCheck> checks, IFleet fleet)
-    : IRequestHandler<GetReadinessQuery, Result<Readiness>>
+internal sealed class GetReadinessHandler(ReadinessProbe probe) : IRequestHandler<GetReadinessQuery, Result<Readiness>>
 {
-    public Task<Result<Readiness>> Handle(GetReadinessQuery query, CancellationToken cancellationToken)
-    {
-        var status = engine.Status;
-        IEnumerable<RelayError> stopping = admission.IsClosed
-            ? [new RelayError(ErrorCode.ShuttingDown, "The relay is stopping: running requests may end, and new ones are refused.")]
-            : [];
-        var problems = stopping
-            .Concat(status.Problems)
-            .Concat(
-                checks.Select(check => check.Problem).OfType<string>().Select(problem => new RelayError(ErrorCode.InternalError, problem))
-            )
-            .ToList();
-        var warnings = checks.Select(check => check.Warning).OfType<string>().ToList();
-        return Task.FromResult<Result<Readiness>>(new Readiness(problems, status, warnings, fleet.Known));
-    }
+    public Task<Result<Readiness>> Handle(GetReadinessQuery query, CancellationToken cancellationToken) =>
+        Task.FromResult<Result<Readiness>>(probe.Read());
 }

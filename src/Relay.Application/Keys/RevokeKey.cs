@@ -1,4 +1,3 @@
-using FluentValidation;
 using MediatR;
 using Relay.Application.Pipeline;
 using Relay.Domain;
@@ -10,11 +9,6 @@ namespace Relay.Application.Keys;
 /// <param name="Key">The key.</param>
 /// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record RevokeKeyCommand(KeyReference Key, RequestContext? By = null) : IRequest<Result<ApiKey>>;
-
-internal sealed class RevokeKeyValidator : AbstractValidator<RevokeKeyCommand>
-{
-    public RevokeKeyValidator() => RuleFor(command => command.Key).NotNull();
-}
 
 internal sealed class RevokeKeyHandler(KeyEditor keys) : IRequestHandler<RevokeKeyCommand, Result<ApiKey>>
 {

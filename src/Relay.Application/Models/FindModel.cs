@@ -1,6 +1,4 @@
-using FluentValidation;
 using MediatR;
-using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Keys;
 
@@ -10,14 +8,6 @@ namespace Relay.Application.Models;
 /// <param name="Caller">The key that asks.</param>
 /// <param name="Name">As the caller wrote it.</param>
 public sealed record FindModelQuery(ApiKey Caller, string Name) : IRequest<Result<string>>;
-
-internal sealed class FindModelValidator : AbstractValidator<FindModelQuery>
-{
-    public FindModelValidator() =>
-        RuleFor(query => query.Name)
-            .NotEmpty()
-            .WithRelayError(ErrorCode.NotFound, "model", "There is no such model. GET /v1/models lists those you can use.");
-}
 
 internal sealed class FindModelHandler(ModelCatalog models) : IRequestHandler<FindModelQuery, Result<string>>
 {

@@ -1,4 +1,3 @@
-using FluentValidation;
 using MediatR;
 using Relay.Domain;
 using Relay.Domain.Keys;
@@ -14,11 +13,6 @@ public sealed record ListModelsQuery(ApiKey Caller) : IRequest<Result<ModelList>
 /// too.
 /// </param>
 public sealed record ModelList(string? Default, IReadOnlyCollection<string> Names);
-
-internal sealed class ListModelsValidator : AbstractValidator<ListModelsQuery>
-{
-    public ListModelsValidator() => RuleFor(query => query.Caller).NotNull();
-}
 
 internal sealed class ListModelsHandler(ModelCatalog models) : IRequestHandler<ListModelsQuery, Result<ModelList>>
 {

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Application.Telemetry;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
@@ -56,17 +57,16 @@ internal sealed class ClaudeEngine(
             return TurnPreparation.NoSchema(schema);
         }
 
-        using var deadline = new CancellationTokenSource(options.Value.RequestTimeout, clock);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var deadline = new Deadline(options.Value.RequestTimeout, clock, cancellationToken);
         var job = new CompletionJob(keyId, model, request, sink, generation, profile, spending, cancellationToken);
         try
         {
             var started = clock.GetTimestamp();
             var (completion, usedUp) = await RunInAsync(
-                () => pool.ClaimAsync(generation, profile, told, ended.Token),
+                () => pool.ClaimAsync(generation, profile, told, deadline.Token),
                 job,
                 started,
-                ended.Token
+                deadline.Token
             );
             if (usedUp)
             {
@@ -76,10 +76,10 @@ internal sealed class ClaudeEngine(
             // The process failed before its turn, as a spare may that dies between its last check and now. Nothing was sent to the API,
             // so a new process takes over, once.
             return (
-                await RunInAsync(() => pool.StartColdAsync(generation, profile, told, ended.Token), job, started, ended.Token)
+                await RunInAsync(() => pool.StartColdAsync(generation, profile, told, deadline.Token), job, started, deadline.Token)
             ).Completion;
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (deadline.HasPassed)
         {
             return new RelayError(
                 ErrorCode.Timeout,

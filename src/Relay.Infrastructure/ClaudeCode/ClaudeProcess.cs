@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Relay.Application.Timing;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Processes;
@@ -129,14 +130,13 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     public async Task<RequestShape> RehearseAsync(TurnExpectation expectation, CancellationToken cancellationToken)
     {
         var ticket = Ticket ?? throw new InvalidOperationException("There is no gate.");
-        using var limit = new CancellationTokenSource(ReadyTimeout, _clock);
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(ReadyTimeout, _clock, cancellationToken);
         var turn = ticket.Begin(expectation, isRehearsal: true);
         var id = Guid.NewGuid();
         try
         {
-            await WriteAsync(new ClaudeInput().Prompt(expectation.Conversation.Last, id), holdsCallersData: false, timeout.Token);
-            while (await ReadAsync(timeout.Token) is { } frame)
+            await WriteAsync(new ClaudeInput().Prompt(expectation.Conversation.Last, id), holdsCallersData: false, deadline.Token);
+            while (await ReadAsync(deadline.Token) is { } frame)
             {
                 using (frame)
                 {
@@ -168,7 +168,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             }
 
             ticket.End();
-            return await RewindAsync([id], timeout.Token)
+            return await RewindAsync([id], deadline.Token)
                 ? shape
                 : throw new ClaudeProtocolException("Claude Code did not take a turn back.");
         }
@@ -254,8 +254,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <exception cref="ClaudeProtocolException">It failed before that.</exception>
     public async Task<PreparedProcess> PrepareAsync(PromptText? system, OutputSchema? schema, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(ReadyTimeout, _clock);
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(ReadyTimeout, _clock, cancellationToken);
         var found = new PreparedProcess(null, null, schema is null);
         var (taken, checkedInit) = (false, false);
         try
@@ -263,9 +262,9 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             await WriteAsync(
                 new ClaudeInput().Initialize(system, schema).AskForInit(),
                 holdsCallersData: system is not null || schema is not null,
-                timeout.Token
+                deadline.Token
             );
-            while (await ReadAsync(timeout.Token) is { } frame)
+            while (await ReadAsync(deadline.Token) is { } frame)
             {
                 using (frame)
                 {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Relay.Application.Timing;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.Processes;
@@ -179,11 +180,10 @@ internal sealed class ClaudeSandbox(
     {
         using var scratch = command.Scratch;
         await using var child = await starter.StartAsync(command.Spec, MaxProbeLine, cancellationToken);
-        using var patience = new CancellationTokenSource(ProbeTimeout, clock);
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var deadline = new Deadline(ProbeTimeout, clock, cancellationToken);
         try
         {
-            await child.Exited.WaitAsync(timeout.Token);
+            await child.Exited.WaitAsync(deadline.Token);
             return child.ExitCode == 0 ? null : $"exit code {child.ExitCode}: {child.Stderr.Redacted()}";
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -1,4 +1,5 @@
 using Relay.Application.Health;
+using Relay.Application.Timing;
 using Relay.Domain;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -15,7 +16,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         RetryAfter: TimeSpan.FromSeconds(2)
     );
 
-    private readonly SemaphoreSlim _doubts = new(0, 1);
+    private readonly WakeSignal _doubts = new();
 
     private volatile Snapshot _snapshot = new(null, NotChecked, null, null);
     private int _generations;
@@ -73,36 +74,24 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
             LeaveService(Violation);
         }
 
-        Wake();
+        _doubts.Wake();
     }
 
     /// <summary>Has the self-test run again at once. Processes serve meanwhile.</summary>
     public void Recheck()
     {
         _isRecheckDue = true;
-        Wake();
+        _doubts.Wake();
     }
 
     /// <summary>Whether the self-test is to run although nothing changed. The answer is given once.</summary>
     public bool TakeRecheck() => Interlocked.Exchange(ref _isRecheckDue, false);
 
-    private void Wake()
-    {
-        lock (_doubts)
-        {
-            if (_doubts.CurrentCount == 0)
-            {
-                _doubts.Release();
-            }
-        }
-    }
-
     /// <summary>Waits for a doubt, or for the time to pass.</summary>
     public async Task WaitForDoubtAsync(TimeSpan time, TimeProvider clock, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(time, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        await _doubts.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var deadline = new Deadline(time, clock, cancellationToken);
+        await _doubts.WaitAsync(deadline.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
     }
 

@@ -1,3 +1,5 @@
+using Relay.Application.Timing;
+
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>A turn whose answer is whole, and whose process may serve again once the turn is taken back.</summary>
@@ -13,17 +15,16 @@ internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame
     /// <returns>Whether the process is in the state before the turn.</returns>
     public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(Patience, clock, cancellationToken);
         try
         {
-            if (!HasResult && !await ReachResultAsync(process, either.Token))
+            if (!HasResult && !await ReachResultAsync(process, deadline.Token))
             {
                 return false;
             }
 
             process.Ticket!.End();
-            return await process.RewindAsync(Frames, either.Token) && !process.Ticket.IsSpoilt;
+            return await process.RewindAsync(Frames, deadline.Token) && !process.Ticket.IsSpoilt;
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or ClaudeProtocolException)
         {

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
@@ -136,14 +137,13 @@ internal sealed class LockdownSelfTest(
         var command = sandbox.Confine(binary, ["--version"]);
         using var scratch = command.Scratch;
         await using var child = await starter.StartAsync(command.Spec, ClaudeProcess.MaxLineBytes, cancellationToken);
-        using var timeout = new CancellationTokenSource(VersionTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var deadline = new Deadline(VersionTimeout, clock, cancellationToken);
         try
         {
-            var line = await child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), either.Token);
+            var line = await child.Stdout.ReadAsync(bytes => Encoding.UTF8.GetString(in bytes), deadline.Token);
             if (line is null)
             {
-                await child.Exited.WaitAsync(either.Token);
+                await child.Exited.WaitAsync(deadline.Token);
                 throw new ClaudeProtocolException($"It ended with exit code {child.ExitCode}. {child.Stderr.Redacted()}");
             }
 

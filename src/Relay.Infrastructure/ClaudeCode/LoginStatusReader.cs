@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Relay.Application.Diagnostics;
+using Relay.Application.Timing;
 using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
@@ -23,14 +24,13 @@ internal sealed class LoginStatusReader(ProcessStarter starter, TimeProvider clo
     {
         await using var child = await starter.StartAsync(spec, MaxLineBytes, cancellationToken);
         await child.Stdin.DisposeAsync();
-        using var limit = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(Patience, clock, cancellationToken);
         var answer = new StringBuilder();
         try
         {
             for (
                 var lines = 0;
-                lines < MaxLines && await child.Stdout.ReadAsync(line => Encoding.UTF8.GetString(in line), either.Token) is { } line;
+                lines < MaxLines && await child.Stdout.ReadAsync(line => Encoding.UTF8.GetString(in line), deadline.Token) is { } line;
                 lines++
             )
             {

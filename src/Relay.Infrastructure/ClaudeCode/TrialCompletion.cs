@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
@@ -28,11 +29,10 @@ internal sealed class TrialCompletion(
     {
         var startedAt = clock.GetTimestamp();
         var model = options.Value.DefaultModel;
-        using var limit = new CancellationTokenSource(options.Value.RequestTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(options.Value.RequestTimeout, clock, cancellationToken);
         try
         {
-            await gate.StartAsync(either.Token);
+            await gate.StartAsync(deadline.Token);
             await using var process = await ClaudeProcess.StartAsync(
                 starter,
                 sandbox,
@@ -41,7 +41,7 @@ internal sealed class TrialCompletion(
                 model,
                 takesSchema: false,
                 clock,
-                either.Token
+                deadline.Token
             );
             var system = PromptText.Create("system", "Do as you are told, in one word.").Value;
             var question = PromptText.Create("prompt", "Say OK.").Value!;
@@ -59,9 +59,9 @@ internal sealed class TrialCompletion(
             await process.WriteAsync(
                 new ClaudeInput().Initialize(system).Prompt(ChatMessage.Of(ChatRole.User, question), Guid.NewGuid()),
                 holdsCallersData: false,
-                either.Token
+                deadline.Token
             );
-            return await FollowAsync(turn, new TurnNews(process, gated), gated, either.Token) switch
+            return await FollowAsync(turn, new TurnNews(process, gated), gated, deadline.Token) switch
             {
                 TurnOutcome.Answered answer => new Trial(model, clock.GetElapsedTime(startedAt), answer.Usage),
                 TurnOutcome.Failed failure => failure.Error,

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Relay.Application.Completions;
 using Relay.Application.Health;
 using Relay.Application.Keys;
+using Relay.Application.Timing;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 
@@ -36,7 +37,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     private readonly ILogger<WarmPool> _logger;
 
     private readonly SpareStock _stock;
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeSignal _wake = new();
     private readonly CancellationTokenSource _stopping = new();
     private int _opening;
     private long _hits;
@@ -56,7 +57,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         (_state, _processes, _shapes, _keys, _clock, _logger) = (state, processes, shapes, keys, clock, logger);
         (_options, _completions) = (options.Value, completionOptions.Value);
         _stock = new SpareStock(options.Value, clock, processes.End);
-        _state.Changed += Wake;
+        _state.Changed += _wake.Wake;
         _keys.Reloaded += _stock.KeepKeys;
     }
 
@@ -229,7 +230,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     /// <inheritdoc/>
     public override void Dispose()
     {
-        _state.Changed -= Wake;
+        _state.Changed -= _wake.Wake;
         _keys.Reloaded -= _stock.KeepKeys;
         base.Dispose();
         _wake.Dispose();
@@ -239,7 +240,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await using var sweeps = _clock.CreateTimer(_ => Wake(), null, SweepInterval, SweepInterval);
+        await using var sweeps = _clock.CreateTimer(_ => _wake.Wake(), null, SweepInterval, SweepInterval);
         while (!stoppingToken.IsCancellationRequested)
         {
             await _wake.WaitAsync(stoppingToken);
@@ -367,7 +368,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     {
         if (Interlocked.Decrement(ref _opening) == 0)
         {
-            Wake();
+            _wake.Wake();
         }
     }
 
@@ -377,18 +378,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
     private void Parked(ClaudeProcess spare)
     {
         _logger.LogDebug("Parked {Origin} process {ProcessId}", spare.IsPrepared ? ProcessOrigin.Prepared : ProcessOrigin.Blank, spare.Id);
-        _ = spare.Exited.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-    }
-
-    private void Wake()
-    {
-        lock (_wake)
-        {
-            if (_wake.CurrentCount == 0)
-            {
-                _wake.Release();
-            }
-        }
+        _ = spare.Exited.ContinueWith(_ => _wake.Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private sealed record Refill(EngineGeneration Generation, SpareNeed Need);

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Application.Fetching;
+using Relay.Application.Timing;
 using Relay.Domain.Fetching;
 using Relay.Infrastructure.ClaudeCode;
 
@@ -33,12 +34,11 @@ internal sealed class NetworkCheck(
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(Patience, clock, cancellationToken);
         var addresses = new List<IPAddress>();
         foreach (var name in KnownNames)
         {
-            addresses.AddRange(await ResolveAsync(name, either.Token));
+            addresses.AddRange(await ResolveAsync(name, deadline.Token));
         }
 
         cancellationToken.ThrowIfCancellationRequested();

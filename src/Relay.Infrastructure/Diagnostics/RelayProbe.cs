@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Application.Serving;
+using Relay.Application.Timing;
 using Relay.Domain.Fetching;
 using Relay.Infrastructure.ClaudeCode;
 
@@ -53,15 +54,14 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
     /// <summary>The answer, if it is JSON.</summary>
     private async Task<JsonElement?> GetAsync(HttpMessageInvoker client, Uri url, string? name, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var deadline = new Deadline(Patience, clock, cancellationToken);
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, url);
             request.Headers.Host = name;
-            using var response = await client.SendAsync(request, either.Token);
-            await response.Content.LoadIntoBufferAsync(MaxAnswerBytes, either.Token);
-            return JsonElement.Parse(await response.Content.ReadAsByteArrayAsync(either.Token));
+            using var response = await client.SendAsync(request, deadline.Token);
+            await response.Content.LoadIntoBufferAsync(MaxAnswerBytes, deadline.Token);
+            return JsonElement.Parse(await response.Content.ReadAsByteArrayAsync(deadline.Token));
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Relay.Application.Fetching;
+using Relay.Application.Timing;
 using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.HttpFetching;
@@ -140,8 +141,7 @@ internal sealed class GuardedConnector(
 
     private async Task<IPAddress[]> LookUpAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(LookUpTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var deadline = new Deadline(LookUpTimeout, clock, cancellationToken);
         try
         {
             // The dot makes the name complete, so that no search domain is tried. A name that the operator listed may need a search
@@ -150,7 +150,7 @@ internal sealed class GuardedConnector(
             var addresses = await lookUps.FindAsync(
                 name,
                 request.Options.TryGetValue(Caller, out var caller) ? caller : string.Empty,
-                either.Token
+                deadline.Token
             );
             var found = addresses.Length == 0 ? "no address" : string.Join<IPAddress>(", ", addresses);
             TraceOf(request)?.Tell("dns", addresses.Length > 0, $"{name} has {found}.");
@@ -179,9 +179,8 @@ internal sealed class GuardedConnector(
             var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                using var timeout = new CancellationTokenSource(ConnectTimeout, clock);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-                await socket.ConnectAsync(new IPEndPoint(address, port), either.Token);
+                using var deadline = new Deadline(ConnectTimeout, clock, cancellationToken);
+                await socket.ConnectAsync(new IPEndPoint(address, port), deadline.Token);
                 if (socket.RemoteEndPoint is not IPEndPoint peer || !peer.Address.Equals(address) || peer.Port != port)
                 {
                     throw new FetchFaultException(FetchFault.TargetForbidden);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Relay.Application.Timing;
 using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.HttpFetching;
@@ -125,9 +126,8 @@ internal sealed class HostNetworksReader : IDisposable
     {
         try
         {
-            using var timeout = new CancellationTokenSource(Nat64Timeout, _clock);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopped.Token);
-            return Nat64Prefix.Discover(await _resolve(either.Token));
+            using var deadline = new Deadline(Nat64Timeout, _clock, _stopped.Token);
+            return Nat64Prefix.Discover(await _resolve(deadline.Token));
         }
         catch (Exception exception) when (exception is SocketException or OperationCanceledException)
         {

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Polly.CircuitBreaker;
 using Relay.Application.Fetching;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Fetching;
 using Relay.Infrastructure.Html;
@@ -48,8 +49,7 @@ internal sealed class PageFetcher(
         CancellationToken cancellationToken
     )
     {
-        using var timeout = new CancellationTokenSource(options.Value.Timeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var deadline = new Deadline(options.Value.Timeout, clock, cancellationToken);
         try
         {
             return await FollowAsync(
@@ -62,14 +62,14 @@ internal sealed class PageFetcher(
                     new FetchCookies(),
                     clock.GetTimestamp() + (long)(options.Value.Timeout.TotalSeconds * clock.TimestampFrequency)
                 ),
-                either.Token
+                deadline.Token
             );
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException(cancellationToken);
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        catch (OperationCanceledException) when (deadline.HasPassed)
         {
             trace.Failure = NameOf(FetchFault.UpstreamTimeout);
             trace.Tell("failure", isGood: false, $"{trace.Failure}: not within {options.Value.Timeout.TotalSeconds} s.");

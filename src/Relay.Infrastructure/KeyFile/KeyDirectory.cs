@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application.Health;
 using Relay.Application.Keys;
+using Relay.Application.Timing;
 using Relay.Domain.Keys;
 using Relay.Infrastructure.Home;
 
@@ -21,7 +22,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly KeyFileReader _reader = new();
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeSignal _wake = new();
 
     private volatile Dictionary<string, ApiKey> _byHash = [];
     private volatile HashSet<string> _unrevokedIds = [];
@@ -82,7 +83,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var watcher = Watch();
-        await using var timer = clock.CreateTimer(_ => Wake(), null, CheckInterval, CheckInterval);
+        await using var timer = clock.CreateTimer(_ => _wake.Wake(), null, CheckInterval, CheckInterval);
         while (!stoppingToken.IsCancellationRequested)
         {
             await _wake.WaitAsync(stoppingToken);
@@ -119,18 +120,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     private void Told()
     {
         _told = true;
-        Wake();
-    }
-
-    private void Wake()
-    {
-        lock (_wake)
-        {
-            if (_wake.CurrentCount == 0)
-            {
-                _wake.Release();
-            }
-        }
+        _wake.Wake();
     }
 
     private async Task CheckAsync(CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Threading.RateLimiting;
 using Microsoft.Extensions.Logging;
 using Relay.Application.Fetching;
+using Relay.Application.Timing;
 using Relay.Domain;
 using Relay.Domain.Fetching;
 using Relay.Infrastructure.Processes;
@@ -143,14 +144,13 @@ internal sealed class PdfReader : IPdfReader, IDisposable
     /// <summary>Runs one process to its end, to the end of its budget, or until its output exceeds the bounds.</summary>
     private async Task<Reading> RunAsync(ReadOnlyMemory<byte> file, bool isJailed, CancellationToken cancellationToken)
     {
-        using var budget = new CancellationTokenSource(Budget, _clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, cancellationToken);
+        using var deadline = new Deadline(Budget, _clock, cancellationToken);
         var reading = new Reading();
         await using var child = await _starter.StartAsync(_command.Make(isJailed), MaxLine, cancellationToken);
         try
         {
-            await SendAsync(child, file, either.Token);
-            while (!reading.IsOver && await child.Stdout.ReadAsync(PdfFrame.Read, either.Token) is { } frame)
+            await SendAsync(child, file, deadline.Token);
+            while (!reading.IsOver && await child.Stdout.ReadAsync(PdfFrame.Read, deadline.Token) is { } frame)
             {
                 reading.Take(frame);
             }

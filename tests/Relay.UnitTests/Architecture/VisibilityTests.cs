@@ -5,6 +5,7 @@ using Relay.Application;
 using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
 using Relay.Application.Telemetry;
+using Relay.Application.Timing;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 using Relay.Infrastructure.ClaudeCode;
@@ -29,6 +30,8 @@ public sealed class VisibilityTests
         [typeof(SettingAttribute)] = "on the Api's own options",
         [typeof(SettingDescription)] = "the first config.env is written from it",
         [typeof(SettingsTrial)] = "a changed config.env is tried with it",
+        [typeof(Deadline)] = "each layer limits the time of its work with it",
+        [typeof(WakeSignal)] = "the adapters wake their own loops with it",
         [typeof(RelayMetrics)] = "each layer counts what happens in it",
         [typeof(RelayTracing)] = "each layer begins the spans of what happens in it",
         [typeof(Relay.Infrastructure.DependencyInjection)] = "AddRelayInfrastructure",

@@ -278,7 +278,7 @@ public sealed class KeyCommandTests : IDisposable
         usage
             .ReadLastUsedAsync(Waiting.Token)
             .Returns(new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { [second.Id] = Any.Time });
-        var handler = new ListKeysHandler(_repository, usage);
+        var handler = new ListKeysHandler(new KeyLister(_repository, usage));
 
         (await handler.Handle(new ListKeysQuery(WithRevoked: false), Waiting.Token))
             .Value.Should()
@@ -296,7 +296,7 @@ public sealed class KeyCommandTests : IDisposable
         var (keys, audit) = (Substitute.For<IHealthCheck>(), Substitute.For<IHealthCheck>());
         var problem = new RelayError(ErrorCode.ClaudeMissing, "No claude.");
         var admission = Substitute.For<IAdmission>();
-        var handler = new GetReadinessHandler(engine, admission, [keys, audit], Substitute.For<IFleet>());
+        var handler = new GetReadinessHandler(new ReadinessProbe(engine, admission, [keys, audit], Substitute.For<IFleet>()));
 
         keys.Problem.Returns((string?)null);
         audit.Problem.Returns((string?)null);

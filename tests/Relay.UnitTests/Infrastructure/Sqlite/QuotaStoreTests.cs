@@ -519,6 +519,7 @@ public sealed class QuotaStoreTests : IDisposable
         var report = (await handler.Handle(new ReportUsageQuery(1), Waiting.Token)).Value;
 
         report.Rows.Should().HaveCount(2);
+        (await handler.Handle(new ReportUsageQuery(7), Waiting.Token)).Value.ByDay().Should().HaveCount(7, "days without usage, too");
         report.Rows.Select(row => report.Labels[row.KeyId]).Should().BeEquivalentTo("mine", "old");
         keys.ReadAsync(Waiting.Token).Returns(new RelayError(ErrorCode.InternalError, "broken"));
         (await handler.Handle(new ReportUsageQuery(1), Waiting.Token)).Error!.Message.Should().Be("broken");
