@@ -370,7 +370,7 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
         !_messageEnded ? TurnErrors.BrokenOff
         : Blocks.HasBrokenCall && _stopReason is not ("max_tokens" or "model_context_window_exceeded" or "refusal") ? TurnErrors.BrokenCall
         : HasFormat && _stopReason is "max_tokens" or "model_context_window_exceeded" ? TurnErrors.CutOff
-        : Answer(_stopReason) with { IsStructured = HasFormat && _stopReason == "end_turn" };
+        : Answer(_stopReason);
 
     /// <summary>Ends a turn for which the API asked for a pause. The caller waits for it, not a place in the relay.</summary>
     private TurnOutcome.Failed? AcceptRetry(JsonElement frame)
@@ -473,7 +473,10 @@ internal sealed class CompletionTurn(Version version, int maxApiCalls, TimeProvi
 
     /// <summary>Answers with the message. The process ends before Claude Code has summed it up.</summary>
     private TurnOutcome.Answered Answer(string? stopReason) =>
-        Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null);
+        Answer(Blocks.Complete(), stopReason, Usage ?? NoUsage, stopReason == "stop_sequence" ? _stopSequence : null) with
+        {
+            IsStructured = HasFormat && stopReason == "end_turn",
+        };
 
     private TurnOutcome.Answered Answer(
         string text,
