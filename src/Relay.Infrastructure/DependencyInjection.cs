@@ -33,8 +33,6 @@ public static class DependencyInjection
     /// <summary>
     /// Registers the services of a running relay. Hosted services stop in the reverse of this order, so the audit log is last.
     /// </summary>
-    /// <param name="services">The services of the relay.</param>
-    /// <param name="home">The home with the relay's files.</param>
     public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home) =>
         services
             .AddSingleton(home)
@@ -50,8 +48,6 @@ public static class DependencyInjection
             .AddSingleton<IRunningRelay, RelayProbe>();
 
     /// <summary>Registers the services of the operator's commands: the files, without a relay that follows and writes them.</summary>
-    /// <param name="services">The services of the commands.</param>
-    /// <param name="home">The home with the relay's files.</param>
     public static IServiceCollection AddRelayOperations(this IServiceCollection services, RelayHome home)
     {
         var isShared = services.IsShared();

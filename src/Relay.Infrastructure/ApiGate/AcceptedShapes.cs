@@ -10,23 +10,17 @@ internal sealed class AcceptedShapes(HostTraces traces)
 
     private readonly ConcurrentDictionary<(ClaudeBinary Binary, string Model, bool TakesSchema), RequestShape> _shapes = new();
 
-    /// <summary>The shape; null before a rehearsal.</summary>
     public RequestShape? Find(ClaudeProcess process) =>
         _shapes.GetValueOrDefault((process.Generation.Binary, process.Model, process.TakesSchema));
 
-    /// <summary>Takes a shape that a rehearsal has shown.</summary>
-    /// <exception cref="ClaudeProtocolException">
-    /// The shape holds something of this host, or differs from the one accepted before.
-    /// </exception>
+    /// <summary>
+    /// Throws a <see cref="ClaudeProtocolException"/> for a shape that holds something of this host, or differs from the one accepted
+    /// before.
+    /// </summary>
     public void Accept(ClaudeProcess process, RequestShape shape) =>
         Accept(process.Generation.Binary, process.Model, process.TakesSchema, shape);
 
-    /// <summary>Takes a shape that a rehearsal has shown.</summary>
-    /// <param name="binary">The executable.</param>
-    /// <param name="model">The model that the process was told.</param>
-    /// <param name="takesSchema">Whether the answer must fit a schema.</param>
-    /// <param name="shape">The shape.</param>
-    /// <exception cref="ClaudeProtocolException">As in the other overload.</exception>
+    /// <summary>Takes a shape that a rehearsal has shown. Throws as the other overload.</summary>
     public void Accept(ClaudeBinary binary, string model, bool takesSchema, RequestShape shape)
     {
         if (traces.Find(shape) is { } trace)

@@ -16,12 +16,10 @@ internal static partial class AccountLimitHeaders
     private const string Unified = Prefix + "unified-";
     private const string Utilization = "-utilization";
 
-    /// <summary>Limits of one answer that are read.</summary>
     private const int MaxLimits = 16;
 
     private static readonly string[] Counted = ["requests", "tokens", "input-tokens", "output-tokens"];
 
-    /// <summary>The limit that the request ran into; null for none.</summary>
     public static UpstreamLimit? ReadRejection(HttpResponseHeaders headers) =>
         Text(headers, Unified + "status") != "rejected"
             ? null
@@ -30,9 +28,9 @@ internal static partial class AccountLimitHeaders
                 Seconds(headers, Unified + "reset")
             );
 
-    /// <summary>The used share of each limit; empty where the headers do not say.</summary>
-    /// <param name="headers">The headers of the answer.</param>
-    /// <param name="family">The family of the model that answered: an API key's limits count by family.</param>
+    /// <summary>
+    /// The used share of each limit; empty where the headers do not say. An API key's limits count by the family of the model.
+    /// </summary>
     public static IReadOnlyList<AccountUse> ReadUses(HttpResponseHeaders headers, string family) =>
         [
             .. ReadSubscription(headers)
@@ -78,7 +76,6 @@ internal static partial class AccountLimitHeaders
             )
             : null;
 
-    /// <summary>The name of a window in Claude Code's own list of limits.</summary>
     private static string? Name(string window) =>
         window switch
         {

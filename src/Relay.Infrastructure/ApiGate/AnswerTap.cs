@@ -18,13 +18,10 @@ internal sealed class AnswerTap(Stream claudeCode, GateTurn turn) : ObservedStre
     private bool _hasBegun;
     private bool _hasStopped;
 
-    /// <summary>Whether the message ended.</summary>
     public bool IsComplete { get; private set; }
 
-    /// <summary>Whether the message began.</summary>
     public bool HasBegun => _hasBegun;
 
-    /// <inheritdoc/>
     protected override async ValueTask ObserveAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonDocument> events = [];

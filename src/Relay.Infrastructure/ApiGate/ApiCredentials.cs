@@ -27,7 +27,6 @@ internal sealed class ApiCredentials(
     private (DateTime ModifiedAt, LoginTokens? Tokens) _read;
     private long? _renewalFailedAt;
 
-    /// <summary>Whether a credential is there. It may have ended.</summary>
     public bool IsPresent =>
         options.Value.Auth switch
         {
@@ -49,7 +48,6 @@ internal sealed class ApiCredentials(
             _ => null,
         };
 
-    /// <inheritdoc/>
     public void Dispose() => _renewing.Dispose();
 
     private static KeyValuePair<string, string> Bearer(string token) => KeyValuePair.Create("Authorization", $"Bearer {token}");

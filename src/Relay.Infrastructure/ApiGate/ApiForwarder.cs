@@ -117,7 +117,6 @@ internal sealed partial class ApiForwarder : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         if (_api.IsValueCreated)
@@ -206,7 +205,6 @@ internal sealed partial class ApiForwarder : IDisposable
 
         public TimeSpan? RetryAfter { get; private set; }
 
-        /// <summary>The account's limit that the request ran into; null for none.</summary>
         public UpstreamLimit? Limit { get; private set; }
 
         /// <summary>Whether the same request may come again after an error.</summary>

@@ -15,9 +15,6 @@ internal static partial class ApiRefusal
     private const int MaxWord = 100;
 
     /// <summary>The error for the caller; null when the failure is not about something that the caller sent.</summary>
-    /// <param name="failure">The API's answer.</param>
-    /// <param name="names">The names of the parameters in the request that the caller set.</param>
-    /// <param name="hasDocuments">Whether the request has documents.</param>
     public static RelayError? Of(ApiFailure failure, IReadOnlyCollection<string> names, bool hasDocuments)
     {
         if (failure is not { Status: 400, Type: "invalid_request_error", Message: { Length: <= MaxMessage } message })

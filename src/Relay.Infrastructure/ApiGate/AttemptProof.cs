@@ -4,9 +4,10 @@ using static Relay.Infrastructure.ApiGate.ProofRules;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>Proves the earlier attempts at an answer that fits a schema.</summary>
-/// <param name="handedIn">The content blocks of the attempts as the API sent them.</param>
-/// <param name="seen">Claude Code's own part so far.</param>
+/// <summary>
+/// Proves the earlier attempts at an answer that fits a schema. <paramref name="handedIn"/> holds the attempts' content blocks as the API
+/// sent them.
+/// </summary>
 internal sealed class AttemptProof(IReadOnlyList<JsonElement> handedIn, SeenShape seen)
 {
     private const int MaxSchemaComplaint = 4096;

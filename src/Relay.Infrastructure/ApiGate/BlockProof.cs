@@ -6,7 +6,6 @@ using static Relay.Infrastructure.ApiGate.ProofRules;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>Proves blocks of a turn: texts, pictures, documents, calls of tools and their results.</summary>
-/// <param name="seen">Claude Code's own part so far.</param>
 internal sealed class BlockProof(SeenShape seen)
 {
     public void ProveBlock(JsonElement block, ContentBlock expected, string where)

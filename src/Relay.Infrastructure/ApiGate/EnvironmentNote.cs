@@ -13,13 +13,10 @@ internal static partial class EnvironmentNote
 
     private const string DatePlaceholder = "Today's date is ____-__-__.";
 
-    /// <summary>Reads a note.</summary>
-    /// <param name="text">The note as the request holds it.</param>
-    /// <param name="today">The date in UTC. A process that was parked over midnight may still name the day before.</param>
-    /// <returns>
-    /// The lines of the note, each with its end, without empty ones, tags, the date and the line with the number of tokens; null when it
-    /// has another form.
-    /// </returns>
+    /// <summary>
+    /// Reads a note: its lines, each with its end, without empty ones, tags, the date and the line with the number of tokens; null when it
+    /// has another form. A process that was parked over midnight may still name the day before.
+    /// </summary>
     public static string? Read(string text, DateOnly today)
     {
         if (text.Length > MaxLength || text.AsSpan().ContainsAnyExceptInRange('\n', '~'))
@@ -57,10 +54,9 @@ internal static partial class EnvironmentNote
     private static partial Regex Budget();
 
     /// <summary>
-    /// The lines that may stand in a note, measured on 2.1.290 to 2.1.332:
-    /// the heading and its sentence; the working directory, which is the jail's or the relay's empty one; platform, shell and kernel;
-    /// two pieces of advice about files and curl; the model's name, id and date of knowledge; the date of today;
-    /// for older models the number of tokens that are left.
+    /// The lines that may stand in a note, measured on 2.1.290 to 2.1.332: the heading and its sentence; the working directory, which is
+    /// the jail's or the relay's empty one; platform, shell and kernel; two pieces of advice about files and curl; the model's name, id and
+    /// date of knowledge; the date of today; for older models the number of tokens that are left.
     /// </summary>
     [GeneratedRegex(
         @"^(</?system-reminder>|\# Environment|You have been invoked in the following environment: |"

@@ -79,10 +79,8 @@ internal sealed class GateListener(
         return ticket;
     }
 
-    /// <summary>Removes a ticket that has ended.</summary>
     public void Forget(GateTicket ticket) => _tickets.TryRemove(ticket.Value, out _);
 
-    /// <summary>Listens from now on, where the gate is in force.</summary>
     /// <exception cref="StartupException">The socket can't be bound.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -157,7 +155,6 @@ internal sealed class GateListener(
         (_listener, SocketPath) = (listener, path);
     }
 
-    /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var ticket in _tickets.Values)
@@ -177,7 +174,6 @@ internal sealed class GateListener(
         }
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await StopAsync(CancellationToken.None);

@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>The way of one process to the gate. Prints <c>***</c>: it holds the ticket.</summary>
-/// <param name="BaseUrl">The value of <c>ANTHROPIC_BASE_URL</c>, with the ticket as its path.</param>
-/// <param name="SocketPath">The value of <c>ANTHROPIC_UNIX_SOCKET</c>, as the process sees it; null over TCP.</param>
+/// <summary>
+/// The way of one process to the gate: base URL with the ticket as its path, and the socket as the process sees it; null over TCP. Prints
+/// <c>***</c>.
+/// </summary>
 internal sealed record GateAccess(string BaseUrl, string? SocketPath)
 {
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }
 
@@ -24,7 +24,6 @@ internal sealed class GateTicket : IDisposable
     private volatile bool _isSpoilt;
     private string? _ids;
 
-    /// <summary>A new ticket, which only the gate makes.</summary>
     public GateTicket(GateListener gate)
     {
         _gate = gate;
@@ -34,13 +33,10 @@ internal sealed class GateTicket : IDisposable
     /// <summary>The ticket itself, for the process's environment alone.</summary>
     public string Value { get; }
 
-    /// <summary>The way to the gate with this ticket.</summary>
     public GateAccess Access => new($"http://{_gate.Authority}/{Value}", _gate.SocketPath);
 
-    /// <summary>The turn that runs in the process; null between turns.</summary>
     public GateTurn? Turn => _turn;
 
-    /// <summary>Whether the process may not serve again.</summary>
     public bool IsSpoilt => _isSpoilt;
 
     /// <summary>Begins a turn: requests are compared with its expectation from now on.</summary>
@@ -62,22 +58,17 @@ internal sealed class GateTicket : IDisposable
     }
 
     /// <summary>Whether a request has the ids of the requests before it. The first one's ids are the process's.</summary>
-    /// <param name="userId">The device and the session in its metadata.</param>
-    /// <param name="sessionId">The session in its header; empty for none.</param>
     public bool IsOfProcess(string userId, string sessionId) =>
         (Interlocked.CompareExchange(ref _ids, $"{userId} {sessionId}", null) ?? $"{userId} {sessionId}") == $"{userId} {sessionId}"
         && (sessionId.Length == 0 || userId.Contains(sessionId, StringComparison.Ordinal));
 
-    /// <summary>Keeps the process from serving again.</summary>
     public void Spoil() => _isSpoilt = true;
 
-    /// <summary>Ends the ticket with all of its connections.</summary>
     public void Dispose()
     {
         End();
         _gate.Forget(this);
     }
 
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }

@@ -29,9 +29,7 @@ internal sealed class GateTurn : IDisposable
     private int _attempts;
     private byte[]? _requestHash;
 
-    /// <summary>A turn that has not begun.</summary>
-    /// <param name="expectation">The expected content of its request.</param>
-    /// <param name="maxAttempts">Most calls that end with a whole message: 1, or more with a schema.</param>
+    /// <summary>A turn that has not begun. Attempts are calls that end with a whole message: 1, or more with a schema.</summary>
     public GateTurn(TurnExpectation expectation, int maxAttempts)
     {
         (Expectation, _maxAttempts, _takesAttempts) = (expectation, maxAttempts, maxAttempts > 1);
@@ -47,16 +45,13 @@ internal sealed class GateTurn : IDisposable
         Complete,
     }
 
-    /// <summary>The expected content of the request.</summary>
     public TurnExpectation Expectation { get; }
 
     /// <summary>In a rehearsal, the request's shape; null before, and when the gate forwards.</summary>
     public RequestShape? Rehearsed { get; private set; }
 
-    /// <summary>The refusal that failed the turn, and the difference; null for none.</summary>
     public (GateRefusal Refusal, string Detail)? Refusal { get; private set; }
 
-    /// <summary>Whether the gate answers itself instead of the API.</summary>
     public bool IsRehearsal { get; init; }
 
     public ChannelReader<TurnSignal> Signals => _signals.Reader;
@@ -64,16 +59,13 @@ internal sealed class GateTurn : IDisposable
     /// <summary>Cancelled when the turn has ended.</summary>
     public CancellationToken Ended => _ended.Token;
 
-    /// <summary>The content blocks of earlier attempts, as the API sent them.</summary>
     public IReadOnlyList<JsonElement> HandedIn => _handedIn;
 
-    /// <summary>Whether a request was forwarded.</summary>
     public bool HasCalledApi { get; private set; }
 
     /// <summary>Completes when the process's <c>init</c> frame has passed. Nothing is forwarded before.</summary>
     public Task LockedDown => _lockedDown.Task;
 
-    /// <summary>Notes that the process's <c>init</c> frame has passed.</summary>
     public void PassLockdown() => _lockedDown.TrySetResult();
 
     /// <summary>Tells news; waits while too much is untold.</summary>
@@ -118,13 +110,11 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>Whether the request that entered follows a failure.</summary>
     public bool IsRepeat { get; private set; }
 
     /// <summary>Whether a request is, byte for byte, the one that failed before.</summary>
     public bool IsSame(ReadOnlySpan<byte> body) => _requestHash is not null && SHA256.HashData(body).AsSpan().SequenceEqual(_requestHash);
 
-    /// <summary>Takes the shape of a rehearsal's request that has passed its proof.</summary>
     public void Rehearse(RequestShape shape) => Rehearsed = shape;
 
     /// <summary>Takes a request that has passed its proof: only the same may be repeated.</summary>
@@ -148,8 +138,7 @@ internal sealed class GateTurn : IDisposable
         return TellAsync(new TurnSignal.Forwarded(_repeats + 1), cancellationToken);
     }
 
-    /// <summary>Ends the message, which is whole.</summary>
-    /// <param name="blocks">Its content, for the proof of a later attempt.</param>
+    /// <summary>Ends the message, which is whole. Its content is kept for the proof of a later attempt.</summary>
     public void Complete(IEnumerable<JsonElement> blocks)
     {
         lock (_lock)
@@ -163,7 +152,6 @@ internal sealed class GateTurn : IDisposable
     }
 
     /// <summary>Ends an answer that broke off before its message was whole.</summary>
-    /// <param name="hasBegun">Whether a part of the message had come.</param>
     public void Break(bool hasBegun)
     {
         lock (_lock)
@@ -175,8 +163,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>Takes an error of the API, or its silence.</summary>
-    /// <returns>Whether the same request may come again.</returns>
+    /// <summary>Takes an error of the API, or its silence. Returns whether the same request may come again.</summary>
     public bool Fail(int? status)
     {
         lock (_lock)
@@ -186,9 +173,9 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>Refuses a request before it leaves. No further request of the turn is forwarded.</summary>
-    /// <param name="refusal">The kind.</param>
-    /// <param name="detail">The difference, without a caller's data.</param>
+    /// <summary>
+    /// Refuses a request before it leaves. No further request of the turn is forwarded. The detail holds no caller's data.
+    /// </summary>
     public void Refuse(GateRefusal refusal, string detail)
     {
         lock (_lock)

@@ -6,9 +6,6 @@ using static Relay.Infrastructure.ApiGate.ProofRules;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>Proves the messages of a request, turn for turn.</summary>
-/// <param name="expected">The caller's part.</param>
-/// <param name="handedIn">With a schema, the blocks of the earlier attempts; else empty.</param>
-/// <param name="seen">Claude Code's own part so far.</param>
 internal sealed class MessageProof(TurnExpectation expected, IReadOnlyList<JsonElement> handedIn, SeenShape seen)
 {
     private readonly BlockProof _blocks = new(seen);

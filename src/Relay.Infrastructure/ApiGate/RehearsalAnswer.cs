@@ -6,7 +6,6 @@ namespace Relay.Infrastructure.ApiGate;
 /// <summary>The gate's own answer in a rehearsal: a whole message of one word. No model wrote it and it costs nothing.</summary>
 internal static class RehearsalAnswer
 {
-    /// <summary>Writes it to Claude Code.</summary>
     public static async Task WriteAsync(HttpResponse response, GateTurn turn, string model, CancellationToken cancellationToken)
     {
         response.ContentType = "text/event-stream";

@@ -48,9 +48,9 @@ internal static partial class RequestHeaders
         "Authorization",
     };
 
-    /// <summary>The headers that go out, as one text.</summary>
-    /// <param name="headers">The headers of the request.</param>
-    /// <param name="problem">The name of the header that is not on the list, or has another form; null for none.</param>
+    /// <summary>
+    /// The headers that go out, as one text. The problem is the name of a header that is not on the list, or has another form.
+    /// </summary>
     public static string Read(IHeaderDictionary headers, out string? problem)
     {
         problem = headers.FirstOrDefault(header => !Dropped.Contains(header.Key) && !IsKnown(header.Key, header.Value.ToString())).Key;
@@ -66,7 +66,6 @@ internal static partial class RequestHeaders
         return text.ToString();
     }
 
-    /// <summary>The names and values that go out.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Outgoing(IHeaderDictionary headers) =>
         from name in Forwarded.Append(SessionId).Append(RetryCount)
         where headers.ContainsKey(name)

@@ -6,30 +6,24 @@ using static Relay.Infrastructure.ApiGate.ProofRules;
 namespace Relay.Infrastructure.ApiGate;
 
 /// <summary>
-/// Claude Code's own part of a request, gathered while the caller's blocks are proven: its note on the environment, its cache
-/// breakpoints and its effort.
+/// Claude Code's own part of a request, gathered while the caller's blocks are proven: its note on the environment, its cache breakpoints
+/// and its effort.
 /// </summary>
-/// <param name="today">The date in UTC.</param>
 internal sealed class SeenShape(DateOnly today)
 {
     private const string ReminderStart = "<system-reminder>\n";
 
-    /// <summary>The form of all cache breakpoints; null before the first breakpoint.</summary>
     public string? CacheControl { get; private set; }
 
-    /// <summary>The number of cache breakpoints.</summary>
     public int Breakpoints { get; private set; }
 
-    /// <summary>The effort that the request names; null while it names none.</summary>
     public string? Effort { get; private set; }
 
     /// <summary>The note on the environment, as <see cref="EnvironmentNote.Read"/> returns it.</summary>
     public string NoteText { get; private set; } = string.Empty;
 
-    /// <summary>The place of the note.</summary>
     public NotePlacement Placement { get; private set; } = NotePlacement.Absent;
 
-    /// <summary>Whether a text is, or begins with, a reminder of Claude Code.</summary>
     public static bool IsReminder(string text) => text.StartsWith(ReminderStart, StringComparison.Ordinal);
 
     public void CountBreakpoint(JsonElement block)

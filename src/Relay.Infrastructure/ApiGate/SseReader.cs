@@ -15,11 +15,10 @@ internal sealed class SseReader
     private readonly ArrayBufferWriter<byte> _line = new();
     private readonly ArrayBufferWriter<byte> _data = new();
 
-    /// <summary>Takes the next bytes.</summary>
-    /// <param name="bytes">The bytes as they came.</param>
-    /// <returns>The events that ended in them, in order. The caller disposes of them.</returns>
-    /// <exception cref="JsonException">The data of an event is not JSON.</exception>
-    /// <exception cref="InvalidDataException">An event is longer than 8 MB.</exception>
+    /// <summary>
+    /// Takes the next bytes. Returns the events that ended in them, in order. The caller disposes of them. Throws a
+    /// <see cref="JsonException"/> for data that is not JSON, an <see cref="InvalidDataException"/> for an event above 8 MB.
+    /// </summary>
     public IReadOnlyList<JsonDocument> Read(ReadOnlySpan<byte> bytes)
     {
         List<JsonDocument>? events = null;

@@ -4,11 +4,10 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>The complete caller's part of a request to the Messages API. It prints none of the caller's words.</summary>
-/// <param name="Model">The model that the process was told: an alias or a full id.</param>
-/// <param name="System">The system prompt; null for none.</param>
-/// <param name="Conversation">The caller's turns, in order.</param>
-/// <param name="MaxOutputTokens">The cap on the answer. A model with a lower cap may have less.</param>
+/// <summary>
+/// The complete caller's part of a request to the Messages API. It prints none of the caller's words. The model is an alias or a full id. A
+/// model with a lower cap on the answer may have less.
+/// </summary>
 internal sealed record TurnExpectation(string Model, PromptText? System, Conversation Conversation, int MaxOutputTokens)
 {
     /// <summary>The family of the model; the name itself where it is not a model's.</summary>
@@ -17,10 +16,8 @@ internal sealed record TurnExpectation(string Model, PromptText? System, Convers
     /// <summary>The effort asked for; null for the executable's default, which the rehearsal showed.</summary>
     public Effort? Effort { get; init; }
 
-    /// <summary>The fields beside Claude Code's own.</summary>
     public ExtraBody Extra { get; init; } = ExtraBody.None;
 
-    /// <summary>The schema that the answer must fit; null for free text.</summary>
     public OutputSchema? Schema { get; init; }
 
     /// <summary>Values that the rehearsal of this executable and model showed; null in the rehearsal itself.</summary>
@@ -30,15 +27,11 @@ internal sealed record TurnExpectation(string Model, PromptText? System, Convers
     public int MaxRepeats { get; init; }
 
     /// <summary>A question that the gate answers itself.</summary>
-    /// <param name="model">The model that the process was told.</param>
-    /// <param name="preparation">The system prompt and the schema that the process was told.</param>
-    /// <param name="maxOutputTokens">The relay's cap.</param>
     public static TurnExpectation Rehearsal(string model, Preparation preparation, int maxOutputTokens) =>
         new(model, preparation.System, Conversation.Of(PromptText.Create("prompt", "Say OK.").Value!), maxOutputTokens)
         {
             Schema = preparation.Schema,
         };
 
-    /// <summary>Hides the caller's words.</summary>
     public override string ToString() => $"TurnExpectation {{ {Model}, *** }}";
 }

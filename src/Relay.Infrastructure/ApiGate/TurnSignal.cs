@@ -8,21 +8,16 @@ internal abstract record TurnSignal : IDisposable
 {
     private TurnSignal() { }
 
-    /// <inheritdoc/>
     public virtual void Dispose() { }
 
-    /// <summary>The request passed its proof and is on its way to the API.</summary>
-    /// <param name="Attempt">1 for the first.</param>
+    /// <summary>The request passed its proof and is on its way to the API. The first attempt is 1.</summary>
     public sealed record Forwarded(int Attempt) : TurnSignal;
 
-    /// <summary>The API has begun to answer.</summary>
-    /// <param name="RequestId">The API's <c>request-id</c>; null when it has none of the usual form.</param>
+    /// <summary>The API has begun to answer. <c>RequestId</c> is null when the API's header has another form than usual.</summary>
     public sealed record Responded(string? RequestId) : TurnSignal;
 
-    /// <summary>An event of the API's answer.</summary>
     public sealed record ApiEvent(JsonDocument Event) : TurnSignal
     {
-        /// <inheritdoc/>
         public override void Dispose()
         {
             Event.Dispose();
@@ -30,9 +25,9 @@ internal abstract record TurnSignal : IDisposable
         }
     }
 
-    /// <summary>The API answered with an error, or not at all.</summary>
-    /// <param name="Failure">Its status and words.</param>
-    /// <param name="MayRepeat">Whether Claude Code will repeat the request, and the gate forward it.</param>
+    /// <summary>
+    /// The API answered with an error, or not at all. <c>MayRepeat</c>: Claude Code will repeat the request, and the gate forward it.
+    /// </summary>
     public sealed record ApiFailed(ApiFailure Failure, bool MayRepeat) : TurnSignal;
 
     /// <summary>The API's answer ended before its message did.</summary>
@@ -49,6 +44,5 @@ internal abstract record TurnSignal : IDisposable
 /// <param name="RetryAfter">The pause that the API asks for; null for none.</param>
 internal sealed record ApiFailure(int? Status, string? Type, string? Message, TimeSpan? RetryAfter)
 {
-    /// <summary>The account's limit that the request ran into; null when the answer named none.</summary>
     public UpstreamLimit? Limit { get; init; }
 }

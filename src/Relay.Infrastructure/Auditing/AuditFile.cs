@@ -34,13 +34,10 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
     private readonly CancellationTokenSource _giveUp = new();
     private volatile string? _problem;
 
-    /// <inheritdoc/>
     public string Part => "audit_log";
 
-    /// <inheritdoc/>
     public string? Problem => _problem;
 
-    /// <inheritdoc/>
     public void Write(AuditEntry entry)
     {
         if (!_entries.Writer.TryWrite((clock.GetUtcNow(), entry)))
@@ -53,7 +50,6 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         }
     }
 
-    /// <inheritdoc/>
     public void WriteRepeated(AuditEntry entry)
     {
         var kind = new AuditEntry(entry.Action)
@@ -68,10 +64,8 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         }
     }
 
-    /// <inheritdoc/>
     public void CountUnauthenticated(string error) => _unauthenticated.AddOrUpdate(error, 1, static (_, count) => count + 1);
 
-    /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         WriteTally();
@@ -87,14 +81,12 @@ internal sealed class AuditFile(RelayHome home, TimeProvider clock, ILogger<Audi
         await base.StopAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
         _giveUp.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await using var tally = clock.CreateTimer(_ => WriteTally(), null, TallyInterval, TallyInterval);

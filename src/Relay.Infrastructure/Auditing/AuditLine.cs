@@ -11,8 +11,7 @@ namespace Relay.Infrastructure.Auditing;
 internal static class AuditLine
 {
     /// <summary>
-    /// The line's bytes, with its line feed. Every character that is not plain ASCII is escaped, so that the line is safe in any
-    /// terminal.
+    /// The line's bytes, with its line feed. Every character that is not plain ASCII is escaped, so that the line is safe in any terminal.
     /// </summary>
     public static ReadOnlyMemory<byte> Format(DateTimeOffset at, AuditEntry entry)
     {
@@ -26,7 +25,6 @@ internal static class AuditLine
         return buffer.WrittenMemory;
     }
 
-    /// <summary>The line's text, without its line feed.</summary>
     public static string Text(DateTimeOffset at, AuditEntry entry) => Encoding.UTF8.GetString(Format(at, entry).Span).TrimEnd('\n');
 
     private static void Write(Utf8JsonWriter writer, DateTimeOffset at, AuditEntry entry)

@@ -11,7 +11,6 @@ internal sealed class AuditReader(RelayHome home, TimeProvider clock) : IAuditRe
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(250);
 
-    /// <inheritdoc/>
     public async IAsyncEnumerable<string> Tail(
         int count,
         string? keyLabel,

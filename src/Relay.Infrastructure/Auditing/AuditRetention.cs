@@ -15,7 +15,6 @@ internal sealed class AuditRetention(RelayHome home, IOptions<AuditOptions> opti
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);

@@ -8,8 +8,6 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// The blocks of one message as they come: words, calls of the caller's tools, and thoughts for a caller who asked for them. Each piece is
 /// handed out once, in the order of the message.
 /// </summary>
-/// <param name="showsThoughts">Whether thoughts are handed out.</param>
-/// <param name="hasCitations">Whether words may cite documents: then blocks of words stay separate.</param>
 internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 {
     private readonly AnswerWords _words = new();
@@ -28,10 +26,8 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     /// <summary>Length of all words, inputs and thoughts in UTF-16 units.</summary>
     public int Length => _words.Length + _otherLength;
 
-    /// <summary>Whether any words came.</summary>
     public bool HasWords => _words.Length > 0;
 
-    /// <summary>Whether a piece was handed out.</summary>
     public bool IsShown => _isShown;
 
     /// <summary>Whether the words hold nothing but blanks, as Claude Code reckons.</summary>
@@ -40,11 +36,8 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     /// <summary>Whether a call ended whose input is not a JSON object.</summary>
     public bool HasBrokenCall { get; private set; }
 
-    /// <summary>Adds words.</summary>
-    /// <returns>As <see cref="AnswerWords.Append"/>.</returns>
     public (string Text, string Sequence)? Append(string words, StopSequences? stop) => _words.Append(words, stop);
 
-    /// <summary>Begins a block.</summary>
     public void Begin(JsonElement block)
     {
         switch (block.Text("type"))
@@ -70,7 +63,6 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         }
     }
 
-    /// <summary>Adds a part of a call or of a thought.</summary>
     public void Add(JsonElement delta)
     {
         if (_call is { } call && delta.Text("partial_json") is { } input)
@@ -92,7 +84,6 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         }
     }
 
-    /// <summary>Ends a block.</summary>
     public void End()
     {
         FlushPending(isEnd: true);
@@ -162,7 +153,6 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     }
 
     /// <summary>All pieces that were not handed out, once the answer is known.</summary>
-    /// <param name="text">All words of the answer.</param>
     public IEnumerable<AnswerPiece> TakeRest(string text)
     {
         FlushPending(isEnd: true);
@@ -188,7 +178,6 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
     public string Complete() => _words.Complete();
 
     /// <summary>The blocks of the answer; null for one of text alone.</summary>
-    /// <param name="text">All words of the answer: those that came, or their beginning.</param>
     public IReadOnlyList<AnswerBlock>? Content(string text)
     {
         if (_parts.Count == 0)
@@ -224,7 +213,6 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
         (_isInText, _citations) = (false, []);
     }
 
-    /// <summary>Ends the words before a block of another kind.</summary>
     private void EndText()
     {
         _words.EndPiece();

@@ -14,13 +14,11 @@ internal sealed class AnswerWords
     private int _taken;
     private int _heldBack;
 
-    /// <summary>Length in UTF-16 units.</summary>
     public int Length => _text.Length;
 
     /// <summary>Length of the part that may be shown: without the possible beginning of a stop text.</summary>
     public int ShowableLength => _text.Length - _heldBack;
 
-    /// <summary>Whether a part of the text was handed out.</summary>
     public bool IsShown => _taken > 0;
 
     /// <summary>Whether the text holds nothing but blanks, as Claude Code reckons: JavaScript's <c>trim</c> leaves nothing.</summary>
@@ -43,10 +41,9 @@ internal sealed class AnswerWords
         }
     }
 
-    /// <summary>Adds a piece.</summary>
-    /// <param name="piece">A piece, which may begin or end with half a surrogate pair.</param>
-    /// <param name="stop">The texts to look for; null for none.</param>
-    /// <returns>The first stop text found, and the text before it; null for none.</returns>
+    /// <summary>
+    /// Adds a piece, which may begin or end with half a surrogate pair. Returns the first stop text found, and the text before it.
+    /// </summary>
     public (string Text, string Sequence)? Append(string piece, StopSequences? stop)
     {
         var from = Math.Max(_taken, _text.Length - StopSequences.MaxLength);
@@ -76,9 +73,7 @@ internal sealed class AnswerWords
         return null;
     }
 
-    /// <summary>
-    /// The text that came since the last call and may be shown; null for none. The possible beginning of a stop text is held back.
-    /// </summary>
+    /// <summary>The text that came since the last call, without the possible beginning of a stop text.</summary>
     public string? Take() => TakeTo(ShowableLength);
 
     /// <summary>The text up to a place, without the part that was taken before; null for none.</summary>
@@ -105,7 +100,6 @@ internal sealed class AnswerWords
         (_half, _heldBack) = (null, 0);
     }
 
-    /// <summary>The part of the whole answer that was not taken yet; null for nothing.</summary>
     public string? TakeRest(string answer)
     {
         var rest = _taken < answer.Length ? answer[_taken..] : null;
@@ -113,13 +107,11 @@ internal sealed class AnswerWords
         return rest;
     }
 
-    /// <summary>The text from one place to another.</summary>
     public string Between(int from, int to) => _text.ToString(from, to - from);
 
     /// <summary>The whole text, when no other piece comes.</summary>
     public string Complete() => _half is null ? _text.ToString() : _text + "\uFFFD";
 
-    /// <summary>Begins anew after a message was broken off before any of it was shown.</summary>
     public void Clear()
     {
         _text.Clear();

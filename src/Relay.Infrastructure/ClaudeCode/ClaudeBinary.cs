@@ -12,7 +12,6 @@ internal sealed record ClaudeBinary(string Path, long Length, DateTime ModifiedA
     /// <summary>The oldest version that knows <c>client_composed</c>, <c>--restricted</c> and a clean <c>set_model</c>.</summary>
     public static readonly Version MinimumVersion = new(2, 1, 290);
 
-    /// <summary>Whether the executable is still there unchanged.</summary>
     public bool IsUnchanged => new FileInfo(Path) is { Exists: true } file && file.Length == Length && file.LastWriteTimeUtc == ModifiedAt;
 
     /// <summary>The newest version that the lockdown tests have run against.</summary>
@@ -24,9 +23,7 @@ internal sealed class ClaudeLocator(IOptions<ClaudeCodeOptions> options)
 {
     private static readonly string FileName = OperatingSystem.IsWindows() ? "claude.exe" : "claude";
 
-    /// <summary>
-    /// The executable, or <see cref="ErrorCode.ClaudeMissing"/> with the action to take. Cheap: a few look-ups of file names.
-    /// </summary>
+    /// <summary>The executable, or the error with the action to take. Cheap: a few look-ups of file names.</summary>
     public Result<ClaudeBinary> Find()
     {
         var named = options.Value.ClaudeBin;

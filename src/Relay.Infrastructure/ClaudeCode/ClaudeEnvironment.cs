@@ -72,7 +72,6 @@ internal sealed class ClaudeEnvironment(
                 && 0.25 * (1 << count) <= completionOptions.Value.IdleTimeout.TotalSeconds / 2
             );
 
-    /// <summary>Whether the requests pass the gate, which proves them.</summary>
     public bool UsesGate => options.Value.UsesGate;
 
     /// <summary>The directory with the login's credentials; null where credentials come by environment.</summary>
@@ -119,10 +118,10 @@ internal sealed class ClaudeEnvironment(
         || name.ToUpperInvariant() is "PATH" or "HOME" or "TMPDIR" or "NODE_OPTIONS" or "TZ" or "XDG_CONFIG_HOME"
         || CredentialNames.Values.Any(names => names.Contains(name, StringComparer.OrdinalIgnoreCase));
 
-    /// <summary>The whole environment of one child.</summary>
-    /// <param name="homeDirectory">Its home, as the child sees it.</param>
-    /// <param name="temporaryDirectory">Its temporary directory, as the child sees it.</param>
-    /// <param name="gate">The way to the API, as the child sees it; null where the child may not call it, or calls it by itself.</param>
+    /// <summary>
+    /// The whole environment of one child, with paths as the child sees them. Without a gate it may not call the API, or calls it by
+    /// itself.
+    /// </summary>
     public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, GateAccess? gate)
     {
         var environment = Switches.ToDictionary(name => name, _ => "1", StringComparer.Ordinal);

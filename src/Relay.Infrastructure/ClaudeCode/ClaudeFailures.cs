@@ -2,12 +2,10 @@ using Relay.Domain;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>Claude Code's report of a turn that failed.</summary>
-/// <param name="Subtype">The subtype of the result frame.</param>
-/// <param name="ApiStatus">The HTTP status of Anthropic's API; null when the API was not called.</param>
-/// <param name="AssistantError">The <c>error</c> of the assistant frame before.</param>
-/// <param name="TerminalReason">The terminal reason of the result frame.</param>
-/// <param name="RetryAfter">The time until the account's limit resets; null when the CLI named none.</param>
+/// <summary>
+/// Claude Code's report of a turn that failed: its result frame, and the <c>error</c> of the assistant frame before. Without a status the
+/// API was not called.
+/// </summary>
 internal sealed record ClaudeFailure(string? Subtype, long? ApiStatus, string? AssistantError, string? TerminalReason, TimeSpan? RetryAfter)
 {
     /// <summary>Whether the login itself is refused, whatever the request: a 403 may be about the request.</summary>
@@ -25,14 +23,12 @@ internal static class ClaudeFailures
 {
     private static readonly TimeSpan DefaultBackoff = TimeSpan.FromSeconds(30);
 
-    /// <summary>The login is missing or refused; only the operator can mend it.</summary>
     public static RelayError NotLoggedIn { get; } =
         new(
             ErrorCode.NotLoggedIn,
             "Claude Code on the relay's host is not logged in, or Anthropic refused its login. Tell the relay's operator."
         );
 
-    /// <summary>Claude Code ended, or fell out of its protocol, in the middle of a turn.</summary>
     public static RelayError Broken { get; } = new(ErrorCode.UpstreamError, "Claude Code ended without an answer. Try again.");
 
     /// <summary>Claude Code needed too much memory for the request. A repeat would need as much.</summary>
@@ -44,7 +40,6 @@ internal static class ClaudeFailures
                 + "or less text."
         );
 
-    /// <summary>The error of a failure.</summary>
     public static RelayError ToError(ClaudeFailure failure) =>
         failure switch
         {

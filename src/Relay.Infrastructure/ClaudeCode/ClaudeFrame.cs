@@ -19,7 +19,6 @@ internal sealed class ClaudeFrame : IDisposable
     /// <summary><c>init</c>, <c>api_retry</c>, …; null for a type without subtypes.</summary>
     public string? Subtype { get; }
 
-    /// <summary>The whole object.</summary>
     public JsonElement Json => _document.RootElement;
 
     /// <summary>Parses a line.</summary>
@@ -37,7 +36,6 @@ internal sealed class ClaudeFrame : IDisposable
         throw new JsonException("A frame has no type.");
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _document.Dispose();
 }
 

@@ -23,7 +23,6 @@ internal sealed class ClaudeInput
 
     private readonly ArrayBufferWriter<byte> _buffer = new();
 
-    /// <summary>The lines written so far.</summary>
     public ReadOnlyMemory<byte> Bytes => _buffer.WrittenMemory;
 
     /// <summary>Sets the system prompt. Only the first one of a process counts. Without it the CLI's own long prompt applies.</summary>
@@ -50,7 +49,6 @@ internal sealed class ClaudeInput
             writer.WriteEndObject();
         });
 
-    /// <summary>Changes the model a spare was started with.</summary>
     public ClaudeInput SetModel(string model) =>
         Line(writer =>
         {
@@ -97,20 +95,14 @@ internal sealed class ClaudeInput
             writer.WriteEndObject();
         });
 
-    /// <summary>The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>.</summary>
-    /// <param name="turn">The caller's words.</param>
-    /// <param name="id">
-    /// The id of the frame, for <see cref="Rewind"/>. A frame with an id that the process has seen before is silently ignored.
-    /// </param>
-    /// <param name="listsResults">
-    /// Whether the results of tools are written as lists. With older models Claude Code adds its note to the last result, and trims the
-    /// blanks around a result that is not a list.
-    /// </param>
+    /// <summary>
+    /// The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>. A frame with an id
+    /// that the process has seen before is silently ignored. Results are written as lists for older models: there Claude Code adds its note
+    /// to the last result, and trims the blanks around a result that is not a list.
+    /// </summary>
     public ClaudeInput Prompt(ChatMessage turn, Guid id, bool listsResults = false) => UserTurn(turn, id, query: true, listsResults);
 
     /// <summary>An earlier turn of the caller's side. Its empty result must have come before the next line is written.</summary>
-    /// <param name="turn">The caller's words.</param>
-    /// <param name="id">As in <see cref="Prompt"/>.</param>
     public ClaudeInput PastPrompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: false);
 
     /// <summary>Takes a user's turn back, with everything after it.</summary>
@@ -125,7 +117,6 @@ internal sealed class ClaudeInput
             writer.WriteEndObject();
         });
 
-    /// <summary>An earlier answer of the model.</summary>
     public ClaudeInput PastAnswer(ChatMessage turn) =>
         Line(writer =>
         {
@@ -163,16 +154,12 @@ internal sealed class ClaudeInput
         return [words[..at], words[at..]];
     }
 
-    /// <summary>Request id of <see cref="Rewind"/>.</summary>
     public const string RewindId = "rewind";
 
-    /// <summary>Request id of <see cref="Initialize"/>.</summary>
     public const string InitializeId = "initialize";
 
-    /// <summary>Request id of <see cref="SetModel"/>.</summary>
     public const string SetModelId = "set_model";
 
-    /// <summary>Request id of <see cref="ApplySettings"/>.</summary>
     public const string ApplySettingsId = "apply_settings";
 
     private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query, bool listsResults = false) =>
@@ -307,9 +294,7 @@ internal sealed class ClaudeInput
         }
     }
 
-    /// <param name="writer">A writer inside of the block's object.</param>
-    /// <param name="result">The result.</param>
-    /// <param name="isList">Whether a single text is written as a list, too.</param>
+    /// <summary>With <paramref name="isList"/> a single text is written as a list, too.</summary>
     private static void WriteResult(Utf8JsonWriter writer, ToolResultBlock result, bool isList)
     {
         writer.WriteString("type", "tool_result");

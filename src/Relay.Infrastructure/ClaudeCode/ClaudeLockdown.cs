@@ -21,11 +21,9 @@ internal static class ClaudeLockdown
     public const int SchemaAttempts = 3;
 
     /// <summary>
-    /// The arguments of a process. All are constant but the model and whether there is a schema; no byte of a caller stands here.
+    /// The arguments of a process. All are constant but the model and whether there is a schema; no byte of a caller stands here. The API's
+    /// events are written as frames only where the gate does not see them.
     /// </summary>
-    /// <param name="model">The model, as Claude Code knows it.</param>
-    /// <param name="takesSchema">Whether the answer must fit a schema.</param>
-    /// <param name="tellsEvents">Whether it writes the API's events as frames: needed where the gate does not see them.</param>
     public static IReadOnlyList<string> Arguments(string model, bool takesSchema = false, bool tellsEvents = true) =>
         [
             "-p",
@@ -52,9 +50,6 @@ internal static class ClaudeLockdown
         ];
 
     /// <summary>The violation in an <c>init</c> frame, in words without a caller's data; null for none.</summary>
-    /// <param name="init">The frame.</param>
-    /// <param name="version">The version that the self-test found.</param>
-    /// <param name="takesSchema">Whether <see cref="SchemaTool"/> is allowed.</param>
     public static string? FindViolation(JsonElement init, Version version, bool takesSchema = false)
     {
         foreach (var list in (string[])["tools", "mcp_servers", "slash_commands", "skills"])

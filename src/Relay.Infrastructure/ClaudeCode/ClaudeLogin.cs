@@ -13,10 +13,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// </summary>
 internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader status, RelayHome home) : IClaudeLogin
 {
-    /// <inheritdoc/>
     public bool IsInteractive => InteractiveProcess.HasTerminal;
 
-    /// <inheritdoc/>
     public async Task<Result<ClaudeLoginStatus>> LogInAsync(CancellationToken cancellationToken)
     {
         if (!locator.Find().TryGet(out var binary, out var missing))

@@ -46,22 +46,18 @@ internal sealed class ClaudeProcess : IAsyncDisposable
             clock.GetTimestamp()
         );
 
-    /// <summary>The verified CLI it was started from.</summary>
     public EngineGeneration Generation { get; }
 
     /// <summary>The process's right to call the API; null with <c>bedrock</c> and <c>vertex</c>.</summary>
     public GateTicket? Ticket { get; }
 
-    /// <summary>The model that it asks.</summary>
     public string Model { get; set; }
 
     /// <summary>The settings of its last turn; null for those that it was started with.</summary>
     public TurnSettings? Settings { get; set; }
 
-    /// <summary>The number of completions that it has served.</summary>
     public int Uses { get; set; }
 
-    /// <summary>Whether it was started for an answer that must fit a schema.</summary>
     public bool TakesSchema { get; }
 
     /// <summary>Process id on the host: the jail's, where there is one.</summary>
@@ -73,10 +69,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Whether the system prompt and the schema were set, and an <c>init</c> frame checked, before the turn to come.</summary>
     public bool IsPrepared { get; set; }
 
-    /// <summary>Completes when it has ended.</summary>
     public Task Exited => _child.Exited;
 
-    /// <summary>Starts a process.</summary>
     /// <exception cref="IOException">The executable, or a directory that it needs, is missing.</exception>
     public static async Task<ClaudeProcess> StartAsync(
         IProcessStarter starter,
@@ -124,8 +118,6 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// Has the prepared process ask a question that the gate answers, and takes the turn back. This shows the shape of its requests, and
     /// makes its first real turn a warm one.
     /// </summary>
-    /// <param name="expectation">The system prompt, the schema and the cap that the process was told.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ClaudeProtocolException">It sent another request, or none.</exception>
     public async Task<RequestShape> RehearseAsync(TurnExpectation expectation, CancellationToken cancellationToken)
     {
@@ -209,10 +201,9 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         throw new ClaudeProtocolException("Claude Code ended when it was told the model.");
     }
 
-    /// <summary>Takes the turns of a conversation back, from the last to the first.</summary>
-    /// <param name="frames">The ids of its user frames, in order.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>Whether the conversation is empty again.</returns>
+    /// <summary>
+    /// Takes the turns of a conversation back, from the last to the first. Returns whether the conversation is empty again.
+    /// </summary>
     public async Task<bool> RewindAsync(IReadOnlyList<Guid> frames, CancellationToken cancellationToken)
     {
         var isRewound = false;
@@ -247,10 +238,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         return null;
     }
 
-    /// <summary>
-    /// Sets the system prompt and the schema, and has the process show its <c>init</c> frame, without a call to the API.
-    /// </summary>
-    /// <returns>The state of its login, the violation if there is one, and whether the schema is valid.</returns>
+    /// <summary>Sets the system prompt and the schema, and has the process show its <c>init</c> frame, without a call to the API.</summary>
     /// <exception cref="ClaudeProtocolException">It failed before that.</exception>
     public async Task<PreparedProcess> PrepareAsync(PromptText? system, OutputSchema? schema, CancellationToken cancellationToken)
     {
@@ -321,7 +309,6 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         };
     }
 
-    /// <summary>Writes frames to stdin and flushes.</summary>
     /// <exception cref="IOException">The process has ended.</exception>
     public async Task WriteAsync(ClaudeInput input, bool holdsCallersData, CancellationToken cancellationToken)
     {
@@ -363,7 +350,6 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a <c>control_response</c> is a refusal.</summary>
     public static bool RefusedControl(JsonElement frame) => frame.Member("response")?.Text("subtype") != "success";
 
     /// <summary>Ends the process at once, before it can do one more thing.</summary>
@@ -372,10 +358,8 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     /// <summary>Bytes of memory that it holds now; 0 where the system does not tell.</summary>
     public long ResidentBytes => _child.ResidentBytes;
 
-    /// <summary>Whether it was ended because it held too much memory.</summary>
     public bool OutgrewMemory { get; private set; }
 
-    /// <summary>Ends a process that holds too much memory.</summary>
     public void KillForMemory()
     {
         OutgrewMemory = true;

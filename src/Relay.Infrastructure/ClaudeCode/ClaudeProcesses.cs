@@ -36,7 +36,6 @@ internal sealed class ClaudeProcesses(
     /// <summary>The number of live processes: working, parked, and ending.</summary>
     public int Alive => _processes.Count;
 
-    /// <summary>Starts one.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ClaudeProcess> StartAsync(
         EngineGeneration generation,
@@ -99,7 +98,6 @@ internal sealed class ClaudeProcesses(
         state.Recheck();
     }
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _memoryCheck = clock.CreateTimer(_ => EndTheLargest(), null, MemoryCheckInterval, MemoryCheckInterval);
@@ -124,7 +122,6 @@ internal sealed class ClaudeProcesses(
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _memoryCheck?.Dispose();
 
     /// <summary>Kills each process that has outgrown its bound: one request must not take the memory of all.</summary>

@@ -6,9 +6,7 @@ using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>A command ready to start.</summary>
-/// <param name="Spec">The command.</param>
-/// <param name="Scratch">Removes the command's directories after its end; null for none.</param>
+/// <summary>A command ready to start. Dispose of the scratch after its end: this removes the command's directories.</summary>
 internal sealed record ConfinedCommand(ProcessSpec Spec, IDisposable? Scratch);
 
 /// <summary>
@@ -62,10 +60,8 @@ internal sealed class ClaudeSandbox(
 
     private string _note = "not probed yet";
 
-    /// <summary>Whether the jail is in force.</summary>
     public bool IsJailed { get; private set; }
 
-    /// <summary>The reason why there is no jail; null with one.</summary>
     public string? Note => IsJailed ? null : _note;
 
     /// <summary>Decides once whether there is a jail, by launching Claude Code in the jail of completions.</summary>
@@ -89,10 +85,10 @@ internal sealed class ClaudeSandbox(
     /// <summary>A directory of managed policy that would reach into completions; null for none.</summary>
     public string? FindManagedPolicy() => IsJailed ? null : ManagedPolicyDirectories.FirstOrDefault(Directory.Exists);
 
-    /// <summary>The command line and environment of one Claude Code process.</summary>
-    /// <param name="binary">The executable.</param>
-    /// <param name="arguments">Its arguments.</param>
-    /// <param name="gate">Its way to the API; null for a process that may not call it, and with <c>bedrock</c> and <c>vertex</c>.</param>
+    /// <summary>
+    /// The command line and environment of one process. Without a gate it may not call the API, or calls it by itself (<c>bedrock</c>,
+    /// <c>vertex</c>).
+    /// </summary>
     public ConfinedCommand Confine(ClaudeBinary binary, IReadOnlyList<string> arguments, GateAccess? gate = null) =>
         IsJailed ? InJail(binary, arguments, gate) : Unjailed(binary, arguments, gate);
 
@@ -174,8 +170,7 @@ internal sealed class ClaudeSandbox(
             : null;
     }
 
-    /// <summary>Runs a command to its end.</summary>
-    /// <returns>The reason why it failed; null when it succeeded.</returns>
+    /// <summary>Runs a command to its end. Returns the reason why it failed.</summary>
     private async Task<string?> ProbeAsync(ConfinedCommand command, CancellationToken cancellationToken)
     {
         using var scratch = command.Scratch;

@@ -13,14 +13,12 @@ internal sealed record CompletionRun(CompletionJob Job, ClaimedProcess Claimed, 
     /// <summary>The turn at the gate; null where there is no gate.</summary>
     public GateTurn? Gate { get; private set; }
 
-    /// <summary>The fields that the process lays over its request's body.</summary>
     public ExtraBody Extra { get; set; } = ExtraBody.None;
 
     public TurnNews News { get; private set; } = null!;
 
     public long? FirstTokenAt { get; set; }
 
-    /// <summary>Whether the process has been told the model that is to answer.</summary>
     public bool IsModelToldYet { get; set; } = true;
 
     public bool IsAnswered { get; set; }

@@ -22,10 +22,8 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     private int _generations;
     private bool _isRecheckDue;
 
-    /// <summary>Raised after every change.</summary>
     public event Action? Changed;
 
-    /// <inheritdoc/>
     public EngineStatus Status
     {
         get
@@ -54,7 +52,6 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     /// <summary>The reason why no CLI is in use.</summary>
     public RelayError? Problem => sandbox.FindManagedPolicy() is { } policy ? ManagedPolicy(policy) : _snapshot.Problem;
 
-    /// <summary>Enters service after a self-test: processes of this binary may serve.</summary>
     public EngineGeneration EnterService(ClaudeBinary binary, Version version)
     {
         var generation = new EngineGeneration(++_generations, binary, version);
@@ -87,7 +84,6 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     /// <summary>Whether the self-test is to run although nothing changed. The answer is given once.</summary>
     public bool TakeRecheck() => Interlocked.Exchange(ref _isRecheckDue, false);
 
-    /// <summary>Waits for a doubt, or for the time to pass.</summary>
     public async Task WaitForDoubtAsync(TimeSpan time, TimeProvider clock, CancellationToken cancellationToken)
     {
         using var deadline = new Deadline(time, clock, cancellationToken);
@@ -95,7 +91,6 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         cancellationToken.ThrowIfCancellationRequested();
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _doubts.Dispose();
 
     /// <summary>The error that callers get for a violation. It does not tell the finding.</summary>

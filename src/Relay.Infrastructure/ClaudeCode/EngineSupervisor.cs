@@ -38,7 +38,6 @@ internal sealed class EngineSupervisor(
     private ClaudeBinary? _passedOver;
     private long _recheckedAt;
 
-    /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         if (await ProbeAsync(cancellationToken) is { } problem)
@@ -67,7 +66,6 @@ internal sealed class EngineSupervisor(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var pause = FirstRetry;

@@ -3,16 +3,14 @@ using Relay.Application.Timing;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>A turn whose answer is whole, and whose process may serve again once the turn is taken back.</summary>
-/// <param name="Frames">The ids of its user frames, in order.</param>
-/// <param name="Reading">The frame that is being read; null for none.</param>
-/// <param name="HasResult">Whether the process has told its result already.</param>
 internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame?>? Reading, bool HasResult)
 {
     /// <summary>Claude Code tells its result within some milliseconds of the message's end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>Waits for the end of the turn in the process, and takes the turn back.</summary>
-    /// <returns>Whether the process is in the state before the turn.</returns>
+    /// <summary>
+    /// Waits for the end of the turn in the process, and takes it back. Returns whether the process is in the state before the turn.
+    /// </summary>
     public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock, CancellationToken cancellationToken)
     {
         using var deadline = new Deadline(Patience, clock, cancellationToken);

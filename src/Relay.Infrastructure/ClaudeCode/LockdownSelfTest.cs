@@ -28,7 +28,6 @@ internal sealed class LockdownSelfTest(
 {
     private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(20);
 
-    /// <summary>Runs the test against one binary.</summary>
     public async Task<SelfTestReport> RunAsync(ClaudeBinary binary, CancellationToken cancellationToken)
     {
         Version? version = null;
@@ -161,7 +160,4 @@ internal sealed class LockdownSelfTest(
 }
 
 /// <summary>The result of a self-test.</summary>
-/// <param name="Version">The version that the CLI reports; null when it did not come so far.</param>
-/// <param name="Problem">The reason why it may not serve; null when it may.</param>
-/// <param name="Violation">The violation of the lockdown, for the operator; null for another problem.</param>
 internal sealed record SelfTestReport(Version? Version, RelayError? Problem, string? Violation = null);

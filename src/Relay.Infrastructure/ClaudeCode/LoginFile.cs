@@ -8,7 +8,6 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <param name="EndsAt">End of the login, UTC: it can't be renewed after that. Null when the file does not say.</param>
 internal sealed record LoginTokens(string? AccessToken, DateTimeOffset? ExpiresAt, DateTimeOffset? EndsAt)
 {
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }
 

@@ -39,7 +39,6 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
     /// </summary>
     public DateTimeOffset? EndsAt => file.Read()?.EndsAt;
 
-    /// <summary>Notes that Anthropic refused the login of a completion (401).</summary>
     public void Refused()
     {
         lock (_lock)
@@ -59,7 +58,6 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
         );
     }
 
-    /// <summary>Notes that a completion was answered.</summary>
     public void Accepted()
     {
         lock (_lock)

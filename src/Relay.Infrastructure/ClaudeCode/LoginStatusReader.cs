@@ -14,7 +14,6 @@ internal sealed class LoginStatusReader(ProcessStarter starter, TimeProvider clo
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    /// <summary>The arguments that ask.</summary>
     public static IReadOnlyList<string> Arguments { get; } = ["auth", "status", "--json"];
 
     /// <summary>Runs a command with <see cref="Arguments"/>.</summary>

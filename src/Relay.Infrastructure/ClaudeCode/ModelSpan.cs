@@ -25,11 +25,7 @@ internal static class ModelSpan
         return span;
     }
 
-    /// <summary>Ends the span with its outcome.</summary>
-    /// <param name="span">The span; null when no listener records.</param>
-    /// <param name="turn">The turn as far as it came.</param>
-    /// <param name="stopReason">The model's reason to stop; null without an answer.</param>
-    /// <param name="error">The error's wire name; null for an answer.</param>
+    /// <summary>Ends the span with its outcome. An error is told by its wire name.</summary>
     public static void End(Activity? span, CompletionTurn turn, string? stopReason, string? error)
     {
         if (span is null)

@@ -6,18 +6,14 @@ using Relay.Domain.Models;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>The words that a process is told before a caller's turn, or already while it is parked.</summary>
-/// <param name="System">The system prompt; null for none.</param>
-/// <param name="Schema">The schema that its answer must fit; null for free text.</param>
 internal sealed record Preparation(PromptText? System, OutputSchema? Schema)
 {
-    /// <summary>The preparation of a request.</summary>
     public static Preparation Of(CompletionRequest request) => new(request.System, request.SchemaToHandIn);
 }
 
 /// <summary>The profile that a spare is prepared for. It belongs to one key. It holds system prompt and schema as their hashes.</summary>
 internal readonly record struct ProfileId(string KeyId, string Model, string SystemHash, string SchemaHash)
 {
-    /// <summary>The profile of a request.</summary>
     public static ProfileId Of(string keyId, ModelName model, Preparation preparation) =>
         new(keyId, model.Value, Hash(preparation.System?.Reveal()), Hash(preparation.Schema?.Reveal()));
 
@@ -28,6 +24,5 @@ internal readonly record struct ProfileId(string KeyId, string Model, string Sys
 /// <summary>A profile with the words that its processes are told.</summary>
 internal sealed record SpareProfile(ProfileId Id, Preparation Preparation);
 
-/// <summary>A spare that should be started.</summary>
-/// <param name="Profile">The profile to prepare it for; null for a blank one.</param>
+/// <summary>A spare that should be started: a blank one without a profile.</summary>
 internal sealed record SpareNeed(SpareProfile? Profile);

@@ -18,7 +18,6 @@ internal sealed class SpareShelf
     /// <summary>Parked, the oldest first.</summary>
     public List<ClaudeProcess> Spares { get; } = [];
 
-    /// <summary>Processes of the profile that serve now.</summary>
     public int InUse { get; set; }
 
     /// <summary>Processes of the profile that are being taken back.</summary>
@@ -33,13 +32,11 @@ internal sealed class SpareShelf
     /// <summary>Whether no spare is prepared for it any more.</summary>
     public bool IsUnfit { get; set; }
 
-    /// <summary>Number of requests.</summary>
     public int Uses { get; set; }
 
     /// <summary>Timestamp of its last request.</summary>
     public long LastUsedAt { get; set; }
 
-    /// <summary>Whether no spare of its kind is started now.</summary>
     public bool IsPaused(TimeProvider clock) => clock.GetElapsedTime(_pausedAt) < _pause;
 
     /// <summary>Each pause is twice as long as the one before; a quiet minute begins anew. Null while it pauses already.</summary>

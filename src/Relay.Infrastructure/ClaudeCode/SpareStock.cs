@@ -6,12 +6,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Keeps account of the spares: a fixed number of blank ones, and those that belong to a profile, because they have served it or are
 /// prepared for it. Starts no process.
 /// </summary>
-/// <param name="options">The caps.</param>
-/// <param name="clock">The clock, for ages.</param>
-/// <param name="end">Ends a spare in the background.</param>
 internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, Action<ClaudeProcess> end)
 {
-    /// <summary>Greatest age of a spare.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
 
     /// <summary>Number of profiles that are counted, to learn which repeat.</summary>
@@ -39,16 +35,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Counts a use of the profile, and takes its spare, or else a blank one.</summary>
-    /// <param name="generation">The CLI in use.</param>
-    /// <param name="id">The profile.</param>
-    /// <param name="preparation">The words of the profile.</param>
-    /// <param name="returning">
-    /// A process of the profile that is being taken back: null when there is none, or a spare was there. Its result is null when it can't
-    /// serve again.
-    /// </param>
-    /// <param name="cancellationToken">Ends the wait for it.</param>
-    /// <returns>Null when there is no spare.</returns>
+    /// <summary>
+    /// Counts a use of the profile, and takes its spare, or else a blank one. Without either, <paramref name="returning"/> gives a process
+    /// that is being taken back; its result is null when it can't serve again.
+    /// </summary>
     public ClaudeProcess? Take(
         EngineGeneration generation,
         ProfileId id,
@@ -130,10 +120,10 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Takes a process back: it goes to the request that waits for it, or is parked.</summary>
-    /// <param name="process">Null when it can't serve again.</param>
-    /// <param name="id">Its profile.</param>
-    /// <returns>False when the process is no longer wanted.</returns>
+    /// <summary>
+    /// Takes a process back: it goes to the request that waits for it, or is parked. It is null when it can't serve again. Returns false
+    /// when it is no longer wanted.
+    /// </summary>
     public bool EndReturn(ClaudeProcess? process, ProfileId id)
     {
         lock (_lock)
@@ -151,8 +141,6 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>Parks a spare that was just started; false when no such spare is wanted any more.</summary>
-    /// <param name="spare">The spare.</param>
-    /// <param name="id">The profile it was prepared for; null for a blank one.</param>
     public bool TryPark(ClaudeProcess spare, ProfileId? id)
     {
         lock (_lock)
@@ -204,7 +192,6 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     }
 
     /// <summary>Pauses after a spare could not be started or prepared. Only spares of its kind wait.</summary>
-    /// <returns>The length of the pause.</returns>
     public TimeSpan? Pause(SpareNeed need)
     {
         lock (_lock)
@@ -217,8 +204,6 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
     /// Never prepares a spare for this profile again, as long as the profile is remembered: its schema is invalid, or too much for a
     /// process.
     /// </summary>
-    /// <param name="id">The profile.</param>
-    /// <param name="refusedBy">The CLI that refused the schema as invalid; null when it did not come so far.</param>
     public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy)
     {
         lock (_lock)
@@ -302,7 +287,6 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Ends every spare.</summary>
     public void Clear()
     {
         lock (_lock)
@@ -316,7 +300,6 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>The oldest spare that is alive and of the CLI in use.</summary>
     private static ClaudeProcess? TakeLive(List<ClaudeProcess> spares, EngineGeneration generation, Func<ClaudeProcess, bool>? fits = null)
     {
         var spare = spares.FirstOrDefault(candidate =>

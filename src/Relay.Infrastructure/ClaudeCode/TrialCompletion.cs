@@ -23,8 +23,6 @@ internal sealed class TrialCompletion(
     TimeProvider clock
 )
 {
-    /// <summary>Runs it.</summary>
-    /// <returns>Its time and its cost, or the error that a caller would have got.</returns>
     public async Task<Result<Trial>> RunAsync(EngineGeneration generation, CancellationToken cancellationToken)
     {
         var startedAt = clock.GetTimestamp();
@@ -115,5 +113,4 @@ internal sealed class TrialCompletion(
     }
 }
 
-/// <summary>The outcome of a trial.</summary>
 internal sealed record Trial(string Model, TimeSpan Time, TokenUsage Usage);

@@ -11,7 +11,6 @@ internal static class TurnErrors
     /// <summary>A process without the tool that its schema brought can do less than expected, not more.</summary>
     public static TurnOutcome.Failed NoSchemaTool { get; } = Upstream("Claude Code did not take the schema. Try again.");
 
-    /// <summary>The gate refused a request that differs from the caller's.</summary>
     public static TurnOutcome.Failed NotForwarded { get; } =
         Upstream(
             "Claude Code changed the request, so the relay did not send it. Try again; if it happens again, tell the relay's operator."

@@ -6,22 +6,18 @@ using Relay.Infrastructure.ApiGate;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>Failures of one turn, as the API or Claude Code reports them, and the account's limit that a turn ran into.</summary>
-/// <param name="clock">Tells how long it is to the reset of a limit.</param>
 internal sealed class TurnFailures(TimeProvider clock)
 {
     private UpstreamLimit? _rejection;
 
-    /// <summary>Whether Anthropic refused the login.</summary>
     public bool LoginRefused { get; private set; }
 
-    /// <summary>The account's limit that the turn ran into; null while it ran into none.</summary>
     public UpstreamLimit? HitLimit { get; private set; }
 
     /// <summary>The time until the rejecting limit resets; null when none rejected, or its reset is unknown or past.</summary>
     public TimeSpan? RetryAfter =>
         _rejection?.ResetsAt is { } resetsAt && resetsAt > clock.GetUtcNow() ? resetsAt - clock.GetUtcNow() : null;
 
-    /// <summary>Ends the turn with this failure.</summary>
     public TurnOutcome.Failed Fail(ClaudeFailure failure)
     {
         var error = ClaudeFailures.ToError(failure);
@@ -49,7 +45,6 @@ internal sealed class TurnFailures(TimeProvider clock)
             _ => null,
         };
 
-    /// <summary>Ends the turn with a refusal or failure that the gate received.</summary>
     public TurnOutcome.Failed Fail(ApiFailure failure)
     {
         _rejection = failure.Limit ?? _rejection;
@@ -66,7 +61,6 @@ internal sealed class TurnFailures(TimeProvider clock)
         );
     }
 
-    /// <summary>Notes the limit that a frame of Claude Code tells of.</summary>
     public void NoteRateLimit(JsonElement frame)
     {
         var info = frame.Member("rate_limit_info") ?? frame;

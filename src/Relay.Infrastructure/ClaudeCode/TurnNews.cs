@@ -13,7 +13,6 @@ internal sealed class TurnNews(ClaudeProcess process, GateTurn? turn)
     /// <summary>The frame that is being read; null between frames.</summary>
     public Task<ClaudeFrame?>? Reading { get; private set; }
 
-    /// <summary>Whether the next frame or news is here already.</summary>
     public bool IsReady(CancellationToken cancellationToken) =>
         _turn?.Signals.TryPeek(out _) == true || ReadAsync(cancellationToken).IsCompleted;
 

@@ -6,10 +6,8 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// <summary>The end of a turn.</summary>
 internal abstract record TurnOutcome
 {
-    /// <summary>The turn ended with an answer.</summary>
     public sealed record Answered(string Text, string? StopReason, TokenUsage Usage) : TurnOutcome
     {
-        /// <summary>The stop sequence that ended it; null when none did.</summary>
         public string? StopSequence { get; init; }
 
         /// <summary>Whether the text is an object that fits the schema asked for.</summary>

@@ -18,7 +18,6 @@ internal sealed class TurnPreparation(
     ILogger<TurnPreparation> logger
 )
 {
-    /// <summary>The caller's part of the expected request.</summary>
     public TurnExpectation Expect(CompletionRun run)
     {
         var request = run.Job.Request;
@@ -39,7 +38,6 @@ internal sealed class TurnPreparation(
         };
     }
 
-    /// <summary>The caller's cap where it is below the relay's, and the relay's otherwise.</summary>
     private int CapOf(CompletionRequest request) => Math.Min(request.MaxOutputTokens ?? int.MaxValue, options.Value.MaxOutputTokens);
 
     /// <summary>The settings that the process must be told for this turn; null when it has them already.</summary>
@@ -132,7 +130,6 @@ internal sealed class TurnPreparation(
     /// <summary>Counts the preparation as a request: it can take as much as one does, and costs no money.</summary>
     private static void CountAsRequest(Spending spending) => (spending.ReachedApi, spending.IsFinal) = (true, true);
 
-    /// <summary>The refusal of a schema that Claude Code does not take.</summary>
     public static RelayError NoSchema(OutputSchema schema) =>
         RelayError.Invalid(
             schema.Field,

@@ -26,8 +26,7 @@ internal sealed class TurnTokens
     /// <summary>Tokens that were written into the API's cache for an hour, which cost more than those for five minutes.</summary>
     public long LongCacheTokens { get; private set; }
 
-    /// <summary>Begins another message.</summary>
-    /// <param name="usage">The API's count of its prompt.</param>
+    /// <summary>Begins another message with the API's count of its prompt.</summary>
     public void Begin(JsonElement usage)
     {
         _earlier = Total;
@@ -35,7 +34,6 @@ internal sealed class TurnTokens
         (_start, _counted, _characters, _showsThoughts) = (Read(usage, cost: null), null, 0, false);
     }
 
-    /// <summary>Begins another block of the message.</summary>
     public void BeginBlock() => _showsThoughts = false;
 
     /// <summary>
@@ -50,7 +48,6 @@ internal sealed class TurnTokens
         _characters += _showsThoughts ? 0 : delta.Text("signature")?.Length ?? 0;
     }
 
-    /// <summary>Takes the API's count of the message's output.</summary>
     public void End(long? outputTokens) => _counted = outputTokens ?? _counted;
 
     /// <summary>Claude Code's own sum over a turn, from its result frame.</summary>

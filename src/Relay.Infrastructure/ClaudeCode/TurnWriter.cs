@@ -7,13 +7,9 @@ namespace Relay.Infrastructure.ClaudeCode;
 internal static class TurnWriter
 {
     /// <summary>
-    /// Writes all frames at once, while others are read. Only after each user turn of the history it waits for Claude Code's result of
-    /// that turn. Without the wait, Claude Code would merge those turns into the last.
+    /// Writes all frames at once, while others are read. Only after each user turn of the history it waits for Claude Code's result of that
+    /// turn. Without the wait, Claude Code would merge those turns into the last.
     /// </summary>
-    /// <param name="run">The job in its process.</param>
-    /// <param name="change">The settings that the process must be told; null when it has them already.</param>
-    /// <param name="historyTaken">Released when Claude Code has taken a turn of the history.</param>
-    /// <param name="cancellationToken">Ends the writing.</param>
     public static async Task WriteAsync(
         CompletionRun run,
         TurnSettings? change,

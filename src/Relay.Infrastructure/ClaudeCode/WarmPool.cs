@@ -61,7 +61,6 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         _keys.Reloaded += _stock.KeepKeys;
     }
 
-    /// <inheritdoc/>
     public EngineLoad Load
     {
         get
@@ -129,10 +128,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>Takes a process back: to serve its key again, or to be ended.</summary>
-    /// <param name="claimed">The process.</param>
-    /// <param name="id">The profile that it served.</param>
-    /// <param name="finished">The turn to take back; null when the process may not serve again.</param>
+    /// <summary>Takes a process back: to serve its key again, or without a finished turn to be ended.</summary>
     public void GiveBack(ClaimedProcess claimed, ProfileId id, FinishedTurn? finished)
     {
         claimed.Opened();
@@ -219,15 +215,10 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <summary>Never prepares a spare for this profile again.</summary>
-    /// <param name="id">The profile.</param>
-    /// <param name="refusedBy">The CLI that refused the schema as invalid; null when it did not come so far.</param>
     public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy) => _stock.NeverPrepare(id, refusedBy);
 
-    /// <summary>Whether this CLI has refused the profile's schema before.</summary>
     public bool WasRefused(ProfileId id, EngineGeneration generation) => _stock.WasRefused(id, generation);
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         _state.Changed -= _wake.Wake;
@@ -237,7 +228,6 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         _stopping.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await using var sweeps = _clock.CreateTimer(_ => _wake.Wake(), null, SweepInterval, SweepInterval);
@@ -257,7 +247,6 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         }
     }
 
-    /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);

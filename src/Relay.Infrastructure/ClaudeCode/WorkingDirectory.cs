@@ -9,7 +9,6 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// </summary>
 internal static class WorkingDirectory
 {
-    /// <summary>The directory's path.</summary>
     public static string Location => Path.Combine(Path.GetTempPath(), "claude-relay");
 
     /// <summary>The directory, made if missing.</summary>

@@ -22,10 +22,8 @@ internal sealed class ClaudeCodeCheck(
 {
     private static readonly TimeSpan SoonEnding = TimeSpan.FromDays(7);
 
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.ClaudeCode;
 
-    /// <inheritdoc/>
     public string Name => "claude";
 
     private string Mode =>
@@ -38,7 +36,6 @@ internal sealed class ClaudeCodeCheck(
             _ => "vertex",
         };
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         var findings = new List<Finding>();

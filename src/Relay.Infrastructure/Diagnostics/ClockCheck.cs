@@ -13,13 +13,10 @@ internal sealed class ClockCheck(IUsageReader usage, RelayHome home, TimeProvide
     /// <summary>The year before which no clock can be right, because the relay is newer.</summary>
     private const int BuildYear = 2026;
 
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Machine;
 
-    /// <inheritdoc/>
     public string Name => "clock";
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();

@@ -14,13 +14,10 @@ internal sealed class ConfigurationCheck(
     RelayHome home
 ) : IDiagnosticCheck
 {
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Configuration;
 
-    /// <inheritdoc/>
     public string Name => "configuration";
 
-    /// <inheritdoc/>
     public Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         var findings = FindProblems()

@@ -8,13 +8,10 @@ internal sealed class DatabaseCheck(RelayDatabase database) : IDiagnosticCheck
 {
     private const string Advice = "Stop the relay and move relay.db, relay.db-wal and relay.db-shm away: the day's limits then begin anew.";
 
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Home;
 
-    /// <inheritdoc/>
     public string Name => "database";
 
-    /// <inheritdoc/>
     public Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Finding>>([
             database.Exists ? Look() : Finding.Pass(Name, "There is no relay.db yet; the relay makes it at its first start."),

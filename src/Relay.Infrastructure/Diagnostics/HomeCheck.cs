@@ -17,13 +17,10 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
 
     private const int ShownAtMost = 5;
 
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Home;
 
-    /// <inheritdoc/>
     public string Name => "home";
 
-    /// <inheritdoc/>
     public Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         var findings = new List<Finding> { OfWriting(Name, home.Path) };

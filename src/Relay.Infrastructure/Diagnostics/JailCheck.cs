@@ -7,13 +7,10 @@ namespace Relay.Infrastructure.Diagnostics;
 /// <summary>Checks whether Claude Code runs in a jail, and otherwise which policies reach it.</summary>
 internal sealed class JailCheck(ClaudeSandbox sandbox, IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
 {
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.ClaudeCode;
 
-    /// <inheritdoc/>
     public string Name => "jail";
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         if (await sandbox.ProbeAsync(cancellationToken) is { } problem)

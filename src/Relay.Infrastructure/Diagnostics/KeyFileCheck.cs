@@ -6,13 +6,10 @@ namespace Relay.Infrastructure.Diagnostics;
 /// <summary>Checks that <c>keys.json</c> can be read, and counts its active keys.</summary>
 internal sealed class KeyFileCheck(IKeyRepository repository, TimeProvider clock) : IDiagnosticCheck
 {
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Home;
 
-    /// <inheritdoc/>
     public string Name => "keys";
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         if (!(await repository.ReadAsync(cancellationToken)).TryGet(out var keys, out var error))

@@ -25,13 +25,10 @@ internal sealed class NetworkCheck(
     private static readonly string[] ProxyVariables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Machine;
 
-    /// <inheritdoc/>
     public string Name => "network";
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         using var deadline = new Deadline(Patience, clock, cancellationToken);
@@ -45,7 +42,6 @@ internal sealed class NetworkCheck(
         return Judge(addresses);
     }
 
-    /// <summary>The findings for the addresses from the resolver.</summary>
     internal IReadOnlyList<Finding> Judge(IReadOnlyList<IPAddress> addresses)
     {
         var findings = new List<Finding>();

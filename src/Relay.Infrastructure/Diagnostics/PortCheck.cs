@@ -18,13 +18,10 @@ internal sealed class PortCheck(
     TimeProvider clock
 ) : IDiagnosticCheck
 {
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Machine;
 
-    /// <inheritdoc/>
     public string Name => "port";
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         var server = options.Value;
@@ -103,7 +100,6 @@ internal sealed class PortCheck(
         };
     }
 
-    /// <summary>The error of listening; null when the port is free.</summary>
     private static SocketError? TryListen(IPAddress address, int port)
     {
         try

@@ -17,7 +17,6 @@ internal sealed class RelayProbe(IOptions<ServerOptions> options, TimeProvider c
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    /// <inheritdoc/>
     public async Task<RunningRelay> AskAsync(CancellationToken cancellationToken)
     {
         var address = IPAddress.Parse(options.Value.Host);

@@ -57,17 +57,14 @@ public static class ConfigEnv
 /// <summary>A <c>config.env</c> among the configuration's sources.</summary>
 internal sealed class ConfigEnvSource(string path) : IConfigurationSource
 {
-    /// <inheritdoc/>
     public IConfigurationProvider Build(IConfigurationBuilder builder) => new ConfigEnvProvider(path);
 }
 
 /// <summary>The values of a <c>config.env</c>: as they were when it was loaded, or as they were replaced since.</summary>
 internal sealed class ConfigEnvProvider(string path) : ConfigurationProvider
 {
-    /// <summary>All values.</summary>
     public IReadOnlyDictionary<string, string?> Values => Data.AsReadOnly();
 
-    /// <inheritdoc/>
     public override void Load() => Data = ConfigEnv.Read(path);
 
     /// <summary>Replaces the values. The change is told with <see cref="Announce"/>.</summary>

@@ -35,7 +35,6 @@ internal sealed class ConfigFileWatcher(
     private (long Length, DateTime ModifiedAt)? _seen;
     private string? _reported;
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(CheckInterval, clock);
@@ -56,7 +55,6 @@ internal sealed class ConfigFileWatcher(
         } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>Looks whether the file has changed, and takes the changes in.</summary>
     internal void Check()
     {
         var file = new FileInfo(home.ConfigFile);

@@ -11,8 +11,7 @@ internal static class FileLock
     private const int SharingViolation = 32;
     private const int LockViolation = 33;
 
-    /// <summary>Opens the file, made if it is missing, for this process alone.</summary>
-    /// <returns>Null while another process has it.</returns>
+    /// <summary>Opens the file, made if it is missing, for this process alone; null while another process has it.</summary>
     /// <exception cref="IOException">It can't be opened or made, for example on a full disk.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not open it.</exception>
     public static FileStream? TryTake(string path)

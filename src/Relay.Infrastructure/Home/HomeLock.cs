@@ -10,7 +10,6 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
 {
     private FileStream? _lock;
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         try
@@ -29,9 +28,7 @@ internal sealed class HomeLock(RelayHome home) : IHostedService, IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public void Dispose() => _lock?.Dispose();
 }

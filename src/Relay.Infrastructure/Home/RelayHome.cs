@@ -11,10 +11,8 @@ public sealed class RelayHome
 
     private RelayHome(string path) => Path = path;
 
-    /// <summary>The absolute path.</summary>
     public string Path { get; }
 
-    /// <summary>The operator's settings.</summary>
     public string ConfigFile => System.IO.Path.Combine(Path, "config.env");
 
     /// <summary>The keys' hashes.</summary>
@@ -32,8 +30,9 @@ public sealed class RelayHome
     /// <summary>The relay's own Claude login, if one was made.</summary>
     public string ClaudeDirectory => System.IO.Path.Combine(Path, "claude");
 
-    /// <summary>Finds the directory and makes it, 0700, if it is missing.</summary>
-    /// <param name="path">The operator's choice; null or empty for <c>~/.local/share/claude-relay</c>.</param>
+    /// <summary>
+    /// Finds the directory and makes it, 0700, if it is missing. Without a path it is <c>~/.local/share/claude-relay</c>.
+    /// </summary>
     public static RelayHome Open(string? path)
     {
         var home = Find(path);
@@ -42,7 +41,6 @@ public sealed class RelayHome
     }
 
     /// <summary>Finds the directory, and does not create or change it.</summary>
-    /// <param name="path">The operator's choice; null or empty for the default, as in <see cref="Open"/>.</param>
     public static RelayHome Find(string? path)
     {
         var fallback = System.IO.Path.Combine(
@@ -88,9 +86,9 @@ public sealed class RelayHome
     }
 
     /// <summary>
-    /// Writes a <c>config.env</c> that lists every setting with its default, commented out. Leaves an existing file alone.
+    /// Writes a <c>config.env</c> that lists every setting with its default, commented out. Leaves an existing file alone. Returns whether
+    /// it wrote the file.
     /// </summary>
-    /// <returns>Whether it wrote the file.</returns>
     public bool WriteDefaultConfig(IEnumerable<SettingDescription> settings)
     {
         if (File.Exists(ConfigFile))

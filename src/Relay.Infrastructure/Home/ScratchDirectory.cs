@@ -7,13 +7,10 @@ internal sealed class ScratchDirectory : IDisposable
 
     private ScratchDirectory(string root) => _root = root;
 
-    /// <summary>The process's <c>HOME</c>.</summary>
     public string Home => Path.Combine(_root, "home");
 
-    /// <summary>The process's <c>TMPDIR</c>.</summary>
     public string Temporary => Path.Combine(_root, "tmp");
 
-    /// <summary>Makes the directories below <c>RELAY_HOME/run</c>.</summary>
     public static ScratchDirectory Create(RelayHome home)
     {
         RelayHome.CreatePrivateDirectory(home.RunDirectory);
@@ -33,7 +30,6 @@ internal sealed class ScratchDirectory : IDisposable
         }
     }
 
-    /// <summary>Removes the directories with all their files.</summary>
     public void Dispose()
     {
         if (Directory.Exists(_root))

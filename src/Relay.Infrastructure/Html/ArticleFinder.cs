@@ -1,9 +1,6 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>An article in an outline.</summary>
-/// <param name="Kept">The elements of the article, each with the place behind its last element.</param>
-/// <param name="IsRemoved">Whether an element among them is left out.</param>
-/// <param name="Length">Letters of its text.</param>
+/// <summary>An article in an outline: its elements, each with the place behind its last element, and its letters of text.</summary>
 internal sealed record Article(IReadOnlyList<(int First, int Next)> Kept, Func<int, bool> IsRemoved, int Length);
 
 /// <summary>Scores the elements of an outline by the rules of Readability, and cleans the best one.</summary>
@@ -43,7 +40,6 @@ internal sealed class ArticleFinder(List<OutlineNode> nodes, bool strip, bool we
         public bool HasSentence;
     }
 
-    /// <summary>The article; null where no element looks like one.</summary>
     public Article? Find()
     {
         Remove();

@@ -31,7 +31,6 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         /// <summary>The number of the next item; null for lists without numbers.</summary>
         public int? Number { get; set; }
 
-        /// <summary>An item's bullet or number.</summary>
         public string? Marker { get; init; }
 
         /// <summary>The text before its further lines.</summary>
@@ -41,7 +40,6 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         public bool IsTight { get; set; }
     }
 
-    /// <summary>Characters written.</summary>
     public int Length => _output.Length;
 
     /// <summary>Whether a block was cut at the greatest length.</summary>
@@ -49,12 +47,9 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 
     public override string ToString() => _output.ToString();
 
-    /// <summary>Whether an element is a list.</summary>
     public static bool IsList(HtmlTag tag) => tag is HtmlTag.Ul or HtmlTag.Ol or HtmlTag.Menu or HtmlTag.Dir;
 
-    /// <summary>Begins a list.</summary>
-    /// <param name="tag">Its element.</param>
-    /// <param name="start">The <c>start</c> attribute of a numbered list.</param>
+    /// <summary>Begins a list, which is numbered from its <c>start</c> attribute.</summary>
     public void OpenList(HtmlTag tag, string? start) =>
         Push(
             new Container(tag)
@@ -66,10 +61,8 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
             }
         );
 
-    /// <summary>Begins a quote.</summary>
     public void OpenQuote() => Push(new Container(HtmlTag.Blockquote) { Indent = asMarkdown ? "> " : "  " });
 
-    /// <summary>Begins an item of the list at hand.</summary>
     public void OpenItem()
     {
         var list = _containers.Count > 0 ? _containers[^1] : null;
@@ -106,9 +99,7 @@ internal sealed class BlockWriter(bool asMarkdown, long maxLength)
         }
     }
 
-    /// <summary>Writes a block.</summary>
-    /// <param name="text">Its lines.</param>
-    /// <param name="isTight">Whether it stands directly below the block before.</param>
+    /// <summary>Writes a block. A tight one stands directly below the block before.</summary>
     public void Write(string text, bool isTight = false)
     {
         if (text.Length == 0)

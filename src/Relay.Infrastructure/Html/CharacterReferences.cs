@@ -23,9 +23,7 @@ internal static class CharacterReferences
         "\u20AC\u0081\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u008D\u017D\u008F\u0090\u2018\u2019\u201C\u201D"
         + "\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u009D\u017E\u0178";
 
-    /// <summary>Decodes a text.</summary>
-    /// <param name="utf8">The text as it is written.</param>
-    /// <param name="inAttribute">Whether it is an attribute's value, in which <c>&amp;copy=1</c> is plain text.</param>
+    /// <summary>Decodes a text. In an attribute's value <c>&amp;copy=1</c> is plain text.</summary>
     public static string Decode(ReadOnlySpan<byte> utf8, bool inAttribute)
     {
         var next = utf8.IndexOf((byte)'&');

@@ -33,7 +33,6 @@ internal static class CodeClasses
         "react-syntax-highlighter-line-number",
     };
 
-    /// <summary>The language of code; null where it is not named.</summary>
     public static string? LanguageOf(HtmlAttributes attributes)
     {
         foreach (var name in ClassesOf(attributes))

@@ -3,11 +3,9 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>A piece of a content.</summary>
-/// <param name="Start">The offset of its first byte.</param>
-/// <param name="End">The offset behind its last byte.</param>
-/// <param name="TotalChars">Unicode code points of the whole.</param>
-/// <param name="NextOffset">The beginning of the next piece, in code points; null for the last piece.</param>
+/// <summary>
+/// A piece of a content, by offsets in bytes. The total and the next offset count Unicode code points. The last piece has no next offset.
+/// </summary>
 internal sealed record ContentPiece(int Start, int End, long TotalChars, long? NextOffset);
 
 /// <summary>The reason why there is no piece.</summary>
@@ -36,12 +34,7 @@ internal static class ContentCutter
 
     private static readonly SearchValues<byte> Breaks = SearchValues.Create(" \n\t"u8);
 
-    /// <summary>Cuts a piece.</summary>
-    /// <param name="content">The whole content: valid UTF-8.</param>
-    /// <param name="isMarkup">Whether it is HTML.</param>
-    /// <param name="offset">The offset to begin at, in code points. An offset inside a tag means the tag's end.</param>
-    /// <param name="maxBytes">Most bytes of the piece.</param>
-    /// <param name="problem">The reason why there is no piece.</param>
+    /// <summary>Cuts a piece of valid UTF-8 at an offset in code points. An offset inside a tag means the tag's end.</summary>
     public static ContentPiece? Cut(ReadOnlySpan<byte> content, bool isMarkup, long offset, int maxBytes, out CutProblem problem)
     {
         problem = CutProblem.None;

@@ -98,8 +98,7 @@ internal static class ElementKinds
         HtmlAttributes.Find(walker.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(walker.Attributes, "height"u8) is "1" or "0";
 
     /// <summary>
-    /// The source of the image at hand. An image that scripts load on sight has its source in another attribute; its URL is a
-    /// placeholder.
+    /// The source of the image at hand. An image that scripts load on sight has its source in another attribute; its URL is a placeholder.
     /// </summary>
     public static string? SourceOfImage(in MarkupWalker walker)
     {

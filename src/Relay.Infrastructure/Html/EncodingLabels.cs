@@ -2,9 +2,7 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>An encoding as the Encoding Standard names it.</summary>
-/// <param name="Name">Its name, in lower case.</param>
-/// <param name="Decoder">The decoder; null for encodings that are not read.</param>
+/// <summary>An encoding as the Encoding Standard names it, in lower case. An encoding without a decoder is not read.</summary>
 internal sealed record WebEncoding(string Name, Encoding? Decoder);
 
 /// <summary>The labels by which pages name encodings (WHATWG Encoding, 4.2). These are the web's names and meanings, not .NET's.</summary>
@@ -82,7 +80,6 @@ internal static class EncodingLabels
 
     private static readonly Dictionary<string, WebEncoding> ByLabel = Build();
 
-    /// <summary>All labels.</summary>
     public static IReadOnlyCollection<string> All => ByLabel.Keys;
 
     /// <summary>The encoding of a label, in any case and with white space around; null for an unknown one.</summary>

@@ -91,8 +91,7 @@ internal struct ForeignContent
     /// <summary>Ends all levels deeper than this.</summary>
     public void CloseTo(int depth) => Depth = Math.Min(Depth, depth);
 
-    /// <summary>Follows a start tag.</summary>
-    /// <returns>Whether its element is HTML.</returns>
+    /// <summary>Follows a start tag. Returns whether its element is HTML.</summary>
     public bool Open(HtmlTag tag, bool isSelfClosing, HtmlAttributes attributes)
     {
         if (IsForeign)
@@ -119,7 +118,6 @@ internal struct ForeignContent
         return true;
     }
 
-    /// <summary>Follows an end tag.</summary>
     public void Close(HtmlTag tag)
     {
         if (Depth == 0)

@@ -3,26 +3,20 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>One attribute of a tag.</summary>
-/// <param name="name">The name as it is written.</param>
-/// <param name="value">The value as it is written, without its quotes.</param>
+/// <summary>One attribute of a tag: name and value as they are written, the value without its quotes.</summary>
 internal readonly ref struct HtmlAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
 {
-    /// <summary>The name as it is written.</summary>
     public ReadOnlySpan<byte> Name { get; } = name;
 
-    /// <summary>The value as it is written, without its quotes.</summary>
     public ReadOnlySpan<byte> Value { get; } = value;
 
     /// <summary>Whether it has a name, in any case.</summary>
     public bool Is(ReadOnlySpan<byte> lowerCaseName) => Ascii.EqualsIgnoreCase(Name, lowerCaseName);
 
-    /// <summary>The value as text.</summary>
     public string Text => CharacterReferences.Decode(Value, inAttribute: true);
 }
 
 /// <summary>The attributes of a tag, in the order in which they are written; of two of one name the first counts.</summary>
-/// <param name="rest">The tag behind its name, with its end.</param>
 internal ref struct HtmlAttributes(ReadOnlySpan<byte> rest)
 {
     private static readonly SearchValues<byte> NameEnds = SearchValues.Create("\t\n\f\r />="u8);
@@ -32,13 +26,11 @@ internal ref struct HtmlAttributes(ReadOnlySpan<byte> rest)
 
     private ReadOnlySpan<byte> _rest = rest;
 
-    /// <summary>The attribute at hand.</summary>
     public HtmlAttribute Current { get; private set; }
 
     /// <summary>For <c>foreach</c>.</summary>
     public readonly HtmlAttributes GetEnumerator() => this;
 
-    /// <summary>Goes to the next attribute; false at the end.</summary>
     public bool MoveNext()
     {
         Skip(Between);
@@ -79,7 +71,6 @@ internal ref struct HtmlAttributes(ReadOnlySpan<byte> rest)
         return true;
     }
 
-    /// <summary>The text of an attribute's first occurrence; null where there is none.</summary>
     public static string? Find(HtmlAttributes attributes, ReadOnlySpan<byte> lowerCaseName)
     {
         foreach (var attribute in attributes)

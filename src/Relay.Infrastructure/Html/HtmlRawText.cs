@@ -17,7 +17,6 @@ internal static class HtmlRawText
             _ => FindEndTag(html, position, element),
         };
 
-    /// <summary>The next end tag of an element; the page's end where there is none.</summary>
     private static int FindEndTag(ReadOnlySpan<byte> html, int from, HtmlTag element)
     {
         while (true)

@@ -31,11 +31,9 @@ internal ref struct HtmlStripper
         _output = output;
     }
 
-    /// <summary>Writes the page without these parts.</summary>
-    /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="output">The result. It is never longer, except by a few bytes for each removed part.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <summary>
+    /// Writes the page, which is valid UTF-8, without these parts. Each removed part can lengthen the output by a few bytes.
+    /// </summary>
     public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output, CancellationToken cancellationToken) =>
         new HtmlStripper(html, output).Run(cancellationToken);
 

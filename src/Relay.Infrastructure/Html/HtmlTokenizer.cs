@@ -23,26 +23,19 @@ internal ref struct HtmlTokenizer
 
     private ForeignContent _foreign;
 
-    /// <summary>A tokenizer at the beginning of a page.</summary>
-    /// <param name="html">The page: valid UTF-8.</param>
     public HtmlTokenizer(ReadOnlySpan<byte> html) => _html = html;
 
-    /// <summary>The kind of the token.</summary>
     public HtmlTokenKind Kind { get; private set; }
 
-    /// <summary>The offset of the token's first byte.</summary>
     public int Start { get; private set; }
 
     /// <summary>The offset behind the token's last byte.</summary>
     public readonly int End => _position;
 
-    /// <summary>The token as it is written.</summary>
     public readonly ReadOnlySpan<byte> Raw => _html[Start.._position];
 
-    /// <summary>The element of a tag.</summary>
     public HtmlTag Tag { get; private set; }
 
-    /// <summary>A tag's name, as it is written.</summary>
     public readonly ReadOnlySpan<byte> Name => _html[_nameStart.._nameEnd];
 
     /// <summary>Whether a tag ends in <c>/&gt;</c>.</summary>
@@ -57,13 +50,11 @@ internal ref struct HtmlTokenizer
     /// <summary>Whether the text behind the token is inside SVG or MathML, and not in HTML inside them.</summary>
     public readonly bool IsForeign => _foreign.IsForeign;
 
-    /// <summary>A tag's attributes.</summary>
     public readonly HtmlAttributes Attributes => new(_html[_nameEnd.._position]);
 
     /// <summary>Ends SVG, MathML and HTML inside them that were opened deeper than this.</summary>
     public void CloseTo(int foreignDepth) => _foreign.CloseTo(foreignDepth);
 
-    /// <summary>Goes to the next token; false at the end.</summary>
     public bool Read()
     {
         if (_position >= _html.Length)

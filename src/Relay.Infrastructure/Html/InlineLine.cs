@@ -11,22 +11,17 @@ internal sealed class InlineLine(bool asMarkdown)
     /// <summary>A list, because a string builder is slow to search, and slower to insert into.</summary>
     private readonly List<char> _letters = [];
 
-    /// <summary>Characters so far.</summary>
     public int Count => _letters.Count;
 
-    /// <summary>The characters.</summary>
     public ReadOnlySpan<char> Text => CollectionsMarshal.AsSpan(_letters);
 
-    /// <summary>A character.</summary>
     public char this[int index] => _letters[index];
 
     /// <summary>Appends the relay's own marks.</summary>
     public void Append(string marks) => _letters.AddRange(marks);
 
-    /// <summary>Inserts a mark before the last character.</summary>
     public void InsertBeforeLast(char mark) => _letters.Insert(_letters.Count - 1, mark);
 
-    /// <summary>Replaces one text by another.</summary>
     public void Replace(int at, string text, string by)
     {
         if (!string.Equals(text, by, StringComparison.Ordinal))
@@ -51,9 +46,7 @@ internal sealed class InlineLine(bool asMarkdown)
         return longest;
     }
 
-    /// <summary>Appends a letter of the page, so that it stays one.</summary>
-    /// <param name="letter">The letter.</param>
-    /// <param name="isCell">Whether a '|' would end a table's cell.</param>
+    /// <summary>Appends a letter of the page, so that it stays one. In a cell, a '|' would end the cell.</summary>
     public void AppendLetter(char letter, bool isCell)
     {
         if (!asMarkdown)

@@ -47,7 +47,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     /// <summary>Whether it holds only space.</summary>
     public bool IsEmpty => _line.Count == 0 && _code is null or { Length: 0 };
 
-    /// <summary>Characters so far.</summary>
     public int Length => _line.Count + (_code?.Length ?? 0);
 
     /// <summary>Whether a table's cell is being written: everything stays on one line, and a '|' would end it.</summary>
@@ -76,7 +75,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         }
     }
 
-    /// <summary>Adds a formula in TeX.</summary>
     public void AppendFormula(string tex)
     {
         if (!asMarkdown || _code is not null)
@@ -110,8 +108,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
     }
 
     /// <summary>Adds an image, or nothing in plain text.</summary>
-    /// <param name="alt">Its text.</param>
-    /// <param name="source">The link of its source as it is written.</param>
     public void AppendImage(string alt, string? source)
     {
         if (!asMarkdown)
@@ -135,7 +131,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         _line.Append($"]({url})");
     }
 
-    /// <summary>Adds a line break that the page asks for.</summary>
     public void Break()
     {
         if (IsCell || _code is not null || _line.Count == 0)
@@ -159,13 +154,10 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         get { return _line.Text.EndsWith(asMarkdown ? "  \n  \n" : "\n\n"); }
     }
 
-    /// <summary>Opens a mark.</summary>
-    /// <param name="tag">The element that closes it.</param>
-    /// <param name="mark">The mark before its first letter and behind its last.</param>
+    /// <summary>Opens a mark, which stands before its first letter and behind its last.</summary>
     public void Open(HtmlTag tag, string mark) => Open(new Mark(tag, mark, mark, null));
 
     /// <summary>Opens a link, which is visible only with text.</summary>
-    /// <param name="link">Its target as it is written.</param>
     public void OpenLink(string link)
     {
         if (_scripts.TryPeek(out var script))
@@ -177,7 +169,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         Open(new Mark(HtmlTag.A, "[", string.Empty, link));
     }
 
-    /// <summary>Opens a superscript or a subscript.</summary>
     public void OpenScript(HtmlTag tag)
     {
         if (asMarkdown)
@@ -222,7 +213,6 @@ internal sealed class InlineWriter(bool asMarkdown, LinkResolver links)
         _open.RemoveAt(index);
     }
 
-    /// <summary>Begins code, which is kept unchanged.</summary>
     public void OpenCode()
     {
         if (asMarkdown)

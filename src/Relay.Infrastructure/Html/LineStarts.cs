@@ -10,10 +10,8 @@ internal static class LineStarts
     private const int MaxNumber = 9;
     private static readonly SearchValues<char> Rules = SearchValues.Create("-:|= ");
 
-    /// <summary>Whether Markdown would take the end of a heading for its end mark.</summary>
     public static bool EndsInMarks(string text) => text.EndsWith('#') && text.TrimEnd('#') is "" or [.., ' '];
 
-    /// <summary>Escapes each line of a paragraph.</summary>
     public static string Escape(string text)
     {
         var output = (StringBuilder?)null;

@@ -8,8 +8,6 @@ namespace Relay.Infrastructure.Html;
 /// Makes a page's links absolute, in a form that ends no Markdown link early. All links of a page together cost at most a multiple of the
 /// page. Otherwise a long base would stand before each of many short links.
 /// </summary>
-/// <param name="baseUrl">The URL that links are relative to.</param>
-/// <param name="maxCharacters">Most characters of base and link that are read in total.</param>
 internal sealed class LinkResolver(Uri baseUrl, long maxCharacters)
 {
     private const string Mail = "mailto:";

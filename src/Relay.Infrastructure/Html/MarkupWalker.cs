@@ -3,7 +3,6 @@ namespace Relay.Infrastructure.Html;
 /// <summary>The kind of a step of a walk.</summary>
 internal enum MarkupStep
 {
-    /// <summary>Text.</summary>
     Text,
 
     /// <summary>An element begins. An element without content has no end.</summary>
@@ -30,19 +29,14 @@ internal ref struct MarkupWalker
     private bool _isReadAhead;
     private bool _isOver;
 
-    /// <summary>A walk from the beginning of a page.</summary>
-    /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="cancellationToken">Stops the walk.</param>
     public MarkupWalker(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
         _tokens = new HtmlTokenizer(html);
         _cancellationToken = cancellationToken;
     }
 
-    /// <summary>The kind of the step at hand.</summary>
     public MarkupStep Step { get; private set; }
 
-    /// <summary>The element that begins or ends.</summary>
     public HtmlTag Tag { get; private set; }
 
     /// <summary>Whether the element that begins is one of those whose ends are counted in <see cref="Depth"/>.</summary>
@@ -54,7 +48,6 @@ internal ref struct MarkupWalker
     /// <summary>The offset of the token at hand; for an element's end, of the token that ends it.</summary>
     public readonly int TokenStart => _tokens.Start;
 
-    /// <summary>The offset behind the token at hand.</summary>
     public readonly int TokenEnd => _tokens.End;
 
     /// <summary>The offset of the end of the element that ends: behind its end tag, or before the token that stands for one.</summary>
@@ -69,16 +62,12 @@ internal ref struct MarkupWalker
             ? _tokens.End
             : _tokens.Start;
 
-    /// <summary>The name of the element that begins, as it is written.</summary>
     public readonly ReadOnlySpan<byte> Name => _tokens.Name;
 
-    /// <summary>Text as it is written.</summary>
     public readonly ReadOnlySpan<byte> Raw => _tokens.Raw;
 
-    /// <summary>The attributes of the element that begins.</summary>
     public readonly HtmlAttributes Attributes => _tokens.Attributes;
 
-    /// <summary>The text, with its character references read.</summary>
     public readonly string Text =>
         _tokens.IsCData
             ? System.Text.Encoding.UTF8.GetString(
@@ -87,7 +76,6 @@ internal ref struct MarkupWalker
             : CharacterReferences.Decode(_tokens.Raw, inAttribute: false);
 
     /// <summary>Goes to the next step; false at the end, where all elements have ended.</summary>
-    /// <exception cref="OperationCanceledException">The walk was cancelled.</exception>
     public bool Read()
     {
         while (true)

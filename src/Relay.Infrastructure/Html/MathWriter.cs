@@ -27,7 +27,6 @@ internal sealed class MathWriter
         public string Closing { get; init; } = ")";
     }
 
-    /// <summary>The formula's TeX; null for a formula without TeX.</summary>
     public string? Tex => Tidy(_tex?.ToString());
 
     /// <summary>TeX without commands for its size; null for nothing.</summary>
@@ -43,8 +42,6 @@ internal sealed class MathWriter
     }
 
     /// <summary>Reads the formula at hand and writes it into a paragraph.</summary>
-    /// <param name="walker">The walk, at the beginning of the formula.</param>
-    /// <param name="inline">The paragraph.</param>
     public static void Write(ref MarkupWalker walker, InlineWriter inline)
     {
         var text = HtmlAttributes.Find(walker.Attributes, "alttext"u8);
@@ -61,8 +58,6 @@ internal sealed class MathWriter
     }
 
     /// <summary>Takes up the next token of the formula.</summary>
-    /// <param name="tokens">The tokens, at the token to take up.</param>
-    /// <param name="text">Its text.</param>
     public void Read(in HtmlTokenizer tokens, string text)
     {
         switch (tokens.Kind)

@@ -27,10 +27,8 @@ internal sealed class OpenElements
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Entry(HtmlTag Tag, int Name, int PreviousSame, int Scope, int Table, int Item, int Special);
 
-    /// <summary>The number of open elements.</summary>
     public int Count => _stack.Count;
 
-    /// <summary>Ends the innermost element.</summary>
     public HtmlTag Pop()
     {
         var entry = _stack[^1];
@@ -39,9 +37,7 @@ internal sealed class OpenElements
         return entry.Tag;
     }
 
-    /// <summary>Opens an element; false when it is deeper than the bound.</summary>
-    /// <param name="tag">The element.</param>
-    /// <param name="name">A number for its name where the tag is unknown.</param>
+    /// <summary>Opens an element; false when it is deeper than the bound. The name is a number, for unknown tags.</summary>
     public bool Push(HtmlTag tag, int name)
     {
         if (_stack.Count == MaxDepth)
@@ -250,7 +246,6 @@ internal sealed class OpenElements
                 or HtmlTag.Track
                 or HtmlTag.Wbr;
 
-    /// <summary>Headings of all levels.</summary>
     public static bool IsHeading(HtmlTag tag) => tag is HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4 or HtmlTag.H5 or HtmlTag.H6;
 
     private static bool IsScope(HtmlTag tag) =>

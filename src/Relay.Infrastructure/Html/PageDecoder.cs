@@ -6,11 +6,10 @@ using UtfUnknown;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>A document's text.</summary>
-/// <param name="Utf8">Valid UTF-8, without a byte order mark.</param>
-/// <param name="Charset">
-/// The encoding that its bytes were in, by the Encoding Standard's name in lower case; null for an empty document.
-/// </param>
+/// <summary>
+/// A document's text: valid UTF-8, without a byte order mark. The charset is the encoding that its bytes were in, by the Encoding
+/// Standard's name in lower case; null for an empty document.
+/// </summary>
 internal sealed record DecodedPage(ReadOnlyMemory<byte> Utf8, string? Charset);
 
 /// <summary>
@@ -30,11 +29,7 @@ internal static partial class PageDecoder
 
     private const string Windows1252 = "windows-1252";
 
-    /// <summary>Reads a document.</summary>
-    /// <param name="body">Its bytes.</param>
-    /// <param name="charset">The charset of its content type; null for none.</param>
-    /// <param name="kind">The kind of the document.</param>
-    /// <param name="isWhole">False when it was cut off, perhaps in the middle of a character.</param>
+    /// <summary>Reads a document. One that is not whole may end in the middle of a character.</summary>
     public static DecodedPage Decode(ReadOnlyMemory<byte> body, string? charset, DocumentKind kind, bool isWhole)
     {
         if (body.IsEmpty)

@@ -4,9 +4,7 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>A page's metadata, and the base URL of its links.</summary>
-/// <param name="Metadata">The metadata.</param>
-/// <param name="BaseUrl">Its <c>base</c> element's URL, or its own.</param>
+/// <summary>A page's metadata, and the base URL of its links: its <c>base</c> element's, or its own.</summary>
 internal sealed record PageHead(PageMetadata Metadata, Uri BaseUrl);
 
 /// <summary>Reads the metadata of a whole page, in one pass.</summary>
@@ -21,10 +19,6 @@ internal static class PageMetadataReader
     private const int MaxUrl = 4096;
     private const int MaxJsonLdBytes = 1_000_000;
 
-    /// <param name="html">The page as it came: valid UTF-8.</param>
-    /// <param name="url">The URL of the page.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static PageHead Read(ReadOnlySpan<byte> html, Uri url, CancellationToken cancellationToken)
     {
         var found = new Found();
@@ -166,7 +160,6 @@ internal static class PageMetadataReader
         return JsonSerializer.SerializeToElement(Encoding.UTF8.GetString(utf8).Trim());
     }
 
-    /// <summary>The text on one line and of bounded length; null for nothing.</summary>
     private static string? Tidy(string? text)
     {
         if (text is null)

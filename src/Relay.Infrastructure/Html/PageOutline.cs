@@ -5,7 +5,6 @@ namespace Relay.Infrastructure.Html;
 /// <summary>One element of an outline. Its numbers count its own content, without the elements below it.</summary>
 internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
 {
-    /// <summary>The element.</summary>
     public HtmlTag Tag { get; } = tag;
 
     /// <summary>The place of the element around it; below 0 for none.</summary>
@@ -23,13 +22,11 @@ internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
     /// <summary>Letters of text, a run of white space as one.</summary>
     public int Letters { get; set; }
 
-    /// <summary>The letters of them in links.</summary>
     public double LinkLetters { get; set; }
 
     /// <summary>Commas of several scripts.</summary>
     public int Commas { get; set; }
 
-    /// <summary>Images.</summary>
     public int Images { get; set; }
 
     /// <summary>Fields of a form.</summary>
@@ -44,7 +41,6 @@ internal sealed class OutlineNode(HtmlTag tag, int parent, int start)
     /// <summary>Whether its class, id or role says that it is beside the content.</summary>
     public bool IsUnlikely { get; init; }
 
-    /// <summary>Whether it offers to share the page.</summary>
     public bool IsShare { get; init; }
 
     /// <summary>A number for its class; 0 for none.</summary>
@@ -140,9 +136,7 @@ internal static class PageOutline
         StringComparison.OrdinalIgnoreCase
     );
 
-    /// <summary>Measures a page.</summary>
-    /// <returns>The elements; null for a page with too many.</returns>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <summary>Measures a page; null for one with too many elements.</summary>
     public static List<OutlineNode>? Of(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
         var nodes = new List<OutlineNode> { new(HtmlTag.Body, -1, 0) };

@@ -9,7 +9,6 @@ namespace Relay.Infrastructure.Html;
 /// <summary>Decodes a document, reads its metadata, brings it into the form that was asked for, and cuts a piece of that form.</summary>
 internal sealed class PageReader : IPageReader
 {
-    /// <inheritdoc/>
     public Result<Page> Read(FetchedDocument document, PageView view, CancellationToken cancellationToken)
     {
         if (document.Kind == DocumentKind.Pdf)

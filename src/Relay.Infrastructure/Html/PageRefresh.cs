@@ -3,10 +3,7 @@ using System.Globalization;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>The target to which a page sends browsers by itself.</summary>
-/// <param name="Delay">Seconds until then.</param>
-/// <param name="Link">The target as it is written.</param>
-/// <param name="IsWithoutScripts">Whether it applies only where scripts do not run.</param>
+/// <summary>The target to which a page sends browsers by itself, as it is written. The delay is in seconds.</summary>
 internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScripts)
 {
     private const int HeadBytes = 64 * 1024;
@@ -47,8 +44,7 @@ internal sealed record PageRefresh(double Delay, string Link, bool IsWithoutScri
         return target.Trim().Length == 0 ? null : new PageRefresh(delay, target.Trim().ToString(), false);
     }
 
-    /// <summary>The first refresh in a page's head.</summary>
-    /// <param name="html">The page, in an encoding that keeps ASCII.</param>
+    /// <summary>The first refresh in a page's head. The page is in an encoding that keeps ASCII.</summary>
     public static PageRefresh? Find(ReadOnlySpan<byte> html)
     {
         var tokens = new HtmlTokenizer(html[..Math.Min(html.Length, HeadBytes)]);

@@ -41,19 +41,10 @@ internal ref struct PageRenderer
         _walker = new MarkupWalker(html, cancellationToken);
     }
 
-    /// <summary>The page as Markdown.</summary>
-    /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="baseUrl">The URL that its links are relative to.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static Rendering ToMarkdown(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) =>
         Render(html, baseUrl, asMarkdown: true, cancellationToken);
 
     /// <summary>The page as plain text: blocks apart by an empty line, cells by tabs.</summary>
-    /// <param name="html">The page: valid UTF-8.</param>
-    /// <param name="baseUrl">The URL that its links are relative to.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static Rendering ToText(ReadOnlySpan<byte> html, Uri baseUrl, CancellationToken cancellationToken) =>
         Render(html, baseUrl, asMarkdown: false, cancellationToken);
 
@@ -124,7 +115,6 @@ internal ref struct PageRenderer
         }
     }
 
-    /// <summary>Whether the element that begins is not meant to be read.</summary>
     private readonly bool IsUnread() =>
         _walker.Tag switch
         {

@@ -22,12 +22,7 @@ internal static class ReadablePart
 
     private const int MaxHeading = 300;
 
-    /// <summary>Finds the part.</summary>
-    /// <param name="html">The stripped page: valid UTF-8.</param>
-    /// <param name="title">The page's title; null for none.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The HTML of the part in UTF-8; null where the whole page is better.</returns>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <summary>Finds the part of a stripped page, as HTML in UTF-8; null where the whole page is better.</summary>
     public static ReadOnlyMemory<byte>? Find(ReadOnlySpan<byte> html, string? title, CancellationToken cancellationToken)
     {
         if (PageOutline.Of(html, cancellationToken) is not { } nodes)

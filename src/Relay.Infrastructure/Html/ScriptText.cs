@@ -6,9 +6,6 @@ internal static class ScriptText
     private const int LongestMarked = 20;
 
     /// <summary>The text with its mark; null where it is clear without one.</summary>
-    /// <param name="isSuperscript">Whether it stands above the line.</param>
-    /// <param name="before">The letter before it.</param>
-    /// <param name="text">Its text.</param>
     public static string? Mark(bool isSuperscript, char before, string text)
     {
         if (isSuperscript && IsWordEnd(before, text))

@@ -37,11 +37,7 @@ internal static class ShellDetector
         "single-spa-application",
     };
 
-    /// <summary>Reads a page.</summary>
-    /// <param name="html">The page as it came: valid UTF-8.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The reason why it seems to need its scripts; null where it does not.</returns>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <summary>The reason why a page seems to need its scripts; null where it does not.</summary>
     public static ScriptNeed? Find(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
         var walker = new MarkupWalker(html, cancellationToken);
@@ -97,9 +93,6 @@ internal static class ShellDetector
     }
 
     /// <summary>The JSON that a page carries for its scripts, by the ids of its script elements.</summary>
-    /// <param name="html">The page as it came: valid UTF-8.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static IReadOnlyDictionary<string, JsonElement> ReadData(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
         var data = new Dictionary<string, JsonElement>(StringComparer.Ordinal);

@@ -53,10 +53,8 @@ internal sealed class SingleByteEncoding(int table) : Encoding
         _ => throw new ArgumentOutOfRangeException(nameof(table), table, "Not a table."),
     };
 
-    /// <inheritdoc/>
     public override int GetCharCount(byte[] bytes, int index, int count) => count;
 
-    /// <inheritdoc/>
     public override int GetChars(byte[] bytes, int byteIndex, int byteCount, char[] chars, int charIndex)
     {
         for (var index = 0; index < byteCount; index++)
@@ -71,16 +69,12 @@ internal sealed class SingleByteEncoding(int table) : Encoding
         return byteCount;
     }
 
-    /// <inheritdoc/>
     public override int GetMaxCharCount(int byteCount) => byteCount;
 
-    /// <inheritdoc/>
     public override int GetByteCount(char[] chars, int index, int count) => throw new NotSupportedException("Pages are only read.");
 
-    /// <inheritdoc/>
     public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) =>
         throw new NotSupportedException("Pages are only read.");
 
-    /// <inheritdoc/>
     public override int GetMaxByteCount(int charCount) => throw new NotSupportedException("Pages are only read.");
 }

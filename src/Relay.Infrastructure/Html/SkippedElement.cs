@@ -1,15 +1,14 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>An element that is not read, while its steps go by.</summary>
-/// <param name="tag">The element.</param>
-/// <param name="depth">The elements that are open in it; for a formatting element, those around it.</param>
-/// <param name="isFormatting">Whether only its end tag, or the end of the element around it, ends it.</param>
+/// <summary>
+/// An element that is not read, while its steps go by. The depth counts the elements that are open in it. A formatting element ends only
+/// with its end tag or with the element around it, so its depth counts the elements around it.
+/// </summary>
 internal sealed class SkippedElement(HtmlTag tag, int depth, bool isFormatting)
 {
     /// <summary>The open formatting elements of its name, including itself.</summary>
     private int _open = 1;
 
-    /// <summary>Whether its end was seen.</summary>
     public bool IsOver { get; private set; }
 
     /// <summary>Whether the step at hand belongs to the element; its last step does.</summary>

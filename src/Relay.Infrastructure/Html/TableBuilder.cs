@@ -4,7 +4,6 @@ using System.Text;
 namespace Relay.Infrastructure.Html;
 
 /// <summary>A table of data: rows of cells, spans filled with empty ones.</summary>
-/// <param name="maxCells">Cells that are kept.</param>
 internal sealed class TableBuilder(int maxCells)
 {
     /// <summary>The most cells of all tables of a page.</summary>
@@ -17,13 +16,10 @@ internal sealed class TableBuilder(int maxCells)
     private int _cells;
     private bool _hasHead;
 
-    /// <summary>Characters in its cells so far.</summary>
     public long Length { get; private set; }
 
-    /// <summary>Cells so far.</summary>
     public int Cells => _cells;
 
-    /// <summary>Whether it has more cells than are kept.</summary>
     public bool IsCut => _cells >= maxCells;
 
     /// <summary>Begins a group of rows. A cell reaches down to the end of its group only.</summary>
@@ -39,11 +35,7 @@ internal sealed class TableBuilder(int maxCells)
         FillFromAbove();
     }
 
-    /// <summary>Adds a cell to the row at hand.</summary>
-    /// <param name="text">Its content, on one line.</param>
-    /// <param name="isHead">Whether it is a heading.</param>
-    /// <param name="columns">Its <c>colspan</c>.</param>
-    /// <param name="rows">Its <c>rowspan</c>.</param>
+    /// <summary>Adds a cell to the row at hand: text on one line, <c>colspan</c> and <c>rowspan</c>.</summary>
     public void AddCell(string text, bool isHead, string? columns, string? rows)
     {
         if (_rows.Count == 0)
@@ -69,8 +61,7 @@ internal sealed class TableBuilder(int maxCells)
         FillFromAbove();
     }
 
-    /// <summary>The table; empty when it has no text.</summary>
-    /// <param name="asMarkdown">Whether to write GitHub's Markdown; otherwise cells are separated by tabs.</param>
+    /// <summary>The table in GitHub's Markdown, or with tabs between cells; empty when it has no text.</summary>
     public string Build(bool asMarkdown)
     {
         _rows.RemoveAll(row => row.TrueForAll(cell => cell.Length == 0));
@@ -130,7 +121,6 @@ internal sealed class TableBuilder(int maxCells)
         }
     }
 
-    /// <summary>Ends the row at hand.</summary>
     public void EndRow()
     {
         foreach (var (column, left) in _pending)

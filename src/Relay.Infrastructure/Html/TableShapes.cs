@@ -21,7 +21,6 @@ internal static class TableShapes
     private const int LongCell = 2000;
     private static readonly SearchValues<byte> Numbering = SearchValues.Create("0123456789 \t\r\n\f+-"u8);
 
-    /// <summary>A table as it is read.</summary>
     private sealed class Shape(int start)
     {
         public int Start { get; } = start;
@@ -49,8 +48,7 @@ internal static class TableShapes
         public int RowCodeCells { get; set; }
     }
 
-    /// <summary>Finds the kinds of all tables of a page.</summary>
-    /// <returns>The kind of each table that does more than arrange things, by the offset of its start tag.</returns>
+    /// <summary>The kind of each table that does more than arrange things, by the offset of its start tag.</summary>
     public static IReadOnlyDictionary<int, TableKind> Find(ReadOnlySpan<byte> html, CancellationToken cancellationToken)
     {
         var found = new Dictionary<int, TableKind>();

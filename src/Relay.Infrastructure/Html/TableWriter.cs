@@ -9,16 +9,13 @@ internal sealed class TableWriter(InlineWriter inline, BlockWriter blocks, bool 
 
     private sealed record Cell(bool IsHead, string? Columns, string? Rows);
 
-    /// <summary>Whether a table is being read.</summary>
     public bool IsOpen => _table is not null;
 
     /// <summary>Whether a cell is being read: everything in it is one line.</summary>
     public bool IsInCell => _cell is not null;
 
-    /// <summary>Characters of the table so far.</summary>
     public long Length => _table?.Length ?? 0;
 
-    /// <summary>Whether a table had more cells than are read.</summary>
     public bool IsCut { get; private set; }
 
     /// <summary>Begins a table; the one before ends.</summary>
@@ -31,17 +28,14 @@ internal sealed class TableWriter(InlineWriter inline, BlockWriter blocks, bool 
     /// <summary>Begins a head, a body or a foot.</summary>
     public void StartGroup() => _table?.StartGroup();
 
-    /// <summary>Begins a row.</summary>
     public void StartRow() => _table?.StartRow();
 
-    /// <summary>Ends a row.</summary>
     public void EndRow()
     {
         EndCell();
         _table?.EndRow();
     }
 
-    /// <summary>Begins the cell at hand.</summary>
     public void OpenCell(in MarkupWalker walker)
     {
         EndCell();
@@ -53,7 +47,6 @@ internal sealed class TableWriter(InlineWriter inline, BlockWriter blocks, bool 
         inline.IsCell = true;
     }
 
-    /// <summary>Ends the cell, if there is one.</summary>
     public void EndCell()
     {
         if (_cell is not { } cell)

@@ -4,10 +4,7 @@ using System.IO.Pipelines;
 
 namespace Relay.Infrastructure.HttpFetching;
 
-/// <summary>The bytes of a body, decompressed.</summary>
-/// <param name="Bytes">Its first bytes.</param>
-/// <param name="IsWhole">Whether these are all bytes of the body.</param>
-/// <param name="IsCutOff">Whether the site ended the body too early.</param>
+/// <summary>The bytes of a body, decompressed. <c>IsCutOff</c>: the site ended the body too early.</summary>
 internal sealed record FetchedBody(byte[] Bytes, bool IsWhole, bool IsCutOff);
 
 /// <summary>Reads a body, decompressed, up to a number of decompressed bytes. The length on the wire does not matter.</summary>
@@ -52,7 +49,6 @@ internal static class BodyReader
         return await ReadToAsync(plain, wire, maxBytes, cancellationToken);
     }
 
-    /// <summary>The one compression of a body; null for none.</summary>
     private static string? CompressionOf(HttpContent content)
     {
         var header = content.Headers.NonValidated.TryGetValues("Content-Encoding", out var values)

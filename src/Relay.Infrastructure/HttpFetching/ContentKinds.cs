@@ -20,10 +20,6 @@ internal enum ContentReading
 }
 
 /// <summary>A content type.</summary>
-/// <param name="Header">The header as it was sent; null for none.</param>
-/// <param name="Reading">The way to read the body.</param>
-/// <param name="Kind">Its kind, where the type tells.</param>
-/// <param name="Charset">Its charset, as sent; null for none.</param>
 internal sealed record ContentType(string? Header, ContentReading Reading, DocumentKind? Kind, string? Charset);
 
 /// <summary>Tells which content types are text, and how they are read.</summary>
@@ -134,9 +130,10 @@ internal static class ContentKinds
         return found ?? new ContentType(first, ContentReading.ByBytes, null, null);
     }
 
-    /// <summary>The kind of a body by its first bytes; null for a body that is not text.</summary>
-    /// <param name="body">The body.</param>
-    /// <param name="mustBeClear">Whether a body without any letter counts as not text.</param>
+    /// <summary>
+    /// The kind of a body by its first bytes; null for a body that is not text. With <paramref name="mustBeClear"/> a body without any
+    /// letter is not text.
+    /// </summary>
     public static DocumentKind? Sniff(ReadOnlySpan<byte> body, bool mustBeClear = false)
     {
         var head = body[..Math.Min(body.Length, SniffedBytes)];

@@ -17,7 +17,6 @@ internal static class FetchClient
     private static readonly TimeSpan ConnectionAge = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ConnectionIdle = TimeSpan.FromSeconds(15);
 
-    /// <summary>The client, its guard and its resilience.</summary>
     public static IServiceCollection AddHttpFetching(this IServiceCollection services)
     {
         services

@@ -11,9 +11,6 @@ internal sealed class FetchCookies
     private const int MaxPerHost = 50;
     private readonly Dictionary<string, CookieContainer> _hosts = new(StringComparer.Ordinal);
 
-    /// <summary>Keeps the cookies that an answer sets.</summary>
-    /// <param name="url">The page that answered.</param>
-    /// <param name="headers">Its <c>Set-Cookie</c> headers.</param>
     public void Keep(Uri url, IEnumerable<string> headers)
     {
         foreach (var header in headers)
@@ -35,7 +32,6 @@ internal sealed class FetchCookies
         }
     }
 
-    /// <summary>The <c>Cookie</c> header for a page; null for none.</summary>
     public string? HeaderFor(Uri url) =>
         _hosts.TryGetValue(url.IdnHost, out var cookies) && cookies.GetCookieHeader(url) is { Length: > 0 } header ? header : null;
 }

@@ -46,6 +46,5 @@ internal enum FetchFault
 /// <summary>Carries a fault out of the framework's callbacks.</summary>
 internal sealed class FetchFaultException(FetchFault fault, Exception? inner = null) : Exception(fault.ToString(), inner)
 {
-    /// <summary>The fault.</summary>
     public FetchFault Fault { get; } = fault;
 }

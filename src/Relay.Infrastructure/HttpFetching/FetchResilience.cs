@@ -42,7 +42,6 @@ internal sealed class FetchResilience : IDisposable
         Places = new HostPlaces(options.Value, clock);
     }
 
-    /// <summary>The places at each host.</summary>
     public HostPlaces Places { get; }
 
     /// <summary>The pipeline of an origin, in which its failures are counted.</summary>
@@ -69,7 +68,6 @@ internal sealed class FetchResilience : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => Places.Dispose();
 
     private ResiliencePipeline<HttpResponseMessage> Build() =>
@@ -152,7 +150,6 @@ internal sealed class FetchResilience : IDisposable
 /// <summary>Sends requests through the pipeline of their origin.</summary>
 internal sealed class ResilientRequests(FetchResilience resilience) : DelegatingHandler
 {
-    /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var context = ResilienceContextPool.Shared.Get(cancellationToken);

@@ -19,20 +19,16 @@ internal sealed class FixedProxy : IWebProxy
         }
     }
 
-    /// <inheritdoc/>
     public ICredentials? Credentials { get; set; }
 
-    /// <inheritdoc/>
     public Uri GetProxy(Uri destination) => _address;
 
-    /// <inheritdoc/>
     public bool IsBypassed(Uri host) => false;
 }
 
 /// <summary>Has each request judged before a proxy passes it on.</summary>
 internal sealed class JudgedRequests(GuardedConnector connector) : DelegatingHandler
 {
-    /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         await connector.JudgeAsync(request, cancellationToken);

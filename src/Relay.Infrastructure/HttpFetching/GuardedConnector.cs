@@ -23,7 +23,6 @@ internal sealed class GuardedConnector(
     /// <summary>The caller of the request: the id of a key.</summary>
     public static readonly HttpRequestOptionsKey<string> Caller = new("caller");
 
-    /// <summary>The trace that gets the steps.</summary>
     public static readonly HttpRequestOptionsKey<FetchTrace> Trace = new("trace");
 
     /// <summary>Most addresses that are tried, however many a name has.</summary>

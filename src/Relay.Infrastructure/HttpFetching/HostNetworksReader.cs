@@ -31,7 +31,6 @@ internal sealed class HostNetworksReader : IDisposable
     private TimeSpan _nat64Age = Nat64Age;
     private volatile bool _changed;
 
-    /// <summary>The look-up that is under way.</summary>
     private Task? _lookUp;
 
     public HostNetworksReader(TimeProvider clock, ILogger<HostNetworksReader> logger)
@@ -85,7 +84,6 @@ internal sealed class HostNetworksReader : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         NetworkChange.NetworkAddressChanged -= OnChanged;
@@ -119,8 +117,7 @@ internal sealed class HostNetworksReader : IDisposable
     }
 
     /// <summary>
-    /// Reads the prefixes: none for a network without translation, where the name or its address is missing; null when there was no
-    /// answer.
+    /// Reads the prefixes: none for a network without translation, where the name or its address is missing; null when there was no answer.
     /// </summary>
     private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async()
     {

@@ -47,14 +47,10 @@ internal sealed class HostPlaces : IDisposable
         /// <summary>The beginning of each, as timestamps of the clock.</summary>
         public List<long> Began { get; } = [];
 
-        /// <summary>The average time of recent pages.</summary>
         public TimeSpan Average { get; set; }
     }
 
     /// <summary>Takes a place at a host, to be held until its answer has been read and then disposed of.</summary>
-    /// <param name="host">The host.</param>
-    /// <param name="caller">The id of the key that asks.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="FetchFaultException">Too many wait already.</exception>
     public async ValueTask<IDisposable> EnterAsync(string host, string caller, CancellationToken cancellationToken)
     {
@@ -88,7 +84,6 @@ internal sealed class HostPlaces : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _limiter.Dispose();
 
     private static ConcurrencyLimiterOptions Make(int places) =>

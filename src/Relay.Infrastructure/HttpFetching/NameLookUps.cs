@@ -8,7 +8,6 @@ namespace Relay.Infrastructure.HttpFetching;
 /// takes, and holds its place. So there is one look-up per name, for all requests that wait for it, and no caller has more than a quarter
 /// of the places.
 /// </summary>
-/// <param name="resolve">Asks the system's resolver.</param>
 internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
 {
     /// <summary>Most look-ups; each holds a thread.</summary>
@@ -17,7 +16,6 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
     /// <summary>Most look-ups that one caller began.</summary>
     public const int MaxOfCaller = Max / 4;
 
-    /// <summary>The look-ups of the system's resolver.</summary>
     public static NameLookUps OfTheSystem() => new(name => Dns.GetHostAddressesAsync(name, CancellationToken.None));
 
     private readonly Lock _lock = new();
@@ -28,9 +26,6 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
     /// The addresses that a name has now: the answer of a look-up that ended while this caller waited, never an older one. A caller who
     /// gives up leaves the look-up to the others.
     /// </summary>
-    /// <param name="name">The name as the resolver is asked for it.</param>
-    /// <param name="caller">The key whose place a new look-up takes.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     public async Task<IPAddress[]> FindAsync(string name, string caller, CancellationToken cancellationToken)
     {
         Task<IPAddress[]>? answer;

@@ -27,7 +27,6 @@ internal sealed class PageFetcher(
     /// <summary>The named client, put together in <see cref="DependencyInjection"/>.</summary>
     public const string Client = "fetch";
 
-    /// <summary>Redirects that are followed.</summary>
     public const int MaxRedirects = 5;
 
     /// <summary>A page that refreshes itself within these seconds is a redirect.</summary>
@@ -39,7 +38,6 @@ internal sealed class PageFetcher(
             + "whether the name, the address or the site failed."
     );
 
-    /// <inheritdoc/>
     public async Task<Result<FetchReply>> FetchAsync(
         FetchUrl url,
         PageFormat format,

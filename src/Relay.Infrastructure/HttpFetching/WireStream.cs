@@ -4,33 +4,24 @@ namespace Relay.Infrastructure.HttpFetching;
 /// A body as it comes. A compressed stream tells its own end; then a wrong length is not an error, because some servers send the length
 /// before compression.
 /// </summary>
-/// <param name="wire">The body.</param>
-/// <param name="isForgiving">Whether a body that ends before its length counts as complete.</param>
 internal sealed class WireStream(Stream wire, bool isForgiving) : Stream
 {
-    /// <summary>Whether the whole body was read.</summary>
     public bool HasEnded { get; private set; }
 
-    /// <inheritdoc/>
     public override bool CanRead => true;
 
-    /// <inheritdoc/>
     public override bool CanSeek => false;
 
-    /// <inheritdoc/>
     public override bool CanWrite => false;
 
-    /// <inheritdoc/>
     public override long Length => throw new NotSupportedException();
 
-    /// <inheritdoc/>
     public override long Position
     {
         get => throw new NotSupportedException();
         set => throw new NotSupportedException();
     }
 
-    /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (HasEnded)
@@ -51,22 +42,16 @@ internal sealed class WireStream(Stream wire, bool isForgiving) : Stream
         }
     }
 
-    /// <inheritdoc/>
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("A body is read asynchronously.");
 
-    /// <inheritdoc/>
     public override void Flush() { }
 
-    /// <inheritdoc/>
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
-    /// <inheritdoc/>
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    /// <inheritdoc/>
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)

@@ -15,10 +15,8 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
     /// <summary>Longest time of one check. A plain one takes a millisecond.</summary>
     internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
-    /// <inheritdoc/>
     public bool Takes(OutputSchema schema) => Try(() => Check(Build(schema, CancellationToken.None).Root));
 
-    /// <inheritdoc/>
     public bool Fits(OutputSchema schema, string answer, CancellationToken cancellationToken) =>
         Try(() =>
         {

@@ -26,19 +26,15 @@ internal sealed class StepKeyword(TimeProvider clock, TimeSpan limit, Cancellati
     private readonly long _started = clock.GetTimestamp();
     private int _steps;
 
-    /// <inheritdoc/>
     public string Name => KeywordName;
 
-    /// <inheritdoc/>
     public object? ValidateKeywordValue(JsonElement value) => null;
 
-    /// <inheritdoc/>
     public void BuildSubschemas(KeywordData keyword, BuildContext context)
     {
         // The keyword holds no schemas.
     }
 
-    /// <inheritdoc/>
     public KeywordEvaluation Evaluate(KeywordData keyword, EvaluationContext context)
     {
         cancellationToken.ThrowIfCancellationRequested();

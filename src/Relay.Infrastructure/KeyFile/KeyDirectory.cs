@@ -31,19 +31,14 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     private string? _reported;
     private (bool Exists, long Length, DateTime ModifiedAt)? _seen;
 
-    /// <inheritdoc/>
     public event Action<IReadOnlySet<string>>? Reloaded;
 
-    /// <inheritdoc/>
     public string Part => "keys";
 
-    /// <inheritdoc/>
     public string? Problem => _problem;
 
-    /// <inheritdoc/>
     public ApiKey? Find(KeySecret secret) => Find(secret.Hash);
 
-    /// <inheritdoc/>
     public ApiKey? Find(KeyHash hash)
     {
         var now = clock.GetUtcNow();
@@ -53,10 +48,8 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     /// <summary>True: a missing file means no keys, and a file that can't be read is reported.</summary>
     public bool IsKnown => true;
 
-    /// <inheritdoc/>
     public bool IsRevoked(string keyId) => !_unrevokedIds.Contains(keyId);
 
-    /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await CheckAsync(cancellationToken);
@@ -72,14 +65,12 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         await base.StartAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
         _wake.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var watcher = Watch();
@@ -171,7 +162,6 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
     }
 
-    /// <returns>The number of active keys.</returns>
     private int Load(IReadOnlyList<ApiKey> keys)
     {
         var now = clock.GetUtcNow();

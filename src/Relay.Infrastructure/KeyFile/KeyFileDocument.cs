@@ -29,27 +29,22 @@ internal sealed record KeyFileDocument
 
     public required IReadOnlyList<Entry> Keys { get; init; }
 
-    /// <summary>Reads a file's bytes.</summary>
     /// <exception cref="FormatException">This relay can't read the file. The message says why, without the file's content.</exception>
     public static IReadOnlyList<ApiKey> Parse(ReadOnlySpan<byte> bytes) => new KeyFileReader().Read(bytes);
 
-    /// <summary>Reads one entry of a file.</summary>
     /// <exception cref="FormatException">This relay can't read a value.</exception>
     /// <exception cref="JsonException">The bytes are not an entry.</exception>
     public static ApiKey ParseEntry(ReadOnlySpan<byte> bytes) => ToKey(JsonSerializer.Deserialize<Entry>(bytes, Json)!);
 
-    /// <summary>The bytes of one entry, on one line.</summary>
     public static byte[] FormatEntry(ApiKey key) => JsonSerializer.SerializeToUtf8Bytes(ToEntry(key), OnOneLine);
 
     /// <summary>Reads a list of entries; each goes through <see cref="ToKey"/>.</summary>
     /// <exception cref="JsonException">The bytes are not a list of entries.</exception>
     public static IReadOnlyList<Entry> ParseEntries(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<List<Entry>>(bytes, Json)!;
 
-    /// <summary>The bytes of a file with these keys.</summary>
     public static byte[] Format(IEnumerable<ApiKey> keys) =>
         JsonSerializer.SerializeToUtf8Bytes(new KeyFileDocument { Version = CurrentVersion, Keys = [.. keys.Select(ToEntry)] }, Json);
 
-    /// <summary>The key of an entry.</summary>
     /// <exception cref="FormatException">This relay can't read a value.</exception>
     public static ApiKey ToKey(Entry entry)
     {

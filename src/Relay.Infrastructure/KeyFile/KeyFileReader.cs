@@ -14,7 +14,6 @@ internal sealed class KeyFileReader
 
     private Dictionary<UInt128, ApiKey> _known = [];
 
-    /// <summary>Reads a file's bytes.</summary>
     /// <exception cref="FormatException">This relay can't read the file. The message says why, without the file's content.</exception>
     public IReadOnlyList<ApiKey> Read(ReadOnlySpan<byte> bytes)
     {
@@ -145,7 +144,6 @@ internal sealed class KeyFileReader
         return found;
     }
 
-    /// <summary>A set of keys in which no two are the same.</summary>
     private sealed class UniqueKeys(int capacity)
     {
         private readonly HashSet<string> _ids = new(capacity, StringComparer.Ordinal);

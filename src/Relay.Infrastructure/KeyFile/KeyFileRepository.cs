@@ -27,8 +27,6 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
     /// Keeps room for a revocation on a full disk, as each change does. It is needed for a key file that no change of this version has
     /// written.
     /// </summary>
-    /// <param name="home">The home with the key file.</param>
-    /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="IOException">The home can't be written.</exception>
     public static async Task ReserveAsync(RelayHome home, CancellationToken cancellationToken)
     {
@@ -44,7 +42,6 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
 
     private static string LockOf(RelayHome home) => home.KeyFile + ".lock";
 
-    /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(
         Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change,
         CancellationToken cancellationToken
@@ -92,7 +89,6 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
         return changed.Value;
     }
 
-    /// <inheritdoc/>
     public async Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken)
     {
         try

@@ -7,9 +7,9 @@ using Relay.Infrastructure.Processes;
 
 namespace Relay.Infrastructure.Pdf;
 
-/// <summary>The executable that runs <see cref="PdfProgram"/>.</summary>
-/// <param name="FileName">Absolute path.</param>
-/// <param name="Arguments">Arguments before <see cref="PdfProgram.Argument"/>.</param>
+/// <summary>
+/// The executable that runs <see cref="PdfProgram"/>: its absolute path, and the arguments before <see cref="PdfProgram.Argument"/>.
+/// </summary>
 internal sealed record PdfExecutable(string FileName, IReadOnlyList<string> Arguments)
 {
     /// <summary>The program that runs now: the relay and <c>relayctl</c> both know the argument.</summary>
@@ -31,14 +31,10 @@ internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOp
     /// <summary>Bytes of memory for the objects of one reading process.</summary>
     public const long MaxHeap = 256 * 1024 * 1024;
 
-    /// <summary>Whether a jail is to be tried.</summary>
     public bool MayJail => OperatingSystem.IsLinux() && options.Value.Sandbox != SandboxMode.Off && File.Exists(Bubblewrap.Path);
 
-    /// <summary>Whether nothing is read without a jail.</summary>
     public bool MustJail => options.Value.Sandbox == SandboxMode.Bwrap;
 
-    /// <summary>The command line.</summary>
-    /// <param name="isJailed">Whether bubblewrap goes before it.</param>
     public ProcessSpec Make(bool isJailed)
     {
         var root = SharedRuntimeOf(RuntimeEnvironment.GetRuntimeDirectory());

@@ -17,8 +17,7 @@ internal static class PdfExtractor
 
     private const int MaxTitle = 1000;
 
-    /// <summary>The frames of a file.</summary>
-    /// <param name="file">The file, or its beginning.</param>
+    /// <summary>The frames of a file, or of its beginning.</summary>
     public static IEnumerable<PdfFrame> Read(byte[] file)
     {
         var (document, problem) = Open(file);

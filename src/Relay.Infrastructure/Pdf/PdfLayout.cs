@@ -25,8 +25,7 @@ internal static class PdfLayout
     /// <summary>A line that reaches this share of its paragraph's width is full. Several full lines were broken for want of room.</summary>
     private const double FullLine = 0.8;
 
-    /// <summary>The paragraphs of a page.</summary>
-    /// <param name="letters">The letters in the order of the file.</param>
+    /// <summary>The paragraphs of a page, from its letters in the order of the file.</summary>
     public static IReadOnlyList<string> ParagraphsOf(IReadOnlyList<Letter> letters)
     {
         var paragraphs = new List<string>();

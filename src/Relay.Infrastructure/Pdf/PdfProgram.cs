@@ -8,7 +8,6 @@ namespace Relay.Infrastructure.Pdf;
 /// </summary>
 public static class PdfProgram
 {
-    /// <summary>The one argument.</summary>
     public const string Argument = "--read-pdf";
 
     /// <summary>Exit code of a process whose memory is used up. Lines that it wrote before count.</summary>
@@ -18,11 +17,9 @@ public static class PdfProgram
     private const int StandardOutput = 1;
     private const int MaxFile = 64 * 1024 * 1024;
 
-    /// <summary>Whether a command line asks for it.</summary>
     public static bool IsAskedFor(IReadOnlyList<string> arguments) => arguments is [Argument];
 
     /// <summary>Reads standard input and writes standard output.</summary>
-    /// <returns>The exit code.</returns>
     public static int Run()
     {
         using var input = new FileStream(new SafeFileHandle(StandardInput, ownsHandle: false), FileAccess.Read);

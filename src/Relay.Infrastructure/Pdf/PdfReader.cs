@@ -69,7 +69,6 @@ internal sealed class PdfReader : IPdfReader, IDisposable
     /// <summary>Time for one file, with the start of its process.</summary>
     public TimeSpan Budget { get; init; } = DefaultBudget;
 
-    /// <inheritdoc/>
     public async Task<Result<PdfText>> ReadAsync(ReadOnlyMemory<byte> file, string caller, CancellationToken cancellationToken)
     {
         using var place = await _places.AcquireAsync(caller, 1, cancellationToken);
@@ -98,7 +97,6 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         };
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _places.Dispose();

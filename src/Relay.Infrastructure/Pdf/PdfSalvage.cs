@@ -15,8 +15,7 @@ internal static partial class PdfSalvage
 
     private const int MaxNumber = 10_000_000;
 
-    /// <summary>The file with a new end; null where no page is found.</summary>
-    /// <param name="file">The file, or its beginning.</param>
+    /// <summary>The file, or its beginning, with a new end; null where no page is found.</summary>
     public static byte[]? AddEnd(ReadOnlySpan<byte> file)
     {
         var pages = new List<int>();

@@ -3,7 +3,6 @@ namespace Relay.Infrastructure.Processes;
 /// <summary>The parts that the command lines of all jails have in common.</summary>
 internal static class Bubblewrap
 {
-    /// <summary>The program.</summary>
     public const string Path = "/usr/bin/bwrap";
 
     /// <summary>Isolates everything but the network, which some jails need.</summary>

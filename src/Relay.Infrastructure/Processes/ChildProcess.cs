@@ -9,13 +9,10 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal interface IChildProcess : IAsyncDisposable
 {
-    /// <summary>Process id.</summary>
     int Id { get; }
 
-    /// <summary>The process's standard input.</summary>
     Stream Stdin { get; }
 
-    /// <summary>The lines of the process's standard output.</summary>
     LineReader Stdout { get; }
 
     /// <summary>The end of the process's standard error.</summary>
@@ -71,19 +68,14 @@ internal sealed class ChildProcess : IChildProcess
     /// <summary>Process id, and on Linux the id of its group and session.</summary>
     public int Id { get; }
 
-    /// <summary>The process's standard input.</summary>
     public Stream Stdin { get; }
 
-    /// <summary>The lines of the process's standard output.</summary>
     public LineReader Stdout { get; }
 
-    /// <summary>The end of the process's standard error.</summary>
     public StderrTail Stderr { get; }
 
-    /// <summary>Completes when the process (not all of its group) has ended.</summary>
     public Task Exited => _exit;
 
-    /// <summary>Its exit code; null before <see cref="Exited"/> has completed.</summary>
     public int? ExitCode => _exit.IsCompletedSuccessfully ? _exit.Result : null;
 
     /// <summary>
@@ -136,10 +128,8 @@ internal sealed class ChildProcess : IChildProcess
         }
     }
 
-    /// <inheritdoc/>
     public long ResidentBytes => Exited.IsCompleted ? 0 : ProcessMemory.ResidentBytes(Id);
 
-    /// <inheritdoc/>
     public void BoundMemory(long moreBytes)
     {
         if (!Exited.IsCompleted)

@@ -7,13 +7,9 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal static class InteractiveProcess
 {
-    /// <summary>Whether standard input is a terminal.</summary>
     public static bool HasTerminal => OperatingSystem.IsWindows() || NativeMethods.IsTerminal();
 
-    /// <summary>Runs a child to its end.</summary>
-    /// <param name="spec">The command; its environment is the whole environment.</param>
-    /// <param name="cancellationToken">Kills it.</param>
-    /// <returns>Its exit code.</returns>
+    /// <summary>Runs a child to its end, with the command's environment as the whole one. Cancelling kills it.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public static async Task<int> RunAsync(ProcessSpec spec, CancellationToken cancellationToken)
     {

@@ -22,12 +22,10 @@ internal sealed class LineReader(Stream stream, int maxLineBytes, TimeProvider c
 
     private readonly PipeReader _pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
 
-    /// <summary>Parses the next line that is not empty.</summary>
-    /// <param name="parse">Called with the line, without its newline; the bytes are only valid during the call.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>
-    /// The result of <paramref name="parse"/>, or default at the end of the stream, where an unfinished line counts as nothing.
-    /// </returns>
+    /// <summary>
+    /// Parses the next line that is not empty, without its newline; the bytes are only valid during the call. Returns default at the end of
+    /// the stream, where an unfinished line counts as nothing.
+    /// </summary>
     /// <exception cref="LineTooLongException">More than the allowed bytes came without a newline.</exception>
     public async ValueTask<T?> ReadAsync<T>(Func<ReadOnlySequence<byte>, T> parse, CancellationToken cancellationToken)
         where T : class
@@ -84,6 +82,5 @@ internal sealed class LineReader(Stream stream, int maxLineBytes, TimeProvider c
         return _burst > BurstReads ? Task.Delay(Gathering, clock, cancellationToken) : Task.CompletedTask;
     }
 
-    /// <summary>Closes the stream.</summary>
     public ValueTask DisposeAsync() => _pipe.CompleteAsync();
 }

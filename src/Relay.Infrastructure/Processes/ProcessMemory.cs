@@ -38,11 +38,8 @@ internal static class ProcessMemory
 
     /// <summary>
     /// Has the kernel refuse a process and its descendants more than so many bytes besides those that they have mapped now (RLIMIT_DATA,
-    /// man 2 getrlimit). Processes that they start later have the same bound. Does nothing where this is not Linux, or the process is
-    /// gone.
+    /// man 2 getrlimit). Processes that they start later have the same bound. Does nothing where this is not Linux, or the process is gone.
     /// </summary>
-    /// <param name="processId">The first of the tree.</param>
-    /// <param name="moreBytes">Bytes that each process may map besides those that it has.</param>
     public static void Bound(int processId, long moreBytes)
     {
         foreach (var process in Tree(processId))

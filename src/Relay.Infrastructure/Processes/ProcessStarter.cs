@@ -6,7 +6,6 @@ namespace Relay.Infrastructure.Processes;
 /// <summary>Starts children.</summary>
 internal interface IProcessStarter
 {
-    /// <summary>Starts a child.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     Task<IChildProcess> StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken);
 }
@@ -33,7 +32,6 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
         _thread.Start();
     }
 
-    /// <exception cref="System.ComponentModel.Win32Exception">The executable can't be run.</exception>
     public async Task<ChildProcess> StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

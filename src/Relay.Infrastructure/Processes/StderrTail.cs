@@ -16,10 +16,8 @@ internal sealed partial class StderrTail
 
     private StderrTail() { }
 
-    /// <summary>Bytes written so far.</summary>
     public long TotalBytes => Interlocked.Read(ref _total);
 
-    /// <summary>Starts draining; ends with the stream.</summary>
     public static StderrTail Drain(Stream stderr)
     {
         var tail = new StderrTail();

@@ -20,10 +20,8 @@ internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock,
 
     private volatile string? _problem;
 
-    /// <inheritdoc/>
     public string Part => "database";
 
-    /// <inheritdoc/>
     public string? Problem => _problem;
 
     /// <summary>Takes the failure of a reader or a writer. A file that is only in use is not damaged.</summary>
@@ -35,7 +33,6 @@ internal sealed class DatabaseHealth(RelayDatabase database, TimeProvider clock,
         }
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Look();

@@ -22,7 +22,6 @@ internal sealed class IdempotencyStore(
     private readonly SemaphoreSlim _using = new(1, 1);
     private SqliteConnection? _connection;
 
-    /// <inheritdoc/>
     public async ValueTask<IdempotencyClaim> ClaimAsync(string name, string fingerprint, CancellationToken cancellationToken)
     {
         if (!_inFlight.TryAdd(name, fingerprint))
@@ -61,7 +60,6 @@ internal sealed class IdempotencyStore(
         }
     }
 
-    /// <inheritdoc/>
     public async ValueTask KeepAsync(
         string name,
         string holder,
@@ -86,24 +84,20 @@ internal sealed class IdempotencyStore(
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask ReleaseAsync(string name, CancellationToken cancellationToken)
     {
         _inFlight.TryRemove(name, out _);
         return ValueTask.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _connection = database.Open();
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _connection?.Dispose();

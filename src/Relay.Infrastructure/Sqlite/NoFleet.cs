@@ -5,13 +5,10 @@ namespace Relay.Infrastructure.Sqlite;
 /// <summary>A fleet of one: a relay that has its own state.</summary>
 internal sealed class NoFleet : IFleet
 {
-    /// <inheritdoc/>
     public IReadOnlyList<FleetMember>? Known => null;
 
-    /// <inheritdoc/>
     public int Alive => 1;
 
-    /// <inheritdoc/>
     public Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<FleetMember>?>(null);
 }

@@ -53,15 +53,12 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         _startsWithinSecond = now != DateTimeOffset.FromUnixTimeSeconds(_startedUnixSecond);
     }
 
-    /// <inheritdoc/>
     public string Part => "usage";
 
-    /// <inheritdoc/>
     public string? Problem => _problem;
 
     private TimeSpan Uptime => _clock.GetElapsedTime(_startedAt);
 
-    /// <inheritdoc/>
     public ValueTask<QuotaDecision> ChargeAsync(
         string keyId,
         ModelName? model,
@@ -85,7 +82,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         return ValueTask.FromResult(decision);
     }
 
-    /// <inheritdoc/>
     public ValueTask SettleAsync(
         QuotaCharge charge,
         ModelName? model,
@@ -106,7 +102,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         return ValueTask.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken)
     {
         BookOf(charge.Bucket).GiveBack(charge);
@@ -122,29 +117,24 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
     /// <summary>Returns at once. One process does all the counting, so that its queue gives the places.</summary>
     public Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits) =>
         BookOf(limits.Bucket).Peek(keyId, limits, _clock.GetUtcNow(), Uptime) is { Refusal: not null } refused ? refused : null;
 
-    /// <inheritdoc/>
     public ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken) =>
         ValueTask.FromResult(BookOf(limits.Bucket).Peek(keyId, limits, _clock.GetUtcNow(), Uptime));
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
         return Read(connection => UsageTable.Read(connection, keyId, since));
     }
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyDictionary<string, DateTimeOffset>> ReadLastUsedAsync(CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
         return Read(UsageTable.ReadLastUsed);
     }
 
-    /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         _connection = _database.Open();
@@ -152,7 +142,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         await base.StartAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -160,7 +149,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         await FlushAsync(CancellationToken.None);
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
@@ -180,7 +168,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         _writing.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(FlushInterval, _clock);

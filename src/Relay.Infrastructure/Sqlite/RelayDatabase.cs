@@ -114,7 +114,6 @@ internal sealed class RelayDatabase(RelayHome home)
             """,
     ];
 
-    /// <summary>Whether the file exists.</summary>
     public bool Exists => File.Exists(home.DatabaseFile);
 
     /// <summary>Opens it, and creates and migrates it where needed. The caller disposes of the connection.</summary>
@@ -188,7 +187,6 @@ internal sealed class RelayDatabase(RelayHome home)
         }
     }
 
-    /// <summary>Runs statements without a result.</summary>
     public static void Execute(SqliteConnection connection, string sql)
     {
         using var command = connection.CreateCommand();

@@ -7,7 +7,6 @@ namespace Relay.Infrastructure.Sqlite;
 /// <summary>Reads a relay's usage, also while that relay runs; for the operator's commands.</summary>
 internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> logger) : IUsageReader
 {
-    /// <inheritdoc/>
     public Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
     {
         if (!database.Exists)
@@ -19,7 +18,6 @@ internal sealed class UsageReader(RelayDatabase database, ILogger<UsageReader> l
         return Task.FromResult<IReadOnlyList<UsageRow>>(UsageTable.Read(connection, keyId, since));
     }
 
-    /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, DateTimeOffset>> ReadLastUsedAsync(CancellationToken cancellationToken)
     {
         if (!database.Exists)

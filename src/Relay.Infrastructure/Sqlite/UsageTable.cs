@@ -15,7 +15,6 @@ internal readonly record struct MinuteKey(string KeyId, QuotaBucket Bucket, long
 /// <summary>An amount that is added to a row; money in millionths of a US dollar.</summary>
 internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, long CostMicroUsd, long ReservedMicroUsd)
 {
-    /// <summary>Whether it changes no number.</summary>
     public bool IsNothing =>
         this
             is {
@@ -45,7 +44,6 @@ internal readonly record struct UsageDelta(long Requests, TokenUsage? Tokens, lo
 /// <summary>The SQL of the tables of usage.</summary>
 internal static class UsageTable
 {
-    /// <summary>The stored form of a day.</summary>
     public static string Format(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     /// <summary>Adds to the rows. Rows that become zero are deleted.</summary>
@@ -83,7 +81,6 @@ internal static class UsageTable
         DeleteEmpty(connection, deltas.Where(delta => delta.Value.Requests < 0).Select(delta => delta.Key));
     }
 
-    /// <summary>Deletes all rows that are zero.</summary>
     public static void DeleteEmpty(SqliteConnection connection) => RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE {IsEmpty};");
 
     private const string IsEmpty =
@@ -106,8 +103,7 @@ internal static class UsageTable
         }
     }
 
-    /// <summary>Merges rows of another state: of two counts the larger stays.</summary>
-    /// <returns>The number of rows that grew.</returns>
+    /// <summary>Merges rows of another state: of two counts the larger stays. Returns the number of rows that grew.</summary>
     public static int Merge(SqliteConnection connection, IEnumerable<UsageRow> rows)
     {
         using var command = connection.CreateCommand();
@@ -168,7 +164,6 @@ internal static class UsageTable
         );
     }
 
-    /// <summary>Writes the times at which keys were used.</summary>
     public static void NoteUse(SqliteConnection connection, IReadOnlyDictionary<string, long> lastUsed)
     {
         using var command = connection.CreateCommand();
@@ -219,7 +214,6 @@ internal static class UsageTable
         return rows;
     }
 
-    /// <summary>The time at which each key was last used.</summary>
     public static Dictionary<string, DateTimeOffset> ReadLastUsed(SqliteConnection connection)
     {
         using var command = connection.CreateCommand();
