@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Auditing;
 using Relay.Application.Diagnostics;
 
@@ -9,7 +8,6 @@ internal static class AuditCommands
 {
     private const int MostLines = 100_000;
 
-    /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
         new ExampleCommand(
             "audit",

@@ -91,7 +91,6 @@ internal static class AuditText
     /// <summary>Text that is never wrapped.</summary>
     private sealed class UnwrappedText(string text, Style style) : Spectre.Console.Rendering.Renderable
     {
-        /// <inheritdoc/>
         protected override IEnumerable<Spectre.Console.Rendering.Segment> Render(
             Spectre.Console.Rendering.RenderOptions options,
             int maxWidth

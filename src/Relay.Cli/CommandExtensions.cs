@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
@@ -6,11 +5,9 @@ namespace Relay.Cli;
 /// <summary>Runs every command in an opened home, and never shows a stack trace.</summary>
 internal static class CommandExtensions
 {
-    /// <summary>Sets the action of a command.</summary>
-    /// <param name="command">The command.</param>
-    /// <param name="action">Returns the exit code.</param>
-    /// <param name="home">The command's need for the home.</param>
-    /// <param name="needsSettings">Whether the command fails when <c>config.env</c> can't be read.</param>
+    /// <summary>
+    /// Sets the action of a command, which returns the exit code. A command that needs settings fails when <c>config.env</c> can't be read.
+    /// </summary>
     public static Command Runs(
         this Command command,
         Func<Operation, CancellationToken, Task<int>> action,

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Text.RegularExpressions;
 using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
@@ -12,7 +11,6 @@ internal static partial class ConfigCommands
     private const string File = "config.env";
     private const string Default = "default";
 
-    /// <summary>The command with its subcommands.</summary>
     public static Command Create() => new ExampleCommand("config", "Look at the relay's settings.") { Show(), Check(), Init() };
 
     private static Command Init() =>

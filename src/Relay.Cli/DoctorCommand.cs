@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Diagnostics;
 using Relay.Domain;
 using Spectre.Console;
@@ -8,7 +7,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl doctor</c>.</summary>
 internal static class DoctorCommand
 {
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var call = new Option<bool>("--call")
@@ -52,8 +50,7 @@ internal static class DoctorCommand
         );
     }
 
-    /// <summary>Writes the findings.</summary>
-    /// <returns>The exit code.</returns>
+    /// <summary>Writes the findings, and returns the exit code.</summary>
     public static int Report(Operation operation, Result<Diagnosis> result, bool json)
     {
         if (!result.TryGet(out var diagnosis, out var problem))

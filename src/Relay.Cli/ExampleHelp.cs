@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 
@@ -23,7 +22,6 @@ internal static class ExampleHelp
 
     private sealed class ActionWithExamples(HelpAction usual, string outcomes) : SynchronousCommandLineAction
     {
-        /// <inheritdoc/>
         public override int Invoke(ParseResult parseResult)
         {
             usual.Invoke(parseResult);

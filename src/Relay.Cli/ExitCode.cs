@@ -12,7 +12,6 @@ internal static class ExitCode
     public const int LabelTaken = 4;
     public const int NotReady = 5;
 
-    /// <summary>The code of a refusal.</summary>
     public static int Of(RelayError error) =>
         error switch
         {

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 using Relay.Application.Fleet;
 
@@ -7,7 +6,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl fleet</c>.</summary>
 internal static class FleetCommand
 {
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var json = Json.Option();

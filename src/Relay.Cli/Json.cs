@@ -16,6 +16,5 @@ internal static class Json
     /// <summary>The option of every command with a result.</summary>
     public static System.CommandLine.Option<bool> Option() => new("--json") { Description = "Write the result as JSON." };
 
-    /// <summary>Writes one document.</summary>
     public static void Write<T>(TextWriter output, T document) => output.WriteLine(JsonSerializer.Serialize(document, Options));
 }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Diagnostics;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
@@ -9,7 +8,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl keys add</c>.</summary>
 internal static class KeyAdd
 {
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var label = KeyCommands.LabelArgument();

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
 
@@ -9,7 +8,6 @@ internal static class KeyCommands
 {
     private static readonly TimeSpan DefaultOverlap = TimeSpan.FromHours(24);
 
-    /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
         new ExampleCommand("keys", "Mint, look at, change and revoke the keys of your apps. A running relay follows within a second.")
         {

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Keys;
 
 namespace Relay.Cli;
@@ -6,7 +5,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl keys set-limits</c>.</summary>
 internal static class KeySetLimits
 {
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var label = KeyCommands.LabelArgument();

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Microsoft.Extensions.Options;
 using Relay.Application.Fleet;
 using Relay.Application.Keys;
@@ -13,7 +12,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl keys list</c> and <c>relayctl keys show</c>.</summary>
 internal static class KeyViews
 {
-    /// <summary>The command that lists keys.</summary>
     public static Command List()
     {
         var all = new Option<bool>("--all") { Description = "List revoked keys, too." };
@@ -63,7 +61,6 @@ internal static class KeyViews
         );
     }
 
-    /// <summary>The command that shows one key in full.</summary>
     public static Command Show()
     {
         var label = KeyCommands.LabelArgument();

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Infrastructure.ClaudeCode;
@@ -8,7 +7,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl login</c>.</summary>
 internal static class LoginCommand
 {
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var force = new Option<bool>("--force") { Description = "Run also when standard input is not a terminal." };

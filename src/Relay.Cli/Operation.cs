@@ -1,4 +1,3 @@
-using System.CommandLine;
 using MediatR;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -60,10 +59,8 @@ internal sealed class Operation : IAsyncDisposable
             .BuildServiceProvider();
     }
 
-    /// <summary>The command line.</summary>
     public ParseResult Parsed { get; }
 
-    /// <summary>The home with the relay's files.</summary>
     public RelayHome Home { get; }
 
     /// <summary>The settings of <c>config.env</c>, without the environment.</summary>
@@ -72,7 +69,6 @@ internal sealed class Operation : IAsyncDisposable
     /// <summary>The settings of the environment, which override it.</summary>
     public IConfiguration EnvironmentSettings { get; }
 
-    /// <summary>The settings in force.</summary>
     public IConfiguration Settings { get; }
 
     /// <summary>The writer for results, and for nothing else.</summary>
@@ -88,16 +84,11 @@ internal sealed class Operation : IAsyncDisposable
 
     public IEnumerable<T> GetAll<T>() => _services.GetServices<T>();
 
-    /// <summary>The value of an option.</summary>
     public T? Value<T>(Option<T> option) => Parsed.GetValue(option);
 
-    /// <summary>The value of an argument that must be there.</summary>
     public T Value<T>(Argument<T> argument) => Parsed.GetRequiredValue(argument);
 
-    /// <summary>Opens the home.</summary>
-    /// <param name="parsed">The command line.</param>
-    /// <param name="use">The command's need for the home.</param>
-    /// <param name="needsSettings">Whether the command fails when <c>config.env</c> can't be read. A key can be revoked without it.</param>
+    /// <summary>Opens the home. Some commands need no settings: a key can be revoked without a readable <c>config.env</c>.</summary>
     public static Operation Open(ParseResult parsed, HomeUse use, bool needsSettings)
     {
         var environment = new ConfigurationBuilder().AddEnvironmentVariables().Build();
@@ -140,8 +131,7 @@ internal sealed class Operation : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes the reason of a refusal to stderr.</summary>
-    /// <returns>The exit code.</returns>
+    /// <summary>Writes the reason of a refusal to stderr, and returns the exit code.</summary>
     public int Refuse(RelayError error)
     {
         Error.WriteLine(Printable.Text(error.Message));
@@ -162,6 +152,5 @@ internal sealed class Operation : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }

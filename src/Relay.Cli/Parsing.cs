@@ -14,7 +14,6 @@ internal static class Parsing
     /// <summary>The word that resets a limit to the relay's setting.</summary>
     public const string Default = "default";
 
-    /// <summary>A key's label.</summary>
     public static KeyLabel Label(ArgumentResult result) => Checked(result, KeyLabel.Create(Word(result)))!;
 
     /// <summary><c>complete,usage</c>.</summary>

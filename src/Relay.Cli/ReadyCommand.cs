@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.Diagnostics;
 
 namespace Relay.Cli;
@@ -6,7 +5,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl ready</c>.</summary>
 internal static class ReadyCommand
 {
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var wait = new Option<TimeSpan>("--wait")

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.CommandLine.Invocation;
 using Relay.Application.Diagnostics;
 
@@ -17,11 +16,10 @@ internal static class Relayctl
           5  the relay runs and is not ready
         """;
 
-    /// <summary>Parses and runs one command line.</summary>
-    /// <param name="args">The command line.</param>
-    /// <param name="console">The writers of results and messages; null for this process' stdout and stderr.</param>
-    /// <param name="cancellationToken">Cancelled by Ctrl-C.</param>
-    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    /// <summary>
+    /// Parses and runs one command line, and returns one of <see cref="ExitCode"/>. Without a console it writes to this process' stdout and
+    /// stderr.
+    /// </summary>
     public static async Task<int> RunAsync(string[] args, InvocationConfiguration? console, CancellationToken cancellationToken)
     {
         console ??= new InvocationConfiguration();

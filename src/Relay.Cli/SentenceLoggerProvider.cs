@@ -6,10 +6,8 @@ namespace Relay.Cli;
 /// <summary>Turns warnings and errors of the relay's parts into plain lines on stderr.</summary>
 internal sealed class SentenceLoggerProvider(TextWriter error) : ILoggerProvider
 {
-    /// <inheritdoc/>
     public ILogger CreateLogger(string categoryName) => new SentenceLogger(error);
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         // The caller disposes of the writer.
@@ -17,14 +15,11 @@ internal sealed class SentenceLoggerProvider(TextWriter error) : ILoggerProvider
 
     private sealed class SentenceLogger(TextWriter error) : ILogger
     {
-        /// <inheritdoc/>
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        /// <inheritdoc/>
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        /// <inheritdoc/>
         public void Log<TState>(
             LogLevel logLevel,
             EventId eventId,

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Relay.Application.State;
 
 namespace Relay.Cli;
@@ -6,7 +5,6 @@ namespace Relay.Cli;
 /// <summary><c>relayctl state</c>.</summary>
 internal static class StateCommands
 {
-    /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
         new ExampleCommand(
             "state",

@@ -9,7 +9,6 @@ internal static class Terminal
 {
     private const int WidthOfFiles = 10_000;
 
-    /// <summary>A console over a writer.</summary>
     public static IAnsiConsole Over(TextWriter writer)
     {
         var output = new AnsiConsoleOutput(writer);

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 using Relay.Application.Usage;
 
@@ -15,7 +14,6 @@ internal sealed record UsageDocument(
     decimal CostUsd
 )
 {
-    /// <summary>The sum of some rows.</summary>
     public static UsageDocument Sum(IEnumerable<UsageRow> rows)
     {
         var total = UsageTotal.Of("sum", rows);
@@ -31,10 +29,8 @@ internal sealed record UsageDocument(
         );
     }
 
-    /// <summary>A sum of US dollars as people read it.</summary>
     public static string Money(decimal usd) => usd.ToString("0.00####", CultureInfo.InvariantCulture);
 
-    /// <summary>The cells of a table.</summary>
     public IReadOnlyList<string> Cells(string name) =>
         [
             name,
@@ -57,7 +53,6 @@ internal static class UsageCommand
     private const string ByModel = "model";
     private const string ByDay = "day";
 
-    /// <summary>The command.</summary>
     public static Command Create()
     {
         var by = new Option<string>("--by") { Description = "Group the sums by this.", DefaultValueFactory = _ => ByKey };

@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

@@ -1,6 +1,3 @@
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
-
 namespace Relay.EndToEndTests;
 
 /// <summary>Only a good key opens the door, and nobody learns why another does not.</summary>

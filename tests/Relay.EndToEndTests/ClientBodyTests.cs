@@ -1,7 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using ClaudeRelay.Client;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

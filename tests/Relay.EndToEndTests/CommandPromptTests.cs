@@ -1,7 +1,5 @@
-using FluentAssertions;
 using FluentAssertions.Execution;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;

@@ -1,9 +1,7 @@
-using FluentAssertions;
 using Relay.AnthropicSimulator;
 using Relay.Domain.Completions;
 using Relay.Domain.Models;
 using Relay.Domain.Quotas;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

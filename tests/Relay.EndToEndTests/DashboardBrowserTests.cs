@@ -1,11 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
-using FluentAssertions;
 using Microsoft.Data.Sqlite;
 using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 using Relay.Infrastructure.KeyFile;
 using Relay.Infrastructure.Sqlite;

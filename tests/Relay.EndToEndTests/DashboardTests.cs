@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;

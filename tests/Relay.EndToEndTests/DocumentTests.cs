@@ -1,9 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 using Relay.Tests.Corpus;
 
 namespace Relay.EndToEndTests;

@@ -2,9 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
-using FluentAssertions;
 using Relay.Domain.Fetching;
-using Relay.EndToEndTests.Harness;
 using Relay.Tests.Corpus;
 
 namespace Relay.EndToEndTests;

@@ -1,6 +1,4 @@
-using FluentAssertions;
 using FluentAssertions.Execution;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

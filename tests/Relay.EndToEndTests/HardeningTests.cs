@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;

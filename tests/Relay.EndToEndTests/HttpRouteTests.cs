@@ -1,8 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

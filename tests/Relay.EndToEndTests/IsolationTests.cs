@@ -1,9 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using FluentAssertions;
 using FluentAssertions.Execution;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

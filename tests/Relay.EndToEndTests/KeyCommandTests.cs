@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using FluentAssertions;
 using Relay.Domain.Keys;
-using Relay.EndToEndTests.Harness;
 using Relay.Infrastructure.Home;
 using Relay.Infrastructure.KeyFile;
 

@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

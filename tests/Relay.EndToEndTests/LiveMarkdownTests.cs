@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 using Relay.Infrastructure.Html;
 using Relay.Tests.Corpus;
 

@@ -1,6 +1,4 @@
-using FluentAssertions;
 using Relay.Bench;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

@@ -1,8 +1,6 @@
 using System.Text.Json;
-using FluentAssertions;
 using FluentAssertions.Execution;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

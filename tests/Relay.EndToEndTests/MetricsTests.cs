@@ -2,10 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using FluentAssertions;
 using Relay.Domain;
 using Relay.Domain.Fetching;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 using Relay.Infrastructure.HttpFetching;
 

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using FluentAssertions;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

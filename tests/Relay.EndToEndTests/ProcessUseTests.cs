@@ -1,10 +1,8 @@
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
-using FluentAssertions;
 using FluentAssertions.Execution;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

@@ -1,11 +1,9 @@
 using System.ClientModel;
 using System.Diagnostics;
 using System.Text.Json;
-using FluentAssertions;
 using Microsoft.Extensions.AI;
 using OpenAI.Responses;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

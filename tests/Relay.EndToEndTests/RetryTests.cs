@@ -4,7 +4,6 @@ using System.Diagnostics;
 using System.Text;
 using Anthropic;
 using Anthropic.Models.Messages;
-using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -14,7 +13,6 @@ using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Domain;
 using Relay.Domain.Keys;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

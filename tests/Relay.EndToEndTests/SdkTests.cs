@@ -3,12 +3,10 @@ using System.Diagnostics;
 using System.Text.Json;
 using Anthropic;
 using Anthropic.Models.Messages;
-using FluentAssertions;
 using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Models;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

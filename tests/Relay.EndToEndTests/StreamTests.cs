@@ -1,8 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;

@@ -5,7 +5,6 @@ using System.Text;
 using System.Text.Json;
 using Anthropic;
 using Anthropic.Models.Messages;
-using FluentAssertions;
 using Microsoft.Agents.AI;
 using Microsoft.Extensions.AI;
 using Microsoft.SemanticKernel;
@@ -14,7 +13,6 @@ using Microsoft.SemanticKernel.Connectors.OpenAI;
 using OpenAI;
 using OpenAI.Chat;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

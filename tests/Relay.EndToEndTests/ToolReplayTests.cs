@@ -1,9 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

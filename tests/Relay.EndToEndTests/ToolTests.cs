@@ -1,8 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using FluentAssertions;
 using Relay.AnthropicSimulator;
-using Relay.EndToEndTests.Harness;
 
 namespace Relay.EndToEndTests;
 

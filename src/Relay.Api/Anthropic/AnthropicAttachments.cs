@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Anthropic;
@@ -8,7 +7,6 @@ namespace Relay.Api.Anthropic;
 /// <summary>Pictures and documents in the form of Anthropic's API.</summary>
 internal static class AnthropicAttachments
 {
-    /// <summary>Reads a picture or a document, if the block is one. Errors go to the fields.</summary>
     public static bool Read(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {
         attachment = null;

@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain;
 
@@ -18,7 +17,6 @@ internal sealed record AnthropicError(
     /// <summary>The field with which a client has Anthropic keep its conversation.</summary>
     public const string Thread = "thread";
 
-    /// <summary>Maps an error.</summary>
     public static AnthropicError From(RelayError error, string requestId) =>
         new(
             "error",

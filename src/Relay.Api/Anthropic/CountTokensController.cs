@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Completions;
 using Relay.Application.Models;

@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Models;
 using Relay.Domain;
@@ -13,9 +12,8 @@ namespace Relay.Api.Anthropic;
 
 /// <summary>
 /// Reads the body of <c>POST /v1/messages</c> and of <c>/v1/messages/count_tokens</c> as Anthropic's own API takes it. A field that would
-/// change the kind of answer is refused by name. A field that only influences it, or is unknown, is ignored and named.
-/// <c>cache_control</c> is taken anywhere and ignored: Claude Code sets three of the API's four breakpoints itself, and a caller's could
-/// cause a 400.
+/// change the kind of answer is refused by name. A field that only influences it, or is unknown, is ignored and named. <c>cache_control</c>
+/// is taken anywhere and ignored: Claude Code sets three of the API's four breakpoints itself, and a caller's could cause a 400.
 /// </summary>
 internal static class MessageBody
 {
@@ -30,10 +28,7 @@ internal static class MessageBody
         new("speed", Text("standard"), IsHarmless: true),
     ];
 
-    /// <summary>The body as the domain sees it.</summary>
-    /// <param name="root">An object.</param>
-    /// <param name="models">The meaning of names of models.</param>
-    /// <param name="needsMaxTokens">Whether a cap on the answer is required, as Anthropic requires it for an answer.</param>
+    /// <summary>The body as the domain sees it. Anthropic requires a cap for an answer, and none for an estimate.</summary>
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
         var fields = new FieldReader();
@@ -171,7 +166,6 @@ internal sealed record MessageAnswer(
 /// <param name="CacheReadInputTokens">Tokens read from Anthropic's prompt cache.</param>
 internal sealed record MessageUsage(long InputTokens, long OutputTokens, long CacheCreationInputTokens, long CacheReadInputTokens)
 {
-    /// <summary>Maps a usage.</summary>
     public static MessageUsage From(TokenUsage usage) =>
         new(usage.InputTokens, usage.OutputTokens, usage.CacheCreationInputTokens, usage.CacheReadInputTokens);
 }

@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain.Models;
 
@@ -26,8 +25,7 @@ internal abstract record MessageFields
     public required IReadOnlyList<MessageParam> Messages { get; init; }
 
     /// <summary>
-    /// The system prompt: a text, or a list of text blocks, which are joined by an empty line. Null and an empty text count as
-    /// missing.
+    /// The system prompt: a text, or a list of text blocks, which are joined by an empty line. Null and an empty text count as missing.
     /// </summary>
     [OneOf(typeof(string), typeof(IReadOnlyList<CompatibleBlock>))]
     public object? System { get; init; }
@@ -118,17 +116,14 @@ internal abstract record MessageFields
 }
 
 /// <summary>
-/// A request as Anthropic's SDKs send it. Text, pictures, documents, system prompts, streams, schemas, effort, caps, parameters of
-/// the model and stop sequences have an effect. Fields that are unknown or have no effect are taken, and named in
-/// <c>X-Relay-Ignored</c>.
+/// A request as Anthropic's SDKs send it. Text, pictures, documents, system prompts, streams, schemas, effort, caps, parameters of the
+/// model and stop sequences have an effect. Fields that are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record MessageRequest : MessageFields
 {
-    /// <summary>
-    /// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
-    /// </summary>
+    /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
     [Range(1, long.MaxValue)]
     public required long MaxTokens { get; init; }
 }
@@ -138,9 +133,7 @@ internal sealed record MessageRequest : MessageFields
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record CountTokensRequest : MessageFields
 {
-    /// <summary>
-    /// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
-    /// </summary>
+    /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
     [Range(1, long.MaxValue)]
     public long? MaxTokens { get; init; }
 }

@@ -28,14 +28,12 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
     /// <summary>The event by which Anthropic's own API breaks a silence.</summary>
     public static void Ping(EventBuffer events) => events.Add("ping", new PingEvent("ping"));
 
-    /// <inheritdoc/>
     protected override void Open(EventBuffer events)
     {
         var message = MessageAnswer.Of(id, AnsweringModel ?? model(), [], null, null, new MessageUsage(estimatedInputTokens, 1, 0, 0));
         events.Add("message_start", new MessageStart("message_start", message));
     }
 
-    /// <inheritdoc/>
     protected override void Continue(EventBuffer events, AnswerPiece piece)
     {
         switch (piece)
@@ -74,7 +72,6 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
         }
     }
 
-    /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion)
     {
         if (_index < 0)
@@ -119,6 +116,5 @@ internal sealed class MessageStream(EventStream stream, string id, Func<string> 
         }
     }
 
-    /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error) => events.Add("error", AnthropicError.From(error, requestId));
 }

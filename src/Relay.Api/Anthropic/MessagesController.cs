@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
 using Relay.Api.Streaming;
@@ -34,11 +33,9 @@ internal sealed class MessagesController(
     /// <remarks>
     /// Anthropic's SDKs need the base URL without <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer
     /// comes as Anthropic's events. An error in the middle is the event <c>error</c>. Events <c>ping</c> break silences of
-    /// <c>HEARTBEAT_AFTER</c>
-    /// (10 s by default).
-    /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
-    /// so that half an answer never looks like a whole one.
-    /// Thoughts of the model are not passed on. Errors are in Anthropic's format.
+    /// <c>HEARTBEAT_AFTER</c> (10 s by default). Before the first event, an error is an ordinary answer with its status. After it, an error
+    /// is an event, and the connection is cut, so that half an answer never looks like a whole one. Thoughts of the model are not passed
+    /// on. Errors are in Anthropic's format.
     /// </remarks>
     [HttpPost(Name = "createMessage")]
     [Reads(typeof(MessageRequest))]

@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Authorization;
 using Relay.Api.Dashboard;
 using Relay.Api.Hosting;
-using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
@@ -131,7 +130,6 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
 /// <summary>Marks every route that requires a key.</summary>
 internal sealed class KeyRequired
 {
-    /// <summary>The mark.</summary>
     public static KeyRequired Instance { get; } = new();
 }
 
@@ -148,7 +146,6 @@ internal static class AuthenticatedRequest
     /// <summary>The key of an authenticated request.</summary>
     public static ApiKey Caller(this HttpContext context) => context.RelayRequest().Caller;
 
-    /// <summary>An authenticated request on its way through the relay.</summary>
     public static RequestContext RelayRequest(this HttpContext context) =>
         context.Features.Get<RequestContext>() ?? throw new InvalidOperationException("The route lets in requests without a key.");
 }

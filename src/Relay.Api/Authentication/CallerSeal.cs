@@ -15,9 +15,7 @@ internal sealed class CallerSeal : IDisposable
 
     private readonly AesGcm _cipher;
 
-    /// <summary>The seal of a caller.</summary>
-    /// <param name="secret">The caller's secret.</param>
-    /// <param name="purpose">Keeps seals of different purposes apart.</param>
+    /// <summary>The seal of a caller. The purpose keeps seals for different uses apart.</summary>
     public CallerSeal(KeySecret secret, string purpose)
     {
         var key = DeriveKey(secret, purpose);
@@ -34,7 +32,6 @@ internal sealed class CallerSeal : IDisposable
         return key;
     }
 
-    /// <summary>Seals bytes to a name.</summary>
     public byte[] Seal(string name, ReadOnlySpan<byte> bytes)
     {
         var sealedBytes = new byte[NonceBytes + TagBytes + bytes.Length];
@@ -76,6 +73,5 @@ internal sealed class CallerSeal : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _cipher.Dispose();
 }

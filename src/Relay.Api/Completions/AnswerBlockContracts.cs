@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain.Completions;
 
@@ -31,7 +30,6 @@ internal sealed record TextContract([property: Values("text")] string Type, stri
 
     public static TextContract Of(string text) => new("text", text);
 
-    /// <summary>The words with their citations.</summary>
     public static TextContract From(AnswerText text) =>
         Of(text.Text) with
         {
@@ -51,7 +49,6 @@ internal sealed record ToolUseContract(
     [property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Input
 )
 {
-    /// <summary>A whole call.</summary>
     public static ToolUseContract From(ToolCall call) => new("tool_use", call.Id, call.Name, JsonElement.Parse(call.RevealInput()));
 
     /// <summary>A call whose input is still to come.</summary>
@@ -64,7 +61,6 @@ internal sealed record ToolUseContract(
 /// <param name="Signature">The signature of the API.</param>
 internal sealed record ThinkingContract([property: Values("thinking")] string Type, string Thinking, string Signature)
 {
-    /// <summary>A whole thought.</summary>
     public static ThinkingContract From(AnswerThought thought) => new("thinking", thought.Text, thought.Signature ?? string.Empty);
 }
 
@@ -84,11 +80,9 @@ internal static class AnswerBlockContracts
     public static IReadOnlyList<object> Of(Completion completion) =>
         completion.Content.Count == 0 ? [TextContract.Of(string.Empty)] : [.. completion.Content.Select(Of)];
 
-    /// <summary>The thoughts of an answer as Anthropic's API writes them.</summary>
     public static IReadOnlyList<object> ThoughtsOf(Completion completion) =>
         [.. completion.Content.Where(block => block is AnswerThought or HiddenThought).Select(Of)];
 
-    /// <summary>A block as Anthropic's API writes it.</summary>
     private static object Of(AnswerBlock block) =>
         block switch
         {

@@ -1,15 +1,13 @@
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Application.Completions;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
 
-/// <summary>A body of OpenAI's or Anthropic's API as the relay understands it.</summary>
-/// <param name="Request">The completion.</param>
-/// <param name="IsStream">Whether the answer comes as events.</param>
-/// <param name="IncludesUsage">Whether a stream in OpenAI's format ends with the usage.</param>
-/// <param name="Ignored">Names of the fields that had no effect.</param>
+/// <summary>
+/// A body of OpenAI's or Anthropic's API as the relay understands it. <c>IncludesUsage</c>: a stream in OpenAI's format ends with the
+/// usage. <c>Ignored</c> names the fields that had no effect.
+/// </summary>
 internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStream, bool IncludesUsage, IReadOnlyList<string> Ignored)
 {
     /// <summary>Whether tools were declared in the older form of OpenAI's API. Calls then have that form, too.</summary>
@@ -19,7 +17,6 @@ internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStrea
 /// <summary>Reads the fields of a body for sampling and thinking.</summary>
 internal static class ParameterFields
 {
-    /// <summary>OpenAI's greatest temperature.</summary>
     private const double MaxOpenAiTemperature = 2;
 
     /// <summary>Reads the fields by their names in Anthropic's API.</summary>
@@ -48,10 +45,7 @@ internal static class ParameterFields
         return Read(body, fields, temperature, topK is 0 or -1 ? null : topK);
     }
 
-    /// <summary>Reads an object like <c>{"type":"enabled","budget_tokens":2048}</c>; null when it is wrong.</summary>
-    /// <param name="thinking">The object.</param>
-    /// <param name="fields">Gets the errors.</param>
-    /// <param name="known">The names that it may have.</param>
+    /// <summary>Reads an object like <c>{"type":"enabled","budget_tokens":2048}</c> with the known names; null when it is wrong.</summary>
     public static Thinking? ReadThinking(JsonElement thinking, FieldReader fields, params ReadOnlySpan<string> known)
     {
         const string Field = "thinking";
@@ -90,12 +84,9 @@ internal static class ParameterFields
 
 internal static class IgnoredFields
 {
-    /// <summary>Tells the caller, and the log at debug level, which fields had no effect.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="ignored">The fields' names.</param>
-    /// <param name="logger">The log.</param>
-    /// <param name="parameters">Parameters without an effect where the engine can't pass them on.</param>
-    /// <param name="engine">The engine.</param>
+    /// <summary>
+    /// Tells the caller, and the log at debug level, which fields had no effect. Parameters have none where the engine can't pass them on.
+    /// </summary>
     public static void Tell(
         this HttpContext context,
         IReadOnlyList<string> ignored,

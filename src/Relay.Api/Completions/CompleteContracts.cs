@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -60,8 +59,7 @@ internal enum OutputFormat
 /// <param name="Tools">Tools that the caller runs. The model calls them; the relay runs no tool.</param>
 /// <param name="ToolChoice">
 /// Whether the model calls a tool: as it decides (<c>auto</c>), none, at least one (<c>any</c>), or this one (<c>tool</c>). The last two
-/// need
-/// <c>tools</c>.
+/// need <c>tools</c>.
 /// </param>
 [RequestContract]
 [Keywords(
@@ -90,7 +88,6 @@ internal sealed record CompleteBody(
     [property: OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(NoChoice))] JsonElement? ToolChoice = null
 )
 {
-    /// <summary>The body as the domain sees it.</summary>
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
     {
         var fields = new FieldReader();
@@ -191,7 +188,6 @@ internal sealed record CompleteAnswer(
     /// <summary>The words that cite documents, in order, each with its citations. Absent without citations.</summary>
     public IReadOnlyList<TextContract>? Citations { get; init; }
 
-    /// <summary>Makes the contract of an answer.</summary>
     public static CompleteAnswer From(Completion completion, OutputFormat format, TimeSpan duration)
     {
         var isJson = format == OutputFormat.Json;
@@ -216,11 +212,9 @@ internal sealed record CompleteAnswer(
         };
     }
 
-    /// <summary>Calls of the caller's tools; null for none.</summary>
     public static IReadOnlyList<ToolUseContract>? ToolCallsOf(Completion completion) =>
         completion.ToolCalls.Select(ToolUseContract.From).ToList() is { Count: > 0 } calls ? calls : null;
 
-    /// <summary>The answer as a JSON object; null for an answer without a schema.</summary>
     public static JsonElement? StructuredOutputOf(Completion completion) =>
         completion.IsStructured ? JsonElement.Parse(completion.Text) : null;
 }
@@ -243,7 +237,6 @@ internal sealed record DoneEvent(
     JsonElement? StructuredOutput
 )
 {
-    /// <summary>Makes the last event of an answer.</summary>
     public static DoneEvent From(Completion completion, TimeSpan duration) =>
         new(
             completion.Model.Value,
@@ -271,7 +264,6 @@ internal sealed record UsageContract(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] decimal? CostUsd
 )
 {
-    /// <summary>Maps a usage.</summary>
     public static UsageContract From(TokenUsage usage) =>
         new(usage.InputTokens, usage.OutputTokens, usage.CacheCreationInputTokens, usage.CacheReadInputTokens, usage.CostUsd);
 }

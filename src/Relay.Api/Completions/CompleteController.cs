@@ -2,7 +2,6 @@ using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
 using Relay.Api.Streaming;
@@ -29,10 +28,9 @@ internal sealed class CompleteController(
     /// <summary>Answers a prompt or a conversation</summary>
     /// <remarks>
     /// The answer comes whole, or with <c>stream: true</c> as server-sent events while it is made: <c>start</c>, any number of
-    /// <c>delta</c>, then <c>done</c> or <c>error</c>.
-    /// Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
-    /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
-    /// so that half an answer never looks like a whole one.
+    /// <c>delta</c>, then <c>done</c> or <c>error</c>. Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10
+    /// s by default). Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the
+    /// connection is cut, so that half an answer never looks like a whole one.
     /// </remarks>
     [HttpPost(Name = "complete")]
     [Reads(typeof(CompleteBody))]

@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Api.Streaming;
 using Relay.Application.Pipeline;
@@ -10,8 +9,7 @@ namespace Relay.Api.Completions;
 
 /// <summary>
 /// The events of a stream: <c>start</c>; any number of <c>delta</c>; for each call of a tool <c>tool_call_start</c>, <c>tool_call_delta</c>
-/// and
-/// <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or <c>error</c>.
+/// and <c>tool_call</c>; for each thought <c>thinking_delta</c> and <c>thinking</c>; then <c>done</c> or <c>error</c>.
 /// </summary>
 [Event(typeof(StartEvent), "start")]
 [Event(typeof(DeltaEvent), "delta")]
@@ -63,11 +61,9 @@ internal sealed class CompleteStream(EventStream stream, RequestContext context,
 {
     private string _callId = string.Empty;
 
-    /// <inheritdoc/>
     protected override void Open(EventBuffer events) =>
         events.Add("start", new StartEvent(context.RequestId, AnsweringModel ?? context.Model?.Value));
 
-    /// <inheritdoc/>
     protected override void Continue(EventBuffer events, AnswerPiece piece)
     {
         switch (piece)
@@ -100,9 +96,7 @@ internal sealed class CompleteStream(EventStream stream, RequestContext context,
         }
     }
 
-    /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion) => events.Add("done", DoneEvent.From(completion, elapsed()));
 
-    /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error) => events.Add("error", ErrorContract.From(error, context.RequestId));
 }

@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Completions;
@@ -16,7 +15,6 @@ internal static class BodyKeywords
     /// <summary>Fields that a contract does not list are taken as null or as an empty list only.</summary>
     public const string NothingElse = """{"additionalProperties":{"enum":[null,[]]}}""";
 
-    /// <summary>A number of at least 1.</summary>
     public const string AtLeastOne = """{"minimum":1}""";
 
     /// <summary>Texts at which an answer ends.</summary>

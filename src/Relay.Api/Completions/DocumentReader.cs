@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
@@ -11,10 +10,6 @@ internal static class DocumentReader
     /// <c>{"type":"document","source":{"type":"base64"|"text"|"content",…},"title","context","citations":{"enabled":true}}</c>; null when
     /// it is wrong.
     /// </summary>
-    /// <param name="fields">Gets the errors.</param>
-    /// <param name="block">An object.</param>
-    /// <param name="field">The place of the block, for errors.</param>
-    /// <param name="isStrict">Whether an unknown field is refused.</param>
     public static DocumentBlock? Read(FieldReader fields, JsonElement block, string field, bool isStrict)
     {
         if (isStrict && !fields.IsObject(block, field, "type", "source", "title", "context", "citations", "cache_control"))
@@ -42,9 +37,6 @@ internal static class DocumentReader
     }
 
     /// <summary><c>{"file_data":"data:application/pdf;base64,…","filename":"a.pdf"}</c>; null when it is wrong.</summary>
-    /// <param name="fields">Gets the errors.</param>
-    /// <param name="file">The object with these members.</param>
-    /// <param name="field">The place of the object, for errors.</param>
     public static DocumentBlock? ReadFile(FieldReader fields, JsonElement file, string field)
     {
         if (file.ValueKind != JsonValueKind.Object)

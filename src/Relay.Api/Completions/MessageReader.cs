@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Relay.Api.Anthropic;
-using Relay.Api.Http;
 using Relay.Api.OpenAi;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -48,8 +47,6 @@ internal sealed class MessageReader
     /// Reads Anthropic's form. Pictures are <c>{"type":"image","source":{"type":"base64",…}}</c>. The model's earlier thoughts are left
     /// out, as in Anthropic's API. Messages of the system come after the system prompt.
     /// </summary>
-    /// <param name="messages">The list.</param>
-    /// <param name="system">The system prompt: a text or a list of text blocks; null for none.</param>
     public static Result<(Conversation Conversation, PromptText? System)> ReadAnthropic(JsonElement messages, JsonElement? system)
     {
         var reader = new MessageReader(AnthropicAttachments.Read, isStrict: false, hasToolBlocks: true);
@@ -68,9 +65,10 @@ internal sealed class MessageReader
     public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) =>
         new MessageReader(OpenAiAttachments.Read, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
-    /// <summary>A reader for a list of OpenAI's that holds more than messages. Its messages are added one by one.</summary>
-    /// <param name="list">The list's wire name.</param>
-    /// <param name="instructions">The system prompt, before instructions in the list; null for none.</param>
+    /// <summary>
+    /// A reader for a list of OpenAI's that holds more than messages. Its messages are added one by one. The instructions come before those
+    /// in the list.
+    /// </summary>
     public static MessageReader ForItems(string list, string? instructions)
     {
         var reader = new MessageReader(OpenAiAttachments.Read, isStrict: false, hasToolBlocks: false, list);
@@ -82,22 +80,14 @@ internal sealed class MessageReader
         return reader;
     }
 
-    /// <summary>The first error; null for none.</summary>
     public RelayError? Error => _fields.Error;
 
-    /// <summary>Reads the next message.</summary>
-    /// <param name="message">The message.</param>
-    /// <param name="field">Its place, for errors.</param>
     public void Add(JsonElement message, string field) => ReadMessage(message, field);
 
     /// <summary>Reads the next call of a tool, an item like <c>{"call_id":"…","name":"…","arguments":"{…}"}</c>.</summary>
-    /// <param name="item">The item.</param>
-    /// <param name="field">Its place, for errors.</param>
     public void AddCall(JsonElement item, string field) => _read.Add(new ChatMessage(ChatRole.Assistant, _tools.ReadCallItem(item, field)));
 
     /// <summary>Reads the next result of a tool, an item like <c>{"call_id":"…","output":"…"}</c>.</summary>
-    /// <param name="item">The item.</param>
-    /// <param name="field">Its place, for errors.</param>
     public void AddResult(JsonElement item, string field)
     {
         if (_tools.ReadResultItem(item, field, (content, at) => ReadBlocks(content, at, mayBeEmpty: true)) is { } result)
@@ -106,7 +96,6 @@ internal sealed class MessageReader
         }
     }
 
-    /// <summary>The conversation of all messages that were added.</summary>
     public Result<(Conversation Conversation, PromptText? System)> Finish() => WithSystem(_fields.Error is { } error ? error : Converse());
 
     private Result<(Conversation Conversation, PromptText? System)> ReadWithSystem(JsonElement messages) => WithSystem(Read(messages));

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
@@ -7,7 +6,6 @@ namespace Relay.Api.Completions;
 /// <summary>Pictures and documents in the relay's own form.</summary>
 internal static class NativeAttachments
 {
-    /// <summary>Reads a picture or a document, if the block is one. Errors go to the fields.</summary>
     public static bool Read(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {
         attachment = null;

@@ -1,4 +1,3 @@
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;

@@ -1,11 +1,9 @@
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
 
 /// <summary>Reads calls of tools and their results in a conversation, in Anthropic's and in OpenAI's form.</summary>
-/// <param name="fields">Gets the errors.</param>
 internal sealed class ToolBlockReader(FieldReader fields)
 {
     private string? _oldCall;
@@ -23,10 +21,6 @@ internal sealed class ToolBlockReader(FieldReader fields)
     }
 
     /// <summary>Anthropic's form of a result: <c>{"type":"tool_result","tool_use_id":"…","content":"…"}</c>.</summary>
-    /// <param name="block">The block.</param>
-    /// <param name="field">Its place.</param>
-    /// <param name="isStrict">Whether an unknown field is an error.</param>
-    /// <param name="readContent">Reads the text and the blocks inside.</param>
     public ToolResultBlock? ReadResult(
         JsonElement block,
         string field,

@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Completions;

@@ -1,16 +1,13 @@
 using System.Buffers;
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
 
 /// <summary>
 /// Reads declarations of tools in the forms that callers send. A tool that would run at the API's provider is refused: the relay has
-/// nothing run on a caller's behalf.
+/// nothing run on a caller's behalf. Fields without effect are ignored by name; where none may be ignored, an unknown field is an error.
 /// </summary>
-/// <param name="fields">Gets the errors.</param>
-/// <param name="ignore">Gets the names of fields without effect; null where every unknown field is an error.</param>
 internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 {
     private const string Tools = "tools";
@@ -33,11 +30,9 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     }
 
     /// <summary>
-    /// OpenAI's form: <c>[{"type":"function","function":{"name":"…","parameters":{…}}}]</c> with a choice such as <c>"required"</c>,
-    /// or its older form with <c>functions</c>. Null for none, and when something is wrong.
+    /// OpenAI's form: <c>[{"type":"function","function":{"name":"…","parameters":{…}}}]</c> with a choice such as <c>"required"</c>, or its
+    /// older form with <c>functions</c>, in which calls are then answered, too. Null for none, and when something is wrong.
     /// </summary>
-    /// <param name="body">The body.</param>
-    /// <param name="isOldForm">Whether the body has the older form. Calls are then answered in that form, too.</param>
     public ToolSet? ReadOpenAi(LenientBody body, out bool isOldForm)
     {
         var (tools, functions) = (body.Find(Tools), body.Find(Functions));

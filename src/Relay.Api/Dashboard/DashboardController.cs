@@ -2,7 +2,6 @@ using System.Globalization;
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Dashboard;
 using Relay.Application.Usage;

@@ -1,7 +1,6 @@
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Keys;
 using Relay.Domain;

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Dashboard;
@@ -74,7 +73,6 @@ internal sealed class DashboardPageController : ControllerBase
             );
     }
 
-    /// <summary>The content type of a file.</summary>
     public static string ContentTypeOf(string name) =>
         Path.GetExtension(name) switch
         {

@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Pipeline;
 using Relay.Domain.Keys;
@@ -21,7 +20,6 @@ internal sealed record SessionAnswer(
     [property: RegularExpression("^[A-Za-z0-9_-]{43}$")] string? Proof
 )
 {
-    /// <summary>The answer to a good key.</summary>
     public static SessionAnswer Of(ApiKey key, string? proof = null) =>
         new(Ok: true, SignedIn: true, new SessionKey(key.Id, key.Label.Value), proof);
 }

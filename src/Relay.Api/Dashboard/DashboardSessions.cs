@@ -28,9 +28,9 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
 
-    /// <summary>Begins a session.</summary>
-    /// <param name="secret">The secret of an admin key, already checked.</param>
-    /// <returns>The token and the proof, each 256 random bits as base64url. They are not stored.</returns>
+    /// <summary>
+    /// Begins a session of an admin key, which was checked. Token and proof are 256 random bits each, as base64url. They are not stored.
+    /// </summary>
     public SessionSecrets Open(KeySecret secret)
     {
         var (token, proof) = (
@@ -82,7 +82,6 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         }
     }
 
-    /// <summary>Ends a session, if it exists.</summary>
     public void Close(string? token)
     {
         if (token is not null)
@@ -119,12 +118,9 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     }
 }
 
-/// <summary>The two halves of a session.</summary>
-/// <param name="Token">The value of the cookie.</param>
-/// <param name="Proof">The value for the page's own storage.</param>
+/// <summary>The two halves of a session: the value of the cookie, and the value for the page's own storage.</summary>
 internal readonly record struct SessionSecrets(string Token, string Proof)
 {
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }
 

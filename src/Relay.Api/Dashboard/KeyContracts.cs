@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
@@ -31,7 +30,6 @@ internal sealed record AddKeyBody(
     bool? NoTools
 )
 {
-    /// <summary>The body as a command.</summary>
     public Result<AddKeyCommand> Parse(RequestContext by)
     {
         var fields = new FieldReader();
@@ -75,7 +73,6 @@ internal sealed record KeyLimitsContract(
     public static KeyLimitsContract From(KeyLimits limits) =>
         new(limits.RequestsPerMinute, limits.RequestsPerDay, limits.Concurrency, limits.UsdPerDay);
 
-    /// <summary>The limits as the domain has them.</summary>
     public KeyLimits ToLimits() => new(Rpm, Daily, Concurrency, Usd);
 
     /// <summary>Sets all four limits; a missing one becomes the default.</summary>
@@ -95,7 +92,6 @@ internal sealed record KeyLimitsContract(
 [RequestContract]
 internal sealed record RotateKeyBody([property: Required, Range(0, 2_592_000)] long? Overlap)
 {
-    /// <summary>The overlap as a time.</summary>
     public Result<TimeSpan> ParseOverlap() =>
         Overlap is { } seconds
             ? Seconds.Parse("overlap", seconds)
@@ -130,7 +126,6 @@ internal sealed record SecretAnswer(
     public static SecretAnswer From(AddedKey added, DateTimeOffset now) =>
         new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
 
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }
 
@@ -186,7 +181,6 @@ internal static class Seconds
     /// <summary>Replaces any longer time. The commands check the exact bounds.</summary>
     private const long Most = 10L * 366 * 24 * 60 * 60;
 
-    /// <summary>The time of a number of seconds.</summary>
     public static Result<TimeSpan> Parse(string field, long seconds) =>
         seconds is >= 0 and <= Most
             ? TimeSpan.FromSeconds(seconds)

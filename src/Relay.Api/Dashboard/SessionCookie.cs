@@ -9,15 +9,12 @@ namespace Relay.Api.Dashboard;
 /// </summary>
 internal static class SessionCookie
 {
-    /// <summary>The header that holds a session's proof.</summary>
     public const string ProofHeader = "X-Dashboard-Proof";
 
     private const string Path = "/dashboard";
 
-    /// <summary>The token of a request; null for none.</summary>
     public static string? Read(HttpContext context) => context.Request.Cookies[NameFor(context)];
 
-    /// <summary>The proof of a request; null for none.</summary>
     public static string? ReadProof(HttpContext context) => context.Request.Headers[ProofHeader] is [{ Length: > 0 } proof] ? proof : null;
 
     /// <summary>
@@ -27,7 +24,6 @@ internal static class SessionCookie
     public static void Write(HttpContext context, string token) =>
         context.Response.Cookies.Append(NameFor(context), token, OptionsFor(context));
 
-    /// <summary>Removes the cookie.</summary>
     public static void Remove(HttpContext context) => context.Response.Cookies.Delete(NameFor(context), OptionsFor(context));
 
     /// <summary>The name holds the port, which cookies ignore. Otherwise two relays of one machine would sign each other out.</summary>

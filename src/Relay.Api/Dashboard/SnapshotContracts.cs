@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Dashboard;
 using Relay.Application.Quotas;
@@ -111,7 +110,6 @@ internal sealed record PoolContract(int Processes, int BlankSpares, int Prepared
 /// <param name="Limit">The whole limit.</param>
 internal sealed record MeterContract(long Used, long Limit)
 {
-    /// <summary>The usage of one of a key's limits.</summary>
     public static MeterContract From(IReadOnlyList<QuotaStatus> statuses, string policy)
     {
         var status = statuses.FirstOrDefault(one => one.Policy == policy);
@@ -203,7 +201,6 @@ internal sealed record LatenciesContract(
 /// <param name="P99Ms">Milliseconds that 99 of 100 did not exceed.</param>
 internal sealed record LatencyContract([property: Keywords("""{"minimum":1}""")] long Count, double P50Ms, double P95Ms, double P99Ms)
 {
-    /// <summary>The durations; null for null.</summary>
     public static LatencyContract? From(LatencySummary? summary) =>
         summary is null
             ? null

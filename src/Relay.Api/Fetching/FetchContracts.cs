@@ -29,7 +29,6 @@ internal sealed record FetchBody(
         string? AcceptLanguage
 )
 {
-    /// <summary>The body as the domain sees it.</summary>
     public Result<FetchRequest> Parse() => FetchRequest.Create(Url, MaxBytes, Strip, Format, Offset, AcceptLanguage);
 }
 
@@ -39,11 +38,6 @@ internal sealed record FetchBody(
 /// </summary>
 internal static class FetchAnswer
 {
-    /// <summary>Writes the answer.</summary>
-    /// <param name="writer">The writer of the body.</param>
-    /// <param name="page">The page.</param>
-    /// <param name="format">The form of the content.</param>
-    /// <param name="duration">The time that it took.</param>
     public static void Write(Utf8JsonWriter writer, FetchedPage page, PageFormat format, TimeSpan duration)
     {
         var (reply, content) = (page.Reply, page.Page);

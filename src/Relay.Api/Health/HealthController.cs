@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using MediatR;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Health;
 

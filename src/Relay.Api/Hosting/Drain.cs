@@ -36,14 +36,12 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
         });
     }
 
-    /// <inheritdoc/>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         await using var cut = _over.Token.UnsafeRegister(static state => ((HttpContext)state!).Abort(), context);
         await next(context);
     }
 
-    /// <summary>Runs before the server stops listening.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         try
@@ -57,22 +55,16 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _stopping.Dispose();

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.Options;
-using Relay.Api.Http;
 using Relay.Application.Serving;
 using Relay.Domain;
 using Relay.Domain.Fetching;

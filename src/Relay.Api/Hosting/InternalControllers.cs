@@ -7,6 +7,5 @@ namespace Relay.Api.Hosting;
 /// <summary>Finds controllers although they are internal, like all types that no other project uses.</summary>
 internal sealed class InternalControllers : ControllerFeatureProvider
 {
-    /// <inheritdoc/>
     protected override bool IsController(TypeInfo typeInfo) => typeInfo.IsSubclassOf(typeof(ControllerBase)) && !typeInfo.IsAbstract;
 }

@@ -10,7 +10,6 @@ namespace Relay.Api.Hosting;
 /// </summary>
 internal sealed class OnlyWhatIsSaid : ILogEventEnricher
 {
-    /// <inheritdoc/>
     public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
     {
         var said = logEvent

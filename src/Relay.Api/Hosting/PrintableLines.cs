@@ -16,7 +16,6 @@ internal sealed class PrintableLines(string prefix) : ITextFormatter
 
     private readonly MessageTemplateTextFormatter _prefix = new(prefix);
 
-    /// <inheritdoc/>
     public void Format(LogEvent logEvent, TextWriter output)
     {
         _prefix.Format(logEvent, output);

@@ -9,7 +9,6 @@ using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Dashboard;
-using Relay.Api.Http;
 using Relay.Api.Idempotency;
 using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
@@ -33,8 +32,7 @@ namespace Relay.Api.Hosting;
 /// <summary>Puts the relay together.</summary>
 internal static class RelayHost
 {
-    /// <summary>Makes a relay that is ready to run.</summary>
-    /// <param name="args">Settings as <c>--name value</c> or <c>--name=value</c>: <c>--port 8800</c>, <c>--warm-processes=0</c>.</param>
+    /// <summary>Makes a relay that is ready to run. Settings in the arguments are <c>--name value</c> or <c>--name=value</c>.</summary>
     /// <exception cref="FormatException"><c>config.env</c> or the command line can't be read.</exception>
     public static WebApplication Build(string[] args)
     {
@@ -54,9 +52,9 @@ internal static class RelayHost
 
     /// <summary>
     /// Runs until asked to stop. A failed start is stopped, too. If it were only disposed of, services that had begun would report their
-    /// end as a crash, and a self-test's process would be cut off instead of ended.
+    /// end as a crash, and a self-test's process would be cut off instead of ended. Returns 0, or 1 when a service did not stop in its
+    /// time.
     /// </summary>
-    /// <returns>The exit code: 0, or 1 when a service did not stop in its time.</returns>
     public static async Task<int> RunToEndAsync(this WebApplication app, CancellationToken cancellationToken)
     {
         try

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Relay.Api.Dashboard;
-using Relay.Api.Http;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
 
@@ -61,7 +60,6 @@ internal sealed class RevocationWatch : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _keys.Reloaded -= EndRevoked;
 
     private static void Cut(HttpContext context)

@@ -19,7 +19,6 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
     /// </summary>
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(150);
 
-    /// <summary>Watches a connection for its whole life.</summary>
     public async Task WatchAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         using var silence = new Silence(

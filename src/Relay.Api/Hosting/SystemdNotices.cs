@@ -15,14 +15,12 @@ internal sealed class SystemdNotices(ISystemdNotifier systemd, IHostApplicationL
     /// <summary>The time from the last line of the relay to its end as systemd sees it.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(10);
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         lifetime.ApplicationStopping.Register(AnnounceStop);
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private void AnnounceStop()

@@ -18,7 +18,6 @@ internal sealed class AnswerBudget
 
     private readonly MemoryBudget _room = new(Bytes);
 
-    /// <summary>The error for a request beyond the bound.</summary>
     public static RelayError Full { get; } =
         new(
             ErrorCode.QueueFull,
@@ -26,10 +25,8 @@ internal sealed class AnswerBudget
             RetryAfter: TimeSpan.FromSeconds(2)
         );
 
-    /// <summary>Takes room; false when there is none, or the key has its share already.</summary>
     public bool TryTake(string keyId, long bytes) => _room.TryTake(keyId, bytes);
 
-    /// <summary>Gives room back.</summary>
     public void GiveBack(string keyId, long bytes) => _room.GiveBack(keyId, bytes);
 
     /// <summary>

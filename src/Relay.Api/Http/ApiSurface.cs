@@ -17,7 +17,6 @@ internal enum ApiSurface
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class SpeaksAttribute(ApiSurface surface) : Attribute
 {
-    /// <summary>The API.</summary>
     public ApiSurface Surface { get; } = surface;
 }
 

@@ -19,10 +19,8 @@ internal sealed class ContractFields
                 StringComparer.Ordinal
             );
 
-    /// <summary>The wire names of the fields.</summary>
     public IEnumerable<string> Names => _hasEffect.Keys;
 
-    /// <summary>The fields of a contract, read from its type once.</summary>
     public static ContractFields Of<T>() => OfContract<T>.Fields;
 
     /// <summary>Whether the contract has the field, and the field has an effect.</summary>

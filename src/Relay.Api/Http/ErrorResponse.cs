@@ -20,7 +20,6 @@ internal sealed record ErrorContract(
     [property: RegularExpression(Patterns.RequestId)] string RequestId
 )
 {
-    /// <summary>Maps an error.</summary>
     public static ErrorContract From(RelayError error, string requestId) =>
         new(Ok: false, new ErrorDetail(error.WireName, error.Message, error.Field), requestId);
 }
@@ -38,7 +37,6 @@ internal sealed record ErrorDetail(
 /// <summary>Turns errors into answers; holds the one table from error to status.</summary>
 internal static class ErrorResponse
 {
-    /// <summary>The status of an error.</summary>
     public static int StatusOf(ErrorCode code) =>
         code switch
         {
@@ -75,13 +73,10 @@ internal static class ErrorResponse
         };
 
     /// <summary>
-    /// The status of an error where another API has its own status for it. An error that has cost money has a status that no client
-    /// repeats by itself: LangChain repeats a 422 and each 5xx six times, OpenAI's .NET SDK and Vercel's SDK each 5xx, whatever
+    /// The status of an error where another API has its own status for it. An error that has cost money has a status that no client repeats
+    /// by itself: LangChain repeats a 422 and each 5xx six times, OpenAI's .NET SDK and Vercel's SDK each 5xx, whatever
     /// <c>x-should-retry</c> says.
     /// </summary>
-    /// <param name="code">The error.</param>
-    /// <param name="surface">The API whose format the route speaks.</param>
-    /// <param name="hasCost">Whether the request was charged money.</param>
     public static int StatusOf(ErrorCode code, ApiSurface surface, bool hasCost = false)
     {
         var status = StatusIn(code, surface);
@@ -108,7 +103,6 @@ internal static class ErrorResponse
     /// <summary>The one answer to a request without a good key.</summary>
     public static RelayError Unauthorized { get; } = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
 
-    /// <summary>An error as an action's result.</summary>
     public static IActionResult ToActionResult(this RelayError error) => new ErrorResult(error);
 
     /// <summary>Writes an error where there is no action.</summary>

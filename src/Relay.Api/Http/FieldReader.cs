@@ -8,7 +8,6 @@ namespace Relay.Api.Http;
 /// <summary>Takes the fields of a body one after the other, and remembers the first wrong one.</summary>
 internal sealed class FieldReader
 {
-    /// <summary>The first error; null for none.</summary>
     public RelayError? Error { get; private set; }
 
     /// <summary>The value; the type's default for a wrong one.</summary>
@@ -23,13 +22,10 @@ internal sealed class FieldReader
         return default;
     }
 
-    /// <summary>Notes an error of a field.</summary>
     public void Refuse(string field, string message) => Error ??= RelayError.Invalid(field, message);
 
-    /// <summary>Notes an error.</summary>
     public void Refuse(RelayError error) => Error ??= error;
 
-    /// <summary>Notes an error of a field, and returns a value to go on with.</summary>
     public T Refuse<T>(string field, string message, T instead)
     {
         Refuse(field, message);
@@ -61,9 +57,6 @@ internal sealed class FieldReader
     }
 
     /// <summary>A text inside of another value; null when it is missing, null, or wrong.</summary>
-    /// <param name="element">The object that holds it.</param>
-    /// <param name="name">Its name in the object.</param>
-    /// <param name="field">The place of the object, for the error.</param>
     public string? Text(JsonElement element, string name, string field)
     {
         if (!element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)

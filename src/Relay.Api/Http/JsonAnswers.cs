@@ -10,7 +10,6 @@ namespace Relay.Api.Http;
 /// </summary>
 internal sealed class JsonAnswers : IActionResultExecutor<JsonResult>
 {
-    /// <inheritdoc/>
     public Task ExecuteAsync(ActionContext context, JsonResult result)
     {
         var answer = result.Value ?? throw new InvalidOperationException("An action answers nothing.");

@@ -32,7 +32,6 @@ internal sealed class MemoryBudget(long bytes)
         }
     }
 
-    /// <summary>Gives room back.</summary>
     public void GiveBack(string keyId, long bytes)
     {
         if (bytes == 0)

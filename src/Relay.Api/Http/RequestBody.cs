@@ -27,10 +27,7 @@ internal static class RequestBody
         AllowDuplicateProperties = false,
     };
 
-    /// <summary>The body as a contract.</summary>
-    /// <param name="request">The request, already authenticated.</param>
-    /// <param name="maxBytes">The largest body. Of a larger one nothing is kept, and Kestrel drains the rest for 5 s.</param>
-    /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
+    /// <summary>The body as a contract. Of a body above the bound nothing is kept, and Kestrel drains the rest for 5 s.</summary>
     public static Task<Result<T>> ReadJsonAsync<T>(this HttpRequest request, long maxBytes, CancellationToken cancellationToken)
         where T : class => request.ReadAsync(Parse<T>, maxBytes, cancellationToken);
 

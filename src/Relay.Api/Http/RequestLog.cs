@@ -19,7 +19,6 @@ internal sealed class RequestLogEntry(string requestId)
     /// <summary>The request's id; its answer has it as <c>X-Request-Id</c>.</summary>
     public string RequestId { get; } = requestId;
 
-    /// <summary>The error's wire name.</summary>
     public string? Error { get; set; }
 
     /// <summary>
@@ -35,7 +34,6 @@ internal sealed class RequestLogEntry(string requestId)
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class AuditedAsAttribute(string action) : Attribute
 {
-    /// <summary>The name.</summary>
     public string Action { get; } = action;
 }
 

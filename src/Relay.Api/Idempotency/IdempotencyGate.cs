@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
-using Relay.Api.Http;
 using Relay.Api.Quotas;
 using Relay.Application.Idempotency;
 using Relay.Application.Pipeline;
@@ -55,7 +54,6 @@ internal sealed class IdempotencyGate(
         TimeSpan.FromSeconds(1)
     );
 
-    /// <summary>Passes the request on, or answers it from memory.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var header = context.Request.Headers[Header];

@@ -2,7 +2,6 @@ using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
 using Relay.Api.Authentication;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Models;
 using Relay.Domain;
@@ -45,7 +44,6 @@ internal sealed record ModelContract(
     [property: Values("anthropic")] string OwnedBy
 )
 {
-    /// <summary>The model of a name.</summary>
     public static ModelContract Of(string name) => new(name, "model", 0, "anthropic");
 }
 
@@ -73,7 +71,6 @@ internal sealed record AnthropicModelContract(
     [property: Keywords("""{"const":"1970-01-01T00:00:00+00:00"}""")] DateTimeOffset CreatedAt
 )
 {
-    /// <summary>The model of a name.</summary>
     public static AnthropicModelContract Of(string name) => new("model", name, name, DateTimeOffset.UnixEpoch);
 }
 
@@ -87,8 +84,7 @@ internal sealed class ModelsController(IMediator mediator) : ControllerBase
     /// <remarks>
     /// The list has the names that the operator chose, then full ids of the families that the relay knows. Other ids of these families may
     /// be named, too. With <c>anthropic-version</c>, which Anthropic's SDKs send, the answer has Anthropic's format. Otherwise
-    /// <c>object</c> and
-    /// <c>data</c> are fields of OpenAI's API, <c>default</c> and <c>models</c> the relay's own. Any good key may ask.
+    /// <c>object</c> and <c>data</c> are fields of OpenAI's API, <c>default</c> and <c>models</c> the relay's own. Any good key may ask.
     /// </remarks>
     [HttpGet(Name = "listModels")]
     [Answers(200, "The models.", typeof(AnyModelsAnswer))]

@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Application.Models;
 using Relay.Domain;
@@ -32,9 +31,6 @@ internal static class ChatCompletionBody
         new("service_tier", Text("auto", "default"), IsHarmless: true),
     ];
 
-    /// <summary>The body as the domain sees it.</summary>
-    /// <param name="root">An object.</param>
-    /// <param name="models">The meaning of names of models.</param>
     public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models)
     {
         var fields = new FieldReader();
@@ -216,8 +212,7 @@ internal sealed record ChatChunkWithUsage(
 /// <param name="Logprobs">Always null.</param>
 /// <param name="FinishReason">
 /// Why the answer ended. <c>length</c>: at its cap or at the end of the context. <c>content_filter</c>: the model declined.
-/// <c>tool_calls</c> and
-/// <c>function_call</c>: the model calls tools.
+/// <c>tool_calls</c> and <c>function_call</c>: the model calls tools.
 /// </param>
 internal sealed record ChatChoice(
     [property: Values(0)] int Index,
@@ -258,9 +253,6 @@ internal sealed record ChatMessageContract(
     /// <summary>Thoughts of the model, for a request with <c>thinking</c>. Absent without thoughts.</summary>
     public string? ReasoningContent { get; init; }
 
-    /// <summary>Makes the message of an answer.</summary>
-    /// <param name="completion">The answer.</param>
-    /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
     public static ChatMessageContract From(Completion completion, bool hasFunctions = false)
     {
         var refusal = ChatRefusal.Of(completion);
@@ -329,8 +321,7 @@ internal static class ChatRefusal
     private const string WithoutWords = "The model declined to answer this prompt.";
 
     /// <summary>
-    /// The model's words, or the relay's where the model had none; null for an answer. OpenAI's SDKs take an empty refusal for no
-    /// refusal.
+    /// The model's words, or the relay's where the model had none; null for an answer. OpenAI's SDKs take an empty refusal for no refusal.
     /// </summary>
     public static string? Of(Completion completion) =>
         completion.StopReason != "refusal" ? null
@@ -345,7 +336,7 @@ internal static class ChatRefusal
 /// <param name="PromptTokensDetails">More about the tokens read.</param>
 internal sealed record ChatUsage(long PromptTokens, long CompletionTokens, long TotalTokens, ChatPromptDetails PromptTokensDetails)
 {
-    /// <summary>Maps a usage. OpenAI's prompt tokens are all tokens read, cached or not.</summary>
+    /// <summary>OpenAI's prompt tokens are all tokens read, cached or not.</summary>
     public static ChatUsage From(TokenUsage usage)
     {
         var prompt = usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens;
@@ -360,8 +351,6 @@ internal sealed record ChatPromptDetails(long CachedTokens);
 internal static class FinishReason
 {
     /// <summary>OpenAI's word for Anthropic's stop reason.</summary>
-    /// <param name="stopReason">Anthropic's word.</param>
-    /// <param name="hasFunctions">Whether tools were declared in the older form.</param>
     public static string From(string? stopReason, bool hasFunctions = false) =>
         stopReason switch
         {

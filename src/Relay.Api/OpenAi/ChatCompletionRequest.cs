@@ -2,16 +2,14 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain.Models;
 
 namespace Relay.Api.OpenAi;
 
 /// <summary>
-/// A request as OpenAI's SDKs send it. Text, pictures, documents, system prompts, streams, schemas, effort, caps, parameters of
-/// the model and stop texts have an effect. Fields that are unknown or have no effect are taken, and named in
-/// <c>X-Relay-Ignored</c>.
+/// A request as OpenAI's SDKs send it. Text, pictures, documents, system prompts, streams, schemas, effort, caps, parameters of the model
+/// and stop texts have an effect. Fields that are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
 [RequestContract]
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
@@ -52,9 +50,7 @@ internal sealed record ChatCompletionRequest
     [Keywords("""{"properties":{"effort":{"enum":["none","minimal","low","medium","high","xhigh","max","default",null]}}}""")]
     public object? Reasoning { get; init; }
 
-    /// <summary>
-    /// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
-    /// </summary>
+    /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
     [Range(1, long.MaxValue)]
     public long? MaxTokens { get; init; }
 
@@ -62,9 +58,7 @@ internal sealed record ChatCompletionRequest
     [Range(1, long.MaxValue)]
     public long? MaxCompletionTokens { get; init; }
 
-    /// <summary>
-    /// A text or texts at which the answer ends, without them. Not together with a schema. Lengths count UTF-16 units.
-    /// </summary>
+    /// <summary>A text or texts at which the answer ends, without them. Not together with a schema. Lengths count UTF-16 units.</summary>
     [OneOf(typeof(StopText), typeof(StopTexts))]
     public object? Stop { get; init; }
 
@@ -79,9 +73,7 @@ internal sealed record ChatCompletionRequest
     [Range(0d, 1d)]
     public double? TopP { get; init; }
 
-    /// <summary>
-    /// The number of the likeliest words that the model chooses from, as in Anthropic's API. When missing, 0 or -1: all.
-    /// </summary>
+    /// <summary>The number of the likeliest words that the model chooses from, as in Anthropic's API. When missing, 0 or -1: all.</summary>
     [Range(-1, int.MaxValue)]
     public long? TopK { get; init; }
 
@@ -162,9 +154,7 @@ internal sealed record ChatCompletionRequest
     /// <summary>Length of answers. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
     public object? Verbosity { get; init; }
 
-    /// <summary>
-    /// Whether OpenAI keeps the answer. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.
-    /// </summary>
+    /// <summary>Whether OpenAI keeps the answer. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
     public object? Store { get; init; }
 
     /// <summary>Speed class. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>

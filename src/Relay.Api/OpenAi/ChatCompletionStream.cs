@@ -22,10 +22,8 @@ internal sealed class ChatCompletionStream(
     private int _calls;
     private bool _hasInput;
 
-    /// <inheritdoc/>
     protected override void Open(EventBuffer events) => AddChunk(events, new ChatDelta("assistant", string.Empty));
 
-    /// <inheritdoc/>
     protected override void Continue(EventBuffer events, AnswerPiece piece)
     {
         switch (piece)
@@ -51,7 +49,6 @@ internal sealed class ChatCompletionStream(
         }
     }
 
-    /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion)
     {
         // Words that came before a refusal went out as content already.
@@ -64,7 +61,6 @@ internal sealed class ChatCompletionStream(
         events.AddText("[DONE]");
     }
 
-    /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error) => events.Add(null, OpenAiError.From(error));
 
     private void AddCall(EventBuffer events, string? id, ChatFunctionCall function) =>

@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.OpenAi;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.OpenAi;
@@ -8,7 +7,6 @@ namespace Relay.Api.OpenAi;
 /// <summary>Pictures and documents in the forms of OpenAI's APIs, chat and Responses.</summary>
 internal static class OpenAiAttachments
 {
-    /// <summary>Reads a picture or a document, if the block is one. Errors go to the fields.</summary>
     public static bool Read(FieldReader fields, JsonElement block, string type, string field, out ContentBlock? attachment)
     {
         attachment = null;

@@ -9,7 +9,6 @@ namespace Relay.Api.OpenAi;
 /// <param name="Error">The error.</param>
 internal sealed record OpenAiError(OpenAiErrorDetail Error)
 {
-    /// <summary>Maps an error.</summary>
     public static OpenAiError From(RelayError error) =>
         new(new OpenAiErrorDetail(error.Message, TypeOf(error.Code), error.Field, CodeOf(error)));
 

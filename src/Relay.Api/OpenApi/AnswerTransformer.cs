@@ -18,7 +18,6 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
 
     private readonly OpenApiDocument _head = DocumentParts.ReadHead();
 
-    /// <inheritdoc/>
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var (route, document) = (new RouteFacts(context.Description), context.Document!);

@@ -11,14 +11,12 @@ using Microsoft.OpenApi;
 namespace Relay.Api.OpenApi;
 
 /// <summary>
-/// Adds the facts of a contract's attributes to its schema: fields that may be missing or null, choices of types and values, and
-/// keywords.
+/// Adds the facts of a contract's attributes to its schema: fields that may be missing or null, choices of types and values, and keywords.
 /// </summary>
 internal sealed class ContractSchemas : IOpenApiSchemaTransformer
 {
     private const string NullableMark = "x-is-nullable-property";
 
-    /// <inheritdoc/>
     public async Task TransformAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = context.JsonTypeInfo.Type;

@@ -18,13 +18,10 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
     /// <summary>Status under which the contracts of errors are registered; <see cref="AnswerTransformer"/> takes it away.</summary>
     public const int ErrorContracts = 900;
 
-    /// <inheritdoc/>
     public int Order => 0;
 
-    /// <inheritdoc/>
     public void OnProvidersExecuting(ApiDescriptionProviderContext context) { }
 
-    /// <inheritdoc/>
     public void OnProvidersExecuted(ApiDescriptionProviderContext context)
     {
         context.Results.Add(Metrics());
@@ -86,6 +83,5 @@ internal sealed class DescribedRoutes(IModelMetadataProvider metadata) : IApiDes
 /// <summary>Shows every controller to the API explorer.</summary>
 internal sealed class VisibleRoutes : IApplicationModelConvention
 {
-    /// <inheritdoc/>
     public void Apply(ApplicationModel application) => application.ApiExplorer.IsVisible = true;
 }

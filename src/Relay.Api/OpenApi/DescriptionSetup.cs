@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.OpenApi;
-using Relay.Api.Http;
 using Relay.Domain;
 
 namespace Relay.Api.OpenApi;
@@ -15,10 +14,8 @@ namespace Relay.Api.OpenApi;
 /// </summary>
 internal static class DescriptionSetup
 {
-    /// <summary>The name of the one document.</summary>
     public const string Name = "v1";
 
-    /// <summary>Adds the description.</summary>
     public static void AddRelayDescription(this IMvcCoreBuilder mvc)
     {
         var services = mvc.AddApiExplorer().Services;

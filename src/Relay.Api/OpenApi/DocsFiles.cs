@@ -11,13 +11,10 @@ internal sealed class DocsFiles
 
     private readonly Lazy<ServedDocument> _scalar = new(ReadScalar);
 
-    /// <summary>The page.</summary>
     public ServedDocument Page => _page.Value;
 
-    /// <summary>The script that starts Scalar.</summary>
     public ServedDocument Start => _start.Value;
 
-    /// <summary>Scalar.</summary>
     public ServedDocument Scalar => _scalar.Value;
 
     /// <summary>Scalar's script from its package, where it is compressed.</summary>

@@ -29,16 +29,13 @@ internal static class DocumentParts
             ? null
             : JsonNode.Parse(Resource($"openapi/examples/{operationId}.json"))!.AsObject();
 
-    /// <summary>The meaning of an error.</summary>
     public static ErrorMeaning MeaningOf(ErrorCode code) => ErrorMeanings.Value[code];
 
-    /// <summary>An example of an error.</summary>
     public static RelayError ExampleOf(ErrorCode code) =>
         ErrorExamples.Value[code.WireName()] is { } example
             ? new RelayError(code, example["message"]!.GetValue<string>(), example["field"]?.GetValue<string>())
             : new RelayError(code, MeaningOf(code).Advice);
 
-    /// <summary>A file inside the program.</summary>
     public static byte[] Resource(string name)
     {
         using var stream =
@@ -65,7 +62,4 @@ internal static class DocumentParts
 }
 
 /// <summary>A row of <c>docs/errors.md</c>.</summary>
-/// <param name="Text">The meaning of the error.</param>
-/// <param name="Advice">The advice.</param>
-/// <param name="MayHaveCost">Whether a request that ends so may have cost money.</param>
 internal sealed record ErrorMeaning(string Text, string Advice, bool MayHaveCost);

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
-using Relay.Api.Http;
 
 namespace Relay.Api.OpenApi;
 

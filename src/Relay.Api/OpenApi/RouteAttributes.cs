@@ -6,18 +6,13 @@ namespace Relay.Api.OpenApi;
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class ReadsAttribute(Type contract) : Attribute
 {
-    /// <summary>The type that describes the body.</summary>
     public Type Contract { get; } = contract;
 
     /// <summary>A rule for the whole body; the general rule when missing.</summary>
     public string? Rule { get; init; }
 }
 
-/// <summary>An answer that is not an error.</summary>
-/// <param name="status">The HTTP status.</param>
-/// <param name="description">The meaning of the answer.</param>
-/// <param name="contract">The type that describes the body; null for an answer without a body.</param>
-/// <param name="mediaType">The media type of the body.</param>
+/// <summary>An answer that is not an error. Without a contract it has no body.</summary>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 internal sealed class AnswersAttribute(int status, string description, Type? contract = null, string mediaType = "application/json")
     : Attribute

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using Relay.Api.Anthropic;
-using Relay.Api.Http;
 using Relay.Api.OpenAi;
 using Relay.Domain;
 using Relay.Domain.Quotas;
@@ -14,7 +13,6 @@ internal static class RouteErrors
 {
     private const string RequestId = "req_5f0c2a9b7d1e4c3f8a6b0d2e";
 
-    /// <summary>Every error that the route can answer.</summary>
     public static IEnumerable<ErrorCode> Of(RouteFacts route) =>
         [
             ErrorCode.WrongHost,
@@ -79,10 +77,6 @@ internal static class RouteErrors
     }
 
     /// <summary>One status of a route: the meaning of its codes, the words that they become, and an example.</summary>
-    /// <param name="document">The document of the answer.</param>
-    /// <param name="surface">The API whose format the errors have; null where the request decides.</param>
-    /// <param name="codes">The codes that have this status.</param>
-    /// <param name="codesWithCost">The codes that have this status once the request has cost money.</param>
     public static OpenApiResponse Describe(
         OpenApiDocument document,
         ApiSurface? surface,

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Relay.Api.Anthropic;
 using Relay.Api.Authentication;
 using Relay.Api.Dashboard;
-using Relay.Api.Http;
 using Relay.Api.OpenAi;
 using Relay.Api.Quotas;
 using Relay.Domain.Keys;

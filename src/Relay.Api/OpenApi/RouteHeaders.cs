@@ -1,5 +1,4 @@
 using Microsoft.OpenApi;
-using Relay.Api.Http;
 using Relay.Domain;
 using Relay.Domain.Quotas;
 
@@ -35,12 +34,7 @@ internal static class RouteHeaders
         "Cross-Origin-Resource-Policy",
     ];
 
-    /// <summary>The headers of an answer.</summary>
-    /// <param name="document">The document of the answer; headers that it lacks are taken from the head.</param>
-    /// <param name="head">The document with all headers.</param>
-    /// <param name="route">The route.</param>
-    /// <param name="status">The status.</param>
-    /// <param name="codes">The errors that have this status; empty for an answer that is not an error.</param>
+    /// <summary>The headers of an answer. Headers that the document lacks are taken from the head.</summary>
     public static Dictionary<string, IOpenApiHeader> Of(
         OpenApiDocument document,
         OpenApiDocument head,

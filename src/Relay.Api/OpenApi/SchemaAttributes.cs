@@ -37,9 +37,7 @@ internal sealed class KeywordsAttribute([StringSyntax(StringSyntaxAttribute.Json
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class NoEffectAttribute : Attribute;
 
-/// <summary>One event of a stream.</summary>
-/// <param name="data">The type that describes the event's data; null for a fixed text.</param>
-/// <param name="name">The event's name; null for events without a name.</param>
+/// <summary>One event of a stream. Without a type its data is a fixed text. Some APIs give their events no name.</summary>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
 internal sealed class EventAttribute(Type? data, string? name = null) : Attribute
 {

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
-using Relay.Api.Http;
 
 namespace Relay.Api.OpenApi;
 
@@ -12,7 +11,6 @@ internal sealed class ServedDescription([FromKeyedServices(DescriptionSetup.Name
     private readonly Lock _starting = new();
     private Task<ServedDocument>? _served;
 
-    /// <summary>The document as JSON.</summary>
     public static async Task<JsonNode> WriteAsync(IOpenApiDocumentProvider documents, CancellationToken cancellationToken)
     {
         var document = await documents.GetOpenApiDocumentAsync(cancellationToken);

@@ -10,7 +10,6 @@ internal sealed class ServedDocument(string contentType, byte[] bytes, bool isCo
 {
     private readonly EntityTagHeaderValue _tag = new($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 16))}\"");
 
-    /// <inheritdoc/>
     public async Task ExecuteResultAsync(ActionContext context)
     {
         var (request, response) = (context.HttpContext.Request, context.HttpContext.Response);

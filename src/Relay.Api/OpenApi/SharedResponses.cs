@@ -6,9 +6,6 @@ namespace Relay.Api.OpenApi;
 internal static class SharedResponses
 {
     /// <summary>A reference to the answer: to the same answer of another route where there is one.</summary>
-    /// <param name="document">The document.</param>
-    /// <param name="name">The name of the answer, if it is new.</param>
-    /// <param name="response">The answer.</param>
     public static OpenApiResponseReference Share(OpenApiDocument document, string name, OpenApiResponse response)
     {
         var text = Write(response);

@@ -1,4 +1,3 @@
-using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
@@ -13,7 +12,6 @@ namespace Relay.Api.Quotas;
 /// </summary>
 internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
 {
-    /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (

@@ -1,4 +1,3 @@
-using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Application.Telemetry;
@@ -10,7 +9,6 @@ namespace Relay.Api.Quotas;
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class SpendsQuotaAttribute(QuotaBucket bucket) : Attribute
 {
-    /// <summary>The bucket that they take from.</summary>
     public QuotaBucket Bucket { get; } = bucket;
 }
 
@@ -20,7 +18,6 @@ internal sealed class SpendsQuotaAttribute(QuotaBucket bucket) : Attribute
 /// </summary>
 internal sealed class QuotaGate(IAdmission admission, RelayMetrics metrics)
 {
-    /// <summary>Passes the request on, or answers 429.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Relay.Api.Http;
 using Relay.Application.Pipeline;
 using Relay.Application.Quotas;
 using Relay.Domain.Quotas;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Relay.Api.Http;
 
 namespace Relay.Api.Responses;
 
@@ -12,8 +11,6 @@ internal sealed class ItemReferences
     private readonly ItemSeal _seal;
 
     /// <summary>Finds the items that thoughts carry. They stand behind the references to them.</summary>
-    /// <param name="seal">Opens ids.</param>
-    /// <param name="input">A list of items.</param>
     public ItemReferences(ItemSeal seal, JsonElement input)
     {
         _seal = seal;

@@ -11,7 +11,6 @@ namespace Relay.Api.Responses;
 /// Puts items of an answer into ids, encrypted for the caller: a client that sends an id instead of the item, as Vercel's provider does,
 /// brings the item back with it, and the relay stores nothing. An id is a third longer than its item's text.
 /// </summary>
-/// <param name="secret">The caller's secret.</param>
 internal sealed class ItemSeal(KeySecret secret) : IDisposable
 {
     private const string Name = "item";
@@ -64,7 +63,6 @@ internal sealed class ItemSeal(KeySecret secret) : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _seal.Dispose();
 
     private string Seal(object item)

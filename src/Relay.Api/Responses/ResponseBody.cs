@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Application.Models;
 using Relay.Domain;
 using Relay.Domain.Completions;
@@ -8,10 +7,10 @@ using static Relay.Api.Http.UnsupportedParameter;
 
 namespace Relay.Api.Responses;
 
-/// <summary>A body of <c>POST /v1/responses</c> as the relay understands it.</summary>
-/// <param name="Compatible">The completion, and the form of its answer.</param>
-/// <param name="Echo">The fields that the answer repeats.</param>
-/// <param name="MayRefer">Whether the caller may send ids of the answer's items later, instead of the items.</param>
+/// <summary>
+/// A body of <c>POST /v1/responses</c> as the relay understands it. <c>Echo</c> holds the fields that the answer repeats. <c>MayRefer</c>:
+/// the caller may send ids of the answer's items later, instead of the items.
+/// </summary>
 internal sealed record ResponseRequest(CompatibleRequest Compatible, ResponseEcho Echo, bool MayRefer);
 
 /// <summary>
@@ -44,10 +43,6 @@ internal static class ResponseBody
         new("context_management", Never, IsHarmless: true),
     ];
 
-    /// <summary>The body as the domain sees it.</summary>
-    /// <param name="root">An object.</param>
-    /// <param name="models">The meaning of names of models.</param>
-    /// <param name="seal">Opens references to items.</param>
     public static Result<ResponseRequest> Parse(JsonElement root, IModelNames models, ItemSeal seal)
     {
         var fields = new FieldReader();

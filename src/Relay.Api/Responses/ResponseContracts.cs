@@ -10,10 +10,8 @@ namespace Relay.Api.Responses;
 /// <summary>The fields of a request that its answer repeats.</summary>
 internal sealed record ResponseEcho
 {
-    /// <summary>No metadata.</summary>
     public static JsonElement NoMetadata { get; } = JsonElement.Parse("{}");
 
-    /// <summary>No tools.</summary>
     public static JsonElement NoTools { get; } = JsonElement.Parse("[]");
 
     /// <summary>The model decides whether to call tools.</summary>
@@ -22,31 +20,23 @@ internal sealed record ResponseEcho
     /// <summary>The system prompt.</summary>
     public string? Instructions { get; init; }
 
-    /// <summary>The cap on the answer.</summary>
     public long? MaxOutputTokens { get; init; }
 
     /// <summary>Texts for the caller's own records.</summary>
     public JsonElement Metadata { get; init; } = NoMetadata;
 
-    /// <summary>The effort of the model's thinking.</summary>
     public ResponseReasoning Reasoning { get; init; } = ResponseReasoning.None;
 
-    /// <summary>The randomness of the model's words.</summary>
     public double? Temperature { get; init; }
 
-    /// <summary>The form of the answer.</summary>
     public ResponseFormat Text { get; init; } = new(ResponseFormat.Plain);
 
-    /// <summary>Whether one answer may hold several calls.</summary>
     public bool ParallelToolCalls { get; init; } = true;
 
-    /// <summary>The choice of tools that was left to the model.</summary>
     public JsonElement ToolChoice { get; init; } = AutoChoice;
 
-    /// <summary>The tools that were declared.</summary>
     public JsonElement Tools { get; init; } = NoTools;
 
-    /// <summary>The share of the likeliest words that the model chose from.</summary>
     public double? TopP { get; init; }
 
     /// <summary>The caller's name for its own user.</summary>
@@ -57,7 +47,6 @@ internal sealed record ResponseEcho
 /// <param name="Format">The format as the request had it.</param>
 internal sealed record ResponseFormat([property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Format)
 {
-    /// <summary>Text in any form.</summary>
     public static JsonElement Plain { get; } = JsonElement.Parse("""{"type":"text"}""");
 }
 
@@ -69,18 +58,13 @@ internal sealed record ResponseReasoning(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Summary
 )
 {
-    /// <summary>No effort and no display.</summary>
     public static ResponseReasoning None { get; } = new(null, null);
 }
 
 /// <summary>The answer, whole or as far as it has come.</summary>
 internal sealed record ResponseContract
 {
-    /// <summary>Begins a response.</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="createdAt">Seconds since 1970.</param>
-    /// <param name="model">The model that answers.</param>
-    /// <param name="echo">The request's fields.</param>
+    /// <summary>Begins a response. Its time is in seconds since 1970.</summary>
     public static ResponseContract Begin(string id, long createdAt, string model, ResponseEcho echo) =>
         new()
         {
@@ -196,10 +180,7 @@ internal sealed record ResponseContract
     /// <summary>The user of the request. Absent without one.</summary>
     public string? User { get; init; }
 
-    /// <summary>The whole response.</summary>
-    /// <param name="completion">The answer.</param>
-    /// <param name="output">Its items.</param>
-    /// <param name="completedAt">Seconds since 1970.</param>
+    /// <summary>The whole response. Its end is in seconds since 1970.</summary>
     public ResponseContract End(Completion completion, IReadOnlyList<object> output, long completedAt)
     {
         var status = ResponseStatus.Of(completion);
@@ -243,9 +224,7 @@ internal sealed record ResponseUsage(
     long TotalTokens
 )
 {
-    /// <summary>
-    /// Maps a usage. OpenAI's input tokens are all tokens read, cached or not. The API does not count thoughts separately.
-    /// </summary>
+    /// <summary>OpenAI's input tokens are all tokens read, cached or not. The API does not count thoughts separately.</summary>
     public static ResponseUsage From(TokenUsage usage)
     {
         var input = usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens;

@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain.Models;
 
@@ -46,9 +45,7 @@ internal sealed record ResponseCreateRequest
     [OneOf(typeof(ResponseReasoningParam))]
     public object? Reasoning { get; init; }
 
-    /// <summary>
-    /// Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).
-    /// </summary>
+    /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
     [Range(1, long.MaxValue)]
     public long? MaxOutputTokens { get; init; }
 
@@ -80,8 +77,7 @@ internal sealed record ResponseCreateRequest
 
     /// <summary>
     /// Whether the model calls a function: as it decides (<c>auto</c>), none, at least one (<c>required</c>), or this one. The last two
-    /// need
-    /// <c>tools</c>.
+    /// need <c>tools</c>.
     /// </summary>
     [OneOf(typeof(ResponseFreeToolChoice), typeof(ResponseOneToolChoice), typeof(Nothing))]
     public object? ToolChoice { get; init; }

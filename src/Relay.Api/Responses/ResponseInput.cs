@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Domain;
 using Relay.Domain.Completions;
 
@@ -15,9 +14,6 @@ internal static class ResponseInput
     private const int MaxListed = 2 * Conversation.MaxMessages;
 
     /// <summary>The conversation, and the system prompt of the instructions and of the system's messages.</summary>
-    /// <param name="input">The field; null when it is missing.</param>
-    /// <param name="instructions">The field <c>instructions</c>.</param>
-    /// <param name="seal">Opens references to items.</param>
     public static Result<(Conversation Conversation, PromptText? System)> Read(JsonElement? input, string? instructions, ItemSeal seal)
     {
         if (input is not { } given)

@@ -107,16 +107,12 @@ internal sealed class ResponseIds(string requestId)
     private readonly string _suffix = requestId.Replace("req_", string.Empty, StringComparison.Ordinal);
     private int _items;
 
-    /// <summary>The id of the response.</summary>
     public string Response => $"resp_{_suffix}";
 
-    /// <summary>The id of the next item, a message.</summary>
     public string NextMessage() => Next("msg");
 
-    /// <summary>The id of the next item, a call.</summary>
     public string NextCall() => Next("fc");
 
-    /// <summary>The id of the next item, thoughts.</summary>
     public string NextReasoning() => Next("rs");
 
     private string Next(string kind) => string.Create(CultureInfo.InvariantCulture, $"{kind}_{_suffix}{_items++:x2}");

@@ -8,13 +8,9 @@ namespace Relay.Api.Responses;
 
 /// <summary>
 /// <c>POST /v1/responses</c> as events: <c>response.created</c>, <c>response.in_progress</c>, the items one after the other, each with its
-/// parts, and <c>response.completed</c> or <c>response.incomplete</c>. Events are numbered from 0.
+/// parts, and <c>response.completed</c> or <c>response.incomplete</c>. Events are numbered from 0. <paramref name="carry"/> makes the item
+/// that holds the others, for a caller who may refer to them.
 /// </summary>
-/// <param name="stream">The connection.</param>
-/// <param name="ids">Ids of the response and its items.</param>
-/// <param name="begin">Begins the response of a model; null for the model that was asked.</param>
-/// <param name="clock">The time.</param>
-/// <param name="carry">Makes the item that holds the others; null for a caller who will not refer to them.</param>
 internal sealed class ResponseStream(
     EventStream stream,
     ResponseIds ids,
@@ -36,7 +32,6 @@ internal sealed class ResponseStream(
         Thought,
     }
 
-    /// <inheritdoc/>
     protected override void Open(EventBuffer events)
     {
         _response = begin(AnsweringModel);
@@ -44,7 +39,6 @@ internal sealed class ResponseStream(
         Add(events, "response.in_progress", number => new ResponseLifecycleEvent("response.in_progress", number, _response));
     }
 
-    /// <inheritdoc/>
     protected override void Continue(EventBuffer events, AnswerPiece piece)
     {
         switch (piece)
@@ -79,7 +73,6 @@ internal sealed class ResponseStream(
         }
     }
 
-    /// <inheritdoc/>
     protected override void Close(EventBuffer events, Completion completion)
     {
         var status = ResponseStatus.Of(completion);
@@ -108,7 +101,6 @@ internal sealed class ResponseStream(
         Add(events, $"response.{status}", number => new ResponseLifecycleEvent($"response.{status}", number, whole));
     }
 
-    /// <inheritdoc/>
     protected override void Fail(EventBuffer events, RelayError error)
     {
         var detail = OpenAiError.From(error).Error;
@@ -181,7 +173,6 @@ internal sealed class ResponseStream(
         }
     }
 
-    /// <summary>Ends the open item, if there is one.</summary>
     private void Leave(EventBuffer events, string status)
     {
         if (_open is not { } item)

@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Completions;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Api.Quotas;
 using Relay.Api.Streaming;
@@ -33,12 +32,10 @@ internal sealed class ResponsesController(
     /// <summary>Answers a conversation, for programs that use OpenAI's Responses API</summary>
     /// <remarks>
     /// OpenAI's SDKs and agents, and Vercel's provider, need the base URL with <c>/v1</c> and a key of the relay, and nothing else. The
-    /// relay stores nothing: send the earlier items in <c>input</c>, as they came, or references to them by their ids.
-    /// With <c>stream: true</c> the answer comes as OpenAI's events. Comment
-    /// lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default).
-    /// Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the connection is cut,
-    /// so that half an answer never looks like a whole one.
-    /// Errors are in OpenAI's format.
+    /// relay stores nothing: send the earlier items in <c>input</c>, as they came, or references to them by their ids. With <c>stream:
+    /// true</c> the answer comes as OpenAI's events. Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s
+    /// by default). Before the first event, an error is an ordinary answer with its status. After it, an error is an event, and the
+    /// connection is cut, so that half an answer never looks like a whole one. Errors are in OpenAI's format.
     /// </remarks>
     [HttpPost(Name = "createResponse")]
     [Reads(typeof(ResponseCreateRequest))]

@@ -1,6 +1,5 @@
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
-using Relay.Api.Http;
 using Relay.Application.Completions;
 using Relay.Application.Pipeline;
 using Relay.Domain;
@@ -17,12 +16,10 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
     /// <summary>The model that answers; null before it is known.</summary>
     protected string? AnsweringModel { get; private set; }
 
-    /// <summary>Runs the completion to its end.</summary>
-    /// <param name="mediator">The way to the use case.</param>
-    /// <param name="context">The request and its caller.</param>
-    /// <param name="request">The completion.</param>
-    /// <param name="cancellationToken">The stream's own token, cancelled also when its reader takes nothing.</param>
-    /// <returns>The answer that is still to be sent: an error when nothing was sent, otherwise an empty one.</returns>
+    /// <summary>
+    /// Runs the completion to its end. The token is the stream's own, cancelled also when its reader takes nothing. The result is an error
+    /// when nothing was sent, otherwise empty.
+    /// </summary>
     public async Task<IActionResult> RunAsync(
         IMediator mediator,
         RequestContext context,
@@ -56,10 +53,8 @@ internal abstract class CompletionStream(EventStream stream) : ICompletionSink
         return new EmptyResult();
     }
 
-    /// <inheritdoc/>
     public void TakeModel(ModelName model) => AnsweringModel = model.Value;
 
-    /// <inheritdoc/>
     public ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken) =>
         stream.SendAsync(
             events =>

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
-using Relay.Api.Http;
 using Relay.Application.Serving;
 using Relay.Domain;
 
@@ -37,10 +36,7 @@ internal sealed class EventStream : IAsyncDisposable
     private bool _isGathering;
     private long _lastWriteAt;
 
-    /// <param name="context">The context of the request.</param>
-    /// <param name="options">The settings of silences.</param>
-    /// <param name="clock">The time.</param>
-    /// <param name="heartbeat">Breaks a silence; a comment where the API has no event for it.</param>
+    /// <summary>The heartbeat breaks a silence. Without one, a comment does.</summary>
     public EventStream(HttpContext context, ServerOptions options, TimeProvider clock, Action<EventBuffer>? heartbeat = null)
     {
         (_context, _options, _clock) = (context, options, clock);
@@ -131,7 +127,6 @@ internal sealed class EventStream : IAsyncDisposable
         await _heartbeat.WaitAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await QuietAsync(CancellationToken.None);
@@ -204,7 +199,6 @@ internal sealed class EventStream : IAsyncDisposable
         Volatile.Write(ref _lastWriteAt, _clock.GetTimestamp());
     }
 
-    /// <summary>Ends all work for this reader.</summary>
     private async Task CutOffAsync()
     {
         _context.Abort();
@@ -225,13 +219,9 @@ internal sealed class EventBuffer : IDisposable
 
     public EventBuffer() => _json = new Utf8JsonWriter(_bytes, WriterOptions);
 
-    /// <summary>The bytes that were added since <see cref="Clear"/>.</summary>
     public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
-    /// <summary>Adds an event.</summary>
-    /// <param name="name">Its name; null for none.</param>
-    /// <param name="data">The data, written as JSON on one line.</param>
-    /// <param name="json">The options of that JSON; the relay's own when null.</param>
+    /// <summary>Adds an event. The data is written as JSON on one line, by the relay's own options unless others are given.</summary>
     public void Add<T>(string? name, T data, JsonSerializerOptions? json = null)
     {
         if (name is not null)
@@ -258,7 +248,6 @@ internal sealed class EventBuffer : IDisposable
     /// </summary>
     public void AddComment(string text) => AddLine(": ", text);
 
-    /// <inheritdoc/>
     public void Dispose() => _json.Dispose();
 
     public void Clear() => _bytes.ResetWrittenCount();

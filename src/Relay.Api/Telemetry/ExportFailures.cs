@@ -15,7 +15,6 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
     private readonly Lock _lock = new();
     private long? _saidAt;
 
-    /// <inheritdoc/>
     protected override void OnEventSourceCreated(EventSource eventSource)
     {
         if (eventSource.Name == Exporter)
@@ -24,7 +23,6 @@ internal sealed class ExportFailures(TimeProvider clock, ILogger<ExportFailures>
         }
     }
 
-    /// <inheritdoc/>
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
         if (eventData.EventSource.Name != Exporter || eventData.Level > EventLevel.Warning)

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Relay.Api.Authentication;
 using Relay.Api.Hosting;
-using Relay.Api.Http;
 using Relay.Api.OpenApi;
 using Relay.Domain.Keys;
 
@@ -15,7 +14,6 @@ namespace Relay.Api.Telemetry;
 /// </summary>
 internal sealed class MetricsPort
 {
-    /// <summary>The path of the metrics, on either port.</summary>
     public const string Path = "/metrics";
 
     private static readonly MetricsPort Mark = new();
@@ -42,7 +40,6 @@ internal sealed class MetricsPort
 
     private MetricsPort() { }
 
-    /// <summary>Adds the listener.</summary>
     public static void Listen(KestrelServerOptions kestrel, int port, SilentConnections silence) =>
         kestrel.Listen(
             IPAddress.Loopback,

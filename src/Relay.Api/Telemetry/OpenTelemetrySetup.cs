@@ -16,7 +16,6 @@ internal static class OpenTelemetrySetup
     /// </summary>
     private const int CardinalityLimit = 500;
 
-    /// <summary>Whether there is a collector to send to.</summary>
     public static bool HasCollector(IConfiguration configuration) => !string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
 
     /// <summary>

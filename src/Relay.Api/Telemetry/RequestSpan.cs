@@ -35,12 +35,6 @@ internal static class RequestSpan
     /// <summary>
     /// Ends the span with its outcome. A request without a good key is not exported, because anybody can send any number of them.
     /// </summary>
-    /// <param name="span">The span.</param>
-    /// <param name="method">A known method, or the word for others.</param>
-    /// <param name="route">The route's template; null for no route.</param>
-    /// <param name="status">The status of the answer.</param>
-    /// <param name="error">The error's wire name; null for success.</param>
-    /// <param name="request">The facts about the request; null without a good key.</param>
     public static void End(Activity span, string method, string? route, int status, string? error, RequestContext? request)
     {
         if (request is null)

@@ -14,7 +14,6 @@ internal sealed class TelemetryService(IServiceProvider services) : IHostedServi
     /// <summary>Longest wait for the collector, each time and at the end.</summary>
     public const int PatienceMilliseconds = 3000;
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         services.GetRequiredService<MeterProvider>();
@@ -23,7 +22,6 @@ internal sealed class TelemetryService(IServiceProvider services) : IHostedServi
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) =>
         Task.WhenAll(
             Task.Run(() => services.GetService<TracerProvider>()?.Shutdown(PatienceMilliseconds), CancellationToken.None),

@@ -6,9 +6,8 @@ namespace Relay.Application.Auditing;
 /// <summary>One line of the audit log. It never holds a prompt, an answer, a secret, or the path or query of a URL.</summary>
 /// <param name="Action">
 /// <c>complete</c> (of any API), <c>fetch</c>, <c>models</c>, <c>count_tokens</c>, <c>usage</c>, <c>metrics</c>, <c>sign_in</c>,
-/// <c>sign_out</c>, <c>dashboard</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>,
-/// <c>key_limits_set</c>; <c>setting_changed</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>,
-/// <c>relay_stopping</c>.
+/// <c>sign_out</c>, <c>dashboard</c> for requests; <c>key_added</c>, <c>key_rotated</c>, <c>key_revoked</c>, <c>key_limits_set</c>;
+/// <c>setting_changed</c>; <c>lockdown_violation</c>; <c>unauthenticated</c>; <c>relay_started</c>, <c>relay_stopping</c>.
 /// </param>
 public sealed record AuditEntry(string Action)
 {

@@ -18,7 +18,6 @@ public sealed record CompleteCommand(RequestContext Context, CompletionRequest R
     : IRequest<Result<Completion>>,
         ISpendsTokens
 {
-    /// <inheritdoc/>
     public QuotaBucket Bucket => QuotaBucket.Completions;
 }
 

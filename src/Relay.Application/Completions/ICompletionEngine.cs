@@ -28,8 +28,7 @@ public interface ICompletionEngine
     bool TakesParameters { get; }
 
     /// <summary>
-    /// Runs one completion. When the token is cancelled, or the time limit passes, the process and its group are gone
-    /// within a second.
+    /// Runs one completion. When the token is cancelled, or the time limit passes, the process and its group are gone within a second.
     /// </summary>
     /// <param name="keyId">The id of the caller's key. A process that was prepared for one key never serves another.</param>
     /// <param name="model">An allow-listed model.</param>
@@ -41,11 +40,11 @@ public interface ICompletionEngine
     /// <param name="spending">Notes, as they happen, the call of the API and the tokens that it counted.</param>
     /// <param name="cancellationToken">Cancelled when the caller leaves.</param>
     /// <returns>
-    /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>, <see
-    /// cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>, <see
-    /// cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for an invalid schema, <see
-    /// cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>, and <see
-    /// cref="ErrorCode.Timeout"/>.
+    /// The answer, or one of <see cref="ErrorCode.PromptTooLong"/>, <see cref="ErrorCode.UnknownModel"/>,
+    /// <see cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.UpstreamError"/>, <see cref="ErrorCode.NotLoggedIn"/>,
+    /// <see cref="ErrorCode.SchemaNotSatisfied"/>, <see cref="ErrorCode.InvalidRequest"/> for an invalid schema,
+    /// <see cref="ErrorCode.ClaudeMissing"/>, <see cref="ErrorCode.LockdownViolation"/>, <see cref="ErrorCode.Overloaded"/>, and
+    /// <see cref="ErrorCode.Timeout"/>.
     /// </returns>
     Task<Result<Completion>> CompleteAsync(
         string keyId,

@@ -25,7 +25,6 @@ internal sealed class LatencyHistogram
         _total++;
     }
 
-    /// <summary>Adds the counts of another histogram.</summary>
     public void Add(LatencyHistogram other)
     {
         if (other._total == 0)
@@ -50,7 +49,6 @@ internal sealed class LatencyHistogram
         }
     }
 
-    /// <summary>The percentiles; null for an empty histogram.</summary>
     public LatencySummary? Summarize() =>
         _total == 0 ? null : new LatencySummary(_total, Percentile(0.50), Percentile(0.95), Percentile(0.99));
 

@@ -32,7 +32,6 @@ internal sealed class RecentRequests : IRequestObserver
         _since = clock.GetUtcNow();
     }
 
-    /// <inheritdoc/>
     public void Observe(AuditEntry entry)
     {
         if (entry.Action is "dashboard" or "sign_in" or "sign_out")
@@ -46,7 +45,6 @@ internal sealed class RecentRequests : IRequestObserver
         }
     }
 
-    /// <inheritdoc/>
     public void ObserveUnauthenticated(string error)
     {
         lock (_lock)

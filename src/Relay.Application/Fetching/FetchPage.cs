@@ -15,7 +15,6 @@ namespace Relay.Application.Fetching;
 /// <summary>A page of the public web, in the form that was asked for. Takes from the key's own limits of pages.</summary>
 public sealed record FetchPageCommand(RequestContext Context, FetchRequest Request) : IRequest<Result<FetchedPage>>, IAdmissible
 {
-    /// <inheritdoc/>
     public QuotaBucket Bucket => QuotaBucket.Fetches;
 }
 

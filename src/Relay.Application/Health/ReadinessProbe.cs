@@ -7,7 +7,6 @@ namespace Relay.Application.Health;
 /// <summary>Collects the problems of all parts of the relay.</summary>
 internal sealed class ReadinessProbe(IEngineHealth engine, IAdmission admission, IEnumerable<IHealthCheck> checks, IFleet fleet)
 {
-    /// <summary>The readiness now. Costs nothing.</summary>
     public Readiness Read()
     {
         var status = engine.Status;

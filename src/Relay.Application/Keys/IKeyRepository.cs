@@ -6,9 +6,7 @@ namespace Relay.Application.Keys;
 /// <summary>Stores the keys, for commands that change them.</summary>
 public interface IKeyRepository
 {
-    /// <summary>
-    /// Changes the set of keys in one atomic step, safe against other processes doing the same.
-    /// </summary>
+    /// <summary>Changes the set of keys in one atomic step, safe against other processes doing the same.</summary>
     /// <param name="change">
     /// Takes the keys as they are; returns the keys as they should be and a value, or an error that changes nothing.
     /// </param>

@@ -42,12 +42,9 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         return added;
     }
 
-    /// <summary>Changes a key that is not revoked.</summary>
-    /// <param name="which">The key.</param>
-    /// <param name="action">The action's name in the audit log.</param>
-    /// <param name="change">Takes the key and the time; returns the changed key and a value for the caller.</param>
-    /// <param name="by">The request of the admin key that asks for it; null for the system's user.</param>
-    /// <param name="cancellationToken">Gives up waiting for the lock.</param>
+    /// <summary>
+    /// Changes a key that is not revoked, by a function of the key and the time. The action is the change's name in the audit log.
+    /// </summary>
     public async Task<Result<T>> ChangeAsync<T>(
         KeyReference which,
         string action,

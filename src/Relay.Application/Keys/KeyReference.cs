@@ -21,6 +21,5 @@ public sealed record KeyReference
     /// <summary>The key of a label.</summary>
     public static implicit operator KeyReference(KeyLabel label) => new(null, label);
 
-    /// <summary>Whether it names this key.</summary>
     internal bool Means(ApiKey key) => key.RevokedAt is null && (Id is null || key.Id == Id) && (Label is null || key.Label == Label);
 }

@@ -27,7 +27,6 @@ public sealed record SetKeyLimitsCommand(
     RequestContext? By = null
 ) : IRequest<Result<ApiKey>>
 {
-    /// <summary>The limits after the change.</summary>
     internal KeyLimits ApplyTo(KeyLimits limits) =>
         new(
             RequestsPerMinute is null ? limits.RequestsPerMinute : RequestsPerMinute.Value,

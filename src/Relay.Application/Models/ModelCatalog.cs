@@ -67,7 +67,6 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
     /// <summary>The model of a name; the default for none. Does not check whether the model is allowed.</summary>
     public ModelName Resolve(ModelName? asked) => asked is null ? Default : _aliases.Value.GetValueOrDefault(asked.Value, asked);
 
-    /// <inheritdoc/>
     public Result<ModelName> Read(string name)
     {
         var simple = ModelName.Simplify(name);

@@ -7,12 +7,9 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Pipeline;
 
 /// <summary>
-/// One caller's request on its way through the relay: the caller, and the facts that the steps find. The headers of its answer, its line
-/// in the log and its line in the audit log are written from it, however it ends.
+/// One caller's request on its way through the relay: the caller, and the facts that the steps find. The headers of its answer, its line in
+/// the log and its line in the audit log are written from it, however it ends.
 /// </summary>
-/// <param name="requestId">The request's id; its answer has it as <c>X-Request-Id</c>.</param>
-/// <param name="caller">The key that asks.</param>
-/// <param name="patience">The time that the client waits at most, as it said; null when it did not say.</param>
 public sealed class RequestContext(string requestId, ApiKey caller, TimeSpan? patience)
 {
     /// <summary>The request's id; its answer has it as <c>X-Request-Id</c>.</summary>

@@ -25,7 +25,6 @@ internal sealed class AccountMeter(TimeProvider clock) : IAccountMeter
         }
     }
 
-    /// <inheritdoc/>
     public void Report(IEnumerable<AccountUse> uses)
     {
         lock (_lock)

@@ -99,11 +99,10 @@ internal sealed class Admission(
 
     /// <summary>Lets a request in.</summary>
     /// <returns>
-    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.ShuttingDown"/>, <see
-    /// cref="ErrorCode.RateLimited"/>,
-    /// <see cref="ErrorCode.DailyLimit"/>, <see cref="ErrorCode.GlobalDailyLimit"/>, <see cref="ErrorCode.UpstreamRateLimited"/>,
-    /// <see cref="ErrorCode.QueueFull"/>, <see cref="ErrorCode.Overloaded"/> and <see cref="ErrorCode.StateUnavailable"/>, each with a
-    /// retry time and without a charge.
+    /// An admission to settle when the request is over, or one of <see cref="ErrorCode.ShuttingDown"/>,
+    /// <see cref="ErrorCode.RateLimited"/>, <see cref="ErrorCode.DailyLimit"/>, <see cref="ErrorCode.GlobalDailyLimit"/>,
+    /// <see cref="ErrorCode.UpstreamRateLimited"/>, <see cref="ErrorCode.QueueFull"/>, <see cref="ErrorCode.Overloaded"/> and
+    /// <see cref="ErrorCode.StateUnavailable"/>, each with a retry time and without a charge.
     /// </returns>
     /// <exception cref="OperationCanceledException">The caller left while it waited; it was not charged.</exception>
     public async Task<Result<Admitted>> AdmitAsync(IAdmissible request, CancellationToken cancellationToken)
@@ -164,8 +163,7 @@ internal sealed class Admission(
         return admitted;
     }
 
-    /// <summary>Ends a request, however it went: settles its spending and frees its place.</summary>
-    /// <returns>The charge in US dollars; null for none.</returns>
+    /// <summary>Ends a request, however it went: settles its spending and frees its place. Returns the charge in US dollars.</summary>
     public async Task<decimal?> EndAsync(Admitted admitted, Spending spending, bool succeeded)
     {
         // Not the caller's token: spending counts also after the caller has left.
@@ -199,32 +197,24 @@ internal sealed class Admission(
         }
     }
 
-    /// <inheritdoc/>
     public QueueLoad LoadOf(QuotaBucket bucket) => queues[bucket].Load;
 
-    /// <inheritdoc/>
     public bool IsClosed => queues.IsClosed;
 
-    /// <inheritdoc/>
     public Task CloseAsync(CancellationToken cancellationToken)
     {
         queues.Close();
         return queues.Drained.WaitAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket) => queues[bucket].LoadByKey;
 
-    /// <inheritdoc/>
     public QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket) => options.CurrentValue.LimitsOf(key, bucket, fleet.Alive);
 
-    /// <inheritdoc/>
     public RelayError? FindFailureLimit(ApiKey key) => failures.Find(key);
 
-    /// <inheritdoc/>
     public void CountFailure(ApiKey key) => failures.Count(key);
 
-    /// <inheritdoc/>
     public QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket)
     {
         if (queues.IsClosed)
@@ -241,7 +231,6 @@ internal sealed class Admission(
             : null;
     }
 
-    /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken)
     {
         var limits = LimitsOf(key, bucket);
@@ -358,7 +347,6 @@ internal sealed class Admission(
 /// <summary>A request that may spend, until it is ended.</summary>
 internal sealed class Admitted(QuotaCharge charge, ModelName? model, ModelName? countedAs)
 {
-    /// <summary>The charge to the key's limits.</summary>
     public QuotaCharge Charge { get; } = charge;
 
     /// <summary>The model that is to answer; null for pages.</summary>
@@ -367,9 +355,7 @@ internal sealed class Admitted(QuotaCharge charge, ModelName? model, ModelName? 
     /// <summary>The model that usage counts it under: an unlisted id counts under its family; null for pages.</summary>
     public ModelName? CountedAs { get; } = countedAs;
 
-    /// <summary>The place that it runs in.</summary>
     public QueuePlace? Place { get; set; }
 
-    /// <summary>The permission of the account's own limits.</summary>
     public UpstreamPass? Pass { get; set; }
 }

@@ -23,7 +23,6 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
 
     private TimeSpan Uptime => clock.GetElapsedTime(_startedAt);
 
-    /// <summary>The refusal of the key's next request; null when it is allowed.</summary>
     public RelayError? Find(ApiKey key)
     {
         if (!_failures.TryGetValue(key.Id, out var window))
@@ -47,7 +46,6 @@ internal sealed class FailureLimit(IOptionsMonitor<QuotaOptions> options, TimePr
         }
     }
 
-    /// <summary>Counts a request of the key that came to nothing.</summary>
     public void Count(ApiKey key)
     {
         var window = _failures.GetOrAdd(key.Id, _ => new MinuteWindow());

@@ -3,12 +3,9 @@ namespace Relay.Application.Quotas;
 /// <summary>
 /// The places in which requests run, and the queue for them, fair between keys. A free place goes to the key with the fewest running
 /// requests; of several such keys, to the one that has waited longest since it was last served. A hundred waiting requests of one key do
-/// not delay the first request of another. A full queue makes room for a key that has less in it, by turning away the newest request of
-/// the key that has most.
+/// not delay the first request of another. A full queue makes room for a key that has less in it, by turning away the newest request of the
+/// key that has most.
 /// </summary>
-/// <param name="places">The number of requests that run at once.</param>
-/// <param name="limit">The number of requests that may wait.</param>
-/// <param name="clock">Measures the waits.</param>
 internal sealed class FairQueue(int places, int limit, TimeProvider clock)
 {
     private static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
@@ -106,27 +103,18 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// </summary>
     private double RestOf(double seconds) => seconds < _holdSeconds ? _holdSeconds - seconds : seconds;
 
-    /// <summary>Takes a place, or waits for one.</summary>
-    /// <param name="keyId">The id of the request's key.</param>
-    /// <param name="keyPlaces">
-    /// The number of that key's requests that may run at once. It is read again for each free place, so that a changed limit counts for
-    /// requests that wait.
-    /// </param>
-    /// <param name="patience">Longest wait.</param>
-    /// <param name="cancellationToken">Cancelled when the caller leaves: the request leaves the queue at once.</param>
+    /// <summary>
+    /// Takes a place, or waits for one. The number of the key's places is read again for each free place, so that a changed limit counts
+    /// for requests that wait. A caller who leaves frees its place in the queue at once.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     public Task<QueuePlace> EnterAsync(string keyId, Func<int> keyPlaces, TimeSpan patience, CancellationToken cancellationToken) =>
         EnterAsync(keyId, keyPlaces, patience, ready: Task.CompletedTask, cancellationToken);
 
-    /// <summary>Takes a place, or waits for one. The request gets none before another task has ended.</summary>
-    /// <param name="keyId">The id of the request's key.</param>
-    /// <param name="keyPlaces">The number of that key's requests that may run at once.</param>
-    /// <param name="patience">Longest wait.</param>
-    /// <param name="ready">
-    /// The task that must end first. Until then other requests of the key pass this one. A failure counts as an end; the caller finds it
-    /// in the task.
-    /// </param>
-    /// <param name="cancellationToken">Cancelled when the caller leaves: the request leaves the queue at once.</param>
+    /// <summary>
+    /// As the other overload, but the request gets no place before another task has ended. Until then other requests of the key pass this
+    /// one. A failure counts as an end; the caller finds it in the task.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
     public async Task<QueuePlace> EnterAsync(
         string keyId,

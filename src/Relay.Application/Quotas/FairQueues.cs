@@ -23,16 +23,13 @@ internal sealed class FairQueues : IDisposable
         });
     }
 
-    /// <summary>Whether the queues are closed: no request gets a place any more.</summary>
     public bool IsClosed => _closed;
 
-    /// <summary>The queue of a bucket.</summary>
     public FairQueue this[QuotaBucket bucket] => bucket == QuotaBucket.Completions ? _completions : _fetches;
 
     /// <summary>Completes when the queues are closed and no request runs any more.</summary>
     public Task Drained => Task.WhenAll(_completions.Drained, _fetches.Drained);
 
-    /// <summary>Refuses requests that wait and requests that come.</summary>
     public void Close()
     {
         _closed = true;
@@ -40,6 +37,5 @@ internal sealed class FairQueues : IDisposable
         _fetches.Close();
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _changes?.Dispose();
 }

@@ -22,10 +22,8 @@ internal sealed class QueuePlace : IDisposable
 
     public QueuePlace(QueueRefusal refusal) => Refusal = refusal;
 
-    /// <summary>The reason why there is no place; null when there is one.</summary>
     public QueueRefusal? Refusal { get; }
 
-    /// <inheritdoc/>
     public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke(true);
 
     /// <summary>Gives the place back unused. The time that it was held does not count for later estimates.</summary>

@@ -226,7 +226,6 @@ internal sealed class UpstreamLimits
         /// <summary>The last pause for which Anthropic named no time.</summary>
         public TimeSpan Backoff { get; set; }
 
-        /// <summary>Whether a request is a probe for it now.</summary>
         public bool IsProbed { get; set; }
 
         /// <summary>Whether the whole fleet knows it: then it ends for all relays when it ends for one.</summary>
@@ -237,6 +236,4 @@ internal sealed class UpstreamLimits
 }
 
 /// <summary>Permission to call Anthropic's API.</summary>
-/// <param name="Model">The model that may be called.</param>
-/// <param name="Probed">The limits that this request tries.</param>
 internal sealed record UpstreamPass(ModelName Model, IReadOnlyList<UpstreamLimits.Limit> Probed);

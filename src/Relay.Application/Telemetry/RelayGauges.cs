@@ -8,8 +8,7 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Telemetry;
 
 /// <summary>
-/// Gauges that are read when a collector asks: queues, processes, and readiness. They are made once, and the meter reads them from then
-/// on.
+/// Gauges that are read when a collector asks: queues, processes, and readiness. They are made once, and the meter reads them from then on.
 /// </summary>
 internal sealed class RelayGauges
 {

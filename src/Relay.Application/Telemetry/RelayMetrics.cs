@@ -207,9 +207,6 @@ public sealed class RelayMetrics
     }
 
     /// <summary>Records the decision of admission.</summary>
-    /// <param name="bucket">The bucket that was asked.</param>
-    /// <param name="refusal">The error's wire name; null for a request that was let in.</param>
-    /// <param name="queueTime">The time in the queue; null for a request that did not come so far.</param>
     public void AdmissionDecided(QuotaBucket bucket, string? refusal, TimeSpan? queueTime)
     {
         var tags = Admission(bucket, refusal);
@@ -246,10 +243,6 @@ public sealed class RelayMetrics
     public void ProcessClaimed(ProcessOrigin origin) => _claims.Add(1, Claim(origin));
 
     /// <summary>Records the end of a turn of Claude Code.</summary>
-    /// <param name="model">The model that was asked.</param>
-    /// <param name="error">The error's wire name; null for an answer.</param>
-    /// <param name="retries">The number of times that Claude Code tried again.</param>
-    /// <param name="elapsed">The time from having the process to the turn's end.</param>
     public void ModelCalled(ModelName model, string? error, int retries, TimeSpan elapsed)
     {
         var tags = Operation(model);
@@ -262,12 +255,10 @@ public sealed class RelayMetrics
     }
 
     /// <summary>Records a process that failed its lockdown check.</summary>
-    /// <param name="inSelfTest">Whether the process was one of the self-test's.</param>
     public void LockdownViolated(bool inSelfTest) =>
         _violations.Add(1, new KeyValuePair<string, object?>("relay.lockdown.source", inSelfTest ? "self_test" : "turn"));
 
-    /// <summary>Records a request of Claude Code that the gate did not forward.</summary>
-    /// <param name="kind">One of a closed set of kinds.</param>
+    /// <summary>Records a request of Claude Code that the gate did not forward. The kind is one of a closed set.</summary>
     public void GateRefused(string kind) => _gateRefusals.Add(1, new KeyValuePair<string, object?>("relay.gate.refusal", kind));
 
     /// <summary>Records a page that was fetched, or was not.</summary>

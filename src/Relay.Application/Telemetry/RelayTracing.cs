@@ -8,15 +8,11 @@ namespace Relay.Application.Telemetry;
 /// </summary>
 public static class RelayTracing
 {
-    /// <summary>The name of the source.</summary>
     public const string SourceName = "ClaudeRelay";
 
-    /// <summary>The source.</summary>
     public static ActivitySource Source { get; } = new(SourceName);
 
-    /// <summary>Marks a span with the error that ended it. A span without an error stays as it is.</summary>
-    /// <param name="span">The span; null when no listener records.</param>
-    /// <param name="error">An error's wire name; null for none.</param>
+    /// <summary>Marks a span with the wire name of the error that ended it. A span without an error stays as it is.</summary>
     public static void SetError(this Activity? span, string? error)
     {
         if (span is not null && error is not null)

@@ -23,7 +23,6 @@ public sealed class Deadline : IDisposable
     /// <summary>Whether the time has passed, and the caller has not cancelled.</summary>
     public bool HasPassed => _limit.IsCancellationRequested && !_caller.IsCancellationRequested;
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _either.Dispose();

@@ -20,6 +20,5 @@ public sealed class WakeSignal : IDisposable
     /// <summary>Waits for a wake-up, and takes it.</summary>
     public Task WaitAsync(CancellationToken cancellationToken) => _slot.WaitAsync(cancellationToken);
 
-    /// <inheritdoc/>
     public void Dispose() => _slot.Dispose();
 }

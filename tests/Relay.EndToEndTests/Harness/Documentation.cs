@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using FluentAssertions;
 using Relay.Domain;
 
 namespace Relay.EndToEndTests.Harness;

@@ -1,4 +1,3 @@
-using FluentAssertions;
 using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests.Harness;
